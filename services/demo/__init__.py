@@ -1,0 +1,1 @@
+"""Three agencies and one synthetic survivor on one machine."""

@@ -1,0 +1,1 @@
+"""What every agency shares: the published language, the kit, the exchange and the casework."""

@@ -1,0 +1,1 @@
+"""What every agency does with a case, whatever its kind."""

@@ -1,0 +1,1 @@
+"""What agencies say to each other about a referral: its lifecycle, events and codes."""

@@ -1,0 +1,1 @@
+"""What travels between agencies: envelopes, statements and topic names."""

@@ -1,0 +1,1 @@
+"""Carries events between agencies: outbox, relay, inbox, streams and receipts."""

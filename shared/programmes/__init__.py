@@ -1,0 +1,1 @@
+"""Country profiles as data, and the rules that read them."""
