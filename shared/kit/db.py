@@ -1,0 +1,151 @@
+"""Databases: one engine an agency, `read()` and `write()` transactions, on PostgreSQL and SQLite alike.
+
+A transaction belongs to its edge (a request, a batch, a tick): code inside never commits.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from shared.kit.clock import Clock, SystemClock
+from shared.kit.errors import DatabaseAway, RefnetError
+
+BUSY_TIMEOUT_S = 30  # SQLite: a writer waits this long for the one before it; longer than any batch
+CONNECT_TIMEOUT_S = 10  # PostgreSQL: a server that is up answers within a second; ten covers a slow line
+POOL_SIZE = 10  # connections a process keeps; two workers and two web processes stay under PostgreSQL's default 100
+POOL_OVERFLOW = 10  # further ones at a peak
+POOL_TIMEOUT_S = 10  # a request waits this long for one, then answers 503 rather than queue for ever
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "08000", "08003", "08006"})
+
+Dialect = Literal["postgresql", "sqlite"]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """An open transaction: the session for statements, the clock, and what to do once it is committed."""
+
+    session: AsyncSession
+    clock: Clock
+    dialect: Dialect
+    committed: list[Callable[[], None]] = field(default_factory=list)
+
+    def on_commit(self, action: Callable[[], None]) -> None:
+        """Runs `action` after the commit and never after a rollback."""
+        self.committed.append(action)
+
+    async def driver(self) -> Any:
+        """The asyncpg connection beneath, for the hot statements that have a PostgreSQL form."""
+        connection = await self.session.connection()
+        return (await connection.get_raw_connection()).driver_connection
+
+
+class Database:
+    """One agency's database."""
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self.url = _async_url(url)
+        self.dialect: Dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
+        self.engine: AsyncEngine = _engine(self.url)
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """A transaction for looking only; it is rolled back at its end."""
+        async with _errors_named(), AsyncSession(self.engine, expire_on_commit=False) as session:
+            yield Transaction(session, self.clock, self.dialect)
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        """A transaction that commits when the block ends well and rolls back when it does not."""
+        async with _errors_named():
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                await session.connection(execution_options={"write": True})
+                tx = Transaction(session, self.clock, self.dialect)
+                yield tx
+                await session.commit()
+            for action in tx.committed:
+                action()
+
+    async def close(self) -> None:
+        """Gives every connection back."""
+        await self.engine.dispose()
+
+
+def _async_url(url: str) -> str:
+    try:
+        parsed = make_url(url)
+    except Exception as error:
+        raise RefnetError("REFNET_DATABASE_URL is not a database address; write postgresql://… or sqlite:///….") from error
+    drivers = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+    name = parsed.get_backend_name()
+    if name not in drivers:
+        raise RefnetError(f"REFNET_DATABASE_URL names the database kind '{name}'; use postgresql://… or sqlite:///….")
+    return parsed.set(drivername=drivers[name]).render_as_string(hide_password=False)
+
+
+def _engine(url: str) -> AsyncEngine:
+    if url.startswith("sqlite"):
+        engine = create_async_engine(url, connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S})
+        event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
+        event.listen(engine.sync_engine, "begin", _sqlite_begin)
+        return engine
+    return create_async_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=False,
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"timezone": "UTC"}},
+    )
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # FULL: a referral that was answered "issued" survives a power cut.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_S * 1000}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Any) -> None:
+    # A deferred transaction that turns into a writer fails at once when another writes; IMMEDIATE waits its turn.
+    write = connection.get_execution_options().get("write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextlib.asynccontextmanager
+async def _errors_named() -> AsyncIterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeout, OSError, asyncio.TimeoutError) as error:
+        if is_transient(error):
+            raise DatabaseAway("The database does not answer just now; nothing was written, try again.") from error
+        raise
+
+
+def is_transient(error: BaseException) -> bool:
+    """True where the same statement may succeed later: server away, deadlock, serialisation failure, lock timeout."""
+    if isinstance(error, PoolTimeout | ConnectionError | asyncio.TimeoutError):
+        return True
+    if isinstance(error, OSError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    original = error.orig
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    if error.connection_invalidated or state in RETRYABLE_SQLSTATES:
+        return True
+    if isinstance(original, sqlite3.OperationalError) or isinstance(getattr(original, "__cause__", None), sqlite3.OperationalError):
+        return "locked" in str(original) or "busy" in str(original) or "disk I/O" in str(original) or "unable to open" in str(original)
+    return isinstance(error, InterfaceError | OperationalError) and state is None
+
+
