@@ -77,7 +77,7 @@ class PostgresCluster:
             self._launch(programs)
         else:
             self._launch_on_free_port(programs)
-        self._databases = PostgresDatabases(self._port, programs.psql)
+        self._databases = PostgresDatabases(self._port, programs.psql, self._folder)
 
     def stop(self) -> None:
         """Ends the server cleanly, throwing out whoever is connected; the data stays until `remove`."""

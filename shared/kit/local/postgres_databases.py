@@ -1,10 +1,8 @@
 """Makes and drops databases on a PostgreSQL that somebody else started: fresh ones for each test, from templates."""
 
-import hashlib
 import re
 import secrets
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ class PostgresDatabases:
 
     port: int
     psql: Path
+    folder: Path  # goes when the server goes; holds the locks of templates being built
 
     def url(self, name: str) -> str:
         return f"postgresql://{SUPERUSER}@{LOOPBACK}:{self.port}/{name}"
@@ -48,8 +47,7 @@ class PostgresDatabases:
         A test then takes `fresh_database(postgres.template("police_head", migrate))`: a copy costs a tenth of a second,
         migrating to head several. `build` must close its connections, or nothing can be copied.
         """
-        lock = hashlib.sha256(f"{self.port}/{name}".encode()).hexdigest()[:16]
-        with held(Path(tempfile.gettempdir()) / f"refnet-template-{lock}.lock"):
+        with held(self.folder / f"template-{_checked(name)}.lock"):
             if not self._exists(name):
                 unfinished = f"{name}_unfinished"
                 self.drop_database(unfinished)

@@ -4,6 +4,7 @@ A guard (a shell that waits on a pipe) ends the child when the owner dies in any
 used: it fires when the *thread* that started the child ends, and servers are often started from a worker thread.
 """
 
+import contextlib
 import os
 import pwd
 import signal
@@ -25,7 +26,7 @@ KILL_DEADLINE_S = 10  # SIGKILL is immediate; only a process stuck in the kernel
 GUARD_SCRIPT = """
 read -r pid && read -r _
 if [ -n "$pid" ]; then
-    kill -s "$0" "$pid"
+    kill -s "$0" -- "-$pid"
     for _ in 1 2 3 4 5 6 7 8 9 10; do kill -s 0 "$pid" || break; sleep 0.2; done
 fi
 for d in "$@"; do rm -rf -- "$d"; done
@@ -96,14 +97,14 @@ class ServerProcess:
         try:
             self._child.wait(deadline_s)
         except subprocess.TimeoutExpired:
-            self._child.kill()
+            self._kill_group()
         self._reap()
 
     def kill(self) -> None:
         """What a power cut does: SIGKILL, no clean-up."""
         if self._child is None:
             return
-        self._child.kill()
+        self._kill_group()
         self._reap()
 
     def reason(self) -> str:
@@ -160,6 +161,12 @@ class ServerProcess:
                     self._ready = True
                     self._settled.set()
         self._settled.set()
+
+    def _kill_group(self) -> None:
+        # The whole group: a helper that the server had started would keep its output open.
+        assert self._child is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
 
     def _reap(self) -> None:
         assert self._child is not None

@@ -1,0 +1,52 @@
+# The two commands that matter are `make demo` and `make test`; `make help` lists the rest.
+# Nothing but Python and make is expected: everything else goes into .venv from the locked requirements.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# -n 2: two cores; loadfile keeps a module's expensive fixtures in one worker.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long check bench bench-peers servers lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.run ## three agencies and one synthetic survivor on this machine, until Ctrl-C
+	@$(BIN)/refnet demo $(DEMO)
+
+test: $(VENV)/.dev servers check ## everything but the long tier, on real Kafka and real PostgreSQL
+	@$(PYTEST) -m "not long and not bench"
+
+test-long: $(VENV)/.dev servers ## the long tier: all fault tests, many seeds
+	@$(BIN)/python -m pytest -m long -v
+
+check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: under a minute, starts nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy services shared $(wildcard bench) tests
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q --no-header --durations=0 --durations-min=1 tests/unit
+
+bench: $(VENV)/.dev servers ## the benchmarks, each beside its raw limit; writes bench/results.json
+	@$(BIN)/python -m bench
+
+bench-peers: ## the same against Debezium and a REST hop
+	@echo "bench-peers: the comparison with Debezium and a REST hop comes with issue 5." >&2; exit 1
+
+servers: ## install what the tests need besides Python (PostgreSQL, Java, Maven)
+	@scripts/install-test-servers
+
+lock: ## write the locked requirements again, from pyproject.toml
+	@scripts/lock
+
+clean: ## remove what these targets made
+	rm -rf $(VENV) .refnet .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# The stamps are newer than the locks that they were made from, so that a venv is made again only when its lock changed.
+$(VENV)/.run: requirements/run.txt pyproject.toml scripts/install-venv
+	@scripts/install-venv $(PYTHON) $(VENV) run
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml scripts/install-venv
+	@scripts/install-venv $(PYTHON) $(VENV) dev

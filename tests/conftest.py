@@ -1,0 +1,105 @@
+"""What every test may ask for: addresses of real servers, fresh databases and names that nobody else uses."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from servers import Address, Desk, KafkaNodeFactory, Servers, What, ask
+
+from shared.kit.local.cache import default_cache
+from shared.kit.local.kafka import KafkaNode
+from shared.kit.local.postgres import PostgresCluster
+from shared.kit.local.postgres_databases import PostgresDatabases
+
+servers_key = pytest.StashKey[Servers]()
+desk_key = pytest.StashKey[Desk]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return  # an xdist worker: the leader owns the servers
+    config.stash[servers_key] = Servers()
+    config.stash[desk_key] = Desk(config.stash[servers_key])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if servers_key in config.stash:
+        config.stash[desk_key].close()
+        config.stash[servers_key].stop()
+
+
+class ForWorkers:
+    """xdist's side: tells each worker where the leader's desk is."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: object) -> None:
+        config: pytest.Config = node.config  # type: ignore[attr-defined]  # xdist has no types
+        node.workerinput["servers"] = config.stash[desk_key].access  # type: ignore[attr-defined]
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.register(ForWorkers(), "refnet-servers-for-workers")
+
+
+def _address(config: pytest.Config, what: What) -> Address:
+    worker = getattr(config, "workerinput", None)
+    return ask(worker["servers"], what) if worker is not None else config.stash[servers_key].address(what)
+
+
+@pytest.fixture(scope="session")
+def kafka(pytestconfig: pytest.Config) -> str:
+    """Bootstrap servers of a real Kafka that all tests share; take `unique` into topic and group names."""
+    return cast(str, _address(pytestconfig, "kafka"))
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> PostgresDatabases:
+    """The shared server: make databases on it, from templates, but do not stop it."""
+    return cast(PostgresDatabases, _address(pytestconfig, "postgres"))
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresDatabases) -> Iterator[str]:
+    """An empty database of this test's own, `postgresql://…`."""
+    url = postgres.fresh_database()
+    yield url
+    postgres.drop_database(url.rpartition("/")[2])
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of this test's own, once on each kind that the project runs on."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    return cast(str, request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def kafka_node_factory(tmp_path: Path) -> Iterator[KafkaNodeFactory]:
+    """Kafka nodes of this test's own, to kill, restart and wipe."""
+    nodes: list[KafkaNode] = []
+
+    def start(**options: object) -> KafkaNode:
+        node = KafkaNode(tmp_path / f"kafka-{len(nodes)}", cache=default_cache(tmp_path), **options)  # type: ignore[arg-type]
+        nodes.append(node)
+        node.start()
+        return node
+
+    yield start
+    for node in nodes:
+        node.stop()
+
+
+@pytest.fixture
+def postgres_cluster() -> Iterator[PostgresCluster]:
+    """A PostgreSQL of this test's own, to kill and restart."""
+    with PostgresCluster(fsync=False) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def unique() -> str:
+    """A suffix that no other test or run has: not from `random`, which pytest-randomly seeds alike everywhere."""
+    return secrets.token_hex(6)
