@@ -3,6 +3,7 @@
 It may be killed, restarted on the same ports and data, and wiped: those are the days that the exchange must survive.
 """
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -71,7 +72,8 @@ class KafkaNode:
         if self.running:
             return
         jars = fetch_kafka(self._cache, say=self._say)
-        self._make_archive(jars)
+        with contextlib.suppress(OSError):  # a cache that we may only read: the start takes a second longer
+            self._make_archive(jars)
         if self._ports:
             self._launch(jars)
         else:
