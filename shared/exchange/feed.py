@@ -1,0 +1,83 @@
+"""The agency's own diary of what happened, and the numbers that screens follow.
+
+Handlers write activity rows; the relay gives each a feed_seq after its commit, so that no follower ever skips a late commit.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select, text
+from sqlmodel import col
+
+from shared.exchange.outbox import insert_if_absent, wake_on_commit
+from shared.exchange.tables import Activity, Feed
+from shared.kit.db import Database, Transaction
+
+FEED_BATCH = 1_000  # rows numbered in one transaction; a page of a screen is far smaller
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the diary. `detail` holds codes only; `agency` is who said it; `facility` whose screen it belongs on."""
+
+    kind: str
+    subject: UUID
+    agency: str
+    is_own: bool
+    occurred_at: datetime
+    case_id: UUID | None = None
+    facility: str | None = None
+    event_id: UUID | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+async def record(tx: Transaction, line: Line) -> int:
+    """Adds a line and returns its position."""
+    values = {
+        "kind": line.kind,
+        "subject": line.subject,
+        "agency": line.agency,
+        "is_own": line.is_own,
+        "occurred_at": line.occurred_at,
+        "recorded_at": tx.clock.now(),
+        "case_id": line.case_id,
+        "facility": line.facility,
+        "event_id": line.event_id,
+        "detail": line.detail,
+    }
+    position = (await tx.session.execute(insert(Activity).values(values).returning(col(Activity.position)))).scalar_one()
+    wake_on_commit(tx)
+    return int(position)
+
+
+async def number_feed(database: Database) -> int:
+    """Gives feed_seq to what was committed since; returns how many. Any number of relays may call it at once."""
+    async with database.read() as tx:
+        if not await _unfed(tx, limit=1):
+            return 0
+    async with database.write() as tx:
+        await tx.session.execute(insert_if_absent(tx, Feed), [{"id": 1, "last": 0}])
+        lock = " FOR UPDATE" if tx.dialect == "postgresql" else ""
+        last = (await tx.session.execute(text(f"SELECT last FROM exchange_feed WHERE id = 1{lock}"))).scalar_one()  # noqa: S608
+        positions = await _unfed(tx, limit=FEED_BATCH)
+        if not positions:
+            return 0
+        await tx.session.execute(
+            text("UPDATE exchange_activity SET feed_seq = :seq WHERE position = :position"),
+            [{"seq": last + 1 + i, "position": position} for i, position in enumerate(positions)],
+        )
+        await tx.session.execute(text("UPDATE exchange_feed SET last = :last WHERE id = 1"), {"last": last + len(positions)})
+        return len(positions)
+
+
+async def _unfed(tx: Transaction, limit: int) -> list[int]:
+    query = select(col(Activity.position)).where(col(Activity.feed_seq).is_(None)).order_by(col(Activity.position)).limit(limit)
+    return [int(p) for p in (await tx.session.execute(query)).scalars() if p is not None]
+
+
+async def lines_after(tx: Transaction, feed_seq: int, limit: int, *conditions: Any) -> list[Row[Any]]:
+    """Lines with a greater feed_seq, oldest first."""
+    query = select(Activity).where(col(Activity.feed_seq) > feed_seq, *conditions).order_by(col(Activity.feed_seq)).limit(limit)
+    return list((await tx.session.execute(query)).scalars())

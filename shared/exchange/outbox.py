@@ -1,0 +1,131 @@
+"""Saying something to another agency: a row in the caller's transaction, which the relay numbers and sends later.
+
+This module knows no broker. Whoever calls it holds the subject's lock and has passed the data through sharing.py.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Insert, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
+
+from shared.exchange.tables import OutboxRow, Subject
+from shared.kit.db import Transaction
+from shared.kit.ids import new_id
+
+_wakers: list[Callable[[], None]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event for one recipient. `data` is the recipient's minimal projection, codes only; `lane_key` the case or circle."""
+
+    recipient: str
+    type: str
+    dataversion: int
+    subject: UUID
+    lane_key: UUID
+    data: dict[str, Any]
+    occurred_at: datetime
+    consent_id: UUID | None = None
+    circle_version: int | None = None
+    is_express: bool = False
+    is_acute: bool = False
+    event_id: UUID = field(default_factory=new_id)
+
+
+async def lock_subjects(tx: Transaction, subjects: Iterable[UUID]) -> None:
+    """Makes and locks the subjects' rows, in sorted order: everything about a referral or case is decided under this lock."""
+    ids = sorted(set(subjects))
+    if not ids:
+        return
+    await tx.session.execute(insert_if_absent(tx, Subject), [{"id": id_} for id_ in ids])
+    if tx.dialect == "postgresql":
+        query = select(col(Subject.id)).where(col(Subject.id).in_(ids)).order_by(col(Subject.id)).with_for_update()
+        await tx.session.execute(query)
+
+
+def insert_if_absent(tx: Transaction, table: type[Any]) -> Insert:
+    """INSERT … ON CONFLICT DO NOTHING in the database's dialect."""
+    dialect = postgresql if tx.dialect == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+async def add(tx: Transaction, outgoing: Outgoing) -> UUID:
+    """Adds the event to the outbox and returns its id; the caller holds the subject's lock."""
+    after = await _told_before(tx, outgoing.subject, outgoing.recipient)
+    await tx.session.execute(
+        insert(OutboxRow).values(
+            event_id=outgoing.event_id,
+            recipient=outgoing.recipient,
+            type=outgoing.type,
+            dataversion=outgoing.dataversion,
+            subject=outgoing.subject,
+            lane_key=outgoing.lane_key,
+            after=after,
+            consent_id=outgoing.consent_id,
+            circle_version=outgoing.circle_version,
+            is_express=outgoing.is_express,
+            is_acute=outgoing.is_acute,
+            is_withheld=False,
+            is_due=False,
+            occurred_at=outgoing.occurred_at,
+            recorded_at=tx.clock.now(),
+            data=outgoing.data,
+        )
+    )
+    wake_on_commit(tx)
+    return outgoing.event_id
+
+
+async def _told_before(tx: Transaction, subject: UUID, recipient: str) -> UUID | None:
+    query = (
+        select(col(OutboxRow.event_id))
+        .where(col(OutboxRow.subject) == subject, col(OutboxRow.recipient) == recipient)
+        .order_by(col(OutboxRow.position).desc())
+        .limit(1)
+    )
+    return (await tx.session.execute(query)).scalar_one_or_none()
+
+
+async def withhold_event(tx: Transaction, event_id: UUID) -> bool:
+    """Blanks one row that has not been numbered; False where it has, and then its words are already said."""
+    return event_id in await _blank(tx, [col(OutboxRow.event_id) == event_id])
+
+
+async def withhold_consent(tx: Transaction, consent_id: UUID) -> frozenset[UUID]:
+    """Blanks every unnumbered row that rests on a consent; returns the ids of the events that will not be told."""
+    return await _blank(tx, [col(OutboxRow.consent_id) == consent_id])
+
+
+async def _blank(tx: Transaction, conditions: Sequence[Any]) -> frozenset[UUID]:
+    # The relay numbers under a lock on the row, so on PostgreSQL this UPDATE waits for it and then finds the row numbered.
+    query = (
+        update(OutboxRow)
+        .where(col(OutboxRow.seq).is_(None), col(OutboxRow.is_withheld).is_(False), *conditions)
+        .values(is_withheld=True, data=None)
+        .returning(col(OutboxRow.event_id))
+    )
+    return frozenset((await tx.session.execute(query)).scalars())
+
+
+async def recipients_told(tx: Transaction, consent_id: UUID) -> frozenset[str]:
+    """The agencies to which anything was said, or is about to be said, under a consent."""
+    query = select(col(OutboxRow.recipient)).where(col(OutboxRow.consent_id) == consent_id).distinct()
+    return frozenset((await tx.session.execute(query)).scalars())
+
+
+def wake_on_commit(tx: Transaction) -> None:
+    """Tells the relay, after the commit, that there is something to number."""
+    for waker in _wakers:
+        tx.on_commit(waker)
+
+
+def on_new_rows(waker: Callable[[], None]) -> Callable[[], None]:
+    """Registers what is called after a commit that added rows; returns the way to take it back."""
+    _wakers.append(waker)
+    return lambda: _wakers.remove(waker)

@@ -1,0 +1,102 @@
+"""An agency's table of contents: which handler takes which event. Unknown types and versions are parked, never dropped."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from shared.contracts.wire.envelope import Event
+from shared.kit.db import Transaction
+from shared.kit.errors import RefnetError
+
+
+class Unappliable(RefnetError):
+    """This version of the software cannot apply the event: it is stored, receipted and parked."""
+
+
+class Unauthorised(RefnetError):
+    """The sender may not say this: wrong kind of agency, or no party to the subject. Stored, receipted and parked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An opened event on its way to its handler; `data` is the validated contract model."""
+
+    id: UUID
+    sender: str
+    type: str
+    dataversion: int
+    subject: UUID
+    occurred_at: datetime
+    recorded_at: datetime
+    consent_id: UUID | None
+    circle_version: int | None
+    data: Any
+
+
+Handler = Callable[[Received, Transaction], Awaitable[None]]
+
+
+class Hooks(Protocol):
+    """What an agency wants to be told by the exchange, inside the same transaction."""
+
+    async def delivered(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
+        """The recipient's signature covers these events of ours."""
+
+    async def sent(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
+        """The broker has taken these events of ours."""
+
+    async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
+        """An event that was applied here before is withheld by its sender now: it acts as a request to cancel."""
+
+    async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
+        """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One event type and version, its contract model and its handler. `waits` is False for what never waits."""
+
+    type: str
+    dataversion: int
+    model: type[BaseModel]
+    handler: Handler
+    waits: bool = True
+
+
+class Registry:
+    """The subscriptions of one agency."""
+
+    def __init__(self, subscriptions: list[Subscription]) -> None:
+        self._by_type = {(s.type, s.dataversion): s for s in subscriptions}
+        if len(self._by_type) != len(subscriptions):
+            raise ValueError("an event type and version has two handlers")
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """All of them, in the order given."""
+        return list(self._by_type.values())
+
+    def waits(self, event: Event) -> bool:
+        """Whether the event must come after its predecessor."""
+        known = self._by_type.get((event.type, event.dataversion))
+        return known is None or known.waits
+
+    def resolve(self, event: Event, sender: str) -> tuple[Handler, Received]:
+        """The handler and what to give it; raises Unappliable."""
+        subscription = self._by_type.get((event.type, event.dataversion))
+        if subscription is None:
+            raise Unappliable(f"'{event.type}' version {event.dataversion} is not known here; update this agency's software.")
+        try:
+            data = subscription.model.model_validate(event.data)
+        except ValidationError as error:
+            fields = ", ".join(sorted({".".join(map(str, e["loc"])) or "data" for e in error.errors()})[:5])
+            raise Unappliable(f"'{event.type}' does not fit its contract at: {fields}.") from None
+        received = Received(
+            event.id, sender, event.type, event.dataversion, event.subject, event.time, event.recordedtime,
+            event.consentid, event.circleversion, data,
+        )  # fmt: skip
+        return subscription.handler, received

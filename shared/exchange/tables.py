@@ -1,0 +1,251 @@
+"""The exchange's tables: what was said (outbox, streams), what was heard (slots, inbox, heads), and what a screen follows.
+
+Slots and leaves are kept for ever; content goes when it is erased or no longer needed. Nothing here names a person.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Integer, LargeBinary, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from shared.kit.columns import UtcDateTime, json_column
+
+BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+class InboxState(StrEnum):
+    """What became of a received event."""
+
+    APPLIED = "applied"
+    WITHHELD = "withheld"  # the sender blanked it before it left
+    TOMBSTONED = "tombstoned"  # its consent was taken back: never opened into a record
+    ERASED = "erased"
+    REFUSED = "refused"  # parked, then discarded by a person
+    GONE = "gone"  # the sender stated that it never said it
+    WAITING = "waiting"  # for its predecessor
+    PARKED = "parked"  # unappliable or unauthorised; a person decides
+
+
+DONE = frozenset({"applied", "withheld", "tombstoned", "erased", "refused", "gone"})  # a dependant may follow these
+
+
+class Incarnation(SQLModel, table=True):
+    """One life of this agency's database; a restore opens the next."""
+
+    __tablename__ = "exchange_incarnations"
+    id: UUID = Field(primary_key=True)
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    is_current: bool = True
+
+
+class Subject(SQLModel, table=True):
+    """The row that whoever decides about a referral or case locks first, at either end."""
+
+    __tablename__ = "exchange_subjects"
+    id: UUID = Field(primary_key=True)
+
+
+class OutboxRow(SQLModel, table=True):
+    """One event told to one recipient. `seq` is given by the relay; until then the row may be blanked, never deleted."""
+
+    __tablename__ = "exchange_outbox"
+    __table_args__ = (
+        UniqueConstraint("recipient", "incarnation", "seq", name="uq_exchange_outbox_slot"),
+        CheckConstraint("(seq IS NULL) = (leaf IS NULL)", name="ck_exchange_outbox_numbered_whole"),
+        Index("ix_exchange_outbox_unnumbered", "recipient", "position", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
+        Index("ix_exchange_outbox_due", "recipient", "seq", sqlite_where=text("is_due"), postgresql_where=text("is_due")),
+        Index("ix_exchange_outbox_told", "subject", "recipient", "position"),
+        Index("ix_exchange_outbox_consent", "consent_id", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
+    )
+    position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
+    event_id: UUID = Field(unique=True)
+    recipient: str
+    type: str
+    dataversion: int
+    subject: UUID
+    lane_key: UUID
+    after: UUID | None = None
+    consent_id: UUID | None = None
+    circle_version: int | None = None
+    is_express: bool = False
+    is_acute: bool = False
+    is_withheld: bool = False
+    occurred_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    traceparent: str | None = None
+    data: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    incarnation: UUID | None = None
+    seq: int | None = Field(default=None, sa_type=BigInteger)
+    leaf: bytes | None = Field(default=None, sa_type=LargeBinary)
+    root_after: bytes | None = Field(default=None, sa_type=LargeBinary)
+    inner: bytes | None = Field(default=None, sa_type=LargeBinary)
+    is_due: bool = False
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Stream(SQLModel, table=True):
+    """The head of what this agency has said to one recipient in one incarnation."""
+
+    __tablename__ = "exchange_streams"
+    recipient: str = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    size: int = Field(default=0, sa_type=BigInteger)
+    frontier: bytes = Field(default=b"", sa_type=LargeBinary)
+
+
+class HeldReceipt(SQLModel, table=True):
+    """The highest receipt that a recipient's incarnation has signed for one of our streams."""
+
+    __tablename__ = "exchange_receipts"
+    peer: str = Field(primary_key=True)
+    peer_incarnation: UUID = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    upto: int = Field(sa_type=BigInteger)
+    root: bytes = Field(sa_type=LargeBinary)
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    parked: list[int] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
+    signed: bytes = Field(sa_type=LargeBinary)
+
+
+class ReceivedSlot(SQLModel, table=True):
+    """One slot of a sender's stream, held for ever."""
+
+    __tablename__ = "exchange_slots"
+    sender: str = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    leaf: bytes = Field(sa_type=LargeBinary)
+    event_id: UUID
+    received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class InboxRow(SQLModel, table=True):
+    """One received event, by the sender's id for it: applied once, whatever slots it came in."""
+
+    __tablename__ = "exchange_inbox"
+    __table_args__ = (
+        Index("ix_exchange_inbox_waiting", "sender", "after", sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+        Index("ix_exchange_inbox_subject", "subject", sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+        Index("ix_exchange_inbox_parked", "received_at", sqlite_where=text("state = 'parked'"), postgresql_where=text("state = 'parked'")),
+    )
+    sender: str = Field(primary_key=True)
+    event_id: UUID = Field(primary_key=True)
+    state: str
+    type: str
+    dataversion: int
+    subject: UUID | None = None
+    after: UUID | None = None
+    consent_id: UUID | None = None
+    inner: bytes | None = Field(default=None, sa_type=LargeBinary)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reason: str | None = None
+
+
+class ReceivedHead(SQLModel, table=True):
+    """How far a sender's stream is held without a hole, and how far the sender says it goes."""
+
+    __tablename__ = "exchange_heads"
+    sender: str = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    upto: int = Field(default=0, sa_type=BigInteger)
+    frontier: bytes = Field(default=b"", sa_type=LargeBinary)
+    highest: int = Field(default=0, sa_type=BigInteger)
+    announced: int = Field(default=0, sa_type=BigInteger)
+    announced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class MissingSlot(SQLModel, table=True):
+    """A slot that was asked for again: when, how often, and whether it is given up as unopenable."""
+
+    __tablename__ = "exchange_missing"
+    sender: str = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    asked_count: int = 1
+    is_parked: bool = False
+
+
+class Fork(SQLModel, table=True):
+    """Another leaf for a slot that is taken: evidence, kept unapplied."""
+
+    __tablename__ = "exchange_forks"
+    id: UUID = Field(primary_key=True)
+    sender: str
+    incarnation: UUID
+    seq: int = Field(sa_type=BigInteger)
+    leaf: bytes = Field(sa_type=LargeBinary)
+    inner: bytes = Field(sa_type=LargeBinary)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class UnopenableRecord(SQLModel, table=True):
+    """A record that could not be opened: where it lay and why, by digest."""
+
+    __tablename__ = "exchange_unopenable"
+    digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    sender: str
+    topic: str
+    kafka_partition: int
+    kafka_offset: int = Field(sa_type=BigInteger)
+    reason: str
+    seen_count: int = 1
+    first_seen_at: datetime = Field(sa_type=UtcDateTime)
+    last_seen_at: datetime = Field(sa_type=UtcDateTime)
+    is_settled: bool = False
+
+
+class Tombstone(SQLModel, table=True):
+    """A consent that was taken back: whatever arrives under it later is never opened into a record."""
+
+    __tablename__ = "exchange_tombstones"
+    consent_id: UUID = Field(primary_key=True)
+    sender: str
+    laid_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Peer(SQLModel, table=True):
+    """What is known of the line to one other agency."""
+
+    __tablename__ = "exchange_peers"
+    peer: str = Field(primary_key=True)
+    last_heard_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_stated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    trouble: str | None = None
+    trouble_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Activity(SQLModel, table=True):
+    """One line of the agency's own diary. A screen follows `feed_seq`, which the relay gives after the commit."""
+
+    __tablename__ = "exchange_activity"
+    __table_args__ = (
+        Index("ix_exchange_activity_unfed", "position", sqlite_where=text("feed_seq IS NULL"), postgresql_where=text("feed_seq IS NULL")),
+        Index("ix_exchange_activity_case", "case_id", "feed_seq"),
+        Index("ix_exchange_activity_subject", "subject", "feed_seq"),
+    )
+    position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
+    feed_seq: int | None = Field(default=None, unique=True, sa_type=BigInteger)
+    kind: str
+    subject: UUID
+    case_id: UUID | None = None
+    facility: str | None = None
+    agency: str
+    is_own: bool
+    event_id: UUID | None = None
+    occurred_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=json_column)  # type: ignore[call-overload]
+
+
+class Feed(SQLModel, table=True):
+    """The last feed_seq given; one row."""
+
+    __tablename__ = "exchange_feed"
+    id: int = Field(default=1, primary_key=True)
+    last: int = Field(default=0, sa_type=BigInteger)
