@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import insert, select, text
 from sqlmodel import col
 
 from shared.exchange.outbox import insert_if_absent, wake_on_commit
@@ -49,7 +49,7 @@ async def record(tx: Transaction, line: Line) -> int:
     }
     position = (await tx.session.execute(insert(Activity).values(values).returning(col(Activity.position)))).scalar_one()
     wake_on_commit(tx)
-    return int(position)
+    return int(position or 0)
 
 
 async def number_feed(database: Database) -> int:
@@ -77,7 +77,7 @@ async def _unfed(tx: Transaction, limit: int) -> list[int]:
     return [int(p) for p in (await tx.session.execute(query)).scalars() if p is not None]
 
 
-async def lines_after(tx: Transaction, feed_seq: int, limit: int, *conditions: Any) -> list[Row[Any]]:
+async def lines_after(tx: Transaction, feed_seq: int, limit: int, *conditions: Any) -> list[Activity]:
     """Lines with a greater feed_seq, oldest first."""
     query = select(Activity).where(col(Activity.feed_seq) > feed_seq, *conditions).order_by(col(Activity.feed_seq)).limit(limit)
     return list((await tx.session.execute(query)).scalars())

@@ -51,8 +51,9 @@ async def lock_subjects(tx: Transaction, subjects: Iterable[UUID]) -> None:
 
 def insert_if_absent(tx: Transaction, table: type[Any]) -> Insert:
     """INSERT … ON CONFLICT DO NOTHING in the database's dialect."""
-    dialect = postgresql if tx.dialect == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
+    if tx.dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 async def add(tx: Transaction, outgoing: Outgoing) -> UUID:

@@ -60,7 +60,7 @@ class Hooks(Protocol):
 class Subscription:
     """One event type and version, its contract model and its handler. `waits` is False for what never waits."""
 
-    type: str
+    event_type: str
     dataversion: int
     model: type[BaseModel]
     handler: Handler
@@ -71,7 +71,7 @@ class Registry:
     """The subscriptions of one agency."""
 
     def __init__(self, subscriptions: list[Subscription]) -> None:
-        self._by_type = {(s.type, s.dataversion): s for s in subscriptions}
+        self._by_type = {(s.event_type, s.dataversion): s for s in subscriptions}
         if len(self._by_type) != len(subscriptions):
             raise ValueError("an event type and version has two handlers")
 

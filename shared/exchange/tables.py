@@ -8,7 +8,17 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Integer, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
@@ -55,10 +65,21 @@ class OutboxRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("recipient", "incarnation", "seq", name="uq_exchange_outbox_slot"),
         CheckConstraint("(seq IS NULL) = (leaf IS NULL)", name="ck_exchange_outbox_numbered_whole"),
-        Index("ix_exchange_outbox_unnumbered", "recipient", "position", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
+        Index(
+            "ix_exchange_outbox_unnumbered",
+            "recipient",
+            "position",
+            sqlite_where=text("seq IS NULL"),
+            postgresql_where=text("seq IS NULL"),
+        ),
         Index("ix_exchange_outbox_due", "recipient", "seq", sqlite_where=text("is_due"), postgresql_where=text("is_due")),
         Index("ix_exchange_outbox_told", "subject", "recipient", "position"),
-        Index("ix_exchange_outbox_consent", "consent_id", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
+        Index(
+            "ix_exchange_outbox_consent",
+            "consent_id",
+            sqlite_where=text("seq IS NULL"),
+            postgresql_where=text("seq IS NULL"),
+        ),
     )
     position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
     event_id: UUID = Field(unique=True)
@@ -128,9 +149,25 @@ class InboxRow(SQLModel, table=True):
 
     __tablename__ = "exchange_inbox"
     __table_args__ = (
-        Index("ix_exchange_inbox_waiting", "sender", "after", sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
-        Index("ix_exchange_inbox_subject", "subject", sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
-        Index("ix_exchange_inbox_parked", "received_at", sqlite_where=text("state = 'parked'"), postgresql_where=text("state = 'parked'")),
+        Index(
+            "ix_exchange_inbox_waiting",
+            "sender",
+            "after",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "ix_exchange_inbox_subject",
+            "subject",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "ix_exchange_inbox_parked",
+            "received_at",
+            sqlite_where=text("state = 'parked'"),
+            postgresql_where=text("state = 'parked'"),
+        ),
     )
     sender: str = Field(primary_key=True)
     event_id: UUID = Field(primary_key=True)
@@ -225,7 +262,12 @@ class Activity(SQLModel, table=True):
 
     __tablename__ = "exchange_activity"
     __table_args__ = (
-        Index("ix_exchange_activity_unfed", "position", sqlite_where=text("feed_seq IS NULL"), postgresql_where=text("feed_seq IS NULL")),
+        Index(
+            "ix_exchange_activity_unfed",
+            "position",
+            sqlite_where=text("feed_seq IS NULL"),
+            postgresql_where=text("feed_seq IS NULL"),
+        ),
         Index("ix_exchange_activity_case", "case_id", "feed_seq"),
         Index("ix_exchange_activity_subject", "subject", "feed_seq"),
     )

@@ -3,7 +3,6 @@
 A transaction belongs to its edge (a request, a batch, a tick): code inside never commits.
 """
 
-import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +23,10 @@ CONNECT_TIMEOUT_S = 10  # PostgreSQL: a server that is up answers within a secon
 POOL_SIZE = 10  # connections a process keeps; two workers and two web processes stay under PostgreSQL's default 100
 POOL_OVERFLOW = 10  # further ones at a peak
 POOL_TIMEOUT_S = 10  # a request waits this long for one, then answers 503 rather than queue for ever
-RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "08000", "08003", "08006"})
+RETRYABLE_SQLSTATES = frozenset(["40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "08000", "08003", "08006"])
+
+URL_FORMS = "write postgresql://… or sqlite:///…"
+SQLITE_PASSING = ("locked", "busy", "disk I/O", "unable to open")  # words of SQLite errors that may pass
 
 Dialect = Literal["postgresql", "sqlite"]
 
@@ -84,11 +86,11 @@ def _async_url(url: str) -> str:
     try:
         parsed = make_url(url)
     except Exception as error:
-        raise RefnetError("REFNET_DATABASE_URL is not a database address; write postgresql://… or sqlite:///….") from error
+        raise RefnetError(f"REFNET_DATABASE_URL is not a database address; {URL_FORMS}.") from error
     drivers = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
     name = parsed.get_backend_name()
     if name not in drivers:
-        raise RefnetError(f"REFNET_DATABASE_URL names the database kind '{name}'; use postgresql://… or sqlite:///….")
+        raise RefnetError(f"REFNET_DATABASE_URL names the database kind '{name}'; {URL_FORMS}.")
     return parsed.set(drivername=drivers[name]).render_as_string(hide_password=False)
 
 
@@ -126,7 +128,7 @@ def _sqlite_begin(connection: Any) -> None:
 async def _errors_named() -> AsyncIterator[None]:
     try:
         yield
-    except (DBAPIError, PoolTimeout, OSError, asyncio.TimeoutError) as error:
+    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
         if is_transient(error):
             raise DatabaseAway("The database does not answer just now; nothing was written, try again.") from error
         raise
@@ -134,9 +136,7 @@ async def _errors_named() -> AsyncIterator[None]:
 
 def is_transient(error: BaseException) -> bool:
     """True where the same statement may succeed later: server away, deadlock, serialisation failure, lock timeout."""
-    if isinstance(error, PoolTimeout | ConnectionError | asyncio.TimeoutError):
-        return True
-    if isinstance(error, OSError):
+    if isinstance(error, PoolTimeout | OSError):  # TimeoutError and ConnectionError are OSErrors
         return True
     if not isinstance(error, DBAPIError):
         return False
@@ -144,8 +144,6 @@ def is_transient(error: BaseException) -> bool:
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     if error.connection_invalidated or state in RETRYABLE_SQLSTATES:
         return True
-    if isinstance(original, sqlite3.OperationalError) or isinstance(getattr(original, "__cause__", None), sqlite3.OperationalError):
-        return "locked" in str(original) or "busy" in str(original) or "disk I/O" in str(original) or "unable to open" in str(original)
+    if isinstance(original, sqlite3.OperationalError):
+        return any(words in str(original) for words in SQLITE_PASSING)
     return isinstance(error, InterfaceError | OperationalError) and state is None
-
-

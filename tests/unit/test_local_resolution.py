@@ -32,9 +32,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Break:
     return lambda kind: monkeypatch.setattr(resolution, f"_{kind}", breaks(kind))
 
 
-@pytest.mark.parametrize(
-    ("broken", "kind"), [([], "docker"), (["docker"], "kafka"), (["docker", "kafka"], "trial")], ids=len
-)
+@pytest.mark.parametrize(("broken", "kind"), [([], "docker"), (["docker"], "kafka"), (["docker", "kafka"], "trial")], ids=len)
 def test_auto_takes_the_first_that_works(steps: Break, tmp_path: Path, broken: list[str], kind: str) -> None:
     for step in broken:
         steps(step)
@@ -61,9 +59,7 @@ def test_an_explicit_choice_that_is_impossible_fails(steps: Break, tmp_path: Pat
         start_broker(choice, bootstrap_servers=None, home=tmp_path)
 
 
-def test_without_java_and_docker_the_reasons_say_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_java_and_docker_the_reasons_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
     monkeypatch.delenv("JAVA_HOME", raising=False)

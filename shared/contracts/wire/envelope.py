@@ -127,5 +127,3 @@ def unwrap(envelope: bytes) -> tuple[int, bytes, bytes]:
     if len(envelope) <= OUTER_BYTES:
         raise Unopenable("it is too short to be an envelope")
     return envelope[0], envelope[1:OUTER_BYTES].rstrip(b"\0"), envelope[OUTER_BYTES:]
-
-

@@ -53,9 +53,7 @@ def java_major(version: str) -> int:
 @lru_cache(maxsize=4)
 def _ask(executable: str) -> Java:
     try:
-        done = subprocess.run(
-            [executable, "-version"], capture_output=True, text=True, timeout=VERSION_DEADLINE_S, check=True
-        )
+        done = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=VERSION_DEADLINE_S, check=True)
     except (OSError, subprocess.SubprocessError) as cause:
         raise LocalServerError(f"{executable} does not run: {cause}.") from cause
     return Java(executable, done.stderr + done.stdout)

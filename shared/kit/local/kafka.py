@@ -135,9 +135,7 @@ class KafkaNode:
 
     def _format(self, jars: KafkaJars, config: Path) -> None:
         scram = scram_arguments(self._users)
-        argv = jars.command(
-            "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config), *scram, heap_mb=self._heap_mb
-        )
+        argv = jars.command("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config), *scram, heap_mb=self._heap_mb)
         done = subprocess.run(
             argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=FORMAT_DEADLINE_S, check=False
         )

@@ -35,9 +35,7 @@ def find_postgres(root: Path = DEBIAN_ROOT) -> PostgresBinaries:
         programs = PostgresBinaries(folder / "initdb", folder / "postgres", psql)
         if programs.initdb.exists() and programs.postgres.exists() and psql.name and _major(programs) >= MAJOR_MIN:
             return programs
-    raise LocalServerError(
-        f"PostgreSQL {MAJOR_MIN} or newer is not installed; install it, or run scripts/install-test-servers."
-    )
+    raise LocalServerError(f"PostgreSQL {MAJOR_MIN} or newer is not installed; install it, or run scripts/install-test-servers.")
 
 
 def server_user() -> str | None:
