@@ -1,0 +1,384 @@
+"""Hearing: a batch of records is opened and applied in one transaction, in the order that the subjects need.
+
+Same slot and same leaf is a duplicate; same slot and other leaf is a fork; a known event in a new slot takes the slot only.
+An event waits until its predecessor is done. What cannot be applied is stored, receipted and parked; the lane goes on.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import insert, select, tuple_, update
+from sqlmodel import col
+
+from shared.contracts.wire.envelope import Event, Inner, Kind, Unopenable, unframe
+from shared.contracts.wire.merkle import Frontier
+from shared.exchange.outbox import insert_if_absent, lock_subjects
+from shared.exchange.registry import Hooks, Registry, Unappliable, Unauthorised
+from shared.exchange.tables import DONE, Fork, InboxRow, InboxState, ReceivedHead, ReceivedSlot, Tombstone
+from shared.kit.crash import crash_point
+from shared.kit.db import Database, Transaction, is_transient
+from shared.kit.errors import DatabaseAway
+from shared.kit.ids import new_id
+
+HEAD_STEP = 5_000  # slots read at once when a hole closes and the held part of a stream moves on
+SWEEP_BATCH = 200  # waiting events looked at in one sweep
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An opened event: what it says and the signed form it came in."""
+
+    event: Event
+    inner: Inner
+
+    @property
+    def sender(self) -> str:
+        """Who said it."""
+        return self.inner.header.sender
+
+    @property
+    def slot(self) -> tuple[str, UUID, int]:
+        """(sender, incarnation, seq)."""
+        return self.sender, self.inner.header.incarnation, self.inner.header.seq or 0
+
+
+def heard(inner: Inner) -> Heard:
+    """Reads an event out of an opened inner form; raises Unopenable."""
+    if inner.header.kind is not Kind.EVENT:
+        raise Unopenable("it is not an event")
+    try:
+        event = Event.model_validate_json(inner.content)
+    except ValidationError as error:
+        raise Unopenable("its content is not an event") from error
+    if event.source != inner.header.sender:
+        raise Unopenable("its source is not its sender")
+    return Heard(event, inner)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch came to, for receipts and logs."""
+
+    streams: set[tuple[str, UUID]] = field(default_factory=set)
+    applied: int = 0
+    duplicates: int = 0
+
+
+class Inbox:
+    """The receiving end of one agency."""
+
+    def __init__(self, database: Database, registry: Registry, hooks: Hooks) -> None:
+        self._database = database
+        self._registry = registry
+        self._hooks = hooks
+
+    async def receive(self, events: Sequence[Heard]) -> Outcome:
+        """Applies a batch; raises DatabaseAway, and then nothing of it was applied that will not be recognised again."""
+        if not events:
+            return Outcome()
+        try:
+            return await self._receive_together(events, isolate=False)
+        except DatabaseAway:
+            raise
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.info("batch_taken_apart", extra={"count": len(events), "because": type(error).__name__})
+        whole = Outcome()
+        for one in events:
+            part = await self._receive_together([one], isolate=True)
+            whole.streams |= part.streams
+            whole.applied += part.applied
+            whole.duplicates += part.duplicates
+        return whole
+
+    async def _receive_together(self, events: Sequence[Heard], *, isolate: bool) -> Outcome:
+        outcome = Outcome(streams={e.slot[:2] for e in events})
+        async with self._database.write() as tx:
+            await lock_subjects(tx, [e.event.subject for e in events])
+            fresh = await self._take_slots(tx, events)
+            outcome.duplicates = len(events) - len(fresh)
+            batch = await _Batch.open(tx, self._registry, self._hooks, fresh, isolate=isolate)
+            await batch.run()
+            outcome.applied = batch.applied
+            crash_point("inbox.before_commit")
+            for sender, incarnation in sorted(outcome.streams):
+                await advance_head(tx, sender, incarnation)
+        crash_point("inbox.after_commit")
+        return outcome
+
+    async def _take_slots(self, tx: Transaction, events: Sequence[Heard]) -> list[Heard]:
+        """The events whose slot was free, one for each slot; forks are kept apart as evidence."""
+        now = tx.clock.now()
+        held = await _held_leaves(tx, [e.slot for e in events])
+        fresh: list[Heard] = []
+        for one in events:
+            leaf = one.inner.leaf
+            if one.slot not in held:
+                held[one.slot] = leaf
+                fresh.append(one)
+            elif held[one.slot] != leaf:
+                await self._keep_fork(tx, one, leaf)
+        rows = [
+            {"sender": s, "incarnation": i, "seq": n, "leaf": held[(s, i, n)], "event_id": one.event.id, "received_at": now}
+            for one in fresh
+            for (s, i, n) in [one.slot]
+        ]
+        if rows:
+            await tx.session.execute(insert(ReceivedSlot), rows)
+        return fresh
+
+    async def _keep_fork(self, tx: Transaction, one: Heard, leaf: bytes) -> None:
+        sender, incarnation, seq = one.slot
+        query = select(col(Fork.id)).where(
+            col(Fork.sender) == sender, col(Fork.incarnation) == incarnation, col(Fork.seq) == seq, col(Fork.leaf) == leaf
+        )
+        if (await tx.session.execute(query)).first() is not None:
+            return
+        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": one.inner.raw}
+        await tx.session.execute(insert(Fork).values(id=new_id(), received_at=tx.clock.now(), **values))
+        await self._hooks.trouble("fork", sender, {"incarnation": str(incarnation), "seq": seq}, tx)
+
+    async def sweep(self) -> int:
+        """Tries waiting events whose predecessor is done by now; returns how many were settled."""
+        async with self._database.read() as tx:
+            done = InboxRow.__table__.alias("done")  # type: ignore[attr-defined]
+            query = (
+                select(col(InboxRow.sender), col(InboxRow.event_id), col(InboxRow.subject))
+                .join(done, (done.c.sender == col(InboxRow.sender)) & (done.c.event_id == col(InboxRow.after)))
+                .where(col(InboxRow.state) == InboxState.WAITING, done.c.state.in_(DONE))
+                .limit(SWEEP_BATCH)
+            )
+            ready = (await tx.session.execute(query)).all()
+        settled = 0
+        for sender, event_id, subject in ready:
+            settled += await self._again(sender, event_id, subject, InboxState.WAITING)
+        return settled
+
+    async def retry(self, sender: str, event_id: UUID) -> bool:
+        """Tries a parked event again; False where it is not parked or stays so."""
+        async with self._database.read() as tx:
+            row = await tx.session.get(InboxRow, (sender, event_id))
+        if row is None or row.subject is None:
+            return False
+        return await self._again(sender, event_id, row.subject, InboxState.PARKED) > 0
+
+    async def _again(self, sender: str, event_id: UUID, subject: UUID, expected: InboxState) -> int:
+        async with self._database.write() as tx:
+            await lock_subjects(tx, [subject])
+            row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True)
+            if row is None or row.state != expected or row.inner is None:
+                return 0
+            batch = await _Batch.open(tx, self._registry, self._hooks, [heard(unframe(row.inner))], isolate=True, again=True)
+            await batch.run()
+            return batch.applied
+
+    async def gone(self, sender: str, event_ids: Sequence[UUID]) -> None:
+        """The sender states that it never said these: whatever waits for one of them is free."""
+        for event_id in event_ids:
+            async with self._database.write() as tx:
+                query = select(col(InboxRow.subject)).where(col(InboxRow.sender) == sender, col(InboxRow.after) == event_id)
+                subjects = [s for s in (await tx.session.execute(query)).scalars() if s is not None]
+                if not subjects:
+                    continue
+                await lock_subjects(tx, subjects)
+                values = {"sender": sender, "event_id": event_id, "state": InboxState.GONE, "type": "unknown", "dataversion": 1}
+                now = tx.clock.now()
+                await tx.session.execute(insert_if_absent(tx, InboxRow), [{**values, "received_at": now, "settled_at": now}])
+        await self.sweep()
+
+
+async def _held_leaves(tx: Transaction, slots: Sequence[tuple[str, UUID, int]]) -> dict[tuple[str, UUID, int], bytes]:
+    keys = tuple_(col(ReceivedSlot.sender), col(ReceivedSlot.incarnation), col(ReceivedSlot.seq))
+    query = select(ReceivedSlot).where(keys.in_(list(set(slots))))
+    return {(r.sender, r.incarnation, r.seq): r.leaf for r in (await tx.session.execute(query)).scalars()}
+
+
+async def advance_head(tx: Transaction, sender: str, incarnation: UUID) -> ReceivedHead:
+    """Moves the hole-free part of a stream as far as the held slots reach; the head's lock is taken last of all locks."""
+    key = {"sender": sender, "incarnation": incarnation, "upto": 0, "frontier": b"", "highest": 0, "announced": 0}
+    await tx.session.execute(insert_if_absent(tx, ReceivedHead), [key])
+    mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
+    query = select(ReceivedHead).where(*mine).with_for_update().execution_options(populate_existing=True)
+    head = (await tx.session.execute(query)).scalar_one()
+    frontier = Frontier.from_bytes(head.upto, head.frontier)
+    highest = head.highest
+    while True:
+        rows = await _slots_above(tx, sender, incarnation, frontier.size)
+        start = frontier.size
+        for seq, leaf in rows:
+            highest = max(highest, seq)
+            if seq == frontier.size + 1:
+                frontier = frontier.append(leaf)
+        if len(rows) < HEAD_STEP or frontier.size == start:
+            break
+    head.upto, head.frontier, head.highest = frontier.size, frontier.to_bytes(), highest
+    await tx.session.flush()
+    return head
+
+
+async def _slots_above(tx: Transaction, sender: str, incarnation: UUID, seq: int) -> list[tuple[int, bytes]]:
+    query = (
+        select(col(ReceivedSlot.seq), col(ReceivedSlot.leaf))
+        .where(col(ReceivedSlot.sender) == sender, col(ReceivedSlot.incarnation) == incarnation, col(ReceivedSlot.seq) > seq)
+        .order_by(col(ReceivedSlot.seq))
+        .limit(HEAD_STEP)
+    )
+    return [(int(seq_), leaf) for seq_, leaf in (await tx.session.execute(query)).all()]
+
+
+class _Batch:
+    """The events of one transaction on their way to their handlers, with whatever waited for them."""
+
+    def __init__(self, tx: Transaction, registry: Registry, hooks: Hooks, *, isolate: bool) -> None:
+        self._tx, self._registry, self._hooks, self._isolate = tx, registry, hooks, isolate
+        self._states: dict[tuple[str, UUID], str] = {}
+        self._waiters: dict[tuple[str, UUID], list[Heard]] = defaultdict(list)
+        self._stored: set[tuple[str, UUID]] = set()
+        self._tombstones: set[UUID] = set()
+        self._queue: list[Heard] = []
+        self._new_rows: list[dict[str, Any]] = []
+        self.applied = 0
+
+    @classmethod
+    async def open(
+        cls, tx: Transaction, registry: Registry, hooks: Hooks, events: Sequence[Heard], *, isolate: bool, again: bool = False
+    ) -> "_Batch":
+        """Loads what is known of the events, of their predecessors and of what waits on their subjects."""
+        batch = cls(tx, registry, hooks, isolate=isolate)
+        ids = {i for e in events for i in (e.event.id, e.event.after) if i is not None}
+        rows = await tx.session.execute(
+            select(col(InboxRow.sender), col(InboxRow.event_id), col(InboxRow.state)).where(
+                col(InboxRow.sender).in_({e.sender for e in events}), col(InboxRow.event_id).in_(ids)
+            )
+        )
+        batch._states = {(sender, event_id): state for sender, event_id, state in rows}
+        batch._stored = set(batch._states)
+        if again:
+            for one in events:
+                batch._states.pop((one.sender, one.event.id), None)
+        await batch._load_waiters(events)
+        await batch._load_tombstones(events)
+        batch._queue = sorted(events, key=lambda e: e.slot)
+        return batch
+
+    async def _load_waiters(self, events: Sequence[Heard]) -> None:
+        own = {(e.sender, e.event.id) for e in events}
+        query = select(InboxRow).where(
+            col(InboxRow.subject).in_({e.event.subject for e in events}), col(InboxRow.state) == InboxState.WAITING
+        )
+        for row in (await self._tx.session.execute(query)).scalars():
+            self._stored.add((row.sender, row.event_id))
+            if row.after is not None and row.inner is not None and (row.sender, row.event_id) not in own:
+                self._waiters[(row.sender, row.after)].append(heard(unframe(row.inner)))
+
+    async def _load_tombstones(self, events: Sequence[Heard]) -> None:
+        waiting = [w for ws in self._waiters.values() for w in ws]
+        consents = {e.event.consentid for e in [*events, *waiting] if e.event.consentid is not None}
+        if consents:
+            query = select(col(Tombstone.consent_id)).where(col(Tombstone.consent_id).in_(consents))
+            self._tombstones = set((await self._tx.session.execute(query)).scalars())
+
+    async def run(self) -> None:
+        """Settles every event in slot order, and after each what waited for it."""
+        queue = self._queue
+        while queue:
+            one = queue.pop(0)
+            if await self._settle(one):
+                queue[:0] = self._waiters.pop((one.sender, one.event.id), [])
+        if self._new_rows:
+            await self._tx.session.execute(insert(InboxRow), self._new_rows)
+
+    async def _settle(self, one: Heard) -> bool:
+        """Gives one event its state; True where it is done and its dependants may follow."""
+        event, key = one.event, (one.sender, one.event.id)
+        known = self._states.get(key)
+        if known is not None and not (known == InboxState.WAITING and self._may_go(one)):
+            return event.withheld and await self._withhold(one, known)
+        state, reason = await self._judge(one)
+        self._states[key] = state
+        if state is InboxState.APPLIED:
+            self.applied += 1
+        if state is InboxState.WAITING and event.after is not None:
+            self._waiters[(one.sender, event.after)].append(one)
+        await self._store(one, state, reason)
+        if state is InboxState.PARKED:
+            await self._hooks.trouble(
+                "parked", one.sender, {"event_id": str(event.id), "type": event.type, "reason": reason}, self._tx
+            )
+        return state in DONE
+
+    async def _withhold(self, one: Heard, known: str) -> bool:
+        """The sender withholds what it said before (a restored sender): applied, it asks to cancel; not yet, it never is."""
+        if known == InboxState.APPLIED:
+            await self._hooks.withheld(one.sender, one.event.id, one.event.subject, self._tx)
+        if known in DONE:
+            return False
+        self._states[(one.sender, one.event.id)] = InboxState.WITHHELD
+        await self._store(one, InboxState.WITHHELD, None)
+        return True
+
+    def _may_go(self, one: Heard) -> bool:
+        if one.event.after is None or one.event.withheld or not self._registry.waits(one.event):
+            return True
+        return self._states.get((one.sender, one.event.after)) in DONE
+
+    async def _judge(self, one: Heard) -> tuple[InboxState, str | None]:
+        if one.event.withheld:
+            return InboxState.WITHHELD, None
+        if one.event.consentid in self._tombstones:
+            return InboxState.TOMBSTONED, None
+        if not self._may_go(one):
+            return InboxState.WAITING, None
+        try:
+            await self._apply(one)
+        except (Unappliable, Unauthorised) as error:
+            if not self._isolate:
+                raise
+            return InboxState.PARKED, str(error)
+        except Exception as error:
+            if is_transient(error) or isinstance(error, DatabaseAway) or not self._isolate:
+                raise
+            # Only the kind of error is kept: its text may hold what the event says.
+            log.error("event_parked", extra={"type": one.event.type, "because": type(error).__name__})
+            return InboxState.PARKED, f"The handler failed with {type(error).__name__}; see the log, then retry."
+        return InboxState.APPLIED, None
+
+    async def _apply(self, one: Heard) -> None:
+        handler, received = self._registry.resolve(one.event, one.sender)
+        if self._isolate:
+            async with self._tx.session.begin_nested():
+                await handler(received, self._tx)
+        else:
+            await handler(received, self._tx)
+        # A consent that this event took back stops what follows in the same batch.
+        if one.event.type == "consent.taken_back" and one.event.consentid is not None:
+            self._tombstones.add(one.event.consentid)
+
+    async def _store(self, one: Heard, state: InboxState, reason: str | None) -> None:
+        event, now = one.event, self._tx.clock.now()
+        settled_at = now if state in DONE else None
+        inner = None if state in {InboxState.WITHHELD, InboxState.TOMBSTONED} else one.inner.raw
+        key = (one.sender, event.id)
+        if key in self._stored:
+            here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)
+            values = {"state": state, "settled_at": settled_at, "reason": reason, "inner": inner}
+            await self._tx.session.execute(update(InboxRow).where(*here).values(**values))
+            return
+        row = {
+            "sender": one.sender, "event_id": event.id, "state": str(state), "type": event.type, "dataversion": event.dataversion,
+            "subject": event.subject, "after": event.after, "consent_id": event.consentid, "inner": inner,
+            "received_at": now, "settled_at": settled_at, "reason": reason,
+        }  # fmt: skip
+        if state is InboxState.WAITING:
+            self._stored.add(key)
+            await self._tx.session.execute(insert(InboxRow).values(**row))
+        else:
+            self._new_rows.append(row)

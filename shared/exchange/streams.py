@@ -1,0 +1,172 @@
+"""Numbering: the relay's transaction that gives rows their slots in a stream, with leaf and root, under the head's lock.
+
+A numbered row keeps its number for ever. No cursor is kept: what is unnumbered is found by being unnumbered.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import bindparam, select, update
+from sqlmodel import col
+
+from shared.contracts.wire.envelope import Event, Header, Kind
+from shared.contracts.wire.merkle import SALT_BYTES, Frontier, leaf_of
+from shared.exchange.outbox import insert_if_absent
+from shared.exchange.seal import Seal
+from shared.exchange.tables import Incarnation, OutboxRow, Stream
+from shared.kit.crash import crash_point
+from shared.kit.db import Database, Transaction
+from shared.kit.ids import new_id
+
+NUMBER_BATCH = 500  # rows numbered in one transaction: long enough to be cheap, short enough not to hold up a consent taken back
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A row that is ready for the wire."""
+
+    position: int
+    event_id: UUID
+    lane_key: UUID
+    is_express: bool
+    seq: int
+    inner: bytes
+
+
+async def current_incarnation(tx: Transaction) -> UUID:
+    """The id of this life of the database; the first call opens the first one."""
+    query = select(col(Incarnation.id)).where(col(Incarnation.is_current)).order_by(col(Incarnation.opened_at).desc()).limit(1)
+    known = (await tx.session.execute(query)).scalar_one_or_none()
+    if known is not None:
+        return known
+    fresh = Incarnation(id=new_id(), opened_at=tx.clock.now(), is_current=True)
+    tx.session.add(fresh)
+    await tx.session.flush()
+    return fresh.id
+
+
+async def recipients_waiting(database: Database) -> list[str]:
+    """The agencies for which unnumbered rows lie in the outbox."""
+    async with database.read() as tx:
+        query = select(col(OutboxRow.recipient)).where(col(OutboxRow.seq).is_(None)).distinct().order_by(col(OutboxRow.recipient))
+        return list((await tx.session.execute(query)).scalars())
+
+
+async def number(database: Database, agency: str, recipient: str, incarnation: UUID, seal: Seal) -> list[Numbered]:
+    """Numbers up to NUMBER_BATCH rows for one recipient, acute first, then by position; returns them ready to send."""
+    async with database.write() as tx:
+        head = await _lock_head(tx, recipient, incarnation)
+        rows = await _unnumbered(tx, recipient)
+        if not rows:
+            return []
+        frontier = Frontier.from_bytes(head.size, head.frontier)
+        numbered, values = [], []
+        for row in rows:
+            salt = secrets.token_bytes(SALT_BYTES)
+            content = _event_of(row, agency).to_bytes()
+            leaf = leaf_of(content, salt)
+            frontier = frontier.append(leaf)
+            header = Header(
+                kind=Kind.EVENT, sender=agency, recipient=recipient, incarnation=incarnation, seq=frontier.size, salt=salt
+            )
+            inner = seal.sign(header, content)
+            values.append(
+                {"p": row.position, "s": frontier.size, "l": leaf, "r": frontier.root(), "n": inner, "i": incarnation, "d": True}
+            )
+            numbered.append(Numbered(row.position or 0, row.event_id, row.lane_key, row.is_express, frontier.size, inner))
+        await _save(tx, values)
+        head.size, head.frontier = frontier.size, frontier.to_bytes()
+        crash_point("relay.before_number_commit")
+    crash_point("relay.after_number_commit")
+    return numbered
+
+
+async def _lock_head(tx: Transaction, recipient: str, incarnation: UUID) -> Stream:
+    key = {"recipient": recipient, "incarnation": incarnation, "size": 0, "frontier": b""}
+    await tx.session.execute(insert_if_absent(tx, Stream), [key])
+    query = select(Stream).where(col(Stream.recipient) == recipient, col(Stream.incarnation) == incarnation)
+    return (await tx.session.execute(query.with_for_update())).scalar_one()
+
+
+async def _unnumbered(tx: Transaction, recipient: str) -> list[OutboxRow]:
+    query = (
+        select(OutboxRow)
+        .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None))
+        .order_by(col(OutboxRow.is_acute).desc(), col(OutboxRow.position))
+        .limit(NUMBER_BATCH)
+        .with_for_update()
+    )
+    return list((await tx.session.execute(query)).scalars())
+
+
+def _event_of(row: OutboxRow, agency: str) -> Event:
+    return Event(
+        id=row.event_id,
+        source=agency,
+        type=row.type,
+        dataversion=row.dataversion,
+        subject=row.subject,
+        time=row.occurred_at,
+        recordedtime=row.recorded_at,
+        after=row.after,
+        consentid=row.consent_id,
+        circleversion=row.circle_version,
+        traceparent=row.traceparent,
+        withheld=row.is_withheld,
+        data=None if row.is_withheld else row.data,
+    )
+
+
+async def _save(tx: Transaction, values: Sequence[Mapping[str, object]]) -> None:
+    table = OutboxRow.__table__  # type: ignore[attr-defined]
+    statement = (
+        update(table)
+        .where(table.c.position == bindparam("p"))
+        .values(
+            seq=bindparam("s"),
+            leaf=bindparam("l"),
+            root_after=bindparam("r"),
+            inner=bindparam("n"),
+            incarnation=bindparam("i"),
+            is_due=bindparam("d"),
+        )
+    )
+    connection = await tx.session.connection()
+    await connection.execute(statement, list(values))
+
+
+async def due(database: Database, recipient: str, limit: int = NUMBER_BATCH) -> list[Numbered]:
+    """Numbered rows that have not been sent, or were asked for again."""
+    async with database.read() as tx:
+        query = (
+            select(OutboxRow)
+            .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.is_due))
+            .order_by(col(OutboxRow.is_acute).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
+            .limit(limit)
+        )
+        rows = (await tx.session.execute(query)).scalars()
+        return [
+            Numbered(r.position or 0, r.event_id, r.lane_key, r.is_express, r.seq or 0, r.inner)
+            for r in rows
+            if r.inner is not None
+        ]
+
+
+async def recipients_due(database: Database) -> list[str]:
+    """The agencies for which numbered rows wait to be sent."""
+    async with database.read() as tx:
+        query = select(col(OutboxRow.recipient)).where(col(OutboxRow.is_due)).distinct().order_by(col(OutboxRow.recipient))
+        return list((await tx.session.execute(query)).scalars())
+
+
+async def mark_sent(tx: Transaction, positions: list[int], at: datetime) -> None:
+    """Notes that the broker has taken the rows; `sent_at` keeps the first time."""
+    rows = sorted(positions)
+    for start in range(0, len(rows), NUMBER_BATCH):
+        chunk = rows[start : start + NUMBER_BATCH]
+        here = col(OutboxRow.position).in_(chunk)
+        await tx.session.execute(update(OutboxRow).where(here, col(OutboxRow.sent_at).is_(None)).values(sent_at=at))
+        await tx.session.execute(update(OutboxRow).where(here).values(is_due=False))
