@@ -1,0 +1,141 @@
+"""One agency's end of the exchange without a broker: a test carries the envelopes, and loses or doubles them as it likes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlmodel import SQLModel, col
+
+from shared.contracts.wire.statements import Statement
+from shared.exchange import outbox, receipts, streams
+from shared.exchange.inbox import Inbox, Outcome, heard
+from shared.exchange.registry import Received, Registry, Subscription, Unauthorised
+from shared.exchange.seal import PlainSeal
+from shared.exchange.tables import InboxRow, OutboxRow
+from shared.kit.clock import ManualClock
+from shared.kit.db import Database, Transaction
+
+
+class Said(BaseModel):
+    """The data of a test event: a step of a subject's story, and how its handler should behave."""
+
+    step: int
+    fails: str | None = None
+
+
+class Node:
+    """An agency with its database, a handler that writes down what it applied, and hooks that write down what they heard."""
+
+    def __init__(self, agency: str, database: Database) -> None:
+        self.agency, self.database = agency, database
+        self.seal = PlainSeal(agency)
+        self.applied: list[tuple[UUID, int]] = []
+        self.troubles: list[str] = []
+        self.delivered_ids: list[UUID] = []
+        self.withheld_ids: list[UUID] = []
+        self.broken = False
+        registry = Registry(
+            [Subscription("story.told", 1, Said, self._on_told), Subscription("story.begun", 1, Said, self._on_told, False)]
+        )
+        self.inbox = Inbox(database, registry, self)
+
+    @classmethod
+    async def make(cls, agency: str, url: str, clock: ManualClock) -> "Node":
+        """A node on a fresh database."""
+        database = Database(url, clock)
+        async with database.engine.begin() as connection:
+            await connection.run_sync(SQLModel.metadata.create_all)
+        return cls(agency, database)
+
+    async def _on_told(self, received: Received, tx: Transaction) -> None:
+        if received.data.fails == "unauthorised":
+            raise Unauthorised("health may not say this.")
+        if received.data.fails == "always" or (received.data.fails == "once" and self.broken):
+            raise ZeroDivisionError
+        self.note(tx, received.subject, received.data.step)
+
+    def note(self, tx: Transaction, subject: UUID, step: int) -> None:
+        """Counts as applied only once it is committed."""
+        tx.on_commit(lambda: self.applied.append((subject, step)))
+
+    async def delivered(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
+        self.delivered_ids += event_ids
+
+    async def sent(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
+        raise NotImplementedError
+
+    async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
+        self.withheld_ids.append(event_id)
+
+    async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
+        tx.on_commit(lambda: self.troubles.append(kind))
+
+    async def say(self, to: str, subject: UUID, step: int, **options: Any) -> UUID:
+        """Tells one step of a subject's story, as a handler would."""
+        fails = options.pop("fails", None)
+        kind = options.pop("type", "story.told")
+        async with self.database.write() as tx:
+            await outbox.lock_subjects(tx, [subject])
+            return await outbox.add(
+                tx,
+                outbox.Outgoing(
+                    recipient=to,
+                    type=kind,
+                    dataversion=options.pop("dataversion", 1),
+                    subject=subject,
+                    lane_key=subject,
+                    data=Said(step=step, fails=fails).model_dump(exclude_none=True),
+                    occurred_at=tx.clock.now(),
+                    **options,
+                ),
+            )
+
+    async def number(self, to: str) -> list[bytes]:
+        """Numbers what is unnumbered and returns its envelopes in slot order."""
+        async with self.database.write() as tx:
+            incarnation = await streams.current_incarnation(tx)
+        rows = await streams.number(self.database, self.agency, to, incarnation, self.seal)
+        return [self.seal.seal(row.inner, to) for row in rows]
+
+    async def due(self, to: str) -> list[bytes]:
+        """The envelopes of rows that wait to be sent, or were asked for again."""
+        return [self.seal.seal(row.inner, to) for row in await streams.due(self.database, to)]
+
+    async def mark_all_sent(self) -> None:
+        """What the relay notes once the broker has taken everything."""
+        async with self.database.write() as tx:
+            rows = (await tx.session.execute(select(col(OutboxRow.position)).where(col(OutboxRow.is_due)))).scalars()
+            await streams.mark_sent(tx, [p for p in rows if p is not None], tx.clock.now())
+
+    async def hear(self, sender: str, envelopes: Sequence[bytes]) -> Outcome:
+        """Opens and applies one batch."""
+        return await self.inbox.receive([heard(self.seal.open(e, sender)) for e in envelopes])
+
+    async def state(self, to: str) -> Statement:
+        """This node's statement to a peer."""
+        async with self.database.write() as tx:
+            return await receipts.make_statement(tx, to)
+
+    async def take(self, peer: str, statement: Statement, peer_incarnation: UUID | None = None) -> None:
+        """Takes a peer's statement in."""
+        async with self.database.write() as tx:
+            incarnation = peer_incarnation or UUID(int=1)
+            await receipts.take_statement(tx, peer, incarnation, statement, statement.to_bytes(), self)
+
+    async def inbox_states(self) -> dict[UUID, str]:
+        """State by event id."""
+        async with self.database.read() as tx:
+            return {r.event_id: r.state for r in (await tx.session.execute(select(InboxRow))).scalars()}
+
+    async def outbox_rows(self) -> list[OutboxRow]:
+        """Everything said, by position."""
+        async with self.database.read() as tx:
+            return list((await tx.session.execute(select(OutboxRow).order_by(col(OutboxRow.position)))).scalars())
+
+
+def new_subject() -> UUID:
+    """A subject that nobody has spoken of."""
+    return uuid4()
