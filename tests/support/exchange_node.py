@@ -35,6 +35,7 @@ class Node:
         self.applied: list[tuple[UUID, int]] = []
         self.troubles: list[str] = []
         self.delivered_ids: list[UUID] = []
+        self.sent_ids: list[UUID] = []
         self.withheld_ids: list[UUID] = []
         self.broken = False
         registry = Registry(
@@ -65,7 +66,7 @@ class Node:
         self.delivered_ids += event_ids
 
     async def sent(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
-        raise NotImplementedError
+        self.sent_ids += event_ids
 
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         self.withheld_ids.append(event_id)

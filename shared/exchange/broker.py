@@ -1,0 +1,162 @@
+"""Kafka: FastStream consumers with every losing default turned off, and one idempotent producer.
+
+Offsets are committed explicitly, after the database. A database that is away rewinds the batch; poison never blocks a lane.
+"""
+
+import asyncio
+import hashlib
+import logging
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from pydantic import ValidationError
+
+from shared.contracts.wire.envelope import ENVELOPE_VERSION, Kind, Unopenable
+from shared.contracts.wire.statements import Statement
+from shared.contracts.wire.topics import Direction, direction_of, lane_of
+from shared.exchange import receipts
+from shared.exchange.inbox import Heard, Inbox, heard
+from shared.exchange.registry import Hooks
+from shared.exchange.relay import BrokerAway, Outbound
+from shared.exchange.seal import Seal
+from shared.kit.crash import crash_point
+from shared.kit.db import Database
+from shared.kit.errors import DatabaseAway
+
+BATCH_RECORDS = 500  # records applied in one transaction; the relay numbers as many
+BATCH_WAIT_MS = 50  # how long a consumer waits to fill a batch
+SEND_TIMEOUT_S = 30.0  # a broker that takes longer is treated as away: the rows stay due
+REQUEST_TIMEOUT_MS = 5_000  # one request to the broker
+LINGER_MS = 1  # records of one relay batch travel together
+BACK_OFF_S = (0.2, 2.0)  # between tries of a batch while the database is away; random, so that workers do not march in step
+HEADERS = [("envelope", ENVELOPE_VERSION)]
+
+log = logging.getLogger(__name__)
+
+
+class Courier:
+    """The producer of one agency."""
+
+    def __init__(self, agency: str, bootstrap_servers: str, pair_secrets: dict[str, bytes], **security: Any) -> None:
+        self._agency, self._pair_secrets = agency, pair_secrets
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap_servers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=LINGER_MS,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            **security,
+        )
+
+    async def start(self) -> None:
+        """Connects; raises KafkaError where the broker does not answer."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Sends what is in hand and disconnects."""
+        await self._producer.stop()
+
+    async def send(self, outbound: Sequence[Outbound]) -> None:
+        """Returns once the broker holds every record; raises BrokerAway where it does not."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                pending = [await self._put(one) for one in outbound]
+                await asyncio.gather(*pending)
+        except (KafkaError, TimeoutError) as error:
+            raise BrokerAway(type(error).__name__) from error
+
+    async def _put(self, one: Outbound) -> asyncio.Future[Any]:
+        direction = Direction(self._agency, one.recipient)
+        topic = direction.express_topic if one.is_express else direction.topic
+        lane = str(lane_of(one.lane_key, self._pair_secrets[one.recipient])).encode()
+        future: asyncio.Future[Any] = await self._producer.send(topic, one.envelope, key=lane, headers=HEADERS)
+        return future
+
+    async def send_statement(self, recipient: str, envelope: bytes) -> None:
+        """Puts a statement on the express topic."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._producer.send_and_wait(Direction(self._agency, recipient).express_topic, envelope, headers=HEADERS)
+        except (KafkaError, TimeoutError) as error:
+            raise BrokerAway(type(error).__name__) from error
+
+
+class Receiver:
+    """The consumers of one agency: each batch goes through the seal into the inbox, then its offsets are committed."""
+
+    def __init__(self, database: Database, inbox: Inbox, seal: Seal, hooks: Hooks) -> None:
+        self._database, self._inbox, self._seal, self._hooks = database, inbox, seal, hooks
+
+    def subscribe(self, broker: KafkaBroker, topics: Sequence[str], group: str) -> None:
+        """One batch subscriber over the topics of a lane class; every option explicit, because the defaults lose events."""
+        subscriber = broker.subscriber(
+            *topics,
+            group_id=group,
+            batch=True,
+            max_records=BATCH_RECORDS,
+            batch_timeout_ms=BATCH_WAIT_MS,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            decoder=_undecoded,
+        )
+        subscriber(self.on_batch)
+
+    async def on_batch(self, records: list[bytes], message: KafkaMessage) -> None:
+        """One batch: apply, then commit exactly what was applied."""
+        raw = message.raw_message
+        batch: Sequence[ConsumerRecord] = raw if isinstance(raw, tuple | list) else [raw]
+        try:
+            await self.receive(batch)
+        except DatabaseAway:
+            log.warning("database_away_batch_rewound", extra={"count": len(batch)})
+            await message.nack()
+            await self._database.clock.sleep(random.uniform(*BACK_OFF_S))  # noqa: S311 — spreads retries, hides nothing
+            return
+        crash_point("inbox.before_offset_commit")
+        ends = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in batch}
+        try:
+            await message.consumer.commit(ends)  # type: ignore[call-arg]  # FastStream's protocol hides aiokafka's argument
+        except CommitFailedError:
+            log.info("partition_moved_on", extra={"count": len(batch)})  # its new owner reads the batch again: duplicates
+        crash_point("inbox.after_offset_commit")
+
+    async def receive(self, batch: Sequence[ConsumerRecord]) -> None:
+        """Opens and applies records; raises DatabaseAway."""
+        events: list[Heard] = []
+        for record in batch:
+            sender = direction_of(record.topic).sender
+            try:
+                inner = self._seal.open(record.value or b"", sender)
+                if inner.header.kind is Kind.EVENT:
+                    events.append(heard(inner))
+                else:
+                    await self._take_statement(sender, inner.header.incarnation, inner.content, inner.raw)
+            except Unopenable as error:
+                await self._note_unopenable(record, sender, str(error))
+        await self._inbox.receive(events)
+
+    async def _take_statement(self, sender: str, incarnation: Any, content: bytes, signed: bytes) -> None:
+        try:
+            statement = Statement.model_validate_json(content)
+        except ValidationError as error:
+            raise Unopenable("its content is not a statement") from error
+        async with self._database.write() as tx:
+            await receipts.take_statement(tx, sender, incarnation, statement, signed, self._hooks)
+        if statement.gone:
+            await self._inbox.gone(sender, statement.gone)
+
+    async def _note_unopenable(self, record: ConsumerRecord, sender: str, reason: str) -> None:
+        digest = hashlib.sha256(record.value or b"").digest()
+        place = (record.topic, record.partition, record.offset)
+        async with self._database.write() as tx:
+            await receipts.note_unopenable(tx, digest, sender, place, reason, self._hooks)
+
+
+def _undecoded(message: KafkaMessage) -> list[bytes]:
+    raw = message.raw_message
+    return [record.value or b"" for record in (raw if isinstance(raw, tuple | list) else [raw])]

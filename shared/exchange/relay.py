@@ -1,0 +1,91 @@
+"""The relay: numbers what handlers said, sends it, and marks it sent. Any number may run; the stream head's lock is the fence.
+
+It never publishes inside a handler's transaction, and a crash between sending and marking only sends twice.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.exchange import streams
+from shared.exchange.feed import number_feed
+from shared.exchange.outbox import on_new_rows
+from shared.exchange.registry import Hooks
+from shared.exchange.seal import Seal
+from shared.kit.crash import crash_point
+from shared.kit.db import Database
+from shared.kit.errors import DatabaseAway
+
+POLL_S = 0.2  # beneath every wake-up: what an idle relay may overlook for at most this long
+BACK_OFF_S = 1.0  # between tries while the database or the broker is away
+
+
+class BrokerAway(Exception):
+    """The broker did not take the records; they stay due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One envelope on its way to the broker."""
+
+    position: int
+    recipient: str
+    is_express: bool
+    lane_key: UUID
+    envelope: bytes
+
+
+Send = Callable[[Sequence[Outbound]], Awaitable[None]]
+
+
+class Relay:
+    """One relay of one agency."""
+
+    def __init__(self, database: Database, agency: str, seal: Seal, send: Send, hooks: Hooks) -> None:
+        self._database, self._agency, self._seal, self._send, self._hooks = database, agency, seal, send, hooks
+        self._woken = asyncio.Event()
+
+    async def cycle(self) -> int:
+        """Numbers and sends one batch for each recipient, what is due first; returns how many records were sent."""
+        sent = 0
+        async with self._database.write() as tx:
+            incarnation = await streams.current_incarnation(tx)
+        for recipient in await streams.recipients_due(self._database):
+            sent += await self._ship(recipient, await streams.due(self._database, recipient))
+        for recipient in await streams.recipients_waiting(self._database):
+            rows = await streams.number(self._database, self._agency, recipient, incarnation, self._seal)
+            sent += await self._ship(recipient, rows)
+        return sent
+
+    async def _ship(self, recipient: str, rows: Sequence[streams.Numbered]) -> int:
+        if not rows:
+            return 0
+        outbound = [Outbound(r.position, recipient, r.is_express, r.lane_key, self._seal.seal(r.inner, recipient)) for r in rows]
+        crash_point("relay.before_send")
+        await self._send(outbound)
+        crash_point("relay.after_send")
+        async with self._database.write() as tx:
+            now = tx.clock.now()
+            await streams.mark_sent(tx, [r.position for r in rows], now)
+            await self._hooks.sent([r.event_id for r in rows], now, tx)
+        crash_point("relay.after_mark")
+        return len(rows)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set: woken by commits of this process, and by a poll beneath."""
+        forget = on_new_rows(self._woken.set)
+        try:
+            while not stop.is_set():
+                self._woken.clear()
+                try:
+                    busy = await number_feed(self._database) + await self.cycle()
+                except (DatabaseAway, BrokerAway):
+                    await self._database.clock.sleep(BACK_OFF_S)
+                    continue
+                if not busy:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._woken.wait(), POLL_S)
+        finally:
+            forget()
