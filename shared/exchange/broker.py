@@ -32,6 +32,8 @@ BATCH_RECORDS = 500  # records applied in one transaction; the relay numbers as 
 BATCH_WAIT_MS = 50  # how long a consumer waits to fill a batch
 SEND_TIMEOUT_S = 30.0  # a broker that takes longer is treated as away: the rows stay due
 REQUEST_TIMEOUT_MS = 5_000  # one request to the broker
+MAX_POLL_MS = 300_000  # a batch that takes longer loses its partition; the database's own waits end well before
+SESSION_TIMEOUT_MS = 10_000  # a worker that died is replaced after this; Kafka allows no less than 6 s
 LINGER_MS = 1  # records of one relay batch travel together
 BACK_OFF_S = (0.2, 2.0)  # between tries of a batch while the database is away; random, so that workers do not march in step
 HEADERS = [("envelope", ENVELOPE_VERSION)]
@@ -92,7 +94,7 @@ class Receiver:
     def __init__(self, database: Database, inbox: Inbox, seal: Seal, hooks: Hooks) -> None:
         self._database, self._inbox, self._seal, self._hooks = database, inbox, seal, hooks
 
-    def subscribe(self, broker: KafkaBroker, topics: Sequence[str], group: str) -> None:
+    def subscribe(self, broker: KafkaBroker, topics: Sequence[str], group: str, max_poll_ms: int = MAX_POLL_MS) -> None:
         """One batch subscriber over the topics of a lane class; every option explicit, because the defaults lose events."""
         subscriber = broker.subscriber(
             *topics,
@@ -100,6 +102,8 @@ class Receiver:
             batch=True,
             max_records=BATCH_RECORDS,
             batch_timeout_ms=BATCH_WAIT_MS,
+            max_poll_interval_ms=max_poll_ms,
+            session_timeout_ms=SESSION_TIMEOUT_MS,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             decoder=_undecoded,

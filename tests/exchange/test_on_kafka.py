@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from uuid import UUID
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
 from exchange_node import Node, new_subject
@@ -119,6 +120,78 @@ async def test_a_database_that_goes_away_rewinds_the_batch(
         assert await committed(kafka, group, direction.topic) <= 1
         await asyncio.to_thread(postgres_cluster.start)
         await until(lambda: len(health.applied) == len(subjects))
+    assert sorted(health.applied) == sorted((subject, 0) for subject in subjects)
+    await police.database.close()
+    await health.database.close()
+
+
+async def test_two_relays_and_two_receivers_share_the_work(kafka: str, postgres: PostgresDatabases, unique: str) -> None:
+    police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
+    subjects = [new_subject() for _ in range(40)]
+    async with line(kafka, police, health) as (direction, group):
+        courier = Courier(police.agency, kafka, {health.agency: b"secret"})
+        await courier.start()
+        stop = asyncio.Event()
+        second_relay = asyncio.create_task(Relay(police.database, police.agency, police.seal, courier.send, police).run(stop))
+        second = KafkaBroker(kafka, allow_auto_create_topics=False)
+        topics = [direction.topic, direction.express_topic]
+        Receiver(health.database, health.inbox, health.seal, health).subscribe(second, topics, group)
+        await second.start()
+
+        async def story(subject: UUID) -> None:
+            for step in range(3):  # every other step on the other topic, so that both receivers hold parts of each story
+                await police.say(health.agency, subject, step, is_express=step % 2 == 0)
+
+        await asyncio.gather(*(story(subject) for subject in subjects))
+        await until(lambda: len(health.applied) >= 3 * len(subjects))
+        stop.set()
+        await second_relay
+        await second.stop()
+        await courier.stop()
+    assert sorted(health.applied) == sorted((s, step) for s in subjects for step in range(3))
+    for subject in subjects:
+        assert [step for s, step in health.applied if s == subject] == [0, 1, 2]
+    assert sorted(row.seq or 0 for row in await police.outbox_rows()) == list(range(1, 121))
+    await police.database.close()
+    await health.database.close()
+
+
+async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(kafka: str, postgres: PostgresDatabases, unique: str) -> None:
+    police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
+    subjects = [new_subject() for _ in range(20)]
+    direction, group = Direction(police.agency, health.agency), f"{health.agency}.stolen"
+    held, thief_done = asyncio.Event(), asyncio.Event()
+
+    class SlowReceiver(Receiver):
+        """Applies its first batch, then dawdles before the offsets until another has taken the partition."""
+
+        async def receive(self, batch: Sequence[ConsumerRecord]) -> None:
+            await super().receive(batch)
+            if not held.is_set():
+                held.set()
+                await thief_done.wait()
+
+    async with line(kafka, police, health):
+        for subject in subjects:
+            await police.say(health.agency, subject, 0)
+        slow = KafkaBroker(kafka, allow_auto_create_topics=False)
+        thief = KafkaBroker(kafka, allow_auto_create_topics=False)
+        SlowReceiver(health.database, health.inbox, health.seal, health).subscribe(
+            slow, [direction.topic], group, max_poll_ms=2_000
+        )
+        Receiver(health.database, health.inbox, health.seal, health).subscribe(thief, [direction.topic], group)
+        await slow.start()
+        async with asyncio.timeout(DEADLINE_S):
+            await held.wait()
+        await thief.start()
+
+        async def thief_committed() -> bool:
+            return await committed(kafka, group, direction.topic) == len(subjects)
+
+        await until(thief_committed)
+        thief_done.set()
+        await slow.stop()
+        await thief.stop()
     assert sorted(health.applied) == sorted((subject, 0) for subject in subjects)
     await police.database.close()
     await health.database.close()
