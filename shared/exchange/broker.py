@@ -20,6 +20,7 @@ from shared.contracts.wire.envelope import ENVELOPE_VERSION, Kind, Unopenable
 from shared.contracts.wire.statements import Statement
 from shared.contracts.wire.topics import Direction, direction_of, lane_of
 from shared.exchange import receipts
+from shared.exchange.herald import Herald
 from shared.exchange.inbox import Heard, Inbox, heard
 from shared.exchange.registry import Hooks
 from shared.exchange.relay import BrokerAway, Outbound
@@ -91,8 +92,8 @@ class Courier:
 class Receiver:
     """The consumers of one agency: each batch goes through the seal into the inbox, then its offsets are committed."""
 
-    def __init__(self, database: Database, inbox: Inbox, seal: Seal, hooks: Hooks) -> None:
-        self._database, self._inbox, self._seal, self._hooks = database, inbox, seal, hooks
+    def __init__(self, database: Database, inbox: Inbox, seal: Seal, hooks: Hooks, herald: Herald | None = None) -> None:
+        self._database, self._inbox, self._seal, self._hooks, self._herald = database, inbox, seal, hooks, herald
 
     def subscribe(self, broker: KafkaBroker, topics: Sequence[str], group: str, max_poll_ms: int = MAX_POLL_MS) -> None:
         """One batch subscriber over the topics of a lane class; every option explicit, because the defaults lose events."""
@@ -142,7 +143,10 @@ class Receiver:
                     await self._take_statement(sender, inner.header.incarnation, inner.content, inner.raw)
             except Unopenable as error:
                 await self._note_unopenable(record, sender, str(error))
-        await self._inbox.receive(events)
+        outcome = await self._inbox.receive(events)
+        if self._herald is not None:
+            for sender, _ in outcome.streams:
+                self._herald.heard_from(sender)
 
     async def _take_statement(self, sender: str, incarnation: Any, content: bytes, signed: bytes) -> None:
         try:
@@ -151,6 +155,9 @@ class Receiver:
             raise Unopenable("its content is not a statement") from error
         async with self._database.write() as tx:
             await receipts.take_statement(tx, sender, incarnation, statement, signed, self._hooks)
+            gone = await receipts.answer_enquiries(tx, sender, statement.enquiries) if statement.enquiries else ()
+        if gone and self._herald is not None:
+            self._herald.heard_from(sender, gone)
         if statement.gone:
             await self._inbox.gone(sender, statement.gone)
 

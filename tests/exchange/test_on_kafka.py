@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
@@ -13,6 +14,7 @@ from faststream.kafka import KafkaBroker
 
 from shared.contracts.wire.topics import Direction
 from shared.exchange.broker import Courier, Receiver
+from shared.exchange.herald import Herald
 from shared.exchange.relay import Relay
 from shared.kit.clock import ManualClock
 from shared.kit.local.postgres import PostgresCluster
@@ -195,3 +197,53 @@ async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(kafka: str,
     assert sorted(health.applied) == sorted((subject, 0) for subject in subjects)
     await police.database.close()
     await health.database.close()
+
+
+async def test_receipts_and_asking_again_travel_by_themselves(kafka: str, postgres: PostgresDatabases, unique: str) -> None:
+    police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
+    said = [await police.say(health.agency, new_subject(), 0) for _ in range(10)]
+    await police.number(health.agency)
+    await police.mark_all_sent()  # as if the broker had lost all ten
+    clock = police.database.clock
+    assert isinstance(clock, ManualClock)
+    stop = asyncio.Event()
+    async with line(kafka, police, health), both_herald(kafka, police, health, stop):
+
+        async def all_delivered() -> bool:
+            clock.advance(timedelta(seconds=1))
+            return len(police.delivered_ids) == len(said)
+
+        await until(all_delivered)
+    assert sorted(police.delivered_ids) == sorted(said)
+    assert len(health.applied) == len(said)
+    await police.database.close()
+    await health.database.close()
+
+
+@contextlib.asynccontextmanager
+async def both_herald(kafka: str, police: Node, health: Node, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Statements both ways, beside the desk's relay."""
+    back = Direction(health.agency, police.agency)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(back.express_topic, 1, 1)])
+    await admin.close()
+    tasks, stops = [], []
+    for node, peer, topic in ((police, health, back.express_topic), (health, police, back.opposite.express_topic)):
+        courier = Courier(node.agency, kafka, {peer.agency: b"secret"})
+        await courier.start()
+        herald = Herald(node.database, node.agency, [peer.agency], node.seal, courier.send_statement)
+        broker = KafkaBroker(kafka, allow_auto_create_topics=False)
+        Receiver(node.database, node.inbox, node.seal, node, herald).subscribe(broker, [topic], f"{node.agency}.express")
+        await broker.start()
+        tasks.append(asyncio.create_task(herald.run(stop)))
+        stops += [broker.stop, courier.stop]
+    try:
+        yield
+    finally:
+        stop.set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for stop_one in stops:
+            await stop_one()
