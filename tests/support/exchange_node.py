@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel
 from sqlalchemy import select
-from sqlmodel import SQLModel, col
+from sqlmodel import col
 
+from shared.casework.migrate import migrate
 from shared.contracts.wire.statements import Statement
 from shared.exchange import outbox, receipts, streams
 from shared.exchange.inbox import Inbox, Outcome, heard
@@ -47,8 +48,7 @@ class Node:
     async def make(cls, agency: str, url: str, clock: ManualClock) -> "Node":
         """A node on a fresh database."""
         database = Database(url, clock)
-        async with database.engine.begin() as connection:
-            await connection.run_sync(SQLModel.metadata.create_all)
+        await migrate(database)
         return cls(agency, database)
 
     async def _on_told(self, received: Received, tx: Transaction) -> None:

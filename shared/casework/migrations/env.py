@@ -1,0 +1,17 @@
+"""Alembic's entry: runs on the connection that `shared.casework.migrate` hands over, never on one of its own."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=SQLModel.metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
+    compare_type=True,
+)
+with context.begin_transaction():
+    if connection.dialect.name == "postgresql":
+        # A migration that cannot have its lock soon gives up rather than hold every desk up behind it.
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+    context.run_migrations()
