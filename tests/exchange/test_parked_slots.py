@@ -1,0 +1,42 @@
+"""A slot whose record comes back unreadable is listed as parked, and is still asked for, slowly."""
+
+from exchange_node import Node, new_subject
+from exchange_pair import Pair
+
+from shared.exchange.receipts import ASK_AGAIN, ASK_PARKED_AGAIN, GRACE, note_unopenable
+
+
+async def _unreadable(health: Node, offset: int) -> None:
+    async with health.database.write() as tx:
+        await note_unopenable(tx, b"d" * 32, "police", ("refnet.police.to.health.v1", 0, offset), "its frame is broken", health)
+
+
+async def test_parked_after_the_second_unreadable_copy_and_asked_for_each_hour(pair: Pair) -> None:
+    for step in range(2):
+        await pair.police.say("health", new_subject(), step)
+    _first, second = await pair.police.number("health")
+    await _unreadable(pair.health, 0)
+    await pair.health.hear("police", [second])
+    pair.clock.advance(GRACE)
+    assert (await pair.health.state("police")).receipts[0].missing == (1,)
+    await _unreadable(pair.health, 2)
+    pair.clock.advance(ASK_AGAIN)
+    parked = (await pair.health.state("police")).receipts[0]
+    pair.clock.advance(ASK_PARKED_AGAIN)
+    later = (await pair.health.state("police")).receipts[0]
+    assert (parked.missing, parked.parked) == ((), (1,))
+    assert (later.missing, later.parked) == ((1,), (1,))
+    assert pair.health.troubles == ["unopenable"]
+
+
+async def test_a_record_read_again_at_its_old_place_parks_nothing(pair: Pair) -> None:
+    for step in range(2):
+        await pair.police.say("health", new_subject(), step)
+    _first, second = await pair.police.number("health")
+    await pair.health.hear("police", [second])
+    for _ in range(3):  # a rewound batch
+        await _unreadable(pair.health, 0)
+    for wait in (GRACE, ASK_AGAIN):
+        pair.clock.advance(wait)
+        receipt = (await pair.health.state("police")).receipts[0]
+        assert (receipt.missing, receipt.parked) == ((1,), ())
