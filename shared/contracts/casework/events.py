@@ -1,0 +1,410 @@
+"""Every event that agencies say to each other: its data, its integer version, who may say it, and how it travels.
+
+Codes and dates only. A published version never changes: readers forbid what they do not know, so another shape is another version.
+"""
+
+from datetime import date
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from shared.contracts.casework import codes
+from shared.contracts.casework.codes import ReferralState
+
+Writer = Literal["issuer", "recipient", "member", "holder", "reader"]
+
+FACILITY_ID_PATTERN = r"^[a-z][a-z0-9_-]{1,39}$"
+FacilityId = Annotated[str, StringConstraints(pattern=FACILITY_ID_PATTERN)]
+AgencyId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]  # BCP 47, the part that programmes use
+CodeHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+DEPENDANTS_MAX = 20  # people who come with her
+MEMBERS_MAX = 50  # agencies in one care circle
+
+
+class _Coded(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Event(_Coded):
+    """The data of an event. `writer` is the party that may say it; `never_waits` ones need no predecessor."""
+
+    type: ClassVar[str]
+    version: ClassVar[int] = 1
+    writer: ClassVar[Writer]
+    never_waits: ClassVar[bool] = False
+
+
+class PersonNeeds(_Coded):
+    """What a place must know to receive her well (consent item `needs`)."""
+
+    age_band: codes.AgeBand
+    sex: codes.Sex
+    language: LanguageTag
+    interpreter: bool = False
+    access: codes.AccessNeed = codes.AccessNeed.NONE
+    staff_preference: codes.StaffPreference = codes.StaffPreference.NO_PREFERENCE
+
+
+class ChildFacts(_Coded):
+    """For a child: whether she agrees, whether a safe adult is with her, and which duty applies."""
+
+    assent: codes.Ternary
+    safe_adult_present: codes.Ternary
+    legal_duty: codes.LegalDuty | None = None
+
+
+class Window(_Coded):
+    """A window of care: what for, and until when."""
+
+    care: codes.CareClock
+    until: AwareDatetime
+
+
+class Given(_Coded):
+    """A product that was given before care (consent item `given`)."""
+
+    product: codes.CareProduct
+    given_at: AwareDatetime
+
+
+class Travel(_Coded):
+    """The way there."""
+
+    mode: codes.TravelMode
+    escort: codes.Escort
+    expected_at: AwareDatetime | None = None
+
+
+class Dependants(_Coded):
+    """Who comes with her: bands only."""
+
+    age_bands: Annotated[tuple[codes.AgeBand, ...], Field(max_length=DEPENDANTS_MAX)]
+
+
+class Safety(_Coded):
+    """Whether she can go back, and whether she answers her phone alone (consent item `safety`)."""
+
+    safe_to_return: codes.Ternary
+    alone_on_phone: codes.Ternary
+
+
+class Relay(_Coded):
+    """Coded messages may be passed on, in this band of the day (consent item `relay`)."""
+
+    safe_hours: codes.SafeHours
+
+
+class ReportForm(_Coded):
+    """The medical report form that is wanted."""
+
+    form: Code
+    form_version: Annotated[int, Field(ge=1)]
+
+
+class ReferralIssued(Event):
+    """A request for a package of services. Its subject is the referral."""
+
+    type: ClassVar[str] = "referral.issued"
+    writer: ClassVar[Writer] = "issuer"
+    never_waits: ClassVar[bool] = True
+
+    circle: UUID
+    pairwise_code: UUID
+    from_facility: FacilityId
+    to_facility: FacilityId
+    services: Annotated[tuple[codes.ServicePackage, ...], Field(min_length=1, max_length=len(codes.ServicePackage))]
+    urgency: codes.Urgency
+    respond_by: AwareDatetime
+    basis: codes.Basis
+    feedback_agreed: bool
+    arrival_code_hash: CodeHash | None = None
+    windows: tuple[Window, ...] = ()
+    needs: PersonNeeds | None = None
+    child: ChildFacts | None = None
+    incident_class: codes.IncidentType | None = None
+    given: tuple[Given, ...] = ()
+    travel: Travel | None = None
+    dependants: Dependants | None = None
+    safety: Safety | None = None
+    relay: Relay | None = None
+    report_form: ReportForm | None = None
+    urgent_mental_health: bool | None = None
+
+    @model_validator(mode="after")
+    def _services_once(self) -> "ReferralIssued":
+        if len(set(self.services)) != len(self.services):
+            raise ValueError("a service is asked for twice")
+        return self
+
+
+class CancelRequested(Event):
+    """The issuer asks; the recipient's database decides."""
+
+    type: ClassVar[str] = "referral.cancel_requested"
+    writer: ClassVar[Writer] = "issuer"
+    reason_code: codes.CancelReason
+
+
+class SetOut(Event):
+    """She is on her way."""
+
+    type: ClassVar[str] = "referral.set_out"
+    writer: ClassVar[Writer] = "issuer"
+    mode: codes.TravelMode
+    escort: codes.Escort
+    expected_at: AwareDatetime | None = None
+
+
+class ToldByPhone(Event):
+    """The issuer has told a post by phone: it stops the ladder and is never a receipt."""
+
+    type: ClassVar[str] = "referral.told_by_phone"
+    writer: ClassVar[Writer] = "issuer"
+    post: Code
+
+
+class Acknowledged(Event):
+    """A person at the recipient has seen it."""
+
+    type: ClassVar[str] = "referral.acknowledged"
+    writer: ClassVar[Writer] = "recipient"
+
+
+class Accepted(Event):
+    """The promise to serve."""
+
+    type: ClassVar[str] = "referral.accepted"
+    writer: ClassVar[Writer] = "recipient"
+
+
+class Declined(Event):
+    """The place cannot take her; `next_facility` is where it proposes that she goes."""
+
+    type: ClassVar[str] = "referral.declined"
+    writer: ClassVar[Writer] = "recipient"
+    reason_code: codes.DeclineReason
+    next_agency: AgencyId | None = None
+    next_facility: FacilityId | None = None
+
+
+class Redirected(Event):
+    """Another facility of the same agency takes it."""
+
+    type: ClassVar[str] = "referral.redirected"
+    writer: ClassVar[Writer] = "recipient"
+    to_facility: FacilityId
+
+
+class Suggested(Event):
+    """Another agency would serve better: the issuer asks her."""
+
+    type: ClassVar[str] = "referral.suggested"
+    writer: ClassVar[Writer] = "recipient"
+    to_agency: AgencyId
+    to_facility: FacilityId | None = None
+
+
+class Arrived(Event):
+    """She is at the door of `facility`."""
+
+    type: ClassVar[str] = "referral.arrived"
+    writer: ClassVar[Writer] = "recipient"
+    facility: FacilityId
+
+
+class InService(Event):
+    """Service has begun."""
+
+    type: ClassVar[str] = "referral.in_service"
+    writer: ClassVar[Writer] = "recipient"
+
+
+class OnHold(Event):
+    """It waits, and resumes where it was."""
+
+    type: ClassVar[str] = "referral.on_hold"
+    writer: ClassVar[Writer] = "recipient"
+    reason_code: codes.HoldReason | None = None
+
+
+class Resumed(Event):
+    """It goes on where it was."""
+
+    type: ClassVar[str] = "referral.resumed"
+    writer: ClassVar[Writer] = "recipient"
+
+
+class NotAttended(Event):
+    """She has not come yet: a fact, not an end."""
+
+    type: ClassVar[str] = "referral.not_attended"
+    writer: ClassVar[Writer] = "recipient"
+
+
+class Closed(Event):
+    """The end, with its outcome."""
+
+    type: ClassVar[str] = "referral.closed"
+    writer: ClassVar[Writer] = "recipient"
+    outcome_code: codes.OutcomeCode
+
+
+class Cancelled(Event):
+    """The recipient's answer to a request to cancel."""
+
+    type: ClassVar[str] = "referral.cancelled"
+    writer: ClassVar[Writer] = "recipient"
+    reason_code: codes.CancelReason
+
+
+class CancelRefused(Event):
+    """A person at the recipient will not cancel; `stands` is what does."""
+
+    type: ClassVar[str] = "referral.cancel_refused"
+    writer: ClassVar[Writer] = "recipient"
+    stands: ReferralState
+
+
+class CameWithoutReferral(Event):
+    """She came after the referral had ended."""
+
+    type: ClassVar[str] = "referral.came_without_referral"
+    writer: ClassVar[Writer] = "recipient"
+    facility: FacilityId
+
+
+class NoFeedbackByChoice(Event):
+    """Sent at a fixed deadline, never at the moment of her answer: the issuer's clocks end."""
+
+    type: ClassVar[str] = "referral.no_feedback_by_choice"
+    writer: ClassVar[Writer] = "recipient"
+
+
+class EndedUndisclosed(Event):
+    """It has ended, and how is not the issuer's to know."""
+
+    type: ClassVar[str] = "referral.ended_undisclosed"
+    writer: ClassVar[Writer] = "recipient"
+
+
+class TransitionRefused(Event):
+    """What was asked is not possible; this is what stands, and the issuer adopts it."""
+
+    type: ClassVar[str] = "referral.transition_refused"
+    writer: ClassVar[Writer] = "recipient"
+    refused: Literal["referral.cancel_requested"]
+    stands: ReferralState
+    outcome_code: codes.OutcomeCode | None = None
+    reason_code: codes.DeclineReason | codes.CancelReason | None = None
+
+
+class ConsentTakenBack(Event):
+    """The survivor has taken the consent back that the envelope names: acts at once, on whatever state, and wins over the data."""
+
+    type: ClassVar[str] = "consent.taken_back"
+    writer: ClassVar[Writer] = "holder"
+    never_waits: ClassVar[bool] = True
+    consent: UUID
+    circle: UUID
+
+
+class CircleAnnounced(Event):
+    """The sender's own membership of a care circle and whom it shares with there."""
+
+    type: ClassVar[str] = "circle.announced"
+    writer: ClassVar[Writer] = "member"
+    circle_version: Annotated[int, Field(ge=1)]
+    shares_with: Annotated[tuple[AgencyId, ...], Field(max_length=MEMBERS_MAX)]
+
+
+class CircleReferralProgress(Event):
+    """How a referral of the sender's to another member stands: service class and state (consent item `prog`)."""
+
+    type: ClassVar[str] = "circle.referral_progress"
+    writer: ClassVar[Writer] = "member"
+    referral: UUID
+    to_agency: AgencyId
+    services: Annotated[tuple[codes.ServicePackage, ...], Field(min_length=1, max_length=len(codes.ServicePackage))]
+    state: ReferralState
+
+
+class CaseProgress(Event):
+    """A coded fact on a case."""
+
+    type: ClassVar[str] = "case.progress"
+    writer: ClassVar[Writer] = "member"
+    code: codes.ProgressCode
+    on_date: date | None = None
+
+    @model_validator(mode="after")
+    def _date_where_it_belongs(self) -> "CaseProgress":
+        if (self.code in codes.DATED) != (self.on_date is not None):
+            raise ValueError("a hearing and a clinic visit have a date, nothing else has")
+        return self
+
+
+class ExchangeRefused(Event):
+    """A person at the recipient has discarded an event that could not be applied."""
+
+    type: ClassVar[str] = "exchange.refused"
+    writer: ClassVar[Writer] = "reader"
+    never_waits: ClassVar[bool] = True
+    event_id: UUID
+
+
+REFERRAL_EVENTS: tuple[type[Event], ...] = (
+    ReferralIssued, CancelRequested, SetOut, ToldByPhone, Acknowledged, Accepted, Declined, Redirected, Suggested, Arrived,
+    InService, OnHold, Resumed, NotAttended, Closed, Cancelled, CancelRefused, CameWithoutReferral, NoFeedbackByChoice,
+    EndedUndisclosed, TransitionRefused,
+)  # fmt: skip
+EVENTS: tuple[type[Event], ...] = (
+    *REFERRAL_EVENTS, ConsentTakenBack, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
+)  # fmt: skip
+BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
+
+
+def data_of(event: Event) -> dict[str, Any]:
+    """The event's data as it travels: JSON values, absent where it is not told."""
+    return event.model_dump(mode="json", exclude_none=True)
+
+
+def read(type_: str, data: Any) -> Event:
+    """The event model of stored or received data; raises pydantic's ValidationError or KeyError."""
+    return BY_TYPE[type_].model_validate(data)
+
+
+def file_name(event: type[Event]) -> str:
+    """The name of an event's schema and sample files."""
+    return f"{event.type}.v{event.version}.json"
+
+
+def json_schema(event: type[Event]) -> dict[str, Any]:
+    """The published JSON Schema (2020-12) of an event's data."""
+    schema = event.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"refnet:{event.type}:v{event.version}", **schema}
+
+
+def breaks(published: Any, present: Any, path: str = "") -> list[str]:
+    """Where a schema differs from its published form in anything but words for people; empty where readers still read it.
+
+    Readers forbid unknown fields and codes, so an added field breaks an old reader as surely as a removed one a new reader.
+    """
+    words = {"description", "title"}
+    if isinstance(published, dict) and isinstance(present, dict):
+        is_properties = path.endswith(("/properties", "/$defs"))
+        keys = (published.keys() | present.keys()) - (set() if is_properties else words)
+        found = []
+        for key in sorted(keys):
+            here = f"{path}/{key}"
+            if key not in published or key not in present:
+                found.append(f"{here} was {'added' if key in present else 'removed'}")
+            else:
+                found += breaks(published[key], present[key], here)
+        return found
+    if isinstance(published, list) and isinstance(present, list) and path.endswith(("/enum", "/required")):
+        return [] if sorted(published) == sorted(present) else [f"{path} changed"]
+    return [] if published == present else [f"{path} changed"]

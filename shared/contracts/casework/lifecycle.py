@@ -1,0 +1,521 @@
+"""The life of a referral: one implementation, used by both ends. Pure: no clock, no database, no transport.
+
+After issue the recipient's database decides; the issuer adopts what it is told. `decide` says which facts a command makes,
+`evolve` folds a fact into where the referral stands, and is total: whatever arrives, in whatever order, both ends end alike.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import reduce
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.casework import codes, events
+from shared.contracts.casework.codes import ENDED, CancelReason, OutcomeCode, ReferralState, Urgency
+from shared.contracts.casework.events import Event
+
+S = ReferralState
+
+NO_FEEDBACK_AFTER = timedelta(days=7)  # the grid on which `no_feedback_by_choice` is said, counted from issue
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a referral stands at one end. `undisclosed`: it has ended and how is not this end's to know."""
+
+    state: ReferralState
+    urgency: Urgency
+    facility: str
+    held_from: ReferralState | None = None
+    cancel_pending: CancelReason | None = None
+    arrived: bool = False
+    outcome: OutcomeCode | None = None
+    reason: str | None = None
+    consent_taken_back: bool = False
+    undisclosed: bool = False
+    no_feedback: bool = False
+
+    @property
+    def is_ended(self) -> bool:
+        """Nothing more is expected of the recipient, as far as this end knows."""
+        return self.state in ENDED or self.undisclosed
+
+
+class Transition(StrEnum):
+    """What an agency may ask of a referral; values are the routes' names."""
+
+    ACKNOWLEDGE = "acknowledge"
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    REDIRECT = "redirect"
+    SUGGEST = "suggest"
+    ARRIVE = "arrive"
+    START = "start"
+    HOLD = "hold"
+    RESUME = "resume"
+    NOT_ATTENDED = "not-attended"
+    CLOSE = "close"
+    CONFIRM_CANCEL = "confirm-cancel"
+    REFUSE_CANCEL = "refuse-cancel"
+    CANCEL = "cancel"
+    SET_OUT = "set-out"
+    TOLD_BY_PHONE = "told-by-phone"
+
+
+ISSUERS = frozenset({Transition.CANCEL, Transition.SET_OUT, Transition.TOLD_BY_PHONE})
+
+
+class IllegalTransition(ValueError):
+    """Not possible now; the message says why and what stands."""
+
+
+class MissingDetail(ValueError):
+    """The transition needs a detail that was not given; `field` names it."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(why)
+        self.field = field
+
+
+class Details(BaseModel):
+    """What a transition may carry to the other end: codes and facilities only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    reason_code: str | None = None
+    outcome_code: OutcomeCode | None = None
+    to_agency: events.AgencyId | None = None
+    to_facility: events.FacilityId | None = None
+    next_agency: events.AgencyId | None = None
+    next_facility: events.FacilityId | None = None
+    mode: codes.TravelMode | None = None
+    escort: codes.Escort | None = None
+    expected_at: datetime | None = None
+    post: events.Code | None = None
+    facility: events.FacilityId | None = None  # where it happens
+
+
+def issue(urgency: Urgency, facility: str) -> Standing:
+    """A referral as it is issued."""
+    return Standing(S.ISSUED, urgency, facility)
+
+
+def decide(standing: Standing, transition: Transition, details: Details) -> tuple[Event, ...]:
+    """The facts that a command makes; raises IllegalTransition or MissingDetail, and then nothing has happened."""
+    if transition is Transition.ARRIVE:
+        return _arrive(standing, details)
+    if standing.is_ended:
+        raise IllegalTransition(
+            f"This referral has ended ({_stands(standing)}); nothing more can be done to it but record an arrival."
+        )
+    return _DECISIONS[transition](standing, details)
+
+
+def _stands(standing: Standing) -> str:
+    return "undisclosed" if standing.undisclosed and standing.state not in ENDED else str(standing.state)
+
+
+def _need(details: Details, field: str) -> Any:
+    value = getattr(details, field)
+    if value is None:
+        raise MissingDetail(field, f"'{field}' is needed for this.")
+    return value
+
+
+def _reason(details: Details, kind: type[StrEnum]) -> Any:
+    given = _need(details, "reason_code")
+    try:
+        return kind(given)
+    except ValueError:
+        raise MissingDetail("reason_code", f"'reason_code' must be one of: {', '.join(kind)}.") from None
+
+
+def _only_from(standing: Standing, allowed: Iterable[ReferralState], what: str) -> None:
+    if standing.state not in allowed:
+        raise IllegalTransition(f"Cannot {what}: the referral is {standing.state}.")
+
+
+def _arrive(standing: Standing, details: Details) -> tuple[Event, ...]:
+    # Care first: an arrival is never refused, whatever stands.
+    facility = details.facility or standing.facility
+    if standing.is_ended:
+        return (events.CameWithoutReferral(facility=facility),)
+    arrived = events.Arrived(facility=facility)
+    if standing.state in {S.ISSUED, S.ACKNOWLEDGED}:
+        return events.Accepted(), arrived
+    return (arrived,)
+
+
+def _acknowledge(standing: Standing, _details: Details) -> tuple[Event, ...]:
+    _only_from(standing, {S.ISSUED}, "acknowledge")
+    return (events.Acknowledged(),)
+
+
+def _accept(standing: Standing, _details: Details) -> tuple[Event, ...]:
+    _only_from(standing, {S.ISSUED, S.ACKNOWLEDGED}, "accept")
+    return (events.Accepted(),)
+
+
+def _decline(standing: Standing, details: Details) -> tuple[Event, ...]:
+    reason = _reason(details, codes.DeclineReason)
+    if standing.arrived and standing.urgency is Urgency.ACUTE:
+        raise IllegalTransition("An acute referral cannot be declined after arrival: she is at the door.")
+    return (events.Declined(reason_code=reason, next_agency=details.next_agency, next_facility=details.next_facility),)
+
+
+def declined_without_next_place(standing: Standing, fact: Event) -> bool:
+    """An acute referral was declined and no next place was named: somebody must be alarmed."""
+    return isinstance(fact, events.Declined) and standing.urgency is Urgency.ACUTE and fact.next_facility is None
+
+
+def _redirect(standing: Standing, details: Details) -> tuple[Event, ...]:
+    facility = _need(details, "to_facility")
+    if facility == standing.facility:
+        raise IllegalTransition("The referral is already at that facility.")
+    return (events.Redirected(to_facility=facility),)
+
+
+def _suggest(_standing: Standing, details: Details) -> tuple[Event, ...]:
+    return (events.Suggested(to_agency=_need(details, "to_agency"), to_facility=details.to_facility),)
+
+
+def _start(standing: Standing, _details: Details) -> tuple[Event, ...]:
+    _only_from(standing, {S.ARRIVED}, "start")
+    return (events.InService(),)
+
+
+def _hold(standing: Standing, details: Details) -> tuple[Event, ...]:
+    _only_from(standing, {S.ACCEPTED, S.ARRIVED, S.IN_SERVICE}, "put on hold")
+    reason = None if details.reason_code is None else _reason(details, codes.HoldReason)
+    return (events.OnHold(reason_code=reason),)
+
+
+def _resume(standing: Standing, _details: Details) -> tuple[Event, ...]:
+    _only_from(standing, {S.ON_HOLD}, "resume")
+    return (events.Resumed(),)
+
+
+def _not_attended(standing: Standing, _details: Details) -> tuple[Event, ...]:
+    if standing.arrived:
+        raise IllegalTransition("She has arrived, so 'has not come yet' cannot be said.")
+    return (events.NotAttended(),)
+
+
+def _close(standing: Standing, details: Details) -> tuple[Event, ...]:
+    outcome = _need(details, "outcome_code")
+    _only_from(standing, {S.ACCEPTED, S.ARRIVED, S.IN_SERVICE, S.ON_HOLD}, "close")
+    if outcome in codes.NEEDS_ARRIVAL and not standing.arrived:
+        raise IllegalTransition(f"'{outcome}' needs an arrival: record first that she came.")
+    return (events.Closed(outcome_code=outcome),)
+
+
+def _confirm_cancel(standing: Standing, _details: Details) -> tuple[Event, ...]:
+    if standing.cancel_pending is None:
+        raise IllegalTransition("Nobody has asked to cancel this referral.")
+    return (events.Cancelled(reason_code=standing.cancel_pending),)
+
+
+def _refuse_cancel(standing: Standing, _details: Details) -> tuple[Event, ...]:
+    if standing.cancel_pending is None:
+        raise IllegalTransition("Nobody has asked to cancel this referral.")
+    return (events.CancelRefused(stands=standing.state),)
+
+
+def _cancel(standing: Standing, details: Details) -> tuple[Event, ...]:
+    reason = _reason(details, CancelReason)
+    if reason is CancelReason.CONSENT_TAKEN_BACK:
+        raise IllegalTransition("Consent is taken back on the consent itself, which acts at once; it is no reason to ask.")
+    if standing.cancel_pending is not None:
+        raise IllegalTransition("A cancellation has been asked for already; the recipient has not answered yet.")
+    return (events.CancelRequested(reason_code=reason),)
+
+
+def _set_out(_standing: Standing, details: Details) -> tuple[Event, ...]:
+    return (events.SetOut(mode=_need(details, "mode"), escort=_need(details, "escort"), expected_at=details.expected_at),)
+
+
+def _told_by_phone(_standing: Standing, details: Details) -> tuple[Event, ...]:
+    return (events.ToldByPhone(post=_need(details, "post")),)
+
+
+_DECISIONS: dict[Transition, Callable[[Standing, Details], tuple[Event, ...]]] = {
+    Transition.ACKNOWLEDGE: _acknowledge,
+    Transition.ACCEPT: _accept,
+    Transition.DECLINE: _decline,
+    Transition.REDIRECT: _redirect,
+    Transition.SUGGEST: _suggest,
+    Transition.START: _start,
+    Transition.HOLD: _hold,
+    Transition.RESUME: _resume,
+    Transition.NOT_ATTENDED: _not_attended,
+    Transition.CLOSE: _close,
+    Transition.CONFIRM_CANCEL: _confirm_cancel,
+    Transition.REFUSE_CANCEL: _refuse_cancel,
+    Transition.CANCEL: _cancel,
+    Transition.SET_OUT: _set_out,
+    Transition.TOLD_BY_PHONE: _told_by_phone,
+}
+
+
+def answer_cancel(standing: Standing, told: Standing, request: events.CancelRequested) -> tuple[Event, ...]:
+    """What the recipient's machine answers to a request to cancel; empty where a person must answer.
+
+    `told` is where the referral stands as far as the issuer was told: a refusal names that, and nothing that `fb` keeps back.
+    """
+    if standing.state in {S.ISSUED, S.ACKNOWLEDGED}:
+        return (events.Cancelled(reason_code=request.reason_code),)
+    if not standing.is_ended:
+        return ()
+    if told.state not in ENDED:
+        return (events.EndedUndisclosed(),)
+    refusal: dict[str, Any] = {
+        "refused": request.type,
+        "stands": told.state,
+        "outcome_code": told.outcome,
+        "reason_code": told.reason,
+    }
+    return (events.TransitionRefused(**refusal),)
+
+
+def evolve(standing: Standing, fact: Event) -> Standing:
+    """Where the referral stands after a fact. Total: what does not fit any more changes nothing."""
+    if isinstance(fact, events.ConsentTakenBack):
+        return replace(
+            standing, state=S.CANCELLED, reason=str(CancelReason.CONSENT_TAKEN_BACK), outcome=None, cancel_pending=None,
+            held_from=None, consent_taken_back=True, undisclosed=False,
+        )  # fmt: skip
+    step = _STEPS.get(type(fact))
+    if step is None or standing.consent_taken_back:
+        return standing
+    return step(standing, fact)
+
+
+def fold(standing: Standing, facts: Iterable[Event]) -> Standing:
+    """Where the referral stands after all of them."""
+    return reduce(evolve, facts, standing)
+
+
+def _on_acknowledged(standing: Standing, _fact: Event) -> Standing:
+    return replace(standing, state=S.ACKNOWLEDGED) if standing.state is S.ISSUED else standing
+
+
+def _on_accepted(standing: Standing, _fact: Event) -> Standing:
+    return replace(standing, state=S.ACCEPTED) if standing.state in {S.ISSUED, S.ACKNOWLEDGED} else standing
+
+
+def _end(standing: Standing, state: ReferralState, reason: str | None = None, outcome: OutcomeCode | None = None) -> Standing:
+    if standing.state in ENDED:
+        return standing
+    return replace(
+        standing, state=state, reason=reason, outcome=outcome, cancel_pending=None, held_from=None, undisclosed=False
+    )  # fmt: skip
+
+
+def _on_declined(standing: Standing, fact: Any) -> Standing:
+    return _end(standing, S.DECLINED, reason=str(fact.reason_code))
+
+
+def _on_closed(standing: Standing, fact: Any) -> Standing:
+    return _end(standing, S.CLOSED, outcome=fact.outcome_code)
+
+
+def _on_cancelled(standing: Standing, fact: Any) -> Standing:
+    return _end(standing, S.CANCELLED, reason=str(fact.reason_code))
+
+
+def _on_redirected(standing: Standing, fact: Any) -> Standing:
+    return standing if standing.state in ENDED else replace(standing, facility=fact.to_facility)
+
+
+def _on_arrived(standing: Standing, fact: Any) -> Standing:
+    if standing.state in ENDED:
+        return replace(standing, arrived=True)  # told late, after the end: the end stands
+    state = standing.state
+    if state is S.ON_HOLD:
+        state = standing.held_from if standing.held_from in {S.ARRIVED, S.IN_SERVICE} else S.ARRIVED
+    elif state is not S.IN_SERVICE:
+        state = S.ARRIVED
+    return replace(standing, state=state or S.ARRIVED, held_from=None, facility=fact.facility, arrived=True)
+
+
+def _on_in_service(standing: Standing, _fact: Event) -> Standing:
+    return replace(standing, state=S.IN_SERVICE) if standing.state is S.ARRIVED else standing
+
+
+def _on_hold(standing: Standing, _fact: Event) -> Standing:
+    if standing.state not in {S.ACCEPTED, S.ARRIVED, S.IN_SERVICE}:
+        return standing
+    return replace(standing, state=S.ON_HOLD, held_from=standing.state)
+
+
+def _on_resumed(standing: Standing, _fact: Event) -> Standing:
+    if standing.state is not S.ON_HOLD or standing.held_from is None:
+        return standing
+    return replace(standing, state=standing.held_from, held_from=None)
+
+
+def _on_cancel_requested(standing: Standing, fact: Any) -> Standing:
+    return standing if standing.is_ended else replace(standing, cancel_pending=fact.reason_code)
+
+
+def _on_cancel_refused(standing: Standing, _fact: Event) -> Standing:
+    return replace(standing, cancel_pending=None)
+
+
+def _on_no_feedback(standing: Standing, _fact: Event) -> Standing:
+    return replace(standing, no_feedback=True)
+
+
+def _on_ended_undisclosed(standing: Standing, _fact: Event) -> Standing:
+    if standing.state in ENDED:
+        return standing
+    return replace(standing, undisclosed=True, cancel_pending=None)
+
+
+def _on_transition_refused(standing: Standing, fact: Any) -> Standing:
+    if fact.stands in ENDED:
+        reason = None if fact.reason_code is None else str(fact.reason_code)
+        return _end(standing, fact.stands, reason=reason, outcome=fact.outcome_code)
+    return replace(standing, cancel_pending=None)
+
+
+_STEPS: dict[type[Event], Callable[[Standing, Any], Standing]] = {
+    events.Acknowledged: _on_acknowledged,
+    events.Accepted: _on_accepted,
+    events.Declined: _on_declined,
+    events.Closed: _on_closed,
+    events.Cancelled: _on_cancelled,
+    events.Redirected: _on_redirected,
+    events.Arrived: _on_arrived,
+    events.InService: _on_in_service,
+    events.OnHold: _on_hold,
+    events.Resumed: _on_resumed,
+    events.CancelRequested: _on_cancel_requested,
+    events.CancelRefused: _on_cancel_refused,
+    events.NoFeedbackByChoice: _on_no_feedback,
+    events.EndedUndisclosed: _on_ended_undisclosed,
+    events.TransitionRefused: _on_transition_refused,
+}
+
+
+def needs_feedback(standing: Standing, fact: Event) -> bool:
+    """Whether a fact of the recipient's tells of arrival or outcome, so that it passes only under `fb`.
+
+    `standing` is the recipient's before the fact.
+    """
+    if isinstance(fact, events.Arrived | events.InService | events.Closed | events.CameWithoutReferral):
+        return True
+    after_arrival = events.OnHold | events.Resumed | events.Declined | events.Redirected
+    return standing.arrived and isinstance(fact, after_arrival)
+
+
+def is_told(standing: Standing, fact: Event, *, feedback: bool, feedback_agreed: bool) -> bool:
+    """Whether the issuer is told now. `feedback` is the answer given at the recipient (not asked is no), `feedback_agreed` the
+    one given at the desk, which covers only 'has not come yet'."""
+    if standing.consent_taken_back:
+        return False
+    if isinstance(fact, events.NotAttended):
+        return feedback_agreed
+    return feedback or not needs_feedback(standing, fact)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The recipient's end: where the referral stands, what the issuer was told of it, and what is kept back until she says yes."""
+
+    standing: Standing
+    told: Standing
+    feedback_agreed: bool
+    feedback: bool = False
+    untold: tuple[Event, ...] = ()
+
+
+def tell(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
+    """Folds a fact of the recipient's own in; returns the end after it and what the issuer is told now."""
+    told_now = is_told(end.standing, fact, feedback=end.feedback, feedback_agreed=end.feedback_agreed)
+    if isinstance(fact, events.CancelRefused):
+        fact = events.CancelRefused(stands=end.told.state)  # a refusal names only what the issuer may know
+    standing = evolve(end.standing, fact)
+    if told_now:
+        return replace(end, standing=standing, told=evolve(end.told, fact)), (fact,)
+    kept = () if isinstance(fact, events.NotAttended) or standing.consent_taken_back else (fact,)
+    end = replace(end, standing=standing, untold=(*end.untold, *kept))
+    if standing.state in ENDED and end.told.cancel_pending is not None and end.told.state not in ENDED:
+        # A pending request must never hang: where the end itself is not told, the neutral word is.
+        word = events.EndedUndisclosed()
+        return replace(end, told=evolve(end.told, word)), (word,)
+    return end, ()
+
+
+def hear(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
+    """Takes the issuer's fact in; returns the end after it and the machine's own answer, told at once."""
+    answer = answer_cancel(end.standing, end.told, fact) if isinstance(fact, events.CancelRequested) else ()
+    untold = () if isinstance(fact, events.ConsentTakenBack) else end.untold
+    end = replace(end, standing=evolve(end.standing, fact), told=evolve(end.told, fact), untold=untold)
+    if end.standing.consent_taken_back:
+        return end, ()
+    for word in answer:
+        # The answer's own words reach both pictures: what it refuses changes nothing at this end but the pending request.
+        end = replace(end, standing=evolve(end.standing, word) if isinstance(word, events.Cancelled) else end.standing)
+        end = replace(end, told=evolve(end.told, word))
+    return end, answer
+
+
+def answer_feedback(end: Recipient, *, yes: bool) -> tuple[Recipient, tuple[Event, ...]]:
+    """Her answer to "may they know?": a late yes tells what was kept back, in its order."""
+    if not yes or end.standing.consent_taken_back:
+        return replace(end, feedback=yes), ()
+    return replace(end, feedback=True, untold=(), told=fold(end.told, end.untold)), end.untold
+
+
+def no_feedback_word(end: Recipient) -> tuple[Event, ...]:
+    """What is said when a moment of the grid has passed: always where the desk was refused, else where something is kept back."""
+    if end.standing.consent_taken_back or end.told.no_feedback or end.feedback:
+        return ()
+    if end.feedback_agreed and not end.untold:
+        return ()
+    return () if end.told.state in ENDED else (events.NoFeedbackByChoice(),)
+
+
+def no_feedback_due(issued_at: datetime, now: datetime) -> datetime | None:
+    """The last moment of the grid that has passed, or None before the first: never the moment of her answer."""
+    steps = (now - issued_at) // NO_FEEDBACK_AFTER
+    return issued_at + steps * NO_FEEDBACK_AFTER if steps >= 1 else None
+
+
+def fhir_status(standing: Standing) -> str:
+    """FHIR R4 Task.status; businessStatus carries our own state."""
+    if standing.state is S.CLOSED:
+        failed = {
+            OutcomeCode.SHE_DECLINED, OutcomeCode.NOT_AVAILABLE, OutcomeCode.NOT_REACHED_SAFELY, OutcomeCode.MOVED_AWAY,
+            OutcomeCode.NOT_ELIGIBLE, OutcomeCode.DIED, OutcomeCode.DUPLICATE,
+        }  # fmt: skip
+        return "failed" if standing.outcome in failed else "completed"
+    return _FHIR[standing.state]
+
+
+_FHIR = {
+    S.DRAFTED: "draft",
+    S.ISSUED: "requested",
+    S.ACKNOWLEDGED: "received",
+    S.ACCEPTED: "accepted",
+    S.DECLINED: "rejected",
+    S.ARRIVED: "in-progress",
+    S.IN_SERVICE: "in-progress",
+    S.ON_HOLD: "on-hold",
+    S.CANCELLED: "cancelled",
+}
+
+
+def agree(issuer: Standing, end: Recipient) -> bool:
+    """Whether the two ends agree once nothing is in flight: equal, or apart only by what `fb` keeps from the issuer."""
+    recipient = end.standing
+    if issuer.consent_taken_back or recipient.consent_taken_back:
+        return issuer.consent_taken_back and recipient.consent_taken_back and issuer.state is recipient.state
+    if not end.untold:
+        return replace(issuer, undisclosed=False, no_feedback=False) == replace(recipient, undisclosed=False, no_feedback=False)
+    if recipient.state in ENDED and issuer.cancel_pending is not None:
+        return False
+    return issuer.state not in ENDED or issuer.state is recipient.state

@@ -1,0 +1,320 @@
+"""The life of a referral: every reachable pair of ends is walked, and none ends in disagreement or in an illegal state."""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.contracts.casework import codes, events, lifecycle
+from shared.contracts.casework.codes import ENDED, ReferralState, Urgency
+from shared.contracts.casework.events import Event
+from shared.contracts.casework.lifecycle import Details, IllegalTransition, MissingDetail, Recipient, Standing, Transition
+
+S = ReferralState
+T = Transition
+
+DETAILS = {
+    T.DECLINE: Details(reason_code="no_staff"),
+    T.REDIRECT: Details(to_facility="clinic-b"),
+    T.SUGGEST: Details(to_agency="partner"),
+    T.CLOSE: Details(outcome_code=codes.OutcomeCode.SERVED),
+    T.CANCEL: Details(reason_code="duplicate"),
+    T.SET_OUT: Details(mode=codes.TravelMode.CAR, escort=codes.Escort.OFFICER),
+    T.TOLD_BY_PHONE: Details(post="duty_nurse"),
+    T.ARRIVE: Details(facility="clinic-a"),
+}
+FEEDBACK_YES, FEEDBACK_NO, GRID, TAKE_BACK = "feedback: yes", "feedback: no", "grid moment", "consent taken back"
+CLOSE_UNARRIVED = "close: moved away"
+
+
+@dataclass(frozen=True)
+class World:
+    """Both ends and what is under way between them. Each direction keeps order; a consent taken back may overtake."""
+
+    issuer: Standing
+    end: Recipient
+    to_recipient: tuple[Event, ...] = ()
+    to_issuer: tuple[Event, ...] = ()
+    back: bool = False  # a consent taken back is under way
+
+
+def start(urgency: Urgency, *, feedback_agreed: bool) -> World:
+    first = lifecycle.issue(urgency, "clinic-a")
+    return World(first, Recipient(first, first, feedback_agreed))
+
+
+def own(world: World, facts: tuple[Event, ...]) -> World:
+    for fact in facts:
+        end, said = lifecycle.tell(world.end, fact)
+        world = replace(world, end=end, to_issuer=world.to_issuer + said)
+    return world
+
+
+def step(world: World, move: object) -> World:
+    """The world after a move; raises IllegalTransition where the move is refused."""
+    if move == "deliver to recipient":
+        end, said = lifecycle.hear(world.end, world.to_recipient[0])
+        return replace(world, end=end, to_recipient=world.to_recipient[1:], to_issuer=world.to_issuer + said)
+    if move == "deliver to issuer":
+        return replace(world, issuer=lifecycle.evolve(world.issuer, world.to_issuer[0]), to_issuer=world.to_issuer[1:])
+    if move == "deliver consent":
+        end, said = lifecycle.hear(world.end, BACK)
+        return replace(world, end=end, to_issuer=world.to_issuer + said, back=False)
+    if move == TAKE_BACK:
+        return replace(world, issuer=lifecycle.evolve(world.issuer, BACK), back=True)
+    if move in {FEEDBACK_YES, FEEDBACK_NO}:
+        end, said = lifecycle.answer_feedback(world.end, yes=move == FEEDBACK_YES)
+        return replace(world, end=end, to_issuer=world.to_issuer + said)
+    if move == GRID:
+        return own(world, lifecycle.no_feedback_word(world.end))
+    if move == CLOSE_UNARRIVED:
+        return own(world, lifecycle.decide(world.end.standing, T.CLOSE, Details(outcome_code=codes.OutcomeCode.MOVED_AWAY)))
+    assert isinstance(move, Transition)
+    details = DETAILS.get(move, Details())
+    if move in lifecycle.ISSUERS:
+        facts = lifecycle.decide(world.issuer, move, details)
+        issuer = lifecycle.fold(world.issuer, facts)
+        return replace(world, issuer=issuer, to_recipient=world.to_recipient + facts)
+    return own(world, lifecycle.decide(world.end.standing, move, details))
+
+
+BACK = events.ConsentTakenBack(consent=UUID(int=7), circle=UUID(int=8))
+COMMANDS: tuple[object, ...] = (*Transition, FEEDBACK_YES, FEEDBACK_NO, GRID, CLOSE_UNARRIVED)
+
+
+def moves(world: World) -> list[object]:
+    found: list[object] = list(COMMANDS)
+    if world.to_recipient:
+        found.append("deliver to recipient")
+    if world.to_issuer:
+        found.append("deliver to issuer")
+    if world.back:
+        found.append("deliver consent")
+    elif not world.issuer.consent_taken_back:
+        found.append(TAKE_BACK)
+    return found
+
+
+def settle(world: World) -> World:
+    while world.to_recipient or world.to_issuer or world.back:
+        if world.to_recipient:
+            world = step(world, "deliver to recipient")
+        elif world.to_issuer:
+            world = step(world, "deliver to issuer")
+        else:
+            world = step(world, "deliver consent")
+    return world
+
+
+def check(world: World) -> None:
+    for standing in (world.issuer, world.end.standing, world.end.told):
+        assert (standing.state is S.ON_HOLD) == (standing.held_from is not None)
+        assert standing.state not in ENDED or standing.cancel_pending is None
+        assert (standing.state is S.CLOSED) == (standing.outcome is not None)
+        assert standing.state not in {S.ARRIVED, S.IN_SERVICE} or standing.arrived
+        assert standing.state is not S.DRAFTED
+    settled = settle(world)
+    assert lifecycle.agree(settled.issuer, settled.end), (settled.issuer, settled.end)
+    if not settled.issuer.consent_taken_back:
+        assert settled.issuer == settled.end.told
+
+
+@pytest.mark.parametrize("urgency", [Urgency.ACUTE, Urgency.ROUTINE])
+@pytest.mark.parametrize("feedback_agreed", [True, False])
+def test_every_reachable_pair_of_ends_agrees_once_nothing_is_under_way(urgency: Urgency, feedback_agreed: bool) -> None:
+    flying_max = 2  # messages under way each way: more only repeat what two show
+    seen = {first := start(urgency, feedback_agreed=feedback_agreed)}
+    queue = deque([first])
+    while queue:
+        world = queue.popleft()
+        check(world)
+        for move in moves(world):
+            if move in {T.SET_OUT, T.TOLD_BY_PHONE, T.SUGGEST, T.NOT_ATTENDED, T.REDIRECT}:
+                continue  # facts beside the state: the random walk below has them
+            try:
+                after = step(world, move)
+            except (IllegalTransition, MissingDetail):
+                continue
+            if len(after.to_recipient) > flying_max or len(after.to_issuer) > flying_max or len(after.end.untold) > flying_max:
+                continue
+            if after not in seen:
+                seen.add(after)
+                queue.append(after)
+    reached = {w.end.standing.state for w in seen}
+    assert reached == set(S) - {S.DRAFTED}
+    assert len(seen) > 1_000
+
+
+@settings(max_examples=1_000)
+@given(
+    st.sampled_from(Urgency),
+    st.booleans(),
+    st.lists(st.sampled_from([*COMMANDS, TAKE_BACK, "deliver to recipient", "deliver to issuer", "deliver consent"]), max_size=60),
+)
+def test_no_random_story_makes_the_ends_disagree(urgency: Urgency, feedback_agreed: bool, story: list[object]) -> None:
+    world = start(urgency, feedback_agreed=feedback_agreed)
+    for move in story:
+        if move not in moves(world):
+            continue
+        try:
+            world = step(world, move)
+        except (IllegalTransition, MissingDetail):
+            continue
+    check(world)
+
+
+def after(*path: Transition, urgency: Urgency = Urgency.ROUTINE) -> Standing:
+    standing = lifecycle.issue(urgency, "clinic-a")
+    for transition in path:
+        standing = lifecycle.fold(standing, lifecycle.decide(standing, transition, DETAILS.get(transition, Details())))
+    return standing
+
+
+LADDER: dict[ReferralState, tuple[Transition, ...]] = {
+    S.ISSUED: (),
+    S.ACKNOWLEDGED: (T.ACKNOWLEDGE,),
+    S.ACCEPTED: (T.ACCEPT,),
+    S.ON_HOLD: (T.ACCEPT, T.HOLD),
+    S.ARRIVED: (T.ARRIVE,),
+    S.IN_SERVICE: (T.ARRIVE, T.START),
+    S.DECLINED: (T.DECLINE,),
+    S.CLOSED: (T.ARRIVE, T.CLOSE),
+}
+OPEN_STATES = [S.ISSUED, S.ACKNOWLEDGED, S.ACCEPTED, S.ON_HOLD, S.ARRIVED, S.IN_SERVICE]
+# Which transition is legal from which state, written down apart from the code that decides it.
+LEGAL = {
+    T.ACKNOWLEDGE: {S.ISSUED},
+    T.ACCEPT: {S.ISSUED, S.ACKNOWLEDGED},
+    T.DECLINE: set(OPEN_STATES),
+    T.REDIRECT: set(OPEN_STATES),
+    T.SUGGEST: set(OPEN_STATES),
+    T.ARRIVE: {*OPEN_STATES, *ENDED},
+    T.START: {S.ARRIVED},
+    T.HOLD: {S.ACCEPTED, S.ARRIVED, S.IN_SERVICE},
+    T.RESUME: {S.ON_HOLD},
+    T.NOT_ATTENDED: {S.ISSUED, S.ACKNOWLEDGED, S.ACCEPTED, S.ON_HOLD},
+    T.CLOSE: {S.ARRIVED, S.IN_SERVICE},
+    T.CONFIRM_CANCEL: set(),
+    T.REFUSE_CANCEL: set(),
+    T.CANCEL: set(OPEN_STATES),
+    T.SET_OUT: set(OPEN_STATES),
+    T.TOLD_BY_PHONE: set(OPEN_STATES),
+}
+
+
+@pytest.mark.parametrize("transition", list(Transition))
+@pytest.mark.parametrize("state", list(LADDER))
+def test_a_transition_is_legal_exactly_where_the_table_says(state: ReferralState, transition: Transition) -> None:
+    standing = after(*LADDER[state])
+    assert standing.state is state
+    if state in LEGAL[transition]:
+        assert lifecycle.decide(standing, transition, DETAILS.get(transition, Details()))
+    else:
+        with pytest.raises(IllegalTransition):
+            lifecycle.decide(standing, transition, DETAILS.get(transition, Details()))
+
+
+def test_an_acute_referral_cannot_be_declined_once_she_is_at_the_door() -> None:
+    with pytest.raises(IllegalTransition, match="at the door"):
+        lifecycle.decide(after(T.ARRIVE, urgency=Urgency.ACUTE), T.DECLINE, DETAILS[T.DECLINE])
+
+
+def test_declining_an_acute_referral_without_a_next_place_asks_for_an_alarm() -> None:
+    standing = after(urgency=Urgency.ACUTE)
+    (fact,) = lifecycle.decide(standing, T.DECLINE, DETAILS[T.DECLINE])
+    assert lifecycle.declined_without_next_place(standing, fact)
+    (fact,) = lifecycle.decide(standing, T.DECLINE, Details(reason_code="no_staff", next_facility="clinic-b"))
+    assert not lifecycle.declined_without_next_place(standing, fact)
+
+
+def test_an_arrival_after_the_end_is_recorded_and_reopens_nothing() -> None:
+    standing = after(T.DECLINE)
+    (fact,) = lifecycle.decide(standing, T.ARRIVE, DETAILS[T.ARRIVE])
+    assert isinstance(fact, events.CameWithoutReferral)
+    assert lifecycle.evolve(standing, fact).state is S.DECLINED
+
+
+def test_a_hold_resumes_where_it_was() -> None:
+    assert after(T.ARRIVE, T.START, T.HOLD, T.RESUME).state is S.IN_SERVICE
+
+
+def test_an_arrival_on_hold_before_she_came_ends_the_hold() -> None:
+    assert after(T.ACCEPT, T.HOLD, T.ARRIVE).state is S.ARRIVED
+
+
+def test_serving_needs_an_arrival_and_other_outcomes_do_not() -> None:
+    with pytest.raises(IllegalTransition, match="record first that she came"):
+        lifecycle.decide(after(T.ACCEPT), T.CLOSE, DETAILS[T.CLOSE])
+    assert lifecycle.decide(after(T.ACCEPT), T.CLOSE, Details(outcome_code=codes.OutcomeCode.MOVED_AWAY))
+
+
+def test_a_missing_or_foreign_detail_is_named() -> None:
+    with pytest.raises(MissingDetail) as error:
+        lifecycle.decide(after(), T.DECLINE, Details())
+    assert error.value.field == "reason_code"
+    with pytest.raises(MissingDetail, match="no_staff"):
+        lifecycle.decide(after(), T.DECLINE, Details(reason_code="bored"))
+
+
+def told_of(world: World) -> list[str]:
+    return [fact.type for fact in world.to_issuer]
+
+
+def test_an_arrival_without_feedback_tells_only_the_promise_to_serve() -> None:
+    world = step(start(Urgency.ACUTE, feedback_agreed=True), T.ARRIVE)
+    assert told_of(world) == ["referral.accepted"]
+    world = step(step(world, T.CLOSE), GRID)
+    assert told_of(world) == ["referral.accepted", "referral.no_feedback_by_choice"]
+    assert told_of(step(world, FEEDBACK_YES))[2:] == ["referral.arrived", "referral.closed"]
+
+
+def test_where_the_desk_was_refused_feedback_the_word_does_not_depend_on_her_coming() -> None:
+    stayed_away = step(start(Urgency.ACUTE, feedback_agreed=False), T.ACCEPT)
+    came = step(stayed_away, T.ARRIVE)
+    assert told_of(step(stayed_away, GRID)) == told_of(step(came, GRID))
+
+
+def test_a_refusal_never_names_what_feedback_keeps_back() -> None:
+    world = start(Urgency.ROUTINE, feedback_agreed=True)
+    for move in (T.ARRIVE, T.CANCEL, "deliver to recipient", T.REFUSE_CANCEL):
+        world = step(world, move)
+    last = world.to_issuer[-1]
+    assert isinstance(last, events.CancelRefused)
+    assert last.stands is S.ACCEPTED
+
+
+def test_a_request_that_meets_an_end_kept_back_learns_that_it_ended_and_not_how() -> None:
+    world = start(Urgency.ROUTINE, feedback_agreed=True)
+    for move in (T.ARRIVE, T.CLOSE, "deliver to issuer", T.CANCEL, "deliver to recipient", "deliver to issuer"):
+        world = step(world, move)
+    assert world.issuer.is_ended
+    assert world.issuer.undisclosed
+    assert world.issuer.state is S.ACCEPTED
+    assert world.issuer.outcome is None
+
+
+def test_a_request_that_meets_a_known_end_is_told_what_stands() -> None:
+    world = start(Urgency.ROUTINE, feedback_agreed=True)
+    for move in (T.DECLINE, T.CANCEL, "deliver to recipient"):
+        world = step(world, move)
+    refusal = world.to_issuer[-1]
+    assert isinstance(refusal, events.TransitionRefused)
+    assert refusal.stands is S.DECLINED
+    assert refusal.reason_code == codes.DeclineReason.NO_STAFF
+
+
+def test_the_grid_is_counted_from_issue_and_never_from_her_answer() -> None:
+    issued = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    assert lifecycle.no_feedback_due(issued, issued + timedelta(days=6, hours=23)) is None
+    for hours in (1, 100, 167):
+        assert lifecycle.no_feedback_due(issued, issued + timedelta(days=7, hours=hours)) == issued + timedelta(days=7)
+
+
+def test_every_state_has_a_fhir_status() -> None:
+    for state, path in LADDER.items():
+        assert lifecycle.fhir_status(after(*path)), state
+    assert lifecycle.fhir_status(after(T.ARRIVE, T.CLOSE)) == "completed"
