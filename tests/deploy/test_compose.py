@@ -1,0 +1,244 @@
+"""deploy/ keeps what decision 6 says: agencies apart, nothing published beyond this machine, no default secret, pinned images.
+
+No Docker engine is needed: the file is judged by the schema that ships with check-jsonschema, and by what it says.
+"""
+
+import re
+import stat
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+COMPOSE = DEPLOY / "compose.yaml"
+TEXT = COMPOSE.read_text()
+EXAMPLE = (DEPLOY / ".env.example").read_text()
+
+PORTS = {"police": "8001", "health": "8002", "social_welfare": "8003"}
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+NETWORKS: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["networks"]
+OURS = sorted(name for name, service in SERVICES.items() if service["image"].startswith("refnet:"))
+PINNED = re.compile(r"[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z-]+)?")  # name:version, with nothing that moves by a whole release
+VARIABLE = re.compile(r"(?<!\$)\$(?:\{(?P<name>\w+)(?P<rest>[^}]*)\}|(?P<bare>\w+))")
+
+
+def of(agency: str) -> dict[str, dict[str, Any]]:
+    """The services of one agency by their role: postgres, migrate, web, worker."""
+    prefix = agency.replace("_", "-") + "-"
+    return {name.removeprefix(prefix): service for name, service in SERVICES.items() if name.startswith(prefix)}
+
+
+def networks(agency: str) -> set[str]:
+    return {network for service in of(agency).values() for network in service["networks"]}
+
+
+def validate(file: Path) -> subprocess.CompletedProcess[str]:
+    """The schema lies in the installed package. A proxy that nobody serves makes sure that nothing is fetched."""
+    nowhere = "http://127.0.0.1:9"
+    return subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)],
+        env={"HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_compose_file_fits_the_compose_schema_offline() -> None:
+    done = validate(COMPOSE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('ports: ["127.0.0.1:8001:8001"]', "ports: 5"),
+        ("restart: unless-stopped", "restrat: unless-stopped"),
+        ("condition: service_healthy", "condition: service_healthful"),
+    ],
+)
+def test_a_planted_mistake_does_not_fit_the_compose_schema(tmp_path: Path, right: str, wrong: str) -> None:
+    assert right in TEXT
+    planted = tmp_path / "compose.yaml"
+    planted.write_text(TEXT.replace(right, wrong))
+    assert validate(planted).returncode == 1
+
+
+def test_there_are_three_agencies_the_broker_and_its_provisioning_and_nothing_else() -> None:
+    roles = {"postgres", "migrate", "web", "worker"}
+    assert all(set(of(agency)) == roles for agency in PORTS)
+    assert len(SERVICES) == len(PORTS) * len(roles) + len(["kafka", "provision"])
+
+
+def test_each_service_of_an_agency_runs_its_own_command_for_its_own_agency() -> None:
+    for agency in PORTS:
+        for role in ("migrate", "web", "worker"):
+            service = of(agency)[role]
+            assert service["command"][:2] == [role, agency]
+            assert service["environment"]["REFNET_AGENCY"] == agency
+
+
+@pytest.mark.parametrize("agency", PORTS)
+def test_an_agencys_database_is_on_a_network_that_nobody_else_joins(agency: str) -> None:
+    (network,) = of(agency)["postgres"]["networks"]
+    assert NETWORKS[network]["internal"] is True
+    joined = {name for name, service in SERVICES.items() if network in service["networks"]}
+    assert joined == {f"{agency.replace('_', '-')}-{role}" for role in ("postgres", "migrate", "web", "worker")}
+
+
+def test_agencies_meet_at_the_broker_and_nowhere_else() -> None:
+    for one, other in combinations(PORTS, 2):
+        assert networks(one) & networks(other) == {"broker"}
+
+
+def test_only_workers_and_provision_reach_the_broker_and_from_there_nobody_reaches_the_internet() -> None:
+    joined = {name for name, service in SERVICES.items() if "broker" in service["networks"]}
+    assert joined == {"kafka", "provision", "police-worker", "health-worker", "social-welfare-worker"}
+    assert NETWORKS["broker"]["internal"] is True
+
+
+def test_every_network_is_named_because_the_default_one_joins_everybody() -> None:
+    assert all(service.get("networks") for service in SERVICES.values())
+    assert not any("network_mode" in service or "links" in service for service in SERVICES.values())
+
+
+@pytest.mark.parametrize("agency", PORTS)
+def test_an_agencys_addresses_lead_to_its_own_database(agency: str) -> None:
+    host = f"{agency.replace('_', '-')}-postgres"
+    assert of(agency)["postgres"]["environment"]["POSTGRES_DB"] == agency
+    for role in ("migrate", "web", "worker"):
+        addresses = {k: v for k, v in of(agency)[role]["environment"].items() if k.startswith("REFNET_DATABASE")}
+        assert all(address.endswith(f"@{host}:5432/{agency}") for address in addresses.values())
+        assert addresses["REFNET_DATABASE_URL"].startswith("postgresql://refnet_app:")
+
+
+def test_only_migrate_knows_the_owner_of_the_tables() -> None:
+    knowing = {name for name, service in SERVICES.items() if "REFNET_DATABASE_OWNER_URL" in service.get("environment", {})}
+    assert knowing == {"police-migrate", "health-migrate", "social-welfare-migrate"}
+
+
+def test_no_volume_but_the_broker_and_an_agencys_own_is_shared() -> None:
+    for one, other in combinations(PORTS, 2):
+        kept = [{v["source"] for s in of(a).values() for v in s["volumes"] if v["type"] == "volume"} for a in (one, other)]
+        assert all(kept)
+        assert not kept[0] & kept[1]
+
+
+def test_no_published_port_leaves_this_machine() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {f"{a.replace('_', '-')}-web": [f"127.0.0.1:{port}:{port}"] for a, port in PORTS.items()}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_service_of_ours_has_no_privilege_and_nothing_to_write_on_but_its_state(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert all(path.startswith("/tmp:") for path in service["tmpfs"])
+    assert all(v["read_only"] for v in service["volumes"] if v["type"] == "bind")
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "user"} & set(service)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_limits_a_way_to_stop_and_a_restart_policy(name: str) -> None:
+    service = SERVICES[name]
+    assert {"mem_limit", "pids_limit", "stop_grace_period", "cap_drop", "security_opt"} <= set(service)
+    once = name == "provision" or name.endswith("-migrate")
+    assert service["restart"] == ("no" if once else "unless-stopped")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_waits_for_what_it_needs_until_that_is_healthy_or_done(name: str) -> None:
+    for needed, how in SERVICES[name].get("depends_on", {}).items():
+        once = SERVICES[needed]["restart"] == "no"
+        assert how["condition"] == ("service_completed_successfully" if once else "service_healthy")
+        assert once or "healthcheck" in SERVICES[needed]
+
+
+@pytest.mark.parametrize("agency", PORTS)
+def test_a_web_needs_no_broker_and_a_worker_waits_for_the_topics(agency: str) -> None:
+    assert not {"kafka", "provision"} & set(of(agency)["web"]["depends_on"])
+    assert {"kafka", "provision"} <= set(of(agency)["worker"]["depends_on"])
+
+
+@pytest.mark.parametrize("agency", PORTS)
+def test_a_webs_health_is_asked_where_it_listens(agency: str) -> None:
+    web = of(agency)["web"]
+    assert f"http://127.0.0.1:{PORTS[agency]}/health/ready" in web["healthcheck"]["test"][-1]
+    assert web["command"][-1] == PORTS[agency]
+    compile(web["healthcheck"]["test"][-1], "healthcheck", "exec")
+
+
+def test_every_variable_is_required_and_stands_in_the_example_and_no_other_does() -> None:
+    content = "\n".join(line for line in TEXT.splitlines() if not line.lstrip().startswith("#"))
+    used = list(VARIABLE.finditer(content))
+    assert used
+    assert all((match["rest"] or "").startswith(":?") for match in used), "no default, and a message for who forgot one"
+    listed = [line.partition("=")[0] for line in EXAMPLE.splitlines() if line and not line.startswith("#")]
+    assert sorted(listed) == sorted({match["name"] for match in used})
+
+
+def test_no_two_services_of_different_agencies_share_a_secret() -> None:
+    for one, other in combinations(PORTS, 2):
+        words = [{m["name"] for s in of(a).values() for m in VARIABLE.finditer(str(s))} for a in (one, other)]
+        assert all(words)
+        assert not words[0] & words[1]
+
+
+def test_the_example_holds_no_secret_that_would_work() -> None:
+    assert all(line.startswith("#") or line.endswith("=") for line in EXAMPLE.splitlines() if line)
+
+
+def test_new_env_fills_every_line_with_a_value_of_its_own_and_overwrites_nothing(tmp_path: Path) -> None:
+    for name in ("new-env", ".env.example"):
+        (tmp_path / name).write_bytes((DEPLOY / name).read_bytes())
+
+    def run() -> int:
+        return subprocess.run(["sh", str(tmp_path / "new-env")], capture_output=True, check=False).returncode
+
+    assert run() == 0
+    written = (tmp_path / ".env").read_text()
+    values = [line.partition("=")[2] for line in written.splitlines() if line and not line.startswith("#")]
+    assert len(set(values)) == len(values) == EXAMPLE.count("=\n")
+    assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in values)
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR
+    assert run() == 1
+    assert (tmp_path / ".env").read_text() == written
+
+
+@pytest.mark.parametrize("image", sorted({service["image"] for service in SERVICES.values()}))
+def test_every_image_is_pinned(image: str) -> None:
+    assert PINNED.fullmatch(image)
+
+
+def test_our_image_is_made_from_pinned_images_and_locked_packages_and_does_not_run_as_root() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert bases
+    assert all(PINNED.fullmatch(base) for base in bases)
+    installs = [line for line in lines if "pip install" in line]
+    assert all("--require-hashes" in line or ("--no-deps" in line and "--no-index" in line) for line in installs)
+    assert len(installs) == len(["the lock", "our packages"])
+    assert [line for line in lines if line.startswith("USER ")] == ["USER refnet"]
+
+
+def test_everything_that_the_image_copies_exists_and_is_let_through() -> None:
+    copies = [line.split() for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.startswith("COPY ")]
+    sources = {source for _, *words in copies if not words[0].startswith("--from") for source in words[:-1]}
+    allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert all((ROOT / source).exists() for source in sources)
+    assert {f"!{source}" for source in sources} == {line for line in allowed if line.startswith("!")}
+
+
+def test_our_image_is_built_once_and_carries_the_projects_version() -> None:
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["provision"]
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version
+    assert {SERVICES[name]["image"] for name in OURS} == {f"refnet:{version[1]}"}
