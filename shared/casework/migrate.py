@@ -1,40 +1,72 @@
-"""Brings a database to the newest schema. Alembic is imported only here, because it costs memory that a server does not need."""
+"""Brings a database to the newest schema: the shared branch, and the agency's own where one is named.
 
+Alembic is imported only here, because it costs memory that a server does not need.
+"""
+
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from shared.exchange import tables as _exchange_tables  # noqa: F401 — fills SQLModel.metadata
+from shared.casework.accounts import tables as _accounts  # noqa: F401 — each fills SQLModel.metadata
+from shared.casework.alarms import tables as _alarms  # noqa: F401
+from shared.casework.cases import tables as _cases  # noqa: F401
+from shared.casework.circles import tables as _circles  # noqa: F401
+from shared.casework.consents import tables as _consents  # noqa: F401
+from shared.casework.following import tables as _following  # noqa: F401
+from shared.casework.referrals import tables as _referrals  # noqa: F401
+from shared.exchange import tables as _exchange  # noqa: F401
 from shared.kit.db import Database
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 HERE = Path(__file__).parent / "migrations"
+SHARED_PREFIXES = ("exchange_", "casework_")
 
 
-async def migrate(database: Database) -> None:
-    """Runs what has not been run yet; a second call changes nothing."""
+async def migrate(database: Database, own: Path | None = None, own_prefix: str | None = None) -> None:
+    """Runs what has not been run yet; a second call changes nothing. `own` is the agency's migrations folder, `own_prefix` its
+    tables' prefix."""
     async with database.engine.connect() as connection:
         await connection.execution_options(write=True)
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(_upgrade, own, own_prefix)
         await connection.commit()
 
 
-def _upgrade(connection: Connection) -> None:
+async def is_migrated(database: Database, own: Path | None = None, own_prefix: str | None = None) -> bool:
+    """Whether the database is at the newest schema."""
+    async with database.engine.connect() as connection:
+        return bool(await connection.run_sync(_is_current, own, own_prefix))
+
+
+def _upgrade(connection: Connection, own: Path | None, own_prefix: str | None) -> None:
     from alembic import command
 
-    command.upgrade(config_on(connection), "heads")
+    command.upgrade(config_on(connection, own, own_prefix), "heads")
 
 
-def config_on(connection: Connection) -> "Config":
+def _is_current(connection: Connection, own: Path | None, own_prefix: str | None) -> bool:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    # `depends_on` leaves the shared head out of the table until it moves, so what is applied is followed down from its heads.
+    scripts = ScriptDirectory.from_config(config_on(connection, own, own_prefix))
+    at = MigrationContext.configure(connection).get_current_heads()
+    applied = {step.revision for step in scripts.iterate_revisions(at, "base", implicit_base=True)} if at else set()
+    return {step.revision for step in scripts.walk_revisions()} <= applied
+
+
+def config_on(connection: Connection, own: Path | None = None, own_prefix: str | None = None) -> "Config":
     """Alembic's settings for work on an open connection."""
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(HERE))
     config.set_main_option("path_separator", "os")
-    config.set_main_option("version_locations", str(HERE / "versions"))
+    places = [str(HERE / "versions"), *([str(own)] if own is not None else [])]
+    config.set_main_option("version_locations", os.pathsep.join(places))
     config.attributes["connection"] = connection
+    config.attributes["prefixes"] = (*SHARED_PREFIXES, *([own_prefix] if own_prefix else []))
     return config

@@ -20,6 +20,7 @@ from shared.contracts.wire.envelope import ENVELOPE_VERSION, Kind, Unopenable
 from shared.contracts.wire.statements import Statement
 from shared.contracts.wire.topics import Direction, direction_of, lane_of
 from shared.exchange import receipts
+from shared.exchange.access import Access
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Heard, Inbox, heard
 from shared.exchange.registry import Hooks
@@ -45,15 +46,14 @@ log = logging.getLogger(__name__)
 class Courier:
     """The producer of one agency."""
 
-    def __init__(self, agency: str, bootstrap_servers: str, pair_secrets: dict[str, bytes], **security: Any) -> None:
+    def __init__(self, agency: str, access: Access, pair_secrets: dict[str, bytes]) -> None:
         self._agency, self._pair_secrets = agency, pair_secrets
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers,
             acks="all",
             enable_idempotence=True,
             linger_ms=LINGER_MS,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
-            **security,
+            **access.options(),
         )
 
     async def start(self) -> None:

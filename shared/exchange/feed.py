@@ -3,6 +3,8 @@
 Handlers write activity rows; the relay gives each a feed_seq after its commit, so that no follower ever skips a late commit.
 """
 
+import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,10 +13,13 @@ from uuid import UUID
 from sqlalchemy import insert, select, text
 from sqlmodel import col
 
-from shared.exchange.outbox import insert_if_absent, wake_on_commit
+from shared.exchange.outbox import insert_if_absent, on_new_rows, wake_on_commit
 from shared.exchange.tables import Activity, Feed
 from shared.kit.db import Database, Transaction
+from shared.kit.errors import DatabaseAway
 
+FEED_POLL_S = 0.2  # how late a line of another process may be numbered
+BACK_OFF_S = 1.0  # while the database is away
 FEED_BATCH = 1_000  # rows numbered in one transaction; a page of a screen is far smaller
 
 
@@ -70,6 +75,25 @@ async def number_feed(database: Database) -> int:
         )
         await tx.session.execute(text("UPDATE exchange_feed SET last = :last WHERE id = 1"), {"last": last + len(positions)})
         return len(positions)
+
+
+async def run_feed(database: Database, stop: asyncio.Event) -> None:
+    """Numbers the feed until `stop` is set: apart from the relay, so that screens go on while the broker is away."""
+    woken = asyncio.Event()
+    forget = on_new_rows(woken.set)
+    try:
+        while not stop.is_set():
+            woken.clear()
+            try:
+                busy = await number_feed(database)
+            except DatabaseAway:
+                await database.clock.sleep(BACK_OFF_S)
+                continue
+            if not busy:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), FEED_POLL_S)
+    finally:
+        forget()
 
 
 async def _unfed(tx: Transaction, limit: int) -> list[int]:

@@ -28,7 +28,30 @@ from shared.kit.ids import new_id
 HEAD_STEP = 5_000  # slots read at once when a hole closes and the held part of a stream moves on
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
 
+LAID = "tombstones laid in this transaction"
+
 log = logging.getLogger(__name__)
+
+
+async def lay_tombstone(tx: Transaction, sender: str, consent_id: UUID) -> None:
+    """Whatever `sender` says under this consent from now on takes its slot and is never opened into a record."""
+    row = {"sender": sender, "consent_id": consent_id, "laid_at": tx.clock.now()}
+    await tx.session.execute(insert_if_absent(tx, Tombstone), [row])
+    tx.session.info.setdefault(LAID, set()).add((sender, consent_id))
+
+
+async def refuse_parked(tx: Transaction, sender: str, event_id: UUID) -> UUID | None:
+    """Gives a parked event up: it is done, and what waits for it may follow. Its subject, or None where it is not parked."""
+    known = await tx.session.get(InboxRow, (sender, event_id))
+    if known is None or known.subject is None:
+        return None
+    await lock_subjects(tx, [known.subject])
+    row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True)
+    if row is None or row.state != InboxState.PARKED:
+        return None
+    row.state, row.settled_at = InboxState.REFUSED, tx.clock.now()
+    await tx.session.flush()
+    return row.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +265,7 @@ class _Batch:
         self._states: dict[tuple[str, UUID], str] = {}
         self._waiters: dict[tuple[str, UUID], list[Heard]] = defaultdict(list)
         self._stored: set[tuple[str, UUID]] = set()
-        self._tombstones: set[UUID] = set()
+        self._tombstones: set[tuple[str, UUID]] = set()
         self._queue: list[Heard] = []
         self._new_rows: list[dict[str, Any]] = []
         self.applied = 0
@@ -283,8 +306,8 @@ class _Batch:
         waiting = [w for ws in self._waiters.values() for w in ws]
         consents = {e.event.consentid for e in [*events, *waiting] if e.event.consentid is not None}
         if consents:
-            query = select(col(Tombstone.consent_id)).where(col(Tombstone.consent_id).in_(consents))
-            self._tombstones = set((await self._tx.session.execute(query)).scalars())
+            query = select(col(Tombstone.sender), col(Tombstone.consent_id)).where(col(Tombstone.consent_id).in_(consents))
+            self._tombstones = set((await self._tx.session.execute(query)).tuples())
 
     async def run(self) -> None:
         """Settles every event in slot order, and after each what waited for it."""
@@ -311,7 +334,7 @@ class _Batch:
         await self._store(one, state, reason)
         if state is InboxState.PARKED:
             await self._hooks.trouble(
-                "parked", one.sender, {"event_id": str(event.id), "type": event.type, "reason": reason}, self._tx
+                "parked", one.sender, {"event_id": str(event.id), "type": event.type, "subject": str(event.subject)}, self._tx
             )
         return state in DONE
 
@@ -333,7 +356,7 @@ class _Batch:
     async def _judge(self, one: Heard) -> tuple[InboxState, str | None]:
         if one.event.withheld:
             return InboxState.WITHHELD, None
-        if one.event.consentid in self._tombstones:
+        if one.event.consentid is not None and (one.sender, one.event.consentid) in self._tombstones:
             return InboxState.TOMBSTONED, None
         if not self._may_go(one):
             return InboxState.WAITING, None
@@ -359,8 +382,7 @@ class _Batch:
         else:
             await handler(received, self._tx)
         # A consent that this event took back stops what follows in the same batch.
-        if one.event.type == "consent.taken_back" and one.event.consentid is not None:
-            self._tombstones.add(one.event.consentid)
+        self._tombstones |= self._tx.session.info.get(LAID, set())
 
     async def _store(self, one: Heard, state: InboxState, reason: str | None) -> None:
         event, now = one.event, self._tx.clock.now()

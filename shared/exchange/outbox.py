@@ -103,6 +103,11 @@ async def withhold_consent(tx: Transaction, consent_id: UUID) -> frozenset[UUID]
     return await _blank(tx, [col(OutboxRow.consent_id) == consent_id])
 
 
+async def withhold_subject(tx: Transaction, subject: UUID) -> frozenset[UUID]:
+    """Blanks every unnumbered row about a subject: what it was about never left."""
+    return await _blank(tx, [col(OutboxRow.subject) == subject])
+
+
 async def _blank(tx: Transaction, conditions: Sequence[Any]) -> frozenset[UUID]:
     # The relay numbers under a lock on the row, so on PostgreSQL this UPDATE waits for it and then finds the row numbered.
     query = (

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.exchange import streams
-from shared.exchange.feed import number_feed
 from shared.exchange.outbox import on_new_rows
 from shared.exchange.registry import Hooks
 from shared.exchange.seal import Seal
@@ -46,18 +45,35 @@ class Relay:
     def __init__(self, database: Database, agency: str, seal: Seal, send: Send, hooks: Hooks) -> None:
         self._database, self._agency, self._seal, self._send, self._hooks = database, agency, seal, send, hooks
         self._woken = asyncio.Event()
+        self._incarnation: UUID | None = None
 
     async def cycle(self) -> int:
-        """Numbers and sends one batch for each recipient, what is due first; returns how many records were sent."""
+        """Numbers and sends one batch for each recipient, what is due first; returns how many records were sent.
+
+        A recipient whose lane does not take them holds nobody else up; raises BrokerAway at the end where there was one.
+        """
         sent = 0
-        async with self._database.write() as tx:
-            incarnation = await streams.current_incarnation(tx)
-        for recipient in await streams.recipients_due(self._database):
-            sent += await self._ship(recipient, await streams.due(self._database, recipient))
-        for recipient in await streams.recipients_waiting(self._database):
-            rows = await streams.number(self._database, self._agency, recipient, incarnation, self._seal)
-            sent += await self._ship(recipient, rows)
+        away: BrokerAway | None = None
+        waiting = await streams.recipients_waiting(self._database)
+        for recipient in sorted({*waiting, *await streams.recipients_due(self._database)}):
+            try:
+                sent += await self._ship(recipient, await streams.due(self._database, recipient))
+                if recipient in waiting:
+                    rows = await streams.number(
+                        self._database, self._agency, recipient, await self._current_incarnation(), self._seal
+                    )
+                    sent += await self._ship(recipient, rows)
+            except BrokerAway as error:
+                away = error
+        if away is not None and not sent:
+            raise away
         return sent
+
+    async def _current_incarnation(self) -> UUID:
+        if self._incarnation is None:
+            async with self._database.write() as tx:
+                self._incarnation = await streams.current_incarnation(tx)
+        return self._incarnation
 
     async def _ship(self, recipient: str, rows: Sequence[streams.Numbered]) -> int:
         if not rows:
@@ -80,7 +96,7 @@ class Relay:
             while not stop.is_set():
                 self._woken.clear()
                 try:
-                    busy = await number_feed(self._database) + await self.cycle()
+                    busy = await self.cycle()
                 except (DatabaseAway, BrokerAway):
                     await self._database.clock.sleep(BACK_OFF_S)
                     continue

@@ -14,13 +14,14 @@ from sqlmodel import col
 
 from shared.contracts.wire.envelope import Event, Header, Kind
 from shared.contracts.wire.merkle import SALT_BYTES, Frontier, leaf_of
-from shared.exchange.outbox import insert_if_absent
+from shared.exchange.outbox import insert_if_absent, lock_subjects
 from shared.exchange.seal import Seal
 from shared.exchange.tables import Incarnation, OutboxRow, Stream
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction
 from shared.kit.ids import new_id
 
+OPENING = UUID(int=1)  # the lock of whoever opens the first incarnation
 NUMBER_BATCH = 500  # rows numbered in one transaction: long enough to be cheap, short enough not to hold up a consent taken back
 
 
@@ -39,6 +40,10 @@ class Numbered:
 async def current_incarnation(tx: Transaction) -> UUID:
     """The id of this life of the database; the first call opens the first one."""
     query = select(col(Incarnation.id)).where(col(Incarnation.is_current)).order_by(col(Incarnation.opened_at).desc()).limit(1)
+    known = (await tx.session.execute(query)).scalar_one_or_none()
+    if known is not None:
+        return known
+    await lock_subjects(tx, [OPENING])  # two processes at the first start open one incarnation, not two
     known = (await tx.session.execute(query)).scalar_one_or_none()
     if known is not None:
         return known

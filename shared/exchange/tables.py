@@ -241,8 +241,8 @@ class Tombstone(SQLModel, table=True):
     """A consent that was taken back: whatever arrives under it later is never opened into a record."""
 
     __tablename__ = "exchange_tombstones"
+    sender: str = Field(primary_key=True)
     consent_id: UUID = Field(primary_key=True)
-    sender: str
     laid_at: datetime = Field(sa_type=UtcDateTime)
 
 

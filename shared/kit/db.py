@@ -96,7 +96,7 @@ def _async_url(url: str) -> str:
 
 def _engine(url: str) -> AsyncEngine:
     if url.startswith("sqlite"):
-        engine = create_async_engine(url, connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S})
+        engine = create_async_engine(url, hide_parameters=True, connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S})
         event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
         event.listen(engine.sync_engine, "begin", _sqlite_begin)
         return engine
@@ -106,6 +106,7 @@ def _engine(url: str) -> AsyncEngine:
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=False,
+        hide_parameters=True,  # an error's text never holds what a row says
         connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"timezone": "UTC"}},
     )
 

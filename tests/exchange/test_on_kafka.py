@@ -13,6 +13,7 @@ from exchange_node import Node, new_subject
 from faststream.kafka import KafkaBroker
 
 from shared.contracts.wire.topics import Direction
+from shared.exchange.access import Access
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.herald import Herald
 from shared.exchange.relay import Relay
@@ -41,7 +42,7 @@ async def line(kafka: str, police: Node, health: Node) -> AsyncIterator[tuple[Di
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     await admin.create_topics([NewTopic(t, 1, 1) for t in (direction.topic, direction.express_topic)])
-    courier = Courier(police.agency, kafka, {health.agency: b"secret"})
+    courier = Courier(police.agency, Access(kafka), {health.agency: b"secret"})
     await courier.start()
     broker = KafkaBroker(kafka, allow_auto_create_topics=False)
     Receiver(health.database, health.inbox, health.seal, health).subscribe(
@@ -131,7 +132,7 @@ async def test_two_relays_and_two_receivers_share_the_work(kafka: str, postgres:
     police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
     subjects = [new_subject() for _ in range(40)]
     async with line(kafka, police, health) as (direction, group):
-        courier = Courier(police.agency, kafka, {health.agency: b"secret"})
+        courier = Courier(police.agency, Access(kafka), {health.agency: b"secret"})
         await courier.start()
         stop = asyncio.Event()
         second_relay = asyncio.create_task(Relay(police.database, police.agency, police.seal, courier.send, police).run(stop))
@@ -230,7 +231,7 @@ async def both_herald(kafka: str, police: Node, health: Node, stop: asyncio.Even
     await admin.close()
     tasks, stops = [], []
     for node, peer, topic in ((police, health, back.express_topic), (health, police, back.opposite.express_topic)):
-        courier = Courier(node.agency, kafka, {peer.agency: b"secret"})
+        courier = Courier(node.agency, Access(kafka), {peer.agency: b"secret"})
         await courier.start()
         herald = Herald(node.database, node.agency, [peer.agency], node.seal, courier.send_statement)
         broker = KafkaBroker(kafka, allow_auto_create_topics=False)

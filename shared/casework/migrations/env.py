@@ -4,11 +4,20 @@ from alembic import context
 from sqlmodel import SQLModel
 
 connection = context.config.attributes["connection"]
+prefixes = context.config.attributes["prefixes"]
+
+
+def include_object(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+    """Only the shared tables and the agency's own: another agency's never come into this database."""
+    return kind != "table" or (name or "").startswith(prefixes)
+
+
 context.configure(
     connection=connection,
     target_metadata=SQLModel.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
+    include_object=include_object,
 )
 with context.begin_transaction():
     if connection.dialect.name == "postgresql":

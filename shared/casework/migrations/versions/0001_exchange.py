@@ -224,10 +224,10 @@ def upgrade() -> None:
     op.create_table("exchange_subjects", sa.Column("id", sa.Uuid(), nullable=False), sa.PrimaryKeyConstraint("id"))
     op.create_table(
         "exchange_tombstones",
-        sa.Column("consent_id", sa.Uuid(), nullable=False),
         sa.Column("sender", sa.String(), nullable=False),
+        sa.Column("consent_id", sa.Uuid(), nullable=False),
         sa.Column("laid_at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("consent_id"),
+        sa.PrimaryKeyConstraint("sender", "consent_id"),
     )
     op.create_table(
         "exchange_unopenable",

@@ -1,0 +1,22 @@
+"""What one kind of agency adds to the shared parts; each services/<kind>/main.py makes one of these."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter
+from sqlmodel import SQLModel
+
+from shared.casework.vocabulary import Contents
+from shared.contracts.casework.codes import AgencyKind
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyParts:
+    """The routes, tables, migrations and table of contents of a kind of agency."""
+
+    kind: AgencyKind
+    routers: Sequence[APIRouter]
+    tables: Sequence[type[SQLModel]]
+    migrations: Path
+    subscriptions: Contents

@@ -1,0 +1,1 @@
+"""What was given, refused or out of stock: stays with health."""

@@ -1,0 +1,21 @@
+"""Which kinds of agency this software runs, and where each is composed."""
+
+from importlib import import_module
+
+from services.agency import AgencyParts
+from shared.contracts.casework.codes import AgencyKind
+from shared.kit.errors import RefnetError
+
+MODULES = {
+    AgencyKind.POLICE: "services.police.main",
+    AgencyKind.HEALTH: "services.health.main",
+    AgencyKind.SOCIAL_WELFARE: "services.social_welfare.main",
+}
+
+
+def parts_of(kind: AgencyKind) -> AgencyParts:
+    """The parts of a kind; raises RefnetError for one that is not built yet."""
+    if kind not in MODULES:
+        raise RefnetError(f"An agency of kind '{kind}' cannot be run yet; kinds are {', '.join(sorted(MODULES))}.")
+    parts: AgencyParts = import_module(MODULES[kind]).PARTS
+    return parts

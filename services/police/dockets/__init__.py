@@ -1,0 +1,1 @@
+"""The occurrence book: docket numbers stay with the police."""

@@ -1,0 +1,36 @@
+"""Entering a docket number."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import select
+from sqlmodel import col
+
+from services.police.dockets.tables import Docket
+from shared.casework.cases.commands import Form, load_case
+from shared.casework.here import Actor
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
+
+
+class EnterDocket(Form):
+    """The number as it stands in the occurrence book."""
+
+    number: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9/-]{0,29}$")]
+
+
+async def enter_docket(case_id: UUID, command: EnterDocket, tx: Transaction, by: Actor) -> Docket:
+    """Enters or corrects a case's docket number; raises Conflict where another case has it."""
+    by.may_work()
+    case = await load_case(tx, case_id, by, lock=True)
+    query = select(col(Docket.case_id)).where(col(Docket.number) == command.number, col(Docket.case_id) != case.id)
+    if (await tx.session.execute(query)).first() is not None:
+        raise Conflict("Another case has this docket number; look it up in the occurrence book.")
+    docket = await tx.session.get(Docket, case.id)
+    if docket is None:
+        docket = Docket(case_id=case.id, number=command.number, entered_at=tx.clock.now(), entered_by=by.account_id)
+        tx.session.add(docket)
+    docket.number = command.number
+    await tx.session.flush()
+    return docket

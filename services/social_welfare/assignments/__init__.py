@@ -1,0 +1,1 @@
+"""Which social worker looks after which case."""

@@ -1,0 +1,17 @@
+"""Composes the social welfare agency from the shared parts and its own."""
+
+from pathlib import Path
+
+from services.agency import AgencyParts
+from services.social_welfare.assignments.tables import Assignment
+from services.social_welfare.assignments.web import router
+from services.social_welfare.subscriptions import SUBSCRIPTIONS
+from shared.contracts.casework.codes import AgencyKind
+
+PARTS = AgencyParts(
+    kind=AgencyKind.SOCIAL_WELFARE,
+    routers=[router],
+    tables=[Assignment],
+    migrations=Path(__file__).parent / "migrations",
+    subscriptions=SUBSCRIPTIONS,
+)

@@ -1,0 +1,5 @@
+"""This agency's table of contents: which events it takes. Its workers follow a case across agencies, so it also hears progress."""
+
+from shared.casework.vocabulary import ANSWERS_TO_OURS, CONSENT_AND_CIRCLE, PROGRESS, REFERRALS_SENT_TO_US, THE_LINE, Contents
+
+SUBSCRIPTIONS: Contents = {**REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **PROGRESS, **THE_LINE}

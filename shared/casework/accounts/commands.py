@@ -1,0 +1,99 @@
+"""Accounts and bearer tokens. A token is shown once and kept as a digest only."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlmodel import col
+
+from shared.casework.accounts.tables import Account, Token
+from shared.casework.here import Actor, Here
+from shared.contracts.casework.codes import AgencyKind, Role
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
+from shared.kit.ids import new_id
+
+TOKEN_BYTES = 32  # 256 bits: guessing is hopeless, so a plain digest is enough
+TOKEN_LIFE = timedelta(days=90)  # a script's token is renewed each quarter
+NAME_CHARACTERS_MAX = 60
+
+ROLES_OF: dict[AgencyKind, frozenset[Role]] = {
+    AgencyKind.POLICE: frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.HEALTH: frozenset({Role.CLINICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.SOCIAL_WELFARE: frozenset({Role.SOCIAL_WORKER, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.PARTNER: frozenset({Role.SOCIAL_WORKER, Role.CLINICIAN, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.JUSTICE: frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    AgencyKind.OVERSIGHT: frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR}),
+}
+
+
+async def add_account(tx: Transaction, here: Here, name: str, role: Role, facility: str | None) -> Account:
+    """Adds an account; raises Conflict where the name is taken or the role is not one of this kind of agency."""
+    if not name.strip() or len(name) > NAME_CHARACTERS_MAX:
+        raise Conflict(f"A sign-in name has 1 to {NAME_CHARACTERS_MAX} characters.")
+    if role not in ROLES_OF[here.kind]:
+        raise Conflict(f"A {here.kind} agency has no '{role}'; its roles are {', '.join(sorted(ROLES_OF[here.kind]))}.")
+    if facility is not None:
+        here.facility(facility)
+    if (await tx.session.execute(select(col(Account.id)).where(col(Account.name) == name))).first() is not None:
+        raise Conflict(f"There is an account '{name}' already; choose another sign-in name.")
+    account = Account(id=new_id(), name=name, role=role, facility=facility, created_at=tx.clock.now())
+    tx.session.add(account)
+    await tx.session.flush()
+    return account
+
+
+async def find_account(tx: Transaction, name: str) -> Account:
+    """An account by its sign-in name; raises NotFound."""
+    account = (await tx.session.execute(select(Account).where(col(Account.name) == name))).scalar_one_or_none()
+    if account is None:
+        raise NotFound(f"There is no account '{name}'; `refnet users list` shows them.")
+    return account
+
+
+async def disable_account(tx: Transaction, name: str) -> Account:
+    """Disables an account and ends its tokens at once."""
+    account = await find_account(tx, name)
+    account.is_disabled = True
+    await tx.session.execute(delete(Token).where(col(Token.account_id) == account.id))
+    await tx.session.flush()
+    return account
+
+
+async def reset_account(tx: Transaction, name: str) -> Account:
+    """Ends an account's tokens and lets it sign in again."""
+    account = await find_account(tx, name)
+    account.is_disabled = False
+    await tx.session.execute(delete(Token).where(col(Token.account_id) == account.id))
+    await tx.session.flush()
+    return account
+
+
+async def make_token(tx: Transaction, name: str) -> str:
+    """A bearer token for an account: shown once."""
+    account = await find_account(tx, name)
+    if account.is_disabled:
+        raise Conflict(f"The account '{name}' is disabled; `refnet users reset` lets it sign in again.")
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    now = tx.clock.now()
+    tx.session.add(Token(digest=_digest(token), account_id=account.id, created_at=now, expires_at=now + TOKEN_LIFE))
+    await tx.session.flush()
+    return token
+
+
+async def actor_of(tx: Transaction, token: str) -> Actor | None:
+    """Who a bearer token belongs to; None where it is unknown, over, or its account disabled."""
+    query = select(Account, Token).join(Token, col(Token.account_id) == col(Account.id)).where(col(Token.digest) == _digest(token))
+    found = (await tx.session.execute(query)).first()
+    if found is None:
+        return None
+    account, kept = found
+    if account.is_disabled or kept.expires_at <= tx.clock.now():
+        return None
+    return Actor(UUID(str(account.id)), account.name, Role(account.role), account.facility)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

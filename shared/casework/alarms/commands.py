@@ -1,0 +1,117 @@
+"""Raising, taking, resolving and climbing: an alarm goes to a post, and up the facility's ladder until somebody takes it."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from shared.casework.alarms.tables import Alarm
+from shared.casework.cases.commands import Form, NoteText
+from shared.casework.here import Actor, Here
+from shared.contracts.casework.codes import Role, Urgency
+from shared.exchange import feed
+from shared.exchange.outbox import insert_if_absent
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
+from shared.kit.ids import new_id
+
+LINE_TROUBLES = frozenset({"parked", "fork", "unopenable", "root_mismatch"})  # about a peer, seen by whoever looks after lines
+
+
+class ResolveAlarm(Form):
+    """How it ended; a sentence that stays here."""
+
+    note: NoteText | None = None
+
+
+async def raise_alarm(
+    tx: Transaction, here: Here, kind: str, about: UUID, facility: str, urgency: Urgency,
+    case_id: UUID | None = None, detail: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """Raises an alarm to the lowest post of the facility's ladder; one that is open already is not raised twice."""
+    now = tx.clock.now()
+    posts = here.facility(facility).posts
+    row = {
+        "id": new_id(), "kind": kind, "about": about, "case_id": case_id, "facility": facility, "post": posts[0], "level": 0,
+        "is_acute": urgency is Urgency.ACUTE, "detail": detail or {}, "raised_at": now,
+        "climbs_at": now + here.programme.limits.ladder_step_h.of(urgency) if len(posts) > 1 else None,
+    }  # fmt: skip
+    made = await tx.session.execute(insert_if_absent(tx, Alarm).returning(col(Alarm.id)), [row])
+    if made.first() is not None:
+        await _tell(tx, here, "alarm.raised", row)
+
+
+async def _tell(tx: Transaction, here: Here, kind: str, alarm: Alarm | dict[str, Any]) -> None:
+    row = alarm if isinstance(alarm, dict) else alarm.model_dump()
+    line = feed.Line(
+        kind=kind, subject=row["id"], agency=here.agency, is_own=True, occurred_at=tx.clock.now(), case_id=row["case_id"],
+        facility=row["facility"], detail={"alarm": row["kind"], "post": row["post"], "about": str(row["about"])},
+    )  # fmt: skip
+    await feed.record(tx, line)
+
+
+async def climb(tx: Transaction, here: Here, alarm: Alarm, urgency: Urgency) -> None:
+    """Nobody took it in time: the next post is told. The highest post keeps it."""
+    posts = here.facility(alarm.facility).posts
+    alarm.level += 1
+    alarm.post = posts[alarm.level]
+    last = alarm.level + 1 >= len(posts)
+    alarm.climbs_at = None if last else tx.clock.now() + here.programme.limits.ladder_step_h.of(urgency)
+    await tx.session.flush()
+    await _tell(tx, here, "alarm.climbed", alarm)
+
+
+async def clear(tx: Transaction, here: Here, about: UUID, kinds: set[str]) -> None:
+    """What raised them is over: open alarms of these kinds are resolved by the watcher."""
+    if not kinds:
+        return
+    query = (
+        update(Alarm)
+        .where(col(Alarm.about) == about, col(Alarm.kind).in_(kinds), col(Alarm.resolved_at).is_(None))
+        .values(resolved_at=tx.clock.now(), resolution="no longer the case", climbs_at=None)
+        .returning(Alarm)
+    )
+    for alarm in (await tx.session.execute(query)).scalars().all():
+        await _tell(tx, here, "alarm.resolved", alarm)
+
+
+async def _load(tx: Transaction, alarm_id: UUID, by: Actor) -> Alarm:
+    query = select(Alarm).where(col(Alarm.id) == alarm_id).with_for_update().execution_options(populate_existing=True)
+    alarm = (await tx.session.execute(query)).scalar_one_or_none()
+    if alarm is None or not may_see(alarm, by):
+        raise NotFound("There is no such alarm.")
+    return alarm
+
+
+def may_see(alarm: Alarm, by: Actor) -> bool:
+    """Alarms about a case are for those who work on cases; alarms about a line also for the administrator."""
+    if alarm.kind in LINE_TROUBLES:
+        return by.role in {Role.SUPERVISOR, Role.ADMINISTRATOR}
+    return by.role is not Role.ADMINISTRATOR and by.sees(alarm.facility)
+
+
+async def take(tx: Transaction, here: Here, alarm_id: UUID, by: Actor) -> Alarm:
+    """Somebody has it: it climbs no further. Raises Conflict where another account took it."""
+    alarm = await _load(tx, alarm_id, by)
+    if alarm.resolved_at is not None:
+        raise Conflict("This alarm has been resolved.")
+    if alarm.taken_by not in (None, by.account_id):
+        raise Conflict("Another account has taken this alarm.")
+    if alarm.taken_by is None:
+        alarm.taken_by, alarm.taken_at, alarm.climbs_at = by.account_id, tx.clock.now(), None
+        await tx.session.flush()
+        await _tell(tx, here, "alarm.taken", alarm)
+    return alarm
+
+
+async def resolve(command: ResolveAlarm, tx: Transaction, here: Here, alarm_id: UUID, by: Actor) -> Alarm:
+    """It is dealt with. The same trouble later is a new alarm."""
+    alarm = await _load(tx, alarm_id, by)
+    if alarm.resolved_at is not None:
+        raise Conflict("This alarm has been resolved.")
+    alarm.resolved_at, alarm.resolved_by, alarm.climbs_at = tx.clock.now(), by.account_id, None
+    alarm.resolution = command.note
+    await tx.session.flush()
+    await _tell(tx, here, "alarm.resolved", alarm)
+    return alarm

@@ -1,0 +1,131 @@
+"""The watcher: on the agency's clock it sets local flags, raises alarms to posts and lets them climb. It never changes a state.
+
+It keeps nothing in memory: after a restart it goes on from what the database says.
+"""
+
+import asyncio
+import contextlib
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.alarms.commands import clear, climb, raise_alarm
+from shared.casework.alarms.tables import Alarm
+from shared.casework.here import Here
+from shared.casework.referrals import domain, story
+from shared.casework.referrals.story import Told
+from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.contracts.casework import lifecycle
+from shared.contracts.casework.codes import Flag, Urgency
+from shared.exchange import feed
+from shared.kit.db import Database, Transaction
+from shared.kit.errors import DatabaseAway
+
+TICK_S = 5.0  # far below the shortest limit of any programme, which is minutes
+WATCH_BATCH = 200  # referrals looked at in one read
+
+
+class Watcher:
+    """One watcher of one agency. Several may run: each change is decided again under the referral's lock."""
+
+    def __init__(self, database: Database, here: Here) -> None:
+        self._database, self._here = database, here
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Ticks until `stop` is set."""
+        while not stop.is_set():
+            with contextlib.suppress(DatabaseAway):  # the next tick sees the same
+                await self.tick()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), TICK_S)
+
+    async def tick(self) -> None:
+        """Looks at everything once."""
+        after: UUID | None = None
+        while page := await self._watched(after):
+            for referral_id, wanted in page:
+                if wanted:
+                    await self._look(referral_id)
+            after = page[-1][0]
+        for alarm_id in await self._climbing():
+            await self._climb(alarm_id)
+
+    async def _watched(self, after: UUID | None) -> list[tuple[UUID, bool]]:
+        """A page of open, flagged or kept-back referrals, each with whether anything about it must change."""
+        async with self._database.read() as tx:
+            kept_back = select(col(ReferralFact.referral_id)).where(col(ReferralFact.is_kept_back))
+            watched = col(Referral.is_open) | (col(Referral.flags) != []) | col(Referral.id).in_(kept_back)
+            query = select(Referral).where(watched).order_by(col(Referral.id)).limit(WATCH_BATCH)
+            if after is not None:
+                query = query.where(col(Referral.id) > after)
+            now = tx.clock.now()
+            rows = list((await tx.session.execute(query)).scalars())
+            return [(r.id, self._flags(r, now) != frozenset(r.flags) or await self._owes_word(tx, r, now)) for r in rows]
+
+    def _flags(self, referral: Referral, now: datetime) -> frozenset[Flag]:
+        standing = story.standing_of(referral)
+        windows = (referral.said or {}).get("windows", [])
+        clocks = domain.Clocks(
+            referral.direction, standing.state, Urgency(referral.urgency), referral.is_open, standing.arrived,
+            standing.no_feedback, referral.issued_at, referral.moved_at, referral.delivered_at, referral.told_by_phone_at,
+            tuple(datetime.fromisoformat(window["until"]) for window in windows),
+        )  # fmt: skip
+        return domain.flags_of(clocks, self._here.programme.limits, now)
+
+    async def _owes_word(self, tx: Transaction, referral: Referral, now: datetime) -> bool:
+        due = lifecycle.no_feedback_due(referral.issued_at, now)
+        if referral.direction != "in" or due is None:
+            return False
+        end = await story.recipient_end(tx, referral)
+        # What came to be kept back since the last moment of the grid waits for the next one.
+        if end.feedback_agreed and referral.moved_at > due:
+            return False
+        return bool(lifecycle.no_feedback_word(end))
+
+    async def _look(self, referral_id: UUID) -> None:
+        async with self._database.write() as tx:
+            referral = await story.lock(tx, referral_id)
+            if referral is None:
+                return
+            now = tx.clock.now()
+            await self._set_flags(tx, referral, self._flags(referral, now))
+            if await self._owes_word(tx, referral, now):
+                end = await story.recipient_end(tx, referral)
+                told = Told(self._here.agency, True, lifecycle.no_feedback_due(referral.issued_at, now) or now)
+                await story.tell_facts(tx, self._here, referral, end, lifecycle.no_feedback_word(end), told)
+
+    async def _set_flags(self, tx: Transaction, referral: Referral, flags: frozenset[Flag]) -> None:
+        before = frozenset(map(Flag, referral.flags))
+        if flags == before:
+            return
+        referral.flags = sorted(flags)
+        referral.version += 1
+        await tx.session.flush()
+        urgency = Urgency(referral.urgency)
+        for flag in sorted(flags - before):
+            await raise_alarm(tx, self._here, flag, referral.id, referral.desk, urgency, referral.case_id)
+        await clear(tx, self._here, referral.id, {str(flag) for flag in before - flags})
+        await feed.record(
+            tx, feed.Line(kind="referral.flagged", subject=referral.id, agency=self._here.agency, is_own=True,
+                          occurred_at=tx.clock.now(), case_id=referral.case_id, facility=referral.desk,
+                          detail={"flags": sorted(flags)}),
+        )  # fmt: skip
+
+    async def _climbing(self) -> list[UUID]:
+        async with self._database.read() as tx:
+            query = select(col(Alarm.id)).where(
+                col(Alarm.resolved_at).is_(None), col(Alarm.taken_at).is_(None), col(Alarm.climbs_at) <= tx.clock.now()
+            )
+            return list((await tx.session.execute(query.order_by(col(Alarm.climbs_at)))).scalars())
+
+    async def _climb(self, alarm_id: UUID) -> None:
+        async with self._database.write() as tx:
+            query = select(Alarm).where(col(Alarm.id) == alarm_id).with_for_update().execution_options(populate_existing=True)
+            alarm = (await tx.session.execute(query)).scalar_one_or_none()
+            if alarm is None or alarm.resolved_at or alarm.taken_at or not alarm.climbs_at or alarm.climbs_at > tx.clock.now():
+                return
+            referral = await tx.session.get(Referral, alarm.about)
+            urgency = Urgency(referral.urgency) if referral is not None else Urgency.URGENT
+            await climb(tx, self._here, alarm, urgency)

@@ -1,0 +1,179 @@
+"""Opening cases and adding to them, at a desk of ours or because another agency spoke of a circle."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import select, text
+from sqlmodel import col
+
+from shared.casework.cases.tables import Case, CaseNumber, Incident, Note
+from shared.casework.here import Actor, Here
+from shared.contracts.casework import codes, events
+from shared.exchange import feed
+from shared.exchange.outbox import insert_if_absent
+from shared.kit.db import Transaction
+from shared.kit.errors import NotFound
+from shared.kit.ids import new_id
+
+NOTE_CHARACTERS_MAX = 4_000  # about two pages
+FUTURE_MAX = timedelta(minutes=5)  # clocks of desks differ by less; a later time is a typing mistake
+
+
+class InTheFuture(ValueError):
+    """A time that has not come yet; `field` names it."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"'{field}' lies in the future; give the time at which it happened.")
+        self.field = field
+
+
+class Form(BaseModel):
+    """A body of the API: unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+NoteText = Annotated[str, Field(min_length=1, max_length=NOTE_CHARACTERS_MAX)]
+
+
+class OpenCase(Form):
+    """A new file. Nothing in it names a person."""
+
+    facility: events.FacilityId | None = None
+    needs: events.PersonNeeds | None = None
+    child: events.ChildFacts | None = None
+    safety: events.Safety | None = None
+    relay: events.Relay | None = None
+    dependants: events.Dependants | None = None
+    note: NoteText | None = None
+
+
+class AddIncident(Form):
+    """What happened, within a range of time."""
+
+    incident_type: codes.IncidentType
+    contexts: tuple[codes.IncidentContext, ...] = ()
+    earliest_at: AwareDatetime
+    latest_at: AwareDatetime
+    given: tuple[events.Given, ...] = ()
+    urgent_mental_health: bool | None = None
+    note: NoteText | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "AddIncident":
+        if self.earliest_at > self.latest_at:
+            raise ValueError("'earliest_at' must not be later than 'latest_at'")
+        return self
+
+
+def not_future(field: str, moment: datetime | None, now: datetime) -> datetime:
+    """The moment, or now where none was given; raises InTheFuture."""
+    if moment is not None and moment > now + FUTURE_MAX:
+        raise InTheFuture(field)
+    return moment or now
+
+
+async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor) -> Case:
+    """Opens a case at the actor's facility, or at the one named by an account that sees the whole agency."""
+    by.may_work()
+    facility = command.facility or by.facility or next(iter(here.entry.facilities))
+    here.facility(facility)
+    if not by.sees(facility):
+        raise NotFound(f"This account does not work at '{facility}'.")
+    parts = {name: _json(getattr(command, name)) for name in ("needs", "child", "safety", "relay", "dependants")}
+    case = await _add_case(tx, here, circle=new_id(), facility=facility, opened_by=by.account_id, **parts)
+    await add_note(tx, case.id, case.id, command.note, by)
+    return case
+
+
+async def case_for_circle(tx: Transaction, here: Here, circle: UUID, facility: str | None = None) -> Case:
+    """This agency's case for a circle; the first word about a circle opens one."""
+    query = select(Case).where(col(Case.circle) == circle)
+    known = (await tx.session.execute(query)).scalar_one_or_none()
+    if known is not None:
+        return known
+    where = facility or next(iter(here.entry.facilities))
+    return await _add_case(tx, here, circle=circle, facility=where, is_received=True, opened_by=None)
+
+
+def _json(part: BaseModel | None) -> dict[str, Any] | None:
+    return None if part is None else part.model_dump(mode="json", exclude_none=True)
+
+
+async def _add_case(tx: Transaction, here: Here, **fields: Any) -> Case:
+    now = tx.clock.now()
+    case = Case(id=new_id(), number=await _next_number(tx, here, now.year), opened_at=now, **fields)
+    tx.session.add(case)
+    await tx.session.flush()
+    await feed.record(
+        tx, feed.Line(kind="case.opened", subject=case.id, agency=here.agency, is_own=True, occurred_at=now, case_id=case.id,
+                      facility=case.facility),
+    )  # fmt: skip
+    return case
+
+
+async def _next_number(tx: Transaction, here: Here, year: int) -> str:
+    await tx.session.execute(insert_if_absent(tx, CaseNumber), [{"year": year, "last": 0}])
+    query = text("UPDATE casework_case_numbers SET last = last + 1 WHERE year = :year RETURNING last")
+    number = (await tx.session.execute(query, {"year": year})).scalar_one()
+    return f"{here.kind.value[0].upper()}-{year}-{number:05d}"
+
+
+async def load_case(tx: Transaction, case_id: UUID, by: Actor, *, lock: bool = False) -> Case:
+    """A case within the actor's scope; FOR SHARE where something will be said about it. Raises NotFound."""
+    query = select(Case).where(col(Case.id) == case_id)
+    if lock:
+        query = query.with_for_update(read=True).execution_options(populate_existing=True)
+    case = (await tx.session.execute(query)).scalar_one_or_none()
+    if case is None or not await is_in_scope(tx, case, by):
+        raise NotFound("There is no such case.")
+    return case
+
+
+async def is_in_scope(tx: Transaction, case: Case, by: Actor) -> bool:
+    """A case is seen at its own facility and at every desk that holds one of its referrals."""
+    if by.role is codes.Role.ADMINISTRATOR:
+        return False
+    if by.sees(case.facility):
+        return True
+    query = text("SELECT 1 FROM casework_referrals WHERE case_id = :case AND desk = :desk LIMIT 1")
+    key = case.id.hex if tx.dialect == "sqlite" else case.id
+    return (await tx.session.execute(query, {"case": key, "desk": by.facility})).first() is not None
+
+
+async def add_incident(case_id: UUID, command: AddIncident, tx: Transaction, here: Here, by: Actor) -> Incident:
+    """Adds an incident to a case; a repeated assault is one of its own."""
+    by.may_work()
+    case = await load_case(tx, case_id, by, lock=True)
+    now = tx.clock.now()
+    not_future("latest_at", command.latest_at, now)
+    incident = Incident(
+        id=new_id(),
+        case_id=case.id,
+        incident_type=command.incident_type,
+        contexts=[str(context) for context in command.contexts],
+        earliest_at=command.earliest_at,
+        latest_at=command.latest_at,
+        given=[given.model_dump(mode="json") for given in command.given],
+        urgent_mental_health=command.urgent_mental_health,
+        recorded_at=now,
+        recorded_by=by.account_id,
+    )
+    tx.session.add(incident)
+    await tx.session.flush()
+    await feed.record(
+        tx, feed.Line(kind="incident.recorded", subject=incident.id, agency=here.agency, is_own=True, occurred_at=now,
+                      case_id=case.id, facility=case.facility),
+    )  # fmt: skip
+    await add_note(tx, case.id, incident.id, command.note, by)
+    return incident
+
+
+async def add_note(tx: Transaction, case_id: UUID, about: UUID, words: str | None, by: Actor) -> None:
+    """Keeps free text here; it never crosses."""
+    if words:
+        now = tx.clock.now()
+        tx.session.add(Note(id=new_id(), case_id=case_id, about=about, text=words, written_at=now, written_by=by.account_id))
+        await tx.session.flush()

@@ -1,0 +1,72 @@
+"""An agency's own files: cases, their incidents, and local notes that never leave. No name, address, phone or birth date."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlmodel import Field, SQLModel
+
+from shared.kit.columns import UtcDateTime, json_column
+
+CASE = "casework_cases.id"
+
+
+class Case(SQLModel, table=True):
+    """A file on a survivor. `circle` is its random reference in the care circle; `number` this agency's own."""
+
+    __tablename__ = "casework_cases"
+    __table_args__ = (
+        CheckConstraint("circle_version >= 1", name="ck_casework_cases_circle_version"),
+        Index("ix_casework_cases_facility", "facility", "opened_at"),
+    )
+    id: UUID = Field(primary_key=True)
+    number: str = Field(unique=True)
+    circle: UUID = Field(unique=True)
+    circle_version: int = 1
+    facility: str
+    is_received: bool = False  # opened by what another agency said, not at a desk of ours
+    needs: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    child: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    safety: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    relay: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    dependants: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    opened_by: UUID | None = None
+
+
+class Incident(SQLModel, table=True):
+    """What happened, coded, within a range of time."""
+
+    __tablename__ = "casework_incidents"
+    __table_args__ = (CheckConstraint("earliest_at <= latest_at", name="ck_casework_incidents_range"),)
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey(CASE)], index=True)
+    incident_type: str
+    contexts: list[str] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
+    earliest_at: datetime = Field(sa_type=UtcDateTime)
+    latest_at: datetime = Field(sa_type=UtcDateTime)
+    given: list[dict[str, Any]] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
+    urgent_mental_health: bool | None = None
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_by: UUID
+
+
+class Note(SQLModel, table=True):
+    """Free text of this agency's own, on a case or a referral. It never crosses."""
+
+    __tablename__ = "casework_notes"
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey(CASE)], index=True)
+    about: UUID
+    text: str
+    written_at: datetime = Field(sa_type=UtcDateTime)
+    written_by: UUID
+
+
+class CaseNumber(SQLModel, table=True):
+    """The last number given in a year; one row a year."""
+
+    __tablename__ = "casework_case_numbers"
+    year: int = Field(primary_key=True)
+    last: int = 0

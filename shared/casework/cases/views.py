@@ -1,0 +1,110 @@
+"""Cases and incidents as this agency's own accounts see them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.accounts.tables import Account, CaseRead
+from shared.casework.cases.tables import Case, Incident, Note
+from shared.casework.here import Actor
+from shared.casework.referrals.tables import Referral
+from shared.casework.timeline.views import page_by_opening
+from shared.kit.db import Transaction
+from shared.kit.ids import new_id
+
+ACCESS_LOG_MAX = 500  # the newest reads; a case has a few a day
+
+
+class CaseView(BaseModel):
+    """A case."""
+
+    id: UUID
+    number: str
+    circle: UUID
+    facility: str
+    is_received: bool
+    needs: dict[str, Any] | None
+    child: dict[str, Any] | None
+    safety: dict[str, Any] | None
+    relay: dict[str, Any] | None
+    dependants: dict[str, Any] | None
+    opened_at: datetime
+    notes: list[str] = []
+
+
+class IncidentView(BaseModel):
+    """An incident."""
+
+    id: UUID
+    case_id: UUID
+    incident_type: str
+    contexts: list[str]
+    earliest_at: datetime
+    latest_at: datetime
+    given: list[dict[str, Any]]
+    urgent_mental_health: bool | None
+    recorded_at: datetime
+
+
+class ReadView(BaseModel):
+    """Somebody looked."""
+
+    account: str
+    role: str
+    what: str
+    read_at: datetime
+
+
+def case_view(case: Case, notes: list[str] | None = None) -> CaseView:
+    """A case as it is shown."""
+    return CaseView.model_validate({**case.model_dump(), "notes": notes or []})
+
+
+def incident_view(incident: Incident) -> IncidentView:
+    """An incident as it is shown."""
+    return IncidentView.model_validate(incident.model_dump(exclude={"recorded_by"}))
+
+
+async def notes_of(tx: Transaction, case_id: UUID) -> list[str]:
+    """The case's own notes, oldest first."""
+    query = select(col(Note.text)).where(col(Note.case_id) == case_id).order_by(col(Note.written_at), col(Note.id))
+    return list((await tx.session.execute(query)).scalars())
+
+
+async def incidents_of(tx: Transaction, case_id: UUID, cursor: str | None, limit: int) -> tuple[list[IncidentView], str | None]:
+    """The case's incidents, newest first."""
+    rows, following = await page_by_opening(tx, Incident, "incident.recorded", cursor, limit, col(Incident.case_id) == case_id)
+    return [incident_view(row) for row in rows], following
+
+
+async def cases_page(tx: Transaction, by: Actor, cursor: str | None, limit: int) -> tuple[list[CaseView], str | None]:
+    """The cases within the account's scope, newest first."""
+    scope = []
+    if by.facility is not None:
+        at_desk = select(col(Referral.case_id)).where(col(Referral.desk) == by.facility)
+        scope = [(col(Case.facility) == by.facility) | col(Case.id).in_(at_desk)]
+    rows, following = await page_by_opening(tx, Case, "case.opened", cursor, limit, *scope)
+    return [case_view(row) for row in rows], following
+
+
+async def note_read(tx: Transaction, case_id: UUID, by: Actor, what: str) -> None:
+    """Keeps who looked: the survivor may ask."""
+    tx.session.add(CaseRead(id=new_id(), case_id=case_id, account_id=by.account_id, what=what, read_at=tx.clock.now()))
+    await tx.session.flush()
+
+
+async def access_log(tx: Transaction, case_id: UUID) -> list[ReadView]:
+    """Who looked at a case, newest first."""
+    query = (
+        select(CaseRead, Account)
+        .join(Account, col(Account.id) == col(CaseRead.account_id))
+        .where(col(CaseRead.case_id) == case_id)
+        .order_by(col(CaseRead.read_at).desc(), col(CaseRead.id).desc())
+        .limit(ACCESS_LOG_MAX)
+    )
+    rows = (await tx.session.execute(query)).tuples().all()
+    return [ReadView(account=account.name, role=account.role, what=read.what, read_at=read.read_at) for read, account in rows]

@@ -1,0 +1,117 @@
+"""What a circle's members are told: who shares with whom, how referrals to other members stand, and coded progress."""
+
+from datetime import date
+from uuid import UUID
+
+from pydantic import AwareDatetime
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework import sharing
+from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
+from shared.casework.cases.tables import Case
+from shared.casework.circles.tables import CircleMember, Progress
+from shared.casework.here import Actor, Here
+from shared.contracts.casework import codes, events
+from shared.contracts.casework.codes import ConsentItem, ReferralState
+from shared.exchange import feed, outbox
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
+from shared.kit.ids import new_id
+
+
+class RecordProgress(Form):
+    """A coded fact on a case."""
+
+    code: codes.ProgressCode
+    on_date: date | None = None
+    occurred_at: AwareDatetime | None = None
+    note: NoteText | None = None
+
+
+async def record_progress(
+    case_id: UUID, command: RecordProgress, tx: Transaction, here: Here, by: Actor
+) -> tuple[Progress, list[str]]:
+    """Keeps the fact and tells it to every member whom consent allows; returns who was told."""
+    by.may_work()
+    circle = (await load_case(tx, case_id, by)).circle
+    await outbox.lock_subjects(tx, [circle])
+    case = await load_case(tx, case_id, by, lock=True)
+    if command.code not in codes.PROGRESS_OF[here.kind]:
+        raise Conflict(f"'{command.code}' is not for a {here.kind} agency to record.")
+    fact = events.CaseProgress(code=command.code, on_date=command.on_date)
+    occurred_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
+    row = Progress(
+        case_id=case.id, agency=here.agency, code=command.code, on_date=command.on_date, occurred_at=occurred_at,
+        recorded_at=tx.clock.now(), recorded_by=by.account_id,
+    )  # fmt: skip
+    tx.session.add(row)
+    await tx.session.flush()
+    told = []
+    event_id = None
+    for peer in here.peers:
+        release = await sharing.released(tx, case.id, peer)
+        if release is not None and sharing.may_pass_progress(here, peer, release, command.code):
+            event_id = await _tell(tx, case, peer, release.consent_id, fact, occurred_at)
+            told.append(peer)
+    await feed.record(
+        tx, feed.Line(kind=fact.type, subject=circle, agency=here.agency, is_own=True, occurred_at=occurred_at, case_id=case.id,
+                      facility=case.facility, event_id=event_id, detail={**events.data_of(fact), "told": told}),
+    )  # fmt: skip
+    await add_note(tx, case.id, case.id, command.note, by)
+    return row, told
+
+
+async def _tell(tx: Transaction, case: Case, peer: str, consent_id: UUID, fact: events.Event, occurred_at: AwareDatetime) -> UUID:
+    return await outbox.add(
+        tx,
+        outbox.Outgoing(
+            recipient=peer, type=fact.type, dataversion=fact.version, subject=case.circle, lane_key=case.circle,
+            data=events.data_of(fact), occurred_at=occurred_at, consent_id=consent_id, circle_version=case.circle_version,
+            event_id=new_id(),
+        ),
+    )  # fmt: skip
+
+
+async def tell_referral_progress(
+    tx: Transaction, here: Here, case: Case, referral_id: UUID, recipient: str, services: list[str], state: ReferralState
+) -> None:
+    """Tells the circle's other members how a referral to one of them stands; the circle's subject is locked here."""
+    others = [peer for peer in here.peers if peer != recipient]
+    allowed = [
+        (p, r) for p in others if (r := await sharing.released(tx, case.id, p)) and sharing.may_pass_referral_progress(here, p, r)
+    ]
+    if not allowed:
+        return
+    await outbox.lock_subjects(tx, [case.circle])
+    fact = events.CircleReferralProgress(
+        referral=referral_id, to_agency=recipient, services=tuple(codes.ServicePackage(s) for s in services), state=state
+    )
+    for peer, release in allowed:
+        await _tell(tx, case, peer, release.consent_id, fact, tx.clock.now())
+
+
+async def announce(tx: Transaction, here: Here, case: Case) -> None:
+    """Announces this agency's own membership when whom it shares with has changed. A member hears of others only under `prog`."""
+    releases = {p: r for p in here.peers if (r := await sharing.released(tx, case.id, p)) and ConsentItem.REQ in r.items}
+    query = select(CircleMember).where(col(CircleMember.circle) == case.circle, col(CircleMember.agency) == here.agency)
+    own = (await tx.session.execute(query)).scalar_one_or_none()
+    shares_with = sorted(releases)
+    if own is not None and own.shares_with == shares_with:
+        return
+    await outbox.lock_subjects(tx, [case.circle])
+    now = tx.clock.now()
+    if own is None:
+        own = CircleMember(
+            circle=case.circle, agency=here.agency, circle_version=case.circle_version, shares_with=shares_with, announced_at=now
+        )
+        tx.session.add(own)
+    else:
+        case.circle_version += 1
+        own.circle_version, own.shares_with, own.announced_at = case.circle_version, shares_with, now
+    await tx.session.flush()
+    for peer, release in releases.items():
+        known = tuple(shares_with) if ConsentItem.PROG in release.items else (peer,)
+        await _tell(
+            tx, case, peer, release.consent_id, events.CircleAnnounced(circle_version=own.circle_version, shares_with=known), now
+        )

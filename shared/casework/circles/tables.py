@@ -1,0 +1,35 @@
+"""The care circle as this agency has been told of it, and coded progress on its cases."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import Column, ForeignKey, Identity
+from sqlmodel import Field, SQLModel
+
+from shared.exchange.tables import BIG
+from shared.kit.columns import UtcDateTime, json_column
+
+
+class CircleMember(SQLModel, table=True):
+    """One agency's word about its own membership and whom it shares with; the circle is the union of these."""
+
+    __tablename__ = "casework_circle_members"
+    circle: UUID = Field(primary_key=True)
+    agency: str = Field(primary_key=True)
+    circle_version: int
+    shares_with: list[str] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    announced_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Progress(SQLModel, table=True):
+    """A coded fact on a case: this agency's own, or told by another member."""
+
+    __tablename__ = "casework_progress"
+    position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
+    agency: str
+    code: str
+    on_date: date | None = None
+    occurred_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_by: UUID | None = None

@@ -1,0 +1,129 @@
+"""Recording consent, one recipient at a time, and taking it back: at once, nobody's approval, told to all who hold something."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, model_validator
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
+from shared.casework.cases.tables import Case
+from shared.casework.consents.tables import Consent
+from shared.casework.here import Actor, Here
+from shared.casework.referrals import story
+from shared.casework.referrals.story import Told
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework import codes, events
+from shared.exchange import feed, outbox
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound, RefnetError
+from shared.kit.ids import new_id
+
+
+class StaleConsent(RefnetError):
+    """The caller saw an older version of the consent."""
+
+
+class RecordConsent(Form):
+    """Her answer about one recipient, item by item, and how she gave it."""
+
+    recipient: events.AgencyId
+    purpose: codes.Purpose
+    items: tuple[codes.ConsentItem, ...] = Field(min_length=1, max_length=len(codes.ConsentItem))
+    basis: codes.Basis = codes.Basis.CONSENT
+    legal_duty: codes.LegalDuty | None = None
+    how: codes.ConsentHow
+    language: events.LanguageTag
+    interpreter: bool = False
+    given_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+    note: NoteText | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "RecordConsent":
+        if codes.ConsentItem.REQ not in self.items:
+            raise ValueError("'items' must hold 'req': without the request itself nothing can be shared")
+        if self.basis is codes.Basis.LEGAL_BASIS and self.legal_duty is None:
+            raise ValueError("a legal basis names its duty in 'legal_duty'")
+        if (self.how is codes.ConsentHow.NONE_UNCONSCIOUS) != (self.basis is codes.Basis.VITAL_INTEREST):
+            raise ValueError("'none_unconscious' goes with vital interest, and only with it")
+        return self
+
+
+async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction, here: Here, by: Actor) -> Consent:
+    """Records what she said; a newer consent for a recipient takes the older one's place from now on."""
+    by.may_work()
+    case = await load_case(tx, case_id, by, lock=True)
+    here.kind_of(command.recipient)
+    if command.recipient not in here.peers:
+        raise Conflict(f"This network has no pathway from '{here.agency}' to '{command.recipient}'.")
+    now = tx.clock.now()
+    given_at = not_future("given_at", command.given_at, now)
+    if command.expires_at is not None and command.expires_at <= now:
+        raise Conflict("'expires_at' has passed already; a consent that is over shares nothing.")
+    consent = Consent(
+        id=new_id(), case_id=case.id, recipient=command.recipient, purpose=command.purpose,
+        items=[str(item) for item in command.items], basis=command.basis, legal_duty=command.legal_duty, how=command.how,
+        language=command.language, interpreter=command.interpreter, explained_by=by.account_id, given_at=given_at,
+        expires_at=command.expires_at,
+    )  # fmt: skip
+    tx.session.add(consent)
+    await tx.session.flush()
+    await _line(tx, here, case, consent, "consent.recorded")
+    await add_note(tx, case.id, consent.id, command.note, by)
+    return consent
+
+
+async def _line(tx: Transaction, here: Here, case: Case, consent: Consent, kind: str) -> None:
+    detail = {"recipient": consent.recipient, "items": consent.items, "basis": consent.basis, "consent_id": str(consent.id)}
+    await feed.record(
+        tx, feed.Line(kind=kind, subject=consent.id, agency=here.agency, is_own=True, occurred_at=tx.clock.now(), case_id=case.id,
+                      facility=case.facility, detail=detail),
+    )  # fmt: skip
+
+
+async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here, by: Actor, seen_version: int) -> Consent:
+    """She takes it back. Unsent words are blanked, referrals under it end, and every recipient it names is told, sent or not.
+
+    Locks in the order of all commands: subjects, case, consent. FOR UPDATE waits for whatever is being said under it.
+    """
+    by.may_work()
+    await load_case(tx, case_id, by)
+    resting = select(col(Referral.id)).where(col(Referral.consent_id) == consent_id, col(Referral.direction) == "out")
+    await outbox.lock_subjects(tx, [consent_id, *(await tx.session.execute(resting)).scalars()])
+    fresh = {"populate_existing": True}
+    query = select(Case).where(col(Case.id) == case_id).with_for_update().execution_options(**fresh)
+    case = (await tx.session.execute(query)).scalar_one()
+    query_consent = select(Consent).where(col(Consent.id) == consent_id, col(Consent.case_id) == case_id).with_for_update()
+    consent = (await tx.session.execute(query_consent.execution_options(**fresh))).scalar_one_or_none()
+    if consent is None:
+        raise NotFound("The case has no such consent.")
+    if consent.taken_back_at is not None:
+        return consent
+    if consent.version != seen_version:
+        raise StaleConsent("The consent has changed since you read it; read it again.")
+    now = tx.clock.now()
+    consent.taken_back_at, consent.version = now, consent.version + 1
+    await tx.session.flush()
+    told_before = await outbox.recipients_told(tx, consent.id)
+    await outbox.withhold_consent(tx, consent.id)
+    # Referrals that were issued while this waited hold the consent FOR SHARE until they are committed: they are seen here.
+    word = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
+    for referral_id in sorted((await tx.session.execute(resting)).scalars()):
+        referral = await story.lock(tx, referral_id)
+        if referral is not None:
+            await story.take_back(tx, here, referral, word, Told(here.agency, True, now, by.account_id))
+    for recipient in sorted(told_before | {consent.recipient}):
+        await _tell(tx, case, consent.id, recipient, word)
+    await _line(tx, here, case, consent, "consent.taken_back")
+    return consent
+
+
+async def _tell(tx: Transaction, case: Case, consent_id: UUID, recipient: str, word: events.ConsentTakenBack) -> None:
+    await outbox.add(
+        tx,
+        outbox.Outgoing(
+            recipient=recipient, type=word.type, dataversion=word.version, subject=consent_id, lane_key=case.circle,
+            data=events.data_of(word), occurred_at=tx.clock.now(), consent_id=consent_id, is_express=True, is_acute=True,
+        ),
+    )  # fmt: skip

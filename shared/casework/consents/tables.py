@@ -1,0 +1,34 @@
+"""Consents: one recipient, one purpose, item by item, with how it was given. Taken back is permanent for its id."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlmodel import Field, SQLModel
+
+from shared.kit.columns import UtcDateTime, json_column
+
+
+class Consent(SQLModel, table=True):
+    """What the survivor said yes to, for one recipient."""
+
+    __tablename__ = "casework_consents"
+    __table_args__ = (
+        CheckConstraint("basis <> 'legal_basis' OR legal_duty IS NOT NULL", name="ck_casework_consents_duty"),
+        CheckConstraint("version >= 1", name="ck_casework_consents_version"),
+    )
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
+    recipient: str
+    purpose: str
+    items: list[str] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    basis: str
+    legal_duty: str | None = None
+    how: str
+    language: str
+    interpreter: bool = False
+    explained_by: UUID
+    given_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    taken_back_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    version: int = 1

@@ -1,0 +1,41 @@
+"""Consents as this agency's own accounts see them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlmodel import col
+
+from shared.casework.consents.tables import Consent
+from shared.casework.timeline.views import page_by_opening
+from shared.kit.db import Transaction
+
+
+class ConsentView(BaseModel):
+    """A consent; `version` is its ETag."""
+
+    id: UUID
+    case_id: UUID
+    recipient: str
+    purpose: str
+    items: list[str]
+    basis: str
+    legal_duty: str | None
+    how: str
+    language: str
+    interpreter: bool
+    given_at: datetime
+    expires_at: datetime | None
+    taken_back_at: datetime | None
+    version: int
+
+
+def consent_view(consent: Consent) -> ConsentView:
+    """A consent as it is shown."""
+    return ConsentView.model_validate(consent.model_dump(exclude={"explained_by"}))
+
+
+async def consents_of(tx: Transaction, case_id: UUID, cursor: str | None, limit: int) -> tuple[list[ConsentView], str | None]:
+    """The case's consents, newest first, those taken back included."""
+    rows, following = await page_by_opening(tx, Consent, "consent.recorded", cursor, limit, col(Consent.case_id) == case_id)
+    return [consent_view(row) for row in rows], following

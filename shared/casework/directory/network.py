@@ -1,0 +1,114 @@
+"""The network file: which agencies there are, with their facilities and posts, and who may send to whom.
+
+Public reference data, the same at every agency: no person is named in it, and no secret.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, FacilityMode, ServicePackage
+from shared.contracts.casework.events import AgencyId, Code, FacilityId
+from shared.contracts.wire.topics import Direction
+from shared.kit.errors import RefnetError
+
+PARTITIONS_MAX = 64  # as many as there are lanes
+Label = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+
+class Facility(_Part):
+    """A station, clinic or office. `posts` is the ladder of alarms, lowest first."""
+
+    name: Label
+    district: Code
+    mode: FacilityMode = FacilityMode.ONLINE
+    services: tuple[ServicePackage, ...] = ()
+    posts: tuple[Code, ...] = Field(min_length=1)
+    duty_number: str | None = Field(default=None, max_length=40)
+    open_hours: Label = "24 h"
+    places: int | None = Field(default=None, ge=0)
+
+
+class AgencyEntry(_Part):
+    """One organisation."""
+
+    kind: AgencyKind
+    name: Label
+    facilities: dict[FacilityId, Facility] = Field(min_length=1)
+
+
+class Network(_Part):
+    """The whole file."""
+
+    purpose: Literal["demo", "simulation", "test", "trial", "production"]
+    programme: str
+    partitions: int = Field(default=1, ge=1, le=PARTITIONS_MAX)
+    agencies: dict[AgencyId, AgencyEntry] = Field(min_length=2)
+    pairs: tuple[tuple[AgencyId, AgencyId], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Network":
+        for pair in self.pairs:
+            for name in pair:
+                if name not in self.agencies:
+                    raise ValueError(f"pairs: '{name}' is not one of the agencies")
+            if pair[0] == pair[1]:
+                raise ValueError(f"pairs: '{pair[0]}' is paired with itself")
+        for agency_id, agency in self.agencies.items():
+            for facility_id, facility in agency.facilities.items():
+                foreign = set(facility.services) - PROVIDED_BY[agency.kind]
+                if foreign:
+                    raise ValueError(
+                        f"{agency_id}.{facility_id}: a {agency.kind} agency does not provide {', '.join(sorted(foreign))}"
+                    )
+        return self
+
+    def peers_of(self, agency: str) -> tuple[str, ...]:
+        """The agencies that `agency` is paired with."""
+        found = {b if a == agency else a for a, b in self.pairs if agency in (a, b)}
+        return tuple(sorted(found))
+
+    def directions(self) -> tuple[Direction, ...]:
+        """Every direction in which something may travel."""
+        ways = {Direction(*way) for a, b in self.pairs for way in ((a, b), (b, a))}
+        return tuple(sorted(ways, key=lambda d: (d.sender, d.recipient)))
+
+    def topics(self) -> tuple[str, ...]:
+        """Every topic, two a direction."""
+        return tuple(topic for d in self.directions() for topic in (d.topic, d.express_topic))
+
+    def facility(self, agency: str, facility: str) -> Facility | None:
+        """A facility, or None where there is no such one."""
+        entry = self.agencies.get(agency)
+        return entry.facilities.get(facility) if entry else None
+
+
+def load_network(path: Path) -> Network:
+    """Reads and checks the file; raises RefnetError with one sentence."""
+    try:
+        return parse_network(yaml.safe_load(path.read_text()), str(path))
+    except OSError as error:
+        raise RefnetError(f"REFNET_NETWORK names {path}, which cannot be read ({error.strerror}); name a network file.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RefnetError(f"REFNET_NETWORK names {path}, which is not YAML; correct it, or start from the demo's.") from error
+
+
+def parse_network(content: Any, name: str) -> Network:
+    """Checks what was read; raises RefnetError."""
+    try:
+        return Network.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RefnetError(f"The network file {name} is wrong at {_place(first['loc'])}: {first['msg']}.") from None
+
+
+def _place(loc: Iterable[object]) -> str:
+    return ".".join(str(part) for part in loc) or "its top"

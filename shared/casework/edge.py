@@ -1,0 +1,223 @@
+"""The edge of an agency's API: who asks, one transaction a request, repeated requests answered alike, refusals as problems."""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+from sqlalchemy import delete, text
+from sqlmodel import col
+from starlette.exceptions import HTTPException
+
+from shared.casework.accounts.commands import actor_of
+from shared.casework.accounts.tables import KeptAnswer
+from shared.casework.cases.commands import InTheFuture
+from shared.casework.consents.commands import StaleConsent
+from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.referrals.commands import Stale, TooManyAttempts
+from shared.casework.sharing import ConsentMissing
+from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail
+from shared.exchange.inbox import Inbox
+from shared.exchange.outbox import insert_if_absent
+from shared.kit.db import Database, Transaction
+from shared.kit.errors import Conflict, DatabaseAway, NotFound, RefnetError
+from shared.kit.web import dump, problem
+
+ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
+KEY_CHARACTERS_MAX = 200
+RETRY_AFTER_S = 2  # what a client is told to wait when the database is away
+PAGE_MAX = 200
+PAGE_DEFAULT = 50
+
+
+class KeyReused(RefnetError):
+    """The key was used with another body."""
+
+
+class StillRunning(RefnetError):
+    """The first request with this key has not been answered yet."""
+
+
+class KeyMissing(RefnetError):
+    """This route needs an Idempotency-Key."""
+
+
+class VersionMissing(RefnetError):
+    """This route needs If-Match."""
+
+
+@dataclass
+class Edge:
+    """What the routes of one agency share."""
+
+    database: Database
+    here: Here
+    inbox: Inbox
+    broker_words: Callable[[], str | None] = lambda: None  # what is wrong with the broker, in words
+    running: set[tuple[Any, ...]] = field(default_factory=set)
+    closing: bool = False
+
+
+def edge_of(request: Request) -> Edge:
+    """The edge that an app was made with."""
+    edge: Edge = request.app.state.edge
+    return edge
+
+
+_bearer = HTTPBearer(auto_error=False, description="`refnet token AGENCY --user NAME` prints one")
+
+
+async def signed_in(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Actor:
+    """The account that asks; 401 where there is none."""
+    if given is not None:
+        async with edge_of(request).database.read() as tx:
+            actor = await actor_of(tx, given.credentials)
+        if actor is not None:
+            return actor
+    raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+
+
+SignedIn = Annotated[Actor, Depends(signed_in)]
+OneEdge = Annotated[Edge, Depends(edge_of)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", max_length=KEY_CHARACTERS_MAX, description="A repeated request is answered alike for 24 h"),
+]
+IfMatch = Annotated[str | None, Header(alias="If-Match", description="The ETag of the version that you read")]
+
+
+def version_of(if_match: str | None, *, needed: bool) -> int | None:
+    """The version in an If-Match header; raises VersionMissing, or Stale where it is none of ours."""
+    if if_match is None or if_match.strip() == "*":
+        if needed and if_match is None:
+            raise VersionMissing("Send If-Match with the ETag that you read, so that nobody's change is overwritten.")
+        return None
+    digits = if_match.strip().removeprefix("W/").strip('"')
+    if not digits.isdigit():
+        raise Stale("If-Match names no version of this object; read it again.")
+    return int(digits)
+
+
+Work = Callable[[Transaction], Awaitable[BaseModel]]
+
+
+async def command(
+    request: Request, edge: Edge, by: Actor, work: Work, *, status: int = 200, key: str | None = None, key_needed: bool = False
+) -> Response:
+    """Runs a command in one transaction and answers; with a key, the same request is done once and answered alike."""
+    if key is None:
+        if key_needed:
+            raise KeyMissing(
+                "Send an Idempotency-Key, any text that is new for this request, so that a repeat sends nothing twice."
+            )
+        async with edge.database.write() as tx:
+            return answer(await work(tx), status)
+    async with _alone(edge, (by.account_id, _route(request), key)), edge.database.write() as tx:
+        await _lock_key(tx, by, request, key)
+        digest = hashlib.sha256(await request.body()).digest()
+        kept = await tx.session.get(KeptAnswer, (by.account_id, _route(request), key))
+        if kept is not None and kept.kept_until > tx.clock.now():
+            if kept.body_digest != digest:
+                raise KeyReused("This Idempotency-Key was used with another body; send a new key.")
+            return Response(kept.answer, kept.status, media_type="application/json", headers={"Idempotent-Replayed": "true"})
+        done = answer(await work(tx), status)
+        await _keep_answer(tx, by, _route(request), key, digest, done)
+        return done
+
+
+@asynccontextmanager
+async def _alone(edge: Edge, what: tuple[Any, ...]) -> AsyncIterator[None]:
+    if what in edge.running:
+        raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
+    edge.running.add(what)
+    try:
+        yield
+    finally:
+        edge.running.discard(what)
+
+
+async def _lock_key(tx: Transaction, by: Actor, request: Request, key: str) -> None:
+    """Other processes of the agency: the same request at the same time is told to wait. On SQLite a writer is alone already."""
+    if tx.dialect != "postgresql":
+        return
+    digest = hashlib.sha256(f"{by.account_id}:{_route(request)}:{key}".encode()).digest()
+    number = int.from_bytes(digest[:8], signed=True)
+    if not (await tx.session.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number})).scalar_one():
+        raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
+
+
+def _route(request: Request) -> str:
+    return f"{request.method} {request.url.path}"
+
+
+async def _keep_answer(tx: Transaction, by: Actor, route: str, key: str, digest: bytes, done: Response) -> None:
+    now = tx.clock.now()
+    await tx.session.execute(delete(KeptAnswer).where(col(KeptAnswer.kept_until) <= now))
+    row = {
+        "account_id": by.account_id, "route": route, "key": key, "body_digest": digest, "status": done.status_code,
+        "answer": bytes(done.body), "kept_until": now + ANSWERS_KEPT,
+    }  # fmt: skip
+    await tx.session.execute(insert_if_absent(tx, KeptAnswer), [row])
+
+
+def answer(view: BaseModel, status: int = 200) -> Response:
+    """A view as JSON, with its version as ETag."""
+    headers = {"ETag": f'"{version}"'} if (version := getattr(view, "version", None)) is not None else None
+    return Response(dump(view.model_dump(mode="json")), status, media_type="application/json", headers=headers)
+
+
+class Page(BaseModel):
+    """What every list answers with; `next_cursor` null at its end."""
+
+    items: list[Any]
+    next_cursor: str | None = None
+
+
+REFUSALS: list[tuple[type[Exception], int, str, str]] = [
+    (NotFound, 404, "not-found", "Not found"),
+    (Forbidden, 403, "forbidden", "Not for this account"),
+    (IllegalTransition, 409, "illegal-transition", "Not possible now"),
+    (StillRunning, 409, "still-running", "Still running"),
+    (Conflict, 409, "conflict", "It does not fit what stands"),
+    (Stale, 412, "stale", "It has changed"),
+    (StaleConsent, 412, "stale", "It has changed"),
+    (KeyReused, 422, "key-reused", "The key was used before"),
+    (KeyMissing, 400, "key-missing", "A key is needed"),
+    (VersionMissing, 428, "version-missing", "A version is needed"),
+    (TooManyAttempts, 429, "too-many-attempts", "Too many attempts"),
+    (DatabaseAway, 503, "database-away", "The database is away"),
+]
+
+
+def install_refusals(app: FastAPI) -> None:
+    """Every expected refusal has its status and its problem."""
+    for kind, status, slug, title in REFUSALS:
+        app.add_exception_handler(kind, _refusal(status, slug, title))
+    app.add_exception_handler(MissingDetail, _fault)
+    app.add_exception_handler(InTheFuture, _fault)
+    app.add_exception_handler(ConsentMissing, _consent_missing)
+
+
+def _refusal(status: int, slug: str, title: str) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
+    async def refuse(_request: Request, error: Exception) -> JSONResponse:
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+        return problem(status, slug, title, str(error), headers=headers)
+
+    return refuse
+
+
+async def _fault(_request: Request, error: Exception) -> JSONResponse:
+    field_name = str(getattr(error, "field", "body"))
+    errors = [{"field": field_name, "message": str(error)}]
+    return problem(422, "invalid", "The request is not valid", str(error), errors=errors)
+
+
+async def _consent_missing(_request: Request, error: Exception) -> JSONResponse:
+    missing = {"recipient": getattr(error, "recipient", None), "item": getattr(error, "item", None)}
+    return problem(422, "consent-missing", "Consent is missing", str(error), consent=missing)

@@ -1,0 +1,85 @@
+"""This agency: its id and kind, the network around it, its programme, and the account that acts. Handed to every command."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.casework.directory.network import AgencyEntry, Facility, Network
+from shared.contracts.casework.codes import AgencyKind, Role
+from shared.kit.errors import NotFound, RefnetError
+from shared.programmes.profile import Programme
+
+
+class Forbidden(RefnetError):
+    """The account's role does not allow this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where the code runs. `secret` is this agency's own: lanes and tokens are derived from it."""
+
+    agency: str
+    network: Network
+    programme: Programme
+    secret: bytes
+
+    @property
+    def entry(self) -> AgencyEntry:
+        """This agency in the network file."""
+        return self.network.agencies[self.agency]
+
+    @property
+    def kind(self) -> AgencyKind:
+        """What kind of agency this is."""
+        return self.entry.kind
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """Whom this agency may speak to."""
+        return self.network.peers_of(self.agency)
+
+    def kind_of(self, agency: str) -> AgencyKind:
+        """The kind of a peer; raises NotFound."""
+        entry = self.network.agencies.get(agency)
+        if entry is None:
+            raise NotFound(f"There is no agency '{agency}' in this network.")
+        return entry.kind
+
+    def facility(self, facility: str) -> Facility:
+        """One of this agency's facilities; raises NotFound."""
+        found = self.entry.facilities.get(facility)
+        if found is None:
+            raise NotFound(f"This agency has no facility '{facility}'.")
+        return found
+
+    def lane_secret(self, peer: str) -> bytes:
+        """What the lane of a case to `peer` is derived under: known to nobody else, the broker included."""
+        return hmac.new(self.secret, f"lane:{peer}".encode(), hashlib.sha256).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The account that acts: `facility` None sees the whole agency."""
+
+    account_id: UUID
+    name: str
+    role: Role
+    facility: str | None
+
+    def sees(self, facility: str | None) -> bool:
+        """Whether something at a facility is within the account's scope."""
+        return self.facility is None or self.facility == facility
+
+    def may_work(self) -> None:
+        """Raises Forbidden for accounts that never see a case."""
+        if self.role is Role.ADMINISTRATOR:
+            raise Forbidden("An administrator looks after accounts and lines, and sees no case; sign in with another account.")
+
+    def may_supervise(self) -> None:
+        """Raises Forbidden below a supervisor."""
+        if self.role not in {Role.SUPERVISOR, Role.ADMINISTRATOR}:
+            raise Forbidden("Only a supervisor or an administrator may do this.")
+
+
+SYSTEM = Actor(UUID(int=0), "system", Role.SUPERVISOR, None)  # the watcher and what arrives from other agencies

@@ -1,0 +1,24 @@
+"""What a person does about the lines to the peers: discarding an event that could not be applied."""
+
+from uuid import UUID
+
+from shared.casework.here import Actor, Here
+from shared.contracts.casework import events
+from shared.exchange import outbox
+from shared.exchange.inbox import refuse_parked
+from shared.kit.db import Transaction
+from shared.kit.errors import NotFound
+
+
+async def discard_parked(sender: str, event_id: UUID, tx: Transaction, here: Here, by: Actor) -> None:
+    """Gives a parked event up for good and tells its sender, so that what waits for it may follow. Raises NotFound."""
+    by.may_supervise()
+    subject = await refuse_parked(tx, sender, event_id)
+    if subject is None:
+        raise NotFound("There is no such parked event.")
+    word = events.ExchangeRefused(event_id=event_id)
+    await outbox.add(
+        tx,
+        outbox.Outgoing(recipient=sender, type=word.type, dataversion=word.version, subject=subject, lane_key=subject,
+                        data=events.data_of(word), occurred_at=tx.clock.now()),
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""Hearing about the lines themselves: a peer has discarded an event of ours; and what the exchange tells its agency."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from shared.casework.alarms.commands import raise_alarm
+from shared.casework.here import Here
+from shared.casework.referrals import handlers as referrals
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import Urgency
+from shared.contracts.casework.events import ExchangeRefused
+from shared.exchange.registry import Received
+from shared.kit.db import Transaction
+
+LINE = UUID("6f1d3c1e-6a55-4c7e-9d53-3d6f2b1c0a11")  # the namespace of what stands in for a peer's trouble in an alarm
+
+
+async def on_exchange_refused(received: Received, tx: Transaction, here: Here) -> None:
+    """What we said could not be applied there and was given up: somebody here must phone."""
+    word: ExchangeRefused = received.data
+    referral = await tx.session.get(Referral, received.subject)
+    facility = referral.desk if referral is not None else next(iter(here.entry.facilities))
+    urgency = Urgency(referral.urgency) if referral is not None else Urgency.URGENT
+    case_id = referral.case_id if referral is not None else None
+    detail = {"peer": received.sender, "event_id": str(word.event_id)}
+    await raise_alarm(tx, here, "refused_by_peer", received.subject, facility, urgency, case_id, detail)
+
+
+class ExchangeHooks:
+    """What the exchange tells this agency inside its own transactions."""
+
+    def __init__(self, here: Here) -> None:
+        self._here = here
+
+    async def delivered(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
+        """The recipient's signature covers these events."""
+        mine = (col(Referral.issued_event_id).in_(event_ids), col(Referral.direction) == "out")
+        await tx.session.execute(update(Referral).where(*mine, col(Referral.delivered_at).is_(None)).values(delivered_at=at))
+        # A receipt proves that it was sent, even where a crash swallowed our own mark.
+        await tx.session.execute(update(Referral).where(*mine, col(Referral.sent_at).is_(None)).values(sent_at=at))
+
+    async def sent(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
+        """The broker has taken these events."""
+        mine = (col(Referral.issued_event_id).in_(event_ids), col(Referral.direction) == "out", col(Referral.sent_at).is_(None))
+        await tx.session.execute(update(Referral).where(*mine).values(sent_at=at))
+
+    async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
+        """A sender withholds what was applied here before."""
+        await referrals.on_withheld(sender, event_id, subject, tx, self._here)
+
+    async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
+        """Something a person must look at: one open alarm a peer and kind, or a parked event."""
+        about = UUID(detail["event_id"]) if "event_id" in detail else uuid5(LINE, f"{kind}:{peer}")
+        facility = await self._facility_of(detail, tx)
+        await raise_alarm(tx, self._here, kind, about, facility, Urgency.URGENT, None, {"peer": peer, **detail})
+
+    async def _facility_of(self, detail: dict[str, Any], tx: Transaction) -> str:
+        known = None
+        if "subject" in detail:
+            query = select(col(Referral.desk)).where(col(Referral.id) == UUID(detail["subject"]))
+            known = (await tx.session.execute(query)).scalar_one_or_none()
+        return known or next(iter(self._here.entry.facilities))

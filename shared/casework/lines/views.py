@@ -1,0 +1,96 @@
+"""The lines to the peers in words: last heard, how much is under way, what could not be applied; and whether desks can work."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import case, func, select, text
+from sqlmodel import col
+
+from shared.casework.here import Here
+from shared.exchange.tables import InboxRow, InboxState, OutboxRow, Peer
+from shared.kit.db import Transaction
+
+SILENT_AFTER = timedelta(seconds=30)  # six heartbeats: the line or the peer is down
+PARKED_MAX = 500
+
+
+class PeerView(BaseModel):
+    """One line: when it was last heard, and how many of our events are not signed for yet."""
+
+    agency: str
+    kind: str
+    state: str
+    words: str
+    last_heard_at: datetime | None
+    unsent: int
+    undelivered: int
+    waiting_here: int
+    parked_here: int
+
+
+class ParkedView(BaseModel):
+    """An event that could not be applied here."""
+
+    sender: str
+    event_id: UUID
+    type: str
+    version: int
+    subject: UUID | None
+    reason: str | None
+    received_at: datetime
+
+
+async def peers(tx: Transaction, here: Here) -> list[PeerView]:
+    """The state of each line."""
+    heard = {row.peer: row.last_heard_at for row in (await tx.session.execute(select(Peer))).scalars()}
+    unsent = func.sum(case((col(OutboxRow.sent_at).is_(None), 1), else_=0))
+    query = select(col(OutboxRow.recipient), unsent, func.count()).where(col(OutboxRow.delivered_at).is_(None))
+    out = {
+        peer: (int(a or 0), int(b)) for peer, a, b in (await tx.session.execute(query.group_by(col(OutboxRow.recipient)))).tuples()
+    }
+    held_query = (
+        select(col(InboxRow.sender), col(InboxRow.state), func.count())
+        .where(col(InboxRow.state).in_([InboxState.WAITING, InboxState.PARKED]))
+        .group_by(col(InboxRow.sender), col(InboxRow.state))
+    )
+    held = {(sender, state): int(n) for sender, state, n in (await tx.session.execute(held_query)).tuples()}
+    now = tx.clock.now()
+    return [
+        _peer(
+            here, peer, heard.get(peer), out.get(peer, (0, 0)), held.get((peer, "waiting"), 0), held.get((peer, "parked"), 0), now
+        )
+        for peer in here.peers
+    ]
+
+
+def _peer(
+    here: Here, peer: str, heard_at: datetime | None, out: tuple[int, int], waiting: int, parked: int, now: datetime
+) -> PeerView:
+    if heard_at is None:
+        state, words = "not_connected", "Nothing has been heard from this agency yet."
+    elif now - heard_at > SILENT_AFTER:
+        state, words = "silent", f"Nothing heard since {heard_at:%Y-%m-%d %H:%M} UTC; {out[1]} of our events are not signed for."
+    elif out[1]:
+        state, words = "behind", f"{out[1]} of our events are on their way."
+    else:
+        state, words = "in_step", "Everything that we said is signed for."
+    return PeerView(
+        agency=peer, kind=here.kind_of(peer), state=state, words=words, last_heard_at=heard_at, unsent=out[0], undelivered=out[1],
+        waiting_here=waiting, parked_here=parked,
+    )  # fmt: skip
+
+
+async def parked(tx: Transaction) -> list[ParkedView]:
+    """What could not be applied, oldest first."""
+    query = select(InboxRow).where(col(InboxRow.state) == InboxState.PARKED).order_by(col(InboxRow.received_at)).limit(PARKED_MAX)
+    return [
+        ParkedView(sender=r.sender, event_id=r.event_id, type=r.type, version=r.dataversion, subject=r.subject, reason=r.reason,
+                   received_at=r.received_at)
+        for r in (await tx.session.execute(query)).scalars()
+    ]  # fmt: skip
+
+
+async def answers(tx: Transaction) -> None:
+    """Raises where the database does not answer, or has not been migrated."""
+    await tx.session.execute(text("SELECT 1 FROM casework_cases LIMIT 1"))

@@ -1,0 +1,131 @@
+"""Routes: peers, parked events, the directory, health and metrics."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from pydantic import BaseModel
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import col
+
+from shared.casework.alarms.tables import Alarm
+from shared.casework.edge import OneEdge, Page, SignedIn
+from shared.casework.lines import commands, views
+from shared.contracts.casework.codes import ServicePackage
+from shared.kit.errors import DatabaseAway, NotFound
+
+router = APIRouter(tags=["lines"])
+
+
+class PlaceView(BaseModel):
+    """A facility that offers something, and how it is reached."""
+
+    agency: str
+    kind: str
+    facility: str
+    name: str
+    district: str
+    mode: str
+    services: list[str]
+    posts: list[str]
+    open_hours: str
+    duty_number: str | None
+    places: int | None
+
+
+@router.get("/api/v1/directory/services")
+async def get_services(edge: OneEdge, _by: SignedIn, service: Annotated[ServicePackage | None, Query()] = None) -> Page:
+    """Facilities of this agency and of its peers, by service."""
+    here = edge.here
+    found = [
+        PlaceView(agency=agency, kind=here.kind_of(agency), facility=facility_id, **facility.model_dump())
+        for agency in (here.agency, *here.peers)
+        for facility_id, facility in here.network.agencies[agency].facilities.items()
+        if service is None or service in facility.services
+    ]
+    return Page(items=found)
+
+
+@router.get("/api/v1/peers")
+async def get_peers(edge: OneEdge, _by: SignedIn) -> Page:
+    """The state of each line, in words."""
+    async with edge.database.read() as tx:
+        return Page(items=await views.peers(tx, edge.here))
+
+
+@router.get("/api/v1/parked")
+async def get_parked(edge: OneEdge, by: SignedIn) -> Page:
+    """What could not be applied, and why."""
+    by.may_supervise()
+    async with edge.database.read() as tx:
+        return Page(items=await views.parked(tx))
+
+
+@router.post("/api/v1/parked/{sender}/{event_id}/retry")
+async def post_retry(sender: str, event_id: UUID, edge: OneEdge, by: SignedIn) -> JSONResponse:
+    """Tries a parked event again; `applied` says whether it went."""
+    by.may_supervise()
+    async with edge.database.read() as tx:
+        if event_id not in {row.event_id for row in await views.parked(tx) if row.sender == sender}:
+            raise NotFound("There is no such parked event.")
+    return JSONResponse({"applied": await edge.inbox.retry(sender, event_id)})
+
+
+@router.post("/api/v1/parked/{sender}/{event_id}/discard", status_code=204)
+async def post_discard(sender: str, event_id: UUID, edge: OneEdge, by: SignedIn) -> Response:
+    """Gives a parked event up and tells its sender."""
+    async with edge.database.write() as tx:
+        await commands.discard_parked(sender, event_id, tx, edge.here, by)
+    await edge.inbox.sweep()
+    return Response(status_code=204)
+
+
+@router.get("/health/live", tags=["health"])
+async def get_live() -> dict[str, str]:
+    """The process runs."""
+    return {"status": "live"}
+
+
+@router.get("/health/ready", tags=["health"])
+async def get_ready(edge: OneEdge) -> JSONResponse:
+    """200 where desks can work. A broker that is away is said in words: the API keeps working and ticks stay pending."""
+    database = None
+    try:
+        async with edge.database.read() as tx:
+            await views.answers(tx)
+    except DatabaseAway:
+        database = "The database does not answer; nothing can be read or saved until it does."
+    except DBAPIError:
+        database = "The database has not been migrated; run `refnet migrate`."
+    broker = edge.broker_words()
+    status = "ready" if database is None and broker is None else "degraded" if database is None else "not_ready"
+    checks = {"database": database or "ok", "broker": broker or "ok"}
+    return JSONResponse({"status": status, "checks": checks}, 200 if database is None else 503)
+
+
+@router.get("/metrics", tags=["health"])
+async def get_metrics(edge: OneEdge) -> Response:
+    """Prometheus figures: counts only, by peer."""
+    registry = CollectorRegistry()
+    gauges = {
+        name: Gauge(f"refnet_{name}", words, ["peer"], registry=registry)
+        for name, words in {
+            "unsent_events": "events not yet taken by the broker",
+            "undelivered_events": "events not signed for by the recipient",
+            "waiting_events": "received events that wait for their predecessor",
+            "parked_events": "received events that could not be applied",
+        }.items()
+    }
+    open_alarms = Gauge("refnet_open_alarms", "alarms that nobody has resolved", registry=registry)
+    async with edge.database.read() as tx:
+        for peer in await views.peers(tx, edge.here):
+            gauges["unsent_events"].labels(peer.agency).set(peer.unsent)
+            gauges["undelivered_events"].labels(peer.agency).set(peer.undelivered)
+            gauges["waiting_events"].labels(peer.agency).set(peer.waiting_here)
+            gauges["parked_events"].labels(peer.agency).set(peer.parked_here)
+        query = select(func.count()).select_from(Alarm).where(col(Alarm.resolved_at).is_(None))
+        open_alarms.set((await tx.session.execute(query)).scalar_one())
+    return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

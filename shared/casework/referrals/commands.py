@@ -1,0 +1,414 @@
+"""What accounts do with referrals: issue, every transition, arrivals at the door. Each is decided under the referral's lock."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from shared.casework import sharing
+from shared.casework.alarms.commands import raise_alarm
+from shared.casework.cases.commands import Form, NoteText, OpenCase, add_note, load_case, not_future, open_case
+from shared.casework.cases.tables import Case, Incident
+from shared.casework.circles.commands import announce, tell_referral_progress
+from shared.casework.here import Actor, Here
+from shared.casework.referrals import domain, story
+from shared.casework.referrals.story import Told
+from shared.casework.referrals.tables import CodeAttempt, Referral, WalkIn
+from shared.contracts.casework import codes, events, lifecycle
+from shared.contracts.casework.codes import ConsentItem, ReferralState, Urgency
+from shared.contracts.casework.lifecycle import Details, MissingDetail, Transition
+from shared.exchange import feed, outbox
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound, RefnetError
+from shared.kit.ids import new_id
+
+RESPOND_BY_MAX = timedelta(days=90)  # a later answer is no answer
+
+
+class Stale(RefnetError):
+    """The caller saw an older version of the referral."""
+
+
+class TooManyAttempts(RefnetError):
+    """Too many wrong arrival codes from this account."""
+
+
+class IssueReferral(Form):
+    """A request for a package of services from one facility of another agency."""
+
+    case_id: UUID
+    incident_id: UUID | None = None
+    to_agency: events.AgencyId
+    to_facility: events.FacilityId
+    services: tuple[codes.ServicePackage, ...] = Field(min_length=1, max_length=len(codes.ServicePackage))
+    urgency: Urgency
+    needs: events.PersonNeeds | None = None
+    travel: events.Travel | None = None
+    report_form: events.ReportForm | None = None
+    respond_by: AwareDatetime | None = None
+    in_place_of: UUID | None = None
+    note: NoteText | None = None
+
+
+class MakeTransition(Form):
+    """A transition's body: everything optional, each transition says what it needs."""
+
+    reason_code: str | None = Field(default=None, max_length=40)
+    outcome_code: codes.OutcomeCode | None = None
+    to_agency: events.AgencyId | None = None
+    to_facility: events.FacilityId | None = None
+    next_place: str | None = Field(default=None, max_length=81, description="agency/facility, or a facility of this agency")
+    mode: codes.TravelMode | None = None
+    escort: codes.Escort | None = None
+    expected_at: AwareDatetime | None = None
+    post: events.Code | None = None
+    entered_for: events.FacilityId | None = None
+    occurred_at: AwareDatetime | None = None
+    feedback: bool | None = None
+    note: NoteText | None = None
+
+
+class RecordArrival(Form):
+    """Somebody has come, with or without a code."""
+
+    code: str | None = Field(default=None, max_length=16)
+    facility: events.FacilityId | None = None
+    occurred_at: AwareDatetime | None = None
+    feedback: bool | None = None
+    note: NoteText | None = None
+
+
+class MatchArrival(Form):
+    """Which referral a walk-in came on."""
+
+    referral_id: UUID
+    feedback: bool | None = None
+
+
+# --- issuing -----------------------------------------------------------------------------------------------------------
+
+
+async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by: Actor) -> Referral:
+    """Issues a referral: consent checked, projected, saved and put into the outbox in one transaction."""
+    by.may_work()
+    _check_place(here, command)
+    referral_id = new_id()
+    circle = (await load_case(tx, command.case_id, by)).circle
+    await outbox.lock_subjects(tx, [referral_id, circle])
+    case = await load_case(tx, command.case_id, by, lock=True)
+    release = await sharing.require(tx, case.id, command.to_agency, ConsentItem.REQ)
+    incident = await _lock_incident(tx, case, command.incident_id)
+    await _refuse_duplicate(tx, here, case, command)
+    now = tx.clock.now()
+    code = domain.new_arrival_code()
+    said = sharing.project(
+        here, command.to_agency, release,
+        _request(command, here, by, case, release, now) | {"arrival_code_hash": domain.hash_of_code(referral_id, code)},
+        _known(command, here, case, incident, now),
+    )  # fmt: skip
+    event_id = new_id()
+    referral = story.new_referral(referral_id, case, "out", here.agency, command.to_agency, said, event_id, release.consent_id, now)
+    referral.incident_id = incident.id if incident else None
+    referral.arrival_code, referral.in_place_of = code, command.in_place_of
+    tx.session.add(referral)
+    await tx.session.flush()
+    await outbox.add(tx, _issued(referral, case, said, event_id, now))
+    await story.keep(tx, here, referral, story.said_to_story(said), Told(here.agency, True, now, by.account_id, None, event_id))
+    await announce(tx, here, case)
+    await tell_referral_progress(tx, here, case, referral.id, referral.recipient, referral.services, ReferralState.ISSUED)
+    await add_note(tx, case.id, referral.id, command.note, by)
+    if command.in_place_of is not None:
+        await _cancel_former(tx, here, command.in_place_of, case, by)
+    return referral
+
+
+def _check_place(here: Here, command: IssueReferral) -> None:
+    kind = here.kind_of(command.to_agency)
+    if command.to_agency not in here.peers:
+        raise Conflict(f"This network has no pathway from '{here.agency}' to '{command.to_agency}'.")
+    facility = here.network.facility(command.to_agency, command.to_facility)
+    if facility is None:
+        raise NotFound(f"'{command.to_agency}' has no facility '{command.to_facility}'.")
+    foreign = set(command.services) - codes.PROVIDED_BY[kind]
+    if foreign:
+        raise Conflict(f"A {kind} agency does not provide {', '.join(sorted(foreign))}; choose a package that it offers.")
+    missing = set(command.services) - set(facility.services)
+    if missing:
+        raise Conflict(f"'{command.to_facility}' does not offer {', '.join(sorted(missing))}; see GET /directory/services.")
+
+
+async def _lock_incident(tx: Transaction, case: Case, incident_id: UUID | None) -> Incident | None:
+    # FOR UPDATE: two desks that issue for one incident at once find each other's referral.
+    if incident_id is None:
+        await tx.session.execute(select(Case).where(col(Case.id) == case.id).with_for_update())
+        return None
+    query = select(Incident).where(col(Incident.id) == incident_id, col(Incident.case_id) == case.id).with_for_update()
+    incident = (await tx.session.execute(query)).scalar_one_or_none()
+    if incident is None:
+        raise NotFound("The case has no such incident.")
+    return incident
+
+
+async def _refuse_duplicate(tx: Transaction, here: Here, case: Case, command: IssueReferral) -> None:
+    query = select(Referral).where(
+        col(Referral.case_id) == case.id, col(Referral.direction) == "out", col(Referral.recipient) == command.to_agency,
+        col(Referral.is_open), col(Referral.incident_id) == command.incident_id
+        if command.incident_id is not None else col(Referral.incident_id).is_(None),
+    )  # fmt: skip
+    open_now = [r for r in (await tx.session.execute(query)).scalars() if r.id != command.in_place_of]
+    taken = domain.asked_for_already(command.services, [r.services for r in open_now])
+    if taken:
+        raise Conflict(f"{', '.join(taken)} is open already with '{command.to_agency}' for this incident; follow that referral.")
+
+
+def _request(command: IssueReferral, here: Here, by: Actor, case: Case, release: sharing.Released, now: datetime) -> dict[str, Any]:
+    respond_by = command.respond_by or now + here.programme.limits.acknowledge_h.of(command.urgency)
+    if not now < respond_by <= now + RESPOND_BY_MAX:
+        raise MissingDetail("respond_by", f"'respond_by' must lie in the future, within {RESPOND_BY_MAX.days} days.")
+    return {
+        "circle": case.circle,
+        "pairwise_code": new_id(),
+        "from_facility": by.facility or case.facility,
+        "to_facility": command.to_facility,
+        "services": command.services,
+        "urgency": command.urgency,
+        "respond_by": respond_by,
+        "feedback_agreed": ConsentItem.FB in release.items,
+    }
+
+
+def _known(command: IssueReferral, here: Here, case: Case, incident: Incident | None, now: datetime) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        "needs": command.needs or case.needs,
+        "child": case.child,
+        "safety": case.safety,
+        "relay": case.relay,
+        "dependants": case.dependants,
+        "travel": command.travel,
+        "report_form": command.report_form,
+    }
+    if incident is not None:
+        known |= {
+            "incident_class": incident.incident_type,
+            "given": incident.given,
+            "urgent_mental_health": incident.urgent_mental_health,
+            "windows": sharing.windows_of_care(here, incident.earliest_at, now),
+        }
+    return {name: part.model_dump() if hasattr(part, "model_dump") else part for name, part in known.items()}
+
+
+def _issued(referral: Referral, case: Case, said: events.ReferralIssued, event_id: UUID, now: datetime) -> outbox.Outgoing:
+    is_acute = said.urgency is Urgency.ACUTE
+    return outbox.Outgoing(
+        recipient=referral.recipient, type=said.type, dataversion=said.version, subject=referral.id, lane_key=case.circle,
+        data=events.data_of(said), occurred_at=now, consent_id=referral.consent_id, circle_version=case.circle_version,
+        is_express=is_acute, is_acute=is_acute, event_id=event_id,
+    )  # fmt: skip
+
+
+async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case: Case, by: Actor) -> None:
+    """The referral that a recipient proposed to send elsewhere is asked back."""
+    former = await story.lock(tx, former_id)
+    if former is None or former.case_id != case.id or former.direction != "out":
+        raise NotFound("The referral that this one takes the place of is not on this case.")
+    standing = story.standing_of(former)
+    if standing.is_ended or standing.cancel_pending is not None:
+        return
+    details = Details(reason_code=codes.CancelReason.SENT_ELSEWHERE)
+    told = Told(here.agency, True, tx.clock.now(), by.account_id)
+    await _issuer_says(tx, here, former, lifecycle.decide(standing, Transition.CANCEL, details), told)
+
+
+# --- transitions -------------------------------------------------------------------------------------------------------
+
+
+async def load_referral(tx: Transaction, referral_id: UUID, by: Actor) -> Referral:
+    """A referral within the actor's scope; raises NotFound."""
+    referral = await tx.session.get(Referral, referral_id)
+    if referral is None or by.role is codes.Role.ADMINISTRATOR or not by.sees(referral.desk):
+        raise NotFound("There is no such referral.")
+    return referral
+
+
+async def make_transition(
+    referral_id: UUID, transition: Transition, command: MakeTransition, tx: Transaction, here: Here, by: Actor,
+    seen_version: int | None = None,
+) -> Referral:  # fmt: skip
+    """One transition; raises Conflict where it is not this agency's or not possible now, and then nothing has happened."""
+    by.may_work()
+    case_id = (await load_referral(tx, referral_id, by)).case_id
+    case = await tx.session.get(Case, case_id)
+    referral = await story.lock(tx, referral_id, *([case.circle] if case else []))
+    if referral is None:
+        raise NotFound("There is no such referral.")
+    if seen_version is not None and seen_version != referral.version:
+        raise Stale("The referral has changed since you read it; read it again.")
+    if (transition in lifecycle.ISSUERS) != (referral.direction == "out"):
+        whose = "the agency that issued it" if transition in lifecycle.ISSUERS else "the agency that received it"
+        raise Conflict(f"'{transition}' is for {whose}.")
+    now = tx.clock.now()
+    told = Told(here.agency, True, not_future("occurred_at", command.occurred_at, now), by.account_id, _entered_for(here, command))
+    details = _details(here, referral, transition, command, by)
+    if referral.direction == "out":
+        await _issuer_says(tx, here, referral, lifecycle.decide(story.standing_of(referral), transition, details), told)
+    else:
+        await _recipient_says(tx, here, referral, transition, details, command.feedback, told)
+    await add_note(tx, referral.case_id, referral.id, command.note, by)
+    return referral
+
+
+def _entered_for(here: Here, command: MakeTransition) -> str | None:
+    if command.entered_for is not None:
+        here.facility(command.entered_for)
+    return command.entered_for
+
+
+def _details(here: Here, referral: Referral, transition: Transition, command: MakeTransition, by: Actor) -> Details:
+    if transition is Transition.REDIRECT and command.to_facility is not None:
+        here.facility(command.to_facility)
+    if transition is Transition.SUGGEST and command.to_agency is not None:
+        if command.to_agency == here.agency:
+            raise MissingDetail("to_agency", "To another facility of this agency use redirect; suggest names another agency.")
+        here.kind_of(command.to_agency)
+    if transition is Transition.TOLD_BY_PHONE and command.post is not None:
+        facility = here.network.facility(referral.recipient, story.standing_of(referral).facility)
+        if facility is None or command.post not in facility.posts:
+            known = ", ".join(facility.posts) if facility else "none"
+            raise MissingDetail("post", f"'post' must be a post of that facility: {known}.")
+    next_agency, next_facility = _next_place(here, command.next_place)
+    where = command.entered_for or by.facility or referral.desk
+    return Details(
+        reason_code=command.reason_code, outcome_code=command.outcome_code, to_agency=command.to_agency,
+        to_facility=command.to_facility, next_agency=next_agency, next_facility=next_facility, mode=command.mode,
+        escort=command.escort, expected_at=command.expected_at, post=command.post, facility=where,
+    )  # fmt: skip
+
+
+def _next_place(here: Here, place: str | None) -> tuple[str | None, str | None]:
+    if place is None:
+        return None, None
+    agency, _, facility = place.rpartition("/")
+    agency = agency or here.agency
+    if here.network.facility(agency, facility) is None:
+        raise MissingDetail("next_place", "'next_place' must be a facility of this network, written agency/facility.")
+    return agency, facility
+
+
+async def _issuer_says(tx: Transaction, here: Here, referral: Referral, facts: tuple[events.Event, ...], told: Told) -> None:
+    for fact in facts:
+        if isinstance(fact, events.CancelRequested) and await outbox.withhold_event(tx, referral.issued_event_id):
+            # It has not left: the issuer cancels alone, and whatever else was about to be said of it stays here too.
+            await outbox.withhold_subject(tx, referral.id)
+            fact = events.Cancelled(reason_code=fact.reason_code)
+            event_id = None
+        else:
+            event_id = await story.say(tx, here, referral, fact, told.occurred_at)
+        standing = lifecycle.evolve(story.standing_of(referral), fact)
+        who = Told(told.agency, True, told.occurred_at, told.recorded_by, told.entered_for, event_id)
+        await story.keep(tx, here, referral, fact, who)
+        await story.settle(tx, here, referral, standing, standing, told.occurred_at)
+
+
+async def _recipient_says(
+    tx: Transaction, here: Here, referral: Referral, transition: Transition, details: Details, feedback: bool | None, told: Told
+) -> None:
+    end = await story.recipient_end(tx, referral)
+    facts = lifecycle.decide(end.standing, transition, details)
+    if feedback is not None:
+        referral.feedback = feedback
+        end = await story.tell_kept_back(tx, here, referral, end) if feedback else lifecycle.answer_feedback(end, yes=False)[0]
+    before = end.standing
+    await story.tell_facts(tx, here, referral, end, facts, told)
+    urgency = Urgency(referral.urgency)
+    for fact in facts:
+        if lifecycle.declined_without_next_place(before, fact):
+            await raise_alarm(tx, here, "declined_without_next_place", referral.id, referral.desk, urgency, referral.case_id)
+        if isinstance(fact, events.CameWithoutReferral) and urgency is Urgency.ACUTE:
+            await raise_alarm(tx, here, "came_after_the_end", referral.id, referral.desk, urgency, referral.case_id)
+
+
+# --- at the door -------------------------------------------------------------------------------------------------------
+
+
+async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by: Actor) -> tuple[WalkIn | None, Referral | None]:
+    """Somebody is at the door: matched by her code, or kept as a walk-in; nobody is asked for a police number."""
+    by.may_work()
+    facility = command.facility or by.facility
+    if facility is None:
+        raise MissingDetail("facility", "'facility' is needed: at which door is she?")
+    here.facility(facility)
+    if not by.sees(facility):
+        raise NotFound(f"This account does not work at '{facility}'.")
+    came_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
+    if command.code is not None:
+        found = await _by_code(tx, command.code, by)
+        if found is not None:
+            await add_note(tx, found.case_id, found.id, command.note, by)
+            return None, await _arrive(tx, here, found, facility, came_at, command.feedback, by)
+        return None, None
+    case = await open_case(OpenCase(facility=facility, note=command.note), tx, here, by)
+    walk_in = WalkIn(id=new_id(), case_id=case.id, facility=facility, came_at=came_at, recorded_at=tx.clock.now(),
+                     recorded_by=by.account_id)  # fmt: skip
+    tx.session.add(walk_in)
+    await tx.session.flush()
+    await feed.record(
+        tx, feed.Line(kind="arrival.recorded", subject=walk_in.id, agency=here.agency, is_own=True, occurred_at=came_at,
+                      case_id=case.id, facility=facility),
+    )  # fmt: skip
+    return walk_in, None
+
+
+async def check_attempts(tx: Transaction, by: Actor) -> None:
+    """Raises TooManyAttempts where this account has tried too many wrong codes."""
+    since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
+    query = select(func.count()).where(col(CodeAttempt.account_id) == by.account_id, col(CodeAttempt.tried_at) > since)
+    if (await tx.session.execute(query)).scalar_one() >= domain.CODE_ATTEMPTS_MAX:
+        minutes = int(domain.CODE_ATTEMPTS_WINDOW.total_seconds() // 60)
+        raise TooManyAttempts(f"Too many wrong codes; record the arrival without a code, or try again in {minutes} minutes.")
+
+
+async def _by_code(tx: Transaction, code: str, by: Actor) -> Referral | None:
+    await check_attempts(tx, by)
+    query = select(Referral).where(
+        col(Referral.direction) == "in", col(Referral.is_open), col(Referral.arrival_code_hash).is_not(None)
+    )
+    matches = [
+        r for r in (await tx.session.execute(query)).scalars() if domain.hash_of_code(r.id, code.strip()) == r.arrival_code_hash
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    tx.session.add(CodeAttempt(id=new_id(), account_id=by.account_id, tried_at=tx.clock.now()))
+    await tx.session.flush()
+    return None
+
+
+async def _arrive(
+    tx: Transaction, here: Here, referral: Referral, facility: str, came_at: datetime, feedback: bool | None, by: Actor
+) -> Referral:
+    locked = await story.lock(tx, referral.id)
+    if locked is None:
+        raise NotFound("There is no such referral.")
+    told = Told(here.agency, True, came_at, by.account_id)
+    await _recipient_says(tx, here, locked, Transition.ARRIVE, Details(facility=facility), feedback, told)
+    return locked
+
+
+async def match_arrival(walk_in_id: UUID, command: MatchArrival, tx: Transaction, here: Here, by: Actor) -> tuple[WalkIn, Referral]:
+    """Later it is known which referral she came on: the arrival counts from when she came."""
+    by.may_work()
+    query = select(WalkIn).where(col(WalkIn.id) == walk_in_id).with_for_update()
+    walk_in = (await tx.session.execute(query)).scalar_one_or_none()
+    if walk_in is None or not by.sees(walk_in.facility):
+        raise NotFound("There is no such arrival.")
+    if walk_in.referral_id is not None:
+        raise Conflict("This arrival has been matched to a referral already.")
+    referral = await load_referral(tx, command.referral_id, by)
+    if referral.direction != "in":
+        raise Conflict("An arrival is matched to a referral that this agency received.")
+    referral = await _arrive(tx, here, referral, walk_in.facility, walk_in.came_at, command.feedback, by)
+    walk_in.referral_id, walk_in.matched_at = referral.id, tx.clock.now()
+    await tx.session.flush()
+    return walk_in, referral

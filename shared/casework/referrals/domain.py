@@ -1,0 +1,70 @@
+"""Pure rules around a referral: who sets which flag when, which services collide, and the spoken arrival code."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from shared.contracts.casework.codes import OPEN, Flag, ReferralState, Urgency
+from shared.programmes.profile import Limits
+
+CODE_DIGITS = 6  # short enough to be remembered and spoken; attempts are limited instead
+CODE_ATTEMPTS_MAX = 5  # wrong codes of one account within the window below
+CODE_ATTEMPTS_WINDOW = timedelta(minutes=15)
+NOT_YET_SEEN = {ReferralState.ISSUED}
+BEFORE_ARRIVAL = {ReferralState.ISSUED, ReferralState.ACKNOWLEDGED, ReferralState.ACCEPTED, ReferralState.ON_HOLD}
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What the watcher looks at."""
+
+    direction: str
+    state: ReferralState
+    urgency: Urgency
+    is_open: bool
+    arrived: bool
+    no_feedback: bool
+    issued_at: datetime
+    moved_at: datetime
+    delivered_at: datetime | None
+    told_by_phone_at: datetime | None
+    windows_until: tuple[datetime, ...] = ()
+
+
+def flags_of(clocks: Clocks, limits: Limits, now: datetime) -> frozenset[Flag]:
+    """The flags beside the state. Nothing here changes a state, and `no feedback by choice` ends the issuer's clocks."""
+    if not clocks.is_open or clocks.state not in OPEN or (clocks.direction == "out" and clocks.no_feedback):
+        return frozenset()
+    age = now - clocks.issued_at
+    told = clocks.told_by_phone_at is not None
+    waiting = not clocks.arrived and clocks.state in BEFORE_ARRIVAL
+    raised = {
+        Flag.UNDELIVERED: clocks.direction == "out" and clocks.delivered_at is None and not told
+        and age > limits.delivered_h.of(clocks.urgency),
+        Flag.UNACKNOWLEDGED: clocks.state in NOT_YET_SEEN and not told and age > limits.acknowledge_h.of(clocks.urgency),
+        Flag.STALLED: clocks.state is ReferralState.ACCEPTED and now - clocks.moved_at > limits.stalled_h.of(clocks.urgency),
+        Flag.WINDOW_CLOSING: waiting and any(
+            now <= until <= now + timedelta(hours=limits.window_warning_h) for until in clocks.windows_until
+        ),
+        Flag.LAPSED: age > limits.lapse_h.of(clocks.urgency),
+    }  # fmt: skip
+    return frozenset(flag for flag, is_up in raised.items() if is_up)
+
+
+def asked_for_already(wanted: Iterable[str], open_services: Iterable[Iterable[str]]) -> list[str]:
+    """The services that are open already for the same incident and recipient."""
+    taken = {service for services in open_services for service in services}
+    return sorted(taken.intersection(wanted))
+
+
+def new_arrival_code() -> str:
+    """A code that she may speak at the door."""
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+
+
+def hash_of_code(referral_id: UUID, code: str) -> str:
+    """What the recipient compares with; salted by the referral, so that equal codes do not look alike."""
+    return hashlib.sha256(referral_id.bytes + code.encode()).hexdigest()

@@ -1,0 +1,204 @@
+"""Reading and writing a referral's story in the database: the pure lifecycle decides, this keeps what it decided.
+
+Whoever calls this holds the referral's subject lock.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from shared.casework.cases.tables import Case
+from shared.casework.circles.commands import tell_referral_progress
+from shared.casework.here import Here
+from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.contracts.casework import events, lifecycle
+from shared.contracts.casework.codes import ReferralState
+from shared.contracts.casework.lifecycle import Recipient, Standing
+from shared.exchange import feed, outbox
+from shared.kit.db import Transaction
+
+STAMPS: dict[type[events.Event], tuple[str, ...]] = {
+    events.Acknowledged: ("acknowledged_at",),
+    events.Accepted: ("acknowledged_at", "accepted_at"),
+    events.Arrived: ("acknowledged_at", "accepted_at", "arrived_at"),
+    events.InService: ("in_service_at",),
+    events.SetOut: ("set_out_at",),
+    events.ToldByPhone: ("told_by_phone_at",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who says a fact, when it happened, and who typed it in for whom."""
+
+    agency: str
+    is_own: bool
+    occurred_at: datetime
+    recorded_by: UUID | None = None
+    entered_for: str | None = None
+    event_id: UUID | None = None
+
+
+@cache
+def _standings() -> TypeAdapter[Standing]:
+    return TypeAdapter(Standing)
+
+
+def dump(standing: Standing) -> dict[str, Any]:
+    """A standing as the column holds it."""
+    kept: dict[str, Any] = _standings().dump_python(standing, mode="json")
+    return kept
+
+
+def standing_of(referral: Referral) -> Standing:
+    """Where the referral stands at this end."""
+    return _standings().validate_python(referral.standing)
+
+
+def new_referral(
+    referral_id: UUID, case: Case, direction: str, issuer: str, recipient: str, said: events.ReferralIssued, event_id: UUID,
+    consent_id: UUID | None, issued_at: datetime,
+) -> Referral:  # fmt: skip
+    """A referral's record at either end, as it stands when it is issued."""
+    first = dump(lifecycle.issue(said.urgency, said.to_facility))
+    return Referral(
+        id=referral_id, case_id=case.id, direction=direction, issuer=issuer, recipient=recipient,
+        desk=said.from_facility if direction == "out" else said.to_facility, from_facility=said.from_facility,
+        to_facility=said.to_facility, services=[str(s) for s in said.services], urgency=said.urgency, consent_id=consent_id,
+        issued_event_id=event_id, said=events.data_of(said), state=ReferralState.ISSUED, standing=first, told=first,
+        feedback_agreed=said.feedback_agreed, arrival_code_hash=said.arrival_code_hash, respond_by=said.respond_by,
+        issued_at=issued_at, moved_at=issued_at,
+    )  # fmt: skip
+
+
+def said_to_story(said: events.ReferralIssued) -> events.ReferralIssued:
+    """What the story and the diary keep of the request: the administrative rows only; the rest is on the referral itself."""
+    kept = {name: getattr(said, name) for name in ("circle", "pairwise_code", "from_facility", "to_facility", "services", "urgency",
+                                                   "respond_by", "basis", "feedback_agreed")}  # fmt: skip
+    return events.ReferralIssued.model_validate(kept)
+
+
+async def lock(tx: Transaction, referral_id: UUID, *more: UUID) -> Referral | None:
+    """Locks the referral's subject (and others, in sorted order) and reads it afresh."""
+    await outbox.lock_subjects(tx, [referral_id, *more])
+    return await tx.session.get(Referral, referral_id, populate_existing=True)
+
+
+async def recipient_end(tx: Transaction, referral: Referral) -> Recipient:
+    """The recipient's end, with what it keeps back in its order."""
+    told = _standings().validate_python(referral.told)
+    kept = tuple(events.read(row.type, row.data) for row in await _kept_back(tx, referral.id))
+    return Recipient(standing_of(referral), told, referral.feedback_agreed, bool(referral.feedback), kept)
+
+
+async def _kept_back(tx: Transaction, referral_id: UUID) -> list[ReferralFact]:
+    query = select(ReferralFact).where(col(ReferralFact.referral_id) == referral_id, col(ReferralFact.is_kept_back))
+    return list((await tx.session.execute(query.order_by(col(ReferralFact.position)))).scalars())
+
+
+async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told, *, kept_back: bool = False) -> None:
+    """Adds a fact to the story, to the diary that screens follow, and to the referral's own times."""
+    data = events.data_of(fact)
+    row = ReferralFact(
+        referral_id=referral.id, type=fact.type, data=data, agency=told.agency, is_own=told.is_own, is_kept_back=kept_back,
+        event_id=told.event_id, entered_for=told.entered_for, recorded_by=told.recorded_by, occurred_at=told.occurred_at,
+        recorded_at=tx.clock.now(),
+    )  # fmt: skip
+    tx.session.add(row)
+    for stamp in STAMPS.get(type(fact), ()):
+        if getattr(referral, stamp) is None:
+            setattr(referral, stamp, told.occurred_at)
+    if isinstance(fact, events.SetOut):
+        referral.expected_at = fact.expected_at
+    line = feed.Line(
+        kind=fact.type, subject=referral.id, agency=told.agency, is_own=told.is_own, occurred_at=told.occurred_at,
+        case_id=referral.case_id, facility=referral.desk, event_id=told.event_id,
+        detail={**data, "consent_id": str(referral.consent_id) if referral.consent_id else None},
+    )  # fmt: skip
+    await feed.record(tx, line)
+
+
+async def settle(
+    tx: Transaction, here: Here, referral: Referral, standing: Standing, told: Standing, occurred_at: datetime
+) -> None:
+    """Writes where the referral stands now, and tells the circle when its state has changed."""
+    before = referral.state
+    referral.standing, referral.told = dump(standing), dump(told)
+    referral.state, referral.is_open = str(standing.state), not standing.is_ended
+    referral.moved_at = tx.clock.now()
+    referral.version += 1
+    if referral.direction == "in":
+        referral.desk = standing.facility if standing.facility in here.entry.facilities else referral.desk
+    if standing.is_ended and referral.ended_at is None:
+        referral.ended_at = occurred_at
+    await tx.session.flush()
+    if referral.direction == "out" and referral.state != before and not standing.consent_taken_back:
+        case = await tx.session.get(Case, referral.case_id)
+        if case is not None:
+            await tell_referral_progress(tx, here, case, referral.id, referral.recipient, referral.services, standing.state)
+
+
+async def say(tx: Transaction, here: Here, referral: Referral, fact: events.Event, occurred_at: datetime) -> UUID:
+    """Tells the other end a fact."""
+    case = await tx.session.get(Case, referral.case_id)
+    if case is None:
+        raise LookupError("a referral has no case")
+    return await outbox.add(
+        tx,
+        outbox.Outgoing(
+            recipient=referral.recipient if referral.direction == "out" else referral.issuer, type=fact.type,
+            dataversion=fact.version, subject=referral.id, lane_key=case.circle, data=events.data_of(fact),
+            occurred_at=occurred_at, consent_id=referral.consent_id, circle_version=case.circle_version,
+            is_acute=referral.urgency == "acute",
+        ),
+    )  # fmt: skip
+
+
+async def tell_facts(
+    tx: Transaction, here: Here, referral: Referral, end: Recipient, facts: tuple[events.Event, ...], told: Told
+) -> Recipient:
+    """The recipient's own facts: kept here, and told to the issuer as far as `fb` allows."""
+    for fact in facts:
+        end, said = lifecycle.tell(end, fact)
+        word = next((one for one in said if type(one) is type(fact)), None)
+        event_id = None if word is None else await say(tx, here, referral, word, told.occurred_at)
+        who = Told(told.agency, told.is_own, told.occurred_at, told.recorded_by, told.entered_for, event_id)
+        await keep(tx, here, referral, fact, who, kept_back=bool(end.untold) and end.untold[-1] is fact)
+        for other in said:
+            if other is not word:
+                now = tx.clock.now()
+                await keep(
+                    tx, here, referral, other, Told(here.agency, True, now, event_id=await say(tx, here, referral, other, now))
+                )
+    await settle(tx, here, referral, end.standing, end.told, told.occurred_at)
+    return end
+
+
+async def tell_kept_back(tx: Transaction, here: Here, referral: Referral, end: Recipient) -> Recipient:
+    """She says yes, late: what was kept back is told in its order, with its original times."""
+    rows = await _kept_back(tx, referral.id)
+    end, _ = lifecycle.answer_feedback(end, yes=True)
+    for row in rows:
+        row.event_id = await say(tx, here, referral, events.read(row.type, row.data), row.occurred_at)
+        row.is_kept_back = False
+    await settle(tx, here, referral, end.standing, end.told, tx.clock.now())
+    return end
+
+
+async def take_back(tx: Transaction, here: Here, referral: Referral, fact: events.ConsentTakenBack, told: Told) -> None:
+    """Consent for this referral is gone: it ends at once, and what was received under it is blanked."""
+    standing = lifecycle.evolve(standing_of(referral), fact)
+    mine = col(ReferralFact.referral_id) == referral.id
+    await tx.session.execute(update(ReferralFact).where(mine).values(is_kept_back=False))
+    referral.arrival_code = referral.arrival_code_hash = None
+    if referral.direction == "in":
+        referral.said = None
+    referral.ended_at = None
+    await keep(tx, here, referral, fact, told)
+    await settle(tx, here, referral, standing, standing, told.occurred_at)

@@ -1,0 +1,116 @@
+"""Referrals at both ends, and the facts that made them what they are."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, text
+from sqlmodel import Field, SQLModel
+
+from shared.exchange.tables import BIG
+from shared.kit.columns import UtcDateTime, json_column
+
+STATES = "'issued','acknowledged','accepted','arrived','in_service','on_hold','declined','cancelled','closed'"
+
+
+class Referral(SQLModel, table=True):
+    """A referral as this agency knows it. `direction` is 'out' where it issued it; `desk` is the facility of ours that holds it."""
+
+    __tablename__ = "casework_referrals"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({STATES})", name="ck_casework_referrals_state"),
+        CheckConstraint("direction IN ('in','out')", name="ck_casework_referrals_direction"),
+        CheckConstraint("urgency IN ('acute','urgent','routine')", name="ck_casework_referrals_urgency"),
+        Index("ix_casework_referrals_list", "direction", "desk", "state"),
+        Index("ix_casework_referrals_open", "issued_at", sqlite_where=text("is_open"), postgresql_where=text("is_open")),
+        Index("ix_casework_referrals_issued_event", "issued_event_id"),
+        Index("ix_casework_referrals_consent", "consent_id"),
+    )
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
+    incident_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_incidents.id")])
+    direction: str
+    issuer: str
+    recipient: str
+    desk: str
+    from_facility: str
+    to_facility: str
+    services: list[str] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    urgency: str
+    consent_id: UUID | None = None
+    issued_event_id: UUID
+    said: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    state: str
+    is_open: bool = True
+    standing: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    told: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    feedback_agreed: bool = False
+    feedback: bool | None = None
+    flags: list[str] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
+    arrival_code: str | None = None  # at the issuer, for the card
+    arrival_code_hash: str | None = None
+    in_place_of: UUID | None = None
+    respond_by: datetime = Field(sa_type=UtcDateTime)
+    issued_at: datetime = Field(sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    accepted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    set_out_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    expected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    told_by_phone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    arrived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    in_service_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    moved_at: datetime = Field(sa_type=UtcDateTime)  # the last fact, for "nothing since"
+    version: int = 1
+
+
+class ReferralFact(SQLModel, table=True):
+    """One fact of a referral's story, in the order in which this agency learned it."""
+
+    __tablename__ = "casework_referral_facts"
+    __table_args__ = (
+        Index(
+            "ix_casework_referral_facts_kept_back",
+            "referral_id",
+            sqlite_where=text("is_kept_back"),
+            postgresql_where=text("is_kept_back"),
+        ),
+        Index("ix_casework_referral_facts_referral", "referral_id", "position"),
+    )
+    position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
+    referral_id: UUID = Field(sa_column_args=[ForeignKey("casework_referrals.id")])
+    type: str
+    data: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    agency: str
+    is_own: bool
+    is_kept_back: bool = False  # not told until she says yes
+    event_id: UUID | None = None
+    entered_for: str | None = None  # on behalf of a facility on paper
+    recorded_by: UUID | None = None
+    occurred_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class WalkIn(SQLModel, table=True):
+    """Somebody has come, and which referral she comes on, if any, is not known yet. Nothing is sent."""
+
+    __tablename__ = "casework_walk_ins"
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")])
+    facility: str
+    referral_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_referrals.id")])
+    came_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_by: UUID
+    matched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class CodeAttempt(SQLModel, table=True):
+    """A spoken arrival code that matched nothing: attempts are limited by account."""
+
+    __tablename__ = "casework_code_attempts"
+    id: UUID = Field(primary_key=True)
+    account_id: UUID
+    tried_at: datetime = Field(sa_type=UtcDateTime)

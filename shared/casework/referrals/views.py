@@ -1,0 +1,110 @@
+"""Referrals as the accounts of either end see them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, String, cast
+from sqlmodel import col
+
+from shared.casework.here import Actor
+from shared.casework.referrals import story
+from shared.casework.referrals.tables import Referral, WalkIn
+from shared.casework.timeline.views import page_by_opening
+from shared.contracts.casework.lifecycle import fhir_status
+from shared.kit.db import Transaction
+
+
+class ReferralView(BaseModel):
+    """A referral. `status` is its state, `flags` the watcher's; `version` is its ETag."""
+
+    id: UUID
+    case_id: UUID
+    incident_id: UUID | None
+    direction: str
+    issuer: str
+    recipient: str
+    from_facility: str
+    to_facility: str
+    facility: str
+    services: list[str]
+    urgency: str
+    status: str
+    fhir_status: str
+    is_open: bool
+    cancel_pending: bool
+    ended_undisclosed: bool
+    no_feedback: bool
+    outcome_code: str | None
+    reason_code: str | None
+    flags: list[str]
+    consent_id: UUID | None
+    feedback: bool | None
+    respond_by: datetime
+    issued_at: datetime
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    acknowledged_at: datetime | None
+    accepted_at: datetime | None
+    set_out_at: datetime | None
+    expected_at: datetime | None
+    told_by_phone_at: datetime | None
+    arrived_at: datetime | None
+    in_service_at: datetime | None
+    ended_at: datetime | None
+    arrival_code: str | None
+    content: dict[str, Any] | None
+    version: int
+
+
+class ArrivalView(BaseModel):
+    """Somebody at the door: with the referral that she came on, where it is known."""
+
+    arrival_id: UUID | None = None
+    case_id: UUID | None = None
+    referral: ReferralView | None = None
+    matched: bool
+
+
+def referral_view(referral: Referral) -> ReferralView:
+    """A referral as it is shown; `content` is what the other end was told, or told us."""
+    standing = story.standing_of(referral)
+    kept = referral.model_dump(include=set(ReferralView.model_fields))
+    hidden = {"arrival_code_hash"}
+    content = None if referral.said is None else {name: part for name, part in referral.said.items() if name not in hidden}
+    return ReferralView.model_validate(
+        {
+            **kept, "facility": standing.facility, "status": str(standing.state), "fhir_status": fhir_status(standing),
+            "cancel_pending": standing.cancel_pending is not None, "ended_undisclosed": standing.undisclosed,
+            "no_feedback": standing.no_feedback, "outcome_code": standing.outcome, "reason_code": standing.reason,
+            "content": content,
+        }
+    )  # fmt: skip
+
+
+def arrival_view(walk_in: WalkIn | None, referral: Referral | None) -> ArrivalView:
+    """An arrival as it is answered; a code that fits nothing leaves both empty."""
+    return ArrivalView(
+        arrival_id=walk_in.id if walk_in else None,
+        case_id=walk_in.case_id if walk_in else referral.case_id if referral else None,
+        referral=referral_view(referral) if referral else None,
+        matched=referral is not None,
+    )
+
+
+async def referrals_page(
+    tx: Transaction, by: Actor, cursor: str | None, limit: int, *, direction: str | None, status: str | None, flag: str | None
+) -> tuple[list[ReferralView], str | None]:
+    """The referrals of the account's desk, newest first."""
+    conditions: list[ColumnElement[bool]] = []
+    if by.facility is not None:
+        conditions.append(col(Referral.desk) == by.facility)
+    if direction is not None:
+        conditions.append(col(Referral.direction) == direction)
+    if status is not None:
+        conditions.append(col(Referral.state) == status)
+    if flag is not None:
+        conditions.append(cast(col(Referral.flags), String).contains(f'"{flag}"', autoescape=True))
+    rows, following = await page_by_opening(tx, Referral, "referral.issued", cursor, limit, *conditions)
+    return [referral_view(row) for row in rows], following

@@ -1,0 +1,115 @@
+"""The only code that decides what crosses to another agency: the consent gate and the projections that pass it.
+
+Every field is looked up in the minimal data set by its direction and released by the consent item that is named there.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.consents.tables import Consent
+from shared.casework.here import Here
+from shared.contracts.casework import codes, events, minimal_data
+from shared.contracts.casework.codes import AgencyKind, ConsentItem, ServicePackage
+from shared.kit.db import Transaction
+from shared.kit.errors import RefnetError
+
+# "type, only if she wants to report" and "safety, if she asks for protection": what she asks of the police opens these rows.
+OPENED_BY: dict[tuple[AgencyKind, AgencyKind, str], frozenset[ServicePackage]] = {
+    (AgencyKind.HEALTH, AgencyKind.POLICE, "incident_class"): frozenset(
+        {ServicePackage.REPORT_TO_POLICE, ServicePackage.STATEMENT_AT_CLINIC}
+    ),
+    (AgencyKind.HEALTH, AgencyKind.POLICE, "safety"): frozenset({ServicePackage.PROTECTION}),
+}
+
+
+class ConsentMissing(RefnetError):
+    """Nothing in force covers this sharing; `recipient` and `item` name what she would have to say yes to."""
+
+    def __init__(self, recipient: str, item: ConsentItem) -> None:
+        super().__init__(
+            f"There is no consent in force for '{recipient}' that covers '{item}'; ask her, record it on the case, and send again."
+        )
+        self.recipient, self.item = recipient, item
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a consent in force, a legal duty or vital interest lets pass to one recipient."""
+
+    consent_id: UUID
+    basis: codes.Basis
+    items: frozenset[ConsentItem]
+    legal_duty: codes.LegalDuty | None
+
+
+async def released(tx: Transaction, case_id: UUID, recipient: str) -> Released | None:
+    """The newest consent in force for a recipient. Takes the row FOR SHARE, so that taking it back waits for what is being said."""
+    query = (
+        select(Consent)
+        .where(col(Consent.case_id) == case_id, col(Consent.recipient) == recipient, col(Consent.taken_back_at).is_(None))
+        .order_by(col(Consent.given_at).desc(), col(Consent.id).desc())
+        .with_for_update(read=True)
+        .execution_options(populate_existing=True)
+    )
+    now = tx.clock.now()
+    for consent in (await tx.session.execute(query)).scalars():
+        if consent.taken_back_at is None and (consent.expires_at is None or consent.expires_at > now):
+            duty = codes.LegalDuty(consent.legal_duty) if consent.legal_duty else None
+            return Released(consent.id, codes.Basis(consent.basis), frozenset(map(ConsentItem, consent.items)), duty)
+    return None
+
+
+async def require(tx: Transaction, case_id: UUID, recipient: str, item: ConsentItem) -> Released:
+    """What lets `item` pass to `recipient`; raises ConsentMissing."""
+    found = await released(tx, case_id, recipient)
+    if found is None or item not in found.items:
+        raise ConsentMissing(recipient, item)
+    return found
+
+
+def project(here: Here, to_agency: str, release: Released, request: dict[str, Any], known: dict[str, Any]) -> events.ReferralIssued:
+    """A referral as its recipient may see it: the request itself, and of what is known only what the table and she release."""
+    direction = (here.kind, here.kind_of(to_agency))
+    rows = minimal_data.CROSSES.get(direction, {})
+    passing = {}
+    for field, item in rows.items():
+        opened_by = OPENED_BY.get((*direction, field))
+        if known.get(field) is None or item not in release.items or (opened_by and not opened_by & set(request["services"])):
+            continue
+        passing[field] = known[field]
+    if "child" in passing and direction in minimal_data.CHILD_NEEDS_LEGAL_BASIS and release.legal_duty is None:
+        del passing["child"]
+    if direction[1] is not AgencyKind.HEALTH and "incident_class" in passing:
+        passing["incident_class"] = codes.IncidentType.GBV  # only care needs to know which
+    return events.ReferralIssued.model_validate({**request, **passing, "basis": release.basis})
+
+
+def may_pass_progress(here: Here, to_agency: str, release: Released | None, code: codes.ProgressCode) -> bool:
+    """Whether a coded fact on a case may be told to a member."""
+    item = minimal_data.PROGRESS_CROSSES.get((here.kind, here.kind_of(to_agency)), {}).get(code)
+    return item is not None and release is not None and item in release.items
+
+
+def may_pass_referral_progress(here: Here, to_agency: str, release: Released | None) -> bool:
+    """Whether a member may be told how a referral to another member stands."""
+    direction = (here.kind, here.kind_of(to_agency))
+    listed = direction in minimal_data.REFERRAL_PROGRESS_CROSSES
+    return listed and release is not None and minimal_data.REFERRAL_PROGRESS_ITEM in release.items
+
+
+def windows_of_care(here: Here, earliest_at: datetime, now: datetime) -> list[dict[str, Any]]:
+    """The windows that are still open, counted from the earliest moment: a late arrival is never refused care for them."""
+    hours = here.programme.windows
+    limits = {
+        codes.CareClock.PEP: hours.pep_h,
+        codes.CareClock.EMERGENCY_CONTRACEPTION: hours.emergency_contraception_h,
+        codes.CareClock.FORENSIC_SAMPLE: hours.forensic_sample_h,
+        codes.CareClock.HEPATITIS_B_VACCINE: hours.hepatitis_b_vaccine_h,
+    }
+    ends = {care: earliest_at + timedelta(hours=limit) for care, limit in limits.items() if limit is not None}
+    return [{"care": care, "until": until} for care, until in ends.items() if until >= now]

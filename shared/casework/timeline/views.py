@@ -1,0 +1,122 @@
+"""What screens follow: the agency's diary by case, by account and by feed_seq, and pages of anything that the diary opened.
+
+Page cursors are feed_seq and nothing else: it is given after the commit, so no late commit is ever skipped.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, String, and_, cast, or_, select
+from sqlmodel import col
+
+from shared.casework.cases.tables import Case
+from shared.casework.following.tables import FollowedThing
+from shared.casework.here import Actor
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import Role
+from shared.exchange.tables import Activity, OutboxRow
+from shared.kit.db import Transaction
+
+LINE_KINDS = ("alarm.raised", "alarm.climbed", "alarm.taken", "alarm.resolved")
+
+
+class ReceiptState(BaseModel):
+    """How far a line of ours has come: written, sent, signed for by the recipient's machine."""
+
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    withheld: bool
+
+
+class TimelineLine(BaseModel):
+    """One line of a case's story, own or received. `basis` is the consent that it rests on."""
+
+    id: int
+    feed_seq: int | None
+    kind: str
+    subject: UUID
+    case_id: UUID | None
+    agency: str
+    is_own: bool
+    facility: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+    consent_id: str | None
+    detail: dict[str, Any]
+    receipt: ReceiptState | None = None
+
+
+def line_view(row: Activity, said: OutboxRow | None = None) -> TimelineLine:
+    """A line of the diary; with the outbox row where this agency said it."""
+    detail = dict(row.detail)
+    consent_id = detail.pop("consent_id", None)
+    receipt = (
+        None if said is None else ReceiptState(sent_at=said.sent_at, delivered_at=said.delivered_at, withheld=said.is_withheld)
+    )
+    return TimelineLine(
+        id=row.position or 0, feed_seq=row.feed_seq, kind=row.kind, subject=row.subject, case_id=row.case_id, agency=row.agency,
+        is_own=row.is_own, facility=row.facility, occurred_at=row.occurred_at, recorded_at=row.recorded_at,
+        consent_id=consent_id, detail=detail, receipt=receipt,
+    )  # fmt: skip
+
+
+async def case_timeline(tx: Transaction, case_id: UUID, after: int, limit: int) -> tuple[list[TimelineLine], str | None]:
+    """A case's lines, oldest first, own and received alike; what has no feed_seq yet stands at the end of the last page."""
+    mine = (col(Activity.case_id) == case_id, col(Activity.kind).not_in(LINE_KINDS))
+    query = (
+        select(Activity, OutboxRow)
+        .outerjoin(OutboxRow, and_(col(OutboxRow.event_id) == col(Activity.event_id), col(Activity.is_own)))
+        .where(*mine, or_(col(Activity.feed_seq) > after, col(Activity.feed_seq).is_(None)))
+        .order_by(col(Activity.feed_seq).is_(None), col(Activity.feed_seq), col(Activity.position))
+        .limit(limit + 1)
+    )
+    rows = (await tx.session.execute(query)).tuples().all()
+    shown = rows[:limit]
+    more = len(rows) > limit and shown[-1][0].feed_seq is not None
+    return [line_view(row, said) for row, said in shown], str(shown[-1][0].feed_seq) if more else None
+
+
+def visible_to(by: Actor) -> list[ColumnElement[bool]]:
+    """The lines that an account may follow: of its facility, and of every case that has a referral at its desk."""
+    if by.role is Role.ADMINISTRATOR:
+        return [and_(col(Activity.kind).in_(LINE_KINDS), col(Activity.case_id).is_(None))]
+    if by.facility is None:
+        return []
+    cases = select(col(Referral.case_id)).where(col(Referral.desk) == by.facility)
+    own = select(col(Case.id)).where(col(Case.facility) == by.facility)
+    in_case = or_(col(Activity.case_id).in_(cases), col(Activity.case_id).in_(own))
+    return [or_(and_(col(Activity.case_id).is_(None), col(Activity.facility) == by.facility), in_case)]
+
+
+def followed_by(by: Actor) -> ColumnElement[bool]:
+    """The lines that an account has subscribed to: of a case, a facility or a service."""
+    mine = select(FollowedThing).where(col(FollowedThing.account_id) == by.account_id).subquery()
+    cases = select(mine.c.case_id).where(mine.c.case_id.is_not(None))
+    facilities = select(mine.c.facility).where(mine.c.facility.is_not(None))
+    asks_for = cast(col(Referral.services), String).like('%"' + mine.c.service + '"%')
+    services = select(col(Referral.id)).join(mine, asks_for)
+    return or_(col(Activity.case_id).in_(cases), col(Activity.facility).in_(facilities), col(Activity.subject).in_(services))
+
+
+async def page_by_opening(
+    tx: Transaction, table: type[Any], kind: str, cursor: str | None, limit: int, *conditions: ColumnElement[bool]
+) -> tuple[list[Any], str | None]:
+    """A page of what the diary opened with a line of `kind`, newest first; a first page also shows what is not numbered yet."""
+    before = col(Activity.feed_seq) < _number(cursor) if cursor is not None else None
+    query = (
+        select(table, col(Activity.feed_seq))
+        .join(Activity, and_(col(Activity.subject) == table.id, col(Activity.kind) == kind))
+        .where(*conditions, *([before] if before is not None else []))
+        .order_by(col(Activity.feed_seq).is_not(None), col(Activity.feed_seq).desc(), col(Activity.position).desc())
+        .limit(limit + 1)
+    )
+    rows = (await tx.session.execute(query)).tuples().all()
+    shown = rows[:limit]
+    next_cursor = str(shown[-1][1]) if len(rows) > limit and shown[-1][1] is not None else None
+    return [row for row, _ in shown], next_cursor
+
+
+def _number(cursor: str) -> int:
+    return int(cursor) if cursor.isdigit() and len(cursor) < 19 else 0

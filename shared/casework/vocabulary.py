@@ -1,0 +1,62 @@
+"""Every event that an agency may take, with its handler, in groups: agencies make their own tables of contents from these."""
+
+from collections.abc import Awaitable, Callable
+
+from shared.casework.circles.handlers import on_case_progress, on_circle_announced, on_referral_progress
+from shared.casework.consents.handlers import on_consent_taken_back
+from shared.casework.here import Here
+from shared.casework.lines.handlers import on_exchange_refused
+from shared.casework.referrals.handlers import on_issuers_fact, on_recipients_fact, on_referral_issued
+from shared.contracts.casework import events
+from shared.exchange.registry import Received, Subscription
+from shared.kit.db import Transaction
+
+CaseworkHandler = Callable[[Received, Transaction, Here], Awaitable[None]]
+Contents = dict[type[events.Event], CaseworkHandler]
+
+REFERRALS_SENT_TO_US: Contents = {
+    events.ReferralIssued: on_referral_issued,
+    events.CancelRequested: on_issuers_fact,
+    events.SetOut: on_issuers_fact,
+    events.ToldByPhone: on_issuers_fact,
+}
+ANSWERS_TO_OURS: Contents = {
+    events.Acknowledged: on_recipients_fact,
+    events.Accepted: on_recipients_fact,
+    events.Declined: on_recipients_fact,
+    events.Redirected: on_recipients_fact,
+    events.Suggested: on_recipients_fact,
+    events.Arrived: on_recipients_fact,
+    events.InService: on_recipients_fact,
+    events.OnHold: on_recipients_fact,
+    events.Resumed: on_recipients_fact,
+    events.NotAttended: on_recipients_fact,
+    events.Closed: on_recipients_fact,
+    events.Cancelled: on_recipients_fact,
+    events.CancelRefused: on_recipients_fact,
+    events.CameWithoutReferral: on_recipients_fact,
+    events.NoFeedbackByChoice: on_recipients_fact,
+    events.EndedUndisclosed: on_recipients_fact,
+    events.TransitionRefused: on_recipients_fact,
+}
+CONSENT_AND_CIRCLE: Contents = {
+    events.ConsentTakenBack: on_consent_taken_back,
+    events.CircleAnnounced: on_circle_announced,
+}
+PROGRESS: Contents = {
+    events.CircleReferralProgress: on_referral_progress,
+    events.CaseProgress: on_case_progress,
+}
+THE_LINE: Contents = {events.ExchangeRefused: on_exchange_refused}
+
+
+def subscribe(here: Here, contents: Contents) -> list[Subscription]:
+    """The registry's entries for a table of contents, each handler told where it runs."""
+    return [_bound(here, event, handler) for event, handler in contents.items()]
+
+
+def _bound(here: Here, event: type[events.Event], handler: CaseworkHandler) -> Subscription:
+    async def on_event(received: Received, tx: Transaction) -> None:
+        await handler(received, tx, here)
+
+    return Subscription(event.type, event.version, event, on_event, waits=not event.never_waits)

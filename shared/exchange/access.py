@@ -1,0 +1,142 @@
+"""How to reach the broker, and a probe that says in one sentence why it cannot be reached.
+
+The client libraries hide a wrong password behind a connection error; the reason stands only in their log, so the probe reads that.
+"""
+
+import asyncio
+import logging
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
+from faststream.security import BaseSecurity, SASLScram512
+
+from shared.kit.errors import RefnetError
+
+PROBE_TIMEOUT_S = 10.0  # a broker that is up answers in 0.01 s; this covers one that is just starting
+REQUEST_TIMEOUT_MS = 5_000
+TOPIC_EXISTS = 36  # Kafka's error code
+REPLICAS_MAX = 3  # copies of a topic where there are as many brokers
+
+
+class BrokerUnreachable(RefnetError):
+    """The broker cannot be used; the sentence says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The broker's address, and who we are there."""
+
+    bootstrap_servers: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the line is encrypted."""
+        return self.ca is not None
+
+    def context(self) -> ssl.SSLContext | None:
+        """The TLS context, or None without TLS; raises BrokerUnreachable where a file cannot be used."""
+        if self.ca is None:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=str(self.ca))
+            if self.cert is not None:
+                context.load_cert_chain(str(self.cert), str(self.key) if self.key else None)
+        except (OSError, ssl.SSLError) as error:
+            raise BrokerUnreachable(
+                "REFNET_KAFKA_CA, _CERT or _KEY cannot be used; each must be the path of a readable PEM file."
+            ) from error
+        return context
+
+    def options(self) -> dict[str, Any]:
+        """What aiokafka's clients are given."""
+        options: dict[str, Any] = {"bootstrap_servers": self.bootstrap_servers}
+        if self.username is not None:
+            options |= {
+                "security_protocol": "SASL_SSL" if self.is_tls else "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-512",
+                "sasl_plain_username": self.username, "sasl_plain_password": self.password,
+            }  # fmt: skip
+        elif self.is_tls:
+            options["security_protocol"] = "SSL"
+        return options | ({"ssl_context": self.context()} if self.is_tls else {})
+
+    def faststream(self) -> BaseSecurity | None:
+        """What FastStream's broker is given."""
+        if self.username is not None:
+            return SASLScram512(self.username, self.password or "", use_ssl=self.is_tls, ssl_context=self.context())
+        return BaseSecurity(ssl_context=self.context(), use_ssl=True) if self.is_tls else None
+
+
+class _Overheard(logging.Handler):
+    """Keeps the last thing that aiokafka said of a failed connection."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.words = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.words = f"{self.words} {record.getMessage()}"[-2_000:]
+
+
+async def topics_of(access: Access) -> frozenset[str]:
+    """The topics that this agency can see; raises BrokerUnreachable."""
+    overheard = _Overheard()
+    logger = logging.getLogger("aiokafka")
+    logger.addHandler(overheard)
+    admin = AIOKafkaAdminClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await admin.start()
+            return frozenset(await admin.list_topics())
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise BrokerUnreachable(_why(access, overheard.words)) from error
+    finally:
+        logger.removeHandler(overheard)
+        await admin.close()
+
+
+def _why(access: Access, overheard: str) -> str:
+    where = access.bootstrap_servers
+    if "SaslAuthenticationFailed" in overheard or "invalid credentials" in overheard:
+        return (
+            f"The broker at {where} refuses the user '{access.username}' or its password;"
+            " correct REFNET_KAFKA_USERNAME and REFNET_KAFKA_PASSWORD."
+        )
+    if "certificate" in overheard.lower() or "SSL" in overheard:
+        return (
+            f"The broker at {where} and this agency do not trust each other's certificate; correct REFNET_KAFKA_CA, _CERT and _KEY."
+        )
+    return f"No broker answers at {where}; start it, or correct KAFKA_BOOTSTRAP_SERVERS. Events wait here until it does."
+
+
+async def provision(access: Access, topics: tuple[str, ...], partitions: int) -> list[str]:
+    """Makes the topics that are missing and returns their names; a second call makes none. Raises BrokerUnreachable."""
+    missing = sorted(set(topics) - await topics_of(access))
+    if not missing:
+        return []
+    admin = AIOKafkaAdminClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+        brokers = len((await admin.describe_cluster())["brokers"])
+        copies = min(REPLICAS_MAX, brokers)
+        answer = await admin.create_topics([NewTopic(name, partitions, copies) for name in missing])
+    except KafkaError as error:
+        raise BrokerUnreachable(
+            f"The broker at {access.bootstrap_servers} did not make the topics ({type(error).__name__})."
+        ) from error
+    finally:
+        await admin.close()
+    for topic, code, *_ in answer.topic_errors:
+        if code not in (0, TOPIC_EXISTS):
+            raise BrokerUnreachable(
+                f"The broker refuses to make the topic '{topic}' (Kafka error {code}); use an account that may."
+            )
+    return missing

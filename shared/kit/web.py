@@ -1,0 +1,135 @@
+"""The web's plain parts: problem+json (RFC 9457), a limit on bodies, and what a problem never says: the input itself."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+BODY_BYTES_MAX = 64 * 1024  # the largest form is a few kilobytes; a longer body is a mistake or an attack
+PROBLEM = "application/problem+json"
+ERRORS_MAX = 20  # faults named in one answer
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+def problem(status: int, slug: str, title: str, detail: str, **more: Any) -> JSONResponse:
+    """A problem document. `detail` is one sentence that says what is wrong and what to do."""
+    headers = more.pop("headers", None)
+    body = {"type": f"urn:refnet:problem:{slug}", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, headers=headers, media_type=PROBLEM)
+
+
+class BodyLimit:
+    """Answers 413 to a body above the limit, before anything reads it whole."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > BODY_BYTES_MAX:
+            await _too_large()(scope, receive, send)
+            return
+        body = await _read(receive)
+        if body is None:
+            await _too_large()(scope, receive, send)
+            return
+        sent = False
+
+        async def replay() -> Message:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    body: bytes = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > BODY_BYTES_MAX:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+def _too_large() -> Response:
+    kib = BODY_BYTES_MAX // 1024
+    return problem(413, "too-large", "The body is too large", f"A body may hold {kib} KiB at most; send less.")
+
+
+def install(app: FastAPI) -> None:
+    """Problem documents for everything that the framework refuses itself, and the limit on bodies."""
+    app.add_middleware(BodyLimit)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    named = [{"field": _field(fault["loc"]), "message": _words(fault)} for fault in faults[:ERRORS_MAX]]
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return problem(
+            400, "not-json", "The body is not JSON", "The body must be one JSON object in UTF-8; correct it and send again."
+        )
+    first = f"{named[0]['field']}: {named[0]['message']}" if named else "it is not what was expected"
+    return problem(422, "invalid", "The request is not valid", f"Correct the request and send it again ({first}).", errors=named)
+
+
+def _field(loc: Any) -> str:
+    return ".".join(str(part) for part in loc if part not in ("body", "query", "path", "header")) or "body"
+
+
+def _words(fault: Any) -> str:
+    # pydantic's sentences for codes list what is allowed and never repeat what was given.
+    message = str(fault["msg"])
+    return {"extra_forbidden": "this field is not known", "missing": "this field is needed"}.get(fault["type"], message)
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
+    if status == 400:
+        return problem(
+            400, "not-json", "The body is not JSON", "The body must be one JSON object in UTF-8; correct it and send again."
+        )
+    words = {
+        401: ("Sign in", "Send a bearer token that is valid; `refnet token` makes one."),
+        404: ("Not found", "There is nothing at this address."),
+        405: ("Not allowed here", "This address does not take that method; see /docs."),
+    }
+    title, detail = words.get(status, ("The request was refused", "The request cannot be answered; see /docs."))
+    return problem(status, f"http-{status}", title, detail, headers=headers)
+
+
+async def _unexpected(_request: Request, error: Exception) -> Response:
+    # The kind only: an error's text may hold what a person typed.
+    log.error("request_failed", extra={"because": type(error).__name__})
+    return problem(
+        500, "unexpected", "Something went wrong here", "Nothing was saved; try again, and tell the administrator if it stays."
+    )
+
+
+def dump(value: Any) -> bytes:
+    """JSON as it is answered and kept."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
