@@ -1,13 +1,315 @@
-"""The `refnet` command: a placeholder that says so until the agencies exist."""
+"""The `refnet` command. Every error is one sentence on standard error; exit codes are 0, 1 (failed) and 2 (usage)."""
 
+import asyncio
+import json
 import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
-USAGE_ERROR = 2
+import typer
+
+from shared.kit.errors import RefnetError
+
+PORTS = {"police": 8001, "health": 8002, "social_welfare": 8003, "oversight": 8004, "partner": 8005, "justice": 8006}
+LOOPBACK = "127.0.0.1"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Referrals between agencies.")
+users = typer.Typer(no_args_is_help=True, help="Accounts of an agency.")
+parked = typer.Typer(no_args_is_help=True, help="Received events that could not be applied.")
+app.add_typer(users, name="users")
+app.add_typer(parked, name="parked")
+
+AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The port to listen on.")]
 
 
 def main() -> None:
-    """Says what is not there yet, in one sentence, and exits with a usage error."""
-    sys.stderr.write(
-        "refnet: the agencies are not built yet, so there is nothing to run; `make test` shows the exchange at work.\n"
+    """Runs the command; an expected failure is one sentence and exit code 1."""
+    try:
+        app()
+    except RefnetError as error:
+        sys.stderr.write(f"refnet: {error}\n")
+        sys.exit(1)
+
+
+def _say(data: Any, as_json: bool, words: Callable[[Any], str]) -> None:
+    typer.echo(json.dumps(data, default=str) if as_json else words(data))
+
+
+def _logs() -> Any:
+    from services.settings import load_settings
+    from shared.kit.telemetry import set_up_logs
+
+    settings = load_settings()
+    set_up_logs(settings.log)
+    return settings
+
+
+# --- processes ---------------------------------------------------------------------------------------------------------
+
+
+def _serve(agency: str, host: str, port: int | None, *, with_worker: bool) -> None:
+    from services import serve as serving
+    from services.runtime import build
+
+    settings = _logs()
+    serving.serve(build(settings, agency), settings, host, port or PORTS.get(agency, 8001), with_worker=with_worker)
+
+
+@app.command()
+def serve(agency: AgencyId, host: Host = LOOPBACK, port: Port = None) -> None:
+    """Run an agency in one process: pages, API and exchange."""
+    _serve(agency, host, port, with_worker=True)
+
+
+@app.command()
+def web(agency: AgencyId, host: Host = LOOPBACK, port: Port = None) -> None:
+    """Run an agency's pages and API only; a worker must run beside it."""
+    _serve(agency, host, port, with_worker=False)
+
+
+@app.command()
+def worker(agency: AgencyId) -> None:
+    """Run an agency's exchange and watcher only."""
+    from services import serve as serving
+    from services.runtime import build
+
+    settings = _logs()
+    serving.work(build(settings, agency), settings)
+
+
+@app.command()
+def migrate(agency: AgencyId) -> None:
+    """Bring an agency's database to this version's schema; a second run changes nothing."""
+    from sqlalchemy.exc import DBAPIError
+
+    from services.runtime import build, why_no_database
+    from services.settings import load_settings
+    from shared.casework.migrate import migrate as run_migrations
+    from shared.kit.errors import DatabaseAway
+
+    made = build(load_settings(), agency, as_owner=True)
+
+    async def go() -> None:
+        try:
+            await run_migrations(made.database, made.parts.migrations, f"{made.parts.kind}_")
+        except (DBAPIError, OSError, DatabaseAway) as error:
+            raise RefnetError(why_no_database(error)) from error
+        finally:
+            await made.database.close()
+
+    asyncio.run(go())
+    typer.echo(f"The database of {agency} is at this version's schema.")
+
+
+@app.command()
+def provision(as_json: AsJson = False) -> None:
+    """Make the network's topics on the broker; a second run changes nothing."""
+    from services.settings import load_settings
+    from shared.exchange.access import provision as make_topics
+
+    settings = load_settings()
+    network = settings.network()
+    made = asyncio.run(make_topics(settings.access(), network.topics(), network.partitions))
+    _say({"made": made}, as_json, lambda d: "\n".join(f"made {name}" for name in d["made"]) or "Every topic is there already.")
+
+
+@app.command()
+def demo(
+    programme: Annotated[str | None, typer.Option(help="The programme to show.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Run the case, print the timelines, exit.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's folder for the next run.")] = False,
+    broker: Annotated[Literal["auto", "kafka", "docker", "trial"], typer.Option(help="Which broker to use.")] = "auto",
+    port: Annotated[int, typer.Option(min=1024, max=65000, help="Agencies listen on the ports after this one.")] = 8000,
+) -> None:
+    """Three agencies on this machine, one synthetic survivor, and her timeline as each agency sees it."""
+    from services.demo.run import run_demo
+
+    run_demo(programme=programme, once=once, keep=keep, broker=broker, port=port)
+
+
+# --- accounts ----------------------------------------------------------------------------------------------------------
+
+
+def _in_database(agency: str, work: Callable[[Any, Any], Coroutine[Any, Any, Any]]) -> Any:
+    """Runs `work(transaction, here)` in one transaction of an agency's database."""
+    from services.runtime import build, check_database
+    from services.settings import load_settings
+
+    made = build(load_settings(), agency)
+
+    async def go() -> Any:
+        await check_database(made)
+        try:
+            async with made.database.write() as tx:
+                return await work(tx, made.here)
+        finally:
+            await made.database.close()
+
+    return asyncio.run(go())
+
+
+def _account(account: Any) -> dict[str, Any]:
+    return {"name": account.name, "role": account.role, "facility": account.facility, "disabled": account.is_disabled}
+
+
+def _account_words(account: dict[str, Any]) -> str:
+    where = account["facility"] or "the whole agency"
+    return f"{account['name']}\t{account['role']}\t{where}{chr(9) + 'disabled' if account['disabled'] else ''}"
+
+
+@users.command("add")
+def users_add(
+    agency: AgencyId,
+    name: Annotated[str, typer.Option(help="The sign-in name.")],
+    role: Annotated[str, typer.Option(help="officer, clinician, social_worker, supervisor or administrator.")],
+    facility: Annotated[str | None, typer.Option(help="Where the account works; left out, it sees the whole agency.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add an account."""
+    from shared.casework.accounts.commands import add_account
+    from shared.contracts.casework.codes import Role
+
+    if role not in list(Role):
+        raise typer.BadParameter(f"'{role}' is not one of {', '.join(Role)}.", param_hint="--role")
+    made = _in_database(agency, lambda tx, here: add_account(tx, here, name, Role(role), facility))
+    _say(_account(made), as_json, _account_words)
+
+
+@users.command("list")
+def users_list(agency: AgencyId, as_json: AsJson = False) -> None:
+    """List the accounts."""
+    from sqlalchemy import select
+    from sqlmodel import col
+
+    from shared.casework.accounts.tables import Account
+
+    async def work(tx: Any, _here: Any) -> list[dict[str, Any]]:
+        return [_account(row) for row in (await tx.session.execute(select(Account).order_by(col(Account.name)))).scalars()]
+
+    accounts = _in_database(agency, work)
+    _say({"accounts": accounts}, as_json, lambda d: "\n".join(map(_account_words, d["accounts"])) or "There is no account yet.")
+
+
+@users.command("disable")
+def users_disable(agency: AgencyId, name: Annotated[str, typer.Option(help="The sign-in name.")]) -> None:
+    """Disable an account and end its tokens."""
+    from shared.casework.accounts.commands import disable_account
+
+    _in_database(agency, lambda tx, _here: disable_account(tx, name))
+    typer.echo(f"'{name}' can no longer sign in.")
+
+
+@users.command("reset")
+def users_reset(agency: AgencyId, name: Annotated[str, typer.Option(help="The sign-in name.")]) -> None:
+    """End an account's tokens and let it sign in again."""
+    from shared.casework.accounts.commands import reset_account
+
+    _in_database(agency, lambda tx, _here: reset_account(tx, name))
+    typer.echo(f"'{name}' can sign in again; earlier tokens are over.")
+
+
+@app.command()
+def token(
+    agency: AgencyId, user: Annotated[str, typer.Option("--user", help="The sign-in name.")], as_json: AsJson = False
+) -> None:
+    """Print a bearer token for the API; it is shown once."""
+    from shared.casework.accounts.commands import make_token
+
+    made = _in_database(agency, lambda tx, _here: make_token(tx, user))
+    _say({"token": made}, as_json, lambda d: str(d["token"]))
+
+
+# --- what could not be applied -----------------------------------------------------------------------------------------
+
+Sender = Annotated[str, typer.Option("--from", help="The agency that sent it.")]
+EventId = Annotated[UUID, typer.Option("--event", help="The event's id.")]
+
+
+@parked.command("list")
+def parked_list(agency: AgencyId, as_json: AsJson = False) -> None:
+    """List what could not be applied, and why."""
+    from shared.casework.lines.views import parked as parked_view
+
+    async def work(tx: Any, _here: Any) -> list[dict[str, Any]]:
+        return [row.model_dump(mode="json") for row in await parked_view(tx)]
+
+    rows = _in_database(agency, work)
+    line = "{received_at}  from {sender}  {type} v{version}  {event_id}\n    {reason}"
+    _say({"parked": rows}, as_json, lambda d: "\n".join(line.format(**row) for row in d["parked"]) or "Nothing is parked.")
+
+
+@parked.command("retry")
+def parked_retry(agency: AgencyId, sender: Sender, event: EventId) -> None:
+    """Try a parked event again."""
+    from services.runtime import build, check_database
+    from services.settings import load_settings
+
+    made = build(load_settings(), agency)
+
+    async def go() -> bool:
+        await check_database(made)
+        try:
+            return await made.inbox.retry(sender, event)
+        finally:
+            await made.database.close()
+
+    if not asyncio.run(go()):
+        raise RefnetError("The event is not parked, or it still cannot be applied; `refnet parked list` says why.")
+    typer.echo("The event was applied.")
+
+
+@parked.command("discard")
+def parked_discard(agency: AgencyId, sender: Sender, event: EventId) -> None:
+    """Give a parked event up for good, and tell its sender."""
+    from shared.casework.here import SYSTEM
+    from shared.casework.lines.commands import discard_parked
+
+    _in_database(agency, lambda tx, here: discard_parked(sender, event, tx, here, SYSTEM))
+    typer.echo(f"The event was discarded; {sender} will be told.")
+
+
+# --- what is wrong, and what we say -------------------------------------------------------------------------------------
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is wrong, in words, and what to do."""
+    from services.doctor import examine
+    from services.settings import load_settings
+
+    findings = asyncio.run(examine(load_settings()))
+    _say(
+        {"findings": findings},
+        as_json,
+        lambda d: "\n".join(f"{'ok   ' if f['ok'] else 'WRONG'}  {f['words']}" for f in d["findings"]),
     )
-    sys.exit(USAGE_ERROR)
+    if not all(finding["ok"] for finding in findings):
+        sys.exit(1)
+
+
+@app.command()
+def openapi(agency: AgencyId) -> None:
+    """Print an agency's HTTP API as OpenAPI."""
+    from services.documents import openapi_of
+    from services.runtime import here_of
+    from services.settings import load_settings
+
+    typer.echo(openapi_of(here_of(load_settings(), agency)), nl=False)
+
+
+@app.command()
+def asyncapi(agency: AgencyId) -> None:
+    """Print what an agency says and hears on Kafka, as AsyncAPI."""
+    from services.documents import asyncapi_of
+    from services.runtime import here_of
+    from services.settings import load_settings
+
+    typer.echo(asyncapi_of(here_of(load_settings(), agency)), nl=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -30,7 +30,7 @@ def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]
     app.state.edge = edge
     install(app)
     install_refusals(app)
-    for router in (*SHARED_ROUTERS, *own):
+    for router in (*own, *SHARED_ROUTERS):  # an agency's own routes are not taken for transitions
         app.include_router(router)
 
     @app.get("/asyncapi", tags=["health"])

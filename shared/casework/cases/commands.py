@@ -54,10 +54,10 @@ class AddIncident(Form):
     """What happened, within a range of time."""
 
     incident_type: codes.IncidentType
-    contexts: tuple[codes.IncidentContext, ...] = ()
+    contexts: tuple[codes.IncidentContext, ...] = Field(default=(), max_length=len(codes.IncidentContext))
     earliest_at: AwareDatetime
     latest_at: AwareDatetime
-    given: tuple[events.Given, ...] = ()
+    given: tuple[events.Given, ...] = Field(default=(), max_length=events.GIVEN_MAX)
     urgent_mental_health: bool | None = None
     note: NoteText | None = None
 

@@ -193,9 +193,9 @@ def _known(command: IssueReferral, here: Here, case: Case, incident: Incident | 
     if incident is not None:
         known |= {
             "incident_class": incident.incident_type,
-            "given": incident.given,
+            "given": incident.given or None,
             "urgent_mental_health": incident.urgent_mental_health,
-            "windows": sharing.windows_of_care(here, incident.earliest_at, now),
+            "windows": sharing.windows_of_care(here, incident.earliest_at, now) or None,
         }
     return {name: part.model_dump() if hasattr(part, "model_dump") else part for name, part in known.items()}
 

@@ -22,6 +22,7 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?
 CodeHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 DEPENDANTS_MAX = 20  # people who come with her
+GIVEN_MAX = 10  # products given before care
 MEMBERS_MAX = 50  # agencies in one care circle
 
 
@@ -122,11 +123,11 @@ class ReferralIssued(Event):
     basis: codes.Basis
     feedback_agreed: bool
     arrival_code_hash: CodeHash | None = None
-    windows: tuple[Window, ...] = ()
+    windows: Annotated[tuple[Window, ...], Field(min_length=1, max_length=len(codes.CareClock))] | None = None
     needs: PersonNeeds | None = None
     child: ChildFacts | None = None
     incident_class: codes.IncidentType | None = None
-    given: tuple[Given, ...] = ()
+    given: Annotated[tuple[Given, ...], Field(min_length=1, max_length=GIVEN_MAX)] | None = None
     travel: Travel | None = None
     dependants: Dependants | None = None
     safety: Safety | None = None

@@ -1,0 +1,152 @@
+"""The Zambian pathway with one synthetic survivor: a girl of 13 who comes to the desk with her aunt, 20 hours after."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.demo.client import Client
+from shared.kit.errors import RefnetError
+
+ARRIVES_WITHIN_S = 30.0  # an event takes milliseconds; a loaded machine gets more
+POLL_S = 0.05
+
+Say = Callable[[str], None]
+
+
+def run(clients: dict[str, Client], say: Say) -> None:
+    """Takes her through police, health and social welfare, and prints her timeline as each sees it."""
+    police, health, social = clients["police"], clients["health"], clients["social_welfare"]
+    case_id, to_clinic, to_office = _at_the_desk(police)
+    at_clinic = _wait(health, to_clinic["id"], "issued")
+    _at_the_clinic(health, at_clinic, to_clinic)
+    at_office = _wait(social, to_office["id"], "issued")
+    _at_the_office(social, at_office)
+    police.post(f"/cases/{case_id}/progress", {"code": "statement_taken"})
+    hearing = (datetime.now(UTC) + timedelta(days=36)).date().isoformat()
+    police.post(f"/cases/{case_id}/progress", {"code": "hearing_date", "on_date": hearing})
+    _wait(police, to_clinic["id"], "closed")
+    _wait(police, to_office["id"], "accepted")
+    _until(lambda: _has(social, at_office["case_id"], "case.progress", 2), "the social worker to hear of the hearing")
+    _until(lambda: _closed_in_circle(social, at_office["case_id"]), "the social worker to hear that the clinic finished")
+    for name, client, case in (
+        ("Police desk", police, case_id), ("Clinic", health, at_clinic["case_id"]), ("Social worker", social, at_office["case_id"]),
+    ):  # fmt: skip
+        _print_timeline(name, client, case, say)
+
+
+def _at_the_desk(police: Client) -> tuple[str, Any, Any]:
+    now = datetime.now(UTC)
+    needs = {"age_band": "10-14", "sex": "female", "language": "bem", "staff_preference": "female"}
+    case = police.post(
+        "/cases",
+        {
+            "needs": needs,
+            "child": {"assent": "yes", "safe_adult_present": "yes"},
+            "safety": {"safe_to_return": "unknown", "alone_on_phone": "no"},
+        },
+    )
+    incident = police.post(
+        f"/cases/{case['id']}/incidents",
+        {
+            "incident_type": "rape",
+            "contexts": ["child_sexual_abuse"],
+            "earliest_at": (now - timedelta(hours=20)).isoformat(),
+            "latest_at": (now - timedelta(hours=19)).isoformat(),
+        },
+    )
+    spoken = {"how": "thumb", "language": "bem"}
+    for recipient, purpose, items in (
+        ("health", "care", ["req", "needs", "type", "given", "fb"]),
+        ("social_welfare", "support", ["req", "needs", "safety", "prog"]),
+    ):
+        police.post(f"/cases/{case['id']}/consents", {"recipient": recipient, "purpose": purpose, "items": items, **spoken})
+    travel = {"mode": "police_vehicle", "escort": "officer", "expected_at": (now + timedelta(minutes=40)).isoformat()}
+    shared = {"case_id": case["id"], "incident_id": incident["id"]}
+    to_clinic = police.post(
+        "/referrals",
+        {**shared, "to_agency": "health", "to_facility": "ndola_clinic", "services": ["acute_care", "examination_and_report"],
+         "urgency": "acute", "travel": travel, "report_form": {"form": "zp_form_32", "form_version": 1}},
+    )  # fmt: skip
+    to_office = police.post(
+        "/referrals",
+        {**shared, "to_agency": "social_welfare", "to_facility": "ndola_district_office",
+         "services": ["psychosocial", "child_protection"], "urgency": "urgent"},
+    )  # fmt: skip
+    police.post(f"/referrals/{to_clinic['id']}/set-out", travel)
+    return case["id"], to_clinic, to_office
+
+
+def _at_the_clinic(health: Client, referral: Any, issued: Any) -> None:
+    health.post(f"/referrals/{referral['id']}/acknowledge")
+    health.post(f"/referrals/{referral['id']}/accept")
+    came = health.post("/arrivals", {"code": issued["arrival_code"], "feedback": True})
+    if not came["matched"]:
+        raise RefnetError("The clinic did not know the code on her card.")
+    health.post(f"/referrals/{referral['id']}/start")
+    for care, result in (("examination", "given"), ("pep", "given"), ("emergency_contraception", "refused")):
+        health.post(f"/referrals/{referral['id']}/care", {"care": care, "result": result})
+    health.post(f"/referrals/{referral['id']}/close", {"outcome_code": "served"})
+
+
+def _at_the_office(social: Client, referral: Any) -> None:
+    social.post(f"/referrals/{referral['id']}/acknowledge")
+    social.post(f"/referrals/{referral['id']}/accept")
+    social.post(f"/cases/{referral['case_id']}/assignment")
+
+
+def _wait(client: Client, referral_id: str, status: str) -> Any:
+    found: list[Any] = []
+
+    def look() -> bool:
+        found[:] = [r for r in client.get("/referrals?limit=200")["items"] if r["id"] == referral_id and r["status"] == status]
+        return bool(found)
+
+    _until(look, f"a referral to be {status}")
+    return found[0]
+
+
+def _has(client: Client, case_id: str, kind: str, count: int) -> bool:
+    lines = client.get(f"/cases/{case_id}/timeline?limit=200")["items"]
+    return len([line for line in lines if line["kind"] == kind]) >= count
+
+
+def _closed_in_circle(client: Client, case_id: str) -> bool:
+    lines = client.get(f"/cases/{case_id}/timeline?limit=200")["items"]
+    return any(line["kind"] == "circle.referral_progress" and line["detail"].get("state") == "closed" for line in lines)
+
+
+def _until(true: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + ARRIVES_WITHIN_S
+    while not true():
+        if time.monotonic() > until:
+            raise RefnetError(f"Waited {ARRIVES_WITHIN_S:.0f} s for {what}; see the agencies' logs and `refnet doctor`.")
+        time.sleep(POLL_S)
+
+
+SKIPPED = {"case.opened", "incident.recorded", "consent.recorded", "circle.announced"}
+SHOWN = ("from_facility", "to_facility", "to_agency", "facility", "services", "urgency", "outcome_code", "state", "code", "on_date",
+         "mode", "escort")  # fmt: skip
+
+
+def _print_timeline(name: str, client: Client, case_id: str, say: Say) -> None:
+    case = client.get(f"/cases/{case_id}")
+    say(f"{name} — case {case['number']}")
+    for line in client.get(f"/cases/{case_id}/timeline?limit=200")["items"]:
+        if line["kind"] in SKIPPED:
+            continue
+        told = ", ".join(_words(line["detail"][key]) for key in SHOWN if key in line["detail"])
+        tick = _tick(line)
+        say(f"  {line['occurred_at'][11:19]}  {line['agency']:<15} {line['kind']:<26} {told}{tick}")
+    say("")
+
+
+def _words(value: Any) -> str:
+    return " + ".join(value) if isinstance(value, list) else str(value)
+
+
+def _tick(line: Any) -> str:
+    receipt = line["receipt"]
+    if receipt is None:
+        return ""
+    return "  ✓✓ received" if receipt["delivered_at"] else "  ✓ sent" if receipt["sent_at"] else "  … on its way"

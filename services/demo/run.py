@@ -1,0 +1,179 @@
+"""`refnet demo`: a broker, three agencies as separate processes with SQLite, and one synthetic survivor on her way."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Literal
+
+from services.demo import journey
+from services.demo.client import Client
+from services.runtime import Agency, build
+from services.settings import Settings
+from shared.casework.accounts.commands import add_account, make_token
+from shared.casework.migrate import migrate
+from shared.contracts.casework.codes import Role
+from shared.exchange.access import provision
+from shared.kit.errors import Conflict, RefnetError
+from shared.kit.local.broker import Broker, start_broker
+from shared.kit.local.errors import LocalServerError
+
+AGENCIES = ("police", "health", "social_welfare")
+READY_DEADLINE_S = 60.0  # a process is ready in about 3 s; a slow machine gets more
+STOP_DEADLINE_S = 20.0  # a batch in flight is finished well within this
+POLL_S = 0.1
+
+ACCOUNTS: dict[str, list[tuple[str, Role, str | None]]] = {
+    "police": [("officer", Role.OFFICER, "ndola_central_vsu"), ("inspector", Role.SUPERVISOR, None)],
+    "health": [("nurse", Role.CLINICIAN, "ndola_clinic"), ("in_charge", Role.SUPERVISOR, None)],
+    "social_welfare": [("worker", Role.SOCIAL_WORKER, "ndola_district_office"), ("coordinator", Role.SUPERVISOR, None)],
+}
+
+
+def say(words: str = "") -> None:
+    """A line for the person at the terminal."""
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()
+
+
+def run_demo(
+    *, programme: str | None, once: bool, keep: bool, broker: Literal["auto", "kafka", "docker", "trial"], port: int
+) -> None:
+    """The whole demo; raises RefnetError with one sentence where it cannot run."""
+    home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo"
+    if not keep:
+        shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        line = _broker(broker, home, stack)
+        environment = _environment(home, line, programme)
+        tokens = asyncio.run(_set_up(environment, with_topics=line.kind != "trial"))
+        ports = {agency: port + number for number, agency in enumerate(AGENCIES, start=1)}
+        processes = stack.enter_context(_agencies(environment, ports, home))
+        clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
+        _wait_ready(processes, clients)
+        say("Three agencies are running, each with its own database. One synthetic survivor now goes through the pathway.\n")
+        journey.run(clients, say)
+        _farewell(line, ports, tokens, once=once)
+        if not once:
+            _until_stopped(processes)
+
+
+def _broker(choice: Literal["auto", "kafka", "docker", "trial"], home: Path, stack: ExitStack) -> Broker:
+    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    # A broker that is ours begins empty with new databases: the home of the run before is another life.
+    say("Looking for a broker …")
+    try:
+        line = start_broker(choice, bootstrap_servers=given, home=home, say=lambda words: say(f"  {words}"))
+    except LocalServerError as error:
+        raise RefnetError(str(error)) from error
+    stack.callback(line.stop)
+    for reason in line.reasons:
+        say(f"  not used: {reason}")
+    say(f"Broker: {line.label}\n")
+    (home / "broker").write_text(line.bootstrap_servers)
+    return line
+
+
+def _environment(home: Path, line: Broker, programme: str | None) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REFNET_") or k.startswith("REFNET_KAFKA_")}
+    network = Path(__file__).parent / "network.yaml"
+    more = {"REFNET_PROGRAMME": programme} if programme else {}
+    return {
+        **kept, "REFNET_HOME": str(home), "REFNET_NETWORK": str(network), "KAFKA_BOOTSTRAP_SERVERS": line.bootstrap_servers,
+        "REFNET_LOG": "json", **more,
+    }  # fmt: skip
+
+
+async def _set_up(environment: dict[str, str], *, with_topics: bool) -> dict[str, list[str]]:
+    """Topics, databases and accounts; returns each agency's tokens, the desk's first."""
+    settings = Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))})
+    if with_topics:
+        network = settings.network()
+        await provision(settings.access(), network.topics(), network.partitions)
+    return {agency: await _accounts(build(settings, agency)) for agency in AGENCIES}
+
+
+async def _accounts(agency: Agency) -> list[str]:
+    await migrate(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
+    tokens = []
+    async with agency.database.write() as tx:
+        for name, role, facility in ACCOUNTS[agency.here.agency]:
+            with contextlib.suppress(Conflict):  # kept from the run before
+                await add_account(tx, agency.here, name, role, facility)
+            tokens.append(await make_token(tx, name))
+    await agency.database.close()
+    return tokens
+
+
+@contextmanager
+def _agencies(environment: dict[str, str], ports: dict[str, int], home: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for agency, port in ports.items():
+            with (home / f"{agency}.log").open("ab") as log:
+                command = [sys.executable, "-m", "services.cli", "serve", agency, "--port", str(port)]
+                processes[agency] = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        yield processes
+    finally:
+        for process in processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in processes.values():
+            try:
+                process.wait(STOP_DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_ready(processes: dict[str, subprocess.Popen[bytes]], clients: dict[str, Client]) -> None:
+    until = time.monotonic() + READY_DEADLINE_S
+    for agency, client in clients.items():
+        while not client.is_ready():
+            if processes[agency].poll() is not None:
+                raise RefnetError(f"The {agency} agency stopped: {_last_words(agency)}")
+            if time.monotonic() > until:
+                raise RefnetError(
+                    f"The {agency} agency is not ready after {READY_DEADLINE_S:.0f} s; its log is beside its database."
+                )
+            time.sleep(POLL_S)
+
+
+def _last_words(agency: str) -> str:
+    log = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo" / f"{agency}.log"
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("refnet: ") if lines else "it gave no reason."
+
+
+def _farewell(line: Broker, ports: dict[str, int], tokens: dict[str, list[str]], *, once: bool) -> None:
+    if once:
+        return
+    say("The agencies stay up until Ctrl-C. Nobody in them is real." + (f" {line.label}." if line.forgets else ""))
+    for agency, port in ports.items():
+        say(f"\n  {agency:<15} http://127.0.0.1:{port}/docs")
+        for (name, role, facility), token in zip(ACCOUNTS[agency], tokens[agency], strict=True):
+            say(f"    {name:<12} {role:<14} {facility or 'the whole agency':<24} bearer token {token}")
+
+
+def _until_stopped(processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, stop)
+    while not stopped:
+        for agency, process in processes.items():
+            if process.poll() is not None:
+                raise RefnetError(f"The {agency} agency stopped: {_last_words(agency)}")
+        time.sleep(POLL_S)
+    say("\nStopping …")

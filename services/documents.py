@@ -1,0 +1,29 @@
+"""The generated documents of an agency: OpenAPI from its routes, AsyncAPI from the published language."""
+
+import json
+
+from services.kinds import parts_of
+from services.runtime import asyncapi_of as _asyncapi_of
+from shared.casework.app import create_app
+from shared.casework.edge import Edge
+from shared.casework.here import Here
+from shared.casework.lines.handlers import ExchangeHooks
+from shared.exchange.inbox import Inbox
+from shared.exchange.registry import Registry
+from shared.kit.db import Database
+
+
+def openapi_of(here: Here) -> str:
+    """The OpenAPI document, as it is committed."""
+    database = Database("sqlite://")  # nothing is opened: the document is made from the routes alone
+    edge = Edge(database, here, Inbox(database, Registry([]), ExchangeHooks(here)))
+    return _written(create_app(edge, parts_of(here.kind).routers, {}).openapi())
+
+
+def asyncapi_of(here: Here) -> str:
+    """The AsyncAPI document, as it is committed."""
+    return _written(_asyncapi_of(here))
+
+
+def _written(document: dict[str, object]) -> str:
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,116 @@
+"""One agency, put together: database, exchange, watcher and web, from the settings and the network file."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from sqlalchemy.exc import DBAPIError
+
+from services.agency import AgencyParts
+from services.kinds import parts_of
+from services.settings import Settings
+from shared.casework.alarms.watcher import Watcher
+from shared.casework.app import create_app
+from shared.casework.edge import Edge
+from shared.casework.here import Here
+from shared.casework.lines.handlers import ExchangeHooks
+from shared.casework.vocabulary import subscribe
+from shared.contracts import asyncapi
+from shared.exchange.inbox import Inbox
+from shared.exchange.registry import Registry
+from shared.exchange.seal import PlainSeal
+from shared.exchange.worker import ExchangeWorker
+from shared.kit import crash
+from shared.kit.db import Database
+from shared.kit.errors import DatabaseAway, RefnetError
+from shared.programmes.profile import ProfileError, load_programme
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """What a process of an agency works with."""
+
+    here: Here
+    parts: AgencyParts
+    database: Database
+    inbox: Inbox
+    hooks: ExchangeHooks
+
+    def edge(self) -> Edge:
+        """The edge of the API."""
+        return Edge(self.database, self.here, self.inbox)
+
+    def app(self, edge: Edge) -> FastAPI:
+        """The web application."""
+        return create_app(edge, self.parts.routers, asyncapi_of(self.here))
+
+    def exchange(self, settings: Settings) -> ExchangeWorker:
+        """The exchange at work."""
+        here = self.here
+        return ExchangeWorker(
+            self.database,
+            here.agency,
+            here.peers,
+            self.inbox,
+            self.hooks,
+            PlainSeal(here.agency),
+            settings.access(),
+            here.lane_secret,
+        )
+
+    def watcher(self) -> Watcher:
+        """The watcher."""
+        return Watcher(self.database, self.here)
+
+
+def here_of(settings: Settings, agency: str) -> Here:
+    """Where an agency's code runs; raises RefnetError."""
+    network = settings.network()
+    if agency not in network.agencies:
+        raise RefnetError(f"The network file has no agency '{agency}'; it has {', '.join(sorted(network.agencies))}.")
+    try:
+        programme = load_programme(settings.programme or network.programme)
+    except ProfileError as error:
+        raise RefnetError(str(error)) from None
+    return Here(agency, network, programme, settings.secret(agency, network.purpose))
+
+
+def build(settings: Settings, agency: str, *, as_owner: bool = False) -> Agency:
+    """Puts an agency together; raises RefnetError. Nothing is connected yet."""
+    here = here_of(settings, agency)
+    parts = parts_of(here.kind)
+    purpose = here.network.purpose
+    crash.arm(settings.crash_points(purpose) or "")
+    url = settings.owner_database(agency) if as_owner else settings.database(agency)
+    database = Database(url, settings.clock(purpose))
+    hooks = ExchangeHooks(here)
+    return Agency(here, parts, database, Inbox(database, Registry(subscribe(here, parts.subscriptions)), hooks), hooks)
+
+
+def asyncapi_of(here: Here) -> dict[str, object]:
+    """What the agency says and hears on Kafka, as AsyncAPI 3."""
+    heard = list(parts_of(here.kind).subscriptions)
+    said = {peer: list(parts_of(here.kind_of(peer)).subscriptions) for peer in here.peers}
+    return asyncapi.document(here.agency, said, dict.fromkeys(here.peers, heard))
+
+
+async def check_database(agency: Agency) -> None:
+    """Raises RefnetError with one sentence where the database cannot be worked with."""
+    from shared.casework.migrate import is_migrated
+
+    try:
+        migrated = await is_migrated(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
+    except (DBAPIError, OSError, DatabaseAway) as error:
+        raise RefnetError(why_no_database(error)) from error
+    if not migrated:
+        raise RefnetError(f"The database is not at this version's schema; run `refnet migrate {agency.here.agency}`.")
+
+
+def why_no_database(error: BaseException) -> str:
+    """One sentence for a database that cannot be reached; it never repeats the address, which holds a password."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or getattr(error, "sqlstate", None)
+    words = {
+        "28P01": "The database refuses the user or its password; correct REFNET_DATABASE_URL.",
+        "28000": "The database does not let this user in; correct REFNET_DATABASE_URL or its pg_hba.conf.",
+        "3D000": "There is no database of that name on the server; create it, or correct REFNET_DATABASE_URL.",
+    }
+    return words.get(str(state), "No database answers at REFNET_DATABASE_URL; start it, or correct the address.")

@@ -1,0 +1,97 @@
+"""The two roles of an agency's processes: web (pages, API, streams) and worker (exchange and watcher); `serve` is both in one.
+
+The exchange starts in the background, so a desk can work before the broker answers. SIGTERM closes streams, finishes the batch in
+flight, commits it, and exits 0.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from types import FrameType
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from services.runtime import Agency, check_database
+from services.settings import Settings
+from shared.casework.edge import Edge
+from shared.exchange.worker import ExchangeWorker
+from shared.kit.errors import RefnetError
+
+BACKLOG = 512  # connections that may wait while the process is busy
+GRACE_S = 10  # a request in flight is answered within this, then the process goes
+
+Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+class Server(uvicorn.Server):
+    """uvicorn waits for open streams before it stops: they are told first."""
+
+    def __init__(self, config: uvicorn.Config, edge: Edge) -> None:
+        super().__init__(config)
+        self._edge = edge
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal has come."""
+        self._edge.closing = True
+        super().handle_exit(sig, frame)
+
+
+def serve(agency: Agency, settings: Settings, host: str, port: int, *, with_worker: bool) -> None:
+    """Serves until a signal comes; raises RefnetError where it cannot start."""
+    listener = _bind(host, port)
+    # uvicorn raises the signal again when it is done; a handler of ours makes that an exit with 0.
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, lambda *_: None)
+    uvloop.run(_serve(agency, settings, listener, with_worker=with_worker))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise RefnetError(f"Port {port} on {host} cannot be used ({error.strerror}); choose another with --port.") from error
+    return listener
+
+
+async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:
+    await check_database(agency)
+    edge = agency.edge()
+    loops: list[Loop] = []
+    if with_worker:
+        exchange = agency.exchange(settings)
+        edge.broker_words = lambda: exchange.words
+        loops = [exchange.run, agency.watcher().run]
+    config = uvicorn.Config(
+        agency.app(edge), log_config=None, access_log=False, backlog=BACKLOG, timeout_graceful_shutdown=GRACE_S, lifespan="off",
+        server_header=False,
+    )  # fmt: skip
+    server = Server(config, edge)
+    stop = asyncio.Event()
+    working = [asyncio.create_task(loop(stop)) for loop in loops]
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        stop.set()
+        await asyncio.gather(*working)
+        await agency.database.close()
+
+
+def work(agency: Agency, settings: Settings) -> None:
+    """Runs the exchange and the watcher until a signal comes."""
+    uvloop.run(_work(agency, agency.exchange(settings)))
+
+
+async def _work(agency: Agency, exchange: ExchangeWorker) -> None:
+    await check_database(agency)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(kind, stop.set)
+    await asyncio.gather(exchange.run(stop), agency.watcher().run(stop))
+    await agency.database.close()

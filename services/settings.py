@@ -1,0 +1,110 @@
+"""What the environment says, checked at start: a bad value stops the program with the variable's name and what was expected."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.casework.directory.network import Network, load_network
+from shared.exchange.access import Access
+from shared.kit.clock import Clock, FileClock, SystemClock
+from shared.kit.errors import RefnetError
+
+SECRET_CHARACTERS_MIN = 32  # 128 bits in hexadecimal
+MADE_UP = frozenset({"demo", "simulation", "test"})  # the purposes for which time may be made up and processes killed
+
+
+class Settings(BaseSettings):
+    """The environment of one process. Fields are named after their variables."""
+
+    model_config = SettingsConfigDict(extra="ignore", case_sensitive=True)
+
+    kafka_bootstrap_servers: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP_SERVERS", pattern=r"^[^\s,]+(,[^\s,]+)*$")
+    kafka_username: str | None = Field(None, validation_alias="REFNET_KAFKA_USERNAME")
+    kafka_password: SecretStr | None = Field(None, validation_alias="REFNET_KAFKA_PASSWORD")
+    kafka_ca: Path | None = Field(None, validation_alias="REFNET_KAFKA_CA")
+    kafka_cert: Path | None = Field(None, validation_alias="REFNET_KAFKA_CERT")
+    kafka_key: Path | None = Field(None, validation_alias="REFNET_KAFKA_KEY")
+    database_url: SecretStr | None = Field(None, validation_alias="REFNET_DATABASE_URL")
+    database_owner_url: SecretStr | None = Field(None, validation_alias="REFNET_DATABASE_OWNER_URL")
+    home: Path = Field(Path(".refnet"), validation_alias="REFNET_HOME")
+    network_file: Path | None = Field(None, validation_alias="REFNET_NETWORK")
+    programme: str | None = Field(None, validation_alias="REFNET_PROGRAMME")
+    secret_key: SecretStr | None = Field(None, validation_alias="REFNET_SECRET_KEY", min_length=SECRET_CHARACTERS_MIN)
+    log: Literal["json", "console"] = Field("json", validation_alias="REFNET_LOG")
+    clock_spec: str = Field("system", validation_alias="REFNET_CLOCK", pattern=r"^(system|file:.+)$")
+    crash: str | None = Field(None, validation_alias="REFNET_CRASH")
+
+    def network(self) -> Network:
+        """The network file; raises RefnetError."""
+        path = self.network_file or self.home / "network.yaml"
+        if self.network_file is None and not path.exists():
+            raise RefnetError(f"REFNET_NETWORK is not set and there is no {path}; name the network file.")
+        return load_network(path)
+
+    def database(self, agency: str) -> str:
+        """The application's database; in REFNET_HOME on SQLite where none is named."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        self.home.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{(self.home / f'{agency}.db').resolve()}"
+
+    def owner_database(self, agency: str) -> str:
+        """The database as its owner, who alone may change its tables."""
+        return self.database_owner_url.get_secret_value() if self.database_owner_url else self.database(agency)
+
+    def access(self) -> Access:
+        """The broker: as named, or as the demo on this machine left its address."""
+        servers = self.kafka_bootstrap_servers
+        left = self.home / "broker"
+        if servers is None and left.is_file():
+            servers = left.read_text().strip()
+        if not servers:
+            raise RefnetError("KAFKA_BOOTSTRAP_SERVERS is not set; name the broker as host:port.")
+        password = self.kafka_password.get_secret_value() if self.kafka_password else None
+        if (self.kafka_username is None) != (password is None):
+            raise RefnetError("REFNET_KAFKA_USERNAME and REFNET_KAFKA_PASSWORD go together; set both or neither.")
+        return Access(servers, self.kafka_username, password, self.kafka_ca, self.kafka_cert, self.kafka_key)
+
+    def secret(self, agency: str, purpose: str) -> bytes:
+        """This agency's own secret: named in production, made once in REFNET_HOME for everything made up."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value().encode()
+        if purpose not in MADE_UP:
+            raise RefnetError(
+                f"REFNET_SECRET_KEY is not set; a {purpose} network needs {SECRET_CHARACTERS_MIN} or more characters."
+            )
+        path = self.home / f"{agency}.secret"
+        if not path.exists():
+            self.home.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_hex(SECRET_CHARACTERS_MIN))
+        return path.read_bytes()
+
+    def clock(self, purpose: str) -> Clock:
+        """The clock; a file clock is refused for anything real."""
+        if self.clock_spec == "system":
+            return SystemClock()
+        if purpose not in MADE_UP:
+            raise RefnetError(f"REFNET_CLOCK may not name a file in a {purpose} network; leave it out.")
+        return FileClock(Path(self.clock_spec.removeprefix("file:")))
+
+    def crash_points(self, purpose: str) -> str | None:
+        """The crash points to arm, which only a test network may."""
+        if self.crash and purpose != "test":
+            raise RefnetError("REFNET_CRASH is for networks whose purpose is 'test'; leave it out.")
+        return self.crash
+
+
+def load_settings() -> Settings:
+    """Reads the environment; raises RefnetError with the variable's name."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "a setting"
+        raise RefnetError(f"{name} is not valid: {first['msg'].lower()}.") from None
