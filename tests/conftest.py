@@ -1,11 +1,13 @@
 """What every test may ask for: addresses of real servers, fresh databases and names that nobody else uses."""
 
+import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import cast
 
 import pytest
+from agencies import World
 from servers import Address, Desk, KafkaNodeFactory, Servers, What, ask
 
 from shared.kit.local.cache import default_cache
@@ -103,3 +105,24 @@ def postgres_cluster() -> Iterator[PostgresCluster]:
 def unique() -> str:
     """A suffix that no other test or run has: not from `random`, which pytest-randomly seeds alike everywhere."""
     return secrets.token_hex(6)
+
+
+AGENCIES = ("police", "health", "social_welfare")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """Three agencies in this process, each with a database of its own, once on each kind; the lines are carried by hand."""
+    urls, mine = {}, []
+    for agency in AGENCIES:
+        if request.param == "sqlite":
+            urls[agency] = f"sqlite:///{tmp_path / agency}.db"
+        else:
+            server: PostgresDatabases = request.getfixturevalue("postgres")
+            urls[agency] = await asyncio.to_thread(server.fresh_database)
+            mine.append(urls[agency])
+    made = await World.make(urls)
+    yield made
+    await made.close()
+    for url in mine:
+        await asyncio.to_thread(server.drop_database, url.rpartition("/")[2])

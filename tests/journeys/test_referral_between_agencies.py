@@ -1,0 +1,317 @@
+"""A referral between agencies, through their APIs and over lines that a test carries: what each end sees, and what none may."""
+
+import json
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from agencies import PLACES, Desk, Refused, World, consent, open_case, refer
+
+
+async def desks(world: World) -> dict[str, Desk]:
+    return {a: await agency.sign_in("one", facility=PLACES[a][0]) for a, agency in world.agencies.items()}
+
+
+async def at(desk: Desk, referral: Any) -> Any:
+    return await desk.get(f"/referrals/{referral['id']}")
+
+
+async def test_a_referral_goes_to_the_clinic_and_back_and_is_signed_for(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "needs", "type", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    assert (sent["status"], sent["sent_at"], sent["delivered_at"]) == ("issued", None, None)
+    await world.settle()
+    issued = await at(desk["police"], sent)
+    assert issued["sent_at"]
+    assert issued["delivered_at"]
+    got = await at(desk["health"], sent)
+    assert got["content"]["needs"]["language"] == "bem"
+    assert got["content"]["incident_class"] == "rape"
+    assert {w["care"] for w in got["content"]["windows"]} >= {"pep", "emergency_contraception"}
+    for move, body in (
+        ("acknowledge", {}),
+        ("accept", {}),
+        ("arrive", {"feedback": True}),
+        ("start", {}),
+        ("close", {"outcome_code": "served"}),
+    ):
+        await desk["health"].post(f"/referrals/{sent['id']}/{move}", body)
+    await world.settle()
+    closed = await at(desk["police"], sent)
+    assert (closed["status"], closed["outcome_code"], closed["fhir_status"]) == ("closed", "served", "completed")
+    assert all(closed[f"{step}_at"] for step in ("acknowledged", "accepted", "arrived", "in_service", "ended"))
+
+
+async def test_nothing_leaves_that_she_did_not_say_yes_to(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    content = (await at(desk["health"], sent))["content"]
+    assert not {"needs", "incident_class", "given", "safety", "relay"} & content.keys()
+
+
+async def test_without_consent_nothing_is_sent_and_the_missing_one_is_named(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    with pytest.raises(Refused) as refused:
+        await refer(desk["police"], case_id, incident_id, "health")
+    assert refused.value.status == 422
+    assert refused.value.problem["consent"] == {"recipient": "health", "item": "req"}
+    assert (await desk["police"].get("/referrals"))["items"] == []
+
+
+async def test_without_feedback_the_desk_learns_of_no_arrival_and_no_outcome(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    await desk["health"].post(f"/referrals/{sent['id']}/arrive")
+    await desk["health"].post(f"/referrals/{sent['id']}/close", {"outcome_code": "served"})
+    await world.settle()
+    seen = await at(desk["police"], sent)
+    assert (seen["status"], seen["arrived_at"], seen["outcome_code"]) == ("accepted", None, None)
+    timeline = json.dumps((await desk["police"].get(f"/cases/{case_id}/timeline"))["items"])
+    assert "arrived" not in timeline
+    world.clock.advance(timedelta(days=7, hours=1))
+    await world["health"].watcher.tick()
+    await world.settle()
+    seen = await at(desk["police"], sent)
+    assert seen["no_feedback"]
+    assert seen["status"] == "accepted"
+
+
+async def test_a_late_yes_tells_what_was_kept_back_with_its_original_times(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    came = world.clock.now()
+    await desk["health"].post(f"/referrals/{sent['id']}/arrive")
+    world.clock.advance(timedelta(hours=2))
+    await desk["health"].post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", "feedback": True})
+    await world.settle()
+    seen = await at(desk["police"], sent)
+    assert seen["status"] == "closed"
+    assert seen["arrived_at"] == came.isoformat().replace("+00:00", "Z")
+
+
+async def test_a_referral_that_has_not_left_is_cancelled_by_the_desk_alone(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    cancelled = await desk["police"].post(f"/referrals/{sent['id']}/cancel", {"reason_code": "entered_in_error"})
+    assert cancelled["status"] == "cancelled"
+    await world.settle()
+    assert (await desk["health"].get("/referrals"))["items"] == []
+    assert (await desk["health"].get("/cases"))["items"] == []
+
+
+async def test_a_cancel_after_acceptance_is_answered_by_a_person(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    await desk["health"].post(f"/referrals/{sent['id']}/accept")
+    await desk["police"].post(f"/referrals/{sent['id']}/cancel", {"reason_code": "she_changed_her_mind"})
+    await world.settle()
+    assert (await at(desk["health"], sent))["cancel_pending"]
+    await desk["health"].post(f"/referrals/{sent['id']}/refuse-cancel")
+    await world.settle()
+    seen = await at(desk["police"], sent)
+    assert (seen["status"], seen["cancel_pending"]) == ("accepted", False)
+    await desk["police"].post(f"/referrals/{sent['id']}/cancel", {"reason_code": "she_changed_her_mind"})
+    await world.settle()
+    await desk["health"].post(f"/referrals/{sent['id']}/confirm-cancel")
+    await world.settle()
+    assert (await at(desk["police"], sent))["status"] == "cancelled"
+
+
+async def test_consent_taken_back_acts_at_once_on_both_ends_and_stops_what_comes_later(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    given = await consent(desk["police"], case_id, "health", "needs", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    await desk["health"].post(f"/referrals/{sent['id']}/accept")
+    await desk["police"].post(f"/referrals/{sent['id']}/set-out", {"mode": "car", "escort": "officer"})
+    assert (await desk["police"].take_back(case_id, given))["taken_back_at"]
+    assert (await at(desk["police"], sent))["status"] == "cancelled"
+    await world.settle()
+    theirs = await at(desk["health"], sent)
+    assert (theirs["status"], theirs["reason_code"], theirs["content"]) == ("cancelled", "consent_taken_back", None)
+    assert theirs["set_out_at"] is None  # blanked before it left
+    with pytest.raises(Refused) as refused:
+        await refer(desk["police"], case_id, incident_id, "health")
+    assert refused.value.status == 422
+
+
+async def test_the_social_worker_follows_the_case_across_agencies(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "needs", "fb")
+    await consent(desk["police"], case_id, "social_welfare", "needs", "prog")
+    to_clinic = await refer(desk["police"], case_id, incident_id, "health")
+    to_office = await refer(desk["police"], case_id, incident_id, "social_welfare", urgency="urgent")
+    await world.settle()
+    office_case = (await at(desk["social_welfare"], to_office))["case_id"]
+    await desk["social_welfare"].post("/subscriptions", {"case_id": office_case})
+    await desk["health"].post(f"/referrals/{to_clinic['id']}/accept")
+    progress = await desk["police"].post(f"/cases/{case_id}/progress", {"code": "hearing_date", "on_date": "2026-03-01"})
+    assert progress["told"] == ["social_welfare"]
+    silent = await desk["police"].post(f"/cases/{case_id}/progress", {"code": "suspect_known"})
+    assert silent["told"] == []
+    await world.settle()
+    kinds = [line["kind"] for line in (await desk["social_welfare"].get("/updates"))["items"]]
+    assert "case.progress" in kinds
+    lines = (await desk["social_welfare"].get(f"/cases/{office_case}/timeline?limit=200"))["items"]
+    assert ("police", "circle.referral_progress", "accepted") in {(x["agency"], x["kind"], x["detail"].get("state")) for x in lines}
+    assert "suspect_known" not in json.dumps(lines)
+    assert (await desk["health"].get("/cases"))["items"][0]["id"] not in json.dumps(lines)
+
+
+async def test_each_agency_can_issue_and_receive(world: World) -> None:
+    desk = await desks(world)
+    case = await desk["health"].post("/cases", {"needs": {"age_band": "25-49", "sex": "female", "language": "en"}})
+    await consent(desk["health"], case["id"], "police", "needs")
+    await consent(desk["health"], case["id"], "social_welfare", "needs")
+    to_police = await refer(desk["health"], case["id"], None, "police", urgency="routine")
+    to_office = await refer(desk["health"], case["id"], None, "social_welfare", urgency="routine")
+    await world.settle()
+    await desk["police"].post(f"/referrals/{to_police['id']}/accept")
+    await desk["social_welfare"].post(f"/referrals/{to_office['id']}/acknowledge")
+    await world.settle()
+    assert (await at(desk["health"], to_police))["status"] == "accepted"
+    assert (await at(desk["health"], to_office))["status"] == "acknowledged"
+
+
+async def test_doubled_and_shuffled_lines_change_nothing(world: World) -> None:
+    desk, chance = await desks(world), random.Random(7)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await desk["police"].post(f"/referrals/{sent['id']}/set-out", {"mode": "car", "escort": "officer"})
+    await desk["police"].post(f"/referrals/{sent['id']}/told-by-phone", {"post": "duty_nurse"})
+    await world.deliver("police", "health", chance=chance)
+    await world["health"].inbox.sweep()
+    for move in ("acknowledge", "accept", "hold", "resume"):
+        await desk["health"].post(f"/referrals/{sent['id']}/{move}")
+    await desk["health"].post(f"/referrals/{sent['id']}/arrive", {"feedback": True})
+    await world.deliver("health", "police", chance=chance)
+    await world.settle()
+    here, there = await at(desk["police"], sent), await at(desk["health"], sent)
+    assert here["status"] == there["status"] == "arrived"
+    kinds = [
+        x["kind"] for x in (await desk["police"].get(f"/cases/{case_id}/timeline?limit=200"))["items"] if x["agency"] == "health"
+    ]
+    assert kinds == [f"referral.{k}" for k in ("acknowledged", "accepted", "on_hold", "resumed", "arrived")]
+
+
+async def test_arrival_by_code_without_one_and_matched_later(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    assert (await desk["health"].post("/arrivals", {"code": "no such"}))["matched"] is False
+    hospital = await world["health"].sign_in("doctor", facility="ndola_hospital")
+    came = await hospital.post("/arrivals", {"code": sent["arrival_code"], "feedback": True})
+    assert came["matched"]
+    assert came["referral"]["facility"] == "ndola_hospital"
+    second = await desk["police"].post(
+        f"/cases/{case_id}/incidents",
+        {"incident_type": "physical_assault", "earliest_at": "2026-01-05T06:00:00Z", "latest_at": "2026-01-05T06:00:00Z"},
+    )
+    again = await refer(desk["police"], case_id, second["id"], "health")
+    await world.settle()
+    walk_in = await desk["health"].post("/arrivals")
+    assert not walk_in["matched"]
+    matched = await desk["health"].post(f"/arrivals/{walk_in['arrival_id']}/match", {"referral_id": again["id"]})
+    assert matched["referral"]["status"] == "arrived"
+
+
+async def test_guessing_arrival_codes_is_stopped(world: World) -> None:
+    desk = await desks(world)
+    for _ in range(5):
+        assert not (await desk["health"].post("/arrivals", {"code": "000000"}))["matched"]
+    with pytest.raises(Refused) as refused:
+        await desk["health"].post("/arrivals", {"code": "000000"})
+    assert refused.value.status == 429
+
+
+async def test_alarms_climb_the_ladder_survive_a_restart_and_clear_by_themselves(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    world.clock.advance(timedelta(minutes=6))
+    await world["police"].watcher.tick()
+    (alarm,) = (await desk["police"].get("/alarms"))["items"]
+    assert (alarm["kind"], alarm["post"], alarm["level"]) == ("undelivered", "duty_officer", 0)
+    world.clock.advance(timedelta(minutes=31))
+    await type(world["police"].watcher)(world["police"].database, world["police"].here).tick()  # a restarted one
+    (alarm,) = (await desk["police"].get("/alarms"))["items"]
+    assert (alarm["post"], alarm["level"]) == ("vsu_inspector", 1)
+    await desk["police"].post(f"/alarms/{alarm['id']}/take")
+    world.clock.advance(timedelta(hours=5))
+    await world["police"].watcher.tick()
+    by_kind = {a["kind"]: a for a in (await desk["police"].get("/alarms"))["items"]}
+    assert by_kind["undelivered"]["level"] == 1
+    assert by_kind["unacknowledged"]["level"] == 0
+    await world.settle()
+    await desk["health"].post(f"/referrals/{sent['id']}/acknowledge")
+    await world.settle()
+    await world["police"].watcher.tick()
+    assert (await desk["police"].get("/alarms"))["items"] == []
+    assert (await at(desk["police"], sent))["flags"] == []
+
+
+async def test_declining_an_acute_referral_without_a_next_place_alarms_the_clinic(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    await desk["health"].post(f"/referrals/{sent['id']}/decline", {"reason_code": "no_staff"})
+    assert [a["kind"] for a in (await desk["health"].get("/alarms"))["items"]] == ["declined_without_next_place"]
+    await world.settle()
+    assert (await at(desk["police"], sent))["status"] == "declined"
+
+
+async def test_a_suggestion_is_issued_elsewhere_and_asks_the_first_one_back(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health")
+    await consent(desk["police"], case_id, "social_welfare")
+    first = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    await desk["health"].post(f"/referrals/{first['id']}/suggest", {"to_agency": "social_welfare"})
+    await world.settle()
+    assert (await at(desk["police"], first))["status"] == "issued"
+    await refer(desk["police"], case_id, incident_id, "social_welfare", in_place_of=first["id"])
+    await world.settle()
+    assert (await at(desk["police"], first))["status"] == (await at(desk["health"], first))["status"] == "cancelled"
+
+
+async def test_redirecting_moves_it_to_another_desk_of_the_agency(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    await desk["health"].post(f"/referrals/{sent['id']}/redirect", {"to_facility": "ndola_hospital"})
+    hospital = await world["health"].sign_in("doctor", facility="ndola_hospital")
+    assert [r["id"] for r in (await hospital.get("/referrals?direction=in"))["items"]] == [sent["id"]]
+    with pytest.raises(Refused) as refused:
+        await at(desk["health"], sent)
+    assert refused.value.status == 404
+    await world.settle()
+    assert (await at(desk["police"], sent))["facility"] == "ndola_hospital"

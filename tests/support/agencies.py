@@ -1,0 +1,231 @@
+"""Three agencies in one process, each with its own database and its API, and the lines between them carried by hand.
+
+A test decides when a line delivers, what it doubles, and which waiting batch goes first; nothing is lost by chance.
+"""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import yaml
+
+import services.demo
+from services.agency import AgencyParts
+from services.kinds import parts_of
+from shared.casework.accounts.commands import add_account, make_token
+from shared.casework.alarms.watcher import Watcher
+from shared.casework.app import create_app
+from shared.casework.directory.network import Network, parse_network
+from shared.casework.edge import Edge
+from shared.casework.here import Here
+from shared.casework.lines.handlers import ExchangeHooks
+from shared.casework.migrate import migrate
+from shared.casework.vocabulary import subscribe
+from shared.contracts.casework.codes import AgencyKind, Role
+from shared.contracts.wire.statements import Statement
+from shared.exchange import receipts, streams
+from shared.exchange.feed import number_feed
+from shared.exchange.inbox import Inbox, heard
+from shared.exchange.registry import Registry
+from shared.exchange.relay import Outbound, Relay
+from shared.exchange.seal import PlainSeal
+from shared.kit.clock import ManualClock
+from shared.kit.db import Database
+from shared.kit.ids import new_id
+from shared.programmes.profile import load_programme
+
+ROLE_OF = {"police": Role.OFFICER, "health": Role.CLINICIAN, "social_welfare": Role.SOCIAL_WORKER}
+SECRET = b"a secret of the tests, 32 bytes!"
+
+
+def network(purpose: str = "test") -> Network:
+    """The demo's network, for a test."""
+    content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
+    return parse_network(content | {"purpose": purpose}, "the demo's")
+
+
+class Refused(AssertionError):
+    """An API answered with a problem; `status` and `problem` tell which."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__(f"{answer.status_code}: {answer.text[:300]}")
+        self.status = answer.status_code
+        self.problem = answer.json()
+
+
+class Desk:
+    """One account's client of its agency's API."""
+
+    def __init__(self, client: httpx.AsyncClient, token: str) -> None:
+        self.client, self.token = client, token
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """The raw answer to a request under /api/v1."""
+        given = {"Authorization": f"Bearer {self.token}", **headers}
+        return await self.client.request(method, f"/api/v1{path}", json=body, headers=given)
+
+    async def get(self, path: str) -> Any:
+        """The answer's JSON; raises Refused."""
+        answer = await self.ask("GET", path)
+        if answer.status_code >= 400:
+            raise Refused(answer)
+        return answer.json()
+
+    async def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        """The answer's JSON, under a fresh idempotency key where none is given; raises Refused."""
+        headers.setdefault("Idempotency-Key", str(new_id()))
+        answer = await self.ask("POST", path, body if body is not None else {}, **headers)
+        if answer.status_code >= 400:
+            raise Refused(answer)
+        return answer.json()
+
+    async def take_back(self, case_id: str, consent: Any) -> Any:
+        """Takes a consent back."""
+        answer = await self.ask("DELETE", f"/cases/{case_id}/consents/{consent['id']}", **{"If-Match": f'"{consent["version"]}"'})
+        if answer.status_code >= 400:
+            raise Refused(answer)
+        return answer.json()
+
+
+class TestAgency:
+    """One agency: database, inbox, API, watcher, and a relay whose records go into `line`."""
+
+    __test__ = False
+
+    def __init__(self, here: Here, parts: AgencyParts, database: Database) -> None:
+        self.here, self.parts, self.database = here, parts, database
+        self.seal = PlainSeal(here.agency)
+        self.hooks = ExchangeHooks(here)
+        self.inbox = Inbox(database, Registry(subscribe(here, parts.subscriptions)), self.hooks)
+        self.edge = Edge(database, here, self.inbox)
+        self.app = create_app(self.edge, parts.routers, {})
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")
+        self.watcher = Watcher(database, here)
+        self.line: list[Outbound] = []
+        self.relay = Relay(database, here.agency, self.seal, self._send, self.hooks)
+
+    async def _send(self, outbound: Sequence[Outbound]) -> None:
+        self.line += outbound
+
+    async def sign_in(self, name: str, role: Role | None = None, facility: str | None = None) -> Desk:
+        """A new account's desk."""
+        async with self.database.write() as tx:
+            await add_account(tx, self.here, name, role or ROLE_OF[self.here.kind], facility)
+            return Desk(self.client, await make_token(tx, name))
+
+    async def flush(self) -> None:
+        """Numbers and puts on the line everything that was said, and numbers the feed."""
+        while await self.relay.cycle():
+            pass
+        while await number_feed(self.database):
+            pass
+
+    async def hear(self, sender: str, envelopes: Sequence[bytes]) -> None:
+        """Receives one batch."""
+        await self.inbox.receive([heard(self.seal.open(envelope, sender)) for envelope in envelopes])
+
+    async def statement_for(self, peer: str) -> tuple[UUID, Statement]:
+        """This agency's statement to a peer, with its incarnation."""
+        async with self.database.write() as tx:
+            return await streams.current_incarnation(tx), await receipts.make_statement(tx, peer)
+
+    async def take(self, peer: str, incarnation: UUID, statement: Statement) -> None:
+        """Takes a peer's statement in and answers what it asks."""
+        async with self.database.write() as tx:
+            await receipts.take_statement(tx, peer, incarnation, statement, statement.to_bytes(), self.hooks)
+            if statement.enquiries:
+                await receipts.answer_enquiries(tx, peer, statement.enquiries)
+
+    async def close(self) -> None:
+        """Gives everything back."""
+        await self.client.aclose()
+        await self.database.close()
+
+
+class World:
+    """All agencies of the network, one clock on all their walls."""
+
+    def __init__(self, agencies: dict[str, TestAgency], clock: ManualClock) -> None:
+        self.agencies, self.clock = agencies, clock
+
+    def __getitem__(self, agency: str) -> TestAgency:
+        return self.agencies[agency]
+
+    @classmethod
+    async def make(cls, urls: dict[str, str]) -> "World":
+        """The demo's agencies on fresh databases."""
+        clock, net, programme = ManualClock(), network(), load_programme("zm-vsu-ec")
+        agencies = {}
+        for agency, url in urls.items():
+            parts = parts_of(AgencyKind(agency))
+            database = Database(url, clock)
+            await migrate(database, parts.migrations, f"{parts.kind}_")
+            agencies[agency] = TestAgency(Here(agency, net, programme, SECRET), parts, database)
+        return cls(agencies, clock)
+
+    async def deliver(self, sender: str, recipient: str, *, chance: random.Random | None = None) -> int:
+        """Delivers what lies on one line: as it is, or doubled and in another order as `chance` will have it."""
+        agency = self[sender]
+        await agency.flush()
+        records = [one for one in agency.line if one.recipient == recipient]
+        agency.line = [one for one in agency.line if one.recipient != recipient]
+        envelopes = [one.envelope for one in records]
+        if chance is not None:
+            envelopes += [e for e in envelopes if chance.random() < 0.3]
+            chance.shuffle(envelopes)
+        for start in range(0, len(envelopes), 3):
+            await self[recipient].hear(sender, envelopes[start : start + 3])
+        return len(records)
+
+    async def settle(self) -> None:
+        """Delivers everything everywhere, receipts included, until nothing moves."""
+        moved = True
+        while moved:
+            moved = False
+            for sender, agency in self.agencies.items():
+                for recipient in agency.here.peers:
+                    moved |= bool(await self.deliver(sender, recipient))
+        for agency in self.agencies.values():
+            await agency.inbox.sweep()
+            await agency.flush()
+        for agency_id, agency in self.agencies.items():
+            for peer in agency.here.peers:
+                await self[peer].take(agency_id, *await agency.statement_for(peer))
+        if any([await self.deliver(s, r) for s, a in self.agencies.items() for r in a.here.peers]):
+            await self.settle()
+
+    async def close(self) -> None:
+        """Gives everything back."""
+        for agency in self.agencies.values():
+            await agency.close()
+
+
+async def open_case(desk: Desk, *, needs: bool = True) -> tuple[str, str]:
+    """A case with an incident at a police desk: (case id, incident id)."""
+    person = {"needs": {"age_band": "10-14", "sex": "female", "language": "bem"}} if needs else {}
+    case = await desk.post("/cases", person)
+    times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z"}
+    incident = await desk.post(f"/cases/{case['id']}/incidents", {"incident_type": "rape", **times})
+    return case["id"], incident["id"]
+
+
+async def consent(desk: Desk, case_id: str, recipient: str, *items: str) -> Any:
+    """A consent for a recipient."""
+    body = {"recipient": recipient, "purpose": "care", "items": ["req", *items], "how": "spoken", "language": "bem"}
+    return await desk.post(f"/cases/{case_id}/consents", body)
+
+
+PLACES = {"health": ("ndola_clinic", "acute_care"), "social_welfare": ("ndola_district_office", "psychosocial"),
+          "police": ("ndola_central_vsu", "report_to_police")}  # fmt: skip
+
+
+async def refer(desk: Desk, case_id: str, incident_id: str | None, to: str, **more: Any) -> Any:
+    """A referral to an agency's first place."""
+    facility, service = PLACES[to]
+    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": to, "to_facility": facility, "services": [service],
+            "urgency": "acute", **more}  # fmt: skip
+    return await desk.post("/referrals", body)
