@@ -1,5 +1,6 @@
 """One agency, put together: database, exchange, watcher and web, from the settings and the network file."""
 
+import socket
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -22,6 +23,7 @@ from shared.exchange.worker import ExchangeWorker
 from shared.kit import crash
 from shared.kit.db import Database
 from shared.kit.errors import DatabaseAway, RefnetError
+from shared.kit.slots import Slot
 from shared.programmes.profile import ProfileError, load_programme
 
 
@@ -46,16 +48,11 @@ class Agency:
     def exchange(self, settings: Settings) -> ExchangeWorker:
         """The exchange at work."""
         here = self.here
+        slot = Slot(settings.home, f"{here.agency}.worker")  # its lock is held until the process ends
         return ExchangeWorker(
-            self.database,
-            here.agency,
-            here.peers,
-            self.inbox,
-            self.hooks,
-            PlainSeal(here.agency),
-            settings.access(),
-            here.lane_secret,
-        )
+            self.database, here.agency, here.peers, self.inbox, self.hooks, PlainSeal(here.agency), settings.access(),
+            here.lane_secret, instance=f"{socket.gethostname()}.{slot.number}",
+        )  # fmt: skip
 
     def watcher(self) -> Watcher:
         """The watcher."""

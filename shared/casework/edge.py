@@ -25,6 +25,7 @@ from shared.casework.sharing import ConsentMissing
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail
 from shared.exchange.inbox import Inbox
 from shared.exchange.outbox import insert_if_absent
+from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import Conflict, DatabaseAway, NotFound, RefnetError
 from shared.kit.web import dump, problem
@@ -117,7 +118,10 @@ async def command(
                 "Send an Idempotency-Key, any text that is new for this request, so that a repeat sends nothing twice."
             )
         async with edge.database.write() as tx:
-            return answer(await work(tx), status)
+            done = answer(await work(tx), status)
+            crash_point("command.before_commit")
+        crash_point("command.after_commit")
+        return done
     async with _alone(edge, (by.account_id, _route(request), key)), edge.database.write() as tx:
         await _lock_key(tx, by, request, key)
         digest = hashlib.sha256(await request.body()).digest()
@@ -128,7 +132,9 @@ async def command(
             return Response(kept.answer, kept.status, media_type="application/json", headers={"Idempotent-Replayed": "true"})
         done = answer(await work(tx), status)
         await _keep_answer(tx, by, _route(request), key, digest, done)
-        return done
+        crash_point("command.before_commit")
+    crash_point("command.after_commit")
+    return done
 
 
 @asynccontextmanager

@@ -95,8 +95,14 @@ class Receiver:
     def __init__(self, database: Database, inbox: Inbox, seal: Seal, hooks: Hooks, herald: Herald | None = None) -> None:
         self._database, self._inbox, self._seal, self._hooks, self._herald = database, inbox, seal, hooks, herald
 
-    def subscribe(self, broker: KafkaBroker, topics: Sequence[str], group: str, max_poll_ms: int = MAX_POLL_MS) -> None:
-        """One batch subscriber over the topics of a lane class; every option explicit, because the defaults lose events."""
+    def subscribe(
+        self, broker: KafkaBroker, topics: Sequence[str], group: str, max_poll_ms: int = MAX_POLL_MS, instance: str | None = None
+    ) -> None:
+        """One batch subscriber over the topics of a lane class; every option explicit, because the defaults lose events.
+
+        `instance` is the process's lasting name in the group (KIP-345): one that was killed takes its lanes up again at once,
+        where a nameless one waits until the broker has given its former self up.
+        """
         subscriber = broker.subscriber(
             *topics,
             group_id=group,
@@ -105,6 +111,7 @@ class Receiver:
             batch_timeout_ms=BATCH_WAIT_MS,
             max_poll_interval_ms=max_poll_ms,
             session_timeout_ms=SESSION_TIMEOUT_MS,
+            group_instance_id=instance,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             decoder=_undecoded,
@@ -156,6 +163,8 @@ class Receiver:
         async with self._database.write() as tx:
             await receipts.take_statement(tx, sender, incarnation, statement, signed, self._hooks)
             gone = await receipts.answer_enquiries(tx, sender, statement.enquiries) if statement.enquiries else ()
+            crash_point("statement.before_commit")
+        crash_point("statement.after_commit")
         if gone and self._herald is not None:
             self._herald.heard_from(sender, gone)
         if statement.gone:

@@ -19,6 +19,7 @@ from shared.exchange.receipts import make_statement
 from shared.exchange.relay import BrokerAway
 from shared.exchange.seal import Seal
 from shared.exchange.tables import Peer
+from shared.kit.crash import crash_point
 from shared.kit.db import Database
 from shared.kit.errors import DatabaseAway
 
@@ -51,7 +52,9 @@ class Herald:
             incarnation = await streams.current_incarnation(tx)
             statement = (await make_statement(tx, peer)).model_copy(update={"gone": gone})
         header = Header(kind=Kind.STATEMENT, sender=self._agency, recipient=peer, incarnation=incarnation)
+        crash_point("statement.before_send")
         await self._send(peer, self._seal.seal(self._seal.sign(header, statement.to_bytes()), peer))
+        crash_point("statement.after_send")
         self._gone.get(peer, set()).difference_update(gone)
         async with self._database.write() as tx:
             await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])

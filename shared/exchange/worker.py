@@ -38,8 +38,9 @@ class ExchangeWorker:
 
     def __init__(
         self, database: Database, agency: str, peers: Sequence[str], inbox: Inbox, hooks: Hooks, seal: Seal, access: Access,
-        lane_secret: Callable[[str], bytes],
+        lane_secret: Callable[[str], bytes], instance: str | None = None,
     ) -> None:  # fmt: skip
+        self._instance = instance
         self._database, self._agency, self._peers, self._access = database, agency, peers, access
         self._secrets = {peer: lane_secret(peer) for peer in peers}
         self._courier: Courier | None = None
@@ -118,9 +119,9 @@ class ExchangeWorker:
         express = sorted(t for t in topics if ".express." in t)
         normal = sorted(topics - set(express))
         if express:
-            self._receiver.subscribe(broker, express, f"{self._agency}.express")
+            self._receiver.subscribe(broker, express, f"{self._agency}.express", instance=self._instance)
         if normal:
-            self._receiver.subscribe(broker, normal, f"{self._agency}.exchange")
+            self._receiver.subscribe(broker, normal, f"{self._agency}.exchange", instance=self._instance)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await broker.start()

@@ -1,0 +1,241 @@
+"""Agencies as real processes on a real Kafka: started, killed by their crash points, started again, and asked over HTTP."""
+
+import asyncio
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from agencies import ROLE_OF
+
+import services.demo
+from services.runtime import build
+from services.settings import Settings
+from shared.casework.accounts.commands import add_account, make_token
+from shared.casework.migrate import migrate
+from shared.contracts.casework.codes import Role
+from shared.exchange.access import provision
+from shared.kit.db import Database
+from shared.kit.ids import new_id
+
+DEADLINE_S = 60.0
+POLL_S = 0.05
+KINDS = ("police", "health", "social_welfare")
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(true: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+    """Waits for a condition; fails after the deadline."""
+    end = time.monotonic() + deadline_s
+    while not true():
+        assert time.monotonic() < end, f"waited {deadline_s:.0f} s for {what}"
+        time.sleep(POLL_S)
+
+
+class Process:
+    """One agency's process, and the crash points that its next starts are armed with."""
+
+    def __init__(self, network: "ProcessNetwork", kind: str, role: str = "serve") -> None:
+        self.network, self.kind, self.role = network, kind, role
+        self.agency = network.names[kind]
+        self.port = free_port()
+        self.points: Iterator[str] = iter(())
+        self.armed: str | None = None
+        self.died_at: list[str] = []
+        self._child: subprocess.Popen[bytes] | None = None
+        self._log = network.home / f"{self.agency}-{role}.log"
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
+
+    def start(self) -> None:
+        """Starts the process, armed with its next crash point if there is one left."""
+        self.armed = next(self.points, None)
+        arguments = ["--port", str(self.port)] if self.role == "serve" else []
+        environment = self.network.environment(self.kind) | ({"REFNET_CRASH": self.armed} if self.armed else {})
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "services.cli", self.role, self.agency, *arguments]
+            self._child = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def look(self) -> None:
+        """A process that its crash point killed is started again; any other death fails the test."""
+        if self._child is None or self._child.poll() is None:
+            return
+        assert self._child.returncode == -signal.SIGKILL, (
+            f"{self.agency} stopped with {self._child.returncode}: {self.last_words()}"
+        )
+        assert self.armed is not None, f"{self.agency} was killed by somebody else"
+        self.died_at.append(self.armed)
+        self.start()
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self._log.read_text(errors="replace")[-1_500:]
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        if self._child is None:
+            return 0
+        self._child.send_signal(signal.SIGTERM)
+        code = self._child.wait(30)
+        self._child = None
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
+            self._child.wait(30)
+        self._child = None
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Asks until it is answered, under one idempotency key: what a desk's program does when the line drops."""
+        headers = {"Authorization": f"Bearer {self.network.tokens[self.kind]}", "Idempotency-Key": str(new_id())}
+        end = time.monotonic() + DEADLINE_S
+        while True:
+            self.look()
+            try:
+                answer = self._http.request(method, path, json=body, headers=headers)
+            except httpx.TransportError:
+                assert time.monotonic() < end, f"{self.agency} does not answer: {self.last_words()}"
+                time.sleep(POLL_S)
+                continue
+            if answer.status_code == 503:  # the database is away: the same request again, as the answer says
+                assert time.monotonic() < end, f"{self.agency}: {answer.text[:300]}"
+                time.sleep(POLL_S)
+                continue
+            assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+            return answer.json()
+
+    def get(self, path: str) -> Any:
+        """GET /api/v1/…"""
+        return self.ask("GET", f"/api/v1{path}")
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """POST /api/v1/…"""
+        return self.ask("POST", f"/api/v1{path}", body if body is not None else {})
+
+    def close(self) -> None:
+        """Ends it."""
+        self.kill()
+        self._http.close()
+
+
+class ProcessNetwork:
+    """The demo's agencies under names of this test's own, so that tests share one Kafka."""
+
+    def __init__(self, home: Path, kafka: str, unique: str, urls: dict[str, str], partitions: int = 1) -> None:
+        self.home, self.kafka, self.urls = home, kafka, urls
+        self.names = {kind: f"{kind}_{unique}" for kind in KINDS}
+        content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
+        content["purpose"], content["partitions"] = "test", partitions
+        content["agencies"] = {self.names[kind]: content["agencies"][kind] for kind in KINDS}
+        content["pairs"] = [[self.names[a], self.names[b]] for a, b in content["pairs"]]
+        self.file = home / "network.yaml"
+        self.file.write_text(yaml.safe_dump(content))
+        self.tokens: dict[str, str] = {}
+
+    def environment(self, kind: str) -> dict[str, str]:
+        """What a process of an agency is given."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
+        return {
+            **kept, "REFNET_HOME": str(self.home), "REFNET_NETWORK": str(self.file), "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            "REFNET_DATABASE_URL": self.urls[kind],
+        }  # fmt: skip
+
+    def settings(self, kind: str) -> Settings:
+        """The same as settings of this process."""
+        return Settings.model_validate({k: v for k, v in self.environment(kind).items() if k.startswith(("REFNET_", "KAFKA_"))})
+
+    async def set_up(self, *, topics: bool = True) -> None:
+        """Topics, databases and one account an agency."""
+        settings = self.settings("police")
+        network = settings.network()
+        if topics:
+            await provision(settings.access(), network.topics(), network.partitions)
+        for kind in KINDS:
+            made = build(self.settings(kind), self.names[kind])
+            await migrate(made.database, made.parts.migrations, f"{made.parts.kind}_")
+            async with made.database.write() as tx:
+                await add_account(tx, made.here, "one", Role(ROLE_OF[kind]), None)
+                self.tokens[kind] = await make_token(tx, "one")
+            await made.database.close()
+
+    @contextmanager
+    def running(
+        self, roles: Iterable[tuple[str, str]], points: dict[str, Iterable[str]] | None = None
+    ) -> Iterator[dict[str, Process]]:
+        """The processes (kind, role), the serving one of each kind by its kind."""
+        made = [Process(self, kind, role) for kind, role in roles]
+        try:
+            for process in made:
+                process.points = iter((points or {}).get(process.kind, ()) if process.role == "serve" else ())
+                process.start()
+            yield {process.kind: process for process in made if process.role == "serve"}
+        finally:
+            for process in made:
+                process.close()
+
+    def database(self, kind: str) -> Database:
+        """An agency's database, for looking."""
+        return Database(self.urls[kind])
+
+    def rows(self, kind: str, query: str) -> list[tuple[Any, ...]]:
+        """What a query finds in an agency's database."""
+
+        async def look() -> list[tuple[Any, ...]]:
+            from sqlalchemy import text
+
+            database = self.database(kind)
+            async with database.read() as tx:
+                found = [tuple(row) for row in (await tx.session.execute(text(query))).all()]
+            await database.close()
+            return found
+
+        return asyncio.run(look())
+
+    def check_streams(self) -> None:
+        """Streams are dense, every slot is held once with the same leaf, every event applied once, and nothing is left over."""
+        for sender, recipient in itertools.permutations(KINDS, 2):
+            said = self.rows(
+                sender, f"SELECT seq, leaf, event_id FROM exchange_outbox WHERE recipient = '{self.names[recipient]}' ORDER BY seq"
+            )
+            assert [row[0] for row in said] == list(range(1, len(said) + 1)), f"the stream {sender} to {recipient} is not dense"
+            held = self.rows(
+                recipient, f"SELECT seq, leaf, event_id FROM exchange_slots WHERE sender = '{self.names[sender]}' ORDER BY seq"
+            )
+            assert _plain(said) == _plain(held), f"{recipient} does not hold what {sender} said"
+            inbox = self.rows(
+                recipient, f"SELECT state, count(*) FROM exchange_inbox WHERE sender = '{self.names[sender]}' GROUP BY state"
+            )
+            assert dict(inbox) in ({}, {"applied": len(said)}), f"{sender} to {recipient}: {inbox}"
+            assert not self.rows(recipient, "SELECT 1 FROM exchange_forks")
+
+    def facts_of(self, kind: str, referral_id: str) -> list[str]:
+        """The story of a referral at one end, in its order."""
+        key = referral_id.replace("-", "") if self.urls[kind].startswith("sqlite") else referral_id
+        query = f"SELECT type FROM casework_referral_facts WHERE referral_id = '{key}' ORDER BY position"
+        return [row[0].removeprefix("referral.") for row in self.rows(kind, query)]
+
+
+def _plain(rows: list[tuple[Any, ...]]) -> list[tuple[int, bytes, str]]:
+    return [(seq, bytes(leaf), str(event_id).replace("-", "")) for seq, leaf, event_id in rows]
+
+
+def everyone_is_ready(processes: dict[str, Process]) -> None:
+    """Waits until every API answers and every line is open."""
+    for process in processes.values():
+        until(lambda p=process: p.ask("GET", "/health/ready")["status"] == "ready", f"{process.agency} to be ready")  # type: ignore[misc]
