@@ -84,19 +84,16 @@ def worker(agency: AgencyId) -> None:
 @app.command()
 def migrate(agency: AgencyId) -> None:
     """Bring an agency's database to this version's schema; a second run changes nothing."""
-    from sqlalchemy.exc import DBAPIError
-
-    from services.runtime import build, why_no_database
+    from services.runtime import DATABASE_ERRORS, build, why_no_database
     from services.settings import load_settings
     from shared.casework.migrate import migrate as run_migrations
-    from shared.kit.errors import DatabaseAway
 
     made = build(load_settings(), agency, as_owner=True)
 
     async def go() -> None:
         try:
             await run_migrations(made.database, made.parts.migrations, f"{made.parts.kind}_")
-        except (DBAPIError, OSError, DatabaseAway) as error:
+        except DATABASE_ERRORS as error:
             raise RefnetError(why_no_database(error)) from error
         finally:
             await made.database.close()

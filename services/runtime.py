@@ -3,6 +3,7 @@
 import socket
 from dataclasses import dataclass
 
+import asyncpg
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
@@ -25,6 +26,8 @@ from shared.kit.db import Database
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.slots import Slot
 from shared.programmes.profile import ProfileError, load_programme
+
+DATABASE_ERRORS = (DBAPIError, OSError, DatabaseAway, asyncpg.PostgresError)  # asyncpg's own come unwrapped while connecting
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ async def check_database(agency: Agency) -> None:
 
     try:
         migrated = await is_migrated(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
-    except (DBAPIError, OSError, DatabaseAway) as error:
+    except DATABASE_ERRORS as error:
         raise RefnetError(why_no_database(error)) from error
     if not migrated:
         raise RefnetError(f"The database is not at this version's schema; run `refnet migrate {agency.here.agency}`.")

@@ -36,6 +36,7 @@ SEND_TIMEOUT_S = 30.0  # a broker that takes longer is treated as away: the rows
 REQUEST_TIMEOUT_MS = 5_000  # one request to the broker
 MAX_POLL_MS = 300_000  # a batch that takes longer loses its partition; the database's own waits end well before
 SESSION_TIMEOUT_MS = 10_000  # a worker that died is replaced after this; Kafka allows no less than 6 s
+BATCH_BYTES = 512 * 1024  # one relay batch in one request; aiokafka's 16 KiB makes forty of it
 LINGER_MS = 1  # records of one relay batch travel together
 BACK_OFF_S = (0.2, 2.0)  # between tries of a batch while the database is away; random, so that workers do not march in step
 HEADERS = [("envelope", ENVELOPE_VERSION)]
@@ -52,6 +53,7 @@ class Courier:
             acks="all",
             enable_idempotence=True,
             linger_ms=LINGER_MS,
+            max_batch_size=BATCH_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             **access.options(),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Event, Header, Kind
@@ -172,6 +172,5 @@ async def mark_sent(tx: Transaction, positions: list[int], at: datetime) -> None
     rows = sorted(positions)
     for start in range(0, len(rows), NUMBER_BATCH):
         chunk = rows[start : start + NUMBER_BATCH]
-        here = col(OutboxRow.position).in_(chunk)
-        await tx.session.execute(update(OutboxRow).where(here, col(OutboxRow.sent_at).is_(None)).values(sent_at=at))
-        await tx.session.execute(update(OutboxRow).where(here).values(is_due=False))
+        sent_at = func.coalesce(col(OutboxRow.sent_at), at)
+        await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(chunk)).values(sent_at=sent_at, is_due=False))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -129,7 +130,7 @@ def _sqlite_begin(connection: Any) -> None:
 async def _errors_named() -> AsyncIterator[None]:
     try:
         yield
-    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+    except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
         if is_transient(error):
             raise DatabaseAway("The database does not answer just now; nothing was written, try again.") from error
         raise
@@ -139,6 +140,8 @@ def is_transient(error: BaseException) -> bool:
     """True where the same statement may succeed later: server away, deadlock, serialisation failure, lock timeout."""
     if isinstance(error, PoolTimeout | OSError):  # TimeoutError and ConnectionError are OSErrors
         return True
+    if isinstance(error, asyncpg.PostgresError):  # while connecting, where SQLAlchemy does not wrap it
+        return error.sqlstate in RETRYABLE_SQLSTATES
     if not isinstance(error, DBAPIError):
         return False
     original = error.orig
