@@ -11,18 +11,20 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 from agencies import PLACES, Desk, Refused, World, consent, open_case, refer
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.casework.referrals import story
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import lifecycle
 from shared.contracts.casework.codes import ENDED, ReferralState
 
-EXAMPLES = 25  # each is a story of its own on two fresh databases
-STEPS = 25
+EXAMPLES = 20  # each is a story of its own on two fresh databases
+EXAMPLES_LONG = 500
+STEPS = 20
 LEGAL_REFUSALS = {404, 409}
 
 TRANSITIONS: dict[str, list[dict[str, Any]]] = {
@@ -81,6 +83,13 @@ class Story(RuleBasedStateMachine):
                 raise
             return None
 
+    @initialize(feedback=st.booleans(), urgency=st.sampled_from(["acute", "routine"]), is_heard=st.booleans())
+    def a_referral_is_on_its_way(self, feedback: bool, urgency: str, is_heard: bool) -> None:
+        self.she_consents(feedback)
+        self.issue(urgency)
+        if is_heard:
+            self.run(self.world.deliver("police", "health"))
+
     @precondition(lambda self: self.consent is None)
     @rule(feedback=st.booleans())
     def she_consents(self, feedback: bool) -> None:
@@ -100,6 +109,11 @@ class Story(RuleBasedStateMachine):
     def the_desk_does(self, which: int, move: tuple[str, dict[str, Any]]) -> None:
         referral = self.referrals[which % len(self.referrals)]
         self.run(self.attempt(self.police.post(f"/referrals/{referral}/{move[0]}", move[1])))
+
+    @precondition(lambda self: self.referrals)
+    @rule(which=st.integers(0, 2))
+    def the_desk_asks_to_cancel(self, which: int) -> None:
+        self.the_desk_does(which, ("cancel", {"reason_code": "duplicate"}))
 
     @precondition(lambda self: self.referrals)
     @rule(which=st.integers(0, 2), move=bodies(TRANSITIONS))
@@ -177,7 +191,16 @@ class Story(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-TestAnyStoryEndsInAgreement = Story.TestCase
-TestAnyStoryEndsInAgreement.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
-)
+def as_test(examples: int) -> Any:
+    """The stories as a test of so many examples."""
+
+    class Stories(Story.TestCase):  # type: ignore[misc,valid-type]
+        settings = settings(
+            max_examples=examples, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+        )
+
+    return Stories
+
+
+TestAnyStoryEndsInAgreement = as_test(EXAMPLES)
+TestVeryManyStoriesEndInAgreement = pytest.mark.long(pytest.mark.timeout(3_600)(as_test(EXAMPLES_LONG)))
