@@ -35,7 +35,7 @@ bench: $(VENV)/.dev servers ## the benchmarks, each beside its raw limit; writes
 bench-peers: ## the same against Debezium and a REST hop
 	@echo "bench-peers: the comparison with Debezium and a REST hop comes with issue 5." >&2; exit 1
 
-servers: ## install what the tests need besides Python (PostgreSQL, Java, Maven)
+servers: ## install what the tests need besides Python (PostgreSQL, Java, Maven, npm)
 	@scripts/install-test-servers
 
 lock: ## write the locked requirements again, from pyproject.toml
