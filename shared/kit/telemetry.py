@@ -8,7 +8,8 @@ from typing import Literal
 
 import structlog
 
-QUIET = ("aiokafka", "faststream", "uvicorn", "sse_starlette", "alembic")  # their chatter; warnings still come through
+# Their chatter, which at its lowest level holds statements with their values; warnings still come through.
+QUIET = ("aiokafka", "aiosqlite", "alembic", "asyncio", "faststream", "sqlalchemy", "sse_starlette", "uvicorn")
 
 FRAMES_KEPT = 6  # the innermost ones tell where it went wrong
 

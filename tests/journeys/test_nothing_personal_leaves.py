@@ -1,0 +1,181 @@
+"""Words that a person typed stay where they were typed: not on a line, not at another agency, not in a log, figure or problem."""
+
+import io
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from agencies import Refused, World, consent, refer
+from sqlalchemy import Connection, inspect, text
+
+from shared.casework import sharing
+from shared.contracts.casework import codes, events, minimal_data
+from shared.contracts.casework.codes import ConsentItem
+from shared.kit.ids import new_id
+from shared.kit.telemetry import set_up_logs
+
+CANARY = "canary-7Q"
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that is logged, in the form that operators see, down to the chattiest level."""
+    root, kept = logging.getLogger(), io.StringIO()
+    before, level = list(root.handlers), root.level
+    set_up_logs("json")
+    handler = root.handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(kept)
+    root.setLevel(logging.DEBUG)
+    yield kept
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def everything_in(connection: Connection) -> str:
+    tables = inspect(connection).get_table_names()
+    return "".join(repr([tuple(map(str, row)) for row in connection.execute(text(f"SELECT * FROM {t}"))]) for t in tables)
+
+
+async def test_no_word_that_was_typed_leaves_its_agency(world: World, log: io.StringIO) -> None:
+    carried: list[bytes] = []
+    for agency in world.agencies.values():
+        agency.relay._send = _recorded(agency, carried)
+    officer, nurse = await world["police"].sign_in("officer"), await world["health"].sign_in("nurse")
+    numbers = iter(range(1_000))
+
+    def word() -> str:
+        return f"{CANARY}-{next(numbers)} Synthetic Person, Plot 12"
+
+    case = await officer.post("/cases", {"note": word(), "needs": {"age_band": "10-14", "sex": "female", "language": "bem"}})
+    times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z"}
+    incident = await officer.post(f"/cases/{case['id']}/incidents", {"incident_type": "rape", "note": word(), **times})
+    body = {"purpose": "care", "items": [str(i) for i in ConsentItem], "how": "spoken", "language": "bem"}
+    for recipient in ("health", "social_welfare"):
+        await officer.post(f"/cases/{case['id']}/consents", {"recipient": recipient, "note": word(), **body})
+    await officer.post(f"/cases/{case['id']}/docket", {"number": "CANARY-7Q/1"})
+    sent = await refer(officer, case["id"], incident["id"], "health", note=word())
+    await refer(officer, case["id"], incident["id"], "social_welfare", urgency="urgent", note=word())
+    await officer.post(f"/referrals/{sent['id']}/set-out", {"mode": "car", "escort": "officer", "note": word()})
+    await officer.post(f"/cases/{case['id']}/progress", {"code": "statement_taken", "note": word()})
+    await world.settle()
+    await nurse.post("/arrivals", {"note": word(), "facility": "ndola_clinic"})
+    for move, more in (("accept", {}), ("arrive", {"feedback": True}), ("start", {}), ("close", {"outcome_code": "served"})):
+        await nurse.post(f"/referrals/{sent['id']}/{move}", {**more, "note": word()})
+    problems = []
+    for path, wrong in (
+        ("/cases", {"name": word()}),
+        ("/referrals", {"case_id": word()}),
+        (f"/referrals/{sent['id']}/cancel", {"reason_code": "x", "who": word()}),
+    ):
+        with pytest.raises(Refused) as refused:
+            await officer.post(path, wrong)
+        problems.append(str(refused.value.problem))
+    await world.settle()
+    assert len(carried) > 10
+    assert CANARY.encode() not in b"".join(carried)
+    assert CANARY not in "".join(problems)
+    assert CANARY.lower() not in log.getvalue().lower()
+    for agency_id, agency in world.agencies.items():
+        assert CANARY not in (await agency.client.get("/metrics")).text
+        async with agency.database.engine.connect() as connection:
+            held = await connection.run_sync(everything_in)
+        others = [f"{CANARY}-{n} " for n in range(1_000) if f"{CANARY}-{n} " in held]
+        assert bool(others) == (agency_id != "social_welfare")  # its own notes are kept, and nothing else anywhere
+        if agency_id != "police":
+            assert "CANARY-7Q/1" not in held
+    police, health = [await words_at(world, a) for a in ("police", "health")]
+    assert not police & health
+
+
+def _recorded(agency: Any, carried: list[bytes]) -> Any:
+    async def send(outbound: Any) -> None:
+        carried.extend(one.envelope for one in outbound)
+        agency.line += outbound
+
+    return send
+
+
+async def words_at(world: World, agency: str) -> set[str]:
+    async with world[agency].database.engine.connect() as connection:
+        held = await connection.run_sync(everything_in)
+    return {f"{CANARY}-{n} " for n in range(1_000) if f"{CANARY}-{n} " in held}
+
+
+FULL: dict[str, Any] = {
+    "windows": [{"care": "pep", "until": "2026-01-07T12:00:00Z"}],
+    "needs": {"age_band": "10-14", "sex": "female", "language": "bem"},
+    "child": {"assent": "yes", "safe_adult_present": "yes"},
+    "incident_class": "rape",
+    "given": [{"product": "pep_starter", "given_at": "2026-01-05T08:00:00Z"}],
+    "travel": {"mode": "car", "escort": "officer"},
+    "dependants": {"age_bands": ["0-9"]},
+    "safety": {"safe_to_return": "no", "alone_on_phone": "no"},
+    "relay": {"safe_hours": "morning"},
+    "report_form": {"form": "zp_form_32", "form_version": 1},
+    "urgent_mental_health": True,
+}
+
+
+@pytest.mark.parametrize("item", list(ConsentItem))
+@pytest.mark.parametrize(
+    ("sender", "recipient"),
+    [(a, b) for a in ("police", "health", "social_welfare") for b in ("police", "health", "social_welfare") if a != b],
+)
+def test_a_field_crosses_only_in_a_listed_direction_and_under_its_own_item(sender: str, recipient: str, item: ConsentItem) -> None:
+    from agencies import SECRET, network
+
+    from shared.casework.here import Here
+    from shared.programmes.profile import load_programme
+
+    here = Here(sender, network(), load_programme("zm-vsu-ec"), SECRET)
+    direction = (here.kind, here.kind_of(recipient))
+    services = [str(s) for s in codes.PROVIDED_BY[direction[1]]]
+    request = {
+        "circle": new_id(), "pairwise_code": new_id(), "from_facility": "a_place", "to_facility": "b_place", "services": services,
+        "urgency": "acute", "respond_by": "2026-01-05T09:00:00Z", "feedback_agreed": False,
+    }  # fmt: skip
+    release = sharing.Released(new_id(), codes.Basis.CONSENT, frozenset({ConsentItem.REQ, item}), None)
+    said = events.data_of(sharing.project(here, recipient, release, request, FULL))
+    listed = minimal_data.CROSSES.get(direction, {})
+    crossed = said.keys() & minimal_data.FIELD_CLASS.keys()
+    allowed = {field for field, needs in listed.items() if needs in {ConsentItem.REQ, item}}
+    if direction in minimal_data.CHILD_NEEDS_LEGAL_BASIS:
+        allowed.discard("child")
+    assert crossed == allowed
+    if direction[1] is not codes.AgencyKind.HEALTH and "incident_class" in said:
+        assert said["incident_class"] == "gbv"
+
+
+async def test_a_line_follows_an_account_and_resumes_where_it_was(world: World) -> None:
+    from shared.casework.accounts.commands import actor_of
+    from shared.casework.following.web import _lines
+    from shared.casework.timeline.views import visible_to
+
+    officer = await world["police"].sign_in("officer", facility="ndola_central_vsu")
+    other = await world["police"].sign_in("other", facility="masaiti_vsu")
+    case = await officer.post("/cases")
+    await consent(officer, case["id"], "health")
+    await world["police"].flush()
+
+    class Open:
+        async def is_disconnected(self) -> bool:
+            return False
+
+    async def first(desk: Any, count: int, after: int) -> list[int]:
+        async with world["police"].database.read() as tx:
+            actor = await actor_of(tx, desk.token)
+        assert actor is not None
+        lines = _lines(Open(), world["police"].edge, actor, after, visible_to(actor))  # type: ignore[arg-type]
+        found = [int((await anext(lines))["id"]) for _ in range(count)]
+        await lines.aclose()  # type: ignore[attr-defined]
+        return found
+
+    both = await first(officer, 2, 0)
+    assert both == sorted(both)
+    assert await first(officer, 1, both[0]) == both[1:]
+    mine = await other.post("/cases")
+    await world["police"].flush()
+    assert mine["facility"] == "masaiti_vsu"
+    assert (await first(other, 1, 0))[0] > both[-1]
