@@ -1,6 +1,7 @@
 """The `refnet` command. Every error is one sentence on standard error; exit codes are 0, 1 (failed) and 2 (usage)."""
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Coroutine
@@ -125,7 +126,8 @@ def demo(
     """Three agencies on this machine, one synthetic survivor, and her timeline as each agency sees it."""
     from services.demo.run import run_demo
 
-    run_demo(programme=programme, once=once, keep=keep, broker=broker, port=port)
+    with contextlib.suppress(KeyboardInterrupt):
+        run_demo(programme=programme, once=once, keep=keep, broker=broker, port=port)
 
 
 # --- accounts ----------------------------------------------------------------------------------------------------------

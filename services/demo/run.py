@@ -24,6 +24,7 @@ from shared.exchange.access import provision
 from shared.kit.errors import Conflict, RefnetError
 from shared.kit.local.broker import Broker, start_broker
 from shared.kit.local.errors import LocalServerError
+from shared.kit.local.trial import name_topics
 
 AGENCIES = ("police", "health", "social_welfare")
 READY_DEADLINE_S = 60.0  # a process is ready in about 3 s; a slow machine gets more
@@ -47,6 +48,8 @@ def run_demo(
     *, programme: str | None, once: bool, keep: bool, broker: Literal["auto", "kafka", "docker", "trial"], port: int
 ) -> None:
     """The whole demo; raises RefnetError with one sentence where it cannot run."""
+    for kind in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, _leave)  # so that whatever was started is stopped too, at any moment
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo"
     if not keep:
         shutil.rmtree(home, ignore_errors=True)
@@ -64,6 +67,10 @@ def run_demo(
         _farewell(line, ports, tokens, once=once)
         if not once:
             _until_stopped(processes)
+
+
+def _leave(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _broker(choice: Literal["auto", "kafka", "docker", "trial"], home: Path, stack: ExitStack) -> Broker:
@@ -95,9 +102,11 @@ def _environment(home: Path, line: Broker, programme: str | None) -> dict[str, s
 async def _set_up(environment: dict[str, str], *, with_topics: bool) -> dict[str, list[str]]:
     """Topics, databases and accounts; returns each agency's tokens, the desk's first."""
     settings = Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))})
+    network = settings.network()
     if with_topics:
-        network = settings.network()
         await provision(settings.access(), network.topics(), network.partitions)
+    else:
+        await asyncio.to_thread(name_topics, settings.access().bootstrap_servers, network.topics())
     return {agency: await _accounts(build(settings, agency)) for agency in AGENCIES}
 
 

@@ -1,6 +1,7 @@
 """The courier of last resort: librdkafka's in-process mock cluster, for a look round. It keeps nothing on disk."""
 
 import logging
+from collections.abc import Iterable
 
 from confluent_kafka import KafkaException, Producer
 
@@ -45,3 +46,10 @@ class TrialCluster:
     def stop(self) -> None:
         """Everything that was carried is gone. librdkafka ends the cluster with its owner's last reference."""
         self._owner = None
+
+
+def name_topics(bootstrap_servers: str, topics: Iterable[str]) -> None:
+    """Brings topics into being on a trial cluster: it makes what it is asked about."""
+    asking = Producer({"bootstrap.servers": bootstrap_servers})
+    for topic in topics:
+        asking.list_topics(topic, timeout=METADATA_DEADLINE_S)

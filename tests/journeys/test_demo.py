@@ -1,0 +1,27 @@
+"""`refnet demo`: runs to its end on a real Kafka and on the trial courier, which says that it forgets; leaves no process behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from processes import free_port
+
+DEMO_DEADLINE_S = 110
+
+
+@pytest.mark.parametrize("broker", ["kafka", "trial"])
+def test_the_demo_prints_her_timeline_as_each_agency_sees_it(broker: str, tmp_path: Path) -> None:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
+    port = free_port() - 10
+    command = [sys.executable, "-m", "services.cli", "demo", "--once", "--broker", broker, "--port", str(port)]
+    done = subprocess.run(
+        command, env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=DEMO_DEADLINE_S
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("Police desk", "Clinic", "Social worker"):
+        assert f"{name} — case" in done.stdout
+    assert ("forgets everything" in done.stdout) == (broker == "trial")
+    assert "referral.closed" in done.stdout
+    assert not subprocess.run(["pgrep", "-f", f"--port {port + 1}"], capture_output=True, check=False).stdout
