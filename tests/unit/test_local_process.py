@@ -17,7 +17,8 @@ def server(script: str, log: Path) -> ServerProcess:
 
 
 def test_it_is_up_once_it_says_so_and_everything_it_says_is_kept(tmp_path: Path) -> None:
-    process = server("echo one; echo ready; echo two; exec sleep 600", tmp_path / "log")
+    script = "trap 'echo two; exit' TERM; echo one; echo ready; while :; do sleep 0.01; done"
+    process = server(script, tmp_path / "log")
     process.start(deadline_s=DEADLINE_S)
     assert process.running
     process.stop(deadline_s=DEADLINE_S)
