@@ -20,6 +20,7 @@ from shared.contracts.wire.merkle import Frontier
 from shared.exchange.outbox import insert_if_absent, lock_subjects
 from shared.exchange.registry import Hooks, Registry, Unappliable, Unauthorised
 from shared.exchange.tables import DONE, Fork, InboxRow, InboxState, ReceivedHead, ReceivedSlot, Tombstone
+from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import DatabaseAway
@@ -27,6 +28,14 @@ from shared.kit.ids import new_id
 
 HEAD_STEP = 5_000  # slots read at once when a hole closes and the held part of a stream moves on
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
+
+# A batch looked up in one statement on PostgreSQL; the portable form stands beside its use.
+HELD_LEAVES = """
+    SELECT s.sender, s.incarnation, s.seq, s.leaf FROM exchange_slots AS s
+    JOIN unnest($1::text[], $2::uuid[], $3::bigint[]) AS wanted(sender, incarnation, seq) USING (sender, incarnation, seq)
+"""
+
+Slot = tuple[str, UUID, int]  # sender, incarnation, seq
 
 LAID = "tombstones laid in this transaction"
 
@@ -67,7 +76,7 @@ class Heard:
         return self.inner.header.sender
 
     @property
-    def slot(self) -> tuple[str, UUID, int]:
+    def slot(self) -> Slot:
         """(sender, incarnation, seq)."""
         return self.sender, self.inner.header.incarnation, self.inner.header.seq or 0
 
@@ -154,8 +163,7 @@ class Inbox:
             for one in fresh
             for (s, i, n) in [one.slot]
         ]
-        if rows:
-            await tx.session.execute(insert(ReceivedSlot), rows)
+        await insert_many(tx, ReceivedSlot, rows)
         return fresh
 
     async def _keep_fork(self, tx: Transaction, one: Heard, leaf: bytes) -> None:
@@ -218,9 +226,13 @@ class Inbox:
         await self.sweep()
 
 
-async def _held_leaves(tx: Transaction, slots: Sequence[tuple[str, UUID, int]]) -> dict[tuple[str, UUID, int], bytes]:
+async def _held_leaves(tx: Transaction, slots: Sequence[Slot]) -> dict[Slot, bytes]:
+    wanted = list(set(slots))
+    if tx.dialect == "postgresql":
+        rows = await (await tx.driver()).fetch(HELD_LEAVES, *(list(column) for column in zip(*wanted, strict=True)))
+        return {(r["sender"], r["incarnation"], r["seq"]): r["leaf"] for r in rows}
     keys = tuple_(col(ReceivedSlot.sender), col(ReceivedSlot.incarnation), col(ReceivedSlot.seq))
-    query = select(ReceivedSlot).where(keys.in_(list(set(slots))))
+    query = select(ReceivedSlot).where(keys.in_(wanted))
     return {(r.sender, r.incarnation, r.seq): r.leaf for r in (await tx.session.execute(query)).scalars()}
 
 
@@ -316,8 +328,7 @@ class _Batch:
             one = queue.pop(0)
             if await self._settle(one):
                 queue[:0] = self._waiters.pop((one.sender, one.event.id), [])
-        if self._new_rows:
-            await self._tx.session.execute(insert(InboxRow), self._new_rows)
+        await insert_many(self._tx, InboxRow, self._new_rows)
 
     async def _settle(self, one: Heard) -> bool:
         """Gives one event its state; True where it is done and its dependants may follow."""

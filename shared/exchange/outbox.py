@@ -9,13 +9,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, insert, select, update
+from sqlalchemy import Insert, ScalarSelect, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from shared.exchange.tables import OutboxRow, Subject
+from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
+
+LOCK_SUBJECTS = "SELECT id FROM exchange_subjects WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
 
 _wakers: list[Callable[[], None]] = []
 
@@ -43,10 +47,9 @@ async def lock_subjects(tx: Transaction, subjects: Iterable[UUID]) -> None:
     ids = sorted(set(subjects))
     if not ids:
         return
-    await tx.session.execute(insert_if_absent(tx, Subject), [{"id": id_} for id_ in ids])
+    await insert_many(tx, Subject, [{"id": id_} for id_ in ids], absent_only=True)
     if tx.dialect == "postgresql":
-        query = select(col(Subject.id)).where(col(Subject.id).in_(ids)).order_by(col(Subject.id)).with_for_update()
-        await tx.session.execute(query)
+        await (await tx.driver()).execute(LOCK_SUBJECTS, ids)
 
 
 def insert_if_absent(tx: Transaction, table: type[Any]) -> Insert:
@@ -58,7 +61,6 @@ def insert_if_absent(tx: Transaction, table: type[Any]) -> Insert:
 
 async def add(tx: Transaction, outgoing: Outgoing) -> UUID:
     """Adds the event to the outbox and returns its id; the caller holds the subject's lock."""
-    after = await _told_before(tx, outgoing.subject, outgoing.recipient)
     await tx.session.execute(
         insert(OutboxRow).values(
             event_id=outgoing.event_id,
@@ -67,7 +69,7 @@ async def add(tx: Transaction, outgoing: Outgoing) -> UUID:
             dataversion=outgoing.dataversion,
             subject=outgoing.subject,
             lane_key=outgoing.lane_key,
-            after=after,
+            after=_told_before(outgoing.subject, outgoing.recipient),
             consent_id=outgoing.consent_id,
             circle_version=outgoing.circle_version,
             is_express=outgoing.is_express,
@@ -83,14 +85,10 @@ async def add(tx: Transaction, outgoing: Outgoing) -> UUID:
     return outgoing.event_id
 
 
-async def _told_before(tx: Transaction, subject: UUID, recipient: str) -> UUID | None:
-    query = (
-        select(col(OutboxRow.event_id))
-        .where(col(OutboxRow.subject) == subject, col(OutboxRow.recipient) == recipient)
-        .order_by(col(OutboxRow.position).desc())
-        .limit(1)
-    )
-    return (await tx.session.execute(query)).scalar_one_or_none()
+def _told_before(subject: UUID, recipient: str) -> ScalarSelect[UUID]:
+    before = aliased(OutboxRow)
+    query = select(col(before.event_id)).where(col(before.subject) == subject, col(before.recipient) == recipient)
+    return query.order_by(col(before.position).desc()).limit(1).scalar_subquery()
 
 
 async def withhold_event(tx: Transaction, event_id: UUID) -> bool:

@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Event, Header, Kind
@@ -23,6 +24,26 @@ from shared.kit.ids import new_id
 
 OPENING = UUID(int=1)  # the lock of whoever opens the first incarnation
 NUMBER_BATCH = 500  # rows numbered in one transaction: long enough to be cheap, short enough not to hold up a consent taken back
+
+SAID = (
+    col(OutboxRow.position), col(OutboxRow.event_id), col(OutboxRow.lane_key), col(OutboxRow.is_express), col(OutboxRow.type),
+    col(OutboxRow.dataversion), col(OutboxRow.subject), col(OutboxRow.occurred_at), col(OutboxRow.recorded_at),
+    col(OutboxRow.after), col(OutboxRow.consent_id), col(OutboxRow.circle_version), col(OutboxRow.traceparent),
+    col(OutboxRow.is_withheld), col(OutboxRow.data),
+)  # fmt: skip
+READY = (
+    col(OutboxRow.position), col(OutboxRow.event_id), col(OutboxRow.lane_key), col(OutboxRow.is_express), col(OutboxRow.seq),
+    col(OutboxRow.inner),
+)  # fmt: skip
+
+# One statement for a batch on PostgreSQL; the portable forms stand beside their use.
+SAVE = """
+    UPDATE exchange_outbox AS o
+    SET incarnation = $1, is_due = true, seq = v.seq, leaf = v.leaf, root_after = v.root_after, "inner" = v.inner_form
+    FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[]) AS v(position, seq, leaf, root_after, inner_form)
+    WHERE o.position = v.position
+"""
+MARK_SENT = "UPDATE exchange_outbox SET sent_at = coalesce(sent_at, $2), is_due = false WHERE position = ANY($1::bigint[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +99,9 @@ async def number(database: Database, agency: str, recipient: str, incarnation: U
                 kind=Kind.EVENT, sender=agency, recipient=recipient, incarnation=incarnation, seq=frontier.size, salt=salt
             )
             inner = seal.sign(header, content)
-            values.append(
-                {"p": row.position, "s": frontier.size, "l": leaf, "r": frontier.root(), "n": inner, "i": incarnation, "d": True}
-            )
-            numbered.append(Numbered(row.position or 0, row.event_id, row.lane_key, row.is_express, frontier.size, inner))
-        await _save(tx, values)
+            values.append({"p": row.position, "s": frontier.size, "l": leaf, "r": frontier.root(), "n": inner})
+            numbered.append(Numbered(row.position, row.event_id, row.lane_key, row.is_express, frontier.size, inner))
+        await _save(tx, incarnation, values)
         head.size, head.frontier = frontier.size, frontier.to_bytes()
         crash_point("relay.before_number_commit")
     crash_point("relay.after_number_commit")
@@ -96,18 +115,19 @@ async def _lock_head(tx: Transaction, recipient: str, incarnation: UUID) -> Stre
     return (await tx.session.execute(query.with_for_update())).scalar_one()
 
 
-async def _unnumbered(tx: Transaction, recipient: str) -> list[OutboxRow]:
+async def _unnumbered(tx: Transaction, recipient: str) -> Sequence[Row[Any]]:
+    # Columns, not objects: numbering a backlog is the relay's whole work.
     query = (
-        select(OutboxRow)
+        select(*SAID)
         .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None))
         .order_by(col(OutboxRow.is_acute).desc(), col(OutboxRow.position))
         .limit(NUMBER_BATCH)
         .with_for_update()
     )
-    return list((await tx.session.execute(query)).scalars())
+    return (await tx.session.execute(query)).all()
 
 
-def _event_of(row: OutboxRow, agency: str) -> Event:
+def _event_of(row: Row[Any], agency: str) -> Event:
     return Event(
         id=row.event_id,
         source=agency,
@@ -125,39 +145,34 @@ def _event_of(row: OutboxRow, agency: str) -> Event:
     )
 
 
-async def _save(tx: Transaction, values: Sequence[Mapping[str, object]]) -> None:
+async def _save(tx: Transaction, incarnation: UUID, values: Sequence[Mapping[str, Any]]) -> None:
+    if tx.dialect == "postgresql":
+        arrays = ([value[name] for value in values] for name in ("p", "s", "l", "r", "n"))
+        await (await tx.driver()).execute(SAVE, incarnation, *arrays)
+        return
     table = OutboxRow.__table__  # type: ignore[attr-defined]
-    statement = (
-        update(table)
-        .where(table.c.position == bindparam("p"))
-        .values(
-            seq=bindparam("s"),
-            leaf=bindparam("l"),
-            root_after=bindparam("r"),
-            inner=bindparam("n"),
-            incarnation=bindparam("i"),
-            is_due=bindparam("d"),
-        )
-    )
+    numbered: dict[str, Any] = {
+        "seq": bindparam("s"),
+        "leaf": bindparam("l"),
+        "root_after": bindparam("r"),
+        "inner": bindparam("n"),
+    }
+    statement = update(table).where(table.c.position == bindparam("p"))
     connection = await tx.session.connection()
-    await connection.execute(statement, list(values))
+    await connection.execute(statement.values(**numbered, incarnation=incarnation, is_due=True), list(values))
 
 
 async def due(database: Database, recipient: str, limit: int = NUMBER_BATCH) -> list[Numbered]:
     """Numbered rows that have not been sent, or were asked for again."""
     async with database.read() as tx:
         query = (
-            select(OutboxRow)
-            .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.is_due))
+            select(*READY)
+            .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.is_due), col(OutboxRow.inner).is_not(None))
             .order_by(col(OutboxRow.is_acute).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
             .limit(limit)
         )
-        rows = (await tx.session.execute(query)).scalars()
-        return [
-            Numbered(r.position or 0, r.event_id, r.lane_key, r.is_express, r.seq or 0, r.inner)
-            for r in rows
-            if r.inner is not None
-        ]
+        rows = (await tx.session.execute(query)).all()
+        return [Numbered(r.position, r.event_id, r.lane_key, r.is_express, r.seq, r.inner) for r in rows]
 
 
 async def recipients_due(database: Database) -> list[str]:
@@ -167,8 +182,11 @@ async def recipients_due(database: Database) -> list[str]:
         return list((await tx.session.execute(query)).scalars())
 
 
-async def mark_sent(tx: Transaction, positions: list[int], at: datetime) -> None:
+async def mark_sent(tx: Transaction, positions: Sequence[int], at: datetime) -> None:
     """Notes that the broker has taken the rows; `sent_at` keeps the first time."""
+    if tx.dialect == "postgresql":
+        await (await tx.driver()).execute(MARK_SENT, list(positions), at)
+        return
     rows = sorted(positions)
     for start in range(0, len(rows), NUMBER_BATCH):
         chunk = rows[start : start + NUMBER_BATCH]

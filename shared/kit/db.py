@@ -46,9 +46,12 @@ class Transaction:
         self.committed.append(action)
 
     async def driver(self) -> Any:
-        """The asyncpg connection beneath, for the hot statements that have a PostgreSQL form."""
+        """The asyncpg connection beneath, inside this transaction, for the hot statements that have a PostgreSQL form."""
         connection = await self.session.connection()
-        return (await connection.get_raw_connection()).driver_connection
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        if not driver.is_in_transaction():  # SQLAlchemy begins with its first statement: before it, ours would commit by itself
+            await connection.exec_driver_sql("SELECT 1")
+        return driver
 
 
 class Database:
@@ -130,7 +133,7 @@ def _sqlite_begin(connection: Any) -> None:
 async def _errors_named() -> AsyncIterator[None]:
     try:
         yield
-    except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+    except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if is_transient(error):
             raise DatabaseAway("The database does not answer just now; nothing was written, try again.") from error
         raise
@@ -140,8 +143,10 @@ def is_transient(error: BaseException) -> bool:
     """True where the same statement may succeed later: server away, deadlock, serialisation failure, lock timeout."""
     if isinstance(error, PoolTimeout | OSError):  # TimeoutError and ConnectionError are OSErrors
         return True
-    if isinstance(error, asyncpg.PostgresError):  # while connecting, where SQLAlchemy does not wrap it
+    if isinstance(error, asyncpg.PostgresError):  # while connecting, and from the driver's own statements: nobody wraps it
         return error.sqlstate in RETRYABLE_SQLSTATES
+    if isinstance(error, asyncpg.InterfaceError):  # the connection went away beneath us
+        return "connection" in str(error)
     if not isinstance(error, DBAPIError):
         return False
     original = error.orig
