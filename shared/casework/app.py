@@ -11,7 +11,7 @@ from shared.casework.edge import Edge, install_refusals
 from shared.casework.following.web import router as following
 from shared.casework.lines.web import router as lines
 from shared.casework.referrals.web import router as referrals
-from shared.kit.web import install
+from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
 SHARED_ROUTERS = (cases, consents, referrals, following, alarms, lines)
@@ -26,6 +26,7 @@ def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]
         description="Referrals and case progress between agencies. Bearer tokens; problem+json errors; UTC times; UUIDv7 ids.",
         docs_url="/docs",
         redoc_url=None,
+        responses=PROBLEM_RESPONSE,
     )
     app.state.edge = edge
     install(app)

@@ -8,12 +8,20 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 BODY_BYTES_MAX = 64 * 1024  # the largest form is a few kilobytes; a longer body is a mistake or an attack
 PROBLEM = "application/problem+json"
 ERRORS_MAX = 20  # faults named in one answer
+
+PROBLEM_RESPONSE: dict[int | str, dict[str, Any]] = {  # what any route answers where it refuses, for OpenAPI
+    "default": {
+        "description": "Why it was refused, and what to do (RFC 9457)",
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -22,6 +30,23 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger(__name__)
+
+
+class Fault(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused. `type` is for programs, `detail` is one sentence: what is wrong and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] = []
 
 
 def problem(status: int, slug: str, title: str, detail: str, **more: Any) -> JSONResponse:
@@ -83,6 +108,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _unexpected)
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"].update(schema.pop("$defs"), Problem=schema)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
