@@ -7,16 +7,18 @@ from pathlib import Path
 from fastapi import APIRouter
 from sqlmodel import SQLModel
 
+from shared.casework.pages.frame import Look
 from shared.casework.vocabulary import Contents
 from shared.contracts.casework.codes import AgencyKind
 
 
 @dataclass(frozen=True, slots=True)
 class AgencyParts:
-    """The routes, tables, migrations and table of contents of a kind of agency."""
+    """The routes, tables, migrations, table of contents and look of a kind of agency."""
 
     kind: AgencyKind
     routers: Sequence[APIRouter]
     tables: Sequence[type[SQLModel]]
     migrations: Path
     subscriptions: Contents
+    look: Look

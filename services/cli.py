@@ -170,12 +170,17 @@ def users_add(
 ) -> None:
     """Add an account."""
     from shared.casework.accounts.commands import add_account
+    from shared.casework.accounts.credentials import issue
     from shared.contracts.casework.codes import Role
 
     if role not in list(Role):
         raise typer.BadParameter(f"'{role}' is not one of {', '.join(Role)}.", param_hint="--role")
-    made = _in_database(agency, lambda tx, here: add_account(tx, here, name, Role(role), facility))
-    _say(_account(made), as_json, _account_words)
+
+    async def work(tx: Any, here: Any) -> dict[str, Any]:
+        made = await add_account(tx, here, name, Role(role), facility)
+        return {**_account(made), **_secrets(await issue(tx, made))}
+
+    _say(_in_database(agency, work), as_json, lambda d: f"{_account_words(d)}\n{_secret_words(d)}")
 
 
 @users.command("list")
@@ -195,20 +200,35 @@ def users_list(agency: AgencyId, as_json: AsJson = False) -> None:
 
 @users.command("disable")
 def users_disable(agency: AgencyId, name: Annotated[str, typer.Option(help="The sign-in name.")]) -> None:
-    """Disable an account and end its tokens."""
+    """Disable an account: its tokens and sessions end, and what it held goes back to its facility."""
     from shared.casework.accounts.commands import disable_account
 
-    _in_database(agency, lambda tx, _here: disable_account(tx, name))
+    _in_database(agency, lambda tx, here: disable_account(tx, here, name))
     typer.echo(f"'{name}' can no longer sign in.")
 
 
 @users.command("reset")
-def users_reset(agency: AgencyId, name: Annotated[str, typer.Option(help="The sign-in name.")]) -> None:
-    """End an account's tokens and let it sign in again."""
+def users_reset(agency: AgencyId, name: Annotated[str, typer.Option(help="The sign-in name.")], as_json: AsJson = False) -> None:
+    """Let an account sign in again, with a one-time password and a new code card; its tokens and sessions are over."""
     from shared.casework.accounts.commands import reset_account
 
-    _in_database(agency, lambda tx, _here: reset_account(tx, name))
-    typer.echo(f"'{name}' can sign in again; earlier tokens are over.")
+    made = _in_database(agency, lambda tx, _here: reset_account(tx, name))
+    _say({"name": name, **_secrets(made)}, as_json, lambda d: f"'{name}' can sign in again.\n{_secret_words(d)}")
+
+
+CODES_IN_A_ROW = 5  # of a card on a terminal of 80 columns
+
+
+def _secrets(issued: Any) -> dict[str, Any]:
+    return {"password": issued.password, "codes": [{"number": number, "code": code} for number, code in issued.codes]}
+
+
+def _secret_words(shown: dict[str, Any]) -> str:
+    cells = [f"{entry['number']:>2}: {entry['code']}" for entry in shown["codes"]]
+    rows = ["   ".join(cells[start : start + CODES_IN_A_ROW]) for start in range(0, len(cells), CODES_IN_A_ROW)]
+    return f"One-time password: {shown['password']}\nCode card, shown once; print it and give it to nobody else:\n  " + "\n  ".join(
+        rows
+    )
 
 
 @app.command()

@@ -8,6 +8,7 @@ from shared.casework.app import create_app
 from shared.casework.edge import Edge
 from shared.casework.here import Here
 from shared.casework.lines.handlers import ExchangeHooks
+from shared.casework.pages.frame import Pages
 from shared.exchange.inbox import Inbox
 from shared.exchange.registry import Registry
 from shared.kit.db import Database
@@ -16,8 +17,10 @@ from shared.kit.db import Database
 def openapi_of(here: Here) -> str:
     """The OpenAPI document, as it is committed."""
     database = Database("sqlite://")  # nothing is opened: the document is made from the routes alone
-    edge = Edge(database, here, Inbox(database, Registry([]), ExchangeHooks(here)))
-    return _written(create_app(edge, parts_of(here.kind).routers, {}).openapi())
+    parts = parts_of(here.kind)
+    pages = Pages(here, parts.look, is_secure=True)
+    edge = Edge(database, here, Inbox(database, Registry([]), ExchangeHooks(here)), pages)
+    return _written(create_app(edge, parts.routers, {}).openapi())
 
 
 def asyncapi_of(here: Here) -> str:

@@ -15,6 +15,7 @@ from shared.casework.app import create_app
 from shared.casework.edge import Edge
 from shared.casework.here import Here
 from shared.casework.lines.handlers import ExchangeHooks
+from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
 from shared.contracts import asyncapi
 from shared.exchange.inbox import Inbox
@@ -40,9 +41,10 @@ class Agency:
     inbox: Inbox
     hooks: ExchangeHooks
 
-    def edge(self) -> Edge:
-        """The edge of the API."""
-        return Edge(self.database, self.here, self.inbox)
+    def edge(self, settings: Settings) -> Edge:
+        """The edge of the API and the pages."""
+        pages = Pages(self.here, self.parts.look, is_secure=settings.is_secure(self.here.network.purpose))
+        return Edge(self.database, self.here, self.inbox, pages, forgets=settings.forgets())
 
     def app(self, edge: Edge) -> FastAPI:
         """The web application."""

@@ -61,7 +61,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:
     await check_database(agency)
-    edge = agency.edge()
+    edge = agency.edge(settings)
     loops: list[Loop] = []
     if with_worker:
         exchange = agency.exchange(settings)

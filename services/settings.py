@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     network_file: Path | None = Field(None, validation_alias="REFNET_NETWORK")
     programme: str | None = Field(None, validation_alias="REFNET_PROGRAMME")
     secret_key: SecretStr | None = Field(None, validation_alias="REFNET_SECRET_KEY", min_length=SECRET_CHARACTERS_MIN)
+    base_url: str | None = Field(None, validation_alias="REFNET_BASE_URL", pattern=r"^https?://[^\s/]+$")
     log: Literal["json", "console"] = Field("json", validation_alias="REFNET_LOG")
     clock_spec: str = Field("system", validation_alias="REFNET_CLOCK", pattern=r"^(system|file:.+)$")
     crash: str | None = Field(None, validation_alias="REFNET_CRASH")
@@ -55,6 +56,10 @@ class Settings(BaseSettings):
     def owner_database(self, agency: str) -> str:
         """The database as its owner, who alone may change its tables."""
         return self.database_owner_url.get_secret_value() if self.database_owner_url else self.database(agency)
+
+    def forgets(self) -> bool:
+        """Whether the broker is the trial one, which forgets: every page says so."""
+        return (self.home / "broker.forgets").is_file()
 
     def access(self) -> Access:
         """The broker: as named, or as the demo on this machine left its address."""
@@ -84,6 +89,13 @@ class Settings(BaseSettings):
             with os.fdopen(handle, "w") as file:
                 file.write(secrets.token_hex(SECRET_CHARACTERS_MIN))
         return path.read_bytes()
+
+    def is_secure(self, purpose: str) -> bool:
+        """Whether browsers reach the pages over https, and cookies may say so; raises RefnetError where real people's would not."""
+        found = (self.base_url or "").startswith("https://")
+        if purpose == "production" and not found:
+            raise RefnetError("REFNET_BASE_URL is not an https address; a production network's pages are never served without it.")
+        return found
 
     def clock(self, purpose: str) -> Clock:
         """The clock; a file clock is refused for anything real."""

@@ -15,9 +15,12 @@ from typing import Literal
 
 from services.demo import journey
 from services.demo.client import Client
+from services.demo.start import serving, start_app
 from services.runtime import Agency, build
 from services.settings import Settings
 from shared.casework.accounts.commands import add_account, make_token
+from shared.casework.accounts.credentials import set_own_secrets
+from shared.casework.here import Actor
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import Role
 from shared.exchange.access import provision
@@ -31,8 +34,14 @@ READY_DEADLINE_S = 60.0  # a process is ready in about 3 s; a slow machine gets 
 STOP_DEADLINE_S = 20.0  # a batch in flight is finished well within this
 POLL_S = 0.1
 
+DEMO_PIN = "271828"  # of accounts that are made up, on a network whose purpose is to be shown
+
 ACCOUNTS: dict[str, list[tuple[str, Role, str | None]]] = {
-    "police": [("officer", Role.OFFICER, "ndola_central_vsu"), ("inspector", Role.SUPERVISOR, None)],
+    "police": [
+        ("officer", Role.OFFICER, "ndola_central_vsu"),
+        ("inspector", Role.SUPERVISOR, None),
+        ("admin", Role.ADMINISTRATOR, None),
+    ],
     "health": [("nurse", Role.CLINICIAN, "ndola_clinic"), ("in_charge", Role.SUPERVISOR, None)],
     "social_welfare": [("worker", Role.SOCIAL_WORKER, "ndola_district_office"), ("coordinator", Role.SUPERVISOR, None)],
 }
@@ -64,8 +73,11 @@ def run_demo(
         _wait_ready(processes, clients)
         say("Three agencies are running, each with its own database. One synthetic survivor now goes through the pathway.\n")
         journey.run(clients, say)
-        _farewell(line, ports, tokens, once=once)
         if not once:
+            addresses = {agency: f"http://127.0.0.1:{ports[agency]}" for agency in AGENCIES}
+            people = {agency: [(name, str(role)) for name, role, _place in ACCOUNTS[agency]] for agency in AGENCIES}
+            stack.enter_context(serving(start_app(addresses, people, line.label, forgets=line.forgets), port))
+            _farewell(line, port, ports, tokens)
             _until_stopped(processes)
 
 
@@ -86,6 +98,10 @@ def _broker(choice: Literal["auto", "kafka", "docker", "trial"], home: Path, sta
         say(f"  not used: {reason}")
     say(f"Broker: {line.label}\n")
     (home / "broker").write_text(line.bootstrap_servers)
+    if line.forgets:
+        (home / "broker.forgets").touch()
+    else:
+        (home / "broker.forgets").unlink(missing_ok=True)
     return line
 
 
@@ -116,7 +132,9 @@ async def _accounts(agency: Agency) -> list[str]:
     async with agency.database.write() as tx:
         for name, role, facility in ACCOUNTS[agency.here.agency]:
             with contextlib.suppress(Conflict):  # kept from the run before
-                await add_account(tx, agency.here, name, role, facility)
+                account = await add_account(tx, agency.here, name, role, facility)
+                actor = Actor(account.id, name, role, facility)
+                await set_own_secrets(tx, actor, None, DEMO_PIN)
             tokens.append(await make_token(tx, name))
     await agency.database.close()
     return tokens
@@ -161,12 +179,11 @@ def _last_words(agency: str) -> str:
     return lines[-1].removeprefix("refnet: ") if lines else "it gave no reason."
 
 
-def _farewell(line: Broker, ports: dict[str, int], tokens: dict[str, list[str]], *, once: bool) -> None:
-    if once:
-        return
+def _farewell(line: Broker, port: int, ports: dict[str, int], tokens: dict[str, list[str]]) -> None:
     say("The agencies stay up until Ctrl-C. Nobody in them is real." + (f" {line.label}." if line.forgets else ""))
-    for agency, port in ports.items():
-        say(f"\n  {agency:<15} http://127.0.0.1:{port}/docs")
+    say(f"\n  Open http://127.0.0.1:{port} and choose a role. After Hide, every demo account's PIN is {DEMO_PIN}.")
+    for agency, own in ports.items():
+        say(f"\n  {agency:<15} http://127.0.0.1:{own}  (its API: /docs)")
         for (name, role, facility), token in zip(ACCOUNTS[agency], tokens[agency], strict=True):
             say(f"    {name:<12} {role:<14} {facility or 'the whole agency':<24} bearer token {token}")
 

@@ -6,7 +6,9 @@ from services.agency import AgencyParts
 from services.police.dockets.tables import Docket
 from services.police.dockets.web import router
 from services.police.subscriptions import SUBSCRIPTIONS
+from shared.casework.pages.frame import Look
 from shared.contracts.casework.codes import AgencyKind
+from shared.kit.i18n import mark as _
 
 PARTS = AgencyParts(
     kind=AgencyKind.POLICE,
@@ -14,4 +16,13 @@ PARTS = AgencyParts(
     tables=[Docket],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
+    look=Look(
+        ways=(
+            ("/work", _("For my desk")),
+            ("/cases", _("Cases")),
+            ("/directory", _("Directory")),
+            ("/hand-over", _("Hand over shift")),
+        ),
+        rooms={"police": Path(__file__).parent / "templates"},
+    ),
 )

@@ -6,7 +6,9 @@ from services.agency import AgencyParts
 from services.social_welfare.assignments.tables import Assignment
 from services.social_welfare.assignments.web import router
 from services.social_welfare.subscriptions import SUBSCRIPTIONS
+from shared.casework.pages.frame import Look
 from shared.contracts.casework.codes import AgencyKind
+from shared.kit.i18n import mark as _
 
 PARTS = AgencyParts(
     kind=AgencyKind.SOCIAL_WELFARE,
@@ -14,4 +16,13 @@ PARTS = AgencyParts(
     tables=[Assignment],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
+    look=Look(
+        ways=(
+            ("/work", _("My cases")),
+            ("/cases", _("All cases")),
+            ("/directory", _("Directory")),
+            ("/hand-over", _("Hand over shift")),
+        ),
+        rooms={"social_welfare": Path(__file__).parent / "templates"},
+    ),
 )

@@ -1,5 +1,20 @@
 """This agency's table of contents: which events it takes. Its workers follow a case across agencies, so it also hears progress."""
 
-from shared.casework.vocabulary import ANSWERS_TO_OURS, CONSENT_AND_CIRCLE, PROGRESS, REFERRALS_SENT_TO_US, THE_LINE, Contents
+from shared.casework.vocabulary import (
+    ANSWERS_TO_OURS,
+    CONSENT_AND_CIRCLE,
+    MESSAGES_AND_PLACES,
+    PROGRESS,
+    REFERRALS_SENT_TO_US,
+    THE_LINE,
+    Contents,
+)
 
-SUBSCRIPTIONS: Contents = {**REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **PROGRESS, **THE_LINE}
+SUBSCRIPTIONS: Contents = {
+    **REFERRALS_SENT_TO_US,
+    **ANSWERS_TO_OURS,
+    **CONSENT_AND_CIRCLE,
+    **MESSAGES_AND_PLACES,
+    **PROGRESS,
+    **THE_LINE,
+}

@@ -4,17 +4,42 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
 
+from shared.casework.accounts.demo_pages import router as demo_pages
+from shared.casework.accounts.pages import router as account_pages
+from shared.casework.alarms.pages import router as alarm_pages
 from shared.casework.alarms.web import router as alarms
+from shared.casework.cases.pages import router as case_pages
 from shared.casework.cases.web import router as cases
+from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.web import router as consents
 from shared.casework.edge import Edge, install_refusals
 from shared.casework.following.web import router as following
+from shared.casework.lines.pages import router as line_pages
 from shared.casework.lines.web import router as lines
+from shared.casework.messages.pages import router as message_pages
+from shared.casework.messages.web import router as messages
+from shared.casework.pages.frame import STATIC
+from shared.casework.pages.visits import install_page_refusals
+from shared.casework.referrals.card_pages import router as card_pages
+from shared.casework.referrals.pages import router as referral_pages
 from shared.casework.referrals.web import router as referrals
+from shared.casework.work.pages import router as work_pages
+from shared.kit.pages import CachedFiles, SafeHeaders
 from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
-SHARED_ROUTERS = (cases, consents, referrals, following, alarms, lines)
+SHARED_ROUTERS = (cases, consents, referrals, messages, following, alarms, lines)
+PAGE_ROUTERS = (
+    account_pages,
+    work_pages,
+    case_pages,
+    consent_pages,
+    card_pages,
+    message_pages,
+    referral_pages,
+    alarm_pages,
+    line_pages,
+)  # a card's and a message's own pages are not taken for acts on a referral
 
 
 def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]) -> FastAPI:
@@ -31,7 +56,11 @@ def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]
     app.state.edge = edge
     install(app)
     install_refusals(app)
-    for router in (*own, *SHARED_ROUTERS):  # an agency's own routes are not taken for transitions
+    install_page_refusals(app)
+    app.add_middleware(SafeHeaders)
+    app.mount("/static", CachedFiles(directory=STATIC), name="static")
+    only_here = (demo_pages,) if edge.here.network.purpose == "demo" else ()
+    for router in (*own, *SHARED_ROUTERS, *PAGE_ROUTERS, *only_here):  # an agency's own routes are not taken for transitions
         app.include_router(router)
 
     @app.get("/asyncapi", tags=["health"])

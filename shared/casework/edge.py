@@ -15,11 +15,13 @@ from sqlalchemy import delete, text
 from sqlmodel import col
 from starlette.exceptions import HTTPException
 
+from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import actor_of
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.cases.commands import InTheFuture
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.pages.frame import Pages
 from shared.casework.referrals.commands import Stale, TooManyAttempts
 from shared.casework.sharing import ConsentMissing
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail
@@ -28,6 +30,7 @@ from shared.exchange.outbox import insert_if_absent
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import Conflict, DatabaseAway, NotFound, RefnetError
+from shared.kit.pages import is_same_site, same_token
 from shared.kit.web import dump, problem
 
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
@@ -60,6 +63,8 @@ class Edge:
     database: Database
     here: Here
     inbox: Inbox
+    pages: Pages
+    forgets: bool = False  # the broker is the trial one
     broker_words: Callable[[], str | None] = lambda: None  # what is wrong with the broker, in words
     running: set[tuple[Any, ...]] = field(default_factory=set)
     closing: bool = False
@@ -75,13 +80,23 @@ _bearer = HTTPBearer(auto_error=False, description="`refnet token AGENCY --user 
 
 
 async def signed_in(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Actor:
-    """The account that asks; 401 where there is none."""
-    if given is not None:
-        async with edge_of(request).database.read() as tx:
-            actor = await actor_of(tx, given.credentials)
-        if actor is not None:
-            return actor
-    raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    """The account that asks, by bearer token or by the pages' session; 401 where there is none."""
+    edge = edge_of(request)
+    async with edge.database.read() as tx:
+        actor = await (_by_session(tx, request, edge) if given is None else actor_of(tx, given.credentials))
+    if actor is None:
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    return actor
+
+
+async def _by_session(tx: Transaction, request: Request, edge: Edge) -> Actor | None:
+    visit = await sessions.visit(tx, request.cookies.get(edge.pages.cookie))
+    if visit is None or visit.is_locked or visit.needs_code or visit.must_renew:
+        return None
+    is_reading = request.method in {"GET", "HEAD"}
+    if not is_reading and not (is_same_site(request) and same_token(request.headers.get("X-CSRF-Token", ""), visit.csrf)):
+        raise Forbidden("A request with the session cookie needs the page's own X-CSRF-Token; send a bearer token instead.")
+    return visit.actor
 
 
 SignedIn = Annotated[Actor, Depends(signed_in)]
@@ -122,23 +137,24 @@ async def command(
             crash_point("command.before_commit")
         crash_point("command.after_commit")
         return done
-    async with _alone(edge, (by.account_id, _route(request), key)), edge.database.write() as tx:
-        await _lock_key(tx, by, request, key)
+    async with alone(edge, (by.account_id, route_of(request), key)), edge.database.write() as tx:
+        await lock_key(tx, by, request, key)
         digest = hashlib.sha256(await request.body()).digest()
-        kept = await tx.session.get(KeptAnswer, (by.account_id, _route(request), key))
+        kept = await tx.session.get(KeptAnswer, (by.account_id, route_of(request), key))
         if kept is not None and kept.kept_until > tx.clock.now():
             if kept.body_digest != digest:
                 raise KeyReused("This Idempotency-Key was used with another body; send a new key.")
             return Response(kept.answer, kept.status, media_type="application/json", headers={"Idempotent-Replayed": "true"})
         done = answer(await work(tx), status)
-        await _keep_answer(tx, by, _route(request), key, digest, done)
+        await keep_answer(tx, by, route_of(request), key, digest, done)
         crash_point("command.before_commit")
     crash_point("command.after_commit")
     return done
 
 
 @asynccontextmanager
-async def _alone(edge: Edge, what: tuple[Any, ...]) -> AsyncIterator[None]:
+async def alone(edge: Edge, what: tuple[Any, ...]) -> AsyncIterator[None]:
+    """One request of a kind at a time in this process; raises StillRunning."""
     if what in edge.running:
         raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
     edge.running.add(what)
@@ -148,21 +164,23 @@ async def _alone(edge: Edge, what: tuple[Any, ...]) -> AsyncIterator[None]:
         edge.running.discard(what)
 
 
-async def _lock_key(tx: Transaction, by: Actor, request: Request, key: str) -> None:
+async def lock_key(tx: Transaction, by: Actor, request: Request, key: str) -> None:
     """Other processes of the agency: the same request at the same time is told to wait. On SQLite a writer is alone already."""
     if tx.dialect != "postgresql":
         return
-    digest = hashlib.sha256(f"{by.account_id}:{_route(request)}:{key}".encode()).digest()
+    digest = hashlib.sha256(f"{by.account_id}:{route_of(request)}:{key}".encode()).digest()
     number = int.from_bytes(digest[:8], signed=True)
     if not (await tx.session.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number})).scalar_one():
         raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
 
 
-def _route(request: Request) -> str:
+def route_of(request: Request) -> str:
+    """What an Idempotency-Key is scoped to, beside the account."""
     return f"{request.method} {request.url.path}"
 
 
-async def _keep_answer(tx: Transaction, by: Actor, route: str, key: str, digest: bytes, done: Response) -> None:
+async def keep_answer(tx: Transaction, by: Actor, route: str, key: str, digest: bytes, done: Response) -> None:
+    """Keeps an answer for the repeats of its request."""
     now = tx.clock.now()
     await tx.session.execute(delete(KeptAnswer).where(col(KeptAnswer.kept_until) <= now))
     row = {

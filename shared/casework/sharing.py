@@ -102,8 +102,10 @@ def may_pass_referral_progress(here: Here, to_agency: str, release: Released | N
     return listed and release is not None and minimal_data.REFERRAL_PROGRESS_ITEM in release.items
 
 
-def windows_of_care(here: Here, earliest_at: datetime, now: datetime) -> list[dict[str, Any]]:
+def windows_of_care(here: Here, earliest_at: datetime | None, now: datetime) -> list[dict[str, Any]]:
     """The windows that are still open, counted from the earliest moment: a late arrival is never refused care for them."""
+    if earliest_at is None:
+        return []
     hours = here.programme.windows
     limits = {
         codes.CareClock.PEP: hours.pep_h,

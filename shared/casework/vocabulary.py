@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from shared.casework.circles.handlers import on_case_progress, on_circle_announced, on_referral_progress
 from shared.casework.consents.handlers import on_consent_taken_back
+from shared.casework.directory.news import on_place_announced
 from shared.casework.here import Here
 from shared.casework.lines.handlers import on_exchange_refused
+from shared.casework.messages.handlers import on_message_answered, on_message_asked
 from shared.casework.referrals.handlers import on_issuers_fact, on_recipients_fact, on_referral_issued
 from shared.contracts.casework import events
 from shared.exchange.registry import Received, Subscription
@@ -42,6 +44,11 @@ ANSWERS_TO_OURS: Contents = {
 CONSENT_AND_CIRCLE: Contents = {
     events.ConsentTakenBack: on_consent_taken_back,
     events.CircleAnnounced: on_circle_announced,
+}
+MESSAGES_AND_PLACES: Contents = {
+    events.MessageAsked: on_message_asked,
+    events.MessageAnswered: on_message_answered,
+    events.PlaceAnnounced: on_place_announced,
 }
 PROGRESS: Contents = {
     events.CircleReferralProgress: on_referral_progress,

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PROFILES = Path(__file__).parent / "profiles"
 EXTENDS_MAX = 5  # profiles above one another; a longer chain is a circle or a mistake
@@ -58,10 +59,18 @@ class Programme(_Part):
     name: str
     extends: str | None = None
     languages: tuple[str, ...] = Field(min_length=1)
+    time_zone: str = Field(min_length=1)  # IANA name; what the clocks on the walls show
     limits: Limits
     windows: Windows
     consent_presets: dict[str, tuple[str, ...]]
     sources: dict[str, str]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("it is not the IANA name of a time zone, as Africa/Lusaka is")
+        return name
 
 
 def load_programme(programme_id: str, folder: Path = PROFILES) -> Programme:

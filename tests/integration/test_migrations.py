@@ -49,5 +49,5 @@ async def test_the_shared_branch_has_one_head(database_url: str) -> None:
     database = Database(database_url)
     async with database.engine.connect() as connection:
         heads = await connection.run_sync(lambda c: ScriptDirectory.from_config(config_on(c)).get_heads())
-    assert heads == ["0002_casework"]
+    assert len(heads) == 1
     await database.close()

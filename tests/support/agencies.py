@@ -23,6 +23,7 @@ from shared.casework.edge import Edge
 from shared.casework.here import Here
 from shared.casework.lines.handlers import ExchangeHooks
 from shared.casework.migrate import migrate
+from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.contracts.wire.statements import Statement
@@ -100,7 +101,7 @@ class TestAgency:
         self.seal = PlainSeal(here.agency)
         self.hooks = ExchangeHooks(here)
         self.inbox = Inbox(database, Registry(subscribe(here, parts.subscriptions)), self.hooks)
-        self.edge = Edge(database, here, self.inbox)
+        self.edge = Edge(database, here, self.inbox, Pages(here, parts.look, is_secure=False))
         self.app = create_app(self.edge, parts.routers, {})
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")

@@ -4,11 +4,12 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlmodel import col
 
 from services.social_welfare.assignments.tables import Assignment
-from shared.casework.accounts.commands import NAME_CHARACTERS_MAX, find_account
+from shared.casework.accounts.commands import NAME_CHARACTERS_MAX, find_account, on_disable
+from shared.casework.accounts.tables import Account
 from shared.casework.cases.commands import Form, load_case
 from shared.casework.cases.tables import Case
 from shared.casework.following.commands import Follow, follow
@@ -48,6 +49,11 @@ async def assign(case_id: UUID, command: Assign, tx: Transaction, here: Here, by
     return row
 
 
+async def give_back(tx: Transaction, _here: Here, account: Account) -> None:
+    """A disabled account's cases have no worker: they stand under "new requests" of their office again."""
+    await tx.session.execute(delete(Assignment).where(col(Assignment.account_id) == account.id))
+
+
 async def my_cases(tx: Transaction, by: Actor) -> list[Case]:
     """The cases that are the account's own."""
     by.may_work()
@@ -55,3 +61,6 @@ async def my_cases(tx: Transaction, by: Actor) -> list[Case]:
         select(Case).join(Assignment, col(Assignment.case_id) == col(Case.id)).where(col(Assignment.account_id) == by.account_id)
     )
     return list((await tx.session.execute(query.order_by(col(Case.opened_at).desc()).limit(MY_CASES_MAX))).scalars())
+
+
+on_disable(give_back)

@@ -2,13 +2,16 @@
 
 import hashlib
 import secrets
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlmodel import col
 
-from shared.casework.accounts.tables import Account, Token
+from shared.casework.accounts import credentials, sessions
+from shared.casework.accounts.credentials import Issued
+from shared.casework.accounts.tables import Account, Duty, Token
 from shared.casework.here import Actor, Here
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.db import Transaction
@@ -53,21 +56,56 @@ async def find_account(tx: Transaction, name: str) -> Account:
     return account
 
 
-async def disable_account(tx: Transaction, name: str) -> Account:
-    """Disables an account and ends its tokens at once."""
+Return = Callable[[Transaction, Here, Account], Awaitable[None]]
+_returns: list[Return] = []
+
+
+def on_disable(give_back: Return) -> None:
+    """Registers what gives an account's open items back to its facility when the account is disabled."""
+    if give_back not in _returns:
+        _returns.append(give_back)
+
+
+async def disable_account(tx: Transaction, here: Here, name: str) -> Account:
+    """Disables an account: its tokens and sessions end at once, its duties too, and what it held goes back to the facility."""
     account = await find_account(tx, name)
     account.is_disabled = True
-    await tx.session.execute(delete(Token).where(col(Token.account_id) == account.id))
+    await _end_access(tx, account)
+    await tx.session.execute(delete(Duty).where(col(Duty.account_id) == account.id, col(Duty.until_at) > tx.clock.now()))
+    for give_back in _returns:
+        await give_back(tx, here, account)
     await tx.session.flush()
     return account
 
 
-async def reset_account(tx: Transaction, name: str) -> Account:
-    """Ends an account's tokens and lets it sign in again."""
+async def reset_account(tx: Transaction, name: str) -> Issued:
+    """Ends an account's tokens and sessions and lets it sign in again, with a one-time password and a new code card."""
     account = await find_account(tx, name)
     account.is_disabled = False
+    await _end_access(tx, account)
+    return await credentials.issue(tx, account)
+
+
+async def _end_access(tx: Transaction, account: Account) -> None:
     await tx.session.execute(delete(Token).where(col(Token.account_id) == account.id))
-    await tx.session.flush()
+    await sessions.end_all(tx, account.id)
+
+
+async def accounts_of(tx: Transaction, by: Actor) -> list[Account]:
+    """The accounts that a supervisor or administrator looks after: of the facility, or of the whole agency."""
+    by.may_supervise()
+    query = select(Account).order_by(col(Account.is_disabled), col(Account.name))
+    if by.facility is not None:
+        query = query.where(col(Account.facility) == by.facility)
+    return list((await tx.session.execute(query)).scalars())
+
+
+async def load_account(tx: Transaction, account_id: UUID, by: Actor) -> Account:
+    """An account that somebody may look after; raises NotFound."""
+    by.may_supervise()
+    account = await tx.session.get(Account, account_id)
+    if account is None or not by.sees(account.facility):
+        raise NotFound("There is no such account.")
     return account
 
 

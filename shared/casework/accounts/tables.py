@@ -1,12 +1,13 @@
-"""Accounts, their bearer tokens, and the answers kept for repeated requests."""
+"""Accounts, how they sign in (tokens, passwords, code cards, sessions), who is on duty, and the answers kept for repeats."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import UtcDateTime, json_column
 
 
 class Account(SQLModel, table=True):
@@ -24,6 +25,78 @@ class Account(SQLModel, table=True):
     facility: str | None = None
     is_disabled: bool = False
     created_at: datetime = Field(sa_type=UtcDateTime)
+    password_hash: str | None = None  # None: bearer tokens only
+    must_renew: bool = False  # somebody else made the password
+    pin_hash: str | None = None
+    failed_count: int = 0  # wrong passwords and codes in a row
+    waits_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    asked_code: int | None = None  # the number on the card that is asked for until it is answered
+
+
+class CardCode(SQLModel, table=True):
+    """One numbered code of an account's printed card: used once."""
+
+    __tablename__ = "casework_card_codes"
+    account_id: UUID = Field(primary_key=True, sa_column_args=[ForeignKey("casework_accounts.id")])
+    number: int = Field(primary_key=True)
+    digest: bytes = Field(sa_type=LargeBinary)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Session(SQLModel, table=True):
+    """Somebody signed in at a browser, by the digest of what its cookie holds."""
+
+    __tablename__ = "casework_sessions"
+    id: UUID = Field(primary_key=True)
+    digest: bytes = Field(unique=True, sa_type=LargeBinary)
+    account_id: UUID = Field(sa_column_args=[ForeignKey("casework_accounts.id")], index=True)
+    device: UUID = Field(index=True)
+    csrf: str
+    needs_code: bool = True
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    locked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    pin_failed_count: int = 0
+    left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the session before this one was last used
+    language: str | None = None
+
+
+class Draft(SQLModel, table=True):
+    """What stood in a form when the page was hidden: sealed under the session's cookie, which the database does not hold."""
+
+    __tablename__ = "casework_drafts"
+    session_id: UUID = Field(primary_key=True, sa_column_args=[ForeignKey("casework_sessions.id", ondelete="CASCADE")])
+    path: str = Field(primary_key=True)
+    sealed: bytes = Field(sa_type=LargeBinary)
+    kept_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Duty(SQLModel, table=True):
+    """Who holds a post at a facility, and from when to when."""
+
+    __tablename__ = "casework_duties"
+    __table_args__ = (CheckConstraint("from_at < until_at", name="ck_casework_duties_range"),)
+    id: UUID = Field(primary_key=True)
+    facility: str = Field(index=True)
+    post: str
+    account_id: UUID = Field(sa_column_args=[ForeignKey("casework_accounts.id")], index=True)
+    from_at: datetime = Field(sa_type=UtcDateTime)
+    until_at: datetime = Field(sa_type=UtcDateTime)
+    entered_by: UUID
+
+
+class HandOver(SQLModel, table=True):
+    """A shift's end: what was open when one account left a facility, and who took it over."""
+
+    __tablename__ = "casework_hand_overs"
+    __table_args__ = (Index("ix_casework_hand_overs_facility", "facility", "written_at"),)
+    id: UUID = Field(primary_key=True)
+    facility: str
+    given_by: UUID
+    open_items: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    written_at: datetime = Field(sa_type=UtcDateTime)
+    taken_by: UUID | None = None
+    taken_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Token(SQLModel, table=True):

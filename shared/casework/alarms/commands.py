@@ -6,6 +6,8 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from shared.casework.accounts.commands import on_disable
+from shared.casework.accounts.tables import Account
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.commands import Form, NoteText
 from shared.casework.here import Actor, Here
@@ -84,6 +86,19 @@ async def _load(tx: Transaction, alarm_id: UUID, by: Actor) -> Alarm:
     return alarm
 
 
+async def give_back(tx: Transaction, here: Here, account: Account) -> None:
+    """What a disabled account had taken is nobody's again, and climbs from where it is."""
+    query = select(Alarm).where(col(Alarm.taken_by) == account.id, col(Alarm.resolved_at).is_(None)).with_for_update()
+    for alarm in (await tx.session.execute(query)).scalars():
+        alarm.taken_by = alarm.taken_at = None
+        posts = here.facility(alarm.facility).posts
+        urgency = Urgency.ACUTE if alarm.is_acute else Urgency.URGENT
+        may_climb = alarm.level + 1 < len(posts)
+        alarm.climbs_at = tx.clock.now() + here.programme.limits.ladder_step_h.of(urgency) if may_climb else None
+        await tx.session.flush()
+        await _tell(tx, here, "alarm.raised", alarm)
+
+
 def may_see(alarm: Alarm, by: Actor) -> bool:
     """Alarms about a case are for those who work on cases; alarms about a line also for the administrator."""
     if alarm.kind in LINE_TROUBLES:
@@ -115,3 +130,6 @@ async def resolve(command: ResolveAlarm, tx: Transaction, here: Here, alarm_id: 
     await tx.session.flush()
     await _tell(tx, here, "alarm.resolved", alarm)
     return alarm
+
+
+on_disable(give_back)

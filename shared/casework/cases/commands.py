@@ -47,23 +47,27 @@ class OpenCase(Form):
     safety: events.Safety | None = None
     relay: events.Relay | None = None
     dependants: events.Dependants | None = None
+    came_with: events.Code | None = None
     note: NoteText | None = None
 
 
 class AddIncident(Form):
-    """What happened, within a range of time."""
+    """What happened, within a range of time; without one where nobody knows."""
 
     incident_type: codes.IncidentType
     contexts: tuple[codes.IncidentContext, ...] = Field(default=(), max_length=len(codes.IncidentContext))
-    earliest_at: AwareDatetime
-    latest_at: AwareDatetime
+    earliest_at: AwareDatetime | None = None
+    latest_at: AwareDatetime | None = None
     given: tuple[events.Given, ...] = Field(default=(), max_length=events.GIVEN_MAX)
     urgent_mental_health: bool | None = None
+    hurt_now: bool | None = None
     note: NoteText | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "AddIncident":
-        if self.earliest_at > self.latest_at:
+        if (self.earliest_at is None) != (self.latest_at is None):
+            raise ValueError("'earliest_at' and 'latest_at' go together")
+        if self.earliest_at is not None and self.latest_at is not None and self.earliest_at > self.latest_at:
             raise ValueError("'earliest_at' must not be later than 'latest_at'")
         return self
 
@@ -83,7 +87,9 @@ async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor) -
     if not by.sees(facility):
         raise NotFound(f"This account does not work at '{facility}'.")
     parts = {name: _json(getattr(command, name)) for name in ("needs", "child", "safety", "relay", "dependants")}
-    case = await _add_case(tx, here, circle=new_id(), facility=facility, opened_by=by.account_id, **parts)
+    case = await _add_case(
+        tx, here, circle=new_id(), facility=facility, opened_by=by.account_id, came_with=command.came_with, **parts
+    )
     await add_note(tx, case.id, case.id, command.note, by)
     return case
 
@@ -158,6 +164,7 @@ async def add_incident(case_id: UUID, command: AddIncident, tx: Transaction, her
         latest_at=command.latest_at,
         given=[given.model_dump(mode="json") for given in command.given],
         urgent_mental_health=command.urgent_mental_health,
+        hurt_now=command.hurt_now,
         recorded_at=now,
         recorded_by=by.account_id,
     )

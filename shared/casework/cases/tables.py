@@ -31,12 +31,13 @@ class Case(SQLModel, table=True):
     safety: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
     relay: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
     dependants: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    came_with: str | None = None  # nobody, a relative, someone else: stays here
     opened_at: datetime = Field(sa_type=UtcDateTime)
     opened_by: UUID | None = None
 
 
 class Incident(SQLModel, table=True):
-    """What happened, coded, within a range of time."""
+    """What happened, coded, within a range of time where it is known."""
 
     __tablename__ = "casework_incidents"
     __table_args__ = (CheckConstraint("earliest_at <= latest_at", name="ck_casework_incidents_range"),)
@@ -44,10 +45,11 @@ class Incident(SQLModel, table=True):
     case_id: UUID = Field(sa_column_args=[ForeignKey(CASE)], index=True)
     incident_type: str
     contexts: list[str] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
-    earliest_at: datetime = Field(sa_type=UtcDateTime)
-    latest_at: datetime = Field(sa_type=UtcDateTime)
+    earliest_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    latest_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     given: list[dict[str, Any]] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
     urgent_mental_health: bool | None = None
+    hurt_now: bool | None = None
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID
 

@@ -32,6 +32,7 @@ class CaseView(BaseModel):
     safety: dict[str, Any] | None
     relay: dict[str, Any] | None
     dependants: dict[str, Any] | None
+    came_with: str | None
     opened_at: datetime
     notes: list[str] = []
 
@@ -43,10 +44,11 @@ class IncidentView(BaseModel):
     case_id: UUID
     incident_type: str
     contexts: list[str]
-    earliest_at: datetime
-    latest_at: datetime
+    earliest_at: datetime | None
+    latest_at: datetime | None
     given: list[dict[str, Any]]
     urgent_mental_health: bool | None
+    hurt_now: bool | None
     recorded_at: datetime
 
 

@@ -17,11 +17,19 @@ from shared.contracts.wire.topics import Direction
 from shared.kit.errors import RefnetError
 
 PARTITIONS_MAX = 64  # as many as there are lanes
+DAY_AND_NIGHT = "24 h"
 Label = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+
+class Journey(_Part):
+    """The way from another facility."""
+
+    km: float = Field(ge=0)
+    minutes: int = Field(ge=0)
 
 
 class Facility(_Part):
@@ -33,7 +41,8 @@ class Facility(_Part):
     services: tuple[ServicePackage, ...] = ()
     posts: tuple[Code, ...] = Field(min_length=1)
     duty_number: str | None = Field(default=None, max_length=40)
-    open_hours: Label = "24 h"
+    open_hours: str = Field(default=DAY_AND_NIGHT, pattern=r"^(24 h|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d)$")
+    journeys: dict[FacilityId, Journey] = {}  # from which facility of any agency
     places: int | None = Field(default=None, ge=0)
 
 

@@ -318,8 +318,7 @@ async def _recipient_says(
     end = await story.recipient_end(tx, referral)
     facts = lifecycle.decide(end.standing, transition, details)
     if feedback is not None:
-        referral.feedback = feedback
-        end = await story.tell_kept_back(tx, here, referral, end) if feedback else lifecycle.answer_feedback(end, yes=False)[0]
+        end = await _answered(tx, here, referral, end, yes=feedback)
     before = end.standing
     await story.tell_facts(tx, here, referral, end, facts, told)
     urgency = Urgency(referral.urgency)
@@ -328,6 +327,23 @@ async def _recipient_says(
             await raise_alarm(tx, here, "declined_without_next_place", referral.id, referral.desk, urgency, referral.case_id)
         if isinstance(fact, events.CameWithoutReferral) and urgency is Urgency.ACUTE:
             await raise_alarm(tx, here, "came_after_the_end", referral.id, referral.desk, urgency, referral.case_id)
+
+
+async def _answered(tx: Transaction, here: Here, referral: Referral, end: lifecycle.Recipient, *, yes: bool) -> lifecycle.Recipient:
+    referral.feedback = yes
+    return await story.tell_kept_back(tx, here, referral, end) if yes else lifecycle.answer_feedback(end, yes=False)[0]
+
+
+async def answer_feedback(referral_id: UUID, yes: bool, tx: Transaction, here: Here, by: Actor) -> Referral:
+    """Her answer, given at the recipient, to whether the issuer may know: a yes tells what was kept back, a no tells nothing."""
+    by.may_work()
+    await load_referral(tx, referral_id, by)
+    referral = await story.lock(tx, referral_id)
+    if referral is None or referral.direction != "in":
+        raise Conflict("Only the agency that received a referral asks whether its issuer may know.")
+    end = await _answered(tx, here, referral, await story.recipient_end(tx, referral), yes=yes)
+    await story.settle(tx, here, referral, end.standing, end.told, tx.clock.now())
+    return referral
 
 
 # --- at the door -------------------------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ class Referral(SQLModel, table=True):
     flags: list[str] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
     arrival_code: str | None = None  # at the issuer, for the card
     arrival_code_hash: str | None = None
+    carries: str | None = None  # what she takes along: card, code, nothing
     in_place_of: UUID | None = None
     respond_by: datetime = Field(sa_type=UtcDateTime)
     issued_at: datetime = Field(sa_type=UtcDateTime)

@@ -365,6 +365,25 @@ class Flag(StrEnum):
     LAPSED = "lapsed"  # time has passed, still open
 
 
+class MessageCode(StrEnum):
+    """A coded message to her, passed on by the agency that sent her."""
+
+    COME_ON = "come_on"  # at the time that is given
+    BRING_CARD = "bring_card"
+    NEW_TIME = "new_time"
+    CANCELLED = "cancelled"
+
+
+TIMED_MESSAGES = frozenset({MessageCode.COME_ON, MessageCode.NEW_TIME})
+
+
+class MessageAnswer(StrEnum):
+    """What became of a message."""
+
+    PASSED_ON = "passed_on"
+    NOT_SAFE = "not_safe"
+
+
 class FacilityMode(StrEnum):
     """How a facility is reached."""
 

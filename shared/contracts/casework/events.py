@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import ReferralState
 
-Writer = Literal["issuer", "recipient", "member", "holder", "reader"]
+Writer = Literal["issuer", "recipient", "member", "holder", "reader", "keeper"]
 
 FACILITY_ID_PATTERN = r"^[a-z][a-z0-9_-]{1,39}$"
 FacilityId = Annotated[str, StringConstraints(pattern=FACILITY_ID_PATTERN)]
@@ -23,6 +23,7 @@ CodeHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 DEPENDANTS_MAX = 20  # people who come with her
 GIVEN_MAX = 10  # products given before care
+STAFF_MAX = 500  # people on duty or waiting at one facility; more is a mistyped figure
 MEMBERS_MAX = 50  # agencies in one care circle
 
 
@@ -348,6 +349,44 @@ class CaseProgress(Event):
         return self
 
 
+class MessageAsked(Event):
+    """The recipient asks the issuer to pass a coded message on (consent item `relay`). Contact itself never crosses."""
+
+    type: ClassVar[str] = "message.asked"
+    writer: ClassVar[Writer] = "recipient"
+    message: UUID
+    code: codes.MessageCode
+    on_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _time_where_it_belongs(self) -> "MessageAsked":
+        if (self.code in codes.TIMED_MESSAGES) != (self.on_at is not None):
+            raise ValueError("a message to come has a time, nothing else has")
+        return self
+
+
+class MessageAnswered(Event):
+    """The issuer has passed a message on, or it was not safe to."""
+
+    type: ClassVar[str] = "message.answered"
+    writer: ClassVar[Writer] = "issuer"
+    message: UUID
+    answer: codes.MessageAnswer
+
+
+class PlaceAnnounced(Event):
+    """A facility of the sender says whether it is open, who is there and how many wait: about a place, never about a person."""
+
+    type: ClassVar[str] = "place.announced"
+    writer: ClassVar[Writer] = "keeper"
+    never_waits: ClassVar[bool] = True
+    facility: FacilityId
+    is_open: bool
+    staff: Annotated[int, Field(ge=0, le=STAFF_MAX)]
+    has_female_staff: bool
+    waiting: Annotated[int, Field(ge=0, le=STAFF_MAX)]
+
+
 class ExchangeRefused(Event):
     """A person at the recipient has discarded an event that could not be applied."""
 
@@ -363,7 +402,8 @@ REFERRAL_EVENTS: tuple[type[Event], ...] = (
     EndedUndisclosed, TransitionRefused,
 )  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
-    *REFERRAL_EVENTS, ConsentTakenBack, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
+    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, PlaceAnnounced,
+    ConsentTakenBack, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 

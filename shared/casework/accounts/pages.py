@@ -1,0 +1,384 @@
+"""Pages: signing in and out, the lock, another user at the same computer, one's own account, and the accounts of others."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel
+
+from shared.casework.accounts import commands, credentials, sessions
+from shared.casework.accounts.credentials import Answer, WeakSecret
+from shared.casework.accounts.sessions import Visit
+from shared.casework.accounts.tables import Account
+from shared.casework.edge import Edge, OneEdge
+from shared.casework.here import Forbidden
+from shared.casework.pages.frame import PAGE_LANGUAGES
+from shared.casework.pages.visits import (
+    Elsewhere,
+    MaybeVisitor,
+    Posted,
+    StaleForm,
+    Visitor,
+    device_of,
+    drop_session,
+    form_of,
+    home_of,
+    inside,
+    set_device,
+    set_session,
+    submit,
+)  # fmt: skip
+from shared.contracts.casework.codes import Role
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
+from shared.kit.forms import Filled, Values, fill, read_values
+from shared.kit.i18n import mark as _
+from shared.kit.pages import is_same_site
+
+router = APIRouter(include_in_schema=False)
+
+Next = Annotated[str | None, Query(max_length=200)]
+HIDDEN_NEVER = frozenset({"password", "again", "old", "pin", "code", "csrf", "once"})  # fields that no draft keeps
+
+
+class SignIn(BaseModel):
+    """Name and password."""
+
+    name: str
+    password: str
+
+
+class OwnSecrets(BaseModel):
+    """A new password, twice, and a PIN."""
+
+    password: str
+    again: str
+    pin: str
+
+
+class NewAccount(BaseModel):
+    """An account for a colleague."""
+
+    name: str
+    role: Role
+    facility: str | None = None
+
+
+# --- in and out --------------------------------------------------------------------------------------------------------
+
+
+@router.get("/")
+async def show_home(visit: Visitor) -> Response:
+    """Where the day of this account begins."""
+    return RedirectResponse(home_of(visit.actor.role), 303)
+
+
+@router.get("/sign-in")
+async def show_sign_in(request: Request, edge: OneEdge, next: Next = None) -> Response:  # noqa: A002 — the query's name
+    """Name and password."""
+    return edge.pages.show(request, "accounts/sign_in.html", next=inside(next))
+
+
+@router.post("/sign-in")
+async def post_sign_in(request: Request, edge: OneEdge) -> Response:
+    """The first step; the code card follows."""
+    if not is_same_site(request):
+        raise StaleForm("This form is from another page; open the sign-in page and try again.")
+    values = await read_values(request)
+    form = fill(SignIn, values, {"name": _("Type your sign-in name."), "password": _("Type your password.")})
+    onward = inside(values.get("next", ["/"])[-1])
+    if form.model is None:
+        return edge.pages.show(request, "accounts/sign_in.html", form=form, next=onward, status=422)
+    device = device_of(request, edge)
+    async with edge.database.write() as tx:
+        answer, account = await credentials.check_password(tx, form.model.name, form.model.password)
+        token = None
+        if account is not None:
+            token = await sessions.open_session(tx, account, device, needs_code=True, language=edge.pages.language(request))
+    if token is None:
+        form.error("name", _wrong(answer, _("The name or the password is not right.")))
+        return edge.pages.show(request, "accounts/sign_in.html", form=form, next=onward, status=403)
+    response = RedirectResponse(f"/sign-in/code?next={onward}", 303)
+    set_session(response, edge, token)
+    set_device(response, edge, device)
+    return response
+
+
+def _wrong(answer: Answer, words: str) -> str:
+    return _("Too many wrong answers. Wait 15 minutes, or ask your supervisor.") if answer is Answer.WAIT else words
+
+
+@router.get("/sign-in/code")
+async def show_code(request: Request, edge: OneEdge, visit: MaybeVisitor, next: Next = None) -> Response:  # noqa: A002
+    """Which code of the card."""
+    if visit is None:
+        raise Elsewhere("/sign-in")
+    return await _code_page(request, edge, visit, inside(next))
+
+
+async def _code_page(
+    request: Request, edge: Edge, visit: Visit, onward: str, form: Filled[BaseModel] | None = None, status: int = 200
+) -> Response:
+    async with edge.database.write() as tx:
+        account = await _own(tx, visit)
+        number = await credentials.code_asked(tx, account)
+    shown = form or Filled()
+    return edge.pages.show(
+        request, "accounts/code.html", number=number, csrf_token=visit.csrf, next=onward, form=shown, status=status
+    )
+
+
+async def _own(tx: Transaction, visit: Visit) -> Account:
+    account = await tx.session.get(Account, visit.actor.account_id)
+    if account is None:
+        raise Elsewhere("/sign-in")
+    return account
+
+
+@router.post("/sign-in/code")
+async def post_code(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
+    """The second step: the session is whole."""
+    if visit is None:
+        raise Elsewhere("/sign-in")
+    values = await form_of(request, visit)
+    token = request.cookies[edge.pages.cookie]
+    onward = inside(values.get("next", ["/"])[-1])
+    async with edge.database.write() as tx:
+        answer = await credentials.check_code(tx, await _own(tx, visit), values.get("code", [""])[-1])
+        fresh = await sessions.admit(tx, visit.session_id, token) if answer is Answer.RIGHT else None
+    if fresh is None:
+        form: Filled[BaseModel] = Filled(values).error("code", _wrong(answer, _("That is not the code with this number.")))
+        return await _code_page(request, edge, visit, onward, form, status=403)
+    response = RedirectResponse(onward, 303)
+    set_session(response, edge, fresh)
+    return response
+
+
+@router.post("/sign-out")
+async def post_sign_out(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
+    """The session is over, and the browser forgets what it kept."""
+    if visit is not None:
+        await form_of(request, visit)
+        async with edge.database.write() as tx:
+            await sessions.end(tx, visit.session_id)
+    response = RedirectResponse("/sign-in", 303)
+    drop_session(response, edge)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+# --- hide, lock, another user -------------------------------------------------------------------------------------------
+
+
+@router.post("/hide")
+async def post_hide(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
+    """Blanks the page and locks the session; what stood in the form is kept sealed, and shown again after the PIN."""
+    if visit is None:
+        raise Elsewhere("/sign-in")
+    values = await form_of(request, visit)
+    path = inside(values.pop("page", ["/"])[-1])
+    kept: Values = {name: found for name, found in values.items() if name not in HIDDEN_NEVER}
+    async with edge.database.write() as tx:
+        if kept:
+            await sessions.keep_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], path, kept)
+        await sessions.lock(tx, visit.session_id)
+    response = RedirectResponse("/blank", 303)
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+@router.get("/blank")
+async def show_blank(request: Request, edge: OneEdge) -> Response:
+    """A page that says nothing, with the way back for who knows it."""
+    return edge.pages.show(request, "accounts/blank.html")
+
+
+@router.get("/switch")
+async def show_switch(edge: OneEdge, visit: MaybeVisitor) -> Response:
+    """Locks this session and shows who may go on at this computer."""
+    if visit is not None:
+        async with edge.database.write() as tx:
+            await sessions.lock(tx, visit.session_id)
+    return RedirectResponse("/locked", 303)
+
+
+@router.get("/locked")
+async def show_locked(request: Request, edge: OneEdge, visit: MaybeVisitor, next: Next = None) -> Response:  # noqa: A002
+    """Everybody whose session waits at this browser: a PIN opens it."""
+    return await _locked_page(request, edge, visit, inside(next))
+
+
+async def _locked_page(
+    request: Request, edge: Edge, visit: Visit | None, onward: str, wrong: UUID | None = None, status: int = 200
+) -> Response:
+    async with edge.database.read() as tx:
+        waiting = await sessions.waiting_on(tx, device_of(request, edge))
+    if not waiting:
+        raise Elsewhere("/sign-in")
+    own = visit.session_id if visit else None
+    waiting.sort(key=lambda one: one.session_id != own)
+    return edge.pages.show(
+        request, "accounts/locked.html", waiting=waiting, own=own, wrong=wrong, next=onward, status=status,
+        errors=wrong is not None,
+    )  # fmt: skip
+
+
+@router.post("/locked")
+async def post_unlock(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
+    """The PIN of one of the sessions that wait here."""
+    if not is_same_site(request):
+        raise StaleForm("This form is from another page; open the locked page and try again.")
+    values = await read_values(request)
+    onward = inside(values.get("next", ["/"])[-1])
+    try:
+        session_id = UUID(values.get("session", [""])[-1])
+    except ValueError:
+        raise Elsewhere("/locked") from None
+    device, token = device_of(request, edge), request.cookies.get(edge.pages.cookie)
+    is_same = visit is not None and visit.session_id == session_id
+    async with edge.database.write() as tx:
+        fresh = await sessions.unlock(tx, session_id, device, values.get("pin", [""])[-1], token if is_same else None)
+        hidden = await sessions.latest_draft(tx, session_id) if fresh else None
+    if fresh is None:
+        return await _locked_page(request, edge, visit, onward, wrong=session_id, status=403)
+    response = RedirectResponse(hidden or (onward if is_same else "/"), 303)
+    set_session(response, edge, fresh)
+    return response
+
+
+# --- one's own account ---------------------------------------------------------------------------------------------------
+
+
+@router.get("/me")
+async def show_me(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Language, codes left, PIN, signing out."""
+    async with edge.database.read() as tx:
+        left = await credentials.codes_left(tx, visit.actor.account_id)
+    return edge.pages.show(request, "accounts/me.html", visit, codes_left=left, few=credentials.CODES_LEFT_FEW)
+
+
+@router.post("/me/language")
+async def post_language(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
+    """The language of the pages, here and before signing in."""
+    values = await form_of(request, visit) if visit else await read_values(request)
+    chosen = values.get("language", [""])[-1]
+    if chosen in PAGE_LANGUAGES and visit is not None:
+        async with edge.database.write() as tx:
+            await sessions.choose_language(tx, visit.session_id, chosen)
+    response = RedirectResponse("/me" if visit and not (visit.is_locked or visit.needs_code) else "/sign-in", 303)
+    if chosen in PAGE_LANGUAGES:
+        response.set_cookie("refnet-language", chosen, httponly=True, samesite="strict", secure=edge.pages.is_secure, path="/")
+    return response
+
+
+@router.get("/me/secrets")
+async def show_secrets(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
+    """One's own password and PIN."""
+    if visit is None or visit.needs_code or visit.is_locked:
+        raise Elsewhere("/sign-in")
+    return edge.pages.show(request, "accounts/secrets.html", visit)
+
+
+@router.post("/me/secrets")
+async def post_secrets(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
+    """Keeps them."""
+    if visit is None or visit.needs_code or visit.is_locked:
+        raise Elsewhere("/sign-in")
+    values = await form_of(request, visit)
+    words = {
+        "password": _("Type a new password."),
+        "again": _("Type the new password again."),
+        "pin": _("Choose a PIN of 6 digits."),
+    }
+    form = fill(OwnSecrets, values, words)
+    if form.model is not None and form.model.password != form.model.again:
+        form.error("again", _("The two passwords are not the same."))
+    if form.model is not None and not form.errors:
+        try:
+            async with edge.database.write() as tx:
+                await credentials.set_own_secrets(tx, visit.actor, form.model.password, form.model.pin)
+            return RedirectResponse(home_of(visit.actor.role), 303)
+        except WeakSecret as error:
+            form.error("pin" if "PIN" in str(error) else "password", str(error))
+    return edge.pages.show(request, "accounts/secrets.html", visit, form=form, errors=True, status=422)
+
+
+# --- the accounts of others ----------------------------------------------------------------------------------------------
+
+
+@router.get("/accounts")
+async def show_accounts(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Who may sign in."""
+    async with edge.database.read() as tx:
+        rows = await commands.accounts_of(tx, visit.actor)
+    return edge.pages.show(request, "accounts/list.html", visit, rows=rows)
+
+
+@router.get("/accounts/new")
+async def show_new_account(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """A new account."""
+    visit.actor.may_supervise()
+    return edge.pages.show(request, "accounts/new.html", visit, roles=_roles(edge, visit))
+
+
+def _roles(edge: Edge, visit: Visit) -> list[Role]:
+    above = {Role.SUPERVISOR, Role.ADMINISTRATOR}
+    return [r for r in Role if r in commands.ROLES_OF[edge.here.kind] and (visit.actor.facility is None or r not in above)]
+
+
+@router.post("/accounts/new")
+async def post_account(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Makes it, and shows its one-time password and code card once."""
+    visit.actor.may_supervise()
+    form = fill(NewAccount, values, {"name": _("Type a sign-in name."), "role": _("Choose a role.")})
+    made = form.model
+    if made is not None and (made.role not in _roles(edge, visit) or not visit.actor.sees(made.facility)):
+        raise Forbidden("A supervisor of one place makes accounts for that place, and none that stand above it.")
+    if made is not None:
+        try:
+            async with edge.database.write() as tx:
+                account = await commands.add_account(tx, edge.here, made.name, made.role, made.facility)
+                issued = await credentials.issue(tx, account)
+            return edge.pages.show(request, "accounts/card.html", visit, account=account, issued=issued)
+        except Conflict as error:
+            form.error("name", str(error))
+    return edge.pages.show(request, "accounts/new.html", visit, form=form, roles=_roles(edge, visit), errors=True, status=422)
+
+
+@router.post("/accounts/{account_id}/reset")
+async def post_reset(account_id: UUID, request: Request, edge: OneEdge, visit: Visitor, _values: Posted) -> Response:
+    """A new one-time password and card."""
+    async with edge.database.write() as tx:
+        account = await commands.load_account(tx, account_id, visit.actor)
+        _not_above(visit, account)
+        issued = await commands.reset_account(tx, account.name)
+    return edge.pages.show(request, "accounts/card.html", visit, account=account, issued=issued)
+
+
+@router.get("/accounts/{account_id}/disable")
+async def show_disable(account_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """What disabling does, before it is done."""
+    async with edge.database.read() as tx:
+        account = await commands.load_account(tx, account_id, visit.actor)
+    return edge.pages.show(request, "accounts/disable.html", visit, account=account)
+
+
+@router.post("/accounts/{account_id}/disable")
+async def post_disable(account_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Disables it at once; its open items go back to the facility."""
+
+    async def work(tx: Transaction) -> str:
+        account = await commands.load_account(tx, account_id, visit.actor)
+        _not_above(visit, account)
+        if account.id == visit.actor.account_id:
+            raise Conflict("Nobody disables the own account; ask another supervisor.")
+        await commands.disable_account(tx, edge.here, account.name)
+        return "/accounts"
+
+    return await submit(request, edge, visit, values, work)
+
+
+def _not_above(visit: Visit, account: Account) -> None:
+    if account.role == Role.ADMINISTRATOR and visit.actor.role is not Role.ADMINISTRATOR:
+        raise Forbidden("Only an administrator changes an administrator's account.")

@@ -1,0 +1,88 @@
+"""Posts, not persons: alarms go to a post at a facility, and the roster says who holds it."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from pydantic import AwareDatetime
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.accounts.commands import load_account
+from shared.casework.accounts.tables import Account, Duty
+from shared.casework.cases.commands import Form
+from shared.casework.here import Actor, Here
+from shared.contracts.casework import events
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
+from shared.kit.ids import new_id
+
+DUTY_MAX = timedelta(hours=24)  # a longer shift is a mistake of the day
+SHOWN = timedelta(days=8)  # of the roster: this week and its end
+
+
+class SetDuty(Form):
+    """An account holds a post from one time to another."""
+
+    facility: events.FacilityId
+    post: events.Code
+    account_id: UUID
+    from_at: AwareDatetime
+    until_at: AwareDatetime
+
+
+async def set_duty(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> Duty:
+    """Puts an account on the roster; raises Conflict where the post or the hours cannot be."""
+    by.may_supervise()
+    if not by.sees(command.facility):
+        raise NotFound(f"This account does not look after '{command.facility}'.")
+    if command.post not in here.facility(command.facility).posts:
+        raise Conflict(f"'{command.facility}' has no post '{command.post}'; the network file names its posts.")
+    if not timedelta(0) < command.until_at - command.from_at <= DUTY_MAX:
+        raise Conflict("A duty ends after it begins, within a day.")
+    account = await load_account(tx, command.account_id, by)
+    if account.is_disabled:
+        raise Conflict("A disabled account holds no post; choose another one.")
+    duty = Duty(
+        id=new_id(), facility=command.facility, post=command.post, account_id=account.id, from_at=command.from_at,
+        until_at=command.until_at, entered_by=by.account_id,
+    )  # fmt: skip
+    tx.session.add(duty)
+    await tx.session.flush()
+    return duty
+
+
+async def end_duty(duty_id: UUID, tx: Transaction, by: Actor) -> None:
+    """Takes a duty off the roster; raises NotFound."""
+    by.may_supervise()
+    duty = await tx.session.get(Duty, duty_id)
+    if duty is None or not by.sees(duty.facility):
+        raise NotFound("There is no such duty.")
+    await tx.session.delete(duty)
+
+
+async def duties_of(tx: Transaction, facility: str) -> list[tuple[Duty, str]]:
+    """The duties of a facility from now on, with the account's name, in order of time."""
+    now = tx.clock.now()
+    query = (
+        select(Duty, col(Account.name))
+        .join(Account, col(Account.id) == col(Duty.account_id))
+        .where(col(Duty.facility) == facility, col(Duty.until_at) > now, col(Duty.from_at) < now + SHOWN)
+        .order_by(col(Duty.from_at), col(Duty.post))
+    )
+    return [(duty, name) for duty, name in (await tx.session.execute(query)).tuples()]
+
+
+async def holder(tx: Transaction, facility: str, post: str) -> str | None:
+    """Who holds a post now; None where the roster names nobody."""
+    now = tx.clock.now()
+    query = (
+        select(col(Account.name))
+        .join(Duty, col(Duty.account_id) == col(Account.id))
+        .where(
+            col(Duty.facility) == facility, col(Duty.post) == post, col(Duty.from_at) <= now, col(Duty.until_at) > now,
+            col(Account.is_disabled).is_(False),
+        )
+        .order_by(col(Duty.from_at).desc())
+        .limit(1)
+    )  # fmt: skip
+    return (await tx.session.execute(query)).scalar_one_or_none()

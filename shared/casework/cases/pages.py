@@ -1,0 +1,319 @@
+"""Pages: a new case, the cases of a desk, and one case with its timeline."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field, model_validator
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.cases import commands, views
+from shared.casework.cases.commands import AddIncident, OpenCase
+from shared.casework.cases.tables import Case, Incident
+from shared.casework.cases.web import Cursor
+from shared.casework.circles.commands import RecordProgress, record_progress
+from shared.casework.consents.tables import Consent
+from shared.casework.edge import OneEdge
+from shared.casework.following.commands import Follow, follow, unfollow
+from shared.casework.following.tables import FollowedThing
+from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.referrals.tables import Referral
+from shared.casework.timeline.pages import PAGE_LINES, story_of
+from shared.contracts.casework import codes, events
+from shared.contracts.casework.codes import AgeBand, IncidentType, Sex, Ternary
+from shared.kit.db import Transaction
+from shared.kit.forms import Filled, Values, fill
+from shared.kit.i18n import mark as _
+
+router = APIRouter(include_in_schema=False)
+
+HOURS_MAX = 24 * 365  # a year: beyond it hours say nothing
+LIST_LIMIT = 50
+
+Hours = Annotated[int, Field(ge=0, le=HOURS_MAX)]
+SAFE_ADULT = {"here": Ternary.YES, "not_here": Ternary.NO, "no": Ternary.NO}
+
+
+def _hours_or_not(asked: Any) -> Any:
+    """Hours from and to, or "not known"; a guess is enough."""
+    if asked.hours_unknown is None and (asked.at_least is None or asked.at_most is None):
+        raise ValueError("hours")
+    if asked.at_least is not None and asked.at_most is not None and asked.at_least > asked.at_most:
+        raise ValueError("order")
+    return asked
+
+
+class NewCase(BaseModel):
+    """Page 1 of a new case: who needs help, and what may not wait."""
+
+    hurt_now: Literal["yes", "no"]
+    age_band: AgeBand
+    sex: Sex
+    at_least: Hours | None = None
+    at_most: Hours | None = None
+    hours_unknown: Literal["yes"] | None = None
+    language: events.LanguageTag
+    came_with: Literal["nobody", "relative", "other"]
+    safe_adult: Literal["here", "not_here", "no"] | None = None
+    incident_type: IncidentType = IncidentType.GBV
+    staff_preference: codes.StaffPreference = codes.StaffPreference.NO_PREFERENCE
+    access: codes.AccessNeed = codes.AccessNeed.NONE
+    safe_to_return: Ternary | None = None
+
+    _order = model_validator(mode="after")(_hours_or_not)
+
+
+class Again(BaseModel):
+    """Another incident of a known case."""
+
+    hurt_now: Literal["yes", "no"]
+    at_least: Hours | None = None
+    at_most: Hours | None = None
+    hours_unknown: Literal["yes"] | None = None
+    incident_type: IncidentType = IncidentType.GBV
+
+    _order = model_validator(mode="after")(_hours_or_not)
+
+
+WORDS = {
+    "hurt_now": _("Say whether she or he is hurt or bleeding now."),
+    "age_band": _("Choose the age group; a guess is enough."),
+    "sex": _("Choose girl or woman, boy or man, or other."),
+    "language": _("Choose the language that is understood best."),
+    "came_with": _("Say who came along."),
+    "at_least": _("Type hours as a number, or tick “Not known”."),
+    "at_most": _("Type hours as a number, or tick “Not known”."),
+}
+HOURS_MISSING = _("Type at least and at most how many hours ago, or tick “Not known”.")
+HOURS_ORDER = _("“At least” must not be more than “at most”.")
+
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
+def _checked(form: Filled[Asked]) -> Filled[Asked]:
+    if "" in form.errors:  # a fault between fields
+        form.error("at_least", HOURS_ORDER if "order" in form.errors.pop("") else HOURS_MISSING)
+    return form
+
+
+def _filled(values: Values) -> Filled[NewCase]:
+    form = _checked(fill(NewCase, values, WORDS))
+    child = values.get("age_band", [""])[-1] in {str(band) for band in codes.CHILD_BANDS}
+    if child and form.model is not None and form.model.safe_adult is None:
+        form.model = None
+        form.error("safe_adult", _("For a child: say whether there is a safe adult."))
+    return form
+
+
+@router.get("/cases/new")
+async def show_new(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Page 1 of 3: who needs help."""
+    visit.actor.may_work()
+    form = await draft_of(request, visit)
+    return edge.pages.show(request, "cases/new.html", visit, form=form, left=_hours_left(edge.here.programme.windows.pep_h, form))
+
+
+def _hours_left(limit_h: float | None, form: Filled[Any]) -> int | None:
+    """Hours in which care works best, from the earliest moment; None where it is not known."""
+    most = form.value("at_most")
+    if limit_h is None or not most.isdigit() or len(most) > len(str(HOURS_MAX)):
+        return None
+    return int(limit_h) - int(most)
+
+
+@router.post("/cases/clock")
+async def post_clock(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """What the hours that were typed mean, while they are typed."""
+    left = _hours_left(edge.here.programme.windows.pep_h, Filled(values))
+    return edge.pages.show(request, "cases/clock.html", visit, left=left)
+
+
+@router.post("/cases/new")
+async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Opens the case and its incident; page 2 asks her."""
+    form = _filled(values)
+    asked = form.model
+    if asked is None or form.errors:
+        left = _hours_left(edge.here.programme.windows.pep_h, form)
+        return edge.pages.show(request, "cases/new.html", visit, form=form, left=left, errors=True, status=422)
+
+    async def work(tx: Transaction) -> str:
+        is_child = asked.age_band in codes.CHILD_BANDS
+        adult = SAFE_ADULT[asked.safe_adult] if asked.safe_adult else Ternary.UNKNOWN
+        case = await commands.open_case(
+            OpenCase(
+                needs=events.PersonNeeds(
+                    age_band=asked.age_band, sex=asked.sex, language=asked.language, access=asked.access,
+                    staff_preference=asked.staff_preference,
+                ),
+                child=events.ChildFacts(assent=Ternary.UNKNOWN, safe_adult_present=adult) if is_child else None,
+                safety=events.Safety(safe_to_return=asked.safe_to_return, alone_on_phone=Ternary.UNKNOWN)
+                if asked.safe_to_return else None,
+                came_with=asked.came_with,
+            ),
+            tx, edge.here, visit.actor,
+        )  # fmt: skip
+        await commands.add_incident(case.id, _incident(asked, tx), tx, edge.here, visit.actor)
+        return f"/cases/{case.id}/consent"
+
+    return await submit(request, edge, visit, values, work)
+
+
+def _incident(asked: NewCase | Again, tx: Transaction) -> AddIncident:
+    now = tx.clock.now()
+    is_child = isinstance(asked, NewCase) and asked.age_band in codes.CHILD_BANDS
+    is_known = asked.hours_unknown is None and asked.at_least is not None and asked.at_most is not None
+    return AddIncident(
+        incident_type=asked.incident_type,
+        contexts=(codes.IncidentContext.CHILD_SEXUAL_ABUSE,)
+        if is_child and asked.incident_type in {IncidentType.RAPE, IncidentType.SEXUAL_ASSAULT} else (),
+        earliest_at=now - timedelta(hours=asked.at_most or 0) if is_known else None,
+        latest_at=now - timedelta(hours=asked.at_least or 0) if is_known else None,
+        hurt_now=asked.hurt_now == "yes",
+    )  # fmt: skip
+
+
+@router.get("/cases")
+async def show_cases(request: Request, edge: OneEdge, visit: Visitor, cursor: Cursor = None) -> Response:
+    """The cases of this desk, newest first."""
+    visit.actor.may_work()
+    async with edge.database.read() as tx:
+        rows, following = await views.cases_page(tx, visit.actor, cursor, LIST_LIMIT)
+    return edge.pages.show(request, "cases/list.html", visit, rows=rows, following=following)
+
+
+@router.get("/cases/{case_id}")
+async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, cursor: Cursor = None) -> Response:
+    """One case: what is next, what not to do, one timeline with its basis by each line."""
+    visit.actor.may_work()
+    async with edge.database.write() as tx:  # the look is kept: she may ask who looked
+        case = await commands.load_case(tx, case_id, visit.actor)
+        await views.note_read(tx, case.id, visit.actor, "case")
+        lines, following = await story_of(tx, edge.here, case, cursor, PAGE_LINES)
+        context: dict[str, Any] = {
+            "case": case,
+            "incidents": await _incidents(tx, case),
+            "consents": await _consents(tx, case),
+            "referrals": await _referrals(tx, case),
+            "follows": await _follows(tx, case, visit),
+            "notes": await views.notes_of(tx, case.id),
+        }
+    progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
+    return edge.pages.show(
+        request, "cases/case.html", visit, lines=lines, following=following, progress=progress, dated=codes.DATED,
+        here_now="/cases", **context,
+    )  # fmt: skip
+
+
+async def _incidents(tx: Transaction, case: Case) -> list[Incident]:
+    query = select(Incident).where(col(Incident.case_id) == case.id).order_by(col(Incident.recorded_at))
+    return list((await tx.session.execute(query)).scalars())
+
+
+async def _consents(tx: Transaction, case: Case) -> list[Consent]:
+    query = select(Consent).where(col(Consent.case_id) == case.id).order_by(col(Consent.given_at).desc(), col(Consent.id).desc())
+    return list((await tx.session.execute(query)).scalars())
+
+
+async def _referrals(tx: Transaction, case: Case) -> list[Referral]:
+    query = select(Referral).where(col(Referral.case_id) == case.id).order_by(col(Referral.issued_at).desc())
+    return list((await tx.session.execute(query)).scalars())
+
+
+async def _follows(tx: Transaction, case: Case, visit: Visitor) -> FollowedThing | None:
+    query = select(FollowedThing).where(
+        col(FollowedThing.account_id) == visit.actor.account_id, col(FollowedThing.case_id) == case.id
+    )
+    return (await tx.session.execute(query)).scalars().first()
+
+
+@router.post("/cases/{case_id}/progress")
+async def post_progress(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """A coded step; told to whom consent allows."""
+    words = {"code": _("Choose what happened."), "on_date": _("Type the date, as 2026-06-09.")}
+    form = fill(RecordProgress, values, words)
+    if form.model is not None and (form.model.code in codes.DATED) != (form.model.on_date is not None):
+        form.error("on_date", _("A hearing and a clinic visit need a date; other steps have none."))
+    asked = form.model
+    if asked is None or form.errors:
+        async with edge.database.read() as tx:
+            case = await commands.load_case(tx, case_id, visit.actor)
+        progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
+        return edge.pages.show(
+            request, "cases/progress.html", visit, case=case, form=form, progress=progress, errors=True, status=422
+        )
+
+    async def work(tx: Transaction) -> str:
+        await record_progress(case_id, asked, tx, edge.here, visit.actor)
+        return f"/cases/{case_id}"
+
+    return await submit(request, edge, visit, values, work)
+
+
+@router.post("/cases/{case_id}/follow")
+async def post_follow(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Changes of this case stand on one's own page from now on."""
+
+    async def work(tx: Transaction) -> str:
+        await follow(Follow(case_id=case_id), tx, edge.here, visit.actor)
+        return f"/cases/{case_id}"
+
+    return await submit(request, edge, visit, values, work)
+
+
+@router.post("/cases/{case_id}/unfollow")
+async def post_unfollow(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """No longer."""
+
+    async def work(tx: Transaction) -> str:
+        case = await commands.load_case(tx, case_id, visit.actor)
+        followed = await _follows(tx, case, visit)
+        if followed is not None:
+            await unfollow(followed.id, tx, visit.actor)
+        return f"/cases/{case_id}"
+
+    return await submit(request, edge, visit, values, work)
+
+
+@router.get("/cases/{case_id}/again")
+async def show_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """It happened again: a repeated assault is a new incident with its own acute request."""
+    visit.actor.may_work()
+    async with edge.database.read() as tx:
+        case = await commands.load_case(tx, case_id, visit.actor)
+    form = await draft_of(request, visit)
+    left = _hours_left(edge.here.programme.windows.pep_h, form)
+    return edge.pages.show(request, "cases/again.html", visit, case=case, form=form, left=left, here_now="/cases")
+
+
+@router.post("/cases/{case_id}/again")
+async def post_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Keeps the incident; care and place follow."""
+    form = _checked(fill(Again, values, WORDS))
+    asked = form.model
+    if asked is None or form.errors:
+        async with edge.database.read() as tx:
+            case = await commands.load_case(tx, case_id, visit.actor)
+        left = _hours_left(edge.here.programme.windows.pep_h, form)
+        return edge.pages.show(
+            request, "cases/again.html", visit, case=case, form=form, left=left, errors=True, status=422, here_now="/cases"
+        )
+
+    async def work(tx: Transaction) -> str:
+        await commands.add_incident(case_id, _incident(asked, tx), tx, edge.here, visit.actor)
+        return f"/cases/{case_id}/refer"
+
+    return await submit(request, edge, visit, values, work)
+
+
+@router.get("/cases/{case_id}/looked")
+async def show_access_log(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Who looked at this case: she may ask."""
+    visit.actor.may_work()
+    async with edge.database.read() as tx:
+        case = await commands.load_case(tx, case_id, visit.actor)
+        rows = await views.access_log(tx, case.id)
+    return edge.pages.show(request, "cases/looked.html", visit, case=case, rows=rows, here_now="/cases")

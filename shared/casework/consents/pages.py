@@ -1,0 +1,191 @@
+"""Pages: asking her, one question a recipient, read aloud; and taking a consent back.
+
+No answer is chosen beforehand, and nothing measures how long she takes.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.cases.commands import load_case
+from shared.casework.cases.tables import Case
+from shared.casework.consents import commands
+from shared.casework.consents.commands import RecordConsent
+from shared.casework.consents.tables import Consent
+from shared.casework.edge import Edge, OneEdge
+from shared.casework.here import Here
+from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.contracts.casework import codes, events
+from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose
+from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
+from shared.kit.db import Transaction
+from shared.kit.errors import NotFound
+from shared.kit.forms import Filled, Values, fill
+from shared.kit.i18n import mark as _
+
+router = APIRouter(include_in_schema=False)
+
+PURPOSES = {
+    AgencyKind.HEALTH: Purpose.CARE, AgencyKind.SOCIAL_WELFARE: Purpose.SUPPORT, AgencyKind.POLICE: Purpose.PROTECTION,
+    AgencyKind.PARTNER: Purpose.SUPPORT, AgencyKind.JUSTICE: Purpose.JUSTICE, AgencyKind.OVERSIGHT: Purpose.STATISTICS,
+}  # fmt: skip
+# What the law makes an agency tell about a child, and whom (assumption until a programme says otherwise).
+TOLD_OF_CHILDREN = frozenset({AgencyKind.SOCIAL_WELFARE})
+CHANGEABLE = (ConsentItem.NEEDS, ConsentItem.GIVEN, ConsentItem.TYPE, ConsentItem.SAFETY, ConsentItem.PROG, ConsentItem.RELAY)
+
+
+class HowAnswered(BaseModel):
+    """How she answered, once for all questions."""
+
+    how: ConsentHow
+    language: events.LanguageTag
+    interpreter: Literal["yes", "no"] = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One recipient's question. `preset` are the items behind a yes, `offered` those that she may add or leave out."""
+
+    recipient: str
+    kind: AgencyKind
+    preset: tuple[ConsentItem, ...]
+    offered: tuple[ConsentItem, ...]
+    by_law: bool
+
+
+def questions(here: Here, case: Case) -> list[Question]:
+    """The questions for a case, in the order of the network's peers."""
+    is_child = (case.needs or {}).get("age_band") in {str(band) for band in codes.CHILD_BANDS}
+    found = []
+    for peer in here.peers:
+        kind = here.kind_of(peer)
+        crossing = set(CROSSES.get((here.kind, kind), {}).values()) | set(PROGRESS_CROSSES.get((here.kind, kind), {}).values())
+        if (here.kind, kind) in REFERRAL_PROGRESS_CROSSES:
+            crossing.add(ConsentItem.PROG)
+        offered = tuple(item for item in CHANGEABLE if item in crossing)
+        presets = {ConsentItem(item) for item in here.programme.consent_presets.get(kind, ())}
+        found.append(
+            Question(peer, kind, tuple(i for i in offered if i in presets), offered, is_child and kind in TOLD_OF_CHILDREN)
+        )
+    # The clinic first: care may not wait for the others.
+    return sorted(found, key=lambda q: (q.kind is not AgencyKind.HEALTH, q.recipient))
+
+
+def _context(edge: Edge, case: Case) -> dict[str, Any]:
+    return {"case": case, "questions": questions(edge.here, case), "here_now": "/cases"}
+
+
+@router.get("/cases/{case_id}/consent")
+async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Page 2 of 3: who may know."""
+    visit.actor.may_work()
+    async with edge.database.read() as tx:
+        case = await load_case(tx, case_id, visit.actor)
+    form = await draft_of(request, visit)
+    return edge.pages.show(request, "consents/ask.html", visit, form=form, **_context(edge, case))
+
+
+@router.post("/cases/{case_id}/consent")
+async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Keeps every answer; page 3 chooses care and place."""
+    async with edge.database.read() as tx:
+        case = await load_case(tx, case_id, visit.actor)
+    asked = questions(edge.here, case)
+    think = "think" in values
+    words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
+    form = fill(HowAnswered, values, words)
+    for question in asked:
+        if not think and values.get(f"answer_{question.recipient}", [""])[-1] not in {"yes", "no"}:
+            form.error(f"answer_{question.recipient}", _("Ask, and mark the answer: yes or no."))
+    if not think and _wants_back(values, asked) is None:
+        form.error("answer_back", _("Ask, and mark the answer: yes or no."))
+    answered = form.model
+    if think and not any(name.startswith("answer_") for name in values):
+        return await submit(request, edge, visit, values, lambda _tx: _at(f"/cases/{case_id}"))
+    if answered is None or form.errors:
+        return edge.pages.show(
+            request,
+            "consents/ask.html",
+            visit,
+            form=form,
+            errors=True,
+            status=422,
+            **_context(edge, case),
+        )
+
+    async def work(tx: Transaction) -> str:
+        for question in asked:
+            command = _consent(question, values, answered)
+            if command is not None:
+                await commands.record_consent(case_id, command, tx, edge.here, visit.actor)
+        return f"/cases/{case_id}" if think else f"/cases/{case_id}/refer"
+
+    return await submit(request, edge, visit, values, work)
+
+
+async def _at(location: str) -> str:
+    return location
+
+
+def _wants_back(values: Values, asked: list[Question]) -> bool | None:
+    """Whether the place may tell this desk that she came; only asked where a place may be told of her at all."""
+    if all(values.get(f"answer_{q.recipient}", [""])[-1] == "no" for q in asked):
+        return False
+    said = values.get("answer_back", [""])[-1]
+    return {"yes": True, "no": False}.get(said)
+
+
+def _consent(question: Question, values: Values, answered: HowAnswered) -> RecordConsent | None:
+    said = values.get(f"answer_{question.recipient}", [""])[-1]
+    common: dict[str, object] = {
+        "recipient": question.recipient, "how": answered.how, "language": answered.language,
+        "interpreter": answered.interpreter == "yes",
+        "legal_duty": LegalDuty.CHILD_PROTECTION_LAW if question.by_law else None,
+    }  # fmt: skip
+    if said == "yes":
+        chosen = set(values.get(f"items_{question.recipient}", []))
+        items = [ConsentItem.REQ, *(item for item in question.offered if item in chosen)]
+        if values.get("answer_back", [""])[-1] == "yes":
+            items.append(ConsentItem.FB)
+        return RecordConsent.model_validate({**common, "purpose": PURPOSES[question.kind], "items": tuple(items)})
+    if said == "no" and question.by_law:
+        by_law = {"purpose": Purpose.PROTECTION, "items": (ConsentItem.REQ,), "basis": Basis.LEGAL_BASIS}
+        return RecordConsent.model_validate({**common, **by_law})
+    return None
+
+
+@router.get("/cases/{case_id}/consents/{consent_id}/take-back")
+async def show_take_back(case_id: UUID, consent_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """What taking back does, before it is done."""
+    visit.actor.may_work()
+    async with edge.database.read() as tx:
+        case = await load_case(tx, case_id, visit.actor)
+        consent = await _load(tx, case, consent_id)
+    return edge.pages.show(request, "consents/take_back.html", visit, case=case, consent=consent, here_now="/cases")
+
+
+async def _load(tx: Transaction, case: Case, consent_id: UUID) -> Consent:
+    query = select(Consent).where(col(Consent.id) == consent_id, col(Consent.case_id) == case.id)
+    consent = (await tx.session.execute(query)).scalar_one_or_none()
+    if consent is None:
+        raise NotFound("The case has no such consent.")
+    return consent
+
+
+@router.post("/cases/{case_id}/consents/{consent_id}/take-back")
+async def post_take_back(
+    case_id: UUID, consent_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted
+) -> Response:
+    """Takes it back: at once, whatever stands."""
+    version = Filled[BaseModel](values).value("version", "0")
+
+    async def work(tx: Transaction) -> str:
+        await commands.take_back(case_id, consent_id, tx, edge.here, visit.actor, int(version) if version.isdigit() else 0)
+        return f"/cases/{case_id}"
+
+    return await submit(request, edge, visit, values, work)

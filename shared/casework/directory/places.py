@@ -1,0 +1,69 @@
+"""Places as somebody who sends a survivor needs them: open now, how far, who is there, and since when we know."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.directory.network import DAY_AND_NIGHT, Facility, Journey
+from shared.casework.directory.tables import PlaceNews
+from shared.casework.here import Here
+from shared.contracts.casework.codes import FacilityMode, ServicePackage
+from shared.kit.db import Transaction
+
+NEWS_AGE_MAX = timedelta(hours=12)  # what a place said longer ago is not shown as if it were so now
+FAR_KM = 1e6  # a place whose distance nobody entered stands last
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One facility of one agency, seen from a desk at a time of the day."""
+
+    agency: str
+    id: str
+    facility: Facility
+    is_open: bool
+    opens: str | None  # the clock time at which it opens, where it is closed now
+    journey: Journey | None
+    news: PlaceNews | None
+
+    @property
+    def key(self) -> str:
+        """agency/facility, as forms name it."""
+        return f"{self.agency}/{self.id}"
+
+    @property
+    def by_phone(self) -> bool:
+        """Nobody there reads a screen."""
+        return self.facility.mode is not FacilityMode.ONLINE
+
+
+def is_open_at(facility: Facility, local: datetime) -> bool:
+    """Whether a facility is open at a local time; hours that run past midnight count."""
+    if facility.open_hours == DAY_AND_NIGHT:
+        return True
+    first, last = (time.fromisoformat(part) for part in facility.open_hours.split("-"))
+    now = local.time()
+    return first <= now < last if first <= last else now >= first or now < last
+
+
+async def places(
+    tx: Transaction, here: Here, agencies: Iterable[str], desk: str | None, local: datetime, wanted: Iterable[ServicePackage] = ()
+) -> list[Place]:
+    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then by name."""
+    since = tx.clock.now() - NEWS_AGE_MAX
+    query = select(PlaceNews).where(col(PlaceNews.said_at) > since)
+    news = {(row.agency, row.facility): row for row in (await tx.session.execute(query)).scalars()}
+    need = set(wanted)
+    found = []
+    for agency in agencies:
+        for id_, facility in here.network.agencies[agency].facilities.items():
+            if need <= set(facility.services):
+                said = news.get((agency, id_))
+                open_now = is_open_at(facility, local) if said is None else said.is_open
+                opens = None if open_now else facility.open_hours.split("-")[0]
+                found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said))
+    found.sort(key=lambda p: (not p.is_open, p.journey.km if p.journey else FAR_KM, p.facility.name))
+    return found

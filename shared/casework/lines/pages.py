@@ -1,0 +1,104 @@
+"""Pages: the lines to the other agencies, messages that could not be used, and the directory of places."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from shared.casework.directory.news import SayPlaceNews, say_place_news
+from shared.casework.directory.places import places
+from shared.casework.edge import OneEdge
+from shared.casework.lines import commands, views
+from shared.casework.pages.visits import Posted, Visitor, submit
+from shared.contracts.casework.codes import ServicePackage
+from shared.kit.db import Transaction
+from shared.kit.errors import NotFound
+from shared.kit.forms import fill
+from shared.kit.i18n import mark as _
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/parked")
+async def show_parked(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """What could not be used, in words, with a retry."""
+    visit.actor.may_supervise()
+    async with edge.database.read() as tx:
+        rows = await views.parked(tx)
+    return edge.pages.show(request, "lines/parked.html", visit, rows=rows)
+
+
+@router.post("/parked/{sender}/{event_id}/{what}")
+async def post_parked(
+    sender: str, event_id: UUID, what: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted
+) -> Response:
+    """Tries it again, or gives it up: then its sender is told."""
+    visit.actor.may_supervise()
+    if what == "retry":
+        await edge.inbox.retry(sender, event_id)
+        return await submit(request, edge, visit, values, _to_parked)
+    if what != "discard":
+        raise NotFound("There is no such page.")
+
+    async def work(tx: Transaction) -> str:
+        await commands.discard_parked(sender, event_id, tx, edge.here, visit.actor)
+        return "/parked"
+
+    return await submit(request, edge, visit, values, work)
+
+
+async def _to_parked(_tx: Transaction) -> str:
+    return "/parked"
+
+
+@router.get("/lines")
+async def show_lines(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """The state of each line."""
+    visit.actor.may_supervise()
+    async with edge.database.read() as tx:
+        rows = await views.peers(tx, edge.here)
+    return edge.pages.show(request, "lines/lines.html", visit, rows=rows)
+
+
+class News(BaseModel):
+    """What a place says about itself."""
+
+    facility: str
+    is_open: bool
+    staff: int = Field(ge=0, le=500)
+    has_female_staff: bool = False
+    waiting: int = Field(ge=0, le=500)
+
+
+@router.get("/directory")
+async def show_directory(
+    request: Request, edge: OneEdge, visit: Visitor, service: Annotated[ServicePackage | None, Query()] = None
+) -> Response:
+    """Places, by what they offer, open ones and near ones first."""
+    here = edge.here
+    async with edge.database.read() as tx:
+        now = tx.clock.now()
+        local = edge.pages.times("en", now).local(now)
+        found = await places(tx, here, (here.agency, *here.peers), visit.actor.facility, local, [service] if service else [])
+    offered = {s for a in (here.agency, *here.peers) for f in here.network.agencies[a].facilities.values() for s in f.services}
+    return edge.pages.show(
+        request, "lines/directory.html", visit, places=found, service=service, services=[s for s in ServicePackage if s in offered]
+    )
+
+
+@router.post("/directory/ours")
+async def post_news(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Says who is here now: the desks that send see it."""
+    visit.actor.may_work()
+    words = {"staff": _("Type how many are on duty."), "waiting": _("Type how many are waiting.")}
+    form = fill(News, values, words)
+    asked = form.model
+    if asked is None:
+        return await show_directory(request, edge, visit)
+
+    async def work(tx: Transaction) -> str:
+        await say_place_news(SayPlaceNews.model_validate(asked.model_dump()), tx, edge.here, visit.actor)
+        return "/directory"
+
+    return await submit(request, edge, visit, values, work)

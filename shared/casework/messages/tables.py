@@ -1,0 +1,28 @@
+"""Coded messages to a survivor, passed on by the agency that sent her: contact itself never crosses."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlmodel import Field, SQLModel
+
+from shared.kit.columns import UtcDateTime
+
+
+class Message(SQLModel, table=True):
+    """One message. `direction` is 'out' where this agency asks, 'in' where it is asked to pass it on."""
+
+    __tablename__ = "casework_messages"
+    __table_args__ = (
+        CheckConstraint("direction IN ('in','out')", name="ck_casework_messages_direction"),
+        Index("ix_casework_messages_open", "direction", "answer"),
+    )
+    id: UUID = Field(primary_key=True)
+    referral_id: UUID = Field(sa_column_args=[ForeignKey("casework_referrals.id")], index=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")])
+    direction: str
+    code: str
+    on_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    answer: str | None = None
+    answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

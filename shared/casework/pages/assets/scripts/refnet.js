@@ -1,0 +1,58 @@
+// What the pages gain from JavaScript: errors take the focus, live lists, quick exit by keyboard. Every act works without it.
+import { Button, ErrorSummary, ExitThisPage, PasswordInput, createAll } from "govuk-frontend";
+import htmx from "htmx.org/dist/htmx.esm.js";
+
+const QUIET_MS = 5000; // a page that was touched within this is not moved under the thumb
+const GATHER_MS = 250; // changes that come together are shown together
+const ESCAPES = 3; // presses of Escape that hide a staff page
+const ESCAPES_WITHIN_MS = 2000;
+
+document.body.classList.add("js-enabled", "govuk-frontend-supported");
+window.htmx = htmx;
+for (const component of [Button, ErrorSummary, ExitThisPage, PasswordInput]) createAll(component);
+
+// A page that the browser kept aside may belong to somebody who has left since: it is asked for again.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+
+let touchedAt = 0;
+const touched = () => { touchedAt = Date.now(); };
+for (const kind of ["pointerdown", "keydown", "touchmove", "wheel"]) addEventListener(kind, touched, { passive: true });
+
+const live = document.querySelector("[data-live]");
+if (live) follow(live.dataset.live);
+
+function follow(address) {
+  let waiting;
+  const source = new EventSource(address);
+  const changed = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(show, GATHER_MS);
+  };
+  source.addEventListener("line", changed);
+  source.onmessage = changed;
+  addEventListener("pagehide", () => source.close());
+  document.querySelector("[data-show-changes]")?.addEventListener("click", refresh);
+}
+
+function show() {
+  const busy = Date.now() - touchedAt < QUIET_MS || scrollY > 80 || document.querySelector("[data-live] :is(input, select, textarea):focus");
+  const notice = document.querySelector("[data-changes]");
+  if (busy && notice) notice.hidden = false;
+  else refresh();
+}
+
+function refresh() {
+  const notice = document.querySelector("[data-changes]");
+  if (notice) notice.hidden = true;
+  htmx.ajax("GET", location.href, { target: "[data-live]", select: "[data-live]", swap: "outerMorph" });
+}
+
+const escapes = [];
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const now = Date.now();
+  escapes.push(now);
+  while (escapes.length && now - escapes[0] > ESCAPES_WITHIN_MS) escapes.shift();
+  if (escapes.length >= ESCAPES) document.querySelector("[data-hide]")?.click();
+});
+for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());

@@ -1,0 +1,206 @@
+"""What every page of an agency has around it: its header, its ways, who is signed in, what the line says. Nothing here decides."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup
+
+from shared.casework.here import Actor, Here
+from shared.casework.pages import words
+from shared.contracts.casework.codes import Role
+from shared.kit.forms import Filled
+from shared.kit.i18n import SOURCE, Times, catalogue, is_rtl, language_name, named_in
+from shared.kit.i18n import mark as _
+from shared.kit.ids import new_id
+from shared.kit.pages import Templates, html
+
+if TYPE_CHECKING:
+    from shared.casework.accounts.sessions import Visit
+
+ROOM = Path(__file__).parent
+STATIC = ROOM / "static"
+LOCALES = Path(__file__).parents[1] / "locales"
+PAGE_LANGUAGES = ("en", "fr", "fa_AF")  # what the catalogues hold; a programme's spoken languages are more
+SHORT_CHARACTERS = 4  # of a referral's short name; it is looked for by eye, never by program
+SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongly
+
+# Browsers keep style and script for good: another content has another address.
+STATIC_VERSION = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(STATIC.iterdir()))).hexdigest()[:12]
+
+Way = tuple[str, str]  # address, words
+
+WAYS: dict[Role, tuple[Way, ...]] = {
+    Role.SUPERVISOR: (
+        ("/alarms", _("Alarms")), ("/overdue", _("Overdue")), ("/posts", _("Posts and roster")), ("/accounts", _("Accounts")),
+        ("/parked", _("Messages that wait")),
+    ),
+    Role.ADMINISTRATOR: (("/accounts", _("Accounts")), ("/parked", _("Messages that wait")), ("/lines", _("Lines"))),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one kind of agency brings to the pages: its ways, its rooms of templates and its own words."""
+
+    ways: Sequence[Way]
+    rooms: Mapping[str, Path] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+class Pages:
+    """The pages of one agency."""
+
+    def __init__(self, here: Here, look: Look, *, is_secure: bool) -> None:
+        self.here, self.look, self.is_secure = here, look, is_secure
+        casework = Path(__file__).parents[1]
+        rooms = {folder.parent.name: folder for folder in casework.glob("*/templates")}
+        self._templates = Templates({**rooms, **look.rooms}, LOCALES, {"icon": icon})
+        self._zone = ZoneInfo(here.programme.time_zone)
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's name: the agency is in it, because one computer may serve three on one host."""
+        return f"{'__Host-' if self.is_secure else ''}refnet-{self.here.agency}"
+
+    def language(self, request: Request, chosen: str | None = None) -> str:
+        """The language that is chosen, else the browser's first that the catalogues hold, else the source."""
+        if chosen in PAGE_LANGUAGES:
+            return str(chosen)
+        kept = request.cookies.get("refnet-language")
+        if kept in PAGE_LANGUAGES:
+            return str(kept)
+        for part in request.headers.get("accept-language", "").split(","):
+            tag = part.split(";")[0].strip().lower()
+            for language in PAGE_LANGUAGES:
+                if tag == language.lower().replace("_", "-") or tag.split("-")[0] == language.split("_")[0]:
+                    return language
+        return SOURCE
+
+    def times(self, language: str, now: datetime) -> Times:
+        """Times as this agency's wall clock and the page's language show them."""
+        return Times(language, self._zone, now)
+
+    def show(self, request: Request, name: str, visit: "Visit | None" = None, *, status: int = 200, **context: Any) -> HTMLResponse:
+        """A page."""
+        language = self.language(request, visit.language if visit else None)
+        edge = request.app.state.edge
+        now: datetime = edge.database.clock.now()
+        base = {
+            "request": request, "path": request.url.path, "here": self.here, "agency": self.here.entry, "visit": visit,
+            "actor": visit.actor if visit else None, "language": language, "direction": "rtl" if is_rtl(language) else "ltr",
+            "languages": [(tag, language_name(tag)) for tag in PAGE_LANGUAGES], "now": now, "t": self.times(language, now),
+            "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(), "banner": self._banner(edge),
+            "facility": self._facility(visit.actor) if visit else None, "form": Filled(),
+            "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
+            "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
+            "static_version": STATIC_VERSION, "here_now": None, "notice": None, "live": None, "as_date": as_date,
+            "short": short, "place": self.place, "place_of": self.place_of, "agency_name": self.agency_name,
+            "options": partial(self._options, language=language), "places_of_here": self._places_of_here(visit, language),
+            "hours": hours_left, "errors": None, "posts": self._posts(visit.actor) if visit else (),
+            "language_name": partial(named_in, language), "languages_here": self._languages_here(language),
+        }  # fmt: skip
+        return html(self._templates.render(name, language, {**base, **context}), status)
+
+    def word(self, code: object, group: str, language: str) -> str:
+        """The word for a code in a language."""
+        own = self.look.words.get(group, {}).get(str(code))
+        return self.say(own or words.word(code, group), language)
+
+    def say(self, text: str, language: str) -> str:
+        """A marked text in a language."""
+        return str(catalogue(LOCALES, language).gettext(text))
+
+    def _arrived_words(self, needs: dict[str, Any] | None, language: str) -> str:
+        sex = (needs or {}).get("sex")
+        return self.say(_("She is here") if sex == "female" else _("He is here") if sex == "male" else _("Is here"), language)
+
+    def _options(self, values: Sequence[object], group: str, language: str) -> list[tuple[str, str]]:
+        return [(str(value), self.word(value, group, language)) for value in values]
+
+    def _places_of_here(self, visit: "Visit | None", language: str) -> list[tuple[str, str]]:
+        own = visit.actor.facility if visit else None
+        places = [(id_, one.name) for id_, one in self.here.entry.facilities.items() if own in (None, id_)]
+        return places if own else [("", self.say(_("The whole agency"), language)), *places]
+
+    def _languages_here(self, language: str) -> list[tuple[str, str]]:
+        spoken = [tag for tag in self.here.programme.languages if tag != SOURCE]
+        return [(tag, named_in(language, tag)) for tag in (*spoken, SOURCE)]
+
+    def _ways(self, actor: Actor) -> Sequence[Way]:
+        return WAYS.get(actor.role) or self.look.ways
+
+    def _banner(self, edge: Any) -> dict[str, bool] | None:
+        if self.here.network.purpose == "production":
+            return None
+        return {"is_trial": bool(edge.forgets)}
+
+    def _facility(self, actor: Actor) -> Any:
+        return self.here.entry.facilities.get(actor.facility) if actor.facility else None
+
+    def _posts(self, actor: Actor) -> Sequence[str]:
+        facility = self._facility(actor)
+        return facility.posts if facility else ()
+
+    def place(self, agency: str, facility: str | None) -> str:
+        """The name of a place, or of its agency where the place is not known here."""
+        found = self.here.network.facility(agency, facility) if facility else None
+        return found.name if found else self.agency_name(agency)
+
+    def place_of(self, agency: str, facility: str) -> Any:
+        """A facility as the network file has it."""
+        return self.here.network.facility(agency, facility)
+
+    def agency_name(self, agency: str) -> str:
+        """The name of an agency."""
+        entry = self.here.network.agencies.get(agency)
+        return entry.name if entry else agency
+
+
+def short(id_: UUID) -> str:
+    """A short name for eye and voice, as R-4K7P: the id's random end in an alphabet that is not misread."""
+    number, text = id_.int & ((1 << 40) - 1), ""
+    for _place in range(SHORT_CHARACTERS):
+        number, digit = divmod(number, len(SHORT_ALPHABET))
+        text += SHORT_ALPHABET[digit]
+    return text
+
+
+def as_date(text: str | None) -> date | None:
+    """A date out of a line's detail."""
+    return date.fromisoformat(text) if text else None
+
+
+def hours_left(until: datetime | None, now: datetime) -> tuple[int, int] | None:
+    """Whole hours and minutes until a time; None where it has passed or is not known. Never hours late."""
+    if until is None or until <= now:
+        return None
+    minutes = int((until - now) / timedelta(minutes=1))
+    return divmod(minutes, 60)
+
+
+_DISC = '<circle cx="10" cy="10" r="8.7" fill="#fff" stroke="#0b0c0c" stroke-width="1.8"/>'
+_PHONE = "M5 1.5 8 2l1 4-2 1.6c.9 2.2 2.5 4 4.8 5.2L13.5 11l4 1.2.5 3.3c-1 2-3 2.5-5 2C7 16 3 11 2.5 6c-.2-2 .5-3.5 2.5-4.5Z"
+ICONS = {  # 20 px, drawn for this project
+    "alarm": '<path d="M10 1 19.5 18.5H.5Z"/><path fill="#fff" d="M9 7h2v6H9zm0 7.5h2v2H9z"/>',
+    "done": '<circle cx="10" cy="10" r="9.5"/><path fill="none" stroke="#fff" stroke-width="2.2" d="m5.5 10.2 3 3 6-6.4"/>',
+    "next": _DISC + '<path fill="none" stroke="#0b0c0c" stroke-width="1.8" d="M5 10h9M10.5 6l4 4-4 4"/>',
+    "open": '<circle cx="10" cy="10" r="8.5" fill="none" stroke="#6b747c" stroke-width="1.8" stroke-dasharray="3.4 2.4"/>',
+    "clock": _DISC + '<path fill="none" stroke="#0b0c0c" stroke-width="1.8" d="M10 4.500V10l3 2"/>',
+    "phone": f'<path d="{_PHONE}"/>',
+    "check": '<path fill="none" stroke="currentColor" stroke-width="2.4" d="m3 10.5 4.5 4.5L17 5"/>',
+}
+
+
+def icon(name: str, size: int = 20) -> Markup:
+    """An icon beside a word; it says nothing by itself."""
+    box = f'width="{size}" height="{size}" viewBox="0 0 20 20" aria-hidden="true" focusable="false"'
+    return Markup(f'<svg class="app-icon app-icon--{name}" {box}>{ICONS[name]}</svg>')  # noqa: S704 — our own constants

@@ -1,0 +1,191 @@
+"""Who is at a page, and what a page may send: sessions from cookies, forms that carry their session's token, each sent once."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, cast
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+
+from shared.casework.accounts import sessions
+from shared.casework.accounts.sessions import ABSOLUTE_END, Visit
+from shared.casework.accounts.tables import KeptAnswer
+from shared.casework.edge import Edge, alone, edge_of, keep_answer, lock_key, route_of
+from shared.casework.here import Forbidden
+from shared.contracts.casework.codes import Role
+from shared.kit.crash import crash_point
+from shared.kit.db import Transaction
+from shared.kit.forms import Filled, Values, read_values
+from shared.kit.ids import new_id
+from shared.kit.pages import is_same_site, same_token
+from shared.kit.web import PROBLEM
+
+DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
+HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
+FOR_PROGRAMS = ("/api/", "/health", "/metrics", "/asyncapi", "/openapi.json", "/static/")
+
+
+class Elsewhere(Exception):
+    """This page cannot be shown now; another one is."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
+
+
+class StaleForm(Forbidden):
+    """The form came from another page or another session."""
+
+
+def home_of(role: Role) -> str:
+    """Where an account's day begins."""
+    return HOMES.get(role, "/work")
+
+
+def inside(path: str | None, otherwise: str = "/") -> str:
+    """A path of this application, for a redirect; never another host."""
+    return path if path and path.startswith("/") and not path.startswith(("//", "/\\")) else otherwise
+
+
+async def any_visit(request: Request) -> Visit | None:
+    """The session of the browser, whatever it may do; None without one."""
+    edge = edge_of(request)
+    async with edge.database.read() as tx:
+        visit = await sessions.visit(tx, request.cookies.get(edge.pages.cookie))
+    if visit is not None and visit.needs_seen and not visit.is_locked:
+        async with edge.database.write() as tx:
+            await sessions.touch(tx, visit.session_id)
+    return visit
+
+
+async def visiting(request: Request) -> Visit:
+    """Who is at the page; sends to sign-in, code, PIN or own password where that comes first."""
+    visit = await any_visit(request)
+    here = quote(request.url.path if request.method == "GET" else "/", safe="/")
+    if visit is None:
+        raise Elsewhere(f"/sign-in?next={here}")
+    if visit.needs_code:
+        raise Elsewhere("/sign-in/code")
+    if visit.is_locked:
+        raise Elsewhere(f"/locked?next={here}")
+    if visit.must_renew:
+        raise Elsewhere("/me/secrets")
+    return visit
+
+
+Visitor = Annotated[Visit, Depends(visiting)]
+MaybeVisitor = Annotated[Visit | None, Depends(any_visit)]
+
+
+async def form_of(request: Request, visit: Visit) -> Values:
+    """The fields of a posted form; raises StaleForm where it is not this session's own."""
+    values = await read_values(request)
+    token = values.pop("csrf", [""])[-1]
+    if not (is_same_site(request) and same_token(token, visit.csrf)):
+        raise StaleForm("This form is from another session or another page; open the page again and send it from there.")
+    return values
+
+
+async def posted(request: Request, visit: Visitor) -> Values:
+    """The fields of a form that the visitor posted."""
+    return await form_of(request, visit)
+
+
+Posted = Annotated[Values, Depends(posted)]
+
+
+async def draft_of(request: Request, visit: Visit) -> Filled:  # type: ignore[type-arg]
+    """The form as it stood when this page was hidden, else an empty one."""
+    edge = edge_of(request)
+    async with edge.database.read() as tx:
+        kept = await sessions.read_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], request.url.path)
+    return Filled(kept or {})
+
+
+Work = Callable[[Transaction], Awaitable[str]]
+
+
+async def submit(request: Request, edge: Edge, visit: Visit, values: Values, work: Work) -> Response:
+    """Runs a page's command in one transaction and goes where `work` says. The same form sent twice is done once."""
+    key = values.pop("once", [""])[-1]
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()
+    by = visit.actor
+    async with alone(edge, (by.account_id, route_of(request), key or str(new_id()))), edge.database.write() as tx:
+        location = None
+        if key:
+            await lock_key(tx, by, request, key)
+            kept = await tx.session.get(KeptAnswer, (by.account_id, route_of(request), key))
+            location = kept.answer.decode() if kept is not None and kept.body_digest == digest else None
+        if location is None:
+            location = await work(tx)
+            await sessions.forget_draft(tx, visit.session_id, request.url.path)
+            if key:
+                await keep_answer(tx, by, route_of(request), key, digest, Response(location.encode(), 303))
+        crash_point("command.before_commit")
+    crash_point("command.after_commit")
+    return RedirectResponse(location, 303)
+
+
+def set_session(response: Response, edge: Edge, token: str) -> None:
+    """The session's cookie: for this site only, never for scripts."""
+    response.set_cookie(
+        edge.pages.cookie, token, max_age=int(ABSOLUTE_END.total_seconds()), httponly=True, samesite="strict",
+        secure=edge.pages.is_secure, path="/",
+    )  # fmt: skip
+
+
+def drop_session(response: Response, edge: Edge) -> None:
+    """The browser forgets the session."""
+    response.delete_cookie(edge.pages.cookie, path="/", secure=edge.pages.is_secure, httponly=True, samesite="strict")
+
+
+def device_of(request: Request, edge: Edge) -> UUID:
+    """The browser that asks, by a random id of its own; a new one where it has none."""
+    try:
+        return UUID(request.cookies.get(f"{edge.pages.cookie}-device", ""))
+    except ValueError:
+        return new_id()
+
+
+def set_device(response: Response, edge: Edge, device: UUID) -> None:
+    """Remembers the browser, so that its sessions can be listed for the next user."""
+    response.set_cookie(
+        f"{edge.pages.cookie}-device", str(device), max_age=DEVICE_LIFE_S, httponly=True, samesite="strict",
+        secure=edge.pages.is_secure, path="/",
+    )  # fmt: skip
+
+
+Refuse = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def install_page_refusals(app: FastAPI) -> None:
+    """People get a page where programs get a problem document; the same refusal, the same status."""
+    for kind, handler in list(app.exception_handlers.items()):
+        app.add_exception_handler(kind, _for_people(cast(Refuse, handler)))
+    app.add_exception_handler(Elsewhere, _go_elsewhere)
+
+
+async def _go_elsewhere(_request: Request, error: Exception) -> Response:
+    return RedirectResponse(error.location if isinstance(error, Elsewhere) else "/", 303)
+
+
+def _for_people(handler: Refuse) -> Refuse:
+    async def refuse(request: Request, error: Exception) -> Response:
+        done = await handler(request, error)
+        if request.url.path.startswith(FOR_PROGRAMS) or done.media_type != PROBLEM:
+            return done
+        said = json.loads(bytes(done.body))
+        edge = edge_of(request)
+        visit = None
+        if said["status"] < 500:
+            visit = await any_visit(request)
+        is_whole = visit is not None and not (visit.is_locked or visit.needs_code)
+        return edge.pages.show(
+            request, "pages/refused.html", visit if is_whole else None, status=said["status"], said=said,
+            slug=said["type"].rsplit(":", 1)[-1],
+        )  # fmt: skip
+
+    return refuse

@@ -1,0 +1,319 @@
+"""What codes are called on screen. Every word is marked for the catalogues and translated where it is shown.
+
+Screen words come from the practice guide: "cannot take", "has not come yet", "time has passed, still open"; never "no-show".
+"""
+
+from enum import StrEnum
+
+from shared.contracts.casework import codes
+from shared.kit.i18n import mark as _
+
+STATES: dict[str, str] = {
+    "issued": _("Sent, not seen yet"),
+    "acknowledged": _("Seen"),
+    "accepted": _("Accepted"),
+    "arrived": _("Came"),
+    "in_service": _("In care"),
+    "on_hold": _("Waits"),
+    "declined": _("Cannot take"),
+    "cancelled": _("Cancelled"),
+    "closed": _("Closed"),
+}
+URGENCIES: dict[str, str] = {"acute": _("Acute"), "urgent": _("Soon"), "routine": _("Can wait")}
+SERVICES: dict[str, str] = {
+    "acute_care": _("Acute care after sexual violence"),
+    "injury_care": _("Care for injuries"),
+    "examination_and_report": _("Examination and report form"),
+    "follow_up_care": _("Follow-up care"),
+    "mental_health_care": _("Care for the mind"),
+    "psychosocial": _("Someone to talk to"),
+    "shelter": _("A safe place to stay"),
+    "child_protection": _("Child protection"),
+    "court_support": _("Support in court"),
+    "family_visit": _("A visit to the family"),
+    "report_to_police": _("Report to the police"),
+    "statement_at_clinic": _("Statement taken at the clinic"),
+    "protection": _("Protection"),
+    "legal_aid": _("Legal aid"),
+    "reintegration": _("Help to begin again"),
+    "prosecution": _("Prosecution"),
+}
+OUTCOMES: dict[str, str] = {
+    "served": _("Everything was given"),
+    "served_partly": _("Part of it was given"),
+    "she_declined": _("Did not want it"),
+    "not_available": _("It was not available"),
+    "already_received": _("Had received it already"),
+    "not_reached_safely": _("Could not be reached safely"),
+    "moved_away": _("Moved away"),
+    "referred_on": _("Sent on"),
+    "admitted": _("Stays in the hospital"),
+    "died": _("Died"),
+    "not_eligible": _("Another service is right"),
+    "duplicate": _("The same request twice"),
+}
+DECLINES: dict[str, str] = {
+    "no_staff": _("Nobody is here to receive"),
+    "no_place": _("No place is free"),
+    "no_supplies": _("Supplies are missing"),
+    "service_not_offered": _("We do not offer this"),
+    "closed_now": _("We are closed"),
+    "not_eligible": _("Another service is right"),
+    "duplicate": _("The same request twice"),
+    "conflict_of_interest": _("Somebody here must not know"),
+}
+CANCELS: dict[str, str] = {
+    "she_changed_her_mind": _("A change of mind"),
+    "entered_in_error": _("Entered by mistake"),
+    "duplicate": _("The same request twice"),
+    "sent_elsewhere": _("Sent to another place"),
+    "no_longer_needed": _("No longer needed"),
+    "consent_taken_back": _("Consent was taken back"),
+}
+HOLDS: dict[str, str] = {
+    "she_asked": _("She or he asked to wait"),
+    "waiting_for_staff": _("Waits for staff"),
+    "waiting_for_supplies": _("Waits for supplies"),
+    "waiting_for_document": _("Waits for a paper"),
+    "in_hospital": _("In the hospital"),
+}
+ITEMS: dict[str, str] = {
+    "req": _("The request, and by when"),
+    "needs": _("Age group, sex, language"),
+    "type": _("Kind of violence, as a code"),
+    "given": _("Care already given here"),
+    "safety": _("Whether going back is safe"),
+    "relay": _("Messages may be passed on"),
+    "fb": _("Came, finished, must come again"),
+    "prog": _("Steps with the police and other places"),
+    "mlr": _("One medical report, hand to hand"),
+    "stat": _("Counted, without a name"),
+}
+BASES: dict[str, str] = {
+    "consent": _("Agreed"),
+    "legal_basis": _("By law"),
+    "vital_interest": _("To save a life"),
+}
+HOWS: dict[str, str] = {
+    "spoken": _("Spoken"),
+    "thumb": _("Thumb on paper"),
+    "signature": _("Signed"),
+    "none_unconscious": _("Could not answer"),
+}
+INCIDENTS: dict[str, str] = {
+    "rape": _("Rape"),
+    "sexual_assault": _("Sexual assault"),
+    "physical_assault": _("Physical assault"),
+    "forced_marriage": _("Forced marriage"),
+    "denial_of_resources": _("Denial of money, food or school"),
+    "psychological_abuse": _("Psychological abuse"),
+    "gbv": _("Gender-based violence"),
+}
+AGES: dict[str, str] = {
+    "0-9": _("0 to 9"),
+    "10-14": _("10 to 14"),
+    "15-17": _("15 to 17"),
+    "18-24": _("18 to 24"),
+    "25-49": _("25 to 49"),
+    "50+": _("50 or over"),
+    "unknown": _("age not known"),
+}
+SEXES: dict[str, str] = {
+    "female": _("Girl or woman"),
+    "male": _("Boy or man"),
+    "other": _("Other"),
+    "unknown": _("Not known"),
+}
+PEOPLE: dict[str, str] = {  # sex, and whether a child
+    "female_child": _("Girl"),
+    "female": _("Woman"),
+    "male_child": _("Boy"),
+    "male": _("Man"),
+    "child": _("Child"),
+    "person": _("Person"),
+}
+ACCESS: dict[str, str] = {
+    "none": _("Nothing special"),
+    "wheelchair": _("Wheelchair"),
+    "sign_language": _("Sign language"),
+    "low_vision": _("Sees little"),
+    "cognitive": _("Needs plain words and time"),
+}
+STAFF: dict[str, str] = {
+    "female": _("Wants a woman"),
+    "male": _("Wants a man"),
+    "no_preference": _("Woman or man, either"),
+}
+ANSWERS: dict[str, str] = {"yes": _("Yes"), "no": _("No"), "unknown": _("Not known")}
+DUTIES: dict[str, str] = {
+    "child_protection_law": _("By law for a child"),
+    "court_order": _("By order of a court"),
+    "report_of_death": _("By law, a death"),
+}
+PRODUCTS: dict[str, str] = {"emergency_contraception": _("Emergency contraception"), "pep_starter": _("First doses of PEP")}
+MODES: dict[str, str] = {
+    "on_foot": _("On foot"),
+    "bicycle": _("Bicycle"),
+    "motorcycle": _("Motorcycle"),
+    "car": _("Car or taxi"),
+    "bus": _("Bus"),
+    "police_vehicle": _("Police vehicle"),
+    "ambulance": _("Ambulance"),
+    "none_available": _("None found"),
+}
+ESCORTS: dict[str, str] = {
+    "alone": _("Nobody"),
+    "safe_adult": _("Safe adult"),
+    "officer": _("Officer"),
+    "social_worker": _("Social worker"),
+    "health_worker": _("Health worker"),
+    "other": _("Someone else"),
+}
+SAFE_HOURS: dict[str, str] = {
+    "morning": _("in the morning"),
+    "afternoon": _("in the afternoon"),
+    "evening": _("in the evening"),
+    "never": _("never"),
+}
+PROGRESS: dict[str, str] = {
+    "complaint_registered": _("Complaint registered"),
+    "statement_taken": _("Statement taken"),
+    "medical_report_requested": _("Medical report asked for"),
+    "medical_report_received": _("Medical report received"),
+    "suspect_known": _("A suspect is known"),
+    "charged": _("Charged"),
+    "hearing_date": _("Hearing date set"),
+    "protection_order": _("Protection order: yes"),
+    "verdict": _("Verdict"),
+    "complaint_withdrawn": _("Complaint withdrawn"),
+    "complaint_reopened": _("Complaint opened again"),
+    "next_clinic_date": _("Next clinic date"),
+    "visit_kept": _("Came to the visit"),
+    "visit_missed": _("Has not come to the visit yet"),
+    "safety_plan_made": _("Safety plan made"),
+    "pressure_to_settle": _("Pressure to settle"),
+}
+FLAGS: dict[str, str] = {
+    "undelivered": _("Their machine has not answered"),
+    "unacknowledged": _("Nobody has seen it"),
+    "stalled": _("Nothing since it was accepted"),
+    "window_closing": _("Care works best soon"),
+    "lapsed": _("Time has passed, still open"),
+}
+ALARMS: dict[str, str] = {
+    **FLAGS,
+    "declined_without_next_place": _("Could not be taken, and no next place was named"),
+    "came_after_the_end": _("Came after the request had ended"),
+    "parked": _("A message could not be used"),
+    "fork": _("A message came in two versions"),
+    "unopenable": _("A message could not be opened"),
+    "root_mismatch": _("A receipt does not fit what was sent"),
+}
+ROLES: dict[str, str] = {
+    "officer": _("Officer"),
+    "clinician": _("Nurse or doctor"),
+    "social_worker": _("Social worker"),
+    "supervisor": _("Supervisor"),
+    "administrator": _("Administrator"),
+}
+POSTS: dict[str, str] = {
+    "duty_officer": _("Duty officer"),
+    "vsu_inspector": _("Unit inspector"),
+    "district_commander": _("District commander"),
+    "duty_nurse": _("Nurse on duty"),
+    "duty_doctor": _("Doctor on duty"),
+    "clinic_in_charge": _("In charge of the clinic"),
+    "hospital_in_charge": _("In charge of the hospital"),
+    "district_health_officer": _("District health officer"),
+    "social_worker_on_duty": _("Social worker on duty"),
+    "district_coordinator": _("District coordinator"),
+}
+KINDS: dict[str, str] = {
+    "police": _("Police"),
+    "health": _("Health"),
+    "social_welfare": _("Social welfare"),
+    "partner": _("Partner"),
+    "justice": _("Justice"),
+    "oversight": _("Oversight"),
+}
+MESSAGES: dict[str, str] = {
+    "come_on": _("Come on this day"),
+    "bring_card": _("Bring the card"),
+    "new_time": _("There is a new time"),
+    "cancelled": _("The visit is cancelled"),
+    "passed_on": _("Passed on"),
+    "not_safe": _("Not safe to pass on"),
+}
+LINES: dict[str, str] = {  # what a line of a timeline says; what its detail adds is put after it
+    "case.opened": _("Case opened"),
+    "incident.recorded": _("What happened was recorded"),
+    "consent.recorded": _("Asked, and the answer kept"),
+    "consent.taken_back": _("Consent taken back"),
+    "circle.announced": _("Who works together has changed"),
+    "circle.referral_progress": _("Sent to another place"),
+    "case.progress": _("Step"),
+    "arrival.recorded": _("Came without a request"),
+    "referral.issued": _("Sent"),
+    "referral.cancel_requested": _("Asked to cancel"),
+    "referral.set_out": _("Set out"),
+    "referral.told_by_phone": _("Told by phone"),
+    "referral.acknowledged": _("Seen"),
+    "referral.accepted": _("Accepted"),
+    "referral.declined": _("Cannot take"),
+    "referral.redirected": _("Another place of the same agency takes it"),
+    "referral.suggested": _("Another agency would serve better"),
+    "referral.arrived": _("Came"),
+    "referral.in_service": _("Care has begun"),
+    "referral.on_hold": _("Waits"),
+    "referral.resumed": _("Goes on"),
+    "referral.not_attended": _("Has not come yet"),
+    "referral.closed": _("Closed"),
+    "referral.cancelled": _("Cancelled"),
+    "referral.cancel_refused": _("Not cancelled: it goes on there"),
+    "referral.came_without_referral": _("Came after it had ended"),
+    "referral.no_feedback_by_choice": _("No more news: that is a choice"),
+    "referral.ended_undisclosed": _("Has ended there"),
+    "referral.transition_refused": _("Could not be cancelled any more"),
+    "alarm.raised": _("Alarm"),
+    "alarm.climbed": _("Alarm told to the next post"),
+    "alarm.taken": _("Alarm taken"),
+    "alarm.resolved": _("Alarm resolved"),
+    "care.recorded": _("What was given was kept here"),
+    "case.assigned": _("Has a social worker"),
+    "message.asked": _("Message to pass on"),
+    "message.answered": _("Answer to the message"),
+}
+
+GROUPS: dict[str, dict[str, str]] = {
+    "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
+    "hold": HOLDS, "item": ITEMS, "basis": BASES, "how": HOWS, "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
+    "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
+    "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS,
+    "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES,
+}  # fmt: skip
+
+ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a word
+    "urgency": codes.Urgency, "service": codes.ServicePackage, "outcome": codes.OutcomeCode, "decline": codes.DeclineReason,
+    "cancel": codes.CancelReason, "hold": codes.HoldReason, "item": codes.ConsentItem, "basis": codes.Basis,
+    "how": codes.ConsentHow, "incident": codes.IncidentType, "age": codes.AgeBand, "sex": codes.Sex, "access": codes.AccessNeed,
+    "staff": codes.StaffPreference, "answer": codes.Ternary, "duty": codes.LegalDuty, "product": codes.CareProduct,
+    "mode": codes.TravelMode, "escort": codes.Escort, "safe_hours": codes.SafeHours, "progress": codes.ProgressCode,
+    "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,
+}  # fmt: skip
+
+
+def word(code: object, group: str) -> str:
+    """The word for a code, in the source language; a code that a network file made up is shown as it is written."""
+    text = str(code)
+    return GROUPS[group].get(text) or text.replace("_", " ")
+
+
+def person(needs: dict[str, object] | None) -> str:
+    """What somebody is called where a sentence needs a noun: girl, woman, boy, man, child, person."""
+    if not needs:
+        return PEOPLE["person"]
+    sex, age = str(needs.get("sex")), str(needs.get("age_band"))
+    is_child = age in {str(band) for band in codes.CHILD_BANDS}
+    if sex in {"female", "male"}:
+        return PEOPLE[f"{sex}_child" if is_child else sex]
+    return PEOPLE["child" if is_child else "person"]

@@ -1,0 +1,31 @@
+"""Pre-numbered sheets: which were printed for a facility, and which were entered afterwards."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey
+from sqlmodel import Field, SQLModel
+
+from shared.kit.columns import UtcDateTime
+
+
+class Sheet(SQLModel, table=True):
+    """One sheet of paper, by the number printed on it."""
+
+    __tablename__ = "casework_sheets"
+    number: str = Field(primary_key=True)
+    facility: str = Field(index=True)
+    kind: str
+    printed_at: datetime = Field(sa_type=UtcDateTime)
+    printed_by: UUID
+    entered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    entered_by: UUID | None = None
+    case_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_cases.id")])
+
+
+class SheetCount(SQLModel, table=True):
+    """The last number given to a facility; one row a facility."""
+
+    __tablename__ = "casework_sheet_counts"
+    facility: str = Field(primary_key=True)
+    last: int = 0

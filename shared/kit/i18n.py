@@ -1,0 +1,101 @@
+"""Languages: catalogues read from .po files, words and times as a locale writes them.
+
+Catalogues are small, so they are read at the first use of a language and kept; nothing is compiled ahead of time.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+SOURCE = "en"  # the language that the templates are written in
+
+Gettext = Callable[[str], str]
+
+
+@cache
+def catalogue(folder: Path, language: str) -> NullTranslations:
+    """The catalogue of a language; the source's own words where there is none."""
+    path = folder / language / "messages.po"
+    if not path.is_file():
+        return NullTranslations()
+    compiled = BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language), use_fuzzy=False)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def mark(text: str) -> str:
+    """Marks a text for the catalogues where it is written; it is translated where it is shown."""
+    return text
+
+
+@cache
+def locale_of(language: str) -> Locale:
+    """The locale of a language tag; English where the tag is none that CLDR knows."""
+    try:
+        return Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return Locale.parse(SOURCE)
+
+
+def is_rtl(language: str) -> bool:
+    """Whether a language is written from right to left."""
+    return bool(locale_of(language).text_direction == "rtl")
+
+
+class Times:
+    """Times in words of one locale and time zone. Everything is kept in UTC; this is where it becomes local."""
+
+    def __init__(self, language: str, zone: ZoneInfo, now: datetime) -> None:
+        self._locale, self._zone, self._now = locale_of(language), zone, now.astimezone(zone)
+
+    def local(self, moment: datetime) -> datetime:
+        """The moment on the wall clock here."""
+        return moment.astimezone(self._zone)
+
+    def clock(self, moment: datetime) -> str:
+        """14:05."""
+        return str(format_time(self.local(moment), "HH:mm", locale=self._locale))
+
+    def day(self, when: date | datetime) -> str:
+        """Tuesday 9 June."""
+        local = self.local(when).date() if isinstance(when, datetime) else when
+        return str(format_date(local, "EEEE d MMMM", locale=self._locale))
+
+    def short(self, moment: datetime) -> str:
+        """14:05 on the same day, 9 June 14:05 otherwise."""
+        local = self.local(moment)
+        pattern = "HH:mm" if local.date() == self._now.date() else "d MMM HH:mm"
+        return str(format_datetime(local, pattern, locale=self._locale))
+
+    def full(self, moment: datetime) -> str:
+        """Tuesday 9 June, 14:05."""
+        return f"{self.day(moment)}, {self.clock(moment)}"
+
+    def today(self) -> date:
+        """The date here."""
+        return self._now.date()
+
+
+def named_in(language: str, other: str) -> str:
+    """What a language calls another one; English words where it has none."""
+    tag = other.split("-", maxsplit=1)[0]
+    return str(locale_of(language).languages.get(tag) or locale_of(SOURCE).languages.get(tag, other))
+
+
+def language_name(language: str) -> str:
+    """A language in its own words, or in English where CLDR does not know them."""
+    locale = locale_of(language)
+    if locale.language == language.split("-", maxsplit=1)[0].split("_", maxsplit=1)[0]:
+        return str(locale.get_language_name(locale) or language).capitalize()
+    return str(Locale.parse(SOURCE).languages.get(language, language))

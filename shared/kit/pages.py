@@ -1,0 +1,115 @@
+"""Server-rendered pages: templates from rooms, translated; headers that leave nothing in caches and run nothing inline."""
+
+import hmac
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import govuk_frontend_jinja  # type: ignore[import-untyped]
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader, PrefixLoader, select_autoescape
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.kit.i18n import catalogue
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+SAFE_HEADERS = [
+    (b"content-security-policy", CONTENT_POLICY.encode()),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+]
+
+
+class Templates:
+    """The templates of an application, in every language. `rooms` gives the folder of each prefix; a page is "room/page.html"."""
+
+    def __init__(self, rooms: Mapping[str, Path], catalogues: Path, globals_: Mapping[str, Any]) -> None:
+        govuk = Path(govuk_frontend_jinja.__file__).parent / "templates"
+        folders = {**rooms, "govuk_frontend_jinja": govuk}
+        self._loader = PrefixLoader({name: FileSystemLoader(folder) for name, folder in folders.items()})
+        self._catalogues, self._globals = catalogues, globals_
+        self._environments: dict[str, Environment] = {}
+
+    def render(self, name: str, language: str, context: Mapping[str, Any]) -> str:
+        """The page as HTML."""
+        return self._environment(language).get_template(name).render(context)
+
+    def _environment(self, language: str) -> Environment:
+        # One environment a language: imported macros see the globals only, and gettext is one of them.
+        known = self._environments.get(language)
+        if known is not None:
+            return known
+        made = Environment(
+            loader=self._loader,
+            autoescape=select_autoescape(),
+            undefined=ChainableUndefined,  # GOV.UK's macros ask for parameters that nobody gave
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+            auto_reload=False,
+            cache_size=-1,
+        )
+        made.install_gettext_translations(catalogue(self._catalogues, language), newstyle=True)  # type: ignore[attr-defined]
+        made.globals.update(self._globals)
+        return self._environments.setdefault(language, made)
+
+
+def html(body: str, status: int = 200) -> HTMLResponse:
+    """An HTML answer."""
+    return HTMLResponse(body, status)
+
+
+class CachedFiles(StaticFiles):
+    """Style and script: kept by browsers for good, because another content has another address."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """As the framework answers, with the life of the copy."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+class SafeHeaders:
+    """Every answer that a browser could show gets the headers of a page that holds people's facts; nothing is cached."""
+
+    def __init__(self, app: ASGIApp, cached_under: str = "/static/", not_ours: str = "/docs") -> None:
+        self._app, self._cached_under, self._not_ours = app, cached_under, not_ours
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(self._not_ours):
+            await self._app(scope, receive, send)
+            return
+        cached = scope["path"].startswith(self._cached_under)
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                names = {name.lower() for name, _ in message["headers"]}
+                extra = [(n, v) for n, v in SAFE_HEADERS if n not in names]
+                if not cached and b"cache-control" not in names:
+                    extra.append((b"cache-control", b"no-store"))
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def is_same_site(request: Request) -> bool:
+    """Whether a browser says that a request came from our own page: Sec-Fetch-Site, or Origin where there is none."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is None or origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
+def same_token(given: str, expected: str) -> bool:
+    """Compares tokens in constant time."""
+    return hmac.compare_digest(given.encode(), expected.encode())
