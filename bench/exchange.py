@@ -45,6 +45,10 @@ class NoHooks:
     async def sent(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         """Nobody follows the line here."""
 
+    async def related(self, subjects: list[UUID], tx: Transaction) -> list[UUID]:
+        """Nothing else is locked here."""
+        return []
+
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         """Nothing is withheld here."""
 

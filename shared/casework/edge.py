@@ -1,6 +1,7 @@
 """The edge of an agency's API: who asks, one transaction a request, repeated requests answered alike, refusals as problems."""
 
 import hashlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from shared.casework.cases.commands import InTheFuture
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.pages.frame import Pages
-from shared.casework.referrals.commands import Stale, TooManyAttempts
+from shared.casework.referrals.commands import Stale
 from shared.casework.sharing import ConsentMissing
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail
 from shared.exchange.inbox import Inbox
@@ -36,6 +37,7 @@ from shared.kit.web import dump, problem
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
 KEY_CHARACTERS_MAX = 200
 RETRY_AFTER_S = 2  # what a client is told to wait when the database is away
+VERSION_DIGITS_MAX = 9  # of an ETag; no object is changed a thousand million times
 PAGE_MAX = 200
 PAGE_DEFAULT = 50
 
@@ -115,7 +117,7 @@ def version_of(if_match: str | None, *, needed: bool) -> int | None:
             raise VersionMissing("Send If-Match with the ETag that you read, so that nobody's change is overwritten.")
         return None
     digits = if_match.strip().removeprefix("W/").strip('"')
-    if not digits.isdigit():
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= VERSION_DIGITS_MAX):
         raise Stale("If-Match names no version of this object; read it again.")
     return int(digits)
 
@@ -144,12 +146,19 @@ async def command(
         if kept is not None and kept.kept_until > tx.clock.now():
             if kept.body_digest != digest:
                 raise KeyReused("This Idempotency-Key was used with another body; send a new key.")
-            return Response(kept.answer, kept.status, media_type="application/json", headers={"Idempotent-Replayed": "true"})
+            return replayed(kept)
         done = answer(await work(tx), status)
         await keep_answer(tx, by, route_of(request), key, digest, done)
         crash_point("command.before_commit")
     crash_point("command.after_commit")
     return done
+
+
+def replayed(kept: KeptAnswer) -> Response:
+    """The first answer again, with its ETag where it had one."""
+    version = json.loads(kept.answer or b"{}").get("version")
+    headers = {"Idempotent-Replayed": "true", **({"ETag": f'"{version}"'} if version is not None else {})}
+    return Response(kept.answer, kept.status, media_type="application/json", headers=headers)
 
 
 @asynccontextmanager
@@ -214,7 +223,6 @@ REFUSALS: list[tuple[type[Exception], int, str, str]] = [
     (KeyReused, 422, "key-reused", "The key was used before"),
     (KeyMissing, 400, "key-missing", "A key is needed"),
     (VersionMissing, 428, "version-missing", "A version is needed"),
-    (TooManyAttempts, 429, "too-many-attempts", "Too many attempts"),
     (DatabaseAway, 503, "database-away", "The database is away"),
 ]
 

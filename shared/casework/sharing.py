@@ -48,20 +48,23 @@ class Released:
 
 
 async def released(tx: Transaction, case_id: UUID, recipient: str) -> Released | None:
-    """The newest consent in force for a recipient. Takes the row FOR SHARE, so that taking it back waits for what is being said."""
+    """What her last answer about a recipient releases; None where it was taken back or has expired. An older answer never revives.
+
+    Takes the row FOR SHARE, so that taking it back waits for what is being said.
+    """
     query = (
         select(Consent)
-        .where(col(Consent.case_id) == case_id, col(Consent.recipient) == recipient, col(Consent.taken_back_at).is_(None))
-        .order_by(col(Consent.given_at).desc(), col(Consent.id).desc())
+        .where(col(Consent.case_id) == case_id, col(Consent.recipient) == recipient)
+        .order_by(col(Consent.id).desc())  # UUIDv7: the order in which they were recorded
+        .limit(1)
         .with_for_update(read=True)
         .execution_options(populate_existing=True)
     )
-    now = tx.clock.now()
-    for consent in (await tx.session.execute(query)).scalars():
-        if consent.taken_back_at is None and (consent.expires_at is None or consent.expires_at > now):
-            duty = codes.LegalDuty(consent.legal_duty) if consent.legal_duty else None
-            return Released(consent.id, codes.Basis(consent.basis), frozenset(map(ConsentItem, consent.items)), duty)
-    return None
+    last = (await tx.session.execute(query)).scalar_one_or_none()
+    if last is None or last.taken_back_at is not None or (last.expires_at is not None and last.expires_at <= tx.clock.now()):
+        return None
+    duty = codes.LegalDuty(last.legal_duty) if last.legal_duty else None
+    return Released(last.id, codes.Basis(last.basis), frozenset(map(ConsentItem, last.items)), duty)
 
 
 async def require(tx: Transaction, case_id: UUID, recipient: str, item: ConsentItem) -> Released:
@@ -87,6 +90,11 @@ def project(here: Here, to_agency: str, release: Released, request: dict[str, An
     if direction[1] is not AgencyKind.HEALTH and "incident_class" in passing:
         passing["incident_class"] = codes.IncidentType.GBV  # only care needs to know which
     return events.ReferralIssued.model_validate({**request, **passing, "basis": release.basis})
+
+
+def may_tell_travel(here: Here, to_agency: str) -> bool:
+    """Whether how she travels may be told in this direction at all: with the request, and later as a fact of its own."""
+    return "travel" in minimal_data.CROSSES.get((here.kind, here.kind_of(to_agency)), {})
 
 
 def may_pass_progress(here: Here, to_agency: str, release: Released | None, code: codes.ProgressCode) -> bool:

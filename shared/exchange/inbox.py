@@ -134,7 +134,8 @@ class Inbox:
     async def _receive_together(self, events: Sequence[Heard], *, isolate: bool) -> Outcome:
         outcome = Outcome(streams={e.slot[:2] for e in events})
         async with self._database.write() as tx:
-            await lock_subjects(tx, [e.event.subject for e in events])
+            subjects = [e.event.subject for e in events]
+            await lock_subjects(tx, [*subjects, *await self._hooks.related(subjects, tx)])
             fresh = await self._take_slots(tx, events)
             outcome.duplicates = len(events) - len(fresh)
             batch = await _Batch.open(tx, self._registry, self._hooks, fresh, isolate=isolate)
@@ -203,7 +204,7 @@ class Inbox:
 
     async def _again(self, sender: str, event_id: UUID, subject: UUID, expected: InboxState) -> int:
         async with self._database.write() as tx:
-            await lock_subjects(tx, [subject])
+            await lock_subjects(tx, [subject, *await self._hooks.related([subject], tx)])
             row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True)
             if row is None or row.state != expected or row.inner is None:
                 return 0

@@ -52,6 +52,9 @@ class Hooks(Protocol):
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         """An event that was applied here before is withheld by its sender now: it acts as a request to cancel."""
 
+    async def related(self, subjects: list[UUID], tx: Transaction) -> list[UUID]:
+        """Further subjects that handlers of these will lock: the inbox locks them together, in one order with every command."""
+
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`."""
 

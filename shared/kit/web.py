@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from starlette.responses import Response
 
 BODY_BYTES_MAX = 64 * 1024  # the largest form is a few kilobytes; a longer body is a mistake or an attack
 PROBLEM = "application/problem+json"
+NUL = b"%00"
+NULS = (b"\\u0000", NUL, b"\x00")  # in JSON, in a form, as it is: no database takes it in a text
+KNOWN_NAME = re.compile(r"[a-z][a-z0-9_.]{0,60}")  # a field's name; what else stood there may be what somebody typed
 ERRORS_MAX = 20  # faults named in one answer
 
 PROBLEM_RESPONSE: dict[int | str, dict[str, Any]] = {  # what any route answers where it refuses, for OpenAPI
@@ -74,6 +78,9 @@ class BodyLimit:
         if body is None:
             await _too_large()(scope, receive, send)
             return
+        if NUL in scope.get("raw_path", b"") or NUL in scope["query_string"] or any(nul in body for nul in NULS):
+            await _no_nul()(scope, receive, send)
+            return
         sent = False
 
         async def replay() -> Message:
@@ -95,6 +102,10 @@ async def _read(receive: Receive) -> bytes | None:
             return None
         if not message.get("more_body"):
             return body
+
+
+def _no_nul() -> Response:
+    return problem(422, "invalid", "The request is not valid", "A text may not hold the character NUL; remove it and send again.")
 
 
 def _too_large() -> Response:
@@ -131,7 +142,8 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 
 def _field(loc: Any) -> str:
-    return ".".join(str(part) for part in loc if part not in ("body", "query", "path", "header")) or "body"
+    name = ".".join(str(part) for part in loc if part not in ("body", "query", "path", "header")) or "body"
+    return name if KNOWN_NAME.fullmatch(name) else "a field that is not known"
 
 
 def _words(fault: Any) -> str:

@@ -68,6 +68,10 @@ class Node:
     async def sent(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         self.sent_ids += event_ids
 
+    async def related(self, subjects: list[UUID], tx: Transaction) -> list[UUID]:
+        """Nothing else is locked here."""
+        return []
+
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         self.withheld_ids.append(event_id)
 

@@ -3,7 +3,6 @@
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import AwareDatetime
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -11,6 +10,7 @@ from services.health.care.tables import CareGiven
 from shared.casework.cases.commands import Form, not_future
 from shared.casework.here import Actor
 from shared.casework.referrals.commands import load_referral
+from shared.contracts.casework import events
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
@@ -42,7 +42,7 @@ class KeepCare(Form):
 
     care: Care
     result: CareResult
-    occurred_at: AwareDatetime | None = None
+    occurred_at: events.Moment | None = None
 
 
 async def keep_care(referral_id: UUID, command: KeepCare, tx: Transaction, by: Actor) -> CareGiven:

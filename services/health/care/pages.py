@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.health.care import commands
 from services.health.care.commands import Care, CareResult, KeepCare
+from shared.casework.cases.views import note_read
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
@@ -51,8 +52,9 @@ async def show_care(referral_id: UUID, request: Request, edge: OneEdge, visit: V
 
 
 async def _page(referral_id: UUID, request: Request, edge: Edge, visit: Visitor, form: Filled[Any], status: int = 200) -> Response:
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:
         referral = await load_referral(tx, referral_id, visit.actor)
+        await note_read(tx, referral.case_id, visit.actor, "care")
         if referral.direction != "in":
             raise NotFound("There is no such referral.")
         kept = {row.care: row.result for row in await commands.care_of(referral_id, tx, visit.actor)}

@@ -9,7 +9,9 @@ from pydantic import BaseModel
 from services.health.care import commands
 from services.health.care.commands import KeepCare
 from services.health.care.tables import CareGiven
+from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.casework.referrals.commands import load_referral
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1/referrals/{referral_id}/care", tags=["health"])
@@ -44,5 +46,7 @@ async def post_care(
 @router.get("")
 async def get_care(referral_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
     """What was kept for a referral."""
-    async with edge.database.read() as tx:
-        return Page(items=[_view(row) for row in await commands.care_of(referral_id, tx, by)])
+    async with edge.database.write() as tx:
+        rows = await commands.care_of(referral_id, tx, by)
+        await note_read(tx, (await load_referral(tx, referral_id, by)).case_id, by, "care")
+        return Page(items=[_view(row) for row in rows])

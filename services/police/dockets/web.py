@@ -10,6 +10,7 @@ from services.police.dockets import commands
 from services.police.dockets.commands import EnterDocket
 from services.police.dockets.tables import Docket
 from shared.casework.cases.commands import load_case
+from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, SignedIn, command
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
@@ -44,8 +45,9 @@ async def post_docket(
 @router.get("")
 async def get_docket(case_id: UUID, edge: OneEdge, by: SignedIn) -> DocketView:
     """The case's docket number."""
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:
         case = await load_case(tx, case_id, by)
+        await note_read(tx, case.id, by, "docket")
         docket = await tx.session.get(Docket, case.id)
         if docket is None:
             raise NotFound("No docket number has been entered for this case.")

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.social_welfare.assignments import commands
 from services.social_welfare.assignments.commands import Assign
-from shared.casework.cases.views import case_view
+from shared.casework.cases.views import case_view, note_listed
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.kit.db import Transaction
 
@@ -39,5 +39,7 @@ async def post_assignment(
 @router.get("/my-cases")
 async def get_my_cases(edge: OneEdge, by: SignedIn) -> Page:
     """The cases that are the account's own."""
-    async with edge.database.read() as tx:
-        return Page(items=[case_view(case) for case in await commands.my_cases(tx, by)])
+    async with edge.database.write() as tx:
+        cases = await commands.my_cases(tx, by)
+        await note_listed(tx, [case.id for case in cases], by)
+        return Page(items=[case_view(case) for case in cases])

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from shared.casework.accounts import credentials, sessions
 from shared.casework.accounts.credentials import Issued
-from shared.casework.accounts.tables import Account, Duty, Token
+from shared.casework.accounts.tables import Account, Duty, KeptAnswer, Token
 from shared.casework.here import Actor, Here
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.db import Transaction
@@ -131,6 +131,18 @@ async def actor_of(tx: Transaction, token: str) -> Actor | None:
     if account.is_disabled or kept.expires_at <= tx.clock.now():
         return None
     return Actor(UUID(str(account.id)), account.name, Role(account.role), account.facility)
+
+
+async def still_works(tx: Transaction, by: Actor) -> bool:
+    """Whether an account is what it was when its request began: enabled, in the same role, at the same place."""
+    account = await tx.session.get(Account, by.account_id)
+    return account is not None and not account.is_disabled and (account.role, account.facility) == (by.role, by.facility)
+
+
+async def forget_answers(tx: Transaction, *about: UUID) -> None:
+    """Answers kept for repeated requests about something whose content is gone are gone too."""
+    for id_ in about:
+        await tx.session.execute(delete(KeptAnswer).where(col(KeptAnswer.route).contains(str(id_), autoescape=True)))
 
 
 def _digest(token: str) -> bytes:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from uuid import UUID
 
-from pydantic import AwareDatetime
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -26,8 +25,8 @@ class SetDuty(Form):
     facility: events.FacilityId
     post: events.Code
     account_id: UUID
-    from_at: AwareDatetime
-    until_at: AwareDatetime
+    from_at: events.Moment
+    until_at: events.Moment
 
 
 async def set_duty(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> Duty:

@@ -1,5 +1,6 @@
 """Raising, taking, resolving and climbing: an alarm goes to a post, and up the facility's ladder until somebody takes it."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -53,9 +54,21 @@ async def _tell(tx: Transaction, here: Here, kind: str, alarm: Alarm | dict[str,
     await feed.record(tx, line)
 
 
+async def alarms_about(tx: Transaction, about: Sequence[UUID]) -> list[Alarm]:
+    """Every alarm, open or resolved, about some referrals."""
+    if not about:
+        return []
+    return list((await tx.session.execute(select(Alarm).where(col(Alarm.about).in_(about)))).scalars())
+
+
 async def climb(tx: Transaction, here: Here, alarm: Alarm, urgency: Urgency) -> None:
     """Nobody took it in time: the next post is told. The highest post keeps it."""
-    posts = here.facility(alarm.facility).posts
+    facility = here.entry.facilities.get(alarm.facility)
+    if facility is None or alarm.level + 1 >= len(facility.posts):  # the network file has changed since it was raised
+        alarm.climbs_at = None
+        await tx.session.flush()
+        return
+    posts = facility.posts
     alarm.level += 1
     alarm.post = posts[alarm.level]
     last = alarm.level + 1 >= len(posts)

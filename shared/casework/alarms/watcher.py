@@ -5,13 +5,15 @@ It keeps nothing in memory: after a restart it goes on from what the database sa
 
 import asyncio
 import contextlib
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.alarms.commands import clear, climb, raise_alarm
+from shared.casework.alarms.commands import alarms_about, clear, climb, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.here import Here
 from shared.casework.referrals import domain, story
@@ -26,6 +28,8 @@ from shared.kit.errors import DatabaseAway
 TICK_S = 5.0  # far below the shortest limit of any programme, which is minutes
 WATCH_BATCH = 200  # referrals looked at in one read
 
+log = logging.getLogger(__name__)
+
 
 class Watcher:
     """One watcher of one agency. Several may run: each change is decided again under the referral's lock."""
@@ -36,8 +40,12 @@ class Watcher:
     async def run(self, stop: asyncio.Event) -> None:
         """Ticks until `stop` is set."""
         while not stop.is_set():
-            with contextlib.suppress(DatabaseAway):  # the next tick sees the same
+            try:
                 await self.tick()
+            except DatabaseAway:
+                pass  # the next tick sees the same
+            except Exception as error:
+                log.error("watcher_failed", extra={"because": type(error).__name__})  # and goes on: nothing else raises alarms
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TICK_S)
 
@@ -47,10 +55,19 @@ class Watcher:
         while page := await self._watched(after):
             for referral_id, wanted in page:
                 if wanted:
-                    await self._look(referral_id)
+                    await self._alone(self._look, referral_id)
             after = page[-1][0]
         for alarm_id in await self._climbing():
-            await self._climb(alarm_id)
+            await self._alone(self._climb, alarm_id)
+
+    async def _alone(self, look: Callable[[UUID], Awaitable[None]], about: UUID) -> None:
+        """One row that cannot be handled never keeps the watcher from the others."""
+        try:
+            await look(about)
+        except DatabaseAway:
+            raise
+        except Exception as error:
+            log.error("watched_row_failed", extra={"because": type(error).__name__, "about": str(about)})
 
     async def _watched(self, after: UUID | None) -> list[tuple[UUID, bool]]:
         """A page of open, flagged or kept-back referrals, each with whether anything about it must change."""
@@ -62,7 +79,21 @@ class Watcher:
                 query = query.where(col(Referral.id) > after)
             now = tx.clock.now()
             rows = list((await tx.session.execute(query)).scalars())
-            return [(r.id, self._flags(r, now) != frozenset(r.flags) or await self._owes_word(tx, r, now)) for r in rows]
+            alarms = await alarms_about(tx, [r.id for r in rows if r.flags])
+            found = []
+            for row in rows:
+                is_due = self._flags(row, now) != frozenset(row.flags) or bool(self._unalarmed(row, alarms, now))
+                found.append((row.id, is_due or await self._owes_word(tx, row, now)))
+            return found
+
+    def _unalarmed(self, referral: Referral, alarms: list[Alarm], now: datetime) -> set[Flag]:
+        """Standing flags that nobody at the desk is alarmed of: it moved, or an alarm was resolved and nothing changed."""
+        rest = self._here.programme.limits.ladder_step_h.of(referral.urgency)
+        heard = {
+            a.kind for a in alarms
+            if a.about == referral.id and (a.resolved_at > now - rest if a.resolved_at else a.facility == referral.desk)
+        }  # fmt: skip
+        return {Flag(flag) for flag in referral.flags if flag not in heard}
 
     def _flags(self, referral: Referral, now: datetime) -> frozenset[Flag]:
         standing = story.standing_of(referral)
@@ -70,7 +101,7 @@ class Watcher:
         clocks = domain.Clocks(
             referral.direction, standing.state, Urgency(referral.urgency), referral.is_open, standing.arrived,
             standing.no_feedback, referral.issued_at, referral.moved_at, referral.delivered_at, referral.told_by_phone_at,
-            tuple(datetime.fromisoformat(window["until"]) for window in windows),
+            tuple(datetime.fromisoformat(window["until"]) for window in windows), referral.respond_by,
         )  # fmt: skip
         return domain.flags_of(clocks, self._here.programme.limits, now)
 
@@ -98,14 +129,18 @@ class Watcher:
 
     async def _set_flags(self, tx: Transaction, referral: Referral, flags: frozenset[Flag]) -> None:
         before = frozenset(map(Flag, referral.flags))
+        alarms = await alarms_about(tx, [referral.id])
+        unalarmed = self._unalarmed(referral, alarms, tx.clock.now()) & flags
+        gone = {a.kind for a in alarms if a.resolved_at is None and a.facility != referral.desk and a.kind in flags}
+        await clear(tx, self._here, referral.id, gone)  # the desk that held it can no longer see it
+        urgency = Urgency(referral.urgency)
+        for flag in sorted((flags - before) | unalarmed):
+            await raise_alarm(tx, self._here, flag, referral.id, referral.desk, urgency, referral.case_id)
         if flags == before:
             return
         referral.flags = sorted(flags)
         referral.version += 1
         await tx.session.flush()
-        urgency = Urgency(referral.urgency)
-        for flag in sorted(flags - before):
-            await raise_alarm(tx, self._here, flag, referral.id, referral.desk, urgency, referral.case_id)
         await clear(tx, self._here, referral.id, {str(flag) for flag in before - flags})
         await feed.record(
             tx, feed.Line(kind="referral.flagged", subject=referral.id, agency=self._here.agency, is_own=True,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import select, text
 from sqlmodel import col
 
@@ -56,8 +56,8 @@ class AddIncident(Form):
 
     incident_type: codes.IncidentType
     contexts: tuple[codes.IncidentContext, ...] = Field(default=(), max_length=len(codes.IncidentContext))
-    earliest_at: AwareDatetime | None = None
-    latest_at: AwareDatetime | None = None
+    earliest_at: events.Moment | None = None
+    latest_at: events.Moment | None = None
     given: tuple[events.Given, ...] = Field(default=(), max_length=events.GIVEN_MAX)
     urgent_mental_health: bool | None = None
     hurt_now: bool | None = None

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
@@ -180,8 +180,9 @@ def _incident(asked: NewCase | Again, tx: Transaction) -> AddIncident:
 async def show_cases(request: Request, edge: OneEdge, visit: Visitor, cursor: Cursor = None) -> Response:
     """The cases of this desk, newest first."""
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:
         rows, following = await views.cases_page(tx, visit.actor, cursor, LIST_LIMIT)
+        await views.note_listed(tx, [row.id for row in rows], visit.actor)
     return edge.pages.show(request, "cases/list.html", visit, rows=rows, following=following)
 
 
@@ -310,10 +311,13 @@ async def post_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
 
 
 @router.get("/cases/{case_id}/looked")
-async def show_access_log(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+async def show_access_log(
+    case_id: UUID, request: Request, edge: OneEdge, visit: Visitor,
+    cursor: Annotated[UUID | None, Query()] = None,
+) -> Response:  # fmt: skip
     """Who looked at this case: she may ask."""
     visit.actor.may_work()
     async with edge.database.read() as tx:
         case = await commands.load_case(tx, case_id, visit.actor)
-        rows = await views.access_log(tx, case.id)
-    return edge.pages.show(request, "cases/looked.html", visit, case=case, rows=rows, here_now="/cases")
+        rows, following = await views.access_log(tx, case.id, str(cursor) if cursor else None, LIST_LIMIT)
+    return edge.pages.show(request, "cases/looked.html", visit, case=case, rows=rows, following=following, here_now="/cases")

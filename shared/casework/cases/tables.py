@@ -31,6 +31,7 @@ class Case(SQLModel, table=True):
     safety: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
     relay: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
     dependants: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    told_under: dict[str, str] = Field(default_factory=dict, sa_type=json_column)  # type: ignore[call-overload]  # part → consent
     came_with: str | None = None  # nobody, a relative, someone else: stays here
     opened_at: datetime = Field(sa_type=UtcDateTime)
     opened_by: UUID | None = None

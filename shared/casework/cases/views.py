@@ -1,6 +1,7 @@
 """Cases and incidents as this agency's own accounts see them."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,11 @@ from shared.casework.cases.tables import Case, Incident, Note
 from shared.casework.here import Actor
 from shared.casework.referrals.tables import Referral
 from shared.casework.timeline.views import page_by_opening
+from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
-ACCESS_LOG_MAX = 500  # the newest reads; a case has a few a day
+LISTED_AGAIN = timedelta(hours=1)  # a list that shows a case again within this is one look
 
 
 class CaseView(BaseModel):
@@ -99,14 +101,27 @@ async def note_read(tx: Transaction, case_id: UUID, by: Actor, what: str) -> Non
     await tx.session.flush()
 
 
-async def access_log(tx: Transaction, case_id: UUID) -> list[ReadView]:
-    """Who looked at a case, newest first."""
-    query = (
-        select(CaseRead, Account)
-        .join(Account, col(Account.id) == col(CaseRead.account_id))
-        .where(col(CaseRead.case_id) == case_id)
-        .order_by(col(CaseRead.read_at).desc(), col(CaseRead.id).desc())
-        .limit(ACCESS_LOG_MAX)
-    )
-    rows = (await tx.session.execute(query)).tuples().all()
-    return [ReadView(account=account.name, role=account.role, what=read.what, read_at=read.read_at) for read, account in rows]
+async def note_listed(tx: Transaction, case_ids: Iterable[UUID], by: Actor) -> None:
+    """Keeps that a list showed something of cases; once an hour and case, because a work list is looked at all day."""
+    wanted = set(case_ids)
+    if not wanted:
+        return
+    now = tx.clock.now()
+    query = select(col(CaseRead.case_id)).where(
+        col(CaseRead.account_id) == by.account_id, col(CaseRead.what) == "list", col(CaseRead.read_at) > now - LISTED_AGAIN,
+        col(CaseRead.case_id).in_(wanted),
+    )  # fmt: skip
+    fresh = wanted - set((await tx.session.execute(query)).scalars())
+    rows = [{"id": new_id(), "case_id": c, "account_id": by.account_id, "what": "list", "read_at": now} for c in sorted(fresh)]
+    await insert_many(tx, CaseRead, rows)
+
+
+async def access_log(tx: Transaction, case_id: UUID, cursor: str | None, limit: int) -> tuple[list[ReadView], str | None]:
+    """A page of who looked at a case, newest first; the cursor is the last line's id."""
+    query = select(CaseRead, Account).join(Account, col(Account.id) == col(CaseRead.account_id))
+    query = query.where(col(CaseRead.case_id) == case_id)
+    if cursor is not None:
+        query = query.where(col(CaseRead.id) < UUID(cursor))
+    rows = (await tx.session.execute(query.order_by(col(CaseRead.id).desc()).limit(limit + 1))).tuples().all()
+    shown = [ReadView(account=a.name, role=a.role, what=read.what, read_at=read.read_at) for read, a in rows[:limit]]
+    return shown, str(rows[limit - 1][0].id) if len(rows) > limit else None

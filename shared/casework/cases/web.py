@@ -32,8 +32,9 @@ async def post_case(body: OpenCase, request: Request, edge: OneEdge, by: SignedI
 async def get_cases(edge: OneEdge, by: SignedIn, limit: Limit = PAGE_DEFAULT, cursor: Cursor = None) -> Page:
     """The cases within the account's scope, newest first."""
     by.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:
         items, following = await views.cases_page(tx, by, cursor, limit)
+        await views.note_listed(tx, [item.id for item in items], by)
     return Page(items=items, next_cursor=following)
 
 
@@ -57,11 +58,15 @@ async def get_timeline(case_id: UUID, edge: OneEdge, by: SignedIn, limit: Limit 
 
 
 @router.get("/{case_id}/access-log")
-async def get_access_log(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
-    """Who looked at this case."""
+async def get_access_log(
+    case_id: UUID, edge: OneEdge, by: SignedIn, limit: Limit = PAGE_DEFAULT, cursor: Annotated[UUID | None, Query()] = None
+) -> Page:
+    """Who looked at this case, newest first."""
+    by.may_work()
     async with edge.database.read() as tx:
         case = await commands.load_case(tx, case_id, by)
-        return Page(items=await views.access_log(tx, case.id))
+        items, following = await views.access_log(tx, case.id, str(cursor) if cursor else None, limit)
+    return Page(items=items, next_cursor=following)
 
 
 @router.post("/{case_id}/incidents", status_code=201, response_model=views.IncidentView)

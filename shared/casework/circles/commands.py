@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -25,8 +25,14 @@ class RecordProgress(Form):
 
     code: codes.ProgressCode
     on_date: date | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: events.Moment | None = None
     note: NoteText | None = None
+
+    @model_validator(mode="after")
+    def _date_where_it_belongs(self) -> "RecordProgress":
+        if (self.code in codes.DATED) != (self.on_date is not None):
+            raise ValueError("'on_date' goes with a hearing or a clinic visit, and with nothing else")
+        return self
 
 
 async def record_progress(
@@ -62,7 +68,7 @@ async def record_progress(
     return row, told
 
 
-async def _tell(tx: Transaction, case: Case, peer: str, consent_id: UUID, fact: events.Event, occurred_at: AwareDatetime) -> UUID:
+async def _tell(tx: Transaction, case: Case, peer: str, consent_id: UUID, fact: events.Event, occurred_at: events.Moment) -> UUID:
     return await outbox.add(
         tx,
         outbox.Outgoing(

@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
 from shared.casework.cases.tables import Case
+from shared.casework.circles.commands import announce
 from shared.casework.consents.tables import Consent
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
@@ -24,6 +25,13 @@ class StaleConsent(RefnetError):
     """The caller saw an older version of the consent."""
 
 
+# What may be shared where she was not asked: the law asks for the request, and saving a life needs what care needs.
+WITHOUT_HER = {
+    codes.Basis.LEGAL_BASIS: frozenset({codes.ConsentItem.REQ}),
+    codes.Basis.VITAL_INTEREST: frozenset({codes.ConsentItem.REQ, codes.ConsentItem.NEEDS, codes.ConsentItem.GIVEN}),
+}
+
+
 class RecordConsent(Form):
     """Her answer about one recipient, item by item, and how she gave it."""
 
@@ -35,8 +43,8 @@ class RecordConsent(Form):
     how: codes.ConsentHow
     language: events.LanguageTag
     interpreter: bool = False
-    given_at: AwareDatetime | None = None
-    expires_at: AwareDatetime | None = None
+    given_at: events.Moment | None = None
+    expires_at: events.Moment | None = None
     note: NoteText | None = None
 
     @model_validator(mode="after")
@@ -47,6 +55,9 @@ class RecordConsent(Form):
             raise ValueError("a legal basis names its duty in 'legal_duty'")
         if (self.how is codes.ConsentHow.NONE_UNCONSCIOUS) != (self.basis is codes.Basis.VITAL_INTEREST):
             raise ValueError("'none_unconscious' goes with vital interest, and only with it")
+        allowed = WITHOUT_HER.get(self.basis)
+        if allowed is not None and not set(self.items) <= allowed:
+            raise ValueError(f"without her answer only {', '.join(sorted(allowed))} may be shared on this basis")
         return self
 
 
@@ -88,9 +99,9 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     Locks in the order of all commands: subjects, case, consent. FOR UPDATE waits for whatever is being said under it.
     """
     by.may_work()
-    await load_case(tx, case_id, by)
+    circle = (await load_case(tx, case_id, by)).circle
     resting = select(col(Referral.id)).where(col(Referral.consent_id) == consent_id, col(Referral.direction) == "out")
-    await outbox.lock_subjects(tx, [consent_id, *(await tx.session.execute(resting)).scalars()])
+    await outbox.lock_subjects(tx, [consent_id, circle, *(await tx.session.execute(resting)).scalars()])
     fresh = {"populate_existing": True}
     query = select(Case).where(col(Case.id) == case_id).with_for_update().execution_options(**fresh)
     case = (await tx.session.execute(query)).scalar_one()
@@ -115,6 +126,7 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
             await story.take_back(tx, here, referral, word, Told(here.agency, True, now, by.account_id))
     for recipient in sorted(told_before | {consent.recipient}):
         await _tell(tx, case, consent.id, recipient, word)
+    await announce(tx, here, case)
     await _line(tx, here, case, consent, "consent.taken_back")
     return consent
 

@@ -3,8 +3,11 @@
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework.accounts.commands import forget_answers
+from shared.casework.cases.tables import Case
 from shared.casework.here import Here
 from shared.casework.referrals import story
+from shared.casework.referrals.handlers import forget_parts
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import events
@@ -25,5 +28,9 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     for referral_id in sorted((await tx.session.execute(query)).scalars()):
         referral = await story.lock(tx, referral_id)
         if referral is not None:
+            case = await tx.session.get(Case, referral.case_id)
+            if case is not None:
+                forget_parts(case, word.consent)
+                await forget_answers(tx, referral.id, case.id)
             told = Told(received.sender, False, received.occurred_at, event_id=received.id)
             await story.take_back(tx, here, referral, word, told)

@@ -13,11 +13,13 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement
 from sse_starlette.sse import EventSourceResponse
 
-from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.casework.accounts.commands import still_works
+from shared.casework.edge import Edge, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, command, version_of
 from shared.casework.following import commands
 from shared.casework.following.commands import Follow
 from shared.casework.following.tables import FollowedThing
 from shared.casework.here import Actor
+from shared.casework.referrals.commands import Stale
 from shared.casework.timeline.views import followed_by, line_view, visible_to
 from shared.exchange.feed import lines_after
 from shared.kit.db import Transaction
@@ -64,8 +66,10 @@ async def post_subscription(body: Follow, request: Request, edge: OneEdge, by: S
 
 
 @router.delete("/subscriptions/{subscription_id}", status_code=204)
-async def delete_subscription(subscription_id: UUID, edge: OneEdge, by: SignedIn) -> Response:
-    """Ends a subscription."""
+async def delete_subscription(subscription_id: UUID, edge: OneEdge, by: SignedIn, if_match: IfMatch = None) -> Response:
+    """Ends a subscription. It has one version only, so `If-Match: *` or "1" will do."""
+    if version_of(if_match, needed=True) not in (None, 1):
+        raise Stale("A subscription never changes; its version is 1.")
     async with edge.database.write() as tx:
         await commands.unfollow(subscription_id, tx, by)
     return Response(status_code=204)
@@ -103,6 +107,8 @@ async def _lines(
         rows = []
         with contextlib.suppress(DatabaseAway):  # the stream stays open and goes on where it was
             async with edge.database.read() as tx:
+                if not await still_works(tx, by):
+                    return  # disabled, or moved to another desk: the stream ends with the right to it
                 rows = await lines_after(tx, after, STREAM_BATCH, *conditions)
         for row in rows:
             after = row.feed_seq or after

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from shared.casework.alarms.commands import raise_alarm
+from shared.casework.cases.tables import Case
 from shared.casework.here import Here
 from shared.casework.referrals import handlers as referrals
 from shared.casework.referrals.tables import Referral
@@ -47,6 +48,15 @@ class ExchangeHooks:
         """The broker has taken these events."""
         mine = (col(Referral.issued_event_id).in_(event_ids), col(Referral.direction) == "out", col(Referral.sent_at).is_(None))
         await tx.session.execute(update(Referral).where(*mine).values(sent_at=at))
+
+    async def related(self, subjects: list[UUID], tx: Transaction) -> list[UUID]:
+        """The circles of referrals that this agency issued: their members are told how these stand."""
+        query = (
+            select(col(Case.circle))
+            .join(Referral, col(Referral.case_id) == col(Case.id))
+            .where(col(Referral.id).in_(set(subjects)), col(Referral.direction) == "out")
+        )
+        return list((await tx.session.execute(query)).scalars())
 
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         """A sender withholds what was applied here before."""

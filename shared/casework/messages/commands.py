@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from pydantic import AwareDatetime, model_validator
+from pydantic import model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -25,7 +25,7 @@ class AskMessage(Form):
     """A message for the survivor of a referral that this agency received."""
 
     code: MessageCode
-    on_at: AwareDatetime | None = None
+    on_at: events.Moment | None = None
 
     @model_validator(mode="after")
     def _time_where_it_belongs(self) -> "AskMessage":

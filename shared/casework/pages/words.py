@@ -207,6 +207,7 @@ ALARMS: dict[str, str] = {
     "parked": _("A message could not be used"),
     "fork": _("A message came in two versions"),
     "unopenable": _("A message could not be opened"),
+    "refused_by_peer": _("The other agency gave a message of ours up"),
     "root_mismatch": _("A receipt does not fit what was sent"),
 }
 ROLES: dict[str, str] = {

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field, field_validator
 from sqlalchemy import func, select
 from sqlmodel import col
 
 from shared.casework import sharing
+from shared.casework.accounts.tables import Account
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, NoteText, OpenCase, add_note, load_case, not_future, open_case
 from shared.casework.cases.tables import Case, Incident
@@ -25,15 +26,13 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound, RefnetError
 from shared.kit.ids import new_id
 
+LEFT_WITHOUT_CARE = frozenset({codes.OutcomeCode.NOT_AVAILABLE, codes.OutcomeCode.NOT_ELIGIBLE})  # an acute end that alarms
+CODE_LIFE = timedelta(days=180)  # a spoken code of an older referral is not looked for
 RESPOND_BY_MAX = timedelta(days=90)  # a later answer is no answer
 
 
 class Stale(RefnetError):
     """The caller saw an older version of the referral."""
-
-
-class TooManyAttempts(RefnetError):
-    """Too many wrong arrival codes from this account."""
 
 
 class IssueReferral(Form):
@@ -48,9 +47,16 @@ class IssueReferral(Form):
     needs: events.PersonNeeds | None = None
     travel: events.Travel | None = None
     report_form: events.ReportForm | None = None
-    respond_by: AwareDatetime | None = None
+    respond_by: events.Moment | None = None
     in_place_of: UUID | None = None
     note: NoteText | None = None
+
+    @field_validator("services")
+    @classmethod
+    def _once(cls, services: tuple[codes.ServicePackage, ...]) -> tuple[codes.ServicePackage, ...]:
+        if len(set(services)) != len(services):
+            raise ValueError("a service is named twice")
+        return services
 
 
 class MakeTransition(Form):
@@ -63,10 +69,10 @@ class MakeTransition(Form):
     next_place: str | None = Field(default=None, max_length=81, description="agency/facility, or a facility of this agency")
     mode: codes.TravelMode | None = None
     escort: codes.Escort | None = None
-    expected_at: AwareDatetime | None = None
+    expected_at: events.Moment | None = None
     post: events.Code | None = None
     entered_for: events.FacilityId | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: events.Moment | None = None
     feedback: bool | None = None
     note: NoteText | None = None
 
@@ -76,7 +82,7 @@ class RecordArrival(Form):
 
     code: str | None = Field(default=None, max_length=16)
     facility: events.FacilityId | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: events.Moment | None = None
     feedback: bool | None = None
     note: NoteText | None = None
 
@@ -121,7 +127,7 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
     await tell_referral_progress(tx, here, case, referral.id, referral.recipient, referral.services, ReferralState.ISSUED)
     await add_note(tx, case.id, referral.id, command.note, by)
     if command.in_place_of is not None:
-        await _cancel_former(tx, here, command.in_place_of, case, by)
+        await _cancel_former(tx, here, command.in_place_of, case, by, referral)
     return referral
 
 
@@ -135,6 +141,9 @@ def _check_place(here: Here, command: IssueReferral) -> None:
     foreign = set(command.services) - codes.PROVIDED_BY[kind]
     if foreign:
         raise Conflict(f"A {kind} agency does not provide {', '.join(sorted(foreign))}; choose a package that it offers.")
+    if command.report_form is not None and command.report_form.form not in here.programme.report_forms:
+        known = ", ".join(here.programme.report_forms) or "none"
+        raise MissingDetail("report_form", f"'report_form' must be a form of this programme: {known}.")
     missing = set(command.services) - set(facility.services)
     if missing:
         raise Conflict(f"'{command.to_facility}' does not offer {', '.join(sorted(missing))}; see GET /directory/services.")
@@ -158,7 +167,10 @@ async def _refuse_duplicate(tx: Transaction, here: Here, case: Case, command: Is
         col(Referral.is_open), col(Referral.incident_id) == command.incident_id
         if command.incident_id is not None else col(Referral.incident_id).is_(None),
     )  # fmt: skip
-    open_now = [r for r in (await tx.session.execute(query)).scalars() if r.id != command.in_place_of]
+    open_now = [
+        r for r in (await tx.session.execute(query)).scalars()
+        if r.id != command.in_place_of and not story.standing_of(r).no_feedback  # whose clocks have ended may have ended there
+    ]  # fmt: skip
     taken = domain.asked_for_already(command.services, [r.services for r in open_now])
     if taken:
         raise Conflict(f"{', '.join(taken)} is open already with '{command.to_agency}' for this incident; follow that referral.")
@@ -209,11 +221,13 @@ def _issued(referral: Referral, case: Case, said: events.ReferralIssued, event_i
     )  # fmt: skip
 
 
-async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case: Case, by: Actor) -> None:
+async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case: Case, by: Actor, instead: Referral) -> None:
     """The referral that a recipient proposed to send elsewhere is asked back."""
     former = await story.lock(tx, former_id)
     if former is None or former.case_id != case.id or former.direction != "out":
         raise NotFound("The referral that this one takes the place of is not on this case.")
+    if former.recipient == instead.recipient:
+        raise Conflict("One referral takes the place of another at another agency; within one agency its desks redirect.")
     standing = story.standing_of(former)
     if standing.is_ended or standing.cancel_pending is not None:
         return
@@ -273,12 +287,14 @@ def _details(here: Here, referral: Referral, transition: Transition, command: Ma
         if command.to_agency == here.agency:
             raise MissingDetail("to_agency", "To another facility of this agency use redirect; suggest names another agency.")
         here.kind_of(command.to_agency)
+        if command.to_facility is not None and here.network.facility(command.to_agency, command.to_facility) is None:
+            raise MissingDetail("to_facility", f"'to_facility' must be a facility of '{command.to_agency}'.")
     if transition is Transition.TOLD_BY_PHONE and command.post is not None:
         facility = here.network.facility(referral.recipient, story.standing_of(referral).facility)
         if facility is None or command.post not in facility.posts:
             known = ", ".join(facility.posts) if facility else "none"
             raise MissingDetail("post", f"'post' must be a post of that facility: {known}.")
-    next_agency, next_facility = _next_place(here, command.next_place)
+    next_agency, next_facility = _next_place(here, command.next_place, referral)
     where = command.entered_for or by.facility or referral.desk
     return Details(
         reason_code=command.reason_code, outcome_code=command.outcome_code, to_agency=command.to_agency,
@@ -287,13 +303,18 @@ def _details(here: Here, referral: Referral, transition: Transition, command: Ma
     )  # fmt: skip
 
 
-def _next_place(here: Here, place: str | None) -> tuple[str | None, str | None]:
+def _next_place(here: Here, place: str | None, referral: Referral) -> tuple[str | None, str | None]:
     if place is None:
         return None, None
     agency, _, facility = place.rpartition("/")
     agency = agency or here.agency
-    if here.network.facility(agency, facility) is None:
+    found = here.network.facility(agency, facility)
+    if found is None:
         raise MissingDetail("next_place", "'next_place' must be a facility of this network, written agency/facility.")
+    if (agency, facility) == (here.agency, story.standing_of(referral).facility) or not set(found.services) & set(
+        referral.services
+    ):
+        raise MissingDetail("next_place", "'next_place' must be another place that offers what was asked for.")
     return agency, facility
 
 
@@ -304,12 +325,24 @@ async def _issuer_says(tx: Transaction, here: Here, referral: Referral, facts: t
             await outbox.withhold_subject(tx, referral.id)
             fact = events.Cancelled(reason_code=fact.reason_code)
             event_id = None
-        else:
+        elif await _may_say(tx, here, referral, fact):
             event_id = await story.say(tx, here, referral, fact, told.occurred_at)
+        else:
+            event_id = None  # a fact of our own: her consent is over, or the table does not let it cross
         standing = lifecycle.evolve(story.standing_of(referral), fact)
         who = Told(told.agency, True, told.occurred_at, told.recorded_by, told.entered_for, event_id)
         await story.keep(tx, here, referral, fact, who)
         await story.settle(tx, here, referral, standing, standing, told.occurred_at)
+
+
+async def _may_say(tx: Transaction, here: Here, referral: Referral, fact: events.Event) -> bool:
+    """Whether an issuer's later fact may still be told. Asking to cancel says less than what was said, so it always may."""
+    if isinstance(fact, events.CancelRequested):
+        return True
+    if isinstance(fact, events.SetOut) and not sharing.may_tell_travel(here, referral.recipient):
+        return False
+    release = await sharing.released(tx, referral.case_id, referral.recipient)
+    return release is not None and ConsentItem.REQ in release.items
 
 
 async def _recipient_says(
@@ -324,6 +357,8 @@ async def _recipient_says(
     urgency = Urgency(referral.urgency)
     for fact in facts:
         if lifecycle.declined_without_next_place(before, fact):
+            await raise_alarm(tx, here, "declined_without_next_place", referral.id, referral.desk, urgency, referral.case_id)
+        if isinstance(fact, events.Closed) and urgency is Urgency.ACUTE and fact.outcome_code in LEFT_WITHOUT_CARE:
             await raise_alarm(tx, here, "declined_without_next_place", referral.id, referral.desk, urgency, referral.case_id)
         if isinstance(fact, events.CameWithoutReferral) and urgency is Urgency.ACUTE:
             await raise_alarm(tx, here, "came_after_the_end", referral.id, referral.desk, urgency, referral.case_id)
@@ -359,12 +394,11 @@ async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by
     if not by.sees(facility):
         raise NotFound(f"This account does not work at '{facility}'.")
     came_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
-    if command.code is not None:
-        found = await _by_code(tx, command.code, by)
-        if found is not None:
-            await add_note(tx, found.case_id, found.id, command.note, by)
-            return None, await _arrive(tx, here, found, facility, came_at, command.feedback, by)
-        return None, None
+    found = await _by_code(tx, command.code, by) if command.code is not None else None
+    if found is not None:
+        await add_note(tx, found.case_id, found.id, command.note, by)
+        return None, await _arrive(tx, here, found, facility, came_at, command.feedback, by)
+    # No code, or one that fits nothing: she is here all the same, and is matched later.
     case = await open_case(OpenCase(facility=facility, note=command.note), tx, here, by)
     walk_in = WalkIn(id=new_id(), case_id=case.id, facility=facility, came_at=came_at, recorded_at=tx.clock.now(),
                      recorded_by=by.account_id)  # fmt: skip
@@ -377,23 +411,25 @@ async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by
     return walk_in, None
 
 
-async def check_attempts(tx: Transaction, by: Actor) -> None:
-    """Raises TooManyAttempts where this account has tried too many wrong codes."""
+async def _may_try(tx: Transaction, by: Actor) -> bool:
+    """Whether this account may have another code looked up. Its row is locked: guesses at once are counted one by one."""
+    await tx.session.execute(select(col(Account.id)).where(col(Account.id) == by.account_id).with_for_update())
     since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
     query = select(func.count()).where(col(CodeAttempt.account_id) == by.account_id, col(CodeAttempt.tried_at) > since)
-    if (await tx.session.execute(query)).scalar_one() >= domain.CODE_ATTEMPTS_MAX:
-        minutes = int(domain.CODE_ATTEMPTS_WINDOW.total_seconds() // 60)
-        raise TooManyAttempts(f"Too many wrong codes; record the arrival without a code, or try again in {minutes} minutes.")
+    return int((await tx.session.execute(query)).scalar_one()) < domain.CODE_ATTEMPTS_MAX
 
 
 async def _by_code(tx: Transaction, code: str, by: Actor) -> Referral | None:
-    await check_attempts(tx, by)
+    if not await _may_try(tx, by):
+        return None
+    # Ended ones too: an arrival is never refused, and is told as what it is.
+    since = tx.clock.now() - CODE_LIFE
     query = select(Referral).where(
-        col(Referral.direction) == "in", col(Referral.is_open), col(Referral.arrival_code_hash).is_not(None)
+        col(Referral.direction) == "in", col(Referral.arrival_code_hash).is_not(None), col(Referral.issued_at) > since
     )
-    matches = [
-        r for r in (await tx.session.execute(query)).scalars() if domain.hash_of_code(r.id, code.strip()) == r.arrival_code_hash
-    ]
+    spoken = "".join(code.split())
+    fitting = [r for r in (await tx.session.execute(query)).scalars() if domain.hash_of_code(r.id, spoken) == r.arrival_code_hash]
+    matches = [r for r in fitting if r.is_open] or fitting
     if len(matches) == 1:
         return matches[0]
     tx.session.add(CodeAttempt(id=new_id(), account_id=by.account_id, tried_at=tx.clock.now()))
@@ -421,7 +457,10 @@ async def match_arrival(walk_in_id: UUID, command: MatchArrival, tx: Transaction
         raise NotFound("There is no such arrival.")
     if walk_in.referral_id is not None:
         raise Conflict("This arrival has been matched to a referral already.")
-    referral = await load_referral(tx, command.referral_id, by)
+    # She may have come to another facility than the one that was asked: whoever received her may say so.
+    referral = await tx.session.get(Referral, command.referral_id)
+    if referral is None:
+        raise NotFound("There is no such referral.")
     if referral.direction != "in":
         raise Conflict("An arrival is matched to a referral that this agency received.")
     referral = await _arrive(tx, here, referral, walk_in.facility, walk_in.came_at, command.feedback, by)

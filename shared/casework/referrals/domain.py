@@ -32,6 +32,7 @@ class Clocks:
     delivered_at: datetime | None
     told_by_phone_at: datetime | None
     windows_until: tuple[datetime, ...] = ()
+    respond_by: datetime | None = None
 
 
 def flags_of(clocks: Clocks, limits: Limits, now: datetime) -> frozenset[Flag]:
@@ -40,15 +41,18 @@ def flags_of(clocks: Clocks, limits: Limits, now: datetime) -> frozenset[Flag]:
         return frozenset()
     age = now - clocks.issued_at
     told = clocks.told_by_phone_at is not None
+    is_late = clocks.respond_by is not None and now > clocks.respond_by
     waiting = not clocks.arrived and clocks.state in BEFORE_ARRIVAL
     raised = {
         Flag.UNDELIVERED: clocks.direction == "out" and clocks.delivered_at is None and not told
         and age > limits.delivered_h.of(clocks.urgency),
-        Flag.UNACKNOWLEDGED: clocks.state in NOT_YET_SEEN and not told and age > limits.acknowledge_h.of(clocks.urgency),
-        Flag.STALLED: clocks.state is ReferralState.ACCEPTED and now - clocks.moved_at > limits.stalled_h.of(clocks.urgency),
-        Flag.WINDOW_CLOSING: waiting and any(
-            now <= until <= now + timedelta(hours=limits.window_warning_h) for until in clocks.windows_until
-        ),
+        Flag.UNACKNOWLEDGED: clocks.state in NOT_YET_SEEN and not told
+        and (age > limits.acknowledge_h.of(clocks.urgency) or is_late),
+        Flag.STALLED: (clocks.state is ReferralState.ACCEPTED and now - clocks.moved_at > limits.stalled_h.of(clocks.urgency))
+        or (clocks.state is ReferralState.ACKNOWLEDGED and is_late),
+        # It stands after the window has passed, too: nobody has come, and care is still given.
+        Flag.WINDOW_CLOSING: waiting
+        and any(until <= now + timedelta(hours=limits.window_warning_h) for until in clocks.windows_until),
         Flag.LAPSED: age > limits.lapse_h.of(clocks.urgency),
     }  # fmt: skip
     return frozenset(flag for flag, is_up in raised.items() if is_up)

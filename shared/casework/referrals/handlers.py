@@ -28,13 +28,15 @@ async def on_referral_issued(received: Received, tx: Transaction, here: Here) ->
         received.subject, case, "in", received.sender, here.agency, said, received.id, received.consent_id, received.occurred_at
     )
     tx.session.add(referral)
-    _fill_case(case, said)
+    _fill_case(case, said, received.consent_id)
     await tx.session.flush()
     told = Told(received.sender, False, received.occurred_at, event_id=received.id)
     await story.keep(tx, here, referral, story.said_to_story(said), told)
 
 
 def _check_projection(received: Received, here: Here, said: events.ReferralIssued) -> None:
+    if received.consent_id is None:
+        raise Unauthorised("It names no consent, legal duty or vital interest that it rests on.")
     if said.to_facility not in here.entry.facilities:
         raise Unauthorised(f"This agency has no facility '{said.to_facility}'.")
     rows = minimal_data.CROSSES.get((here.kind_of(received.sender), here.kind), {})
@@ -46,20 +48,36 @@ def _check_projection(received: Received, here: Here, said: events.ReferralIssue
         raise Unauthorised(f"This agency does not provide {', '.join(sorted(foreign))}.")
 
 
-def _fill_case(case: Case, said: events.ReferralIssued) -> None:
+PARTS = ("needs", "child", "safety", "relay", "dependants")  # of a case, as another agency may tell them
+
+
+def _fill_case(case: Case, said: events.ReferralIssued, consent_id: UUID | None) -> None:
     """A case that was opened by another agency's words takes what it needs from them; a desk's own words are never overwritten."""
     if not case.is_received:
         return
     case.facility = said.to_facility
-    for name in ("needs", "child", "safety", "relay", "dependants"):
+    for name in PARTS:
         part = getattr(said, name)
         if part is not None:
             setattr(case, name, part.model_dump(mode="json", exclude_none=True))
+            case.told_under = {**case.told_under, name: str(consent_id)}
+
+
+def forget_parts(case: Case, consent_id: UUID) -> None:
+    """What a case knows only by a consent that was taken back is blanked."""
+    for name, under in case.told_under.items():
+        if under == str(consent_id):
+            setattr(case, name, None)
+    case.told_under = {name: under for name, under in case.told_under.items() if under != str(consent_id)}
 
 
 async def on_issuers_fact(received: Received, tx: Transaction, here: Here) -> None:
     """The issuer asks to cancel, or tells that she set out or that it phoned."""
     referral = await _known(received, tx, "issuer")
+    if isinstance(received.data, events.SetOut):
+        kinds = (here.kind_of(received.sender), here.kind)
+        if "travel" not in minimal_data.CROSSES.get(kinds, {}):
+            raise Unauthorised(f"A {kinds[0]} agency may not tell this agency how she travels.")
     told = Told(received.sender, False, received.occurred_at, event_id=received.id)
     await hear_issuer(tx, here, referral, received.data, told)
 
@@ -79,13 +97,31 @@ async def hear_issuer(tx: Transaction, here: Here, referral: Referral, fact: eve
 async def on_recipients_fact(received: Received, tx: Transaction, here: Here) -> None:
     """The issuer adopts what the recipient says."""
     referral = await _known(received, tx, "recipient")
-    standing = lifecycle.evolve(story.standing_of(referral), received.data)
+    fact = _known_places(here, received.sender, received.data)
+    standing = lifecycle.evolve(story.standing_of(referral), fact)
     if referral.delivered_at is None:
         referral.delivered_at = tx.clock.now()  # any answer implies it
     referral.sent_at = referral.sent_at or referral.delivered_at
     told = Told(received.sender, False, received.occurred_at, event_id=received.id)
-    await story.keep(tx, here, referral, received.data, told)
+    await story.keep(tx, here, referral, fact, told)
     await story.settle(tx, here, referral, standing, standing, received.occurred_at)
+
+
+def _known_places(here: Here, sender: str, fact: events.Event) -> events.Event:
+    """A place that the network file does not know is left out of a fact: a slug must not carry anything else across."""
+    if isinstance(fact, events.Declined):
+        place = fact.next_facility and here.network.facility(fact.next_agency or sender, fact.next_facility)
+        return fact if place else fact.model_copy(update={"next_agency": None, "next_facility": None})
+    if isinstance(fact, events.Suggested):
+        if fact.to_agency not in here.network.agencies:
+            raise Unauthorised("It suggests an agency that the network file does not know.")
+        if fact.to_facility is not None and here.network.facility(fact.to_agency, fact.to_facility) is None:
+            return fact.model_copy(update={"to_facility": None})
+    if isinstance(fact, events.Redirected) and here.network.facility(sender, fact.to_facility) is None:
+        raise Unauthorised("It names a facility that the network file does not know.")
+    if isinstance(fact, events.Arrived | events.CameWithoutReferral) and here.network.facility(sender, fact.facility) is None:
+        raise Unauthorised("It names a facility that the network file does not know.")
+    return fact
 
 
 async def _known(received: Received, tx: Transaction, party: str) -> Referral:

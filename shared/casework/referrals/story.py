@@ -138,7 +138,7 @@ async def settle(
     if standing.is_ended and referral.ended_at is None:
         referral.ended_at = occurred_at
     await tx.session.flush()
-    if referral.direction == "out" and referral.state != before and not standing.consent_taken_back:
+    if referral.direction == "out" and referral.state != before:
         case = await tx.session.get(Case, referral.case_id)
         if case is not None:
             await tell_referral_progress(tx, here, case, referral.id, referral.recipient, referral.services, standing.state)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, String, cast
+from sqlalchemy import ColumnElement, String, cast, select
 from sqlmodel import col
 
 from shared.casework.here import Actor
@@ -14,6 +14,8 @@ from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.lifecycle import fhir_status
 from shared.kit.db import Transaction
+
+ARRIVALS_MAX = 200  # of one answer; a door has a few a day
 
 
 class ReferralView(BaseModel):
@@ -91,6 +93,14 @@ def arrival_view(walk_in: WalkIn | None, referral: Referral | None) -> ArrivalVi
         referral=referral_view(referral) if referral else None,
         matched=referral is not None,
     )
+
+
+async def arrivals(tx: Transaction, by: Actor, *, matched: bool) -> list[WalkIn]:
+    """The newest arrivals at the account's doors, with or without a referral that they were matched to."""
+    query = select(WalkIn).where(col(WalkIn.referral_id).is_not(None) if matched else col(WalkIn.referral_id).is_(None))
+    if by.facility is not None:
+        query = query.where(col(WalkIn.facility) == by.facility)
+    return list((await tx.session.execute(query.order_by(col(WalkIn.came_at).desc()).limit(ARRIVALS_MAX))).scalars())
 
 
 async def referrals_page(

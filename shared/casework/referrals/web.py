@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import note_listed, note_read
 from shared.casework.cases.web import Cursor, Limit
 from shared.casework.edge import PAGE_DEFAULT, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, answer, command, version_of
 from shared.casework.referrals import commands, views
@@ -35,8 +35,9 @@ async def get_referrals(
 ) -> Page:  # fmt: skip
     """The referrals of the account's desk, newest first."""
     by.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:
         items, following = await views.referrals_page(tx, by, cursor, limit, direction=direction, status=status, flag=flag)
+        await note_listed(tx, [item.case_id for item in items], by)
     return Page(items=items, next_cursor=following)
 
 
@@ -74,6 +75,14 @@ async def post_arrival(
         return views.arrival_view(*await commands.record_arrival(body or RecordArrival(), tx, edge.here, by))
 
     return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.get("/arrivals")
+async def get_arrivals(edge: OneEdge, by: SignedIn, matched: bool = False) -> Page:
+    """Who came without a referral, newest first: those whose referral is not known yet, or with `?matched=true` the others."""
+    by.may_work()
+    async with edge.database.read() as tx:
+        return Page(items=[views.arrival_view(row, None) for row in await views.arrivals(tx, by, matched=matched)])
 
 
 @router.post("/arrivals/{arrival_id}/match", response_model=views.ArrivalView)

@@ -13,9 +13,11 @@ from sqlalchemy import select
 from sqlmodel import col
 from sse_starlette.sse import EventSourceResponse
 
+from shared.casework.accounts import sessions
 from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account, HandOver
 from shared.casework.cases.tables import Case
+from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.web import PING_S, STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
@@ -24,7 +26,7 @@ from shared.casework.referrals.commands import MatchArrival, RecordArrival
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.views import LINE_KINDS, followed_by, visible_to
-from shared.casework.work.views import LIST_MAX, open_items, work_list
+from shared.casework.work.views import LIST_MAX, open_items, shown_cases, work_list
 from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
@@ -44,9 +46,10 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
     """What this desk has to do now."""
     visit.actor.may_work()
     after = await last_seen(edge)
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # what a list shows of a case is a look at it, and looks are kept
         times = edge.pages.times("en", tx.clock.now())
         work = await work_list(tx, edge.here, visit.actor, times.today())
+        await note_listed(tx, shown_cases(work), visit.actor)
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
         news = await _unsigned_hand_over(tx, visit)
     return edge.pages.show(
@@ -93,8 +96,9 @@ async def _unsigned_hand_over(tx: Transaction, visit: Visit) -> tuple[HandOver, 
 async def show_here_now(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """Who has come and is in care, and walk-ins that are not matched yet."""
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:
         work = await work_list(tx, edge.here, visit.actor, edge.pages.times("en", tx.clock.now()).today())
+        await note_listed(tx, shown_cases(work), visit.actor)
     return edge.pages.show(request, "work/here_now.html", visit, work=work, live=f"/live?after={await last_seen(edge)}")
 
 
@@ -115,6 +119,9 @@ async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> As
     conditions = visible_to(visit.actor)
     while loop.time() < until and not edge.closing and not await request.is_disconnected():
         async with edge.database.read() as tx:
+            now = await sessions.visit(tx, request.cookies.get(edge.pages.cookie))
+            if now is None or now.is_locked or now.actor != visit.actor:
+                return
             rows = await lines_after(tx, after, STREAM_BATCH, *conditions)
         if rows:
             after = rows[-1].feed_seq or after
@@ -150,20 +157,15 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
         return edge.pages.show(request, "work/arrival.html", visit, form=form, errors=True, status=422)
     feedback = {"yes": True, "no": False}.get(asked.feedback or "")
     code = (asked.code or "").replace(" ", "") or None
-    unknown = False
 
     async def work(tx: Transaction) -> str:
-        nonlocal unknown
         body = RecordArrival(code=code, facility=asked.facility, feedback=feedback)
         walk_in, referral = await commands.record_arrival(body, tx, edge.here, visit.actor)
-        unknown = walk_in is None and referral is None
-        return f"/referrals/{referral.id}" if referral else "/here-now" if walk_in else "/arrivals/new"
+        if referral is not None:
+            return f"/referrals/{referral.id}"
+        return f"/arrivals/{walk_in.id}/match" if walk_in and code else "/here-now"
 
-    done = await submit(request, edge, visit, values, work)
-    if unknown:
-        form.error("code", _("No request has this number. Ask once more, or take her or him in without it."))
-        return edge.pages.show(request, "work/arrival.html", visit, form=form, errors=True, status=422)
-    return done
+    return await submit(request, edge, visit, values, work)
 
 
 @router.get("/arrivals/{arrival_id}/match")
@@ -174,9 +176,10 @@ async def show_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
         walk_in = await tx.session.get(WalkIn, arrival_id)
         if walk_in is None or not visit.actor.sees(walk_in.facility):
             raise NotFound("There is no such arrival.")
-        query = select(Referral).where(col(Referral.direction) == "in", col(Referral.is_open), col(Referral.arrived_at).is_(None))
-        if visit.actor.facility is not None:
-            query = query.where(col(Referral.desk) == visit.actor.facility)
+        # Of every desk of this agency: she may have come to another door than the one that was asked.
+        query = select(Referral).where(
+            col(Referral.direction) == "in", col(Referral.is_open).is_(True), col(Referral.arrived_at).is_(None)
+        )
         rows = list((await tx.session.execute(query.order_by(col(Referral.issued_at).desc()).limit(LIST_MAX))).scalars())
     return edge.pages.show(request, "work/match.html", visit, walk_in=walk_in, rows=rows, here_now="/here-now")
 

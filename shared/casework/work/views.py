@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlmodel import col
@@ -129,6 +130,12 @@ async def _messages(tx: Transaction, by: Actor) -> list[tuple[Message, Referral]
     if by.facility is not None:
         query = query.where(col(Referral.desk) == by.facility)
     return list((await tx.session.execute(query.order_by(col(Message.asked_at)).limit(LIST_MAX))).tuples())
+
+
+def shown_cases(work: WorkList) -> set[UUID]:
+    """The cases of which the list shows more than a number: who they are about, what was asked."""
+    received = (work.fresh, work.cancels, work.coming, work.here_now, work.late)
+    return {row.case_id for rows in received for row in rows}
 
 
 def open_items(work: WorkList) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 Codes and dates only. A published version never changes: readers forbid what they do not know, so another shape is another version.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import ReferralState
@@ -19,6 +19,16 @@ FacilityId = Annotated[str, StringConstraints(pattern=FACILITY_ID_PATTERN)]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]  # BCP 47, the part that programmes use
+YEARS = range(1900, 2200)  # outside them a time is a mistake, and some cannot be written in UTC
+
+
+def _within_reason(moment: datetime) -> datetime:
+    if moment.year not in YEARS:
+        raise ValueError(f"a time lies between the years {YEARS.start} and {YEARS.stop - 1}")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_within_reason)]
 CodeHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 DEPENDANTS_MAX = 20  # people who come with her
@@ -63,14 +73,14 @@ class Window(_Coded):
     """A window of care: what for, and until when."""
 
     care: codes.CareClock
-    until: AwareDatetime
+    until: Moment
 
 
 class Given(_Coded):
     """A product that was given before care (consent item `given`)."""
 
     product: codes.CareProduct
-    given_at: AwareDatetime
+    given_at: Moment
 
 
 class Travel(_Coded):
@@ -78,7 +88,7 @@ class Travel(_Coded):
 
     mode: codes.TravelMode
     escort: codes.Escort
-    expected_at: AwareDatetime | None = None
+    expected_at: Moment | None = None
 
 
 class Dependants(_Coded):
@@ -120,7 +130,7 @@ class ReferralIssued(Event):
     to_facility: FacilityId
     services: Annotated[tuple[codes.ServicePackage, ...], Field(min_length=1, max_length=len(codes.ServicePackage))]
     urgency: codes.Urgency
-    respond_by: AwareDatetime
+    respond_by: Moment
     basis: codes.Basis
     feedback_agreed: bool
     arrival_code_hash: CodeHash | None = None
@@ -158,7 +168,7 @@ class SetOut(Event):
     writer: ClassVar[Writer] = "issuer"
     mode: codes.TravelMode
     escort: codes.Escort
-    expected_at: AwareDatetime | None = None
+    expected_at: Moment | None = None
 
 
 class ToldByPhone(Event):
@@ -356,7 +366,7 @@ class MessageAsked(Event):
     writer: ClassVar[Writer] = "recipient"
     message: UUID
     code: codes.MessageCode
-    on_at: AwareDatetime | None = None
+    on_at: Moment | None = None
 
     @model_validator(mode="after")
     def _time_where_it_belongs(self) -> "MessageAsked":

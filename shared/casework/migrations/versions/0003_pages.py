@@ -166,6 +166,14 @@ def upgrade() -> None:
 
     with op.batch_alter_table("casework_cases", schema=None) as batch_op:
         batch_op.add_column(sa.Column("came_with", sa.String(), nullable=True))
+        batch_op.add_column(
+            sa.Column(
+                "told_under",
+                sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+                nullable=False,
+                server_default=sa.text("'{}'"),
+            )
+        )
 
     with op.batch_alter_table("casework_incidents", schema=None) as batch_op:
         batch_op.add_column(sa.Column("hurt_now", sa.Boolean(), nullable=True))
