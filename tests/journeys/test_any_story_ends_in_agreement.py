@@ -25,7 +25,7 @@ from shared.contracts.casework.codes import ENDED, ReferralState
 EXAMPLES = 20  # each is a story of its own on two fresh databases
 EXAMPLES_LONG = 500
 STEPS = 20
-LEGAL_REFUSALS = {404, 409}
+LEGAL_REFUSALS = {404, 409, 422}  # 422: the next place that is named is the one she is sent away from
 
 TRANSITIONS: dict[str, list[dict[str, Any]]] = {
     "acknowledge": [{}],

@@ -240,11 +240,91 @@ async def test_arrival_by_code_without_one_and_matched_later(world: World) -> No
 
 async def test_guessing_arrival_codes_is_stopped(world: World) -> None:
     desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    wrong = "000000" if sent["arrival_code"] != "000000" else "000001"
     for _ in range(5):
-        assert not (await desk["health"].post("/arrivals", {"code": "000000"}))["matched"]
+        came = await desk["health"].post("/arrivals", {"code": wrong})
+        assert not came["matched"]
+        assert came["arrival_id"]  # she is at the door all the same
+    late = await desk["health"].post("/arrivals", {"code": sent["arrival_code"]})
+    assert not late["matched"]  # no further code is looked up for a while, and nobody is turned away
+    assert late["arrival_id"]
+    world.clock.advance(timedelta(minutes=16))
+    assert (await desk["health"].post("/arrivals", {"code": sent["arrival_code"]}))["matched"]
+
+
+async def test_an_arrival_by_code_after_the_end_is_kept_and_told(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "fb")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    await desk["police"].post(f"/referrals/{sent['id']}/cancel", {"reason_code": "no_longer_needed"})
+    await world.settle()
+    came = await desk["health"].post("/arrivals", {"code": sent["arrival_code"], "feedback": True})
+    assert came["matched"]
+    await world.settle()
+    assert "came_after_the_end" in {a["kind"] for a in (await desk["health"].get("/alarms"))["items"]}
+    lines = (await desk["police"].get(f"/cases/{case_id}/timeline?limit=200"))["items"]
+    assert "referral.came_without_referral" in {line["kind"] for line in lines}
+
+
+async def test_an_older_consent_never_revives(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health", "needs", "type", "fb")
+    narrower = await consent(desk["police"], case_id, "health")
+    await desk["police"].take_back(case_id, narrower)
     with pytest.raises(Refused) as refused:
-        await desk["health"].post("/arrivals", {"code": "000000"})
-    assert refused.value.status == 429
+        await refer(desk["police"], case_id, incident_id, "health")
+    assert refused.value.status == 422
+
+
+async def test_what_was_told_under_a_consent_is_blanked_when_it_is_taken_back(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    given = await consent(desk["police"], case_id, "health", "needs")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    theirs = await at(desk["health"], sent)
+    assert (await desk["health"].get(f"/cases/{theirs['case_id']}"))["needs"]
+    await desk["police"].take_back(case_id, given)
+    await world.settle()
+    assert (await desk["health"].get(f"/cases/{theirs['case_id']}"))["needs"] is None
+
+
+async def test_an_alarm_moves_with_its_referral_and_returns_when_nothing_changed(world: World) -> None:
+    desk = await desks(world)
+    hospital = await world["health"].sign_in("doctor", facility="ndola_hospital")
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "health")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    world.clock.advance(timedelta(hours=2))
+    await world["health"].watcher.tick()
+    (alarm,) = [a for a in (await desk["health"].get("/alarms"))["items"] if a["kind"] == "unacknowledged"]
+    await desk["health"].post(f"/alarms/{alarm['id']}/resolve", {"note": "somebody looks"})
+    world.clock.advance(timedelta(minutes=31))
+    await world["health"].watcher.tick()
+    assert "unacknowledged" in {a["kind"] for a in (await desk["health"].get("/alarms"))["items"]}
+    await desk["health"].post(f"/referrals/{sent['id']}/redirect", {"to_facility": "ndola_hospital"})
+    await world["health"].watcher.tick()
+    assert "unacknowledged" in {a["kind"] for a in (await hospital.get("/alarms"))["items"]}
+    assert "unacknowledged" not in {a["kind"] for a in (await desk["health"].get("/alarms"))["items"]}
+
+
+async def test_how_she_travels_is_not_told_where_the_table_does_not_list_it(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["health"])
+    await consent(desk["health"], case_id, "police", "needs")
+    sent = await refer(desk["health"], case_id, incident_id, "police")
+    await world.settle()
+    await desk["health"].post(f"/referrals/{sent['id']}/set-out", {"mode": "car", "escort": "alone"})
+    await world.settle()
+    assert (await at(desk["police"], sent))["set_out_at"] is None
 
 
 async def test_alarms_climb_the_ladder_survive_a_restart_and_clear_by_themselves(world: World) -> None:
@@ -267,7 +347,7 @@ async def test_alarms_climb_the_ladder_survive_a_restart_and_clear_by_themselves
     assert by_kind["undelivered"]["level"] == 1
     assert by_kind["unacknowledged"]["level"] == 0
     await world.settle()
-    await desk["health"].post(f"/referrals/{sent['id']}/acknowledge")
+    await desk["health"].post(f"/referrals/{sent['id']}/accept")
     await world.settle()
     await world["police"].watcher.tick()
     assert (await desk["police"].get("/alarms"))["items"] == []
