@@ -170,15 +170,17 @@ def users_add(
 ) -> None:
     """Add an account."""
     from shared.casework.accounts.commands import add_account
-    from shared.casework.accounts.credentials import issue
+    from shared.casework.accounts.credentials import issue, one_time
     from shared.contracts.casework.codes import Role
 
     if role not in list(Role):
         raise typer.BadParameter(f"'{role}' is not one of {', '.join(Role)}.", param_hint="--role")
 
+    first = asyncio.run(one_time())
+
     async def work(tx: Any, here: Any) -> dict[str, Any]:
         made = await add_account(tx, here, name, Role(role), facility)
-        return {**_account(made), **_secrets(await issue(tx, made))}
+        return {**_account(made), **_secrets(await issue(tx, made, first))}
 
     _say(_in_database(agency, work), as_json, lambda d: f"{_account_words(d)}\n{_secret_words(d)}")
 
@@ -211,8 +213,10 @@ def users_disable(agency: AgencyId, name: Annotated[str, typer.Option(help="The 
 def users_reset(agency: AgencyId, name: Annotated[str, typer.Option(help="The sign-in name.")], as_json: AsJson = False) -> None:
     """Let an account sign in again, with a one-time password and a new code card; its tokens and sessions are over."""
     from shared.casework.accounts.commands import reset_account
+    from shared.casework.accounts.credentials import one_time
 
-    made = _in_database(agency, lambda tx, _here: reset_account(tx, name))
+    first = asyncio.run(one_time())
+    made = _in_database(agency, lambda tx, _here: reset_account(tx, name, first))
     _say({"name": name, **_secrets(made)}, as_json, lambda d: f"'{name}' can sign in again.\n{_secret_words(d)}")
 
 

@@ -128,14 +128,15 @@ async def _set_up(environment: dict[str, str], *, with_topics: bool) -> dict[str
 
 async def _accounts(agency: Agency) -> list[str]:
     await migrate(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
-    tokens = []
+    tokens, added = [], []
     async with agency.database.write() as tx:
         for name, role, facility in ACCOUNTS[agency.here.agency]:
             with contextlib.suppress(Conflict):  # kept from the run before
                 account = await add_account(tx, agency.here, name, role, facility)
-                actor = Actor(account.id, name, role, facility)
-                await set_own_secrets(tx, actor, None, DEMO_PIN)
+                added.append(Actor(account.id, name, role, facility))
             tokens.append(await make_token(tx, name))
+    for actor in added:
+        await set_own_secrets(agency.database, actor, None, DEMO_PIN)
     await agency.database.close()
     return tokens
 

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import actor_of
+from shared.casework.accounts.credentials import TooBusy
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.cases.commands import InTheFuture
 from shared.casework.consents.commands import StaleConsent
@@ -223,6 +224,7 @@ REFUSALS: list[tuple[type[Exception], int, str, str]] = [
     (KeyReused, 422, "key-reused", "The key was used before"),
     (KeyMissing, 400, "key-missing", "A key is needed"),
     (VersionMissing, 428, "version-missing", "A version is needed"),
+    (TooBusy, 429, "too-busy", "Too many at once"),
     (DatabaseAway, 503, "database-away", "The database is away"),
 ]
 
@@ -238,7 +240,7 @@ def install_refusals(app: FastAPI) -> None:
 
 def _refusal(status: int, slug: str, title: str) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
     async def refuse(_request: Request, error: Exception) -> JSONResponse:
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if status in {429, 503} else None
         return problem(status, slug, title, str(error), headers=headers)
 
     return refuse

@@ -14,7 +14,7 @@ from shared.casework.cases.commands import Form, load_case
 from shared.casework.cases.tables import Case
 from shared.casework.following.commands import Follow, follow
 from shared.casework.here import Actor, Forbidden, Here
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 
@@ -63,4 +63,4 @@ async def my_cases(tx: Transaction, by: Actor) -> list[Case]:
     return list((await tx.session.execute(query.order_by(col(Case.opened_at).desc()).limit(MY_CASES_MAX))).scalars())
 
 
-on_disable(give_back)
+on_disable(give_back, AgencyKind.SOCIAL_WELFARE)

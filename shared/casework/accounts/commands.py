@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from shared.casework.accounts import credentials, sessions
-from shared.casework.accounts.credentials import Issued
+from shared.casework.accounts.credentials import Issued, OneTime
 from shared.casework.accounts.tables import Account, Duty, KeptAnswer, Token
 from shared.casework.here import Actor, Here
 from shared.contracts.casework.codes import AgencyKind, Role
@@ -57,13 +57,14 @@ async def find_account(tx: Transaction, name: str) -> Account:
 
 
 Return = Callable[[Transaction, Here, Account], Awaitable[None]]
-_returns: list[Return] = []
+_returns: dict[AgencyKind | None, list[Return]] = {}
 
 
-def on_disable(give_back: Return) -> None:
-    """Registers what gives an account's open items back to its facility when the account is disabled."""
-    if give_back not in _returns:
-        _returns.append(give_back)
+def on_disable(give_back: Return, kind: AgencyKind | None = None) -> None:
+    """Registers what gives a disabled account's open items back to its facility: in every agency, or in those of a kind."""
+    known = _returns.setdefault(kind, [])
+    if give_back not in known:
+        known.append(give_back)
 
 
 async def disable_account(tx: Transaction, here: Here, name: str) -> Account:
@@ -72,18 +73,18 @@ async def disable_account(tx: Transaction, here: Here, name: str) -> Account:
     account.is_disabled = True
     await _end_access(tx, account)
     await tx.session.execute(delete(Duty).where(col(Duty.account_id) == account.id, col(Duty.until_at) > tx.clock.now()))
-    for give_back in _returns:
+    for give_back in (*_returns.get(None, ()), *_returns.get(here.kind, ())):
         await give_back(tx, here, account)
     await tx.session.flush()
     return account
 
 
-async def reset_account(tx: Transaction, name: str) -> Issued:
+async def reset_account(tx: Transaction, name: str, made: OneTime) -> Issued:
     """Ends an account's tokens and sessions and lets it sign in again, with a one-time password and a new code card."""
     account = await find_account(tx, name)
     account.is_disabled = False
     await _end_access(tx, account)
-    return await credentials.issue(tx, account)
+    return await credentials.issue(tx, account, made)
 
 
 async def _end_access(tx: Transaction, account: Account) -> None:

@@ -1,15 +1,19 @@
 """How somebody shows who she is: a password, one code of a printed card, and a short PIN to come back to a locked page.
 
 Wrong answers are counted in the database and answered alike, so a refusal is a returned value: an error would undo the count.
+Hashing takes a third of a second on purpose, so it is done between transactions, never inside one: no referral waits for a sign-in.
 """
 
 import asyncio
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 from argon2 import PasswordHasher
@@ -20,7 +24,7 @@ from sqlmodel import col
 
 from shared.casework.accounts.tables import Account, CardCode
 from shared.casework.here import Actor
-from shared.kit.db import Transaction
+from shared.kit.db import Database, Transaction
 from shared.kit.errors import Conflict, RefnetError
 
 PASSWORD_CHARACTERS_MIN = 12  # NIST SP 800-63B asks for length, not for kinds of characters
@@ -31,8 +35,13 @@ CODE_DIGITS = 6
 CODES_LEFT_FEW = 5  # from here on a new card is proposed
 FAILURES_MAX = 5  # wrong passwords or codes in a row, then the account waits
 WAIT = timedelta(minutes=15)
+ONE_TIME_LIFE = timedelta(days=3)  # a password that somebody else has seen
+HASH_THREADS = 2  # a hash takes 64 MiB and a core: a flood of sign-ins must leave the rest of the agency at work
+HASHES_WAITING_MAX = 20  # about four seconds of them; the next is told to come back
 
 _hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+_threads = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix="argon2")
+_hashing = 0
 _STRAIGHT = "01234567890123456789"
 
 
@@ -41,11 +50,19 @@ class Answer(StrEnum):
 
     RIGHT = "right"
     WRONG = "wrong"
-    WAIT = "wait"  # too many wrong ones: later
+    OVER = "over"  # right, and too old: a new one is needed
 
 
 class WeakSecret(RefnetError):
-    """The password or PIN is one that would be guessed."""
+    """The password or PIN is one that would be guessed. `field` says which of the two."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class TooBusy(RefnetError):
+    """More people sign in at once than this machine can check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +73,27 @@ class Issued:
     codes: tuple[tuple[int, str], ...]
 
 
-async def issue(tx: Transaction, account: Account) -> Issued:
-    """A one-time password and a new code card for an account; its old ones end."""
+@dataclass(frozen=True, slots=True)
+class OneTime:
+    """A password for the first sign-in and its hash: made before the transaction that keeps it."""
+
+    password: str
+    hashed: str
+
+
+async def one_time() -> OneTime:
+    """A new one-time password."""
     password = "-".join("".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(4)) for _ in range(4))
-    account.password_hash, account.must_renew, account.pin_hash = await _hash(password), True, None
+    return OneTime(password, await _hash(password))
+
+
+async def issue(tx: Transaction, account: Account, made: OneTime) -> Issued:
+    """Gives an account a one-time password and a new code card; its old ones end."""
+    account.password_hash, account.must_renew, account.pin_hash = made.hashed, True, None
+    account.one_time_until = tx.clock.now() + ONE_TIME_LIFE
     account.failed_count, account.waits_until = 0, None
     codes = await new_card(tx, account)
-    return Issued(password, codes)
+    return Issued(made.password, codes)
 
 
 async def new_card(tx: Transaction, account: Account) -> tuple[tuple[int, str], ...]:
@@ -76,18 +107,26 @@ async def new_card(tx: Transaction, account: Account) -> tuple[tuple[int, str], 
     return codes
 
 
-async def check_password(tx: Transaction, name: str, password: str) -> tuple[Answer, Account | None]:
-    """The account behind a name and a password. An unknown name costs as long as a wrong password."""
-    query = select(Account).where(col(Account.name) == name).with_for_update()
-    account = (await tx.session.execute(query)).scalar_one_or_none()
-    if account is None or account.is_disabled or account.password_hash is None:
-        await _matches(await _dummy(), password)
-        return Answer.WRONG, None
-    if _waits(tx, account):
-        return Answer.WAIT, None
-    if not await _matches(account.password_hash, password):
-        return _failed(tx, account), None
-    return Answer.RIGHT, account
+async def check_password(database: Database, name: str, password: str) -> Answer:
+    """Whether a password is the one behind a name. An unknown name, a disabled account and one that waits cost and say the same."""
+    async with database.read() as tx:
+        account = await _by_name(tx, name)
+    hashed = account.password_hash if account is not None and not account.is_disabled else None
+    is_right = await _matches(hashed or await _dummy(), password)
+    async with database.write() as tx:
+        account = await _by_name(tx, name, is_for_update=True)
+        if account is None or account.is_disabled or hashed is None or _waits(tx, account):
+            return Answer.WRONG
+        if not is_right or account.password_hash != hashed:  # changed meanwhile: the old one is no longer right
+            return _failed(tx, account)
+        if account.one_time_until is not None and account.one_time_until <= tx.clock.now():
+            return Answer.OVER
+    return Answer.RIGHT
+
+
+async def _by_name(tx: Transaction, name: str, *, is_for_update: bool = False) -> Account | None:
+    query = select(Account).where(col(Account.name) == name)
+    return (await tx.session.execute(query.with_for_update() if is_for_update else query)).scalar_one_or_none()
 
 
 async def code_asked(tx: Transaction, account: Account) -> int | None:
@@ -103,7 +142,7 @@ async def code_asked(tx: Transaction, account: Account) -> int | None:
 async def check_code(tx: Transaction, account: Account, code: str) -> Answer:
     """One code of the card, used up whether it is asked for again or not."""
     if _waits(tx, account):
-        return Answer.WAIT
+        return Answer.WRONG
     number = await code_asked(tx, account)
     row = await tx.session.get(CardCode, (account.id, number)) if number is not None else None
     if row is None or not hmac.compare_digest(row.digest, _digest(account.id, row.number, code.replace(" ", ""))):
@@ -120,38 +159,40 @@ async def codes_left(tx: Transaction, account_id: UUID) -> int:
     return int((await tx.session.execute(query)).scalar_one())
 
 
-async def set_own_secrets(tx: Transaction, by: Actor, password: str | None, pin: str) -> None:
+async def set_own_secrets(database: Database, by: Actor, password: str | None, pin: str) -> None:
     """The account's own password and PIN; raises WeakSecret. The password stays where None is given."""
-    account = await tx.session.get(Account, by.account_id)
-    if account is None:
-        raise Conflict("The account is gone; sign in again.")
     check_pin(pin)
     if password is not None:
-        check_new_password(password, account.name)
-        account.password_hash, account.must_renew = await _hash(password), False
-    account.pin_hash = await _hash(pin)
-    await tx.session.flush()
+        check_new_password(password, by.name)
+    password_hash, pin_hash = await _hash(password) if password is not None else None, await _hash(pin)
+    async with database.write() as tx:
+        account = await tx.session.get(Account, by.account_id)
+        if account is None or account.is_disabled:
+            raise Conflict("The account is gone; sign in again.")
+        if password_hash is not None:
+            account.password_hash, account.must_renew, account.one_time_until = password_hash, False, None
+        account.pin_hash = pin_hash
 
 
 def check_new_password(password: str, name: str) -> None:
     """Raises WeakSecret."""
     if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
-        raise WeakSecret(f"A password has at least {PASSWORD_CHARACTERS_MIN} characters; four words do well.")
+        raise WeakSecret("password", f"A password has at least {PASSWORD_CHARACTERS_MIN} characters; four words do well.")
     if name.casefold() in password.casefold() or len(set(password)) <= len(password) // 4:
-        raise WeakSecret("This password would be guessed; four words that have nothing to do with each other do well.")
+        raise WeakSecret("password", "This password would be guessed; four words that have nothing to do with each other do well.")
 
 
 def check_pin(pin: str) -> None:
     """Raises WeakSecret."""
     if len(pin) != PIN_DIGITS or not (pin.isascii() and pin.isdigit()):
-        raise WeakSecret(f"A PIN has {PIN_DIGITS} digits.")
+        raise WeakSecret("pin", f"A PIN has {PIN_DIGITS} digits.")
     if len(set(pin)) == 1 or pin in _STRAIGHT or pin in _STRAIGHT[::-1]:
-        raise WeakSecret("This PIN would be guessed; choose digits that do not follow each other.")
+        raise WeakSecret("pin", "This PIN would be guessed; choose digits that do not follow each other.")
 
 
-async def check_own_pin(account: Account, pin: str) -> bool:
-    """Whether a PIN is the account's."""
-    return account.pin_hash is not None and await _matches(account.pin_hash, pin)
+async def is_pin(pin_hash: str | None, pin: str) -> bool:
+    """Whether a PIN is the one that was hashed; costs the same where there is none."""
+    return await _matches(pin_hash or await _dummy(), pin) and pin_hash is not None
 
 
 def _waits(tx: Transaction, account: Account) -> bool:
@@ -160,10 +201,9 @@ def _waits(tx: Transaction, account: Account) -> bool:
 
 def _failed(tx: Transaction, account: Account) -> Answer:
     account.failed_count += 1
-    if account.failed_count < FAILURES_MAX:
-        return Answer.WRONG
-    account.failed_count, account.waits_until = 0, tx.clock.now() + WAIT
-    return Answer.WAIT
+    if account.failed_count >= FAILURES_MAX:
+        account.failed_count, account.waits_until = 0, tx.clock.now() + WAIT
+    return Answer.WRONG
 
 
 def _digits(count: int) -> str:
@@ -176,7 +216,7 @@ def _digest(account_id: UUID, number: int, code: str) -> bytes:
 
 
 async def _hash(secret: str) -> str:
-    return await asyncio.to_thread(_hasher.hash, secret)  # a third of a second: not on the loop
+    return await _in_turn(lambda: _hasher.hash(secret))
 
 
 _known_dummy: list[str] = []
@@ -195,4 +235,18 @@ async def _matches(hashed: str, secret: str) -> bool:
         except (VerificationError, InvalidHashError):
             return False
 
-    return len(secret) <= PASSWORD_CHARACTERS_MAX and await asyncio.to_thread(verify)
+    return len(secret) <= PASSWORD_CHARACTERS_MAX and await _in_turn(verify)
+
+
+Result = TypeVar("Result")
+
+
+async def _in_turn(work: Callable[[], Result]) -> Result:
+    global _hashing  # noqa: PLW0603 — one count a process, like the threads
+    if _hashing >= HASHES_WAITING_MAX:
+        raise TooBusy("Many people sign in at this moment; wait a few seconds and try again.")
+    _hashing += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_threads, work)
+    finally:
+        _hashing -= 1

@@ -1,6 +1,7 @@
 """Pages: signing in and out, the lock, another user at the same computer, one's own account, and the accounts of others."""
 
 from typing import Annotated
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -55,6 +56,7 @@ class OwnSecrets(BaseModel):
     password: str
     again: str
     pin: str
+    old: str = ""
 
 
 class NewAccount(BaseModel):
@@ -91,22 +93,22 @@ async def post_sign_in(request: Request, edge: OneEdge) -> Response:
     if form.model is None:
         return edge.pages.show(request, "accounts/sign_in.html", form=form, next=onward, status=422)
     device = device_of(request, edge)
-    async with edge.database.write() as tx:
-        answer, account = await credentials.check_password(tx, form.model.name, form.model.password)
-        token = None
-        if account is not None:
-            token = await sessions.open_session(tx, account, device, needs_code=True, language=edge.pages.language(request))
-    if token is None:
-        form.error("name", _wrong(answer, _("The name or the password is not right.")))
+    answer = await credentials.check_password(edge.database, form.model.name, form.model.password)
+    if answer is not Answer.RIGHT:
+        form.error("name", _OVER if answer is Answer.OVER else _WRONG)
         return edge.pages.show(request, "accounts/sign_in.html", form=form, next=onward, status=403)
-    response = RedirectResponse(f"/sign-in/code?next={onward}", 303)
+    async with edge.database.write() as tx:
+        account = await commands.find_account(tx, form.model.name)
+        token = await sessions.open_session(tx, account, device, needs_code=True, language=edge.pages.language(request))
+    response = RedirectResponse(f"/sign-in/code?next={quote(onward, safe='/')}", 303)
     set_session(response, edge, token)
     set_device(response, edge, device)
     return response
 
 
-def _wrong(answer: Answer, words: str) -> str:
-    return _("Too many wrong answers. Wait 15 minutes, or ask your supervisor.") if answer is Answer.WAIT else words
+# One sentence for a wrong name, a wrong password and an account that waits: which it is, is nobody's business.
+_WRONG = _("The name or the password is not right. After five wrong answers an account waits 15 minutes.")
+_OVER = _("This one-time password is too old. Ask your supervisor for a new one.")
 
 
 @router.get("/sign-in/code")
@@ -148,7 +150,9 @@ async def post_code(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Res
         answer = await credentials.check_code(tx, await _own(tx, visit), values.get("code", [""])[-1])
         fresh = await sessions.admit(tx, visit.session_id, token) if answer is Answer.RIGHT else None
     if fresh is None:
-        form: Filled[BaseModel] = Filled(values).error("code", _wrong(answer, _("That is not the code with this number.")))
+        form: Filled[BaseModel] = Filled(values).error(
+            "code", _("That is not the code with this number. After five wrong answers an account waits 15 minutes.")
+        )
         return await _code_page(request, edge, visit, onward, form, status=403)
     response = RedirectResponse(onward, 303)
     set_session(response, edge, fresh)
@@ -237,11 +241,11 @@ async def post_unlock(request: Request, edge: OneEdge, visit: MaybeVisitor) -> R
         raise Elsewhere("/locked") from None
     device, token = device_of(request, edge), request.cookies.get(edge.pages.cookie)
     is_same = visit is not None and visit.session_id == session_id
-    async with edge.database.write() as tx:
-        fresh = await sessions.unlock(tx, session_id, device, values.get("pin", [""])[-1], token if is_same else None)
-        hidden = await sessions.latest_draft(tx, session_id) if fresh else None
+    fresh = await sessions.unlock(edge.database, session_id, device, values.get("pin", [""])[-1], token if is_same else None)
     if fresh is None:
         return await _locked_page(request, edge, visit, onward, wrong=session_id, status=403)
+    async with edge.database.read() as tx:
+        hidden = await sessions.latest_draft(tx, session_id)
     response = RedirectResponse(hidden or (onward if is_same else "/"), 303)
     set_session(response, edge, fresh)
     return response
@@ -296,12 +300,24 @@ async def post_secrets(request: Request, edge: OneEdge, visit: MaybeVisitor) -> 
         form.error("again", _("The two passwords are not the same."))
     if form.model is not None and not form.errors:
         try:
+            await _only_herself(edge, visit, form.model.old)
+            await credentials.set_own_secrets(edge.database, visit.actor, form.model.password, form.model.pin)
             async with edge.database.write() as tx:
-                await credentials.set_own_secrets(tx, visit.actor, form.model.password, form.model.pin)
+                await sessions.end_all(tx, visit.actor.account_id, but=visit.session_id)
             return RedirectResponse(home_of(visit.actor.role), 303)
         except WeakSecret as error:
-            form.error("pin" if "PIN" in str(error) else "password", str(error))
+            form.error(error.field, str(error))
     return edge.pages.show(request, "accounts/secrets.html", visit, form=form, errors=True, status=422)
+
+
+async def _only_herself(edge: Edge, visit: Visit, pin: str) -> None:
+    # Somebody may sit at a page that another left open: the PIN until now shows that it is still her.
+    if visit.must_renew:
+        return
+    async with edge.database.read() as tx:
+        account = await _own(tx, visit)
+    if not await credentials.is_pin(account.pin_hash, pin):
+        raise WeakSecret("old", _("That is not your PIN until now."))
 
 
 # --- the accounts of others ----------------------------------------------------------------------------------------------
@@ -337,9 +353,10 @@ async def post_account(request: Request, edge: OneEdge, visit: Visitor, values: 
         raise Forbidden("A supervisor of one place makes accounts for that place, and none that stand above it.")
     if made is not None:
         try:
+            first = await credentials.one_time()
             async with edge.database.write() as tx:
                 account = await commands.add_account(tx, edge.here, made.name, made.role, made.facility)
-                issued = await credentials.issue(tx, account)
+                issued = await credentials.issue(tx, account, first)
             return edge.pages.show(request, "accounts/card.html", visit, account=account, issued=issued)
         except Conflict as error:
             form.error("name", str(error))
@@ -349,10 +366,11 @@ async def post_account(request: Request, edge: OneEdge, visit: Visitor, values: 
 @router.post("/accounts/{account_id}/reset")
 async def post_reset(account_id: UUID, request: Request, edge: OneEdge, visit: Visitor, _values: Posted) -> Response:
     """A new one-time password and card."""
+    first = await credentials.one_time()
     async with edge.database.write() as tx:
         account = await commands.load_account(tx, account_id, visit.actor)
         _not_above(visit, account)
-        issued = await commands.reset_account(tx, account.name)
+        issued = await commands.reset_account(tx, account.name, first)
     return edge.pages.show(request, "accounts/card.html", visit, account=account, issued=issued)
 
 

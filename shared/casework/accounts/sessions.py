@@ -14,14 +14,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, true, update
 from sqlmodel import col
 
-from shared.casework.accounts.credentials import check_own_pin
+from shared.casework.accounts.credentials import is_pin
 from shared.casework.accounts.tables import Account, Draft, Session
 from shared.casework.here import Actor
 from shared.contracts.casework.codes import Role
-from shared.kit.db import Transaction
+from shared.kit.db import Database, Transaction
 from shared.kit.ids import new_id
 
 TOKEN_BYTES = 32
@@ -119,27 +119,43 @@ async def lock(tx: Transaction, session_id: UUID) -> None:
     await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(locked_at=tx.clock.now()))
 
 
-async def unlock(tx: Transaction, session_id: UUID, device: UUID, pin: str, token: str | None) -> str | None:
+async def unlock(database: Database, session_id: UUID, device: UUID, pin: str, token: str | None) -> str | None:
     """Opens a locked session of this browser with its account's PIN; the new token, or None where the PIN is wrong.
 
     `token` is the session's own cookie where the browser still has it, so that its drafts can be read again.
     """
-    query = select(Session, Account).join(Account, col(Account.id) == col(Session.account_id)).with_for_update()
-    found = (await tx.session.execute(query.where(col(Session.id) == session_id, col(Session.device) == device))).first()
-    if found is None:
-        return None
-    session, account = found
-    now = tx.clock.now()
-    if account.is_disabled or session.needs_code or now - session.opened_at >= ABSOLUTE_END or now - session.seen_at >= IDLE_END:
-        return None
-    if not await check_own_pin(account, pin):
-        session.pin_failed_count += 1
-        if session.pin_failed_count >= PIN_FAILURES_MAX:
-            await tx.session.delete(session)
-        await tx.session.flush()
-        return None
-    session.locked_at, session.seen_at, session.pin_failed_count = None, now, 0
-    return await _renew(tx, session, token)
+    async with database.read() as tx:
+        found = await _openable(tx, session_id, device)
+        pin_hash = found[1].pin_hash if found else None
+    is_right = await is_pin(pin_hash, pin)
+    async with database.write() as tx:
+        found = await _openable(tx, session_id, device, is_for_update=True)
+        if found is None or found[1].pin_hash != pin_hash:
+            return None
+        session = found[0]
+        if not is_right:
+            session.pin_failed_count += 1
+            if session.pin_failed_count >= PIN_FAILURES_MAX:
+                await end(tx, session.id)
+            return None
+        session.locked_at, session.seen_at, session.pin_failed_count = None, tx.clock.now(), 0
+        return await _renew(tx, session, token)
+
+
+async def _openable(
+    tx: Transaction, session_id: UUID, device: UUID, *, is_for_update: bool = False
+) -> tuple[Session, Account] | None:
+    query = select(Session, Account).join(Account, col(Account.id) == col(Session.account_id))
+    query = query.where(col(Session.id) == session_id, col(Session.device) == device, *_lives(tx.clock.now()))
+    found = (await tx.session.execute(query.with_for_update() if is_for_update else query)).first()
+    return (found[0], found[1]) if found else None
+
+
+def _lives(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Session.needs_code).is_(False), col(Account.is_disabled).is_(False),
+        col(Session.seen_at) > now - IDLE_END, col(Session.opened_at) > now - ABSOLUTE_END,
+    )  # fmt: skip
 
 
 async def _renew(tx: Transaction, session: Session, token: str | None) -> str:
@@ -164,12 +180,9 @@ async def waiting_on(tx: Transaction, device: UUID) -> list[Waiting]:
     query = (
         select(Session, Account)
         .join(Account, col(Account.id) == col(Session.account_id))
-        .where(
-            col(Session.device) == device, col(Session.needs_code).is_(False), col(Account.is_disabled).is_(False),
-            col(Session.seen_at) > now - IDLE_END, col(Session.opened_at) > now - ABSOLUTE_END,
-        )
+        .where(col(Session.device) == device, *_lives(now))
         .order_by(col(Account.name))
-    )  # fmt: skip
+    )
     return [
         Waiting(session.id, account.name, Role(account.role)) for session, account in (await tx.session.execute(query)).tuples()
     ]
@@ -182,11 +195,11 @@ async def end(tx: Transaction, session_id: UUID) -> None:
     await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(**over))
 
 
-async def end_all(tx: Transaction, account_id: UUID) -> None:
-    """Ends every session of an account."""
-    mine = select(col(Session.id)).where(col(Session.account_id) == account_id)
+async def end_all(tx: Transaction, account_id: UUID, but: UUID | None = None) -> None:
+    """Ends every session of an account, but for one where it is given."""
+    mine = select(col(Session.id)).where(col(Session.account_id) == account_id, col(Session.id) != but if but else true())
     await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
-    await tx.session.execute(delete(Session).where(col(Session.account_id) == account_id))
+    await tx.session.execute(delete(Session).where(col(Session.id).in_(mine)))
 
 
 async def choose_language(tx: Transaction, session_id: UUID, language: str) -> None:

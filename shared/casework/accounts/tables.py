@@ -27,6 +27,7 @@ class Account(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     password_hash: str | None = None  # None: bearer tokens only
     must_renew: bool = False  # somebody else made the password
+    one_time_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # such a password ends by itself
     pin_hash: str | None = None
     failed_count: int = 0  # wrong passwords and codes in a row
     waits_until: datetime | None = Field(default=None, sa_type=UtcDateTime)

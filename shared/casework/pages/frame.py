@@ -14,6 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.contracts.casework.codes import Role
@@ -30,6 +31,7 @@ ROOM = Path(__file__).parent
 STATIC = ROOM / "static"
 LOCALES = Path(__file__).parents[1] / "locales"
 PAGE_LANGUAGES = ("en", "fr", "fa_AF")  # what the catalogues hold; a programme's spoken languages are more
+REFRESH_S = 120  # how often a list fetches itself again where nothing tells it to, in a browser without JavaScript
 SHORT_CHARACTERS = 4  # of a referral's short name; it is looked for by eye, never by program
 SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongly
 
@@ -102,8 +104,9 @@ class Pages:
             "facility": self._facility(visit.actor) if visit else None, "form": Filled(),
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
-            "static_version": STATIC_VERSION, "here_now": None, "notice": None, "live": None, "as_date": as_date,
-            "short": short, "place": self.place, "place_of": self.place_of, "agency_name": self.agency_name,
+            "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
+            "idle_ms": int(IDLE_LOCK / timedelta(milliseconds=1)), "here_now": None, "notice": None, "live": None,
+            "as_date": as_date, "short": short, "place": self.place, "place_of": self.place_of, "agency_name": self.agency_name,
             "options": partial(self._options, language=language), "places_of_here": self._places_of_here(visit, language),
             "hours": hours_left, "errors": None, "posts": self._posts(visit.actor) if visit else (),
             "language_name": partial(named_in, language), "languages_here": self._languages_here(language),

@@ -23,6 +23,8 @@ from shared.kit.ids import new_id
 from shared.kit.pages import is_same_site, same_token
 from shared.kit.web import PROBLEM
 
+AUTO = "auto"  # in the address where a page without JavaScript fetches itself again
+LIVE = "/live"
 DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
 FOR_PROGRAMS = ("/api/", "/health", "/metrics", "/asyncapi", "/openapi.json", "/static/")
@@ -55,10 +57,16 @@ async def any_visit(request: Request) -> Visit | None:
     edge = edge_of(request)
     async with edge.database.read() as tx:
         visit = await sessions.visit(tx, request.cookies.get(edge.pages.cookie))
-    if visit is not None and visit.needs_seen and not visit.is_locked:
+    if visit is not None and visit.needs_seen and not visit.is_locked and _is_by_hand(request):
         async with edge.database.write() as tx:
             await sessions.touch(tx, visit.session_id)
     return visit
+
+
+def _is_by_hand(request: Request) -> bool:
+    # A page that fetches itself again proves that it is open, not that somebody sits before it.
+    is_own_doing = request.method == "GET" and ("hx-request" in request.headers or AUTO in request.query_params)
+    return not is_own_doing and request.url.path != LIVE
 
 
 async def visiting(request: Request) -> Visit:

@@ -159,6 +159,7 @@ def upgrade() -> None:
     with op.batch_alter_table("casework_accounts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("password_hash", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("must_renew", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("one_time_until", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("pin_hash", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("failed_count", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("waits_until", UtcDateTime(), nullable=True))

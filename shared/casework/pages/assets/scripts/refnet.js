@@ -15,8 +15,13 @@ for (const component of [Button, ErrorSummary, ExitThisPage, PasswordInput]) cre
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 let touchedAt = 0;
-const touched = () => { touchedAt = Date.now(); };
+let lastAt = Date.now();
+const touched = () => { touchedAt = lastAt = Date.now(); };
 for (const kind of ["pointerdown", "keydown", "touchmove", "wheel"]) addEventListener(kind, touched, { passive: true });
+
+// Nobody has touched this page for long: it hides itself, and keeps what stands in its form.
+const idleMs = Number(document.body.dataset.idleMs);
+if (idleMs) setInterval(() => Date.now() - lastAt > idleMs && document.querySelector("[data-hide]")?.click(), 15000);
 
 const live = document.querySelector("[data-live]");
 if (live) follow(live.dataset.live);
@@ -30,6 +35,8 @@ function follow(address) {
   };
   source.addEventListener("line", changed);
   source.onmessage = changed;
+  // Closed for good: the session is over or locked, so the page asks who sits here.
+  source.onerror = () => source.readyState === EventSource.CLOSED && location.reload();
   addEventListener("pagehide", () => source.close());
   document.querySelector("[data-show-changes]")?.addEventListener("click", refresh);
 }

@@ -1,0 +1,288 @@
+"""Signing in, the lock, the next user at the same computer, and what a session may and may not do, on both databases."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from agencies import TestAgency, World
+from sqlalchemy import select
+from visitor import Form, Page, Visitor
+
+from shared.casework.accounts import credentials
+from shared.casework.accounts.commands import add_account, disable_account, find_account, reset_account
+from shared.casework.accounts.credentials import Answer, Issued, TooBusy
+from shared.casework.accounts.sessions import ABSOLUTE_END, IDLE_END, IDLE_LOCK
+from shared.casework.accounts.tables import Draft
+from shared.casework.here import Actor
+from shared.contracts.casework.codes import Role
+
+PASSWORD = "kettle orbit mango fence"
+PIN = "271828"
+
+
+async def new_account(agency: TestAgency, name: str = "nurse-1", role: Role = Role.CLINICIAN) -> Issued:
+    first = await credentials.one_time()
+    async with agency.database.write() as tx:
+        account = await add_account(tx, agency.here, name, role, next(iter(agency.here.entry.facilities)))
+        return await credentials.issue(tx, account, first)
+
+
+async def settled_account(agency: TestAgency, name: str = "nurse-1", role: Role = Role.CLINICIAN) -> Issued:
+    """An account whose owner has chosen her own password and PIN."""
+    issued = await new_account(agency, name, role)
+    async with agency.database.read() as tx:
+        account = await find_account(tx, name)
+    await credentials.set_own_secrets(agency.database, Actor(account.id, name, role, account.facility), PASSWORD, PIN)
+    return issued
+
+
+async def sign_in(visitor: Visitor, issued: Issued, name: str = "nurse-1", password: str = PASSWORD, onward: str = "/") -> Page:
+    page = await visitor.open(f"/sign-in?next={onward}")
+    page = await visitor.send(page.form("/sign-in"), name=name, password=password)
+    assert page.path.startswith("/sign-in/code"), page.words
+    return await visitor.send(page.form("/sign-in/code"), code=code_on(page, issued))
+
+
+def code_on(page: Page, issued: Issued) -> str:
+    """What the owner of a card reads at the number that the page asks for."""
+    number = int(page.words.split("Code number ")[1].split()[0])
+    return dict(issued.codes)[number]
+
+
+async def test_the_first_sign_in_asks_for_card_and_own_secrets_and_then_the_work_list(world: World) -> None:
+    health = world["health"]
+    issued = await new_account(health)
+    visitor = Visitor(health.app)
+    page = await sign_in(visitor, issued, password=issued.password)
+    assert page.path == "/me/secrets"
+    assert (await visitor.open("/work")).path == "/me/secrets"  # nothing else before that
+    form = page.form("/me/secrets")
+    weak = await visitor.send(form, password="nurse-1nurse-1", again="nurse-1nurse-1", pin=PIN)
+    assert weak.status == 422
+    assert "would be guessed" in weak.words
+    weak = await visitor.send(form, password=PASSWORD, again=PASSWORD, pin="123456")
+    assert (weak.status, "PIN would be guessed" in weak.words) == (422, True)
+    assert (await visitor.send(form, password=PASSWORD, again=PASSWORD + "!", pin=PIN)).status == 422
+    page = await visitor.send(form, password=PASSWORD, again=PASSWORD, pin=PIN)
+    assert (page.status, page.path) == (200, "/work")
+    assert page.headers["cache-control"] == "no-store"
+
+
+async def test_a_code_serves_once_and_the_same_one_is_asked_until_it_is_answered(world: World) -> None:
+    health = world["health"]
+    issued = await settled_account(health)
+    one, other = Visitor(health.app), Visitor(health.app)
+    asked = []
+    for visitor in (one, other):
+        page = await visitor.open("/sign-in")
+        asked.append(await visitor.send(page.form("/sign-in"), name="nurse-1", password=PASSWORD))
+    code = code_on(asked[0], issued)
+    assert code_on(asked[1], issued) == code
+    assert (await one.send(asked[0].form("/sign-in/code"), code=code)).path == "/work"
+    refused = await other.send(asked[1].form("/sign-in/code"), code=code)
+    assert (refused.status, refused.path) == (403, "/sign-in/code")
+    assert (await other.open("/work")).path.startswith("/sign-in")
+
+
+@pytest.mark.parametrize("wrong", ["password", "code"])
+async def test_after_five_wrong_answers_the_account_waits_and_says_no_more_than_to_a_stranger(world: World, wrong: str) -> None:
+    health = world["health"]
+    issued = await settled_account(health)
+    visitor = Visitor(health.app)
+    page = await visitor.open("/sign-in")
+    if wrong == "password":
+        said = {(await visitor.send(page.form("/sign-in"), name="nurse-1", password=f"guess {n}")).words for n in range(5)}
+        unknown = await visitor.send(page.form("/sign-in"), name="nobody", password=PASSWORD)
+        waiting = await visitor.send(page.form("/sign-in"), name="nurse-1", password=PASSWORD)
+        assert waiting.status == unknown.status == 403
+        said |= {waiting.words, unknown.words.replace("nobody", "nurse-1")}
+        assert len(said) == 1
+    else:
+        asked = await visitor.send(page.form("/sign-in"), name="nurse-1", password=PASSWORD)
+        right = code_on(asked, issued)
+        for _ in range(5):
+            await visitor.send(asked.form("/sign-in/code"), code="000000" if right != "000000" else "111111")
+        refused = await visitor.send(asked.form("/sign-in/code"), code=right)
+        assert refused.status == 403
+    world.clock.advance(credentials.WAIT)
+    assert (await sign_in(Visitor(health.app), issued)).path == "/work"
+
+
+async def test_a_one_time_password_ends_and_a_reset_ends_everything_before_it(world: World) -> None:
+    health = world["health"]
+    issued = await settled_account(health)
+    visitor = Visitor(health.app)
+    assert (await sign_in(visitor, issued)).path == "/work"
+    first = await credentials.one_time()
+    async with health.database.write() as tx:
+        fresh = await reset_account(tx, "nurse-1", first)
+    assert (await visitor.open("/work")).path.startswith("/sign-in")
+    page = await visitor.open("/sign-in")
+    assert (await visitor.send(page.form("/sign-in"), name="nurse-1", password=PASSWORD)).status == 403
+    world.clock.advance(credentials.ONE_TIME_LIFE)
+    late = await visitor.send(page.form("/sign-in"), name="nurse-1", password=fresh.password)
+    assert (late.status, "too old" in late.words) == (403, True)
+
+
+async def test_a_disabled_account_is_out_at_once(world: World) -> None:
+    health = world["health"]
+    visitor = Visitor(health.app)
+    await sign_in(visitor, await settled_account(health))
+    async with health.database.write() as tx:
+        await disable_account(tx, health.here, "nurse-1")
+    assert (await visitor.open("/work")).path.startswith("/sign-in")
+
+
+async def test_an_idle_page_locks_then_ends_and_no_session_outlives_a_shift(world: World) -> None:
+    health = world["health"]
+    issued = await settled_account(health)
+    visitor = Visitor(health.app)
+    await sign_in(visitor, issued)
+    world.clock.advance(IDLE_LOCK)
+    locked = await visitor.open("/cases")
+    assert locked.path.startswith("/locked")
+    assert "nurse-1" in locked.words
+    assert (await visitor.send(locked.form("/locked"), pin="314159")).status == 403
+    assert (await visitor.send(locked.form("/locked"), pin=PIN)).path == "/cases"  # where she was going
+    world.clock.advance(IDLE_END)
+    assert (await visitor.open("/work")).path.startswith("/sign-in")
+    await sign_in(visitor, issued)
+    for _ in range(int(ABSOLUTE_END / timedelta(minutes=9))):
+        world.clock.advance(timedelta(minutes=9))
+        await visitor.open("/work")
+    world.clock.advance(timedelta(minutes=9))
+    assert (await visitor.open("/work")).path.startswith("/sign-in")
+
+
+async def test_a_page_that_fetches_itself_does_not_keep_a_session_awake(world: World) -> None:
+    health = world["health"]
+    visitor = Visitor(health.app)
+    await sign_in(visitor, await settled_account(health))
+    for _ in range(3):
+        world.clock.advance(timedelta(minutes=3))
+        assert (await visitor.open("/work?auto=1")).path == "/work?auto=1"
+        assert (await visitor.client.get("/work", headers={"HX-Request": "true"})).url.path == "/work"
+    world.clock.advance(timedelta(minutes=3))
+    assert (await visitor.open("/work?auto=1")).path.startswith("/locked")
+
+
+async def test_five_wrong_pins_end_the_session(world: World) -> None:
+    health = world["health"]
+    visitor = Visitor(health.app)
+    await sign_in(visitor, await settled_account(health))
+    page = await visitor.open("/switch")
+    form = page.form("/locked")
+    for _ in range(5):
+        page = await visitor.send(form, pin="314159")
+    assert page.path.startswith("/sign-in")
+    assert (await visitor.send(form, pin=PIN)).path.startswith("/sign-in")
+
+
+async def test_the_next_user_is_two_actions_away_and_sees_nothing_of_the_one_before(world: World) -> None:
+    health = world["health"]
+    one, two = await settled_account(health), await settled_account(health, "nurse-2")
+    visitor = Visitor(health.app)
+    await sign_in(visitor, one)
+    await sign_in(visitor, two, "nurse-2")
+    page = await visitor.open("/switch")  # the first action
+    waiting = [form for form in page.forms if form.action == "/locked"]
+    assert len(waiting) == 2
+    assert "nurse-1" in page.words
+    page = await visitor.send(waiting[1], pin=PIN)  # the second
+    assert page.path == "/work"
+    assert "nurse-1" in page.words
+    stranger = Visitor(health.app)
+    assert (await stranger.open("/locked")).path == "/sign-in"  # another browser knows nobody
+
+
+async def test_hide_blanks_the_page_and_the_form_is_there_again_after_the_pin_and_unreadable_meanwhile(world: World) -> None:
+    police = world["police"]
+    visitor = Visitor(police.app)
+    await sign_in(visitor, await settled_account(police, "officer-1", Role.OFFICER), "officer-1")
+    page = await visitor.open("/cases/new")
+    form = page.form("/cases/new")
+    age = form.choices["age_band"][2]
+    hidden = await visitor.send(hide_of(form), age_band=age)
+    assert (hidden.path, hidden.forms) == ("/blank", [])
+    assert hidden.headers["cache-control"] == "no-store"
+    async with police.database.read() as tx:
+        kept = (await tx.session.execute(select(Draft))).scalars().one()
+    assert age.encode() not in kept.sealed
+    locked = await visitor.open("/cases/new")
+    assert locked.path.startswith("/locked")
+    again = await visitor.send(locked.form("/locked"), pin=PIN)
+    assert again.path == "/cases/new"
+    assert again.form("/cases/new").fields["age_band"] == [age]
+
+
+def hide_of(form: Form) -> Form:
+    """The same form, sent by its Hide button."""
+    assert any(action == "/hide" for _, _, action in form.buttons)
+    return Form("/hide", "post", form.fields, form.choices, form.buttons)
+
+
+async def test_a_form_of_another_session_or_another_site_changes_nothing(world: World) -> None:
+    health = world["health"]
+    one, two = await settled_account(health), await settled_account(health, "nurse-2")
+    mine, other = Visitor(health.app), Visitor(health.app)
+    await sign_in(mine, one)
+    await sign_in(other, two, "nurse-2")
+    form = (await other.open("/arrivals/new")).form("/arrivals/new")
+    stale = await mine.send(form, code="")
+    assert stale.status == 403
+    form = (await mine.open("/arrivals/new")).form("/arrivals/new")
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere"}):
+        answer = await mine.client.post(form.action, data={**form.fields, "feedback": "yes"}, headers=headers)
+        assert answer.status_code == 403
+    bare = await mine.client.post(form.action, data={"feedback": "yes"}, headers={"Sec-Fetch-Site": "same-origin"})
+    assert bare.status_code == 403
+    assert "came" not in (await mine.open("/here-now")).words.lower().split("nobody")[0]
+
+
+async def test_a_sign_in_never_leads_to_another_site(world: World) -> None:
+    health = world["health"]
+    issued = await settled_account(health)
+    for onward in ("//elsewhere.example/", "https://elsewhere.example/", "/\\elsewhere.example", "/%09/elsewhere.example"):
+        visitor = Visitor(health.app)
+        page = await sign_in(visitor, issued, onward=onward)
+        assert str(page.path).startswith(("/work", "/%09", "/%2509")), page.path
+        await visitor.close()
+
+
+async def test_a_flood_of_sign_ins_is_told_to_wait_and_the_agency_goes_on(world: World) -> None:
+    health = world["health"]
+    await settled_account(health)
+    asked = [
+        credentials.check_password(health.database, "nurse-1", f"guess {n}") for n in range(credentials.HASHES_WAITING_MAX + 5)
+    ]
+    done = await asyncio.gather(*asked, return_exceptions=True)
+    assert sum(isinstance(one, TooBusy) for one in done) == 5
+    assert {one for one in done if not isinstance(one, TooBusy)} == {Answer.WRONG}
+
+
+async def test_the_same_form_sent_twice_is_done_once(world: World) -> None:
+    health = world["health"]
+    visitor = Visitor(health.app)
+    await sign_in(visitor, await settled_account(health))
+    form = (await visitor.open("/arrivals/new")).form("/arrivals/new")
+    for _ in range(2):
+        assert (await visitor.send(form, code="")).status == 200
+    async with health.database.read() as tx:
+        from shared.casework.referrals.tables import WalkIn
+
+        assert len(list((await tx.session.execute(select(WalkIn))).scalars())) == 1
+
+
+async def test_changing_the_own_pin_asks_for_the_one_until_now_and_ends_the_other_sessions(world: World) -> None:
+    health = world["health"]
+    issued = await settled_account(health)
+    one, other = Visitor(health.app), Visitor(health.app)
+    await sign_in(one, issued)
+    await sign_in(other, issued)
+    form = (await one.open("/me/secrets")).form("/me/secrets")
+    fresh: dict[str, Any] = {"password": "lamp river stone bread", "again": "lamp river stone bread", "pin": "161803"}
+    refused = await one.send(form, old="000000", **fresh)
+    assert (refused.status, "not your PIN" in refused.words) == (422, True)
+    assert (await one.send(form, old=PIN, **fresh)).path == "/work"
+    assert (await other.open("/work")).path.startswith("/sign-in")
