@@ -20,7 +20,6 @@ from services.runtime import Agency, build
 from services.settings import Settings
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.accounts.credentials import set_own_secrets
-from shared.casework.here import Actor
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import Role
 from shared.exchange.access import provision
@@ -133,7 +132,7 @@ async def _accounts(agency: Agency) -> list[str]:
         for name, role, facility in ACCOUNTS[agency.here.agency]:
             with contextlib.suppress(Conflict):  # kept from the run before
                 account = await add_account(tx, agency.here, name, role, facility)
-                added.append(Actor(account.id, name, role, facility))
+                added.append(agency.here.actor(account.id, name, role, facility))
             tokens.append(await make_token(tx, name))
     for actor in added:
         await set_own_secrets(agency.database, actor, None, DEMO_PIN)

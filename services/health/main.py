@@ -37,6 +37,7 @@ PARTS = AgencyParts(
             ("/hand-over", _("Hand over shift")),
         ),
         words={"care": CARE, "result": RESULTS},
+        sheet_lines=tuple(CARE.values()),
         rooms={"health": Path(__file__).parent / "templates"},
     ),
 )

@@ -20,6 +20,7 @@ from shared.casework.messages.pages import router as message_pages
 from shared.casework.messages.web import router as messages
 from shared.casework.pages.frame import STATIC
 from shared.casework.pages.visits import install_page_refusals
+from shared.casework.paper.pages import router as paper_pages
 from shared.casework.referrals.card_pages import router as card_pages
 from shared.casework.referrals.pages import router as referral_pages
 from shared.casework.referrals.web import router as referrals
@@ -39,6 +40,7 @@ PAGE_ROUTERS = (
     referral_pages,
     alarm_pages,
     line_pages,
+    paper_pages,
 )  # a card's and a message's own pages are not taken for acts on a referral
 
 

@@ -86,14 +86,14 @@ async def signed_in(request: Request, given: Annotated[HTTPAuthorizationCredenti
     """The account that asks, by bearer token or by the pages' session; 401 where there is none."""
     edge = edge_of(request)
     async with edge.database.read() as tx:
-        actor = await (_by_session(tx, request, edge) if given is None else actor_of(tx, given.credentials))
+        actor = await (_by_session(tx, request, edge) if given is None else actor_of(tx, edge.here, given.credentials))
     if actor is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     return actor
 
 
 async def _by_session(tx: Transaction, request: Request, edge: Edge) -> Actor | None:
-    visit = await sessions.visit(tx, request.cookies.get(edge.pages.cookie))
+    visit = await sessions.visit(tx, edge.here, request.cookies.get(edge.pages.cookie))
     if visit is None or visit.is_locked or visit.needs_code or visit.must_renew:
         return None
     is_reading = request.method in {"GET", "HEAD"}

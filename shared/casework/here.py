@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.casework.directory.network import AgencyEntry, Facility, Network
-from shared.contracts.casework.codes import AgencyKind, Role
+from shared.contracts.casework.codes import AgencyKind, FacilityMode, Role
 from shared.kit.errors import NotFound, RefnetError
 from shared.programmes.profile import Programme
 
@@ -53,6 +53,15 @@ class Here:
             raise NotFound(f"This agency has no facility '{facility}'.")
         return found
 
+    def on_paper(self, facility: str) -> str | None:
+        """The facility where it works on paper or by phone, so that what is entered here is entered for it; None otherwise."""
+        return None if self.facility(facility).mode is FacilityMode.ONLINE else facility
+
+    def actor(self, account_id: UUID, name: str, role: Role, facility: str | None) -> "Actor":
+        """An account of this agency, with the places on paper or by phone that its own place works for."""
+        places = self.entry.facilities.items() if facility is not None else ()
+        return Actor(account_id, name, role, facility, frozenset(id_ for id_, place in places if place.hub == facility))
+
     def lane_secret(self, peer: str) -> bytes:
         """What the lane of a case to `peer` is derived under: known to nobody else, the broker included."""
         return hmac.new(self.secret, f"lane:{peer}".encode(), hashlib.sha256).digest()
@@ -66,10 +75,16 @@ class Actor:
     name: str
     role: Role
     facility: str | None
+    hub_of: frozenset[str] = frozenset()  # facilities without a line of their own that this one works for
+
+    @property
+    def desks(self) -> list[str]:
+        """The facilities in scope of an account that has one."""
+        return [*((self.facility,) if self.facility is not None else ()), *sorted(self.hub_of)]
 
     def sees(self, facility: str | None) -> bool:
         """Whether something at a facility is within the account's scope."""
-        return self.facility is None or self.facility == facility
+        return self.facility is None or facility in self.desks
 
     def may_work(self) -> None:
         """Raises Forbidden for accounts that never see a case."""

@@ -4,7 +4,7 @@ Catalogues are small, so they are read at the first use of a language and kept; 
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +17,8 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
 SOURCE = "en"  # the language that the templates are written in
+
+UNNAMED = {"kqn": "Kaonde", "lue": "Luvale", "toi": "Tonga"}  # ISO 639-3 names that CLDR has not yet
 
 Gettext = Callable[[str], str]
 
@@ -63,6 +65,10 @@ class Times:
         """The moment on the wall clock here."""
         return moment.astimezone(self._zone)
 
+    def moment(self, on: date, at: time) -> datetime:
+        """A day and a clock time as somebody here writes them, in UTC."""
+        return datetime.combine(on, at, self._zone).astimezone(UTC)
+
     def clock(self, moment: datetime) -> str:
         """14:05."""
         return str(format_time(self.local(moment), "HH:mm", locale=self._locale))
@@ -90,7 +96,7 @@ class Times:
 def named_in(language: str, other: str) -> str:
     """What a language calls another one; English words where it has none."""
     tag = other.split("-", maxsplit=1)[0]
-    return str(locale_of(language).languages.get(tag) or locale_of(SOURCE).languages.get(tag, other))
+    return str(locale_of(language).languages.get(tag) or locale_of(SOURCE).languages.get(tag) or UNNAMED.get(tag, other))
 
 
 def language_name(language: str) -> str:

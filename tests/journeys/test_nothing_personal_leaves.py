@@ -165,7 +165,7 @@ async def test_a_line_follows_an_account_and_resumes_where_it_was(world: World) 
 
     async def first(desk: Any, count: int, after: int) -> list[int]:
         async with world["police"].database.read() as tx:
-            actor = await actor_of(tx, desk.token)
+            actor = await actor_of(tx, world["police"].here, desk.token)
         assert actor is not None
         lines = _lines(Open(), world["police"].edge, actor, after, visible_to(actor))  # type: ignore[arg-type]
         found = [int((await anext(lines))["id"]) for _ in range(count)]

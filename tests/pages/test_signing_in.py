@@ -5,49 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agencies import TestAgency, World
+from agencies import World
+from signing_in import PASSWORD, PIN, code_on, new_account, settled_account, sign_in
 from sqlalchemy import select
-from visitor import Form, Page, Visitor
+from visitor import Form, Visitor
 
 from shared.casework.accounts import credentials
-from shared.casework.accounts.commands import add_account, disable_account, find_account, reset_account
-from shared.casework.accounts.credentials import Answer, Issued, TooBusy
+from shared.casework.accounts.commands import disable_account, reset_account
+from shared.casework.accounts.credentials import Answer, TooBusy
 from shared.casework.accounts.sessions import ABSOLUTE_END, IDLE_END, IDLE_LOCK
 from shared.casework.accounts.tables import Draft
-from shared.casework.here import Actor
 from shared.contracts.casework.codes import Role
-
-PASSWORD = "kettle orbit mango fence"
-PIN = "271828"
-
-
-async def new_account(agency: TestAgency, name: str = "nurse-1", role: Role = Role.CLINICIAN) -> Issued:
-    first = await credentials.one_time()
-    async with agency.database.write() as tx:
-        account = await add_account(tx, agency.here, name, role, next(iter(agency.here.entry.facilities)))
-        return await credentials.issue(tx, account, first)
-
-
-async def settled_account(agency: TestAgency, name: str = "nurse-1", role: Role = Role.CLINICIAN) -> Issued:
-    """An account whose owner has chosen her own password and PIN."""
-    issued = await new_account(agency, name, role)
-    async with agency.database.read() as tx:
-        account = await find_account(tx, name)
-    await credentials.set_own_secrets(agency.database, Actor(account.id, name, role, account.facility), PASSWORD, PIN)
-    return issued
-
-
-async def sign_in(visitor: Visitor, issued: Issued, name: str = "nurse-1", password: str = PASSWORD, onward: str = "/") -> Page:
-    page = await visitor.open(f"/sign-in?next={onward}")
-    page = await visitor.send(page.form("/sign-in"), name=name, password=password)
-    assert page.path.startswith("/sign-in/code"), page.words
-    return await visitor.send(page.form("/sign-in/code"), code=code_on(page, issued))
-
-
-def code_on(page: Page, issued: Issued) -> str:
-    """What the owner of a card reads at the number that the page asks for."""
-    number = int(page.words.split("Code number ")[1].split()[0])
-    return dict(issued.codes)[number]
 
 
 async def test_the_first_sign_in_asks_for_card_and_own_secrets_and_then_the_work_list(world: World) -> None:

@@ -1,16 +1,20 @@
 """Pages of the clinic: what was given. The list stays in the clinic; the police never see it."""
 
+from datetime import date, time
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from services.health.care import commands
 from services.health.care.commands import Care, CareResult, KeepCare
+from shared.casework.cases.commands import InTheFuture
 from shared.casework.cases.views import note_read
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
+from shared.casework.here import Actor
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals import story
 from shared.casework.referrals.commands import MakeTransition, answer_feedback, load_referral, make_transition
@@ -18,7 +22,8 @@ from shared.contracts.casework.codes import CareClock, OutcomeCode, ProgressCode
 from shared.contracts.casework.lifecycle import Transition
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
-from shared.kit.forms import Filled
+from shared.kit.forms import Filled, fill
+from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
 
@@ -35,6 +40,23 @@ CLOCKS = {
     Care.PEP: CareClock.PEP, Care.EMERGENCY_CONTRACEPTION: CareClock.EMERGENCY_CONTRACEPTION,
     Care.HEPATITIS_B_VACCINE: CareClock.HEPATITIS_B_VACCINE,
 }  # fmt: skip
+
+
+class CareForm(BaseModel):
+    """What the page sends beside its lines."""
+
+    next_visit: date | None = None
+    outcome_code: OutcomeCode = OutcomeCode.SERVED
+    on_date: date | None = None
+    at_time: time | None = None
+
+
+WORDS = {
+    "next_visit": _("Choose the day of the next visit, or leave it empty."),
+    "outcome_code": _("Choose how it ended."),
+    "on_date": _("Choose the day, or leave day and time empty."),
+    "at_time": _("Type the time as 08:15, with its day; or leave both empty."),
+}
 
 
 def lines_of(services: list[str]) -> list[Care]:
@@ -67,6 +89,7 @@ async def _page(referral_id: UUID, request: Request, edge: Edge, visit: Visitor,
     return edge.pages.show(
         request, "health/care.html", visit, status=status, errors=bool(form.errors), form=form, r=referral, kept=kept,
         lines=lines_of(referral.services), standing=story.standing_of(referral), others=others, here_now="/here-now",
+        on_paper=edge.here.on_paper(referral.desk),
         windows={w["care"]: w["until"] for w in (referral.said or {}).get("windows") or []}, clocks=CLOCKS,
     )  # fmt: skip
 
@@ -74,32 +97,56 @@ async def _page(referral_id: UUID, request: Request, edge: Edge, visit: Visitor,
 @router.post("/care/{referral_id}")
 async def post_care(referral_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Keeps the lines that were marked, her answer about the police, and the next visit; closes where that was chosen."""
-    form: Filled[Any] = Filled(values)
-    on_date = form.value("next_visit")
+    form = fill(CareForm, values, WORDS)
+    asked = form.model
+    if asked is not None and (asked.on_date is None) != (asked.at_time is None):
+        form.error("at_time", WORDS["at_time"])
+    if asked is None or form.errors:
+        return await _page(referral_id, request, edge, visit, form, status=422)
     then = form.value("then")
 
     async def work(tx: Transaction) -> str:
-        referral = await load_referral(tx, referral_id, visit.actor)
-        known = {row.care: row.result for row in await commands.care_of(referral_id, tx, visit.actor)}
-        for care in lines_of(referral.services):
-            result = form.value(f"care_{care}")
-            if result in set(CareResult) and known.get(care) != result:
-                await commands.keep_care(referral_id, KeepCare(care=care, result=CareResult(result)), tx, visit.actor)
-        feedback = {"yes": True, "no": False}.get(form.value("feedback"))
-        if feedback is not None:
-            await answer_feedback(referral_id, feedback, tx, edge.here, visit.actor)
-        if story.standing_of(referral).state is ReferralState.ARRIVED:
-            await make_transition(referral_id, Transition.START, MakeTransition(), tx, edge.here, visit.actor)
-        if on_date:
-            step = RecordProgress.model_validate({"code": ProgressCode.NEXT_CLINIC_DATE, "on_date": on_date})
-            await record_progress(referral.case_id, step, tx, edge.here, visit.actor)
-        if then == "close" and referral.is_open:
-            body = MakeTransition(outcome_code=OutcomeCode(form.value("outcome_code", "served")))
-            await make_transition(referral_id, Transition.CLOSE, body, tx, edge.here, visit.actor)
+        await _keep(tx, edge, visit.actor, referral_id, asked, form)
+        if then == "close":
+            await _close(tx, edge, visit.actor, referral_id, asked)
         return f"/referrals/{referral_id}" if then != "stay" else f"/care/{referral_id}"
 
     try:
         return await submit(request, edge, visit, values, work)
+    except InTheFuture as error:
+        form.error("at_time", str(error))
     except Conflict as error:
         form.error("feedback", str(error))
-        return await _page(referral_id, request, edge, visit, form, status=422)
+    return await _page(referral_id, request, edge, visit, form, status=422)
+
+
+def _entered(edge: Edge, tx: Transaction, desk: str, asked: CareForm) -> dict[str, Any]:
+    times = edge.pages.times("en", tx.clock.now())
+    at = times.moment(asked.on_date, asked.at_time) if asked.on_date and asked.at_time else None
+    return {"occurred_at": at, "entered_for": edge.here.on_paper(desk)}
+
+
+async def _keep(tx: Transaction, edge: Edge, by: Actor, referral_id: UUID, asked: CareForm, form: Filled[Any]) -> None:
+    referral = await load_referral(tx, referral_id, by)
+    entered = _entered(edge, tx, referral.desk, asked)
+    known = {row.care: row.result for row in await commands.care_of(referral_id, tx, by)}
+    for care in lines_of(referral.services):
+        result = form.value(f"care_{care}")
+        if result in set(CareResult) and known.get(care) != result:
+            line = KeepCare(care=care, result=CareResult(result), occurred_at=entered["occurred_at"])
+            await commands.keep_care(referral_id, line, tx, by)
+    feedback = {"yes": True, "no": False}.get(form.value("feedback"))
+    if feedback is not None:
+        await answer_feedback(referral_id, feedback, tx, edge.here, by)
+    if story.standing_of(referral).state is ReferralState.ARRIVED:
+        await make_transition(referral_id, Transition.START, MakeTransition(**entered), tx, edge.here, by)
+    if asked.next_visit:
+        step = RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=asked.next_visit)
+        await record_progress(referral.case_id, step, tx, edge.here, by)
+
+
+async def _close(tx: Transaction, edge: Edge, by: Actor, referral_id: UUID, asked: CareForm) -> None:
+    referral = await load_referral(tx, referral_id, by)
+    if referral.is_open:
+        body = MakeTransition(outcome_code=asked.outcome_code, **_entered(edge, tx, referral.desk, asked))
+        await make_transition(referral_id, Transition.CLOSE, body, tx, edge.here, by)

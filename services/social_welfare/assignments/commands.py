@@ -36,7 +36,7 @@ async def assign(case_id: UUID, command: Assign, tx: Transaction, here: Here, by
         if by.role is not Role.SUPERVISOR:
             raise Forbidden("Only a supervisor may give a case to a colleague.")
         account = await find_account(tx, command.account)
-        to = Actor(account.id, account.name, Role(account.role), account.facility)
+        to = here.actor(account.id, account.name, Role(account.role), account.facility)
         if account.is_disabled or to.role is not Role.SOCIAL_WORKER:
             raise Conflict(f"'{account.name}' is not a social worker who can be given a case.")
     row = await tx.session.get(Assignment, case.id)

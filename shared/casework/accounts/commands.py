@@ -97,7 +97,7 @@ async def accounts_of(tx: Transaction, by: Actor) -> list[Account]:
     by.may_supervise()
     query = select(Account).order_by(col(Account.is_disabled), col(Account.name))
     if by.facility is not None:
-        query = query.where(col(Account.facility) == by.facility)
+        query = query.where(col(Account.facility).in_(by.desks))
     return list((await tx.session.execute(query)).scalars())
 
 
@@ -122,7 +122,7 @@ async def make_token(tx: Transaction, name: str) -> str:
     return token
 
 
-async def actor_of(tx: Transaction, token: str) -> Actor | None:
+async def actor_of(tx: Transaction, here: Here, token: str) -> Actor | None:
     """Who a bearer token belongs to; None where it is unknown, over, or its account disabled."""
     query = select(Account, Token).join(Token, col(Token.account_id) == col(Account.id)).where(col(Token.digest) == _digest(token))
     found = (await tx.session.execute(query)).first()
@@ -131,7 +131,7 @@ async def actor_of(tx: Transaction, token: str) -> Actor | None:
     account, kept = found
     if account.is_disabled or kept.expires_at <= tx.clock.now():
         return None
-    return Actor(UUID(str(account.id)), account.name, Role(account.role), account.facility)
+    return here.actor(UUID(str(account.id)), account.name, Role(account.role), account.facility)
 
 
 async def still_works(tx: Transaction, by: Actor) -> bool:

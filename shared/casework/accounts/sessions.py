@@ -19,7 +19,7 @@ from sqlmodel import col
 
 from shared.casework.accounts.credentials import is_pin
 from shared.casework.accounts.tables import Account, Draft, Session
-from shared.casework.here import Actor
+from shared.casework.here import Actor, Here
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Database, Transaction
 from shared.kit.ids import new_id
@@ -79,7 +79,7 @@ async def open_session(tx: Transaction, account: Account, device: UUID, *, needs
     return token
 
 
-async def visit(tx: Transaction, token: str | None) -> Visit | None:
+async def visit(tx: Transaction, here: Here, token: str | None) -> Visit | None:
     """Who a cookie belongs to; None where its session is over or its account disabled."""
     if not token:
         return None
@@ -94,7 +94,7 @@ async def visit(tx: Transaction, token: str | None) -> Visit | None:
     if is_over or account.is_disabled:
         return None
     return Visit(
-        Actor(account.id, account.name, Role(account.role), account.facility), session.id, session.device, session.csrf,
+        here.actor(account.id, account.name, Role(account.role), account.facility), session.id, session.device, session.csrf,
         is_locked=session.locked_at is not None or idle >= IDLE_LOCK, needs_code=session.needs_code,
         must_renew=account.must_renew or account.pin_hash is None, needs_seen=idle >= SEEN_STEP,
         left_at=session.left_at, language=session.language,

@@ -39,7 +39,7 @@ async def show_alarms(request: Request, edge: OneEdge, visit: Visitor) -> Respon
     async with edge.database.read() as tx:
         query = select(Alarm).where(col(Alarm.resolved_at).is_(None))
         if visit.actor.facility is not None:
-            query = query.where(col(Alarm.facility) == visit.actor.facility)
+            query = query.where(col(Alarm.facility).in_(visit.actor.desks))
         query = query.order_by(col(Alarm.taken_at).is_not(None), col(Alarm.is_acute).desc(), col(Alarm.raised_at))
         rows = [a for a in (await tx.session.execute(query.limit(ALARMS_MAX))).scalars() if may_see(a, visit.actor)]
         shown = [await _shown(tx, edge, alarm) for alarm in rows]
@@ -62,7 +62,7 @@ async def _overdue(tx: Transaction, edge: Edge, visit: Visitor) -> list[dict[str
     """By facility that we sent to, in order of name: quiet places may have no power, so nobody is ranked."""
     query = select(Referral).where(col(Referral.direction) == "out", col(Referral.is_open).is_(True))
     if visit.actor.facility is not None:
-        query = query.where(col(Referral.desk) == visit.actor.facility)
+        query = query.where(col(Referral.desk).in_(visit.actor.desks))
     heard = {row.peer: row.last_heard_at for row in (await tx.session.execute(select(Peer))).scalars()}
     table: dict[tuple[str, str], dict[str, Any]] = {}
     for agency in edge.here.peers:
@@ -150,8 +150,7 @@ async def show_posts(request: Request, edge: OneEdge, visit: Visitor) -> Respons
 async def _posts_page(request: Request, edge: Edge, visit: Visitor, **more: Any) -> Response:
     visit.actor.may_supervise()
     async with edge.database.read() as tx:
-        mine = visit.actor.facility
-        facilities = {id_: f for id_, f in edge.here.entry.facilities.items() if mine in (None, id_)}
+        facilities = {id_: f for id_, f in edge.here.entry.facilities.items() if visit.actor.sees(id_)}
         duties = {id_: await duties_of(tx, id_) for id_ in facilities}
         accounts = [a for a in await accounts_of(tx, visit.actor) if not a.is_disabled]
         now = tx.clock.now()

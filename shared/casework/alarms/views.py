@@ -49,7 +49,7 @@ async def alarms_page(
     elif by.role is not Role.SUPERVISOR:
         conditions.append(col(Alarm.kind).not_in(LINE_TROUBLES))
     if by.facility is not None:
-        conditions.append(col(Alarm.facility) == by.facility)
+        conditions.append(col(Alarm.facility).in_(by.desks))
     if is_open:
         conditions.append(col(Alarm.resolved_at).is_(None))
     rows, following = await page_by_opening(tx, Alarm, "alarm.raised", cursor, limit, *conditions)

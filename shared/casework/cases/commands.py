@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 from sqlmodel import col
 
 from shared.casework.cases.tables import Case, CaseNumber, Incident, Note
@@ -144,9 +144,10 @@ async def is_in_scope(tx: Transaction, case: Case, by: Actor) -> bool:
         return False
     if by.sees(case.facility):
         return True
-    query = text("SELECT 1 FROM casework_referrals WHERE case_id = :case AND desk = :desk LIMIT 1")
+    query = text("SELECT 1 FROM casework_referrals WHERE case_id = :case AND desk IN :desks LIMIT 1")
     key = case.id.hex if tx.dialect == "sqlite" else case.id
-    return (await tx.session.execute(query, {"case": key, "desk": by.facility})).first() is not None
+    at_desks = query.bindparams(bindparam("desks", expanding=True))
+    return (await tx.session.execute(at_desks, {"case": key, "desks": by.desks})).first() is not None
 
 
 async def add_incident(case_id: UUID, command: AddIncident, tx: Transaction, here: Here, by: Actor) -> Incident:

@@ -1,6 +1,6 @@
 """Pages: a new case, the cases of a desk, and one case with its timeline."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from shared.casework.edge import OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.paper import commands as paper
 from shared.casework.referrals.tables import Referral
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import codes, events
@@ -29,6 +30,7 @@ from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
 
+SheetNumber = Annotated[str | None, Query(max_length=20)]
 HOURS_MAX = 24 * 365  # a year: beyond it hours say nothing
 LIST_LIMIT = 50
 
@@ -61,6 +63,7 @@ class NewCase(BaseModel):
     staff_preference: codes.StaffPreference = codes.StaffPreference.NO_PREFERENCE
     access: codes.AccessNeed = codes.AccessNeed.NONE
     safe_to_return: Ternary | None = None
+    sheet: str | None = Field(default=None, max_length=20)
 
     _order = model_validator(mode="after")(_hours_or_not)
 
@@ -109,11 +112,18 @@ def _filled(values: Values) -> Filled[NewCase]:
 
 
 @router.get("/cases/new")
-async def show_new(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+async def show_new(request: Request, edge: OneEdge, visit: Visitor, sheet: SheetNumber = None) -> Response:
     """Page 1 of 3: who needs help."""
     visit.actor.may_work()
     form = await draft_of(request, visit)
-    return edge.pages.show(request, "cases/new.html", visit, form=form, left=_hours_left(edge.here.programme.windows.pep_h, form))
+    return edge.pages.show(
+        request,
+        "cases/new.html",
+        visit,
+        form=form,
+        sheet=sheet or form.value("sheet"),
+        left=_hours_left(edge.here.programme.windows.pep_h, form),
+    )
 
 
 def _hours_left(limit_h: float | None, form: Filled[Any]) -> int | None:
@@ -138,13 +148,17 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     asked = form.model
     if asked is None or form.errors:
         left = _hours_left(edge.here.programme.windows.pep_h, form)
-        return edge.pages.show(request, "cases/new.html", visit, form=form, left=left, errors=True, status=422)
+        return edge.pages.show(
+            request, "cases/new.html", visit, form=form, left=left, errors=True, status=422, sheet=form.value("sheet")
+        )
 
     async def work(tx: Transaction) -> str:
         is_child = asked.age_band in codes.CHILD_BANDS
         adult = SAFE_ADULT[asked.safe_adult] if asked.safe_adult else Ternary.UNKNOWN
+        sheet = await paper.open_sheet(tx, visit.actor, asked.sheet) if asked.sheet else None
         case = await commands.open_case(
             OpenCase(
+                facility=sheet.facility if sheet else None,
                 needs=events.PersonNeeds(
                     age_band=asked.age_band, sex=asked.sex, language=asked.language, access=asked.access,
                     staff_preference=asked.staff_preference,
@@ -156,22 +170,24 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
             ),
             tx, edge.here, visit.actor,
         )  # fmt: skip
-        await commands.add_incident(case.id, _incident(asked, tx), tx, edge.here, visit.actor)
+        said_at = (sheet.written_at if sheet else None) or tx.clock.now()
+        await commands.add_incident(case.id, _incident(asked, said_at), tx, edge.here, visit.actor)
+        if sheet is not None:
+            await paper.keep_entered(tx, sheet, visit.actor, case.id, said_at)
         return f"/cases/{case.id}/consent"
 
     return await submit(request, edge, visit, values, work)
 
 
-def _incident(asked: NewCase | Again, tx: Transaction) -> AddIncident:
-    now = tx.clock.now()
+def _incident(asked: NewCase | Again, said_at: datetime) -> AddIncident:
     is_child = isinstance(asked, NewCase) and asked.age_band in codes.CHILD_BANDS
     is_known = asked.hours_unknown is None and asked.at_least is not None and asked.at_most is not None
     return AddIncident(
         incident_type=asked.incident_type,
         contexts=(codes.IncidentContext.CHILD_SEXUAL_ABUSE,)
         if is_child and asked.incident_type in {IncidentType.RAPE, IncidentType.SEXUAL_ASSAULT} else (),
-        earliest_at=now - timedelta(hours=asked.at_most or 0) if is_known else None,
-        latest_at=now - timedelta(hours=asked.at_least or 0) if is_known else None,
+        earliest_at=said_at - timedelta(hours=asked.at_most or 0) if is_known else None,
+        latest_at=said_at - timedelta(hours=asked.at_least or 0) if is_known else None,
         hurt_now=asked.hurt_now == "yes",
     )  # fmt: skip
 
@@ -304,7 +320,7 @@ async def post_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
         )
 
     async def work(tx: Transaction) -> str:
-        await commands.add_incident(case_id, _incident(asked, tx), tx, edge.here, visit.actor)
+        await commands.add_incident(case_id, _incident(asked, tx.clock.now()), tx, edge.here, visit.actor)
         return f"/cases/{case_id}/refer"
 
     return await submit(request, edge, visit, values, work)

@@ -89,8 +89,8 @@ async def cases_page(tx: Transaction, by: Actor, cursor: str | None, limit: int)
     """The cases within the account's scope, newest first."""
     scope = []
     if by.facility is not None:
-        at_desk = select(col(Referral.case_id)).where(col(Referral.desk) == by.facility)
-        scope = [(col(Case.facility) == by.facility) | col(Case.id).in_(at_desk)]
+        at_desk = select(col(Referral.case_id)).where(col(Referral.desk).in_(by.desks))
+        scope = [(col(Case.facility).in_(by.desks)) | col(Case.id).in_(at_desk)]
     rows, following = await page_by_opening(tx, Case, "case.opened", cursor, limit, *scope)
     return [case_view(row) for row in rows], following
 

@@ -4,6 +4,7 @@ No answer is chosen beforehand, and nothing measures how long she takes.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from shared.casework.consents.tables import Consent
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Here
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.paper.commands import written_at
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
@@ -119,8 +121,9 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         )
 
     async def work(tx: Transaction) -> str:
+        given_at = await written_at(tx, case_id)
         for question in asked:
-            command = _consent(question, values, answered)
+            command = _consent(question, values, answered, given_at)
             if command is not None:
                 await commands.record_consent(case_id, command, tx, edge.here, visit.actor)
         return f"/cases/{case_id}" if think else f"/cases/{case_id}/refer"
@@ -140,11 +143,11 @@ def _wants_back(values: Values, asked: list[Question]) -> bool | None:
     return {"yes": True, "no": False}.get(said)
 
 
-def _consent(question: Question, values: Values, answered: HowAnswered) -> RecordConsent | None:
+def _consent(question: Question, values: Values, answered: HowAnswered, given_at: datetime | None) -> RecordConsent | None:
     said = values.get(f"answer_{question.recipient}", [""])[-1]
     common: dict[str, object] = {
         "recipient": question.recipient, "how": answered.how, "language": answered.language,
-        "interpreter": answered.interpreter == "yes",
+        "interpreter": answered.interpreter == "yes", "given_at": given_at,
         "legal_duty": LegalDuty.CHILD_PROTECTION_LAW if question.by_law else None,
     }  # fmt: skip
     if said == "yes":

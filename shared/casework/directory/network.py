@@ -38,6 +38,7 @@ class Facility(_Part):
     name: Label
     district: Code
     mode: FacilityMode = FacilityMode.ONLINE
+    hub: FacilityId | None = None  # the facility whose desk writes for it, where it works on paper or by phone
     services: tuple[ServicePackage, ...] = ()
     posts: tuple[Code, ...] = Field(min_length=1)
     duty_number: str | None = Field(default=None, max_length=40)
@@ -74,6 +75,9 @@ class Network(_Part):
         for agency_id, agency in self.agencies.items():
             for facility_id, facility in agency.facilities.items():
                 foreign = set(facility.services) - PROVIDED_BY[agency.kind]
+                hub = agency.facilities.get(facility.hub) if facility.hub else None
+                if facility.hub and (hub is None or hub.mode is not FacilityMode.ONLINE):
+                    raise ValueError(f"{agency_id}.{facility_id}: its hub '{facility.hub}' is no online facility of this agency")
                 if foreign:
                     raise ValueError(
                         f"{agency_id}.{facility_id}: a {agency.kind} agency does not provide {', '.join(sorted(foreign))}"

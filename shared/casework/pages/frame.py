@@ -56,6 +56,7 @@ class Look:
     ways: Sequence[Way]
     rooms: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 
 class Pages:

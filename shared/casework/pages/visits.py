@@ -56,7 +56,7 @@ async def any_visit(request: Request) -> Visit | None:
     """The session of the browser, whatever it may do; None without one."""
     edge = edge_of(request)
     async with edge.database.read() as tx:
-        visit = await sessions.visit(tx, request.cookies.get(edge.pages.cookie))
+        visit = await sessions.visit(tx, edge.here, request.cookies.get(edge.pages.cookie))
     if visit is not None and visit.needs_seen and not visit.is_locked and _is_by_hand(request):
         async with edge.database.write() as tx:
             await sessions.touch(tx, visit.session_id)

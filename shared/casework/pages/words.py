@@ -285,12 +285,21 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "message.answered": _("Answer to the message"),
 }
 
+SHEETS = {"visit": _("Visit sheet"), "request": _("Request sheet")}
+STEPS = {
+    "acknowledge": _("They have seen it"),
+    "accept": _("They take it"),
+    "arrive": _("Somebody came"),
+    "not-attended": _("Has not come yet"),
+    "start": _("Care has begun"),
+    "resume": _("It goes on"),
+}
 GROUPS: dict[str, dict[str, str]] = {
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "basis": BASES, "how": HOWS, "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
     "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS,
-    "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES,
+    "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
 }  # fmt: skip
 
 ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a word

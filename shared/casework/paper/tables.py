@@ -16,16 +16,18 @@ class Sheet(SQLModel, table=True):
     number: str = Field(primary_key=True)
     facility: str = Field(index=True)
     kind: str
+    batch: UUID = Field(index=True)
     printed_at: datetime = Field(sa_type=UtcDateTime)
     printed_by: UUID
+    written_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # what the hand on the paper says
     entered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     entered_by: UUID | None = None
     case_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_cases.id")])
 
 
 class SheetCount(SQLModel, table=True):
-    """The last number given to a facility; one row a facility."""
+    """The last number given to a sheet; one row a kind."""
 
     __tablename__ = "casework_sheet_counts"
-    facility: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
     last: int = 0

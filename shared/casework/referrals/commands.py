@@ -49,6 +49,7 @@ class IssueReferral(Form):
     report_form: events.ReportForm | None = None
     respond_by: events.Moment | None = None
     in_place_of: UUID | None = None
+    occurred_at: events.Moment | None = None
     note: NoteText | None = None
 
     @field_validator("services")
@@ -109,6 +110,7 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
     incident = await _lock_incident(tx, case, command.incident_id)
     await _refuse_duplicate(tx, here, case, command)
     now = tx.clock.now()
+    issued_at = not_future("occurred_at", command.occurred_at, now)
     code = domain.new_arrival_code()
     said = sharing.project(
         here, command.to_agency, release,
@@ -116,13 +118,16 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
         _known(command, here, case, incident, now),
     )  # fmt: skip
     event_id = new_id()
-    referral = story.new_referral(referral_id, case, "out", here.agency, command.to_agency, said, event_id, release.consent_id, now)
+    referral = story.new_referral(
+        referral_id, case, "out", here.agency, command.to_agency, said, event_id, release.consent_id, issued_at
+    )
     referral.incident_id = incident.id if incident else None
     referral.arrival_code, referral.in_place_of = code, command.in_place_of
     tx.session.add(referral)
     await tx.session.flush()
-    await outbox.add(tx, _issued(referral, case, said, event_id, now))
-    await story.keep(tx, here, referral, story.said_to_story(said), Told(here.agency, True, now, by.account_id, None, event_id))
+    await outbox.add(tx, _issued(referral, case, said, event_id, issued_at))
+    told = Told(here.agency, True, issued_at, by.account_id, here.on_paper(said.from_facility), event_id)
+    await story.keep(tx, here, referral, story.said_to_story(said), told)
     await announce(tx, here, case)
     await tell_referral_progress(tx, here, case, referral.id, referral.recipient, referral.services, ReferralState.ISSUED)
     await add_note(tx, case.id, referral.id, command.note, by)
@@ -183,7 +188,7 @@ def _request(command: IssueReferral, here: Here, by: Actor, case: Case, release:
     return {
         "circle": case.circle,
         "pairwise_code": new_id(),
-        "from_facility": by.facility or case.facility,
+        "from_facility": case.facility if by.sees(case.facility) else by.facility,
         "to_facility": command.to_facility,
         "services": command.services,
         "urgency": command.urgency,
@@ -443,7 +448,7 @@ async def _arrive(
     locked = await story.lock(tx, referral.id)
     if locked is None:
         raise NotFound("There is no such referral.")
-    told = Told(here.agency, True, came_at, by.account_id)
+    told = Told(here.agency, True, came_at, by.account_id, here.on_paper(facility))
     await _recipient_says(tx, here, locked, Transition.ARRIVE, Details(facility=facility), feedback, told)
     return locked
 

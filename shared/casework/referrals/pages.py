@@ -1,6 +1,6 @@
 """Pages: care and place, a referral at either end, its card, and every act on it."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from shared.casework.consents.tables import Consent
 from shared.casework.directory.places import Place, places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.paper.commands import written_at
 from shared.casework.referrals import commands, story
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.casework.referrals.tables import Referral, ReferralFact
@@ -154,10 +155,11 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     async def work(tx: Transaction) -> str:
         case = await load_case(tx, case_id, visit.actor)
         incident = await _last_incident(tx, case)
-        first = await commands.issue_referral(_issue(edge, tx, case, incident, asked), tx, edge.here, visit.actor)
+        at = await written_at(tx, case.id)
+        first = await commands.issue_referral(_issue(edge, tx, case, incident, asked, at), tx, edge.here, visit.actor)
         first.carries = asked.carries
         for key in values.get("also", []):
-            await commands.issue_referral(_issue_also(case, incident, key, values), tx, edge.here, visit.actor)
+            await commands.issue_referral(_issue_also(case, incident, key, values, at), tx, edge.here, visit.actor)
         way = {"mode": asked.mode, "escort": asked.escort, "expected_at": _expected(edge, tx, asked)}
         if asked.mode is not TravelMode.NONE_AVAILABLE:
             await commands.make_transition(first.id, Transition.SET_OUT, MakeTransition.model_validate(way), tx, edge.here,
@@ -181,7 +183,9 @@ def _expected(edge: Edge, tx: Transaction, asked: Sending) -> datetime:
     return when if when >= local - timedelta(hours=1) else when + timedelta(days=1)
 
 
-def _issue(edge: Edge, tx: Transaction, case: Case, incident: Incident | None, asked: Sending) -> IssueReferral:
+def _issue(
+    edge: Edge, tx: Transaction, case: Case, incident: Incident | None, asked: Sending, at: datetime | None
+) -> IssueReferral:
     agency, facility = asked.place.split("/")
     offered = edge.here.network.facility(agency, facility)
     services = [s for s in WITH.get(asked.care, (asked.care,)) if offered is None or s in offered.services or s is asked.care]
@@ -190,15 +194,16 @@ def _issue(edge: Edge, tx: Transaction, case: Case, incident: Incident | None, a
         case_id=case.id, incident_id=incident.id if incident else None, to_agency=agency, to_facility=facility,
         services=tuple(services), urgency=asked.urgency or (Urgency.ACUTE if is_acute else Urgency.URGENT),
         travel=events.Travel(mode=asked.mode, escort=asked.escort, expected_at=_expected(edge, tx, asked)),
+        occurred_at=at,
     )  # fmt: skip
 
 
-def _issue_also(case: Case, incident: Incident | None, key: str, values: Values) -> IssueReferral:
+def _issue_also(case: Case, incident: Incident | None, key: str, values: Values, at: datetime | None) -> IssueReferral:
     agency, _slash, facility = key.partition("/")
     services = tuple(ServicePackage(s) for s in values.get(f"also_{agency}", []) if s in set(ServicePackage))
     return IssueReferral(
         case_id=case.id, incident_id=incident.id if incident else None, to_agency=agency, to_facility=facility,
-        services=services, urgency=Urgency.URGENT,
+        services=services, urgency=Urgency.URGENT, occurred_at=at,
     )  # fmt: skip
 
 
@@ -224,7 +229,7 @@ async def show_referral(referral_id: UUID, request: Request, edge: OneEdge, visi
         context: dict[str, Any] = {
             "r": referral, "case": case, "standing": story.standing_of(referral), "consent": consent, "until": until,
             "lines": [line for line in lines if line.referral == referral.id], "who": await _who(tx, referral),
-            "proposed": await _proposed(tx, referral),
+            "proposed": await _proposed(tx, referral), "on_paper": edge.here.on_paper(referral.desk),
         }  # fmt: skip
     name = "issued" if referral.direction == "out" else "received"
     return edge.pages.show(
@@ -276,8 +281,15 @@ class Act(BaseModel):
     post: str | None = None
     feedback: Literal["yes", "no", "not_asked"] | None = None
     back: str | None = None
+    what: Literal["acknowledge", "accept", "arrive", "not-attended", "start", "resume"] | None = None
+    on_date: date | None = None
+    at_time: time | None = None
 
 
+ACT_WORDS = {
+    "outcome_code": _("Choose how it ended."), "reason_code": _("Choose a reason."), "what": _("Choose what happened."),
+    "on_date": _("Choose the day, or leave day and time empty."), "at_time": _("Type the time as 08:15."),
+}  # fmt: skip
 ACT_PAGES = {"decline", "send-on", "cancel", "told-by-phone", "close", "hold", "refuse-cancel"}
 
 
@@ -307,7 +319,7 @@ async def _act_page(
         request, "referrals/act.html", visit, status=status, errors=bool(form.errors), form=form, act=act, r=referral,
         places=fitting, told=told, declines=list(codes.DeclineReason), holds=list(codes.HoldReason),
         cancels=[c for c in codes.CancelReason if c is not codes.CancelReason.CONSENT_TAKEN_BACK],
-        outcomes=_outcomes(standing.state), here_now="/cases",
+        outcomes=_outcomes(standing.state), on_paper=here.on_paper(referral.desk), here_now="/cases",
     )  # fmt: skip
 
 
@@ -319,15 +331,17 @@ def _outcomes(state: codes.ReferralState) -> list[codes.OutcomeCode]:
 @router.post("/referrals/{referral_id}/{act}")
 async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """An act: one tap, or the answer of its page."""
-    form = fill(Act, values, {"outcome_code": _("Choose how it ended."), "reason_code": _("Choose a reason.")})
+    form = fill(Act, values, ACT_WORDS)
     if form.model is None:
         return await _act_page(referral_id, act, request, edge, visit, form, status=422)
     asked = form.model
     feedback = {"yes": True, "no": False}.get(asked.feedback or "")
 
     async def work(tx: Transaction) -> str:
-        await _load(tx, referral_id, visit)
+        desk = (await _load(tx, referral_id, visit)).desk
+        entered = {"entered_for": edge.here.on_paper(desk), "occurred_at": _happened_at(edge, tx, asked)}
         for transition, body in _steps(edge, act, asked, feedback):
+            body = body.model_copy(update=entered)
             referral = await commands.make_transition(referral_id, transition, body, tx, edge.here, visit.actor)
         return asked.back if asked.back in {"/work", "/here-now"} else f"/referrals/{referral.id}"
 
@@ -338,6 +352,14 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
             raise
         form.error(str(getattr(error, "field", "reason_code")), str(error))
         return await _act_page(referral_id, act, request, edge, visit, form, status=422)
+
+
+def _happened_at(edge: Edge, tx: Transaction, asked: Act) -> datetime | None:
+    if asked.on_date is None and asked.at_time is None:
+        return None
+    if asked.on_date is None or asked.at_time is None:
+        raise MissingDetail("at_time", "Give both the day and the time, or leave both empty.")
+    return edge.pages.times("en", tx.clock.now()).moment(asked.on_date, asked.at_time)
 
 
 def _steps(edge: Edge, act: str, asked: Act, feedback: bool | None) -> list[tuple[Transition, MakeTransition]]:
@@ -351,6 +373,8 @@ def _steps(edge: Edge, act: str, asked: Act, feedback: bool | None) -> list[tupl
         if agency == edge.here.agency:
             return [(Transition.REDIRECT, MakeTransition(to_facility=facility))]
         return [(Transition.SUGGEST, MakeTransition(to_agency=agency, to_facility=facility))]
+    if act == "entered":
+        act = asked.what or ""
     if act not in set(Transition):
         raise NotFound("There is no such page.")
     body = MakeTransition(

@@ -99,7 +99,7 @@ async def arrivals(tx: Transaction, by: Actor, *, matched: bool) -> list[WalkIn]
     """The newest arrivals at the account's doors, with or without a referral that they were matched to."""
     query = select(WalkIn).where(col(WalkIn.referral_id).is_not(None) if matched else col(WalkIn.referral_id).is_(None))
     if by.facility is not None:
-        query = query.where(col(WalkIn.facility) == by.facility)
+        query = query.where(col(WalkIn.facility).in_(by.desks))
     return list((await tx.session.execute(query.order_by(col(WalkIn.came_at).desc()).limit(ARRIVALS_MAX))).scalars())
 
 
@@ -109,7 +109,7 @@ async def referrals_page(
     """The referrals of the account's desk, newest first."""
     conditions: list[ColumnElement[bool]] = []
     if by.facility is not None:
-        conditions.append(col(Referral.desk) == by.facility)
+        conditions.append(col(Referral.desk).in_(by.desks))
     if direction is not None:
         conditions.append(col(Referral.direction) == direction)
     if status is not None:

@@ -84,10 +84,10 @@ def visible_to(by: Actor) -> list[ColumnElement[bool]]:
         return [and_(col(Activity.kind).in_(LINE_KINDS), col(Activity.case_id).is_(None))]
     if by.facility is None:
         return []
-    cases = select(col(Referral.case_id)).where(col(Referral.desk) == by.facility)
-    own = select(col(Case.id)).where(col(Case.facility) == by.facility)
+    cases = select(col(Referral.case_id)).where(col(Referral.desk).in_(by.desks))
+    own = select(col(Case.id)).where(col(Case.facility).in_(by.desks))
     in_case = or_(col(Activity.case_id).in_(cases), col(Activity.case_id).in_(own))
-    return [or_(and_(col(Activity.case_id).is_(None), col(Activity.facility) == by.facility), in_case)]
+    return [or_(and_(col(Activity.case_id).is_(None), col(Activity.facility).in_(by.desks)), in_case)]
 
 
 def followed_by(by: Actor) -> ColumnElement[bool]:

@@ -119,7 +119,7 @@ async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> As
     conditions = visible_to(visit.actor)
     while loop.time() < until and not edge.closing and not await request.is_disconnected():
         async with edge.database.read() as tx:
-            now = await sessions.visit(tx, request.cookies.get(edge.pages.cookie))
+            now = await sessions.visit(tx, edge.here, request.cookies.get(edge.pages.cookie))
             if now is None or now.is_locked or now.actor != visit.actor:
                 return
             rows = await lines_after(tx, after, STREAM_BATCH, *conditions)

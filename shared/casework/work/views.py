@@ -45,7 +45,7 @@ async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Work
     """The work of the account's desk."""
     now = tx.clock.now()
     work = WorkList()
-    mine = [col(Referral.desk) == by.facility] if by.facility is not None else []
+    mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
     outgoing, incoming = [*mine, col(Referral.direction) == "out"], [*mine, col(Referral.direction) == "in"]
     for row in await _rows(tx, [*outgoing, col(Referral.is_open).is_(True), col(Referral.state) == "issued"]):
         _sort_issued(work, row, now)
@@ -102,7 +102,7 @@ async def _refused(tx: Transaction, outgoing: list[ColumnElement[bool]], now: da
 async def _walk_ins(tx: Transaction, by: Actor) -> list[tuple[WalkIn, Case]]:
     query = select(WalkIn, Case).join(Case, col(Case.id) == col(WalkIn.case_id)).where(col(WalkIn.referral_id).is_(None))
     if by.facility is not None:
-        query = query.where(col(WalkIn.facility) == by.facility)
+        query = query.where(col(WalkIn.facility).in_(by.desks))
     return list((await tx.session.execute(query.order_by(col(WalkIn.came_at).desc()).limit(LIST_MAX))).tuples())
 
 
@@ -116,8 +116,8 @@ async def _dates(tx: Transaction, by: Actor, today: date) -> list[tuple[Progress
         )
     )  # fmt: skip
     if by.facility is not None:
-        at_desk = exists().where(and_(col(Referral.case_id) == col(Case.id), col(Referral.desk) == by.facility))
-        query = query.where(or_(col(Case.facility) == by.facility, at_desk))
+        at_desk = exists().where(and_(col(Referral.case_id) == col(Case.id), col(Referral.desk).in_(by.desks)))
+        query = query.where(or_(col(Case.facility).in_(by.desks), at_desk))
     return list((await tx.session.execute(query.order_by(col(Progress.on_date)).limit(LIST_MAX))).tuples())
 
 
@@ -128,7 +128,7 @@ async def _messages(tx: Transaction, by: Actor) -> list[tuple[Message, Referral]
         .where(col(Message.direction) == "in", col(Message.answer).is_(None))
     )
     if by.facility is not None:
-        query = query.where(col(Referral.desk) == by.facility)
+        query = query.where(col(Referral.desk).in_(by.desks))
     return list((await tx.session.execute(query.order_by(col(Message.asked_at)).limit(LIST_MAX))).tuples())
 
 

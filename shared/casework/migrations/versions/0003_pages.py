@@ -41,9 +41,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "casework_sheet_counts",
-        sa.Column("facility", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("last", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("facility"),
+        sa.PrimaryKeyConstraint("kind"),
     )
     op.create_table(
         "casework_card_codes",
@@ -107,8 +107,10 @@ def upgrade() -> None:
         sa.Column("number", sa.String(), nullable=False),
         sa.Column("facility", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("batch", sa.Uuid(), nullable=False),
         sa.Column("printed_at", UtcDateTime(), nullable=False),
         sa.Column("printed_by", sa.Uuid(), nullable=False),
+        sa.Column("written_at", UtcDateTime(), nullable=True),
         sa.Column("entered_at", UtcDateTime(), nullable=True),
         sa.Column("entered_by", sa.Uuid(), nullable=True),
         sa.Column("case_id", sa.Uuid(), nullable=True),
@@ -119,6 +121,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number"),
     )
     with op.batch_alter_table("casework_sheets", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_casework_sheets_batch"), ["batch"], unique=False)
         batch_op.create_index(batch_op.f("ix_casework_sheets_facility"), ["facility"], unique=False)
 
     op.create_table(

@@ -1,0 +1,112 @@
+"""Printing numbered sheets, and entering afterwards what was written on them, with the times at which it happened."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlmodel import col
+
+from shared.casework.cases.commands import not_future
+from shared.casework.here import Actor, Here
+from shared.casework.paper.tables import Sheet, SheetCount
+from shared.exchange.outbox import insert_if_absent
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
+from shared.kit.ids import new_id
+
+SHEETS_MAX = 100  # of one printing: a pad
+ENTERING = timedelta(hours=2)  # a sheet is entered in one sitting; what is typed later happened later
+CHECK = "ABCDEFGHJKLMNPRSTUVWXYZ"  # 23 letters, a prime: one wrong digit and two swapped ones are noticed
+LETTER_OF = {"visit": "V", "request": "R"}
+WEIGHTS = (2, 3, 4, 5, 6, 7)
+
+
+class SheetKind(StrEnum):
+    """What a sheet is for."""
+
+    VISIT = "visit"  # somebody came, and what was given
+    REQUEST = "request"  # somebody asks for help, and is sent on
+
+
+def sheet_number(kind: SheetKind, count: int) -> str:
+    """As printed: V-00017-K. The letter at the end is a check on the digits."""
+    digits = f"{count:05d}"
+    check = sum(weight * int(digit) for weight, digit in zip(WEIGHTS, reversed(digits), strict=False))
+    return f"{LETTER_OF[kind]}-{digits}-{CHECK[check % len(CHECK)]}"
+
+
+def read_number(typed: str) -> str:
+    """A number as somebody typed it; raises Conflict where it cannot be one of a sheet."""
+    plain = "".join(typed.split()).replace("-", "").upper()
+    kinds = {letter: SheetKind(kind) for kind, letter in LETTER_OF.items()}
+    if len(plain) >= 7 and plain[0] in kinds and plain[1:-1].isascii() and plain[1:-1].isdigit() and len(plain) <= 8:
+        number = sheet_number(kinds[plain[0]], int(plain[1:-1]))
+        if number.endswith(plain[-1]):
+            return number
+    raise Conflict("This is not the number of a sheet; type it as it is printed, such as V-00017-K.")
+
+
+async def print_sheets(tx: Transaction, here: Here, by: Actor, kind: SheetKind, facility: str, count: int) -> UUID:
+    """Numbers a batch of sheets for a facility; returns the batch."""
+    by.may_work()
+    here.facility(facility)
+    if not by.sees(facility):
+        raise NotFound(f"This account does not work at '{facility}'.")
+    if not 1 <= count <= SHEETS_MAX:
+        raise Conflict(f"A batch has 1 to {SHEETS_MAX} sheets.")
+    await tx.session.execute(insert_if_absent(tx, SheetCount), [{"kind": kind, "last": 0}])
+    query = text("UPDATE casework_sheet_counts SET last = last + :count WHERE kind = :kind RETURNING last")
+    last = int((await tx.session.execute(query, {"count": count, "kind": str(kind)})).scalar_one())
+    batch, now = new_id(), tx.clock.now()
+    for number in range(last - count + 1, last + 1):
+        tx.session.add(
+            Sheet(number=sheet_number(kind, number), facility=facility, kind=kind, batch=batch, printed_at=now,
+                  printed_by=by.account_id)
+        )  # fmt: skip
+    await tx.session.flush()
+    return batch
+
+
+async def batch_of(tx: Transaction, by: Actor, batch: UUID) -> list[Sheet]:
+    """The sheets of a batch, in order; raises NotFound."""
+    rows = list((await tx.session.execute(select(Sheet).where(col(Sheet.batch) == batch).order_by(col(Sheet.number)))).scalars())
+    if not rows or not by.sees(rows[0].facility):
+        raise NotFound("There is no such batch of sheets.")
+    return rows
+
+
+async def open_sheet(tx: Transaction, by: Actor, typed: str) -> Sheet:
+    """A printed sheet that has not been entered yet, locked; raises NotFound or Conflict."""
+    query = select(Sheet).where(col(Sheet.number) == read_number(typed)).with_for_update()
+    sheet = (await tx.session.execute(query)).scalar_one_or_none()
+    if sheet is None or not by.sees(sheet.facility):
+        raise NotFound("No sheet of this place has that number; look at it again.")
+    if sheet.entered_at is not None:
+        raise Conflict(f"Sheet {sheet.number} has been entered already; open its case instead.")
+    return sheet
+
+
+async def keep_entered(tx: Transaction, sheet: Sheet, by: Actor, case_id: UUID, when: datetime) -> None:
+    """The sheet is in the records: the paper can be filed."""
+    now = tx.clock.now()
+    sheet.written_at = not_future("written_at", when, now)
+    sheet.entered_at, sheet.entered_by, sheet.case_id = now, by.account_id, case_id
+    await tx.session.flush()
+
+
+async def written_at(tx: Transaction, case_id: UUID) -> datetime | None:
+    """When what is being entered for a case was written; None where nobody is entering a sheet."""
+    query = select(col(Sheet.written_at)).where(
+        col(Sheet.case_id) == case_id, col(Sheet.kind) == SheetKind.REQUEST, col(Sheet.entered_at) > tx.clock.now() - ENTERING
+    )
+    return (await tx.session.execute(query.limit(1))).scalar_one_or_none()
+
+
+async def standing_of_sheets(tx: Transaction, by: Actor) -> list[tuple[str, str, int, int]]:
+    """For each facility and kind in scope: how many sheets were printed and how many have been entered."""
+    query = select(col(Sheet.facility), col(Sheet.kind), func.count(), func.count(col(Sheet.entered_at)))
+    if by.facility is not None:
+        query = query.where(col(Sheet.facility).in_(by.desks))
+    rows = (await tx.session.execute(query.group_by(col(Sheet.facility), col(Sheet.kind)).order_by(col(Sheet.facility)))).tuples()
+    return [(facility, kind, int(printed), int(entered)) for facility, kind, printed, entered in rows]

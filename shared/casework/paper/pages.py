@@ -1,0 +1,196 @@
+"""Pages: printing numbered sheets, and entering afterwards what was written on them."""
+
+from datetime import date, datetime, time
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from shared.casework.accounts.sessions import Visit
+from shared.casework.cases.commands import not_future
+from shared.casework.edge import Edge, OneEdge
+from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.paper import commands
+from shared.casework.paper.commands import SheetKind
+from shared.casework.paper.sheets import Row, SheetText, sheets_pdf
+from shared.casework.paper.tables import Sheet
+from shared.casework.referrals.commands import RecordArrival, record_arrival
+from shared.contracts.casework import codes
+from shared.contracts.casework.codes import AgencyKind
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
+from shared.kit.forms import Filled, fill
+from shared.kit.i18n import is_rtl, named_in
+from shared.kit.i18n import mark as _
+
+router = APIRouter(include_in_schema=False)
+
+
+class EnterSheet(BaseModel):
+    """A sheet to be entered."""
+
+    number: str = Field(max_length=20)
+    on_date: date
+    at_time: time
+    code: str | None = Field(default=None, max_length=16)
+    feedback: Literal["yes", "no", "not_asked"] | None = None
+
+
+class PrintSheets(BaseModel):
+    """A pad of sheets."""
+
+    facility: str
+    kind: SheetKind
+    count: int
+
+
+WORDS = {
+    "number": _("Type the number of the sheet."),
+    "on_date": _("Choose the day that stands on the sheet."),
+    "at_time": _("Type the time as 08:15."),
+    "code": _("The number has six digits."),
+    "facility": _("Choose the place."),
+    "kind": _("Choose the sheet."),
+    "count": _("Type how many, as a number."),
+}
+
+
+@router.get("/paper")
+async def show_paper(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Enter, print, and how many are out."""
+    return await _page(request, edge, visit, await draft_of(request, visit))
+
+
+async def _page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
+    visit.actor.may_work()
+    async with edge.database.read() as tx:
+        standing = await commands.standing_of_sheets(tx, visit.actor)
+    places = [(id_, one.name) for id_, one in edge.here.entry.facilities.items() if visit.actor.sees(id_)]
+    first = SheetKind.REQUEST if edge.here.kind is AgencyKind.POLICE else SheetKind.VISIT
+    return edge.pages.show(
+        request, "paper/paper.html", visit, status=status, errors=bool(form.errors), form=form, standing=standing, desks=places,
+        kinds=list(SheetKind), first=str(first),
+    )  # fmt: skip
+
+
+@router.post("/paper/print")
+async def post_print(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Numbers a pad."""
+    form = fill(PrintSheets, values, WORDS)
+    asked = form.model
+    if asked is None:
+        return await _page(request, edge, visit, form, status=422)
+
+    async def work(tx: Transaction) -> str:
+        batch = await commands.print_sheets(tx, edge.here, visit.actor, asked.kind, asked.facility, asked.count)
+        return f"/paper/batches/{batch}"
+
+    try:
+        return await submit(request, edge, visit, values, work)
+    except Conflict as error:
+        return await _page(request, edge, visit, form.error("count", str(error)), status=422)
+
+
+@router.get("/paper/batches/{batch}")
+async def show_batch(batch: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """The numbers, and the file."""
+    return edge.pages.show(request, "paper/printed.html", visit, sheets=await _batch(batch, edge, visit))
+
+
+@router.get("/paper/batches/{batch}/sheets.pdf")
+async def get_sheets(batch: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """The sheets, a page each, in the language of the pages."""
+    sheets = await _batch(batch, edge, visit)
+    text = _text(edge, edge.pages.language(request, visit.language), SheetKind(sheets[0].kind))
+    places = [(sheet.number, edge.pages.place(edge.here.agency, sheet.facility)) for sheet in sheets]
+    headers = {"Content-Disposition": 'inline; filename="sheets.pdf"'}
+    return Response(sheets_pdf(text, places), media_type="application/pdf", headers=headers)
+
+
+async def _batch(batch: UUID, edge: Edge, visit: Visit) -> list[Sheet]:
+    visit.actor.may_work()
+    async with edge.database.read() as tx:
+        return await commands.batch_of(tx, visit.actor, batch)
+
+
+def _text(edge: Edge, language: str, kind: SheetKind) -> SheetText:
+    def say(text: str) -> str:
+        return edge.pages.say(text, language)
+
+    def words(values: Any, group: str) -> tuple[str, ...]:
+        return tuple(edge.pages.word(value, group, language) for value in values)
+
+    yes_no = (say(_("Yes")), say(_("No")))
+    when = (
+        Row(say(_("Day (day, month, year)")), digits=(2, 2, 4)),
+        Row(say(_("Time (hours, minutes)")), digits=(2, 2)),
+    )
+    if kind is SheetKind.VISIT:
+        given = (say(_("Given")), say(_("Said no")), say(_("None in stock")))
+        rows = (
+            *when,
+            Row(say(_("The number she or he showed or said")), digits=(6,)),
+            *(Row(say(line), given) for line in edge.pages.look.sheet_lines),
+            Row(say(_("May the desk that sent know? Ask.")), (*yes_no, say(_("Not asked")))),
+            Row(say(_("Next visit (day, month)")), digits=(2, 2)),
+            Row(say(_("Went on to (place)"))),
+        )
+    else:
+        clinic, office = say(_("A clinic may know")), say(_("The social worker may know"))
+        asked = {AgencyKind.HEALTH: clinic, AgencyKind.SOCIAL_WELFARE: office, AgencyKind.POLICE: say(_("The police may know"))}
+        rows = (
+            *when,
+            Row(say(_("Hurt or bleeding now?")), yes_no),
+            Row(say(_("Age")), words(codes.AgeBand, "age")),
+            Row(say(_("Girl or woman, boy or man")), words(codes.Sex, "sex")),
+            Row(say(_("Hours ago: at least, at most")), digits=(3, 3)),
+            Row(say(_("Language")), tuple(named_in(language, tag) for tag in edge.here.programme.languages)),
+            Row(say(_("For a child: a safe adult is here")), yes_no),
+            *(Row(asked[kind_], yes_no) for kind_ in (edge.here.kind_of(p) for p in edge.here.peers) if kind_ in asked),
+            Row(say(_("We may hear that she or he came")), yes_no),
+            Row(say(_("Sent to (place)"))),
+            Row(say(_("Way")), words((codes.TravelMode.POLICE_VEHICLE, codes.TravelMode.CAR, codes.TravelMode.ON_FOOT), "mode")),
+        )
+    title = edge.pages.word(kind, "sheet", language)
+    rules = (say(_("Care first. Do not write a name. Keep this sheet locked away.")),)
+    return SheetText(title, say(_("Number")), rules, rows, is_rtl(language))
+
+
+@router.post("/paper/enter")
+async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """A visit is entered at once; a request goes on through the three pages of a new case, under the sheet's time."""
+    form = fill(EnterSheet, values, WORDS)
+    asked = form.model
+    if asked is None:
+        return await _page(request, edge, visit, form, status=422)
+
+    async def work(tx: Transaction) -> str:
+        visit.actor.may_work()
+        sheet = await commands.open_sheet(tx, visit.actor, asked.number)
+        written_at = edge.pages.times("en", tx.clock.now()).moment(asked.on_date, asked.at_time)
+        if sheet.kind == SheetKind.REQUEST:
+            sheet.written_at = not_future("at_time", written_at, tx.clock.now())
+            return f"/cases/new?sheet={sheet.number}"
+        return await _enter_visit(tx, edge, visit, sheet, asked, written_at)
+
+    try:
+        return await submit(request, edge, visit, values, work)
+    except (Conflict, NotFound) as error:
+        form.error("number", str(error))
+    except ValueError:
+        form.error("at_time", _("This time has not come yet; type the one that stands on the sheet."))
+    return await _page(request, edge, visit, form, status=422)
+
+
+async def _enter_visit(tx: Transaction, edge: Edge, visit: Visit, sheet: Sheet, asked: EnterSheet, came_at: datetime) -> str:
+    feedback = {"yes": True, "no": False}.get(asked.feedback or "")
+    code = (asked.code or "").replace(" ", "") or None
+    body = RecordArrival(code=code, facility=sheet.facility, occurred_at=came_at, feedback=feedback)
+    walk_in, referral = await record_arrival(body, tx, edge.here, visit.actor)
+    case_id = referral.case_id if referral else walk_in.case_id if walk_in else None
+    assert case_id is not None
+    await commands.keep_entered(tx, sheet, visit.actor, case_id, came_at)
+    if referral is None:
+        return f"/arrivals/{walk_in.id}/match" if walk_in else "/paper"
+    return f"/care/{referral.id}" if edge.here.kind is AgencyKind.HEALTH else f"/referrals/{referral.id}"

@@ -1,0 +1,172 @@
+"""Numbered sheets, entering them afterwards with their own times, and the hub that works for a place without a line."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from agencies import World, consent, open_case
+from hypothesis import given
+from hypothesis import strategies as st
+from signing_in import settled_account, sign_in
+from sqlalchemy import select
+from visitor import Page, Visitor
+
+from shared.casework.paper.commands import SheetKind, read_number, sheet_number
+from shared.casework.paper.tables import Sheet
+from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.contracts.casework.codes import Role
+from shared.kit.errors import Conflict
+
+WRITTEN: dict[str, Any] = {"on_date": "2026-01-05", "at_time": "04:10"}  # on the wall clock of the programme, two hours before UTC
+WRITTEN_UTC = datetime(2026, 1, 5, 2, 10, tzinfo=UTC)
+
+
+@given(st.sampled_from(SheetKind), st.integers(1, 99_999), st.data())
+def test_a_number_is_read_as_it_is_typed_and_a_slip_of_the_pen_is_noticed(kind: SheetKind, count: int, data: st.DataObject) -> None:
+    number = sheet_number(kind, count)
+    assert read_number(number.lower().replace("-", data.draw(st.sampled_from(["", " ", "-"])))) == number
+    place = data.draw(st.integers(2, 6))
+    other = data.draw(st.sampled_from([d for d in "0123456789" if d != number[place]]))
+    with pytest.raises(Conflict):
+        read_number(number[:place] + other + number[place + 1 :])
+    if place < 6 and number[place] != number[place + 1]:
+        with pytest.raises(Conflict):
+            read_number(number[:place] + number[place + 1] + number[place] + number[place + 2 :])
+
+
+async def nurse(world: World) -> Visitor:
+    visitor = Visitor(world["health"].app)
+    await sign_in(visitor, await settled_account(world["health"]))
+    return visitor
+
+
+async def printed(visitor: Visitor, facility: str, kind: str, count: int = 3) -> tuple[Page, list[str]]:
+    page = await visitor.open("/paper")
+    page = await visitor.send(page.form("/paper/print"), facility=facility, kind=kind, count=count)
+    words = page.words.split()
+    first, last = (w for w in words if w[1:2] == "-")
+    return page, [first, last]
+
+
+async def test_sheets_are_numbered_without_a_gap_and_printed_as_pdf(world: World) -> None:
+    visitor = await nurse(world)
+    page, (first, last) = await printed(visitor, "masaiti_clinic", "visit")
+    assert (first, last) == (sheet_number(SheetKind.VISIT, 1), sheet_number(SheetKind.VISIT, 3))
+    link = next(one for one in page.links if one.endswith(".pdf"))
+    answer = await visitor.client.get(link)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    assert answer.content.startswith(b"%PDF")
+    assert answer.content.count(b"/Type /Page\n") == 3
+    _page, (first, last) = await printed(visitor, "ndola_clinic", "visit", 1)
+    assert first == last == sheet_number(SheetKind.VISIT, 4)
+    stranger = Visitor(world["health"].app)
+    issued = await settled_account(world["health"], "doctor-1")
+    await sign_in(stranger, issued, "doctor-1")
+    assert (await stranger.open(link)).status == 200  # the same place
+    assert (await visitor.open("/paper")).words.count("Masaiti clinic") >= 2
+
+
+async def test_a_visit_on_paper_is_entered_for_its_place_with_its_own_time(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb", "needs")
+    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": "health", "to_facility": "masaiti_clinic",
+            "services": ["injury_care"], "urgency": "acute"}  # fmt: skip
+    world.clock.advance(timedelta(hours=-7))  # at one o'clock in the night
+    issued = await desk.post("/referrals", body)
+    code = (await desk.get(f"/referrals/{issued['id']}"))["arrival_code"]
+    world.clock.advance(timedelta(hours=7))
+    await world.settle()
+    visitor = await nurse(world)
+    inbox = await visitor.open("/work")  # the hub's inbox holds what was sent to the place without a line
+    assert f"/referrals/{issued['id']}" in inbox.links
+    _page, (number, _last) = await printed(visitor, "masaiti_clinic", "visit")
+    form = (await visitor.open("/paper")).form("/paper/enter")
+    page = await visitor.send(form, number=number, code=code, feedback="yes", **WRITTEN)
+    assert page.path == f"/care/{issued['id']}", page.words
+    page = await visitor.send(page.form(page.path), care_injury_care="given", **WRITTEN)
+    assert page.path == f"/referrals/{issued['id']}"
+    again = await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, code=code, **WRITTEN)
+    assert (again.status, "entered already" in again.words) == (422, True)
+    await world.settle()
+    seen = await desk.get(f"/referrals/{issued['id']}")
+    assert seen["status"] == "in_service"
+    async with world["health"].database.read() as tx:
+        facts = {f.type: f for f in (await tx.session.execute(select(ReferralFact))).scalars()}
+        sheet = await tx.session.get(Sheet, number)
+    assert sheet is not None
+    assert sheet.written_at == WRITTEN_UTC
+    arrived = next(f for name, f in facts.items() if name.endswith(".arrived"))
+    assert (arrived.entered_for, arrived.occurred_at) == ("masaiti_clinic", WRITTEN_UTC)
+    assert next(f for name, f in facts.items() if name.endswith(("in_service", "started"))).entered_for == "masaiti_clinic"
+
+
+async def test_what_a_place_says_by_phone_is_entered_by_its_hub_with_the_time(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health")
+    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": "health", "to_facility": "masaiti_clinic",
+            "services": ["injury_care"], "urgency": "acute"}  # fmt: skip
+    issued = await desk.post("/referrals", body)
+    await world.settle()
+    world.clock.advance(timedelta(minutes=30))
+    visitor = await nurse(world)
+    page = await visitor.open(f"/referrals/{issued['id']}")
+    assert "000 200 003" in page.words
+    form = page.form(f"/referrals/{issued['id']}/entered")
+    half = await visitor.send(form, what="acknowledge", at_time="10:05")
+    assert (half.status, "both" in half.words) == (422, True)
+    page = await visitor.send(form, what="acknowledge", on_date="2026-01-05", at_time="10:05")
+    assert page.status == 200
+    await world.settle()
+    assert (await desk.get(f"/referrals/{issued['id']}"))["status"] == "acknowledged"
+    async with world["health"].database.read() as tx:
+        rows = (await tx.session.execute(select(ReferralFact))).scalars()
+        fact = next(f for f in rows if f.type.endswith(".acknowledged"))
+    assert (fact.entered_for, fact.occurred_at) == ("masaiti_clinic", datetime(2026, 1, 5, 8, 5, tzinfo=UTC))
+
+
+async def test_a_place_that_is_nobodys_hub_does_not_see_the_others_paper(world: World) -> None:
+    visitor = await nurse(world)
+    _page, (number, _last) = await printed(visitor, "masaiti_clinic", "visit")
+    async with world["health"].database.write() as tx:
+        from shared.casework.accounts.commands import find_account
+
+        (await find_account(tx, "nurse-1")).facility = "ndola_hospital"
+    form = (await visitor.open("/paper")).form("/paper/enter")
+    assert form.choices["feedback"]
+    refused = await visitor.send(form, number=number, **WRITTEN)
+    assert (refused.status, "No sheet of this place" in refused.words) == (422, True)
+    assert "Masaiti" not in (await visitor.open("/paper")).words
+
+
+async def test_a_request_on_paper_becomes_a_case_and_a_referral_of_the_hour_it_was_written(world: World) -> None:
+    visitor = Visitor(world["police"].app)
+    await sign_in(visitor, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+    _page, (number, _last) = await printed(visitor, "masaiti_vsu", "request")
+    page = await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, **WRITTEN)
+    assert page.path.startswith("/cases/new"), page.words
+    page = await visitor.send(
+        page.form("/cases/new"), hurt_now="no", age_band="18-24", sex="female", at_least=1, at_most=3, language="bem",
+        came_with="nobody",
+    )  # fmt: skip
+    assert page.path.endswith("/consent"), page.words
+    page = await visitor.send(
+        page.form(page.path), answer_health="yes", answer_social_welfare="no", answer_back="yes", how="spoken", language="bem"
+    )
+    assert page.path.endswith("/refer"), page.words
+    page = await visitor.send(
+        page.form(page.path), care="acute_care", place="health/ndola_clinic", mode="on_foot", escort="alone", expected="10:30",
+        carries="nothing",
+    )  # fmt: skip
+    assert page.path.startswith("/referrals/"), page.words
+    async with world["police"].database.read() as tx:
+        referral = (await tx.session.execute(select(Referral))).scalars().one()
+        sheet = await tx.session.get(Sheet, number)
+    assert sheet is not None
+    assert sheet.case_id == referral.case_id
+    assert (referral.issued_at, referral.from_facility) == (WRITTEN_UTC, "masaiti_vsu")
+    assert referral.said is not None
+    until = {w["care"]: w["until"] for w in referral.said["windows"]}
+    assert until["pep"].startswith("2026-01-07T23:10")  # 72 h after the earliest moment: three hours before it was written
+    await world.settle()
