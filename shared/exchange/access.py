@@ -88,6 +88,11 @@ class _Overheard(logging.Handler):
 
 async def topics_of(access: Access) -> frozenset[str]:
     """The topics that this agency can see; raises BrokerUnreachable."""
+    return frozenset(await partitions_of(access))
+
+
+async def partitions_of(access: Access) -> dict[str, int]:
+    """The topics that this agency can see, each with its number of partitions; raises BrokerUnreachable."""
     overheard = _Overheard()
     logger = logging.getLogger("aiokafka")
     logger.addHandler(overheard)
@@ -95,7 +100,7 @@ async def topics_of(access: Access) -> frozenset[str]:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             await admin.start()
-            return frozenset(await admin.list_topics())
+            return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
     except (KafkaError, TimeoutError, OSError) as error:
         raise BrokerUnreachable(_why(access, overheard.words)) from error
     finally:

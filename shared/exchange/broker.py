@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, KafkaError
+from aiokafka.errors import CommitFailedError, KafkaConnectionError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from pydantic import ValidationError
@@ -73,9 +73,11 @@ class Courier:
                 pending = [await self._put(one) for one in outbound]
                 await asyncio.gather(*pending)
         except (KafkaError, TimeoutError) as error:
-            raise BrokerAway(type(error).__name__) from error
+            raise BrokerAway(type(error).__name__, passes=_passes(error)) from error
 
     async def _put(self, one: Outbound) -> asyncio.Future[Any]:
+        if one.recipient not in self._pair_secrets:
+            raise BrokerAway(f"the network file has no pair with '{one.recipient}'", passes=True)
         direction = Direction(self._agency, one.recipient)
         topic = direction.express_topic if one.is_express else direction.topic
         lane = str(lane_of(one.lane_key, self._pair_secrets[one.recipient])).encode()
@@ -88,7 +90,12 @@ class Courier:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await self._producer.send_and_wait(Direction(self._agency, recipient).express_topic, envelope, headers=HEADERS)
         except (KafkaError, TimeoutError) as error:
-            raise BrokerAway(type(error).__name__) from error
+            raise BrokerAway(type(error).__name__, passes=_passes(error)) from error
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the same producer can go on after an error: time ran out or the line broke, and nobody has refused anything."""
+    return isinstance(error, TimeoutError | KafkaConnectionError) or (isinstance(error, KafkaError) and bool(error.retriable))
 
 
 class Receiver:
@@ -126,8 +133,12 @@ class Receiver:
         batch: Sequence[ConsumerRecord] = raw if isinstance(raw, tuple | list) else [raw]
         try:
             await self.receive(batch)
-        except DatabaseAway:
-            log.warning("database_away_batch_rewound", extra={"count": len(batch)})
+        except Exception as error:
+            # Whatever it was, nothing of the batch counts as read: FastStream would swallow the error and go on past it.
+            if isinstance(error, DatabaseAway):
+                log.warning("database_away_batch_rewound", extra={"count": len(batch)})
+            else:
+                log.error("batch_failed_and_rewound", extra={"count": len(batch), "because": type(error).__name__})
             await message.nack()
             await self._database.clock.sleep(random.uniform(*BACK_OFF_S))  # noqa: S311 — spreads retries, hides nothing
             return
@@ -142,17 +153,21 @@ class Receiver:
     async def receive(self, batch: Sequence[ConsumerRecord]) -> None:
         """Opens and applies records; raises DatabaseAway."""
         events: list[Heard] = []
+        records: dict[bytes, ConsumerRecord] = {}
         for record in batch:
             sender = direction_of(record.topic).sender
             try:
                 inner = self._seal.open(record.value or b"", sender)
                 if inner.header.kind is Kind.EVENT:
                     events.append(heard(inner))
+                    records[inner.raw] = record
                 else:
                     await self._take_statement(sender, inner.header.incarnation, inner.content, inner.raw)
             except Unopenable as error:
                 await self._note_unopenable(record, sender, str(error))
         outcome = await self._inbox.receive(events)
+        for one, fault in outcome.unstorable:
+            await self._note_unopenable(records[one.inner.raw], one.sender, f"it cannot be stored ({fault})")
         if self._herald is not None:
             for sender, _ in outcome.streams:
                 self._herald.heard_from(sender)
@@ -173,7 +188,7 @@ class Receiver:
             await self._inbox.gone(sender, statement.gone)
 
     async def _note_unopenable(self, record: ConsumerRecord, sender: str, reason: str) -> None:
-        digest = hashlib.sha256(record.value or b"").digest()
+        digest = hashlib.sha256(sender.encode() + b"|" + (record.value or b"")).digest()
         place = (record.topic, record.partition, record.offset)
         async with self._database.write() as tx:
             await receipts.note_unopenable(tx, digest, sender, place, reason, self._hooks)

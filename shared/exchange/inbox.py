@@ -101,6 +101,7 @@ class Outcome:
     streams: set[tuple[str, UUID]] = field(default_factory=set)
     applied: int = 0
     duplicates: int = 0
+    unstorable: list[tuple[Heard, str]] = field(default_factory=list)  # with the kind of the fault
 
 
 class Inbox:
@@ -125,7 +126,15 @@ class Inbox:
             log.info("batch_taken_apart", extra={"count": len(events), "because": type(error).__name__})
         whole = Outcome()
         for one in events:
-            part = await self._receive_together([one], isolate=True)
+            try:
+                part = await self._receive_together([one], isolate=True)
+            except Exception as error:
+                if isinstance(error, DatabaseAway) or is_transient(error):
+                    raise
+                # It cannot even be stored: its slot stays missing and is asked for again, and the others go on.
+                log.error("event_unstorable", extra={"type": one.event.type, "because": type(error).__name__})
+                whole.unstorable.append((one, type(error).__name__))
+                continue
             whole.streams |= part.streams
             whole.applied += part.applied
             whole.duplicates += part.duplicates
@@ -134,8 +143,7 @@ class Inbox:
     async def _receive_together(self, events: Sequence[Heard], *, isolate: bool) -> Outcome:
         outcome = Outcome(streams={e.slot[:2] for e in events})
         async with self._database.write() as tx:
-            subjects = [e.event.subject for e in events]
-            await lock_subjects(tx, [*subjects, *await self._hooks.related(subjects, tx)])
+            await self._lock(tx, events)
             fresh = await self._take_slots(tx, events)
             outcome.duplicates = len(events) - len(fresh)
             batch = await _Batch.open(tx, self._registry, self._hooks, fresh, isolate=isolate)
@@ -147,9 +155,21 @@ class Inbox:
         crash_point("inbox.after_commit")
         return outcome
 
+    async def _lock(self, tx: Transaction, events: Sequence[Heard]) -> None:
+        """Locks what a batch is about, the consents it rests on too: taking one back comes by the other lane at the same time."""
+        subjects = [e.event.subject for e in events]
+        waiting = select(col(InboxRow.consent_id)).where(
+            col(InboxRow.subject).in_(subjects), col(InboxRow.state) == InboxState.WAITING, col(InboxRow.consent_id).is_not(None)
+        )
+        consents = [e.event.consentid for e in events if e.event.consentid is not None]
+        before = {*consents, *(await tx.session.execute(waiting)).scalars()}
+        await lock_subjects(tx, [*subjects, *before, *await self._hooks.related(subjects, tx)])
+        # One that began to wait while this one waited for the locks; a deadlock here is a conflict like any other, and tried again.
+        await lock_subjects(tx, {c for c in (await tx.session.execute(waiting)).scalars() if c is not None} - before)
+
     async def _take_slots(self, tx: Transaction, events: Sequence[Heard]) -> list[Heard]:
         """The events whose slot was free, one for each slot; forks are kept apart as evidence."""
-        now = tx.clock.now()
+        now = tx.clock.real()
         held = await _held_leaves(tx, [e.slot for e in events])
         fresh: list[Heard] = []
         for one in events:
@@ -204,11 +224,15 @@ class Inbox:
 
     async def _again(self, sender: str, event_id: UUID, subject: UUID, expected: InboxState) -> int:
         async with self._database.write() as tx:
-            await lock_subjects(tx, [subject, *await self._hooks.related([subject], tx)])
-            row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True)
+            row = await tx.session.get(InboxRow, (sender, event_id))
             if row is None or row.state != expected or row.inner is None:
                 return 0
-            batch = await _Batch.open(tx, self._registry, self._hooks, [heard(unframe(row.inner))], isolate=True, again=True)
+            one = heard(unframe(row.inner))
+            await self._lock(tx, [one])
+            row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True)
+            if row is None or row.state != expected:
+                return 0
+            batch = await _Batch.open(tx, self._registry, self._hooks, [one], isolate=True, again=True)
             await batch.run()
             return batch.applied
 
@@ -409,7 +433,7 @@ class _Batch:
         row = {
             "sender": one.sender, "event_id": event.id, "state": str(state), "type": event.type, "dataversion": event.dataversion,
             "subject": event.subject, "after": event.after, "consent_id": event.consentid, "inner": inner,
-            "received_at": now, "settled_at": settled_at, "reason": reason,
+            "received_at": self._tx.clock.real(), "settled_at": settled_at, "reason": reason,
         }  # fmt: skip
         if state is InboxState.WAITING:
             self._stored.add(key)

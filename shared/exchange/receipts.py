@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.merkle import EMPTY_ROOT, Frontier, root_of
@@ -31,7 +31,7 @@ from shared.kit.db import Transaction
 
 GRACE = timedelta(seconds=2)  # a number younger than this may still be on its way; a relay's batch takes well under a second
 ASK_AGAIN = timedelta(seconds=10)  # a slot that stays missing is asked for at this pace, so that a dead line is not flooded
-ASK_PARKED_AGAIN = timedelta(hours=1)  # what could not be opened twice is asked for slowly, never given up for good
+ASK_PARKED_AGAIN = timedelta(minutes=5)  # what could not be opened twice is asked for slowly, never given up for good
 RANGE_SLOTS_MAX = 10_000  # slots above a hole that one statement looks at
 
 
@@ -93,7 +93,7 @@ def _ranges(above: Sequence[tuple[int, bytes]]) -> tuple[HeldRange, ...]:
 async def _missing(
     tx: Transaction, head: ReceivedHead, above: Sequence[tuple[int, datetime]]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    now = tx.clock.now()
+    now = tx.clock.real()
     settled = [seq for seq, at in above if now - at >= GRACE]
     horizon = max(settled) - 1 if settled else head.upto
     if head.announced_at is not None and now - head.announced_at >= GRACE:
@@ -104,21 +104,24 @@ async def _missing(
 
 
 async def _asked(tx: Transaction, head: ReceivedHead, holes: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    now = tx.clock.now()
+    now = tx.clock.real()
     mine = (col(MissingSlot.sender) == head.sender, col(MissingSlot.incarnation) == head.incarnation)
     query = select(MissingSlot).where(*mine, col(MissingSlot.seq).in_(holes))
     known = {row.seq: row for row in (await tx.session.execute(query)).scalars()}
-    may_park = await _unopened_since(tx, head.sender) - sum(row.is_parked for row in known.values())
+    traces = await _unspent_traces(tx, head.sender)
     ask: list[int] = []
     for seq in holes:
         row = known.get(seq)
         if row is None:
-            tx.session.add(MissingSlot(sender=head.sender, incarnation=head.incarnation, seq=seq, asked_at=now))
+            key = {"sender": head.sender, "incarnation": head.incarnation, "seq": seq}
+            await tx.session.execute(
+                insert_if_absent(tx, MissingSlot), [{**key, "asked_at": now, "asked_count": 1, "is_parked": False}]
+            )
             ask.append(seq)
         elif now - row.asked_at >= (ASK_PARKED_AGAIN if row.is_parked else ASK_AGAIN):
-            # Asked for once more and come back unreadable: no more slots are given up than records could not be opened.
-            if not row.is_parked and may_park > 0:
-                row.is_parked, may_park = True, may_park - 1
+            # Asked for once more and come back unreadable: each record that came twice and could not be opened gives up one slot.
+            if not row.is_parked and traces:
+                row.is_parked, traces.pop().is_settled = True, True
             else:
                 ask.append(seq)
             row.asked_at, row.asked_count = now, row.asked_count + 1
@@ -127,9 +130,11 @@ async def _asked(tx: Transaction, head: ReceivedHead, holes: Sequence[int]) -> t
     return tuple(ask[:MISSING_MAX]), parked[:PARKED_MAX]
 
 
-async def _unopened_since(tx: Transaction, sender: str) -> int:
-    query = select(func.coalesce(func.sum(UnopenableRecord.seen_count - 1), 0)).where(col(UnopenableRecord.sender) == sender)
-    return int((await tx.session.execute(query)).scalar_one())
+async def _unspent_traces(tx: Transaction, sender: str) -> list[UnopenableRecord]:
+    query = select(UnopenableRecord).where(
+        col(UnopenableRecord.sender) == sender, col(UnopenableRecord.seen_count) > 1, col(UnopenableRecord.is_settled).is_(False)
+    )
+    return list((await tx.session.execute(query.limit(PARKED_MAX).with_for_update())).scalars())
 
 
 async def _enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:
@@ -143,7 +148,7 @@ async def _enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:
             waiting.c.sender == peer,
             waiting.c.state == InboxState.WAITING,
             known.c.event_id.is_(None),
-            waiting.c.received_at <= tx.clock.now() - GRACE,
+            waiting.c.received_at <= tx.clock.real() - GRACE,
         )
         .distinct()
         .limit(ENQUIRIES_MAX)
@@ -172,8 +177,10 @@ async def _note_head(tx: Transaction, peer: str, head: Head) -> None:
     await tx.session.execute(
         update(ReceivedHead)
         .where(*mine, col(ReceivedHead.announced) < head.size)
-        .where(or_(col(ReceivedHead.upto) >= col(ReceivedHead.announced), col(ReceivedHead.announced_at) <= tx.clock.now() - GRACE))
-        .values(announced=head.size, announced_at=tx.clock.now())
+        .where(
+            or_(col(ReceivedHead.upto) >= col(ReceivedHead.announced), col(ReceivedHead.announced_at) <= tx.clock.real() - GRACE)
+        )
+        .values(announced=head.size, announced_at=tx.clock.real())
     )
 
 
@@ -239,9 +246,10 @@ async def _deliver(tx: Transaction, peer: str, incarnation: UUID, first: int, la
         update(OutboxRow)
         .where(*_slots(peer, incarnation, first, last), col(OutboxRow.delivered_at).is_(None))
         .values(delivered_at=now, is_due=False)
-        .returning(col(OutboxRow.event_id))
+        .returning(col(OutboxRow.event_id), col(OutboxRow.is_withheld))
     )
-    events = list((await tx.session.execute(query)).scalars())
+    # What was withheld took its slot and told nothing: its receipt proves nothing about the event.
+    events = [event_id for event_id, is_withheld in (await tx.session.execute(query)).tuples() if not is_withheld]
     if events:
         await hooks.delivered(events, now, tx)
 
@@ -270,15 +278,12 @@ async def note_unopenable(
     """Keeps the trace of a record that could not be opened; the same record read again counts once more."""
     topic, partition, offset = place
     now = tx.clock.now()
-    known = await tx.session.get(UnopenableRecord, digest)
-    if known is not None:
-        if (known.topic, known.kafka_partition, known.kafka_offset) != (topic, partition, offset):
+    values = {"digest": digest, "sender": sender, "topic": topic, "kafka_partition": partition, "kafka_offset": offset}
+    row = {**values, "reason": reason, "seen_count": 1, "first_seen_at": now, "last_seen_at": now, "is_settled": False}
+    made = await tx.session.execute(insert_if_absent(tx, UnopenableRecord).returning(col(UnopenableRecord.digest)), [row])
+    if made.first() is None:
+        known = await tx.session.get(UnopenableRecord, digest, with_for_update=True)
+        if known is not None and (known.topic, known.kafka_partition, known.kafka_offset) != (topic, partition, offset):
             known.seen_count, known.last_seen_at = known.seen_count + 1, now
         return
-    values = {"digest": digest, "sender": sender, "topic": topic, "kafka_partition": partition, "kafka_offset": offset}
-    await tx.session.execute(
-        insert(UnopenableRecord).values(
-            **values, reason=reason, seen_count=1, first_seen_at=now, last_seen_at=now, is_settled=False
-        )
-    )
     await hooks.trouble("unopenable", sender, {"reason": reason}, tx)

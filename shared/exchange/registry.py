@@ -96,7 +96,9 @@ class Registry:
         try:
             data = subscription.model.model_validate(event.data)
         except ValidationError as error:
-            fields = ", ".join(sorted({".".join(map(str, e["loc"])) or "data" for e in error.errors()})[:5])
+            known = subscription.model.model_fields  # a name that is none of ours was chosen by the sender: it is not repeated
+            named = {str(e["loc"][0]) if e["loc"] and e["loc"][0] in known else "a field that is not known" for e in error.errors()}
+            fields = ", ".join(sorted(named)[:5])
             raise Unappliable(f"'{event.type}' does not fit its contract at: {fields}.") from None
         received = Received(
             event.id, sender, event.type, event.dataversion, event.subject, event.time, event.recordedtime,

@@ -4,7 +4,7 @@ It never publishes inside a handler's transaction, and a crash between sending a
 """
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,12 +17,18 @@ from shared.kit.crash import crash_point
 from shared.kit.db import Database
 from shared.kit.errors import DatabaseAway
 
+log = logging.getLogger(__name__)
+
 POLL_S = 0.2  # beneath every wake-up: what an idle relay may overlook for at most this long
 BACK_OFF_S = 1.0  # between tries while the database or the broker is away
 
 
 class BrokerAway(Exception):
-    """The broker did not take the records; they stay due."""
+    """The broker did not take the records; they stay due. `passes` is False where it refused them and will again."""
+
+    def __init__(self, why: str, *, passes: bool = True) -> None:
+        super().__init__(why)
+        self.passes = passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +60,23 @@ class Relay:
         """
         sent = 0
         away: BrokerAway | None = None
-        waiting = await streams.recipients_waiting(self._database)
-        for recipient in sorted({*waiting, *await streams.recipients_due(self._database)}):
+        for recipient in await self._recipients():
             try:
-                sent += await self._ship(recipient, await streams.due(self._database, recipient))
-                if recipient in waiting:
-                    rows = await streams.number(
-                        self._database, self._agency, recipient, await self._current_incarnation(), self._seal
-                    )
-                    sent += await self._ship(recipient, rows)
+                sent += await self._serve(recipient)
             except BrokerAway as error:
                 away = error
         if away is not None and not sent:
             raise away
         return sent
+
+    async def _recipients(self) -> list[str]:
+        waiting = await streams.recipients_waiting(self._database)
+        return sorted({*waiting, *await streams.recipients_due(self._database)})
+
+    async def _serve(self, recipient: str) -> int:
+        sent = await self._ship(recipient, await streams.due(self._database, recipient))
+        rows = await streams.number(self._database, self._agency, recipient, await self._current_incarnation(), self._seal)
+        return sent + await self._ship(recipient, rows)
 
     async def _current_incarnation(self) -> UUID:
         if self._incarnation is None:
@@ -85,23 +94,53 @@ class Relay:
         async with self._database.write() as tx:
             now = tx.clock.now()
             await streams.mark_sent(tx, [r.position for r in rows], now)
-            await self._hooks.sent([r.event_id for r in rows], now, tx)
+            await self._hooks.sent([r.event_id for r in rows if not r.is_withheld], now, tx)
         crash_point("relay.after_mark")
         return len(rows)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set: woken by commits of this process, and by a poll beneath."""
+        """Works until `stop` is set: woken by commits of this process, and by a poll beneath.
+
+        Each recipient is served by itself: one whose lane is slow, away or broken keeps nobody else waiting.
+        """
         forget = on_new_rows(self._woken.set)
+        serving: dict[str, asyncio.Task[None]] = {}
         try:
             while not stop.is_set():
                 self._woken.clear()
                 try:
-                    busy = await self.cycle()
-                except (DatabaseAway, BrokerAway):
+                    wanted = await self._recipients()
+                except DatabaseAway:
                     await self._database.clock.sleep(BACK_OFF_S)
                     continue
-                if not busy:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), POLL_S)
+                for recipient in wanted:
+                    if recipient not in serving:
+                        serving[recipient] = asyncio.create_task(self._serve_or_wait(recipient))
+                await self._wait(set(serving.values()))
+                for recipient in [r for r, task in serving.items() if task.done()]:
+                    serving.pop(recipient)
+        except asyncio.CancelledError:
+            for task in serving.values():
+                task.cancel()
+            raise
         finally:
             forget()
+            await asyncio.gather(*serving.values(), return_exceptions=True)
+
+    async def _serve_or_wait(self, recipient: str) -> None:
+        try:
+            if not await self._serve(recipient):
+                await self._database.clock.sleep(POLL_S)  # another relay is at it
+        except (DatabaseAway, BrokerAway):
+            await self._database.clock.sleep(BACK_OFF_S)
+        except Exception as error:
+            # A row that cannot be sent is its own recipient's trouble only.
+            log.error("recipient_not_served", extra={"recipient": recipient, "because": type(error).__name__})
+            await self._database.clock.sleep(BACK_OFF_S)
+
+    async def _wait(self, serving: set[asyncio.Task[None]]) -> None:
+        woken = asyncio.create_task(self._woken.wait())
+        try:
+            await asyncio.wait({woken, *serving}, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()

@@ -33,7 +33,7 @@ SAID = (
 )  # fmt: skip
 READY = (
     col(OutboxRow.position), col(OutboxRow.event_id), col(OutboxRow.lane_key), col(OutboxRow.is_express), col(OutboxRow.seq),
-    col(OutboxRow.inner),
+    col(OutboxRow.inner), col(OutboxRow.is_withheld),
 )  # fmt: skip
 
 # One statement for a batch on PostgreSQL; the portable forms stand beside their use.
@@ -56,6 +56,7 @@ class Numbered:
     is_express: bool
     seq: int
     inner: bytes
+    is_withheld: bool = False
 
 
 async def current_incarnation(tx: Transaction) -> UUID:
@@ -100,7 +101,9 @@ async def number(database: Database, agency: str, recipient: str, incarnation: U
             )
             inner = seal.sign(header, content)
             values.append({"p": row.position, "s": frontier.size, "l": leaf, "r": frontier.root(), "n": inner})
-            numbered.append(Numbered(row.position, row.event_id, row.lane_key, row.is_express, frontier.size, inner))
+            numbered.append(
+                Numbered(row.position, row.event_id, row.lane_key, row.is_express, frontier.size, inner, row.is_withheld)
+            )
         await _save(tx, incarnation, values)
         head.size, head.frontier = frontier.size, frontier.to_bytes()
         crash_point("relay.before_number_commit")
@@ -172,7 +175,7 @@ async def due(database: Database, recipient: str, limit: int = NUMBER_BATCH) -> 
             .limit(limit)
         )
         rows = (await tx.session.execute(query)).all()
-        return [Numbered(r.position, r.event_id, r.lane_key, r.is_express, r.seq, r.inner) for r in rows]
+        return [Numbered(r.position, r.event_id, r.lane_key, r.is_express, r.seq, r.inner, r.is_withheld) for r in rows]
 
 
 async def recipients_due(database: Database) -> list[str]:

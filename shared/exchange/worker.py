@@ -5,6 +5,7 @@ Nothing here fails because the broker is away: rows stay due, `words` says what 
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from shared.contracts.wire.topics import Direction
-from shared.exchange.access import Access, BrokerUnreachable, topics_of
+from shared.exchange.access import Access, BrokerUnreachable, partitions_of
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.feed import run_feed
 from shared.exchange.herald import Herald
@@ -45,7 +46,7 @@ class ExchangeWorker:
         self._secrets = {peer: lane_secret(peer) for peer in peers}
         self._courier: Courier | None = None
         self._consumers: KafkaBroker | None = None
-        self._heard: frozenset[str] = frozenset()
+        self._heard: dict[str, int] = {}  # topics that are listened to, with how many partitions each has
         self._lacking: frozenset[str] = frozenset(topic for peer in peers for topic in self._topics_to(peer))
         self._inbox = inbox
         self._herald = Herald(database, agency, peers, seal, self._send_statement)
@@ -98,30 +99,39 @@ class ExchangeWorker:
             await self._disconnect()
 
     async def _connect(self) -> None:
-        seen = await topics_of(self._access)
+        partitions = await partitions_of(self._access)
+        seen = frozenset(partitions)
         self._lacking = frozenset(t for peer in self._peers for t in self._topics_to(peer)) - seen
         if self._courier is None:
-            courier = Courier(self._agency, self._access, self._secrets)
-            await courier.start()
-            self._courier = courier
-        heard = frozenset(t for peer in self._peers for t in self._topics_from(peer)) & seen
+            self._courier = await self._new_courier()
+        heard = {t: partitions[t] for peer in self._peers for t in self._topics_from(peer) if t in partitions}
         if heard != self._heard:
             await self._listen(heard)
         absent = [p for p in self._peers if not {*self._topics_to(p), *self._topics_from(p)} <= seen]
         self._say(f"Not connected to {', '.join(absent)}: its topics do not exist; run `refnet provision`." if absent else None)
 
-    async def _listen(self, topics: frozenset[str]) -> None:
+    async def _new_courier(self) -> Courier:
+        courier = Courier(self._agency, self._access, self._secrets)
+        try:
+            await courier.start()
+        except BaseException:
+            with contextlib.suppress(Exception):
+                await courier.stop()
+            raise
+        return courier
+
+    async def _listen(self, topics: dict[str, int]) -> None:
         await self._stop_listening()
         broker = KafkaBroker(
             self._access.bootstrap_servers, security=self._access.faststream(), allow_auto_create_topics=False,
             graceful_timeout=STOP_TIMEOUT_S, logger=None,
         )  # fmt: skip
         express = sorted(t for t in topics if ".express." in t)
-        normal = sorted(topics - set(express))
-        if express:
-            self._receiver.subscribe(broker, express, f"{self._agency}.express", instance=self._instance)
-        if normal:
-            self._receiver.subscribe(broker, normal, f"{self._agency}.exchange", instance=self._instance)
+        normal = sorted(t for t in topics if ".express." not in t)
+        for name, lanes in (("express", express), ("exchange", normal)):
+            if lanes:
+                instance = _instance(self._instance, {t: topics[t] for t in lanes})
+                self._receiver.subscribe(broker, lanes, f"{self._agency}.{name}", instance=instance)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await broker.start()
@@ -132,15 +142,13 @@ class ExchangeWorker:
 
     async def _stop_listening(self) -> None:
         if self._consumers is not None:
-            consumers, self._consumers, self._heard = self._consumers, None, frozenset()
+            consumers, self._consumers, self._heard = self._consumers, None, {}
             await consumers.stop()
 
     async def _disconnect(self) -> None:
         await self._stop_listening()
-        if self._courier is not None:
-            with contextlib.suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await self._courier.stop()
+        courier, self._courier = self._courier, None
+        await _let_go(courier)
 
     def _say(self, words: str | None) -> None:
         if words != self.words:
@@ -151,13 +159,44 @@ class ExchangeWorker:
         courier = self._courier
         if courier is None or any(self._lacking.intersection(self._topics_to(one.recipient)) for one in outbound):
             raise BrokerAway("the line is not open")
-        await courier.send(outbound)
+        try:
+            await courier.send(outbound)
+        except BrokerAway as error:
+            await self._replace(courier, error)
+            raise
 
     async def _send_statement(self, recipient: str, envelope: bytes) -> None:
         courier = self._courier
         if courier is None or self._lacking.intersection(self._topics_to(recipient)):
             raise BrokerAway("the line is not open")
-        await courier.send_statement(recipient, envelope)
+        try:
+            await courier.send_statement(recipient, envelope)
+        except BrokerAway as error:
+            await self._replace(courier, error)
+            raise
+
+    async def _replace(self, courier: Courier, error: BrokerAway) -> None:
+        """A producer that the broker has refused keeps a gap in its numbers and is refused for ever: a new one takes its place."""
+        if error.passes or self._courier is not courier:
+            return
+        self._courier = None
+        self._say(f"The broker answers and refuses the work ({error}); see `refnet doctor`.")
+        await _let_go(courier)
+
+
+async def _let_go(courier: Courier | None) -> None:
+    if courier is not None:
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await courier.stop()
+
+
+def _instance(name: str | None, topics: dict[str, int]) -> str | None:
+    """A process's lasting name in a group, for what it listens to: with other topics under the same name the broker would hand
+    the old assignment back, and the new topics would be heard by nobody."""
+    if name is None:
+        return None
+    return f"{name}.{hashlib.sha256(repr(sorted(topics.items())).encode()).hexdigest()[:12]}"
 
 
 async def _kept_alive(loop: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop: asyncio.Event, database: Database) -> None:

@@ -18,6 +18,10 @@ class Clock(Protocol):
         """The current UTC time."""
         ...
 
+    def real(self) -> datetime:
+        """The time that the courier's own waits are judged by: it goes on where a replay holds the date."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Waits in real time."""
         ...
@@ -27,6 +31,9 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def real(self) -> datetime:
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
@@ -49,6 +56,9 @@ class FileClock:
             ) from error
         return moment.astimezone(UTC)
 
+    def real(self) -> datetime:
+        return datetime.now(UTC)
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
@@ -60,6 +70,9 @@ class ManualClock:
         self._now = start or datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
     def now(self) -> datetime:
+        return self._now
+
+    def real(self) -> datetime:
         return self._now
 
     def advance(self, delta: timedelta) -> None:

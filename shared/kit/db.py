@@ -24,10 +24,14 @@ CONNECT_TIMEOUT_S = 10  # PostgreSQL: a server that is up answers within a secon
 POOL_SIZE = 10  # connections a process keeps; two workers and two web processes stay under PostgreSQL's default 100
 POOL_OVERFLOW = 10  # further ones at a peak
 POOL_TIMEOUT_S = 10  # a request waits this long for one, then answers 503 rather than queue for ever
-RETRYABLE_SQLSTATES = frozenset(["40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "08000", "08003", "08006"])
+# Conflicts and locks; the server stopping, full, read-only or out of something; a statement or session cut off; the line.
+RETRYABLE_SQLSTATES = frozenset(
+    ["40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25006", "53100", "53200", "53300", "58030",
+     "08000", "08003", "08006"]
+)  # fmt: skip
 
 URL_FORMS = "write postgresql://… or sqlite:///…"
-SQLITE_PASSING = ("locked", "busy", "disk I/O", "unable to open")  # words of SQLite errors that may pass
+SQLITE_PASSING = ("locked", "busy", "disk I/O", "unable to open", "is full", "readonly")  # words of SQLite errors that may pass
 
 Dialect = Literal["postgresql", "sqlite"]
 

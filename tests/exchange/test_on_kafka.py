@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.structs import TopicPartition
 from exchange_node import Node, new_subject
 from faststream.kafka import KafkaBroker
+from kafka_line import DEADLINE_S, committed, line, nodes, until
 
 from shared.contracts.wire.topics import Direction
 from shared.exchange.access import Access
@@ -20,63 +20,6 @@ from shared.exchange.relay import Relay
 from shared.kit.clock import ManualClock
 from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
-
-DEADLINE_S = 30.0
-
-
-async def until(true: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
-    """Waits for a condition; fails after the deadline."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            verdict = true()
-            if await verdict if isinstance(verdict, Awaitable) else verdict:
-                return
-            await asyncio.sleep(0.02)
-
-
-@contextlib.asynccontextmanager
-async def line(kafka: str, police: Node, health: Node) -> AsyncIterator[tuple[Direction, str]]:
-    """A running relay at the desk and a running receiver at the clinic."""
-    direction = Direction(police.agency, health.agency)
-    group = f"{health.agency}.exchange"
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    await admin.create_topics([NewTopic(t, 1, 1) for t in (direction.topic, direction.express_topic)])
-    courier = Courier(police.agency, Access(kafka), {health.agency: b"secret"})
-    await courier.start()
-    broker = KafkaBroker(kafka, allow_auto_create_topics=False)
-    Receiver(health.database, health.inbox, health.seal, health).subscribe(
-        broker, [direction.topic, direction.express_topic], group
-    )
-    await broker.start()
-    stop = asyncio.Event()
-    relay = asyncio.create_task(Relay(police.database, police.agency, police.seal, courier.send, police).run(stop))
-    try:
-        yield direction, group
-    finally:
-        stop.set()
-        await relay
-        await broker.stop()
-        await courier.stop()
-        await admin.close()
-
-
-async def committed(kafka: str, group: str, topic: str) -> int:
-    """The offset that a group has committed."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        offsets = await admin.list_consumer_group_offsets(group)
-        found = offsets.get(TopicPartition(topic, 0))
-        return found.offset if found else 0
-    finally:
-        await admin.close()
-
-
-async def nodes(unique: str, police_url: str, health_url: str) -> tuple[Node, Node]:
-    """A desk and a clinic whose names nobody else uses."""
-    clock = ManualClock()
-    return await Node.make(f"police_{unique}", police_url, clock), await Node.make(f"health_{unique}", health_url, clock)
 
 
 async def test_everything_arrives_past_poison_and_a_failing_handler(kafka: str, postgres: PostgresDatabases, unique: str) -> None:

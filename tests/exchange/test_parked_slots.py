@@ -11,7 +11,7 @@ async def _unreadable(health: Node, offset: int) -> None:
         await note_unopenable(tx, b"d" * 32, "police", ("refnet.police.to.health.v1", 0, offset), "its frame is broken", health)
 
 
-async def test_parked_after_the_second_unreadable_copy_and_asked_for_each_hour(pair: Pair) -> None:
+async def test_parked_after_the_second_unreadable_copy_and_asked_for_slowly_from_then_on(pair: Pair) -> None:
     for step in range(2):
         await pair.police.say("health", new_subject(), step)
     _first, second = await pair.police.number("health")
@@ -40,3 +40,21 @@ async def test_a_record_read_again_at_its_old_place_parks_nothing(pair: Pair) ->
         pair.clock.advance(wait)
         receipt = (await pair.health.state("police")).receipts[0]
         assert (receipt.missing, receipt.parked) == ((1,), ())
+
+
+async def test_one_trace_gives_up_one_slot_once(pair: Pair) -> None:
+    for step in range(5):
+        await pair.police.say("health", new_subject(), step)
+    envelopes = await pair.police.number("health")
+    await pair.health.hear("police", [envelopes[-1]])
+    for offset in (0, 2):  # one record that nobody can read, written twice
+        await _unreadable(pair.health, offset)
+    pair.clock.advance(GRACE)
+    assert (await pair.health.state("police")).receipts[0].missing == (1, 2, 3, 4)
+    pair.clock.advance(ASK_AGAIN)
+    first = (await pair.health.state("police")).receipts[0]
+    assert (len(first.missing), len(first.parked)) == (3, 1)
+    await pair.health.hear("police", [envelopes[first.parked[0] - 1]])  # it was another one that could not be read
+    pair.clock.advance(ASK_AGAIN)
+    second = (await pair.health.state("police")).receipts[0]
+    assert (len(second.missing), second.parked) == (3, ())

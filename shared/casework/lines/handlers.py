@@ -50,13 +50,14 @@ class ExchangeHooks:
         await tx.session.execute(update(Referral).where(*mine).values(sent_at=at))
 
     async def related(self, subjects: list[UUID], tx: Transaction) -> list[UUID]:
-        """The circles of referrals that this agency issued: their members are told how these stand."""
+        """The circles of referrals that this agency issued, whose members are told; the referrals that rest on a consent here."""
         query = (
             select(col(Case.circle))
             .join(Referral, col(Referral.case_id) == col(Case.id))
             .where(col(Referral.id).in_(set(subjects)), col(Referral.direction) == "out")
         )
-        return list((await tx.session.execute(query)).scalars())
+        resting = select(col(Referral.id)).where(col(Referral.consent_id).in_(set(subjects)), col(Referral.direction) == "in")
+        return [*(await tx.session.execute(query)).scalars(), *(await tx.session.execute(resting)).scalars()]
 
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         """A sender withholds what was applied here before."""

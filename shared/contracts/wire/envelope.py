@@ -20,6 +20,8 @@ ENVELOPE_VERSION = b"1"
 KEY_ID_BYTES = 11
 OUTER_BYTES = 1 + KEY_ID_BYTES
 CONTENT_BYTES_MAX = 64 * 1024  # the largest padding class; an event is a few hundred bytes of codes
+VERSION_MAX = 2**31 - 1  # what a reader's integer column holds
+SLOT_MAX = 2**63 - 1  # what a reader's column of slots holds
 HEADER_BYTES_MAX = 2 * 1024  # a header is about 300 bytes
 INNER_BYTES_MAX = 4 + HEADER_BYTES_MAX + CONTENT_BYTES_MAX + 64
 
@@ -48,7 +50,7 @@ class Header(_Wire):
     sender: AgencyId
     recipient: AgencyId
     incarnation: UUID
-    seq: Annotated[int, Field(ge=1)] | None = None
+    seq: Annotated[int, Field(ge=1, le=SLOT_MAX)] | None = None
     salt: Annotated[bytes, Field(min_length=SALT_BYTES, max_length=SALT_BYTES)] | None = None
 
 
@@ -59,13 +61,13 @@ class Event(_Wire):
     id: UUID
     source: AgencyId
     type: Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)+$", max_length=80)]
-    dataversion: Annotated[int, Field(ge=1)]
+    dataversion: Annotated[int, Field(ge=1, le=VERSION_MAX)]
     subject: UUID
     time: AwareDatetime
     recordedtime: AwareDatetime
     after: UUID | None = None
     consentid: UUID | None = None
-    circleversion: int | None = None
+    circleversion: Annotated[int, Field(ge=0, le=VERSION_MAX)] | None = None
     traceparent: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")] | None = None
     withheld: bool = False
     data: dict[str, Any] | None = None

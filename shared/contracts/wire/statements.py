@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from shared.contracts.wire.envelope import SLOT_MAX
 from shared.contracts.wire.merkle import HASH_BYTES
 
 RANGES_MAX = 64  # a stream with more holes than this is told in pieces: the lowest first
@@ -17,8 +18,8 @@ ENQUIRIES_MAX = 200  # predecessors asked for by id in one statement
 INCARNATIONS_MAX = 100  # streams of one pair; each restore opens one
 
 Root = Annotated[bytes, Field(min_length=HASH_BYTES, max_length=HASH_BYTES)]
-Count = Annotated[int, Field(ge=0)]
-Slot = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0, le=SLOT_MAX)]
+Slot = Annotated[int, Field(ge=1, le=SLOT_MAX)]
 
 
 class _Part(BaseModel):
