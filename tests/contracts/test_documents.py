@@ -1,24 +1,21 @@
 """The generated documents are the committed ones, and each is valid by its own standard's checker, offline."""
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from agencies import SECRET, network
+from npm import installed
 from openapi_spec_validator import validate
 
 from services.documents import asyncapi_of, openapi_of
 from shared.casework.here import Here
-from shared.kit.local.cache import default_cache, held
 from shared.programmes.profile import load_programme
 
 DOCUMENTS = Path(__file__).parents[2] / "docs" / "api"
 CHECKER = Path(__file__).parent / "asyncapi"
-INSTALL_TIMEOUT_S = 100
 EACH_AGENCY = pytest.mark.parametrize("agency", ["police", "health", "social_welfare"])
 
 ROUTES = """
@@ -56,22 +53,7 @@ def test_the_http_api_is_valid_openapi_and_holds_every_promised_route(agency: st
 @pytest.fixture(scope="module")
 def parser() -> Path:
     """The official AsyncAPI parser, installed once from the lock file; a machine without npm fails."""
-    assert shutil.which("npm"), "npm is missing; run `make servers`"
-    home = default_cache(Path.home()) / "asyncapi-check"
-    with held(home.with_suffix(".lock")):
-        lock = (CHECKER / "package-lock.json").read_bytes()
-        done = home / "installed"
-        if not done.exists() or done.read_bytes() != lock:
-            home.mkdir(parents=True, exist_ok=True)
-            for name in ("package.json", "package-lock.json", ".npmrc", "check.mjs"):
-                shutil.copy(CHECKER / name, home / name)
-            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            subprocess.run(
-                command, cwd=home, check=True, capture_output=True, timeout=INSTALL_TIMEOUT_S, env={**os.environ, "CI": "1"}
-            )
-            done.write_bytes(lock)
-        shutil.copy(CHECKER / "check.mjs", home / "check.mjs")
-    return home
+    return installed("asyncapi-check", CHECKER, "check.mjs")
 
 
 def faults(parser: Path, *documents: Path) -> tuple[int, str]:

@@ -16,6 +16,7 @@ from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
 from shared.casework.directory.places import Place, places
 from shared.casework.edge import Edge, OneEdge
+from shared.casework.following.commands import Follow, follow
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import written_at
 from shared.casework.referrals import commands, story
@@ -343,6 +344,9 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
         for transition, body in _steps(edge, act, asked, feedback):
             body = body.model_copy(update=entered)
             referral = await commands.make_transition(referral_id, transition, body, tx, edge.here, visit.actor)
+            if transition is Transition.ACCEPT and visit.actor.role is codes.Role.SOCIAL_WORKER:
+                # Whoever takes a request is told from then on how the case goes.
+                await follow(Follow(case_id=referral.case_id), tx, edge.here, visit.actor)
         return asked.back if asked.back in {"/work", "/here-now"} else f"/referrals/{referral.id}"
 
     try:

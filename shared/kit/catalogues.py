@@ -1,0 +1,77 @@
+"""Catalogues from the words in code and templates: extracted by Babel, kept as .po files beside the pages."""
+
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from shared.kit.i18n import SOURCE
+
+LANGUAGES = ("en", "fr", "fa_AF")
+FOLDER = Path("shared/casework/locales")
+SOURCES = ("shared", "services")
+METHODS = [("**/node_modules/**", "ignore"), ("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
+OPTIONS = {"**/templates/**.html": {"extensions": "jinja2.ext.i18n,jinja2.ext.do", "trim_blocks": "true", "lstrip_blocks": "true"}}
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
+LINE_WIDTH = 120
+
+
+def extracted(root: Path) -> Catalog:
+    """Every marked text of the project."""
+    catalog = Catalog(project="refnet", charset="utf-8", header_comment="")
+    for source in SOURCES:
+        for name, _line, text, comments, context in sorted(
+            extract_from_dir(str(root / source), METHODS, OPTIONS, KEYWORDS), key=lambda found: (found[0], found[1])
+        ):
+            catalog.add(text, locations=[(f"{source}/{name}", None)], auto_comments=comments, context=context)  # type: ignore[list-item]
+    return catalog
+
+
+def _path(root: Path, language: str) -> Path:
+    return root / FOLDER / language / "messages.po"
+
+
+def _read(root: Path, language: str) -> Catalog:
+    path = _path(root, language)
+    if not path.is_file():
+        return Catalog(locale=language, charset="utf-8")
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def update(root: Path, language: str, words: Catalog) -> None:
+    """Writes the catalogue again: new texts empty, texts that nobody says any more gone, nothing guessed."""
+    known = _read(root, language)
+    fresh = Catalog(locale=language, project="refnet", charset="utf-8", fuzzy=False, header_comment=known.header_comment)
+    for message in words:
+        if not message.id:
+            continue
+        former = known.get(message.id[0] if isinstance(message.id, tuple) else message.id)
+        string = former.string if former is not None and _fits(former, message) else None
+        if language == SOURCE:
+            string = message.id
+        fresh.add(message.id, string or "", locations=message.locations)
+    path = _path(root, language)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_po(file, fresh, width=LINE_WIDTH, sort_output=True, include_previous=False, omit_header=False)
+
+
+def _fits(former: Message, message: Message) -> bool:
+    return isinstance(former.id, tuple) == isinstance(message.id, tuple)
+
+
+def missing_in(root: Path, language: str, words: Catalog) -> list[str]:
+    """The texts that a catalogue lacks, or has with other placeholders than the text."""
+    known = _read(root, language)
+    found = []
+    for message in words:
+        if not message.id:
+            continue
+        first = message.id[0] if isinstance(message.id, tuple) else message.id
+        former = known.get(first)
+        strings = [] if former is None else list(former.string) if isinstance(former.string, tuple) else [former.string]
+        if not strings or not all(strings) or former is None or list(former.check()):
+            found.append(str(first))
+    return found

@@ -1,0 +1,120 @@
+"""A girl is brought to the desk, sent to the clinic, and cared for; the social worker is told: three windows, real Kafka.
+
+The same story by mouse, without JavaScript, by keyboard alone, and in Dari on the narrowest telephone.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from people import Person
+from town import Town
+
+pytestmark = pytest.mark.timeout(240)
+TOUCHES_MAX = 21  # from the work list until it is sent, as drawn
+PAGES_MAX = 3
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How somebody uses the pages."""
+
+    name: str
+    how: dict[str, Any]
+
+
+MANNERS = [
+    Manner("mouse", {}),
+    Manner("no-javascript", {"javascript": False}),
+    Manner("keyboard", {"hand": "keyboard"}),
+    Manner("right-to-left-320", {"language": "fa_AF", "width": 320, "height": 640}),
+]
+
+
+def go_on(person: Person) -> None:
+    """The page's own button: at its end on a wide screen, under the thumb on a narrow one."""
+    person.press(".app-in-thumb > .govuk-button, .app-thumb__grow .govuk-button")
+
+
+def issue(officer: Person) -> str:
+    """From the work list to sent; returns the referral's address."""
+    officer.open("/work")
+    officer.touches = 0
+    pages = 1
+    officer.press('a.govuk-button[href="/cases/new"]')
+    officer.fits()
+    for answer in ("#hurt_now", "#age_band-2", "#sex"):
+        officer.choose(answer)
+    officer.write("#at_least", "18")
+    officer.write("#at_most", "22")
+    officer.choose("#came_with-2")
+    officer.choose("#safe_adult")
+    go_on(officer)
+    assert officer.path.endswith("/consent"), officer.page.inner_text("main")
+    pages += 1
+    officer.fits()
+    names = officer.process.network.names
+    for answer in (f"#answer_{names['health']}", f"#answer_{names['social_welfare']}", "#answer_back", "#how"):
+        officer.choose(answer)
+    go_on(officer)
+    assert officer.path.endswith("/refer"), officer.page.inner_text("main")
+    pages += 1
+    officer.fits()
+    for answer in ("#care", "#place", "#mode", "#escort", "#carries"):
+        officer.choose(answer)
+    go_on(officer)
+    assert officer.path.endswith("/card"), officer.page.inner_text("main")
+    officer.fits()
+    assert pages <= PAGES_MAX
+    assert officer.touches <= TOUCHES_MAX, officer.touches
+    return "/" + officer.path.removesuffix("/card")
+
+
+@pytest.mark.parametrize("manner", MANNERS, ids=lambda m: m.name)
+def test_she_is_sent_seen_received_and_cared_for_and_everybody_who_may_know_knows(town: Town, manner: Manner) -> None:
+    officer, nurse, worker = (town.person(name, **manner.how) for name in ("officer", "nurse", "worker"))
+    nurse.open("/work")
+    worker.open("/work")
+    address = issue(officer)
+    officer.open(address)
+    ticks = len(officer.page.query_selector_all(".app-tick--done"))
+
+    nurse.sees(f'form[action="{address}/seen-come"]')
+    nurse.fits()
+    nurse.touches = 0
+    nurse.press(f'form[action="{address}/seen-come"] button')
+    assert nurse.touches == 1
+    assert nurse.path == "work"
+
+    # Seen and accepted are ticked at the desk without anybody touching the window.
+    officer.sees(f"ol.app-ticks > li:nth-child({max(ticks + 1, 4)}).app-tick--done")
+    officer.fits()
+
+    # The social worker has a request of her own from the desk, and takes it.
+    worker.sees('form[action$="/seen-come"]')
+    worker.fits()
+    worker.press('form[action$="/seen-come"] button')
+
+    nurse.press(f'form[action="{address}/arrive"] button')
+    nurse.open(address)
+    nurse.fits()
+    nurse.press(f'a[href="/care{address.removeprefix("/referrals")}"]')
+    nurse.fits()
+    nurse.choose("#care_examination")
+    nurse.choose("#care_pep")
+    nurse.choose("#feedback")
+    nurse.press("main button[name=then][value=close]")
+    assert f"/{nurse.path}" == address, nurse.page.inner_text("main")
+    nurse.sees("ol.app-ticks > li:nth-child(7).app-tick--done")
+
+    # She agreed that the desk may know that she came; what was given stays in the clinic.
+    officer.sees("ol.app-ticks > li:nth-child(7).app-tick--done")
+    assert not officer.page.query_selector('a[href^="/care/"]')
+
+    # The social worker's list says by itself what changed for the case that she took.
+    worker.open("/work")
+    worker.sees(".app-new")
+    worker.fits()
+    assert not (officer.complaints + nurse.complaints + worker.complaints)
+    for person in (officer, nurse, worker):
+        person.leave()

@@ -1,0 +1,34 @@
+"""What browsers get is what the sources compile to, and it holds nothing that is not ours to use."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from npm import installed
+
+from shared.casework.pages.frame import ROOM, STATIC
+
+ASSETS = ROOM / "assets"
+BUILT = ("refnet.css", "refnet.rtl.css", "refnet.js")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = installed("pages-assets", ASSETS, "build.mjs", "scripts", "styles", scripts=True)
+    target = tmp_path_factory.mktemp("built")
+    subprocess.run(["node", "build.mjs", str(target)], cwd=home, check=True, capture_output=True, timeout=100)
+    return target
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_building_again_gives_the_committed_file(built: Path, name: str) -> None:
+    assert (built / name).read_bytes() == (STATIC / name).read_bytes(), "build it again: npm ci && node build.mjs"
+
+
+def test_the_font_and_the_crown_of_the_british_government_are_left_out() -> None:
+    for name in BUILT:
+        text = (STATIC / name).read_text()
+        assert "GDS Transport" not in text
+        assert "crown" not in text.lower()
+        assert not re.search(r"url\(.?https?:", text)
