@@ -24,6 +24,7 @@ from shared.casework.paper.pages import router as paper_pages
 from shared.casework.referrals.card_pages import router as card_pages
 from shared.casework.referrals.pages import router as referral_pages
 from shared.casework.referrals.web import router as referrals
+from shared.casework.survivors.pages import router as survivor_pages
 from shared.casework.work.pages import router as work_pages
 from shared.kit.pages import CachedFiles, SafeHeaders
 from shared.kit.web import PROBLEM_RESPONSE, install
@@ -41,6 +42,7 @@ PAGE_ROUTERS = (
     alarm_pages,
     line_pages,
     paper_pages,
+    survivor_pages,
 )  # a card's and a message's own pages are not taken for acts on a referral
 
 

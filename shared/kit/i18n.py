@@ -78,6 +78,14 @@ class Times:
         local = self.local(when).date() if isinstance(when, datetime) else when
         return str(format_date(local, "EEEE d MMMM", locale=self._locale))
 
+    def month(self, on: date) -> str:
+        """June 2026."""
+        return str(format_date(on, "LLLL y", locale=self._locale))
+
+    def weekday(self, on: date) -> str:
+        """Mon."""
+        return str(format_date(on, "ccc", locale=self._locale))
+
     def short(self, moment: datetime) -> str:
         """14:05 on the same day, 9 June 14:05 otherwise."""
         local = self.local(moment)

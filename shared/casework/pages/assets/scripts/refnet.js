@@ -54,6 +54,14 @@ function refresh() {
   htmx.ajax("GET", location.href, { target: "[data-live]", select: "[data-live]", swap: "outerMorph" });
 }
 
+// The quick way out replaces its page in the history, so that Back leads past it.
+document.querySelector(".govuk-js-exit-this-page-button")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  document.body.replaceChildren();
+  location.replace(event.currentTarget.href);
+}, true);
+
 const escapes = [];
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
