@@ -1,12 +1,13 @@
-"""What a person does about the lines to the peers: discarding an event that could not be applied."""
+"""What a person does about the lines to the peers: trying an event that could not be applied again, or giving it up."""
 
 from uuid import UUID
 
 from shared.casework.here import Actor, Here
 from shared.contracts.casework import events
 from shared.exchange import outbox
-from shared.exchange.inbox import refuse_parked
-from shared.kit.db import Transaction
+from shared.exchange.inbox import Inbox, refuse_parked
+from shared.exchange.tables import InboxRow, InboxState
+from shared.kit.db import Database, Transaction
 from shared.kit.errors import NotFound
 
 
@@ -22,3 +23,12 @@ async def discard_parked(sender: str, event_id: UUID, tx: Transaction, here: Her
         outbox.Outgoing(recipient=sender, type=word.type, dataversion=word.version, subject=subject, lane_key=subject,
                         data=events.data_of(word), occurred_at=tx.clock.now()),
     )  # fmt: skip
+
+
+async def retry_parked(sender: str, event_id: UUID, database: Database, inbox: Inbox) -> bool:
+    """Tries a parked event again; True where it went. Raises NotFound."""
+    async with database.read() as tx:
+        row = await tx.session.get(InboxRow, (sender, event_id))
+    if row is None or row.state != InboxState.PARKED:
+        raise NotFound("There is no such parked event.")
+    return await inbox.retry(sender, event_id)

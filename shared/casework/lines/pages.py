@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from shared.casework.directory.news import SayPlaceNews, say_place_news
@@ -36,8 +37,8 @@ async def post_parked(
     """Tries it again, or gives it up: then its sender is told."""
     visit.actor.may_supervise()
     if what == "retry":
-        await edge.inbox.retry(sender, event_id)
-        return await submit(request, edge, visit, values, _to_parked)
+        await commands.retry_parked(sender, event_id, edge.database, edge.inbox)
+        return RedirectResponse("/parked", 303)
     if what != "discard":
         raise NotFound("There is no such page.")
 
@@ -45,11 +46,9 @@ async def post_parked(
         await commands.discard_parked(sender, event_id, tx, edge.here, visit.actor)
         return "/parked"
 
-    return await submit(request, edge, visit, values, work)
-
-
-async def _to_parked(_tx: Transaction) -> str:
-    return "/parked"
+    response = await submit(request, edge, visit, values, work)
+    await edge.inbox.sweep()  # what waited for it may go
+    return response
 
 
 @router.get("/lines")

@@ -15,7 +15,7 @@ from shared.casework.alarms.tables import Alarm
 from shared.casework.edge import OneEdge, Page, SignedIn
 from shared.casework.lines import commands, views
 from shared.contracts.casework.codes import ServicePackage
-from shared.kit.errors import DatabaseAway, NotFound
+from shared.kit.errors import DatabaseAway
 
 router = APIRouter(tags=["lines"])
 
@@ -68,10 +68,7 @@ async def get_parked(edge: OneEdge, by: SignedIn) -> Page:
 async def post_retry(sender: str, event_id: UUID, edge: OneEdge, by: SignedIn) -> JSONResponse:
     """Tries a parked event again; `applied` says whether it went."""
     by.may_supervise()
-    async with edge.database.read() as tx:
-        if event_id not in {row.event_id for row in await views.parked(tx) if row.sender == sender}:
-            raise NotFound("There is no such parked event.")
-    return JSONResponse({"applied": await edge.inbox.retry(sender, event_id)})
+    return JSONResponse({"applied": await commands.retry_parked(sender, event_id, edge.database, edge.inbox)})
 
 
 @router.post("/api/v1/parked/{sender}/{event_id}/discard", status_code=204)
