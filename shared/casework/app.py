@@ -30,7 +30,7 @@ from shared.kit.pages import CachedFiles, SafeHeaders
 from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
-SHARED_ROUTERS = (cases, consents, referrals, messages, following, alarms, lines)
+SHARED_ROUTERS = (cases, consents, messages, referrals, following, alarms, lines)  # a message is not taken for a transition
 PAGE_ROUTERS = (
     account_pages,
     work_pages,
