@@ -1,5 +1,6 @@
 """Catalogues from the words in code and templates: extracted by Babel, kept as .po files beside the pages."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -15,6 +16,12 @@ METHODS = [("**/node_modules/**", "ignore"), ("**.py", "python"), ("**/templates
 OPTIONS = {"**/templates/**.html": {"extensions": "jinja2.ext.i18n,jinja2.ext.do", "trim_blocks": "true", "lstrip_blocks": "true"}}
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 LINE_WIDTH = 120
+NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)  # a catalogue that says the same is the same file
+HEADERS = {
+    "en": "# The source's own words; a programme may change them here.",
+    "fr": "# Complete; not yet read by a native speaker of the field.",
+    "fa_AF": "# A draft in Dari that nobody has reviewed: it proves that pages run from right to left. What is missing is English.",
+}
 
 
 def extracted(root: Path) -> Catalog:
@@ -43,7 +50,10 @@ def _read(root: Path, language: str) -> Catalog:
 def update(root: Path, language: str, words: Catalog) -> None:
     """Writes the catalogue again: new texts empty, texts that nobody says any more gone, nothing guessed."""
     known = _read(root, language)
-    fresh = Catalog(locale=language, project="refnet", charset="utf-8", fuzzy=False, header_comment=known.header_comment)
+    fresh = Catalog(
+        locale=language, project="refnet", version="1", charset="utf-8", fuzzy=False, header_comment=HEADERS[language],
+        creation_date=NO_DATE, revision_date=NO_DATE, last_translator="nobody yet", language_team="refnet", msgid_bugs_address="refnet",
+    )  # fmt: skip
     for message in words:
         if not message.id:
             continue

@@ -1,0 +1,56 @@
+"""The words of the pages: every text is marked, English and French lack nothing, and every code has a word."""
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from shared.casework.pages import words
+from shared.casework.pages.frame import LOCALES, PAGE_LANGUAGES
+from shared.kit.catalogues import LANGUAGES, extracted, missing_in
+from shared.kit.i18n import catalogue
+
+ROOT = Path(__file__).parents[2]
+SAME_IN_FRENCH = 40  # "Menu", "Type", "Police" and their like; more would mean that English was left standing
+
+
+@pytest.fixture(scope="module")
+def said():  # type: ignore[no-untyped-def]
+    return extracted(ROOT)
+
+
+def test_the_pages_languages_are_the_catalogues() -> None:
+    assert set(PAGE_LANGUAGES) == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_nothing_is_missing(said, language: str) -> None:  # type: ignore[no-untyped-def]
+    assert missing_in(ROOT, language, said) == [], "run scripts/catalogues, then translate what is empty"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_catalogue_keeps_what_nobody_says_and_placeholders_fit(said, language: str) -> None:  # type: ignore[no-untyped-def]
+    with (LOCALES / language / "messages.po").open("rb") as file:
+        kept = read_po(file, locale=language)
+    assert {m.id for m in kept if m.id} == {m.id for m in said if m.id}, "run scripts/catalogues"
+    for message in kept:
+        strings = message.string if isinstance(message.string, tuple) else (message.string,)
+        for string in filter(None, strings):
+            assert _placeholders(string) <= _placeholders(str(message.id)), string
+
+
+def _placeholders(text: object) -> set[str]:
+    return set(re.findall(r"%\(\w+\)s", str(text)))
+
+
+def test_french_is_french(said) -> None:  # type: ignore[no-untyped-def]
+    french = catalogue(LOCALES, "fr")
+    same = [m.id for m in said if m.id and isinstance(m.id, str) and french.gettext(m.id) == m.id]
+    assert len(same) <= SAME_IN_FRENCH, same
+
+
+@pytest.mark.parametrize("group", sorted(words.ENUMS))
+def test_every_code_has_a_word(group: str) -> None:
+    lacking = [code for code in words.ENUMS[group] if not words.GROUPS[group].get(str(code))]
+    assert not lacking
