@@ -52,7 +52,8 @@ def update(root: Path, language: str, words: Catalog) -> None:
     known = _read(root, language)
     fresh = Catalog(
         locale=language, project="refnet", version="1", charset="utf-8", fuzzy=False, header_comment=HEADERS[language],
-        creation_date=NO_DATE, revision_date=NO_DATE, last_translator="nobody yet", language_team="refnet", msgid_bugs_address="refnet",
+        creation_date=NO_DATE, revision_date=NO_DATE,
+        last_translator="nobody yet", language_team="refnet", msgid_bugs_address="refnet",
     )  # fmt: skip
     for message in words:
         if not message.id:
