@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from aiokafka.errors import KafkaError
 
 from bench import exchange, raw
+from bench.pages import REFERRALS, page_times
 from bench.report import RESULTS, Result, result, say, table, write
 from bench.workload import EVENTS, LATENCY_SAMPLES, SUBJECTS, Place
 from shared.kit.errors import RefnetError
@@ -89,10 +90,18 @@ def _figures(kafka: str, postgres: PostgresCluster, load: float) -> list[Result]
             waits[pipe].append(median(_run(pipe.latencies_ms(place(pipe, empty), LATENCY_SAMPLES))))
             rates[pipe].append(_run(pipe.throughput(place(pipe, full), EVENTS)))
             say(f"round {number} of {ROUNDS}, {name}: {rates[pipe][-1]:,.0f} events/s, p50 {waits[pipe][-1]:.2f} ms")
+    shown = [_pages(kind, postgres.fresh_database(), load) for kind in ("police", "health", "social_welfare")]
     return [
+        *shown,
         result("exchange_throughput", median(rates[exchange]), median(rates[raw]), "events/s", load),
         result("latency_p50", median(waits[exchange]), median(waits[raw]), "ms", load),
     ]
+
+
+def _pages(kind: str, url: str, load: float) -> Result:
+    slowest, worst, read = _run(page_times(kind, url))
+    say(f"pages of {kind} with {REFERRALS:,} referrals: the slowest is {slowest}, p99 {worst:.1f} ms")
+    return result(f"pages_p99_{kind}", worst, read, "ms", load)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

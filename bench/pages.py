@@ -1,0 +1,171 @@
+"""Server time of every list and object page with a full agency: the real application, its real database, no network between.
+
+The reference is one primary-key read on the same database: what any page costs at least.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+from uuid import UUID
+
+import httpx
+import yaml
+from sqlalchemy import insert, select
+from sqlmodel import col
+
+import services.demo
+from bench.workload import expect, referral_data
+from services.agency import AgencyParts
+from services.kinds import parts_of
+from shared.casework.accounts import sessions
+from shared.casework.accounts.commands import add_account
+from shared.casework.app import create_app
+from shared.casework.cases.tables import Case
+from shared.casework.directory.network import Network, parse_network
+from shared.casework.edge import Edge
+from shared.casework.here import Here
+from shared.casework.lines.handlers import ExchangeHooks
+from shared.casework.migrate import migrate
+from shared.casework.pages.frame import Pages
+from shared.casework.referrals import story
+from shared.casework.referrals.tables import Referral
+from shared.casework.vocabulary import subscribe
+from shared.contracts.casework.codes import AgencyKind, ReferralState, Role, Urgency
+from shared.contracts.casework.events import ReferralIssued
+from shared.exchange.feed import Line, record
+from shared.exchange.inbox import Inbox
+from shared.exchange.registry import Registry
+from shared.kit.db import Database
+from shared.kit.ids import new_id
+from shared.programmes.profile import load_programme
+
+REFERRALS = 20_000  # what a district clinic sees in some ten years
+OPEN_EVERY = 200  # one in so many is still open: a desk with a hundred open requests is a busy one
+BATCH = 1_000  # rows of one insert
+LOOKS = 150  # requests of each page: enough for a steady p99
+WARM_UPS = 5
+DESK = {"health": "ndola_clinic", "police": "ndola_central_vsu", "social_welfare": "ndola_district_office"}
+ROLES = {"health": Role.CLINICIAN, "police": Role.OFFICER, "social_welfare": Role.SOCIAL_WORKER}
+
+
+def _network() -> Network:
+    file = Path(services.demo.__file__).parent / "network.yaml"
+    return parse_network({**yaml.safe_load(file.read_text()), "purpose": "test"}, file.name)
+
+
+class FullAgency:
+    """One agency with twenty thousand referrals behind it."""
+
+    def __init__(self, kind: str, url: str) -> None:
+        parts: AgencyParts = parts_of(AgencyKind(kind))
+        self.kind, self.parts = kind, parts
+        self.database = Database(url)
+        self.here = Here(kind, _network(), load_programme("zm-vsu-ec"), b"bench" * 8)
+        inbox = Inbox(self.database, Registry(subscribe(self.here, parts.subscriptions)), ExchangeHooks(self.here))
+        self.pages = Pages(self.here, parts.look, is_secure=False)
+        self.app = create_app(Edge(self.database, self.here, inbox, self.pages), parts.routers, {})
+        self.open_referral: UUID | None = None
+        self.case: UUID | None = None
+
+    async def fill(self) -> None:
+        """Cases, referrals and diary lines, most of them long closed."""
+        await migrate(self.database, self.parts.migrations, f"{self.parts.kind}_")
+        said = ReferralIssued.model_validate(referral_data())
+        direction = "out" if self.kind == "police" else "in"
+        for start in range(0, REFERRALS, BATCH):
+            async with self.database.write() as tx:
+                now = tx.clock.now()
+                cases, rows = [], []
+                for number in range(start, start + BATCH):
+                    at = now - timedelta(hours=4 * (REFERRALS - number))
+                    is_open = number % OPEN_EVERY == 0
+                    case_id, referral = new_id(), self._referral(said, direction, at, is_open=is_open)
+                    cases.append(self._case(case_id, number, at))
+                    referral.case_id = case_id
+                    rows.append(referral)
+                    if is_open:
+                        self.open_referral, self.case = referral.id, case_id
+                await tx.session.execute(insert(Case), cases)
+                tx.session.add_all(rows)
+                await tx.session.flush()
+                for referral in rows:
+                    await record(tx, self._line(referral, "case.opened", referral.case_id))
+                    await record(tx, self._line(referral, "referral.issued", referral.id))
+
+    def _case(self, case_id: UUID, number: int, at: datetime) -> dict[str, Any]:
+        return {
+            "id": case_id, "number": f"X-{number:06d}", "circle": new_id(), "facility": DESK[self.kind], "opened_at": at,
+            "is_received": self.kind != "police",
+        }  # fmt: skip
+
+    def _referral(self, said: ReferralIssued, direction: str, at: datetime, *, is_open: bool) -> Referral:
+        to = DESK["health"] if self.kind == "police" else DESK[self.kind]
+        places = {"from_facility": DESK["police"], "to_facility": to}
+        issuer, recipient = ("police", "health") if self.kind == "police" else ("police", self.kind)
+        said = said.model_copy(update=places)
+        made = story.new_referral(
+            new_id(), Case(id=new_id(), number="", circle=new_id(), facility=to, opened_at=at), direction, issuer, recipient, said,
+            new_id(), None, at,
+        )  # fmt: skip
+        made.urgency, made.sent_at, made.delivered_at = Urgency.ACUTE, at, at
+        if not is_open:
+            made.standing = made.told = {**made.standing, "state": ReferralState.CLOSED}
+            made.state, made.is_open, made.ended_at, made.moved_at = ReferralState.CLOSED, False, at, at
+        return made
+
+    def _line(self, referral: Referral, kind: str, about: UUID) -> Line:
+        return Line(
+            kind=kind, subject=about, agency=referral.issuer, is_own=False, occurred_at=referral.issued_at,
+            case_id=referral.case_id, facility=referral.desk, detail={"services": referral.services},
+        )  # fmt: skip
+
+    async def browser(self) -> httpx.AsyncClient:
+        """Somebody signed in at the desk."""
+        async with self.database.write() as tx:
+            account = await add_account(tx, self.here, "bench", ROLES[self.kind], DESK[self.kind])
+            token = await sessions.open_session(tx, account, new_id(), needs_code=False)
+            account.pin_hash = "set"
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://agency")
+        client.cookies.set(self.pages.cookie, token)
+        return client
+
+    def paths(self) -> Sequence[str]:
+        """Every page that grows with what the agency has."""
+        shared = ["/work", "/cases", f"/cases/{self.case}", f"/cases/{self.case}/looked", f"/referrals/{self.open_referral}",
+                  "/hand-over", "/directory", "/paper"]  # fmt: skip
+        own = {"health": ["/here-now", f"/care/{self.open_referral}", "/arrivals/new"], "police": ["/cases/new"]}
+        return [*shared, *own.get(self.kind, [])]
+
+
+async def page_times(kind: str, url: str) -> tuple[str, float, float]:
+    """(the slowest page, its p99 in ms, a primary-key read's p99 in ms)."""
+    agency = FullAgency(kind, url)
+    await agency.fill()
+    client = await agency.browser()
+    slowest, worst = "", 0.0
+    for path in agency.paths():
+        times = []
+        for number in range(WARM_UPS + LOOKS):
+            begun = time.perf_counter()
+            answer = await client.get(path)
+            took = (time.perf_counter() - begun) * 1000
+            expect(f"{kind} {path}", answer.status_code, 200)
+            if number >= WARM_UPS:
+                times.append(took)
+        p99 = quantiles(times, n=100)[98]
+        if p99 > worst:
+            slowest, worst = path.replace(str(agency.case), "…").replace(str(agency.open_referral), "…"), p99
+    reads = []
+    for _ in range(LOOKS):
+        begun = time.perf_counter()
+        async with agency.database.read() as tx:
+            await tx.session.execute(select(col(Referral.state)).where(col(Referral.id) == agency.open_referral))
+        reads.append((time.perf_counter() - begun) * 1000)
+    await client.aclose()
+    await agency.database.close()
+    await asyncio.sleep(0)
+    return slowest, worst, quantiles(reads, n=100)[98]
