@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench bench-peers servers lock clean
+.PHONY: help demo test test-long check bench bench-peers screens servers lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ bench: $(VENV)/.dev servers ## the benchmarks, each beside its raw limit; writes
 
 bench-peers: ## the same against Debezium and a REST hop
 	@echo "bench-peers: the comparison with Debezium and a REST hop comes with issue 5." >&2; exit 1
+
+screens: $(VENV)/.dev servers ## take the pictures of docs/screens again
+	@rm -f docs/screens/*.png && REFNET_SCREENS=docs/screens $(BIN)/python -m pytest -q tests/browser/test_every_page.py
 
 servers: ## install what the tests need besides Python (PostgreSQL, Java, Maven, npm)
 	@scripts/install-test-servers

@@ -4,16 +4,19 @@ With REFNET_SCREENS=folder it also keeps a picture of each page at three widths,
 """
 
 import gzip
+import io
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from npm import installed
 from people import Person
+from PIL import Image
 from town import Town
 
 from shared.casework.pages.frame import ROOM, STATIC
@@ -58,6 +61,19 @@ ERRORS = {
     "nurse": [("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", "")],
     "in-charge": [("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", "")],
     "": [("/sign-in", "")],
+}  # fmt: skip
+
+
+# By the numbers of the drawings that they were built after.
+PICTURED = {
+    "officer-work-full": "01-police-work-list", "officer-work-empty": "01b-police-work-list-empty",
+    "officer-cases-new-empty": "02-new-case", "officer-cases-new-error": "02b-new-case-error",
+    "officer-cases-case-consent-full": "03-consent", "officer-cases-case-refer-full": "04-care-and-place",
+    "officer-referrals-unseen-full": "05-referral-issuer", "nurse-work-full": "06-clinic-inbox",
+    "nurse-care-here-full": "07-what-was-given", "worker-work-full": "08a-social-worker-cases",
+    "officer-cases-case-full": "08b-case-timeline", "in-charge-alarms-full": "09-supervisor-alarms",
+    "officer-referrals-unseen-card-full": "11-card", "anybody-sign-in-empty": "14-sign-in", "officer-paper-full": "15-paper",
+    "anybody-info-empty": "16-survivor", "in-charge-accounts-full": "17-accounts", "nurse-referrals-paper-full": "18-hub",
 }  # fmt: skip
 
 
@@ -113,10 +129,13 @@ def assets_weight(direction: str) -> int:
 
 
 def keep_picture(person: Person, name: str, direction: str, width: int) -> None:
-    folder = os.environ.get("REFNET_SCREENS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        person.page.screenshot(path=f"{folder}/{name}-{direction}-{width}.png", full_page=True)
+    """Where REFNET_SCREENS names a folder: the pages that were drawn before they were built, in 64 colours."""
+    folder, shown = os.environ.get("REFNET_SCREENS"), PICTURED.get(name)
+    if not folder or shown is None:
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    picture = Image.open(io.BytesIO(person.page.screenshot(full_page=True)))
+    picture.convert("RGB").quantize(64).save(f"{folder}/{shown}-{direction}-{width}.png", optimize=True)
 
 
 def name_of(who: str, path: str, state: str) -> str:
@@ -139,6 +158,10 @@ def windows(town: Town) -> Iterator[dict[tuple[str, str], Person]]:
         person.leave()
 
 
+def hours_ago(hours: int) -> str:
+    return (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+
+
 def a_days_work(town: Town) -> dict[str, str]:
     """Referrals in every state that a work list shows, through the API; returns what the paths need."""
     police, health, office = (town.processes[kind] for kind in ("police", "health", "social_welfare"))
@@ -154,7 +177,8 @@ def a_days_work(town: Town) -> dict[str, str]:
         body = {"recipient": names["health"], "purpose": "care", "items": items, "how": "spoken", "language": "bem"}
         agreed = police.post(f"/cases/{case_id}/consents", body)
         police.post(f"/cases/{case_id}/consents", {**body, "recipient": names["social_welfare"], "purpose": "support"})
-        incident = police.post(f"/cases/{case_id}/incidents", {"incident_type": "rape"})["id"]
+        happened = {"earliest_at": hours_ago(22), "latest_at": hours_ago(18)}
+        incident = police.post(f"/cases/{case_id}/incidents", {"incident_type": "rape", **happened})["id"]
         place = {"to_agency": names["health"], "to_facility": facility, "services": list(services), "urgency": urgency}
         return case_id, agreed["id"], police.post("/referrals", {"case_id": case_id, "incident_id": incident, **place})["id"]
 

@@ -129,8 +129,8 @@ def test_what_keeps_a_program_from_starting_is_one_sentence_that_names_it(
         "KAFKA_BOOTSTRAP_SERVERS": secured.bootstrap_servers,
     }
     for arguments, environment, words in (
-        (("serve", agency), {}, f"run `refnet migrate {agency}`"),
-        (("serve", "nobody"), {}, "has no agency 'nobody'"),
+        (("serve", agency, "--port", str(free_port())), {}, f"run `refnet migrate {agency}`"),
+        (("serve", "nobody", "--port", str(free_port())), {}, "has no agency 'nobody'"),
         (("migrate", agency), {"REFNET_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/x"}, "No database answers"),
         (("migrate", agency), {"REFNET_DATABASE_URL": url.rpartition("/")[0] + "/no_such_database"}, "no database of that name"),
         (("migrate", agency), {"REFNET_DATABASE_URL": "mysql://x/y"}, "names the database kind 'mysql'"),
