@@ -14,7 +14,11 @@ FOLDER = Path("shared/casework/locales")
 SOURCES = ("shared", "services")
 METHODS = [("**/node_modules/**", "ignore"), ("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
 OPTIONS = {"**/templates/**.html": {"extensions": "jinja2.ext.i18n,jinja2.ext.do", "trim_blocks": "true", "lstrip_blocks": "true"}}
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
+REFUSALS = {  # a refusal's sentence is a text of the pages too; after its first argument where that names a field
+    "Conflict": (1,), "NotFound": (1,), "Forbidden": (1,), "Stale": (1,), "StaleConsent": (1,), "StaleForm": (1,), "TooBusy": (1,),
+    "StillRunning": (1,), "DatabaseAway": (1,), "WeakSecret": (2,), "MissingDetail": (2,), "IllegalTransition": (1,),
+}  # fmt: skip
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), **REFUSALS}
 LINE_WIDTH = 120
 NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)  # a catalogue that says the same is the same file
 HEADERS = {

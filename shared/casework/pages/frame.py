@@ -104,6 +104,7 @@ class Pages:
             "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(), "banner": self._banner(edge),
             "facility": self._facility(visit.actor) if visit else None, "form": Filled(),
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
+            "tell": partial(self.say, language=language),
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
             "idle_ms": int(IDLE_LOCK / timedelta(milliseconds=1)), "here_now": None, "notice": None, "live": None,

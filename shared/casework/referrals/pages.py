@@ -289,6 +289,7 @@ class Act(BaseModel):
 
 ACT_WORDS = {
     "outcome_code": _("Choose how it ended."), "reason_code": _("Choose a reason."), "what": _("Choose what happened."),
+    "post": _("Say who answered."), "next_place": _("Choose another place that offers what was asked for."),
     "on_date": _("Choose the day, or leave day and time empty."), "at_time": _("Type the time as 08:15."),
 }  # fmt: skip
 ACT_PAGES = {"decline", "send-on", "cancel", "told-by-phone", "close", "hold", "refuse-cancel"}
@@ -354,7 +355,8 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
     except (MissingDetail, IllegalTransition, Conflict) as error:
         if act not in ACT_PAGES:
             raise
-        form.error(str(getattr(error, "field", "reason_code")), str(error))
+        name = str(getattr(error, "field", "reason_code"))
+        form.error(name, ACT_WORDS.get(name, str(error)) if isinstance(error, MissingDetail) else str(error))
         return await _act_page(referral_id, act, request, edge, visit, form, status=422)
 
 
