@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -67,6 +68,7 @@ def run_demo(
         environment = _environment(home, line, programme)
         tokens = asyncio.run(_set_up(environment, with_topics=line.kind != "trial"))
         ports = {agency: port + number for number, agency in enumerate(AGENCIES, start=1)}
+        _check_free(port, *ports.values())
         processes = stack.enter_context(_agencies(environment, ports, home))
         clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
         _wait_ready(processes, clients)
@@ -138,6 +140,20 @@ async def _accounts(agency: Agency) -> list[str]:
         await set_own_secrets(agency.database, actor, None, DEMO_PIN)
     await agency.database.close()
     return tokens
+
+
+def _check_free(*ports: int) -> None:
+    """Raises RefnetError where somebody listens already: the demo would speak to a stranger."""
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise RefnetError(
+                    f"Port {port} on 127.0.0.1 cannot be used ({error.strerror}); end the demo that runs there, "
+                    "or choose others with `make demo DEMO='--port 9000'`."
+                ) from error
 
 
 @contextmanager

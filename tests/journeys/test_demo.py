@@ -1,12 +1,16 @@
 """`refnet demo`: runs to its end on a real Kafka and on the trial courier, which says that it forgets; leaves no process behind."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from processes import free_port
+
+from services.demo.run import _check_free
+from shared.kit.errors import RefnetError
 
 DEMO_DEADLINE_S = 110
 
@@ -25,3 +29,12 @@ def test_the_demo_prints_her_timeline_as_each_agency_sees_it(broker: str, tmp_pa
     assert ("forgets everything" in done.stdout) == (broker == "trial")
     assert "referral.closed" in done.stdout
     assert not subprocess.run(["pgrep", "-f", f"--port {port + 1}"], capture_output=True, check=False).stdout
+
+
+def test_a_demo_never_speaks_to_a_stranger_on_its_port() -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        with pytest.raises(RefnetError, match=f"Port {port} .* cannot be used"):
+            _check_free(port)
