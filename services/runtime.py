@@ -18,6 +18,7 @@ from shared.casework.lines.handlers import ExchangeHooks
 from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
 from shared.contracts import asyncapi
+from shared.exchange.anchor import Anchor
 from shared.exchange.inbox import Inbox
 from shared.exchange.registry import Registry
 from shared.exchange.seal import PlainSeal
@@ -56,7 +57,7 @@ class Agency:
         slot = Slot(settings.home, f"{here.agency}.worker")  # its lock is held until the process ends
         return ExchangeWorker(
             self.database, here.agency, here.peers, self.inbox, self.hooks, PlainSeal(here.agency), settings.access(),
-            here.lane_secret, instance=f"{socket.gethostname()}.{slot.number}",
+            here.lane_secret, Anchor(settings.home / f"{here.agency}.anchor"), instance=f"{socket.gethostname()}.{slot.number}",
         )  # fmt: skip
 
     def watcher(self) -> Watcher:

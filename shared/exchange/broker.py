@@ -14,15 +14,13 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
-from pydantic import ValidationError
 
 from shared.contracts.wire.envelope import ENVELOPE_VERSION, Kind, Unopenable
-from shared.contracts.wire.statements import Statement
 from shared.contracts.wire.topics import Direction, direction_of, lane_of
 from shared.exchange import receipts
 from shared.exchange.access import Access
-from shared.exchange.herald import Herald
 from shared.exchange.inbox import Heard, Inbox, heard
+from shared.exchange.letters import Letters
 from shared.exchange.registry import Hooks
 from shared.exchange.relay import BrokerAway, Outbound
 from shared.exchange.seal import Seal
@@ -101,8 +99,8 @@ def _passes(error: Exception) -> bool:
 class Receiver:
     """The consumers of one agency: each batch goes through the seal into the inbox, then its offsets are committed."""
 
-    def __init__(self, database: Database, inbox: Inbox, seal: Seal, hooks: Hooks, herald: Herald | None = None) -> None:
-        self._database, self._inbox, self._seal, self._hooks, self._herald = database, inbox, seal, hooks, herald
+    def __init__(self, database: Database, inbox: Inbox, seal: Seal, hooks: Hooks, letters: Letters) -> None:
+        self._database, self._inbox, self._seal, self._hooks, self._letters = database, inbox, seal, hooks, letters
 
     def subscribe(
         self, broker: KafkaBroker, topics: Sequence[str], group: str, max_poll_ms: int = MAX_POLL_MS, instance: str | None = None
@@ -158,34 +156,20 @@ class Receiver:
             sender = direction_of(record.topic).sender
             try:
                 inner = self._seal.open(record.value or b"", sender)
-                if inner.header.kind is Kind.EVENT:
+                if inner.header.sender != sender:
+                    await self._letters.take_home(sender, [inner])
+                elif inner.header.kind is Kind.EVENT:
                     events.append(heard(inner))
                     records[inner.raw] = record
                 else:
-                    await self._take_statement(sender, inner.header.incarnation, inner.content, inner.raw)
+                    await self._letters.take(inner)
             except Unopenable as error:
                 await self._note_unopenable(record, sender, str(error))
         outcome = await self._inbox.receive(events)
         for one, fault in outcome.unstorable:
             await self._note_unopenable(records[one.inner.raw], one.sender, f"it cannot be stored ({fault})")
-        if self._herald is not None:
-            for sender, _ in outcome.streams:
-                self._herald.heard_from(sender)
-
-    async def _take_statement(self, sender: str, incarnation: Any, content: bytes, signed: bytes) -> None:
-        try:
-            statement = Statement.model_validate_json(content)
-        except ValidationError as error:
-            raise Unopenable("its content is not a statement") from error
-        async with self._database.write() as tx:
-            await receipts.take_statement(tx, sender, incarnation, statement, signed, self._hooks)
-            gone = await receipts.answer_enquiries(tx, sender, statement.enquiries) if statement.enquiries else ()
-            crash_point("statement.before_commit")
-        crash_point("statement.after_commit")
-        if gone and self._herald is not None:
-            self._herald.heard_from(sender, gone)
-        if statement.gone:
-            await self._inbox.gone(sender, statement.gone)
+        for sender, _ in outcome.streams:
+            self._letters.heard_from(sender)
 
     async def _note_unopenable(self, record: ConsumerRecord, sender: str, reason: str) -> None:
         digest = hashlib.sha256(sender.encode() + b"|" + (record.value or b"")).digest()

@@ -12,14 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import delete, insert, null, or_, select, text, tuple_, update
 from sqlmodel import col
 
-from shared.contracts.wire.envelope import Event, Inner, Kind, Unopenable, unframe
+from shared.contracts.wire.envelope import Event, Inner, Kind, Reopened, Unopenable, unframe
 from shared.contracts.wire.merkle import Frontier
 from shared.exchange.outbox import insert_if_absent, lock_subjects
-from shared.exchange.registry import Hooks, Registry, Unappliable, Unauthorised
-from shared.exchange.tables import DONE, Fork, InboxRow, InboxState, ReceivedHead, ReceivedSlot, Tombstone
+from shared.exchange.registry import Hooks, Received, Registry, Subscription, Unappliable, Unauthorised, Unready
+from shared.exchange.tables import DONE, Fork, InboxRow, InboxState, LostSlot, ReceivedHead, ReceivedSlot, Reopening, Tombstone
 from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
@@ -81,6 +81,17 @@ class Heard:
         return self.sender, self.inner.header.incarnation, self.inner.header.seq or 0
 
 
+async def on_reopened(received: Received, tx: Transaction) -> None:
+    """The first word of a sender's new life: what it abandoned is kept, signed, so that an honest restore is told from a fork."""
+    word: Reopened = received.data
+    rows = [
+        {"sender": received.sender, "incarnation": ended.incarnation, "opened": received.incarnation, "size": ended.size,
+         "root": ended.root, "heard_at": tx.clock.now()}
+        for ended in word.ended
+    ]  # fmt: skip
+    await insert_many(tx, Reopening, rows, absent_only=True)
+
+
 def heard(inner: Inner) -> Heard:
     """Reads an event out of an opened inner form; raises Unopenable."""
     if inner.header.kind is not Kind.EVENT:
@@ -109,7 +120,7 @@ class Inbox:
 
     def __init__(self, database: Database, registry: Registry, hooks: Hooks) -> None:
         self._database = database
-        self._registry = registry
+        self._registry = registry.and_also(Subscription(Reopened.TYPE, Reopened.VERSION, Reopened, on_reopened, waits=False))
         self._hooks = hooks
 
     async def receive(self, events: Sequence[Heard]) -> Outcome:
@@ -185,6 +196,7 @@ class Inbox:
             for (s, i, n) in [one.slot]
         ]
         await insert_many(tx, ReceivedSlot, rows)
+        await _find_lost(tx, fresh)
         return fresh
 
     async def _keep_fork(self, tx: Transaction, one: Heard, leaf: bytes) -> None:
@@ -204,8 +216,9 @@ class Inbox:
             done = InboxRow.__table__.alias("done")  # type: ignore[attr-defined]
             query = (
                 select(col(InboxRow.sender), col(InboxRow.event_id), col(InboxRow.subject))
-                .join(done, (done.c.sender == col(InboxRow.sender)) & (done.c.event_id == col(InboxRow.after)))
-                .where(col(InboxRow.state) == InboxState.WAITING, done.c.state.in_(DONE))
+                .outerjoin(done, (done.c.sender == col(InboxRow.sender)) & (done.c.event_id == col(InboxRow.after)))
+                .where(col(InboxRow.state) == InboxState.WAITING, or_(done.c.state.in_(DONE), col(InboxRow.after).is_(None)))
+                .order_by(col(InboxRow.received_at))
                 .limit(SWEEP_BATCH)
             )
             ready = (await tx.session.execute(query)).all()
@@ -261,37 +274,52 @@ async def _held_leaves(tx: Transaction, slots: Sequence[Slot]) -> dict[Slot, byt
     return {(r.sender, r.incarnation, r.seq): r.leaf for r in (await tx.session.execute(query)).scalars()}
 
 
+async def _find_lost(tx: Transaction, fresh: Sequence[Heard]) -> None:
+    """A copy of what was stated lost takes its slot; its stream's held part is then counted from its beginning."""
+    for sender, incarnation in sorted({one.slot[:2] for one in fresh}):
+        here = (col(LostSlot.sender) == sender, col(LostSlot.incarnation) == incarnation)
+        seqs = [one.slot[2] for one in fresh if one.slot[:2] == (sender, incarnation)]
+        found = await tx.session.execute(delete(LostSlot).where(*here, col(LostSlot.seq).in_(seqs)).returning(col(LostSlot.seq)))
+        if found.first() is not None:
+            mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
+            await tx.session.execute(update(ReceivedHead).where(*mine).values(upto=0, held=0, frontier=b""))
+
+
 async def advance_head(tx: Transaction, sender: str, incarnation: UUID) -> ReceivedHead:
-    """Moves the hole-free part of a stream as far as the held slots reach; the head's lock is taken last of all locks."""
-    key = {"sender": sender, "incarnation": incarnation, "upto": 0, "frontier": b"", "highest": 0, "announced": 0}
+    """Moves the hole-free part of a stream as far as the held slots reach; the head's lock is taken last of all locks.
+
+    What was stated lost is passed over: it is in no root.
+    """
+    key = {"sender": sender, "incarnation": incarnation, "upto": 0, "held": 0, "frontier": b"", "highest": 0, "announced": 0}
     await tx.session.execute(insert_if_absent(tx, ReceivedHead), [key])
     mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
     query = select(ReceivedHead).where(*mine).with_for_update().execution_options(populate_existing=True)
     head = (await tx.session.execute(query)).scalar_one()
-    frontier = Frontier.from_bytes(head.upto, head.frontier)
-    highest = head.highest
+    frontier, upto, highest = Frontier.from_bytes(head.held, head.frontier), head.upto, head.highest
     while True:
-        rows = await _slots_above(tx, sender, incarnation, frontier.size)
-        start = frontier.size
+        rows, start = await _slots_above(tx, sender, incarnation, upto), upto
         for seq, leaf in rows:
             highest = max(highest, seq)
-            if seq == frontier.size + 1:
-                frontier = frontier.append(leaf)
-        if len(rows) < HEAD_STEP or frontier.size == start:
+            if seq == upto + 1:
+                upto = seq
+                frontier = frontier.append(leaf) if leaf is not None else frontier
+        if len(rows) < HEAD_STEP or upto == start:
             break
-    head.upto, head.frontier, head.highest = frontier.size, frontier.to_bytes(), highest
+    head.upto, head.held, head.frontier, head.highest = upto, frontier.size, frontier.to_bytes(), highest
     await tx.session.flush()
     return head
 
 
-async def _slots_above(tx: Transaction, sender: str, incarnation: UUID, seq: int) -> list[tuple[int, bytes]]:
-    query = (
-        select(col(ReceivedSlot.seq), col(ReceivedSlot.leaf))
-        .where(col(ReceivedSlot.sender) == sender, col(ReceivedSlot.incarnation) == incarnation, col(ReceivedSlot.seq) > seq)
-        .order_by(col(ReceivedSlot.seq))
-        .limit(HEAD_STEP)
+async def _slots_above(tx: Transaction, sender: str, incarnation: UUID, seq: int) -> list[tuple[int, bytes | None]]:
+    """Held slots with their leaves, and lost ones without, in order."""
+    held = select(col(ReceivedSlot.seq), col(ReceivedSlot.leaf)).where(
+        col(ReceivedSlot.sender) == sender, col(ReceivedSlot.incarnation) == incarnation, col(ReceivedSlot.seq) > seq
     )
-    return [(int(seq_), leaf) for seq_, leaf in (await tx.session.execute(query)).all()]
+    lost = select(col(LostSlot.seq), null()).where(
+        col(LostSlot.sender) == sender, col(LostSlot.incarnation) == incarnation, col(LostSlot.seq) > seq
+    )
+    query = held.union_all(lost).order_by(text("1")).limit(HEAD_STEP)
+    return [(int(number), leaf) for number, leaf in (await tx.session.execute(query)).all()]
 
 
 class _Batch:
@@ -398,10 +426,10 @@ class _Batch:
             return InboxState.WAITING, None
         try:
             await self._apply(one)
-        except (Unappliable, Unauthorised) as error:
+        except (Unappliable, Unauthorised, Unready) as error:
             if not self._isolate:
                 raise
-            return InboxState.PARKED, str(error)
+            return (InboxState.WAITING if isinstance(error, Unready) else InboxState.PARKED), str(error)
         except Exception as error:
             if is_transient(error) or isinstance(error, DatabaseAway) or not self._isolate:
                 raise
@@ -411,7 +439,7 @@ class _Batch:
         return InboxState.APPLIED, None
 
     async def _apply(self, one: Heard) -> None:
-        handler, received = self._registry.resolve(one.event, one.sender)
+        handler, received = self._registry.resolve(one.event, one.sender, one.inner.header.incarnation)
         if self._isolate:
             async with self._tx.session.begin_nested():
                 await handler(received, self._tx)
@@ -423,7 +451,7 @@ class _Batch:
     async def _store(self, one: Heard, state: InboxState, reason: str | None) -> None:
         event, now = one.event, self._tx.clock.now()
         settled_at = now if state in DONE else None
-        inner = None if state in {InboxState.WITHHELD, InboxState.TOMBSTONED} else one.inner.raw
+        inner = None if state is InboxState.TOMBSTONED else one.inner.raw
         key = (one.sender, event.id)
         if key in self._stored:
             here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)

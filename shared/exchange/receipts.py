@@ -1,26 +1,36 @@
-"""Statements: what this agency holds of a peer's streams, and what a peer's signature says it holds of ours.
+"""Making statements: what this agency durably holds of a peer's streams, what it misses, and where its own streams stand.
 
-A receipt moves `delivered_at` only where its root equals our own at that place; it never lowers what was held before.
+A statement is made from the database alone, so any process may make it, and one that is lost is simply made again.
 """
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, select
 from sqlmodel import col
 
-from shared.contracts.wire.merkle import EMPTY_ROOT, Frontier, root_of
-from shared.contracts.wire.statements import ENQUIRIES_MAX, MISSING_MAX, PARKED_MAX, RANGES_MAX, Head, HeldRange, Receipt, Statement
-from shared.exchange.outbox import insert_if_absent, wake_on_commit
+from shared.contracts.wire.merkle import Frontier, root_of
+from shared.contracts.wire.statements import (
+    ENQUIRIES_MAX,
+    MISSING_MAX,
+    PARKED_MAX,
+    RANGES_MAX,
+    Head,
+    HeldRange,
+    LostRange,
+    Receipt,
+    Statement,
+)
+from shared.exchange.outbox import insert_if_absent
 from shared.exchange.registry import Hooks
+from shared.exchange.said import RANGE_SLOTS_MAX
 from shared.exchange.tables import (
-    HeldReceipt,
     InboxRow,
     InboxState,
+    LostSlot,
     MissingSlot,
-    OutboxRow,
     Peer,
     ReceivedHead,
     ReceivedSlot,
@@ -32,23 +42,46 @@ from shared.kit.db import Transaction
 GRACE = timedelta(seconds=2)  # a number younger than this may still be on its way; a relay's batch takes well under a second
 ASK_AGAIN = timedelta(seconds=10)  # a slot that stays missing is asked for at this pace, so that a dead line is not flooded
 ASK_PARKED_AGAIN = timedelta(minutes=5)  # what could not be opened twice is asked for slowly, never given up for good
-RANGE_SLOTS_MAX = 10_000  # slots above a hole that one statement looks at
 
 
 async def make_statement(tx: Transaction, peer: str) -> Statement:
     """Everything that this agency has to say to `peer` now; notes what it asks for."""
-    query = select(ReceivedHead).where(col(ReceivedHead.sender) == peer).order_by(col(ReceivedHead.incarnation))
-    heads = list((await tx.session.execute(query)).scalars())
-    streams = await tx.session.execute(select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation)))
+    heads = await _heads_of(tx, peer)
+    known = await tx.session.get(Peer, peer, populate_existing=True)
     return Statement(
         made_at=tx.clock.now(),
-        heads=tuple(
-            Head(incarnation=s.incarnation, size=s.size, root=Frontier.from_bytes(s.size, s.frontier).root())
-            for s in streams.scalars()
-        ),
+        knows=known.incarnation if known is not None else None,
+        heads=tuple(Head(incarnation=s.incarnation, size=s.size, root=_root(s)) for s in await _streams_to(tx, peer)),
         receipts=tuple([await _receipt(tx, head) for head in heads]),
         enquiries=await _enquiries(tx, peer),
     )
+
+
+async def _heads_of(tx: Transaction, peer: str) -> list[ReceivedHead]:
+    query = select(ReceivedHead).where(col(ReceivedHead.sender) == peer).order_by(col(ReceivedHead.incarnation))
+    return list((await tx.session.execute(query.execution_options(populate_existing=True))).scalars())
+
+
+async def _streams_to(tx: Transaction, peer: str) -> list[Stream]:
+    query = select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation))
+    return list((await tx.session.execute(query.execution_options(populate_existing=True))).scalars())
+
+
+def _root(head: ReceivedHead | Stream) -> bytes:
+    return Frontier.from_bytes(head.held, head.frontier).root()
+
+
+async def summary(tx: Transaction, agency: str, peer: str) -> bytes:
+    """32 bytes over both directions: what each has said, as far as it is held. Equal at both ends where they are in step.
+
+    What lies above a hole is held and not in it, so that a pair with a hole is never taken for one in step.
+    """
+    ours = [(agency, str(s.incarnation), s.held, _root(s)) for s in await _streams_to(tx, peer) if s.held]
+    theirs = [(peer, str(h.incarnation), h.held, _root(h)) for h in await _heads_of(tx, peer) if h.held]
+    digest = hashlib.sha256()
+    for sender, incarnation, held, root in sorted([*ours, *theirs]):
+        digest.update(f"{sender}|{incarnation}|{held}|".encode() + root)
+    return digest.digest()
 
 
 async def _receipt(tx: Transaction, head: ReceivedHead) -> Receipt:
@@ -57,11 +90,30 @@ async def _receipt(tx: Transaction, head: ReceivedHead) -> Receipt:
     return Receipt(
         incarnation=head.incarnation,
         upto=head.upto,
-        root=Frontier.from_bytes(head.upto, head.frontier).root(),
+        root=_root(head),
+        lost=_runs(await lost_slots(tx, head.sender, head.incarnation, head.upto)) if head.held < head.upto else (),
         ranges=_ranges([(seq, leaf) for seq, leaf, _ in above]),
         missing=missing,
         parked=parked,
     )
+
+
+async def lost_slots(tx: Transaction, sender: str, incarnation: UUID, upto: int) -> list[int]:
+    """The slots up to N that their sender has stated lost."""
+    query = select(col(LostSlot.seq)).where(
+        col(LostSlot.sender) == sender, col(LostSlot.incarnation) == incarnation, col(LostSlot.seq) <= upto
+    )
+    return [int(seq) for seq in (await tx.session.execute(query.order_by(col(LostSlot.seq)))).scalars()]
+
+
+def _runs(lost: Sequence[int]) -> tuple[LostRange, ...]:
+    runs: list[list[int]] = []
+    for seq in lost:
+        if runs and runs[-1][-1] + 1 == seq:
+            runs[-1][-1] = seq
+        else:
+            runs.append([seq, seq])
+    return tuple(LostRange(first=first, last=last) for first, last in runs)
 
 
 async def _above(tx: Transaction, head: ReceivedHead) -> list[tuple[int, bytes, datetime]]:
@@ -99,6 +151,7 @@ async def _missing(
     if head.announced_at is not None and now - head.announced_at >= GRACE:
         horizon = max(horizon, head.announced)
     held = {seq for seq, _ in above}
+    held |= set(await lost_slots(tx, head.sender, head.incarnation, horizon)) if horizon > head.upto else set()
     holes = [seq for seq in range(head.upto + 1, min(horizon, head.upto + RANGE_SLOTS_MAX) + 1) if seq not in held]
     return await _asked(tx, head, holes[: MISSING_MAX + PARKED_MAX]) if holes else ((), ())
 
@@ -154,122 +207,6 @@ async def _enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:
         .limit(ENQUIRIES_MAX)
     )
     return tuple((await tx.session.execute(query)).scalars())
-
-
-async def take_statement(
-    tx: Transaction, peer: str, peer_incarnation: UUID, statement: Statement, signed: bytes, hooks: Hooks
-) -> None:
-    """Takes in a peer's statement: what it holds of ours, and how far its own streams go."""
-    now = tx.clock.now()
-    await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
-    await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(last_heard_at=now))
-    for head in statement.heads:
-        await _note_head(tx, peer, head)
-    for receipt in statement.receipts:
-        await _take_receipt(tx, peer, peer_incarnation, receipt, statement.made_at, signed, hooks)
-
-
-async def _note_head(tx: Transaction, peer: str, head: Head) -> None:
-    key = {"sender": peer, "incarnation": head.incarnation, "upto": 0, "frontier": b"", "highest": 0, "announced": 0}
-    await tx.session.execute(insert_if_absent(tx, ReceivedHead), [key])
-    mine = (col(ReceivedHead.sender) == peer, col(ReceivedHead.incarnation) == head.incarnation)
-    # The first time of an announced size is kept until it is reached, so that its grace period ends.
-    await tx.session.execute(
-        update(ReceivedHead)
-        .where(*mine, col(ReceivedHead.announced) < head.size)
-        .where(
-            or_(col(ReceivedHead.upto) >= col(ReceivedHead.announced), col(ReceivedHead.announced_at) <= tx.clock.real() - GRACE)
-        )
-        .values(announced=head.size, announced_at=tx.clock.real())
-    )
-
-
-async def _take_receipt(
-    tx: Transaction, peer: str, peer_incarnation: UUID, receipt: Receipt, made_at: datetime, signed: bytes, hooks: Hooks
-) -> None:
-    held = await _held(tx, peer, peer_incarnation, receipt.incarnation)
-    if receipt.upto < held.upto:
-        return  # stale within one incarnation of the recipient: it never lowers what is held
-    ours = await _root_at(tx, peer, receipt.incarnation, receipt.upto)
-    if ours != receipt.root:
-        await hooks.trouble("root_mismatch", peer, {"incarnation": str(receipt.incarnation), "upto": receipt.upto}, tx)
-        return
-    await _deliver(tx, peer, receipt.incarnation, held.upto + 1, receipt.upto, hooks)
-    for part in receipt.ranges:
-        if await _range_root(tx, peer, receipt.incarnation, part) == part.root:
-            await _deliver(tx, peer, receipt.incarnation, part.first, part.last, hooks)
-    if receipt.missing:
-        await _send_again(tx, peer, receipt.incarnation, receipt.missing)
-    held.upto, held.root, held.made_at, held.signed, held.parked = receipt.upto, receipt.root, made_at, signed, list(receipt.parked)
-    await tx.session.flush()
-
-
-async def _held(tx: Transaction, peer: str, peer_incarnation: UUID, incarnation: UUID) -> HeldReceipt:
-    key: dict[str, Any] = {"peer": peer, "peer_incarnation": peer_incarnation, "incarnation": incarnation}
-    blank = {**key, "upto": 0, "root": EMPTY_ROOT, "made_at": tx.clock.now(), "signed": b"", "parked": []}
-    await tx.session.execute(insert_if_absent(tx, HeldReceipt), [blank])
-    query = select(HeldReceipt).where(*(getattr(HeldReceipt, name) == value for name, value in key.items()))
-    return (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalar_one()
-
-
-async def _root_at(tx: Transaction, peer: str, incarnation: UUID, seq: int) -> bytes | None:
-    if seq == 0:
-        return EMPTY_ROOT
-    query = select(col(OutboxRow.root_after)).where(
-        col(OutboxRow.recipient) == peer, col(OutboxRow.incarnation) == incarnation, col(OutboxRow.seq) == seq
-    )
-    return (await tx.session.execute(query)).scalar_one_or_none()
-
-
-async def _range_root(tx: Transaction, peer: str, incarnation: UUID, part: HeldRange) -> bytes | None:
-    if part.last - part.first >= RANGE_SLOTS_MAX:
-        return None
-    query = select(col(OutboxRow.leaf)).where(*_slots(peer, incarnation, part.first, part.last)).order_by(col(OutboxRow.seq))
-    leaves = [leaf for leaf in (await tx.session.execute(query)).scalars() if leaf is not None]
-    return root_of(leaves) if len(leaves) == part.last - part.first + 1 else None
-
-
-def _slots(peer: str, incarnation: UUID, first: int, last: int) -> Iterable[Any]:
-    return (
-        col(OutboxRow.recipient) == peer,
-        col(OutboxRow.incarnation) == incarnation,
-        col(OutboxRow.seq) >= first,
-        col(OutboxRow.seq) <= last,
-    )
-
-
-async def _deliver(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int, hooks: Hooks) -> None:
-    if last < first:
-        return
-    now = tx.clock.now()
-    query = (
-        update(OutboxRow)
-        .where(*_slots(peer, incarnation, first, last), col(OutboxRow.delivered_at).is_(None))
-        .values(delivered_at=now, is_due=False)
-        .returning(col(OutboxRow.event_id), col(OutboxRow.is_withheld))
-    )
-    # What was withheld took its slot and told nothing: its receipt proves nothing about the event.
-    events = [event_id for event_id, is_withheld in (await tx.session.execute(query)).tuples() if not is_withheld]
-    if events:
-        await hooks.delivered(events, now, tx)
-
-
-async def _send_again(tx: Transaction, peer: str, incarnation: UUID, missing: Sequence[int]) -> None:
-    here = (col(OutboxRow.recipient) == peer, col(OutboxRow.incarnation) == incarnation, col(OutboxRow.seq).in_(missing))
-    await tx.session.execute(update(OutboxRow).where(*here).values(is_due=True))
-    wake_on_commit(tx)
-
-
-async def answer_enquiries(tx: Transaction, peer: str, enquiries: Sequence[UUID]) -> tuple[UUID, ...]:
-    """Sends again what was numbered; returns the ids that this agency never said to `peer`, to be stated gone."""
-    query = select(col(OutboxRow.event_id), col(OutboxRow.seq)).where(
-        col(OutboxRow.recipient) == peer, col(OutboxRow.event_id).in_(enquiries)
-    )
-    known = dict((await tx.session.execute(query)).tuples().all())
-    numbered = [event_id for event_id, seq in known.items() if seq is not None]
-    await tx.session.execute(update(OutboxRow).where(col(OutboxRow.event_id).in_(numbered)).values(is_due=True))
-    wake_on_commit(tx)
-    return tuple(event_id for event_id in enquiries if event_id not in known)
 
 
 async def note_unopenable(

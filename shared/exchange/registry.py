@@ -21,12 +21,17 @@ class Unauthorised(RefnetError):
     """The sender may not say this: wrong kind of agency, or no party to the subject. Stored, receipted and parked."""
 
 
+class Unready(RefnetError):
+    """What the event is about is not here yet: this agency was restored and its own words are still coming home. It waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An opened event on its way to its handler; `data` is the validated contract model."""
+    """An opened event on its way to its handler; `data` is the validated contract model, `incarnation` the sender's life."""
 
     id: UUID
     sender: str
+    incarnation: UUID
     type: str
     dataversion: int
     subject: UUID
@@ -37,11 +42,30 @@ class Received:
     data: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A word of this agency's own that its recipient gave back after a restore; `data` as it was said."""
+
+    id: UUID
+    type: str
+    dataversion: int
+    subject: UUID
+    occurred_at: datetime
+    recorded_at: datetime
+    consent_id: UUID | None
+    data: dict[str, Any]
+
+
 Handler = Callable[[Received, Transaction], Awaitable[None]]
 
 
 class Hooks(Protocol):
-    """What an agency wants to be told by the exchange, inside the same transaction."""
+    """What an agency wants to be told by the exchange, inside the same transaction.
+
+    `acts_first`: the types of our own words that are put into our records before all others when they come home.
+    """
+
+    acts_first: frozenset[str]
 
     async def delivered(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         """The recipient's signature covers these events of ours."""
@@ -54,6 +78,9 @@ class Hooks(Protocol):
 
     async def related(self, subjects: list[UUID], tx: Transaction) -> list[UUID]:
         """Further subjects that handlers of these will lock: the inbox locks them together, in one order with every command."""
+
+    async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> None:
+        """Our own words that `recipient` gave back after a restore, to be put into our records in this order."""
 
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`."""
@@ -78,6 +105,10 @@ class Registry:
         if len(self._by_type) != len(subscriptions):
             raise ValueError("an event type and version has two handlers")
 
+    def and_also(self, subscription: Subscription) -> "Registry":
+        """This table of contents with one more entry."""
+        return Registry([*self._by_type.values(), subscription])
+
     @property
     def subscriptions(self) -> list[Subscription]:
         """All of them, in the order given."""
@@ -88,7 +119,7 @@ class Registry:
         known = self._by_type.get((event.type, event.dataversion))
         return known is None or known.waits
 
-    def resolve(self, event: Event, sender: str) -> tuple[Handler, Received]:
+    def resolve(self, event: Event, sender: str, incarnation: UUID) -> tuple[Handler, Received]:
         """The handler and what to give it; raises Unappliable."""
         subscription = self._by_type.get((event.type, event.dataversion))
         if subscription is None:
@@ -101,7 +132,7 @@ class Registry:
             fields = ", ".join(sorted(named)[:5])
             raise Unappliable(f"'{event.type}' does not fit its contract at: {fields}.") from None
         received = Received(
-            event.id, sender, event.type, event.dataversion, event.subject, event.time, event.recordedtime,
+            event.id, sender, incarnation, event.type, event.dataversion, event.subject, event.time, event.recordedtime,
             event.consentid, event.circleversion, data,
         )  # fmt: skip
         return subscription.handler, received

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.exchange import streams
+from shared.exchange.anchor import Anchor, AnchorAway
 from shared.exchange.outbox import on_new_rows
 from shared.exchange.registry import Hooks
 from shared.exchange.seal import Seal
@@ -48,10 +49,10 @@ Send = Callable[[Sequence[Outbound]], Awaitable[None]]
 class Relay:
     """One relay of one agency."""
 
-    def __init__(self, database: Database, agency: str, seal: Seal, send: Send, hooks: Hooks) -> None:
+    def __init__(self, database: Database, agency: str, seal: Seal, send: Send, hooks: Hooks, anchor: Anchor | None = None) -> None:
         self._database, self._agency, self._seal, self._send, self._hooks = database, agency, seal, send, hooks
+        self._anchor = anchor
         self._woken = asyncio.Event()
-        self._incarnation: UUID | None = None
 
     async def cycle(self) -> int:
         """Numbers and sends one batch for each recipient, what is due first; returns how many records were sent.
@@ -75,18 +76,12 @@ class Relay:
 
     async def _serve(self, recipient: str) -> int:
         sent = await self._ship(recipient, await streams.due(self._database, recipient))
-        rows = await streams.number(self._database, self._agency, recipient, await self._current_incarnation(), self._seal)
-        return sent + await self._ship(recipient, rows)
-
-    async def _current_incarnation(self) -> UUID:
-        if self._incarnation is None:
-            async with self._database.write() as tx:
-                self._incarnation = await streams.current_incarnation(tx)
-        return self._incarnation
+        return sent + await self._ship(recipient, await streams.number(self._database, self._agency, recipient, self._seal))
 
     async def _ship(self, recipient: str, rows: Sequence[streams.Numbered]) -> int:
         if not rows:
             return 0
+        self._cover(recipient, rows)
         outbound = [Outbound(r.position, recipient, r.is_express, r.lane_key, self._seal.seal(r.inner, recipient)) for r in rows]
         crash_point("relay.before_send")
         await self._send(outbound)
@@ -97,6 +92,11 @@ class Relay:
             await self._hooks.sent([r.event_id for r in rows if not r.is_withheld], now, tx)
         crash_point("relay.after_mark")
         return len(rows)
+
+    def _cover(self, recipient: str, rows: Sequence[streams.Numbered]) -> None:
+        if self._anchor is not None:
+            for incarnation in {r.incarnation for r in rows}:
+                self._anchor.cover(incarnation, recipient, max(r.seq for r in rows if r.incarnation == incarnation))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set: woken by commits of this process, and by a poll beneath.
@@ -132,6 +132,9 @@ class Relay:
             if not await self._serve(recipient):
                 await self._database.clock.sleep(POLL_S)  # another relay is at it
         except (DatabaseAway, BrokerAway):
+            await self._database.clock.sleep(BACK_OFF_S)
+        except AnchorAway as error:
+            log.error("anchor_away", extra={"words": str(error)})
             await self._database.clock.sleep(BACK_OFF_S)
         except Exception as error:
             # A row that cannot be sent is its own recipient's trouble only.

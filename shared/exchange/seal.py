@@ -22,7 +22,14 @@ class Seal(Protocol):
         ...
 
     def open(self, envelope: bytes, sender: str) -> Inner:
-        """The verified inner form that `sender` made for this agency; raises Unopenable."""
+        """The verified inner form that `sender` sealed for this agency; raises Unopenable.
+
+        It is the sender's own word, or a word of this agency's to the sender, given back.
+        """
+        ...
+
+    def own(self, raw: bytes, recipient: str) -> Inner:
+        """The verified inner form that this agency made for `recipient`; raises Unopenable."""
         ...
 
 
@@ -43,8 +50,16 @@ class PlainSeal:
         if suite != PLAIN_SUITE or key_id != b"plain":
             raise Unopenable("its suite is not known here")
         inner = unframe(body)
+        if inner.header.sender == self._agency:
+            return self.own(body, sender)
         if inner.header.recipient != self._agency:
             raise Unopenable("it was made for another agency")
         if inner.header.sender != sender:
             raise Unopenable("it does not come from the agency whose lane it lies in")
+        return inner
+
+    def own(self, raw: bytes, recipient: str) -> Inner:
+        inner = unframe(raw)
+        if (inner.header.sender, inner.header.recipient) != (self._agency, recipient):
+            raise Unopenable("it is not a word of this agency's to the one that gives it back")
         return inner

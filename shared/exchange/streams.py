@@ -13,16 +13,15 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, func, select, update
 from sqlmodel import col
 
-from shared.contracts.wire.envelope import Event, Header, Kind
+from shared.contracts.wire.envelope import Event, Header, Kind, Reopened
 from shared.contracts.wire.merkle import SALT_BYTES, Frontier, leaf_of
-from shared.exchange.outbox import insert_if_absent, lock_subjects
+from shared.exchange.incarnations import current_incarnation
+from shared.exchange.outbox import insert_if_absent
 from shared.exchange.seal import Seal
-from shared.exchange.tables import Incarnation, OutboxRow, Stream
+from shared.exchange.tables import OutboxRow, Stream
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction
-from shared.kit.ids import new_id
 
-OPENING = UUID(int=1)  # the lock of whoever opens the first incarnation
 NUMBER_BATCH = 500  # rows numbered in one transaction: long enough to be cheap, short enough not to hold up a consent taken back
 
 SAID = (
@@ -32,8 +31,8 @@ SAID = (
     col(OutboxRow.is_withheld), col(OutboxRow.data),
 )  # fmt: skip
 READY = (
-    col(OutboxRow.position), col(OutboxRow.event_id), col(OutboxRow.lane_key), col(OutboxRow.is_express), col(OutboxRow.seq),
-    col(OutboxRow.inner), col(OutboxRow.is_withheld),
+    col(OutboxRow.position), col(OutboxRow.event_id), col(OutboxRow.lane_key), col(OutboxRow.is_express),
+    col(OutboxRow.incarnation), col(OutboxRow.seq), col(OutboxRow.inner), col(OutboxRow.is_withheld),
 )  # fmt: skip
 
 # One statement for a batch on PostgreSQL; the portable forms stand beside their use.
@@ -54,25 +53,10 @@ class Numbered:
     event_id: UUID
     lane_key: UUID
     is_express: bool
+    incarnation: UUID
     seq: int
     inner: bytes
     is_withheld: bool = False
-
-
-async def current_incarnation(tx: Transaction) -> UUID:
-    """The id of this life of the database; the first call opens the first one."""
-    query = select(col(Incarnation.id)).where(col(Incarnation.is_current)).order_by(col(Incarnation.opened_at).desc()).limit(1)
-    known = (await tx.session.execute(query)).scalar_one_or_none()
-    if known is not None:
-        return known
-    await lock_subjects(tx, [OPENING])  # two processes at the first start open one incarnation, not two
-    known = (await tx.session.execute(query)).scalar_one_or_none()
-    if known is not None:
-        return known
-    fresh = Incarnation(id=new_id(), opened_at=tx.clock.now(), is_current=True)
-    tx.session.add(fresh)
-    await tx.session.flush()
-    return fresh.id
 
 
 async def recipients_waiting(database: Database) -> list[str]:
@@ -82,9 +66,13 @@ async def recipients_waiting(database: Database) -> list[str]:
         return list((await tx.session.execute(query)).scalars())
 
 
-async def number(database: Database, agency: str, recipient: str, incarnation: UUID, seal: Seal) -> list[Numbered]:
-    """Numbers up to NUMBER_BATCH rows for one recipient, acute first, then by position; returns them ready to send."""
+async def number(database: Database, agency: str, recipient: str, seal: Seal) -> list[Numbered]:
+    """Numbers up to NUMBER_BATCH rows for one recipient, acute first, then by position; returns them ready to send.
+
+    What opens a new incarnation comes before everything else: its first leaf signs what was abandoned.
+    """
     async with database.write() as tx:
+        incarnation = await current_incarnation(tx, share=True)  # nobody opens another while numbers are given in this one
         head = await _lock_head(tx, recipient, incarnation)
         rows = await _unnumbered(tx, recipient)
         if not rows:
@@ -102,17 +90,19 @@ async def number(database: Database, agency: str, recipient: str, incarnation: U
             inner = seal.sign(header, content)
             values.append({"p": row.position, "s": frontier.size, "l": leaf, "r": frontier.root(), "n": inner})
             numbered.append(
-                Numbered(row.position, row.event_id, row.lane_key, row.is_express, frontier.size, inner, row.is_withheld)
+                Numbered(
+                    row.position, row.event_id, row.lane_key, row.is_express, incarnation, frontier.size, inner, row.is_withheld
+                )
             )
         await _save(tx, incarnation, values)
-        head.size, head.frontier = frontier.size, frontier.to_bytes()
+        head.size, head.held, head.frontier = frontier.size, frontier.size, frontier.to_bytes()
         crash_point("relay.before_number_commit")
     crash_point("relay.after_number_commit")
     return numbered
 
 
 async def _lock_head(tx: Transaction, recipient: str, incarnation: UUID) -> Stream:
-    key = {"recipient": recipient, "incarnation": incarnation, "size": 0, "frontier": b""}
+    key = {"recipient": recipient, "incarnation": incarnation, "size": 0, "held": 0, "frontier": b""}
     await tx.session.execute(insert_if_absent(tx, Stream), [key])
     query = select(Stream).where(col(Stream.recipient) == recipient, col(Stream.incarnation) == incarnation)
     return (await tx.session.execute(query.with_for_update())).scalar_one()
@@ -123,7 +113,7 @@ async def _unnumbered(tx: Transaction, recipient: str) -> Sequence[Row[Any]]:
     query = (
         select(*SAID)
         .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None))
-        .order_by(col(OutboxRow.is_acute).desc(), col(OutboxRow.position))
+        .order_by((col(OutboxRow.type) == Reopened.TYPE).desc(), col(OutboxRow.is_acute).desc(), col(OutboxRow.position))
         .limit(NUMBER_BATCH)
         .with_for_update()
     )
@@ -175,7 +165,7 @@ async def due(database: Database, recipient: str, limit: int = NUMBER_BATCH) -> 
             .limit(limit)
         )
         rows = (await tx.session.execute(query)).all()
-        return [Numbered(r.position, r.event_id, r.lane_key, r.is_express, r.seq, r.inner, r.is_withheld) for r in rows]
+        return [Numbered(*row) for row in rows]
 
 
 async def recipients_due(database: Database) -> list[str]:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    UniqueConstraint,
     text,
 )
 from sqlmodel import Field, SQLModel
@@ -63,7 +62,18 @@ class OutboxRow(SQLModel, table=True):
 
     __tablename__ = "exchange_outbox"
     __table_args__ = (
-        UniqueConstraint("recipient", "incarnation", "seq", name="uq_exchange_outbox_slot"),
+        # A slot has one row; a second one is kept as evidence that a restored database numbered it again before it knew better.
+        Index(
+            "uq_exchange_outbox_slot",
+            "recipient",
+            "incarnation",
+            "seq",
+            unique=True,
+            sqlite_where=text("NOT is_forked"),
+            postgresql_where=text("NOT is_forked"),
+        ),
+        # Not unique: what was said again after a restore keeps its id.
+        Index("ix_exchange_outbox_event", "event_id"),
         CheckConstraint("(seq IS NULL) = (leaf IS NULL)", name="ck_exchange_outbox_numbered_whole"),
         Index(
             "ix_exchange_outbox_unnumbered",
@@ -74,6 +84,7 @@ class OutboxRow(SQLModel, table=True):
         ),
         Index("ix_exchange_outbox_due", "recipient", "seq", sqlite_where=text("is_due"), postgresql_where=text("is_due")),
         Index("ix_exchange_outbox_told", "subject", "recipient", "position"),
+        Index("ix_exchange_outbox_returned", "recipient", sqlite_where=text("NOT is_home"), postgresql_where=text("NOT is_home")),
         Index(
             "ix_exchange_outbox_consent",
             "consent_id",
@@ -82,7 +93,7 @@ class OutboxRow(SQLModel, table=True):
         ),
     )
     position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
-    event_id: UUID = Field(unique=True)
+    event_id: UUID
     recipient: str
     type: str
     dataversion: int
@@ -94,6 +105,7 @@ class OutboxRow(SQLModel, table=True):
     is_express: bool = False
     is_acute: bool = False
     is_withheld: bool = False
+    is_forked: bool = False
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     traceparent: str | None = None
@@ -106,15 +118,21 @@ class OutboxRow(SQLModel, table=True):
     is_due: bool = False
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    returned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # our own word, given back by its recipient
+    is_home: bool = True  # False until a returned word has been applied to our own records
 
 
 class Stream(SQLModel, table=True):
-    """The head of what this agency has said to one recipient in one incarnation."""
+    """The head of what this agency has said to one recipient in one incarnation.
+
+    `held` counts the leaves in `frontier`: as many as `size` while the incarnation lives; of an ended one what is here of it.
+    """
 
     __tablename__ = "exchange_streams"
     recipient: str = Field(primary_key=True)
     incarnation: UUID = Field(primary_key=True)
     size: int = Field(default=0, sa_type=BigInteger)
+    held: int = Field(default=0, sa_type=BigInteger)
     frontier: bytes = Field(default=b"", sa_type=LargeBinary)
 
 
@@ -136,12 +154,23 @@ class ReceivedSlot(SQLModel, table=True):
     """One slot of a sender's stream, held for ever."""
 
     __tablename__ = "exchange_slots"
+    __table_args__ = (Index("ix_exchange_slots_event", "event_id"),)
     sender: str = Field(primary_key=True)
     incarnation: UUID = Field(primary_key=True)
     seq: int = Field(primary_key=True, sa_type=BigInteger)
     leaf: bytes = Field(sa_type=LargeBinary)
     event_id: UUID
     received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class LostSlot(SQLModel, table=True):
+    """A slot of an ended incarnation that its sender has stated lost: passed over, until a copy turns up and takes it."""
+
+    __tablename__ = "exchange_lost_slots"
+    sender: str = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    stated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class InboxRow(SQLModel, table=True):
@@ -184,12 +213,16 @@ class InboxRow(SQLModel, table=True):
 
 
 class ReceivedHead(SQLModel, table=True):
-    """How far a sender's stream is held without a hole, and how far the sender says it goes."""
+    """How far a sender's stream is held without a hole, and how far the sender says it goes.
+
+    `held` counts the leaves in `frontier`: as many as `upto`, less what was stated lost.
+    """
 
     __tablename__ = "exchange_heads"
     sender: str = Field(primary_key=True)
     incarnation: UUID = Field(primary_key=True)
     upto: int = Field(default=0, sa_type=BigInteger)
+    held: int = Field(default=0, sa_type=BigInteger)
     frontier: bytes = Field(default=b"", sa_type=LargeBinary)
     highest: int = Field(default=0, sa_type=BigInteger)
     announced: int = Field(default=0, sa_type=BigInteger)
@@ -251,10 +284,36 @@ class Peer(SQLModel, table=True):
 
     __tablename__ = "exchange_peers"
     peer: str = Field(primary_key=True)
+    incarnation: UUID | None = None  # the life of its database that it last spoke from
+    in_step_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    behind_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_heard_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_stated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     trouble: str | None = None
     trouble_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Reopening(SQLModel, table=True):
+    """What a peer signed as the first word of a new incarnation: which earlier ones it abandoned, and where."""
+
+    __tablename__ = "exchange_reopenings"
+    sender: str = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)  # the ended one
+    opened: UUID = Field(primary_key=True)  # the one that says so
+    size: int = Field(sa_type=BigInteger)
+    root: bytes = Field(sa_type=LargeBinary)
+    heard_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Recovery(SQLModel, table=True):
+    """After a restore: whether a peer has given back what it holds of ours, and told us again what it had said."""
+
+    __tablename__ = "exchange_recoveries"
+    peer: str = Field(primary_key=True)
+    incarnation: UUID
+    because: str
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Activity(SQLModel, table=True):

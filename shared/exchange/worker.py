@@ -15,10 +15,12 @@ from faststream.kafka import KafkaBroker
 
 from shared.contracts.wire.topics import Direction
 from shared.exchange.access import Access, BrokerUnreachable, partitions_of
+from shared.exchange.anchor import Anchor, AnchorAway, check_anchor
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.feed import run_feed
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
+from shared.exchange.letters import Letters
 from shared.exchange.registry import Hooks
 from shared.exchange.relay import BrokerAway, Outbound, Relay
 from shared.exchange.seal import Seal
@@ -39,7 +41,7 @@ class ExchangeWorker:
 
     def __init__(
         self, database: Database, agency: str, peers: Sequence[str], inbox: Inbox, hooks: Hooks, seal: Seal, access: Access,
-        lane_secret: Callable[[str], bytes], instance: str | None = None,
+        lane_secret: Callable[[str], bytes], anchor: Anchor, instance: str | None = None,
     ) -> None:  # fmt: skip
         self._instance = instance
         self._database, self._agency, self._peers, self._access = database, agency, peers, access
@@ -49,9 +51,11 @@ class ExchangeWorker:
         self._heard: dict[str, int] = {}  # topics that are listened to, with how many partitions each has
         self._lacking: frozenset[str] = frozenset(topic for peer in peers for topic in self._topics_to(peer))
         self._inbox = inbox
-        self._herald = Herald(database, agency, peers, seal, self._send_statement)
-        self._relay = Relay(database, agency, seal, self._send, hooks)
-        self._receiver = Receiver(database, inbox, seal, hooks, self._herald)
+        self._anchor = anchor
+        self._letters = Letters(database, agency, peers, seal, inbox, hooks)
+        self._herald = Herald(database, peers, self._letters, self._send_statement)
+        self._relay = Relay(database, agency, seal, self._send, hooks, anchor)
+        self._receiver = Receiver(database, inbox, seal, hooks, self._letters)
         self.words: str | None = "The broker has not answered yet."
 
     def _topics_to(self, peer: str) -> tuple[str, str]:
@@ -64,6 +68,7 @@ class ExchangeWorker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; then the batch in flight is finished and committed."""
+        await self._anchored(stop)
         loops: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = [
             self._relay.run,
             self._herald.run,
@@ -73,6 +78,21 @@ class ExchangeWorker:
         async with asyncio.TaskGroup() as tasks:
             for loop in (*loops, self._look_after_line):
                 tasks.create_task(_kept_alive(loop, stop, self._database))
+
+    async def _anchored(self, stop: asyncio.Event) -> None:
+        """Before anything is numbered: whether this database is an older copy of itself."""
+        while not stop.is_set():
+            try:
+                because = await check_anchor(self._database, self._anchor, tuple(self._peers))
+            except DatabaseAway:
+                await self._database.clock.sleep(RECONNECT_S)
+            except AnchorAway as error:
+                self._say(str(error))
+                await self._database.clock.sleep(RECONNECT_S)
+            else:
+                if because is not None:
+                    log.warning("new_incarnation", extra={"because": because})
+                return
 
     async def _feed(self, stop: asyncio.Event) -> None:
         await run_feed(self._database, stop)

@@ -19,6 +19,7 @@ from shared.contracts.wire.topics import Direction
 from shared.exchange import inbox as inbox_module
 from shared.exchange import streams
 from shared.exchange.access import Access, partitions_of, provision
+from shared.exchange.anchor import Anchor
 from shared.exchange.inbox import Heard, Outcome
 from shared.exchange.receipts import ASK_AGAIN, GRACE
 from shared.exchange.relay import BrokerAway, Outbound, Relay
@@ -187,12 +188,13 @@ def topics(*pairs: tuple[str, str]) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def working(kafka: str, nodes_and_peers: dict[Node, list[str]]) -> AsyncIterator[dict[str, ExchangeWorker]]:
+async def working(kafka: str, tmp_path: Path, nodes_and_peers: dict[Node, list[str]]) -> AsyncIterator[dict[str, ExchangeWorker]]:
     """Whole exchange workers under lasting names, as in production."""
     stop = asyncio.Event()
     workers = {
         node.agency: ExchangeWorker(
             node.database, node.agency, peers, node.inbox, node, node.seal, Access(kafka), lambda _: b"x",
+            Anchor(tmp_path / f"{node.agency}.anchor"),
             instance=f"host.{node.agency}.0",
         )
         for node, peers in nodes_and_peers.items()
@@ -218,7 +220,7 @@ async def test_a_peer_whose_topics_appear_later_is_heard_though_the_process_keep
     p, h, s = (f"{name}_{unique}" for name in ("police", "health", "social"))
     police, health, social = await on_sqlite(tmp_path, p, h, s)
     await provision(Access(kafka), topics((p, h)), 1)
-    async with working(kafka, {police: [h], health: [p, s], social: [h]}) as workers:
+    async with working(kafka, tmp_path, {police: [h], health: [p, s], social: [h]}) as workers:
         await police.say(h, new_subject(), 1)
         await until(lambda: len(health.applied) == 1)
         words = workers[h].words
@@ -243,7 +245,7 @@ async def test_a_producer_that_the_broker_refused_once_is_replaced(kafka: str, u
         topic = ConfigResource(ConfigResourceType.TOPIC, Direction(p, h).topic, configs={"max.message.bytes": size})
         await admin.alter_configs([topic])
 
-    async with working(kafka, {police: [h], health: [p]}) as workers:
+    async with working(kafka, tmp_path, {police: [h], health: [p]}) as workers:
         await police.say(h, new_subject(), 1)
         await until(lambda: len(health.applied) == 1)
         await limit("10")
@@ -268,7 +270,7 @@ async def test_an_unforeseen_error_while_connecting_leaves_no_dead_producer(
     police, health = await on_sqlite(tmp_path, p, h)
     await provision(Access(kafka), topics((p, h)), 1)
     failed = asyncio.Event()
-    async with working(kafka, {police: [h], health: [p]}):
+    async with working(kafka, tmp_path, {police: [h], health: [p]}):
         await police.say(h, new_subject(), 1)
         await until(lambda: len(health.applied) == 1)
 

@@ -81,7 +81,7 @@ async def test_two_relays_and_two_receivers_share_the_work(kafka: str, postgres:
         second_relay = asyncio.create_task(Relay(police.database, police.agency, police.seal, courier.send, police).run(stop))
         second = KafkaBroker(kafka, allow_auto_create_topics=False)
         topics = [direction.topic, direction.express_topic]
-        Receiver(health.database, health.inbox, health.seal, health).subscribe(second, topics, group)
+        Receiver(health.database, health.inbox, health.seal, health, health.letters(police.agency)).subscribe(second, topics, group)
         await second.start()
 
         async def story(subject: UUID) -> None:
@@ -122,10 +122,12 @@ async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(kafka: str,
             await police.say(health.agency, subject, 0)
         slow = KafkaBroker(kafka, allow_auto_create_topics=False)
         thief = KafkaBroker(kafka, allow_auto_create_topics=False)
-        SlowReceiver(health.database, health.inbox, health.seal, health).subscribe(
+        SlowReceiver(health.database, health.inbox, health.seal, health, health.letters(police.agency)).subscribe(
             slow, [direction.topic], group, max_poll_ms=2_000
         )
-        Receiver(health.database, health.inbox, health.seal, health).subscribe(thief, [direction.topic], group)
+        Receiver(health.database, health.inbox, health.seal, health, health.letters(police.agency)).subscribe(
+            thief, [direction.topic], group
+        )
         await slow.start()
         async with asyncio.timeout(DEADLINE_S):
             await held.wait()
@@ -176,9 +178,10 @@ async def both_herald(kafka: str, police: Node, health: Node, stop: asyncio.Even
     for node, peer, topic in ((police, health, back.express_topic), (health, police, back.opposite.express_topic)):
         courier = Courier(node.agency, Access(kafka), {peer.agency: b"secret"})
         await courier.start()
-        herald = Herald(node.database, node.agency, [peer.agency], node.seal, courier.send_statement)
+        letters = node.letters(peer.agency)
+        herald = Herald(node.database, [peer.agency], letters, courier.send_statement)
         broker = KafkaBroker(kafka, allow_auto_create_topics=False)
-        Receiver(node.database, node.inbox, node.seal, node, herald).subscribe(broker, [topic], f"{node.agency}.express")
+        Receiver(node.database, node.inbox, node.seal, node, letters).subscribe(broker, [topic], f"{node.agency}.express")
         await broker.start()
         tasks.append(asyncio.create_task(herald.run(stop)))
         stops += [broker.stop, courier.stop]

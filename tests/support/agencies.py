@@ -26,10 +26,13 @@ from shared.casework.migrate import migrate
 from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
 from shared.contracts.casework.codes import AgencyKind, Role
+from shared.contracts.wire.envelope import Header, Kind, frame, unframe
 from shared.contracts.wire.statements import Statement
-from shared.exchange import receipts, streams
+from shared.exchange import receipts
 from shared.exchange.feed import number_feed
 from shared.exchange.inbox import Inbox, heard
+from shared.exchange.incarnations import current_incarnation
+from shared.exchange.letters import Letters
 from shared.exchange.registry import Registry
 from shared.exchange.relay import Outbound, Relay
 from shared.exchange.seal import PlainSeal
@@ -101,6 +104,7 @@ class TestAgency:
         self.seal = PlainSeal(here.agency)
         self.hooks = ExchangeHooks(here)
         self.inbox = Inbox(database, Registry(subscribe(here, parts.subscriptions)), self.hooks)
+        self.letters = Letters(database, here.agency, here.peers, self.seal, self.inbox, self.hooks)
         self.edge = Edge(database, here, self.inbox, Pages(here, parts.look, is_secure=False))
         self.app = create_app(self.edge, parts.routers, {})
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
@@ -132,14 +136,12 @@ class TestAgency:
     async def statement_for(self, peer: str) -> tuple[UUID, Statement]:
         """This agency's statement to a peer, with its incarnation."""
         async with self.database.write() as tx:
-            return await streams.current_incarnation(tx), await receipts.make_statement(tx, peer)
+            return await current_incarnation(tx), await receipts.make_statement(tx, peer)
 
     async def take(self, peer: str, incarnation: UUID, statement: Statement) -> None:
         """Takes a peer's statement in and answers what it asks."""
-        async with self.database.write() as tx:
-            await receipts.take_statement(tx, peer, incarnation, statement, statement.to_bytes(), self.hooks)
-            if statement.enquiries:
-                await receipts.answer_enquiries(tx, peer, statement.enquiries)
+        header = Header(kind=Kind.STATEMENT, sender=peer, recipient=self.here.agency, incarnation=incarnation)
+        await self.letters.take(unframe(frame(header, statement.to_bytes(), b"")))
 
     async def close(self) -> None:
         """Gives everything back."""

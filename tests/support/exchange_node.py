@@ -10,10 +10,13 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.migrate import migrate
+from shared.contracts.wire.envelope import Header, Kind, frame, unframe
 from shared.contracts.wire.statements import Statement
 from shared.exchange import outbox, receipts, streams
+from shared.exchange.answers import Ears, take_statement
 from shared.exchange.inbox import Inbox, Outcome, heard
-from shared.exchange.registry import Received, Registry, Subscription, Unauthorised
+from shared.exchange.letters import Letters
+from shared.exchange.registry import Received, Registry, Returned, Subscription, Unauthorised
 from shared.exchange.seal import PlainSeal
 from shared.exchange.tables import InboxRow, OutboxRow
 from shared.kit.clock import ManualClock
@@ -38,11 +41,17 @@ class Node:
         self.delivered_ids: list[UUID] = []
         self.sent_ids: list[UUID] = []
         self.withheld_ids: list[UUID] = []
+        self.home_ids: list[UUID] = []
+        self.acts_first: frozenset[str] = frozenset()
         self.broken = False
         registry = Registry(
             [Subscription("story.told", 1, Said, self._on_told), Subscription("story.begun", 1, Said, self._on_told, False)]
         )
         self.inbox = Inbox(database, registry, self)
+
+    def letters(self, *peers: str) -> Letters:
+        """This node's letters to its peers."""
+        return Letters(self.database, self.agency, peers, self.seal, self.inbox, self)
 
     @classmethod
     async def make(cls, agency: str, url: str, clock: ManualClock) -> "Node":
@@ -72,6 +81,9 @@ class Node:
         """Nothing else is locked here."""
         return []
 
+    async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> None:
+        self.home_ids += [word.id for word in words]
+
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         self.withheld_ids.append(event_id)
 
@@ -100,9 +112,7 @@ class Node:
 
     async def number(self, to: str) -> list[bytes]:
         """Numbers what is unnumbered and returns its envelopes in slot order."""
-        async with self.database.write() as tx:
-            incarnation = await streams.current_incarnation(tx)
-        rows = await streams.number(self.database, self.agency, to, incarnation, self.seal)
+        rows = await streams.number(self.database, self.agency, to, self.seal)
         return [self.seal.seal(row.inner, to) for row in rows]
 
     async def due(self, to: str) -> list[bytes]:
@@ -126,9 +136,10 @@ class Node:
 
     async def take(self, peer: str, statement: Statement, peer_incarnation: UUID | None = None) -> None:
         """Takes a peer's statement in."""
+        header = Header(kind=Kind.STATEMENT, sender=peer, recipient=self.agency, incarnation=peer_incarnation or UUID(int=1))
+        inner = unframe(frame(header, statement.to_bytes(), b""))
         async with self.database.write() as tx:
-            incarnation = peer_incarnation or UUID(int=1)
-            await receipts.take_statement(tx, peer, incarnation, statement, statement.to_bytes(), self)
+            await take_statement(tx, Ears(self.agency, (peer,), self), inner, statement)
 
     async def inbox_states(self) -> dict[UUID, str]:
         """State by event id."""

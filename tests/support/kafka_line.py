@@ -39,7 +39,7 @@ async def line(kafka: str, police: Node, health: Node) -> AsyncIterator[tuple[Di
     courier = Courier(police.agency, Access(kafka), {health.agency: b"secret"})
     await courier.start()
     broker = KafkaBroker(kafka, allow_auto_create_topics=False)
-    Receiver(health.database, health.inbox, health.seal, health).subscribe(
+    Receiver(health.database, health.inbox, health.seal, health, health.letters(police.agency)).subscribe(
         broker, [direction.topic, direction.express_topic], group
     )
     await broker.start()

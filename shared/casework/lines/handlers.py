@@ -7,14 +7,15 @@ from uuid import UUID, uuid5
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from shared.casework import homecoming
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.tables import Case
 from shared.casework.here import Here
 from shared.casework.referrals import handlers as referrals
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Urgency
-from shared.contracts.casework.events import ExchangeRefused
-from shared.exchange.registry import Received
+from shared.contracts.casework.events import ConsentTakenBack, ExchangeRefused
+from shared.exchange.registry import Received, Returned
 from shared.kit.db import Transaction
 
 LINE = UUID("6f1d3c1e-6a55-4c7e-9d53-3d6f2b1c0a11")  # the namespace of what stands in for a peer's trouble in an alarm
@@ -36,6 +37,7 @@ class ExchangeHooks:
 
     def __init__(self, here: Here) -> None:
         self._here = here
+        self.acts_first = frozenset({ConsentTakenBack.type})
 
     async def delivered(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         """The recipient's signature covers these events."""
@@ -62,6 +64,10 @@ class ExchangeHooks:
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         """A sender withholds what was applied here before."""
         await referrals.on_withheld(sender, event_id, subject, tx, self._here)
+
+    async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> None:
+        """Our own words are put back into our records."""
+        await homecoming.put_back(recipient, words, tx, self._here)
 
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: one open alarm a peer and kind, or a parked event."""

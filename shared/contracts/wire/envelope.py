@@ -8,12 +8,12 @@ The bytes of the content are never written again by a reader: leaves and signatu
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from shared.contracts.wire.merkle import SALT_BYTES, leaf_of
+from shared.contracts.wire.merkle import HASH_BYTES, SALT_BYTES, leaf_of
 from shared.contracts.wire.topics import AGENCY_ID
 
 ENVELOPE_VERSION = b"1"
@@ -22,6 +22,7 @@ OUTER_BYTES = 1 + KEY_ID_BYTES
 CONTENT_BYTES_MAX = 64 * 1024  # the largest padding class; an event is a few hundred bytes of codes
 VERSION_MAX = 2**31 - 1  # what a reader's integer column holds
 SLOT_MAX = 2**63 - 1  # what a reader's column of slots holds
+ENDED_MAX = 100  # incarnations of one pair; each restore ends one
 HEADER_BYTES_MAX = 2 * 1024  # a header is about 300 bytes
 INNER_BYTES_MAX = 4 + HEADER_BYTES_MAX + CONTENT_BYTES_MAX + 64
 
@@ -75,6 +76,22 @@ class Event(_Wire):
     def to_bytes(self) -> bytes:
         """The content bytes that leaf and signature are over."""
         return self.model_dump_json(exclude_none=True).encode()
+
+
+class EndedStream(_Wire):
+    """How far a stream of an ended incarnation went, as far as its sender knew when it opened the next one."""
+
+    incarnation: UUID
+    size: Annotated[int, Field(ge=0, le=SLOT_MAX)]
+    root: Annotated[bytes, Field(min_length=HASH_BYTES, max_length=HASH_BYTES)]
+
+
+class Reopened(_Wire):
+    """The first leaf of a stream after a restore: what was abandoned, signed, so that an honest restore is not a fork."""
+
+    TYPE: ClassVar[str] = "exchange.reopened"
+    VERSION: ClassVar[int] = 1
+    ended: Annotated[tuple[EndedStream, ...], Field(max_length=ENDED_MAX)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ MISSING_MAX = 500  # one relay batch; the next statement asks for the rest
 PARKED_MAX = 500  # slots that were asked for once more and still cannot be opened
 ENQUIRIES_MAX = 200  # predecessors asked for by id in one statement
 INCARNATIONS_MAX = 100  # streams of one pair; each restore opens one
+RECALLS_MAX = 20  # stretches of its own words that a restored agency asks for in one statement
+LOST_MAX = 500  # slots stated lost in one statement, as many as are asked for
+BARE_MAX = 100  # slots without words in one statement, of about 150 bytes each
+SHOWN_BYTES_MAX = 16 * 1024  # an earlier statement that is shown to its signer; in base64 a third of what an envelope holds
 
 Root = Annotated[bytes, Field(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Count = Annotated[int, Field(ge=0, le=SLOT_MAX)]
@@ -42,8 +46,15 @@ class HeldRange(_Part):
     root: Root
 
 
+class LostRange(_Part):
+    """Slots first..last of an ended incarnation that their sender has stated lost: in no root and not held."""
+
+    first: Slot
+    last: Slot
+
+
 class Receipt(_Part):
-    """What the signer durably holds of the reader's stream `incarnation`."""
+    """What the signer durably holds of the reader's stream `incarnation`; what is `lost` is left out of `root`."""
 
     incarnation: UUID
     upto: Count
@@ -51,16 +62,52 @@ class Receipt(_Part):
     ranges: Annotated[tuple[HeldRange, ...], Field(max_length=RANGES_MAX)] = ()
     missing: Annotated[tuple[Slot, ...], Field(max_length=MISSING_MAX)] = ()
     parked: Annotated[tuple[Slot, ...], Field(max_length=PARKED_MAX)] = ()
+    lost: Annotated[tuple[LostRange, ...], Field(max_length=RANGES_MAX)] = ()
+
+
+class Recall(_Part):
+    """Slots first..last of the signer's own stream: the reader holds them, and the signer, restored, wants its words back."""
+
+    incarnation: UUID
+    first: Slot
+    last: Slot
+
+
+class Lost(_Part):
+    """Slots of an ended incarnation of the signer's that nobody has any more, as far as the signer knows."""
+
+    incarnation: UUID
+    slots: Annotated[tuple[Slot, ...], Field(min_length=1, max_length=LOST_MAX)]
+
+
+class Bare(_Part):
+    """A slot of the reader's that the signer holds without its words: they were erased, or never opened into a record."""
+
+    incarnation: UUID
+    seq: Slot
+    leaf: Root
+    event_id: UUID
 
 
 class Statement(_Part):
-    """Everything that one agency has to say to one other about their two streams."""
+    """Everything that one agency has to say to one other about their two streams.
+
+    `knows` is the reader's incarnation that the signer last heard from: a restored reader tells an answer from an old letter
+    by it. `summary` alone is the short form: one hash over both directions, equal at both ends where they are in step. `shown` is
+    a statement that the reader signed earlier, held against it where it now claims to hold less.
+    """
 
     made_at: AwareDatetime
+    knows: UUID | None = None
+    summary: Root | None = None
     heads: Annotated[tuple[Head, ...], Field(max_length=INCARNATIONS_MAX)] = ()
     receipts: Annotated[tuple[Receipt, ...], Field(max_length=INCARNATIONS_MAX)] = ()
     enquiries: Annotated[tuple[UUID, ...], Field(max_length=ENQUIRIES_MAX)] = ()
     gone: Annotated[tuple[UUID, ...], Field(max_length=ENQUIRIES_MAX)] = ()
+    recalls: Annotated[tuple[Recall, ...], Field(max_length=RECALLS_MAX)] = ()
+    lost: Annotated[tuple[Lost, ...], Field(max_length=INCARNATIONS_MAX)] = ()
+    bare: Annotated[tuple[Bare, ...], Field(max_length=BARE_MAX)] = ()
+    shown: Annotated[bytes, Field(max_length=SHOWN_BYTES_MAX)] | None = None
 
     def to_bytes(self) -> bytes:
         """The content bytes that the signature is over."""

@@ -1,0 +1,145 @@
+"""The anchor: a small file outside the database that says how far its streams went, moved before anything numbered is sent.
+
+A database that is behind its anchor is an older copy of itself: whatever it numbered next would repeat numbers that peers hold.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlmodel import col
+
+from shared.exchange.incarnations import current_incarnation, open_incarnation
+from shared.exchange.tables import Stream
+from shared.kit.db import Database, Transaction
+from shared.kit.errors import RefnetError
+
+
+class AnchorAway(RefnetError):
+    """The anchor cannot be read or written; nothing is numbered or sent without it."""
+
+
+@dataclass(slots=True)
+class Marks:
+    """What the anchor says: which database, which of its lives, and each stream's size as far as it may have been sent."""
+
+    database: str
+    incarnation: UUID
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
+class Anchor:
+    """One agency's anchor, shared by all its relays. Replaced whole, never written into."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._covered: dict[tuple[UUID, str], int] = {}  # what this process knows the file to say at least
+
+    def read(self) -> Marks | None:
+        """What it says, or None where there is none; raises AnchorAway."""
+        try:
+            said = json.loads(self._path.read_text())
+            return Marks(said["database"], UUID(said["incarnation"]), {str(k): int(v) for k, v in said["sizes"].items()})
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise AnchorAway(
+                f"The anchor {self._path.name} beside the database cannot be read; mend its disk, or remove the file: then this "
+                "agency asks its peers for everything it said."
+            ) from error
+
+    def write(self, marks: Marks) -> None:
+        """Replaces it; raises AnchorAway."""
+        said = {"database": marks.database, "incarnation": str(marks.incarnation), "sizes": marks.sizes}
+        fresh = self._path.with_suffix(f".{os.getpid()}.new")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(json.dumps(said))
+            fresh.replace(self._path)
+        except OSError as error:
+            raise AnchorAway(f"The anchor beside the database cannot be written ({error.strerror}); nothing is sent.") from error
+        self._covered = {(marks.incarnation, recipient): size for recipient, size in marks.sizes.items()}
+
+    def cover(self, incarnation: UUID, recipient: str, seq: int) -> None:
+        """Moves it to at least `seq` before that is sent; raises AnchorAway. Numbers of ended lives need no cover."""
+        if self._covered.get((incarnation, recipient), 0) >= seq:
+            return
+        with self.held():
+            marks = self.read()
+            if marks is None or marks.incarnation > incarnation:
+                return  # another process has opened a new life meanwhile; a missing anchor opens one at the next start
+            if marks.incarnation < incarnation:
+                marks = Marks(marks.database, incarnation)  # this process opened it, on a peer's word
+            if marks.sizes.get(recipient, 0) < seq:
+                marks.sizes[recipient] = seq
+                self.write(marks)
+            self._covered[(incarnation, recipient)] = marks.sizes[recipient]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """One process at a time reads and replaces it."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise AnchorAway(f"The anchor beside the database cannot be locked ({error.strerror}); nothing is sent.") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...]) -> str | None:
+    """Compares the database with its anchor, before anything is numbered; opens a new life where they do not fit.
+
+    Returns why, or None where all is well. Raises DatabaseAway or AnchorAway.
+    """
+    with anchor.held():
+        marks = anchor.read()
+        async with database.write() as tx:
+            identity, incarnation, sizes = await _identity(tx), await current_incarnation(tx, share=True), await _sizes(tx)
+            because = _misfit(marks, identity, incarnation, sizes)
+            if because is not None:
+                incarnation, sizes = await open_incarnation(tx, peers, because), {}
+            if because is not None or marks is None:
+                anchor.write(Marks(identity, incarnation, sizes))  # before the commit: a life that was never opened is no harm
+    return because
+
+
+def _misfit(marks: Marks | None, identity: str, incarnation: UUID, sizes: dict[str, int]) -> str | None:
+    if marks is None:
+        return "anchor_missing" if sizes else None
+    if marks.database != identity:
+        return "another_database"
+    if marks.incarnation != incarnation or any(size > sizes.get(recipient, 0) for recipient, size in marks.sizes.items()):
+        return "anchor_ahead"
+    return None
+
+
+async def _identity(tx: Transaction) -> str:
+    """Which database this is: a PostgreSQL that was restored or promoted has another system or timeline."""
+    if tx.dialect == "sqlite":
+        return "sqlite"
+    query = "SELECT s.system_identifier, c.timeline_id FROM pg_control_system() AS s, pg_control_checkpoint() AS c"
+    system, timeline = (await tx.session.execute(text(query))).one()
+    return f"postgresql:{system}:{timeline}"
+
+
+async def _sizes(tx: Transaction) -> dict[str, int]:
+    incarnation = await current_incarnation(tx)
+    query = select(col(Stream.recipient), col(Stream.size)).where(col(Stream.incarnation) == incarnation, col(Stream.size) > 0)
+    return {recipient: int(size) for recipient, size in (await tx.session.execute(query)).tuples()}
+
+
+async def reopen(tx: Transaction, anchor: Anchor, peers: tuple[str, ...], because: str) -> UUID:
+    """Opens a new life and moves the anchor to it, for a restore that somebody asked for."""
+    fresh = await open_incarnation(tx, peers, because)
+    anchor.write(Marks(await _identity(tx), fresh))
+    return fresh

@@ -1,0 +1,90 @@
+"""The lives of this agency's database: one is current, a restore opens the next, and ended ones are accepted for ever.
+
+Numbers are given in the current one only. Ids are UUIDv7, so lives sort in the order in which they were opened.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+from sqlmodel import col
+
+from shared.contracts.wire.envelope import EndedStream, Reopened
+from shared.contracts.wire.merkle import Frontier
+from shared.exchange.outbox import Outgoing, add, insert_if_absent, lock_subjects
+from shared.exchange.tables import Incarnation, Recovery, Stream
+from shared.kit.db import Transaction
+from shared.kit.ids import new_id
+
+OPENING = UUID(int=1)  # the lock of whoever opens an incarnation
+
+
+async def current_incarnation(tx: Transaction, *, share: bool = False) -> UUID:
+    """The id of this life of the database; the first call opens the first one. `share` holds it until the transaction ends."""
+    query = select(col(Incarnation.id)).where(col(Incarnation.is_current))
+    query = query.with_for_update(read=True) if share else query
+    known = (await tx.session.execute(query)).scalar_one_or_none()
+    if known is not None:
+        return known
+    await lock_subjects(tx, [OPENING])  # two processes at the first start open one incarnation, not two
+    known = (await tx.session.execute(query)).scalar_one_or_none()
+    if known is not None:
+        return known
+    return await _open(tx)
+
+
+async def _open(tx: Transaction) -> UUID:
+    fresh = new_id()
+    await tx.session.execute(insert(Incarnation).values(id=fresh, opened_at=tx.clock.now(), is_current=True))
+    return fresh
+
+
+async def open_incarnation(tx: Transaction, peers: Iterable[str], because: str) -> UUID:
+    """Ends the current life and opens the next: every peer is asked for what it holds, and told what was abandoned.
+
+    `because` is a code: restored, anchor_missing, anchor_ahead, another_database, peer_holds_more, own_signature.
+    """
+    await lock_subjects(tx, [OPENING])
+    await tx.session.execute(update(Incarnation).values(is_current=False))
+    fresh = await _open(tx)
+    for peer in peers:
+        values = {"incarnation": fresh, "because": because, "opened_at": tx.clock.now(), "answered_at": None}
+        await tx.session.execute(insert_if_absent(tx, Recovery), [{"peer": peer, **values}])
+        await tx.session.execute(update(Recovery).where(col(Recovery.peer) == peer).values(**values))
+        await _say_what_ended(tx, peer)
+    return fresh
+
+
+async def _say_what_ended(tx: Transaction, peer: str) -> None:
+    query = select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation))
+    ended = tuple(
+        EndedStream(incarnation=s.incarnation, size=s.size, root=Frontier.from_bytes(s.held, s.frontier).root())
+        for s in (await tx.session.execute(query)).scalars()
+    )
+    if not ended:
+        return
+    word, about = Reopened(ended=ended), new_id()
+    await lock_subjects(tx, [about])
+    outgoing = Outgoing(
+        recipient=peer, type=Reopened.TYPE, dataversion=Reopened.VERSION, subject=about, lane_key=about,
+        data=word.model_dump(mode="json"), occurred_at=tx.clock.now(),
+    )  # fmt: skip
+    await add(tx, outgoing)
+
+
+async def remember_incarnation(tx: Transaction, incarnation: UUID) -> None:
+    """Notes a life of this database that only its peers remember."""
+    row = {"id": incarnation, "opened_at": tx.clock.now(), "is_current": False}
+    await tx.session.execute(insert_if_absent(tx, Incarnation), [row])
+
+
+async def awaited_peers(tx: Transaction) -> frozenset[str]:
+    """The peers that have not yet answered since the last restore."""
+    query = select(col(Recovery.peer)).where(col(Recovery.answered_at).is_(None))
+    return frozenset((await tx.session.execute(query)).scalars())
+
+
+async def is_awaited(tx: Transaction, peer: str) -> bool:
+    """Whether this agency was restored and has not yet been told by `peer` what it knew."""
+    row = await tx.session.get(Recovery, peer, populate_existing=True)
+    return row is not None and row.answered_at is None

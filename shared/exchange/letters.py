@@ -1,0 +1,134 @@
+"""Letters between this agency and its peers, whatever carries them: statements, and words that are given back after a restore.
+
+What a peer is owed beside where the streams stand is kept in memory only: a letter that is lost is asked for again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+from sqlalchemy import update
+from sqlmodel import col
+
+from shared.contracts.wire.envelope import CONTENT_BYTES_MAX, Header, Inner, Kind, Unopenable
+from shared.contracts.wire.statements import ENQUIRIES_MAX, LOST_MAX, Bare, Lost, Recall, Statement
+from shared.exchange.answers import Ears, Owed, take_statement
+from shared.exchange.inbox import Inbox
+from shared.exchange.incarnations import current_incarnation
+from shared.exchange.outbox import insert_if_absent
+from shared.exchange.receipts import make_statement, summary
+from shared.exchange.recovery import apply_home, held_of, take_home
+from shared.exchange.registry import Hooks
+from shared.exchange.seal import Seal
+from shared.exchange.tables import Peer
+from shared.kit.crash import crash_point
+from shared.kit.db import Database, Transaction
+
+
+class Letters:
+    """One agency's letters. `due` names the peers that wait for one; `woken` is set when another begins to."""
+
+    def __init__(self, database: Database, agency: str, peers: Sequence[str], seal: Seal, inbox: Inbox, hooks: Hooks) -> None:
+        self._database, self._seal, self._inbox, self._hooks = database, seal, inbox, hooks
+        self._ears = Ears(agency, tuple(peers), hooks)
+        self._owed: dict[str, Owed] = {}
+        self.due: set[str] = set(peers)  # at start everybody is told where we stand
+        self.woken = asyncio.Event()
+
+    def heard_from(self, peer: str) -> None:
+        """Something of this peer's is held now, or it waits for an answer."""
+        self.due.add(peer)
+        self.woken.set()
+
+    async def take(self, inner: Inner) -> Statement:
+        """Takes an opened statement in; raises Unopenable or DatabaseAway."""
+        peer = inner.header.sender
+        try:
+            statement = Statement.model_validate_json(inner.content)
+        except ValidationError as error:
+            raise Unopenable("its content is not a statement") from error
+        own = self._own(peer, statement)
+        async with self._database.write() as tx:
+            owed = await take_statement(tx, self._ears, inner, statement, own)
+            crash_point("statement.before_commit")
+        crash_point("statement.after_commit")
+        if statement.gone:
+            await self._inbox.gone(peer, statement.gone)
+        if statement.bare:
+            await self.take_home(peer, (), statement.bare)
+        if owed.is_home:
+            await apply_home(self._database, self._hooks, peer)
+            await self._inbox.sweep()
+        self._owed.setdefault(peer, Owed()).merge(owed)
+        if owed.is_anything or owed.is_home:
+            self.heard_from(peer)
+        return statement
+
+    def _own(self, peer: str, statement: Statement) -> Inner | None:
+        if statement.shown is None:
+            return None
+        try:
+            return self._seal.own(statement.shown, peer)
+        except Unopenable:
+            return None  # not our signature: it shows nothing
+
+    async def take_home(self, peer: str, words: Sequence[Inner], bare: Sequence[Bare] = ()) -> int:
+        """Takes our own words back from the peer that held them; returns how many were not here. Raises Unopenable."""
+        async with self._database.write() as tx:
+            fresh = await take_home(tx, peer, [w for w in words if w.header.kind is Kind.EVENT], bare)
+            crash_point("home.before_commit")
+        crash_point("home.after_commit")
+        if fresh:
+            self.heard_from(peer)
+        return fresh
+
+    async def write(self, peer: str) -> list[bytes]:
+        """What this peer is sent now, sealed: the statement, then the words that it asked back. Raises DatabaseAway."""
+        owed = self._owed.pop(peer, Owed())
+        async with self._database.write() as tx:
+            statement = await make_statement(tx, peer)
+            words, bare = await held_of(tx, peer, owed.returns)
+            sealed = await self._sealed(tx, peer, _fitting(_whole(statement, owed, bare)))
+        return [sealed, *(self._seal.seal(word, peer) for word in words)]
+
+    async def write_short(self, peer: str) -> tuple[bytes, bytes]:
+        """The short form, sealed, and the summary that it holds: one hash over both directions."""
+        async with self._database.write() as tx:
+            digest = await summary(tx, self._ears.agency, peer)
+            sealed = await self._sealed(tx, peer, Statement(made_at=tx.clock.now(), summary=digest))
+        return sealed, digest
+
+    async def _sealed(self, tx: Transaction, peer: str, statement: Statement) -> bytes:
+        incarnation = await current_incarnation(tx)
+        header = Header(kind=Kind.STATEMENT, sender=self._ears.agency, recipient=peer, incarnation=incarnation)
+        return self._seal.seal(self._seal.sign(header, statement.to_bytes()), peer)
+
+    async def note_stated(self, peer: str) -> None:
+        """A statement has been taken by what carries it."""
+        async with self._database.write() as tx:
+            await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
+            await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(last_stated_at=tx.clock.now()))
+
+    async def recalled(self, peer: str) -> list[Recall]:
+        """What this agency asks back of a peer now, for a line on which it can be fetched at once."""
+        return list(self._owed.get(peer, Owed()).recalls)
+
+
+def _whole(statement: Statement, owed: Owed, bare: Sequence[Bare]) -> Statement:
+    lost = [Lost(incarnation=i, slots=tuple(sorted(slots)[:LOST_MAX])) for i, slots in sorted(owed.lost.items())]
+    return statement.model_copy(
+        update={
+            "gone": tuple(sorted(owed.gone)[:ENQUIRIES_MAX]), "recalls": tuple(owed.recalls), "lost": tuple(lost),
+            "bare": tuple(bare), "shown": owed.shown,
+        }
+    )  # fmt: skip
+
+
+def _fitting(statement: Statement) -> Statement:
+    """The statement without what can be said another time, where all of it is more than an envelope holds."""
+    for unsaid in ({"shown": None}, {"bare": ()}, {"recalls": (), "lost": (), "gone": ()}, {"enquiries": ()}):
+        if len(statement.to_bytes()) <= CONTENT_BYTES_MAX:
+            return statement
+        statement = statement.model_copy(update=unsaid)
+    plain = tuple(r.model_copy(update={"ranges": (), "missing": r.missing[:50], "parked": ()}) for r in statement.receipts)
+    return statement if len(statement.to_bytes()) <= CONTENT_BYTES_MAX else statement.model_copy(update={"receipts": plain})

@@ -1,0 +1,195 @@
+"""After a restore: words that peers give back are put where they were in our streams, and then into our own records.
+
+The restored copy trusts nothing but its own signature on what comes home. Nothing is applied before all of it is here, so that
+no referral is acted on whose consent was taken back a page later.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, insert, select, update
+from sqlmodel import col
+
+from shared.contracts.wire.envelope import Event, Inner, Reopened, unframe
+from shared.contracts.wire.statements import BARE_MAX, Bare, Recall
+from shared.exchange import said
+from shared.exchange.inbox import Heard, heard
+from shared.exchange.incarnations import current_incarnation, remember_incarnation
+from shared.exchange.outbox import lock_subjects, wake_on_commit
+from shared.exchange.registry import Hooks, Returned
+from shared.exchange.tables import InboxRow, OutboxRow, ReceivedSlot
+from shared.kit.db import Database, Transaction, is_transient
+from shared.kit.errors import DatabaseAway
+
+RETURN_MAX = 500  # words given back in one go: one relay batch
+HOME_BATCH = 200  # words put into our records in one transaction
+
+log = logging.getLogger(__name__)
+
+
+async def held_of(tx: Transaction, sender: str, wanted: Sequence[Recall]) -> tuple[list[bytes], list[Bare]]:
+    """The signed words of `sender`'s that are held here, to be given back; what is held without its words is told as such."""
+    words: list[bytes] = []
+    bare: list[Bare] = []
+    for part in wanted:
+        query = (
+            select(ReceivedSlot, col(InboxRow.inner))
+            .outerjoin(InboxRow, and_(col(InboxRow.sender) == sender, col(InboxRow.event_id) == col(ReceivedSlot.event_id)))
+            .where(
+                col(ReceivedSlot.sender) == sender, col(ReceivedSlot.incarnation) == part.incarnation,
+                col(ReceivedSlot.seq) >= part.first, col(ReceivedSlot.seq) <= part.last,
+            )
+            .order_by(col(ReceivedSlot.seq))
+            .limit(RETURN_MAX - len(words))
+        )  # fmt: skip
+        for slot, raw in (await tx.session.execute(query)).tuples():
+            if raw is not None and _is_of(raw, slot):
+                words.append(raw)
+            elif len(bare) < BARE_MAX:
+                bare.append(Bare(incarnation=slot.incarnation, seq=slot.seq, leaf=slot.leaf, event_id=slot.event_id))
+    return words, bare
+
+
+def _is_of(raw: bytes, slot: ReceivedSlot) -> bool:
+    """Whether the inner form that is kept is this slot's: an event that came in two slots is kept in its first form."""
+    header = unframe(raw).header
+    return (header.incarnation, header.seq) == (slot.incarnation, slot.seq)
+
+
+async def take_home(tx: Transaction, peer: str, words: Sequence[Inner], bare: Sequence[Bare] = ()) -> int:
+    """Puts our own words, given back by `peer`, where they were in our streams; returns how many were not here.
+
+    The caller has verified our signature. The peer's copy of a slot counts: what this database numbered again in the same slot is
+    said once more in the current life.
+    """
+    current = await current_incarnation(tx)
+    found = [_Word.of(inner) for inner in words]
+    found += [_Word(b.incarnation, b.seq, b.leaf, b.event_id, None, None) for b in bare]
+    fresh = 0
+    for word in sorted(found, key=lambda w: (w.incarnation, w.seq)):
+        if word.incarnation != current:
+            fresh += await _put(tx, peer, word)
+    for incarnation in sorted({w.incarnation for w in found} - {current}):
+        await said.count_again(tx, peer, incarnation)
+    return fresh
+
+
+class _Word:
+    """One of our own words on its way home."""
+
+    def __init__(self, incarnation: UUID, seq: int, leaf: bytes, event_id: UUID, event: Event | None, raw: bytes | None) -> None:
+        self.incarnation, self.seq, self.leaf, self.event_id, self.event, self.raw = incarnation, seq, leaf, event_id, event, raw
+
+    @classmethod
+    def of(cls, inner: Inner) -> "_Word":
+        one: Heard = heard(inner)
+        return cls(inner.header.incarnation, inner.header.seq or 0, inner.leaf, one.event.id, one.event, inner.raw)
+
+
+async def _put(tx: Transaction, peer: str, word: _Word) -> int:
+    await remember_incarnation(tx, word.incarnation)
+    there = (
+        await tx.session.execute(select(OutboxRow).where(*said.slots(peer, word.incarnation, word.seq, word.seq)))
+    ).scalar_one_or_none()
+    if there is not None and there.leaf == word.leaf:
+        return 0
+    if there is not None:
+        there.is_forked, there.is_due = True, False
+        await tx.session.flush()
+        if there.event_id != word.event_id:
+            await _say_again(tx, there)
+    known = select(col(OutboxRow.position)).where(col(OutboxRow.event_id) == word.event_id, col(OutboxRow.is_forked).is_(False))
+    is_known = (await tx.session.execute(known.limit(1))).first() is not None
+    await tx.session.execute(insert(OutboxRow).values(**_row(tx, peer, word, is_home=is_known or word.event is None)))
+    return 1
+
+
+async def _say_again(tx: Transaction, row: OutboxRow) -> None:
+    """An event whose slot another word of ours holds already is said again, under its own id, in the current life."""
+    names = (
+        "event_id", "recipient", "type", "dataversion", "subject", "lane_key", "after", "consent_id", "circle_version",
+        "is_express", "is_acute", "is_withheld", "occurred_at", "recorded_at", "traceparent", "data",
+    )  # fmt: skip
+    await tx.session.execute(insert(OutboxRow).values(**{name: getattr(row, name) for name in names}, **_UNSAID))
+    wake_on_commit(tx)
+
+
+_UNSAID: dict[str, Any] = {"is_forked": False, "is_due": False, "is_home": True}
+
+
+def _row(tx: Transaction, peer: str, word: _Word, *, is_home: bool) -> dict[str, Any]:
+    event, now = word.event, tx.clock.now()
+    told: dict[str, Any] = {"type": "unknown", "dataversion": 1, "subject": word.event_id, "occurred_at": now, "recorded_at": now}
+    if event is not None:
+        told = {
+            "type": event.type, "dataversion": event.dataversion, "subject": event.subject, "occurred_at": event.time,
+            "recorded_at": event.recordedtime, "after": event.after, "consent_id": event.consentid,
+            "circle_version": event.circleversion, "traceparent": event.traceparent, "data": event.data,
+            "is_withheld": event.withheld,
+        }  # fmt: skip
+    return {
+        "event_id": word.event_id, "recipient": peer, "lane_key": told["subject"], "is_express": False, "is_acute": False,
+        "is_withheld": False, "is_forked": False, "is_due": False, "incarnation": word.incarnation, "seq": word.seq,
+        "leaf": word.leaf, "inner": word.raw, "sent_at": now, "delivered_at": now, "returned_at": now, "is_home": is_home, **told,
+    }  # fmt: skip
+
+
+async def apply_home(database: Database, hooks: Hooks, peer: str) -> int:
+    """Puts what came home into our own records, what takes a consent back before all else; returns how many words.
+
+    One that cannot be put there is named in an alarm and keeps nothing else from coming home. Raises DatabaseAway.
+    """
+    done = 0
+    while batch := await _waiting(database, peer, hooks.acts_first):
+        try:
+            await _apply(database, hooks, peer, batch)
+        except Exception as error:
+            if isinstance(error, DatabaseAway) or is_transient(error):
+                raise
+            for row in batch:
+                await _apply_alone(database, hooks, peer, row)
+        done += len(batch)
+    return done
+
+
+async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) -> list[OutboxRow]:
+    async with database.read() as tx:
+        query = (
+            select(OutboxRow)
+            .where(col(OutboxRow.recipient) == peer, col(OutboxRow.is_home).is_(False))
+            .order_by(col(OutboxRow.type).in_(acts_first).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
+            .limit(HOME_BATCH)
+        )
+        return list((await tx.session.execute(query)).scalars())
+
+
+async def _apply(database: Database, hooks: Hooks, peer: str, rows: Sequence[OutboxRow]) -> None:
+    async with database.write() as tx:
+        subjects = [row.subject for row in rows]
+        await lock_subjects(tx, [*subjects, *await hooks.related(subjects, tx)])
+        words = [_returned(row) for row in rows if not row.is_withheld and row.type != Reopened.TYPE]
+        await hooks.came_home(peer, words, tx)
+        positions = [row.position for row in rows]
+        await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(positions)).values(is_home=True))
+
+
+def _returned(row: OutboxRow) -> Returned:
+    return Returned(
+        row.event_id, row.type, row.dataversion, row.subject, row.occurred_at, row.recorded_at, row.consent_id, row.data or {}
+    )
+
+
+async def _apply_alone(database: Database, hooks: Hooks, peer: str, row: OutboxRow) -> None:
+    try:
+        await _apply(database, hooks, peer, [row])
+    except Exception as error:
+        if isinstance(error, DatabaseAway) or is_transient(error):
+            raise
+        log.error("word_not_put_home", extra={"type": row.type, "because": type(error).__name__})
+        async with database.write() as tx:
+            here = col(OutboxRow.position) == row.position
+            await tx.session.execute(update(OutboxRow).where(here).values(is_home=True))
+            detail = {"event_id": str(row.event_id), "type": row.type, "subject": str(row.subject)}
+            await hooks.trouble("not_put_home", peer, detail, tx)
