@@ -70,6 +70,7 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
     await _heard_from(tx, peer, inner.header.incarnation)
     if own is not None and await _was_held(tx, ears.agency, peer, own):
         await open_incarnation(tx, ears.peers, "own_signature")
+        await ears.hooks.trouble("reopened", peer, {"because": "own_signature"}, tx)
     for head in statement.heads:
         await _note_head(tx, peer, head)
     for receipt in statement.receipts:
@@ -157,6 +158,7 @@ async def _compare(tx: Transaction, ears: Ears, peer: str, receipt: Receipt) -> 
             await ears.hooks.trouble("root_mismatch", peer, {"incarnation": str(receipt.incarnation), "upto": receipt.upto}, tx)
             return found
         await open_incarnation(tx, ears.peers, "peer_holds_more")
+    await ears.hooks.trouble("reopened", peer, {"because": "peer_holds_more"}, tx)
     return await said.compare_ended(tx, peer, receipt, await _agreed(tx, peer, receipt.incarnation))
 
 

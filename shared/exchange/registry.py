@@ -83,7 +83,7 @@ class Hooks(Protocol):
         """Our own words that `recipient` gave back after a restore, to be put into our records in this order."""
 
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
-        """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`."""
+        """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`, `reopened`, `not_put_home`."""
 
 
 @dataclass(frozen=True, slots=True)

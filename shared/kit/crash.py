@@ -6,9 +6,11 @@ Nothing happens unless `arm` was called at start, which settings allow only wher
 import os
 import signal
 from collections import Counter
+from collections.abc import Callable
 
 _armed: dict[str, int] = {}
 _passed: Counter[str] = Counter()
+_watch: Callable[[str], None] | None = None
 
 
 def arm(spec: str) -> None:
@@ -18,8 +20,16 @@ def arm(spec: str) -> None:
         _armed[name] = int(nth or 1)
 
 
+def watch(passing: Callable[[str], None] | None) -> None:
+    """A simulator in this process is told of every moment, and raises where its process is to die."""
+    global _watch  # noqa: PLW0603 — one simulator a process
+    _watch = passing
+
+
 def crash_point(name: str) -> None:
     """Marks the moment `name`."""
+    if _watch is not None:
+        _watch(name)
     if not _armed or name not in _armed:
         return
     _passed[name] += 1
