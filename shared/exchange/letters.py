@@ -5,6 +5,7 @@ What a peer is owed beside where the streams stand is kept in memory only: a let
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import update
@@ -108,6 +109,11 @@ class Letters:
         async with self._database.write() as tx:
             await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
             await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(last_stated_at=tx.clock.now()))
+
+    async def trouble(self, kind: str, peer: str, detail: dict[str, Any]) -> None:
+        """Something about a line that a person must look at."""
+        async with self._database.write() as tx:
+            await self._hooks.trouble(kind, peer, detail, tx)
 
     async def recalled(self, peer: str) -> list[Recall]:
         """What this agency asks back of a peer now, for a line on which it can be fetched at once."""

@@ -1,0 +1,223 @@
+"""Two agencies compare what they hold on the line between them, past the broker: on a timer, on reconnecting, and by hand.
+
+Pairs in step exchange one hash. Where they differ they exchange statements, and what is missing is fetched at once, so that a
+broker that is silent, or lies, costs one period and is named.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from shared.contracts.wire.envelope import Inner, Kind, Unopenable
+from shared.contracts.wire.statements import RECALLS_MAX, Recall, Statement
+from shared.exchange import said
+from shared.exchange.direct import EVENTS_MAX, LineAway, StreamName
+from shared.exchange.inbox import Heard, Inbox, heard
+from shared.exchange.letters import Letters
+from shared.exchange.outbox import insert_if_absent
+from shared.exchange.recovery import held_of
+from shared.exchange.seal import Seal
+from shared.exchange.tables import OutboxRow, Peer, ReceivedHead, ReceivedSlot
+from shared.kit.db import Database, Transaction
+from shared.kit.errors import DatabaseAway
+
+PERIOD_S = 300.0  # between comparisons of a pair that is in step (security.md §5); heartbeats by the broker come between
+HURRY_S = 5.0  # between comparisons of a pair that is not in step, or whose line was away
+ROUNDS_MAX = 50  # of one comparison: each fetches a page of every stream that has holes; the next period goes on from there
+BYPASSED_AFTER = timedelta(seconds=60)  # an event this old that came past the broker was lost by it, not overtaken
+
+log = logging.getLogger(__name__)
+
+
+class Line(Protocol):
+    """The direct line, as this module asks it; `DirectLine` is one."""
+
+    async def state(self, peer: str, envelope: bytes) -> bytes:
+        """Gives the peer a statement and returns the peer's; raises LineAway."""
+        ...
+
+    async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
+        """Sealed envelopes of slots first..last; raises LineAway."""
+        ...
+
+
+@dataclass(slots=True)
+class Report:
+    """What a comparison with one peer came to."""
+
+    peer: str
+    in_step: bool = False
+    received: int = 0  # events of the peer's that were not here
+    returned: int = 0  # words of ours that came home
+    bypassed: int = 0  # of what was received, what the broker should have brought long ago
+    away: str | None = None  # why the line could not be used
+
+
+class Reconciler:
+    """One agency's end of the comparison, asking and answering."""
+
+    def __init__(self, database: Database, agency: str, seal: Seal, inbox: Inbox, letters: Letters) -> None:
+        self._database, self._agency, self._seal, self._inbox, self._letters = database, agency, seal, inbox, letters
+
+    # --- answering -------------------------------------------------------------------------------------------------------
+
+    async def take_statement(self, peer: str, envelope: bytes) -> bytes:
+        """The peer's statement in, ours out: its own short form where both are the same; raises Unopenable or DatabaseAway."""
+        inner = self._open(envelope, peer)
+        statement = await self._letters.take(inner)
+        short, digest = await self._letters.write_short(peer)
+        if statement.summary is not None and statement.summary == digest:
+            await self._note(peer, in_step=True)
+            return short
+        return (await self._letters.write(peer))[0]
+
+    def _open(self, envelope: bytes, peer: str) -> Inner:
+        inner = self._seal.open(envelope, peer)
+        if inner.header.sender != peer or inner.header.kind is not Kind.STATEMENT:
+            raise Unopenable("it is not a statement of the agency that brings it")
+        return inner
+
+    async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
+        """What is held of a stream between the two, sealed for the peer: its own words, or ours. Raises DatabaseAway."""
+        last = min(last, first + EVENTS_MAX - 1)
+        async with self._database.read() as tx:
+            if (stream.sender, stream.recipient) == (peer, self._agency):
+                words, _ = await held_of(tx, peer, [Recall(incarnation=stream.incarnation, first=first, last=last)])
+            elif (stream.sender, stream.recipient) == (self._agency, peer):
+                words = await _ours(tx, peer, stream.incarnation, first, last)
+            else:
+                words = []
+        return [self._seal.seal(word, peer) for word in words]
+
+    # --- asking ----------------------------------------------------------------------------------------------------------
+
+    async def reconcile(self, peer: str, line: Line) -> Report:
+        """Compares with one peer until both are in step or nothing more can be had. Raises DatabaseAway."""
+        report = Report(peer)
+        try:
+            for _ in range(ROUNDS_MAX):
+                if await self._agree(peer, line):
+                    report.in_step = True
+                    break
+                if not await self._fetch(peer, line, report):
+                    report.in_step = await self._agree(peer, line)
+                    break
+        except LineAway as error:
+            report.away = str(error)
+        except Unopenable as error:
+            report.away = f"'{peer}' answered with what cannot be opened here: {error}."
+        await self._note(peer, in_step=report.in_step)
+        if report.bypassed:
+            await self._letters.trouble("broker_silent", peer, {"count": report.bypassed})
+        return report
+
+    async def _agree(self, peer: str, line: Line) -> bool:
+        """One exchange of hashes; where they differ, of whole statements. True where the pair is in step."""
+        short, digest = await self._letters.write_short(peer)
+        if (await self._exchange(peer, line, short)).summary == digest:
+            return True
+        await self._exchange(peer, line, (await self._letters.write(peer))[0])
+        return False
+
+    async def _exchange(self, peer: str, line: Line, envelope: bytes) -> Statement:
+        return await self._letters.take(self._open(await line.state(peer, envelope), peer))
+
+    async def _fetch(self, peer: str, line: Line, report: Report) -> int:
+        """Fetches a page of each stream of the peer's that has a hole, and of each of ours that is asked back."""
+        moved = 0
+        for recall in await self._holes(peer):
+            stream = StreamName(peer, self._agency, recall.incarnation)
+            moved += await self._receive(peer, await line.events(peer, stream, recall.first, recall.last), report)
+        for recall in await self._letters.recalled(peer):
+            stream = StreamName(self._agency, peer, recall.incarnation)
+            opened = [self._seal.open(envelope, peer) for envelope in await line.events(peer, stream, recall.first, recall.last)]
+            home = await self._letters.take_home(peer, [w for w in opened if w.header.sender == self._agency])
+            report.returned, moved = report.returned + home, moved + home
+        return moved
+
+    async def _holes(self, peer: str) -> list[Recall]:
+        async with self._database.read() as tx:
+            query = select(ReceivedHead).where(col(ReceivedHead.sender) == peer)
+            heads = list((await tx.session.execute(query)).scalars())
+            return [hole for head in heads for hole in await _holes_of(tx, head)]
+
+    async def _receive(self, peer: str, envelopes: Iterable[bytes], report: Report) -> int:
+        events: list[Heard] = []
+        for envelope in envelopes:
+            inner = self._seal.open(envelope, peer)
+            if inner.header.sender == peer:
+                events.append(heard(inner))
+        outcome = await self._inbox.receive(events)
+        now = self._database.clock.now()
+        report.received += len(events) - outcome.duplicates
+        report.bypassed += sum(one.event.recordedtime < now - BYPASSED_AFTER for one in events) if outcome.applied else 0
+        if outcome.streams:
+            self._letters.heard_from(peer)
+        return len(events) - outcome.duplicates
+
+    async def _note(self, peer: str, *, in_step: bool) -> None:
+        async with self._database.write() as tx:
+            await note_step(tx, peer, in_step=in_step)
+
+
+async def note_step(tx: Transaction, peer: str, *, in_step: bool) -> None:
+    """Keeps since when a pair is in step, or is not."""
+    await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
+    here = col(Peer.peer) == peer
+    if in_step:
+        await tx.session.execute(update(Peer).where(here).values(in_step_at=tx.clock.now(), behind_since=None))
+    else:
+        await tx.session.execute(update(Peer).where(here, col(Peer.behind_since).is_(None)).values(behind_since=tx.clock.now()))
+
+
+async def _holes_of(tx: Transaction, head: ReceivedHead) -> list[Recall]:
+    """The first stretch that is not held, at most a page: what lies above it is asked for in the next round."""
+    query = (
+        select(col(ReceivedSlot.seq))
+        .where(
+            col(ReceivedSlot.sender) == head.sender, col(ReceivedSlot.incarnation) == head.incarnation,
+            col(ReceivedSlot.seq) > head.upto,
+        )
+        .order_by(col(ReceivedSlot.seq))
+        .limit(said.RANGE_SLOTS_MAX)
+    )  # fmt: skip
+    held = [int(seq) for seq in (await tx.session.execute(query)).scalars()]
+    found: list[Recall] = []
+    start = head.upto + 1
+    for seq in [*held, max(head.announced, head.highest) + 1]:
+        if seq > start and len(found) < RECALLS_MAX:
+            found.append(Recall(incarnation=head.incarnation, first=start, last=min(seq - 1, start + EVENTS_MAX - 1)))
+        start = max(start, seq + 1)
+    return found
+
+
+async def _ours(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> list[bytes]:
+    query = select(col(OutboxRow.inner)).where(*said.slots(peer, incarnation, first, last)).order_by(col(OutboxRow.seq))
+    return [inner for inner in (await tx.session.execute(query)).scalars() if inner is not None]
+
+
+async def run_reconciler(reconciler: Reconciler, line: Line, peers: Sequence[str], stop: asyncio.Event) -> None:
+    """Compares with every peer on a timer until `stop` is set: soon where a pair is not in step, else once a period."""
+    due = dict.fromkeys(peers, 0.0)
+    loop = asyncio.get_running_loop()
+    while not stop.is_set():
+        for peer in [p for p, at in due.items() if at <= loop.time()]:
+            try:
+                report = await reconciler.reconcile(peer, line)
+            except DatabaseAway:
+                due[peer] = loop.time() + HURRY_S
+                continue
+            if report.received or report.returned or report.away:
+                log.info("reconciled", extra={"peer": peer, "received": report.received, "returned": report.returned,
+                                              "in_step": report.in_step, "words": report.away})  # fmt: skip
+            due[peer] = loop.time() + (PERIOD_S if report.in_step else HURRY_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), max(0.1, min(due.values(), default=HURRY_S) - loop.time()))
