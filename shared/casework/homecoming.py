@@ -1,9 +1,217 @@
-"""Putting our own words, which peers gave back after a restore, into our own records."""
+"""After a restore: our own words, which peers gave back, are put into our own records as if they had never been lost.
 
+A word holds only what its recipient was allowed to know, so a record that is made from it is thinner than the one that was lost:
+what only the lost database knew is named on the page of the restore, and asked of paper or people.
+"""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.cases.commands import case_for_circle
+from shared.casework.cases.tables import Case
+from shared.casework.circles.tables import CircleMember, Progress
+from shared.casework.consents.tables import Consent
+from shared.casework.directory.news import keep_place_news
 from shared.casework.here import Here
+from shared.casework.messages.tables import Message
+from shared.casework.referrals import story
+from shared.casework.referrals.handlers import PARTS
+from shared.casework.referrals.story import Told
+from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.contracts.casework import codes, events, minimal_data
+from shared.contracts.casework.codes import ConsentItem
+from shared.exchange.inbox import refuse_parked
 from shared.exchange.registry import Returned
 from shared.kit.db import Transaction
 
+NOBODY = UUID(int=0)  # who explained a consent that is known only from what was said under it
+UNDETERMINED = "und"  # BCP 47: the language is not known
 
-async def put_back(recipient: str, words: list[Returned], tx: Transaction, here: Here) -> None:
-    """Each word as if it had never been lost."""
+
+async def put_back(recipient: str, words: list[Returned], tx: Transaction, here: Here) -> frozenset[UUID]:
+    """Each word as if it had never been lost. Returns the ids of those that wait for a peer's word, which it says again."""
+    waiting: set[UUID] = set()
+    touched: dict[UUID, Referral] = {}
+    for word in words:
+        fact = events.read(word.type, word.data)
+        if isinstance(fact, events.REFERRAL_EVENTS) and not isinstance(fact, events.ReferralIssued):
+            referral = await tx.session.get(Referral, word.subject, populate_existing=True)
+            if referral is None:
+                waiting.add(word.id)
+            elif await _put_fact(tx, here, referral, fact, word):
+                touched[referral.id] = referral
+        elif not await _OTHERS[type(fact)](recipient, fact, word, tx, here):
+            waiting.add(word.id)
+    for referral in touched.values():
+        await story.refold(tx, here, referral)
+    return frozenset(waiting)
+
+
+async def _put_fact(tx: Transaction, here: Here, referral: Referral, fact: events.Event, word: Returned) -> bool:
+    query = select(col(ReferralFact.position)).where(
+        col(ReferralFact.referral_id) == referral.id, col(ReferralFact.event_id) == word.id
+    )
+    if (await tx.session.execute(query)).first() is not None:
+        return False
+    await story.keep(tx, here, referral, fact, Told(here.agency, True, word.occurred_at, event_id=word.id))
+    return True
+
+
+async def _issued(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
+    assert isinstance(fact, events.ReferralIssued)
+    if await tx.session.get(Referral, word.subject) is not None:
+        return True
+    case = await case_for_circle(tx, here, fact.circle, fact.from_facility)
+    consent = await _consent(tx, here, case, recipient, fact, word)
+    referral = story.new_referral(
+        word.subject, case, "out", here.agency, recipient, fact, word.id, word.consent_id, word.occurred_at
+    )
+    referral.sent_at = referral.delivered_at = tx.clock.now()  # its recipient gave it back
+    tx.session.add(referral)
+    for name in PARTS:
+        part = getattr(fact, name)
+        if part is not None and getattr(case, name) is None:
+            setattr(case, name, part.model_dump(mode="json", exclude_none=True))
+    await tx.session.flush()
+    await story.keep(tx, here, referral, story.said_to_story(fact), Told(here.agency, True, word.occurred_at, event_id=word.id))
+    if consent is not None and consent.taken_back_at is not None:
+        taken = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
+        await story.take_back(tx, here, referral, taken, Told(here.agency, True, consent.taken_back_at))
+    return True
+
+
+async def _consent(
+    tx: Transaction, here: Here, case: Case, recipient: str, fact: events.ReferralIssued, word: Returned
+) -> Consent | None:
+    """The consent that a referral rests on, with the items that what was said needed: no more is known of it."""
+    if word.consent_id is None:
+        return None
+    rows = minimal_data.CROSSES.get((here.kind, here.kind_of(recipient)), {})
+    items = {ConsentItem.REQ, *(item for field, item in rows.items() if getattr(fact, field) is not None)}
+    items |= {ConsentItem.FB} if fact.feedback_agreed else set()
+    known = await tx.session.get(Consent, word.consent_id)
+    if known is not None:
+        if known.how == codes.ConsentHow.NOT_KNOWN:
+            known.items = sorted({*known.items, *map(str, items)})
+        return known
+    duty = fact.child.legal_duty if fact.child is not None else None
+    basis = fact.basis if fact.basis is not codes.Basis.LEGAL_BASIS or duty is not None else codes.Basis.VITAL_INTEREST
+    language = fact.needs.language if fact.needs is not None else UNDETERMINED
+    consent = Consent(
+        id=word.consent_id, case_id=case.id, recipient=recipient, purpose=codes.Purpose.CARE, items=sorted(map(str, items)),
+        basis=basis, legal_duty=duty, how=codes.ConsentHow.NOT_KNOWN, language=language, explained_by=NOBODY,
+        given_at=word.occurred_at,
+    )  # fmt: skip
+    tx.session.add(consent)
+    await tx.session.flush()
+    return consent
+
+
+async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
+    """Before everything else that comes home: from now on nothing is said under it."""
+    assert isinstance(fact, events.ConsentTakenBack)
+    case = await case_for_circle(tx, here, fact.circle)
+    consent = await tx.session.get(Consent, fact.consent, populate_existing=True)
+    if consent is None:
+        consent = Consent(
+            id=fact.consent, case_id=case.id, recipient=recipient, purpose=codes.Purpose.CARE, items=[str(ConsentItem.REQ)],
+            basis=codes.Basis.CONSENT, how=codes.ConsentHow.NOT_KNOWN, language=UNDETERMINED, explained_by=NOBODY,
+            given_at=word.occurred_at,
+        )  # fmt: skip
+        tx.session.add(consent)
+    if consent.taken_back_at is None:
+        consent.taken_back_at, consent.version = word.occurred_at, consent.version + 1
+    await tx.session.flush()
+    await story.end_resting(tx, here, fact, Told(here.agency, True, word.occurred_at, event_id=word.id))
+    return True
+
+
+async def _announced(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
+    assert isinstance(fact, events.CircleAnnounced)
+    case = await case_for_circle(tx, here, word.subject)
+    case.circle_version = max(case.circle_version, fact.circle_version)
+    own = await tx.session.get(CircleMember, (word.subject, here.agency), populate_existing=True)
+    if own is None:
+        own = CircleMember(
+            circle=word.subject, agency=here.agency, circle_version=fact.circle_version, shares_with=[],
+            announced_at=word.occurred_at,
+        )  # fmt: skip
+        tx.session.add(own)
+    if fact.circle_version >= own.circle_version:
+        own.circle_version, own.shares_with = fact.circle_version, sorted({*own.shares_with, *fact.shares_with})
+    await tx.session.flush()
+    return True
+
+
+async def _progress(_recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
+    assert isinstance(fact, events.CaseProgress)
+    case = await case_for_circle(tx, here, word.subject)
+    query = select(col(Progress.position)).where(
+        col(Progress.case_id) == case.id, col(Progress.agency) == here.agency, col(Progress.code) == str(fact.code),
+        col(Progress.occurred_at) == word.occurred_at,
+    )  # fmt: skip
+    if (await tx.session.execute(query)).first() is None:  # it was told to each member by a word of its own
+        row = Progress(
+            case_id=case.id, agency=here.agency, code=fact.code, on_date=fact.on_date, occurred_at=word.occurred_at,
+            recorded_at=tx.clock.now(),
+        )  # fmt: skip
+        tx.session.add(row)
+        await tx.session.flush()
+    return True
+
+
+async def _message_asked(_recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
+    assert isinstance(fact, events.MessageAsked)
+    referral = await tx.session.get(Referral, word.subject)
+    if referral is None:
+        return False
+    if await tx.session.get(Message, fact.message) is None:
+        message = Message(
+            id=fact.message, referral_id=referral.id, case_id=referral.case_id, direction="out", code=fact.code, on_at=fact.on_at,
+            asked_at=word.occurred_at,
+        )  # fmt: skip
+        tx.session.add(message)
+        await tx.session.flush()
+    return True
+
+
+async def _message_answered(_recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
+    assert isinstance(fact, events.MessageAnswered)
+    message = await tx.session.get(Message, fact.message, populate_existing=True)
+    if message is None:
+        return False
+    message.answer, message.answered_at = fact.answer, word.occurred_at
+    await tx.session.flush()
+    return True
+
+
+async def _place(_recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
+    assert isinstance(fact, events.PlaceAnnounced)
+    await keep_place_news(tx, here.agency, fact, word.occurred_at)
+    return True
+
+
+async def _refused(recipient: str, fact: events.Event, _word: Returned, tx: Transaction, _here: Here) -> bool:
+    assert isinstance(fact, events.ExchangeRefused)
+    await refuse_parked(tx, recipient, fact.event_id)
+    return True
+
+
+async def _nothing(_recipient: str, _fact: events.Event, _word: Returned, _tx: Transaction, _here: Here) -> bool:
+    return True  # how a referral of ours stands was told to the circle: the referral itself says it here
+
+
+_OTHERS: dict[type[events.Event], Callable[[str, events.Event, Returned, Transaction, Here], Awaitable[bool]]] = {
+    events.ReferralIssued: _issued,
+    events.ConsentTakenBack: _taken_back,
+    events.CircleAnnounced: _announced,
+    events.CircleReferralProgress: _nothing,
+    events.CaseProgress: _progress,
+    events.MessageAsked: _message_asked,
+    events.MessageAnswered: _message_answered,
+    events.PlaceAnnounced: _place,
+    events.ExchangeRefused: _refused,
+}

@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from shared.exchange.incarnations import current_incarnation, open_incarnation
-from shared.exchange.tables import Stream
+from shared.exchange.tables import Incarnation, Stream
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import RefnetError
 
@@ -104,8 +104,10 @@ async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...
     with anchor.held():
         marks = anchor.read()
         async with database.write() as tx:
+            is_new = (await tx.session.execute(select(col(Incarnation.id)).limit(1))).first() is None
             identity, incarnation, sizes = await _identity(tx), await current_incarnation(tx, share=True), await _sizes(tx)
-            because = _misfit(marks, identity, incarnation, sizes)
+            # A database without an anchor beside it may be a copy from before its first number, unless it never lived at all.
+            because = None if is_new and marks is None else _misfit(marks, identity, incarnation, sizes)
             if because is not None:
                 incarnation, sizes = await open_incarnation(tx, peers, because), {}
             if because is not None or marks is None:
@@ -115,7 +117,7 @@ async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...
 
 def _misfit(marks: Marks | None, identity: str, incarnation: UUID, sizes: dict[str, int]) -> str | None:
     if marks is None:
-        return "anchor_missing" if sizes else None
+        return "anchor_missing"
     if marks.database != identity:
         return "another_database"
     if marks.incarnation != incarnation or any(size > sizes.get(recipient, 0) for recipient, size in marks.sizes.items()):

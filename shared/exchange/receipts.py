@@ -224,3 +224,14 @@ async def note_unopenable(
             known.seen_count, known.last_seen_at = known.seen_count + 1, now
         return
     await hooks.trouble("unopenable", sender, {"reason": reason}, tx)
+
+
+async def heard_order(tx: Transaction, sender: str, event_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, int]]:
+    """Where a sender's events first stood in its streams to us: (incarnation, seq), which sort as they were said."""
+    query = select(col(ReceivedSlot.event_id), col(ReceivedSlot.incarnation), col(ReceivedSlot.seq)).where(
+        col(ReceivedSlot.sender) == sender, col(ReceivedSlot.event_id).in_(event_ids)
+    )
+    found: dict[UUID, tuple[UUID, int]] = {}
+    for event_id, incarnation, seq in (await tx.session.execute(query)).tuples():
+        found[event_id] = min(found.get(event_id, (incarnation, int(seq))), (incarnation, int(seq)))
+    return found

@@ -142,37 +142,41 @@ async def apply_home(database: Database, hooks: Hooks, peer: str) -> int:
     One that cannot be put there is named in an alarm and keeps nothing else from coming home. Raises DatabaseAway.
     """
     done = 0
-    while batch := await _waiting(database, peer, hooks.acts_first):
+    waiting = await _waiting(database, peer, hooks.acts_first)
+    for start in range(0, len(waiting), HOME_BATCH):
+        positions = waiting[start : start + HOME_BATCH]
         try:
-            await _apply(database, hooks, peer, batch)
+            done += await _apply(database, hooks, peer, positions)
         except Exception as error:
             if isinstance(error, DatabaseAway) or is_transient(error):
                 raise
-            for row in batch:
-                await _apply_alone(database, hooks, peer, row)
-        done += len(batch)
+            for position in positions:
+                done += await _apply_alone(database, hooks, peer, position)
     return done
 
 
-async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) -> list[OutboxRow]:
+async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) -> list[int]:
     async with database.read() as tx:
         query = (
-            select(OutboxRow)
+            select(col(OutboxRow.position))
             .where(col(OutboxRow.recipient) == peer, col(OutboxRow.is_home).is_(False))
             .order_by(col(OutboxRow.type).in_(acts_first).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
-            .limit(HOME_BATCH)
         )
-        return list((await tx.session.execute(query)).scalars())
+        return [position for position in (await tx.session.execute(query)).scalars() if position is not None]
 
 
-async def _apply(database: Database, hooks: Hooks, peer: str, rows: Sequence[OutboxRow]) -> None:
+async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequence[int]) -> int:
     async with database.write() as tx:
+        query = select(OutboxRow).where(col(OutboxRow.position).in_(positions), col(OutboxRow.is_home).is_(False))
+        found = {row.position: row for row in (await tx.session.execute(query)).scalars()}
+        rows = [found[position] for position in positions if position in found]
         subjects = [row.subject for row in rows]
         await lock_subjects(tx, [*subjects, *await hooks.related(subjects, tx)])
         words = [_returned(row) for row in rows if not row.is_withheld and row.type != Reopened.TYPE]
-        await hooks.came_home(peer, words, tx)
-        positions = [row.position for row in rows]
-        await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(positions)).values(is_home=True))
+        waiting = await hooks.came_home(peer, words, tx)
+        home = [row.position for row in rows if row.event_id not in waiting]
+        await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(home)).values(is_home=True))
+        return len(home)
 
 
 def _returned(row: OutboxRow) -> Returned:
@@ -181,15 +185,18 @@ def _returned(row: OutboxRow) -> Returned:
     )
 
 
-async def _apply_alone(database: Database, hooks: Hooks, peer: str, row: OutboxRow) -> None:
+async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: int) -> int:
     try:
-        await _apply(database, hooks, peer, [row])
+        return await _apply(database, hooks, peer, [position])
     except Exception as error:
         if isinstance(error, DatabaseAway) or is_transient(error):
             raise
-        log.error("word_not_put_home", extra={"type": row.type, "because": type(error).__name__})
-        async with database.write() as tx:
-            here = col(OutboxRow.position) == row.position
-            await tx.session.execute(update(OutboxRow).where(here).values(is_home=True))
+        because = type(error).__name__
+    async with database.write() as tx:
+        row = await tx.session.get(OutboxRow, position)
+        if row is not None:
+            log.error("word_not_put_home", extra={"type": row.type, "because": because})
+            row.is_home = True
             detail = {"event_id": str(row.event_id), "type": row.type, "subject": str(row.subject)}
             await hooks.trouble("not_put_home", peer, detail, tx)
+    return 0

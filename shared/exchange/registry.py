@@ -79,8 +79,11 @@ class Hooks(Protocol):
     async def related(self, subjects: list[UUID], tx: Transaction) -> list[UUID]:
         """Further subjects that handlers of these will lock: the inbox locks them together, in one order with every command."""
 
-    async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> None:
-        """Our own words that `recipient` gave back after a restore, to be put into our records in this order."""
+    async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> frozenset[UUID]:
+        """Our own words that `recipient` gave back after a restore, to be put into our records in this order.
+
+        Returns the ids of those that cannot be put there before the peer has said again what they are about.
+        """
 
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`, `reopened`, `not_put_home`."""

@@ -146,3 +146,16 @@ async def count_again(tx: Transaction, peer: str, incarnation: UUID) -> None:
         frontier, size = frontier.append(leaf or b""), int(seq or 0)
     here = (col(Stream.recipient) == peer, col(Stream.incarnation) == incarnation)
     await tx.session.execute(update(Stream).where(*here).values(size=size, held=frontier.size, frontier=frontier.to_bytes()))
+
+
+async def said_order(tx: Transaction, recipient: str, event_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, int]]:
+    """Where our events first stood in our streams to one recipient: (incarnation, seq), which sort as they were said."""
+    query = select(col(OutboxRow.event_id), col(OutboxRow.incarnation), col(OutboxRow.seq)).where(
+        col(OutboxRow.recipient) == recipient, col(OutboxRow.event_id).in_(event_ids), col(OutboxRow.seq).is_not(None),
+        col(OutboxRow.is_forked).is_(False),
+    )  # fmt: skip
+    found: dict[UUID, tuple[UUID, int]] = {}
+    for event_id, incarnation, seq in (await tx.session.execute(query)).tuples():
+        if incarnation is not None and seq is not None:
+            found[event_id] = min(found.get(event_id, (incarnation, seq)), (incarnation, int(seq)))
+    return found

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from shared.kit import db
-from shared.kit.clock import Clock
+from shared.kit.clock import Clock, ManualClock
 from shared.kit.db import Database, Transaction
 
 
@@ -76,12 +76,14 @@ class _Connection:
 
 
 class InlineDatabase(Database):
-    """`give_way` is awaited before each transaction: there another actor may go first."""
+    """`give_way` is awaited before each transaction: there another actor may go first.
 
-    def __init__(self, image: bytes, clock: Clock, give_way: Callable[[], Awaitable[None]]) -> None:
-        self.clock, self.dialect, self.url, self._give_way = clock, "sqlite", "sqlite://", give_way
+    It serves one schedule after the other, because compiling SQLAlchemy's statements costs more than running them.
+    """
+
+    def __init__(self, give_way: Callable[[], Awaitable[None]]) -> None:
+        self.clock, self.dialect, self.url, self._give_way = ManualClock(), "sqlite", "sqlite://", give_way
         self._raw = sqlite3.connect(":memory:", isolation_level=None)
-        self.load(image)
         self.engine = create_async_engine(
             "sqlite+aiosqlite://", async_creator=self._connect, poolclass=StaticPool, hide_parameters=True
         )
@@ -89,6 +91,16 @@ class InlineDatabase(Database):
 
     async def _connect(self) -> Any:
         return _Connection(self._raw)
+
+    def begin(self, image: bytes, clock: Clock) -> None:
+        """Another schedule begins."""
+        self._raw.rollback()
+        self.load(image)
+        self.clock = clock
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What an onlooker outside every transaction sees."""
+        return self._raw.execute(query, values).fetchall()
 
     def image(self) -> bytes:
         """What the disk holds."""

@@ -81,8 +81,9 @@ class Node:
         """Nothing else is locked here."""
         return []
 
-    async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> None:
+    async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> frozenset[UUID]:
         self.home_ids += [word.id for word in words]
+        return frozenset()
 
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         self.withheld_ids.append(event_id)

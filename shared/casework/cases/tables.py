@@ -67,6 +67,15 @@ class Note(SQLModel, table=True):
     written_by: UUID
 
 
+class Release(SQLModel, table=True):
+    """After a restore: a post has looked at a case and lets it be declined, cancelled and closed before its peers have answered."""
+
+    __tablename__ = "casework_releases"
+    case_id: UUID = Field(primary_key=True, sa_column_args=[ForeignKey(CASE)])
+    released_by: UUID
+    released_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class CaseNumber(SQLModel, table=True):
     """The last number given in a year; one row a year."""
 

@@ -55,6 +55,8 @@ class RecordConsent(Form):
             raise ValueError("a legal basis names its duty in 'legal_duty'")
         if (self.how is codes.ConsentHow.NONE_UNCONSCIOUS) != (self.basis is codes.Basis.VITAL_INTEREST):
             raise ValueError("'none_unconscious' goes with vital interest, and only with it")
+        if self.how is codes.ConsentHow.NOT_KNOWN:
+            raise ValueError("'how' must say how she gave it; 'not_known' is for what a restore brought back")
         allowed = WITHOUT_HER.get(self.basis)
         if allowed is not None and not set(self.items) <= allowed:
             raise ValueError(f"without her answer only {', '.join(sorted(allowed))} may be shared on this basis")

@@ -45,7 +45,7 @@ async def say_place_news(command: SayPlaceNews, tx: Transaction, here: Here, by:
             outbox.Outgoing(recipient=peer, type=word.type, dataversion=word.version, subject=subject, lane_key=subject,
                             data=events.data_of(word), occurred_at=now),
         )  # fmt: skip
-    return await _keep(tx, here.agency, word, now)
+    return await keep_place_news(tx, here.agency, word, now)
 
 
 async def on_place_announced(received: Received, tx: Transaction, here: Here) -> None:
@@ -53,10 +53,11 @@ async def on_place_announced(received: Received, tx: Transaction, here: Here) ->
     word: events.PlaceAnnounced = received.data
     if here.network.facility(received.sender, word.facility) is None:
         raise Unauthorised(f"The network file knows no facility '{word.facility}' of the sender.")
-    await _keep(tx, received.sender, word, received.occurred_at)
+    await keep_place_news(tx, received.sender, word, received.occurred_at)
 
 
-async def _keep(tx: Transaction, agency: str, word: events.PlaceAnnounced, said_at: datetime) -> PlaceNews:
+async def keep_place_news(tx: Transaction, agency: str, word: events.PlaceAnnounced, said_at: datetime) -> PlaceNews:
+    """The newest word of a place stands."""
     query = select(PlaceNews).where(col(PlaceNews.agency) == agency, col(PlaceNews.facility) == word.facility)
     row = (await tx.session.execute(query)).scalar_one_or_none()
     values = {**word.model_dump(), "agency": agency, "said_at": said_at}

@@ -65,9 +65,9 @@ class ExchangeHooks:
         """A sender withholds what was applied here before."""
         await referrals.on_withheld(sender, event_id, subject, tx, self._here)
 
-    async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> None:
+    async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> frozenset[UUID]:
         """Our own words are put back into our records."""
-        await homecoming.put_back(recipient, words, tx, self._here)
+        return await homecoming.put_back(recipient, words, tx, self._here)
 
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: one open alarm a peer and kind, or a parked event."""

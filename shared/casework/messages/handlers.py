@@ -10,7 +10,8 @@ from shared.casework.referrals import story
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import MessageAnswer
-from shared.exchange.registry import Received, Unauthorised
+from shared.exchange.incarnations import is_awaited
+from shared.exchange.registry import Received, Unauthorised, Unready
 from shared.kit.db import Transaction
 
 
@@ -48,6 +49,8 @@ async def on_message_answered(received: Received, tx: Transaction, here: Here) -
 async def _party(received: Received, tx: Transaction, direction: str) -> Referral:
     referral = await story.lock(tx, received.subject)
     other = None if referral is None else referral.recipient if referral.direction == "out" else referral.issuer
+    if referral is None and await is_awaited(tx, received.sender):
+        raise Unready("The referral is not here yet: this agency was restored, and its records are still coming home.")
     if referral is None or referral.direction != direction or other != received.sender:
         raise Unauthorised("The sender is no party to this referral.")
     return referral

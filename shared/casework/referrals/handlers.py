@@ -13,7 +13,8 @@ from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events, lifecycle, minimal_data
 from shared.exchange import outbox
-from shared.exchange.registry import Received, Unauthorised
+from shared.exchange.incarnations import is_awaited
+from shared.exchange.registry import Received, Unauthorised, Unready
 from shared.kit.db import Transaction
 
 
@@ -99,12 +100,17 @@ async def on_recipients_fact(received: Received, tx: Transaction, here: Here) ->
     referral = await _known(received, tx, "recipient")
     fact = _known_places(here, received.sender, received.data)
     standing = lifecycle.evolve(story.standing_of(referral), fact)
+    is_late = referral.heard_life is not None and received.incarnation < referral.heard_life
+    referral.heard_life = max(referral.heard_life or received.incarnation, received.incarnation)
     if referral.delivered_at is None:
         referral.delivered_at = tx.clock.now()  # any answer implies it
     referral.sent_at = referral.sent_at or referral.delivered_at
     told = Told(received.sender, False, received.occurred_at, event_id=received.id)
     await story.keep(tx, here, referral, fact, told)
-    await story.settle(tx, here, referral, standing, standing, received.occurred_at)
+    if is_late:  # said in an earlier life of its database than what was heard already
+        await story.refold(tx, here, referral)
+    else:
+        await story.settle(tx, here, referral, standing, standing, received.occurred_at)
 
 
 def _known_places(here: Here, sender: str, fact: events.Event) -> events.Event:
@@ -127,6 +133,8 @@ def _known_places(here: Here, sender: str, fact: events.Event) -> events.Event:
 async def _known(received: Received, tx: Transaction, party: str) -> Referral:
     referral = await tx.session.get(Referral, received.subject, populate_existing=True)
     if referral is None:
+        if await is_awaited(tx, received.sender):
+            raise Unready("The referral is not here yet: this agency was restored, and its records are still coming home.")
         raise Unauthorised("No referral with this id is known here.")
     if getattr(referral, party) != received.sender:
         raise Unauthorised(f"'{received.sender}' is not the {party} of this referral.")

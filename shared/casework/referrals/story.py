@@ -21,6 +21,8 @@ from shared.contracts.casework import events, lifecycle
 from shared.contracts.casework.codes import ReferralState
 from shared.contracts.casework.lifecycle import Recipient, Standing
 from shared.exchange import feed, outbox
+from shared.exchange.receipts import heard_order
+from shared.exchange.said import said_order
 from shared.kit.db import Transaction
 
 STAMPS: dict[type[events.Event], tuple[str, ...]] = {
@@ -202,3 +204,54 @@ async def take_back(tx: Transaction, here: Here, referral: Referral, fact: event
     referral.ended_at = None
     await keep(tx, here, referral, fact, told)
     await settle(tx, here, referral, standing, standing, told.occurred_at)
+
+
+async def end_resting(tx: Transaction, here: Here, word: events.ConsentTakenBack, told: Told) -> None:
+    """Ends every referral of ours that rests on a consent which was taken back in a life of this database that is lost."""
+    query = select(col(Referral.id)).where(col(Referral.consent_id) == word.consent, col(Referral.direction) == "out")
+    for referral_id in sorted((await tx.session.execute(query)).scalars()):
+        referral = await lock(tx, referral_id)
+        if referral is not None and not standing_of(referral).consent_taken_back:
+            await take_back(tx, here, referral, word, told)
+
+
+# --- after a restore -----------------------------------------------------------------------------------------------------
+
+ANSWERS = (events.Cancelled, events.CancelRefused, events.EndedUndisclosed, events.TransitionRefused)
+
+
+async def refold(tx: Transaction, here: Here, referral: Referral) -> None:
+    """Where a referral stands, from all its facts in the order in which the recipient said them.
+
+    After a restore at either end facts are learned out of that order. Both ends fold the recipient's facts in the order of its
+    streams, an earlier life of its database before a later one, so that both come to the same; a request to cancel is pending
+    where more were made than answered.
+    """
+    query = select(ReferralFact).where(col(ReferralFact.referral_id) == referral.id).order_by(col(ReferralFact.position))
+    rows = list((await tx.session.execute(query)).scalars())
+    is_out = referral.direction == "out"
+    ids = [row.event_id for row in rows if row.event_id is not None and row.is_own is not is_out]
+    placed = await (heard_order(tx, referral.recipient, ids) if is_out else said_order(tx, referral.issuer, ids))
+    theirs = [row for row in rows if row.agency == referral.recipient]
+    unsaid = (UUID(int=2**128 - 1), 0)  # what is kept back, or has no number yet, was said last
+    theirs.sort(key=lambda row: (placed.get(row.event_id, unsaid) if row.event_id else unsaid, row.position or 0))
+    standing = _refolded(referral, rows, theirs)
+    told = standing if is_out else _refolded(referral, rows, [row for row in theirs if row.event_id is not None])
+    await settle(tx, here, referral, standing, told, tx.clock.now())
+
+
+def _refolded(referral: Referral, rows: list[ReferralFact], theirs: list[ReferralFact]) -> Standing:
+    before = standing_of(referral)
+    facts = [events.read(row.type, row.data) for row in theirs]
+    standing = lifecycle.fold(lifecycle.issue(before.urgency, referral.to_facility), facts)
+    asked = [events.read(row.type, row.data) for row in rows if row.type == events.CancelRequested.type]
+    answered = sum(isinstance(fact, ANSWERS) for fact in facts)
+    alone = next((row for row in rows if row.type == events.Cancelled.type and row.agency == referral.issuer), None)
+    if alone is not None:
+        standing = lifecycle.evolve(standing, events.read(alone.type, alone.data))
+    if len(asked) > answered and not standing.is_ended:
+        standing = lifecycle.evolve(standing, asked[-1])
+    for row in rows:
+        if row.type == events.ConsentTakenBack.type:
+            standing = lifecycle.evolve(standing, events.read(row.type, row.data))
+    return standing

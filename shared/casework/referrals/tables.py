@@ -64,6 +64,7 @@ class Referral(SQLModel, table=True):
     in_service_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     moved_at: datetime = Field(sa_type=UtcDateTime)  # the last fact, for "nothing since"
+    heard_life: UUID | None = None  # the newest life of the other end's database that a fact of its was heard from
     version: int = 1
 
 

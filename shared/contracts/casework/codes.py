@@ -174,6 +174,7 @@ class ConsentHow(StrEnum):
     THUMB = "thumb"
     SIGNATURE = "signature"
     NONE_UNCONSCIOUS = "none_unconscious"  # only with vital interest
+    NOT_KNOWN = "not_known"  # known only from what was said under it, after a restore
 
 
 class Purpose(StrEnum):

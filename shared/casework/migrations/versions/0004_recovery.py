@@ -18,6 +18,7 @@ def upgrade() -> None:
     _outbox()
     _received()
     _peers()
+    _casework()
 
 
 def _outbox() -> None:
@@ -95,4 +96,17 @@ def _peers() -> None:
         sa.Column("opened_at", UtcDateTime(), nullable=False),
         sa.Column("answered_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("peer"),
+    )
+
+
+def _casework() -> None:
+    with op.batch_alter_table("casework_referrals") as batch_op:
+        batch_op.add_column(sa.Column("heard_life", sa.Uuid(), nullable=True))
+    op.create_table(
+        "casework_releases",
+        sa.Column("case_id", sa.Uuid(), nullable=False),
+        sa.Column("released_by", sa.Uuid(), nullable=False),
+        sa.Column("released_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("case_id"),
+        sa.ForeignKeyConstraint(["case_id"], ["casework_cases.id"]),
     )

@@ -1,0 +1,105 @@
+"""What must be true once the weather is fine and all has been said: nothing lost, nothing doubled, nothing falsely claimed."""
+
+from collections import defaultdict
+from uuid import UUID
+
+from world import Agency, World
+
+DONE = {"applied", "withheld", "tombstoned", "erased", "refused", "gone"}
+
+
+def judge(world: World) -> list[str]:
+    """Every breach in words; empty where all is well."""
+    found = list(world.ledger.faults)
+    for sender in world.agencies.values():
+        for peer in sender.peers:
+            found += _pair(world, sender, world.agencies[peer])
+    for agency in world.agencies.values():
+        found += _own(world, agency)
+    return found
+
+
+def _rows(agency: Agency, query: str, *values: object) -> list[tuple]:
+    return agency.database.rows(query, *values)
+
+
+def _pair(world: World, sender: Agency, recipient: Agency) -> list[str]:
+    way = f"{sender.name} to {recipient.name}"
+    said: dict[UUID, bool] = {}
+    told = _rows(sender, "SELECT event_id, is_withheld, type FROM exchange_outbox WHERE recipient = ?", recipient.name)
+    for event_id, is_withheld, kind in told:
+        if kind != "exchange.reopened":
+            said[UUID(event_id)] = bool(is_withheld) and said.get(UUID(event_id), True)
+    states = {
+        UUID(event_id): state
+        for event_id, state, kind in _rows(
+            recipient, "SELECT event_id, state, type FROM exchange_inbox WHERE sender = ?", sender.name
+        )
+        if kind != "exchange.reopened"
+    }
+    applied = {event_id for event_id, state in states.items() if state == "applied"}
+    found = [f"{way}: {event_id} is {state}" for event_id, state in states.items() if state not in DONE]
+    meant = {event_id for event_id, is_withheld in said.items() if not is_withheld}
+    found += [f"{way}: {event_id} was said and is not applied ({states.get(event_id)})" for event_id in meant - applied]
+    found += [f"{way}: {event_id} is applied and its sender does not know of it" for event_id in applied - set(said)]
+    for event_id, event in world.ledger.said.items():
+        if (event.sender, event.recipient) == (sender.name, recipient.name) and not event.may_be_lost and event_id not in states:
+            found.append(f"{way}: {event_id} was always held by one of the two and is lost")
+    found += _effects(way, recipient, applied, sender.name)
+    found += _streams(way, sender, recipient)
+    return found
+
+
+def _effects(way: str, recipient: Agency, applied: set[UUID], sender: str) -> list[str]:
+    order: dict[UUID, list[int]] = defaultdict(list)
+    lines = "SELECT event_id, position FROM exchange_activity WHERE kind = 'heard' AND agency = ? ORDER BY position"
+    for event_id, position in _rows(recipient, lines, sender):
+        order[UUID(event_id)].append(position)
+    found = [f"{way}: {event_id} took effect {len(order[event_id])} times" for event_id in applied if len(order[event_id]) != 1]
+    after = "SELECT event_id, \"after\" FROM exchange_inbox WHERE sender = ? AND state = 'applied' AND type = 'story.told'"
+    for event_id, before in _rows(recipient, after, sender):
+        if before and order.get(UUID(before)) and order[UUID(before)][0] > order[UUID(event_id)][0]:
+            found.append(f"{way}: {UUID(event_id)} took effect before {UUID(before)}, which it was told after")
+    return found
+
+
+def _streams(way: str, sender: Agency, recipient: Agency) -> list[str]:
+    found = []
+    held = "SELECT incarnation, upto, highest, held FROM exchange_heads WHERE sender = ?"
+    for incarnation, upto, highest, count in _rows(recipient, held, sender.name):
+        if upto < highest:
+            found.append(f"{way}: life {incarnation} has a hole at {upto + 1} of {highest}")
+        lost = _rows(
+            recipient, "SELECT count(*) FROM exchange_lost_slots WHERE sender = ? AND incarnation = ?", sender.name, incarnation
+        )
+        if count + lost[0][0] != upto:
+            found.append(f"{way}: life {incarnation} counts {count} held and {lost[0][0]} lost of {upto}")
+    mine = (
+        "SELECT incarnation, seq FROM exchange_outbox WHERE recipient = ? AND seq > 0 AND NOT is_forked ORDER BY incarnation, seq"
+    )
+    by_life: dict[str, list[int]] = defaultdict(list)
+    for incarnation, seq in _rows(sender, mine, recipient.name):
+        by_life[incarnation].append(seq)
+    current = _rows(sender, "SELECT id FROM exchange_incarnations WHERE is_current")[0][0]
+    for incarnation, seqs in by_life.items():
+        if len(set(seqs)) != len(seqs) or (incarnation == current and seqs != list(range(1, len(seqs) + 1))):
+            found.append(f"{way}: the numbers of life {incarnation} are {seqs}")
+    unproved = "SELECT count(*) FROM exchange_outbox WHERE recipient = ? AND delivered_at IS NULL AND NOT is_forked"
+    if (count := _rows(sender, unproved, recipient.name)[0][0]) > 0:
+        found.append(f"{way}: {count} events were never signed for")
+    forks = _rows(recipient, "SELECT count(*) FROM exchange_forks WHERE sender = ?", sender.name)[0][0]
+    if forks and not sender.was_rolled_back:
+        found.append(f"{way}: {forks} forks, and no number was given twice")
+    return found
+
+
+def _own(world: World, agency: Agency) -> list[str]:
+    found = []
+    waiting = _rows(agency, "SELECT peer FROM exchange_recoveries WHERE answered_at IS NULL")
+    found += [f"{agency.name}: {peer} has not answered its restore" for (peer,) in waiting]
+    feed = [seq for (seq,) in _rows(agency, "SELECT feed_seq FROM exchange_activity ORDER BY feed_seq")]
+    if feed != list(range(1, len(feed) + 1)):
+        found.append(f"{agency.name}: its feed is not dense")
+    if lives := _rows(agency, "SELECT count(*) FROM exchange_incarnations WHERE is_current")[0][0] != 1:
+        found.append(f"{agency.name}: {lives} current lives")
+    return found
