@@ -1,0 +1,227 @@
+"""The exchange with one rule of design.md left out, for as long as a schedule runs: each must be found.
+
+A mutant changes the project's own functions in this process only. The first lines of each say what the rule prevents.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+from actors import give_way
+from sqlalchemy import delete, select, text
+from sqlmodel import col
+
+from shared.contracts.wire.statements import Statement
+from shared.exchange import answers, inbox, outbox, receipts, said, streams
+from shared.exchange.anchor import Anchor
+from shared.exchange.tables import InboxState, OutboxRow, Stream
+from shared.kit.db import Database, Transaction
+
+
+@contextmanager
+def order_by_id() -> Iterator[None]:
+    """`position` is a database identity taken under the subject's lock; an id is drawn before it, and ids overtake each other."""
+    drawn = outbox.lock_subjects
+
+    async def lock_late(tx: Transaction, subjects: Any) -> None:
+        await drawn(tx, subjects)
+
+    async def unnumbered(tx: Transaction, recipient: str) -> Sequence[Any]:
+        query = (
+            select(*streams.SAID)
+            .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None))
+            .order_by(col(OutboxRow.event_id))
+        )
+        return (await tx.session.execute(query)).all()
+
+    def told_before(subject: UUID, recipient: str) -> Any:
+        query = select(col(OutboxRow.event_id)).where(col(OutboxRow.subject) == subject, col(OutboxRow.recipient) == recipient)
+        return query.order_by(col(OutboxRow.event_id).desc()).limit(1).scalar_subquery()
+
+    with (
+        mock.patch.object(outbox, "lock_subjects", lock_late),
+        mock.patch.object(streams, "_unnumbered", unnumbered),
+        mock.patch.object(outbox, "_told_before", told_before),
+    ):
+        yield
+
+
+@contextmanager
+def no_fence() -> Iterator[None]:
+    """The stream's head is locked and moved in the transaction that numbers; else two relays give the same numbers."""
+    locked = streams._lock_head
+    known: dict[tuple[int, str], tuple[int, int, bytes]] = {}
+    number = streams.number
+
+    async def number_from_memory(database: Database, agency: str, recipient: str, seal: Any) -> Any:
+        async with database.write() as tx:
+            incarnation = await streams.current_incarnation(tx)
+            head = await locked(tx, recipient, incarnation)
+            known[(id(database), recipient)] = (head.size, head.held, head.frontier)
+        return await number(database, agency, recipient, seal)  # gives way: another relay may number in between
+
+    async def remembered(tx: Transaction, recipient: str, incarnation: UUID) -> Stream:
+        head = await locked(tx, recipient, incarnation)
+        for (_, peer), before in known.items():
+            if peer == recipient:
+                head.size, head.held, head.frontier = before
+        return head
+
+    with (
+        mock.patch.object(streams, "_lock_head", remembered),
+        mock.patch("shared.exchange.relay.streams.number", number_from_memory),
+        _without_index("uq_exchange_outbox_slot"),
+    ):
+        yield
+
+
+@contextmanager
+def _without_index(name: str) -> Iterator[None]:
+    import inline_sqlite
+
+    load = inline_sqlite.InlineDatabase.load
+
+    def load_without(self: Any, image: bytes) -> None:
+        load(self, image)
+        self._raw.execute(f"DROP INDEX IF EXISTS {name}")
+
+    with mock.patch.object(inline_sqlite.InlineDatabase, "load", load_without):
+        yield
+
+
+@contextmanager
+def deleted_not_blanked() -> Iterator[None]:
+    """What is withheld travels blank, so that nobody waits for it; deleted, and with nobody asking by id, its dependants wait for ever."""
+
+    async def remove(tx: Transaction, conditions: Sequence[Any]) -> frozenset[UUID]:
+        query = delete(OutboxRow).where(col(OutboxRow.seq).is_(None), *conditions).returning(col(OutboxRow.event_id))
+        return frozenset((await tx.session.execute(query)).scalars())
+
+    async def nobody_asks(_tx: Transaction, _peer: str) -> tuple[UUID, ...]:
+        return ()
+
+    with mock.patch.object(outbox, "_blank", remove), mock.patch.object(receipts, "_enquiries", nobody_asks):
+        yield
+
+
+@contextmanager
+def lost_wake_ups() -> Iterator[None]:
+    """Each apply locks the subject's row before it looks; else one consumer stores a waiter while another settles what it waits for,
+    and nothing wakes it but the sweep, which is off here."""
+    opened = inbox._Batch.open
+    together = inbox.Inbox._receive_together
+    looked: list[dict[Any, str]] = []
+
+    async def look_first(self: inbox.Inbox, events: Any, *, isolate: bool) -> Any:
+        async with self._database.read() as tx:
+            batch = await opened(tx, self._registry, self._hooks, events, isolate=isolate)
+            seen = dict(batch._states)
+        await give_way()
+        looked.append(seen)
+        try:
+            return await together(self, events, isolate=isolate)
+        finally:
+            looked.clear()
+
+    async def remembered(cls: Any, tx: Any, *args: Any, **options: Any) -> Any:
+        batch = await opened(tx, *args, **options)
+        if looked:
+            batch._states = {key: state for key, state in batch._states.items() if key in looked[-1]}
+            batch._waiters.clear()
+        return batch
+
+    async def no_sweep(_self: inbox.Inbox) -> int:
+        return 0
+
+    with (
+        mock.patch.object(inbox.Inbox, "_receive_together", look_first),
+        mock.patch.object(inbox._Batch, "open", classmethod(remembered)),
+        mock.patch.object(inbox.Inbox, "sweep", no_sweep),
+    ):
+        yield
+
+
+@contextmanager
+def held_is_enough() -> Iterator[None]:
+    """An event waits until its predecessor is done; held, it may itself be waiting, and the order is gone."""
+
+    def may_go(self: inbox._Batch, one: inbox.Heard) -> bool:
+        before = one.event.after
+        return before is None or not self._registry.waits(one.event) or (one.sender, before) in self._states
+
+    with mock.patch.object(inbox._Batch, "_may_go", may_go):
+        yield
+
+
+@contextmanager
+def only_up_to_n() -> Iterator[None]:
+    """What lies above a hole is delivered too where its own root says so; else a hole that never closes leaves it undelivered."""
+
+    async def no_range(*_: Any) -> None:
+        return None
+
+    with mock.patch.object(said, "range_root", no_range):
+        yield
+
+
+@contextmanager
+def no_anchor() -> Iterator[None]:
+    """A database that is behind its anchor opens a new life before it numbers anything; else it gives numbers a second time."""
+
+    async def unchecked(_database: Database, _anchor: Anchor, _peers: tuple[str, ...]) -> None:
+        return None
+
+    with mock.patch("world.check_anchor", unchecked):
+        yield
+
+
+@contextmanager
+def sizes_not_sets() -> Iterator[None]:
+    """Ended lives are compared as sets; by size alone a restored sender never learns which of its words its peers still hold."""
+
+    async def by_size(tx: Transaction, peer: str, receipt: Any, agreed: int) -> said.Comparison:
+        size = await said._size(tx, peer, receipt.incarnation)
+        return said.Comparison(is_equal=receipt.upto == size)
+
+    with mock.patch.object(said, "compare_ended", by_size):
+        yield
+
+
+@contextmanager
+def nothing_is_lost() -> Iterator[None]:
+    """What both ends lost is stated, of ended lives only; else a hole that nobody can fill keeps a pair out of step for ever."""
+
+    async def never(_tx: Transaction, _peer: str, _word: Any) -> None:
+        return None
+
+    with mock.patch.object(answers, "_take_lost", never):
+        yield
+
+
+@contextmanager
+def applied_before_recorded() -> Iterator[None]:
+    """Slot, effect and state are one transaction; a known event id is never applied again."""
+
+    async def forgets(self: inbox._Batch, one: Any) -> bool:
+        self._states.pop((one.sender, one.event.id), None)
+        return bool(await settled(self, one))
+
+    settled = inbox._Batch._settle
+    with mock.patch.object(inbox._Batch, "_settle", forgets):
+        yield
+
+
+RULES: dict[str, Callable[[], Any]] = {
+    "order by id": order_by_id,
+    "no fence": no_fence,
+    "deleted, not blanked": deleted_not_blanked,
+    "lost wake-ups": lost_wake_ups,
+    "held is enough": held_is_enough,
+    "only up to N": only_up_to_n,
+    "no anchor": no_anchor,
+    "sizes, not sets": sizes_not_sets,
+    "nothing is lost": nothing_is_lost,
+}
+
