@@ -9,7 +9,7 @@ from typing import Literal
 import structlog
 
 # Their chatter, which at its lowest level holds statements with their values; warnings still come through.
-QUIET = ("aiokafka", "aiosqlite", "alembic", "asyncio", "faststream", "sqlalchemy", "sse_starlette", "uvicorn")
+QUIET = ("aiokafka", "aiosqlite", "alembic", "asyncio", "faststream", "httpcore", "sqlalchemy", "sse_starlette", "uvicorn")
 
 FRAMES_KEPT = 6  # the innermost ones tell where it went wrong
 
