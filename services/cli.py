@@ -5,6 +5,8 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -113,6 +115,23 @@ def provision(as_json: AsJson = False) -> None:
     network = settings.network()
     made = asyncio.run(make_topics(settings.access(), network.topics(), network.partitions))
     _say({"made": made}, as_json, lambda d: "\n".join(f"made {name}" for name in d["made"]) or "Every topic is there already.")
+
+
+@app.command()
+def certificates(
+    authority: Annotated[Path | None, typer.Option(help="A folder with ca.pem and ca.key.pem of your own authority.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a certificate an agency for the direct lines, under a throw-away authority; a second run changes nothing."""
+    from services.certificates import make_certificates
+    from services.settings import load_settings
+
+    settings = load_settings()
+    network = settings.network()
+    made = make_certificates(settings.home, network.agencies, network.purpose, datetime.now(UTC), authority=authority)
+    _say(
+        {"made": made}, as_json, lambda d: "\n".join(f"made {name}" for name in d["made"]) or "Every certificate is there already."
+    )
 
 
 @app.command()

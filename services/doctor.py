@@ -1,12 +1,20 @@
-"""What `refnet doctor` looks at: settings, network, broker, topics, and the databases that are on this machine."""
+"""What `refnet doctor` looks at: settings, network, broker, topics, and the databases and direct lines of this machine."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+from services.certificates import RENEW_BEFORE
 from services.kinds import MODULES
-from services.runtime import build, check_database
+from services.runtime import NO_CERTIFICATE, build, check_database
 from services.settings import Settings
+from shared.casework.directory.network import Network
 from shared.exchange.access import topics_of
+from shared.exchange.direct import DirectLine, LineAway
+from shared.exchange.direct_tls import Credentials
 from shared.kit.errors import RefnetError
+
+Note = Callable[[bool, str], None]
 
 
 async def examine(settings: Settings) -> list[dict[str, Any]]:
@@ -35,10 +43,43 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
     for agency, entry in network.agencies.items():
         if entry.kind in MODULES:
             await _database(settings, agency, note)
+    await _direct_lines(settings, network, note)
     return findings
 
 
-async def _database(settings: Settings, agency: str, note: Any) -> None:
+async def _direct_lines(settings: Settings, network: Network, note: Note) -> None:
+    """Every direct line of the agencies whose certificates are here, as their own workers would find it."""
+    try:
+        holders = [agency for agency in network.agencies if settings.holds_credentials(agency)]
+        if not holders and any(network.direct_lines_of(agency) for agency in network.agencies):
+            note(False, NO_CERTIFICATE)
+        for agency in holders:
+            credentials = settings.credentials(agency, network.purpose)
+            assert credentials is not None
+            await _lines_of(agency, network, credentials, note)
+    except RefnetError as error:
+        note(False, str(error))
+
+
+async def _lines_of(agency: str, network: Network, credentials: Credentials, note: Note) -> None:
+    ends = credentials.good_until()
+    if ends - datetime.now(UTC) < RENEW_BEFORE:
+        note(False, f"{agency}: its certificate for the direct line ends on {ends:%Y-%m-%d}; renew it and start its workers again.")
+    urls = network.direct_lines_of(agency)
+    line = DirectLine(urls, credentials)
+    for peer in network.peers_of(agency):
+        if peer not in urls:
+            note(True, f"{agency}: there is no direct line to {peer}, so everything goes over the broker.")
+            continue
+        try:
+            await line.look(peer)
+            note(True, f"{agency}: the direct line to {peer} answers.")
+        except LineAway as away:
+            note(False, f"{agency}: {away}")
+    await line.close()
+
+
+async def _database(settings: Settings, agency: str, note: Note) -> None:
     try:
         made = build(settings, agency)
         await check_database(made)

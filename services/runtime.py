@@ -1,5 +1,6 @@
 """One agency, put together: database, exchange, watcher and web, from the settings and the network file."""
 
+import logging
 import socket
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from shared.casework.lines.handlers import ExchangeHooks
 from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
 from shared.contracts import asyncapi
+from shared.exchange.direct import Answers, DirectLine, StreamName
+from shared.exchange.direct_server import DirectServer
 from shared.exchange.inbox import Inbox
 from shared.exchange.registry import Registry
 from shared.exchange.seal import PlainSeal
@@ -28,7 +31,23 @@ from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.slots import Slot
 from shared.programmes.profile import ProfileError, load_programme
 
+NO_CERTIFICATE = (
+    "There is no certificate here for the direct line; run `refnet certificates`, or set REFNET_EXCHANGE_CA, _CERT and _KEY."
+)
+NOT_YET = "This agency answers no questions over the direct line yet; everything travels over the broker."
 DATABASE_ERRORS = (DBAPIError, OSError, DatabaseAway, asyncpg.PostgresError)  # asyncpg's own come unwrapped while connecting
+
+log = logging.getLogger(__name__)
+
+
+class NotYet:
+    """Holds the place of the exchange's answers: every peer is told to ask again later."""
+
+    async def take_statement(self, peer: str, envelope: bytes) -> bytes:
+        raise DatabaseAway(NOT_YET)
+
+    async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
+        raise DatabaseAway(NOT_YET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +77,32 @@ class Agency:
             self.database, here.agency, here.peers, self.inbox, self.hooks, PlainSeal(here.agency), settings.access(),
             here.lane_secret, instance=f"{socket.gethostname()}.{slot.number}",
         )  # fmt: skip
+
+    def direct_line(self, settings: Settings) -> DirectLine | None:
+        """The asking end of the direct lines; None where there is none, which is no error."""
+        credentials = settings.credentials(self.here.agency, self.here.network.purpose)
+        urls = self.here.network.direct_lines_of(self.here.agency)
+        return DirectLine(urls, credentials) if urls and credentials else None
+
+    def direct_server(self, settings: Settings, answers: Answers, users_port: int | None = None) -> DirectServer | None:
+        """The listening end of the direct lines; None where this agency has none. Raises RefnetError."""
+        here = self.here
+        port = settings.exchange_port or here.entry.exchange_port
+        if port is None:
+            return None
+        if port == users_port:
+            raise RefnetError(
+                f"Port {port} is the pages'; the direct line needs one of its own, in exchange_url or REFNET_EXCHANGE_PORT."
+            )
+        credentials = settings.credentials(here.agency, here.network.purpose)
+        if credentials is None:
+            log.warning("direct_line_closed", extra={"words": NO_CERTIFICATE})
+            return None
+        return DirectServer(here.agency, here.peers, credentials, answers, settings.exchange_host, port)
+
+    def answers(self) -> Answers:
+        """What the listening end asks of the exchange."""
+        return NotYet()
 
     def watcher(self) -> Watcher:
         """The watcher."""

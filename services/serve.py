@@ -66,7 +66,7 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
     if with_worker:
         exchange = agency.exchange(settings)
         edge.broker_words = lambda: exchange.words
-        loops = [exchange.run, agency.watcher().run]
+        loops = [exchange.run, agency.watcher().run, *_direct(agency, settings, listener.getsockname()[1])]
     config = uvicorn.Config(
         agency.app(edge), log_config=None, access_log=False, backlog=BACKLOG, timeout_graceful_shutdown=GRACE_S, lifespan="off",
         server_header=False,
@@ -84,14 +84,19 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
 
 def work(agency: Agency, settings: Settings) -> None:
     """Runs the exchange and the watcher until a signal comes."""
-    uvloop.run(_work(agency, agency.exchange(settings)))
+    uvloop.run(_work(agency, agency.exchange(settings), _direct(agency, settings)))
 
 
-async def _work(agency: Agency, exchange: ExchangeWorker) -> None:
+def _direct(agency: Agency, settings: Settings, users_port: int | None = None) -> list[Loop]:
+    server = agency.direct_server(settings, agency.answers(), users_port)
+    return [server.run] if server else []
+
+
+async def _work(agency: Agency, exchange: ExchangeWorker, direct: list[Loop]) -> None:
     await check_database(agency)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(kind, stop.set)
-    await asyncio.gather(exchange.run(stop), agency.watcher().run(stop))
+    await asyncio.gather(exchange.run(stop), agency.watcher().run(stop), *(run(stop) for run in direct))
     await agency.database.close()

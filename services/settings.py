@@ -8,8 +8,10 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.certificates import THROW_AWAY, files_of
 from shared.casework.directory.network import Network, load_network
 from shared.exchange.access import Access
+from shared.exchange.direct_tls import Credentials
 from shared.kit.clock import Clock, FileClock, SystemClock
 from shared.kit.errors import RefnetError
 
@@ -35,6 +37,11 @@ class Settings(BaseSettings):
     programme: str | None = Field(None, validation_alias="REFNET_PROGRAMME")
     secret_key: SecretStr | None = Field(None, validation_alias="REFNET_SECRET_KEY", min_length=SECRET_CHARACTERS_MIN)
     base_url: str | None = Field(None, validation_alias="REFNET_BASE_URL", pattern=r"^https?://[^\s/]+$")
+    exchange_ca: Path | None = Field(None, validation_alias="REFNET_EXCHANGE_CA")
+    exchange_cert: Path | None = Field(None, validation_alias="REFNET_EXCHANGE_CERT")
+    exchange_key: Path | None = Field(None, validation_alias="REFNET_EXCHANGE_KEY")
+    exchange_host: str = Field("127.0.0.1", validation_alias="REFNET_EXCHANGE_HOST", pattern=r"^[^\s/]+$")
+    exchange_port: int | None = Field(None, validation_alias="REFNET_EXCHANGE_PORT", ge=1, le=65535)
     log: Literal["json", "console"] = Field("json", validation_alias="REFNET_LOG")
     clock_spec: str = Field("system", validation_alias="REFNET_CLOCK", pattern=r"^(system|file:.+)$")
     crash: str | None = Field(None, validation_alias="REFNET_CRASH")
@@ -73,6 +80,30 @@ class Settings(BaseSettings):
         if (self.kafka_username is None) != (password is None):
             raise RefnetError("REFNET_KAFKA_USERNAME and REFNET_KAFKA_PASSWORD go together; set both or neither.")
         return Access(servers, self.kafka_username, password, self.kafka_ca, self.kafka_cert, self.kafka_key)
+
+    def credentials(self, agency: str, purpose: str) -> Credentials | None:
+        """An agency's files for its direct line: as named, or as `refnet certificates` left them; None where there are none."""
+        found = self._credentials_here(agency)
+        if found is None:
+            return None
+        if found.agency() != agency:
+            raise RefnetError(f"REFNET_EXCHANGE_CERT does not name '{agency}', or not alone; take the certificate made for it.")
+        if purpose == "production" and found.authority() == THROW_AWAY:
+            raise RefnetError("REFNET_EXCHANGE_CA is a throw-away authority; a production network needs certificates of its own.")
+        return found
+
+    def holds_credentials(self, agency: str) -> bool:
+        """Whether this agency's own files for its direct line are here; raises RefnetError where they cannot be read."""
+        found = self._credentials_here(agency)
+        return found is not None and found.agency() == agency
+
+    def _credentials_here(self, agency: str) -> Credentials | None:
+        if self.exchange_ca and self.exchange_cert and self.exchange_key:
+            return Credentials(self.exchange_ca, self.exchange_cert, self.exchange_key)
+        if self.exchange_ca or self.exchange_cert or self.exchange_key:
+            raise RefnetError("REFNET_EXCHANGE_CA, _CERT and _KEY go together; set all three or none.")
+        found = files_of(self.home, agency)
+        return found if found.cert.is_file() else None
 
     def secret(self, agency: str, purpose: str) -> bytes:
         """This agency's own secret: named in production, made once in REFNET_HOME for everything made up."""

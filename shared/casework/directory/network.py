@@ -3,13 +3,14 @@
 Public reference data, the same at every agency: no person is named in it, and no secret.
 """
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, FacilityMode, ServicePackage
 from shared.contracts.casework.events import AgencyId, Code, FacilityId
@@ -18,6 +19,8 @@ from shared.kit.errors import RefnetError
 
 PARTITIONS_MAX = 64  # as many as there are lanes
 DAY_AND_NIGHT = "24 h"
+PORT_MAX = 65_535
+EXCHANGE_URL = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 Label = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 
 
@@ -52,7 +55,21 @@ class AgencyEntry(_Part):
 
     kind: AgencyKind
     name: Label
+    exchange_url: str | None = None  # where its direct line listens, for the agencies it is paired with
     facilities: dict[FacilityId, Facility] = Field(min_length=1)
+
+    @field_validator("exchange_url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        match = EXCHANGE_URL.fullmatch(url) if url is not None else None
+        if url is not None and not (match and 1 <= int(match[1]) <= PORT_MAX):
+            raise ValueError("it is written https://host:port, with nothing after the port")
+        return url
+
+    @property
+    def exchange_port(self) -> int | None:
+        """The port of its direct line."""
+        return int(self.exchange_url.rpartition(":")[2]) if self.exchange_url else None
 
 
 class Network(_Part):
@@ -72,6 +89,9 @@ class Network(_Part):
                     raise ValueError(f"pairs: '{name}' is not one of the agencies")
             if pair[0] == pair[1]:
                 raise ValueError(f"pairs: '{pair[0]}' is paired with itself")
+        urls = [agency.exchange_url for agency in self.agencies.values() if agency.exchange_url]
+        if len(set(urls)) < len(urls):
+            raise ValueError("two agencies have the same exchange_url; each has a port of its own")
         for agency_id, agency in self.agencies.items():
             for facility_id, facility in agency.facilities.items():
                 foreign = set(facility.services) - PROVIDED_BY[agency.kind]
@@ -88,6 +108,13 @@ class Network(_Part):
         """The agencies that `agency` is paired with."""
         found = {b if a == agency else a for a, b in self.pairs if agency in (a, b)}
         return tuple(sorted(found))
+
+    def direct_lines_of(self, agency: str) -> dict[str, str]:
+        """The exchange_url of each peer that `agency` has a direct line with: where both ends have one."""
+        if self.agencies[agency].exchange_url is None:
+            return {}
+        urls = {peer: self.agencies[peer].exchange_url for peer in self.peers_of(agency)}
+        return {peer: url for peer, url in urls.items() if url is not None}
 
     def directions(self) -> tuple[Direction, ...]:
         """Every direction in which something may travel."""

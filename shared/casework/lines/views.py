@@ -23,6 +23,7 @@ class PeerView(BaseModel):
     state: str
     words: str
     last_heard_at: datetime | None
+    has_direct_line: bool
     unsent: int
     undelivered: int
     waiting_here: int
@@ -75,9 +76,12 @@ def _peer(
         state, words = "behind", f"{out[1]} of our events are on their way."
     else:
         state, words = "in_step", "Everything that we said is signed for."
+    has_direct_line = peer in here.network.direct_lines_of(here.agency)
+    if not has_direct_line:
+        words += " There is no direct line to it."
     return PeerView(
-        agency=peer, kind=here.kind_of(peer), state=state, words=words, last_heard_at=heard_at, unsent=out[0], undelivered=out[1],
-        waiting_here=waiting, parked_here=parked,
+        agency=peer, kind=here.kind_of(peer), state=state, words=words, last_heard_at=heard_at, has_direct_line=has_direct_line,
+        unsent=out[0], undelivered=out[1], waiting_here=waiting, parked_here=parked,
     )  # fmt: skip
 
 

@@ -1,0 +1,90 @@
+"""`refnet certificates`: a throw-away authority, and under it one certificate an agency, for the direct lines until keys exist.
+
+Whoever holds the authority's key can make itself any agency of the network, so a production network brings its own authority.
+"""
+
+import os
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from shared.exchange.direct_tls import Credentials
+from shared.kit.certificates import Authority, Certificate, good_until, names_in
+from shared.kit.errors import RefnetError
+
+THROW_AWAY = "refnet throw-away authority"  # its name, by which a production network knows it and refuses it
+AUTHORITY_LASTS = timedelta(days=730)
+LASTS = timedelta(days=365)
+RENEW_BEFORE = timedelta(days=30)  # what ends sooner is made anew
+_AUTHORITY = ".authority"  # no agency's id begins with a dot
+
+
+def files_of(home: Path, agency: str) -> Credentials:
+    """Where an agency's files lie, made or not."""
+    folder = home / "tls" / agency
+    return Credentials(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
+
+
+def make_certificates(
+    home: Path, agencies: Iterable[str], purpose: str, now: datetime, *, authority: Path | None = None
+) -> list[str]:
+    """Makes what is missing, ends soon or is another authority's, and returns whose; a second call makes nothing.
+
+    `authority` is a folder with the ca.pem and ca.key.pem of the operator's own. Raises RefnetError.
+    """
+    if purpose == "production" and authority is None:
+        raise RefnetError(
+            "A production network has no throw-away authority; give your own with --authority, or set"
+            " REFNET_EXCHANGE_CA, _CERT and _KEY."
+        )
+    try:
+        signer = _read_authority(authority) if authority else _own_authority(home / "tls" / _AUTHORITY, now)
+        return [agency for agency in agencies if _make(files_of(home, agency), agency, signer, now)]
+    except OSError as error:
+        raise RefnetError(
+            f"{error.filename or home} cannot be used ({error.strerror}); correct REFNET_HOME or its rights."
+        ) from error
+
+
+def _own_authority(folder: Path, now: datetime) -> Authority:
+    cert, key = folder / "ca.pem", folder / "ca.key.pem"
+    if cert.is_file() and key.is_file():
+        found = Authority(Certificate(cert.read_bytes(), key.read_bytes()))
+        if _is_good(found, found.pair, now):
+            return found
+    made = Authority.make(THROW_AWAY, now, AUTHORITY_LASTS)
+    _write(key, made.pair.key)
+    _write(cert, made.pair.cert)
+    return made
+
+
+def _read_authority(folder: Path) -> Authority:
+    found = Authority(Certificate((folder / "ca.pem").read_bytes(), (folder / "ca.key.pem").read_bytes()))
+    if not found.made(found.pair):
+        raise RefnetError(f"{folder} holds no ca.pem with the ca.key.pem that fits it, both as PEM without a password.")
+    return found
+
+
+def _make(files: Credentials, agency: str, signer: Authority, now: datetime) -> bool:
+    if all(file.is_file() for file in (files.ca, files.cert, files.key)) and files.ca.read_bytes() == signer.pair.cert:
+        held = Certificate(files.cert.read_bytes(), files.key.read_bytes())
+        if _is_good(signer, held, now) and agency in names_in(held.cert)[1]:
+            return False
+    made = signer.issue(agency, now, LASTS)
+    for file, content in ((files.key, made.key), (files.cert, made.cert), (files.ca, signer.pair.cert)):
+        _write(file, content)
+    return True
+
+
+def _is_good(signer: Authority, held: Certificate, now: datetime) -> bool:
+    return signer.made(held) and good_until(held.cert) - now > RENEW_BEFORE
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Whole or not at all, and for this user only."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = file.with_name(f".{file.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+        handle.write(content)
+    new.replace(file)
