@@ -11,9 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import yaml
+
+from services.certificates import make_certificates
 from services.demo import journey
 from services.demo.client import Client
 from services.demo.start import serving, start_app
@@ -33,6 +37,7 @@ AGENCIES = ("police", "health", "social_welfare")
 READY_DEADLINE_S = 60.0  # a process is ready in about 3 s; a slow machine gets more
 STOP_DEADLINE_S = 20.0  # a batch in flight is finished well within this
 POLL_S = 0.1
+DIRECT_PORTS_ABOVE = 100  # from an agency's pages to its direct line
 
 DEMO_PIN = "271828"  # of accounts that are made up, on a network whose purpose is to be shown
 
@@ -65,10 +70,11 @@ def run_demo(
     home.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         line = _broker(broker, home, stack)
-        environment = _environment(home, line, programme)
-        tokens = asyncio.run(_set_up(environment, with_topics=line.kind != "trial"))
         ports = {agency: port + number for number, agency in enumerate(AGENCIES, start=1)}
-        _check_free(port, *ports.values())
+        direct = {agency: DIRECT_PORTS_ABOVE + own for agency, own in ports.items()}
+        environment = _environment(home, line, programme, _network(home, direct))
+        tokens = asyncio.run(_set_up(environment, with_topics=line.kind != "trial"))
+        _check_free(port, *ports.values(), *direct.values())
         processes = stack.enter_context(_agencies(environment, ports, home))
         clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
         _wait_ready(processes, clients)
@@ -106,9 +112,18 @@ def _broker(choice: Literal["auto", "kafka", "docker", "trial"], home: Path, sta
     return line
 
 
-def _environment(home: Path, line: Broker, programme: str | None) -> dict[str, str]:
+def _network(home: Path, direct: dict[str, int]) -> Path:
+    """The demo's network file, with where each agency's direct line listens this time."""
+    content = yaml.safe_load((Path(__file__).parent / "network.yaml").read_text())
+    for agency, port in direct.items():
+        content["agencies"][agency]["exchange_url"] = f"https://127.0.0.1:{port}"
+    file = home / "network.yaml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return file
+
+
+def _environment(home: Path, line: Broker, programme: str | None, network: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("REFNET_") or k.startswith("REFNET_KAFKA_")}
-    network = Path(__file__).parent / "network.yaml"
     more = {"REFNET_PROGRAMME": programme} if programme else {}
     return {
         **kept, "REFNET_HOME": str(home), "REFNET_NETWORK": str(network), "KAFKA_BOOTSTRAP_SERVERS": line.bootstrap_servers,
@@ -117,9 +132,10 @@ def _environment(home: Path, line: Broker, programme: str | None) -> dict[str, s
 
 
 async def _set_up(environment: dict[str, str], *, with_topics: bool) -> dict[str, list[str]]:
-    """Topics, databases and accounts; returns each agency's tokens, the desk's first."""
+    """Certificates, topics, databases and accounts; returns each agency's tokens, the desk's first."""
     settings = Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))})
     network = settings.network()
+    make_certificates(settings.home, AGENCIES, network.purpose, datetime.now(UTC))
     if with_topics:
         await provision(settings.access(), network.topics(), network.partitions)
     else:
