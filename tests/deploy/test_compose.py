@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from services.certificates import files_of
+from shared.casework.directory.network import load_network
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
@@ -23,6 +26,7 @@ EXAMPLE = (DEPLOY / ".env.example").read_text()
 PORTS = {"police": "8001", "health": "8002", "social_welfare": "8003"}
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 NETWORKS: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["networks"]
+FILE = load_network(DEPLOY / "network.yaml")
 OURS = sorted(name for name, service in SERVICES.items() if service["image"].startswith("refnet:"))
 PINNED = re.compile(r"[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z-]+)?")  # name:version, with nothing that moves by a whole release
 VARIABLE = re.compile(r"(?<!\$)\$(?:\{(?P<name>\w+)(?P<rest>[^}]*)\}|(?P<bare>\w+))")
@@ -70,10 +74,10 @@ def test_a_planted_mistake_does_not_fit_the_compose_schema(tmp_path: Path, right
     assert validate(planted).returncode == 1
 
 
-def test_there_are_three_agencies_the_broker_and_its_provisioning_and_nothing_else() -> None:
+def test_there_are_three_agencies_the_broker_what_sets_them_up_and_nothing_else() -> None:
     roles = {"postgres", "migrate", "web", "worker"}
     assert all(set(of(agency)) == roles for agency in PORTS)
-    assert len(SERVICES) == len(PORTS) * len(roles) + len(["kafka", "provision"])
+    assert len(SERVICES) == len(PORTS) * len(roles) + len(["kafka", "provision", "certificates"])
 
 
 def test_each_service_of_an_agency_runs_its_own_command_for_its_own_agency() -> None:
@@ -88,24 +92,62 @@ def test_each_service_of_an_agency_runs_its_own_command_for_its_own_agency() -> 
 def test_an_agencys_database_is_on_a_network_that_nobody_else_joins(agency: str) -> None:
     (network,) = of(agency)["postgres"]["networks"]
     assert NETWORKS[network]["internal"] is True
-    joined = {name for name, service in SERVICES.items() if network in service["networks"]}
+    joined = {name for name, service in SERVICES.items() if network in service.get("networks", ())}
     assert joined == {f"{agency.replace('_', '-')}-{role}" for role in ("postgres", "migrate", "web", "worker")}
 
 
-def test_agencies_meet_at_the_broker_and_nowhere_else() -> None:
+def test_agencies_meet_at_the_broker_and_on_their_direct_lines_and_nowhere_else() -> None:
     for one, other in combinations(PORTS, 2):
-        assert networks(one) & networks(other) == {"broker"}
+        assert networks(one) & networks(other) == {"broker", "direct"}
 
 
 def test_only_workers_and_provision_reach_the_broker_and_from_there_nobody_reaches_the_internet() -> None:
-    joined = {name for name, service in SERVICES.items() if "broker" in service["networks"]}
+    joined = {name for name, service in SERVICES.items() if "broker" in service.get("networks", ())}
     assert joined == {"kafka", "provision", "police-worker", "health-worker", "social-welfare-worker"}
     assert NETWORKS["broker"]["internal"] is True
 
 
+def test_only_workers_are_on_the_direct_lines_and_from_there_nobody_reaches_the_internet() -> None:
+    joined = {name for name, service in SERVICES.items() if "direct" in service.get("networks", ())}
+    assert joined == {"police-worker", "health-worker", "social-welfare-worker"}
+    assert NETWORKS["direct"]["internal"] is True
+
+
+@pytest.mark.parametrize("agency", PORTS)
+def test_an_agencys_address_for_its_peers_leads_to_its_own_worker(agency: str) -> None:
+    worker = of(agency)["worker"]
+    entry = FILE.agencies[agency]
+    assert entry.exchange_url == f"https://{worker['networks']['direct']['aliases'][0]}:{int(PORTS[agency]) + 100}"
+    assert worker["environment"]["REFNET_EXCHANGE_HOST"] == "0.0.0.0"
+    assert set(FILE.direct_lines_of(agency)) == set(FILE.peers_of(agency)) == set(PORTS) - {agency}
+
+
 def test_every_network_is_named_because_the_default_one_joins_everybody() -> None:
-    assert all(service.get("networks") for service in SERVICES.values())
-    assert not any("network_mode" in service or "links" in service for service in SERVICES.values())
+    alone = {name for name, service in SERVICES.items() if service.get("network_mode") == "none"}
+    assert alone == {"certificates"}
+    assert all(bool(service.get("networks")) != (name in alone) for name, service in SERVICES.items())
+    assert not any("links" in service or service.get("network_mode", "none") != "none" for service in SERVICES.values())
+
+
+def test_each_worker_reads_its_own_certificate_and_only_certificates_writes_them_and_sees_the_authority() -> None:
+    places = {
+        (name, v["source"], v["target"], v.get("read_only", False))
+        for name, service in SERVICES.items()
+        for v in service.get("volumes", ())
+        if v["source"].endswith("-tls") or v["source"] == "authority"
+    }
+    folders = {agency: (f"{agency.replace('_', '-')}-tls", f"/var/lib/refnet/tls/{agency}") for agency in PORTS}
+    workers = {(f"{agency.replace('_', '-')}-worker", *where, True) for agency, where in folders.items()}
+    maker = {("certificates", *where, False) for where in (*folders.values(), ("authority", "/var/lib/refnet/tls/.authority"))}
+    assert places == workers | maker
+    made = Path("/var/lib/refnet")
+    assert {str(files_of(made, agency).cert.parent) for agency in PORTS} == {target for _, target in folders.values()}
+
+
+def test_every_volume_of_ours_takes_its_owner_from_the_image() -> None:
+    (install,) = re.findall(r"install -d -o refnet -g refnet -m 0700((?:\s+\\?\s*/\S+)+)", (DEPLOY / "Dockerfile").read_text())
+    targets = {v["target"] for name in OURS for v in SERVICES[name]["volumes"] if v["type"] == "volume"}
+    assert targets <= set(install.replace("\\", " ").split())
 
 
 @pytest.mark.parametrize("agency", PORTS)
@@ -150,7 +192,7 @@ def test_every_service_of_ours_has_no_privilege_and_nothing_to_write_on_but_its_
 def test_every_service_has_limits_a_way_to_stop_and_a_restart_policy(name: str) -> None:
     service = SERVICES[name]
     assert {"mem_limit", "pids_limit", "stop_grace_period", "cap_drop", "security_opt"} <= set(service)
-    once = name == "provision" or name.endswith("-migrate")
+    once = name in ("provision", "certificates") or name.endswith("-migrate")
     assert service["restart"] == ("no" if once else "unless-stopped")
 
 
@@ -163,9 +205,9 @@ def test_a_service_waits_for_what_it_needs_until_that_is_healthy_or_done(name: s
 
 
 @pytest.mark.parametrize("agency", PORTS)
-def test_a_web_needs_no_broker_and_a_worker_waits_for_the_topics(agency: str) -> None:
+def test_a_web_needs_no_broker_and_a_worker_waits_for_topics_and_certificates(agency: str) -> None:
     assert not {"kafka", "provision"} & set(of(agency)["web"]["depends_on"])
-    assert {"kafka", "provision"} <= set(of(agency)["worker"]["depends_on"])
+    assert {"kafka", "provision", "certificates"} <= set(of(agency)["worker"]["depends_on"])
 
 
 @pytest.mark.parametrize("agency", PORTS)
