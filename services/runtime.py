@@ -20,7 +20,7 @@ from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
 from shared.contracts import asyncapi
 from shared.exchange.anchor import Anchor
-from shared.exchange.direct import Answers, DirectLine, StreamName
+from shared.exchange.direct import Answers, DirectLine
 from shared.exchange.direct_server import DirectServer
 from shared.exchange.inbox import Inbox
 from shared.exchange.registry import Registry
@@ -35,20 +35,9 @@ from shared.programmes.profile import ProfileError, load_programme
 NO_CERTIFICATE = (
     "There is no certificate here for the direct line; run `refnet certificates`, or set REFNET_EXCHANGE_CA, _CERT and _KEY."
 )
-NOT_YET = "This agency answers no questions over the direct line yet; everything travels over the broker."
 DATABASE_ERRORS = (DBAPIError, OSError, DatabaseAway, asyncpg.PostgresError)  # asyncpg's own come unwrapped while connecting
 
 log = logging.getLogger(__name__)
-
-
-class NotYet:
-    """Holds the place of the exchange's answers: every peer is told to ask again later."""
-
-    async def take_statement(self, peer: str, envelope: bytes) -> bytes:
-        raise DatabaseAway(NOT_YET)
-
-    async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
-        raise DatabaseAway(NOT_YET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +65,8 @@ class Agency:
         slot = Slot(settings.home, f"{here.agency}.worker")  # its lock is held until the process ends
         return ExchangeWorker(
             self.database, here.agency, here.peers, self.inbox, self.hooks, PlainSeal(here.agency), settings.access(),
-            here.lane_secret, Anchor(settings.home / f"{here.agency}.anchor"), instance=f"{socket.gethostname()}.{slot.number}",
+            here.lane_secret, Anchor(settings.home / f"{here.agency}.anchor"), self.direct_line(settings),
+            instance=f"{socket.gethostname()}.{slot.number}",
         )  # fmt: skip
 
     def direct_line(self, settings: Settings) -> DirectLine | None:
@@ -99,11 +89,7 @@ class Agency:
         if credentials is None:
             log.warning("direct_line_closed", extra={"words": NO_CERTIFICATE})
             return None
-        return DirectServer(here.peers, credentials, answers, settings.exchange_host, port)
-
-    def answers(self) -> Answers:
-        """What the listening end asks of the exchange."""
-        return NotYet()
+        return DirectServer(here.agency, here.peers, credentials, answers, settings.exchange_host, port)
 
     def watcher(self) -> Watcher:
         """The watcher."""

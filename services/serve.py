@@ -66,7 +66,7 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
     if with_worker:
         exchange = agency.exchange(settings)
         edge.broker_words = lambda: exchange.words
-        loops = [exchange.run, agency.watcher().run, *_direct(agency, settings, listener.getsockname()[1])]
+        loops = [exchange.run, agency.watcher().run, *_direct(agency, settings, exchange, listener.getsockname()[1])]
     config = uvicorn.Config(
         agency.app(edge), log_config=None, access_log=False, backlog=BACKLOG, timeout_graceful_shutdown=GRACE_S, lifespan="off",
         server_header=False,
@@ -84,11 +84,12 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
 
 def work(agency: Agency, settings: Settings) -> None:
     """Runs the exchange and the watcher until a signal comes."""
-    uvloop.run(_work(agency, agency.exchange(settings), _direct(agency, settings)))
+    exchange = agency.exchange(settings)
+    uvloop.run(_work(agency, exchange, _direct(agency, settings, exchange)))
 
 
-def _direct(agency: Agency, settings: Settings, users_port: int | None = None) -> list[Loop]:
-    server = agency.direct_server(settings, agency.answers(), users_port)
+def _direct(agency: Agency, settings: Settings, exchange: ExchangeWorker, users_port: int | None = None) -> list[Loop]:
+    server = agency.direct_server(settings, exchange.reconciler, users_port)
     return [server.run] if server else []
 
 

@@ -30,7 +30,7 @@ SEALING_BYTES_MAX = 256  # what sealing adds to an inner form: an encapsulated k
 ENVELOPE_BYTES_MAX = OUTER_BYTES + INNER_BYTES_MAX + SEALING_BYTES_MAX
 STATEMENT_BYTES_MAX = ENVELOPE_BYTES_MAX  # a statement is one envelope
 EVENTS_MAX = 500  # events a page, as many as one statement asks for again
-PAGE_BYTES_MAX = 4 * 1024 * 1024  # a page of events: 500 usual ones are 0.5 MB; of the largest, some 60 fit
+PAGE_BYTES_MAX = 1024 * 1024  # a page of events: 500 usual ones are 0.5 MB; of the largest, 15 fit
 TIMEOUT_S = 20.0  # a question and its whole answer: a page takes 0.1 s, over a poor line some seconds
 CONNECTIONS_MAX = 4  # to one peer from one process: a statement and a few pages at a time; more wait
 IDLE_S = 20.0  # an unused connection is kept this long, less than the other end keeps it
@@ -113,8 +113,8 @@ class DirectLine:
     """
 
     def __init__(self, urls: Mapping[str, str], credentials: Credentials, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._urls, self._credentials, self._timeout_s = dict(urls), credentials, timeout_s
-        self._context = credentials.client_context()
+        self._urls, self._timeout_s = dict(urls), timeout_s
+        self._context, self._ends = credentials.client_context(), credentials.good_until()
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def state(self, peer: str, envelope: bytes) -> bytes:
@@ -155,7 +155,7 @@ class DirectLine:
             async with asyncio.timeout(self._timeout_s):
                 return await self._exchange(peer, path, bytes_max, content)
         except FAILURES as error:
-            raise LineAway(_why(error, _at(peer, self._urls[peer]), self._credentials)) from error
+            raise LineAway(_why(error, _at(peer, self._urls[peer]), self._ends)) from error
 
     async def _exchange(self, peer: str, path: str, bytes_max: int, content: bytes | None) -> bytes:
         # The name in TLS is the agency's, whatever its host is called: OpenSSL compares the certificate with it in the handshake.
@@ -213,7 +213,7 @@ def _refused(status: int, where: str) -> str:
     return f"{where} {_REFUSALS.get(status, other)}."
 
 
-def _why(error: BaseException, where: str, credentials: Credentials) -> str:
+def _why(error: BaseException, where: str, ends: datetime) -> str:
     chain = list(_chain(error))
     for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -221,7 +221,7 @@ def _why(error: BaseException, where: str, credentials: Credentials) -> str:
         if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
             return f"{where} does not speak TLS; correct its exchange_url."
     kinds = tuple(type(cause) for cause in chain)
-    return f"{where} {_without_reason(kinds, has_expired=credentials.good_until() < datetime.now(UTC))}."
+    return f"{where} {_without_reason(kinds, has_expired=ends < datetime.now(UTC))}."
 
 
 def _without_reason(kinds: Sequence[type[BaseException]], *, has_expired: bool) -> str:

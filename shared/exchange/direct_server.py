@@ -14,10 +14,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, cast
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.contracts.wire.envelope import SLOT_MAX, Unopenable
@@ -42,7 +41,7 @@ CLOSE_S = 1.0  # an asking end that is idle never answers the end of TLS; what i
 IDLE_S = 30.0  # an unused connection, longer than the asking end keeps it
 GRACE_S = 10  # a request in flight is answered within this, then the process goes
 BACKLOG = 64  # connections that may wait while the process is busy
-CONNECTIONS_MAX = 32  # of one certificate's name: eight processes of a peer at their own limit
+CONNECTIONS_MAX = 16  # of one certificate's name: four processes of a peer at their own limit; each may hold a page in memory
 ANSWERING_MAX = 4  # requests of one peer answered at a time, a page of events in memory each; more wait
 HEADERS_BYTES_MAX = 8 * 1024  # a request's line and headers are some 300 bytes
 TAKE_OVER_S = 5.0  # how often a worker that does not hold the port tries to take it
@@ -85,7 +84,11 @@ class MutualProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn beside other work: signals are the process's own, and a handshake has a deadline."""
+    """uvicorn beside other work: signals are the process's own, a handshake has a deadline, `listening` is set once it answers."""
+
+    def __init__(self, config: uvicorn.Config, listening: asyncio.Event) -> None:
+        super().__init__(config)
+        self._listening = listening
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -107,19 +110,21 @@ class _Server(uvicorn.Server):
             for one in sockets or ()
         ]  # fmt: skip
         self.started = True
+        self._listening.set()
 
 
 class DirectServer:
-    """One agency's listening end; `peers` are the agencies paired with it.
+    """The listening end of `agency`; `peers` are the agencies paired with it.
 
     Raises RefnetError where the credentials cannot be used.
     """
 
     def __init__(
-        self, peers: Sequence[str], credentials: Credentials, answers: Answers, host: str, port: int, *,
+        self, agency: str, peers: Sequence[str], credentials: Credentials, answers: Answers, host: str, port: int, *,
         body_timeout_s: float = TIMEOUT_S, take_over_s: float = TAKE_OVER_S,
     ) -> None:  # fmt: skip
-        self._peers, self._answers, self._host, self._port = frozenset(peers), answers, host, port
+        self._agency, self._peers, self._answers = agency, frozenset(peers), answers
+        self._host, self._port = host, port
         self._context = credentials.server_context()
         self._body_timeout_s, self._take_over_s = body_timeout_s, take_over_s
         self._answering: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(ANSWERING_MAX))
@@ -156,15 +161,14 @@ class DirectServer:
     async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
         """Answers on a bound socket until `stop` is set, and closes it."""
         config = uvicorn.Config(
-            self._app(), http=MutualProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
-            proxy_headers=False, timeout_keep_alive=int(IDLE_S), timeout_graceful_shutdown=GRACE_S,
+            self._app, interface="asgi3", http=MutualProtocol, ws="none", lifespan="off", log_config=None, access_log=False,
+            server_header=False, proxy_headers=False, timeout_keep_alive=int(IDLE_S), timeout_graceful_shutdown=GRACE_S,
             h11_max_incomplete_event_size=HEADERS_BYTES_MAX, ssl_context_factory=self._ssl_context,
         )  # fmt: skip
-        server = _Server(config)
+        server = _Server(config, self.listening)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
         log.info("direct_line_open", extra={"port": self._port})
-        self.listening.set()
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
@@ -177,34 +181,33 @@ class DirectServer:
     def _ssl_context(self, _config: uvicorn.Config, _usual: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         return self._context
 
-    def _app(self) -> Starlette:
-        routes = [
-            Route(STATEMENTS, self._answer(self._take_statement), methods=["POST"]),
-            Route(EVENTS, self._answer(self._events), methods=["GET"]),
-            Route(LINE, self._answer(self._line), methods=["GET"]),
-            Route("/{path:path}", self._answer(self._nothing), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
-        ]
-        return Starlette(routes=routes)
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The whole application: three addresses, behind one question."""
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
 
-    def _answer(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-        """An endpoint that asks who it is first, and says every failure as a problem without what was asked."""
+    async def _respond(self, request: Request) -> Response:
+        """Asks who it is first, and says every failure as a problem, without what was asked."""
+        try:
+            peer = self._peer(request)
+            return await self._answers_at(request.method, request.scope["path"])(request, peer)
+        except Refused as refusal:
+            return refusal.response
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+        except Unopenable:
+            return problem(400, "unopenable", "The statement cannot be opened", "Seal it for this agency and send it again.")
+        except DatabaseAway:
+            return problem(503, "database-away", "Not just now", "The database here does not answer; ask again later.")
+        except Exception as error:
+            log.error("direct_request_failed", extra={"because": type(error).__name__})
+            return problem(500, "unexpected", "Something went wrong here", "Nothing was saved; ask again later.")
 
-        async def endpoint(request: Request) -> Response:
-            try:
-                return await answer(request, self._peer(request))
-            except Refused as refusal:
-                return refusal.response
-            except ClientDisconnect:
-                return Response(status_code=400)  # nobody reads it
-            except Unopenable:
-                return problem(400, "unopenable", "The statement cannot be opened", "Seal it for this agency and send it again.")
-            except DatabaseAway:
-                return problem(503, "database-away", "Not just now", "The database here does not answer; ask again later.")
-            except Exception as error:
-                log.error("direct_request_failed", extra={"because": type(error).__name__})
-                return problem(500, "unexpected", "Something went wrong here", "Nothing was saved; ask again later.")
-
-        return endpoint
+    def _answers_at(self, method: str, path: str) -> Answer:
+        known = {("POST", STATEMENTS): self._take_statement, ("GET", EVENTS): self._events, ("GET", LINE): self._line}
+        if (method, path) not in known:
+            raise Refused(404, "http-404", "Not found", "Nothing takes that method at this address.")
+        return known[method, path]
 
     def _peer(self, request: Request) -> str:
         name = cast("str | None", request.scope["state"].get("peer"))
@@ -226,7 +229,7 @@ class DirectServer:
 
     async def _events(self, request: Request, peer: str) -> Response:
         stream = _stream(request)
-        if peer not in (stream.sender, stream.recipient):
+        if {stream.sender, stream.recipient} != {peer, self._agency}:
             # What is between others is no stream to this peer: whether we hold one is not told either.
             raise Refused(404, "no-stream", "No such stream", "This agency holds no such stream with you; ask for one of your own.")
         first, last = _number(request, "from"), _number(request, "to")
@@ -238,12 +241,11 @@ class DirectServer:
     async def _line(self, _request: Request, _peer: str) -> Response:
         return Response(status_code=204)
 
-    async def _nothing(self, _request: Request, _peer: str) -> Response:
-        raise Refused(404, "http-404", "Not found", "There is nothing at this address.")
-
 
 def _bind(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # By its number: where it says 0, asyncio leaves Nagle's algorithm on, and each answer waits 40 ms for an acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # Never SO_REUSEPORT: two agencies set to one port by mistake would each answer half of the other's peers.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

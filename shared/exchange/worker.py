@@ -21,6 +21,7 @@ from shared.exchange.feed import run_feed
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
 from shared.exchange.letters import Letters
+from shared.exchange.reconcile import Line, Reconciler, run_reconciler
 from shared.exchange.registry import Hooks
 from shared.exchange.relay import BrokerAway, Outbound, Relay
 from shared.exchange.seal import Seal
@@ -41,7 +42,7 @@ class ExchangeWorker:
 
     def __init__(
         self, database: Database, agency: str, peers: Sequence[str], inbox: Inbox, hooks: Hooks, seal: Seal, access: Access,
-        lane_secret: Callable[[str], bytes], anchor: Anchor, instance: str | None = None,
+        lane_secret: Callable[[str], bytes], anchor: Anchor, line: Line | None = None, instance: str | None = None,
     ) -> None:  # fmt: skip
         self._instance = instance
         self._database, self._agency, self._peers, self._access = database, agency, peers, access
@@ -53,6 +54,8 @@ class ExchangeWorker:
         self._inbox = inbox
         self._anchor = anchor
         self._letters = Letters(database, agency, peers, seal, inbox, hooks)
+        self.reconciler = Reconciler(database, agency, seal, inbox, self._letters)
+        self._line = line
         self._herald = Herald(database, peers, self._letters, self._send_statement)
         self._relay = Relay(database, agency, seal, self._send, hooks, anchor)
         self._receiver = Receiver(database, inbox, seal, hooks, self._letters)
@@ -74,6 +77,7 @@ class ExchangeWorker:
             self._herald.run,
             self._feed,
             self._sweep,
+            *([self._reconcile] if self._line is not None else []),
         ]
         async with asyncio.TaskGroup() as tasks:
             for loop in (*loops, self._look_after_line):
@@ -96,6 +100,10 @@ class ExchangeWorker:
 
     async def _feed(self, stop: asyncio.Event) -> None:
         await run_feed(self._database, stop)
+
+    async def _reconcile(self, stop: asyncio.Event) -> None:
+        assert self._line is not None
+        await run_reconciler(self.reconciler, self._line, self._peers, stop)
 
     async def _sweep(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

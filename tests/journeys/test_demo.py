@@ -28,6 +28,8 @@ def test_the_demo_prints_her_timeline_as_each_agency_sees_it(broker: str, tmp_pa
         assert f"{name} — case" in done.stdout
     assert ("forgets everything" in done.stdout) == (broker == "trial")
     assert "referral.closed" in done.stdout
+    logs = [(tmp_path / "demo" / f"{agency}.log").read_text() for agency in ("police", "health", "social_welfare")]
+    assert all("direct_line_open" in log for log in logs)
     assert not subprocess.run(["pgrep", "-f", f"--port {port + 1}"], capture_output=True, check=False).stdout
 
 

@@ -10,13 +10,13 @@ from unittest import mock
 from uuid import UUID
 
 from actors import give_way
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 from sqlmodel import col
 
-from shared.contracts.wire.statements import Statement
 from shared.exchange import answers, inbox, outbox, receipts, said, streams
 from shared.exchange.anchor import Anchor
-from shared.exchange.tables import InboxState, OutboxRow, Stream
+from shared.exchange.incarnations import current_incarnation
+from shared.exchange.tables import OutboxRow, Stream
 from shared.kit.db import Database, Transaction
 
 
@@ -57,7 +57,7 @@ def no_fence() -> Iterator[None]:
 
     async def number_from_memory(database: Database, agency: str, recipient: str, seal: Any) -> Any:
         async with database.write() as tx:
-            incarnation = await streams.current_incarnation(tx)
+            incarnation = await current_incarnation(tx)
             head = await locked(tx, recipient, incarnation)
             known[(id(database), recipient)] = (head.size, head.held, head.frontier)
         return await number(database, agency, recipient, seal)  # gives way: another relay may number in between
@@ -93,7 +93,7 @@ def _without_index(name: str) -> Iterator[None]:
 
 @contextmanager
 def deleted_not_blanked() -> Iterator[None]:
-    """What is withheld travels blank, so that nobody waits for it; deleted, and with nobody asking by id, its dependants wait for ever."""
+    """What is withheld travels blank; deleted, and with nobody asking by id, its dependants wait for ever."""
 
     async def remove(tx: Transaction, conditions: Sequence[Any]) -> frozenset[UUID]:
         query = delete(OutboxRow).where(col(OutboxRow.seq).is_(None), *conditions).returning(col(OutboxRow.event_id))
@@ -108,8 +108,8 @@ def deleted_not_blanked() -> Iterator[None]:
 
 @contextmanager
 def lost_wake_ups() -> Iterator[None]:
-    """Each apply locks the subject's row before it looks; else one consumer stores a waiter while another settles what it waits for,
-    and nothing wakes it but the sweep, which is off here."""
+    """Each apply locks the subject's row before it looks; else one consumer stores a waiter while another settles what it waits
+    for, and nothing wakes it but the sweep, which is off here."""
     opened = inbox._Batch.open
     together = inbox.Inbox._receive_together
     looked: list[dict[Any, str]] = []
@@ -224,4 +224,3 @@ RULES: dict[str, Callable[[], Any]] = {
     "sizes, not sets": sizes_not_sets,
     "nothing is lost": nothing_is_lost,
 }
-

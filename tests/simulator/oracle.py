@@ -1,6 +1,8 @@
 """What must be true once the weather is fine and all has been said: nothing lost, nothing doubled, nothing falsely claimed."""
 
 from collections import defaultdict
+from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from world import Agency, World
@@ -19,7 +21,7 @@ def judge(world: World) -> list[str]:
     return found
 
 
-def _rows(agency: Agency, query: str, *values: object) -> list[tuple]:
+def _rows(agency: Agency, query: str, *values: object) -> list[tuple[Any, ...]]:
     return agency.database.rows(query, *values)
 
 
@@ -39,35 +41,55 @@ def _pair(world: World, sender: Agency, recipient: Agency) -> list[str]:
     }
     applied = {event_id for event_id, state in states.items() if state == "applied"}
     found = [f"{way}: {event_id} is {state}" for event_id, state in states.items() if state not in DONE]
-    meant = {event_id for event_id, is_withheld in said.items() if not is_withheld}
+    meant = {event_id for event_id, is_withheld in said.items() if not is_withheld} - world.cursed
     found += [f"{way}: {event_id} was said and is not applied ({states.get(event_id)})" for event_id in meant - applied]
     found += [f"{way}: {event_id} is applied and its sender does not know of it" for event_id in applied - set(said)]
     for event_id, event in world.ledger.said.items():
-        if (event.sender, event.recipient) == (sender.name, recipient.name) and not event.may_be_lost and event_id not in states:
+        if (
+            (event.sender, event.recipient) == (sender.name, recipient.name)
+            and not event.may_be_lost
+            and event_id not in (states.keys() | world.cursed)
+        ):
             found.append(f"{way}: {event_id} was always held by one of the two and is lost")
-    found += _effects(way, recipient, applied, sender.name)
-    found += _streams(way, sender, recipient)
+    found += _effects(world, way, recipient, applied, sender)
+    found += _streams(world, way, sender, recipient)
     return found
 
 
-def _effects(way: str, recipient: Agency, applied: set[UUID], sender: str) -> list[str]:
+def _effects(world: World, way: str, recipient: Agency, applied: set[UUID], sender: Agency) -> list[str]:
     order: dict[UUID, list[int]] = defaultdict(list)
     lines = "SELECT event_id, position FROM exchange_activity WHERE kind = 'heard' AND agency = ? ORDER BY position"
-    for event_id, position in _rows(recipient, lines, sender):
+    for event_id, position in _rows(recipient, lines, sender.name):
         order[UUID(event_id)].append(position)
     found = [f"{way}: {event_id} took effect {len(order[event_id])} times" for event_id in applied if len(order[event_id]) != 1]
     after = "SELECT event_id, \"after\" FROM exchange_inbox WHERE sender = ? AND state = 'applied' AND type = 'story.told'"
-    for event_id, before in _rows(recipient, after, sender):
+    for event_id, before in _rows(recipient, after, sender.name):
         if before and order.get(UUID(before)) and order[UUID(before)][0] > order[UUID(event_id)][0]:
             found.append(f"{way}: {UUID(event_id)} took effect before {UUID(before)}, which it was told after")
+    if not sender.was_restored and not recipient.was_restored:
+        found += _as_committed(world, way, sender, recipient, order)
     return found
 
 
-def _streams(way: str, sender: Agency, recipient: Agency) -> list[str]:
+def _as_committed(world: World, way: str, sender: Agency, recipient: Agency, order: dict[UUID, list[int]]) -> list[str]:
+    """The subject's order is the order of commits; an event that never waits may come before it."""
+    stories: dict[UUID, list[UUID]] = defaultdict(list)
+    for event_id, event in world.ledger.said.items():
+        if (event.sender, event.recipient) == (sender.name, recipient.name) and event.step > 0 and order.get(event_id):
+            stories[event.subject].append(event_id)
+    return [
+        f"{way}: of subject {subject}, {later} took effect before {earlier}"
+        for subject, told in stories.items()
+        for earlier, later in pairwise(told)
+        if order[earlier][0] > order[later][0]
+    ]
+
+
+def _streams(world: World, way: str, sender: Agency, recipient: Agency) -> list[str]:
     found = []
     held = "SELECT incarnation, upto, highest, held FROM exchange_heads WHERE sender = ?"
     for incarnation, upto, highest, count in _rows(recipient, held, sender.name):
-        if upto < highest:
+        if upto < highest and not world.cursed:
             found.append(f"{way}: life {incarnation} has a hole at {upto + 1} of {highest}")
         lost = _rows(
             recipient, "SELECT count(*) FROM exchange_lost_slots WHERE sender = ? AND incarnation = ?", sender.name, incarnation
@@ -84,9 +106,10 @@ def _streams(way: str, sender: Agency, recipient: Agency) -> list[str]:
     for incarnation, seqs in by_life.items():
         if len(set(seqs)) != len(seqs) or (incarnation == current and seqs != list(range(1, len(seqs) + 1))):
             found.append(f"{way}: the numbers of life {incarnation} are {seqs}")
-    unproved = "SELECT count(*) FROM exchange_outbox WHERE recipient = ? AND delivered_at IS NULL AND NOT is_forked"
-    if (count := _rows(sender, unproved, recipient.name)[0][0]) > 0:
-        found.append(f"{way}: {count} events were never signed for")
+    unproved = "SELECT event_id FROM exchange_outbox WHERE recipient = ? AND delivered_at IS NULL AND NOT is_forked"
+    unsigned = {UUID(event_id) for (event_id,) in _rows(sender, unproved, recipient.name)} - world.cursed
+    if unsigned:
+        found.append(f"{way}: {len(unsigned)} events were never signed for")
     forks = _rows(recipient, "SELECT count(*) FROM exchange_forks WHERE sender = ?", sender.name)[0][0]
     if forks and not sender.was_rolled_back:
         found.append(f"{way}: {forks} forks, and no number was given twice")

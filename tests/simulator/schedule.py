@@ -1,10 +1,12 @@
 """One schedule: a seed draws what happens, then the weather turns fine, everything is said, and the oracle judges."""
 
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 from oracle import judge
@@ -51,11 +53,10 @@ class SeededIds:
 
 async def run(seed: int, image: bytes, folder: Path, rule: AbstractContextManager[Any] | None = None) -> Verdict:
     """Runs one schedule; `rule` switches one rule of the exchange off for its length."""
-    with rule or nullcontext():
+    with rule or nullcontext(), mock.patch.object(ids, "compat") as drawn:
         names = ("police", "health", "welfare")[: 2 if seed % 3 else 3]
         world, story = World(seed, names, image, folder), Story()
-        real_ids = ids.compat
-        ids.compat = SeededIds(world)  # type: ignore[assignment]
+        drawn.uuid7 = SeededIds(world).uuid7
         crash.watch(world.passing)
         try:
             await world.open()
@@ -64,7 +65,6 @@ async def run(seed: int, image: bytes, folder: Path, rule: AbstractContextManage
             return Verdict(seed, tuple(judge(world)), len(world.ledger.said), story.restores)
         finally:
             crash.watch(None)
-            ids.compat = real_ids
             for process, _ in list(world.actors):
                 await world.kill(process)
 
@@ -74,8 +74,11 @@ async def _weather_and_work(world: World, story: Story) -> None:
     weather.drop, weather.double, weather.reorder = chance.choice((0, 0.1, 0.3)), chance.choice((0, 0.2)), chance.choice((0, 0.3))
     weather.refuse, weather.line_breaks = chance.choice((0, 0.1)), chance.choice((0, 0.3, 1.0))
     restores = chance.choice((0, 0, 1, 2))
+    curse = chance.random() < 0.2
     for _ in range(chance.randint(30, 90)):
         await _happen(world, story, restores)
+        if curse and len(world.ledger.said) > 3:
+            curse = not _curse(world)
         await _go_on(world, chance.randint(0, 6))
 
 
@@ -102,6 +105,16 @@ async def _happen(world: World, story: Story, restores: int) -> None:
         _later(world, timedelta(seconds=chance.choice((1, 3, 11, 61))))
 
 
+def _curse(world: World) -> bool:
+    """One event that nothing was told after can never be opened: a hole that stays."""
+    told = [event_id for event_id, event in world.ledger.said.items() if event.step == 0]
+    subjects = [event.subject for event in world.ledger.said.values()]
+    alone = [event_id for event_id in told if subjects.count(world.ledger.said[event_id].subject) == 1]
+    if alone and not any(world.ever_held(name) & set(alone) for name in world.agencies):
+        world.cursed.add(world.chance.choice(alone))
+    return bool(world.cursed)
+
+
 def _later(world: World, by: timedelta) -> None:
     for agency in world.agencies.values():
         agency.clock.advance(by)
@@ -112,10 +125,18 @@ async def _say(world: World, story: Story, agency: Agency) -> None:
     mine = story.subjects.setdefault((agency.name, peer), [])
     if len(mine) < SUBJECTS_MAX and (not mine or chance.random() < 0.4):
         mine.append((ids.new_id(), 0))
-    place = chance.randrange(len(mine))
+    cursed = {world.ledger.said[event_id].subject for event_id in world.cursed}
+    open_places = [place for place, (subject, _) in enumerate(mine) if subject not in cursed]
+    if not open_places:
+        return
+    place = chance.choice(open_places)
     subject, step = mine[place]
     mine[place] = (subject, step + 1)
-    await world.say(agency, peer, subject, step, begins=step == 0, express=chance.random() < 0.25)
+    saying = world.say(agency, peer, subject, step, begins=step == 0, express=chance.random() < 0.25)
+    actor = world.begin(agency.process(), saying)
+    if chance.random() < 0.7:  # the others say theirs while somebody else is at work
+        while any(one is actor for _, one in world.actors):
+            await world.step(next(i for i, (_, one) in enumerate(world.actors) if one is actor))
 
 
 async def _withhold(world: World, agency: Agency) -> None:
@@ -132,7 +153,7 @@ def _work(world: World, agency: Agency) -> None:
     topics = [t for t in world.broker.topics if f".to.{agency.name}." in t and world.broker.topics[t]]
     kinds = ["relay"] * 4 + ["read"] * (5 if topics else 0) + ["letters"] * 2 + ["sweep", "heartbeat", "reconcile"]
     kind = chance.choice(kinds)
-    works = {
+    works: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
         "relay": process.relay.cycle,
         "read": lambda: process.read(chance.choice(topics), chance.randint(1, 5)),
         "letters": lambda: process.heartbeat(to_all=False),

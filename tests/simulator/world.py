@@ -18,6 +18,7 @@ from inline_sqlite import InlineDatabase
 from network import Broker, Record, Weather, break_line
 from pydantic import BaseModel
 
+from shared.contracts.wire.envelope import Inner, Unopenable
 from shared.exchange import feed, outbox
 from shared.exchange.anchor import Anchor, check_anchor
 from shared.exchange.broker import Receiver
@@ -32,6 +33,7 @@ from shared.exchange.seal import PlainSeal
 from shared.kit.clock import ManualClock
 from shared.kit.db import Transaction
 from shared.kit.errors import DatabaseAway
+from shared.kit.ids import new_id
 
 STORY, BEGUN = "story.told", "story.begun"
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -106,6 +108,20 @@ class App:
         tx.on_commit(lambda: ledger.troubles.append((name, kind)))
 
 
+class CursedSeal(PlainSeal):
+    """One that can never open what is cursed: a key that is gone, or a sender that seals it wrong each time."""
+
+    def __init__(self, agency: "Agency") -> None:
+        super().__init__(agency.name)
+        self._cursed = agency.world.cursed
+
+    def open(self, envelope: bytes, sender: str) -> Inner:
+        inner = super().open(envelope, sender)
+        if inner.header.sender == sender and any(str(event_id).encode() in inner.content for event_id in self._cursed):
+            raise Unopenable("it is cursed")
+        return inner
+
+
 class Process:
     """One process of an agency: what it keeps in memory is gone when it dies."""
 
@@ -136,7 +152,7 @@ class Process:
         """One batch of a topic, then its offsets."""
         broker = self.agency.world.broker
         batch: list[Record] = broker.topics.get(topic, [])[:count]
-        await self.receiver.receive(batch)  # type: ignore[arg-type]  # records of the simulated broker
+        await self.receiver.receive(batch)
         await give_way()
         broker.commit(batch)
 
@@ -172,7 +188,7 @@ class DirectLine:
     async def _ask(self, question: Callable[[Process], Coroutine[Any, Any, Any]], peer: str) -> bytes | list[bytes]:
         break_line(self._world.chance, self._world.weather)
         process = self._world.agencies[peer].process()
-        answer = await question(process)
+        answer: bytes | list[bytes] = await question(process)
         break_line(self._world.chance, self._world.weather)
         return answer
 
@@ -198,11 +214,12 @@ class Agency:
         self.clock = ManualClock(START + skew)
         self.database = _database(name)
         self.database.begin(image, self.clock)
-        self.seal = PlainSeal(name)
+        self.seal = CursedSeal(self)
         self.app = App(self)
         self.anchor_path = folder / f"{name}.anchor"
         self.backups: list[Backup] = []
         self.processes: list[Process] = []
+        self.was_restored = False
         self.was_rolled_back = False  # with its anchor: then, and only then, a number may be given twice
 
     def process(self) -> Process:
@@ -219,6 +236,7 @@ class Agency:
         """Every process dies, the database is an older one. The anchor is `kept`, `missing`, or `rolled_back` with it."""
         for process in self.processes:
             await self.world.kill(process)
+        self.was_restored = True
         self.world.ever_held(self.name)
         self.database.load(backup.image)
         if anchor == "missing":
@@ -248,6 +266,7 @@ class World:
         self.weather = Weather()
         self.broker = Broker(self.chance, self.weather)
         self.ledger = Ledger()
+        self.cursed: set[UUID] = set()
         self.actors: list[tuple[Process, Actor]] = []
         self.dying: dict[Actor, int] = {}
         skews = {name: timedelta(seconds=self.chance.choice((0, 0, 0, -86_400, 86_400, 37))) for name in names}
@@ -323,14 +342,15 @@ class World:
                 event.may_be_lost = True
 
     async def say(self, agency: Agency, recipient: str, subject: UUID, step: int, *, begins: bool, express: bool) -> None:
-        """A handler says something."""
+        """A handler says something. Its id is drawn before it has the lock, as any handler's may be."""
+        event_id = new_id()
         async with agency.database.write() as tx:
             await outbox.lock_subjects(tx, [subject])
-            event_id = await outbox.add(
+            await outbox.add(
                 tx,
                 outbox.Outgoing(
                     recipient=recipient, type=BEGUN if begins else STORY, dataversion=1, subject=subject, lane_key=subject,
-                    data={"step": step}, occurred_at=tx.clock.now(), is_express=express, is_acute=express,
+                    data={"step": step}, occurred_at=tx.clock.now(), is_express=express, is_acute=express, event_id=event_id,
                 ),
             )  # fmt: skip
             told = Event(agency.name, recipient, subject, step)

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from shared.contracts.wire.envelope import Header, Kind
-from shared.exchange.direct import Answers, DirectLine, StreamName
+from shared.exchange.direct import DirectLine, StreamName
 from shared.exchange.direct_server import DirectServer
 from shared.exchange.direct_tls import Credentials
 from shared.exchange.seal import PlainSeal
@@ -89,7 +89,7 @@ class Town:
 
 def bound() -> socket.socket:
     """A socket on a free port."""
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     return listener
 
@@ -101,12 +101,13 @@ def url_of(listener: socket.socket) -> str:
 
 @contextlib.asynccontextmanager
 async def listening(
-    answers: Answers, credentials: Credentials, peers: tuple[str, ...] = ("police",), *, body_timeout_s: float = DEADLINE_S
+    answers: Memory, credentials: Credentials, peers: tuple[str, ...] = ("police",), *, body_timeout_s: float = DEADLINE_S
 ) -> AsyncIterator[str]:
     """A listening end; gives its address."""
     listener, stop = bound(), asyncio.Event()
     url = url_of(listener)
-    server = DirectServer(peers, credentials, answers, "127.0.0.1", listener.getsockname()[1], body_timeout_s=body_timeout_s)
+    port = listener.getsockname()[1]
+    server = DirectServer(answers.agency, peers, credentials, answers, "127.0.0.1", port, body_timeout_s=body_timeout_s)
     running = asyncio.create_task(server.serve(listener, stop))
     try:
         await asyncio.wait_for(server.listening.wait(), DEADLINE_S)
