@@ -167,7 +167,7 @@ class Receiver:
                 await self._note_unopenable(record, sender, str(error))
         outcome = await self._inbox.receive(events)
         for one, fault in outcome.unstorable:
-            await self._note_unopenable(records[one.inner.raw], one.sender, f"it cannot be stored ({fault})")
+            await self._note_unopenable(records[one.signed.raw], one.sender, f"it cannot be stored ({fault})")
         for sender, _ in outcome.streams:
             self._letters.heard_from(sender)
 

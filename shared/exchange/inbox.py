@@ -37,6 +37,7 @@ HELD_LEAVES = """
 
 Slot = tuple[str, UUID, int]  # sender, incarnation, seq
 
+NO_LIFE = UUID(int=0)
 LAID = "tombstones laid in this transaction"
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ async def lay_tombstone(tx: Transaction, sender: str, consent_id: UUID) -> None:
     """Whatever `sender` says under this consent from now on takes its slot and is never opened into a record."""
     row = {"sender": sender, "consent_id": consent_id, "laid_at": tx.clock.now()}
     await tx.session.execute(insert_if_absent(tx, Tombstone), [row])
+    waiting = (col(InboxRow.sender) == sender, col(InboxRow.consent_id) == consent_id, col(InboxRow.state) == InboxState.WAITING)
+    await tx.session.execute(update(InboxRow).where(*waiting).values(inner=None))  # it keeps its place, and no words
     tx.session.info.setdefault(LAID, set()).add((sender, consent_id))
 
 
@@ -65,20 +68,28 @@ async def refuse_parked(tx: Transaction, sender: str, event_id: UUID) -> UUID | 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An opened event: what it says and the signed form it came in."""
+    """An opened event: what it says and the signed form it came in, None where its words are gone and only its place is kept."""
 
     event: Event
-    inner: Inner
+    inner: Inner | None
 
     @property
     def sender(self) -> str:
         """Who said it."""
-        return self.inner.header.sender
+        return self.event.source
+
+    @property
+    def signed(self) -> Inner:
+        """The form it came in, of one that has just come."""
+        if self.inner is None:
+            raise LookupError("the words of this event are gone")
+        return self.inner
 
     @property
     def slot(self) -> Slot:
         """(sender, incarnation, seq)."""
-        return self.sender, self.inner.header.incarnation, self.inner.header.seq or 0
+        header = None if self.inner is None else self.inner.header
+        return (self.sender, header.incarnation, header.seq or 0) if header else (self.sender, NO_LIFE, 0)
 
 
 async def on_reopened(received: Received, tx: Transaction) -> None:
@@ -103,6 +114,17 @@ def heard(inner: Inner) -> Heard:
     if event.source != inner.header.sender:
         raise Unopenable("its source is not its sender")
     return Heard(event, inner)
+
+
+def _kept(row: InboxRow) -> Heard:
+    """A stored event, for another try; without its words where its consent was taken back meanwhile."""
+    if row.inner is not None:
+        return heard(unframe(row.inner))
+    event = Event(
+        id=row.event_id, source=row.sender, type=row.type, dataversion=row.dataversion, subject=row.subject or row.event_id,
+        time=row.received_at, recordedtime=row.received_at, after=row.after, consentid=row.consent_id,
+    )  # fmt: skip
+    return Heard(event, None)
 
 
 @dataclass(slots=True)
@@ -184,7 +206,7 @@ class Inbox:
         held = await _held_leaves(tx, [e.slot for e in events])
         fresh: list[Heard] = []
         for one in events:
-            leaf = one.inner.leaf
+            leaf = one.signed.leaf
             if one.slot not in held:
                 held[one.slot] = leaf
                 fresh.append(one)
@@ -206,7 +228,7 @@ class Inbox:
         )
         if (await tx.session.execute(query)).first() is not None:
             return
-        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": one.inner.raw}
+        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": one.signed.raw}
         await tx.session.execute(insert(Fork).values(id=new_id(), received_at=tx.clock.now(), **values))
         await self._hooks.trouble("fork", sender, {"incarnation": str(incarnation), "seq": seq}, tx)
 
@@ -238,9 +260,9 @@ class Inbox:
     async def _again(self, sender: str, event_id: UUID, subject: UUID, expected: InboxState) -> int:
         async with self._database.write() as tx:
             row = await tx.session.get(InboxRow, (sender, event_id))
-            if row is None or row.state != expected or row.inner is None:
+            if row is None or row.state != expected:
                 return 0
-            one = heard(unframe(row.inner))
+            one = _kept(row)
             await self._lock(tx, [one])
             row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True)
             if row is None or row.state != expected:
@@ -364,8 +386,8 @@ class _Batch:
         )
         for row in (await self._tx.session.execute(query)).scalars():
             self._stored.add((row.sender, row.event_id))
-            if row.after is not None and row.inner is not None and (row.sender, row.event_id) not in own:
-                self._waiters[(row.sender, row.after)].append(heard(unframe(row.inner)))
+            if row.after is not None and (row.sender, row.event_id) not in own:
+                self._waiters[(row.sender, row.after)].append(_kept(row))
 
     async def _load_tombstones(self, events: Sequence[Heard]) -> None:
         waiting = [w for ws in self._waiters.values() for w in ws]
@@ -387,8 +409,10 @@ class _Batch:
         """Gives one event its state; True where it is done and its dependants may follow."""
         event, key = one.event, (one.sender, one.event.id)
         known = self._states.get(key)
-        if known is not None and not (known == InboxState.WAITING and self._may_go(one)):
+        if known is not None and known != InboxState.WAITING:
             return event.withheld and await self._withhold(one, known)
+        if known is not None and not event.withheld and not self._may_go(one):
+            return False
         state, reason = await self._judge(one)
         self._states[key] = state
         if state is InboxState.APPLIED:
@@ -403,7 +427,7 @@ class _Batch:
         return state in DONE
 
     async def _withhold(self, one: Heard, known: str) -> bool:
-        """The sender withholds what it said before (a restored sender): applied, it asks to cancel; not yet, it never is."""
+        """The sender withholds what it said before (a restored sender): applied, it asks to cancel; parked, it never is applied."""
         if known == InboxState.APPLIED:
             await self._hooks.withheld(one.sender, one.event.id, one.event.subject, self._tx)
         if known in DONE:
@@ -413,17 +437,21 @@ class _Batch:
         return True
 
     def _may_go(self, one: Heard) -> bool:
-        if one.event.after is None or one.event.withheld or not self._registry.waits(one.event):
+        # What is blank waits in its place too: what was told after it was told after everything before it.
+        if one.event.after is None or not self._registry.waits(one.event):
             return True
         return self._states.get((one.sender, one.event.after)) in DONE
 
+    def _is_tombstoned(self, one: Heard) -> bool:
+        return one.event.consentid is not None and (one.sender, one.event.consentid) in self._tombstones
+
     async def _judge(self, one: Heard) -> tuple[InboxState, str | None]:
-        if one.event.withheld:
-            return InboxState.WITHHELD, None
-        if one.event.consentid is not None and (one.sender, one.event.consentid) in self._tombstones:
-            return InboxState.TOMBSTONED, None
         if not self._may_go(one):
             return InboxState.WAITING, None
+        if one.event.withheld:
+            return InboxState.WITHHELD, None
+        if self._is_tombstoned(one):
+            return InboxState.TOMBSTONED, None
         try:
             await self._apply(one)
         except (Unappliable, Unauthorised, Unready) as error:
@@ -439,7 +467,7 @@ class _Batch:
         return InboxState.APPLIED, None
 
     async def _apply(self, one: Heard) -> None:
-        handler, received = self._registry.resolve(one.event, one.sender, one.inner.header.incarnation)
+        handler, received = self._registry.resolve(one.event, one.sender, one.slot[1])
         if self._isolate:
             async with self._tx.session.begin_nested():
                 await handler(received, self._tx)
@@ -451,7 +479,7 @@ class _Batch:
     async def _store(self, one: Heard, state: InboxState, reason: str | None) -> None:
         event, now = one.event, self._tx.clock.now()
         settled_at = now if state in DONE else None
-        inner = None if state is InboxState.TOMBSTONED else one.inner.raw
+        inner = None if one.inner is None or self._is_tombstoned(one) else one.inner.raw
         key = (one.sender, event.id)
         if key in self._stored:
             here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)

@@ -402,7 +402,6 @@ class ExchangeRefused(Event):
 
     type: ClassVar[str] = "exchange.refused"
     writer: ClassVar[Writer] = "reader"
-    never_waits: ClassVar[bool] = True
     event_id: UUID
 
 
