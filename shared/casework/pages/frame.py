@@ -105,6 +105,7 @@ class Pages:
             "facility": self._facility(visit.actor) if visit else None, "form": Filled(),
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
             "tell": partial(self.say, language=language),
+            "end_words": lambda outcome, needs: self.say(words.end(outcome, needs), language),
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
             "idle_ms": int(IDLE_LOCK / timedelta(milliseconds=1)), "here_now": None, "notice": None, "live": None,
