@@ -104,7 +104,8 @@ async def test_every_outcome_crosses_in_coarse_words_and_stays_exact_at_the_clin
         seen = await desk.get(f"/referrals/{referral}")
         assert (seen["status"], seen["outcome_code"] in COARSE) == ("closed", True), outcome
         page = (await visitor.open(f"/referrals/{referral}")).words
-        assert f"{said}." in page, (outcome, page)
+        assert f"Closed: {said} R-" in page, (outcome, page)
+        assert ("Another place is needed" in page) == (said == CANNOT)
         shown = await pages_of(visitor, case_id, referral)
         assert not [word for word in FINE_WORDS if word in shown], outcome
         own = await nurse.get(f"/referrals/{referral}")
@@ -124,7 +125,8 @@ async def test_a_next_visit_makes_finished_into_another_visit_and_its_date_does_
         _, referral = await sent_to_the_clinic(world, desk)
         await close(nurse, referral, outcome, late=False, next_visit=day)
         await world.settle()
-        assert f"{said}." in (await visitor.open(f"/referrals/{referral}")).words
+        page = (await visitor.open(f"/referrals/{referral}")).words
+        assert f"Closed: {said} R-" in page, (outcome, page)
         assert (await nurse.get(f"/referrals/{referral}"))["outcome_code"] == outcome
     assert day.encode() not in b" ".join(wire)
 
@@ -134,7 +136,7 @@ async def test_a_visit_that_is_today_or_over_needs_no_other(world: World) -> Non
     _, referral = await sent_to_the_clinic(world, desk)
     await close(nurse, referral, O.SERVED, late=False, next_visit=world.clock.now().date().isoformat())
     await world.settle()
-    assert f"{FINISHED}." in (await visitor.open(f"/referrals/{referral}")).words
+    assert f"Closed: {FINISHED} R-" in (await visitor.open(f"/referrals/{referral}")).words
 
 
 async def test_why_it_waits_and_why_another_service_is_right_stay_at_the_clinic(world: World) -> None:

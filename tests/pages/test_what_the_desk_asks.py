@@ -227,6 +227,9 @@ async def test_unconscious_she_is_sent_under_vital_interest_and_nothing_but_care
         shown = await officer.open(path)
         assert "Could not answer: ask now" in shown.words
         assert "To save a life" in shown.words
+    lines = (await officer.open(f"/cases/{case}")).words
+    assert "Could not be asked; told to save a life: Ministry of Health" in lines
+    assert "Asked, and the answer kept" not in lines
     received = await nurse.open(f"/referrals/{referral}")
     assert "Could not answer when this was sent" in received.words
     assert "To save a life" in received.words
