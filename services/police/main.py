@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from services.agency import AgencyParts
+from services.police.dockets.pages import docket_of
+from services.police.dockets.pages import router as docket_pages
 from services.police.dockets.tables import Docket
 from services.police.dockets.web import router
 from services.police.subscriptions import SUBSCRIPTIONS
@@ -12,7 +14,7 @@ from shared.kit.i18n import mark as _
 
 PARTS = AgencyParts(
     kind=AgencyKind.POLICE,
-    routers=[router],
+    routers=[router, docket_pages],
     tables=[Docket],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
@@ -23,6 +25,7 @@ PARTS = AgencyParts(
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
+        case_facts=docket_of,
         rooms={"police": Path(__file__).parent / "templates"},
     ),
 )

@@ -11,6 +11,7 @@ from shared.casework.alarms.web import router as alarms
 from shared.casework.cases.pages import router as case_pages
 from shared.casework.cases.web import router as cases
 from shared.casework.consents.pages import router as consent_pages
+from shared.casework.consents.vital_pages import router as vital_pages
 from shared.casework.consents.web import router as consents
 from shared.casework.edge import Edge, install_refusals
 from shared.casework.following.web import router as following
@@ -36,6 +37,7 @@ PAGE_ROUTERS = (
     work_pages,
     case_pages,
     consent_pages,
+    vital_pages,
     card_pages,
     message_pages,
     referral_pages,

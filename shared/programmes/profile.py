@@ -62,7 +62,7 @@ class Programme(_Part):
     time_zone: str = Field(min_length=1)  # IANA name; what the clocks on the walls show
     limits: Limits
     windows: Windows
-    report_forms: tuple[str, ...] = ()  # the medical report forms of the country, by code
+    report_forms: dict[str, int] = Field(default_factory=dict)  # the country's medical report forms: code, version in use
     consent_presets: dict[str, tuple[str, ...]]
     sources: dict[str, str]
 

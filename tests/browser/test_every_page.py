@@ -40,13 +40,14 @@ FULL = {
         "/work", "/cases", "/cases/{case}", "/cases/{case}/consent", "/cases/{case}/refer", "/cases/{case}/again",
         "/cases/{case}/looked", "/cases/{case}/consents/{consent}/take-back", "/referrals/{unseen}", "/referrals/{closed}",
         "/referrals/{declined}", "/referrals/{unseen}/card", "/referrals/{unseen}/cancel", "/referrals/{unseen}/told-by-phone",
-        "/hand-over", "/paper", "/nothing-here",
+        "/hand-over", "/paper", "/nothing-here", "/cases/{case}/docket", "/cases/{case}/cannot-answer",
+        "/cases/{unasked_case}", "/cases/{unasked_case}/cannot-answer", "/referrals/{unasked}",
     ],
     "nurse": [
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
         "/referrals/{here}/close", "/referrals/{here}/hold", "/care/{here}", "/care/{paper_here}", "/hand-over",
-        "/referrals/{unseen}/messages/new",
+        "/referrals/{unseen}/messages/new", "/referrals/{unasked}",
     ],
     "worker": ["/work", "/cases", "/cases/{office_case}"],
     "in-charge": ["/alarms", "/alarms/{alarm}/resolve", "/overdue", "/posts", "/accounts", "/parked"],
@@ -56,7 +57,7 @@ ERRORS = {
     "officer": [
         ("/cases/new", ""), ("/cases/{case}/consent", ""), ("/cases/{case}/refer", ""), ("/cases/{case}/again", ""),
         ("/referrals/{unseen}/cancel", ""), ("/referrals/{unseen}/told-by-phone", ""), ("/paper", "/enter"), ("/paper", "/print"),
-        ("/me/secrets", ""), ("/cases/{case}", "/progress"),
+        ("/me/secrets", ""), ("/cases/{case}", "/progress"), ("/cases/{case}/docket", ""),
     ],
     "nurse": [("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", "")],
     "in-charge": [("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", "")],
@@ -182,6 +183,14 @@ def a_days_work(town: Town) -> dict[str, str]:
         place = {"to_agency": names["health"], "to_facility": facility, "services": list(services), "urgency": urgency}
         return case_id, agreed["id"], police.post("/referrals", {"case_id": case_id, "incident_id": incident, **place})["id"]
 
+    def unconscious() -> tuple[str, str]:
+        needs = {"age_band": "18-24", "sex": "female", "language": "bem"}
+        case_id = police.post("/cases", {"facility": "ndola_central_vsu", "needs": needs})["id"]
+        basis = {"basis": "vital_interest", "how": "none_unconscious", "items": ["req", "needs"]}
+        police.post(f"/cases/{case_id}/consents", {"recipient": names["health"], "purpose": "care", "language": "bem", **basis})
+        place = {"to_agency": names["health"], "to_facility": "ndola_clinic", "services": ["injury_care"], "urgency": "acute"}
+        return case_id, police.post("/referrals", {"case_id": case_id, **place})["id"]
+
     def arrived_at(process: Any, referral_id: str) -> None:
         from processes import until
 
@@ -195,12 +204,13 @@ def a_days_work(town: Town) -> dict[str, str]:
     _, _, ids["here"] = case("acute_care", "mental_health_care")
     _, _, ids["paper"] = case("injury_care", facility="masaiti_clinic")
     _, _, ids["paper_here"] = case("injury_care", facility="masaiti_clinic")
+    ids["unasked_case"], ids["unasked"] = unconscious()
     to_office = {
         "case_id": ids["case"], "to_agency": names["social_welfare"], "to_facility": "ndola_district_office",
         "services": ["child_protection", "psychosocial"], "urgency": "urgent",
     }  # fmt: skip
     ids["office"] = police.post("/referrals", to_office)["id"]
-    for name in ("unseen", "closed", "declined", "here", "paper", "paper_here"):
+    for name in ("unseen", "closed", "declined", "here", "paper", "paper_here", "unasked"):
         arrived_at(health, ids[name])
     arrived_at(office, ids["office"])
     for name in ("closed", "here", "paper_here"):

@@ -38,7 +38,11 @@ TRANSITIONS: dict[str, list[dict[str, Any]]] = {
     "hold": [{}],
     "resume": [{}],
     "not-attended": [{}],
-    "close": [{"outcome_code": "served"}, {"outcome_code": "moved_away", "feedback": True}],
+    "close": [
+        {"outcome_code": "served"},
+        {"outcome_code": "admitted", "feedback": True},
+        {"outcome_code": "moved_away", "feedback": True},
+    ],
     "confirm-cancel": [{}],
     "refuse-cancel": [{}],
 }

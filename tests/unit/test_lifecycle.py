@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.contracts.casework import codes, events, lifecycle
+from shared.contracts.casework import codes, events, lifecycle, minimal_data
 from shared.contracts.casework.codes import ENDED, ReferralState, Urgency
 from shared.contracts.casework.events import Event
 from shared.contracts.casework.lifecycle import Details, IllegalTransition, MissingDetail, Recipient, Standing, Transition
@@ -18,17 +18,18 @@ S = ReferralState
 T = Transition
 
 DETAILS = {
-    T.DECLINE: Details(reason_code="no_staff"),
+    T.DECLINE: Details(reason_code="not_eligible"),
     T.REDIRECT: Details(to_facility="clinic-b"),
     T.SUGGEST: Details(to_agency="partner"),
-    T.CLOSE: Details(outcome_code=codes.OutcomeCode.SERVED),
+    T.CLOSE: Details(outcome_code=codes.OutcomeCode.ADMITTED),  # crosses as finished
     T.CANCEL: Details(reason_code="duplicate"),
     T.SET_OUT: Details(mode=codes.TravelMode.CAR, escort=codes.Escort.OFFICER),
     T.TOLD_BY_PHONE: Details(post="duty_nurse"),
     T.ARRIVE: Details(facility="clinic-a"),
 }
 FEEDBACK_YES, FEEDBACK_NO, GRID, TAKE_BACK = "feedback: yes", "feedback: no", "grid moment", "consent taken back"
-CLOSE_UNARRIVED = "close: moved away"
+NEXT_VISIT = "a next visit is set"
+CLOSES = {"close: moved away": codes.OutcomeCode.MOVED_AWAY, "close: not eligible": codes.OutcomeCode.NOT_ELIGIBLE}
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def step(world: World, move: object) -> World:
         return replace(world, end=end, to_issuer=world.to_issuer + said)
     if move == GRID:
         return own(world, lifecycle.no_feedback_word(world.end))
-    if move == CLOSE_UNARRIVED:
-        return own(world, lifecycle.decide(world.end.standing, T.CLOSE, Details(outcome_code=codes.OutcomeCode.MOVED_AWAY)))
+    if move in {NEXT_VISIT, *CLOSES}:
+        return at_the_clinic(world, str(move))
     assert isinstance(move, Transition)
     details = DETAILS.get(move, Details())
     if move in lifecycle.ISSUERS:
@@ -82,8 +83,14 @@ def step(world: World, move: object) -> World:
     return own(world, lifecycle.decide(world.end.standing, move, details))
 
 
+def at_the_clinic(world: World, move: str) -> World:
+    if move == NEXT_VISIT:
+        return replace(world, end=replace(world.end, another_visit=True))
+    return own(world, lifecycle.decide(world.end.standing, T.CLOSE, Details(outcome_code=CLOSES[move])))
+
+
 BACK = events.ConsentTakenBack(consent=UUID(int=7), circle=UUID(int=8))
-COMMANDS: tuple[object, ...] = (*Transition, FEEDBACK_YES, FEEDBACK_NO, GRID, CLOSE_UNARRIVED)
+COMMANDS: tuple[object, ...] = (*Transition, FEEDBACK_YES, FEEDBACK_NO, GRID, NEXT_VISIT, *CLOSES)
 
 
 def moves(world: World) -> list[object]:
@@ -117,6 +124,8 @@ def check(world: World) -> None:
         assert (standing.state is S.CLOSED) == (standing.outcome is not None)
         assert standing.state not in {S.ARRIVED, S.IN_SERVICE} or standing.arrived
         assert standing.state is not S.DRAFTED
+    for word in world.to_issuer:
+        assert lifecycle.told_as(word) == word, "finer than the words in which it may cross"
     settled = settle(world)
     assert lifecycle.agree(settled.issuer, settled.end), (settled.issuer, settled.end)
     if not settled.issuer.consent_taken_back:
@@ -133,7 +142,7 @@ def test_every_reachable_pair_of_ends_agrees_once_nothing_is_under_way(urgency: 
         world = queue.popleft()
         check(world)
         for move in moves(world):
-            if move in {T.SET_OUT, T.TOLD_BY_PHONE, T.SUGGEST, T.NOT_ATTENDED, T.REDIRECT}:
+            if move in {T.SET_OUT, T.TOLD_BY_PHONE, T.SUGGEST, T.NOT_ATTENDED, T.REDIRECT, NEXT_VISIT, "close: not eligible"}:
                 continue  # facts beside the state: the random walk below has them
             try:
                 after = step(world, move)
@@ -304,7 +313,7 @@ def test_a_request_that_meets_a_known_end_is_told_what_stands() -> None:
     refusal = world.to_issuer[-1]
     assert isinstance(refusal, events.TransitionRefused)
     assert refusal.stands is S.DECLINED
-    assert refusal.reason_code == codes.DeclineReason.NO_STAFF
+    assert refusal.reason_code == codes.DeclineReason.SERVICE_NOT_OFFERED  # the clinic's own reason is a finding
 
 
 def test_the_grid_is_counted_from_issue_and_never_from_her_answer() -> None:
@@ -318,3 +327,34 @@ def test_every_state_has_a_fhir_status() -> None:
     for state, path in LADDER.items():
         assert lifecycle.fhir_status(after(*path)), state
     assert lifecycle.fhir_status(after(T.ARRIVE, T.CLOSE)) == "completed"
+
+
+@pytest.mark.parametrize("outcome", list(codes.OutcomeCode))
+def test_an_end_crosses_as_finished_another_visit_or_cannot_take_and_stays_exact_here(outcome: codes.OutcomeCode) -> None:
+    first = after(T.ARRIVE)
+    for another_visit in (False, True):
+        end, said = lifecycle.tell(Recipient(first, first, True, True, (), another_visit), events.Closed(outcome_code=outcome))
+        assert end.standing.outcome is outcome
+        (word,) = said
+        assert isinstance(word, events.Closed)
+        assert word.outcome_code is end.told.outcome
+        assert word.outcome_code in set(minimal_data.OUTCOME_TOLD.values())
+        assert lifecycle.told_as(word) == word
+        assert (word.outcome_code is minimal_data.ANOTHER_VISIT) == (
+            outcome is codes.OutcomeCode.SERVED_PARTLY
+            or (another_visit and minimal_data.OUTCOME_TOLD[outcome] is minimal_data.FINISHED)
+        )
+        assert lifecycle.agree(end.told, end)
+
+
+def test_every_outcome_has_a_coarse_word_and_coarse_words_stay() -> None:
+    told = minimal_data.OUTCOME_TOLD
+    assert told.keys() == set(codes.OutcomeCode)
+    assert all(told[word] is word for word in told.values())
+    assert set(told.values()) <= {"served", "served_partly", "not_available", "not_reached_safely", "moved_away"}
+
+
+def test_two_ends_that_tell_of_other_ends_do_not_agree() -> None:
+    first = after(T.ARRIVE)
+    end, _ = lifecycle.tell(Recipient(first, first, True, True), events.Closed(outcome_code=codes.OutcomeCode.ADMITTED))
+    assert not lifecycle.agree(replace(end.told, outcome=codes.OutcomeCode.NOT_AVAILABLE), end)

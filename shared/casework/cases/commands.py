@@ -179,6 +179,16 @@ async def add_incident(case_id: UUID, command: AddIncident, tx: Transaction, her
     return incident
 
 
+async def keep_safe_hours(case_id: UUID, hours: codes.SafeHours, tx: Transaction, by: Actor) -> None:
+    """Keeps when a message may be passed on, as she says it here; what another agency told of it before gives way."""
+    await load_case(tx, case_id, by)
+    query = select(Case).where(col(Case.id) == case_id).with_for_update().execution_options(populate_existing=True)
+    case = (await tx.session.execute(query)).scalar_one()
+    case.relay = _json(events.Relay(safe_hours=hours))
+    case.told_under = {name: under for name, under in case.told_under.items() if name != "relay"}
+    await tx.session.flush()
+
+
 async def add_note(tx: Transaction, case_id: UUID, about: UUID, words: str | None, by: Actor) -> None:
     """Keeps free text here; it never crosses."""
     if words:

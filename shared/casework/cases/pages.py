@@ -9,13 +9,14 @@ from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.cases import commands, views
+from shared.casework.cases import commands, more, views
 from shared.casework.cases.commands import AddIncident, OpenCase
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import Cursor
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.consents.tables import Consent
-from shared.casework.edge import OneEdge
+from shared.casework.consents.views import unasked
+from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
@@ -47,7 +48,7 @@ def _hours_or_not(asked: Any) -> Any:
     return asked
 
 
-class NewCase(BaseModel):
+class NewCase(more.GivenBefore, more.WhoComesAlong):
     """Page 1 of a new case: who needs help, and what may not wait."""
 
     hurt_now: Literal["yes", "no"]
@@ -68,7 +69,7 @@ class NewCase(BaseModel):
     _order = model_validator(mode="after")(_hours_or_not)
 
 
-class Again(BaseModel):
+class Again(more.GivenBefore):
     """Another incident of a known case."""
 
     hurt_now: Literal["yes", "no"]
@@ -81,6 +82,7 @@ class Again(BaseModel):
 
 
 WORDS = {
+    **more.WORDS,
     "hurt_now": _("Say whether she or he is hurt or bleeding now."),
     "age_band": _("Choose the age group; a guess is enough."),
     "sex": _("Choose girl or woman, boy or man, or other."),
@@ -108,7 +110,17 @@ def _filled(values: Values) -> Filled[NewCase]:
     if child and form.model is not None and form.model.safe_adult is None:
         form.model = None
         form.error("safe_adult", _("For a child: say whether there is a safe adult."))
+    if form.model is not None and form.model.is_too_many():
+        form.error(next(iter(more.BANDS)), more.TOO_MANY)
     return form
+
+
+def _asks(edge: Edge, form: Filled[Any]) -> dict[str, Any]:
+    """What the two forms about an incident show beside their answers."""
+    return {
+        "form": form, "left": _hours_left(edge.here.programme.windows.pep_h, form), "gives": more.may_give(edge.here),
+        "bands": more.BANDS, "more_is_wrong": bool(more.WORDS.keys() & form.errors.keys()),
+    }  # fmt: skip
 
 
 @router.get("/cases/new")
@@ -116,14 +128,7 @@ async def show_new(request: Request, edge: OneEdge, visit: Visitor, sheet: Sheet
     """Page 1 of 3: who needs help."""
     visit.actor.may_work()
     form = await draft_of(request, visit)
-    return edge.pages.show(
-        request,
-        "cases/new.html",
-        visit,
-        form=form,
-        sheet=sheet or form.value("sheet"),
-        left=_hours_left(edge.here.programme.windows.pep_h, form),
-    )
+    return edge.pages.show(request, "cases/new.html", visit, sheet=sheet or form.value("sheet"), **_asks(edge, form))
 
 
 def _hours_left(limit_h: float | None, form: Filled[Any]) -> int | None:
@@ -147,9 +152,8 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     form = _filled(values)
     asked = form.model
     if asked is None or form.errors:
-        left = _hours_left(edge.here.programme.windows.pep_h, form)
         return edge.pages.show(
-            request, "cases/new.html", visit, form=form, left=left, errors=True, status=422, sheet=form.value("sheet")
+            request, "cases/new.html", visit, errors=True, status=422, sheet=form.value("sheet"), **_asks(edge, form)
         )
 
     async def work(tx: Transaction) -> str:
@@ -166,12 +170,12 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
                 child=events.ChildFacts(assent=Ternary.UNKNOWN, safe_adult_present=adult) if is_child else None,
                 safety=events.Safety(safe_to_return=asked.safe_to_return, alone_on_phone=Ternary.UNKNOWN)
                 if asked.safe_to_return else None,
-                came_with=asked.came_with,
+                dependants=asked.dependants(), came_with=asked.came_with,
             ),
             tx, edge.here, visit.actor,
         )  # fmt: skip
         said_at = (sheet.written_at if sheet else None) or tx.clock.now()
-        await commands.add_incident(case.id, _incident(asked, said_at), tx, edge.here, visit.actor)
+        await commands.add_incident(case.id, _incident(edge, asked, said_at), tx, edge.here, visit.actor)
         if sheet is not None:
             await paper.keep_entered(tx, sheet, visit.actor, case.id, said_at)
         return f"/cases/{case.id}/consent"
@@ -179,7 +183,7 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     return await submit(request, edge, visit, values, work)
 
 
-def _incident(asked: NewCase | Again, said_at: datetime) -> AddIncident:
+def _incident(edge: Edge, asked: NewCase | Again, said_at: datetime) -> AddIncident:
     is_child = isinstance(asked, NewCase) and asked.age_band in codes.CHILD_BANDS
     is_known = asked.hours_unknown is None and asked.at_least is not None and asked.at_most is not None
     return AddIncident(
@@ -188,7 +192,7 @@ def _incident(asked: NewCase | Again, said_at: datetime) -> AddIncident:
         if is_child and asked.incident_type in {IncidentType.RAPE, IncidentType.SEXUAL_ASSAULT} else (),
         earliest_at=said_at - timedelta(hours=asked.at_most or 0) if is_known else None,
         latest_at=said_at - timedelta(hours=asked.at_least or 0) if is_known else None,
-        hurt_now=asked.hurt_now == "yes",
+        given=asked.products(edge.here, edge.pages.times("en", said_at), said_at), hurt_now=asked.hurt_now == "yes",
     )  # fmt: skip
 
 
@@ -217,6 +221,8 @@ async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visit
             "referrals": await _referrals(tx, case),
             "follows": await _follows(tx, case, visit),
             "notes": await views.notes_of(tx, case.id),
+            "unasked": await unasked(tx, case.id),
+            "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }
     progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
     return edge.pages.show(
@@ -302,8 +308,7 @@ async def show_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     async with edge.database.read() as tx:
         case = await commands.load_case(tx, case_id, visit.actor)
     form = await draft_of(request, visit)
-    left = _hours_left(edge.here.programme.windows.pep_h, form)
-    return edge.pages.show(request, "cases/again.html", visit, case=case, form=form, left=left, here_now="/cases")
+    return edge.pages.show(request, "cases/again.html", visit, case=case, here_now="/cases", **_asks(edge, form))
 
 
 @router.post("/cases/{case_id}/again")
@@ -314,13 +319,12 @@ async def post_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     if asked is None or form.errors:
         async with edge.database.read() as tx:
             case = await commands.load_case(tx, case_id, visit.actor)
-        left = _hours_left(edge.here.programme.windows.pep_h, form)
         return edge.pages.show(
-            request, "cases/again.html", visit, case=case, form=form, left=left, errors=True, status=422, here_now="/cases"
+            request, "cases/again.html", visit, case=case, errors=True, status=422, here_now="/cases", **_asks(edge, form)
         )
 
     async def work(tx: Transaction) -> str:
-        await commands.add_incident(case_id, _incident(asked, tx.clock.now()), tx, edge.here, visit.actor)
+        await commands.add_incident(case_id, _incident(edge, asked, tx.clock.now()), tx, edge.here, visit.actor)
         return f"/cases/{case_id}/refer"
 
     return await submit(request, edge, visit, values, work)

@@ -68,6 +68,15 @@ async def record_progress(
     return row, told
 
 
+async def visit_is_set(tx: Transaction, case_id: UUID, agency: str) -> bool:
+    """Whether an agency has set a visit of the case that lies after today."""
+    query = select(col(Progress.position)).where(
+        col(Progress.case_id) == case_id, col(Progress.agency) == agency, col(Progress.code) == codes.ProgressCode.NEXT_CLINIC_DATE,
+        col(Progress.on_date) > tx.clock.now().date(),
+    )  # fmt: skip
+    return (await tx.session.execute(query.limit(1))).first() is not None
+
+
 async def _tell(tx: Transaction, case: Case, peer: str, consent_id: UUID, fact: events.Event, occurred_at: events.Moment) -> UUID:
     return await outbox.add(
         tx,

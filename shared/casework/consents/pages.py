@@ -13,17 +13,19 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.cases.commands import load_case
-from shared.casework.cases.tables import Case
+from shared.casework.accounts.sessions import Visit
+from shared.casework.cases.commands import keep_safe_hours, load_case
+from shared.casework.cases.tables import Case, Incident
 from shared.casework.consents import commands
 from shared.casework.consents.commands import RecordConsent
 from shared.casework.consents.tables import Consent
+from shared.casework.consents.views import unasked
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Here
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import written_at
 from shared.contracts.casework import codes, events
-from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose
+from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
@@ -41,12 +43,16 @@ TOLD_OF_CHILDREN = frozenset({AgencyKind.SOCIAL_WELFARE})
 CHANGEABLE = (ConsentItem.NEEDS, ConsentItem.GIVEN, ConsentItem.TYPE, ConsentItem.SAFETY, ConsentItem.PROG, ConsentItem.RELAY)
 
 
+SAFE_HOURS = (SafeHours.MORNING, SafeHours.AFTERNOON, SafeHours.EVENING)  # "never" is no yes to messages
+
+
 class HowAnswered(BaseModel):
     """How she answered, once for all questions."""
 
     how: ConsentHow
     language: events.LanguageTag
     interpreter: Literal["yes", "no"] = "no"
+    safe_hours: Literal["morning", "afternoon", "evening"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,14 @@ class Question:
     offered: tuple[ConsentItem, ...]
     by_law: bool
 
+    @property
+    def passes_messages(self) -> bool:
+        """Whether this recipient may ask this agency to pass a message on."""
+        return ConsentItem.RELAY in self.offered
 
-def questions(here: Here, case: Case) -> list[Question]:
-    """The questions for a case, in the order of the network's peers."""
+
+def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
+    """The questions for a case, in the order of the network's peers. `was_given`: a product was given before care."""
     is_child = (case.needs or {}).get("age_band") in {str(band) for band in codes.CHILD_BANDS}
     found = []
     for peer in here.peers:
@@ -71,6 +82,7 @@ def questions(here: Here, case: Case) -> list[Question]:
             crossing.add(ConsentItem.PROG)
         offered = tuple(item for item in CHANGEABLE if item in crossing)
         presets = {ConsentItem(item) for item in here.programme.consent_presets.get(kind, ())}
+        presets -= set() if was_given else {ConsentItem.GIVEN}
         found.append(
             Question(peer, kind, tuple(i for i in offered if i in presets), offered, is_child and kind in TOLD_OF_CHILDREN)
         )
@@ -78,8 +90,14 @@ def questions(here: Here, case: Case) -> list[Question]:
     return sorted(found, key=lambda q: (q.kind is not AgencyKind.HEALTH, q.recipient))
 
 
-def _context(edge: Edge, case: Case) -> dict[str, Any]:
-    return {"case": case, "questions": questions(edge.here, case), "here_now": "/cases"}
+async def _was_given(tx: Transaction, case: Case) -> bool:
+    given = (await tx.session.execute(select(col(Incident.given)).where(col(Incident.case_id) == case.id))).scalars()
+    return any(given)
+
+
+def _context(case: Case, asked: list[Question]) -> dict[str, Any]:
+    cannot_answer = any(question.kind is AgencyKind.HEALTH for question in asked)  # only care may go before her answer
+    return {"case": case, "questions": asked, "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer, "here_now": "/cases"}
 
 
 @router.get("/cases/{case_id}/consent")
@@ -88,8 +106,9 @@ async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     visit.actor.may_work()
     async with edge.database.read() as tx:
         case = await load_case(tx, case_id, visit.actor)
+        asked = questions(edge.here, case, was_given=await _was_given(tx, case))
     form = await draft_of(request, visit)
-    return edge.pages.show(request, "consents/ask.html", visit, form=form, **_context(edge, case))
+    return edge.pages.show(request, "consents/ask.html", visit, form=form, **_context(case, asked))
 
 
 @router.post("/cases/{case_id}/consent")
@@ -97,15 +116,12 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     """Keeps every answer; page 3 chooses care and place."""
     async with edge.database.read() as tx:
         case = await load_case(tx, case_id, visit.actor)
-    asked = questions(edge.here, case)
+        asked = questions(edge.here, case, was_given=await _was_given(tx, case))
     think = "think" in values
     words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
     form = fill(HowAnswered, values, words)
-    for question in asked:
-        if not think and values.get(f"answer_{question.recipient}", [""])[-1] not in {"yes", "no"}:
-            form.error(f"answer_{question.recipient}", _("Ask, and mark the answer: yes or no."))
-    if not think and _wants_back(values, asked) is None:
-        form.error("answer_back", _("Ask, and mark the answer: yes or no."))
+    if not think:
+        _check(form, asked, values)
     answered = form.model
     if think and not any(name.startswith("answer_") for name in values):
         return await submit(request, edge, visit, values, lambda _tx: _at(f"/cases/{case_id}"))
@@ -117,11 +133,14 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
             form=form,
             errors=True,
             status=422,
-            **_context(edge, case),
+            **_context(case, asked),
         )
 
     async def work(tx: Transaction) -> str:
         given_at = await written_at(tx, case_id)
+        await _take_back_unasked(tx, edge, case_id, visit, values)
+        if answered.safe_hours and _passed_on_for(asked, values):
+            await keep_safe_hours(case_id, SafeHours(answered.safe_hours), tx, visit.actor)
         for question in asked:
             command = _consent(question, values, answered, given_at)
             if command is not None:
@@ -129,6 +148,29 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         return f"/cases/{case_id}" if think else f"/cases/{case_id}/refer"
 
     return await submit(request, edge, visit, values, work)
+
+
+async def _take_back_unasked(tx: Transaction, edge: Edge, case_id: UUID, visit: Visit, values: Values) -> None:
+    """Asked afterwards, she says no: what was told to save her life ends at once."""
+    for consent in await unasked(tx, case_id):
+        if values.get(f"answer_{consent.recipient}", [""])[-1] == "no":
+            await commands.take_back(case_id, consent.id, tx, edge.here, visit.actor, consent.version)
+
+
+def _passed_on_for(asked: list[Question], values: Values) -> list[str]:
+    """For whom messages may be passed on."""
+    yes = [q.recipient for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "yes"]
+    return [recipient for recipient in yes if ConsentItem.RELAY in values.get(f"items_{recipient}", [])]
+
+
+def _check(form: Filled[HowAnswered], asked: list[Question], values: Values) -> None:
+    for question in asked:
+        if values.get(f"answer_{question.recipient}", [""])[-1] not in {"yes", "no"}:
+            form.error(f"answer_{question.recipient}", _("Ask, and mark the answer: yes or no."))
+    if _wants_back(values, asked) is None:
+        form.error("answer_back", _("Ask, and mark the answer: yes or no."))
+    if bool(_passed_on_for(asked, values)) != ("safe_hours" in values):
+        form.error("safe_hours", _("Messages need both: for whom they are passed on, and when it is safe. Or leave both empty."))
 
 
 async def _at(location: str) -> str:

@@ -4,10 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel
+from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.consents.tables import Consent
 from shared.casework.timeline.views import page_by_opening
+from shared.contracts.casework.codes import Basis
 from shared.kit.db import Transaction
 
 
@@ -33,6 +35,13 @@ class ConsentView(BaseModel):
 def consent_view(consent: Consent) -> ConsentView:
     """A consent as it is shown."""
     return ConsentView.model_validate(consent.model_dump(exclude={"explained_by"}))
+
+
+async def unasked(tx: Transaction, case_id: UUID) -> list[Consent]:
+    """What still stands on vital interest alone: she could not answer, and nobody has asked her about these recipients since."""
+    query = select(Consent).where(col(Consent.case_id) == case_id).order_by(col(Consent.id))
+    last = {consent.recipient: consent for consent in (await tx.session.execute(query)).scalars()}
+    return [c for c in last.values() if c.basis == Basis.VITAL_INTEREST and c.taken_back_at is None]
 
 
 async def consents_of(tx: Transaction, case_id: UUID, cursor: str | None, limit: int) -> tuple[list[ConsentView], str | None]:

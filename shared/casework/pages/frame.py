@@ -1,7 +1,7 @@
 """What every page of an agency has around it: its header, its ways, who is signed in, what the line says. Nothing here decides."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.contracts.casework.codes import Role
+from shared.kit.db import Transaction
 from shared.kit.forms import Filled
 from shared.kit.i18n import SOURCE, Times, catalogue, is_rtl, language_name, named_in
 from shared.kit.i18n import mark as _
@@ -39,6 +40,7 @@ SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongl
 STATIC_VERSION = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(STATIC.iterdir()))).hexdigest()[:12]
 
 Way = tuple[str, str]  # address, words
+CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | None, str]]]]  # words, value, where it is entered
 
 WAYS: dict[Role, tuple[Way, ...]] = {
     Role.SUPERVISOR: (
@@ -56,6 +58,7 @@ class Look:
     ways: Sequence[Way]
     rooms: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 
@@ -105,6 +108,7 @@ class Pages:
             "facility": self._facility(visit.actor) if visit else None, "form": Filled(),
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
             "tell": partial(self.say, language=language),
+            "end_words": lambda outcome, needs: self.say(words.end(outcome, needs), language),
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
             "idle_ms": int(IDLE_LOCK / timedelta(milliseconds=1)), "here_now": None, "notice": None, "live": None,

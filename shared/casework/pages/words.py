@@ -6,6 +6,7 @@ Screen words come from the practice guide: "cannot take", "has not come yet", "t
 from enum import StrEnum
 
 from shared.contracts.casework import codes
+from shared.contracts.casework.minimal_data import OUTCOME_TOLD
 from shared.kit.i18n import mark as _
 
 STATES: dict[str, str] = {
@@ -51,6 +52,16 @@ OUTCOMES: dict[str, str] = {
     "died": _("Died"),
     "not_eligible": _("Another service is right"),
     "duplicate": _("The same request twice"),
+}
+# The end as another agency tells it, by its coarse word; "cannot take" follows the sex recorded.
+ENDS: dict[str, str] = {
+    "served": _("Finished"),
+    "served_partly": _("Finished; another visit is needed"),
+    "not_available": _("Could not take this"),
+    "not_available_female": _("Could not take her"),
+    "not_available_male": _("Could not take him"),
+    "not_reached_safely": OUTCOMES["not_reached_safely"],
+    "moved_away": OUTCOMES["moved_away"],
 }
 DECLINES: dict[str, str] = {
     "no_staff": _("Nobody is here to receive"),
@@ -316,6 +327,12 @@ def word(code: object, group: str) -> str:
     """The word for a code, in the source language; a code that a network file made up is shown as it is written."""
     text = str(code)
     return GROUPS[group].get(text) or text.replace("_", " ")
+
+
+def end(outcome: str, needs: dict[str, object] | None) -> str:
+    """How a referral ended at the other end: came and finished, another visit, cannot take. Nothing finer, whatever was said."""
+    told = str(OUTCOME_TOLD[codes.OutcomeCode(outcome)])
+    return ENDS.get(f"{told}_{(needs or {}).get('sex')}") or ENDS[told]
 
 
 def person(needs: dict[str, object] | None) -> str:

@@ -98,7 +98,7 @@ async def hear_issuer(tx: Transaction, here: Here, referral: Referral, fact: eve
 async def on_recipients_fact(received: Received, tx: Transaction, here: Here) -> None:
     """The issuer adopts what the recipient says."""
     referral = await _known(received, tx, "recipient")
-    fact = _known_places(here, received.sender, received.data)
+    fact = lifecycle.told_as(_known_places(here, received.sender, received.data))  # a peer that says more is not listened to
     standing = lifecycle.evolve(story.standing_of(referral), fact)
     is_late = referral.heard_life is not None and received.incarnation < referral.heard_life
     referral.heard_life = max(referral.heard_life or received.incarnation, received.incarnation)

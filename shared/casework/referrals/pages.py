@@ -14,6 +14,7 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
+from shared.casework.consents.views import unasked
 from shared.casework.directory.places import Place, places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow
@@ -195,8 +196,16 @@ def _issue(
         case_id=case.id, incident_id=incident.id if incident else None, to_agency=agency, to_facility=facility,
         services=tuple(services), urgency=asked.urgency or (Urgency.ACUTE if is_acute else Urgency.URGENT),
         travel=events.Travel(mode=asked.mode, escort=asked.escort, expected_at=_expected(edge, tx, asked)),
-        occurred_at=at,
+        report_form=_report_form(edge, services), occurred_at=at,
     )  # fmt: skip
+
+
+def _report_form(edge: Edge, services: list[ServicePackage]) -> events.ReportForm | None:
+    """The programme's form, where an examination goes along."""
+    form = next(iter(edge.here.programme.report_forms.items()), None)
+    if form is None or ServicePackage.EXAMINATION_AND_REPORT not in services:
+        return None
+    return events.ReportForm(form=form[0], form_version=form[1])
 
 
 def _issue_also(case: Case, incident: Incident | None, key: str, values: Values, at: datetime | None) -> IssueReferral:
@@ -230,6 +239,7 @@ async def show_referral(referral_id: UUID, request: Request, edge: OneEdge, visi
         context: dict[str, Any] = {
             "r": referral, "case": case, "standing": story.standing_of(referral), "consent": consent, "until": until,
             "lines": [line for line in lines if line.referral == referral.id], "who": await _who(tx, referral),
+            "unasked": await unasked(tx, case.id),
             "proposed": await _proposed(tx, referral), "on_paper": edge.here.on_paper(referral.desk),
         }  # fmt: skip
     name = "issued" if referral.direction == "out" else "received"

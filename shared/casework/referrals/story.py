@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from shared.casework.cases.tables import Case
-from shared.casework.circles.commands import tell_referral_progress
+from shared.casework.circles.commands import tell_referral_progress, visit_is_set
 from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import events, lifecycle
@@ -96,7 +96,8 @@ async def recipient_end(tx: Transaction, referral: Referral) -> Recipient:
     """The recipient's end, with what it keeps back in its order."""
     told = _standings().validate_python(referral.told)
     kept = tuple(events.read(row.type, row.data) for row in await _kept_back(tx, referral.id))
-    return Recipient(standing_of(referral), told, referral.feedback_agreed, bool(referral.feedback), kept)
+    next_visit = await visit_is_set(tx, referral.case_id, referral.recipient)
+    return Recipient(standing_of(referral), told, referral.feedback_agreed, bool(referral.feedback), kept, next_visit)
 
 
 async def _kept_back(tx: Transaction, referral_id: UUID) -> list[ReferralFact]:
@@ -185,9 +186,9 @@ async def tell_facts(
 async def tell_kept_back(tx: Transaction, here: Here, referral: Referral, end: Recipient) -> Recipient:
     """She says yes, late: what was kept back is told in its order, with its original times."""
     rows = await _kept_back(tx, referral.id)
-    end, _ = lifecycle.answer_feedback(end, yes=True)
-    for row in rows:
-        row.event_id = await say(tx, here, referral, events.read(row.type, row.data), row.occurred_at)
+    end, words = lifecycle.answer_feedback(end, yes=True)
+    for row, word in zip(rows, words, strict=True):
+        row.event_id = await say(tx, here, referral, word, row.occurred_at)
         row.is_kept_back = False
     await settle(tx, here, referral, end.standing, end.told, tx.clock.now())
     return end

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.contracts.casework import codes, events
+from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import ENDED, CancelReason, OutcomeCode, ReferralState, Urgency
 from shared.contracts.casework.events import Event
 
@@ -421,15 +421,34 @@ def is_told(standing: Standing, fact: Event, *, feedback: bool, feedback_agreed:
     return feedback or not needs_feedback(standing, fact)
 
 
+def told_as(fact: Event, *, another_visit: bool = False) -> Event:
+    """A fact in the words in which it crosses: came, finished, another visit needed, cannot take. The recipient keeps its own.
+
+    `another_visit`: a next visit is set, so what is finished here is not the end of her way. Coarse words stay as they are.
+    """
+    if isinstance(fact, events.Closed):
+        word = minimal_data.OUTCOME_TOLD[fact.outcome_code]
+        if another_visit and word is minimal_data.FINISHED:
+            word = minimal_data.ANOTHER_VISIT
+        return events.Closed(outcome_code=word)
+    if isinstance(fact, events.Declined):
+        return fact.model_copy(update={"reason_code": minimal_data.DECLINE_TOLD.get(fact.reason_code, fact.reason_code)})
+    return events.OnHold() if isinstance(fact, events.OnHold) else fact  # "in hospital" would tell
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The recipient's end: where the referral stands, what the issuer was told of it, and what is kept back until she says yes."""
+    """The recipient's end: where the referral stands, what the issuer was told of it, and what is kept back until she says yes.
+
+    `another_visit`: a visit after today is set for her here.
+    """
 
     standing: Standing
     told: Standing
     feedback_agreed: bool
     feedback: bool = False
     untold: tuple[Event, ...] = ()
+    another_visit: bool = False
 
 
 def tell(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
@@ -439,7 +458,8 @@ def tell(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
         fact = events.CancelRefused(stands=end.told.state)  # a refusal names only what the issuer may know
     standing = evolve(end.standing, fact)
     if told_now:
-        return replace(end, standing=standing, told=evolve(end.told, fact)), (fact,)
+        word = told_as(fact, another_visit=end.another_visit)
+        return replace(end, standing=standing, told=evolve(end.told, word)), (word,)
     kept = () if isinstance(fact, events.NotAttended) or standing.consent_taken_back else (fact,)
     end = replace(end, standing=standing, untold=(*end.untold, *kept))
     if standing.state in ENDED and end.told.cancel_pending is not None and end.told.state not in ENDED:
@@ -467,7 +487,8 @@ def answer_feedback(end: Recipient, *, yes: bool) -> tuple[Recipient, tuple[Even
     """Her answer to "may they know?": a late yes tells what was kept back, in its order."""
     if not yes or end.standing.consent_taken_back:
         return replace(end, feedback=yes), ()
-    return replace(end, feedback=True, untold=(), told=fold(end.told, end.untold)), end.untold
+    words = tuple(told_as(fact, another_visit=end.another_visit) for fact in end.untold)
+    return replace(end, feedback=True, untold=(), told=fold(end.told, words)), words
 
 
 def no_feedback_word(end: Recipient) -> tuple[Event, ...]:
@@ -510,12 +531,23 @@ _FHIR = {
 
 
 def agree(issuer: Standing, end: Recipient) -> bool:
-    """Whether the two ends agree once nothing is in flight: equal, or apart only by what `fb` keeps from the issuer."""
+    """Whether the two ends agree once nothing is in flight: equal, or apart only by what the issuer is not told or not how."""
     recipient = end.standing
     if issuer.consent_taken_back or recipient.consent_taken_back:
         return issuer.consent_taken_back and recipient.consent_taken_back and issuer.state is recipient.state
     if not end.untold:
-        return replace(issuer, undisclosed=False, no_feedback=False) == replace(recipient, undisclosed=False, no_feedback=False)
+        return _in_coarse_words(issuer) == _in_coarse_words(recipient)
     if recipient.state in ENDED and issuer.cancel_pending is not None:
         return False
     return issuer.state not in ENDED or issuer.state is recipient.state
+
+
+def _in_coarse_words(standing: Standing) -> Standing:
+    """What two ends must share of a standing: not how it ended, nor whether another visit was set by then."""
+    outcome = None if standing.outcome is None else minimal_data.OUTCOME_TOLD[standing.outcome]
+    if outcome is minimal_data.ANOTHER_VISIT:
+        outcome = minimal_data.FINISHED
+    reason = standing.reason
+    if standing.state is S.DECLINED:
+        reason = {str(own): str(told) for own, told in minimal_data.DECLINE_TOLD.items()}.get(str(reason), reason)
+    return replace(standing, outcome=outcome, reason=reason, undisclosed=False, no_feedback=False)

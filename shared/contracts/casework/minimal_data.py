@@ -5,7 +5,7 @@ The practice guide's table, as data. What is not listed here never leaves; a dir
 
 from typing import Literal
 
-from shared.contracts.casework.codes import AgencyKind, ConsentItem, ProgressCode
+from shared.contracts.casework.codes import AgencyKind, ConsentItem, DeclineReason, OutcomeCode, ProgressCode
 
 DataClass = Literal["A", "C", "S", "K"]  # administrative, clinical, coded statement, contact
 I = ConsentItem  # noqa: E741
@@ -86,6 +86,19 @@ PROGRESS_CROSSES: dict[tuple[AgencyKind, AgencyKind], dict[ProgressCode, Consent
     ),
     (K.HEALTH, K.SOCIAL_WELFARE): {ProgressCode.NEXT_CLINIC_DATE: I.FB},
 }  # fmt: skip
+
+# The end, under `fb`, the same in every direction: finished, another visit needed, cannot take, or never came. How it ended stays
+# with whoever served her: what was found, refused, suffered or had before is a finding. A code that is not listed is never told.
+O = OutcomeCode  # noqa: E741
+FINISHED, ANOTHER_VISIT, CANNOT_TAKE = O.SERVED, O.SERVED_PARTLY, O.NOT_AVAILABLE
+OUTCOME_TOLD: dict[OutcomeCode, OutcomeCode] = {
+    **dict.fromkeys((O.SERVED, O.SHE_DECLINED, O.ALREADY_RECEIVED, O.REFERRED_ON, O.ADMITTED, O.DIED, O.DUPLICATE), FINISHED),
+    O.SERVED_PARTLY: ANOTHER_VISIT,
+    **dict.fromkeys((O.NOT_AVAILABLE, O.NOT_ELIGIBLE), CANNOT_TAKE),
+    O.NOT_REACHED_SAFELY: O.NOT_REACHED_SAFELY,
+    O.MOVED_AWAY: O.MOVED_AWAY,
+}
+DECLINE_TOLD = {DeclineReason.NOT_ELIGIBLE: DeclineReason.SERVICE_NOT_OFFERED}  # the place's reasons are told, hers are not
 
 # How a referral to another member of the circle stands, told to a member.
 REFERRAL_PROGRESS_CROSSES = frozenset({(K.POLICE, K.SOCIAL_WELFARE), (K.HEALTH, K.SOCIAL_WELFARE)})
