@@ -25,6 +25,7 @@ app.add_typer(parked, name="parked")
 
 AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup's file.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The port to listen on.")]
 
@@ -147,6 +148,58 @@ def demo(
 
     with contextlib.suppress(KeyboardInterrupt):
         run_demo(programme=programme, once=once, keep=keep, broker=broker, port=port)
+
+
+Against = Annotated[str | None, typer.Option("--with", help="Only this peer.")]
+
+
+@app.command()
+def reconcile(agency: AgencyId, peer: Against = None, as_json: AsJson = False) -> None:
+    """Compare with the peers on the direct line now, fetch what is missing, and print what was found."""
+    from dataclasses import asdict
+
+    from services.reconcile import reconcile_now
+
+    reports, recovery = asyncio.run(reconcile_now(_quiet_settings(), agency, peer))
+    data = {"peers": [asdict(report) for report in reports], "recovery": recovery.model_dump(mode="json")}
+    _say(data, as_json, lambda _: "\n".join([*(report.words for report in reports), *([recovery.words] if recovery.peers else [])]))
+    if not all(report.in_step for report in reports):
+        sys.exit(1)
+
+
+def _quiet_settings() -> Any:
+    from services.settings import load_settings
+
+    return load_settings()
+
+
+@app.command()
+def backup(agency: AgencyId, file: File) -> None:
+    """Write a copy of an agency's database while it works. Keep it apart from the machine, and its anchor out of it."""
+    from services.backup import back_up
+
+    size = back_up(_quiet_settings().owner_database(agency), file)
+    typer.echo(f"{file} holds the database of {agency}: {size:,} bytes.")
+
+
+@app.command()
+def restore(agency: AgencyId, file: File, as_json: AsJson = False) -> None:
+    """Put a backup in the database's place. Stop the agency first; start it afterwards, and its peers give back what they hold."""
+    from services.backup import restore as put_back
+    from services.runtime import build
+    from shared.exchange.anchor import Anchor
+
+    settings = _quiet_settings()
+    made = build(settings, agency, as_owner=True)
+
+    async def go() -> Any:
+        try:
+            return await put_back(made, settings.owner_database(agency), file, Anchor(settings.anchor(agency)))
+        finally:
+            await made.database.close()
+
+    view = asyncio.run(go())
+    _say(view.model_dump(mode="json"), as_json, lambda _: "Restored; a new life of the database is open.\n" + view.words)
 
 
 # --- accounts ----------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Agency:
         slot = Slot(settings.home, f"{here.agency}.worker")  # its lock is held until the process ends
         return ExchangeWorker(
             self.database, here.agency, here.peers, self.inbox, self.hooks, PlainSeal(here.agency), settings.access(),
-            here.lane_secret, Anchor(settings.home / f"{here.agency}.anchor"), self.direct_line(settings),
+            here.lane_secret, Anchor(settings.anchor(here.agency)), self.direct_line(settings),
             instance=f"{socket.gethostname()}.{slot.number}",
         )  # fmt: skip
 

@@ -60,6 +60,10 @@ class Settings(BaseSettings):
         self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{(self.home / f'{agency}.db').resolve()}"
 
+    def anchor(self, agency: str) -> Path:
+        """The anchor's file: beside the database, never in its backup."""
+        return self.home / f"{agency}.anchor"
+
     def owner_database(self, agency: str) -> str:
         """The database as its owner, who alone may change its tables."""
         return self.database_owner_url.get_secret_value() if self.database_owner_url else self.database(agency)

@@ -109,7 +109,8 @@ async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...
             # A database without an anchor beside it may be a copy from before its first number, unless it never lived at all.
             because = None if is_new and marks is None else _misfit(marks, identity, incarnation, sizes)
             if because is not None:
-                incarnation, sizes = await open_incarnation(tx, peers, because), {}
+                said_before = marks.sizes if marks is not None and marks.incarnation == incarnation else sizes
+                incarnation, sizes = await open_incarnation(tx, peers, because, said_before), {}
             if because is not None or marks is None:
                 anchor.write(Marks(identity, incarnation, sizes))  # before the commit: a life that was never opened is no harm
     return because
@@ -142,6 +143,8 @@ async def _sizes(tx: Transaction) -> dict[str, int]:
 
 async def reopen(tx: Transaction, anchor: Anchor, peers: tuple[str, ...], because: str) -> UUID:
     """Opens a new life and moves the anchor to it, for a restore that somebody asked for."""
-    fresh = await open_incarnation(tx, peers, because)
+    marks = anchor.read()
+    said_before = marks.sizes if marks is not None and marks.incarnation == await current_incarnation(tx) else await _sizes(tx)
+    fresh = await open_incarnation(tx, peers, because, said_before)
     anchor.write(Marks(await _identity(tx), fresh))
     return fresh

@@ -3,7 +3,7 @@
 Numbers are given in the current one only. Ids are UUIDv7, so lives sort in the order in which they were opened.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
@@ -39,16 +39,27 @@ async def _open(tx: Transaction) -> UUID:
     return fresh
 
 
-async def open_incarnation(tx: Transaction, peers: Iterable[str], because: str) -> UUID:
+async def open_incarnation(
+    tx: Transaction, peers: Iterable[str], because: str, said_before: Mapping[str, int] | None = None
+) -> UUID:
     """Ends the current life and opens the next: every peer is asked for what it holds, and told what was abandoned.
 
     `because` is a code: restored, anchor_missing, anchor_ahead, another_database, peer_holds_more, own_signature.
     """
     await lock_subjects(tx, [OPENING])
+    ended = (await tx.session.execute(select(col(Incarnation.id)).where(col(Incarnation.is_current)))).scalar_one_or_none()
     await tx.session.execute(update(Incarnation).values(is_current=False))
     fresh = await _open(tx)
     for peer in peers:
-        values = {"incarnation": fresh, "because": because, "opened_at": tx.clock.now(), "answered_at": None}
+        said = (said_before or {}).get(peer, 0)  # as the anchor has it, beyond what this copy of the database knows
+        values = {
+            "incarnation": fresh,
+            "ended": ended,
+            "said_before": said,
+            "because": because,
+            "opened_at": tx.clock.now(),
+            "answered_at": None,
+        }
         await tx.session.execute(insert_if_absent(tx, Recovery), [{"peer": peer, **values}])
         await tx.session.execute(update(Recovery).where(col(Recovery.peer) == peer).values(**values))
         await _say_what_ended(tx, peer)

@@ -60,6 +60,15 @@ class Report:
     bypassed: int = 0  # of what was received, what the broker should have brought long ago
     away: str | None = None  # why the line could not be used
 
+    @property
+    def words(self) -> str:
+        """One line for a terminal."""
+        if self.away is not None:
+            return f"{self.peer}: not compared. {self.away}"
+        found = f"{self.received} events of its were missing here, {self.returned} words of ours came home"
+        past = f", {self.bypassed} of them past a broker that should have brought them" if self.bypassed else ""
+        return f"{self.peer}: {'in step' if self.in_step else 'not in step yet'}; {found}{past}."
+
 
 class Reconciler:
     """One agency's end of the comparison, asking and answering."""

@@ -311,6 +311,8 @@ class Recovery(SQLModel, table=True):
     __tablename__ = "exchange_recoveries"
     peer: str = Field(primary_key=True)
     incarnation: UUID
+    ended: UUID | None = None  # the life before
+    said_before: int = Field(default=0, sa_type=BigInteger)  # how far the anchor says that its stream to this peer went
     because: str
     opened_at: datetime = Field(sa_type=UtcDateTime)
     answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -15,17 +15,20 @@ from sqlmodel import col
 
 from shared.casework.alarms.commands import alarms_about, clear, climb, raise_alarm
 from shared.casework.alarms.tables import Alarm
+from shared.casework.cases.recovering import waits_for
 from shared.casework.here import Here
 from shared.casework.referrals import domain, story
+from shared.casework.referrals.handlers import answer_late
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import lifecycle
-from shared.contracts.casework.codes import Flag, Urgency
+from shared.contracts.casework.codes import Flag, ReferralState, Urgency
 from shared.exchange import feed
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway
 
 TICK_S = 5.0  # far below the shortest limit of any programme, which is minutes
+MACHINE_ANSWERS = frozenset({ReferralState.ISSUED, ReferralState.ACKNOWLEDGED})  # after these a person answers
 WATCH_BATCH = 200  # referrals looked at in one read
 
 log = logging.getLogger(__name__)
@@ -83,7 +86,8 @@ class Watcher:
             found = []
             for row in rows:
                 is_due = self._flags(row, now) != frozenset(row.flags) or bool(self._unalarmed(row, alarms, now))
-                found.append((row.id, is_due or await self._owes_word(tx, row, now)))
+                owes = await self._owes_word(tx, row, now) or await self._owes_answer(tx, row)
+                found.append((row.id, is_due or owes))
             return found
 
     def _unalarmed(self, referral: Referral, alarms: list[Alarm], now: datetime) -> set[Flag]:
@@ -115,6 +119,13 @@ class Watcher:
             return False
         return bool(lifecycle.no_feedback_word(end))
 
+    async def _owes_answer(self, tx: Transaction, referral: Referral) -> bool:
+        """A request to cancel that the machine left pending while this agency recovered from a restore."""
+        standing = story.standing_of(referral)
+        if referral.direction != "in" or standing.cancel_pending is None or standing.state not in MACHINE_ANSWERS:
+            return False
+        return not await waits_for(tx, referral.case_id, referral.issuer)
+
     async def _look(self, referral_id: UUID) -> None:
         async with self._database.write() as tx:
             referral = await story.lock(tx, referral_id)
@@ -126,6 +137,8 @@ class Watcher:
                 end = await story.recipient_end(tx, referral)
                 told = Told(self._here.agency, True, lifecycle.no_feedback_due(referral.issued_at, now) or now)
                 await story.tell_facts(tx, self._here, referral, end, lifecycle.no_feedback_word(end), told)
+            if await self._owes_answer(tx, referral):
+                await answer_late(tx, self._here, referral)
 
     async def _set_flags(self, tx: Transaction, referral: Referral, flags: frozenset[Flag]) -> None:
         before = frozenset(map(Flag, referral.flags))

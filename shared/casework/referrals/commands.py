@@ -12,6 +12,7 @@ from shared.casework import sharing
 from shared.casework.accounts.tables import Account
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, NoteText, OpenCase, add_note, load_case, not_future, open_case
+from shared.casework.cases.recovering import may_decide
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.commands import announce, tell_referral_progress
 from shared.casework.here import Actor, Here
@@ -268,6 +269,7 @@ async def make_transition(
     if (transition in lifecycle.ISSUERS) != (referral.direction == "out"):
         whose = "the agency that issued it" if transition in lifecycle.ISSUERS else "the agency that received it"
         raise Conflict(f"'{transition}' is for {whose}.")
+    await may_decide(tx, referral.case_id, referral.recipient if referral.direction == "out" else referral.issuer, transition)
     now = tx.clock.now()
     told = Told(here.agency, True, not_future("occurred_at", command.occurred_at, now), by.account_id, _entered_for(here, command))
     details = _details(here, referral, transition, command, by)

@@ -6,6 +6,7 @@ A signature is not enough: only a party to the referral, of the right kind, may 
 from uuid import UUID
 
 from shared.casework.cases.commands import case_for_circle
+from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import Case
 from shared.casework.here import Here
 from shared.casework.referrals import story
@@ -86,13 +87,26 @@ async def on_issuers_fact(received: Received, tx: Transaction, here: Here) -> No
 async def hear_issuer(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told) -> None:
     """Takes an issuer's fact in and gives the machine's own answer where one is due."""
     end = await story.recipient_end(tx, referral)
-    end, answers = lifecycle.hear(end, fact)
+    # The machine does not decide before it knows again what this agency had said: the watcher answers then.
+    is_open = not await waits_for(tx, referral.case_id, referral.issuer)
+    end, answers = lifecycle.hear(end, fact, answers=is_open)
     await story.keep(tx, here, referral, fact, told)
+    await _say_answers(tx, here, referral, answers)
+    await story.settle(tx, here, referral, end.standing, end.told, told.occurred_at)
+
+
+async def answer_late(tx: Transaction, here: Here, referral: Referral) -> None:
+    """The machine's answer to a request that it left pending while this agency recovered."""
+    end, answers = lifecycle.answer_late(await story.recipient_end(tx, referral))
+    await _say_answers(tx, here, referral, answers)
+    await story.settle(tx, here, referral, end.standing, end.told, tx.clock.now())
+
+
+async def _say_answers(tx: Transaction, here: Here, referral: Referral, answers: tuple[events.Event, ...]) -> None:
     for answer in answers:
         now = tx.clock.now()
         event_id = await story.say(tx, here, referral, answer, now)
         await story.keep(tx, here, referral, answer, Told(here.agency, True, now, event_id=event_id))
-    await story.settle(tx, here, referral, end.standing, end.told, told.occurred_at)
 
 
 async def on_recipients_fact(received: Received, tx: Transaction, here: Here) -> None:

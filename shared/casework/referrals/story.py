@@ -236,14 +236,15 @@ async def refold(tx: Transaction, here: Here, referral: Referral) -> None:
     theirs = [row for row in rows if row.agency == referral.recipient]
     unsaid = (UUID(int=2**128 - 1), 0)  # what is kept back, or has no number yet, was said last
     theirs.sort(key=lambda row: (placed.get(row.event_id, unsaid) if row.event_id else unsaid, row.position or 0))
-    standing = _refolded(referral, rows, theirs)
-    told = standing if is_out else _refolded(referral, rows, [row for row in theirs if row.event_id is not None])
+    facts = [events.read(row.type, row.data) for row in theirs]
+    said = [lifecycle.told_as(fact) for fact, row in zip(facts, theirs, strict=True) if row.event_id is not None]
+    standing = _refolded(referral, rows, facts)
+    told = standing if is_out else _refolded(referral, rows, said)
     await settle(tx, here, referral, standing, told, tx.clock.now())
 
 
-def _refolded(referral: Referral, rows: list[ReferralFact], theirs: list[ReferralFact]) -> Standing:
+def _refolded(referral: Referral, rows: list[ReferralFact], facts: list[events.Event]) -> Standing:
     before = standing_of(referral)
-    facts = [events.read(row.type, row.data) for row in theirs]
     standing = lifecycle.fold(lifecycle.issue(before.urgency, referral.to_facility), facts)
     asked = [events.read(row.type, row.data) for row in rows if row.type == events.CancelRequested.type]
     answered = sum(isinstance(fact, ANSWERS) for fact in facts)

@@ -469,9 +469,12 @@ def tell(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
     return end, ()
 
 
-def hear(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
-    """Takes the issuer's fact in; returns the end after it and the machine's own answer, told at once."""
-    answer = answer_cancel(end.standing, end.told, fact) if isinstance(fact, events.CancelRequested) else ()
+def hear(end: Recipient, fact: Event, *, answers: bool = True) -> tuple[Recipient, tuple[Event, ...]]:
+    """Takes the issuer's fact in; returns the end after it and the machine's own answer, told at once.
+
+    Where it must not answer yet (`answers` False) the request stays pending, and `answer_late` gives the answer.
+    """
+    answer = answer_cancel(end.standing, end.told, fact) if answers and isinstance(fact, events.CancelRequested) else ()
     untold = () if isinstance(fact, events.ConsentTakenBack) else end.untold
     end = replace(end, standing=evolve(end.standing, fact), told=evolve(end.told, fact), untold=untold)
     if end.standing.consent_taken_back:
@@ -481,6 +484,14 @@ def hear(end: Recipient, fact: Event) -> tuple[Recipient, tuple[Event, ...]]:
         end = replace(end, standing=evolve(end.standing, word) if isinstance(word, events.Cancelled) else end.standing)
         end = replace(end, told=evolve(end.told, word))
     return end, answer
+
+
+def answer_late(end: Recipient) -> tuple[Recipient, tuple[Event, ...]]:
+    """The machine's answer to a request that it left pending; empty where none is, or a person must answer."""
+    if end.standing.cancel_pending is None and end.told.cancel_pending is None:
+        return end, ()
+    reason = end.standing.cancel_pending or end.told.cancel_pending or CancelReason.ENTERED_IN_ERROR
+    return hear(end, events.CancelRequested(reason_code=reason))
 
 
 def answer_feedback(end: Recipient, *, yes: bool) -> tuple[Recipient, tuple[Event, ...]]:

@@ -92,6 +92,8 @@ def _peers() -> None:
         "exchange_recoveries",
         sa.Column("peer", sa.String(), nullable=False),
         sa.Column("incarnation", sa.Uuid(), nullable=False),
+        sa.Column("ended", sa.Uuid(), nullable=True),
+        sa.Column("said_before", sa.BigInteger(), nullable=False),
         sa.Column("because", sa.String(), nullable=False),
         sa.Column("opened_at", UtcDateTime(), nullable=False),
         sa.Column("answered_at", UtcDateTime(), nullable=True),

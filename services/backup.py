@@ -1,0 +1,111 @@
+"""Backups of an agency's database and their restore. A restored copy never goes on as if nothing had happened: it opens a new life.
+
+Database programs are given passwords in their environment, never on their command line.
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+
+from services.runtime import Agency
+from shared.casework.lines.recovery import RecoveryView, recovery_of
+from shared.casework.migrate import migrate
+from shared.exchange.anchor import Anchor, reopen
+from shared.kit.errors import RefnetError
+
+PROGRAM_DEADLINE_S = 3_600  # a database of ten million events is dumped in some minutes
+BUSY_S = 5  # SQLite: whoever holds the database longer is a running agency
+
+
+def back_up(url: str, file: Path) -> int:
+    """Writes a consistent copy of the database while the agency works; returns its size in bytes. Raises RefnetError."""
+    parsed = make_url(url)
+    if file.exists():
+        raise RefnetError(f"{file} exists already; name a file that does not.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if parsed.get_backend_name() == "sqlite":
+        _copy_sqlite(Path(parsed.database or ""), file)
+    else:
+        _run("pg_dump", parsed, ["--format=custom", "--no-owner", "--no-privileges", f"--file={file}"])
+    file.chmod(0o600)
+    return file.stat().st_size
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    if not source.exists():
+        raise RefnetError(f"There is no database {source.name} yet; there is nothing to back up.")
+    with closing(sqlite3.connect(source)) as reading, closing(sqlite3.connect(target)) as writing:
+        reading.backup(writing)
+        if writing.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
+            target.unlink()
+            raise RefnetError("The copy is damaged; the disk under the database or the copy needs looking after.")
+
+
+async def restore(agency: Agency, url: str, file: Path, anchor: Anchor) -> RecoveryView:
+    """Puts a backup in the database's place and opens a new life; returns what is asked of whom. Raises RefnetError.
+
+    The agency's processes must be stopped: a copy that changes under them would be written to by both.
+    """
+    if not file.is_file():
+        raise RefnetError(f"There is no backup {file}; name one that `refnet backup` wrote.")
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        _put_sqlite(file, Path(parsed.database or ""))
+    else:
+        _run("pg_restore", parsed, ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", str(file)])
+    await migrate(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
+    with anchor.held():
+        async with agency.database.write() as tx:
+            await reopen(tx, anchor, agency.here.peers, "restored")
+            return await recovery_of(tx)
+
+
+def _put_sqlite(file: Path, target: Path) -> None:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
+        try:
+            sound = copy.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            known = copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'exchange_incarnations'").fetchone()
+        except sqlite3.DatabaseError:
+            sound, known = False, None
+    if not sound or known is None:
+        raise RefnetError(f"{file} is no sound backup of an agency's database; take another.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        _refuse_in_use(target)
+    fresh = target.with_suffix(".restoring")
+    shutil.copyfile(file, fresh)
+    for left in ("-wal", "-shm"):  # of the database that is replaced: replayed into the copy they would damage it
+        Path(f"{target}{left}").unlink(missing_ok=True)
+    fresh.replace(target)
+
+
+def _refuse_in_use(target: Path) -> None:
+    with closing(sqlite3.connect(target, timeout=BUSY_S)) as held:
+        try:
+            held.execute("PRAGMA locking_mode=EXCLUSIVE")
+            held.execute("BEGIN EXCLUSIVE")
+            held.rollback()
+        except sqlite3.OperationalError as error:
+            raise RefnetError("The database is in use; stop the agency's processes, then restore.") from error
+        except sqlite3.DatabaseError:
+            return  # what is damaged is replaced
+
+
+def _run(program: str, url: URL, arguments: list[str]) -> None:
+    path = shutil.which(program) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), reverse=True)), None)
+    if path is None:
+        raise RefnetError(f"{program} is not installed; install PostgreSQL's client programs of the server's version.")
+    options = {"--host": url.host, "--port": url.port, "--username": url.username, "--dbname": url.database}
+    argv = [path, "--no-password", *(f"{name}={value}" for name, value in options.items() if value), *arguments]
+    environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
+    done = subprocess.run(
+        argv, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_DEADLINE_S, check=False
+    )
+    if done.returncode != 0:
+        last = ([line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"])[-1]
+        raise RefnetError(f"{program} did not do its part: {last.strip()}")

@@ -1,0 +1,91 @@
+"""What a restore came to, in figures and words: who has answered, what came home, and what only the lost database knew."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from shared.casework.cases.tables import Case
+from shared.casework.referrals.tables import Referral
+from shared.exchange.tables import OutboxRow, Recovery
+from shared.kit.db import Transaction
+
+LIST_MAX = 500  # cases named on one page; the figures count all
+
+
+class PeerRecovery(BaseModel):
+    """One peer's part. `said_before`: words that the anchor says were numbered to it; `lost`: of these, what nobody has."""
+
+    peer: str
+    because: str
+    opened_at: datetime
+    answered_at: datetime | None
+    said_before: int
+    came_home: int
+    waiting: int
+    lost: int
+
+
+class RecoveryView(BaseModel):
+    """The last restore. `thin_cases`: numbers of cases that are known only from what was told to peers."""
+
+    peers: list[PeerRecovery]
+    thin_cases: list[str]
+
+    @property
+    def words(self) -> str:
+        """For a terminal: one line a peer, then what has to be asked of paper or people."""
+        if not self.peers:
+            return "This database has not been restored."
+        lines = [_line(one) for one in self.peers]
+        if self.thin_cases:
+            lines.append(f"Known only from what was told to others, look for the paper: {', '.join(self.thin_cases)}.")
+        lines.append("What was written here after the backup and told to nobody (notes, care given, sheets) is not recoverable.")
+        return "\n".join(lines)
+
+
+def _line(one: PeerRecovery) -> str:
+    stands = f"answered {one.answered_at:%Y-%m-%d %H:%M} UTC" if one.answered_at else "has not answered yet"
+    lost = f"; {one.lost} that were numbered are with nobody" if one.lost else ""
+    return f"{one.peer}: {stands}; {one.came_home} words of ours came home, {one.waiting} wait to be put back{lost}."
+
+
+async def recovery_of(tx: Transaction) -> RecoveryView:
+    """The last restore of this database; without peers where there was none."""
+    rows = (await tx.session.execute(select(Recovery).order_by(col(Recovery.peer)))).scalars()
+    return RecoveryView(peers=[await _peer(tx, row) for row in rows], thin_cases=await _thin_cases(tx))
+
+
+async def _peer(tx: Transaction, row: Recovery) -> PeerRecovery:
+    mine = (col(OutboxRow.recipient) == row.peer, col(OutboxRow.returned_at) >= row.opened_at)
+    home = (await tx.session.execute(select(func.count()).select_from(OutboxRow).where(*mine))).scalar_one()
+    left = (
+        await tx.session.execute(select(func.count()).select_from(OutboxRow).where(*mine, ~col(OutboxRow.is_home)))
+    ).scalar_one()
+    ended = (col(OutboxRow.recipient) == row.peer, col(OutboxRow.incarnation) == row.ended, col(OutboxRow.is_forked).is_(False))
+    here = (await tx.session.execute(select(func.count()).select_from(OutboxRow).where(*ended))).scalar_one() if row.ended else 0
+    lost = max(0, row.said_before - int(here)) if row.answered_at is not None else 0
+    return PeerRecovery(
+        peer=row.peer, because=row.because, opened_at=row.opened_at, answered_at=row.answered_at, said_before=row.said_before,
+        came_home=home, waiting=left, lost=lost,
+    )  # fmt: skip
+
+
+async def _count(tx: Transaction, *conditions: Any) -> int:
+    return int((await tx.session.execute(select(func.count()).select_from(OutboxRow).where(*conditions))).scalar_one())
+
+
+async def _thin_cases(tx: Transaction) -> list[str]:
+    """Cases that stand only on referrals of ours which their recipients gave back."""
+    returned = select(col(OutboxRow.event_id)).where(col(OutboxRow.returned_at).is_not(None))
+    query = (
+        select(col(Case.number))
+        .join(Referral, col(Referral.case_id) == col(Case.id))
+        .where(col(Referral.direction) == "out", col(Case.is_received), col(Referral.issued_event_id).in_(returned))
+        .distinct()
+        .order_by(col(Case.number))
+        .limit(LIST_MAX)
+    )
+    return list((await tx.session.execute(query)).scalars())
