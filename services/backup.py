@@ -3,6 +3,7 @@
 Database programs are given passwords in their environment, never on their command line.
 """
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -51,6 +52,15 @@ async def restore(agency: Agency, url: str, file: Path, anchor: Anchor) -> Recov
 
     The agency's processes must be stopped: a copy that changes under them would be written to by both.
     """
+    await asyncio.to_thread(_put, url, file)
+    await migrate(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
+    with anchor.held():
+        async with agency.database.write() as tx:
+            await reopen(tx, anchor, agency.here.peers, "restored")
+            return await recovery_of(tx)
+
+
+def _put(url: str, file: Path) -> None:
     if not file.is_file():
         raise RefnetError(f"There is no backup {file}; name one that `refnet backup` wrote.")
     parsed = make_url(url)
@@ -58,11 +68,6 @@ async def restore(agency: Agency, url: str, file: Path, anchor: Anchor) -> Recov
         _put_sqlite(file, Path(parsed.database or ""))
     else:
         _run("pg_restore", parsed, ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", str(file)])
-    await migrate(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
-    with anchor.held():
-        async with agency.database.write() as tx:
-            await reopen(tx, anchor, agency.here.peers, "restored")
-            return await recovery_of(tx)
 
 
 def _put_sqlite(file: Path, target: Path) -> None:

@@ -77,7 +77,7 @@ async def _weather_and_work(world: World, story: Story) -> None:
     curse = chance.random() < 0.2
     for _ in range(chance.randint(30, 90)):
         await _happen(world, story, restores)
-        if curse and len(world.ledger.said) > 3:
+        if curse and len(world.ledger.said) > 3 and not world.actors:
             curse = not _curse(world)
         await _go_on(world, chance.randint(0, 6))
 

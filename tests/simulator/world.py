@@ -117,7 +117,7 @@ class CursedSeal(PlainSeal):
 
     def open(self, envelope: bytes, sender: str) -> Inner:
         inner = super().open(envelope, sender)
-        if inner.header.sender == sender and any(str(event_id).encode() in inner.content for event_id in self._cursed):
+        if inner.header.sender == sender and any(f'"id":"{one}"'.encode() in inner.content for one in self._cursed):
             raise Unopenable("it is cursed")
         return inner
 

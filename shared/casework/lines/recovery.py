@@ -60,13 +60,9 @@ async def recovery_of(tx: Transaction) -> RecoveryView:
 
 async def _peer(tx: Transaction, row: Recovery) -> PeerRecovery:
     mine = (col(OutboxRow.recipient) == row.peer, col(OutboxRow.returned_at) >= row.opened_at)
-    home = (await tx.session.execute(select(func.count()).select_from(OutboxRow).where(*mine))).scalar_one()
-    left = (
-        await tx.session.execute(select(func.count()).select_from(OutboxRow).where(*mine, ~col(OutboxRow.is_home)))
-    ).scalar_one()
+    home, left = await _count(tx, *mine), await _count(tx, *mine, col(OutboxRow.is_home).is_(False))
     ended = (col(OutboxRow.recipient) == row.peer, col(OutboxRow.incarnation) == row.ended, col(OutboxRow.is_forked).is_(False))
-    here = (await tx.session.execute(select(func.count()).select_from(OutboxRow).where(*ended))).scalar_one() if row.ended else 0
-    lost = max(0, row.said_before - int(here)) if row.answered_at is not None else 0
+    lost = max(0, row.said_before - await _count(tx, *ended)) if row.answered_at is not None and row.ended is not None else 0
     return PeerRecovery(
         peer=row.peer, because=row.because, opened_at=row.opened_at, answered_at=row.answered_at, said_before=row.said_before,
         came_home=home, waiting=left, lost=lost,
