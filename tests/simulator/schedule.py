@@ -134,7 +134,8 @@ async def _say(world: World, story: Story, agency: Agency) -> None:
     mine[place] = (subject, step + 1)
     saying = world.say(agency, peer, subject, step, begins=step == 0, express=chance.random() < 0.25)
     actor = world.begin(agency.process(), saying)
-    if chance.random() < 0.7:  # the others say theirs while somebody else is at work
+    # What begins a subject is told first, as an issued referral is; the others are said while somebody else is at work.
+    if step == 0 or chance.random() < 0.7:
         while any(one is actor for _, one in world.actors):
             await world.step(next(i for i, (_, one) in enumerate(world.actors) if one is actor))
 
