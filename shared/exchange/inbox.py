@@ -479,7 +479,8 @@ class _Batch:
     async def _store(self, one: Heard, state: InboxState, reason: str | None) -> None:
         event, now = one.event, self._tx.clock.now()
         settled_at = now if state in DONE else None
-        inner = None if one.inner is None or self._is_tombstoned(one) else one.inner.raw
+        is_wordless = state in {InboxState.TOMBSTONED, InboxState.WAITING} and self._is_tombstoned(one)
+        inner = None if one.inner is None or is_wordless else one.inner.raw
         key = (one.sender, event.id)
         if key in self._stored:
             here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)

@@ -120,7 +120,13 @@ async def test_a_root_that_is_not_ours_delivers_nothing_and_is_told(pair: Pair) 
     statement = await pair.health.state("police")
     wrong = statement.receipts[0].model_copy(update={"root": b"\1" * 32})
     await pair.police.take("health", statement.model_copy(update={"receipts": (wrong,)}))
-    assert (pair.police.delivered_ids, pair.police.troubles) == ([], ["root_mismatch"])
+    # It may be a restore that nobody noticed: a new life is opened and told. A second time within the hour it is the peer's fault.
+    assert (pair.police.delivered_ids, pair.police.troubles) == ([], ["reopened"])
+    await pair.health.hear("police", await pair.police.number("health"))
+    again = await pair.health.state("police")
+    newest = again.receipts[-1].model_copy(update={"root": b"\1" * 32})
+    await pair.police.take("health", again.model_copy(update={"receipts": (newest,)}))
+    assert (pair.police.delivered_ids, pair.police.troubles) == ([], ["reopened", "root_mismatch"])
 
 
 async def test_a_stale_receipt_never_lowers_a_held_one(pair: Pair) -> None:

@@ -3,11 +3,13 @@
 A test decides when a line delivers, what it doubles, and which waiting batch goes first; nothing is lost by chance.
 """
 
+import asyncio
 import random
+import sqlite3
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 import yaml
@@ -26,13 +28,11 @@ from shared.casework.migrate import migrate
 from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
 from shared.contracts.casework.codes import AgencyKind, Role
-from shared.contracts.wire.envelope import Header, Kind, frame, unframe
-from shared.contracts.wire.statements import Statement
-from shared.exchange import receipts
 from shared.exchange.feed import number_feed
 from shared.exchange.inbox import Inbox, heard
-from shared.exchange.incarnations import current_incarnation
+from shared.exchange.incarnations import open_incarnation
 from shared.exchange.letters import Letters
+from shared.exchange.receipts import ASK_AGAIN
 from shared.exchange.registry import Registry
 from shared.exchange.relay import Outbound, Relay
 from shared.exchange.seal import PlainSeal
@@ -42,6 +42,7 @@ from shared.kit.ids import new_id
 from shared.programmes.profile import load_programme
 
 ROLE_OF = {"police": Role.OFFICER, "health": Role.CLINICIAN, "social_welfare": Role.SOCIAL_WORKER}
+RESTORE_ROUNDS = 6  # asking back, giving back, asking again for what the peers said, and answering
 SECRET = b"a secret of the tests, 32 bytes!"
 
 
@@ -58,6 +59,11 @@ class Refused(AssertionError):
         super().__init__(f"{answer.status_code}: {answer.text[:300]}")
         self.status = answer.status_code
         self.problem = answer.json()
+
+
+def _image(path: str) -> bytes:
+    with sqlite3.connect(path) as connection:
+        return connection.serialize()
 
 
 class Desk:
@@ -133,15 +139,13 @@ class TestAgency:
         """Receives one batch."""
         await self.inbox.receive([heard(self.seal.open(envelope, sender)) for envelope in envelopes])
 
-    async def statement_for(self, peer: str) -> tuple[UUID, Statement]:
-        """This agency's statement to a peer, with its incarnation."""
-        async with self.database.write() as tx:
-            return await current_incarnation(tx), await receipts.make_statement(tx, peer)
-
-    async def take(self, peer: str, incarnation: UUID, statement: Statement) -> None:
-        """Takes a peer's statement in and answers what it asks."""
-        header = Header(kind=Kind.STATEMENT, sender=peer, recipient=self.here.agency, incarnation=incarnation)
-        await self.letters.take(unframe(frame(header, statement.to_bytes(), b"")))
+    async def take_letter(self, peer: str, letter: bytes) -> None:
+        """Takes a peer's statement in, or a word of our own that it gives back."""
+        inner = self.seal.open(letter, peer)
+        if inner.header.sender == self.here.agency:
+            await self.letters.take_home(peer, [inner])
+        else:
+            await self.letters.take(inner)
 
     async def close(self) -> None:
         """Gives everything back."""
@@ -197,8 +201,31 @@ class World:
             await agency.flush()
         for agency_id, agency in self.agencies.items():
             for peer in agency.here.peers:
-                await self[peer].take(agency_id, *await agency.statement_for(peer))
+                for letter in await agency.letters.write(peer):
+                    await self[peer].take_letter(agency_id, letter)
         if any([await self.deliver(s, r) for s, a in self.agencies.items() for r in a.here.peers]):
+            await self.settle()
+
+    async def back_up(self, agency_id: str) -> bytes:
+        """What a backup of an agency's SQLite database holds now."""
+        return await asyncio.to_thread(_image, self[agency_id].database.engine.url.database or "")
+
+    async def restore(self, agency_id: str, image: bytes) -> None:
+        """The agency's database is an older one; what lay on its lines has left."""
+        former = self[agency_id]
+        path = Path(former.database.engine.url.database or "")
+        await former.close()
+        for left in ("-wal", "-shm"):
+            Path(f"{path}{left}").unlink(missing_ok=True)
+        path.write_bytes(image)
+        self.agencies[agency_id] = fresh = TestAgency(former.here, former.parts, Database(f"sqlite:///{path}", self.clock))
+        async with fresh.database.write() as tx:
+            await open_incarnation(tx, former.here.peers, "restored")
+
+    async def settle_restored(self) -> None:
+        """Delivers everything until peers have given back what they hold, and their own words have come again."""
+        for _ in range(RESTORE_ROUNDS):
+            self.clock.advance(ASK_AGAIN + timedelta(seconds=1))
             await self.settle()
 
     async def close(self) -> None:

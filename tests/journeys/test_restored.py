@@ -1,0 +1,161 @@
+"""Yesterday's backup: what peers hold comes home, what they said comes again, and referrals end as if nothing had been lost."""
+
+from pathlib import Path
+
+import pytest
+from agencies import Refused, World, consent, open_case, refer
+
+from shared.casework.lines.recovery import recovery_of
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> World:
+    urls = {agency: f"sqlite:///{tmp_path / agency}.db" for agency in ("police", "health", "social_welfare")}
+    return await World.make(urls)
+
+
+async def stands(world: World, agency: str, referral_id: str) -> dict:
+    desk = await world[agency].sign_in(f"eyes_{world.clock.now().timestamp():.0f}_{len(world[agency].line)}_{referral_id[-4:]}")
+    return await desk.get(f"/referrals/{referral_id}")
+
+
+SAME = (
+    "status",
+    "issued_at",
+    "acknowledged_at",
+    "accepted_at",
+    "arrived_at",
+    "services",
+    "urgency",
+    "to_facility",
+    "from_facility",
+)
+
+
+async def test_the_desk_is_restored_to_before_it_sent_her(town: World) -> None:
+    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
+    image = await town.back_up("police")
+    case, incident = await open_case(officer)
+    await consent(officer, case, "health", "needs", "fb")
+    sent = await refer(officer, case, incident, "health")
+    await town.settle()
+    for step in ("acknowledge", "accept"):
+        await nurse.post(f"/referrals/{sent['id']}/{step}")
+    await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": True})
+    await town.settle()
+    before = await officer.get(f"/referrals/{sent['id']}")
+    await town.restore("police", image)
+    await town.settle_restored()
+    after = await stands(town, "police", sent["id"])
+    assert {name: after[name] for name in SAME} == {name: before[name] for name in SAME}
+    async with town["police"].database.read() as tx:
+        view = await recovery_of(tx)
+    assert [one.peer for one in view.peers if one.answered_at is None] == []
+    assert sum(one.waiting for one in view.peers) == 0
+    assert len(view.thin_cases) == 1
+    await town.close()
+
+
+async def test_the_clinic_is_restored_to_before_it_heard_of_her(town: World) -> None:
+    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
+    image = await town.back_up("health")
+    case, incident = await open_case(officer)
+    await consent(officer, case, "health", "needs", "fb")
+    sent = await refer(officer, case, incident, "health")
+    await town.settle()
+    await nurse.post(f"/referrals/{sent['id']}/accept")
+    await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": True})
+    await nurse.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", "feedback": True})
+    await town.settle()
+    await town.restore("health", image)
+    await town.settle_restored()
+    after = await stands(town, "health", sent["id"])
+    assert (after["status"], after["arrived_at"] is not None) == ("closed", True)
+    assert (await officer.get(f"/referrals/{sent['id']}"))["status"] == "closed"
+    await town.close()
+
+
+async def test_consent_taken_back_wins_over_what_comes_home(town: World) -> None:
+    officer = await town["police"].sign_in("officer")
+    image = await town.back_up("police")
+    case, incident = await open_case(officer)
+    given = await consent(officer, case, "health", "needs")
+    sent = await refer(officer, case, incident, "health")
+    await town.settle()
+    await officer.take_back(case, given)
+    await town.settle()
+    await town.restore("police", image)
+    await town.settle_restored()
+    after = await stands(town, "police", sent["id"])
+    assert after["status"] == "cancelled"
+    again = await town["police"].sign_in("again")
+    with pytest.raises(Refused) as refused:
+        await refer(again, after["case_id"], None, "health")
+    assert refused.value.status == 422
+    await town.close()
+
+
+async def test_while_it_recovers_nothing_is_declined_closed_or_cancelled_and_care_goes_on(town: World) -> None:
+    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
+    case, incident = await open_case(officer)
+    await consent(officer, case, "health", "needs", "fb")
+    sent = await refer(officer, case, incident, "health")
+    await town.settle()
+    image = await town.back_up("health")
+    await nurse.post(f"/referrals/{sent['id']}/accept")
+    await town.settle()
+    await town.restore("health", image)
+    nurse = await town["health"].sign_in("nurse_again")
+    with pytest.raises(Refused) as refused:
+        await nurse.post(f"/referrals/{sent['id']}/decline", {"reason_code": "full", "next_place": "health/ndola_hospital"})
+    assert refused.value.status == 409
+    assert "restored" in refused.value.problem["detail"]
+    await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": True})
+    await town.settle_restored()
+    assert (await stands(town, "health", sent["id"]))["status"] == "arrived"
+    assert (await officer.get(f"/referrals/{sent['id']}"))["status"] == "arrived"
+    await nurse.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", "feedback": True})
+    await town.settle()
+    assert (await officer.get(f"/referrals/{sent['id']}"))["status"] == "closed"
+    await town.close()
+
+
+async def test_a_request_to_cancel_waits_for_what_the_clinic_had_promised(town: World) -> None:
+    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
+    case, incident = await open_case(officer)
+    await consent(officer, case, "health", "needs", "fb")
+    sent = await refer(officer, case, incident, "health")
+    await town.settle()
+    image = await town.back_up("health")
+    await nurse.post(f"/referrals/{sent['id']}/accept")
+    await town.settle()
+    await town.restore("health", image)
+    await officer.post(f"/referrals/{sent['id']}/cancel", {"reason_code": "sent_elsewhere"})
+    await town.settle_restored()
+    await town["health"].watcher.tick()
+    await town.settle()
+    there, here = await stands(town, "health", sent["id"]), await officer.get(f"/referrals/{sent['id']}")
+    assert (there["status"], here["status"]) == ("accepted", "accepted")  # a person decides: it had been accepted
+    await town.close()
+
+
+async def test_a_restore_on_both_sides_at_once_ends_in_agreement(town: World) -> None:
+    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
+    police, health = await town.back_up("police"), await town.back_up("health")
+    case, incident = await open_case(officer)
+    await consent(officer, case, "health", "needs", "fb")
+    lost = await refer(officer, case, incident, "health")
+    await town.settle()
+    await nurse.post(f"/referrals/{lost['id']}/accept")
+    await town.settle()
+    await town.restore("police", police)
+    await town.restore("health", health)
+    await town.settle_restored()
+    for agency in ("police", "health"):
+        desk = await town[agency].sign_in(f"after_{agency}")
+        with pytest.raises(Refused) as refused:
+            await desk.get(f"/referrals/{lost['id']}")
+        assert refused.value.status == 404
+        async with town[agency].database.read() as tx:
+            assert all(one.answered_at is not None for one in (await recovery_of(tx)).peers)
+    await town.close()
