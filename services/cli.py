@@ -25,6 +25,10 @@ AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The port to listen on.")]
+WorkerPort = Annotated[
+    int | None,
+    typer.Option("--port", min=1, max=65535, help="Answer /health/live and /health/ready here; left out, nowhere."),
+]
 
 
 def main() -> None:
@@ -73,13 +77,13 @@ def web(agency: AgencyId, host: Host = LOOPBACK, port: Port = None) -> None:
 
 
 @app.command()
-def worker(agency: AgencyId) -> None:
+def worker(agency: AgencyId, host: Host = LOOPBACK, port: WorkerPort = None) -> None:
     """Run an agency's exchange and watcher only."""
     from services import serve as serving
     from services.runtime import build
 
     settings = _logs()
-    serving.work(build(settings, agency), settings)
+    serving.work(build(settings, agency), settings, host, port)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from services.probe import ProbeServer
 from services.runtime import Agency, check_database
 from services.settings import Settings
 from shared.casework.edge import Edge
@@ -65,7 +66,7 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
     loops: list[Loop] = []
     if with_worker:
         exchange = agency.exchange(settings)
-        edge.broker_words = lambda: exchange.words
+        edge.exchange = exchange
         loops = [exchange.run, agency.watcher().run]
     config = uvicorn.Config(
         agency.app(edge), log_config=None, access_log=False, backlog=BACKLOG, timeout_graceful_shutdown=GRACE_S, lifespan="off",
@@ -82,16 +83,21 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
         await agency.database.close()
 
 
-def work(agency: Agency, settings: Settings) -> None:
-    """Runs the exchange and the watcher until a signal comes."""
-    uvloop.run(_work(agency, agency.exchange(settings)))
+def work(agency: Agency, settings: Settings, host: str, port: int | None) -> None:
+    """Runs the exchange and the watcher until a signal comes; with a port, it tells there whether it works."""
+    listener = _bind(host, port) if port is not None else None
+    uvloop.run(_work(agency, agency.exchange(settings), listener))
 
 
-async def _work(agency: Agency, exchange: ExchangeWorker) -> None:
+async def _work(agency: Agency, exchange: ExchangeWorker, listener: socket.socket | None) -> None:
     await check_database(agency)
+    probe = ProbeServer(agency, exchange)
+    probing = [asyncio.create_task(probe.serve(sockets=[listener]))] if listener is not None else []
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(kind, stop.set)
     await asyncio.gather(exchange.run(stop), agency.watcher().run(stop))
+    probe.should_exit = True
+    await asyncio.gather(*probing)
     await agency.database.close()

@@ -65,7 +65,7 @@ def _one_node(directory: Path, port: int, controller_port: int) -> dict[str, str
 
 
 def quorum_properties(number: int, controller_ports: Mapping[int, int]) -> dict[str, str]:
-    """What one node of a cluster has other than a lone one: its number, its peers' controllers by number, copies that outlive it."""
+    """What a node of a cluster has other than a lone one: its number, every node's controller by number, copies that outlive it."""
     voters = ",".join(f"{peer}@{LOOPBACK}:{port}" for peer, port in controller_ports.items())
     copies, copies_min = str(len(controller_ports)), str(len(controller_ports) // 2 + 1)
     return {
