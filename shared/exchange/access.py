@@ -61,9 +61,14 @@ class Access:
             ) from error
         return context
 
+    @property
+    def servers(self) -> list[str]:
+        """The addresses one by one: FastStream takes a text for a single host, whatever commas it holds."""
+        return self.bootstrap_servers.split(",")
+
     def options(self) -> dict[str, Any]:
         """What aiokafka's clients are given."""
-        options: dict[str, Any] = {"bootstrap_servers": self.bootstrap_servers}
+        options: dict[str, Any] = {"bootstrap_servers": self.servers}
         if self.username is not None:
             options |= {
                 "security_protocol": "SASL_SSL" if self.is_tls else "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-512",

@@ -41,8 +41,9 @@ class Turns:
             try:
                 yield True
             finally:
-                with contextlib.suppress(DatabaseAway):  # then the turn went with the connection
-                    await self._ask(GIVE_BACK, recipient)
+                if self._connection is not None:
+                    with contextlib.suppress(DatabaseAway):  # then the turn went with the connection
+                        await self._ask(GIVE_BACK, recipient)
         else:
             yield self._has_been_patient(recipient)
 

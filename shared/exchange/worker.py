@@ -202,7 +202,7 @@ class ExchangeWorker:
     async def _listen(self, topics: dict[str, int]) -> None:
         await self._stop_listening()
         broker = KafkaBroker(
-            self._access.bootstrap_servers, security=self._access.faststream(), allow_auto_create_topics=False,
+            self._access.servers, security=self._access.faststream(), allow_auto_create_topics=False,
             graceful_timeout=BATCH_TIMEOUT_S, logger=None,
         )  # fmt: skip
         for group, lanes in _groups(self._agency, topics).items():
