@@ -54,14 +54,14 @@ def _upgrade(connection: Connection, own: Path | None, own_prefix: str | None) -
 
 def _is_current(connection: Connection, own: Path | None) -> bool:
     from alembic.runtime.migration import MigrationContext
-    from alembic.util import CommandError
+    from alembic.script.revision import RevisionError
 
     # `depends_on` leaves the shared head out of the table until it moves, so what is applied is followed down from its heads.
     scripts = _scripts(own)
     at = MigrationContext.configure(connection).get_current_heads()
     try:
         applied = {step.revision for step in scripts.iterate_revisions(at, "base", implicit_base=True)} if at else set()
-    except CommandError:  # a newer version's
+    except RevisionError:  # a newer version's
         return False
     return {step.revision for step in scripts.walk_revisions()} <= applied
 

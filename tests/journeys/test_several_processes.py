@@ -37,7 +37,7 @@ def test_two_relays_and_two_consumers_an_agency_keep_streams_dense_and_double_no
                 health.post(f"/referrals/{referral}/close", {"outcome_code": "served"})
 
             list(desks.map(serve, sent))
-        until(lambda: in_step(processes.values()), "everything to be signed for")
+        until(lambda: in_step(list(processes.values())), "everything to be signed for")
         until(lambda: set(statuses(police).values()) == {"closed"}, "the desk to know every outcome")
         for referral in sent:
             assert network.facts_of("health", referral) == ["issued", "accepted", "arrived", "closed"]

@@ -101,7 +101,7 @@ class TestAgency:
         self.seal = PlainSeal(here.agency)
         self.hooks = ExchangeHooks(here)
         self.inbox = Inbox(database, Registry(subscribe(here, parts.subscriptions)), self.hooks)
-        self.edge = Edge(database, here, self.inbox, Pages(here, parts.look, is_secure=False))
+        self.edge = Edge(database, here, self.inbox, Pages(here, parts.look, is_secure=False), parts.migrations)
         self.app = create_app(self.edge, parts.routers, {})
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")

@@ -1,6 +1,6 @@
 """What desks do over HTTP in tests on real processes: open cases, issue referrals, and look whether everybody is in step."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from processes import Process
@@ -35,7 +35,8 @@ def statuses(process: Process) -> dict[str, str]:
     return {r["id"]: r["status"] for r in process.get("/referrals?limit=200")["items"]}
 
 
-def in_step(processes: Iterable[Process]) -> bool:
-    """Whether everything that these have said is signed for, and nothing waits."""
-    lines: list[Any] = [line for p in processes for line in p.get("/peers")["items"]]
+def in_step(processes: Collection[Process]) -> bool:
+    """Whether everything that these have said to each other is signed for, and nothing waits."""
+    names = {process.agency for process in processes}
+    lines: list[Any] = [line for p in processes for line in p.get("/peers")["items"] if line["agency"] in names]
     return all(line["undelivered"] == 0 and line["waiting_here"] == 0 for line in lines)

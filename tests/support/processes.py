@@ -70,6 +70,11 @@ class Process:
             command = [sys.executable, "-m", "services.cli", self.role, self.agency, "--port", str(self.port)]
             self._child = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether it has ended, however that came."""
+        return self._child is None or self._child.poll() is not None
+
     def look(self) -> None:
         """A process that its crash point killed is started again; any other death fails the test."""
         if self._child is None or self._child.poll() is None:
@@ -227,9 +232,10 @@ class ProcessNetwork:
 
         return asyncio.run(look())
 
-    def check_streams(self) -> None:
-        """Streams are dense, every slot is held once with the same leaf, every event applied once, and nothing is left over."""
-        for sender, recipient in itertools.permutations(KINDS, 2):
+    def check_streams(self, kinds: Iterable[str] = KINDS) -> None:
+        """Streams are dense, every slot is held once with the same leaf, every event applied once, and nothing is left over:
+        between those of these kinds, which were all at work."""
+        for sender, recipient in itertools.permutations(kinds, 2):
             said = self.rows(
                 sender, f"SELECT seq, leaf, event_id FROM exchange_outbox WHERE recipient = '{self.names[recipient]}' ORDER BY seq"
             )
