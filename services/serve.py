@@ -5,6 +5,7 @@ flight, commits it, and exits 0.
 """
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -47,6 +48,12 @@ def serve(agency: Agency, settings: Settings, host: str, port: int, *, with_work
     for kind in (signal.SIGTERM, signal.SIGINT):
         signal.signal(kind, lambda *_: None)
     uvloop.run(_serve(agency, settings, listener, with_worker=with_worker))
+    _leave_at_once()
+
+
+def _leave_at_once() -> None:
+    """Everything is closed. Python would look through all its modules for rubbish now: 1.3 s, longer than the stop itself."""
+    gc.freeze()
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -87,6 +94,7 @@ def work(agency: Agency, settings: Settings, host: str, port: int | None) -> Non
     """Runs the exchange and the watcher until a signal comes; with a port, it tells there whether it works."""
     listener = _bind(host, port) if port is not None else None
     uvloop.run(_work(agency, agency.exchange(settings), listener))
+    _leave_at_once()
 
 
 async def _work(agency: Agency, exchange: ExchangeWorker, listener: socket.socket | None) -> None:

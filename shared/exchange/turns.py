@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.kit.db import Database, is_transient
+from shared.kit.db import Database, errors_named
 from shared.kit.errors import DatabaseAway
 
 PATIENCE = timedelta(
@@ -55,13 +55,11 @@ class Turns:
         return True
 
     async def _ask(self, query: str, recipient: str) -> bool:
-        async with self._asking:
+        async with self._asking, errors_named():
             try:
                 return bool(await (await self._driver()).fetchval(query, SPACE, recipient))
-            except BaseException as error:
+            except BaseException:
                 await self._hang_up()
-                if is_transient(error):
-                    raise DatabaseAway("The database does not answer just now; nothing was sent.") from error
                 raise
 
     async def _driver(self) -> Any:
