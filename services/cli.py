@@ -28,6 +28,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup's file.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The port to listen on.")]
+WorkerPort = Annotated[
+    int | None,
+    typer.Option("--port", min=1, max=65535, help="Answer /health/live and /health/ready here; left out, nowhere."),
+]
 
 
 def main() -> None:
@@ -76,13 +80,13 @@ def web(agency: AgencyId, host: Host = LOOPBACK, port: Port = None) -> None:
 
 
 @app.command()
-def worker(agency: AgencyId) -> None:
+def worker(agency: AgencyId, host: Host = LOOPBACK, port: WorkerPort = None) -> None:
     """Run an agency's exchange and watcher only."""
     from services import serve as serving
     from services.runtime import build
 
     settings = _logs()
-    serving.work(build(settings, agency), settings)
+    serving.work(build(settings, agency), settings, host, port)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from services.kinds import MODULES
 from services.runtime import NO_CERTIFICATE, build, check_database
 from services.settings import Settings
 from shared.casework.directory.network import Network
-from shared.exchange.access import topics_of
+from shared.exchange.access import thin_topics, topics_of
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
 from shared.kit.errors import RefnetError
@@ -38,6 +38,12 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
             else "Every topic is there."
         )
         note(not missing, f"The broker answers. {words}")
+        if thin := await thin_topics(settings.access(), network.topics()):
+            note(
+                False,
+                f"{len(thin)} topics, such as {thin[0]}, lie on fewer brokers than there are, so that one death stops them;"
+                " give them more copies (docs/operating.md).",
+            )
     except RefnetError as error:
         note(False, str(error))
     for agency, entry in network.agencies.items():

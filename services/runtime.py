@@ -53,7 +53,7 @@ class Agency:
     def edge(self, settings: Settings) -> Edge:
         """The edge of the API and the pages."""
         pages = Pages(self.here, self.parts.look, is_secure=settings.is_secure(self.here.network.purpose))
-        return Edge(self.database, self.here, self.inbox, pages, forgets=settings.forgets())
+        return Edge(self.database, self.here, self.inbox, pages, self.parts.migrations, forgets=settings.forgets())
 
     def app(self, edge: Edge) -> FastAPI:
         """The web application."""
@@ -132,7 +132,7 @@ async def check_database(agency: Agency) -> None:
     from shared.casework.migrate import is_migrated
 
     try:
-        migrated = await is_migrated(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
+        migrated = await is_migrated(agency.database, agency.parts.migrations)
     except DATABASE_ERRORS as error:
         raise RefnetError(why_no_database(error)) from error
     if not migrated:

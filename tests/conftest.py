@@ -8,10 +8,11 @@ from typing import cast
 
 import pytest
 from agencies import World
-from servers import Address, Desk, KafkaNodeFactory, Servers, What, ask
+from servers import Address, Desk, KafkaClusterFactory, KafkaNodeFactory, Servers, What, ask
 
 from shared.kit.local.cache import default_cache
 from shared.kit.local.kafka import KafkaNode
+from shared.kit.local.kafka_cluster import KafkaCluster
 from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
 
@@ -92,6 +93,22 @@ def kafka_node_factory(tmp_path: Path) -> Iterator[KafkaNodeFactory]:
     yield start
     for node in nodes:
         node.stop()
+
+
+@pytest.fixture
+def kafka_cluster_factory(tmp_path: Path) -> Iterator[KafkaClusterFactory]:
+    """Clusters of three nodes of this test's own, to kill and restart one by one."""
+    clusters: list[KafkaCluster] = []
+
+    def start(**options: object) -> KafkaCluster:
+        cluster = KafkaCluster(tmp_path / f"cluster-{len(clusters)}", cache=default_cache(tmp_path), **options)  # type: ignore[arg-type]
+        clusters.append(cluster)
+        cluster.start()
+        return cluster
+
+    yield start
+    for cluster in clusters:
+        cluster.kill()  # a clean end takes six seconds, for data that goes with the test
 
 
 @pytest.fixture

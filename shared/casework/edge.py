@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Request
@@ -23,6 +24,7 @@ from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.cases.commands import InTheFuture
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.lines.readiness import ExchangeState
 from shared.casework.pages.frame import Pages
 from shared.casework.referrals.commands import Stale
 from shared.casework.sharing import ConsentMissing
@@ -67,10 +69,15 @@ class Edge:
     here: Here
     inbox: Inbox
     pages: Pages
+    migrations: Path | None = None  # the agency's own, beside the shared ones
     forgets: bool = False  # the broker is the trial one
-    broker_words: Callable[[], str | None] = lambda: None  # what is wrong with the broker, in words
+    exchange: ExchangeState | None = None  # where this process runs one
     running: set[tuple[Any, ...]] = field(default_factory=set)
     closing: bool = False
+
+    def broker_words(self) -> str | None:
+        """What is wrong with the broker or the line to it, for people; None where this process knows of nothing."""
+        return (self.exchange.stuck or self.exchange.words) if self.exchange is not None else None
 
 
 def edge_of(request: Request) -> Edge:

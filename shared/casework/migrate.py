@@ -4,6 +4,7 @@ Alembic is imported only here, because it costs memory that a server does not ne
 """
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from shared.kit.db import Database
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 HERE = Path(__file__).parent / "migrations"
 SHARED_PREFIXES = ("exchange_", "casework_")
@@ -38,10 +40,10 @@ async def migrate(database: Database, own: Path | None = None, own_prefix: str |
         await connection.commit()
 
 
-async def is_migrated(database: Database, own: Path | None = None, own_prefix: str | None = None) -> bool:
-    """Whether the database is at the newest schema."""
-    async with database.engine.connect() as connection:
-        return bool(await connection.run_sync(_is_current, own, own_prefix))
+async def is_migrated(database: Database, own: Path | None = None) -> bool:
+    """Whether the database is at this version's schema; one that this version does not know is not. Raises DatabaseAway."""
+    async with database.read() as tx:
+        return bool(await (await tx.session.connection()).run_sync(_is_current, own))
 
 
 def _upgrade(connection: Connection, own: Path | None, own_prefix: str | None) -> None:
@@ -50,19 +52,37 @@ def _upgrade(connection: Connection, own: Path | None, own_prefix: str | None) -
     command.upgrade(config_on(connection, own, own_prefix), "heads")
 
 
-def _is_current(connection: Connection, own: Path | None, own_prefix: str | None) -> bool:
+def _is_current(connection: Connection, own: Path | None) -> bool:
     from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
+    from alembic.script.revision import RevisionError
 
     # `depends_on` leaves the shared head out of the table until it moves, so what is applied is followed down from its heads.
-    scripts = ScriptDirectory.from_config(config_on(connection, own, own_prefix))
+    scripts = _scripts(own)
     at = MigrationContext.configure(connection).get_current_heads()
-    applied = {step.revision for step in scripts.iterate_revisions(at, "base", implicit_base=True)} if at else set()
+    try:
+        applied = {step.revision for step in scripts.iterate_revisions(at, "base", implicit_base=True)} if at else set()
+    except RevisionError:  # a newer version's
+        return False
     return {step.revision for step in scripts.walk_revisions()} <= applied
+
+
+@cache
+def _scripts(own: Path | None) -> "ScriptDirectory":
+    """Read once: readiness asks every few seconds."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config(own))
 
 
 def config_on(connection: Connection, own: Path | None = None, own_prefix: str | None = None) -> "Config":
     """Alembic's settings for work on an open connection."""
+    config = _config(own)
+    config.attributes["connection"] = connection
+    config.attributes["prefixes"] = (*SHARED_PREFIXES, *([own_prefix] if own_prefix else []))
+    return config
+
+
+def _config(own: Path | None) -> "Config":
     from alembic.config import Config
 
     config = Config()
@@ -70,6 +90,4 @@ def config_on(connection: Connection, own: Path | None = None, own_prefix: str |
     config.set_main_option("path_separator", "os")
     places = [str(HERE / "versions"), *([str(own)] if own is not None else [])]
     config.set_main_option("version_locations", os.pathsep.join(places))
-    config.attributes["connection"] = connection
-    config.attributes["prefixes"] = (*SHARED_PREFIXES, *([own_prefix] if own_prefix else []))
     return config

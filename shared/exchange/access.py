@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaError
 from faststream.security import BaseSecurity, SASLScram512
 
@@ -19,7 +21,10 @@ from shared.kit.errors import RefnetError
 PROBE_TIMEOUT_S = 10.0  # a broker that is up answers in 0.01 s; this covers one that is just starting
 REQUEST_TIMEOUT_MS = 5_000
 TOPIC_EXISTS = 36  # Kafka's error code
-REPLICAS_MAX = 3  # copies of a topic where there are as many brokers
+REPLICAS_MAX = 3  # copies of a topic where there are as many brokers: one may die and two still agree
+MIN_IN_SYNC = {
+    3: "2"
+}  # copies that must have a record before it counts as sent; with fewer copies one death would stop every sender
 
 
 class BrokerUnreachable(RefnetError):
@@ -56,9 +61,14 @@ class Access:
             ) from error
         return context
 
+    @property
+    def servers(self) -> list[str]:
+        """The addresses one by one: FastStream takes a text for a single host, whatever commas it holds."""
+        return self.bootstrap_servers.split(",")
+
     def options(self) -> dict[str, Any]:
         """What aiokafka's clients are given."""
-        options: dict[str, Any] = {"bootstrap_servers": self.bootstrap_servers}
+        options: dict[str, Any] = {"bootstrap_servers": self.servers}
         if self.username is not None:
             options |= {
                 "security_protocol": "SASL_SSL" if self.is_tls else "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-512",
@@ -93,19 +103,25 @@ async def topics_of(access: Access) -> frozenset[str]:
 
 async def partitions_of(access: Access) -> dict[str, int]:
     """The topics that this agency can see, each with its number of partitions; raises BrokerUnreachable."""
+    seen = await _metadata(access)
+    return {topic: len(seen.partitions_for_topic(topic) or ()) for topic in seen.topics()}
+
+
+async def _metadata(access: Access) -> ClusterMetadata:
+    """What any broker of the cluster says that there is: one that has died is passed over, though others still name it."""
     overheard = _Overheard()
     logger = logging.getLogger("aiokafka")
     logger.addHandler(overheard)
-    admin = AIOKafkaAdminClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    client = AIOKafkaClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
-            await admin.start()
-            return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+            await client.bootstrap()
+            return await client.fetch_all_metadata()
     except (KafkaError, TimeoutError, OSError) as error:
         raise BrokerUnreachable(_why(access, overheard.words)) from error
     finally:
         logger.removeHandler(overheard)
-        await admin.close()
+        await client.close()
 
 
 def _why(access: Access, overheard: str) -> str:
@@ -122,17 +138,34 @@ def _why(access: Access, overheard: str) -> str:
     return f"No broker answers at {where}; start it, or correct KAFKA_BOOTSTRAP_SERVERS. Events wait here until it does."
 
 
+async def thin_topics(access: Access, topics: tuple[str, ...]) -> list[str]:
+    """Topics with fewer copies than the brokers could keep, as those made before there were more; raises BrokerUnreachable."""
+    admin = AIOKafkaAdminClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+        wanted = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
+        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+    except (KafkaError, OSError) as error:
+        raise BrokerUnreachable(_why(access, "")) from error
+    finally:
+        await admin.close()
+    return sorted(t for t in topics if any(len(partition["replicas"]) < wanted for partition in described.get(t, ())))
+
+
 async def provision(access: Access, topics: tuple[str, ...], partitions: int) -> list[str]:
-    """Makes the topics that are missing and returns their names; a second call makes none. Raises BrokerUnreachable."""
+    """Makes the topics that are missing and returns their names; a second call makes none. Raises BrokerUnreachable.
+
+    Where there are three brokers, each topic lies on three and a record counts as sent once two have it.
+    """
     missing = sorted(set(topics) - await topics_of(access))
     if not missing:
         return []
     admin = AIOKafkaAdminClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
     try:
         await admin.start()
-        brokers = len((await admin.describe_cluster())["brokers"])
-        copies = min(REPLICAS_MAX, brokers)
-        answer = await admin.create_topics([NewTopic(name, partitions, copies) for name in missing])
+        copies = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
+        settings = {"min.insync.replicas": MIN_IN_SYNC.get(copies, "1")}
+        answer = await admin.create_topics([NewTopic(name, partitions, copies, topic_configs=settings) for name in missing])
     except KafkaError as error:
         raise BrokerUnreachable(
             f"The broker at {access.bootstrap_servers} did not make the topics ({type(error).__name__})."
@@ -144,4 +177,5 @@ async def provision(access: Access, topics: tuple[str, ...], partitions: int) ->
             raise BrokerUnreachable(
                 f"The broker refuses to make the topic '{topic}' (Kafka error {code}); use an account that may."
             )
-    return missing
+    # One that another node has just made may still be unknown to the node that was asked: it exists, and was not made now.
+    return sorted(topic for topic, code, *_ in answer.topic_errors if code == 0)

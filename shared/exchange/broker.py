@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, KafkaConnectionError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
@@ -144,7 +144,7 @@ class Receiver:
         ends = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in batch}
         try:
             await message.consumer.commit(ends)  # type: ignore[call-arg]  # FastStream's protocol hides aiokafka's argument
-        except CommitFailedError:
+        except (CommitFailedError, IllegalStateError):
             log.info("partition_moved_on", extra={"count": len(batch)})  # its new owner reads the batch again: duplicates
         crash_point("inbox.after_offset_commit")
 

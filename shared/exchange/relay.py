@@ -14,6 +14,7 @@ from shared.exchange.anchor import Anchor, AnchorAway
 from shared.exchange.outbox import on_new_rows
 from shared.exchange.registry import Hooks
 from shared.exchange.seal import Seal
+from shared.exchange.turns import Turns
 from shared.kit.crash import crash_point
 from shared.kit.db import Database
 from shared.kit.errors import DatabaseAway
@@ -52,6 +53,7 @@ class Relay:
     def __init__(self, database: Database, agency: str, seal: Seal, send: Send, hooks: Hooks, anchor: Anchor | None = None) -> None:
         self._database, self._agency, self._seal, self._send, self._hooks = database, agency, seal, send, hooks
         self._anchor = anchor
+        self._turns = Turns(database)
         self._woken = asyncio.Event()
 
     async def cycle(self) -> int:
@@ -126,10 +128,13 @@ class Relay:
         finally:
             forget()
             await asyncio.gather(*serving.values(), return_exceptions=True)
+            await self._turns.end()
 
     async def _serve_or_wait(self, recipient: str) -> None:
         try:
-            if not await self._serve(recipient):
+            async with self._turns.of(recipient) as is_ours:
+                sent = await self._serve(recipient) if is_ours else 0
+            if not sent:
                 await self._database.clock.sleep(POLL_S)  # another relay is at it
         except (DatabaseAway, BrokerAway):
             await self._database.clock.sleep(BACK_OFF_S)

@@ -1,15 +1,17 @@
 """The exchange of one agency at work: relay, receivers, herald, feed and sweep as background tasks, in a web process or a worker.
 
 Nothing here fails because the broker is away: rows stay due, `words` says what is wrong, and everything flows when it returns.
+What hangs while broker and database answer is replaced, loudly, and `stuck` says so until things move again.
 """
 
 import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
@@ -25,6 +27,7 @@ from shared.exchange.reconcile import Line, Reconciler, run_reconciler
 from shared.exchange.registry import Hooks
 from shared.exchange.relay import BrokerAway, Outbound, Relay
 from shared.exchange.seal import Seal
+from shared.exchange.watchdog import Hang, Watchdog
 from shared.kit.db import Database
 from shared.kit.errors import DatabaseAway
 
@@ -32,13 +35,22 @@ LOOK_S = 5.0  # how often the line is looked at while it works: an outage shows 
 RECONNECT_S = 1.0  # how often while it does not
 SWEEP_S = 2.0  # a waiter that nothing wakes is tried again this often; the inbox itself wakes most
 START_TIMEOUT_S = 30.0  # a start of consumers that takes longer hangs: it is given up and tried again
-STOP_TIMEOUT_S = 15.0  # a batch in flight is finished within this
+WATCH_TIMEOUT_S = 30.0  # the watchdog's own questions; whoever takes longer to answer is as good as away
+BATCH_TIMEOUT_S = 10.0  # a batch in flight is finished within this; it takes well under a second
+STOP_TIMEOUT_S = 15.0  # the batch, and what the relay has in hand, which waits for the broker; the rest stays due
+LET_GO_S = 3.0  # the farewell to the peers, and the end of a producer that has nothing in hand any more: each within this
+
+Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 log = logging.getLogger(__name__)
 
 
 class ExchangeWorker:
-    """One agency's exchange in one process. `words` is what is wrong with the broker, or None."""
+    """One agency's exchange in one process.
+
+    `words` is what is wrong with the broker, or None; `is_open` whether it was reached when last looked at; `stuck` what hangs here
+    though broker and database answer, or None.
+    """
 
     def __init__(
         self, database: Database, agency: str, peers: Sequence[str], inbox: Inbox, hooks: Hooks, seal: Seal, access: Access,
@@ -59,7 +71,11 @@ class ExchangeWorker:
         self._herald = Herald(database, peers, self._letters, self._send_statement)
         self._relay = Relay(database, agency, seal, self._send, hooks, anchor)
         self._receiver = Receiver(database, inbox, seal, hooks, self._letters)
+        self._relaying: asyncio.Task[None] | None = None
+        self._watchdog = Watchdog(database, access)
         self.words: str | None = "The broker has not answered yet."
+        self.stuck: str | None = None
+        self.is_open = False
 
     def _topics_to(self, peer: str) -> tuple[str, str]:
         way = Direction(self._agency, peer)
@@ -70,18 +86,42 @@ class ExchangeWorker:
         return way.topic, way.express_topic
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set; then the batch in flight is finished and committed."""
+        """Works until `stop` is set. Then the batch in flight is finished and committed, what the relay has in hand is sent and
+        marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 2 LET_GO_S, whatever hangs."""
         await self._anchored(stop)
-        loops: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = [
-            self._relay.run,
-            self._herald.run,
-            self._feed,
-            self._sweep,
-            *([self._reconcile] if self._line is not None else []),
-        ]
-        async with asyncio.TaskGroup() as tasks:
-            for loop in (*loops, self._look_after_line):
-                tasks.create_task(_kept_alive(loop, stop, self._database))
+        finishing = [self._begin(loop, stop) for loop in (self._relay_or_another, self._look_after_line)]
+        loops = [self._herald.run, self._feed, self._sweep, *([self._reconcile] if self._line is not None else [])]
+        cut_off = [self._begin(loop, stop) for loop in loops]  # they lose nothing by it
+        try:
+            await stop.wait()
+            await _cancel(cut_off)
+            await asyncio.wait(finishing, timeout=STOP_TIMEOUT_S)
+            await self._say_farewell()
+        finally:
+            await _cancel([*cut_off, *finishing])
+            await self._disconnect()
+
+    def _begin(self, loop: Loop, stop: asyncio.Event) -> asyncio.Task[None]:
+        return asyncio.create_task(_kept_alive(loop, stop, self._database))
+
+    async def _relay_or_another(self, stop: asyncio.Event) -> None:
+        """The relay; where the watchdog ended one, another follows at once. It keeps nothing that a restart would lose."""
+        while not stop.is_set():
+            self._relaying = asyncio.create_task(self._relay.run(stop))
+            try:
+                await asyncio.wait({self._relaying})
+            finally:
+                self._relaying.cancel()
+            if not self._relaying.cancelled():
+                self._relaying.result()
+
+    async def _say_farewell(self) -> None:
+        """A last statement to each peer: what was applied a moment ago is signed for now and not at the next start."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LET_GO_S):
+                for peer in self._peers if self.is_open else ():
+                    with contextlib.suppress(DatabaseAway, BrokerAway):
+                        await self._herald.state(peer)
 
     async def _anchored(self, stop: asyncio.Event) -> None:
         """Before anything is numbered: whether this database is an older copy of itself."""
@@ -117,14 +157,53 @@ class ExchangeWorker:
             while not stop.is_set():
                 try:
                     await self._connect()
+                    self.is_open = True
+                    await self._watch()
                 except BrokerUnreachable as error:
-                    self._say(str(error))
+                    self._not_open(str(error))
                 except (KafkaError, TimeoutError) as error:
-                    self._say(f"The broker answers and refuses the work ({type(error).__name__}); see `refnet doctor`.")
+                    self._not_open(f"The broker answers and refuses the work ({type(error).__name__}); see `refnet doctor`.")
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), LOOK_S if self.words is None else RECONNECT_S)
+                    await asyncio.wait_for(stop.wait(), RECONNECT_S if self.words or self.stuck else LOOK_S)
         finally:
-            await self._disconnect()
+            await self._stop_listening()
+            if not stop.is_set():  # at the end the producer outlives the relay, which may have something in hand
+                await self._disconnect()
+
+    def _not_open(self, words: str) -> None:
+        """What waits for the broker does not hang."""
+        self._say(words)
+        self._watchdog.pause()
+        self.is_open, self.stuck = False, None
+
+    async def _watch(self) -> None:
+        """Replaces what hangs, by what the watchdog sees."""
+        reachable = [peer for peer in self._peers if not self._lacking.intersection(self._topics_to(peer))]
+        try:
+            async with asyncio.timeout(WATCH_TIMEOUT_S):
+                hangs = await self._watchdog.look(reachable, _groups(self._agency, self._heard), self._given())
+        except (DatabaseAway, KafkaError, TimeoutError):  # told differently, and nothing that waits for it hangs
+            self._watchdog.pause()
+            hangs = []
+        self.stuck = " ".join(hang.words for hang in hangs) or None
+        for hang in hangs:
+            if hang.is_due:
+                await self._replace_what(hang)
+
+    def _given(self) -> frozenset[TopicPartition]:
+        """The partitions that the broker has given to this process."""
+        consumers = [getattr(one, "consumer", None) for one in self._consumers.subscribers] if self._consumers else []
+        return frozenset(partition for one in consumers if one is not None for partition in one.assignment())
+
+    async def _replace_what(self, hang: Hang) -> None:
+        log.error("nothing_moves_and_is_replaced", extra={"what": hang.what, "peers": sorted(hang.peers), "words": hang.words})
+        if hang.what == "receiving":
+            await self._stop_listening()
+            return
+        courier, self._courier = self._courier, None
+        await _let_go(courier)
+        if self._relaying is not None:
+            self._relaying.cancel()
 
     async def _connect(self) -> None:
         partitions = await partitions_of(self._access)
@@ -151,15 +230,12 @@ class ExchangeWorker:
     async def _listen(self, topics: dict[str, int]) -> None:
         await self._stop_listening()
         broker = KafkaBroker(
-            self._access.bootstrap_servers, security=self._access.faststream(), allow_auto_create_topics=False,
-            graceful_timeout=STOP_TIMEOUT_S, logger=None,
+            self._access.servers, security=self._access.faststream(), allow_auto_create_topics=False,
+            graceful_timeout=BATCH_TIMEOUT_S, logger=None,
         )  # fmt: skip
-        express = sorted(t for t in topics if ".express." in t)
-        normal = sorted(t for t in topics if ".express." not in t)
-        for name, lanes in (("express", express), ("exchange", normal)):
+        for group, lanes in _groups(self._agency, topics).items():
             if lanes:
-                instance = _instance(self._instance, {t: topics[t] for t in lanes})
-                self._receiver.subscribe(broker, lanes, f"{self._agency}.{name}", instance=instance)
+                self._receiver.subscribe(broker, sorted(lanes), group, instance=_instance(self._instance, lanes))
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await broker.start()
@@ -171,7 +247,9 @@ class ExchangeWorker:
     async def _stop_listening(self) -> None:
         if self._consumers is not None:
             consumers, self._consumers, self._heard = self._consumers, None, {}
-            await consumers.stop()
+            with contextlib.suppress(TimeoutError):  # what hangs is left behind; the broker gives its partitions to others
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await consumers.stop()
 
     async def _disconnect(self) -> None:
         await self._stop_listening()
@@ -215,11 +293,23 @@ class ExchangeWorker:
 async def _let_go(courier: Courier | None) -> None:
     if courier is not None:
         with contextlib.suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(STOP_TIMEOUT_S):
+            async with asyncio.timeout(LET_GO_S):
                 await courier.stop()
 
 
-def _instance(name: str | None, topics: dict[str, int]) -> str | None:
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _groups(agency: str, topics: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """The agency's consumer groups, each with its topics and how many partitions they have."""
+    express = {t: n for t, n in topics.items() if ".express." in t}
+    return {f"{agency}.express": express, f"{agency}.exchange": {t: n for t, n in topics.items() if t not in express}}
+
+
+def _instance(name: str | None, topics: Mapping[str, int]) -> str | None:
     """A process's lasting name in a group, for what it listens to: with other topics under the same name the broker would hand
     the old assignment back, and the new topics would be heard by nobody."""
     if name is None:
@@ -227,7 +317,7 @@ def _instance(name: str | None, topics: dict[str, int]) -> str | None:
     return f"{name}.{hashlib.sha256(repr(sorted(topics.items())).encode()).hexdigest()[:12]}"
 
 
-async def _kept_alive(loop: Callable[[asyncio.Event], Coroutine[Any, Any, None]], stop: asyncio.Event, database: Database) -> None:
+async def _kept_alive(loop: Loop, stop: asyncio.Event, database: Database) -> None:
     """A loop that fails for a reason nobody thought of is begun again, loudly; it keeps nothing that a restart would lose."""
     while not stop.is_set():
         try:

@@ -70,13 +70,13 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction for looking only; it is rolled back at its end."""
-        async with _errors_named(), AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with errors_named(), AsyncSession(self.engine, expire_on_commit=False) as session:
             yield Transaction(session, self.clock, self.dialect)
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """A transaction that commits when the block ends well and rolls back when it does not."""
-        async with _errors_named():
+        async with errors_named():
             async with AsyncSession(self.engine, expire_on_commit=False) as session:
                 await session.connection(execution_options={"write": True})
                 tx = Transaction(session, self.clock, self.dialect)
@@ -134,7 +134,8 @@ def _sqlite_begin(connection: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _errors_named() -> AsyncIterator[None]:
+async def errors_named() -> AsyncIterator[None]:
+    """Makes a DatabaseAway of whatever may pass; everything else goes up as it is."""
     try:
         yield
     except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -218,6 +218,15 @@ def test_a_webs_health_is_asked_where_it_listens(agency: str) -> None:
     compile(web["healthcheck"]["test"][-1], "healthcheck", "exec")
 
 
+@pytest.mark.parametrize("agency", PORTS)
+def test_a_workers_health_is_asked_where_it_answers_and_nobody_else_can_ask(agency: str) -> None:
+    worker = of(agency)["worker"]
+    assert f"http://127.0.0.1:{worker['command'][-1]}/health/ready" in worker["healthcheck"]["test"][-1]
+    assert "--host" not in worker["command"]  # the loopback address of its own container
+    assert "ports" not in worker
+    compile(worker["healthcheck"]["test"][-1], "healthcheck", "exec")
+
+
 def test_every_variable_is_required_and_stands_in_the_example_and_no_other_does() -> None:
     content = "\n".join(line for line in TEXT.splitlines() if not line.lstrip().startswith("#"))
     used = list(VARIABLE.finditer(content))

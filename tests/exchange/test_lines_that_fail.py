@@ -128,6 +128,7 @@ async def test_a_recipient_that_nobody_knows_any_more_keeps_no_other_waiting(pai
         await until(lambda: "health" in sent)
         await pair.police.say("health", new_subject(), 1, is_acute=True)
         await until(lambda: sent.count("health") == 2)
+        await until(lambda: bool(caplog.records))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert {r.message for r in caplog.records} == {"recipient_not_served"}

@@ -21,10 +21,10 @@ def _tables(connection: Connection) -> list[str]:
 async def test_migrating_twice_is_migrating_once_and_leaves_nothing_to_add(database_url: str, kind: str) -> None:
     parts = parts_of(kind)  # type: ignore[arg-type]
     database, own = Database(database_url), (parts.migrations, f"{parts.kind}_")
-    assert not await is_migrated(database, *own)
+    assert not await is_migrated(database, own[0])
     await migrate(database, *own)
     await migrate(database, *own)
-    assert await is_migrated(database, *own)
+    assert await is_migrated(database, own[0])
     async with database.engine.connect() as connection:
         tables = await connection.run_sync(_tables)
         # raises where a table and its model differ

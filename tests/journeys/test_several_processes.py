@@ -5,10 +5,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
-from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, free_port, until
+from desks import in_step, issue, open_case, statuses
+from processes import KINDS, ProcessNetwork, everyone_is_ready, free_port, until
 from servers import KafkaNodeFactory
 
 from shared.kit.local.kafka_properties import Users
@@ -16,37 +16,6 @@ from shared.kit.local.postgres_databases import PostgresDatabases
 
 REFERRALS = 24  # enough for both relays and both consumers of an agency to have work at the same time
 pytestmark = pytest.mark.timeout(240)
-
-
-def issue(police: Process, case_id: str) -> str:
-    times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z"}
-    incident = police.post(f"/cases/{case_id}/incidents", {"incident_type": "physical_assault", **times})
-    place = {"to_agency": police.network.names["health"], "to_facility": "ndola_clinic"}
-    body = {"case_id": case_id, "incident_id": incident["id"], **place, "services": ["acute_care"], "urgency": "acute"}
-    return str(police.post("/referrals", body)["id"])
-
-
-def open_case(police: Process) -> str:
-    case = police.post("/cases")
-    for kind in ("health", "social_welfare"):
-        body = {
-            "recipient": police.network.names[kind],
-            "purpose": "care",
-            "items": ["req", "fb", "prog"],
-            "how": "spoken",
-            "language": "en",
-        }
-        police.post(f"/cases/{case['id']}/consents", body)
-    return str(case["id"])
-
-
-def statuses(process: Process) -> dict[str, str]:
-    return {r["id"]: r["status"] for r in process.get("/referrals?limit=200")["items"]}
-
-
-def in_step(processes: dict[str, Process]) -> bool:
-    lines: list[Any] = [line for p in processes.values() for line in p.get("/peers")["items"]]
-    return all(line["undelivered"] == 0 and line["waiting_here"] == 0 for line in lines)
 
 
 def test_two_relays_and_two_consumers_an_agency_keep_streams_dense_and_double_nothing(
@@ -68,7 +37,7 @@ def test_two_relays_and_two_consumers_an_agency_keep_streams_dense_and_double_no
                 health.post(f"/referrals/{referral}/close", {"outcome_code": "served"})
 
             list(desks.map(serve, sent))
-        until(lambda: in_step(processes), "everything to be signed for")
+        until(lambda: in_step(list(processes.values())), "everything to be signed for")
         until(lambda: set(statuses(police).values()) == {"closed"}, "the desk to know every outcome")
         for referral in sent:
             assert network.facts_of("health", referral) == ["issued", "accepted", "arrived", "closed"]

@@ -111,7 +111,7 @@ class TestAgency:
         self.hooks = ExchangeHooks(here)
         self.inbox = Inbox(database, Registry(subscribe(here, parts.subscriptions)), self.hooks)
         self.letters = Letters(database, here.agency, here.peers, self.seal, self.inbox, self.hooks)
-        self.edge = Edge(database, here, self.inbox, Pages(here, parts.look, is_secure=False))
+        self.edge = Edge(database, here, self.inbox, Pages(here, parts.look, is_secure=False), parts.migrations)
         self.app = create_app(self.edge, parts.routers, {})
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")

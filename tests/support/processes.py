@@ -27,8 +27,9 @@ from shared.exchange.access import provision
 from shared.kit.db import Database
 from shared.kit.ids import new_id
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0  # seconds are enough when quiet; the rest is for a machine that is busy with other things
 POLL_S = 0.05
+STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 21, whatever hangs
 KINDS = ("police", "health", "social_welfare")
 
 
@@ -64,11 +65,15 @@ class Process:
     def start(self) -> None:
         """Starts the process, armed with its next crash point if there is one left."""
         self.armed = next(self.points, None)
-        arguments = ["--port", str(self.port)] if self.role == "serve" else []
         environment = self.network.environment(self.kind) | ({"REFNET_CRASH": self.armed} if self.armed else {})
         with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "services.cli", self.role, self.agency, *arguments]
+            command = [sys.executable, "-m", "services.cli", self.role, self.agency, "--port", str(self.port)]
             self._child = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it has ended, however that came."""
+        return self._child is None or self._child.poll() is not None
 
     def look(self) -> None:
         """A process that its crash point killed is started again; any other death fails the test."""
@@ -90,7 +95,7 @@ class Process:
         if self._child is None:
             return 0
         self._child.send_signal(signal.SIGTERM)
-        code = self._child.wait(30)
+        code = self._child.wait(STOP_DEADLINE_S)
         self._child = None
         return code
 
@@ -119,6 +124,14 @@ class Process:
                 continue
             assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
             return answer.json()
+
+    def health(self, what: str = "ready") -> tuple[int, dict[str, Any]]:
+        """What /health/ready or /health/live answers now, whatever it is; (0, {}) where nobody listens yet."""
+        try:
+            answer = self._http.get(f"/health/{what}")
+        except httpx.TransportError:
+            return 0, {}
+        return answer.status_code, answer.json()
 
     def get(self, path: str) -> Any:
         """GET /api/v1/…"""
@@ -189,6 +202,18 @@ class ProcessNetwork:
             for process in made:
                 process.close()
 
+    @contextmanager
+    def started(self, *roles: tuple[str, str]) -> Iterator[list[Process]]:
+        """A process for each (kind, role), in this order; the same may be named several times."""
+        made = [Process(self, kind, role) for kind, role in roles]
+        try:
+            for process in made:
+                process.start()
+            yield made
+        finally:
+            for process in made:
+                process.close()
+
     def database(self, kind: str) -> Database:
         """An agency's database, for looking."""
         return Database(self.urls[kind])
@@ -207,9 +232,10 @@ class ProcessNetwork:
 
         return asyncio.run(look())
 
-    def check_streams(self) -> None:
-        """Streams are dense, every slot is held once with the same leaf, every event applied once, and nothing is left over."""
-        for sender, recipient in itertools.permutations(KINDS, 2):
+    def check_streams(self, kinds: Iterable[str] = KINDS) -> None:
+        """Streams are dense, every slot is held once with the same leaf, every event applied once, and nothing is left over:
+        between those of these kinds, which were all at work."""
+        for sender, recipient in itertools.permutations(kinds, 2):
             said = self.rows(
                 sender, f"SELECT seq, leaf, event_id FROM exchange_outbox WHERE recipient = '{self.names[recipient]}' ORDER BY seq"
             )
@@ -235,7 +261,11 @@ def _plain(rows: list[tuple[Any, ...]]) -> list[tuple[int, bytes, str]]:
     return [(seq, bytes(leaf), str(event_id).replace("-", "")) for seq, leaf, event_id in rows]
 
 
-def everyone_is_ready(processes: dict[str, Process]) -> None:
-    """Waits until every API answers and every line is open."""
-    for process in processes.values():
-        until(lambda p=process: p.ask("GET", "/health/ready")["status"] == "ready", f"{process.agency} to be ready")  # type: ignore[misc]
+def everyone_is_ready(processes: dict[str, Process] | list[Process]) -> None:
+    """Waits until every process answers and every line is open."""
+    for process in processes if isinstance(processes, list) else processes.values():
+        deadline = time.monotonic() + DEADLINE_S
+        while (said := process.health())[1].get("status") != "ready":
+            process.look()
+            assert time.monotonic() < deadline, f"{process.agency} is not ready: {said}; {process.last_words()}"
+            time.sleep(POLL_S)

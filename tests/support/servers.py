@@ -17,6 +17,7 @@ from typing import Literal, Protocol, TypeAlias
 from shared.kit.local.broker import Broker, start_broker
 from shared.kit.local.errors import LocalServerError
 from shared.kit.local.kafka import KafkaNode
+from shared.kit.local.kafka_cluster import KafkaCluster
 from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
 
@@ -31,6 +32,12 @@ class KafkaNodeFactory(Protocol):
     """Starts a node of the test's own; the options are KafkaNode's: users, overrides, heap_mb."""
 
     def __call__(self, **options: object) -> KafkaNode: ...
+
+
+class KafkaClusterFactory(Protocol):
+    """Starts a cluster of the test's own; the options are KafkaCluster's: users, overrides, heap_mb."""
+
+    def __call__(self, **options: object) -> KafkaCluster: ...
 
 
 class Servers:

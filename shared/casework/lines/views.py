@@ -1,10 +1,10 @@
-"""The lines to the peers in words: last heard, how much is under way, what could not be applied; and whether desks can work."""
+"""The lines to the peers in words: last heard, how much is under way, what could not be applied."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import case, func, select, text
+from sqlalchemy import case, func, select
 from sqlmodel import col
 
 from shared.casework.here import Here
@@ -93,8 +93,3 @@ async def parked(tx: Transaction) -> list[ParkedView]:
                    received_at=r.received_at)
         for r in (await tx.session.execute(query)).scalars()
     ]  # fmt: skip
-
-
-async def answers(tx: Transaction) -> None:
-    """Raises where the database does not answer, or has not been migrated."""
-    await tx.session.execute(text("SELECT 1 FROM casework_cases LIMIT 1"))

@@ -8,14 +8,13 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from shared.casework.alarms.tables import Alarm
 from shared.casework.edge import OneEdge, Page, SignedIn
 from shared.casework.lines import commands, views
+from shared.casework.lines.readiness import readiness
 from shared.contracts.casework.codes import ServicePackage
-from shared.kit.errors import DatabaseAway
 
 router = APIRouter(tags=["lines"])
 
@@ -88,19 +87,10 @@ async def get_live() -> dict[str, str]:
 
 @router.get("/health/ready", tags=["health"])
 async def get_ready(edge: OneEdge) -> JSONResponse:
-    """200 where desks can work. A broker that is away is said in words: the API keeps working and ticks stay pending."""
-    database = None
-    try:
-        async with edge.database.read() as tx:
-            await views.answers(tx)
-    except DatabaseAway:
-        database = "The database does not answer; nothing can be read or saved until it does."
-    except DBAPIError:
-        database = "The database has not been migrated; run `refnet migrate`."
-    broker = edge.broker_words()
-    status = "ready" if database is None and broker is None else "degraded" if database is None else "not_ready"
-    checks = {"database": database or "ok", "broker": broker or "ok"}
-    return JSONResponse({"status": status, "checks": checks}, 200 if database is None else 503)
+    """200 where desks can work. A broker that is away is said in words: the API keeps working and ticks stay pending. 503 where the
+    database does not answer or is not migrated, or where the exchange of this process hangs though the broker answers."""
+    found = await readiness(edge.database, edge.migrations, edge.exchange, has_pages=True)
+    return JSONResponse({"status": found.status, "checks": found.checks}, found.code)
 
 
 @router.get("/metrics", tags=["health"])

@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,7 +32,10 @@ def quiet(_: str) -> None:
 
 
 class KafkaNode:
-    """One node in `directory`. `users` turns on SASL/SCRAM and ACLs; `overrides` are server properties that win."""
+    """One node in `directory`. `users` turns on SASL/SCRAM and ACLs; `overrides` are server properties that win.
+
+    `ports` (for clients, for controllers) are chosen at the first start unless a cluster has agreed on them before.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class KafkaNode:
         users: Users | None = None,
         overrides: Mapping[str, str] | None = None,
         heap_mb: int = HEAP_MB,
+        ports: Sequence[int] = (),
         say: Callable[[str], None] = quiet,
     ) -> None:
         self._directory = directory.absolute()
@@ -50,7 +54,7 @@ class KafkaNode:
         self._overrides = dict(overrides or {})
         self._heap_mb = heap_mb
         self._say = say
-        self._ports: list[int] = []
+        self._ports = list(ports)
         self._process: ServerProcess | None = None
 
     @property
@@ -62,6 +66,11 @@ class KafkaNode:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.running
+
+    @property
+    def lost_port_race(self) -> bool:
+        """Whether the last start failed because another program took a port first."""
+        return self._process is not None and any("Address already in use" in line for line in self._process.tail)
 
     @property
     def log(self) -> Path:
@@ -114,7 +123,7 @@ class KafkaNode:
                 self._launch(jars)
                 break
             except LocalServerError:
-                if attempt == PORT_RACES_MAX or not self._lost_port_race():
+                if attempt == PORT_RACES_MAX or not self.lost_port_race:
                     self._ports = []
                     raise
 
@@ -142,9 +151,6 @@ class KafkaNode:
         if done.returncode != 0:
             last = ["no reason given", *(done.stderr + done.stdout).strip().splitlines()][-1]
             raise LocalServerError(f"Kafka could not format its data folder: {last}")
-
-    def _lost_port_race(self) -> bool:
-        return self._process is not None and any("Address already in use" in line for line in self._process.tail)
 
     def _make_archive(self, jars: KafkaJars) -> None:
         """Starts and stops a node once per Java build, to keep the classes that it loaded. Failing costs only speed."""

@@ -64,6 +64,29 @@ def _one_node(directory: Path, port: int, controller_port: int) -> dict[str, str
     }
 
 
+def quorum_properties(number: int, controller_ports: Mapping[int, int]) -> dict[str, str]:
+    """What a node of a cluster has other than a lone one: its number, every node's controller by number, copies that outlive it."""
+    voters = ",".join(f"{peer}@{LOOPBACK}:{port}" for peer, port in controller_ports.items())
+    copies, copies_min = str(len(controller_ports)), str(len(controller_ports) // 2 + 1)
+    return {
+        "node.id": str(number),
+        "controller.quorum.voters": voters,
+        # acks=all means a majority: the death of one node stops no writer, and loses nothing that was acknowledged.
+        "default.replication.factor": copies,
+        "min.insync.replicas": copies_min,
+        "offsets.topic.replication.factor": copies,
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": copies_min,
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": copies_min,
+        # A copy that lags never leads: it would lose what the others had acknowledged.
+        "unclean.leader.election.enable": "false",
+        # The next controller is elected within a second of the last one's death: 3 s without any acknowledgement, not 8.
+        "controller.quorum.fetch.timeout.ms": "1000",
+        "controller.quorum.election.timeout.ms": "500",
+    }
+
+
 def _secured(users: Users) -> dict[str, str]:
     # The controller listener uses PLAIN: SCRAM's records live in the very log that the controller has yet to open.
     admin = users.all[ADMIN]

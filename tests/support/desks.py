@@ -1,0 +1,42 @@
+"""What desks do over HTTP in tests on real processes: open cases, issue referrals, and look whether everybody is in step."""
+
+from collections.abc import Collection
+from typing import Any
+
+from processes import Process
+
+
+def open_case(police: Process) -> str:
+    """A case whose survivor agrees to both other agencies; returns its id."""
+    case = police.post("/cases")
+    for kind in ("health", "social_welfare"):
+        body = {
+            "recipient": police.network.names[kind],
+            "purpose": "care",
+            "items": ["req", "fb", "prog"],
+            "how": "spoken",
+            "language": "en",
+        }
+        police.post(f"/cases/{case['id']}/consents", body)
+    return str(case["id"])
+
+
+def issue(police: Process, case_id: str) -> str:
+    """A new incident with an acute referral to the clinic; returns the referral's id."""
+    times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z"}
+    incident = police.post(f"/cases/{case_id}/incidents", {"incident_type": "physical_assault", **times})
+    place = {"to_agency": police.network.names["health"], "to_facility": "ndola_clinic"}
+    body = {"case_id": case_id, "incident_id": incident["id"], **place, "services": ["acute_care"], "urgency": "acute"}
+    return str(police.post("/referrals", body)["id"])
+
+
+def statuses(process: Process) -> dict[str, str]:
+    """The referrals that an agency knows (at most 200), each with its state there."""
+    return {r["id"]: r["status"] for r in process.get("/referrals?limit=200")["items"]}
+
+
+def in_step(processes: Collection[Process]) -> bool:
+    """Whether everything that these have said to each other is signed for, and nothing waits."""
+    names = {process.agency for process in processes}
+    lines: list[Any] = [line for p in processes for line in p.get("/peers")["items"] if line["agency"] in names]
+    return all(line["undelivered"] == 0 and line["waiting_here"] == 0 for line in lines)

@@ -1,0 +1,66 @@
+"""What really lies on the broker: records read from the beginning and opened, and how far a consumer group has committed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.contracts.wire.envelope import Event, Kind
+from shared.contracts.wire.topics import Direction, direction_of
+from shared.exchange.access import Access, partitions_of
+from shared.exchange.seal import PlainSeal
+
+READ_DEADLINE_S = 60.0
+
+Offsets = Mapping[TopicPartition, int]
+
+
+async def committed(servers: str, group: str) -> Offsets:
+    """The offsets that a group has committed."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        return {partition: at.offset for partition, at in (await admin.list_consumer_group_offsets(group)).items()}
+    finally:
+        await admin.close()
+
+
+async def ends(servers: str, sender: str, recipient: str) -> Offsets:
+    """How many records each partition of a direction has taken."""
+    way = Direction(sender, recipient)
+    known = await partitions_of(Access(servers))
+    async with _reader(servers) as consumer:
+        wanted = [TopicPartition(topic, n) for topic in (way.topic, way.express_topic) for n in range(known[topic])]
+        return dict(await consumer.end_offsets(wanted))
+
+
+async def events_below(servers: str, offsets: Offsets) -> list[UUID]:
+    """The ids of the events below these offsets, each as often as it lies there; statements are left out."""
+    wanted = {partition: end for partition, end in offsets.items() if end > 0}
+    found: list[UUID] = []
+    async with _reader(servers) as consumer:
+        consumer.assign(list(wanted))
+        while [p for p, end in wanted.items() if await consumer.position(p) < end]:
+            for partition, records in (await consumer.getmany(timeout_ms=200)).items():
+                found += [event for r in records if r.offset < wanted[partition] for event in _event(r.topic, r.value)]
+    return found
+
+
+@asynccontextmanager
+async def _reader(servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        async with asyncio.timeout(READ_DEADLINE_S):
+            yield consumer
+    finally:
+        await consumer.stop()
+
+
+def _event(topic: str, value: bytes | None) -> list[UUID]:
+    way = direction_of(topic)
+    inner = PlainSeal(way.recipient).open(value or b"", way.sender)
+    return [Event.model_validate_json(inner.content).id] if inner.header.kind is Kind.EVENT else []
