@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -52,6 +53,11 @@ class Here:
         if found is None:
             raise NotFound(f"This agency has no facility '{facility}'.")
         return found
+
+    def posts(self, facility: str) -> Sequence[str]:
+        """The ladder of one of this agency's facilities; empty where the network file has dropped it."""
+        found = self.entry.facilities.get(facility)
+        return found.posts if found is not None else ()
 
     def on_paper(self, facility: str) -> str | None:
         """The facility where it works on paper or by phone, so that what is entered here is entered for it; None otherwise."""

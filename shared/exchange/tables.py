@@ -181,6 +181,7 @@ class InboxRow(SQLModel, table=True):
     received_at: datetime = Field(sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str | None = None
+    reason_said: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]  # sentence, params
 
 
 class ReceivedHead(SQLModel, table=True):

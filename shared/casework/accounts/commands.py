@@ -12,7 +12,7 @@ from sqlmodel import col
 from shared.casework.accounts import credentials, sessions
 from shared.casework.accounts.credentials import Issued, OneTime
 from shared.casework.accounts.tables import Account, Duty, KeptAnswer, Token
-from shared.casework.here import Actor, Here
+from shared.casework.here import Actor, Forbidden, Here
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
@@ -46,6 +46,16 @@ async def add_account(tx: Transaction, here: Here, name: str, role: Role, facili
     tx.session.add(account)
     await tx.session.flush()
     return account
+
+
+def may_look_after(here: Here, by: Actor) -> list[Role]:
+    """The roles of the accounts that an account makes and changes alike: whoever may make one may as well take it over."""
+    above: set[Role] = set()
+    if by.role is not Role.ADMINISTRATOR or by.facility is not None:
+        above.add(Role.ADMINISTRATOR)
+    if by.role is not Role.ADMINISTRATOR and by.facility is not None:
+        above.add(Role.SUPERVISOR)
+    return [role for role in Role if role in ROLES_OF[here.kind] - above]
 
 
 async def find_account(tx: Transaction, name: str) -> Account:
@@ -102,11 +112,19 @@ async def accounts_of(tx: Transaction, by: Actor) -> list[Account]:
 
 
 async def load_account(tx: Transaction, account_id: UUID, by: Actor) -> Account:
-    """An account that somebody may look after; raises NotFound."""
+    """An account that somebody may see; raises NotFound."""
     by.may_supervise()
     account = await tx.session.get(Account, account_id)
     if account is None or not by.sees(account.facility):
         raise NotFound("There is no such account.")
+    return account
+
+
+async def load_to_change(tx: Transaction, here: Here, account_id: UUID, by: Actor) -> Account:
+    """An account that somebody may reset or disable; raises NotFound, or Forbidden where it stands as high or higher."""
+    account = await load_account(tx, account_id, by)
+    if Role(account.role) not in may_look_after(here, by):
+        raise Forbidden("An account that stands as high as your own, or higher, is changed by an administrator of the agency.")
     return account
 
 
@@ -132,12 +150,6 @@ async def actor_of(tx: Transaction, here: Here, token: str) -> Actor | None:
     if account.is_disabled or kept.expires_at <= tx.clock.now():
         return None
     return here.actor(UUID(str(account.id)), account.name, Role(account.role), account.facility)
-
-
-async def still_works(tx: Transaction, by: Actor) -> bool:
-    """Whether an account is what it was when its request began: enabled, in the same role, at the same place."""
-    account = await tx.session.get(Account, by.account_id)
-    return account is not None and not account.is_disabled and (account.role, account.facility) == (by.role, by.facility)
 
 
 async def forget_answers(tx: Transaction, *about: UUID) -> None:

@@ -1,5 +1,6 @@
 """Posts, not persons: alarms go to a post at a facility, and the roster says who holds it."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
@@ -71,17 +72,19 @@ async def duties_of(tx: Transaction, facility: str) -> list[tuple[Duty, str]]:
     return [(duty, name) for duty, name in (await tx.session.execute(query)).tuples()]
 
 
-async def holder(tx: Transaction, facility: str, post: str) -> str | None:
-    """Who holds a post now; None where the roster names nobody."""
+async def holders(tx: Transaction, facilities: Collection[str]) -> dict[str, dict[str, str]]:
+    """Who holds each post now, by facility and post: of several, whoever came last. A post that nobody holds is left out."""
     now = tx.clock.now()
     query = (
-        select(col(Account.name))
-        .join(Duty, col(Duty.account_id) == col(Account.id))
+        select(col(Duty.facility), col(Duty.post), col(Account.name))
+        .join(Account, col(Duty.account_id) == col(Account.id))
         .where(
-            col(Duty.facility) == facility, col(Duty.post) == post, col(Duty.from_at) <= now, col(Duty.until_at) > now,
+            col(Duty.facility).in_(facilities), col(Duty.from_at) <= now, col(Duty.until_at) > now,
             col(Account.is_disabled).is_(False),
         )
-        .order_by(col(Duty.from_at).desc())
-        .limit(1)
+        .order_by(col(Duty.from_at), col(Duty.id))
     )  # fmt: skip
-    return (await tx.session.execute(query)).scalar_one_or_none()
+    found: dict[str, dict[str, str]] = {}
+    for facility, post, name in (await tx.session.execute(query)).tuples():
+        found.setdefault(facility, {})[post] = name
+    return found

@@ -299,8 +299,9 @@ async def post_unfollow(case_id: UUID, request: Request, edge: OneEdge, visit: V
 async def show_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """It happened again: a repeated assault is a new incident with its own acute request."""
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # the look is kept
         case = await commands.load_case(tx, case_id, visit.actor)
+        await views.note_read(tx, case.id, visit.actor, "case")
     form = await draft_of(request, visit)
     left = _hours_left(edge.here.programme.windows.pep_h, form)
     return edge.pages.show(request, "cases/again.html", visit, case=case, form=form, left=left, here_now="/cases")

@@ -25,13 +25,14 @@ from shared.kit.ids import new_id
 from shared.kit.pages import Templates, html
 
 if TYPE_CHECKING:
-    from shared.casework.accounts.sessions import Visit
+    from shared.casework.accounts.sessions import Kept, Visit
 
 ROOM = Path(__file__).parent
 STATIC = ROOM / "static"
 LOCALES = Path(__file__).parents[1] / "locales"
 PAGE_LANGUAGES = ("en", "fr", "fa_AF")  # what the catalogues hold; a programme's spoken languages are more
 REFRESH_S = 120  # how often a list fetches itself again where nothing tells it to, in a browser without JavaScript
+KEPT = "kept"  # in the address where a form shall stand as it stood when its page was hidden
 SHORT_CHARACTERS = 4  # of a referral's short name; it is looked for by eye, never by program
 SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongly
 
@@ -101,8 +102,9 @@ class Pages:
             "request": request, "path": request.url.path, "here": self.here, "agency": self.here.entry, "visit": visit,
             "actor": visit.actor if visit else None, "language": language, "direction": "rtl" if is_rtl(language) else "ltr",
             "languages": [(tag, language_name(tag)) for tag in PAGE_LANGUAGES], "now": now, "t": self.times(language, now),
+            "kept": getattr(request.state, "kept", None), "is_kept_shown": KEPT in request.query_params,
             "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(), "banner": self._banner(edge),
-            "facility": self._facility(visit.actor) if visit else None, "form": Filled(),
+            "facility": self._facility(visit.actor) if visit else None, "form": kept_form(request),
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
             "tell": partial(self.say, language=language),
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
@@ -169,6 +171,12 @@ class Pages:
         """The name of an agency."""
         entry = self.here.network.agencies.get(agency)
         return entry.name if entry else agency
+
+
+def kept_form(request: Request) -> Filled[Any]:
+    """The form as it stood when its page was hidden, where the address asks for it: never unasked, it may be another person's."""
+    kept: Kept | None = getattr(request.state, "kept", None)
+    return Filled(kept.fields) if kept is not None and KEPT in request.query_params else Filled()
 
 
 def short(id_: UUID) -> str:

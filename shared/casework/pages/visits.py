@@ -15,6 +15,7 @@ from shared.casework.accounts.sessions import ABSOLUTE_END, Visit
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.edge import Edge, alone, edge_of, keep_answer, lock_key, route_of
 from shared.casework.here import Forbidden
+from shared.casework.pages.frame import KEPT, kept_form
 from shared.contracts.casework.codes import Role
 from shared.kit.crash import crash_point
 from shared.kit.db import Transaction
@@ -25,8 +26,10 @@ from shared.kit.web import PROBLEM
 
 AUTO = "auto"  # in the address where a page without JavaScript fetches itself again
 LIVE = "/live"
+PAGE = "page"  # the field of a form that names its own page
 DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
+SECRETS = frozenset({"password", "again", "old", "pin", "once"})  # fields that no draft keeps
 FOR_PROGRAMS = ("/api/", "/health", "/metrics", "/asyncapi", "/openapi.json", "/static/")
 
 
@@ -53,10 +56,13 @@ def inside(path: str | None, otherwise: str = "/") -> str:
 
 
 async def any_visit(request: Request) -> Visit | None:
-    """The session of the browser, whatever it may do; None without one."""
+    """The session of the browser, whatever it may do; None without one. What was kept of the page's form is put beside it."""
     edge = edge_of(request)
+    token = request.cookies.get(edge.pages.cookie)
     async with edge.database.read() as tx:
-        visit = await sessions.visit(tx, edge.here, request.cookies.get(edge.pages.cookie))
+        visit = await sessions.visit(tx, edge.here, token)
+        if visit is not None and token and request.method == "GET" and not visit.is_locked:
+            request.state.kept = await sessions.read_draft(tx, visit.session_id, token, request.url.path)
     if visit is not None and visit.needs_seen and not visit.is_locked and _is_by_hand(request):
         async with edge.database.write() as tx:
             await sessions.touch(tx, visit.session_id)
@@ -78,6 +84,8 @@ async def visiting(request: Request) -> Visit:
     if visit.needs_code:
         raise Elsewhere("/sign-in/code")
     if visit.is_locked:
+        if request.method == "POST":
+            await keep_form(request, visit)
         raise Elsewhere(f"/locked?next={here}")
     if visit.must_renew:
         raise Elsewhere("/me/secrets")
@@ -105,12 +113,30 @@ async def posted(request: Request, visit: Visitor) -> Values:
 Posted = Annotated[Values, Depends(posted)]
 
 
-async def draft_of(request: Request, visit: Visit) -> Filled:  # type: ignore[type-arg]
-    """The form as it stood when this page was hidden, else an empty one."""
-    edge = edge_of(request)
-    async with edge.database.read() as tx:
-        kept = await sessions.read_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], request.url.path)
-    return Filled(kept or {})
+async def keep_form(request: Request, visit: Visit) -> None:
+    """Locks the session and keeps what stands in the posted form, for after the PIN; raises StaleForm.
+
+    A conversation may take longer than the lock: what was answered is never lost by it.
+    """
+    edge, values = edge_of(request), await form_of(request, visit)
+    path = page_of(values)
+    kept = {name: found for name, found in values.items() if name not in SECRETS and name != PAGE}
+    async with edge.database.write() as tx:
+        is_kept = path is not None and bool(kept)
+        if is_kept and path is not None:
+            is_kept = await sessions.keep_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], path, kept)
+        await sessions.lock(tx, visit.session_id, f"{path}?{KEPT}=1" if is_kept else None)
+
+
+def page_of(values: Values) -> str | None:
+    """The page that a form stands on, as the form itself says; None where it is a button only, with nothing to keep."""
+    named = values.get(PAGE, [""])[-1]
+    return inside(named) if named else None
+
+
+async def draft_of(request: Request, _visit: Visit) -> Filled:  # type: ignore[type-arg]
+    """The form as it stood when this page was hidden, where the address asks for it; else an empty one."""
+    return kept_form(request)
 
 
 Work = Callable[[Transaction], Awaitable[str]]
@@ -129,7 +155,7 @@ async def submit(request: Request, edge: Edge, visit: Visit, values: Values, wor
             location = kept.answer.decode() if kept is not None and kept.body_digest == digest else None
         if location is None:
             location = await work(tx)
-            await sessions.forget_draft(tx, visit.session_id, request.url.path)
+            await sessions.forget_draft(tx, visit.session_id, page_of(values) or request.url.path)
             if key:
                 await keep_answer(tx, by, route_of(request), key, digest, Response(location.encode(), 303))
         crash_point("command.before_commit")

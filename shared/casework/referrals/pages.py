@@ -92,6 +92,7 @@ async def _refer_page(case_id: UUID, request: Request, edge: Edge, visit: Visit,
     here = edge.here
     async with edge.database.write() as tx:  # consents are looked at under their lock, as when something is said
         case = await load_case(tx, case_id, visit.actor)
+        await note_read(tx, case.id, visit.actor, "case")
         agreed = [p for p in here.peers if (r := await released(tx, case.id, p)) and ConsentItem.REQ in r.items]
         incident = await _last_incident(tx, case)
         now = tx.clock.now()
@@ -300,7 +301,7 @@ async def show_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
     """The page of an act that needs a reason, a place or an outcome."""
     if act not in ACT_PAGES:
         raise NotFound("There is no such page.")
-    return await _act_page(referral_id, act, request, edge, visit, Filled())
+    return await _act_page(referral_id, act, request, edge, visit, await draft_of(request, visit))
 
 
 async def _act_page(
@@ -308,8 +309,9 @@ async def _act_page(
 ) -> Response:
     visit.actor.may_work()
     here = edge.here
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # the look is kept
         referral = await _load(tx, referral_id, visit)
+        await note_read(tx, referral.case_id, visit.actor, "referral")
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
         standing = story.standing_of(referral)

@@ -206,8 +206,9 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
 async def show_hand_over(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What is open at the end of the shift."""
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:
         work = await work_list(tx, edge.here, visit.actor, edge.pages.times("en", tx.clock.now()).today())
+        await note_listed(tx, shown_cases(work), visit.actor)
         news = await _unsigned_hand_over(tx, visit)
     return edge.pages.show(request, "work/hand_over.html", visit, work=work, hand_over=news)
 
@@ -224,7 +225,8 @@ async def post_hand_over(request: Request, edge: OneEdge, visit: Visitor, values
             HandOver(id=new_id(), facility=facility, given_by=visit.actor.account_id, open_items=open_items(found),
                      written_at=tx.clock.now())
         )  # fmt: skip
-        return "/switch"
+        await sessions.lock(tx, visit.session_id)
+        return "/locked"
 
     return await submit(request, edge, visit, values, work)
 
