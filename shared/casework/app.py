@@ -19,7 +19,7 @@ from shared.casework.lines.web import router as lines
 from shared.casework.messages.pages import router as message_pages
 from shared.casework.messages.web import router as messages
 from shared.casework.pages.frame import STATIC
-from shared.casework.pages.visits import install_page_refusals
+from shared.casework.pages.refusals import install_page_refusals
 from shared.casework.paper.pages import router as paper_pages
 from shared.casework.referrals.card_pages import router as card_pages
 from shared.casework.referrals.pages import router as referral_pages

@@ -44,14 +44,14 @@ class Here:
         """The kind of a peer; raises NotFound."""
         entry = self.network.agencies.get(agency)
         if entry is None:
-            raise NotFound(f"There is no agency '{agency}' in this network.")
+            raise NotFound("There is no agency “%(agency)s” in this network.", agency=agency)
         return entry.kind
 
     def facility(self, facility: str) -> Facility:
         """One of this agency's facilities; raises NotFound."""
         found = self.entry.facilities.get(facility)
         if found is None:
-            raise NotFound(f"This agency has no facility '{facility}'.")
+            raise NotFound("This agency has no facility “%(place)s”.", place=facility)
         return found
 
     def posts(self, facility: str) -> Sequence[str]:

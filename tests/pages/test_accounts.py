@@ -1,5 +1,7 @@
 """Accounts of others: who may make and change which, and a card that a second tap does not lose."""
 
+from typing import Any
+
 from agencies import World
 from signing_in import PIN, settled_account, sign_in
 from sqlalchemy import select
@@ -27,7 +29,7 @@ def first_password(page: Page) -> str:
 async def test_the_same_tap_twice_makes_one_account_and_shows_one_card(world: World) -> None:
     visitor = await looking_after(world, "in-charge", Role.SUPERVISOR, "ndola_clinic")
     form = (await visitor.open("/accounts/new")).form("/accounts/new")
-    answers = {"name": "nurse-9", "role": "clinician", "facility": "ndola_clinic"}
+    answers: dict[str, Any] = {"name": "nurse-9", "role": "clinician", "facility": "ndola_clinic"}
     one, two = await visitor.send(form, **answers), await visitor.send(form, **answers)
     assert (one.status, two.status) == (200, 200)
     assert first_password(one) == first_password(two)

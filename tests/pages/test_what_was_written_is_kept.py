@@ -18,7 +18,13 @@ from shared.kit.ids import new_id
 ROOT = Path(__file__).parents[2]
 FIRST_PAGE: dict[str, Any] = {"hurt_now": "no", "age_band": "18-24", "sex": "female", "at_least": 1, "at_most": 3,
                               "language": "bem", "came_with": "nobody"}  # fmt: skip
-ANSWERS = {"answer_health": "yes", "answer_social_welfare": "no", "answer_back": "yes", "how": "spoken", "language": "bem"}
+ANSWERS: dict[str, Any] = {
+    "answer_health": "yes",
+    "answer_social_welfare": "no",
+    "answer_back": "yes",
+    "how": "spoken",
+    "language": "bem",
+}
 
 
 async def officer(world: World) -> Visitor:

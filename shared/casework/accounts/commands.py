@@ -35,13 +35,14 @@ ROLES_OF: dict[AgencyKind, frozenset[Role]] = {
 async def add_account(tx: Transaction, here: Here, name: str, role: Role, facility: str | None) -> Account:
     """Adds an account; raises Conflict where the name is taken or the role is not one of this kind of agency."""
     if not name.strip() or len(name) > NAME_CHARACTERS_MAX:
-        raise Conflict(f"A sign-in name has 1 to {NAME_CHARACTERS_MAX} characters.")
+        raise Conflict("A sign-in name has 1 to %(most)s characters.", most=NAME_CHARACTERS_MAX)
     if role not in ROLES_OF[here.kind]:
-        raise Conflict(f"A {here.kind} agency has no '{role}'; its roles are {', '.join(sorted(ROLES_OF[here.kind]))}.")
+        known = tuple(sorted(ROLES_OF[here.kind]))
+        raise Conflict("This agency has no role “%(role)s”; its roles are: %(known)s.", role=role, known=known)
     if facility is not None:
         here.facility(facility)
     if (await tx.session.execute(select(col(Account.id)).where(col(Account.name) == name))).first() is not None:
-        raise Conflict(f"There is an account '{name}' already; choose another sign-in name.")
+        raise Conflict("There is an account “%(name)s” already; choose another sign-in name.", name=name)
     account = Account(id=new_id(), name=name, role=role, facility=facility, created_at=tx.clock.now())
     tx.session.add(account)
     await tx.session.flush()
@@ -62,7 +63,7 @@ async def find_account(tx: Transaction, name: str) -> Account:
     """An account by its sign-in name; raises NotFound."""
     account = (await tx.session.execute(select(Account).where(col(Account.name) == name))).scalar_one_or_none()
     if account is None:
-        raise NotFound(f"There is no account '{name}'; `refnet users list` shows them.")
+        raise NotFound("There is no account “%(name)s”; `refnet users list` shows them.", name=name)
     return account
 
 
@@ -132,7 +133,7 @@ async def make_token(tx: Transaction, name: str) -> str:
     """A bearer token for an account: shown once."""
     account = await find_account(tx, name)
     if account.is_disabled:
-        raise Conflict(f"The account '{name}' is disabled; `refnet users reset` lets it sign in again.")
+        raise Conflict("The account “%(name)s” is disabled; `refnet users reset` lets it sign in again.", name=name)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = tx.clock.now()
     tx.session.add(Token(digest=_digest(token), account_id=account.id, created_at=now, expires_at=now + TOKEN_LIFE))

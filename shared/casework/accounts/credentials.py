@@ -60,8 +60,8 @@ class Answer(StrEnum):
 class WeakSecret(RefnetError):
     """The password or PIN is one that would be guessed. `field` says which of the two."""
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, field: str, sentence: str, **params: object) -> None:
+        super().__init__(sentence, **params)
         self.field = field
 
 
@@ -240,7 +240,9 @@ async def set_own_secrets(database: Database, by: Actor, password: str | None, p
 def check_new_password(password: str, name: str) -> None:
     """Raises WeakSecret."""
     if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
-        raise WeakSecret("password", f"A password has at least {PASSWORD_CHARACTERS_MIN} characters; four words do well.")
+        raise WeakSecret(
+            "password", "A password has at least %(least)s characters; four words do well.", least=PASSWORD_CHARACTERS_MIN
+        )
     if name.casefold() in password.casefold() or len(set(password)) <= len(password) // 4:
         raise WeakSecret("password", "This password would be guessed; four words that have nothing to do with each other do well.")
 
@@ -248,7 +250,7 @@ def check_new_password(password: str, name: str) -> None:
 def check_pin(pin: str) -> None:
     """Raises WeakSecret."""
     if len(pin) != PIN_DIGITS or not (pin.isascii() and pin.isdigit()):
-        raise WeakSecret("pin", f"A PIN has {PIN_DIGITS} digits.")
+        raise WeakSecret("pin", "A PIN has %(digits)s digits.", digits=PIN_DIGITS)
     if len(set(pin)) == 1 or pin in _STRAIGHT or pin in _STRAIGHT[::-1]:
         raise WeakSecret("pin", "This PIN would be guessed; choose digits that do not follow each other.")
 

@@ -319,7 +319,7 @@ async def post_secrets(request: Request, edge: OneEdge, visit: MaybeVisitor) -> 
                 await sessions.end_all(tx, visit.actor.account_id, but=visit.session_id)
             return RedirectResponse(home_of(visit.actor.role), 303)
         except WeakSecret as error:
-            form.error(error.field, str(error))
+            form.error(error.field, error)
     return edge.pages.show(request, "accounts/secrets.html", visit, form=form, errors=True, status=422)
 
 
@@ -371,7 +371,7 @@ async def post_account(request: Request, edge: OneEdge, visit: Visitor, values: 
     try:
         return await submit(request, edge, visit, values, work)
     except Conflict as error:
-        form.error("name", str(error))
+        form.error("name", error)
     return edge.pages.show(request, "accounts/new.html", visit, form=form, roles=roles, errors=True, status=422)
 
 

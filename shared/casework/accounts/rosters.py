@@ -13,7 +13,7 @@ from shared.casework.cases.commands import Form
 from shared.casework.here import Actor, Here
 from shared.contracts.casework import events
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.ids import new_id
 
 DUTY_MAX = timedelta(hours=24)  # a longer shift is a mistake of the day
@@ -34,9 +34,10 @@ async def set_duty(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> 
     """Puts an account on the roster; raises Conflict where the post or the hours cannot be."""
     by.may_supervise()
     if not by.sees(command.facility):
-        raise NotFound(f"This account does not look after '{command.facility}'.")
+        raise NotFound("This account does not look after %(place)s.", place=Coded(command.facility, "place"))
     if command.post not in here.facility(command.facility).posts:
-        raise Conflict(f"'{command.facility}' has no post '{command.post}'; the network file names its posts.")
+        place, post = Coded(command.facility, "place"), Coded(command.post, "post")
+        raise Conflict("%(place)s has no post “%(post)s”; the network file names its posts.", place=place, post=post)
     if not timedelta(0) < command.until_at - command.from_at <= DUTY_MAX:
         raise Conflict("A duty ends after it begins, within a day.")
     account = await load_account(tx, command.account_id, by)

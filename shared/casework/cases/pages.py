@@ -98,7 +98,7 @@ Asked = TypeVar("Asked", bound=BaseModel)
 
 def _checked(form: Filled[Asked]) -> Filled[Asked]:
     if "" in form.errors:  # a fault between fields
-        form.error("at_least", HOURS_ORDER if "order" in form.errors.pop("") else HOURS_MISSING)
+        form.error("at_least", HOURS_ORDER if "order" in str(form.errors.pop("")) else HOURS_MISSING)
     return form
 
 

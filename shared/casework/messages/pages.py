@@ -69,7 +69,7 @@ async def post_message(referral_id: UUID, request: Request, edge: OneEdge, visit
     try:
         return await submit(request, edge, visit, values, work)
     except Conflict as error:
-        return await _page(referral_id, request, edge, visit, form=form.error("code", str(error)), errors=True, status=422)
+        return await _page(referral_id, request, edge, visit, form=form.error("code", error), errors=True, status=422)
 
 
 @router.post("/messages/{message_id}/answer")

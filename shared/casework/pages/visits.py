@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from shared.casework.accounts import sessions
@@ -22,7 +22,6 @@ from shared.kit.db import Transaction
 from shared.kit.forms import Filled, Values, read_values
 from shared.kit.ids import new_id
 from shared.kit.pages import is_same_site, same_token
-from shared.kit.web import PROBLEM
 
 AUTO = "auto"  # in the address where a page without JavaScript fetches itself again
 LIVE = "/live"
@@ -30,7 +29,6 @@ PAGE = "page"  # the field of a form that names its own page
 DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
 SECRETS = frozenset({"password", "again", "old", "pin", "once"})  # fields that no draft keeps
-FOR_PROGRAMS = ("/api/", "/health", "/metrics", "/asyncapi", "/openapi.json", "/static/")
 
 
 class Elsewhere(Exception):
@@ -190,36 +188,3 @@ def set_device(response: Response, edge: Edge, device: UUID) -> None:
         f"{edge.pages.cookie}-device", str(device), max_age=DEVICE_LIFE_S, httponly=True, samesite="strict",
         secure=edge.pages.is_secure, path="/",
     )  # fmt: skip
-
-
-Refuse = Callable[[Request, Exception], Awaitable[Response]]
-
-
-def install_page_refusals(app: FastAPI) -> None:
-    """People get a page where programs get a problem document; the same refusal, the same status."""
-    for kind, handler in list(app.exception_handlers.items()):
-        app.add_exception_handler(kind, _for_people(cast(Refuse, handler)))
-    app.add_exception_handler(Elsewhere, _go_elsewhere)
-
-
-async def _go_elsewhere(_request: Request, error: Exception) -> Response:
-    return RedirectResponse(error.location if isinstance(error, Elsewhere) else "/", 303)
-
-
-def _for_people(handler: Refuse) -> Refuse:
-    async def refuse(request: Request, error: Exception) -> Response:
-        done = await handler(request, error)
-        if request.url.path.startswith(FOR_PROGRAMS) or done.media_type != PROBLEM:
-            return done
-        said = json.loads(bytes(done.body))
-        edge = edge_of(request)
-        visit = None
-        if said["status"] < 500:
-            visit = await any_visit(request)
-        is_whole = visit is not None and not (visit.is_locked or visit.needs_code)
-        return edge.pages.show(
-            request, "pages/refused.html", visit if is_whole else None, status=said["status"], said=said,
-            slug=said["type"].rsplit(":", 1)[-1],
-        )  # fmt: skip
-
-    return refuse

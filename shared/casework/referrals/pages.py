@@ -173,7 +173,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     except ConsentMissing:
         form.error("place", _("Nobody agreed that this place may know. Ask first, then send."))
     except Conflict as error:
-        form.error("place", str(error))
+        form.error("place", error)
     return await _refer_page(case_id, request, edge, visit, form, status=422)
 
 
@@ -358,7 +358,7 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
         if act not in ACT_PAGES:
             raise
         name = str(getattr(error, "field", "reason_code"))
-        form.error(name, ACT_WORDS.get(name, str(error)) if isinstance(error, MissingDetail) else str(error))
+        form.error(name, ACT_WORDS.get(name, error) if isinstance(error, MissingDetail) else error)
         return await _act_page(referral_id, act, request, edge, visit, form, status=422)
 
 

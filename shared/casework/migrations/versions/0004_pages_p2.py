@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 from shared.kit.columns import UtcDateTime
 
@@ -10,8 +9,6 @@ revision = "0004_pages_p2"
 down_revision = "0003_pages"
 branch_labels = None
 depends_on = None
-
-JSON = sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql")
 
 
 def upgrade() -> None:
@@ -31,4 +28,4 @@ def upgrade() -> None:
     with op.batch_alter_table("casework_sessions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("back_to", sa.String(), nullable=True))
     with op.batch_alter_table("exchange_inbox", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("reason_said", JSON, nullable=True))
+        batch_op.add_column(sa.Column("reason_said", sa.String(), nullable=True))
