@@ -13,6 +13,7 @@ from shared.casework.cases.web import router as cases
 from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.web import router as consents
 from shared.casework.edge import Edge, install_refusals
+from shared.casework.following.pages import router as following_pages
 from shared.casework.following.web import router as following
 from shared.casework.lines.pages import router as line_pages
 from shared.casework.lines.web import router as lines
@@ -36,6 +37,7 @@ PAGE_ROUTERS = (
     work_pages,
     case_pages,
     consent_pages,
+    following_pages,
     card_pages,
     message_pages,
     referral_pages,

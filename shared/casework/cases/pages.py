@@ -9,13 +9,14 @@ from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework.accounts.sessions import Visit
 from shared.casework.cases import commands, views
 from shared.casework.cases.commands import AddIncident, OpenCase
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import Cursor
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.consents.tables import Consent
-from shared.casework.edge import OneEdge
+from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
@@ -25,6 +26,7 @@ from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, IncidentType, Sex, Ternary
 from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -147,15 +149,12 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     form = _filled(values)
     asked = form.model
     if asked is None or form.errors:
-        left = _hours_left(edge.here.programme.windows.pep_h, form)
-        return edge.pages.show(
-            request, "cases/new.html", visit, form=form, left=left, errors=True, status=422, sheet=form.value("sheet")
-        )
+        return _new_again(request, edge, visit, form)
 
     async def work(tx: Transaction) -> str:
         is_child = asked.age_band in codes.CHILD_BANDS
         adult = SAFE_ADULT[asked.safe_adult] if asked.safe_adult else Ternary.UNKNOWN
-        sheet = await paper.open_sheet(tx, visit.actor, asked.sheet) if asked.sheet else None
+        sheet = await paper.open_sheet(tx, visit.actor, asked.sheet, paper.SheetKind.REQUEST) if asked.sheet else None
         case = await commands.open_case(
             OpenCase(
                 facility=sheet.facility if sheet else None,
@@ -176,7 +175,17 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
             await paper.keep_entered(tx, sheet, visit.actor, case.id, said_at)
         return f"/cases/{case.id}/consent"
 
-    return await submit(request, edge, visit, values, work)
+    try:
+        return await submit(request, edge, visit, values, work)
+    except (Conflict, NotFound) as error:
+        return _new_again(request, edge, visit, form.error("sheet", error))
+
+
+def _new_again(request: Request, edge: Edge, visit: Visit, form: Filled[NewCase]) -> Response:
+    left = _hours_left(edge.here.programme.windows.pep_h, form)
+    return edge.pages.show(
+        request, "cases/new.html", visit, form=form, left=left, errors=True, status=422, sheet=form.value("sheet")
+    )
 
 
 def _incident(asked: NewCase | Again, said_at: datetime) -> AddIncident:

@@ -76,14 +76,16 @@ async def batch_of(tx: Transaction, by: Actor, batch: UUID) -> list[Sheet]:
     return rows
 
 
-async def open_sheet(tx: Transaction, by: Actor, typed: str) -> Sheet:
-    """A printed sheet that has not been entered yet, locked; raises NotFound or Conflict."""
+async def open_sheet(tx: Transaction, by: Actor, typed: str, kind: SheetKind | None = None) -> Sheet:
+    """A printed sheet that has not been entered yet, locked; raises NotFound or Conflict, also where it is of another kind."""
     query = select(Sheet).where(col(Sheet.number) == read_number(typed)).with_for_update()
     sheet = (await tx.session.execute(query)).scalar_one_or_none()
     if sheet is None or not by.sees(sheet.facility):
         raise NotFound("No sheet of this place has that number; look at it again.")
     if sheet.entered_at is not None:
         raise Conflict("Sheet %(number)s has been entered already; open its case instead.", number=sheet.number)
+    if kind is not None and sheet.kind != kind:
+        raise Conflict("Sheet %(number)s says that somebody came; enter it on the page for paper.", number=sheet.number)
     return sheet
 
 

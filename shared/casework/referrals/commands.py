@@ -280,8 +280,8 @@ async def make_transition(
         raise Stale("The referral has changed since you read it; read it again.")
     if (transition in lifecycle.ISSUERS) != (referral.direction == "out"):
         if transition in lifecycle.ISSUERS:
-            raise Conflict("This is for the agency that issued the referral to do.")
-        raise Conflict("This is for the agency that received the referral to do.")
+            raise Conflict("Only the agency that issued it does this.")
+        raise Conflict("Only the agency that received it does this.")
     now = tx.clock.now()
     told = Told(here.agency, True, not_future("occurred_at", command.occurred_at, now), by.account_id, _entered_for(here, command))
     details = _details(here, referral, transition, command, by)
