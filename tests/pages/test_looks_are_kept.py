@@ -35,6 +35,12 @@ async def looks(agency: TestAgency) -> int:
         return int((await tx.session.execute(query)).scalar_one())
 
 
+async def forget(agency: TestAgency) -> None:
+    """Nobody has looked yet: a list that shows a case again within the hour is the same look."""
+    async with agency.database.write() as tx:
+        await tx.session.execute(delete(CaseRead))
+
+
 async def reader(world: World, agency: str, role: Role) -> Visitor:
     visitor = Visitor(world[agency].app)
     await sign_in(visitor, await settled_account(world[agency], "reader", role), "reader")
@@ -62,13 +68,13 @@ async def test_every_page_about_a_case_keeps_who_looked(world: World) -> None:
         visitor = await reader(world, agency, role)
         known = {**ids[agency], "act": ACTS[agency]}
         for path in routes_about_a_case(world[agency].app):
-            before = await looks(world[agency])
+            await forget(world[agency])
             answer = await visitor.client.get(re.sub(r"{(\w+)}", lambda m: known.get(m[1], "-"), path))  # noqa: B023
             if answer.status_code != 200:  # the card at the clinic, messages at the desk: there is nothing to see
                 assert answer.status_code in {404, 422}, (path, answer.text[:300])
                 continue
             tried.add(path)
-            if await looks(world[agency]) != before + 1:
+            if await looks(world[agency]) != 1:
                 silent.append((agency, path))
     assert not silent
     assert {"/cases/{case_id}/refer", "/cases/{case_id}/consent", "/cases/{case_id}/again", "/referrals/{referral_id}/card",
@@ -86,7 +92,6 @@ async def test_every_list_that_shows_whom_a_case_is_about_is_a_look(world: World
     await nurse.post(f"/referrals/{rid}/arrive")
     visitor = await reader(world, "health", Role.CLINICIAN)
     for path in SHOW_CASES:
-        async with world["health"].database.write() as tx:
-            await tx.session.execute(delete(CaseRead))
+        await forget(world["health"])
         assert (await visitor.open(path)).status == 200
         assert await looks(world["health"]) == 1, path
