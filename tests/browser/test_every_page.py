@@ -49,7 +49,8 @@ FULL = {
     "nurse": [
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
-        "/referrals/{here}/close", "/referrals/{here}/hold", "/referrals/{here}/refuse-cancel", "/paper/batches/{batch}", "/care/{here}", "/care/{paper_here}", "/hand-over",
+        "/referrals/{here}/close", "/referrals/{here}/hold", "/referrals/{here}/refuse-cancel", "/care/{here}",
+        "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
         "/referrals/{unseen}/messages/new",
     ],
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],

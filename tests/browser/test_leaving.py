@@ -90,7 +90,7 @@ def test_a_page_that_nobody_touches_hides_itself_and_keeps_what_stands_in_it(tow
     officer.page.clock.install()
     officer.open("/cases/new")
     officer.choose("#age_band-2")
-    officer.page.clock.run_for("10:30")
+    officer.page.clock.run_for("10:16")
     officer.page.wait_for_url("**/blank")
     officer.open("/locked")
     officer.write('input[name="pin"]', "271828")

@@ -124,11 +124,23 @@ def test_she_is_sent_seen_received_and_cared_for_and_everybody_who_may_know_know
         person.leave()
 
 
+def a_request_to_the_clinic(town: Town) -> str:
+    """An acute request to the clinic and to nobody else, by the desk's own program; returns its id."""
+    police, clinic = town.processes["police"], town.network.names["health"]
+    case = police.post("/cases", {"facility": "ndola_central_vsu"})["id"]
+    incident = police.post(f"/cases/{case}/incidents", {"incident_type": "gbv"})["id"]
+    agreed = {"recipient": clinic, "purpose": "care", "items": ["req"], "how": "spoken", "language": "bem"}
+    police.post(f"/cases/{case}/consents", agreed)
+    place = {"to_agency": clinic, "to_facility": "ndola_clinic", "services": ["acute_care"], "urgency": "acute"}
+    referral: str = police.post("/referrals", {"case_id": case, "incident_id": incident, **place})["id"]
+    return referral
+
+
 @pytest.mark.parametrize("manner", [m for m in MANNERS if m.name != "keyboard"], ids=lambda m: m.name)
 def test_a_supervisor_is_alarmed_takes_resolves_and_lets_a_colleague_in(town: Town, manner: Manner) -> None:
-    officer, nurse, in_charge = (town.person(name, **manner.how) for name in ("officer", "nurse", "in-charge"))
+    nurse, in_charge = (town.person(name, **manner.how) for name in ("nurse", "in-charge"))
     in_charge.open("/alarms")
-    address = issue(officer)
+    address = f"/referrals/{a_request_to_the_clinic(town)}"
     nurse.open("/work")
     nurse.sees(f'a[href="{address}/decline"]')
     nurse.open(f"{address}/decline")
@@ -173,6 +185,6 @@ def test_a_supervisor_is_alarmed_takes_resolves_and_lets_a_colleague_in(town: To
     colleague.press('form[action="/sign-in/code"] button')
     assert colleague.path == "me/secrets"  # her own password and PIN come first
     colleague.fits()
-    for person in (officer, nurse, in_charge, colleague):
+    for person in (nurse, in_charge, colleague):
         assert not person.complaints
         person.leave()
