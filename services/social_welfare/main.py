@@ -20,6 +20,7 @@ PARTS = AgencyParts(
         ways=(
             ("/work", _("My cases")),
             ("/cases", _("All cases")),
+            ("/following", _("What I follow")),
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),

@@ -14,13 +14,14 @@ from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.vital_pages import router as vital_pages
 from shared.casework.consents.web import router as consents
 from shared.casework.edge import Edge, install_refusals
+from shared.casework.following.pages import router as following_pages
 from shared.casework.following.web import router as following
 from shared.casework.lines.pages import router as line_pages
 from shared.casework.lines.web import router as lines
 from shared.casework.messages.pages import router as message_pages
 from shared.casework.messages.web import router as messages
 from shared.casework.pages.frame import STATIC
-from shared.casework.pages.visits import install_page_refusals
+from shared.casework.pages.refusals import install_page_refusals
 from shared.casework.paper.pages import router as paper_pages
 from shared.casework.referrals.card_pages import router as card_pages
 from shared.casework.referrals.pages import router as referral_pages
@@ -38,6 +39,7 @@ PAGE_ROUTERS = (
     case_pages,
     consent_pages,
     vital_pages,
+    following_pages,
     card_pages,
     message_pages,
     referral_pages,

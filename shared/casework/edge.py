@@ -93,10 +93,20 @@ async def signed_in(request: Request, given: Annotated[HTTPAuthorizationCredenti
     """The account that asks, by bearer token or by the pages' session; 401 where there is none."""
     edge = edge_of(request)
     async with edge.database.read() as tx:
-        actor = await (_by_session(tx, request, edge) if given is None else actor_of(tx, edge.here, given.credentials))
+        actor = await _asker(tx, request, edge, given)
     if actor is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     return actor
+
+
+async def _asker(tx: Transaction, request: Request, edge: Edge, given: HTTPAuthorizationCredentials | None) -> Actor | None:
+    return await (_by_session(tx, request, edge) if given is None else actor_of(tx, edge.here, given.credentials))
+
+
+async def still_signed_in(tx: Transaction, request: Request, edge: Edge, by: Actor) -> bool:
+    """Whether a request that goes on for long still has the right that it began with: the same account in the same role and
+    place, its token not over, its session neither locked nor ended."""
+    return await _asker(tx, request, edge, await _bearer(request)) == by
 
 
 async def _by_session(tx: Transaction, request: Request, edge: Edge) -> Actor | None:

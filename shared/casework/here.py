@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -43,15 +44,20 @@ class Here:
         """The kind of a peer; raises NotFound."""
         entry = self.network.agencies.get(agency)
         if entry is None:
-            raise NotFound(f"There is no agency '{agency}' in this network.")
+            raise NotFound("There is no agency “%(agency)s” in this network.", agency=agency)
         return entry.kind
 
     def facility(self, facility: str) -> Facility:
         """One of this agency's facilities; raises NotFound."""
         found = self.entry.facilities.get(facility)
         if found is None:
-            raise NotFound(f"This agency has no facility '{facility}'.")
+            raise NotFound("This agency has no facility “%(place)s”.", place=facility)
         return found
+
+    def posts(self, facility: str) -> Sequence[str]:
+        """The ladder of one of this agency's facilities; empty where the network file has dropped it."""
+        found = self.entry.facilities.get(facility)
+        return found.posts if found is not None else ()
 
     def on_paper(self, facility: str) -> str | None:
         """The facility where it works on paper or by phone, so that what is entered here is entered for it; None otherwise."""

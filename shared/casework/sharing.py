@@ -16,7 +16,8 @@ from shared.casework.here import Here
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import AgencyKind, ConsentItem, ServicePackage
 from shared.kit.db import Transaction
-from shared.kit.errors import RefnetError
+from shared.kit.errors import Coded, RefnetError
+from shared.kit.i18n import mark as _
 
 # "type, only if she wants to report" and "safety, if she asks for protection": what she asks of the police opens these rows.
 OPENED_BY: dict[tuple[AgencyKind, AgencyKind, str], frozenset[ServicePackage]] = {
@@ -32,8 +33,9 @@ class ConsentMissing(RefnetError):
 
     def __init__(self, recipient: str, item: ConsentItem) -> None:
         super().__init__(
-            f"There is no consent in force for '{recipient}' that covers '{item}'; ask her, record it on the case, and send again."
-        )
+            _("There is no consent in force for %(agency)s that covers “%(item)s”; ask her, record it on the case, send again."),
+            agency=Coded(recipient, "agency"), item=item,
+        )  # fmt: skip
         self.recipient, self.item = recipient, item
 
 

@@ -23,7 +23,7 @@ from shared.exchange.tables import DONE, Fork, InboxRow, InboxState, LostSlot, R
 from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
-from shared.kit.errors import DatabaseAway
+from shared.kit.errors import DatabaseAway, RefnetError, to_json
 from shared.kit.ids import new_id
 
 HEAD_STEP = 5_000  # slots read at once when a hole closes and the held part of a stream moves on
@@ -413,13 +413,13 @@ class _Batch:
             return event.withheld and await self._withhold(one, known)
         if known is not None and not event.withheld and not self._may_go(one):
             return False
-        state, reason = await self._judge(one)
+        state, why = await self._judge(one)
         self._states[key] = state
         if state is InboxState.APPLIED:
             self.applied += 1
         if state is InboxState.WAITING and event.after is not None:
             self._waiters[(one.sender, event.after)].append(one)
-        await self._store(one, state, reason)
+        await self._store(one, state, why)
         if state is InboxState.PARKED:
             await self._hooks.trouble(
                 "parked", one.sender, {"event_id": str(event.id), "type": event.type, "subject": str(event.subject)}, self._tx
@@ -445,7 +445,7 @@ class _Batch:
     def _is_tombstoned(self, one: Heard) -> bool:
         return one.event.consentid is not None and (one.sender, one.event.consentid) in self._tombstones
 
-    async def _judge(self, one: Heard) -> tuple[InboxState, str | None]:
+    async def _judge(self, one: Heard) -> tuple[InboxState, RefnetError | None]:
         if not self._may_go(one):
             return InboxState.WAITING, None
         if one.event.withheld:
@@ -457,13 +457,14 @@ class _Batch:
         except (Unappliable, Unauthorised, Unready) as error:
             if not self._isolate:
                 raise
-            return (InboxState.WAITING if isinstance(error, Unready) else InboxState.PARKED), str(error)
+            return (InboxState.WAITING if isinstance(error, Unready) else InboxState.PARKED), error
         except Exception as error:
             if is_transient(error) or isinstance(error, DatabaseAway) or not self._isolate:
                 raise
             # Only the kind of error is kept: its text may hold what the event says.
             log.error("event_parked", extra={"type": one.event.type, "because": type(error).__name__})
-            return InboxState.PARKED, f"The handler failed with {type(error).__name__}; see the log, then retry."
+            failed = Unappliable("The handler failed with %(kind)s; see the log, then retry.", kind=type(error).__name__)
+            return InboxState.PARKED, failed
         return InboxState.APPLIED, None
 
     async def _apply(self, one: Heard) -> None:
@@ -476,21 +477,22 @@ class _Batch:
         # A consent that this event took back stops what follows in the same batch.
         self._tombstones |= self._tx.session.info.get(LAID, set())
 
-    async def _store(self, one: Heard, state: InboxState, reason: str | None) -> None:
+    async def _store(self, one: Heard, state: InboxState, why: RefnetError | None) -> None:
         event, now = one.event, self._tx.clock.now()
+        reason, said = (None, None) if why is None else (str(why), to_json(why))
         settled_at = now if state in DONE else None
         is_wordless = state in {InboxState.TOMBSTONED, InboxState.WAITING} and self._is_tombstoned(one)
         inner = None if one.inner is None or is_wordless else one.inner.raw
         key = (one.sender, event.id)
         if key in self._stored:
             here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)
-            values = {"state": state, "settled_at": settled_at, "reason": reason, "inner": inner}
+            values = {"state": state, "settled_at": settled_at, "reason": reason, "reason_said": said, "inner": inner}
             await self._tx.session.execute(update(InboxRow).where(*here).values(**values))
             return
         row = {
             "sender": one.sender, "event_id": event.id, "state": str(state), "type": event.type, "dataversion": event.dataversion,
             "subject": event.subject, "after": event.after, "consent_id": event.consentid, "inner": inner,
-            "received_at": self._tx.clock.real(), "settled_at": settled_at, "reason": reason,
+            "received_at": self._tx.clock.real(), "settled_at": settled_at, "reason": reason, "reason_said": said,
         }  # fmt: skip
         if state is InboxState.WAITING:
             self._stored.add(key)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.contracts.wire.envelope import Event
 from shared.kit.db import Transaction
-from shared.kit.errors import RefnetError
+from shared.kit.errors import Coded, RefnetError
 
 
 class Unappliable(RefnetError):
@@ -126,14 +126,19 @@ class Registry:
         """The handler and what to give it; raises Unappliable."""
         subscription = self._by_type.get((event.type, event.dataversion))
         if subscription is None:
-            raise Unappliable(f"'{event.type}' version {event.dataversion} is not known here; update this agency's software.")
+            raise Unappliable(
+                "“%(type)s” version %(version)s is not known here; update this agency's software.",
+                type=Coded(event.type, "line"), version=event.dataversion,
+            )  # fmt: skip
         try:
             data = subscription.model.model_validate(event.data)
         except ValidationError as error:
             known = subscription.model.model_fields  # a name that is none of ours was chosen by the sender: it is not repeated
             named = {str(e["loc"][0]) if e["loc"] and e["loc"][0] in known else "a field that is not known" for e in error.errors()}
             fields = ", ".join(sorted(named)[:5])
-            raise Unappliable(f"'{event.type}' does not fit its contract at: {fields}.") from None
+            raise Unappliable(
+                "“%(type)s” does not fit its contract at: %(fields)s.", type=Coded(event.type, "line"), fields=fields
+            ) from None
         received = Received(
             event.id, sender, incarnation, event.type, event.dataversion, event.subject, event.time, event.recordedtime,
             event.consentid, event.circleversion, data,

@@ -210,6 +210,7 @@ class InboxRow(SQLModel, table=True):
     received_at: datetime = Field(sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str | None = None
+    reason_said: str | None = None  # the same with its codes apart, as JSON, for a page in another language
 
 
 class ReceivedHead(SQLModel, table=True):

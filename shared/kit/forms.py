@@ -8,7 +8,12 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 
+from shared.kit.errors import Said
+from shared.kit.i18n import mark as _
+
 FIELDS_MAX = 200  # of one form; the longest page has some sixty
+MISSING = _("An answer is missing here.")
+WRONG = _("This answer cannot be used; look at it again.")
 Model = TypeVar("Model", bound=BaseModel)
 
 Values = dict[str, list[str]]
@@ -19,7 +24,7 @@ class Filled(Generic[Model]):
     """A form as it was sent: `model` where it is right, `errors` by field where it is not."""
 
     values: Values = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str | Said] = field(default_factory=dict)
     model: Model | None = None
 
     def value(self, name: str, otherwise: str = "") -> str:
@@ -31,8 +36,8 @@ class Filled(Generic[Model]):
         """Whether a choice is made."""
         return value in self.values.get(name, [])
 
-    def error(self, name: str, sentence: str) -> "Filled[Model]":
-        """Names a fault that only the command found."""
+    def error(self, name: str, sentence: str | Said) -> "Filled[Model]":
+        """Names a fault that only the command found: a marked text, or the refusal itself."""
         self.errors.setdefault(name, sentence)
         return self
 
@@ -56,11 +61,18 @@ def fill(model: type[Model], values: Values, words: Mapping[str, str], given: Ma
     try:
         return Filled(values, {}, model.model_validate(data))
     except ValidationError as error:
-        errors: dict[str, str] = {}
+        errors: dict[str, str | Said] = {}
         for fault in error.errors():
             name = str(fault["loc"][0]) if fault["loc"] else ""
-            errors.setdefault(name, words.get(name) or str(fault["msg"]))
+            errors.setdefault(name, words.get(name) or _words(fault))
         return Filled(values, errors)
+
+
+def _words(fault: Any) -> str:
+    # The library's own sentences are English and for programs. A rule between fields names itself, for the page to say.
+    if not fault["loc"]:
+        return str(fault.get("ctx", {}).get("error", ""))
+    return MISSING if fault["type"] == "missing" else WRONG
 
 
 def _is_many(annotation: Any) -> bool:

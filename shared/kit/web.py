@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from shared.kit.i18n import mark as _
+
 BODY_BYTES_MAX = 64 * 1024  # the largest form is a few kilobytes; a longer body is a mistake or an attack
 PROBLEM = "application/problem+json"
 NUL = b"%00"
@@ -20,6 +22,7 @@ NULS = (b"\\u0000", NUL, b"\x00")  # in JSON, in a form, as it is: no database t
 KNOWN_NAME = re.compile(r"[a-z][a-z0-9_.]{0,60}")  # a field's name; what else stood there may be what somebody typed
 ERRORS_MAX = 20  # faults named in one answer
 
+NOT_JSON = _("The body must be one JSON object in UTF-8; correct it and send again.")
 PROBLEM_RESPONSE: dict[int | str, dict[str, Any]] = {  # what any route answers where it refuses, for OpenAPI
     "default": {
         "description": "Why it was refused, and what to do (RFC 9457)",
@@ -134,9 +137,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     named = [{"field": _field(fault["loc"]), "message": _words(fault)} for fault in faults[:ERRORS_MAX]]
     if any(fault["type"] == "json_invalid" for fault in faults):
-        return problem(
-            400, "not-json", "The body is not JSON", "The body must be one JSON object in UTF-8; correct it and send again."
-        )
+        return problem(400, "not-json", "The body is not JSON", NOT_JSON)
     first = f"{named[0]['field']}: {named[0]['message']}" if named else "it is not what was expected"
     return problem(422, "invalid", "The request is not valid", f"Correct the request and send it again ({first}).", errors=named)
 
@@ -156,15 +157,13 @@ async def _refused(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
     if status == 400:
-        return problem(
-            400, "not-json", "The body is not JSON", "The body must be one JSON object in UTF-8; correct it and send again."
-        )
+        return problem(400, "not-json", "The body is not JSON", NOT_JSON)
     words = {
-        401: ("Sign in", "Send a bearer token that is valid; `refnet token` makes one."),
-        404: ("Not found", "There is nothing at this address."),
-        405: ("Not allowed here", "This address does not take that method; see /docs."),
+        401: ("Sign in", _("Send a bearer token that is valid; `refnet token` makes one.")),
+        404: ("Not found", _("There is nothing at this address.")),
+        405: ("Not allowed here", _("This address does not take that method; see /docs.")),
     }
-    title, detail = words.get(status, ("The request was refused", "The request cannot be answered; see /docs."))
+    title, detail = words.get(status, ("The request was refused", _("The request cannot be answered; see /docs.")))
     return problem(status, f"http-{status}", title, detail, headers=headers)
 
 
@@ -172,7 +171,7 @@ async def _unexpected(_request: Request, error: Exception) -> Response:
     # The kind only: an error's text may hold what a person typed.
     log.error("request_failed", extra={"because": type(error).__name__})
     return problem(
-        500, "unexpected", "Something went wrong here", "Nothing was saved; try again, and tell the administrator if it stays."
+        500, "unexpected", "Something went wrong here", _("Nothing was saved; try again, and tell the administrator if it stays.")
     )
 
 

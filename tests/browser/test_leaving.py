@@ -34,8 +34,14 @@ def test_the_quick_way_out_leads_past_its_page(town: Town, javascript: bool) -> 
         assert told not in person.page.content()
     person.page.go_forward()
     assert told not in person.page.content()
-    person.open("/info?again=1")  # whoever knows the address may look again
+    person.open("/info?again=1")  # whoever follows a link to it may look again
     assert heading(person) == told
+    assert person.path == "info"  # and the link's own address stands in no history
+    person.press(".govuk-exit-this-page__button")
+    person.page.wait_for_url("**/calendar")
+    for _ in range(2):
+        person.page.go_back()
+        assert told not in person.page.content()
     person.leave()
 
 
@@ -77,3 +83,51 @@ def test_three_times_escape_hides_a_staff_page(town: Town) -> None:
         nurse.page.keyboard.press("Escape")
     nurse.page.wait_for_url("**/blank")
     nurse.leave()
+
+
+def test_a_page_that_nobody_touches_hides_itself_and_keeps_what_stands_in_it(town: Town) -> None:
+    officer = town.person("officer")
+    officer.page.clock.install()
+    officer.open("/cases/new")
+    officer.choose("#age_band-2")
+    officer.page.clock.run_for("10:16")
+    officer.page.wait_for_url("**/blank")
+    officer.open("/locked")
+    officer.write('input[name="pin"]', "271828")
+    officer.press('form[action="/locked"] button')
+    assert officer.path == "cases/new"
+    assert officer.page.is_checked("#age_band-2")
+    officer.leave()
+
+
+def test_whoever_types_or_points_tells_the_server_that_she_is_there(town: Town) -> None:
+    officer = town.person("officer")
+    officer.page.clock.install()
+    officer.open("/cases/new")
+    told = []
+    officer.page.on("response", lambda answer: told.append(answer.status) if answer.url.endswith("/touch") else None)
+    officer.choose("#age_band-2")
+    assert not told  # the page was asked for just now
+    for _ in range(2):
+        officer.page.clock.run_for("01:01")
+        with officer.page.expect_response("**/touch"):
+            officer.write("#at_least", "3")
+            officer.page.keyboard.press("Tab")
+        officer.page.keyboard.press("Tab")  # within the same minute: once is enough
+    assert told == [204, 204]
+    assert not officer.complaints
+    officer.leave()
+
+
+def test_a_page_whose_session_is_locked_elsewhere_hides_at_the_next_touch(town: Town) -> None:
+    officer = town.person("officer")
+    officer.page.clock.install()
+    officer.open("/cases/new")
+    other = officer.page.context.new_page()
+    other.goto("/work")
+    other.locator("[data-hide]").click()
+    other.wait_for_url("**/blank")
+    officer.page.clock.run_for("01:01")
+    officer.page.keyboard.press("Tab")
+    officer.page.wait_for_url("**/blank")
+    officer.leave()

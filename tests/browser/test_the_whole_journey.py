@@ -111,10 +111,80 @@ def test_she_is_sent_seen_received_and_cared_for_and_everybody_who_may_know_know
     officer.sees("ol.app-ticks > li:nth-child(7).app-tick--done")
     assert not officer.page.query_selector('a[href^="/care/"]')
 
-    # The social worker's list says by itself what changed for the case that she took.
-    worker.open("/work")
+    # The social worker's list says by itself what changed for the case that she took: at once where nobody touches the page,
+    # and behind one press where it would move under a thumb.
+    assert worker.path == "work"
+    worker.sees(".app-new, [data-changes]:not([hidden])")
+    if not worker.page.query_selector(".app-new"):
+        worker.page.click("[data-show-changes]")
     worker.sees(".app-new")
     worker.fits()
     assert not (officer.complaints + nurse.complaints + worker.complaints)
     for person in (officer, nurse, worker):
+        person.leave()
+
+
+def a_request_to_the_clinic(town: Town) -> str:
+    """An acute request to the clinic and to nobody else, by the desk's own program; returns its id."""
+    police, clinic = town.processes["police"], town.network.names["health"]
+    case = police.post("/cases", {"facility": "ndola_central_vsu"})["id"]
+    incident = police.post(f"/cases/{case}/incidents", {"incident_type": "gbv"})["id"]
+    agreed = {"recipient": clinic, "purpose": "care", "items": ["req"], "how": "spoken", "language": "bem"}
+    police.post(f"/cases/{case}/consents", agreed)
+    place = {"to_agency": clinic, "to_facility": "ndola_clinic", "services": ["acute_care"], "urgency": "acute"}
+    referral: str = police.post("/referrals", {"case_id": case, "incident_id": incident, **place})["id"]
+    return referral
+
+
+@pytest.mark.parametrize("manner", [m for m in MANNERS if m.name != "keyboard"], ids=lambda m: m.name)
+def test_a_supervisor_is_alarmed_takes_resolves_and_lets_a_colleague_in(town: Town, manner: Manner) -> None:
+    nurse, in_charge = (town.person(name, **manner.how) for name in ("nurse", "in-charge"))
+    in_charge.open("/alarms")
+    address = f"/referrals/{a_request_to_the_clinic(town)}"
+    nurse.open("/work")
+    nurse.sees(f'a[href="{address}/decline"]')
+    nurse.open(f"{address}/decline")
+    nurse.choose("#reason_code")
+    nurse.press("#page-form .govuk-button")  # no next place is named: that alarms
+
+    of_hers = f'.app-urgent:has(a[href="{address}"])'
+    in_charge.sees(f"{of_hers}, [data-changes]:not([hidden])")  # by itself
+    in_charge.open("/alarms")
+    in_charge.fits()
+    in_charge.press(f'{of_hers} form[action$="/take"] button')
+    in_charge.press(f'{of_hers} a[href$="/resolve"]')
+    in_charge.fits()
+    in_charge.write("#note", "the hospital takes her")
+    in_charge.press("#page-form .govuk-button")
+    assert in_charge.path == "alarms"
+    assert not in_charge.page.query_selector(of_hers)
+
+    in_charge.open("/posts")
+    in_charge.fits()
+    in_charge.press("#page-form .govuk-button")
+    assert in_charge.page.query_selector('form[action$="/end"]')
+
+    in_charge.open("/accounts/new")
+    name = f"colleague-{manner.name}"
+    in_charge.write("#name", name)
+    in_charge.choose("#role")
+    in_charge.press("#page-form .govuk-button")
+    in_charge.fits()
+    password = in_charge.page.inner_text("main p strong.app-code")
+    codes = [text.replace(" ", "") for text in in_charge.page.locator(".app-codes strong").all_inner_texts()]
+    in_charge.press('main form[action$="/card"] button')
+    assert in_charge.path == "accounts"
+
+    colleague = Person(town.browser, town.processes["health"], name, None, **manner.how)  # type: ignore[arg-type]
+    colleague.open("/sign-in")
+    colleague.write("#name", name)
+    colleague.write("#password", password)
+    colleague.press('form[action="/sign-in"] button')
+    number = int(colleague.page.get_attribute("form", "data-number") or 0)
+    colleague.write("#code", codes[number - 1])
+    colleague.press('form[action="/sign-in/code"] button')
+    assert colleague.path == "me/secrets"  # her own password and PIN come first
+    colleague.fits()
+    for person in (nurse, in_charge, colleague):
+        assert not person.complaints
         person.leave()

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 from agencies import World
-from signing_in import PASSWORD, PIN, code_on, new_account, settled_account, sign_in
+from signing_in import PASSWORD, PIN, code_on, hide_of, new_account, settled_account, sign_in
 from sqlalchemy import select
-from visitor import Form, Visitor
+from visitor import Visitor
 
 from shared.casework.accounts import credentials
 from shared.casework.accounts.commands import disable_account, reset_account
-from shared.casework.accounts.credentials import Answer, TooBusy
+from shared.casework.accounts.credentials import Answer, Client, TooBusy
 from shared.casework.accounts.sessions import ABSOLUTE_END, IDLE_END, IDLE_LOCK
 from shared.casework.accounts.tables import Draft
 from shared.contracts.casework.codes import Role
+from shared.kit.ids import new_id
 
 
 async def test_the_first_sign_in_asks_for_card_and_own_secrets_and_then_the_work_list(world: World) -> None:
@@ -135,11 +136,21 @@ async def test_a_page_that_fetches_itself_does_not_keep_a_session_awake(world: W
     assert (await visitor.open("/work?auto=1")).path.startswith("/locked")
 
 
+async def test_an_address_alone_changes_nothing(world: World) -> None:
+    health = world["health"]
+    visitor = Visitor(health.app)
+    await sign_in(visitor, await settled_account(health))
+    assert (await visitor.client.get("/switch")).status_code == 405  # no picture and no link locks a session
+    assert (await visitor.open("/work")).path == "/work"
+    assert (await visitor.client.post("/switch", headers={"Sec-Fetch-Site": "same-origin"})).status_code == 403
+    assert (await visitor.open("/work")).path == "/work"
+
+
 async def test_five_wrong_pins_end_the_session(world: World) -> None:
     health = world["health"]
     visitor = Visitor(health.app)
     await sign_in(visitor, await settled_account(health))
-    page = await visitor.open("/switch")
+    page = await visitor.send((await visitor.open("/work")).form("/switch"))
     form = page.form("/locked")
     for _ in range(5):
         page = await visitor.send(form, pin="314159")
@@ -153,7 +164,7 @@ async def test_the_next_user_is_two_actions_away_and_sees_nothing_of_the_one_bef
     visitor = Visitor(health.app)
     await sign_in(visitor, one)
     await sign_in(visitor, two, "nurse-2")
-    page = await visitor.open("/switch")  # the first action
+    page = await visitor.send((await visitor.open("/work")).form("/switch"))  # the first action
     waiting = [form for form in page.forms if form.action == "/locked"]
     assert len(waiting) == 2
     assert "nurse-1" in page.words
@@ -180,14 +191,8 @@ async def test_hide_blanks_the_page_and_the_form_is_there_again_after_the_pin_an
     locked = await visitor.open("/cases/new")
     assert locked.path.startswith("/locked")
     again = await visitor.send(locked.form("/locked"), pin=PIN)
-    assert again.path == "/cases/new"
+    assert again.path == "/cases/new?kept=1"
     assert again.form("/cases/new").fields["age_band"] == [age]
-
-
-def hide_of(form: Form) -> Form:
-    """The same form, sent by its Hide button."""
-    assert any(action == "/hide" for _, _, action in form.buttons)
-    return Form("/hide", "post", form.fields, form.choices, form.buttons)
 
 
 async def test_a_form_of_another_session_or_another_site_changes_nothing(world: World) -> None:
@@ -218,15 +223,46 @@ async def test_a_sign_in_never_leads_to_another_site(world: World) -> None:
         await visitor.close()
 
 
-async def test_a_flood_of_sign_ins_is_told_to_wait_and_the_agency_goes_on(world: World) -> None:
-    health = world["health"]
-    await settled_account(health)
+async def guesses(world: World, addresses: list[str]) -> list[Answer | BaseException]:
+    """As many guesses at once as there are addresses, each from a browser that nobody knows."""
     asked = [
-        credentials.check_password(health.database, "nurse-1", f"guess {n}") for n in range(credentials.HASHES_WAITING_MAX + 5)
+        credentials.check_password(world["health"].database, "nurse-1", f"guess {n}", Client(new_id(), address))
+        for n, address in enumerate(addresses)
     ]
-    done = await asyncio.gather(*asked, return_exceptions=True)
+    return await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_a_flood_of_sign_ins_is_told_to_wait_and_the_agency_goes_on(world: World) -> None:
+    await settled_account(world["health"])
+    done = await guesses(world, [f"192.0.2.{n}" for n in range(credentials.HASHES_WAITING_MAX + 5)])
     assert sum(isinstance(one, TooBusy) for one in done) == 5
     assert {one for one in done if not isinstance(one, TooBusy)} == {Answer.WRONG}
+    done = await guesses(world, ["192.0.2.1"] * 10)  # one alone never fills the queue
+    assert sum(isinstance(one, TooBusy) for one in done) == 10 - credentials.CLIENT_HASHES_MAX
+
+
+async def test_strangers_who_guess_keep_nobody_from_her_own_browser(world: World) -> None:
+    health = world["health"]
+    issued = await settled_account(health)
+    nurse = Visitor(health.app)
+    await sign_in(nurse, issued)
+    locked = await nurse.send((await nurse.open("/work")).form("/switch"))
+    flood = asyncio.create_task(guesses(world, [f"192.0.2.{n}" for n in range(credentials.HASHES_WAITING_MAX)]))
+    await asyncio.sleep(0)  # the flood stands in its queue
+    page = await nurse.send(locked.form("/locked"), pin=PIN)  # her PIN does not wait behind it
+    assert (page.status, page.path) == (200, "/work")
+    await flood
+    stranger = Visitor(health.app)
+    page = await stranger.open("/sign-in")
+    assert (
+        await stranger.send(page.form("/sign-in"), name="nurse-1", password=PASSWORD)
+    ).status == 403  # the name waits for strangers
+    page = await nurse.send((await nurse.open("/me")).form("/sign-out"))
+    assert (await sign_in(nurse, issued)).path == "/work"  # and not for the browser at which she signs in
+    for _ in range(5):  # where somebody guesses too, that one waits as well
+        await nurse.send((await nurse.open("/sign-in")).form("/sign-in"), name="nurse-1", password="a guess")
+    page = await nurse.send((await nurse.open("/sign-in")).form("/sign-in"), name="nurse-1", password=PASSWORD)
+    assert page.status == 403
 
 
 async def test_the_same_form_sent_twice_is_done_once(world: World) -> None:

@@ -1,7 +1,7 @@
 """Accounts with their cards, and signing in as their owners do."""
 
 from agencies import TestAgency
-from visitor import Page, Visitor
+from visitor import Form, Page, Visitor
 
 from shared.casework.accounts import credentials
 from shared.casework.accounts.commands import add_account, find_account
@@ -40,3 +40,9 @@ def code_on(page: Page, issued: Issued) -> str:
     """What the owner of a card reads at the number that the page asks for."""
     number = int(page.words.split("Code number ")[1].split()[0])
     return dict(issued.codes)[number]
+
+
+def hide_of(form: Form) -> Form:
+    """The same form, sent by its Hide button."""
+    assert any(action == "/hide" for _, _, action in form.buttons)
+    return Form("/hide", "post", form.fields, form.choices, form.buttons)

@@ -114,9 +114,9 @@ async def post_care(referral_id: UUID, request: Request, edge: OneEdge, visit: V
     try:
         return await submit(request, edge, visit, values, work)
     except InTheFuture as error:
-        form.error("at_time", str(error))
+        form.error("at_time", error)
     except Conflict as error:
-        form.error("feedback", str(error))
+        form.error("feedback", error)
     return await _page(referral_id, request, edge, visit, form, status=422)
 
 

@@ -38,7 +38,7 @@ async def assign(case_id: UUID, command: Assign, tx: Transaction, here: Here, by
         account = await find_account(tx, command.account)
         to = here.actor(account.id, account.name, Role(account.role), account.facility)
         if account.is_disabled or to.role is not Role.SOCIAL_WORKER:
-            raise Conflict(f"'{account.name}' is not a social worker who can be given a case.")
+            raise Conflict("“%(name)s” is not a social worker who can be given a case.", name=account.name)
     row = await tx.session.get(Assignment, case.id)
     if row is None:
         row = Assignment(case_id=case.id, account_id=to.account_id, assigned_at=tx.clock.now(), assigned_by=by.account_id)

@@ -12,7 +12,7 @@ from sqlmodel import col
 from shared.casework.accounts import credentials, sessions
 from shared.casework.accounts.credentials import Issued, OneTime
 from shared.casework.accounts.tables import Account, Duty, KeptAnswer, Token
-from shared.casework.here import Actor, Here
+from shared.casework.here import Actor, Forbidden, Here
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
@@ -35,24 +35,35 @@ ROLES_OF: dict[AgencyKind, frozenset[Role]] = {
 async def add_account(tx: Transaction, here: Here, name: str, role: Role, facility: str | None) -> Account:
     """Adds an account; raises Conflict where the name is taken or the role is not one of this kind of agency."""
     if not name.strip() or len(name) > NAME_CHARACTERS_MAX:
-        raise Conflict(f"A sign-in name has 1 to {NAME_CHARACTERS_MAX} characters.")
+        raise Conflict("A sign-in name has 1 to %(most)s characters.", most=NAME_CHARACTERS_MAX)
     if role not in ROLES_OF[here.kind]:
-        raise Conflict(f"A {here.kind} agency has no '{role}'; its roles are {', '.join(sorted(ROLES_OF[here.kind]))}.")
+        known = tuple(sorted(ROLES_OF[here.kind]))
+        raise Conflict("This agency has no role “%(role)s”; its roles are: %(known)s.", role=role, known=known)
     if facility is not None:
         here.facility(facility)
     if (await tx.session.execute(select(col(Account.id)).where(col(Account.name) == name))).first() is not None:
-        raise Conflict(f"There is an account '{name}' already; choose another sign-in name.")
+        raise Conflict("There is an account “%(name)s” already; choose another sign-in name.", name=name)
     account = Account(id=new_id(), name=name, role=role, facility=facility, created_at=tx.clock.now())
     tx.session.add(account)
     await tx.session.flush()
     return account
 
 
+def may_look_after(here: Here, by: Actor) -> list[Role]:
+    """The roles of the accounts that an account makes and changes alike: whoever may make one may as well take it over."""
+    above: set[Role] = set()
+    if by.role is not Role.ADMINISTRATOR or by.facility is not None:
+        above.add(Role.ADMINISTRATOR)
+    if by.role is not Role.ADMINISTRATOR and by.facility is not None:
+        above.add(Role.SUPERVISOR)
+    return [role for role in Role if role in ROLES_OF[here.kind] - above]
+
+
 async def find_account(tx: Transaction, name: str) -> Account:
     """An account by its sign-in name; raises NotFound."""
     account = (await tx.session.execute(select(Account).where(col(Account.name) == name))).scalar_one_or_none()
     if account is None:
-        raise NotFound(f"There is no account '{name}'; `refnet users list` shows them.")
+        raise NotFound("There is no account “%(name)s”; `refnet users list` shows them.", name=name)
     return account
 
 
@@ -102,7 +113,7 @@ async def accounts_of(tx: Transaction, by: Actor) -> list[Account]:
 
 
 async def load_account(tx: Transaction, account_id: UUID, by: Actor) -> Account:
-    """An account that somebody may look after; raises NotFound."""
+    """An account that somebody may see; raises NotFound."""
     by.may_supervise()
     account = await tx.session.get(Account, account_id)
     if account is None or not by.sees(account.facility):
@@ -110,11 +121,19 @@ async def load_account(tx: Transaction, account_id: UUID, by: Actor) -> Account:
     return account
 
 
+async def load_to_change(tx: Transaction, here: Here, account_id: UUID, by: Actor) -> Account:
+    """An account that somebody may reset or disable; raises NotFound, or Forbidden where it stands as high or higher."""
+    account = await load_account(tx, account_id, by)
+    if Role(account.role) not in may_look_after(here, by):
+        raise Forbidden("An account that stands as high as your own, or higher, is changed by an administrator of the agency.")
+    return account
+
+
 async def make_token(tx: Transaction, name: str) -> str:
     """A bearer token for an account: shown once."""
     account = await find_account(tx, name)
     if account.is_disabled:
-        raise Conflict(f"The account '{name}' is disabled; `refnet users reset` lets it sign in again.")
+        raise Conflict("The account “%(name)s” is disabled; `refnet users reset` lets it sign in again.", name=name)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = tx.clock.now()
     tx.session.add(Token(digest=_digest(token), account_id=account.id, created_at=now, expires_at=now + TOKEN_LIFE))
@@ -132,12 +151,6 @@ async def actor_of(tx: Transaction, here: Here, token: str) -> Actor | None:
     if account.is_disabled or kept.expires_at <= tx.clock.now():
         return None
     return here.actor(UUID(str(account.id)), account.name, Role(account.role), account.facility)
-
-
-async def still_works(tx: Transaction, by: Actor) -> bool:
-    """Whether an account is what it was when its request began: enabled, in the same role, at the same place."""
-    account = await tx.session.get(Account, by.account_id)
-    return account is not None and not account.is_disabled and (account.role, account.facility) == (by.role, by.facility)
 
 
 async def forget_answers(tx: Transaction, *about: UUID) -> None:

@@ -2,12 +2,14 @@
 
 Wrong answers are counted in the database and answered alike, so a refusal is a returned value: an error would undo the count.
 Hashing takes a third of a second on purpose, so it is done between transactions, never inside one: no referral waits for a sign-in.
+Whoever has never signed in here waits in a queue of strangers, so that a flood of guesses keeps nobody from her own work.
 """
 
 import asyncio
 import hashlib
 import hmac
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 from sqlalchemy import delete, func, select
 from sqlmodel import col
 
-from shared.casework.accounts.tables import Account, CardCode
+from shared.casework.accounts.tables import Account, CardCode, KnownBrowser
 from shared.casework.here import Actor
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import Conflict, RefnetError
@@ -36,12 +38,14 @@ CODES_LEFT_FEW = 5  # from here on a new card is proposed
 FAILURES_MAX = 5  # wrong passwords or codes in a row, then the account waits
 WAIT = timedelta(minutes=15)
 ONE_TIME_LIFE = timedelta(days=3)  # a password that somebody else has seen
+KNOWN_LIFE = timedelta(days=90)  # a browser that was not used for a quarter is a stranger again
 HASH_THREADS = 2  # a hash takes 64 MiB and a core: a flood of sign-ins must leave the rest of the agency at work
-HASHES_WAITING_MAX = 20  # about four seconds of them; the next is told to come back
+HASHES_WAITING_MAX = 20  # in one queue, about four seconds of them; the next is told to come back
+CLIENT_HASHES_MAX = 4  # of these, from one browser or address: colleagues may share one
+
+Result = TypeVar("Result")
 
 _hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
-_threads = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix="argon2")
-_hashing = 0
 _STRAIGHT = "01234567890123456789"
 
 
@@ -56,13 +60,43 @@ class Answer(StrEnum):
 class WeakSecret(RefnetError):
     """The password or PIN is one that would be guessed. `field` says which of the two."""
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, field: str, sentence: str, **params: object) -> None:
+        super().__init__(sentence, **params)
         self.field = field
 
 
 class TooBusy(RefnetError):
     """More people sign in at once than this machine can check."""
+
+
+class Queue:
+    """Hashes that wait their turn; raises TooBusy where too many do, of all or of one client."""
+
+    def __init__(self, name: str) -> None:
+        self._threads = ThreadPoolExecutor(HASH_THREADS, thread_name_prefix=name)
+        self._waiting: Counter[str] = Counter()
+
+    async def run(self, client: str, work: Callable[[], Result]) -> Result:
+        """Runs `work` in a thread of this queue."""
+        if self._waiting.total() >= HASHES_WAITING_MAX or self._waiting[client] >= CLIENT_HASHES_MAX:
+            raise TooBusy("Many people sign in at this moment; wait a few seconds and try again.")
+        self._waiting[client] += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting[client] -= 1
+            self._waiting += Counter()  # keeps those that still wait
+
+
+strangers, colleagues = Queue("argon2-strangers"), Queue("argon2-colleagues")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where an answer comes from: the browser by its own random id, and its address."""
+
+    device: UUID
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +118,7 @@ class OneTime:
 async def one_time() -> OneTime:
     """A new one-time password."""
     password = "-".join("".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(4)) for _ in range(4))
-    return OneTime(password, await _hash(password))
+    return OneTime(password, await _hash(password, password))
 
 
 async def issue(tx: Transaction, account: Account, made: OneTime) -> Issued:
@@ -92,6 +126,7 @@ async def issue(tx: Transaction, account: Account, made: OneTime) -> Issued:
     account.password_hash, account.must_renew, account.pin_hash = made.hashed, True, None
     account.one_time_until = tx.clock.now() + ONE_TIME_LIFE
     account.failed_count, account.waits_until = 0, None
+    await tx.session.execute(delete(KnownBrowser).where(col(KnownBrowser.account_id) == account.id))
     codes = await new_card(tx, account)
     return Issued(made.password, codes)
 
@@ -107,21 +142,36 @@ async def new_card(tx: Transaction, account: Account) -> tuple[tuple[int, str], 
     return codes
 
 
-async def check_password(database: Database, name: str, password: str) -> Answer:
+async def check_password(database: Database, name: str, password: str, client: Client) -> Answer:
     """Whether a password is the one behind a name. An unknown name, a disabled account and one that waits cost and say the same."""
     async with database.read() as tx:
         account = await _by_name(tx, name)
+        is_known = await _is_known(tx, client.device)
     hashed = account.password_hash if account is not None and not account.is_disabled else None
-    is_right = await _matches(hashed or await _dummy(), password)
+    queue, who = (colleagues, str(client.device)) if is_known else (strangers, client.address)
+    is_right = await _matches(hashed or await _dummy(), password, queue, who)
     async with database.write() as tx:
         account = await _by_name(tx, name, is_for_update=True)
-        if account is None or account.is_disabled or hashed is None or _waits(tx, account):
+        if account is None or account.is_disabled or hashed is None:
+            return Answer.WRONG
+        counted = await _counted(tx, account, client.device)
+        if _waits(tx, counted):
             return Answer.WRONG
         if not is_right or account.password_hash != hashed:  # changed meanwhile: the old one is no longer right
-            return _failed(tx, account)
+            return _failed(tx, counted)
         if account.one_time_until is not None and account.one_time_until <= tx.clock.now():
             return Answer.OVER
     return Answer.RIGHT
+
+
+async def _is_known(tx: Transaction, device: UUID) -> bool:
+    query = select(col(KnownBrowser.device)).where(col(KnownBrowser.device) == device).limit(1)
+    return (await tx.session.execute(query)).first() is not None
+
+
+async def _counted(tx: Transaction, account: Account, device: UUID) -> Account | KnownBrowser:
+    """Where wrong answers are counted: at a browser that has signed in to the account, else all strangers together."""
+    return await tx.session.get(KnownBrowser, (account.id, device)) or account
 
 
 async def _by_name(tx: Transaction, name: str, *, is_for_update: bool = False) -> Account | None:
@@ -139,18 +189,30 @@ async def code_asked(tx: Transaction, account: Account) -> int | None:
     return account.asked_code
 
 
-async def check_code(tx: Transaction, account: Account, code: str) -> Answer:
-    """One code of the card, used up whether it is asked for again or not."""
-    if _waits(tx, account):
+async def check_code(tx: Transaction, account: Account, code: str, device: UUID) -> Answer:
+    """One code of the card, used up whether it is asked for again or not. The browser is known from then on."""
+    counted = await _counted(tx, account, device)
+    if _waits(tx, counted):
         return Answer.WRONG
     number = await code_asked(tx, account)
     row = await tx.session.get(CardCode, (account.id, number)) if number is not None else None
     if row is None or not hmac.compare_digest(row.digest, _digest(account.id, row.number, code.replace(" ", ""))):
-        return _failed(tx, account)
+        return _failed(tx, counted)
     row.used_at, account.asked_code = tx.clock.now(), None
-    account.failed_count, account.waits_until = 0, None
-    await tx.session.flush()
+    counted.failed_count, counted.waits_until = 0, None
+    await _remember(tx, account, device)
     return Answer.RIGHT
+
+
+async def _remember(tx: Transaction, account: Account, device: UUID) -> None:
+    now = tx.clock.now()
+    await tx.session.execute(delete(KnownBrowser).where(col(KnownBrowser.used_at) < now - KNOWN_LIFE))
+    known = await tx.session.get(KnownBrowser, (account.id, device))
+    if known is None:
+        tx.session.add(KnownBrowser(account_id=account.id, device=device, used_at=now))
+    else:
+        known.used_at = now
+    await tx.session.flush()
 
 
 async def codes_left(tx: Transaction, account_id: UUID) -> int:
@@ -164,7 +226,8 @@ async def set_own_secrets(database: Database, by: Actor, password: str | None, p
     check_pin(pin)
     if password is not None:
         check_new_password(password, by.name)
-    password_hash, pin_hash = await _hash(password) if password is not None else None, await _hash(pin)
+    who = str(by.account_id)
+    password_hash, pin_hash = await _hash(password, who) if password is not None else None, await _hash(pin, who)
     async with database.write() as tx:
         account = await tx.session.get(Account, by.account_id)
         if account is None or account.is_disabled:
@@ -177,7 +240,9 @@ async def set_own_secrets(database: Database, by: Actor, password: str | None, p
 def check_new_password(password: str, name: str) -> None:
     """Raises WeakSecret."""
     if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
-        raise WeakSecret("password", f"A password has at least {PASSWORD_CHARACTERS_MIN} characters; four words do well.")
+        raise WeakSecret(
+            "password", "A password has at least %(least)s characters; four words do well.", least=PASSWORD_CHARACTERS_MIN
+        )
     if name.casefold() in password.casefold() or len(set(password)) <= len(password) // 4:
         raise WeakSecret("password", "This password would be guessed; four words that have nothing to do with each other do well.")
 
@@ -185,24 +250,24 @@ def check_new_password(password: str, name: str) -> None:
 def check_pin(pin: str) -> None:
     """Raises WeakSecret."""
     if len(pin) != PIN_DIGITS or not (pin.isascii() and pin.isdigit()):
-        raise WeakSecret("pin", f"A PIN has {PIN_DIGITS} digits.")
+        raise WeakSecret("pin", "A PIN has %(digits)s digits.", digits=PIN_DIGITS)
     if len(set(pin)) == 1 or pin in _STRAIGHT or pin in _STRAIGHT[::-1]:
         raise WeakSecret("pin", "This PIN would be guessed; choose digits that do not follow each other.")
 
 
-async def is_pin(pin_hash: str | None, pin: str) -> bool:
-    """Whether a PIN is the one that was hashed; costs the same where there is none."""
-    return await _matches(pin_hash or await _dummy(), pin) and pin_hash is not None
+async def is_pin(pin_hash: str | None, pin: str, who: UUID) -> bool:
+    """Whether a PIN is the one that was hashed; `who` asks: a browser or an account."""
+    return pin_hash is not None and await _matches(pin_hash, pin, colleagues, str(who))
 
 
-def _waits(tx: Transaction, account: Account) -> bool:
-    return account.waits_until is not None and account.waits_until > tx.clock.now()
+def _waits(tx: Transaction, counted: Account | KnownBrowser) -> bool:
+    return counted.waits_until is not None and counted.waits_until > tx.clock.now()
 
 
-def _failed(tx: Transaction, account: Account) -> Answer:
-    account.failed_count += 1
-    if account.failed_count >= FAILURES_MAX:
-        account.failed_count, account.waits_until = 0, tx.clock.now() + WAIT
+def _failed(tx: Transaction, counted: Account | KnownBrowser) -> Answer:
+    counted.failed_count += 1
+    if counted.failed_count >= FAILURES_MAX:
+        counted.failed_count, counted.waits_until = 0, tx.clock.now() + WAIT
     return Answer.WRONG
 
 
@@ -215,8 +280,8 @@ def _digest(account_id: UUID, number: int, code: str) -> bytes:
     return hashlib.scrypt(code.encode(), salt=account_id.bytes + bytes([number]), n=1024, r=8, p=1, dklen=32)
 
 
-async def _hash(secret: str) -> str:
-    return await _in_turn(lambda: _hasher.hash(secret))
+async def _hash(secret: str, who: str) -> str:
+    return await colleagues.run(who, lambda: _hasher.hash(secret))
 
 
 _known_dummy: list[str] = []
@@ -224,29 +289,15 @@ _known_dummy: list[str] = []
 
 async def _dummy() -> str:
     if not _known_dummy:
-        _known_dummy.append(await _hash(secrets.token_hex()))
+        _known_dummy.append(await _hash(secrets.token_hex(), "dummy"))
     return _known_dummy[0]
 
 
-async def _matches(hashed: str, secret: str) -> bool:
+async def _matches(hashed: str, secret: str, queue: Queue, who: str) -> bool:
     def verify() -> bool:
         try:
             return _hasher.verify(hashed, secret)
         except (VerificationError, InvalidHashError):
             return False
 
-    return len(secret) <= PASSWORD_CHARACTERS_MAX and await _in_turn(verify)
-
-
-Result = TypeVar("Result")
-
-
-async def _in_turn(work: Callable[[], Result]) -> Result:
-    global _hashing  # noqa: PLW0603 — one count a process, like the threads
-    if _hashing >= HASHES_WAITING_MAX:
-        raise TooBusy("Many people sign in at this moment; wait a few seconds and try again.")
-    _hashing += 1
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_threads, work)
-    finally:
-        _hashing -= 1
+    return len(secret) <= PASSWORD_CHARACTERS_MAX and await queue.run(who, verify)

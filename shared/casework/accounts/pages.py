@@ -1,5 +1,6 @@
 """Pages: signing in and out, the lock, another user at the same computer, one's own account, and the accounts of others."""
 
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
@@ -9,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from shared.casework.accounts import commands, credentials, sessions
-from shared.casework.accounts.credentials import Answer, WeakSecret
+from shared.casework.accounts.credentials import Answer, Client, Issued, WeakSecret
 from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account
 from shared.casework.edge import Edge, OneEdge
@@ -26,21 +27,24 @@ from shared.casework.pages.visits import (
     form_of,
     home_of,
     inside,
+    keep_form,
+    page_of,
     set_device,
     set_session,
     submit,
 )  # fmt: skip
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict
-from shared.kit.forms import Filled, Values, fill, read_values
+from shared.kit.errors import Conflict, NotFound
+from shared.kit.forms import Filled, fill, read_values
 from shared.kit.i18n import mark as _
 from shared.kit.pages import is_same_site
 
 router = APIRouter(include_in_schema=False)
 
+CARD_SHOWN = timedelta(minutes=15)  # to print it and to print it again; a card that lies about longer is another's
+
 Next = Annotated[str | None, Query(max_length=200)]
-HIDDEN_NEVER = frozenset({"password", "again", "old", "pin", "code", "csrf", "once"})  # fields that no draft keeps
 
 
 class SignIn(BaseModel):
@@ -93,7 +97,8 @@ async def post_sign_in(request: Request, edge: OneEdge) -> Response:
     if form.model is None:
         return edge.pages.show(request, "accounts/sign_in.html", form=form, next=onward, status=422)
     device = device_of(request, edge)
-    answer = await credentials.check_password(edge.database, form.model.name, form.model.password)
+    client = Client(device, request.client.host if request.client else "")
+    answer = await credentials.check_password(edge.database, form.model.name, form.model.password, client)
     if answer is not Answer.RIGHT:
         form.error("name", _OVER if answer is Answer.OVER else _WRONG)
         return edge.pages.show(request, "accounts/sign_in.html", form=form, next=onward, status=403)
@@ -147,7 +152,7 @@ async def post_code(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Res
     token = request.cookies[edge.pages.cookie]
     onward = inside(values.get("next", ["/"])[-1])
     async with edge.database.write() as tx:
-        answer = await credentials.check_code(tx, await _own(tx, visit), values.get("code", [""])[-1])
+        answer = await credentials.check_code(tx, await _own(tx, visit), values.get("code", [""])[-1], visit.device)
         fresh = await sessions.admit(tx, visit.session_id, token) if answer is Answer.RIGHT else None
     if fresh is None:
         form: Filled[BaseModel] = Filled(values).error(
@@ -180,13 +185,7 @@ async def post_hide(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Res
     """Blanks the page and locks the session; what stood in the form is kept sealed, and shown again after the PIN."""
     if visit is None:
         raise Elsewhere("/sign-in")
-    values = await form_of(request, visit)
-    path = inside(values.pop("page", ["/"])[-1])
-    kept: Values = {name: found for name, found in values.items() if name not in HIDDEN_NEVER}
-    async with edge.database.write() as tx:
-        if kept:
-            await sessions.keep_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], path, kept)
-        await sessions.lock(tx, visit.session_id)
+    await keep_form(request, visit)
     response = RedirectResponse("/blank", 303)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
@@ -198,10 +197,26 @@ async def show_blank(request: Request, edge: OneEdge) -> Response:
     return edge.pages.show(request, "accounts/blank.html")
 
 
-@router.get("/switch")
-async def show_switch(edge: OneEdge, visit: MaybeVisitor) -> Response:
+@router.post("/touch", status_code=204)
+async def post_touch(_visit: Visitor, _values: Posted) -> Response:
+    """Somebody sits before the page and types or points: it is not idle. The visit itself has noted it."""
+    return Response(status_code=204)
+
+
+@router.post("/drafts/forget")
+async def post_forget(edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """What was kept of a page's form is thrown away, and the page is empty."""
+    path = page_of(values) or "/"
+    async with edge.database.write() as tx:
+        await sessions.forget_draft(tx, visit.session_id, path)
+    return RedirectResponse(path, 303)
+
+
+@router.post("/switch")
+async def post_switch(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
     """Locks this session and shows who may go on at this computer."""
     if visit is not None:
+        await form_of(request, visit)
         async with edge.database.write() as tx:
             await sessions.lock(tx, visit.session_id)
     return RedirectResponse("/locked", 303)
@@ -241,13 +256,11 @@ async def post_unlock(request: Request, edge: OneEdge, visit: MaybeVisitor) -> R
         raise Elsewhere("/locked") from None
     device, token = device_of(request, edge), request.cookies.get(edge.pages.cookie)
     is_same = visit is not None and visit.session_id == session_id
-    fresh = await sessions.unlock(edge.database, session_id, device, values.get("pin", [""])[-1], token if is_same else None)
-    if fresh is None:
+    opened = await sessions.unlock(edge.database, session_id, device, values.get("pin", [""])[-1], token if is_same else None)
+    if opened is None:
         return await _locked_page(request, edge, visit, onward, wrong=session_id, status=403)
-    async with edge.database.read() as tx:
-        hidden = await sessions.latest_draft(tx, session_id)
-    response = RedirectResponse(hidden or (onward if is_same else "/"), 303)
-    set_session(response, edge, fresh)
+    response = RedirectResponse(opened.back_to or (onward if is_same else "/"), 303)
+    set_session(response, edge, opened.token)
     return response
 
 
@@ -306,7 +319,7 @@ async def post_secrets(request: Request, edge: OneEdge, visit: MaybeVisitor) -> 
                 await sessions.end_all(tx, visit.actor.account_id, but=visit.session_id)
             return RedirectResponse(home_of(visit.actor.role), 303)
         except WeakSecret as error:
-            form.error(error.field, str(error))
+            form.error(error.field, error)
     return edge.pages.show(request, "accounts/secrets.html", visit, form=form, errors=True, status=422)
 
 
@@ -316,7 +329,7 @@ async def _only_herself(edge: Edge, visit: Visit, pin: str) -> None:
         return
     async with edge.database.read() as tx:
         account = await _own(tx, visit)
-    if not await credentials.is_pin(account.pin_hash, pin):
+    if not await credentials.is_pin(account.pin_hash, pin, account.id):
         raise WeakSecret("old", _("That is not your PIN until now."))
 
 
@@ -328,57 +341,97 @@ async def show_accounts(request: Request, edge: OneEdge, visit: Visitor) -> Resp
     """Who may sign in."""
     async with edge.database.read() as tx:
         rows = await commands.accounts_of(tx, visit.actor)
-    return edge.pages.show(request, "accounts/list.html", visit, rows=rows)
+    return edge.pages.show(request, "accounts/list.html", visit, rows=rows, changes=commands.may_look_after(edge.here, visit.actor))
 
 
 @router.get("/accounts/new")
 async def show_new_account(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """A new account."""
     visit.actor.may_supervise()
-    return edge.pages.show(request, "accounts/new.html", visit, roles=_roles(edge, visit))
-
-
-def _roles(edge: Edge, visit: Visit) -> list[Role]:
-    above = {Role.SUPERVISOR, Role.ADMINISTRATOR}
-    return [r for r in Role if r in commands.ROLES_OF[edge.here.kind] and (visit.actor.facility is None or r not in above)]
+    return edge.pages.show(request, "accounts/new.html", visit, roles=commands.may_look_after(edge.here, visit.actor))
 
 
 @router.post("/accounts/new")
 async def post_account(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Makes it, and shows its one-time password and code card once."""
+    """Makes it; its one-time password and code card are on the page that follows."""
     visit.actor.may_supervise()
+    roles = commands.may_look_after(edge.here, visit.actor)
     form = fill(NewAccount, values, {"name": _("Type a sign-in name."), "role": _("Choose a role.")})
     made = form.model
-    if made is not None and (made.role not in _roles(edge, visit) or not visit.actor.sees(made.facility)):
+    if made is None:
+        return edge.pages.show(request, "accounts/new.html", visit, form=form, roles=roles, errors=True, status=422)
+    if made.role not in roles or not visit.actor.sees(made.facility):
         raise Forbidden("A supervisor of one place makes accounts for that place, and none that stand above it.")
-    if made is not None:
-        try:
-            first = await credentials.one_time()
-            async with edge.database.write() as tx:
-                account = await commands.add_account(tx, edge.here, made.name, made.role, made.facility)
-                issued = await credentials.issue(tx, account, first)
-            return edge.pages.show(request, "accounts/card.html", visit, account=account, issued=issued)
-        except Conflict as error:
-            form.error("name", str(error))
-    return edge.pages.show(request, "accounts/new.html", visit, form=form, roles=_roles(edge, visit), errors=True, status=422)
+    first = await credentials.one_time()
+
+    async def work(tx: Transaction) -> str:
+        account = await commands.add_account(tx, edge.here, made.name, made.role, made.facility)
+        return await _keep_card(tx, request, edge, visit, account.id, await credentials.issue(tx, account, first))
+
+    try:
+        return await submit(request, edge, visit, values, work)
+    except Conflict as error:
+        form.error("name", error)
+    return edge.pages.show(request, "accounts/new.html", visit, form=form, roles=roles, errors=True, status=422)
 
 
 @router.post("/accounts/{account_id}/reset")
-async def post_reset(account_id: UUID, request: Request, edge: OneEdge, visit: Visitor, _values: Posted) -> Response:
-    """A new one-time password and card."""
+async def post_reset(account_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """A new one-time password and card, on the page that follows."""
     first = await credentials.one_time()
-    async with edge.database.write() as tx:
+
+    async def work(tx: Transaction) -> str:
+        account = await commands.load_to_change(tx, edge.here, account_id, visit.actor)
+        return await _keep_card(tx, request, edge, visit, account.id, await commands.reset_account(tx, account.name, first))
+
+    return await submit(request, edge, visit, values, work)
+
+
+# A card is shown once, and a second tap or a page that is loaded again is the same once: until it is put away it lies sealed
+# under the session's cookie, like what stood in a hidden form.
+
+
+def _card_key(account_id: UUID) -> str:
+    return f"/accounts/{account_id}/card#card"  # no page's own form can have this address
+
+
+async def _keep_card(tx: Transaction, request: Request, edge: Edge, visit: Visit, account_id: UUID, issued: Issued) -> str:
+    fields = {
+        "password": [issued.password],
+        "numbers": [str(n) for n, _code in issued.codes],
+        "codes": [c for _n, c in issued.codes],
+    }
+    await sessions.keep_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], _card_key(account_id), fields)
+    return f"/accounts/{account_id}/card"
+
+
+@router.get("/accounts/{account_id}/card")
+async def show_card(account_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """The one-time password and the code card of an account that was made or reset just now."""
+    async with edge.database.read() as tx:
         account = await commands.load_account(tx, account_id, visit.actor)
-        _not_above(visit, account)
-        issued = await commands.reset_account(tx, account.name, first)
-    return edge.pages.show(request, "accounts/card.html", visit, account=account, issued=issued)
+        kept = await sessions.read_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], _card_key(account_id))
+        is_over = kept is None or kept.kept_at + CARD_SHOWN <= tx.clock.now()
+    if kept is None or is_over:
+        raise NotFound("This card is shown no more; make a new one for the account.")
+    codes = tuple((int(n), code) for n, code in zip(kept.fields["numbers"], kept.fields["codes"], strict=True))
+    return edge.pages.show(request, "accounts/card.html", visit, account=account, issued=Issued(kept.fields["password"][0], codes))
+
+
+@router.post("/accounts/{account_id}/card")
+async def post_card(account_id: UUID, edge: OneEdge, visit: Visitor, _values: Posted) -> Response:
+    """It is on paper: nobody sees it here again."""
+    async with edge.database.write() as tx:
+        await commands.load_account(tx, account_id, visit.actor)
+        await sessions.forget_draft(tx, visit.session_id, _card_key(account_id))
+    return RedirectResponse("/accounts", 303)
 
 
 @router.get("/accounts/{account_id}/disable")
 async def show_disable(account_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What disabling does, before it is done."""
     async with edge.database.read() as tx:
-        account = await commands.load_account(tx, account_id, visit.actor)
+        account = await commands.load_to_change(tx, edge.here, account_id, visit.actor)
     return edge.pages.show(request, "accounts/disable.html", visit, account=account)
 
 
@@ -388,15 +441,10 @@ async def post_disable(account_id: UUID, request: Request, edge: OneEdge, visit:
 
     async def work(tx: Transaction) -> str:
         account = await commands.load_account(tx, account_id, visit.actor)
-        _not_above(visit, account)
         if account.id == visit.actor.account_id:
             raise Conflict("Nobody disables the own account; ask another supervisor.")
+        await commands.load_to_change(tx, edge.here, account_id, visit.actor)
         await commands.disable_account(tx, edge.here, account.name)
         return "/accounts"
 
     return await submit(request, edge, visit, values, work)
-
-
-def _not_above(visit: Visit, account: Account) -> None:
-    if account.role == Role.ADMINISTRATOR and visit.actor.role is not Role.ADMINISTRATOR:
-        raise Forbidden("Only an administrator changes an administrator's account.")

@@ -1,5 +1,6 @@
 """Posts, not persons: alarms go to a post at a facility, and the roster says who holds it."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from shared.casework.cases.commands import Form
 from shared.casework.here import Actor, Here
 from shared.contracts.casework import events
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.ids import new_id
 
 DUTY_MAX = timedelta(hours=24)  # a longer shift is a mistake of the day
@@ -33,9 +34,10 @@ async def set_duty(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> 
     """Puts an account on the roster; raises Conflict where the post or the hours cannot be."""
     by.may_supervise()
     if not by.sees(command.facility):
-        raise NotFound(f"This account does not look after '{command.facility}'.")
+        raise NotFound("This account does not look after %(place)s.", place=Coded(command.facility, "place"))
     if command.post not in here.facility(command.facility).posts:
-        raise Conflict(f"'{command.facility}' has no post '{command.post}'; the network file names its posts.")
+        place, post = Coded(command.facility, "place"), Coded(command.post, "post")
+        raise Conflict("%(place)s has no post “%(post)s”; the network file names its posts.", place=place, post=post)
     if not timedelta(0) < command.until_at - command.from_at <= DUTY_MAX:
         raise Conflict("A duty ends after it begins, within a day.")
     account = await load_account(tx, command.account_id, by)
@@ -71,17 +73,19 @@ async def duties_of(tx: Transaction, facility: str) -> list[tuple[Duty, str]]:
     return [(duty, name) for duty, name in (await tx.session.execute(query)).tuples()]
 
 
-async def holder(tx: Transaction, facility: str, post: str) -> str | None:
-    """Who holds a post now; None where the roster names nobody."""
+async def holders(tx: Transaction, facilities: Collection[str]) -> dict[str, dict[str, str]]:
+    """Who holds each post now, by facility and post: of several, whoever came last. A post that nobody holds is left out."""
     now = tx.clock.now()
     query = (
-        select(col(Account.name))
-        .join(Duty, col(Duty.account_id) == col(Account.id))
+        select(col(Duty.facility), col(Duty.post), col(Account.name))
+        .join(Account, col(Duty.account_id) == col(Account.id))
         .where(
-            col(Duty.facility) == facility, col(Duty.post) == post, col(Duty.from_at) <= now, col(Duty.until_at) > now,
+            col(Duty.facility).in_(facilities), col(Duty.from_at) <= now, col(Duty.until_at) > now,
             col(Account.is_disabled).is_(False),
         )
-        .order_by(col(Duty.from_at).desc())
-        .limit(1)
+        .order_by(col(Duty.from_at), col(Duty.id))
     )  # fmt: skip
-    return (await tx.session.execute(query)).scalar_one_or_none()
+    found: dict[str, dict[str, str]] = {}
+    for facility, post, name in (await tx.session.execute(query)).tuples():
+        found.setdefault(facility, {})[post] = name
+    return found

@@ -55,6 +55,22 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What stood in a form when its page was hidden or locked, and when that was."""
+
+    fields: Fields
+    kept_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that its PIN opened: the cookie's new token, and the page whose form was kept when it was locked."""
+
+    token: str
+    back_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """A session on the same browser that a PIN opens again."""
 
@@ -114,20 +130,21 @@ async def admit(tx: Transaction, session_id: UUID, token: str) -> str:
     return await _renew(tx, session, token)
 
 
-async def lock(tx: Transaction, session_id: UUID) -> None:
-    """From now on the PIN is needed."""
-    await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(locked_at=tx.clock.now()))
+async def lock(tx: Transaction, session_id: UUID, back_to: str | None = None) -> None:
+    """From now on the PIN is needed. `back_to` is the page whose form was kept just now."""
+    locked = {"locked_at": tx.clock.now(), "back_to": back_to}
+    await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(**locked))
 
 
-async def unlock(database: Database, session_id: UUID, device: UUID, pin: str, token: str | None) -> str | None:
-    """Opens a locked session of this browser with its account's PIN; the new token, or None where the PIN is wrong.
+async def unlock(database: Database, session_id: UUID, device: UUID, pin: str, token: str | None) -> Opened | None:
+    """Opens a locked session of this browser with its account's PIN; None where the PIN is wrong.
 
     `token` is the session's own cookie where the browser still has it, so that its drafts can be read again.
     """
     async with database.read() as tx:
         found = await _openable(tx, session_id, device)
         pin_hash = found[1].pin_hash if found else None
-    is_right = await is_pin(pin_hash, pin)
+    is_right = await is_pin(pin_hash, pin, device)
     async with database.write() as tx:
         found = await _openable(tx, session_id, device, is_for_update=True)
         if found is None or found[1].pin_hash != pin_hash:
@@ -138,8 +155,9 @@ async def unlock(database: Database, session_id: UUID, device: UUID, pin: str, t
             if session.pin_failed_count >= PIN_FAILURES_MAX:
                 await end(tx, session.id)
             return None
-        session.locked_at, session.seen_at, session.pin_failed_count = None, tx.clock.now(), 0
-        return await _renew(tx, session, token)
+        back_to = session.back_to if _is_own(session, token) else None  # what another cookie sealed cannot be shown
+        session.locked_at, session.seen_at, session.pin_failed_count, session.back_to = None, tx.clock.now(), 0, None
+        return Opened(await _renew(tx, session, token), back_to)
 
 
 async def _openable(
@@ -158,11 +176,15 @@ def _lives(now: datetime) -> tuple[ColumnElement[bool], ...]:
     )  # fmt: skip
 
 
+def _is_own(session: Session, token: str | None) -> bool:
+    return token is not None and _digest(token) == session.digest
+
+
 async def _renew(tx: Transaction, session: Session, token: str | None) -> str:
     # A new token at each step up: a cookie that was seen before it is worth nothing after it. Drafts move under the new one.
     drafts = list((await tx.session.execute(select(Draft).where(col(Draft.session_id) == session.id))).scalars())
     fresh = secrets.token_urlsafe(TOKEN_BYTES)
-    is_own = token is not None and _digest(token) == session.digest
+    is_own = _is_own(session, token)
     for draft in drafts:
         fields = _unseal(draft, token) if is_own and token else None
         if fields is None:
@@ -207,30 +229,26 @@ async def choose_language(tx: Transaction, session_id: UUID, language: str) -> N
     await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(language=language))
 
 
-async def keep_draft(tx: Transaction, session_id: UUID, token: str, path: str, fields: Fields) -> None:
-    """Keeps what stood in a form, sealed; what is too long is not kept."""
+async def keep_draft(tx: Transaction, session_id: UUID, token: str, path: str, fields: Fields) -> bool:
+    """Keeps what stood in the form of a page, sealed, in place of what was kept of it before; False where it is too long."""
     sealed = _seal(session_id, path, fields, token)
     if len(sealed) > DRAFT_BYTES_MAX:
-        return
-    await tx.session.execute(delete(Draft).where(col(Draft.session_id) == session_id, col(Draft.path) == path))
+        return False
+    await forget_draft(tx, session_id, path)
     tx.session.add(Draft(session_id=session_id, path=path, sealed=sealed, kept_at=tx.clock.now()))
     await tx.session.flush()
+    return True
 
 
-async def latest_draft(tx: Transaction, session_id: UUID) -> str | None:
-    """The address of the page that was hidden last."""
-    query = select(col(Draft.path)).where(col(Draft.session_id) == session_id).order_by(col(Draft.kept_at).desc()).limit(1)
-    return (await tx.session.execute(query)).scalar_one_or_none()
-
-
-async def read_draft(tx: Transaction, session_id: UUID, token: str, path: str) -> Fields | None:
-    """What stood in the form at a page when it was hidden."""
+async def read_draft(tx: Transaction, session_id: UUID, token: str, path: str) -> Kept | None:
+    """What stood in the form of a page when it was hidden, until that form is sent or it is thrown away."""
     draft = await tx.session.get(Draft, (session_id, path))
-    return _unseal(draft, token) if draft is not None else None
+    fields = _unseal(draft, token) if draft is not None else None
+    return Kept(fields, draft.kept_at) if draft is not None and fields is not None else None
 
 
 async def forget_draft(tx: Transaction, session_id: UUID, path: str) -> None:
-    """The form was sent: its draft is over."""
+    """The form was sent, or nobody wants what stood in it."""
     await tx.session.execute(delete(Draft).where(col(Draft.session_id) == session_id, col(Draft.path) == path))
 
 

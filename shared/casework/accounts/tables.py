@@ -29,7 +29,7 @@ class Account(SQLModel, table=True):
     must_renew: bool = False  # somebody else made the password
     one_time_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # such a password ends by itself
     pin_hash: str | None = None
-    failed_count: int = 0  # wrong passwords and codes in a row
+    failed_count: int = 0  # wrong passwords and codes in a row, at browsers where the account has never signed in
     waits_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     asked_code: int | None = None  # the number on the card that is asked for until it is answered
 
@@ -42,6 +42,17 @@ class CardCode(SQLModel, table=True):
     number: int = Field(primary_key=True)
     digest: bytes = Field(sa_type=LargeBinary)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class KnownBrowser(SQLModel, table=True):
+    """A browser at which an account has signed in: its wrong answers are counted by themselves, so strangers cannot lock it out."""
+
+    __tablename__ = "casework_known_browsers"
+    account_id: UUID = Field(primary_key=True, sa_column_args=[ForeignKey("casework_accounts.id")])
+    device: UUID = Field(primary_key=True, index=True)
+    failed_count: int = 0
+    waits_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    used_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Session(SQLModel, table=True):
@@ -59,6 +70,7 @@ class Session(SQLModel, table=True):
     locked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     pin_failed_count: int = 0
     left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the session before this one was last used
+    back_to: str | None = None  # locked: the page whose form was kept, and stands there again after the PIN
     language: str | None = None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, not_, or_, select, true, update
 from sqlmodel import col
 
 from shared.casework.accounts.commands import on_disable
@@ -117,6 +117,15 @@ def may_see(alarm: Alarm, by: Actor) -> bool:
     if alarm.kind in LINE_TROUBLES:
         return by.role in {Role.SUPERVISOR, Role.ADMINISTRATOR}
     return by.role is not Role.ADMINISTRATOR and by.sees(alarm.facility)
+
+
+def seen_by(by: Actor) -> ColumnElement[bool]:
+    """The same in a query."""
+    about_a_line = col(Alarm.kind).in_(LINE_TROUBLES)
+    if by.role is Role.ADMINISTRATOR:
+        return about_a_line
+    here = col(Alarm.facility).in_(by.desks) if by.facility is not None else true()
+    return or_(about_a_line, here) if by.role is Role.SUPERVISOR else and_(not_(about_a_line), here)
 
 
 async def take(tx: Transaction, here: Here, alarm_id: UUID, by: Actor) -> Alarm:

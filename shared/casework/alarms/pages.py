@@ -6,22 +6,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import select
-from sqlmodel import col
 
 from shared.casework.accounts.commands import accounts_of
-from shared.casework.accounts.rosters import SetDuty, duties_of, end_duty, holder, set_duty
-from shared.casework.accounts.tables import Account
-from shared.casework.alarms import commands
-from shared.casework.alarms.commands import LINE_TROUBLES, ResolveAlarm, may_see
+from shared.casework.accounts.rosters import SetDuty, duties_of, end_duty, set_duty
+from shared.casework.alarms import commands, views
+from shared.casework.alarms.commands import ResolveAlarm, may_see
 from shared.casework.alarms.tables import Alarm
-from shared.casework.cases.tables import Case
+from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.casework.referrals.pages import last_seen
-from shared.casework.referrals.tables import Referral
-from shared.contracts.casework.codes import Flag, Role, Urgency
-from shared.exchange.tables import Peer
+from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 from shared.kit.forms import fill
@@ -29,57 +24,18 @@ from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
 
-ALARMS_MAX = 100  # of one page; more than these is a bad day, and the oldest come first
 REASON_CHARACTERS_MAX = 300
 
 
 @router.get("/alarms")
 async def show_alarms(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What nobody has taken first, then what somebody has."""
-    async with edge.database.read() as tx:
-        query = select(Alarm).where(col(Alarm.resolved_at).is_(None))
-        if visit.actor.facility is not None:
-            query = query.where(col(Alarm.facility).in_(visit.actor.desks))
-        query = query.order_by(col(Alarm.taken_at).is_not(None), col(Alarm.is_acute).desc(), col(Alarm.raised_at))
-        rows = [a for a in (await tx.session.execute(query.limit(ALARMS_MAX))).scalars() if may_see(a, visit.actor)]
-        shown = [await _shown(tx, edge, alarm) for alarm in rows]
-        overdue = await _overdue(tx, edge, visit) if visit.actor.role is Role.SUPERVISOR else []
-    return edge.pages.show(
-        request, "alarms/alarms.html", visit, rows=shown, overdue=overdue, live=f"/live?after={await last_seen(edge)}"
-    )
-
-
-async def _shown(tx: Transaction, edge: Edge, alarm: Alarm) -> dict[str, Any]:
-    about = await tx.session.get(Referral, alarm.about) if alarm.kind not in LINE_TROUBLES else None
-    case = await tx.session.get(Case, alarm.case_id) if alarm.case_id else None
-    taken = await tx.session.get(Account, alarm.taken_by) if alarm.taken_by else None
-    posts = edge.here.facility(alarm.facility).posts
-    holders = {post: await holder(tx, alarm.facility, post) for post in posts}
-    return {"alarm": alarm, "referral": about, "case": case, "taken": taken, "posts": posts, "holders": holders}
-
-
-async def _overdue(tx: Transaction, edge: Edge, visit: Visitor) -> list[dict[str, Any]]:
-    """By facility that we sent to, in order of name: quiet places may have no power, so nobody is ranked."""
-    query = select(Referral).where(col(Referral.direction) == "out", col(Referral.is_open).is_(True))
-    if visit.actor.facility is not None:
-        query = query.where(col(Referral.desk).in_(visit.actor.desks))
-    heard = {row.peer: row.last_heard_at for row in (await tx.session.execute(select(Peer))).scalars()}
-    table: dict[tuple[str, str], dict[str, Any]] = {}
-    for agency in edge.here.peers:
-        for id_, facility in edge.here.network.agencies[agency].facilities.items():
-            table[(agency, id_)] = {
-                "name": facility.name, "unseen": 0, "acute": 0, "late": 0, "heard": heard.get(agency), "mode": facility.mode,
-            }  # fmt: skip
-    for row in (await tx.session.execute(query)).scalars():
-        entry = table.get((row.recipient, str(row.standing.get("facility") or row.to_facility)))
-        if entry is None:
-            continue
-        if row.state == "issued" and Flag.UNACKNOWLEDGED in row.flags:
-            entry["unseen"] += 1
-            entry["acute"] += row.urgency == Urgency.ACUTE
-        if Flag.LAPSED in row.flags:
-            entry["late"] += 1
-    return sorted(table.values(), key=lambda e: e["name"])
+    after = await last_seen(edge)
+    async with edge.database.write() as tx:  # what a list shows of a case is a look at it, and looks are kept
+        board = await views.alarm_board(tx, edge.here, visit.actor)
+        await note_listed(tx, [row.alarm.case_id for row in board.rows if row.alarm.case_id], visit.actor)
+        overdue = await views.overdue_by_facility(tx, edge.here, visit.actor) if visit.actor.role is Role.SUPERVISOR else []
+    return edge.pages.show(request, "alarms/alarms.html", visit, board=board, overdue=overdue, live=f"/live?after={after}")
 
 
 @router.get("/overdue")
@@ -88,7 +44,7 @@ async def show_overdue(request: Request, edge: OneEdge, visit: Visitor) -> Respo
     visit.actor.may_work()
     visit.actor.may_supervise()
     async with edge.database.read() as tx:
-        overdue = await _overdue(tx, edge, visit)
+        overdue = await views.overdue_by_facility(tx, edge.here, visit.actor)
     return edge.pages.show(request, "alarms/overdue.html", visit, overdue=overdue)
 
 

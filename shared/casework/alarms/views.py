@@ -1,19 +1,28 @@
-"""Alarms as posts see them."""
+"""Alarms as posts see them, and what waits too long. Whatever a page asks is one query a kind of thing, however much is wrong."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement
-from sqlmodel import col
+from sqlalchemy import String, and_, case, cast, func, or_, select
+from sqlmodel import SQLModel, col
 
-from shared.casework.alarms.commands import LINE_TROUBLES
+from shared.casework.accounts.rosters import holders
+from shared.casework.accounts.tables import Account
+from shared.casework.alarms.commands import seen_by
 from shared.casework.alarms.tables import Alarm
-from shared.casework.here import Actor
+from shared.casework.cases.tables import Case
+from shared.casework.here import Actor, Here
+from shared.casework.referrals.tables import Referral
 from shared.casework.timeline.views import page_by_opening
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import Flag, Urgency
+from shared.exchange.tables import Peer
 from shared.kit.db import Transaction
+
+ALARMS_MAX = 100  # of one page; more than these is a bad day: those that nobody took, acute and old, come first
 
 
 class AlarmView(BaseModel):
@@ -43,14 +52,108 @@ async def alarms_page(
     tx: Transaction, by: Actor, cursor: str | None, limit: int, *, is_open: bool
 ) -> tuple[list[AlarmView], str | None]:
     """The alarms that the account may see, newest first."""
-    conditions: list[ColumnElement[bool]] = []
-    if by.role is Role.ADMINISTRATOR:
-        conditions.append(col(Alarm.kind).in_(LINE_TROUBLES))
-    elif by.role is not Role.SUPERVISOR:
-        conditions.append(col(Alarm.kind).not_in(LINE_TROUBLES))
-    if by.facility is not None:
-        conditions.append(col(Alarm.facility).in_(by.desks))
+    conditions = [seen_by(by)]
     if is_open:
         conditions.append(col(Alarm.resolved_at).is_(None))
     rows, following = await page_by_opening(tx, Alarm, "alarm.raised", cursor, limit, *conditions)
     return [alarm_view(row) for row in rows], following
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAlarm:
+    """An open alarm with what its page says beside it."""
+
+    alarm: Alarm
+    referral: Referral | None
+    case: Case | None
+    taken: Account | None
+    posts: Sequence[str]
+    holders: dict[str, str]
+
+
+@dataclass(slots=True)
+class AlarmBoard:
+    """The open alarms that an account may see: the most pressing ones, and how many there are in all."""
+
+    rows: list[ShownAlarm] = field(default_factory=list)
+    untaken: int = 0
+    taken: int = 0
+
+    @property
+    def beyond(self) -> int:
+        """How many are not shown."""
+        return self.untaken + self.taken - len(self.rows)
+
+
+async def alarm_board(tx: Transaction, here: Here, by: Actor) -> AlarmBoard:
+    """What nobody has taken first, then what somebody has."""
+    mine = (col(Alarm.resolved_at).is_(None), seen_by(by))
+    counts = select(func.count(), func.count(col(Alarm.taken_at))).where(*mine)
+    total, taken = (await tx.session.execute(counts)).tuples().one()
+    query = select(Alarm).where(*mine)
+    query = query.order_by(col(Alarm.taken_at).is_not(None), col(Alarm.is_acute).desc(), col(Alarm.raised_at), col(Alarm.id))
+    alarms = list((await tx.session.execute(query.limit(ALARMS_MAX))).scalars())
+    referrals = await _by_id(tx, Referral, (a.about for a in alarms))
+    cases = await _by_id(tx, Case, (a.case_id for a in alarms))
+    accounts = await _by_id(tx, Account, (a.taken_by for a in alarms))
+    held = await holders(tx, {a.facility for a in alarms})
+    rows = [
+        ShownAlarm(
+            a, referrals.get(a.about), cases.get(a.case_id), accounts.get(a.taken_by), here.posts(a.facility),
+            held.get(a.facility, {}),
+        )
+        for a in alarms
+    ]  # fmt: skip
+    return AlarmBoard(rows, int(total) - int(taken), int(taken))
+
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+async def _by_id(tx: Transaction, table: type[Row], ids: Iterable[UUID | None]) -> dict[UUID | None, Row]:
+    wanted = {id_ for id_ in ids if id_ is not None}
+    if not wanted:
+        return {}
+    query = select(table).where(table.id.in_(wanted))  # type: ignore[attr-defined]  # every table of ours has one
+    return {row.id: row for row in (await tx.session.execute(query)).scalars()}  # type: ignore[attr-defined]
+
+
+@dataclass(slots=True)
+class Overdue:
+    """A facility that we sent to: what nobody there has seen in time, and what is open past its time."""
+
+    name: str
+    mode: str
+    heard: datetime | None
+    unseen: int = 0
+    acute: int = 0
+    late: int = 0
+
+
+async def overdue_by_facility(tx: Transaction, here: Here, by: Actor) -> list[Overdue]:
+    """By facility that we sent to, in order of name: quiet places may have no power, so nobody is ranked."""
+    heard = {row.peer: row.last_heard_at for row in (await tx.session.execute(select(Peer))).scalars()}
+    table = {
+        (agency, id_): Overdue(facility.name, facility.mode, heard.get(agency))
+        for agency in here.peers
+        for id_, facility in here.network.agencies[agency].facilities.items()
+    }
+    for agency, facility, unseen, acute, late in await _counted(tx, by):
+        entry = table.get((agency, facility))
+        if entry is not None:
+            entry.unseen, entry.acute, entry.late = int(unseen), int(acute), int(late)
+    return sorted(table.values(), key=lambda entry: entry.name)
+
+
+async def _counted(tx: Transaction, by: Actor) -> list[Any]:
+    flags = cast(col(Referral.flags), String)
+    is_late, is_unseen = flags.contains(f'"{Flag.LAPSED}"'), flags.contains(f'"{Flag.UNACKNOWLEDGED}"')
+    unseen = and_(col(Referral.state) == "issued", is_unseen)
+    at = func.coalesce(col(Referral.standing)["facility"].as_string(), col(Referral.to_facility))
+    sums = [func.sum(case((what, 1), else_=0)) for what in (unseen, and_(unseen, col(Referral.urgency) == Urgency.ACUTE), is_late)]
+    query = select(col(Referral.recipient), at, *sums).where(
+        col(Referral.direction) == "out", col(Referral.is_open).is_(True), or_(is_late, is_unseen)
+    )
+    if by.facility is not None:
+        query = query.where(col(Referral.desk).in_(by.desks))
+    return list((await tx.session.execute(query.group_by(col(Referral.recipient), at))).tuples())

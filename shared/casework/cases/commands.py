@@ -14,7 +14,8 @@ from shared.contracts.casework import codes, events
 from shared.exchange import feed
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.db import Transaction
-from shared.kit.errors import NotFound
+from shared.kit.errors import Coded, NotFound
+from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 
 NOTE_CHARACTERS_MAX = 4_000  # about two pages
@@ -25,8 +26,9 @@ class InTheFuture(ValueError):
     """A time that has not come yet; `field` names it."""
 
     def __init__(self, field: str) -> None:
-        super().__init__(f"'{field}' lies in the future; give the time at which it happened.")
-        self.field = field
+        self.field, self.sentence = field, _("This lies in the future; give the time at which it happened.")
+        self.params: dict[str, object] = {}
+        super().__init__(self.sentence)
 
 
 class Form(BaseModel):
@@ -85,7 +87,7 @@ async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor) -
     facility = command.facility or by.facility or next(iter(here.entry.facilities))
     here.facility(facility)
     if not by.sees(facility):
-        raise NotFound(f"This account does not work at '{facility}'.")
+        raise NotFound("This account does not work at %(place)s.", place=Coded(facility, "place"))
     parts = {name: _json(getattr(command, name)) for name in ("needs", "child", "safety", "relay", "dependants")}
     case = await _add_case(
         tx, here, circle=new_id(), facility=facility, opened_by=by.account_id, came_with=command.came_with, **parts

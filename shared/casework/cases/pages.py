@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework.accounts.sessions import Visit
 from shared.casework.cases import commands, more, views
 from shared.casework.cases.commands import AddIncident, OpenCase
 from shared.casework.cases.tables import Case, Incident
@@ -26,6 +27,7 @@ from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, IncidentType, Sex, Ternary
 from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -100,7 +102,7 @@ Asked = TypeVar("Asked", bound=BaseModel)
 
 def _checked(form: Filled[Asked]) -> Filled[Asked]:
     if "" in form.errors:  # a fault between fields
-        form.error("at_least", HOURS_ORDER if "order" in form.errors.pop("") else HOURS_MISSING)
+        form.error("at_least", HOURS_ORDER if "order" in str(form.errors.pop("")) else HOURS_MISSING)
     return form
 
 
@@ -152,14 +154,12 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     form = _filled(values)
     asked = form.model
     if asked is None or form.errors:
-        return edge.pages.show(
-            request, "cases/new.html", visit, errors=True, status=422, sheet=form.value("sheet"), **_asks(edge, form)
-        )
+        return _new_again(request, edge, visit, form)
 
     async def work(tx: Transaction) -> str:
         is_child = asked.age_band in codes.CHILD_BANDS
         adult = SAFE_ADULT[asked.safe_adult] if asked.safe_adult else Ternary.UNKNOWN
-        sheet = await paper.open_sheet(tx, visit.actor, asked.sheet) if asked.sheet else None
+        sheet = await paper.open_sheet(tx, visit.actor, asked.sheet, paper.SheetKind.REQUEST) if asked.sheet else None
         case = await commands.open_case(
             OpenCase(
                 facility=sheet.facility if sheet else None,
@@ -180,7 +180,16 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
             await paper.keep_entered(tx, sheet, visit.actor, case.id, said_at)
         return f"/cases/{case.id}/consent"
 
-    return await submit(request, edge, visit, values, work)
+    try:
+        return await submit(request, edge, visit, values, work)
+    except (Conflict, NotFound) as error:
+        return _new_again(request, edge, visit, form.error("sheet", error))
+
+
+def _new_again(request: Request, edge: Edge, visit: Visit, form: Filled[NewCase]) -> Response:
+    return edge.pages.show(
+        request, "cases/new.html", visit, errors=True, status=422, sheet=form.value("sheet"), **_asks(edge, form)
+    )
 
 
 def _incident(edge: Edge, asked: NewCase | Again, said_at: datetime) -> AddIncident:
@@ -305,8 +314,9 @@ async def post_unfollow(case_id: UUID, request: Request, edge: OneEdge, visit: V
 async def show_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """It happened again: a repeated assault is a new incident with its own acute request."""
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # the look is kept
         case = await commands.load_case(tx, case_id, visit.actor)
+        await views.note_read(tx, case.id, visit.actor, "case")
     form = await draft_of(request, visit)
     return edge.pages.show(request, "cases/again.html", visit, case=case, here_now="/cases", **_asks(edge, form))
 

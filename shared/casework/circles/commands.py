@@ -44,7 +44,7 @@ async def record_progress(
     await outbox.lock_subjects(tx, [circle])
     case = await load_case(tx, case_id, by, lock=True)
     if command.code not in codes.PROGRESS_OF[here.kind]:
-        raise Conflict(f"'{command.code}' is not for a {here.kind} agency to record.")
+        raise Conflict("“%(step)s” is not for this agency to record.", step=command.code)
     fact = events.CaseProgress(code=command.code, on_date=command.on_date)
     occurred_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
     row = Progress(

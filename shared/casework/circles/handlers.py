@@ -12,6 +12,7 @@ from shared.exchange import feed
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.registry import Received, Unauthorised
 from shared.kit.db import Transaction
+from shared.kit.errors import Coded
 
 
 async def on_circle_announced(received: Received, tx: Transaction, here: Here) -> None:
@@ -35,7 +36,7 @@ async def on_circle_announced(received: Received, tx: Transaction, here: Here) -
 async def on_referral_progress(received: Received, tx: Transaction, here: Here) -> None:
     """How a referral between two other members stands."""
     if (here.kind_of(received.sender), here.kind) not in minimal_data.REFERRAL_PROGRESS_CROSSES:
-        raise Unauthorised(f"A {here.kind_of(received.sender)} agency does not tell this agency how its referrals stand.")
+        raise Unauthorised("An agency of its kind does not tell this one how its referrals stand.")
     await _line(received, tx, here, events.data_of(received.data))
 
 
@@ -44,7 +45,7 @@ async def on_case_progress(received: Received, tx: Transaction, here: Here) -> N
     word: events.CaseProgress = received.data
     kind = here.kind_of(received.sender)
     if word.code not in codes.PROGRESS_OF[kind] or word.code not in minimal_data.PROGRESS_CROSSES.get((kind, here.kind), {}):
-        raise Unauthorised(f"A {kind} agency may not say '{word.code}' to this agency.")
+        raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded(word.code, "progress"))
     case = await case_for_circle(tx, here, received.subject)
     tx.session.add(
         Progress(case_id=case.id, agency=received.sender, code=word.code, on_date=word.on_date,

@@ -17,7 +17,7 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events
 from shared.exchange import feed, outbox
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound, RefnetError
+from shared.kit.errors import Coded, Conflict, NotFound, RefnetError
 from shared.kit.ids import new_id
 
 
@@ -69,7 +69,7 @@ async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction,
     case = await load_case(tx, case_id, by, lock=True)
     here.kind_of(command.recipient)
     if command.recipient not in here.peers:
-        raise Conflict(f"This network has no pathway from '{here.agency}' to '{command.recipient}'.")
+        raise Conflict("This network has no pathway from here to %(agency)s.", agency=Coded(command.recipient, "agency"))
     now = tx.clock.now()
     given_at = not_future("given_at", command.given_at, now)
     if command.expires_at is not None and command.expires_at <= now:

@@ -16,6 +16,7 @@ from sqlmodel import col
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import keep_safe_hours, load_case
 from shared.casework.cases.tables import Case, Incident
+from shared.casework.cases.views import note_read
 from shared.casework.consents import commands
 from shared.casework.consents.commands import RecordConsent
 from shared.casework.consents.tables import Consent
@@ -104,8 +105,9 @@ def _context(case: Case, asked: list[Question]) -> dict[str, Any]:
 async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """Page 2 of 3: who may know."""
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # the look is kept
         case = await load_case(tx, case_id, visit.actor)
+        await note_read(tx, case.id, visit.actor, "consents")
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
     form = await draft_of(request, visit)
     return edge.pages.show(request, "consents/ask.html", visit, form=form, **_context(case, asked))
@@ -208,8 +210,9 @@ def _consent(question: Question, values: Values, answered: HowAnswered, given_at
 async def show_take_back(case_id: UUID, consent_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What taking back does, before it is done."""
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # the look is kept
         case = await load_case(tx, case_id, visit.actor)
+        await note_read(tx, case.id, visit.actor, "consents")
         consent = await _load(tx, case, consent_id)
     return edge.pages.show(request, "consents/take_back.html", visit, case=case, consent=consent, here_now="/cases")
 

@@ -11,7 +11,7 @@ from shared.casework.following.tables import FollowedThing
 from shared.casework.here import Actor, Here
 from shared.contracts.casework import codes, events
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.ids import new_id
 
 SUBSCRIPTIONS_MAX = 500  # of one account: a social worker's cases are tens
@@ -39,13 +39,13 @@ async def follow(command: Follow, tx: Transaction, here: Here, by: Actor) -> Fol
     if command.facility is not None:
         here.facility(command.facility)
         if not by.sees(command.facility):
-            raise NotFound(f"This account does not work at '{command.facility}'.")
+            raise NotFound("This account does not work at %(place)s.", place=Coded(command.facility, "place"))
     mine = await subscriptions(tx, by)
     for known in mine:
         if (known.case_id, known.facility, known.service) == (command.case_id, command.facility, command.service):
             return known
     if len(mine) >= SUBSCRIPTIONS_MAX:
-        raise Conflict(f"An account follows {SUBSCRIPTIONS_MAX} things at most; end one that is no longer needed.")
+        raise Conflict("An account follows %(most)s things at most; end one that is no longer needed.", most=SUBSCRIPTIONS_MAX)
     row = FollowedThing(
         id=new_id(), account_id=by.account_id, case_id=command.case_id, facility=command.facility, service=command.service,
         created_at=tx.clock.now(),

@@ -13,8 +13,7 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement
 from sse_starlette.sse import EventSourceResponse
 
-from shared.casework.accounts.commands import still_works
-from shared.casework.edge import Edge, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, command, version_of
+from shared.casework.edge import Edge, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, command, still_signed_in, version_of
 from shared.casework.following import commands
 from shared.casework.following.commands import Follow
 from shared.casework.following.tables import FollowedThing
@@ -107,8 +106,8 @@ async def _lines(
         rows = []
         with contextlib.suppress(DatabaseAway):  # the stream stays open and goes on where it was
             async with edge.database.read() as tx:
-                if not await still_works(tx, by):
-                    return  # disabled, or moved to another desk: the stream ends with the right to it
+                if not await still_signed_in(tx, request, edge, by):
+                    return  # signed out, locked, disabled, moved to another desk: the stream ends with the right to it
                 rows = await lines_after(tx, after, STREAM_BATCH, *conditions)
         for row in rows:
             after = row.feed_seq or after

@@ -1,18 +1,20 @@
 """Pages: the lines to the other agencies, messages that could not be used, and the directory of places."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
+from shared.casework.accounts.sessions import Visit
 from shared.casework.directory.news import SayPlaceNews, say_place_news
 from shared.casework.directory.places import places
-from shared.casework.edge import OneEdge
+from shared.casework.edge import Edge, OneEdge
 from shared.casework.lines import commands, views
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.contracts.casework.codes import ServicePackage
+from shared.contracts.casework.events import STAFF_MAX
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 from shared.kit.forms import fill
@@ -65,9 +67,18 @@ class News(BaseModel):
 
     facility: str
     is_open: bool
-    staff: int = Field(ge=0, le=500)
-    has_female_staff: bool = False
-    waiting: int = Field(ge=0, le=500)
+    staff: int = Field(ge=0, le=STAFF_MAX)
+    has_female_staff: bool
+    waiting: int = Field(ge=0, le=STAFF_MAX)
+
+
+NEWS_WORDS = {
+    "facility": _("Choose the place."),
+    "is_open": _("Say whether it is open now."),
+    "staff": _("Type how many are on duty, as a number."),
+    "waiting": _("Type how many are waiting, as a number."),
+    "has_female_staff": _("Say whether a woman is on duty."),
+}
 
 
 @router.get("/directory")
@@ -75,6 +86,10 @@ async def show_directory(
     request: Request, edge: OneEdge, visit: Visitor, service: Annotated[ServicePackage | None, Query()] = None
 ) -> Response:
     """Places, by what they offer, open ones and near ones first."""
+    return await _directory(request, edge, visit, service)
+
+
+async def _directory(request: Request, edge: Edge, visit: Visit, service: ServicePackage | None = None, **more: Any) -> Response:
     here = edge.here
     async with edge.database.read() as tx:
         now = tx.clock.now()
@@ -82,19 +97,19 @@ async def show_directory(
         found = await places(tx, here, (here.agency, *here.peers), visit.actor.facility, local, [service] if service else [])
     offered = {s for a in (here.agency, *here.peers) for f in here.network.agencies[a].facilities.values() for s in f.services}
     return edge.pages.show(
-        request, "lines/directory.html", visit, places=found, service=service, services=[s for s in ServicePackage if s in offered]
-    )
+        request, "lines/directory.html", visit, places=found, service=service,
+        services=[s for s in ServicePackage if s in offered], **more,
+    )  # fmt: skip
 
 
 @router.post("/directory/ours")
 async def post_news(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Says who is here now: the desks that send see it."""
     visit.actor.may_work()
-    words = {"staff": _("Type how many are on duty."), "waiting": _("Type how many are waiting.")}
-    form = fill(News, values, words)
+    form = fill(News, values, NEWS_WORDS)
     asked = form.model
     if asked is None:
-        return await show_directory(request, edge, visit)
+        return await _directory(request, edge, visit, form=form, errors=True, status=422)
 
     async def work(tx: Transaction) -> str:
         await say_place_news(SayPlaceNews.model_validate(asked.model_dump()), tx, edge.here, visit.actor)

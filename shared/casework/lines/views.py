@@ -3,13 +3,14 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import case, func, select
 from sqlmodel import col
 
 from shared.casework.here import Here
 from shared.exchange.tables import InboxRow, InboxState, OutboxRow, Peer
 from shared.kit.db import Transaction
+from shared.kit.errors import Sentence, from_json
 
 SILENT_AFTER = timedelta(seconds=30)  # six heartbeats: the line or the peer is down
 PARKED_MAX = 500
@@ -39,6 +40,7 @@ class ParkedView(BaseModel):
     version: int
     subject: UUID | None
     reason: str | None
+    said: Sentence | None = Field(default=None, exclude=True)  # the same, for a page in its own language
     received_at: datetime
 
 
@@ -90,6 +92,6 @@ async def parked(tx: Transaction) -> list[ParkedView]:
     query = select(InboxRow).where(col(InboxRow.state) == InboxState.PARKED).order_by(col(InboxRow.received_at)).limit(PARKED_MAX)
     return [
         ParkedView(sender=r.sender, event_id=r.event_id, type=r.type, version=r.dataversion, subject=r.subject, reason=r.reason,
-                   received_at=r.received_at)
+                   said=from_json(r.reason_said) if r.reason_said else None, received_at=r.received_at)
         for r in (await tx.session.execute(query)).scalars()
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.messages import commands
 from shared.casework.messages.commands import AnswerMessage, AskMessage
@@ -41,8 +42,9 @@ async def show_new_message(referral_id: UUID, request: Request, edge: OneEdge, v
 
 async def _page(referral_id: UUID, request: Request, edge: Edge, visit: Visitor, **more: Any) -> Response:
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # the look is kept
         referral = await load_referral(tx, referral_id, visit.actor)
+        await note_read(tx, referral.case_id, visit.actor, "referral")
     return edge.pages.show(request, "messages/new.html", visit, r=referral, messages=list(MessageCode), here_now="/work", **more)
 
 
@@ -67,7 +69,7 @@ async def post_message(referral_id: UUID, request: Request, edge: OneEdge, visit
     try:
         return await submit(request, edge, visit, values, work)
     except Conflict as error:
-        return await _page(referral_id, request, edge, visit, form=form.error("code", str(error)), errors=True, status=422)
+        return await _page(referral_id, request, edge, visit, form=form.error("code", error), errors=True, status=422)
 
 
 @router.post("/messages/{message_id}/answer")

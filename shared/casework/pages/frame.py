@@ -19,6 +19,7 @@ from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
+from shared.kit.errors import Coded, Said, filled
 from shared.kit.forms import Filled
 from shared.kit.i18n import SOURCE, Times, catalogue, is_rtl, language_name, named_in
 from shared.kit.i18n import mark as _
@@ -26,13 +27,15 @@ from shared.kit.ids import new_id
 from shared.kit.pages import Templates, html
 
 if TYPE_CHECKING:
-    from shared.casework.accounts.sessions import Visit
+    from shared.casework.accounts.sessions import Kept, Visit
 
 ROOM = Path(__file__).parent
 STATIC = ROOM / "static"
 LOCALES = Path(__file__).parents[1] / "locales"
 PAGE_LANGUAGES = ("en", "fr", "fa_AF")  # what the catalogues hold; a programme's spoken languages are more
 REFRESH_S = 120  # how often a list fetches itself again where nothing tells it to, in a browser without JavaScript
+KEPT = "kept"  # in the address where a form shall stand as it stood when its page was hidden
+PLAIN_PARAMS = {"needed": "field", "state": "state"}  # in a refusal of the published language, which knows no screen words
 SHORT_CHARACTERS = 4  # of a referral's short name; it is looked for by eye, never by program
 SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongly
 
@@ -104,10 +107,11 @@ class Pages:
             "request": request, "path": request.url.path, "here": self.here, "agency": self.here.entry, "visit": visit,
             "actor": visit.actor if visit else None, "language": language, "direction": "rtl" if is_rtl(language) else "ltr",
             "languages": [(tag, language_name(tag)) for tag in PAGE_LANGUAGES], "now": now, "t": self.times(language, now),
+            "kept": getattr(request.state, "kept", None), "is_kept_shown": KEPT in request.query_params,
             "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(), "banner": self._banner(edge),
-            "facility": self._facility(visit.actor) if visit else None, "form": Filled(),
+            "facility": self._facility(visit.actor) if visit else None, "form": kept_form(request),
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
-            "tell": partial(self.say, language=language),
+            "tell": partial(self.tell, language=language),
             "end_words": lambda outcome, needs: self.say(words.end(outcome, needs), language),
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
@@ -128,6 +132,27 @@ class Pages:
     def say(self, text: str, language: str) -> str:
         """A marked text in a language."""
         return str(catalogue(LOCALES, language).gettext(text))
+
+    def tell(self, said: str | Said, language: str) -> str:
+        """A marked text, or what a refusal says, in a language: with words for the codes in it."""
+        if isinstance(said, str):
+            return self.say(said, language)
+        params = {name: self._in_words(name, value, language) for name, value in said.params.items()}
+        return filled(self.say(said.sentence, language), params)
+
+    def _in_words(self, name: str, value: object, language: str) -> str:
+        if isinstance(value, list | tuple):
+            return ", ".join(self._in_words(name, one, language) for one in value)
+        group = PLAIN_PARAMS.get(name) or (value.group if isinstance(value, Coded) else words.GROUP_OF.get(type(value)))
+        match group:
+            case None:
+                return str(value)
+            case "agency":
+                return self.agency_name(str(value))
+            case "place":
+                agency, _slash, facility = str(value).rpartition("/")
+                return self.place(agency or self.here.agency, facility)
+        return self.word(value, group, language)
 
     def _arrived_words(self, needs: dict[str, Any] | None, language: str) -> str:
         sex = (needs or {}).get("sex")
@@ -173,6 +198,12 @@ class Pages:
         """The name of an agency."""
         entry = self.here.network.agencies.get(agency)
         return entry.name if entry else agency
+
+
+def kept_form(request: Request) -> Filled[Any]:
+    """The form as it stood when its page was hidden, where the address asks for it: never unasked, it may be another person's."""
+    kept: Kept | None = getattr(request.state, "kept", None)
+    return Filled(kept.fields) if kept is not None and KEPT in request.query_params else Filled()
 
 
 def short(id_: UUID) -> str:

@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from shared.casework.accounts import sessions
@@ -15,19 +15,20 @@ from shared.casework.accounts.sessions import ABSOLUTE_END, Visit
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.edge import Edge, alone, edge_of, keep_answer, lock_key, route_of
 from shared.casework.here import Forbidden
+from shared.casework.pages.frame import KEPT, kept_form
 from shared.contracts.casework.codes import Role
 from shared.kit.crash import crash_point
 from shared.kit.db import Transaction
 from shared.kit.forms import Filled, Values, read_values
 from shared.kit.ids import new_id
 from shared.kit.pages import is_same_site, same_token
-from shared.kit.web import PROBLEM
 
 AUTO = "auto"  # in the address where a page without JavaScript fetches itself again
 LIVE = "/live"
+PAGE = "page"  # the field of a form that names its own page
 DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
-FOR_PROGRAMS = ("/api/", "/health", "/metrics", "/asyncapi", "/openapi.json", "/static/")
+SECRETS = frozenset({"password", "again", "old", "pin", "once"})  # fields that no draft keeps
 
 
 class Elsewhere(Exception):
@@ -53,10 +54,13 @@ def inside(path: str | None, otherwise: str = "/") -> str:
 
 
 async def any_visit(request: Request) -> Visit | None:
-    """The session of the browser, whatever it may do; None without one."""
+    """The session of the browser, whatever it may do; None without one. What was kept of the page's form is put beside it."""
     edge = edge_of(request)
+    token = request.cookies.get(edge.pages.cookie)
     async with edge.database.read() as tx:
-        visit = await sessions.visit(tx, edge.here, request.cookies.get(edge.pages.cookie))
+        visit = await sessions.visit(tx, edge.here, token)
+        if visit is not None and token and request.method == "GET" and not visit.is_locked:
+            request.state.kept = await sessions.read_draft(tx, visit.session_id, token, request.url.path)
     if visit is not None and visit.needs_seen and not visit.is_locked and _is_by_hand(request):
         async with edge.database.write() as tx:
             await sessions.touch(tx, visit.session_id)
@@ -78,6 +82,8 @@ async def visiting(request: Request) -> Visit:
     if visit.needs_code:
         raise Elsewhere("/sign-in/code")
     if visit.is_locked:
+        if request.method == "POST":
+            await keep_form(request, visit)
         raise Elsewhere(f"/locked?next={here}")
     if visit.must_renew:
         raise Elsewhere("/me/secrets")
@@ -105,12 +111,30 @@ async def posted(request: Request, visit: Visitor) -> Values:
 Posted = Annotated[Values, Depends(posted)]
 
 
-async def draft_of(request: Request, visit: Visit) -> Filled:  # type: ignore[type-arg]
-    """The form as it stood when this page was hidden, else an empty one."""
-    edge = edge_of(request)
-    async with edge.database.read() as tx:
-        kept = await sessions.read_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], request.url.path)
-    return Filled(kept or {})
+async def keep_form(request: Request, visit: Visit) -> None:
+    """Locks the session and keeps what stands in the posted form, for after the PIN; raises StaleForm.
+
+    A conversation may take longer than the lock: what was answered is never lost by it.
+    """
+    edge, values = edge_of(request), await form_of(request, visit)
+    path = page_of(values)
+    kept = {name: found for name, found in values.items() if name not in SECRETS and name != PAGE}
+    async with edge.database.write() as tx:
+        is_kept = path is not None and bool(kept)
+        if is_kept and path is not None:
+            is_kept = await sessions.keep_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], path, kept)
+        await sessions.lock(tx, visit.session_id, f"{path}?{KEPT}=1" if is_kept else None)
+
+
+def page_of(values: Values) -> str | None:
+    """The page that a form stands on, as the form itself says; None where it is a button only, with nothing to keep."""
+    named = values.get(PAGE, [""])[-1]
+    return inside(named) if named else None
+
+
+async def draft_of(request: Request, _visit: Visit) -> Filled:  # type: ignore[type-arg]
+    """The form as it stood when this page was hidden, where the address asks for it; else an empty one."""
+    return kept_form(request)
 
 
 Work = Callable[[Transaction], Awaitable[str]]
@@ -129,7 +153,7 @@ async def submit(request: Request, edge: Edge, visit: Visit, values: Values, wor
             location = kept.answer.decode() if kept is not None and kept.body_digest == digest else None
         if location is None:
             location = await work(tx)
-            await sessions.forget_draft(tx, visit.session_id, request.url.path)
+            await sessions.forget_draft(tx, visit.session_id, page_of(values) or request.url.path)
             if key:
                 await keep_answer(tx, by, route_of(request), key, digest, Response(location.encode(), 303))
         crash_point("command.before_commit")
@@ -164,36 +188,3 @@ def set_device(response: Response, edge: Edge, device: UUID) -> None:
         f"{edge.pages.cookie}-device", str(device), max_age=DEVICE_LIFE_S, httponly=True, samesite="strict",
         secure=edge.pages.is_secure, path="/",
     )  # fmt: skip
-
-
-Refuse = Callable[[Request, Exception], Awaitable[Response]]
-
-
-def install_page_refusals(app: FastAPI) -> None:
-    """People get a page where programs get a problem document; the same refusal, the same status."""
-    for kind, handler in list(app.exception_handlers.items()):
-        app.add_exception_handler(kind, _for_people(cast(Refuse, handler)))
-    app.add_exception_handler(Elsewhere, _go_elsewhere)
-
-
-async def _go_elsewhere(_request: Request, error: Exception) -> Response:
-    return RedirectResponse(error.location if isinstance(error, Elsewhere) else "/", 303)
-
-
-def _for_people(handler: Refuse) -> Refuse:
-    async def refuse(request: Request, error: Exception) -> Response:
-        done = await handler(request, error)
-        if request.url.path.startswith(FOR_PROGRAMS) or done.media_type != PROBLEM:
-            return done
-        said = json.loads(bytes(done.body))
-        edge = edge_of(request)
-        visit = None
-        if said["status"] < 500:
-            visit = await any_visit(request)
-        is_whole = visit is not None and not (visit.is_locked or visit.needs_code)
-        return edge.pages.show(
-            request, "pages/refused.html", visit if is_whole else None, status=said["status"], said=said,
-            slug=said["type"].rsplit(":", 1)[-1],
-        )  # fmt: skip
-
-    return refuse

@@ -19,6 +19,7 @@ STATES: dict[str, str] = {
     "declined": _("Cannot take"),
     "cancelled": _("Cancelled"),
     "closed": _("Closed"),
+    "undisclosed": _("Has ended there"),
 }
 URGENCIES: dict[str, str] = {"acute": _("Acute"), "urgent": _("Soon"), "routine": _("Can wait")}
 SERVICES: dict[str, str] = {
@@ -305,12 +306,38 @@ STEPS = {
     "start": _("Care has begun"),
     "resume": _("It goes on"),
 }
+FIELDS = {  # what a refusal says is missing, or may not be told
+    "reason_code": _("The reason"),
+    "outcome_code": _("How it ended"),
+    "to_facility": _("The place"),
+    "facility": _("The place"),
+    "to_agency": _("The agency"),
+    "next_place": _("The next place"),
+    "post": _("Who answered"),
+    "occurred_at": _("When it happened"),
+    "respond_by": _("By when"),
+    "mode": _("The way"),
+    "escort": _("Who goes along"),
+    "expected_at": _("When she or he is expected"),
+    "windows": _("Until when care works best"),
+    "needs": _("Age group, sex, language"),
+    "child": _("Facts about a child"),
+    "incident_class": _("Kind of violence, as a code"),
+    "given": _("Care already given"),
+    "travel": _("The way there"),
+    "dependants": _("Who comes along"),
+    "safety": _("Whether going back is safe"),
+    "relay": _("Messages may be passed on"),
+    "report_form": _("The report form"),
+    "urgent_mental_health": _("Urgent care for the mind"),
+}
 GROUPS: dict[str, dict[str, str]] = {
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "basis": BASES, "how": HOWS, "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
     "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS,
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
+    "field": FIELDS,
 }  # fmt: skip
 
 ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a word
@@ -321,6 +348,9 @@ ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a wor
     "mode": codes.TravelMode, "escort": codes.Escort, "safe_hours": codes.SafeHours, "progress": codes.ProgressCode,
     "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,
 }  # fmt: skip
+
+
+GROUP_OF: dict[type, str] = {kind: group for group, kind in ENUMS.items()} | {codes.ReferralState: "state"}
 
 
 def word(code: object, group: str) -> str:

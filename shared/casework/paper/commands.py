@@ -12,7 +12,7 @@ from shared.casework.here import Actor, Here
 from shared.casework.paper.tables import Sheet, SheetCount
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.ids import new_id
 
 SHEETS_MAX = 100  # of one printing: a pad
@@ -52,9 +52,9 @@ async def print_sheets(tx: Transaction, here: Here, by: Actor, kind: SheetKind, 
     by.may_work()
     here.facility(facility)
     if not by.sees(facility):
-        raise NotFound(f"This account does not work at '{facility}'.")
+        raise NotFound("This account does not work at %(place)s.", place=Coded(facility, "place"))
     if not 1 <= count <= SHEETS_MAX:
-        raise Conflict(f"A batch has 1 to {SHEETS_MAX} sheets.")
+        raise Conflict("A batch has 1 to %(most)s sheets.", most=SHEETS_MAX)
     await tx.session.execute(insert_if_absent(tx, SheetCount), [{"kind": kind, "last": 0}])
     query = text("UPDATE casework_sheet_counts SET last = last + :count WHERE kind = :kind RETURNING last")
     last = int((await tx.session.execute(query, {"count": count, "kind": str(kind)})).scalar_one())
@@ -76,14 +76,16 @@ async def batch_of(tx: Transaction, by: Actor, batch: UUID) -> list[Sheet]:
     return rows
 
 
-async def open_sheet(tx: Transaction, by: Actor, typed: str) -> Sheet:
-    """A printed sheet that has not been entered yet, locked; raises NotFound or Conflict."""
+async def open_sheet(tx: Transaction, by: Actor, typed: str, kind: SheetKind | None = None) -> Sheet:
+    """A printed sheet that has not been entered yet, locked; raises NotFound or Conflict, also where it is of another kind."""
     query = select(Sheet).where(col(Sheet.number) == read_number(typed)).with_for_update()
     sheet = (await tx.session.execute(query)).scalar_one_or_none()
     if sheet is None or not by.sees(sheet.facility):
         raise NotFound("No sheet of this place has that number; look at it again.")
     if sheet.entered_at is not None:
-        raise Conflict(f"Sheet {sheet.number} has been entered already; open its case instead.")
+        raise Conflict("Sheet %(number)s has been entered already; open its case instead.", number=sheet.number)
+    if kind is not None and sheet.kind != kind:
+        raise Conflict("Sheet %(number)s says that somebody came; enter it on the page for paper.", number=sheet.number)
     return sheet
 
 

@@ -89,7 +89,7 @@ async def post_print(request: Request, edge: OneEdge, visit: Visitor, values: Po
     try:
         return await submit(request, edge, visit, values, work)
     except Conflict as error:
-        return await _page(request, edge, visit, form.error("count", str(error)), status=422)
+        return await _page(request, edge, visit, form.error("count", error), status=422)
 
 
 @router.get("/paper/batches/{batch}")
@@ -177,7 +177,7 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
     try:
         return await submit(request, edge, visit, values, work)
     except (Conflict, NotFound) as error:
-        form.error("number", str(error))
+        form.error("number", error)
     except ValueError:
         form.error("at_time", _("This time has not come yet; type the one that stands on the sheet."))
     return await _page(request, edge, visit, form, status=422)

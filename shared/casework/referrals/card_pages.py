@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.accounts.sessions import Visit
+from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.frame import PAGE_LANGUAGES
 from shared.casework.pages.visits import Visitor
@@ -24,10 +25,11 @@ WithPlace = Annotated[bool, Query(alias="place")]
 
 async def _card(referral_id: UUID, edge: Edge, visit: Visit) -> tuple[Referral, str]:
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # the look is kept: the number opens her way to the clinic
         referral = await load_referral(tx, referral_id, visit.actor)
-    if referral.direction != "out" or referral.arrival_code is None or referral.carries == "nothing":
-        raise NotFound("There is no card for this referral.")
+        if referral.direction != "out" or referral.arrival_code is None or referral.carries == "nothing":
+            raise NotFound("There is no card for this referral.")
+        await note_read(tx, referral.case_id, visit.actor, "card")
     return referral, referral.arrival_code
 
 

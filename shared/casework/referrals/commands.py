@@ -24,7 +24,7 @@ from shared.contracts.casework.codes import ConsentItem, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Details, MissingDetail, Transition
 from shared.exchange import feed, outbox
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound, RefnetError
+from shared.kit.errors import Coded, Conflict, NotFound, RefnetError
 from shared.kit.ids import new_id
 
 LEFT_WITHOUT_CARE = frozenset({codes.OutcomeCode.NOT_AVAILABLE, codes.OutcomeCode.NOT_ELIGIBLE})  # an acute end that alarms
@@ -140,19 +140,26 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
 def _check_place(here: Here, command: IssueReferral) -> None:
     kind = here.kind_of(command.to_agency)
     if command.to_agency not in here.peers:
-        raise Conflict(f"This network has no pathway from '{here.agency}' to '{command.to_agency}'.")
+        raise Conflict("This network has no pathway from here to %(agency)s.", agency=Coded(command.to_agency, "agency"))
     facility = here.network.facility(command.to_agency, command.to_facility)
     if facility is None:
-        raise NotFound(f"'{command.to_agency}' has no facility '{command.to_facility}'.")
+        agency = Coded(command.to_agency, "agency")
+        raise NotFound("%(agency)s has no facility “%(place)s”.", agency=agency, place=command.to_facility)
     foreign = set(command.services) - codes.PROVIDED_BY[kind]
     if foreign:
-        raise Conflict(f"A {kind} agency does not provide {', '.join(sorted(foreign))}; choose a package that it offers.")
+        agency = Coded(command.to_agency, "agency")
+        raise Conflict(
+            "%(agency)s does not provide: %(services)s; choose what it offers.", agency=agency, services=tuple(sorted(foreign))
+        )
     if command.report_form is not None and command.report_form.form not in here.programme.report_forms:
-        known = ", ".join(here.programme.report_forms) or "none"
-        raise MissingDetail("report_form", f"'report_form' must be a form of this programme: {known}.")
+        known = ", ".join(here.programme.report_forms) or "-"
+        raise MissingDetail("report_form", "The report form must be one of this programme: %(known)s.", known=known)
     missing = set(command.services) - set(facility.services)
     if missing:
-        raise Conflict(f"'{command.to_facility}' does not offer {', '.join(sorted(missing))}; see GET /directory/services.")
+        place = Coded(f"{command.to_agency}/{command.to_facility}", "place")
+        raise Conflict(
+            "%(place)s does not offer: %(services)s; choose another place.", place=place, services=tuple(sorted(missing))
+        )
 
 
 async def _lock_incident(tx: Transaction, case: Case, incident_id: UUID | None) -> Incident | None:
@@ -179,13 +186,19 @@ async def _refuse_duplicate(tx: Transaction, here: Here, case: Case, command: Is
     ]  # fmt: skip
     taken = domain.asked_for_already(command.services, [r.services for r in open_now])
     if taken:
-        raise Conflict(f"{', '.join(taken)} is open already with '{command.to_agency}' for this incident; follow that referral.")
+        agency = Coded(command.to_agency, "agency")
+        raise Conflict(
+            "%(services)s: open already with %(agency)s for this incident; follow that referral.",
+            services=tuple(map(codes.ServicePackage, taken)), agency=agency,
+        )  # fmt: skip
 
 
 def _request(command: IssueReferral, here: Here, by: Actor, case: Case, release: sharing.Released, now: datetime) -> dict[str, Any]:
     respond_by = command.respond_by or now + here.programme.limits.acknowledge_h.of(command.urgency)
     if not now < respond_by <= now + RESPOND_BY_MAX:
-        raise MissingDetail("respond_by", f"'respond_by' must lie in the future, within {RESPOND_BY_MAX.days} days.")
+        raise MissingDetail(
+            "respond_by", "The time to answer by must lie in the future, within %(days)s days.", days=RESPOND_BY_MAX.days
+        )
     return {
         "circle": case.circle,
         "pairwise_code": new_id(),
@@ -267,8 +280,9 @@ async def make_transition(
     if seen_version is not None and seen_version != referral.version:
         raise Stale("The referral has changed since you read it; read it again.")
     if (transition in lifecycle.ISSUERS) != (referral.direction == "out"):
-        whose = "the agency that issued it" if transition in lifecycle.ISSUERS else "the agency that received it"
-        raise Conflict(f"'{transition}' is for {whose}.")
+        if transition in lifecycle.ISSUERS:
+            raise Conflict("Only the agency that issued it does this.")
+        raise Conflict("Only the agency that received it does this.")
     await may_decide(tx, referral.case_id, referral.recipient if referral.direction == "out" else referral.issuer, transition)
     now = tx.clock.now()
     told = Told(here.agency, True, not_future("occurred_at", command.occurred_at, now), by.account_id, _entered_for(here, command))
@@ -295,12 +309,13 @@ def _details(here: Here, referral: Referral, transition: Transition, command: Ma
             raise MissingDetail("to_agency", "To another facility of this agency use redirect; suggest names another agency.")
         here.kind_of(command.to_agency)
         if command.to_facility is not None and here.network.facility(command.to_agency, command.to_facility) is None:
-            raise MissingDetail("to_facility", f"'to_facility' must be a facility of '{command.to_agency}'.")
+            agency = Coded(command.to_agency, "agency")
+            raise MissingDetail("to_facility", "The place must be a facility of %(agency)s.", agency=agency)
     if transition is Transition.TOLD_BY_PHONE and command.post is not None:
         facility = here.network.facility(referral.recipient, story.standing_of(referral).facility)
         if facility is None or command.post not in facility.posts:
-            known = ", ".join(facility.posts) if facility else "none"
-            raise MissingDetail("post", f"'post' must be a post of that facility: {known}.")
+            known = tuple(Coded(post, "post") for post in facility.posts) if facility else ()
+            raise MissingDetail("post", "The post must be one of that facility: %(known)s.", known=known)
     next_agency, next_facility = _next_place(here, command.next_place, referral)
     where = command.entered_for or by.facility or referral.desk
     return Details(
@@ -317,11 +332,11 @@ def _next_place(here: Here, place: str | None, referral: Referral) -> tuple[str 
     agency = agency or here.agency
     found = here.network.facility(agency, facility)
     if found is None:
-        raise MissingDetail("next_place", "'next_place' must be a facility of this network, written agency/facility.")
+        raise MissingDetail("next_place", "The next place must be a facility of this network, written agency/facility.")
     if (agency, facility) == (here.agency, story.standing_of(referral).facility) or not set(found.services) & set(
         referral.services
     ):
-        raise MissingDetail("next_place", "'next_place' must be another place that offers what was asked for.")
+        raise MissingDetail("next_place", "The next place must be another one that offers what was asked for.")
     return agency, facility
 
 
@@ -396,10 +411,10 @@ async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by
     by.may_work()
     facility = command.facility or by.facility
     if facility is None:
-        raise MissingDetail("facility", "'facility' is needed: at which door is she?")
+        raise MissingDetail("facility", "The facility is needed: at which door is she?")
     here.facility(facility)
     if not by.sees(facility):
-        raise NotFound(f"This account does not work at '{facility}'.")
+        raise NotFound("This account does not work at %(place)s.", place=Coded(facility, "place"))
     came_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
     found = await _by_code(tx, command.code, by) if command.code is not None else None
     if found is not None:

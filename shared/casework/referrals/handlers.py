@@ -17,6 +17,7 @@ from shared.exchange import outbox
 from shared.exchange.incarnations import is_awaited
 from shared.exchange.registry import Received, Unauthorised, Unready
 from shared.kit.db import Transaction
+from shared.kit.errors import Coded
 
 
 async def on_referral_issued(received: Received, tx: Transaction, here: Here) -> None:
@@ -40,14 +41,17 @@ def _check_projection(received: Received, here: Here, said: events.ReferralIssue
     if received.consent_id is None:
         raise Unauthorised("It names no consent, legal duty or vital interest that it rests on.")
     if said.to_facility not in here.entry.facilities:
-        raise Unauthorised(f"This agency has no facility '{said.to_facility}'.")
+        raise Unauthorised("This agency has no facility “%(place)s”.", place=said.to_facility)
     rows = minimal_data.CROSSES.get((here.kind_of(received.sender), here.kind), {})
     unlisted = sorted(said.model_fields_set & (minimal_data.FIELD_CLASS.keys() - rows.keys()))
     if unlisted:
-        raise Unauthorised(f"A {here.kind_of(received.sender)} agency may not tell this agency: {', '.join(unlisted)}.")
+        what = tuple(Coded(name, "field") for name in unlisted)
+        raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=what)
     foreign = set(said.services) - codes.PROVIDED_BY[here.kind]
     if foreign:
-        raise Unauthorised(f"This agency does not provide {', '.join(sorted(foreign))}.")
+        raise Unauthorised(
+            "This agency does not provide: %(services)s.", services=tuple(Coded(s, "service") for s in sorted(foreign))
+        )
 
 
 PARTS = ("needs", "child", "safety", "relay", "dependants")  # of a case, as another agency may tell them
@@ -79,7 +83,7 @@ async def on_issuers_fact(received: Received, tx: Transaction, here: Here) -> No
     if isinstance(received.data, events.SetOut):
         kinds = (here.kind_of(received.sender), here.kind)
         if "travel" not in minimal_data.CROSSES.get(kinds, {}):
-            raise Unauthorised(f"A {kinds[0]} agency may not tell this agency how she travels.")
+            raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded("travel", "field"))
     told = Told(received.sender, False, received.occurred_at, event_id=received.id)
     await hear_issuer(tx, here, referral, received.data, told)
 
@@ -151,7 +155,7 @@ async def _known(received: Received, tx: Transaction, party: str) -> Referral:
             raise Unready("The referral is not here yet: this agency was restored, and its records are still coming home.")
         raise Unauthorised("No referral with this id is known here.")
     if getattr(referral, party) != received.sender:
-        raise Unauthorised(f"'{received.sender}' is not the {party} of this referral.")
+        raise Unauthorised("The sender is no party to this referral.")
     return referral
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.accounts.sessions import Visit
-from shared.casework.cases.commands import load_case
+from shared.casework.cases.commands import InTheFuture, load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
@@ -93,6 +93,7 @@ async def _refer_page(case_id: UUID, request: Request, edge: Edge, visit: Visit,
     here = edge.here
     async with edge.database.write() as tx:  # consents are looked at under their lock, as when something is said
         case = await load_case(tx, case_id, visit.actor)
+        await note_read(tx, case.id, visit.actor, "case")
         agreed = [p for p in here.peers if (r := await released(tx, case.id, p)) and ConsentItem.REQ in r.items]
         incident = await _last_incident(tx, case)
         now = tx.clock.now()
@@ -173,7 +174,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     except ConsentMissing:
         form.error("place", _("Nobody agreed that this place may know. Ask first, then send."))
     except Conflict as error:
-        form.error("place", str(error))
+        form.error("place", error)
     return await _refer_page(case_id, request, edge, visit, form, status=422)
 
 
@@ -227,6 +228,12 @@ async def _load(tx: Transaction, referral_id: UUID, visit: Visit) -> Referral:
 @router.get("/referrals/{referral_id}")
 async def show_referral(referral_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """One referral: where it stands, in a sentence, ticks and lines; at the recipient with the acts."""
+    return await _referral_page(referral_id, request, edge, visit, await draft_of(request, visit))
+
+
+async def _referral_page(
+    referral_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200
+) -> Response:
     visit.actor.may_work()
     async with edge.database.write() as tx:
         referral = await _load(tx, referral_id, visit)
@@ -244,7 +251,7 @@ async def show_referral(referral_id: UUID, request: Request, edge: OneEdge, visi
         }  # fmt: skip
     name = "issued" if referral.direction == "out" else "received"
     return edge.pages.show(
-        request, f"referrals/{name}.html", visit, here_now="/cases", form=await draft_of(request, visit),
+        request, f"referrals/{name}.html", visit, here_now="/cases", form=form, errors=bool(form.errors), status=status,
         live=f"/live?after={await last_seen(edge)}", **context,
     )  # fmt: skip
 
@@ -300,8 +307,11 @@ class Act(BaseModel):
 ACT_WORDS = {
     "outcome_code": _("Choose how it ended."), "reason_code": _("Choose a reason."), "what": _("Choose what happened."),
     "post": _("Say who answered."), "next_place": _("Choose another place that offers what was asked for."),
-    "on_date": _("Choose the day, or leave day and time empty."), "at_time": _("Type the time as 08:15."),
+    "on_date": _("Choose the day, or leave day and time empty."),
+    "at_time": _("Type both the day and the time, such as 08:15; or leave both empty."),
 }  # fmt: skip
+ENTERED = "entered"  # what a place without a line has done, entered for it: its form stands on the referral's own page
+TIMES = {"occurred_at": "at_time"}  # what a command calls it, and which field of a page says it
 ACT_PAGES = {"decline", "send-on", "cancel", "told-by-phone", "close", "hold", "refuse-cancel"}
 
 
@@ -310,7 +320,7 @@ async def show_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
     """The page of an act that needs a reason, a place or an outcome."""
     if act not in ACT_PAGES:
         raise NotFound("There is no such page.")
-    return await _act_page(referral_id, act, request, edge, visit, Filled())
+    return await _act_page(referral_id, act, request, edge, visit, await draft_of(request, visit))
 
 
 async def _act_page(
@@ -318,8 +328,9 @@ async def _act_page(
 ) -> Response:
     visit.actor.may_work()
     here = edge.here
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # the look is kept
         referral = await _load(tx, referral_id, visit)
+        await note_read(tx, referral.case_id, visit.actor, "referral")
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
         standing = story.standing_of(referral)
@@ -345,7 +356,7 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
     """An act: one tap, or the answer of its page."""
     form = fill(Act, values, ACT_WORDS)
     if form.model is None:
-        return await _act_page(referral_id, act, request, edge, visit, form, status=422)
+        return await _act_again(referral_id, act, request, edge, visit, form)
     asked = form.model
     feedback = {"yes": True, "no": False}.get(asked.feedback or "")
 
@@ -362,12 +373,18 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
 
     try:
         return await submit(request, edge, visit, values, work)
-    except (MissingDetail, IllegalTransition, Conflict) as error:
-        if act not in ACT_PAGES:
+    except (MissingDetail, InTheFuture, IllegalTransition, Conflict) as error:
+        if act not in {*ACT_PAGES, ENTERED}:
             raise
-        name = str(getattr(error, "field", "reason_code"))
-        form.error(name, ACT_WORDS.get(name, str(error)) if isinstance(error, MissingDetail) else str(error))
-        return await _act_page(referral_id, act, request, edge, visit, form, status=422)
+        name = str(getattr(error, "field", "what" if act == ENTERED else "reason_code"))
+        form.error(TIMES.get(name, name), ACT_WORDS.get(name, error) if isinstance(error, MissingDetail) else error)
+        return await _act_again(referral_id, act, request, edge, visit, form)
+
+
+async def _act_again(referral_id: UUID, act: str, request: Request, edge: Edge, visit: Visit, form: Filled[Any]) -> Response:
+    """What was wrong, on the page that the form stands on."""
+    page = _referral_page(referral_id, request, edge, visit, form, 422) if act == ENTERED else None
+    return await (page or _act_page(referral_id, act, request, edge, visit, form, 422))
 
 
 def _happened_at(edge: Edge, tx: Transaction, asked: Act) -> datetime | None:
@@ -389,7 +406,7 @@ def _steps(edge: Edge, act: str, asked: Act, feedback: bool | None) -> list[tupl
         if agency == edge.here.agency:
             return [(Transition.REDIRECT, MakeTransition(to_facility=facility))]
         return [(Transition.SUGGEST, MakeTransition(to_agency=agency, to_facility=facility))]
-    if act == "entered":
+    if act == ENTERED:
         act = asked.what or ""
     if act not in set(Transition):
         raise NotFound("There is no such page.")

@@ -1,7 +1,8 @@
 """Pages for survivors: what help there is and what becomes of what she says, with a quick way out that leaves nothing behind.
 
 Nobody signs in here and nothing about anybody is shown. After the way out the browser's Back leads to the calendar too:
-a cookie without any meaning of its own says so until the browser is closed, or until she opens the page again by its address.
+a cookie without any meaning of its own says so for a while. Whoever follows a link to the page opens it again: the link's own
+address is a redirect, so that it stands in no history and Back never leads to it.
 """
 
 from calendar import Calendar
@@ -19,6 +20,7 @@ from shared.contracts.casework.codes import AgencyKind
 router = APIRouter(include_in_schema=False)
 
 LEFT = "day"  # a cookie that says no more than its name
+LEFT_S = 30 * 60  # whoever takes the computer next has pressed Back by then; later the address, typed, opens the page again
 NEUTRAL = "/calendar"
 SHOWN = (AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE, AgencyKind.POLICE)  # care first
 
@@ -29,28 +31,30 @@ async def show_info(
     language: Annotated[str | None, Query(max_length=10)] = None, again: Annotated[bool, Query()] = False,
 ) -> Response:  # fmt: skip
     """What help there is, what it costs, who is told what. Neutral in address and title."""
-    if day is not None and not again:
+    if again:
+        opened = RedirectResponse("/info", 303)
+        opened.delete_cookie(LEFT, path="/")
+        return opened
+    if day is not None:
         return RedirectResponse(NEUTRAL, 303)
+    if language in PAGE_LANGUAGES:
+        spoken = RedirectResponse("/info", 303)
+        spoken.set_cookie("refnet-language", language, httponly=True, samesite="strict", secure=edge.pages.is_secure, path="/")
+        return spoken
     async with edge.database.read() as tx:
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
         found = await places(tx, edge.here, (edge.here.agency, *edge.here.peers), None, local)
     shown = [p for p in found if edge.here.network.agencies[p.agency].kind in SHOWN and p.facility.duty_number]
     shown.sort(key=lambda p: (SHOWN.index(edge.here.network.agencies[p.agency].kind), p.facility.name))
-    chosen = edge.pages.language(request, language)
-    response = edge.pages.show(request, "survivors/info.html", places=shown, language=chosen)
-    if again:
-        response.delete_cookie(LEFT, path="/")
-    if language in PAGE_LANGUAGES:
-        response.set_cookie("refnet-language", chosen, httponly=True, samesite="strict", secure=edge.pages.is_secure, path="/")
-    return response
+    return edge.pages.show(request, "survivors/info.html", places=shown)
 
 
-@router.get("/leave")
+@router.get("/exit")
 async def leave(edge: OneEdge) -> Response:
     """The quick way out, with and without JavaScript."""
     response = RedirectResponse(NEUTRAL, 303)
-    response.set_cookie(LEFT, "1", httponly=True, samesite="strict", secure=edge.pages.is_secure, path="/")
+    response.set_cookie(LEFT, "1", max_age=LEFT_S, httponly=True, samesite="strict", secure=edge.pages.is_secure, path="/")
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 

@@ -172,7 +172,7 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
 async def show_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """Which request somebody came on, once it is known."""
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:
         walk_in = await tx.session.get(WalkIn, arrival_id)
         if walk_in is None or not visit.actor.sees(walk_in.facility):
             raise NotFound("There is no such arrival.")
@@ -181,6 +181,7 @@ async def show_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
             col(Referral.direction) == "in", col(Referral.is_open).is_(True), col(Referral.arrived_at).is_(None)
         )
         rows = list((await tx.session.execute(query.order_by(col(Referral.issued_at).desc()).limit(LIST_MAX))).scalars())
+        await note_listed(tx, {row.case_id for row in rows}, visit.actor)
     return edge.pages.show(request, "work/match.html", visit, walk_in=walk_in, rows=rows, here_now="/here-now")
 
 
@@ -206,8 +207,9 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
 async def show_hand_over(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What is open at the end of the shift."""
     visit.actor.may_work()
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:
         work = await work_list(tx, edge.here, visit.actor, edge.pages.times("en", tx.clock.now()).today())
+        await note_listed(tx, shown_cases(work), visit.actor)
         news = await _unsigned_hand_over(tx, visit)
     return edge.pages.show(request, "work/hand_over.html", visit, work=work, hand_over=news)
 
@@ -224,7 +226,8 @@ async def post_hand_over(request: Request, edge: OneEdge, visit: Visitor, values
             HandOver(id=new_id(), facility=facility, given_by=visit.actor.account_id, open_items=open_items(found),
                      written_at=tx.clock.now())
         )  # fmt: skip
-        return "/switch"
+        await sessions.lock(tx, visit.session_id)
+        return "/locked"
 
     return await submit(request, edge, visit, values, work)
 

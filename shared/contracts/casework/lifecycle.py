@@ -4,7 +4,7 @@ After issue the recipient's database decides; the issuer adopts what it is told.
 `evolve` folds a fact into where the referral stands, and is total: whatever arrives, in whatever order, both ends end alike.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -68,16 +68,27 @@ class Transition(StrEnum):
 ISSUERS = frozenset({Transition.CANCEL, Transition.SET_OUT, Transition.TOLD_BY_PHONE})
 
 
+def _filled(sentence: str, params: Mapping[str, object]) -> str:
+    if not params:
+        return sentence
+    return sentence % {name: ", ".join(map(str, v)) if isinstance(v, tuple) else v for name, v in params.items()}
+
+
 class IllegalTransition(ValueError):
-    """Not possible now; the message says why and what stands."""
+    """Not possible now; the message says why and what stands: a sentence with the codes that stand in it apart, so that a
+    screen can say both in its own words."""
+
+    def __init__(self, sentence: str, **params: object) -> None:
+        super().__init__(_filled(sentence, params))
+        self.sentence, self.params = sentence, params
 
 
 class MissingDetail(ValueError):
     """The transition needs a detail that was not given; `field` names it."""
 
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(why)
-        self.field = field
+    def __init__(self, field: str, sentence: str, **params: object) -> None:
+        super().__init__(_filled(sentence, params))
+        self.field, self.sentence, self.params = field, sentence, params
 
 
 class Details(BaseModel):
@@ -108,19 +119,19 @@ def decide(standing: Standing, transition: Transition, details: Details) -> tupl
         return _arrive(standing, details)
     if standing.is_ended:
         raise IllegalTransition(
-            f"This referral has ended ({_stands(standing)}); nothing more can be done to it but record an arrival."
+            "This referral has ended (%(state)s); nothing more can be done to it but record an arrival.", state=_stands(standing)
         )
     return _DECISIONS[transition](standing, details)
 
 
 def _stands(standing: Standing) -> str:
-    return "undisclosed" if standing.undisclosed and standing.state not in ENDED else str(standing.state)
+    return "undisclosed" if standing.undisclosed and standing.state not in ENDED else standing.state
 
 
 def _need(details: Details, field: str) -> Any:
     value = getattr(details, field)
     if value is None:
-        raise MissingDetail(field, f"'{field}' is needed for this.")
+        raise MissingDetail(field, "“%(needed)s” is needed for this.", needed=field)
     return value
 
 
@@ -129,12 +140,12 @@ def _reason(details: Details, kind: type[StrEnum]) -> Any:
     try:
         return kind(given)
     except ValueError:
-        raise MissingDetail("reason_code", f"'reason_code' must be one of: {', '.join(kind)}.") from None
+        raise MissingDetail("reason_code", "The reason must be one of: %(known)s.", known=tuple(kind)) from None
 
 
-def _only_from(standing: Standing, allowed: Iterable[ReferralState], what: str) -> None:
+def _only_from(standing: Standing, allowed: Iterable[ReferralState]) -> None:
     if standing.state not in allowed:
-        raise IllegalTransition(f"Cannot {what}: the referral is {standing.state}.")
+        raise IllegalTransition("This cannot be done now: the referral is “%(state)s”.", state=standing.state)
 
 
 def _arrive(standing: Standing, details: Details) -> tuple[Event, ...]:
@@ -149,12 +160,12 @@ def _arrive(standing: Standing, details: Details) -> tuple[Event, ...]:
 
 
 def _acknowledge(standing: Standing, _details: Details) -> tuple[Event, ...]:
-    _only_from(standing, {S.ISSUED}, "acknowledge")
+    _only_from(standing, {S.ISSUED})
     return (events.Acknowledged(),)
 
 
 def _accept(standing: Standing, _details: Details) -> tuple[Event, ...]:
-    _only_from(standing, {S.ISSUED, S.ACKNOWLEDGED}, "accept")
+    _only_from(standing, {S.ISSUED, S.ACKNOWLEDGED})
     return (events.Accepted(),)
 
 
@@ -182,18 +193,18 @@ def _suggest(_standing: Standing, details: Details) -> tuple[Event, ...]:
 
 
 def _start(standing: Standing, _details: Details) -> tuple[Event, ...]:
-    _only_from(standing, {S.ARRIVED}, "start")
+    _only_from(standing, {S.ARRIVED})
     return (events.InService(),)
 
 
 def _hold(standing: Standing, details: Details) -> tuple[Event, ...]:
-    _only_from(standing, {S.ACCEPTED, S.ARRIVED, S.IN_SERVICE}, "put on hold")
+    _only_from(standing, {S.ACCEPTED, S.ARRIVED, S.IN_SERVICE})
     reason = None if details.reason_code is None else _reason(details, codes.HoldReason)
     return (events.OnHold(reason_code=reason),)
 
 
 def _resume(standing: Standing, _details: Details) -> tuple[Event, ...]:
-    _only_from(standing, {S.ON_HOLD}, "resume")
+    _only_from(standing, {S.ON_HOLD})
     return (events.Resumed(),)
 
 
@@ -205,9 +216,9 @@ def _not_attended(standing: Standing, _details: Details) -> tuple[Event, ...]:
 
 def _close(standing: Standing, details: Details) -> tuple[Event, ...]:
     outcome = _need(details, "outcome_code")
-    _only_from(standing, {S.ACCEPTED, S.ARRIVED, S.IN_SERVICE, S.ON_HOLD}, "close")
+    _only_from(standing, {S.ACCEPTED, S.ARRIVED, S.IN_SERVICE, S.ON_HOLD})
     if outcome in codes.NEEDS_ARRIVAL and not standing.arrived:
-        raise IllegalTransition(f"'{outcome}' needs an arrival: record first that she came.")
+        raise IllegalTransition("“%(outcome)s” needs an arrival: record first that she came.", outcome=outcome)
     return (events.Closed(outcome_code=outcome),)
 
 

@@ -4,6 +4,7 @@ import htmx from "htmx.org/dist/htmx.esm.js";
 
 const QUIET_MS = 5000; // a page that was touched within this is not moved under the thumb
 const GATHER_MS = 250; // changes that come together are shown together
+const TOUCH_MS = 60000; // how often at most the server is told that somebody sits here: its clock locks the page, not this one
 const ESCAPES = 3; // presses of Escape that hide a staff page
 const ESCAPES_WITHIN_MS = 2000;
 
@@ -14,14 +15,26 @@ for (const component of [Button, ErrorSummary, ExitThisPage, PasswordInput]) cre
 // A page that the browser kept aside may belong to somebody who has left since: it is asked for again.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
+const idleMs = Number(document.body.dataset.idleMs);
 let touchedAt = 0;
 let lastAt = Date.now();
-const touched = () => { touchedAt = lastAt = Date.now(); };
+let toldAt = lastAt; // the page itself was asked for just now
+const touched = () => {
+  touchedAt = lastAt = Date.now();
+  if (idleMs && lastAt - toldAt >= TOUCH_MS) tell();
+};
 for (const kind of ["pointerdown", "keydown", "touchmove", "wheel"]) addEventListener(kind, touched, { passive: true });
 
 // Nobody has touched this page for long: it hides itself, and keeps what stands in its form.
-const idleMs = Number(document.body.dataset.idleMs);
-if (idleMs) setInterval(() => Date.now() - lastAt > idleMs && document.querySelector("[data-hide]")?.click(), 15000);
+const hide = () => document.querySelector("[data-hide]")?.click();
+if (idleMs) setInterval(() => Date.now() - lastAt > idleMs && hide(), 15000);
+
+// Somebody does: a long talk over one form does not end at a lock. Where the session is locked already, the page hides too.
+function tell() {
+  toldAt = lastAt;
+  const csrf = document.querySelector("input[name=csrf]").value;
+  fetch("/touch", { method: "POST", body: new URLSearchParams({ csrf }) }).then((answer) => answer.redirected && hide(), () => {});
+}
 
 const live = document.querySelector("[data-live]");
 if (live) follow(live.dataset.live);
@@ -68,6 +81,6 @@ addEventListener("keydown", (event) => {
   const now = Date.now();
   escapes.push(now);
   while (escapes.length && now - escapes[0] > ESCAPES_WITHIN_MS) escapes.shift();
-  if (escapes.length >= ESCAPES) document.querySelector("[data-hide]")?.click();
+  if (escapes.length >= ESCAPES) hide();
 });
 for (const button of document.querySelectorAll("[data-print]")) button.addEventListener("click", () => print());

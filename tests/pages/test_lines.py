@@ -1,0 +1,88 @@
+"""Pages of whoever looks after the lines: what came and could not be used, tried again or given up; how each line stands."""
+
+from datetime import timedelta
+
+from agencies import World, consent, open_case, refer
+from signing_in import settled_account, sign_in
+from visitor import Visitor
+
+from shared.casework.lines.views import SILENT_AFTER
+from shared.contracts.casework.codes import Role
+
+
+async def supervisor(world: World, agency: str = "health") -> Visitor:
+    visitor = Visitor(world[agency].app)
+    await sign_in(visitor, await settled_account(world[agency], "in-charge", Role.SUPERVISOR), "in-charge")
+    return visitor
+
+
+async def parked(world: World) -> str:
+    """A referral to a place that the clinic's own network file does not have yet."""
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health")
+    rid: str = (await refer(desk, case_id, incident_id, "health"))["id"]
+    places = world["health"].here.entry.facilities
+    known = dict(places)
+    places.pop("ndola_clinic")
+    await world.settle()
+    places.clear()
+    places.update(known)
+    return rid
+
+
+async def test_what_could_not_be_used_is_tried_again_from_its_page(world: World) -> None:
+    rid = await parked(world)
+    visitor = await supervisor(world)
+    page = await visitor.open("/parked")
+    assert "This agency has no facility “ndola_clinic”." in page.words
+    retry = next(f for f in page.forms if f.action.endswith("/retry"))
+    assert "Nothing waits." in (await visitor.send(retry)).words
+    assert (await visitor.open(f"/referrals/{rid}")).status == 200
+    gone = await visitor.send(retry)
+    assert (gone.status, "There is no such parked event." in gone.words) == (404, True)
+
+
+async def test_what_is_given_up_is_told_to_its_sender_once(world: World) -> None:
+    await parked(world)
+    visitor = await supervisor(world)
+    page = await visitor.open("/parked")
+    discard = next(f for f in page.forms if f.action.endswith("/discard"))
+    for _ in range(2):
+        assert "Nothing waits." in (await visitor.send(discard)).words
+    await world.settle()
+    inspector = await supervisor(world, "police")
+    assert (await inspector.open("/alarms")).words.count("The other agency gave a message of ours up") == 1
+    wrong = discard
+    wrong.action = discard.action.replace("/discard", "/burn")
+    assert (await visitor.send(wrong)).status == 404
+
+
+class Broken:
+    """An exchange whose broker does not answer."""
+
+    words: str | None = "No broker answers at 127.0.0.1:9."
+    stuck: str | None = None
+    is_open = False
+
+
+async def test_each_line_says_how_it_stands(world: World) -> None:
+    visitor = await supervisor(world)
+    page = await visitor.open("/lines")
+    assert page.words.count("Nothing has been heard yet") == 2
+    await parked(world)
+    page = await visitor.open("/lines")
+    assert "Everything is signed for" in page.words
+    assert "Could not be used: 1" in page.words
+    world.clock.advance(SILENT_AFTER + timedelta(seconds=1))
+    assert "Silent" in (await visitor.open("/lines")).words
+    world["health"].edge.exchange = Broken()
+    page = await visitor.open("/lines")
+    assert "No broker answers" in page.words  # for whoever looks after it
+    assert "The line to the other agencies is not open." in page.words
+    nurse = Visitor(world["health"].app)
+    await sign_in(nurse, await settled_account(world["health"]))
+    inbox = await nurse.open("/work")
+    assert "No broker answers" not in inbox.words  # a desk is told what it means, not what failed
+    for path in ("/lines", "/parked"):
+        assert (await nurse.open(path)).status == 403

@@ -1,0 +1,39 @@
+"""Languages: catalogues without a compiler, times on the wall clock here, names of languages that may be unknown."""
+
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from shared.casework.pages.frame import LOCALES
+from shared.kit.i18n import Times, catalogue, is_rtl, language_name, locale_of, named_in
+
+NOW = datetime(2026, 6, 9, 22, 30, tzinfo=UTC)  # half past midnight in Lusaka, on the tenth
+LUSAKA = ZoneInfo("Africa/Lusaka")
+
+
+def test_an_unknown_language_says_the_sources_own_words(tmp_path: Path) -> None:
+    assert catalogue(tmp_path, "tlh").gettext("Hide") == "Hide"
+    assert catalogue(LOCALES, "fr").gettext("Hide") != "Hide"
+    assert catalogue(LOCALES, "fr").ngettext("%(num)s hour", "%(num)s hours", 2) != "%(num)s hours"
+    assert locale_of("no such tag").language == "en"
+
+
+def test_right_to_left_is_the_languages_own() -> None:
+    assert [tag for tag in ("en", "fr", "fa_AF", "ar") if is_rtl(tag)] == ["fa_AF", "ar"]
+
+
+def test_times_are_those_of_the_wall_clock_here() -> None:
+    times = Times("en", LUSAKA, NOW)
+    assert times.today() == date(2026, 6, 10)
+    assert (times.clock(NOW), times.short(NOW)) == ("00:30", "00:30")
+    assert times.short(datetime(2026, 6, 9, 8, 5, tzinfo=UTC)) == "9 Jun 10:05"
+    assert times.full(NOW) == "Wednesday 10 June, 00:30"
+    assert times.moment(date(2026, 6, 10), time(0, 30)) == NOW
+    assert Times("fr", LUSAKA, NOW).day(NOW) == "mercredi 10 juin"
+
+
+def test_languages_are_named_by_whoever_knows_them() -> None:
+    assert named_in("fr", "en") == "anglais"
+    assert named_in("en", "toi") == "Tonga"  # CLDR has no name for it
+    assert named_in("en", "zzz") == "zzz"
+    assert language_name("fr") == "Français"
