@@ -19,7 +19,8 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.ids import new_id
 
-LINE_TROUBLES = frozenset({"parked", "fork", "unopenable", "root_mismatch"})  # about a peer, seen by whoever looks after lines
+# About a peer, seen by whoever looks after lines.
+LINE_TROUBLES = frozenset({"parked", "fork", "unopenable", "root_mismatch", "reopened", "not_put_home", "broker_silent"})
 
 
 class ResolveAlarm(Form):

@@ -21,10 +21,6 @@ from shared.kit.errors import Conflict
 WAITS = frozenset({Transition.CANCEL, Transition.DECLINE, Transition.CLOSE, Transition.CONFIRM_CANCEL})
 
 
-class StillRecovering(Conflict):
-    """The other end may know of this referral what this agency has lost."""
-
-
 async def waits_for(tx: Transaction, case_id: UUID, peer: str) -> bool:
     """Whether what `peer` knows of a case is still on its way, and nobody has released the case since."""
     recovery = await tx.session.get(Recovery, peer, populate_existing=True)
@@ -35,9 +31,9 @@ async def waits_for(tx: Transaction, case_id: UUID, peer: str) -> bool:
 
 
 async def may_decide(tx: Transaction, case_id: UUID, peer: str, transition: Transition) -> None:
-    """Raises StillRecovering where the transition has to wait."""
+    """Raises Conflict where the transition has to wait: the other end may know of this referral what this agency has lost."""
     if transition in WAITS and await waits_for(tx, case_id, peer):
-        raise StillRecovering(
+        raise Conflict(
             "This agency's records were restored and the other agency has not yet told what it knows of this referral; try again "
             "in some minutes, or let a supervisor release the case."
         )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.cases import commands, views
 from shared.casework.cases.commands import AddIncident, OpenCase
+from shared.casework.cases.recovering import release_case
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.circles.views import ProgressView, progress_view
 from shared.casework.edge import PAGE_DEFAULT, PAGE_MAX, IdempotencyKey, OneEdge, Page, SignedIn, command
@@ -67,6 +68,18 @@ async def get_access_log(
         case = await commands.load_case(tx, case_id, by)
         items, following = await views.access_log(tx, case.id, str(cursor) if cursor else None, limit)
     return Page(items=items, next_cursor=following)
+
+
+@router.post("/{case_id}/release", response_model=views.CaseView)
+async def post_release(case_id: UUID, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None) -> Response:
+    """After a restore: a supervisor has looked at the case, and it may be decided before its peers have answered."""
+
+    async def work(tx: Transaction) -> views.CaseView:
+        await release_case(case_id, tx, edge.here, by)
+        case = await commands.load_case(tx, case_id, by)
+        return views.case_view(case, await views.notes_of(tx, case.id))
+
+    return await command(request, edge, by, work, status=200, key=key)
 
 
 @router.post("/{case_id}/incidents", status_code=201, response_model=views.IncidentView)

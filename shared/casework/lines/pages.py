@@ -12,6 +12,7 @@ from shared.casework.directory.news import SayPlaceNews, say_place_news
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.lines import commands, views
+from shared.casework.lines.recovery import recovery_of
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.contracts.casework.codes import ServicePackage
 from shared.contracts.casework.events import STAFF_MAX
@@ -58,8 +59,8 @@ async def show_lines(request: Request, edge: OneEdge, visit: Visitor) -> Respons
     """The state of each line."""
     visit.actor.may_supervise()
     async with edge.database.read() as tx:
-        rows = await views.peers(tx, edge.here)
-    return edge.pages.show(request, "lines/lines.html", visit, rows=rows)
+        rows, recovery = await views.peers(tx, edge.here), await recovery_of(tx)
+    return edge.pages.show(request, "lines/lines.html", visit, rows=rows, recovery=recovery)
 
 
 class News(BaseModel):

@@ -8,6 +8,7 @@ from sqlalchemy import case, func, select
 from sqlmodel import col
 
 from shared.casework.here import Here
+from shared.exchange.incarnations import awaited_peers
 from shared.exchange.tables import InboxRow, InboxState, OutboxRow, Peer
 from shared.kit.db import Transaction
 from shared.kit.errors import Sentence, from_json
@@ -25,6 +26,9 @@ class PeerView(BaseModel):
     words: str
     last_heard_at: datetime | None
     has_direct_line: bool
+    in_step_at: datetime | None  # when the two were last compared and alike
+    behind_since: datetime | None  # since when a comparison finds them unlike
+    is_recovering: bool  # this agency was restored, and the peer has not yet given back what it holds
     unsent: int
     undelivered: int
     waiting_here: int
@@ -46,7 +50,8 @@ class ParkedView(BaseModel):
 
 async def peers(tx: Transaction, here: Here) -> list[PeerView]:
     """The state of each line."""
-    heard = {row.peer: row.last_heard_at for row in (await tx.session.execute(select(Peer))).scalars()}
+    known = {row.peer: row for row in (await tx.session.execute(select(Peer))).scalars()}
+    awaited = await awaited_peers(tx)
     unsent = func.sum(case((col(OutboxRow.sent_at).is_(None), 1), else_=0))
     query = select(col(OutboxRow.recipient), unsent, func.count()).where(col(OutboxRow.delivered_at).is_(None))
     out = {
@@ -60,16 +65,15 @@ async def peers(tx: Transaction, here: Here) -> list[PeerView]:
     held = {(sender, state): int(n) for sender, state, n in (await tx.session.execute(held_query)).tuples()}
     now = tx.clock.now()
     return [
-        _peer(
-            here, peer, heard.get(peer), out.get(peer, (0, 0)), held.get((peer, "waiting"), 0), held.get((peer, "parked"), 0), now
-        )
+        _peer(here, known.get(peer) or Peer(peer=peer), out.get(peer, (0, 0)), held, now, is_recovering=peer in awaited)
         for peer in here.peers
     ]
 
 
 def _peer(
-    here: Here, peer: str, heard_at: datetime | None, out: tuple[int, int], waiting: int, parked: int, now: datetime
+    here: Here, row: Peer, out: tuple[int, int], held: dict[tuple[str, str], int], now: datetime, *, is_recovering: bool
 ) -> PeerView:
+    peer, heard_at = row.peer, row.last_heard_at
     if heard_at is None:
         state, words = "not_connected", "Nothing has been heard from this agency yet."
     elif now - heard_at > SILENT_AFTER:
@@ -81,9 +85,12 @@ def _peer(
     has_direct_line = peer in here.network.direct_lines_of(here.agency)
     if not has_direct_line:
         words += " There is no direct line to it."
+    if is_recovering:
+        words += " This database was restored, and it has not yet given back what it holds of ours."
     return PeerView(
         agency=peer, kind=here.kind_of(peer), state=state, words=words, last_heard_at=heard_at, has_direct_line=has_direct_line,
-        unsent=out[0], undelivered=out[1], waiting_here=waiting, parked_here=parked,
+        in_step_at=row.in_step_at, behind_since=row.behind_since, is_recovering=is_recovering, unsent=out[0], undelivered=out[1],
+        waiting_here=held.get((peer, "waiting"), 0), parked_here=held.get((peer, "parked"), 0),
     )  # fmt: skip
 
 

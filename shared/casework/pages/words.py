@@ -111,6 +111,7 @@ HOWS: dict[str, str] = {
     "thumb": _("Thumb on paper"),
     "signature": _("Signed"),
     "none_unconscious": _("Could not answer"),
+    "not_known": _("Not known: brought back after a restore"),
 }
 INCIDENTS: dict[str, str] = {
     "rape": _("Rape"),
@@ -221,6 +222,9 @@ ALARMS: dict[str, str] = {
     "unopenable": _("A message could not be opened"),
     "refused_by_peer": _("The other agency gave a message of ours up"),
     "root_mismatch": _("A receipt does not fit what was sent"),
+    "reopened": _("The other agency holds more than these records: they are an older copy"),
+    "not_put_home": _("A message of ours that came back could not be put into these records"),
+    "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
 ROLES: dict[str, str] = {
     "officer": _("Officer"),
@@ -259,6 +263,7 @@ MESSAGES: dict[str, str] = {
 }
 LINES: dict[str, str] = {  # what a line of a timeline says; what its detail adds is put after it
     "case.opened": _("Case opened"),
+    "case.released": _("Looked at after a restore, and released"),
     "incident.recorded": _("What happened was recorded"),
     "consent.recorded": _("Asked, and the answer kept"),
     "consent.taken_back": _("Consent taken back"),
