@@ -1,5 +1,6 @@
-"""The issuing process of our own pipe: the desk's real command, with consent, projection, diary and outbox, as the web process runs it."""
+"""The issuing process of our own pipe: the desk's real command, with consent, projection and diary, as the web process runs it."""
 
+import asyncio
 import sys
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from shared.casework.here import Actor
 from shared.casework.referrals.commands import IssueReferral, issue_referral
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role, ServicePackage, Urgency
+from shared.exchange import bell
 from shared.kit.ids import new_id
 
 FACILITY = "ndola_central_vsu"
@@ -26,9 +28,7 @@ async def desk(agency_id: str, clinic_id: str) -> None:
     agency = build(load_settings(), agency_id)
     officer = Actor(new_id(), "bench", Role.OFFICER, FACILITY)
     async with agency.database.read() as tx:
-        unused = select(col(Incident.case_id), col(Incident.id)).where(
-            col(Incident.case_id).not_in(select(col(Referral.case_id)))
-        )
+        unused = select(col(Incident.case_id), col(Incident.id)).where(col(Incident.case_id).not_in(select(col(Referral.case_id))))
         prepared = iter((await tx.session.execute(unused)).tuples().all())
 
     async def issue() -> None:
@@ -40,7 +40,11 @@ async def desk(agency_id: str, clinic_id: str) -> None:
         async with agency.database.write() as tx:
             await issue_referral(command, tx, agency.here, officer)
 
+    stop = asyncio.Event()
+    ringing = asyncio.create_task(bell.ring(agency.database, stop))  # as the web process does
     await clients.take_orders(issue)
+    stop.set()
+    await ringing
     await agency.database.close()
 
 

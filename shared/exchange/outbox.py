@@ -129,6 +129,12 @@ def wake_on_commit(tx: Transaction) -> None:
         tx.on_commit(waker)
 
 
+def wake() -> None:
+    """Wakes whoever works on new rows in this process: another process has committed some."""
+    for waker in _wakers:
+        waker()
+
+
 def on_new_rows(waker: Callable[[], None]) -> Callable[[], None]:
     """Registers what is called after a commit that added rows; returns the way to take it back."""
     _wakers.append(waker)

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from shared.contracts.wire.topics import Direction
+from shared.exchange import bell
 from shared.exchange.access import Access, BrokerUnreachable, partitions_of
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.feed import run_feed
@@ -69,6 +70,7 @@ class ExchangeWorker:
             self._herald.run,
             self._feed,
             self._sweep,
+            self._bell,
         ]
         async with asyncio.TaskGroup() as tasks:
             for loop in (*loops, self._look_after_line):
@@ -76,6 +78,9 @@ class ExchangeWorker:
 
     async def _feed(self, stop: asyncio.Event) -> None:
         await run_feed(self._database, stop)
+
+    async def _bell(self, stop: asyncio.Event) -> None:
+        await bell.listen(self._database, stop)
 
     async def _sweep(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -85,6 +85,10 @@ class Database:
             for action in tx.committed:
                 action()
 
+    def errors_named(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Turns a database that is away into DatabaseAway, for what works on a connection of its own."""
+        return _errors_named()
+
     async def close(self) -> None:
         """Gives every connection back."""
         await self.engine.dispose()
