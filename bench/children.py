@@ -92,5 +92,3 @@ def rss_mb(pid: int, field: str = "VmRSS") -> float:
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024 / 1_000_000
     raise Unmeasured(f"The kernel does not tell {field} of a process, so its memory is not known.")
-
-

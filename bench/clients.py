@@ -47,15 +47,17 @@ async def _at_once(issue: Issue, count: int) -> None:
 async def _steadily(issue: Issue, count: int, rate: float) -> None:
     """Open loop: each referral is issued at its own time, whether those before it are through or not."""
     loop = asyncio.get_running_loop()
+    lines = asyncio.Semaphore(CLIENTS)
     start = loop.time()
     async with asyncio.TaskGroup() as issuing:
         for number in range(count):
             await asyncio.sleep(max(0.0, start + number / rate - loop.time()))
-            issuing.create_task(_one(issue))
+            issuing.create_task(_one(issue, lines))
 
 
-async def _one(issue: Issue) -> None:
-    await issue()
+async def _one(issue: Issue, lines: asyncio.Semaphore) -> None:
+    async with lines:
+        await issue()
 
 
 def main(work: Callable[..., Any], *arguments: str) -> None:

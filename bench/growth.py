@@ -83,9 +83,7 @@ class GrownAgency(FullAgency):
             pass
         async with connected(url) as connection:
             await stamps.copy_stories(connection, ended, referrals - OPEN, referrals)
-            self.open_referral, self.case = await stamps.copy_stories(
-                connection, waiting, OPEN, referrals, after=referrals - OPEN
-            )
+            self.open_referral, self.case = await stamps.copy_stories(connection, waiting, OPEN, referrals, after=referrals - OPEN)
             await connection.execute("VACUUM ANALYZE")
 
     async def _hear(self, referral: UUID) -> None:
@@ -155,5 +153,3 @@ def _p50_p99(times: list[float]) -> tuple[float, float]:
 
 def _named(path: str, agency: GrownAgency) -> str:
     return path.replace(str(agency.open_referral), "…").replace(str(agency.case), "…")
-
-

@@ -70,6 +70,11 @@ class Pipe(Protocol):
         ...
 
 
+def refnet(*argv: str) -> list[str]:
+    """The project's own command."""
+    return _python("services.cli", *argv)
+
+
 def _python(*argv: str) -> list[str]:
     return [sys.executable, "-m", *argv]
 
@@ -144,7 +149,7 @@ class Ours:
         return self._worker("health", place, place.clinic_url)
 
     def _worker(self, kind: str, place: Place, url: str) -> Child:
-        argv = _python("services.cli", "worker", f"{kind}_{place.unique}")
+        argv = refnet("worker", f"{kind}_{place.unique}")
         return Child(f"{kind}-worker", argv, agency_environment(place.folder, place.kafka, url), place.folder)
 
     async def fill(self, place: Place, events: int) -> None:

@@ -6,6 +6,7 @@ The desk's clients insert a referral and an outbox row in one transaction; one r
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import asyncpg
@@ -96,4 +97,5 @@ async def clinic(url: str, kafka: str, topic: str) -> None:
 
 
 if __name__ == "__main__":
-    clients.main({"desk": desk, "relay": relay, "clinic": clinic}[sys.argv[1]], *sys.argv[2:])
+    roles: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"desk": desk, "relay": relay, "clinic": clinic}
+    clients.main(roles[sys.argv[1]], *sys.argv[2:])
