@@ -32,8 +32,8 @@ check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: under a
 bench: $(VENV)/.dev servers ## the benchmarks, each beside its raw limit; writes bench/results.json
 	@$(BIN)/python -m bench
 
-bench-peers: ## the same against Debezium and a REST hop
-	@echo "bench-peers: the comparison with Debezium and a REST hop comes with issue 5." >&2; exit 1
+bench-peers: $(VENV)/.dev servers ## the same against Debezium and a REST hop
+	@$(BIN)/python -m bench.peers
 
 screens: $(VENV)/.dev servers ## take the pictures of docs/screens again
 	@rm -f docs/screens/*.png && REFNET_SCREENS=docs/screens $(BIN)/python -m pytest -q tests/browser/test_every_page.py

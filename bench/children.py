@@ -5,7 +5,7 @@ import contextlib
 import json
 import signal
 import time
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -22,9 +22,12 @@ class Unmeasured(RefnetError):
 
 
 class Child:
-    """One process of a pass; its log lies in the pass's folder."""
+    """One process of a pass; its log lies in the pass's folder. One that takes no orders writes all it says there."""
 
-    def __init__(self, name: str, argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, argv: Sequence[str], environment: Mapping[str, str], folder: Path, *, is_ordered: bool = False
+    ) -> None:
+        self._is_ordered = is_ordered
         self.name, self._argv, self._environment = name, argv, environment
         self._log = folder / f"{name}-{time.monotonic_ns()}.log"
         self._process: Process | None = None
@@ -32,8 +35,9 @@ class Child:
     async def __aenter__(self) -> Self:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._argv, env=dict(self._environment), stdin=PIPE, stdout=PIPE, stderr=log, limit=ANSWER_BYTES_MAX
-            )
+                *self._argv, env=dict(self._environment), stdin=PIPE if self._is_ordered else DEVNULL,
+                stdout=PIPE if self._is_ordered else log, stderr=log, limit=ANSWER_BYTES_MAX,
+            )  # fmt: skip
         return self
 
     async def __aexit__(self, *_: object) -> None:

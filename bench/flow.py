@@ -5,7 +5,8 @@ A pass in which anything was lost or doubled gives no figure.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from bench.sizes import DEADLINE_S, RATE_PER_S, WARM_UPS
 
 LOOK_S = 0.1  # between looks at how many have arrived; a look takes a millisecond
 EARLY = 0.1  # where a backlog's memory is looked at first: a tenth of the way
+OUTAGE_RATE_PER_S = 10  # issued while the recipient is away
+QUIET_S = 30.0  # after which nothing more is expected: longer than any retry, and than a consumer's way back into its group
 LATE = 1.05  # a desk that takes longer than this for a steady stream does not keep its rate
 STEADY_WARM_S = 2  # of a steady pass are not measured
 
@@ -76,8 +79,8 @@ async def throughput(pipe: Pipe, servers: Servers, referrals: int) -> float:
         return referrals / (max(clinic for _, clinic in ways) - began)
 
 
-async def latencies_ms(pipe: Pipe, servers: Servers, seconds: int) -> list[float]:
-    """From commit to commit, of every referral of a steady stream."""
+async def latencies_ms(pipe: Pipe, servers: Servers, seconds: int, at_end: Callable[[Line], None] = lambda _: None) -> list[float]:
+    """From commit to commit, of every referral of a steady stream; `at_end` may look at the processes while they still run."""
     warm = STEADY_WARM_S * RATE_PER_S
     count = warm + seconds * RATE_PER_S
     async with line(pipe, servers, count) as made:
@@ -85,6 +88,7 @@ async def latencies_ms(pipe: Pipe, servers: Servers, seconds: int) -> list[float
         if times["ended"] - times["began"] > LATE * count / RATE_PER_S:
             say(f"{pipe.name}: the desk could not issue {RATE_PER_S} a second, so what lay between is a queue, not a latency")
         await made.arrived(WARM_UPS + count)
+        at_end(made)
         return [(clinic - desk) * 1000 for desk, clinic in (await made.ways())[WARM_UPS + warm :]]
 
 
@@ -111,3 +115,28 @@ async def drain(pipe: Pipe, servers: Servers, events: int) -> Drained:
             commits = sorted(clinic for _, clinic in await made.ways())[WARM_UPS:]
         after_first = sum(1 for at in commits if at > commits[0])
         return Drained(after_first / (commits[-1] - commits[0]), early, late)
+
+
+async def outage(pipe: Pipe, servers: Servers, seconds: int) -> int:
+    """The recipient is stopped while the desk goes on issuing, then started again; how many referrals never arrive."""
+    count = seconds * OUTAGE_RATE_PER_S
+    async with line(pipe, servers, count) as made:
+        await made.clinic.stop()
+        issuing = asyncio.create_task(made.desk.order(count=count, rate=OUTAGE_RATE_PER_S))
+        await asyncio.sleep(seconds)
+        async with pipe.clinic(made.place) as clinic:
+            made.clinic = clinic
+            await issuing
+            await _quiet(made)
+            issued = await made.at_desk.fetchval(pipe.arrived)
+            return int(issued - await made.at_clinic.fetchval(pipe.arrived))
+
+
+async def _quiet(made: Line) -> None:
+    """Waits until all has arrived, or nothing has for QUIET_S."""
+    issued, found, since = await made.at_desk.fetchval(made.pipe.arrived), -1, time.monotonic()
+    while time.monotonic() - since < QUIET_S and found < issued:
+        now = await made.at_clinic.fetchval(made.pipe.arrived)
+        if now != found:
+            found, since = now, time.monotonic()
+        await asyncio.sleep(LOOK_S)

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import socket
 import time
+from pathlib import Path
 from statistics import median
 
 import httpx
@@ -23,25 +24,40 @@ IDLE_S = 10.0  # after it was ready, so that every loop has gone round: the slow
 
 async def footprint(servers: Servers, starts: int) -> tuple[float, float]:
     """(resident MB when idle, seconds from start to ready), medians; a first start that warms the disk is not counted."""
+    folder, url, agency_id = await _agency(servers)
+    await _start(servers, folder, url, "serve", agency_id, idle_s=0.0)
+    found = []
+    for number in range(1, starts + 1):
+        found.append(await _start(servers, folder, url, "serve", agency_id))
+        say(f"footprint {number} of {starts}: {found[-1][0]:.0f} MB idle, ready after {found[-1][1]:.2f} s")
+    return median(rss for rss, _ in found), median(took for _, took in found)
+
+
+async def resting(servers: Servers, role: str) -> float:
+    """Resident MB of an idle process of one role, `serve` or `web`."""
+    folder, url, agency_id = await _agency(servers)
+    return (await _start(servers, folder, url, role, agency_id))[0]
+
+
+async def _agency(servers: Servers) -> tuple[Path, str, str]:
     unique = secrets.token_hex(4)
     folder = servers.folder / unique
     await provision(Access(servers.kafka), write_network(folder, unique), 1)
-    url = servers.database(servers.template("health_head", migrated("health")))
-    sizes, times = [], []
-    for number in range(1 + starts):
-        port = _free_port()
-        argv = refnet("serve", f"health_{unique}", "--port", str(port))
-        begun = time.perf_counter()
-        async with Child("serve", argv, agency_environment(folder, servers.kafka, url), folder) as agency:
-            await _ready(agency, port)
-            took = time.perf_counter() - begun
-            if number == 0:
-                continue
-            await asyncio.sleep(IDLE_S)
-            times.append(took)
-            sizes.append(agency.rss_mb())
-            say(f"footprint {number} of {starts}: {sizes[-1]:.0f} MB idle, ready after {took:.2f} s")
-    return median(sizes), median(times)
+    return folder, servers.database(servers.template("health_head", migrated("health"))), f"health_{unique}"
+
+
+async def _start(
+    servers: Servers, folder: Path, url: str, role: str, agency_id: str, idle_s: float = IDLE_S
+) -> tuple[float, float]:
+    """(resident MB after `idle_s`, seconds to ready) of one start."""
+    port = _free_port()
+    begun = time.perf_counter()
+    argv = refnet(role, agency_id, "--port", str(port))
+    async with Child(role, argv, agency_environment(folder, servers.kafka, url), folder) as agency:
+        await _ready(agency, port)
+        took = time.perf_counter() - begun
+        await asyncio.sleep(idle_s)
+        return agency.rss_mb(), took
 
 
 async def _ready(agency: Child, port: int) -> None:

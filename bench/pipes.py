@@ -72,14 +72,16 @@ class Pipe(Protocol):
 
 def refnet(*argv: str) -> list[str]:
     """The project's own command."""
-    return _python("services.cli", *argv)
+    return python("services.cli", *argv)
 
 
-def _python(*argv: str) -> list[str]:
+def python(*argv: str) -> list[str]:
+    """A module of ours under this Python."""
     return [sys.executable, "-m", *argv]
 
 
-def _plain_environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
+    """This process's environment without what points the project's own at a broker or a database."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("REFNET_", "KAFKA_"))}
 
 
@@ -98,7 +100,8 @@ class Raw:
         return place
 
     def desk(self, place: Place) -> Child:
-        return self._child("desk", place, place.desk_url, place.unique)
+        argv = python("bench.raw", "desk", place.desk_url, place.unique)
+        return Child("raw-desk", argv, plain_environment(), place.folder, is_ordered=True)
 
     def relay(self, place: Place) -> Child:
         return self._child("relay", place, place.desk_url, place.kafka, topic_of(place))
@@ -107,7 +110,7 @@ class Raw:
         return self._child("clinic", place, place.clinic_url, place.kafka, topic_of(place))
 
     def _child(self, role: str, place: Place, *argv: str) -> Child:
-        return Child(f"raw-{role}", _python("bench.raw", role, *argv), _plain_environment(), place.folder)
+        return Child(f"raw-{role}", python("bench.raw", role, *argv), plain_environment(), place.folder)
 
     async def fill(self, place: Place, events: int) -> None:
         async with connected(place.desk_url) as desk:
@@ -138,8 +141,8 @@ class Ours:
 
     def desk(self, place: Place) -> Child:
         return Child(
-            "desk", _python("bench.desk", f"police_{place.unique}", f"health_{place.unique}"),
-            agency_environment(place.folder, place.kafka, place.desk_url), place.folder,
+            "desk", python("bench.desk", f"police_{place.unique}", f"health_{place.unique}"),
+            agency_environment(place.folder, place.kafka, place.desk_url), place.folder, is_ordered=True,
         )  # fmt: skip
 
     def relay(self, place: Place) -> Child:
@@ -175,7 +178,7 @@ def write_network(folder: Path, unique: str) -> tuple[str, ...]:
 def agency_environment(folder: Path, kafka: str, url: str) -> dict[str, str]:
     """What a process of an agency is given."""
     return {
-        **_plain_environment(), "REFNET_HOME": str(folder), "REFNET_NETWORK": str(folder / "network.yaml"),
+        **plain_environment(), "REFNET_HOME": str(folder), "REFNET_NETWORK": str(folder / "network.yaml"),
         "KAFKA_BOOTSTRAP_SERVERS": kafka, "REFNET_DATABASE_URL": url,
     }  # fmt: skip
 

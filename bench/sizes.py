@@ -26,12 +26,13 @@ class Sizes:
     big: int  # and of the big one
     looks: int  # at each page of either
     starts: int  # of an agency's process
+    outage_s: int  # that a recipient is stopped
 
 
 SIZES = {
-    "quick": Sizes(1, 300, 4_000, 4, 1_500, 6_000, 1_000, 5_000, 60, 1),
-    "default": Sizes(3, 1_000, 12_000, 15, 2_000, 20_000, 1_000, 50_000, 250, 3),
-    "full": Sizes(5, 5_000, 30_000, 60, 100_000, 100_000, 1_000, 1_000_000, 1_000, 5),
+    "quick": Sizes(1, 300, 4_000, 4, 1_500, 6_000, 1_000, 5_000, 60, 1, 12),
+    "default": Sizes(3, 1_000, 12_000, 15, 2_000, 20_000, 1_000, 50_000, 250, 3, 60),
+    "full": Sizes(5, 5_000, 30_000, 60, 100_000, 100_000, 1_000, 1_000_000, 1_000, 5, 60),
 }
 
 
