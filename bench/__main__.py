@@ -72,12 +72,12 @@ async def measure_growth(place: Servers, sizes: Sizes) -> list[Result]:
     ]
 
 
-async def measure_pages(place: Servers, _: Sizes) -> list[Result]:
+async def measure_pages(place: Servers, sizes: Sizes) -> list[Result]:
     """The slowest page of each kind of agency beside one primary-key read."""
     found = []
     for kind in ("police", "health", "social_welfare"):
-        slowest, worst, read = await pages.page_times(kind, place.database())
-        say(f"pages of {kind} with {pages.REFERRALS:,} referrals: the slowest is {slowest}, p99 {worst:.1f} ms")
+        slowest, worst, read = await pages.page_times(kind, place.database(), sizes.pages)
+        say(f"pages of {kind} with {sizes.pages:,} referrals: the slowest is {slowest}, p99 {worst:.1f} ms")
         found.append(result(f"pages_p99_{kind}", worst, read, "ms"))
     return found
 
