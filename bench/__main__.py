@@ -18,7 +18,7 @@ from bench import flow, pages
 from bench.footprint import READY_LIMIT_S, RSS_LIMIT_MB, footprint
 from bench.growth import growth
 from bench.pipes import Ours, Pipe, Raw
-from bench.report import RESULTS, Result, publish, result, say, table, write
+from bench.report import RESULTS, Result, of_part, publish, result, say, table, write
 from bench.servers import Servers, servers
 from bench.sizes import VARIABLE, Sizes, chosen
 from shared.kit.errors import RefnetError
@@ -135,17 +135,18 @@ def run(part: str, work: Callable[[], Coroutine[Any, Any, list[Result]]]) -> int
     try:
         results = uvloop.run(work())
     except RefnetError as error:
-        return _refuse(str(error))
+        return refuse(str(error))
     except KafkaError as error:
-        return _refuse(f"The broker did not do its part ({type(error).__name__}); see that it runs, then try again.")
+        return refuse(f"The broker did not do its part ({type(error).__name__}); see that it runs, then try again.")
     except TimeoutError:
-        return _refuse("A pass did not end in time, so there are no figures; try again when the machine is less busy.")
+        return refuse("A pass did not end in time, so there are no figures; try again when the machine is less busy.")
     except KeyboardInterrupt:
         return INTERRUPTED
-    write(results)
+    kept = of_part(part, write(results))
     words = f"{os.environ.get(VARIABLE, 'default')} size, {os.cpu_count()} cores, Python {platform.python_version()}, load average "
-    words += " – ".join(f"{load:.1f}" for load in (min(r.load_average for r in results), max(r.load_average for r in results)))
-    publish(part, results, f"{words}.")
+    loads = [one.load_average for one in kept]
+    words += f"{min(loads):.1f} – {max(loads):.1f}"
+    publish(part, kept, f"{words}.")
     print(table(results))
     print(f"{words}; written to {RESULTS.parent.name}/{RESULTS.name}")
     return 0
@@ -155,7 +156,7 @@ def main(argv: Sequence[str]) -> int:
     """`python -m bench [PART …]`: all parts, or those named."""
     unknown = [name for name in argv if name not in PARTS]
     if unknown:
-        return _refuse(f"There is no part '{unknown[0]}'; the parts are {', '.join(PARTS)}.")
+        return refuse(f"There is no part '{unknown[0]}'; the parts are {', '.join(PARTS)}.")
 
     async def work() -> list[Result]:
         sizes = chosen()
@@ -165,7 +166,8 @@ def main(argv: Sequence[str]) -> int:
     return run("bench", work)
 
 
-def _refuse(sentence: str) -> int:
+def refuse(sentence: str) -> int:
+    """One sentence on standard error; 1."""
     print(sentence, file=sys.stderr)
     return 1
 

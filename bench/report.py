@@ -9,6 +9,7 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results.json"
 DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
+PEERS = ("debezium_", "rest_")  # how the names of `make bench-peers` begin
 COLUMNS = ("name", "value", "reference", "ratio", "unit", "promised")
 
 
@@ -72,6 +73,11 @@ def write(results: Sequence[Result], path: Path = RESULTS) -> list[Result]:
     kept = [*(one for one in before if one.name not in names), *results]
     path.write_text(json.dumps({"results": [asdict(one) for one in kept]}, indent=2) + "\n")
     return kept
+
+
+def of_part(part: str, results: Sequence[Result]) -> list[Result]:
+    """Those that belong into one part's table, `bench` or `bench-peers`."""
+    return [one for one in results if one.name.startswith(PEERS) == (part == "bench-peers")]
 
 
 def publish(part: str, results: Sequence[Result], told: str, page: Path = DOCS) -> None:

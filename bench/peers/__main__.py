@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from bench import flow
-from bench.__main__ import p99, run, told
+from bench.__main__ import p99, refuse, run, told
 from bench.children import rss_mb
 from bench.footprint import resting
 from bench.peers.debezium import SERVER_SETTINGS, Debezium, fetch_debezium
@@ -53,12 +53,23 @@ async def _outage(place: Servers, sizes: Sizes) -> list[Result]:
     return [result("rest_lost", lost["exchange"], lost["rest"], "referrals")]
 
 
-async def _work() -> list[Result]:
-    sizes = chosen()
-    fetch_debezium()
-    with servers(SERVER_SETTINGS) as place:
-        return [*await _steady(place, sizes), *await _outage(place, sizes)]
+PARTS = {"steady": _steady, "outage": _outage}
+
+
+def main(argv: Sequence[str]) -> int:
+    """`python -m bench.peers [PART …]`: both parts, or the one named."""
+    unknown = [name for name in argv if name not in PARTS]
+    if unknown:
+        return refuse(f"There is no part '{unknown[0]}'; the parts are {', '.join(PARTS)}.")
+
+    async def work() -> list[Result]:
+        sizes = chosen()
+        fetch_debezium()
+        with servers(SERVER_SETTINGS) as place:
+            return [one for name in argv or PARTS for one in await PARTS[name](place, sizes)]
+
+    return run("bench-peers", work)
 
 
 if __name__ == "__main__":
-    sys.exit(run("bench-peers", _work))
+    sys.exit(main(sys.argv[1:]))
