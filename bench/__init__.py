@@ -1,1 +1,1 @@
-"""The benchmarks: the exchange beside its raw limit, in one run on one machine. Run as `python -m bench`."""
+"""The benchmarks: every figure beside its raw limit or a peer, in one run. `python -m bench`, and `python -m bench.peers`."""

@@ -1,166 +1,101 @@
-"""The raw limit: the same durable work with nothing of ours. A plain table, Kafka, a plain table, in the same batches.
+"""The raw limit: a hand-written pipeline with the same durability and none of our work, in three processes as ours is.
 
-Rows are read unsent, produced idempotently with acks=all, marked sent; at the far end a batch is inserted in one statement,
-then its offsets are committed. There is no order within a subject, no receipt, no signature and no rule.
+The desk's clients insert a referral and an outbox row in one transaction; one relay sends; the clinic inserts in batches.
 """
 
 import asyncio
-import contextlib
 import json
-import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Coroutine
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from bench.topics import committed, fresh_topics
-from bench.workload import (
-    BATCH,
-    DEADLINE_S,
-    FETCH_WAIT_MS,
-    LINGER_MS,
-    PAUSE_S,
-    RAW_BATCH_BYTES,
-    WARM_UPS,
-    Arrivals,
-    Place,
-    expect,
-    referral_data,
-)
+from bench import clients
+from bench.payload import referral_data
+from bench.sizes import CLIENTS
 from shared.kit.ids import new_id
 
-TABLES = """
+BATCH = 500  # rows of one transaction, at the relay and at the clinic
+POLL_S = 0.005  # what an idle relay waits before it looks again
+LINGER_MS = 1
+BATCH_BYTES = 512 * 1024  # 500 rows in one request; aiokafka's 16 KiB would make the limit less than it is
+FETCH_WAIT_MS = 1_000  # a fetch is answered as soon as there is anything
+
+# The outbox's columns are those that Debezium's event router expects, so that it can take the relay's place.
+DESK = """
+    CREATE TABLE referral (id uuid PRIMARY KEY, data jsonb NOT NULL);
     CREATE TABLE outbox (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, event_id uuid NOT NULL, payload jsonb NOT NULL, sent_at timestamptz
+        position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id uuid NOT NULL, aggregatetype text NOT NULL,
+        aggregateid text NOT NULL, type text NOT NULL, payload jsonb NOT NULL
     );
-    CREATE INDEX outbox_unsent ON outbox (id) WHERE sent_at IS NULL;
-    CREATE TABLE inbox (event_id uuid PRIMARY KEY, payload jsonb NOT NULL, received_at timestamptz NOT NULL DEFAULT now());
 """
-SAY = "INSERT INTO outbox (event_id, payload) VALUES ($1, $2)"
-UNSENT = f"SELECT id, event_id, payload FROM outbox WHERE sent_at IS NULL ORDER BY id LIMIT {BATCH}"
-MARK = "UPDATE outbox SET sent_at = now() WHERE id = ANY($1::bigint[])"
-HEAR = """
-    INSERT INTO inbox (event_id, payload) SELECT * FROM unnest($1::uuid[], $2::jsonb[]) ON CONFLICT DO NOTHING
+CLINIC = """
+    CREATE TABLE inbox (event_id uuid PRIMARY KEY, received_at timestamptz NOT NULL DEFAULT now());
+    CREATE TABLE referral (id uuid PRIMARY KEY, data jsonb NOT NULL);
 """
+REFERRAL = "INSERT INTO referral (id, data) VALUES ($1, $2)"
+OUTBOX = "INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload) VALUES ($1, $2, $3, 'referral.issued', $4)"
+DUE = f"SELECT position, aggregateid, payload FROM outbox ORDER BY position LIMIT {BATCH} FOR UPDATE SKIP LOCKED"
+DONE = "DELETE FROM outbox WHERE position = ANY($1::bigint[])"
+HEARD = "INSERT INTO inbox (event_id) VALUES ($1) ON CONFLICT DO NOTHING"
+KEPT = f"{REFERRAL} ON CONFLICT DO NOTHING"
 
 
-@dataclass(slots=True)
-class Line:
-    """A connection at each end, and Kafka between."""
+async def desk(url: str, kind: str) -> None:
+    """Sixteen clients, one connection each."""
+    payload = json.dumps(referral_data())
+    async with asyncpg.create_pool(url, min_size=CLIENTS, max_size=CLIENTS) as pool:
 
-    source: Any
-    target: Any
-    producer: AIOKafkaProducer
-    consumer: AIOKafkaConsumer
-    topic: str
-    group: str
+        async def issue() -> None:
+            referral = new_id()
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute(REFERRAL, referral, payload)
+                await connection.execute(OUTBOX, new_id(), kind, str(referral), payload)
 
-
-async def prepare(url: str) -> None:
-    """Makes the plain tables, at either end."""
-    async with _connection(url) as connection:
-        await connection.execute(TABLES)
+        await clients.take_orders(issue)
 
 
-async def fill(url: str, events: int) -> None:
-    """Leaves `events` unsent rows."""
-    async with _connection(url) as connection:
-        await connection.execute(TABLES)
-        payload = json.dumps(referral_data())
-        await connection.executemany(SAY, [(new_id(), payload) for _ in range(events)])
+async def relay(url: str, kafka: str, topic: str) -> None:
+    """Sends what lies in the outbox and deletes it, for ever."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka, acks="all", enable_idempotence=True, linger_ms=LINGER_MS, max_batch_size=BATCH_BYTES
+    )
+    await producer.start()
+    connection = await asyncpg.connect(url)
+    while True:
+        if not await _send_batch(connection, producer, topic):
+            await asyncio.sleep(POLL_S)
 
 
-async def throughput(place: Place, events: int) -> float:
-    """Events a second, from the first look for unsent rows until all are inserted and their offsets are committed."""
-    async with _line(place) as line:
-        started = time.perf_counter()
-        async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as both:
-            both.create_task(_send_all(line))
-            both.create_task(_hear_all(line, events))
-        took_s = time.perf_counter() - started
-        expect("rows in the raw inbox", await line.target.fetchval("SELECT count(*) FROM inbox"), events)
-        expect("committed offsets of the raw pipe", await committed(place.kafka, line.group, line.topic), events)
-        return events / took_s
+async def _send_batch(connection: Any, producer: AIOKafkaProducer, topic: str) -> int:
+    async with connection.transaction():
+        rows = await connection.fetch(DUE)
+        sent = [await producer.send(topic, row["payload"].encode(), key=row["aggregateid"].encode()) for row in rows]
+        await asyncio.gather(*sent)
+        if rows:
+            await connection.execute(DONE, [row["position"] for row in rows])
+        return len(rows)
 
 
-async def _send_all(line: Line) -> None:
-    while rows := await line.source.fetch(UNSENT):
-        pending = [await line.producer.send(line.topic, row["payload"].encode(), key=row["event_id"].bytes) for row in rows]
-        await asyncio.gather(*pending)
-        await line.source.execute(MARK, [row["id"] for row in rows])
-
-
-async def _hear_all(line: Line, events: int) -> None:
-    heard = 0
-    while heard < events:
-        fetched = await line.consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=BATCH)
+async def clinic(url: str, kafka: str, topic: str) -> None:
+    """Inserts what comes, a batch in one transaction, then commits the offsets, for ever."""
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=kafka, group_id=topic, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    connection = await asyncpg.connect(url)
+    while True:
+        fetched = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=BATCH)
         records = [record for part in fetched.values() for record in part]
         if records:
-            await line.target.execute(HEAR, [UUID(bytes=r.key) for r in records], [r.value.decode() for r in records])
-            await line.consumer.commit()
-        heard += len(records)
+            async with connection.transaction():
+                await connection.executemany(HEARD, [(record.key.decode(),) for record in records])
+                await connection.executemany(KEPT, [(record.key.decode(), record.value.decode()) for record in records])
+            await consumer.commit()
 
 
-async def latencies_ms(place: Place, samples: int) -> list[float]:
-    """From the commit of one row to the commit of its copy, one row at a time."""
-    found: list[float] = []
-    payload, arrivals, over = json.dumps(referral_data()), Arrivals(time.perf_counter), asyncio.Event()
-    async with _line(place) as line, asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as both:
-        hearing = both.create_task(_hear_each(line, arrivals, over))
-        for number in range(WARM_UPS + samples):
-            event_id = new_id()
-            over.clear()
-            await line.source.execute(SAY, event_id, payload)
-            committed_at = time.perf_counter()
-            await line.producer.send_and_wait(line.topic, payload.encode(), key=event_id.bytes)
-            await over.wait()
-            if number >= WARM_UPS:
-                found.append((arrivals.last_at - committed_at) * 1000)
-            await asyncio.sleep(PAUSE_S)
-        hearing.cancel()
-    return found
-
-
-async def _hear_each(line: Line, arrivals: Arrivals, over: asyncio.Event) -> None:
-    while True:
-        record = await line.consumer.getone()
-        await line.target.execute(HEAR, [UUID(bytes=record.key)], [record.value.decode()])
-        arrivals.note()
-        await line.consumer.commit()
-        over.set()
-
-
-@contextlib.asynccontextmanager
-async def _line(place: Place) -> AsyncIterator[Line]:
-    topic, group = f"raw.{new_id()}", f"raw.{new_id()}"
-    async with contextlib.AsyncExitStack() as stack:
-        source = await stack.enter_async_context(_connection(place.source_url))
-        target = await stack.enter_async_context(_connection(place.target_url))
-        await stack.enter_async_context(fresh_topics(place.kafka, [topic]))
-        producer = AIOKafkaProducer(
-            bootstrap_servers=place.kafka,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=LINGER_MS,
-            max_batch_size=RAW_BATCH_BYTES,
-        )
-        await producer.start()
-        stack.push_async_callback(producer.stop)
-        consumer = AIOKafkaConsumer(
-            topic, bootstrap_servers=place.kafka, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
-        await consumer.start()
-        stack.push_async_callback(consumer.stop)
-        yield Line(source, target, producer, consumer, topic, group)
-
-
-@contextlib.asynccontextmanager
-async def _connection(url: str) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(url)
-    try:
-        yield connection
-    finally:
-        await connection.close()
+if __name__ == "__main__":
+    roles: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"desk": desk, "relay": relay, "clinic": clinic}
+    clients.main(roles[sys.argv[1]], *sys.argv[2:])

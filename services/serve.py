@@ -19,6 +19,7 @@ from services.probe import ProbeServer
 from services.runtime import Agency, check_database
 from services.settings import Settings
 from shared.casework.edge import Edge
+from shared.exchange import bell
 from shared.exchange.worker import ExchangeWorker
 from shared.kit.errors import RefnetError
 
@@ -70,7 +71,7 @@ def _bind(host: str, port: int) -> socket.socket:
 async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:
     await check_database(agency)
     edge = agency.edge(settings)
-    loops: list[Loop] = []
+    loops: list[Loop] = [] if with_worker else [lambda stop: bell.ring(agency.database, stop)]
     if with_worker:
         exchange = agency.exchange(settings)
         edge.exchange = exchange

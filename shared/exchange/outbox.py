@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy import Insert, ScalarSelect, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from shared.exchange.tables import OutboxRow, Subject
@@ -20,6 +19,8 @@ from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
 LOCK_SUBJECTS = "SELECT id FROM exchange_subjects WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+
+BEFORE = OutboxRow.__table__.alias("before")  # type: ignore[attr-defined]  # made once: an alias is a copy of every column
 
 _wakers: list[Callable[[], None]] = []
 
@@ -86,9 +87,8 @@ async def add(tx: Transaction, outgoing: Outgoing) -> UUID:
 
 
 def _told_before(subject: UUID, recipient: str) -> ScalarSelect[UUID]:
-    before = aliased(OutboxRow)
-    query = select(col(before.event_id)).where(col(before.subject) == subject, col(before.recipient) == recipient)
-    return query.order_by(col(before.position).desc()).limit(1).scalar_subquery()
+    query = select(BEFORE.c.event_id).where(BEFORE.c.subject == subject, BEFORE.c.recipient == recipient)
+    return query.order_by(BEFORE.c.position.desc()).limit(1).scalar_subquery()
 
 
 async def withhold_event(tx: Transaction, event_id: UUID) -> bool:
@@ -127,6 +127,12 @@ def wake_on_commit(tx: Transaction) -> None:
     """Tells the relay, after the commit, that there is something to number."""
     for waker in _wakers:
         tx.on_commit(waker)
+
+
+def wake() -> None:
+    """Wakes whoever works on new rows in this process: another process has committed some."""
+    for waker in _wakers:
+        waker()
 
 
 def on_new_rows(waker: Callable[[], None]) -> Callable[[], None]:

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import text
+
 from shared.exchange import streams
 from shared.exchange.anchor import Anchor, AnchorAway
 from shared.exchange.outbox import on_new_rows
@@ -23,6 +25,25 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.2  # beneath every wake-up: what an idle relay may overlook for at most this long
 BACK_OFF_S = 1.0  # between tries while the database or the broker is away
+
+
+# From recipient to recipient along the partial indexes: DISTINCT would read a whole backlog each time.
+LYING = text("""
+    WITH RECURSIVE waiting(recipient) AS (
+        SELECT min(recipient) FROM exchange_outbox WHERE seq IS NULL
+        UNION ALL
+        SELECT (SELECT min(o.recipient) FROM exchange_outbox AS o WHERE o.seq IS NULL AND o.recipient > w.recipient)
+        FROM waiting AS w WHERE w.recipient IS NOT NULL
+    ), numbered(recipient) AS (
+        SELECT min(recipient) FROM exchange_outbox WHERE is_due
+        UNION ALL
+        SELECT (SELECT min(o.recipient) FROM exchange_outbox AS o WHERE o.is_due AND o.recipient > n.recipient)
+        FROM numbered AS n WHERE n.recipient IS NOT NULL
+    )
+    SELECT recipient, 'new' FROM waiting WHERE recipient IS NOT NULL
+    UNION ALL
+    SELECT recipient, 'due' FROM numbered WHERE recipient IS NOT NULL
+""")
 
 
 class BrokerAway(Exception):
@@ -63,22 +84,30 @@ class Relay:
         """
         sent = 0
         away: BrokerAway | None = None
-        for recipient in await self._recipients():
+        for recipient, lying in sorted((await self._lying()).items()):
             try:
-                sent += await self._serve(recipient)
+                sent += await self._serve(recipient, lying)
             except BrokerAway as error:
                 away = error
         if away is not None and not sent:
             raise away
         return sent
 
-    async def _recipients(self) -> list[str]:
-        waiting = await streams.recipients_waiting(self._database)
-        return sorted({*waiting, *await streams.recipients_due(self._database)})
+    async def _lying(self) -> dict[str, set[str]]:
+        """What lies in the outbox by recipient: rows that are `new`, rows that are `due`."""
+        found: dict[str, set[str]] = {}
+        async with self._database.read() as tx:
+            for recipient, what in (await tx.session.execute(LYING)).tuples():
+                found.setdefault(recipient, set()).add(what)
+        return found
 
-    async def _serve(self, recipient: str) -> int:
-        sent = await self._ship(recipient, await streams.due(self._database, recipient))
-        return sent + await self._ship(recipient, await streams.number(self._database, self._agency, recipient, self._seal))
+    async def _serve(self, recipient: str, lying: set[str]) -> int:
+        sent = 0
+        if "due" in lying:
+            sent += await self._ship(recipient, await streams.due(self._database, recipient))
+        if "new" in lying:
+            sent += await self._ship(recipient, await streams.number(self._database, self._agency, recipient, self._seal))
+        return sent
 
     async def _ship(self, recipient: str, rows: Sequence[streams.Numbered]) -> int:
         if not rows:
@@ -111,13 +140,13 @@ class Relay:
             while not stop.is_set():
                 self._woken.clear()
                 try:
-                    wanted = await self._recipients()
+                    wanted = await self._lying()
                 except DatabaseAway:
                     await self._database.clock.sleep(BACK_OFF_S)
                     continue
-                for recipient in wanted:
+                for recipient, lying in sorted(wanted.items()):
                     if recipient not in serving:
-                        serving[recipient] = asyncio.create_task(self._serve_or_wait(recipient))
+                        serving[recipient] = asyncio.create_task(self._serve_or_wait(recipient, lying))
                 await self._wait(set(serving.values()))
                 for recipient in [r for r, task in serving.items() if task.done()]:
                     serving.pop(recipient)
@@ -130,10 +159,10 @@ class Relay:
             await asyncio.gather(*serving.values(), return_exceptions=True)
             await self._turns.end()
 
-    async def _serve_or_wait(self, recipient: str) -> None:
+    async def _serve_or_wait(self, recipient: str, lying: set[str]) -> None:
         try:
             async with self._turns.of(recipient) as is_ours:
-                sent = await self._serve(recipient) if is_ours else 0
+                sent = await self._serve(recipient, lying) if is_ours else 0
             if not sent:
                 await self._database.clock.sleep(POLL_S)  # another relay is at it
         except (DatabaseAway, BrokerAway):

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from shared.contracts.wire.topics import Direction
+from shared.exchange import bell
 from shared.exchange.access import Access, BrokerUnreachable, partitions_of
 from shared.exchange.anchor import Anchor, AnchorAway, check_anchor
 from shared.exchange.broker import Courier, Receiver
@@ -90,7 +91,7 @@ class ExchangeWorker:
         marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 2 LET_GO_S, whatever hangs."""
         await self._anchored(stop)
         finishing = [self._begin(loop, stop) for loop in (self._relay_or_another, self._look_after_line)]
-        loops = [self._herald.run, self._feed, self._sweep, *([self._reconcile] if self._line is not None else [])]
+        loops = [self._herald.run, self._feed, self._sweep, self._bell, *([self._reconcile] if self._line is not None else [])]
         cut_off = [self._begin(loop, stop) for loop in loops]  # they lose nothing by it
         try:
             await stop.wait()
@@ -144,6 +145,9 @@ class ExchangeWorker:
     async def _reconcile(self, stop: asyncio.Event) -> None:
         assert self._line is not None
         await run_reconciler(self.reconciler, self._line, self._peers, stop)
+
+    async def _bell(self, stop: asyncio.Event) -> None:
+        await bell.listen(self._database, stop)
 
     async def _sweep(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,10 +26,11 @@ ACCESS = f"host all all {LOOPBACK}/32 trust\n"  # no password, and no way in but
 
 
 class PostgresCluster:
-    """One server of its own. `fsync=False` is for tests that kill processes and never the machine."""
+    """One server of its own. `fsync=False` is for tests that kill processes and never the machine; `settings` win over ours."""
 
-    def __init__(self, *, fsync: bool = True) -> None:
+    def __init__(self, *, fsync: bool = True, settings: Mapping[str, str] | None = None) -> None:
         self._fsync = fsync
+        self._settings = dict(settings or {})
         self._folder: Path | None = None
         self._port = 0
         self._process: ServerProcess | None = None
@@ -154,6 +155,7 @@ class PostgresCluster:
             "fsync": "on" if self._fsync else "off",
             "lc_messages": "C",  # we read its ready line
             "logging_collector": "off",
+            **self._settings,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._process = ServerProcess(
