@@ -21,7 +21,7 @@ from shared.exchange import streams
 from shared.exchange.access import Access, partitions_of, provision
 from shared.exchange.anchor import Anchor
 from shared.exchange.inbox import Heard, Outcome
-from shared.exchange.receipts import ASK_AGAIN, GRACE
+from shared.exchange.receipts import ASK_AGAIN, STILL
 from shared.exchange.relay import BrokerAway, Outbound, Relay
 from shared.exchange.worker import ExchangeWorker
 from shared.kit import bulk
@@ -73,7 +73,7 @@ async def test_an_event_that_cannot_be_stored_is_noted_asked_for_again_and_holds
     outcome = await pair.health.hear("police", envelopes)
     assert [step for _, step in pair.health.applied] == [0, 2]
     assert [fault for _, fault in outcome.unstorable] == ["ValueError"]
-    pair.clock.advance(GRACE)
+    pair.clock.advance(STILL)
     assert (await pair.health.state("police")).receipts[0].missing == (2,)
     monkeypatch.undo()  # a version that can store it
     await pair.health.hear("police", [envelopes[1]])
@@ -173,7 +173,7 @@ async def test_a_loss_is_asked_for_where_a_replay_holds_the_date(tmp_path: Path)
         await police.say("health", new_subject(), step)
     _lost, second = await police.number("health")
     await health.hear("police", [second])
-    for wait in (GRACE, ASK_AGAIN, ASK_AGAIN):
+    for wait in (STILL, ASK_AGAIN, ASK_AGAIN):
         clock.waited += wait
         assert (await health.state("police")).receipts[0].missing == (1,)
     await police.database.close()

@@ -3,7 +3,7 @@
 from exchange_node import Node, new_subject
 from exchange_pair import Pair
 
-from shared.exchange.receipts import ASK_AGAIN, ASK_PARKED_AGAIN, GRACE, note_unopenable
+from shared.exchange.receipts import ASK_AGAIN, ASK_PARKED_AGAIN, STILL, note_unopenable
 
 
 async def _unreadable(health: Node, offset: int) -> None:
@@ -17,7 +17,7 @@ async def test_parked_after_the_second_unreadable_copy_and_asked_for_slowly_from
     _first, second = await pair.police.number("health")
     await _unreadable(pair.health, 0)
     await pair.health.hear("police", [second])
-    pair.clock.advance(GRACE)
+    pair.clock.advance(STILL)
     assert (await pair.health.state("police")).receipts[0].missing == (1,)
     await _unreadable(pair.health, 2)
     pair.clock.advance(ASK_AGAIN)
@@ -36,7 +36,7 @@ async def test_a_record_read_again_at_its_old_place_parks_nothing(pair: Pair) ->
     await pair.health.hear("police", [second])
     for _ in range(3):  # a rewound batch
         await _unreadable(pair.health, 0)
-    for wait in (GRACE, ASK_AGAIN):
+    for wait in (STILL, ASK_AGAIN):
         pair.clock.advance(wait)
         receipt = (await pair.health.state("police")).receipts[0]
         assert (receipt.missing, receipt.parked) == ((1,), ())
@@ -49,7 +49,7 @@ async def test_one_trace_gives_up_one_slot_once(pair: Pair) -> None:
     await pair.health.hear("police", [envelopes[-1]])
     for offset in (0, 2):  # one record that nobody can read, written twice
         await _unreadable(pair.health, offset)
-    pair.clock.advance(GRACE)
+    pair.clock.advance(STILL)
     assert (await pair.health.state("police")).receipts[0].missing == (1, 2, 3, 4)
     pair.clock.advance(ASK_AGAIN)
     first = (await pair.health.state("police")).receipts[0]

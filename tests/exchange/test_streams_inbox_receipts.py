@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from datetime import timedelta
 
 import pytest
 from exchange_node import new_subject
@@ -9,7 +10,7 @@ from exchange_pair import Pair
 
 from shared.contracts.wire.envelope import Header, Kind, unframe, unwrap
 from shared.exchange import outbox
-from shared.exchange.receipts import ASK_AGAIN, GRACE
+from shared.exchange.receipts import ASK_AGAIN, GRACE, STILL
 from shared.exchange.streams import recipients_waiting
 
 
@@ -77,7 +78,7 @@ async def test_a_lost_record_is_asked_for_and_comes(pair: Pair) -> None:
     await pair.police.mark_all_sent()
     await pair.health.hear("police", [kept, later])
     early = await pair.health.state("police")
-    pair.clock.advance(GRACE)
+    pair.clock.advance(STILL)
     late = await pair.health.state("police")
     assert (early.receipts[0].missing, late.receipts[0].missing) == ((), (2,))
     await pair.police.take("health", late)
@@ -87,12 +88,27 @@ async def test_a_lost_record_is_asked_for_and_comes(pair: Pair) -> None:
     assert len(pair.police.delivered_ids) == 3
 
 
+async def test_what_may_lie_unread_behind_what_came_is_not_asked_for_again(pair: Pair) -> None:
+    subject = new_subject()
+    for step in range(4):
+        await pair.police.say("health", subject, step)
+    sent = await pair.police.number("health")
+    await pair.health.hear("police", sent[:1])
+    await pair.health.take("police", await pair.police.state("health"))  # its heartbeat says: four
+    for envelope in sent[1:3]:
+        pair.clock.advance(GRACE + timedelta(seconds=1))
+        await pair.health.hear("police", [envelope])
+        assert (await pair.health.state("police")).receipts[0].missing == ()
+    pair.clock.advance(STILL)
+    assert (await pair.health.state("police")).receipts[0].missing == (4,)
+
+
 async def test_the_last_record_lost_is_noticed_by_the_announced_size(pair: Pair) -> None:
     await pair.police.say("health", new_subject(), 0)
     await pair.police.number("health")
     await pair.police.mark_all_sent()
     await pair.health.take("police", await pair.police.state("health"))
-    pair.clock.advance(GRACE)
+    pair.clock.advance(STILL)
     statement = await pair.health.state("police")
     assert statement.receipts[0].missing == (1,)
     assert (await pair.health.state("police")).receipts[0].missing == ()
@@ -188,7 +204,7 @@ async def test_a_predecessor_that_was_never_said_is_enquired_for_and_stated_gone
     await pair.police.say("health", subject, 1)
     _first, second = await pair.police.number("health")
     await pair.health.hear("police", [second])
-    pair.clock.advance(GRACE)
+    pair.clock.advance(STILL)
     (asked,) = (await pair.health.state("police")).enquiries
     await pair.health.inbox.gone("police", [asked])
     assert pair.health.applied == [(subject, 1)]
