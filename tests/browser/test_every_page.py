@@ -231,7 +231,6 @@ def a_days_work(town: Town) -> dict[str, str]:
     ids["clinic_case"] = health.get(f"/referrals/{ids['here']}")["case_id"]
     ids["office_case"] = office.get(f"/referrals/{ids['office']}")["case_id"]
     ids["alarm"] = health.get("/alarms")["items"][0]["id"]
-    office.post("/subscriptions", {"case_id": ids["office_case"]})
     return ids
 
 
@@ -243,6 +242,15 @@ def at_desks(nurse: Person, in_charge: Person) -> dict[str, str]:
     in_charge.open("/accounts")
     disable = in_charge.page.get_attribute('a[href$="/disable"]', "href") or ""
     return {"batch": nurse.path.rsplit("/", 1)[1], "account": disable.split("/")[2]}
+
+
+def follow_everything(worker: Person, case: str) -> None:
+    """A case, a place and a service."""
+    worker.open(f"/cases/{case}")
+    worker.press('form[action$="/follow"] button')
+    worker.open("/following")
+    for field_ in ("facility", "service"):
+        worker.press(f'form:has(select[name="{field_}"]) button')
 
 
 def between_pages(town: Town, language: str, direction: str, axe: str, look: Look) -> None:
@@ -326,6 +334,7 @@ def test_every_page_in_every_state_and_direction(town: Town, windows: dict[tuple
 
     walk(EMPTY, "empty", {})
     ids = a_days_work(town) | at_desks(windows[("nurse", "ltr")], windows[("in-charge", "ltr")])
+    follow_everything(windows[("worker", "ltr")], ids["office_case"])
     walk(FULL, "full", ids)
     for direction, language in DIRECTIONS.items():
         between_pages(town, language, direction, axe, look)
