@@ -5,8 +5,8 @@ from alembic import op
 
 from shared.kit.columns import UtcDateTime
 
-revision = "0004_recovery"
-down_revision = "0003_pages"
+revision = "0005_recovery"
+down_revision = "0004_sessions"
 branch_labels = None
 depends_on = None
 

@@ -5,7 +5,7 @@ from alembic import op
 
 from shared.kit.columns import UtcDateTime
 
-revision = "0004_pages_p2"
+revision = "0004_sessions"
 down_revision = "0003_pages"
 branch_labels = None
 depends_on = None
