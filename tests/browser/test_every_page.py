@@ -46,7 +46,7 @@ FULL = {
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
         "/referrals/{here}/close", "/referrals/{here}/hold", "/care/{here}", "/care/{paper_here}", "/hand-over",
-        "/referrals/{unseen}/messages/new",
+        "/care/arrivals/{arrival}", "/referrals/{unseen}/messages/new",
     ],
     "worker": ["/work", "/cases", "/cases/{office_case}"],
     "in-charge": ["/alarms", "/alarms/{alarm}/resolve", "/overdue", "/posts", "/accounts", "/parked"],
@@ -58,7 +58,8 @@ ERRORS = {
         ("/referrals/{unseen}/cancel", ""), ("/referrals/{unseen}/told-by-phone", ""), ("/paper", "/enter"), ("/paper", "/print"),
         ("/me/secrets", ""), ("/cases/{case}", "/progress"),
     ],
-    "nurse": [("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", "")],
+    "nurse": [("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", ""),
+              ("/arrivals/{arrival}/match", "")],
     "in-charge": [("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", "")],
     "": [("/sign-in", "")],
 }  # fmt: skip
