@@ -36,6 +36,7 @@ REASON_CHARACTERS_MAX = 300
 @router.get("/alarms")
 async def show_alarms(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What nobody has taken first, then what somebody has."""
+    after = await last_seen(edge)  # before anything is read: what comes between is told again, never missed
     async with edge.database.read() as tx:
         query = select(Alarm).where(col(Alarm.resolved_at).is_(None))
         if visit.actor.facility is not None:
@@ -44,9 +45,7 @@ async def show_alarms(request: Request, edge: OneEdge, visit: Visitor) -> Respon
         rows = [a for a in (await tx.session.execute(query.limit(ALARMS_MAX))).scalars() if may_see(a, visit.actor)]
         shown = [await _shown(tx, edge, alarm) for alarm in rows]
         overdue = await _overdue(tx, edge, visit) if visit.actor.role is Role.SUPERVISOR else []
-    return edge.pages.show(
-        request, "alarms/alarms.html", visit, rows=shown, overdue=overdue, live=f"/live?after={await last_seen(edge)}"
-    )
+    return edge.pages.show(request, "alarms/alarms.html", visit, rows=shown, overdue=overdue, live=f"/live?after={after}")
 
 
 async def _shown(tx: Transaction, edge: Edge, alarm: Alarm) -> dict[str, Any]:

@@ -15,16 +15,19 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import Cursor
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.consents.tables import Consent
-from shared.casework.edge import OneEdge
+from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
-from shared.casework.referrals.tables import Referral
+from shared.casework.paper.commands import SheetKind
+from shared.casework.referrals.pages import last_seen
+from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, IncidentType, Sex, Ternary
 from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -147,15 +150,12 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     form = _filled(values)
     asked = form.model
     if asked is None or form.errors:
-        left = _hours_left(edge.here.programme.windows.pep_h, form)
-        return edge.pages.show(
-            request, "cases/new.html", visit, form=form, left=left, errors=True, status=422, sheet=form.value("sheet")
-        )
+        return _new_again(request, edge, visit, form)
 
     async def work(tx: Transaction) -> str:
         is_child = asked.age_band in codes.CHILD_BANDS
         adult = SAFE_ADULT[asked.safe_adult] if asked.safe_adult else Ternary.UNKNOWN
-        sheet = await paper.open_sheet(tx, visit.actor, asked.sheet) if asked.sheet else None
+        sheet = await paper.open_sheet(tx, visit.actor, asked.sheet, SheetKind.REQUEST) if asked.sheet else None
         case = await commands.open_case(
             OpenCase(
                 facility=sheet.facility if sheet else None,
@@ -176,7 +176,20 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
             await paper.keep_entered(tx, sheet, visit.actor, case.id, said_at)
         return f"/cases/{case.id}/consent"
 
-    return await submit(request, edge, visit, values, work)
+    try:
+        return await submit(request, edge, visit, values, work)
+    except (Conflict, NotFound) as error:
+        if not asked.sheet:
+            raise
+        return _new_again(request, edge, visit, form.error("sheet", str(error)))
+
+
+def _new_again(request: Request, edge: Edge, visit: Visitor, form: Filled[NewCase]) -> Response:
+    """Page 1 with what was typed, and what is wrong with it."""
+    left = _hours_left(edge.here.programme.windows.pep_h, form)
+    return edge.pages.show(
+        request, "cases/new.html", visit, form=form, left=left, errors=True, status=422, sheet=form.value("sheet")
+    )
 
 
 def _incident(asked: NewCase | Again, said_at: datetime) -> AddIncident:
@@ -204,8 +217,9 @@ async def show_cases(request: Request, edge: OneEdge, visit: Visitor, cursor: Cu
 
 @router.get("/cases/{case_id}")
 async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, cursor: Cursor = None) -> Response:
-    """One case: what is next, what not to do, one timeline with its basis by each line."""
+    """One case: what is next, what not to do, one timeline with its basis by each line. Its newest page changes by itself."""
     visit.actor.may_work()
+    after = await last_seen(edge)  # before anything is read: what comes between is told again, never missed
     async with edge.database.write() as tx:  # the look is kept: she may ask who looked
         case = await commands.load_case(tx, case_id, visit.actor)
         await views.note_read(tx, case.id, visit.actor, "case")
@@ -215,13 +229,14 @@ async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visit
             "incidents": await _incidents(tx, case),
             "consents": await _consents(tx, case),
             "referrals": await _referrals(tx, case),
+            "walk_ins": await _walk_ins(tx, case, visit),
             "follows": await _follows(tx, case, visit),
             "notes": await views.notes_of(tx, case.id),
         }
     progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
     return edge.pages.show(
         request, "cases/case.html", visit, lines=lines, following=following, progress=progress, dated=codes.DATED,
-        here_now="/cases", **context,
+        here_now="/cases", live=None if cursor else f"/live?after={after}", **context,
     )  # fmt: skip
 
 
@@ -238,6 +253,11 @@ async def _consents(tx: Transaction, case: Case) -> list[Consent]:
 async def _referrals(tx: Transaction, case: Case) -> list[Referral]:
     query = select(Referral).where(col(Referral.case_id) == case.id).order_by(col(Referral.issued_at).desc())
     return list((await tx.session.execute(query)).scalars())
+
+
+async def _walk_ins(tx: Transaction, case: Case, visit: Visitor) -> list[WalkIn]:
+    query = select(WalkIn).where(col(WalkIn.case_id) == case.id).order_by(col(WalkIn.came_at))
+    return [row for row in (await tx.session.execute(query)).scalars() if visit.actor.sees(row.facility)]
 
 
 async def _follows(tx: Transaction, case: Case, visit: Visitor) -> FollowedThing | None:

@@ -76,14 +76,16 @@ async def batch_of(tx: Transaction, by: Actor, batch: UUID) -> list[Sheet]:
     return rows
 
 
-async def open_sheet(tx: Transaction, by: Actor, typed: str) -> Sheet:
-    """A printed sheet that has not been entered yet, locked; raises NotFound or Conflict."""
+async def open_sheet(tx: Transaction, by: Actor, typed: str, kind: SheetKind | None = None) -> Sheet:
+    """A printed sheet, of one kind where only that will do, that has not been entered yet, locked; raises NotFound or Conflict."""
     query = select(Sheet).where(col(Sheet.number) == read_number(typed)).with_for_update()
     sheet = (await tx.session.execute(query)).scalar_one_or_none()
     if sheet is None or not by.sees(sheet.facility):
         raise NotFound("No sheet of this place has that number; look at it again.")
     if sheet.entered_at is not None:
         raise Conflict(f"Sheet {sheet.number} has been entered already; open its case instead.")
+    if kind not in (None, sheet.kind):
+        raise Conflict("This sheet is of another kind; enter it under “Paper sheets”.")
     return sheet
 
 
