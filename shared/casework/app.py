@@ -8,6 +8,8 @@ from shared.casework.accounts.demo_pages import router as demo_pages
 from shared.casework.accounts.pages import router as account_pages
 from shared.casework.alarms.pages import router as alarm_pages
 from shared.casework.alarms.web import router as alarms
+from shared.casework.arrivals.pages import router as arrival_pages
+from shared.casework.arrivals.web import router as arrivals
 from shared.casework.cases.pages import router as case_pages
 from shared.casework.cases.web import router as cases
 from shared.casework.consents.pages import router as consent_pages
@@ -23,6 +25,7 @@ from shared.casework.messages.web import router as messages
 from shared.casework.pages.frame import STATIC
 from shared.casework.pages.refusals import install_page_refusals
 from shared.casework.paper.pages import router as paper_pages
+from shared.casework.referrals.act_pages import router as act_pages
 from shared.casework.referrals.card_pages import router as card_pages
 from shared.casework.referrals.pages import router as referral_pages
 from shared.casework.referrals.web import router as referrals
@@ -32,10 +35,12 @@ from shared.kit.pages import CachedFiles, SafeHeaders
 from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
-SHARED_ROUTERS = (cases, consents, messages, referrals, following, alarms, lines)  # a message is not taken for a transition
+# A message is not taken for a transition.
+SHARED_ROUTERS = (cases, consents, messages, referrals, arrivals, following, alarms, lines)
 PAGE_ROUTERS = (
     account_pages,
     work_pages,
+    arrival_pages,
     case_pages,
     consent_pages,
     vital_pages,
@@ -43,6 +48,7 @@ PAGE_ROUTERS = (
     card_pages,
     message_pages,
     referral_pages,
+    act_pages,
     alarm_pages,
     line_pages,
     paper_pages,

@@ -1,5 +1,7 @@
 """The edge of an agency's API: who asks, one transaction a request, repeated requests answered alike, refusals as problems."""
 
+import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,6 +41,7 @@ from shared.kit.web import dump, problem
 
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
 KEY_CHARACTERS_MAX = 200
+TURN_WAIT_S = 10  # how long a second tap waits for the first; a command takes a fraction of a second
 RETRY_AFTER_S = 2  # what a client is told to wait when the database is away
 VERSION_DIGITS_MAX = 9  # of an ETag; no object is changed a thousand million times
 PAGE_MAX = 200
@@ -72,7 +75,7 @@ class Edge:
     migrations: Path | None = None  # the agency's own, beside the shared ones
     forgets: bool = False  # the broker is the trial one
     exchange: ExchangeState | None = None  # where this process runs one
-    running: set[tuple[Any, ...]] = field(default_factory=set)
+    running: dict[tuple[Any, ...], asyncio.Event] = field(default_factory=dict)  # set once that request has its answer
     closing: bool = False
 
     def broker_words(self) -> str | None:
@@ -184,20 +187,37 @@ async def alone(edge: Edge, what: tuple[Any, ...]) -> AsyncIterator[None]:
     """One request of a kind at a time in this process; raises StillRunning."""
     if what in edge.running:
         raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
-    edge.running.add(what)
+    done = edge.running[what] = asyncio.Event()
     try:
         yield
     finally:
-        edge.running.discard(what)
+        del edge.running[what]
+        done.set()
 
 
-async def lock_key(tx: Transaction, by: Actor, request: Request, key: str) -> None:
-    """Other processes of the agency: the same request at the same time is told to wait. On SQLite a writer is alone already."""
+@asynccontextmanager
+async def in_turn(edge: Edge, what: tuple[Any, ...]) -> AsyncIterator[None]:
+    """As `alone`, for people: whoever taps twice waits for the first tap to end; raises StillRunning when that takes too long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TURN_WAIT_S):
+            while first := edge.running.get(what):
+                await first.wait()
+    async with alone(edge, what):
+        yield
+
+
+async def lock_key(tx: Transaction, by: Actor, request: Request, key: str, *, waits: bool = False) -> None:
+    """Other processes of the agency: the same request at the same time is told to wait, or `waits` its turn here. On SQLite a
+    writer is alone already."""
     if tx.dialect != "postgresql":
         return
     digest = hashlib.sha256(f"{by.account_id}:{route_of(request)}:{key}".encode()).digest()
     number = int.from_bytes(digest[:8], signed=True)
-    if not (await tx.session.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number})).scalar_one():
+    if waits:
+        await tx.session.execute(text(f"SET LOCAL lock_timeout = '{TURN_WAIT_S}s'"))
+        await tx.session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        await tx.session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+    elif not (await tx.session.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number})).scalar_one():
         raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
 
 

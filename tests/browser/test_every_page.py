@@ -51,7 +51,7 @@ FULL = {
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
         "/referrals/{here}/close", "/referrals/{here}/hold", "/referrals/{here}/refuse-cancel", "/care/{here}",
-        "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
+        "/care/arrivals/{arrival}", "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
         "/referrals/{unseen}/messages/new", "/referrals/{unasked}",
     ],
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
@@ -68,7 +68,7 @@ ERRORS = {
     ],
     "nurse": [
         ("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", ""),
-        ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""),
+        ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/arrivals/{arrival}/match", ""),
     ],
     "in-charge": [("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", "")],
     "": [("/sign-in", "")],

@@ -170,3 +170,33 @@ async def test_a_request_on_paper_becomes_a_case_and_a_referral_of_the_hour_it_w
     until = {w["care"]: w["until"] for w in referral.said["windows"]}
     assert until["pep"].startswith("2026-01-07T23:10")  # 72 h after the earliest moment: three hours before it was written
     await world.settle()
+
+
+async def a_case_from(visitor: Visitor, address: str) -> Page:
+    form = (await visitor.open(address)).form("/cases/new")
+    return await visitor.send(
+        form, hurt_now="no", age_band="18-24", sex="female", at_least=1, at_most=3, language="bem", came_with="nobody"
+    )
+
+
+@pytest.mark.parametrize("number", ["R-1", "R-99999-A"])
+async def test_a_wrong_number_of_a_sheet_is_asked_again_and_the_form_stays(world: World, number: str) -> None:
+    visitor = Visitor(world["police"].app)
+    await sign_in(visitor, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+    page = await a_case_from(visitor, f"/cases/new?sheet={number}")
+    form = page.form("/cases/new")
+    assert (page.status, form.fields["sheet"], form.fields["age_band"]) == (422, [number], ["18-24"])
+    page = await visitor.send(form, sheet="")  # nothing is entered from paper after all
+    assert page.path.endswith("/consent"), page.words
+
+
+async def test_the_sheet_of_a_visit_is_no_request(world: World) -> None:
+    visitor = Visitor(world["police"].app)
+    await sign_in(visitor, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+    _page, (number, _last) = await printed(visitor, "ndola_central_vsu", "visit", 1)
+    page = await a_case_from(visitor, f"/cases/new?sheet={number}")
+    assert (page.status, "another kind" in page.words) == (422, True)
+    async with world["police"].database.read() as tx:
+        sheet = await tx.session.get(Sheet, number)
+    assert sheet is not None
+    assert sheet.entered_at is None

@@ -1,18 +1,21 @@
-"""Keeping what was given."""
+"""Keeping what was given, to whom a referral brought and to whoever came without one."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import col
 
 from services.health.care.tables import CareGiven
+from shared.casework.arrivals.commands import load_walk_in
 from shared.casework.cases.commands import Form, not_future
 from shared.casework.here import Actor
 from shared.casework.referrals.commands import load_referral
+from shared.casework.referrals.tables import Referral, WalkIn
 from shared.contracts.casework import events
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict
+from shared.kit.errors import NotFound
 from shared.kit.ids import new_id
 
 
@@ -45,27 +48,53 @@ class KeepCare(Form):
     occurred_at: events.Moment | None = None
 
 
-async def keep_care(referral_id: UUID, command: KeepCare, tx: Transaction, by: Actor) -> CareGiven:
-    """Keeps one line; only for a referral that this clinic received."""
+@dataclass(frozen=True, slots=True)
+class InCare:
+    """Whom a list is about: a referral that this clinic received, or somebody who came without one. Exactly one is set."""
+
+    case_id: UUID
+    facility: str
+    referral: Referral | None = None
+    walk_in: WalkIn | None = None
+
+
+async def received(referral_id: UUID, tx: Transaction, by: Actor) -> InCare:
+    """Whom a referral brought here; raises NotFound."""
     by.may_work()
     referral = await load_referral(tx, referral_id, by)
     if referral.direction != "in":
-        raise Conflict("Care is recorded on a referral that this agency received.")
+        raise NotFound("There is no such referral.")
+    return InCare(referral.case_id, referral.desk, referral=referral)
+
+
+async def came(walk_in_id: UUID, tx: Transaction, by: Actor) -> InCare:
+    """Who came without a referral, or on one that was found later: then it is that one's care. Raises NotFound."""
+    walk_in = await load_walk_in(tx, walk_in_id, by)
+    if walk_in.referral_id is not None:
+        return await received(walk_in.referral_id, tx, by)
+    return InCare(walk_in.case_id, walk_in.facility, walk_in=walk_in)
+
+
+async def keep_care(whom: InCare, command: KeepCare, tx: Transaction, by: Actor) -> CareGiven:
+    """Keeps one line."""
     now = tx.clock.now()
     row = CareGiven(
-        id=new_id(), referral_id=referral.id, care=command.care, result=command.result,
-        occurred_at=not_future("occurred_at", command.occurred_at, now), recorded_at=now, recorded_by=by.account_id,
+        id=new_id(), referral_id=whom.referral.id if whom.referral else None, walk_in_id=whom.walk_in.id if whom.walk_in else None,
+        care=command.care, result=command.result, occurred_at=not_future("occurred_at", command.occurred_at, now),
+        recorded_at=now, recorded_by=by.account_id,
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
     return row
 
 
-async def care_of(referral_id: UUID, tx: Transaction, by: Actor) -> list[CareGiven]:
-    """What was kept for a referral, oldest first."""
-    by.may_work()
-    referral = await load_referral(tx, referral_id, by)
-    query = (
-        select(CareGiven).where(col(CareGiven.referral_id) == referral.id).order_by(col(CareGiven.recorded_at), col(CareGiven.id))
-    )
+async def care_of(whom: InCare, tx: Transaction) -> list[CareGiven]:
+    """What was kept, oldest first; for a referral also what was given before it was found."""
+    if whom.referral is not None:
+        before = select(col(WalkIn.id)).where(col(WalkIn.referral_id) == whom.referral.id)
+        mine = or_(col(CareGiven.referral_id) == whom.referral.id, col(CareGiven.walk_in_id).in_(before))
+    else:
+        assert whom.walk_in is not None
+        mine = col(CareGiven.walk_in_id) == whom.walk_in.id
+    query = select(CareGiven).where(mine).order_by(col(CareGiven.recorded_at), col(CareGiven.id))
     return list((await tx.session.execute(query)).scalars())

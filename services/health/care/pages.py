@@ -1,14 +1,19 @@
-"""Pages of the clinic: what was given. The list stays in the clinic; the police never see it."""
+"""Pages of the clinic: what was given, with a request or without one. The list stays in the clinic; the police never see it."""
 
-from datetime import date, time
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime, time
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from services.health.care import commands
-from services.health.care.commands import Care, CareResult, KeepCare
+from services.health.care.commands import Care, CareResult, InCare, KeepCare
+from shared.casework.accounts.sessions import Visit
+from shared.casework.arrivals.commands import EndArrival, end_arrival
 from shared.casework.cases.commands import InTheFuture
 from shared.casework.cases.views import note_read
 from shared.casework.circles.commands import RecordProgress, record_progress
@@ -17,15 +22,18 @@ from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals import story
-from shared.casework.referrals.commands import MakeTransition, answer_feedback, load_referral, make_transition
+from shared.casework.referrals.commands import MakeTransition, answer_feedback, make_transition
+from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import CareClock, OutcomeCode, ProgressCode, ReferralState, ServicePackage
-from shared.contracts.casework.lifecycle import Transition
+from shared.contracts.casework.lifecycle import IllegalTransition, Transition
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
-from shared.kit.forms import Filled, fill
+from shared.kit.errors import Conflict
+from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
+
+Find = Callable[[Transaction, Actor], Awaitable[InCare]]
 
 # The lines of each package, in the order in which a night nurse works.
 LINES: dict[ServicePackage, tuple[Care, ...]] = {
@@ -57,6 +65,7 @@ WORDS = {
     "on_date": _("Choose the day, or leave day and time empty."),
     "at_time": _("Type the time as 08:15, with its day; or leave both empty."),
 }
+NOT_YET = _("This time has not come yet; type the one at which it happened.")
 
 
 def lines_of(services: list[str]) -> list[Care]:
@@ -70,83 +79,121 @@ def lines_of(services: list[str]) -> list[Care]:
 @router.get("/care/{referral_id}")
 async def show_care(referral_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """One line a service, one tap each."""
-    return await _page(referral_id, request, edge, visit, await draft_of(request, visit))
+    whom = partial(commands.received, referral_id)
+    return await _page(whom, request, edge, visit, await draft_of(request, visit))
 
 
-async def _page(referral_id: UUID, request: Request, edge: Edge, visit: Visitor, form: Filled[Any], status: int = 200) -> Response:
+@router.get("/care/arrivals/{arrival_id}")
+async def show_care_of_arrival(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """The same for somebody who came without a request: care first, nothing is sent."""
+    whom = partial(commands.came, arrival_id)
+    return await _page(whom, request, edge, visit, await draft_of(request, visit))
+
+
+async def _page(find: Find, request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
     async with edge.database.write() as tx:
-        referral = await load_referral(tx, referral_id, visit.actor)
-        await note_read(tx, referral.case_id, visit.actor, "care")
-        if referral.direction != "in":
-            raise NotFound("There is no such referral.")
-        kept = {row.care: row.result for row in await commands.care_of(referral_id, tx, visit.actor)}
+        whom = await find(tx, visit.actor)
+        if request.url.path != _address(whom):
+            return RedirectResponse(_address(whom), 303)  # her request is known meanwhile: that is where her list is
+        await note_read(tx, whom.case_id, visit.actor, "care")
+        kept = {row.care: row.result for row in await commands.care_of(whom, tx)}
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
         others = [
-            p for p in await places(tx, edge.here, [edge.here.agency], referral.desk, local)
-            if p.id != referral.desk and set(p.facility.services) & set(referral.services)
+            p for p in await places(tx, edge.here, [edge.here.agency], whom.facility, local)
+            if p.id != whom.facility and set(p.facility.services) & set(_services(whom))
         ]  # fmt: skip
+    standing = story.standing_of(whom.referral) if whom.referral else None
     return edge.pages.show(
-        request, "health/care.html", visit, status=status, errors=bool(form.errors), form=form, r=referral, kept=kept,
-        lines=lines_of(referral.services), standing=story.standing_of(referral), others=others, here_now="/here-now",
-        on_paper=edge.here.on_paper(referral.desk),
-        windows={w["care"]: w["until"] for w in (referral.said or {}).get("windows") or []}, clocks=CLOCKS,
+        request, "health/care.html", visit, status=status, errors=bool(form.errors), form=form, r=whom.referral,
+        walk_in=whom.walk_in, address=_address(whom), kept=kept, lines=lines_of(_services(whom)), standing=standing,
+        others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility),
+        windows={w["care"]: w["until"] for w in _said(whom).get("windows") or []}, clocks=CLOCKS,
     )  # fmt: skip
+
+
+def _address(whom: InCare) -> str:
+    return f"/care/{whom.referral.id}" if whom.referral else f"/care/arrivals/{whom.walk_in.id}" if whom.walk_in else "/here-now"
+
+
+def _services(whom: InCare) -> list[str]:
+    # Nobody said what somebody without a request needs, so that every line is offered.
+    return whom.referral.services if whom.referral else [ServicePackage.ACUTE_CARE]
+
+
+def _said(whom: InCare) -> dict[str, Any]:
+    return (whom.referral.said or {}) if whom.referral else {}
 
 
 @router.post("/care/{referral_id}")
 async def post_care(referral_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Keeps the lines that were marked, her answer about the police, and the next visit; closes where that was chosen."""
+    return await _post(partial(commands.received, referral_id), request, edge, visit, values)
+
+
+@router.post("/care/arrivals/{arrival_id}")
+async def post_care_of_arrival(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Keeps the lines of somebody who came without a request."""
+    return await _post(partial(commands.came, arrival_id), request, edge, visit, values)
+
+
+async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: Values) -> Response:
     form = fill(CareForm, values, WORDS)
     asked = form.model
     if asked is not None and (asked.on_date is None) != (asked.at_time is None):
         form.error("at_time", WORDS["at_time"])
     if asked is None or form.errors:
-        return await _page(referral_id, request, edge, visit, form, status=422)
-    then = form.value("then")
+        return await _page(find, request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
-        await _keep(tx, edge, visit.actor, referral_id, asked, form)
-        if then == "close":
-            await _close(tx, edge, visit.actor, referral_id, asked)
-        return f"/referrals/{referral_id}" if then != "stay" else f"/care/{referral_id}"
+        whom = await find(tx, visit.actor)
+        entered = _entered(edge, tx, whom, asked)
+        await _keep(tx, visit.actor, whom, form, entered["occurred_at"])
+        if whom.referral is not None:
+            await _go_on(tx, edge, visit.actor, whom.referral, form, entered)
+        if asked.next_visit:
+            step = RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=asked.next_visit)
+            await record_progress(whom.case_id, step, tx, edge.here, visit.actor)
+        if form.value("then") == "close":
+            await _close(tx, edge, visit.actor, whom, asked, entered)
+        return f"/referrals/{whom.referral.id}" if whom.referral else "/here-now"
 
     try:
         return await submit(request, edge, visit, values, work)
     except InTheFuture as error:
         form.error("at_time", error)
+    except IllegalTransition as error:
+        form.error("outcome_code", error)
     except Conflict as error:
         form.error("feedback", error)
-    return await _page(referral_id, request, edge, visit, form, status=422)
+    return await _page(find, request, edge, visit, form, status=422)
 
 
-def _entered(edge: Edge, tx: Transaction, desk: str, asked: CareForm) -> dict[str, Any]:
+def _entered(edge: Edge, tx: Transaction, whom: InCare, asked: CareForm) -> dict[str, Any]:
     times = edge.pages.times("en", tx.clock.now())
     at = times.moment(asked.on_date, asked.at_time) if asked.on_date and asked.at_time else None
-    return {"occurred_at": at, "entered_for": edge.here.on_paper(desk)}
+    return {"occurred_at": at, "entered_for": edge.here.on_paper(whom.facility)}
 
 
-async def _keep(tx: Transaction, edge: Edge, by: Actor, referral_id: UUID, asked: CareForm, form: Filled[Any]) -> None:
-    referral = await load_referral(tx, referral_id, by)
-    entered = _entered(edge, tx, referral.desk, asked)
-    known = {row.care: row.result for row in await commands.care_of(referral_id, tx, by)}
-    for care in lines_of(referral.services):
+async def _keep(tx: Transaction, by: Actor, whom: InCare, form: Filled[Any], at: datetime | None) -> None:
+    known = {row.care: row.result for row in await commands.care_of(whom, tx)}
+    for care in lines_of(_services(whom)):
         result = form.value(f"care_{care}")
         if result in set(CareResult) and known.get(care) != result:
-            line = KeepCare(care=care, result=CareResult(result), occurred_at=entered["occurred_at"])
-            await commands.keep_care(referral_id, line, tx, by)
+            await commands.keep_care(whom, KeepCare(care=care, result=CareResult(result), occurred_at=at), tx, by)
+
+
+async def _go_on(tx: Transaction, edge: Edge, by: Actor, referral: Referral, form: Filled[Any], entered: dict[str, Any]) -> None:
     feedback = {"yes": True, "no": False}.get(form.value("feedback"))
     if feedback is not None:
-        await answer_feedback(referral_id, feedback, tx, edge.here, by)
+        await answer_feedback(referral.id, feedback, tx, edge.here, by)
     if story.standing_of(referral).state is ReferralState.ARRIVED:
-        await make_transition(referral_id, Transition.START, MakeTransition(**entered), tx, edge.here, by)
-    if asked.next_visit:
-        step = RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=asked.next_visit)
-        await record_progress(referral.case_id, step, tx, edge.here, by)
+        await make_transition(referral.id, Transition.START, MakeTransition(**entered), tx, edge.here, by)
 
 
-async def _close(tx: Transaction, edge: Edge, by: Actor, referral_id: UUID, asked: CareForm) -> None:
-    referral = await load_referral(tx, referral_id, by)
-    if referral.is_open:
-        body = MakeTransition(outcome_code=asked.outcome_code, **_entered(edge, tx, referral.desk, asked))
-        await make_transition(referral_id, Transition.CLOSE, body, tx, edge.here, by)
+async def _close(tx: Transaction, edge: Edge, by: Actor, whom: InCare, asked: CareForm, entered: dict[str, Any]) -> None:
+    if whom.walk_in is not None:
+        await end_arrival(whom.walk_in.id, EndArrival(outcome_code=asked.outcome_code), tx, edge.here, by)
+    elif whom.referral is not None and whom.referral.is_open:
+        body = MakeTransition(outcome_code=asked.outcome_code, **entered)
+        await make_transition(whom.referral.id, Transition.CLOSE, body, tx, edge.here, by)

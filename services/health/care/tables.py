@@ -1,4 +1,4 @@
-"""What was given, refused or out of stock for one referral. Clinical: it never crosses, to anybody."""
+"""What was given, refused or out of stock for one referral or one walk-in. Clinical: it never crosses, to anybody."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,12 +10,16 @@ from shared.kit.columns import UtcDateTime
 
 
 class CareGiven(SQLModel, table=True):
-    """One line of the package."""
+    """One line of the package, for a referral or for somebody who came without one."""
 
     __tablename__ = "health_care_given"
-    __table_args__ = (CheckConstraint("result IN ('given','refused','none_in_stock')", name="ck_health_care_given_result"),)
+    __table_args__ = (
+        CheckConstraint("result IN ('given','refused','none_in_stock')", name="ck_health_care_given_result"),
+        CheckConstraint("(referral_id IS NULL) <> (walk_in_id IS NULL)", name="ck_health_care_given_one"),
+    )
     id: UUID = Field(primary_key=True)
-    referral_id: UUID = Field(sa_column_args=[ForeignKey("casework_referrals.id")], index=True)
+    referral_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_referrals.id")], index=True)
+    walk_in_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_walk_ins.id")], index=True)
     care: str
     result: str
     occurred_at: datetime = Field(sa_type=UtcDateTime)

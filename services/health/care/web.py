@@ -1,4 +1,4 @@
-"""Routes: what was given for a referral."""
+"""Routes: what was given for a referral, and to somebody who came without one."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,46 +7,72 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from services.health.care import commands
-from services.health.care.commands import KeepCare
+from services.health.care.commands import InCare, KeepCare
 from services.health.care.tables import CareGiven
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
-from shared.casework.referrals.commands import load_referral
+from shared.casework.here import Actor
 from shared.kit.db import Transaction
 
-router = APIRouter(prefix="/api/v1/referrals/{referral_id}/care", tags=["health"])
+router = APIRouter(prefix="/api/v1", tags=["health"])
 
 
 class CareView(BaseModel):
-    """One line of the package."""
+    """One line of the package, of a referral or of an arrival without one."""
 
     id: UUID
-    referral_id: UUID
+    referral_id: UUID | None
+    arrival_id: UUID | None
     care: str
     result: str
     occurred_at: datetime
 
 
 def _view(row: CareGiven) -> CareView:
-    return CareView(id=row.id, referral_id=row.referral_id, care=row.care, result=row.result, occurred_at=row.occurred_at)
+    return CareView(
+        id=row.id, referral_id=row.referral_id, arrival_id=row.walk_in_id, care=row.care, result=row.result,
+        occurred_at=row.occurred_at,
+    )  # fmt: skip
 
 
-@router.post("", status_code=201, response_model=CareView)
+@router.post("/referrals/{referral_id}/care", status_code=201, response_model=CareView)
 async def post_care(
     referral_id: UUID, body: KeepCare, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
 ) -> Response:
     """Keeps what was given, refused or out of stock; it never leaves this agency."""
 
     async def work(tx: Transaction) -> CareView:
-        return _view(await commands.keep_care(referral_id, body, tx, by))
+        return _view(await commands.keep_care(await commands.received(referral_id, tx, by), body, tx, by))
 
     return await command(request, edge, by, work, status=201, key=key)
 
 
-@router.get("")
+@router.get("/referrals/{referral_id}/care")
 async def get_care(referral_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
     """What was kept for a referral."""
     async with edge.database.write() as tx:
-        rows = await commands.care_of(referral_id, tx, by)
-        await note_read(tx, (await load_referral(tx, referral_id, by)).case_id, by, "care")
-        return Page(items=[_view(row) for row in rows])
+        return await _page(await commands.received(referral_id, tx, by), tx, by)
+
+
+@router.post("/arrivals/{arrival_id}/care", status_code=201, response_model=CareView)
+async def post_care_of_arrival(
+    arrival_id: UUID, body: KeepCare, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """The same for somebody who came without a referral."""
+
+    async def work(tx: Transaction) -> CareView:
+        return _view(await commands.keep_care(await commands.came(arrival_id, tx, by), body, tx, by))
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.get("/arrivals/{arrival_id}/care")
+async def get_care_of_arrival(arrival_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
+    """What was kept for somebody who came without a referral."""
+    async with edge.database.write() as tx:
+        return await _page(await commands.came(arrival_id, tx, by), tx, by)
+
+
+async def _page(whom: InCare, tx: Transaction, by: Actor) -> Page:
+    await note_read(tx, whom.case_id, by, "care")
+    return Page(items=[_view(row) for row in await commands.care_of(whom, tx)])

@@ -22,7 +22,9 @@ from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
-from shared.casework.referrals.tables import Referral
+from shared.casework.paper.commands import SheetKind
+from shared.casework.referrals.pages import last_seen
+from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, IncidentType, Sex, Ternary
@@ -159,7 +161,7 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     async def work(tx: Transaction) -> str:
         is_child = asked.age_band in codes.CHILD_BANDS
         adult = SAFE_ADULT[asked.safe_adult] if asked.safe_adult else Ternary.UNKNOWN
-        sheet = await paper.open_sheet(tx, visit.actor, asked.sheet, paper.SheetKind.REQUEST) if asked.sheet else None
+        sheet = await paper.open_sheet(tx, visit.actor, asked.sheet, SheetKind.REQUEST) if asked.sheet else None
         case = await commands.open_case(
             OpenCase(
                 facility=sheet.facility if sheet else None,
@@ -183,6 +185,8 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     try:
         return await submit(request, edge, visit, values, work)
     except (Conflict, NotFound) as error:
+        if not asked.sheet:
+            raise
         return _new_again(request, edge, visit, form.error("sheet", error))
 
 
@@ -217,8 +221,9 @@ async def show_cases(request: Request, edge: OneEdge, visit: Visitor, cursor: Cu
 
 @router.get("/cases/{case_id}")
 async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, cursor: Cursor = None) -> Response:
-    """One case: what is next, what not to do, one timeline with its basis by each line."""
+    """One case: what is next, what not to do, one timeline with its basis by each line. Its newest page changes by itself."""
     visit.actor.may_work()
+    after = await last_seen(edge)  # before anything is read: what comes between is told again, never missed
     async with edge.database.write() as tx:  # the look is kept: she may ask who looked
         case = await commands.load_case(tx, case_id, visit.actor)
         await views.note_read(tx, case.id, visit.actor, "case")
@@ -228,6 +233,7 @@ async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visit
             "incidents": await _incidents(tx, case),
             "consents": await _consents(tx, case),
             "referrals": await _referrals(tx, case),
+            "walk_ins": await _walk_ins(tx, case, visit),
             "follows": await _follows(tx, case, visit),
             "notes": await views.notes_of(tx, case.id),
             "unasked": await unasked(tx, case.id),
@@ -236,7 +242,7 @@ async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visit
     progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
     return edge.pages.show(
         request, "cases/case.html", visit, lines=lines, following=following, progress=progress, dated=codes.DATED,
-        here_now="/cases", **context,
+        here_now="/cases", live=None if cursor else f"/live?after={after}", **context,
     )  # fmt: skip
 
 
@@ -253,6 +259,11 @@ async def _consents(tx: Transaction, case: Case) -> list[Consent]:
 async def _referrals(tx: Transaction, case: Case) -> list[Referral]:
     query = select(Referral).where(col(Referral.case_id) == case.id).order_by(col(Referral.issued_at).desc())
     return list((await tx.session.execute(query)).scalars())
+
+
+async def _walk_ins(tx: Transaction, case: Case, visit: Visitor) -> list[WalkIn]:
+    query = select(WalkIn).where(col(WalkIn.case_id) == case.id).order_by(col(WalkIn.came_at))
+    return [row for row in (await tx.session.execute(query)).scalars() if visit.actor.sees(row.facility)]
 
 
 async def _follows(tx: Transaction, case: Case, visit: Visitor) -> FollowedThing | None:

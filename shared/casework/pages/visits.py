@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from shared.casework.accounts import sessions
 from shared.casework.accounts.sessions import ABSOLUTE_END, Visit
 from shared.casework.accounts.tables import KeptAnswer
-from shared.casework.edge import Edge, alone, edge_of, keep_answer, lock_key, route_of
+from shared.casework.edge import Edge, edge_of, in_turn, keep_answer, lock_key, route_of
 from shared.casework.here import Forbidden
 from shared.casework.pages.frame import KEPT, kept_form
 from shared.contracts.casework.codes import Role
@@ -141,14 +141,15 @@ Work = Callable[[Transaction], Awaitable[str]]
 
 
 async def submit(request: Request, edge: Edge, visit: Visit, values: Values, work: Work) -> Response:
-    """Runs a page's command in one transaction and goes where `work` says. The same form sent twice is done once."""
+    """Runs a page's command in one transaction and goes where `work` says. The same form sent twice is done once, and the second
+    tap goes where the first one went."""
     key = values.pop("once", [""])[-1]
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()
     by = visit.actor
-    async with alone(edge, (by.account_id, route_of(request), key or str(new_id()))), edge.database.write() as tx:
+    async with in_turn(edge, (by.account_id, route_of(request), key or str(new_id()))), edge.database.write() as tx:
         location = None
         if key:
-            await lock_key(tx, by, request, key)
+            await lock_key(tx, by, request, key, waits=True)
             kept = await tx.session.get(KeptAnswer, (by.account_id, route_of(request), key))
             location = kept.answer.decode() if kept is not None and kept.body_digest == digest else None
         if location is None:

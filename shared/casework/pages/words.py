@@ -271,6 +271,7 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "circle.referral_progress": _("Sent to another place"),
     "case.progress": _("Step"),
     "arrival.recorded": _("Came without a request"),
+    "arrival.ended": _("Care without a request has ended"),
     "referral.issued": _("Sent"),
     "referral.cancel_requested": _("Asked to cancel"),
     "referral.set_out": _("Set out"),

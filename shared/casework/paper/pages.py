@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from shared.casework.accounts.sessions import Visit
+from shared.casework.arrivals.commands import RecordArrival, record_arrival
 from shared.casework.cases.commands import not_future
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
@@ -15,7 +16,6 @@ from shared.casework.paper import commands
 from shared.casework.paper.commands import SheetKind
 from shared.casework.paper.sheets import Row, SheetText, sheets_pdf
 from shared.casework.paper.tables import Sheet
-from shared.casework.referrals.commands import RecordArrival, record_arrival
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.db import Transaction

@@ -1,34 +1,32 @@
-"""What accounts do with referrals: issue, every transition, arrivals at the door. Each is decided under the referral's lock."""
+"""What accounts do with referrals: issue, and every transition. Each is decided under the referral's lock."""
 
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from pydantic import Field, field_validator
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework import sharing
-from shared.casework.accounts.tables import Account
 from shared.casework.alarms.commands import raise_alarm
-from shared.casework.cases.commands import Form, NoteText, OpenCase, add_note, load_case, not_future, open_case
+from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
 from shared.casework.cases.recovering import may_decide
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.commands import announce, tell_referral_progress
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import domain, story
 from shared.casework.referrals.story import Told
-from shared.casework.referrals.tables import CodeAttempt, Referral, WalkIn
+from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events, lifecycle
 from shared.contracts.casework.codes import ConsentItem, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Details, MissingDetail, Transition
-from shared.exchange import feed, outbox
+from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, NotFound, RefnetError
 from shared.kit.ids import new_id
 
 LEFT_WITHOUT_CARE = frozenset({codes.OutcomeCode.NOT_AVAILABLE, codes.OutcomeCode.NOT_ELIGIBLE})  # an acute end that alarms
-CODE_LIFE = timedelta(days=180)  # a spoken code of an older referral is not looked for
 RESPOND_BY_MAX = timedelta(days=90)  # a later answer is no answer
 
 
@@ -77,23 +75,6 @@ class MakeTransition(Form):
     occurred_at: events.Moment | None = None
     feedback: bool | None = None
     note: NoteText | None = None
-
-
-class RecordArrival(Form):
-    """Somebody has come, with or without a code."""
-
-    code: str | None = Field(default=None, max_length=16)
-    facility: events.FacilityId | None = None
-    occurred_at: events.Moment | None = None
-    feedback: bool | None = None
-    note: NoteText | None = None
-
-
-class MatchArrival(Form):
-    """Which referral a walk-in came on."""
-
-    referral_id: UUID
-    feedback: bool | None = None
 
 
 # --- issuing -----------------------------------------------------------------------------------------------------------
@@ -174,17 +155,23 @@ async def _lock_incident(tx: Transaction, case: Case, incident_id: UUID | None) 
     return incident
 
 
-async def _refuse_duplicate(tx: Transaction, here: Here, case: Case, command: IssueReferral) -> None:
+async def open_services(
+    tx: Transaction, case_id: UUID, incident_id: UUID | None, recipient: str, but: UUID | None = None
+) -> set[str]:
+    """What is asked of an agency for an incident already and may still be answered; `but` leaves one referral out."""
     query = select(Referral).where(
-        col(Referral.case_id) == case.id, col(Referral.direction) == "out", col(Referral.recipient) == command.to_agency,
-        col(Referral.is_open), col(Referral.incident_id) == command.incident_id
-        if command.incident_id is not None else col(Referral.incident_id).is_(None),
+        col(Referral.case_id) == case_id, col(Referral.direction) == "out", col(Referral.recipient) == recipient,
+        col(Referral.is_open), col(Referral.incident_id) == incident_id
+        if incident_id is not None else col(Referral.incident_id).is_(None),
     )  # fmt: skip
-    open_now = [
-        r for r in (await tx.session.execute(query)).scalars()
-        if r.id != command.in_place_of and not story.standing_of(r).no_feedback  # whose clocks have ended may have ended there
-    ]  # fmt: skip
-    taken = domain.asked_for_already(command.services, [r.services for r in open_now])
+    rows = (await tx.session.execute(query)).scalars()
+    # One whose clocks have ended may have ended there.
+    return {service for r in rows if r.id != but and not story.standing_of(r).no_feedback for service in r.services}
+
+
+async def _refuse_duplicate(tx: Transaction, here: Here, case: Case, command: IssueReferral) -> None:
+    open_now = await open_services(tx, case.id, command.incident_id, command.to_agency, command.in_place_of)
+    taken = sorted(open_now.intersection(command.services))
     if taken:
         agency = Coded(command.to_agency, "agency")
         raise Conflict(
@@ -245,10 +232,12 @@ async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case: Cas
     former = await story.lock(tx, former_id)
     if former is None or former.case_id != case.id or former.direction != "out":
         raise NotFound("The referral that this one takes the place of is not on this case.")
+    standing = story.standing_of(former)
+    if standing.is_ended:
+        return  # it could not be taken: there is nothing to ask back, and any place may be next
     if former.recipient == instead.recipient:
         raise Conflict("One referral takes the place of another at another agency; within one agency its desks redirect.")
-    standing = story.standing_of(former)
-    if standing.is_ended or standing.cancel_pending is not None:
+    if standing.cancel_pending is not None:
         return
     details = Details(reason_code=codes.CancelReason.SENT_ELSEWHERE)
     told = Told(here.agency, True, tx.clock.now(), by.account_id)
@@ -266,17 +255,23 @@ async def load_referral(tx: Transaction, referral_id: UUID, by: Actor) -> Referr
     return referral
 
 
-async def make_transition(
-    referral_id: UUID, transition: Transition, command: MakeTransition, tx: Transaction, here: Here, by: Actor,
-    seen_version: int | None = None,
-) -> Referral:  # fmt: skip
-    """One transition; raises Conflict where it is not this agency's or not possible now, and then nothing has happened."""
+async def lock_referral(tx: Transaction, referral_id: UUID, by: Actor) -> Referral:
+    """A referral within the actor's scope, locked with its case's circle as every transition locks it; raises NotFound."""
     by.may_work()
     case_id = (await load_referral(tx, referral_id, by)).case_id
     case = await tx.session.get(Case, case_id)
     referral = await story.lock(tx, referral_id, *([case.circle] if case else []))
     if referral is None:
         raise NotFound("There is no such referral.")
+    return referral
+
+
+async def make_transition(
+    referral_id: UUID, transition: Transition, command: MakeTransition, tx: Transaction, here: Here, by: Actor,
+    seen_version: int | None = None,
+) -> Referral:  # fmt: skip
+    """One transition; raises Conflict where it is not this agency's or not possible now, and then nothing has happened."""
+    referral = await lock_referral(tx, referral_id, by)
     if seen_version is not None and seen_version != referral.version:
         raise Stale("The referral has changed since you read it; read it again.")
     if (transition in lifecycle.ISSUERS) != (referral.direction == "out"):
@@ -403,89 +398,13 @@ async def answer_feedback(referral_id: UUID, yes: bool, tx: Transaction, here: H
     return referral
 
 
-# --- at the door -------------------------------------------------------------------------------------------------------
-
-
-async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by: Actor) -> tuple[WalkIn | None, Referral | None]:
-    """Somebody is at the door: matched by her code, or kept as a walk-in; nobody is asked for a police number."""
-    by.may_work()
-    facility = command.facility or by.facility
-    if facility is None:
-        raise MissingDetail("facility", "The facility is needed: at which door is she?")
-    here.facility(facility)
-    if not by.sees(facility):
-        raise NotFound("This account does not work at %(place)s.", place=Coded(facility, "place"))
-    came_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
-    found = await _by_code(tx, command.code, by) if command.code is not None else None
-    if found is not None:
-        await add_note(tx, found.case_id, found.id, command.note, by)
-        return None, await _arrive(tx, here, found, facility, came_at, command.feedback, by)
-    # No code, or one that fits nothing: she is here all the same, and is matched later.
-    case = await open_case(OpenCase(facility=facility, note=command.note), tx, here, by)
-    walk_in = WalkIn(id=new_id(), case_id=case.id, facility=facility, came_at=came_at, recorded_at=tx.clock.now(),
-                     recorded_by=by.account_id)  # fmt: skip
-    tx.session.add(walk_in)
-    await tx.session.flush()
-    await feed.record(
-        tx, feed.Line(kind="arrival.recorded", subject=walk_in.id, agency=here.agency, is_own=True, occurred_at=came_at,
-                      case_id=case.id, facility=facility),
-    )  # fmt: skip
-    return walk_in, None
-
-
-async def _may_try(tx: Transaction, by: Actor) -> bool:
-    """Whether this account may have another code looked up. Its row is locked: guesses at once are counted one by one."""
-    await tx.session.execute(select(col(Account.id)).where(col(Account.id) == by.account_id).with_for_update())
-    since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
-    query = select(func.count()).where(col(CodeAttempt.account_id) == by.account_id, col(CodeAttempt.tried_at) > since)
-    return int((await tx.session.execute(query)).scalar_one()) < domain.CODE_ATTEMPTS_MAX
-
-
-async def _by_code(tx: Transaction, code: str, by: Actor) -> Referral | None:
-    if not await _may_try(tx, by):
-        return None
-    # Ended ones too: an arrival is never refused, and is told as what it is.
-    since = tx.clock.now() - CODE_LIFE
-    query = select(Referral).where(
-        col(Referral.direction) == "in", col(Referral.arrival_code_hash).is_not(None), col(Referral.issued_at) > since
-    )
-    spoken = "".join(code.split())
-    fitting = [r for r in (await tx.session.execute(query)).scalars() if domain.hash_of_code(r.id, spoken) == r.arrival_code_hash]
-    matches = [r for r in fitting if r.is_open] or fitting
-    if len(matches) == 1:
-        return matches[0]
-    tx.session.add(CodeAttempt(id=new_id(), account_id=by.account_id, tried_at=tx.clock.now()))
-    await tx.session.flush()
-    return None
-
-
-async def _arrive(
+async def arrive(
     tx: Transaction, here: Here, referral: Referral, facility: str, came_at: datetime, feedback: bool | None, by: Actor
 ) -> Referral:
+    """She has come on this referral, to any door of this agency: legal whatever stands, told as far as she allows."""
     locked = await story.lock(tx, referral.id)
     if locked is None:
         raise NotFound("There is no such referral.")
     told = Told(here.agency, True, came_at, by.account_id, here.on_paper(facility))
     await _recipient_says(tx, here, locked, Transition.ARRIVE, Details(facility=facility), feedback, told)
     return locked
-
-
-async def match_arrival(walk_in_id: UUID, command: MatchArrival, tx: Transaction, here: Here, by: Actor) -> tuple[WalkIn, Referral]:
-    """Later it is known which referral she came on: the arrival counts from when she came."""
-    by.may_work()
-    query = select(WalkIn).where(col(WalkIn.id) == walk_in_id).with_for_update()
-    walk_in = (await tx.session.execute(query)).scalar_one_or_none()
-    if walk_in is None or not by.sees(walk_in.facility):
-        raise NotFound("There is no such arrival.")
-    if walk_in.referral_id is not None:
-        raise Conflict("This arrival has been matched to a referral already.")
-    # She may have come to another facility than the one that was asked: whoever received her may say so.
-    referral = await tx.session.get(Referral, command.referral_id)
-    if referral is None:
-        raise NotFound("There is no such referral.")
-    if referral.direction != "in":
-        raise Conflict("An arrival is matched to a referral that this agency received.")
-    referral = await _arrive(tx, here, referral, walk_in.facility, walk_in.came_at, command.feedback, by)
-    walk_in.referral_id, walk_in.matched_at = referral.id, tx.clock.now()
-    await tx.session.flush()
-    return walk_in, referral

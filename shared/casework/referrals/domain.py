@@ -1,13 +1,13 @@
-"""Pure rules around a referral: who sets which flag when, which services collide, and the spoken arrival code."""
+"""Pure rules around a referral: who sets which flag when, what a second tap asks again, and the spoken arrival code."""
 
 import hashlib
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.contracts.casework.codes import OPEN, Flag, ReferralState, Urgency
+from shared.contracts.casework.lifecycle import Standing, Transition
 from shared.programmes.profile import Limits
 
 CODE_DIGITS = 6  # short enough to be remembered and spoken; attempts are limited instead
@@ -58,10 +58,18 @@ def flags_of(clocks: Clocks, limits: Limits, now: datetime) -> frozenset[Flag]:
     return frozenset(flag for flag, is_up in raised.items() if is_up)
 
 
-def asked_for_already(wanted: Iterable[str], open_services: Iterable[Iterable[str]]) -> list[str]:
-    """The services that are open already for the same incident and recipient."""
-    taken = {service for services in open_services for service in services}
-    return sorted(taken.intersection(wanted))
+def is_done(standing: Standing, transition: Transition) -> bool:
+    """Whether what a button asks for stands already, because a colleague tapped first: then a second tap is no fault."""
+    if standing.is_ended:
+        return False
+    seen = {ReferralState.ISSUED}
+    promised = {*seen, ReferralState.ACKNOWLEDGED}
+    return {
+        Transition.ACKNOWLEDGE: standing.state not in seen,
+        Transition.ACCEPT: standing.state not in promised,
+        Transition.ARRIVE: standing.arrived,
+        Transition.START: standing.state is ReferralState.IN_SERVICE,
+    }.get(transition, False)
 
 
 def new_arrival_code() -> str:

@@ -107,6 +107,8 @@ class WalkIn(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID
     matched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # care without a referral is finished
+    outcome: str | None = None
 
 
 class CodeAttempt(SQLModel, table=True):

@@ -67,6 +67,7 @@ class ArrivalView(BaseModel):
     case_id: UUID | None = None
     referral: ReferralView | None = None
     matched: bool
+    ended_at: datetime | None = None
 
 
 def referral_view(referral: Referral) -> ReferralView:
@@ -92,6 +93,7 @@ def arrival_view(walk_in: WalkIn | None, referral: Referral | None) -> ArrivalVi
         case_id=walk_in.case_id if walk_in else referral.case_id if referral else None,
         referral=referral_view(referral) if referral else None,
         matched=referral is not None,
+        ended_at=walk_in.ended_at if walk_in else None,
     )
 
 

@@ -9,7 +9,7 @@ from shared.casework.cases.views import note_listed, note_read
 from shared.casework.cases.web import Cursor, Limit
 from shared.casework.edge import PAGE_DEFAULT, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, answer, command, version_of
 from shared.casework.referrals import commands, views
-from shared.casework.referrals.commands import IssueReferral, MakeTransition, MatchArrival, RecordArrival
+from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.contracts.casework.codes import Flag, ReferralState
 from shared.contracts.casework.lifecycle import Transition
 from shared.kit.db import Transaction
@@ -61,37 +61,5 @@ async def post_transition(
     async def work(tx: Transaction) -> views.ReferralView:
         made = await commands.make_transition(referral_id, transition, body or MakeTransition(), tx, edge.here, by, seen)
         return views.referral_view(made)
-
-    return await command(request, edge, by, work, key=key)
-
-
-@router.post("/arrivals", status_code=201, response_model=views.ArrivalView)
-async def post_arrival(
-    request: Request, edge: OneEdge, by: SignedIn, body: RecordArrival | None = None, key: IdempotencyKey = None
-) -> Response:
-    """Somebody has come, with or without a referral. A code that fits nothing is answered with `matched: false`."""
-
-    async def work(tx: Transaction) -> views.ArrivalView:
-        return views.arrival_view(*await commands.record_arrival(body or RecordArrival(), tx, edge.here, by))
-
-    return await command(request, edge, by, work, status=201, key=key)
-
-
-@router.get("/arrivals")
-async def get_arrivals(edge: OneEdge, by: SignedIn, matched: bool = False) -> Page:
-    """Who came without a referral, newest first: those whose referral is not known yet, or with `?matched=true` the others."""
-    by.may_work()
-    async with edge.database.read() as tx:
-        return Page(items=[views.arrival_view(row, None) for row in await views.arrivals(tx, by, matched=matched)])
-
-
-@router.post("/arrivals/{arrival_id}/match", response_model=views.ArrivalView)
-async def post_match(
-    arrival_id: UUID, body: MatchArrival, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
-) -> Response:
-    """Later it is known which referral she came on."""
-
-    async def work(tx: Transaction) -> views.ArrivalView:
-        return views.arrival_view(*await commands.match_arrival(arrival_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, key=key)

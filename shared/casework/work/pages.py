@@ -1,14 +1,13 @@
-"""Pages: the work list, who is here now, somebody at the door, the shift's hand-over, and the stream that keeps them fresh."""
+"""Pages: the work list, who is here now, the shift's hand-over, and the stream that keeps them fresh."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 from sse_starlette.sse import EventSourceResponse
@@ -20,11 +19,8 @@ from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.web import PING_S, STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
-from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
-from shared.casework.referrals import commands
-from shared.casework.referrals.commands import MatchArrival, RecordArrival
+from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.casework.referrals.pages import care_until, last_seen
-from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.views import LINE_KINDS, followed_by, visible_to
 from shared.casework.work.views import LIST_MAX, open_items, shown_cases, work_list
 from shared.contracts.casework.codes import AgencyKind
@@ -32,13 +28,14 @@ from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
-from shared.kit.forms import fill
+from shared.kit.forms import Filled, fill
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 
 router = APIRouter(include_in_schema=False)
 
 CHANGED_SINCE_MAX = timedelta(days=3)  # after a weekend the list is still a list
+HAND_OVERS_MAX = 20  # shifts that nobody has taken over; a week without anybody is fewer
 
 
 @router.get("/work")
@@ -51,10 +48,11 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         work = await work_list(tx, edge.here, visit.actor, times.today())
         await note_listed(tx, shown_cases(work), visit.actor)
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
-        news = await _unsigned_hand_over(tx, visit)
+        unsigned = await _unsigned(tx, visit)
     return edge.pages.show(
-        request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}", hand_over=news
-    )
+        request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
+        hand_overs=unsigned,
+    )  # fmt: skip
 
 
 async def _changed(tx: Transaction, edge: Edge, visit: Visit) -> list[tuple[Activity, Case]]:
@@ -77,29 +75,15 @@ async def _changed(tx: Transaction, edge: Edge, visit: Visit) -> list[tuple[Acti
     return list(newest.values())[:LIST_MAX]
 
 
-async def _unsigned_hand_over(tx: Transaction, visit: Visit) -> tuple[HandOver, str] | None:
-    if visit.actor.facility is None:
-        return None
-    query = (
-        select(HandOver, col(Account.name))
-        .join(Account, col(Account.id) == col(HandOver.given_by))
-        .where(col(HandOver.facility) == visit.actor.facility, col(HandOver.taken_at).is_(None))
-        .where(col(HandOver.given_by) != visit.actor.account_id)
-        .order_by(col(HandOver.written_at).desc())
-        .limit(1)
-    )
-    found = (await tx.session.execute(query)).tuples().first()
-    return found if found is None else (found[0], found[1])
-
-
 @router.get("/here-now")
 async def show_here_now(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """Who has come and is in care, and walk-ins that are not matched yet."""
     visit.actor.may_work()
+    after = await last_seen(edge)  # before anything is read: what comes between is told again, never missed
     async with edge.database.write() as tx:
         work = await work_list(tx, edge.here, visit.actor, edge.pages.times("en", tx.clock.now()).today())
         await note_listed(tx, shown_cases(work), visit.actor)
-    return edge.pages.show(request, "work/here_now.html", visit, work=work, live=f"/live?after={await last_seen(edge)}")
+    return edge.pages.show(request, "work/here_now.html", visit, work=work, live=f"/live?after={after}")
 
 
 @router.get("/live")
@@ -130,102 +114,78 @@ async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> As
             await asyncio.sleep(STREAM_POLL_S)
 
 
-# --- at the door ---------------------------------------------------------------------------------------------------------
+# --- the end of a shift ----------------------------------------------------------------------------------------------------
 
 
-class AtTheDoor(BaseModel):
-    """Somebody is here."""
+SECTIONS = {  # what the next shift takes over, most urgent first; beside it only what needs nothing just now
+    "unseen": _("Sent, and nobody has seen it"), "unsent": _("Has not left yet"),
+    "refused": _("Cannot be taken: another place is needed"), "fresh": _("New, not yet seen"),
+    "cancels": _("A desk asks to cancel"), "here_now": _("Here now"), "walk_ins": _("Came without a request"),
+    "coming": _("Expected"), "messages": _("Messages to pass on"), "late": _("Time has passed, still open"),
+    "waiting": _("Sent, not seen yet"),
+}  # fmt: skip
 
-    code: str | None = Field(default=None, max_length=20)
-    feedback: Literal["yes", "no", "not_asked"] | None = None
+
+class Shift(BaseModel):
+    """At which place a shift ends; needed only from whoever sees the whole agency."""
+
     facility: str | None = None
 
 
-@router.get("/arrivals/new")
-async def show_arrival(request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """Somebody is here: by a spoken number, or without one."""
-    visit.actor.may_work()
-    return edge.pages.show(request, "work/arrival.html", visit, form=await draft_of(request, visit), here_now="/work")
+async def _unsigned(tx: Transaction, visit: Visit) -> list[tuple[HandOver, str]]:
+    """Every shift that was handed over here by somebody else and that nobody has taken over, oldest first."""
+    query = (
+        select(HandOver, col(Account.name))
+        .join(Account, col(Account.id) == col(HandOver.given_by))
+        .where(col(HandOver.taken_at).is_(None), col(HandOver.given_by) != visit.actor.account_id)
+    )
+    if visit.actor.facility is not None:
+        query = query.where(col(HandOver.facility) == visit.actor.facility)
+    newest = (await tx.session.execute(query.order_by(col(HandOver.written_at).desc()).limit(HAND_OVERS_MAX))).tuples()
+    return [(row, name) for row, name in newest][::-1]
 
 
-@router.post("/arrivals/new")
-async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Care first: a number that fits nothing never keeps anybody waiting."""
-    form = fill(AtTheDoor, values, {"code": _("The number has six digits.")})
-    asked = form.model
-    if asked is None:
-        return edge.pages.show(request, "work/arrival.html", visit, form=form, errors=True, status=422)
-    feedback = {"yes": True, "no": False}.get(asked.feedback or "")
-    code = (asked.code or "").replace(" ", "") or None
-
-    async def work(tx: Transaction) -> str:
-        body = RecordArrival(code=code, facility=asked.facility, feedback=feedback)
-        walk_in, referral = await commands.record_arrival(body, tx, edge.here, visit.actor)
-        if referral is not None:
-            return f"/referrals/{referral.id}"
-        return f"/arrivals/{walk_in.id}/match" if walk_in and code else "/here-now"
-
-    return await submit(request, edge, visit, values, work)
-
-
-@router.get("/arrivals/{arrival_id}/match")
-async def show_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """Which request somebody came on, once it is known."""
-    visit.actor.may_work()
-    async with edge.database.write() as tx:
-        walk_in = await tx.session.get(WalkIn, arrival_id)
-        if walk_in is None or not visit.actor.sees(walk_in.facility):
-            raise NotFound("There is no such arrival.")
-        # Of every desk of this agency: she may have come to another door than the one that was asked.
-        query = select(Referral).where(
-            col(Referral.direction) == "in", col(Referral.is_open).is_(True), col(Referral.arrived_at).is_(None)
-        )
-        rows = list((await tx.session.execute(query.order_by(col(Referral.issued_at).desc()).limit(LIST_MAX))).scalars())
-        await note_listed(tx, {row.case_id for row in rows}, visit.actor)
-    return edge.pages.show(request, "work/match.html", visit, walk_in=walk_in, rows=rows, here_now="/here-now")
-
-
-@router.post("/arrivals/{arrival_id}/match")
-async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Counts the arrival from when it was."""
-    form = fill(MatchArrival, values, {"referral_id": _("Choose the request.")})
-    asked = form.model
-    if asked is None:
-        return RedirectResponse(f"/arrivals/{arrival_id}/match", 303)
-
-    async def work(tx: Transaction) -> str:
-        _walk_in, referral = await commands.match_arrival(arrival_id, asked, tx, edge.here, visit.actor)
-        return f"/referrals/{referral.id}"
-
-    return await submit(request, edge, visit, values, work)
-
-
-# --- the end of a shift ----------------------------------------------------------------------------------------------------
+def _what_was_open(row: HandOver) -> list[tuple[str, int]]:
+    counts = row.open_items.get("totals", {})
+    found = [(name, int(counts.get(key, len(row.open_items.get(key, []))))) for key, name in SECTIONS.items()]
+    return [*((name, count) for name, count in found if count), (_("Sent and seen"), int(row.open_items.get("under_way", 0)))]
 
 
 @router.get("/hand-over")
 async def show_hand_over(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What is open at the end of the shift."""
+    return await _hand_over_page(request, edge, visit, Filled())
+
+
+async def _hand_over_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
     visit.actor.may_work()
-    async with edge.database.write() as tx:
+    async with edge.database.write() as tx:  # what a list shows of a case is a look at it
         work = await work_list(tx, edge.here, visit.actor, edge.pages.times("en", tx.clock.now()).today())
         await note_listed(tx, shown_cases(work), visit.actor)
-        news = await _unsigned_hand_over(tx, visit)
-    return edge.pages.show(request, "work/hand_over.html", visit, work=work, hand_over=news)
+        unsigned = [(row, name, _what_was_open(row)) for row, name in await _unsigned(tx, visit)]
+    open_now = [(key, name, getattr(work, key), work.total(key)) for key, name in SECTIONS.items() if work.total(key)]
+    return edge.pages.show(
+        request, "work/hand_over.html", visit, status=status, form=form, errors=bool(form.errors), open_now=open_now,
+        under_way=work.under_way, hand_overs=unsigned,
+    )  # fmt: skip
 
 
 @router.post("/hand-over")
 async def post_hand_over(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Closes the shift: what is open is kept for the next one to sign."""
+    """Closes the shift: what is open at its place is kept for the next one to sign."""
     visit.actor.may_work()
+    form = fill(Shift, values, {})
+    facility = visit.actor.facility or (form.model.facility if form.model else None)
+    if facility not in edge.here.entry.facilities:
+        form.error("facility", _("Choose the place whose shift ends."))
+        return await _hand_over_page(request, edge, visit, form, status=422)
+    by = visit.actor
+    desk = edge.here.actor(by.account_id, by.name, by.role, facility)
 
     async def work(tx: Transaction) -> str:
-        found = await work_list(tx, edge.here, visit.actor, edge.pages.times("en", tx.clock.now()).today())
-        facility = visit.actor.facility or next(iter(edge.here.entry.facilities))
-        tx.session.add(
-            HandOver(id=new_id(), facility=facility, given_by=visit.actor.account_id, open_items=open_items(found),
-                     written_at=tx.clock.now())
-        )  # fmt: skip
+        found = await work_list(tx, edge.here, desk, edge.pages.times("en", tx.clock.now()).today())
+        kept: dict[str, Any] = {"facility": facility, "given_by": by.account_id, "open_items": open_items(found)}
+        tx.session.add(HandOver(id=new_id(), written_at=tx.clock.now(), **kept))
         await sessions.lock(tx, visit.session_id)
         return "/locked"
 
@@ -243,6 +203,7 @@ async def post_take_over(hand_over_id: UUID, request: Request, edge: OneEdge, vi
             raise NotFound("There is no such hand-over.")
         if row.taken_at is None:
             row.taken_by, row.taken_at = visit.actor.account_id, tx.clock.now()
-        return "/work"
+        is_last = not await _unsigned(tx, visit)
+        return "/work" if is_last else "/hand-over"
 
     return await submit(request, edge, visit, values, work)

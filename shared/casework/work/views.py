@@ -1,11 +1,13 @@
-"""What a desk has to do now, most urgent first. Reads only; the lists are bounded, and what is folded is counted."""
+"""What a desk has to do now, most urgent first. Reads only; every section is bounded by itself, and what is cut off is counted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from shared.casework.cases.tables import Case
@@ -13,18 +15,24 @@ from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, WalkIn
-from shared.contracts.casework.codes import Flag, ProgressCode, Urgency
+from shared.contracts.casework.codes import Flag, ProgressCode, ReferralState, Urgency
 from shared.kit.db import Transaction
 
 UNSEEN_IS_RED = timedelta(minutes=10)  # an acute referral that nobody has opened by then: a call costs less than waiting
 WEEK = timedelta(days=7)  # "court this week"
-LIST_MAX = 50  # of one section; a desk that has more needs the list of cases
-ANSWER_SHOWN = timedelta(days=2)  # how long "cannot take" and "finished" stand on the work list
+LIST_MAX = 50  # of one section: more than a desk does in a shift; the rest is counted, and stands in the list of cases
+ANSWER_SHOWN = timedelta(days=2)  # how long "cannot take" stands on the work list
+
+S = ReferralState
+REFERRALS = ("unseen", "unsent", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late")  # sections of referrals
+RECEIVED = ("fresh", "cancels", "coming", "here_now", "late")  # of which a list shows who they are about
+
+Conditions = list[ColumnElement[bool]]
 
 
 @dataclass(slots=True)
 class WorkList:
-    """The sections of a work list. Every list is newest or most urgent first."""
+    """The sections of a work list, each with its most urgent and newest; `totals` says how many there are of each in all."""
 
     unseen: list[Referral] = field(default_factory=list)  # ours, acute or flagged, nobody has opened them
     unsent: list[Referral] = field(default_factory=list)  # ours, have not left
@@ -39,6 +47,15 @@ class WorkList:
     walk_ins: list[tuple[WalkIn, Case]] = field(default_factory=list)  # came without a referral, not matched yet
     dates: list[tuple[Progress, Case]] = field(default_factory=list)  # hearings and visits of this week
     messages: list[tuple[Message, Referral]] = field(default_factory=list)  # to pass on
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def total(self, section: str) -> int:
+        """How many a section has, with those that are cut off."""
+        return self.totals.get(section, 0)
+
+    def beyond(self, section: str) -> int:
+        """How many of a section are not shown."""
+        return self.total(section) - len(getattr(self, section))
 
 
 async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> WorkList:
@@ -47,66 +64,117 @@ async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Work
     work = WorkList()
     mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
     outgoing, incoming = [*mine, col(Referral.direction) == "out"], [*mine, col(Referral.direction) == "in"]
-    for row in await _rows(tx, [*outgoing, col(Referral.is_open).is_(True), col(Referral.state) == "issued"]):
-        _sort_issued(work, row, now)
-    work.refused = await _refused(tx, outgoing, now)
-    seen = [*outgoing, col(Referral.is_open), col(Referral.state) != "issued"]
-    work.under_way = int((await tx.session.execute(select(func.count()).select_from(Referral).where(*seen))).scalar_one())
-    for row in await _rows(tx, [*incoming, col(Referral.is_open).is_(True)]):
-        _sort_received(work, row)
+    is_open = col(Referral.is_open).is_(True)
+    await _fill(tx, work, _sections_of_sent(now), [*outgoing, is_open, col(Referral.state) == S.ISSUED])
+    await _fill(tx, work, _sections_of_received(), [*incoming, is_open])
     for received in (work.fresh, work.coming):
         received.sort(key=lambda r: (r.urgency != Urgency.ACUTE, r.expected_at or r.respond_by))
-    work.walk_ins = await _walk_ins(tx, by)
-    work.dates = await _dates(tx, by, today)
-    work.messages = await _messages(tx, by)
+    seen = [*outgoing, is_open, col(Referral.state) != S.ISSUED]
+    work.under_way = int((await tx.session.execute(select(func.count()).select_from(Referral).where(*seen))).scalar_one())
+    work.refused = await _listed(tx, work, "refused", _refused(here, outgoing, now))
+    work.walk_ins = await _listed(tx, work, "walk_ins", _walk_ins(by))
+    work.dates = await _listed(tx, work, "dates", _dates(by, today))
+    work.messages = await _listed(tx, work, "messages", _messages(by))
     return work
 
 
-async def _rows(tx: Transaction, conditions: list[ColumnElement[bool]]) -> list[Referral]:
-    query = select(Referral).where(*conditions).order_by(col(Referral.urgency), col(Referral.issued_at)).limit(LIST_MAX * 4)
-    return list((await tx.session.execute(query)).scalars())
+def _flag(flag: Flag) -> ColumnElement[bool]:
+    return cast(col(Referral.flags), String).contains(f'"{flag}"', autoescape=True)
 
 
-def _sort_issued(work: WorkList, row: Referral, now: datetime) -> None:
-    is_acute = row.urgency == Urgency.ACUTE
-    if row.sent_at is None:
-        work.unsent.append(row)
-    elif Flag.UNACKNOWLEDGED in row.flags or Flag.UNDELIVERED in row.flags or (is_acute and now - row.issued_at > UNSEEN_IS_RED):
-        work.unseen.append(row)
-    else:
-        work.waiting.append(row)
+def _sections_of_sent(now: datetime) -> dict[str, ColumnElement[bool]]:
+    is_slow = and_(col(Referral.urgency) == Urgency.ACUTE, col(Referral.issued_at) < now - UNSEEN_IS_RED)
+    return {
+        "unsent": col(Referral.sent_at).is_(None),
+        "unseen": or_(_flag(Flag.UNACKNOWLEDGED), _flag(Flag.UNDELIVERED), is_slow),
+        "waiting": col(Referral.sent_at).is_not(None),
+    }
 
 
-def _sort_received(work: WorkList, row: Referral) -> None:
-    if row.standing.get("cancel_pending") and row.state not in {"issued", "acknowledged"}:
-        work.cancels.append(row)
-    elif row.state == "issued":
-        work.fresh.append(row)
-    elif Flag.LAPSED in row.flags and row.arrived_at is None:
-        work.late.append(row)
-    elif row.state in {"acknowledged", "accepted"}:
-        work.coming.append(row)
-    else:
-        work.here_now.append(row)
+def _sections_of_received() -> dict[str, ColumnElement[bool]]:
+    state = col(Referral.state)
+    asks_to_cancel = col(Referral.standing)["cancel_pending"].as_string().is_not(None)
+    return {
+        "fresh": state == S.ISSUED,
+        "cancels": and_(asks_to_cancel, state != S.ACKNOWLEDGED),
+        "late": and_(_flag(Flag.LAPSED), col(Referral.arrived_at).is_(None)),
+        "coming": state.in_([S.ACKNOWLEDGED, S.ACCEPTED]),
+        "here_now": state.not_in([S.ISSUED, S.ACKNOWLEDGED, S.ACCEPTED]),
+    }
 
 
-async def _refused(tx: Transaction, outgoing: list[ColumnElement[bool]], now: datetime) -> list[Referral]:
-    query = select(Referral).where(*outgoing, col(Referral.state) == "declined", col(Referral.ended_at) > now - ANSWER_SHOWN)
-    rows = list((await tx.session.execute(query.order_by(col(Referral.ended_at).desc()).limit(LIST_MAX))).scalars())
-    answered = select(col(Referral.case_id), func.max(col(Referral.issued_at))).where(col(Referral.direction) == "out")
-    newest = dict((await tx.session.execute(answered.group_by(col(Referral.case_id)))).tuples().all()) if rows else {}
-    # Another referral of the same case since then means that somebody has dealt with it.
-    return [r for r in rows if newest.get(r.case_id) == r.issued_at]
+def _rank() -> ColumnElement[int]:
+    # Codes do not sort by urgency.
+    return case((col(Referral.urgency) == Urgency.ACUTE, 0), (col(Referral.urgency) == Urgency.URGENT, 1), else_=2)
 
 
-async def _walk_ins(tx: Transaction, by: Actor) -> list[tuple[WalkIn, Case]]:
-    query = select(WalkIn, Case).join(Case, col(Case.id) == col(WalkIn.case_id)).where(col(WalkIn.referral_id).is_(None))
+async def _fill(tx: Transaction, work: WorkList, sections: Mapping[str, ColumnElement[bool]], conditions: Conditions) -> None:
+    """Each referral into the first section that fits. Each section is cut off by itself: urgent ones stay, then the newest, because
+    an old one has its alarm already; and a long section never hides what is new in another."""
+    named = case(*((fits, name) for name, fits in sections.items()), else_="")
+    each = select(col(Referral.id), col(Referral.issued_at), _rank().label("rank"), named.label("section"))
+    rows = each.where(*conditions).subquery()
+    order = [rows.c.rank, rows.c.issued_at.desc(), rows.c.id.desc()]
+    places = select(
+        rows.c.id, rows.c.section, func.count().over(partition_by=rows.c.section).label("total"),
+        func.row_number().over(partition_by=rows.c.section, order_by=order).label("place"),
+    ).subquery()  # fmt: skip
+    query = (
+        select(Referral, places.c.section, places.c.total)
+        .join(places, places.c.id == col(Referral.id))
+        .where(places.c.place <= LIST_MAX)
+        .order_by(places.c.section, places.c.place)
+    )
+    for row, section, total in (await tx.session.execute(query)).tuples():
+        getattr(work, section).append(row)
+        work.totals[section] = int(total)
+
+
+async def _listed(tx: Transaction, work: WorkList, section: str, query: Select[Any]) -> list[Any]:
+    """The first rows of a query, and how many it has in all."""
+    found = (await tx.session.execute(query.add_columns(func.count().over()).limit(LIST_MAX))).all()
+    work.totals[section] = int(found[0][-1]) if found else 0
+    return [tuple(row[:-1]) if len(row) > 2 else row[0] for row in found]
+
+
+def _refused(here: Here, outgoing: Conditions, now: datetime) -> Select[Any]:
+    """What cannot be taken, until it was sent elsewhere: in its place, or for the same incident to the same kind of agency.
+
+    Whoever was told along with it does not count: another kind of agency was asked for something else.
+    """
+    later = aliased(Referral)
+    kinds: dict[str, list[str]] = {}
+    for agency, entry in here.network.agencies.items():
+        kinds.setdefault(entry.kind, []).append(agency)
+    same_kind = or_(*(and_(col(Referral.recipient).in_(of), col(later.recipient).in_(of)) for of in kinds.values()))
+    same_incident = or_(
+        col(later.incident_id) == col(Referral.incident_id),
+        and_(col(later.incident_id).is_(None), col(Referral.incident_id).is_(None)),
+    )
+    is_later = or_(
+        col(later.issued_at) > col(Referral.issued_at),
+        and_(col(later.issued_at) == col(Referral.issued_at), col(later.id) > col(Referral.id)),
+    )
+    dealt_with = exists().where(
+        col(later.case_id) == col(Referral.case_id), col(later.direction) == "out",
+        or_(col(later.in_place_of) == col(Referral.id), and_(same_kind, same_incident, is_later)),
+    )  # fmt: skip
+    return (
+        select(Referral)
+        .where(*outgoing, col(Referral.state) == S.DECLINED, col(Referral.ended_at) > now - ANSWER_SHOWN, ~dealt_with)
+        .order_by(_rank(), col(Referral.ended_at).desc())
+    )
+
+
+def _walk_ins(by: Actor) -> Select[Any]:
+    query = select(WalkIn, Case).join(Case, col(Case.id) == col(WalkIn.case_id))
+    query = query.where(col(WalkIn.referral_id).is_(None), col(WalkIn.ended_at).is_(None))
     if by.facility is not None:
         query = query.where(col(WalkIn.facility).in_(by.desks))
-    return list((await tx.session.execute(query.order_by(col(WalkIn.came_at).desc()).limit(LIST_MAX))).tuples())
+    return query.order_by(col(WalkIn.came_at).desc())
 
 
-async def _dates(tx: Transaction, by: Actor, today: date) -> list[tuple[Progress, Case]]:
+def _dates(by: Actor, today: date) -> Select[Any]:
     query = (
         select(Progress, Case)
         .join(Case, col(Case.id) == col(Progress.case_id))
@@ -118,10 +186,10 @@ async def _dates(tx: Transaction, by: Actor, today: date) -> list[tuple[Progress
     if by.facility is not None:
         at_desk = exists().where(and_(col(Referral.case_id) == col(Case.id), col(Referral.desk).in_(by.desks)))
         query = query.where(or_(col(Case.facility).in_(by.desks), at_desk))
-    return list((await tx.session.execute(query.order_by(col(Progress.on_date)).limit(LIST_MAX))).tuples())
+    return query.order_by(col(Progress.on_date))
 
 
-async def _messages(tx: Transaction, by: Actor) -> list[tuple[Message, Referral]]:
+def _messages(by: Actor) -> Select[Any]:
     query = (
         select(Message, Referral)
         .join(Referral, col(Referral.id) == col(Message.referral_id))
@@ -129,23 +197,16 @@ async def _messages(tx: Transaction, by: Actor) -> list[tuple[Message, Referral]
     )
     if by.facility is not None:
         query = query.where(col(Referral.desk).in_(by.desks))
-    return list((await tx.session.execute(query.order_by(col(Message.asked_at)).limit(LIST_MAX))).tuples())
+    return query.order_by(col(Message.asked_at))
 
 
 def shown_cases(work: WorkList) -> set[UUID]:
     """The cases of which the list shows more than a number: who they are about, what was asked."""
-    received = (work.fresh, work.cancels, work.coming, work.here_now, work.late)
-    return {row.case_id for rows in received for row in rows}
+    return {row.case_id for section in RECEIVED for row in getattr(work, section)}
 
 
 def open_items(work: WorkList) -> dict[str, Any]:
-    """What a hand-over keeps: ids by section, never words."""
-
-    def ids(rows: list[Referral]) -> list[str]:
-        return [str(row.id) for row in rows]
-
-    return {
-        "unseen": ids(work.unseen), "unsent": ids(work.unsent), "waiting": ids(work.waiting), "refused": ids(work.refused),
-        "fresh": ids(work.fresh), "coming": ids(work.coming), "here_now": ids(work.here_now), "late": ids(work.late),
-        "under_way": work.under_way,
-    }  # fmt: skip
+    """What a hand-over keeps: ids by section and how many there were, never words."""
+    ids: dict[str, Any] = {section: [str(row.id) for row in getattr(work, section)] for section in REFERRALS}
+    ids |= {"walk_ins": [str(one.id) for one, _ in work.walk_ins], "messages": [str(one.id) for one, _ in work.messages]}
+    return {**ids, "under_way": work.under_way, "totals": {name: work.total(name) for name in ids}}

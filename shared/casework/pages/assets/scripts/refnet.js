@@ -3,6 +3,7 @@ import { Button, ErrorSummary, ExitThisPage, PasswordInput, createAll } from "go
 import htmx from "htmx.org/dist/htmx.esm.js";
 
 const QUIET_MS = 5000; // a page that was touched within this is not moved under the thumb
+const SCROLLED_PX = 80; // beyond it a page is being read
 const GATHER_MS = 250; // changes that come together are shown together
 const TOUCH_MS = 60000; // how often at most the server is told that somebody sits here: its clock locks the page, not this one
 const ESCAPES = 3; // presses of Escape that hide a staff page
@@ -54,11 +55,23 @@ function follow(address) {
   document.querySelector("[data-show-changes]")?.addEventListener("click", refresh);
 }
 
+// A page that somebody reads or fills in stays as it is, and says that there is something to show.
 function show() {
-  const busy = Date.now() - touchedAt < QUIET_MS || scrollY > 80 || document.querySelector("[data-live] :is(input, select, textarea):focus");
   const notice = document.querySelector("[data-changes]");
-  if (busy && notice) notice.hidden = false;
+  if (notice && isInUse(document.querySelector("[data-live]"))) notice.hidden = false;
   else refresh();
+}
+
+function isInUse(region) {
+  if (Date.now() - touchedAt < QUIET_MS || scrollY > SCROLLED_PX) return true;
+  const fields = [...region.querySelectorAll("input:not([type=hidden]), select, textarea")];
+  return fields.some((field) => field === document.activeElement || isChanged(field));
+}
+
+function isChanged(field) {
+  if (field.type === "radio" || field.type === "checkbox") return field.checked !== field.defaultChecked;
+  if (field.options) return field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected));
+  return field.value !== field.defaultValue;
 }
 
 function refresh() {

@@ -1,0 +1,145 @@
+"""Pages: somebody is at the door, and which request she came on. A request of another desk is never shown in a list here."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from shared.casework.accounts.sessions import Visit
+from shared.casework.arrivals import commands
+from shared.casework.arrivals.commands import SENT_FROM, EndArrival, MatchArrival, RecordArrival
+from shared.casework.cases.views import note_listed
+from shared.casework.edge import Edge, OneEdge
+from shared.casework.here import Actor
+from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.referrals.tables import Referral
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
+from shared.kit.forms import Filled, fill
+from shared.kit.i18n import mark as _
+
+router = APIRouter(include_in_schema=False)
+
+REQUESTS_MAX = 50  # of one list to choose from; beyond it her number is quicker
+FEEDBACK = {"yes": True, "no": False}
+NUMBER = _("The number has six digits.")
+NOT_FOUND = _(
+    "No request of this agency has that number from that place, or too many numbers were tried. Care goes on all the same."
+)
+
+
+class AtTheDoor(BaseModel):
+    """Somebody is here."""
+
+    code: str | None = Field(default=None, max_length=20)
+    feedback: Literal["yes", "no", "not_asked"] | None = None
+    facility: str | None = None
+
+
+@router.get("/arrivals/new")
+async def show_arrival(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Somebody is here: by a spoken number, or without one."""
+    visit.actor.may_work()
+    return edge.pages.show(request, "arrivals/new.html", visit, form=await draft_of(request, visit), here_now="/work")
+
+
+@router.post("/arrivals/new")
+async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Care first: a number that fits nothing never keeps anybody waiting."""
+    form = fill(AtTheDoor, values, {"code": NUMBER})
+    asked = form.model
+    if asked is None:
+        return edge.pages.show(request, "arrivals/new.html", visit, form=form, errors=True, status=422)
+    code = (asked.code or "").replace(" ", "") or None
+
+    async def work(tx: Transaction) -> str:
+        body = RecordArrival(code=code, facility=asked.facility, feedback=FEEDBACK.get(asked.feedback or ""))
+        walk_in, referral = await commands.record_arrival(body, tx, edge.here, visit.actor)
+        if referral is not None:
+            return f"/referrals/{referral.id}"
+        return f"/arrivals/{walk_in.id}/match" if walk_in and code else "/here-now"
+
+    return await submit(request, edge, visit, values, work)
+
+
+class WhichRequest(BaseModel):
+    """One of this desk's, or of another desk's by two exact things."""
+
+    way: Literal["list", "said"] = "list"
+    referral_id: UUID | None = None
+    code: str | None = Field(default=None, max_length=20)
+    sent_from: str | None = Field(default=None, pattern=SENT_FROM)
+
+
+WORDS = {"referral_id": _("Choose the request."), "code": NUMBER, "sent_from": _("Choose who sent her or him.")}
+
+
+@router.get("/arrivals/{arrival_id}/match")
+async def show_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, unknown: bool = False) -> Response:
+    """Which request somebody came on, once it is known. `unknown`: what was said fits none."""
+    form: Filled[Any] = Filled()
+    return await _match_page(arrival_id, request, edge, visit, form.error("code", NOT_FOUND) if unknown else form)
+
+
+async def _match_page(
+    arrival_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200
+) -> Response:
+    async with edge.database.write() as tx:  # what a list shows of a case is a look at it
+        walk_in = await commands.load_walk_in(tx, arrival_id, visit.actor)
+        rows, total = await _open_here(tx, visit.actor)
+        await note_listed(tx, {row.case_id for row in rows}, visit.actor)
+    peers = {peer: edge.here.network.agencies[peer].facilities for peer in edge.here.peers}
+    senders = [(f"{peer}/{id_}", place.name) for peer, places in peers.items() for id_, place in places.items()]
+    return edge.pages.show(
+        request, "arrivals/match.html", visit, status=status, form=form, errors=bool(form.errors), walk_in=walk_in, rows=rows,
+        beyond=total - len(rows), senders=senders, here_now="/here-now",
+    )  # fmt: skip
+
+
+async def _open_here(tx: Transaction, by: Actor) -> tuple[list[Referral], int]:
+    """The open requests of the account's own desks on which nobody has come, newest first, and how many there are."""
+    mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
+    query = select(Referral, func.count().over()).where(
+        *mine, col(Referral.direction) == "in", col(Referral.is_open).is_(True), col(Referral.arrived_at).is_(None)
+    )
+    found = (await tx.session.execute(query.order_by(col(Referral.issued_at).desc()).limit(REQUESTS_MAX))).tuples().all()
+    return [row for row, _total in found], int(found[0][1]) if found else 0
+
+
+@router.post("/arrivals/{arrival_id}/match")
+async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Counts the arrival from when it was."""
+    form = fill(WhichRequest, values, WORDS)
+    asked = form.model
+    for name in ("code", "sent_from") if asked is not None and asked.way == "said" else ("referral_id",):
+        if asked is not None and getattr(asked, name) is None:
+            form.error(name, WORDS[name])
+    if asked is None or form.errors:
+        return await _match_page(arrival_id, request, edge, visit, form, status=422)
+    said = {"code": (asked.code or "").replace(" ", ""), "sent_from": asked.sent_from}
+    form_said = said if asked.way == "said" else {"referral_id": asked.referral_id}
+
+    async def work(tx: Transaction) -> str:
+        body = MatchArrival.model_validate(form_said)
+        _walk_in, referral = await commands.match_arrival(arrival_id, body, tx, edge.here, visit.actor)
+        return f"/arrivals/{arrival_id}/match?unknown=1" if referral is None else f"/referrals/{referral.id}"
+
+    try:
+        return await submit(request, edge, visit, values, work)
+    except Conflict as error:
+        form.error("referral_id" if asked.way == "list" else "code", error)
+    return await _match_page(arrival_id, request, edge, visit, form, status=422)
+
+
+@router.post("/arrivals/{arrival_id}/end")
+async def post_end(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Care without a request is finished; nothing is sent."""
+
+    async def work(tx: Transaction) -> str:
+        await commands.end_arrival(arrival_id, EndArrival(), tx, edge.here, visit.actor)
+        return "/here-now"
+
+    return await submit(request, edge, visit, values, work)

@@ -1,0 +1,165 @@
+"""Pages: every act on a referral. One tap where nothing needs to be said, a page of its own where a reason or a place does."""
+
+from datetime import date, datetime, time
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from shared.casework.accounts.sessions import Visit
+from shared.casework.cases.commands import InTheFuture
+from shared.casework.cases.views import note_read
+from shared.casework.directory.places import places
+from shared.casework.edge import Edge, OneEdge
+from shared.casework.following.commands import Follow, follow
+from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.referrals import commands, story
+from shared.casework.referrals.commands import MakeTransition, load_referral
+from shared.casework.referrals.domain import is_done
+from shared.casework.referrals.pages import referral_page
+from shared.contracts.casework import codes
+from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail, Transition
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
+from shared.kit.forms import Filled, fill
+from shared.kit.i18n import mark as _
+
+router = APIRouter(include_in_schema=False)
+
+
+class Act(BaseModel):
+    """What an act's page may send."""
+
+    reason_code: str | None = None
+    outcome_code: codes.OutcomeCode | None = None
+    next_place: str | None = None
+    to_facility: str | None = None
+    to_agency: str | None = None
+    post: str | None = None
+    feedback: Literal["yes", "no", "not_asked"] | None = None
+    back: str | None = None
+    what: Literal["acknowledge", "accept", "arrive", "not-attended", "start", "resume"] | None = None
+    on_date: date | None = None
+    at_time: time | None = None
+
+
+ACT_WORDS = {
+    "outcome_code": _("Choose how it ended."), "reason_code": _("Choose a reason."), "what": _("Choose what happened."),
+    "post": _("Say who answered."), "next_place": _("Choose another place that offers what was asked for."),
+    "on_date": _("Choose the day, or leave day and time empty."),
+    "at_time": _("Type both the day and the time, such as 08:15; or leave both empty."),
+}  # fmt: skip
+TIMES = {"occurred_at": "at_time"}  # what a command calls it, and which field of a page says it
+ACT_PAGES = {  # where each page's answer stands: what a refusal is shown at
+    "decline": "reason_code", "send-on": "next_place", "cancel": "reason_code", "told-by-phone": "post", "close": "outcome_code",
+    "hold": "reason_code", "refuse-cancel": "page-form",
+}  # fmt: skip
+WITH_A_FORM = {**ACT_PAGES, "entered": "what"}  # whose answers are kept when something is wrong; the others are one tap
+
+
+@router.get("/referrals/{referral_id}/{act}")
+async def show_act(referral_id: UUID, act: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """The page of an act that needs a reason, a place or an outcome."""
+    if act not in ACT_PAGES:
+        raise NotFound("There is no such page.")
+    return await _act_page(referral_id, act, request, edge, visit, await draft_of(request, visit))
+
+
+async def _act_page(
+    referral_id: UUID, act: str, request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200
+) -> Response:
+    visit.actor.may_work()
+    here = edge.here
+    async with edge.database.write() as tx:  # the look is kept: she may ask who looked
+        referral = await load_referral(tx, referral_id, visit.actor)
+        await note_read(tx, referral.case_id, visit.actor, "referral")
+        now = tx.clock.now()
+        local = edge.pages.times("en", now).local(now)
+        standing = story.standing_of(referral)
+        others = await places(tx, here, (here.agency, *here.peers), referral.desk, local) if act in {"decline", "send-on"} else []
+    wanted = set(referral.services)
+    fitting = [p for p in others if wanted & set(p.facility.services) and (p.agency, p.id) != (here.agency, standing.facility)]
+    told = here.network.facility(referral.recipient, standing.facility)
+    return edge.pages.show(
+        request, "referrals/act.html", visit, status=status, errors=bool(form.errors), form=form, act=act, r=referral,
+        places=fitting, told=told, declines=list(codes.DeclineReason), holds=list(codes.HoldReason),
+        cancels=[c for c in codes.CancelReason if c is not codes.CancelReason.CONSENT_TAKEN_BACK],
+        outcomes=_outcomes(standing.state), on_paper=here.on_paper(referral.desk), here_now="/cases",
+    )  # fmt: skip
+
+
+def _outcomes(state: codes.ReferralState) -> list[codes.OutcomeCode]:
+    came = state in {codes.ReferralState.ARRIVED, codes.ReferralState.IN_SERVICE, codes.ReferralState.ON_HOLD}
+    return [o for o in codes.OutcomeCode if came or o not in codes.NEEDS_ARRIVAL]
+
+
+@router.post("/referrals/{referral_id}/{act}")
+async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """An act: one tap, or the answer of its page."""
+    form = fill(Act, values, ACT_WORDS)
+    if form.model is None:
+        return await _again(referral_id, act, request, edge, visit, form)
+    asked = form.model
+
+    async def work(tx: Transaction) -> str:
+        referral = await commands.lock_referral(tx, referral_id, visit.actor)
+        entered = {"entered_for": edge.here.on_paper(referral.desk), "occurred_at": _happened_at(edge, tx, asked)}
+        for transition, body in _steps(edge, act, asked):
+            if is_done(story.standing_of(referral), transition):
+                continue  # a colleague was quicker: what the button asks for stands already
+            body = body.model_copy(update=entered)
+            referral = await commands.make_transition(referral_id, transition, body, tx, edge.here, visit.actor)
+            if transition is Transition.ACCEPT and visit.actor.role is codes.Role.SOCIAL_WORKER:
+                # Whoever takes a request is told from then on how the case goes.
+                await follow(Follow(case_id=referral.case_id), tx, edge.here, visit.actor)
+        return asked.back if asked.back in {"/work", "/here-now"} else f"/referrals/{referral.id}"
+
+    try:
+        return await submit(request, edge, visit, values, work)
+    except InTheFuture as error:
+        form.error("at_time", error)
+    except MissingDetail as error:
+        form.error(TIMES.get(error.field, error.field), ACT_WORDS.get(error.field, error))
+    except (IllegalTransition, Conflict) as error:
+        if act not in WITH_A_FORM:
+            raise
+        form.error(WITH_A_FORM[act], error)
+    return await _again(referral_id, act, request, edge, visit, form)
+
+
+async def _again(referral_id: UUID, act: str, request: Request, edge: Edge, visit: Visit, form: Filled[Any]) -> Response:
+    """The page that the form stood on, with what was typed and what is wrong with it."""
+    if act in ACT_PAGES:
+        return await _act_page(referral_id, act, request, edge, visit, form, status=422)
+    return await referral_page(referral_id, request, edge, visit, form, status=422)
+
+
+def _happened_at(edge: Edge, tx: Transaction, asked: Act) -> datetime | None:
+    if asked.on_date is None and asked.at_time is None:
+        return None
+    if asked.on_date is None or asked.at_time is None:
+        raise MissingDetail("at_time", "Give both the day and the time, or leave both empty.")
+    return edge.pages.times("en", tx.clock.now()).moment(asked.on_date, asked.at_time)
+
+
+def _steps(edge: Edge, act: str, asked: Act) -> list[tuple[Transition, MakeTransition]]:
+    """The transitions that a button stands for: "seen, come" is two, everything else is one."""
+    if act == "seen-come":
+        return [(Transition.ACKNOWLEDGE, MakeTransition()), (Transition.ACCEPT, MakeTransition())]
+    if act == "send-on":
+        agency, _slash, facility = (asked.next_place or "").partition("/")
+        if not facility:
+            raise MissingDetail("next_place", "Choose where to send on to.")
+        if agency == edge.here.agency:
+            return [(Transition.REDIRECT, MakeTransition(to_facility=facility))]
+        return [(Transition.SUGGEST, MakeTransition(to_agency=agency, to_facility=facility))]
+    if act == "entered":
+        act = asked.what or ""
+    if act not in set(Transition):
+        raise NotFound("There is no such page.")
+    body = MakeTransition(
+        reason_code=asked.reason_code, outcome_code=asked.outcome_code, next_place=asked.next_place, post=asked.post,
+        feedback={"yes": True, "no": False}.get(asked.feedback or ""),
+    )  # fmt: skip
+    return [(Transition(act), body)]

@@ -1,0 +1,106 @@
+"""Acts: a second tap lands where the first one did, a colleague's tap is no fault, and a wrong time loses nothing."""
+
+import asyncio
+from typing import Any
+
+from agencies import TestAgency, World
+from shift import SENDING, asked, nurse, officer, sent
+from sqlalchemy import func, select
+from visitor import Visitor
+
+from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.kit.db import Database
+
+FUTURE: dict[str, Any] = {"on_date": "2026-03-01", "at_time": "10:00"}
+
+
+async def test_two_taps_on_send_send_once_and_both_see_the_result(world: World) -> None:
+    desk = await officer(world)
+    page = await asked(desk)
+    form = page.form(page.path)
+    first, second = await asyncio.gather(desk.send(form, **SENDING), desk.send(form, **SENDING))
+    assert first.path.startswith("/referrals/"), first.words
+    assert (first.path, first.status) == (second.path, second.status)
+    async with world["police"].database.read() as tx:
+        query = select(func.count()).select_from(Referral).where(Referral.recipient == "health")  # type: ignore[arg-type]
+        assert (await tx.session.execute(query)).scalar_one() == 1
+
+
+async def test_two_taps_that_reach_two_processes_are_one_as_well(world: World) -> None:
+    desk, police = await officer(world), world["police"]
+    other = TestAgency(police.here, police.parts, Database(police.database.url, world.clock))
+    same_browser = Visitor(other.app)
+    same_browser.client.cookies.update(desk.client.cookies)
+    page = await asked(desk)
+    form = page.form(page.path)
+    first, second = await asyncio.gather(desk.send(form, **SENDING), same_browser.send(form, **SENDING))
+    await other.close()
+    assert first.path.startswith("/referrals/"), first.words
+    assert (first.path, first.status) == (second.path, second.status)
+
+
+async def facts(world: World) -> list[str]:
+    async with world["health"].database.read() as tx:
+        rows = (await tx.session.execute(select(ReferralFact).order_by(ReferralFact.position))).scalars()  # type: ignore[arg-type]
+        return [row.type.removeprefix("referral.") for row in rows]
+
+
+async def test_seen_come_after_a_colleague_is_no_fault(world: World) -> None:
+    desk, first, second = await officer(world), await nurse(world), await nurse(world, "nurse-2")
+    _case, referral = await sent(world, desk)
+    stale = await second.open("/work")
+    await first.send((await first.open("/work")).form(f"{referral}/acknowledge"))
+    page = await second.send(stale.form(f"{referral}/seen-come"))
+    assert (page.status, page.path) == (200, "/work")
+    page = await first.send(stale_form(stale, f"{referral}/acknowledge", first_csrf := await csrf_of(first)))
+    assert (page.status, first_csrf != "") == (200, True)
+    assert await facts(world) == ["issued", "set_out", "acknowledged", "accepted"]
+
+
+async def test_two_colleagues_who_say_that_she_is_here_say_it_once(world: World) -> None:
+    desk, first, second = await officer(world), await nurse(world), await nurse(world, "nurse-2")
+    _case, referral = await sent(world, desk)
+    stale = await second.open(referral)
+    await first.send((await first.open(referral)).form(f"{referral}/arrive"))
+    page = await second.send(stale.form(f"{referral}/arrive"))
+    assert page.status == 200
+    assert (await facts(world)).count("arrived") == 1
+
+
+async def csrf_of(visitor: Visitor) -> str:
+    return (await visitor.open("/me")).form("/sign-out").fields["csrf"][0]
+
+
+def stale_form(page: Any, action: str, csrf: str) -> Any:
+    form = page.form(action)
+    form.fields["csrf"] = [csrf]
+    return form
+
+
+async def test_a_time_that_has_not_come_is_told_on_the_page_and_what_was_chosen_stays(world: World) -> None:
+    at_a_place_by_phone = await officer(world, facility="masaiti_vsu")
+    _case, referral = await sent(world, at_a_place_by_phone)
+    address = f"{referral}/told-by-phone"
+    form = (await at_a_place_by_phone.open(address)).form(address)
+    post = form.choices["post"][0]
+    page = await at_a_place_by_phone.send(form, post=post, **FUTURE)
+    assert (page.status, "has not come yet" in page.words) == (422, True)
+    assert page.form(address).fields["post"] == [post]
+    assert page.form(address).fields["at_time"] == ["10:00"]
+
+
+async def test_what_is_entered_for_a_place_with_a_wrong_time_is_asked_again_on_the_same_page(world: World) -> None:
+    desk, hub = await officer(world), await nurse(world)
+    page = await asked(desk)
+    at_paper = {**SENDING, "care": "injury_care", "place": "health/masaiti_clinic"}
+    page = await desk.send(page.form(page.path), **at_paper)
+    referral = page.path
+    await world.settle()
+    address = f"{referral}/entered"
+    page = await hub.send((await hub.open(referral)).form(address), what="acknowledge", **FUTURE)
+    assert (page.status, "has not come yet" in page.words) == (422, True)
+    assert page.form(address).fields["what"] == ["acknowledge"]
+    page = await hub.send(page.form(address))
+    assert page.status == 422
+    assert 'http-equiv="refresh"' not in (await hub.open(referral)).text  # nothing wipes what is being typed
+    assert 'http-equiv="refresh"' in (await hub.open("/work")).text

@@ -1,0 +1,166 @@
+"""At the door: no other desk's survivor is picked from a list, and care without a request is kept like any other."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from agencies import World, consent, open_case, refer
+from shift import nurse, officer, sent
+from sqlalchemy import select
+from visitor import Page, Visitor
+
+from services.health.care.tables import CareGiven
+from shared.casework.accounts.tables import CaseRead
+from shared.casework.referrals.domain import CODE_ATTEMPTS_MAX, CODE_ATTEMPTS_WINDOW
+from shared.casework.referrals.tables import CodeAttempt, Referral, WalkIn
+
+ELSEWHERE = "ndola_hospital"
+SENT_FROM = "police/ndola_central_vsu"
+
+
+async def a_request(world: World) -> tuple[str, str]:
+    """A referral to the clinic: (id, the code that she may speak)."""
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb", "needs")
+    issued = await refer(desk, case_id, incident_id, "health")
+    await world.settle()
+    return issued["id"], (await desk.get(f"/referrals/{issued['id']}"))["arrival_code"]
+
+
+async def somebody_is_here(visitor: Visitor, code: str = "") -> Page:
+    """Keeps an arrival; the page on which it is matched."""
+    said: dict[str, Any] = {"code": code} if code else {}
+    page = await visitor.send((await visitor.open("/arrivals/new")).form("/arrivals/new"), **said)
+    if not page.path.endswith("/match"):
+        page = await visitor.open(next(one for one in page.links if one.endswith("/match")))
+    return page
+
+
+async def test_a_request_of_another_desk_is_not_in_the_list_and_cannot_be_named(world: World) -> None:
+    referral_id, _code = await a_request(world)
+    visitor = await nurse(world, "nurse-9", ELSEWHERE)
+    page = await somebody_is_here(visitor)
+    assert "From" not in page.words
+    assert all("referral_id" not in form.choices for form in page.forms)
+    csrf = page.form(page.path).fields["csrf"]
+    answer = await visitor.client.post(page.path, data={"csrf": csrf, "way": "list", "referral_id": referral_id})
+    assert answer.status_code == 404
+    program = await world["health"].sign_in("program", facility=ELSEWHERE)
+    walk_in = (await program.post("/arrivals"))["arrival_id"]
+    refused = await program.ask("POST", f"/arrivals/{walk_in}/match", {"referral_id": referral_id})
+    assert refused.status_code == 404
+    async with world["health"].database.read() as tx:
+        referral = (await tx.session.execute(select(Referral))).scalars().one()
+        assert (referral.desk, referral.state) == ("ndola_clinic", "issued")
+
+
+async def test_a_request_of_another_desk_is_found_by_two_things_together_and_the_look_is_kept(world: World) -> None:
+    referral_id, code = await a_request(world)
+    visitor = await nurse(world, "nurse-9", ELSEWHERE)
+    page = await somebody_is_here(visitor)
+    form = next(f for f in page.forms if f.fields.get("way") == ["said"])
+    half = await visitor.send(form, code=code)
+    assert (half.status, "who sent" in half.words) == (422, True)
+    wrong = await visitor.send(form, code=code, sent_from="police/masaiti_vsu")
+    assert "No request of this agency has that number" in wrong.words
+    async with world["health"].database.read() as tx:
+        assert len(list((await tx.session.execute(select(CodeAttempt))).scalars())) == 1
+    form = next(f for f in wrong.forms if f.fields.get("way") == ["said"])
+    page = await visitor.send(form, code=code, sent_from=SENT_FROM)
+    assert page.path == f"/referrals/{referral_id}", page.words
+    async with world["health"].database.read() as tx:
+        looks = [row.what for row in (await tx.session.execute(select(CaseRead))).scalars()]
+    assert "match" in looks
+
+
+async def test_guessing_by_two_things_is_stopped_like_any_guessing(world: World) -> None:
+    referral_id, code = await a_request(world)
+    program = await world["health"].sign_in("program", facility=ELSEWHERE)
+    walk_in = (await program.post("/arrivals"))["arrival_id"]
+    wrong = "000000" if code != "000000" else "000001"
+    for _ in range(CODE_ATTEMPTS_MAX):
+        assert not (await program.post(f"/arrivals/{walk_in}/match", {"code": wrong, "sent_from": SENT_FROM}))["matched"]
+    right = {"code": code, "sent_from": SENT_FROM}
+    assert not (await program.post(f"/arrivals/{walk_in}/match", right))["matched"]
+    world.clock.advance(CODE_ATTEMPTS_WINDOW + timedelta(seconds=1))
+    found = await program.post(f"/arrivals/{walk_in}/match", right)
+    assert found["referral"]["id"] == referral_id
+
+
+@pytest.mark.parametrize("body", [{}, {"code": "123456"}, {"sent_from": SENT_FROM}, {"referral_id": "x", "code": "1"}])
+async def test_a_match_names_one_way(world: World, body: dict[str, str]) -> None:
+    program = await world["health"].sign_in("program", facility=ELSEWHERE)
+    walk_in = (await program.post("/arrivals"))["arrival_id"]
+    assert (await program.ask("POST", f"/arrivals/{walk_in}/match", body)).status_code == 422
+
+
+async def test_care_without_a_request_is_kept_on_the_same_page_and_nothing_is_sent(world: World) -> None:
+    visitor = await nurse(world)
+    page = await visitor.send((await visitor.open("/arrivals/new")).form("/arrivals/new"))
+    care = next(one for one in page.links if one.startswith("/care/arrivals/"))
+    case = next(one for one in page.links if one.startswith("/cases/"))
+    assert care in (await visitor.open(case)).links
+    form = (await visitor.open(care)).form(care)
+    assert "feedback" not in form.choices
+    page = await visitor.send(form, care_pep="given", care_tetanus="refused", next_visit="2026-02-01")
+    assert page.path == "/here-now", page.words
+    page = await visitor.open(care)
+    assert page.form(care).fields["care_pep"] == ["given"]
+    assert care in (await visitor.open("/here-now")).links
+    page = await visitor.send(page.form(care), button=("then", "close"), outcome_code="served")
+    assert care not in page.links  # it is finished, and stands in nobody's way
+    assert visitor_can_add(await visitor.open(care), care)
+    await world["health"].flush()
+    assert not world["health"].line
+    async with world["health"].database.read() as tx:
+        walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
+        assert (walk_in.outcome, walk_in.ended_at is not None) == ("served", True)
+
+
+def visitor_can_add(page: Page, address: str) -> bool:
+    return any(action != "/hide" for _name, _value, action in page.form(address).buttons)
+
+
+async def test_care_that_was_given_before_the_request_was_known_stays_with_it(world: World) -> None:
+    desk = await officer(world)
+    _case, referral = await sent(world, desk)
+    visitor = await nurse(world)
+    page = await somebody_is_here(visitor)
+    match = page.path
+    care = next(one for one in page.links if one.startswith("/care/arrivals/"))
+    await visitor.send((await visitor.open(care)).form(care), care_pep="given")
+    form = next(f for f in (await visitor.open(match)).forms if "referral_id" in f.choices)
+    page = await visitor.send(form, referral_id=referral.rpartition("/")[2])
+    assert page.path == referral
+    page = await visitor.open(care)
+    assert page.path == f"/care/{referral.rpartition('/')[2]}"
+    assert page.form(page.path).fields["care_pep"] == ["given"]
+    again = await visitor.send(page.form(page.path), care_tetanus="given")
+    assert again.status == 200
+    async with world["health"].database.read() as tx:
+        kept = [(row.care, row.referral_id is None) for row in (await tx.session.execute(select(CareGiven))).scalars()]
+    assert sorted(kept) == [("pep", True), ("tetanus", False)]
+
+
+async def test_what_was_given_can_be_kept_after_the_end(world: World) -> None:
+    desk = await officer(world)
+    _case, referral = await sent(world, desk)
+    visitor = await nurse(world)
+    care = f"/care/{referral.rpartition('/')[2]}"
+    await visitor.send((await visitor.open(referral)).form(f"{referral}/arrive"))
+    await visitor.send((await visitor.open(care)).form(care), button=("then", "close"), care_pep="given")
+    page = await visitor.open(care)
+    assert visitor_can_add(page, care)
+    page = await visitor.send(page.form(care), care_tetanus="given")
+    assert page.path == referral, page.words
+    assert (await visitor.open(care)).form(care).fields["care_tetanus"] == ["given"]
+
+
+async def test_a_police_post_ends_an_arrival_without_a_request(world: World) -> None:
+    desk = await officer(world)
+    page = await somebody_is_here(desk)
+    end = page.path.removesuffix("/match") + "/end"
+    page = await desk.send(page.form(end))
+    assert page.path == "/here-now"
+    assert not any(one.endswith("/match") for one in page.links)

@@ -1,0 +1,117 @@
+"""Sending, and sending elsewhere: whoever was told along with it is told once, and what is sent instead is asked back."""
+
+from agencies import World
+from shift import SENDING, asked, declined, let_time_pass, nurse, officer, sent
+from sqlalchemy import select
+from visitor import Form, Visitor
+
+from shared.casework.referrals.tables import Referral
+
+
+def unticked(form: Form) -> Form:
+    """Nothing is told along with it."""
+    kept = {name: values for name, values in form.fields.items() if not name.startswith("also_")}
+    return Form(form.action, form.method, kept, form.choices, form.buttons)
+
+
+async def out_of(world: World) -> list[Referral]:
+    async with world["police"].database.read() as tx:
+        query = select(Referral).where(Referral.direction == "out").order_by(Referral.id)  # type: ignore[arg-type]
+        return list((await tx.session.execute(query)).scalars())
+
+
+async def test_nobody_needs_to_be_told_along_with_it(world: World) -> None:
+    desk = await officer(world)
+    page = await asked(desk)
+    page = await desk.send(unticked(page.form(page.path)), **SENDING)
+    assert page.path.startswith("/referrals/"), page.words
+    assert [r.recipient for r in await out_of(world)] == ["health"]
+
+
+async def test_after_a_decline_she_is_sent_elsewhere_and_the_office_is_not_told_twice(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    case, referral = await sent(world, desk)
+    before = (await desk.open(f"{case}/refer")).form(f"{case}/refer")
+    await declined(world, clinic, referral)
+    page = await desk.open(referral)
+    again = next(one for one in page.links if one.startswith(f"{case}/refer"))
+    form = (await desk.open(again)).form(f"{case}/refer")
+    assert not [name for name in form.fields if name.startswith("also")]
+    page = await desk.send(form, **{**SENDING, "place": "health/ndola_hospital"})
+    assert page.path.startswith("/referrals/"), page.words
+    rows = await out_of(world)
+    assert [r.recipient for r in rows] == ["health", "social_welfare", "health"]
+    assert str(rows[2].in_place_of) == referral.rpartition("/")[2]
+    former = await desk.open(referral)
+    assert ("Sent to Ndola hospital instead." in former.words, page.path in former.links) == (True, True)
+    assert "Another place is needed" not in former.words
+    await world.settle()
+    # A form that was open since before says nothing twice either.
+    await declined(world, await nurse(world, "nurse-9", "ndola_hospital"), page.path)
+    before.fields["also"], before.fields["also_social_welfare"] = ["social_welfare/ndola_district_office"], ["psychosocial"]
+    page = await desk.send(before, **SENDING)
+    assert page.path.startswith("/referrals/"), page.words
+    assert len(await out_of(world)) == 4
+
+
+async def test_an_office_that_no_form_offers_is_a_fault_of_the_form(world: World) -> None:
+    desk = await officer(world)
+    page = await asked(desk)
+    form = page.form(page.path)
+    form.fields["also"], form.fields["also_No/such"] = ["No/such/office"], ["psychosocial"]
+    form.fields["also_No"] = ["psychosocial"]
+    page = await desk.send(form, **SENDING)
+    assert (page.status, page.form(page.path).fields["care"]) == (422, ["acute_care"])
+    assert not await out_of(world)
+
+
+async def suggested(world: World, desk: Visitor) -> tuple[str, str]:
+    """The clinic has proposed the social worker's office: (case's address, referral's address)."""
+    page = await asked(desk)
+    case = page.path.removesuffix("/refer")
+    page = await desk.send(unticked(page.form(page.path)), **SENDING)
+    referral = page.path
+    await world.settle()
+    program = await world["health"].sign_in("program", facility="ndola_clinic")
+    await program.post(f"{referral}/suggest", {"to_agency": "social_welfare", "to_facility": "ndola_district_office"})
+    await world.settle()
+    return case, referral
+
+
+async def test_what_is_sent_where_they_propose_takes_the_place_of_what_was_sent_before(world: World) -> None:
+    let_time_pass(world)
+    desk = await officer(world)
+    case, referral = await suggested(world, desk)
+    page = await desk.open(referral)
+    assert "They propose Ndola district office" in page.words
+    again = next(one for one in page.links if one.startswith(f"{case}/refer"))
+    page = await desk.open(again)
+    assert "They propose this place" in page.words
+    instead = {**SENDING, "care": "psychosocial", "place": "social_welfare/ndola_district_office"}
+    page = await desk.send(page.form(f"{case}/refer"), **instead)
+    assert page.path.startswith("/referrals/"), page.words
+    rows = {str(r.id): r for r in await out_of(world)}
+    former, new = rows[referral.rpartition("/")[2]], rows[page.path.rpartition("/")[2]]
+    assert (new.in_place_of, former.standing["cancel_pending"]) == (former.id, "sent_elsewhere")
+    await world.settle()
+    assert {str(r.id): r.state for r in await out_of(world)}[str(former.id)] == "cancelled"
+
+
+async def test_the_page_offers_to_ask_back_however_it_was_reached_and_she_may_have_both(world: World) -> None:
+    desk = await officer(world)
+    case, referral = await suggested(world, desk)
+    form = (await desk.open(f"{case}/refer")).form(f"{case}/refer")  # as from the page that asks her
+    assert form.fields["instead"] == [referral.rpartition("/")[2]]
+    del form.fields["instead"]
+    both = {**SENDING, "care": "psychosocial", "place": "social_welfare/ndola_district_office"}
+    page = await desk.send(form, **both)
+    assert page.path.startswith("/referrals/"), page.words
+    assert [r.standing.get("cancel_pending") for r in await out_of(world)] == [None, None]
+
+
+async def test_another_cases_referral_is_not_asked_back(world: World) -> None:
+    desk = await officer(world)
+    _case, referral = await sent(world, desk)
+    page = await asked(desk)
+    page = await desk.open(f"{page.path}?instead={referral.rpartition('/')[2]}")
+    assert page.status == 404

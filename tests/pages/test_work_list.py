@@ -1,0 +1,145 @@
+"""The work list: what is new is never pushed out by what is old, what was refused stays until somebody has dealt with it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from agencies import World, consent, open_case, refer
+from shift import SENDING, declined, let_time_pass, nurse, officer, sent
+from visitor import Form, Visitor
+
+from shared.casework.work import views
+
+CANNOT = "Cannot be taken: another place is needed"
+
+
+async def requests(world: World, count: int, **more: str) -> list[str]:
+    """Referrals to the clinic, a minute apart; their addresses, oldest first."""
+    desk = await world["police"].sign_in(f"desk-{count}-{len(more)}")
+    found = []
+    for _ in range(count):
+        case_id, incident_id = await open_case(desk)
+        await consent(desk, case_id, "health", "fb", "needs")
+        found.append(f"/referrals/{(await refer(desk, case_id, incident_id, 'health', **more))['id']}")
+        world.clock.advance(timedelta(minutes=1))
+    await world.settle()
+    return found
+
+
+async def take(visitor: Visitor, addresses: list[str]) -> None:
+    for address in addresses:
+        await visitor.send((await visitor.open(address)).form(f"{address}/seen-come"))
+
+
+async def test_a_new_request_stands_in_the_inbox_however_many_are_open(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "LIST_MAX", 2)  # a limit of the page, so that a few requests are many
+    clinic = await nurse(world)
+    old = await requests(world, 5)
+    await take(clinic, old)
+    routine = await requests(world, 3, urgency="routine")
+    new = await requests(world, 1)
+    page = await clinic.open("/work")
+    assert new[0] in page.links
+    assert page.links.index(new[0]) < page.links.index(routine[-1])  # acute first, then the newest
+    assert routine[0] not in page.links
+    assert "2 more are not shown here" in page.words  # of the four new ones
+    assert "3 more are not shown here" in page.words  # of the five that are expected
+    assert "(4)" in page.text.split("</title>")[0]
+
+
+async def test_the_red_box_shows_the_newest_and_counts_the_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "LIST_MAX", 2)
+    addresses = await requests(world, 4)
+    world.clock.advance(timedelta(minutes=11))
+    page = await (await officer(world)).open("/work")
+    assert [one in page.links for one in addresses] == [False, False, True, True]
+    assert "2 more are not shown here" in page.words
+
+
+async def test_what_cannot_be_taken_is_shown_although_somebody_was_told_along_with_it(world: World) -> None:
+    let_time_pass(world)  # whoever is told along with it is told a moment later
+    desk, clinic = await officer(world), await nurse(world)
+    case, referral = await sent(world, desk)
+    assert CANNOT not in (await desk.open("/work")).words
+    await declined(world, clinic, referral)
+    page = await desk.open("/work")
+    assert CANNOT in page.words
+    page = await desk.open(referral)
+    again = next(one for one in page.links if one.startswith(f"{case}/refer"))
+    page = await desk.send((await desk.open(again)).form(f"{case}/refer"), **{**SENDING, "place": "health/ndola_hospital"})
+    assert page.path.startswith("/referrals/"), page.words
+    assert CANNOT not in (await desk.open("/work")).words  # somebody has dealt with it
+
+
+async def test_two_that_cannot_be_taken_are_dealt_with_one_by_one(world: World) -> None:
+    let_time_pass(world)
+    desk, clinic = await officer(world), await nurse(world)
+    for _ in range(2):
+        _case, referral = await sent(world, desk)
+        await declined(world, clinic, referral)
+    page = await desk.open("/work")
+    assert page.words.count("Choose another place") == 2
+    _case, _referral = await sent(world, desk)  # somebody else
+    assert (await desk.open("/work")).words.count("Choose another place") == 2
+
+
+async def hand_over(visitor: Visitor, **answers: Any) -> None:
+    page = await visitor.send((await visitor.open("/hand-over")).form("/hand-over"), **answers)
+    assert page.path == "/locked", page.words
+
+
+async def test_what_the_next_shift_signs_names_everything_that_is_open(world: World) -> None:
+    desk = await officer(world)
+    await sent(world, desk)  # waits to be seen there
+    await desk.send((await desk.open("/arrivals/new")).form("/arrivals/new"))
+    clinic = await nurse(world)
+    _case, second = await sent(world, desk)
+    await take(clinic, [second])
+    await world.settle()
+    form = (await desk.open(f"{second}/cancel")).form(f"{second}/cancel")
+    await desk.send(form, reason_code=form.choices["reason_code"][0])
+    await world.settle()
+    await hand_over(clinic)
+    next_nurse = await nurse(world, "nurse-2")
+    page = await next_nurse.open("/hand-over")
+    signed = page.words.split("I have read it")[0]
+    assert "A desk asks to cancel" in signed
+    await hand_over(desk)
+    next_officer = await officer(world, "officer-2")
+    signed = (await next_officer.open("/hand-over")).words.split("I have read it")[0]
+    assert "Sent, not seen yet" in signed
+    assert "Came without a request" in signed
+
+
+async def test_every_shift_that_nobody_took_over_is_shown(world: World) -> None:
+    for name in ("nurse-1", "nurse-2"):
+        await hand_over(await nurse(world, name))
+        world.clock.advance(timedelta(hours=1))
+    third = await nurse(world, "nurse-3")
+    assert (await third.open("/work")).words.count("handed the shift over") == 2
+    page = await third.open("/hand-over")
+    forms = takings(page.forms)
+    assert len(forms) == 2
+    page = await third.send(forms[0])
+    assert page.path == "/hand-over"
+    page = await third.send(takings(page.forms)[0])
+    assert page.path == "/work"
+    assert "handed the shift over" not in page.words
+
+
+def takings(forms: list[Form]) -> list[Form]:
+    return [form for form in forms if form.action.endswith("/take")]
+
+
+async def test_whoever_sees_the_whole_agency_says_whose_shift_ends(world: World) -> None:
+    await requests(world, 1)
+    whole = await nurse(world, "doctor-1", None)
+    form = (await whole.open("/hand-over")).form("/hand-over")
+    page = await whole.send(form)
+    assert (page.status, "Choose the place" in page.words) == (422, True)
+    await hand_over(whole, facility="ndola_hospital")
+    at_clinic = await nurse(world)
+    assert not takings((await at_clinic.open("/hand-over")).forms)
+    page = await (await nurse(world, "nurse-9", "ndola_hospital")).open("/hand-over")
+    assert len(takings(page.forms)) == 1
+    assert "New, not yet seen" not in page.words.split("I have read it")[0]  # that is the clinic's
