@@ -71,7 +71,7 @@ async def test_a_request_of_another_desk_is_found_by_two_things_together_and_the
     assert page.path == f"/referrals/{referral_id}", page.words
     async with world["health"].database.read() as tx:
         looks = [row.what for row in (await tx.session.execute(select(CaseRead))).scalars()]
-    assert "match" in looks
+    assert "referral" in looks
 
 
 async def test_guessing_by_two_things_is_stopped_like_any_guessing(world: World) -> None:

@@ -65,7 +65,6 @@ WORDS = {
     "on_date": _("Choose the day, or leave day and time empty."),
     "at_time": _("Type the time as 08:15, with its day; or leave both empty."),
 }
-NOT_YET = _("This time has not come yet; type the one at which it happened.")
 
 
 def lines_of(services: list[str]) -> list[Care]:
@@ -106,7 +105,7 @@ async def _page(find: Find, request: Request, edge: Edge, visit: Visit, form: Fi
     standing = story.standing_of(whom.referral) if whom.referral else None
     return edge.pages.show(
         request, "health/care.html", visit, status=status, errors=bool(form.errors), form=form, r=whom.referral,
-        walk_in=whom.walk_in, address=_address(whom), kept=kept, lines=lines_of(_services(whom)), standing=standing,
+        walk_in=whom.walk_in, address=_address(whom), kept_lines=kept, lines=lines_of(_services(whom)), standing=standing,
         others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility),
         windows={w["care"]: w["until"] for w in _said(whom).get("windows") or []}, clocks=CLOCKS,
     )  # fmt: skip
