@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench bench-peers broker-dies screens servers lock clean
+.PHONY: help demo test test-long check bench bench-peers broker-dies simulate screens servers lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ bench-peers: $(VENV)/.dev servers ## the same against Debezium and a REST hop
 broker-dies: $(VENV)/.dev servers ## one broker of three is killed while agencies work: says what happens
 	@$(BIN)/python -m pytest -q -s --no-header -p no:randomly --durations=0 --durations-min=9999 \
 		tests/faults/test_one_broker_of_three_dies.py::test_one_broker_of_three_dies_under_load_and_nothing_is_lost_or_doubled
+
+SCHEDULES ?= 10000
+simulate: $(VENV)/.dev ## the exchange under ten thousand seeded schedules of faults; SEED=n replays one
+	@PYTHONPATH=. $(BIN)/python tests/simulator/run.py $(if $(SEED),--seed $(SEED),--schedules $(SCHEDULES))
 
 screens: $(VENV)/.dev servers ## take the pictures of docs/screens again
 	@rm -f docs/screens/*.png && REFNET_SCREENS=docs/screens $(BIN)/python -m pytest -q tests/browser/test_every_page.py

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from agencies import Refused, World, consent, refer
+from fastapi import Request
 from sqlalchemy import Connection, inspect, text
 
 from shared.casework import sharing
@@ -159,7 +160,7 @@ async def test_a_line_follows_an_account_and_resumes_where_it_was(world: World) 
     await consent(officer, case["id"], "health")
     await world["police"].flush()
 
-    class Open:
+    class Open(Request):
         async def is_disconnected(self) -> bool:
             return False
 
@@ -167,7 +168,9 @@ async def test_a_line_follows_an_account_and_resumes_where_it_was(world: World) 
         async with world["police"].database.read() as tx:
             actor = await actor_of(tx, world["police"].here, desk.token)
         assert actor is not None
-        lines = _lines(Open(), world["police"].edge, actor, after, visible_to(actor))  # type: ignore[arg-type]
+        headers = [(b"authorization", f"Bearer {desk.token}".encode())]
+        request = Open({"type": "http", "method": "GET", "path": "/api/v1/events/stream", "headers": headers, "query_string": b""})
+        lines = _lines(request, world["police"].edge, actor, after, visible_to(actor))
         found = [int((await anext(lines))["id"]) for _ in range(count)]
         await lines.aclose()  # type: ignore[attr-defined]
         return found
