@@ -195,7 +195,7 @@ async def test_the_sheet_of_a_visit_is_no_request(world: World) -> None:
     await sign_in(visitor, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
     _page, (number, _last) = await printed(visitor, "ndola_central_vsu", "visit", 1)
     page = await a_case_from(visitor, f"/cases/new?sheet={number}")
-    assert (page.status, "another kind" in page.words) == (422, True)
+    assert (page.status, "says that somebody came" in page.words) == (422, True)
     async with world["police"].database.read() as tx:
         sheet = await tx.session.get(Sheet, number)
     assert sheet is not None
