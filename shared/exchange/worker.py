@@ -62,6 +62,7 @@ class ExchangeWorker:
         self._secrets = {peer: lane_secret(peer) for peer in peers}
         self._courier: Courier | None = None
         self._consumers: KafkaBroker | None = None
+        self._listened = 0  # how often consumers were begun in this process
         self._heard: dict[str, int] = {}  # topics that are listened to, with how many partitions each has
         self._lacking: frozenset[str] = frozenset(topic for peer in peers for topic in self._topics_to(peer))
         self._inbox = inbox
@@ -239,7 +240,8 @@ class ExchangeWorker:
         )  # fmt: skip
         for group, lanes in _groups(self._agency, topics).items():
             if lanes:
-                self._receiver.subscribe(broker, sorted(lanes), group, instance=_instance(self._instance, lanes))
+                self._receiver.subscribe(broker, sorted(lanes), group, instance=_instance(self._instance, lanes, self._listened))
+        self._listened += 1
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await broker.start()
@@ -313,12 +315,17 @@ def _groups(agency: str, topics: Mapping[str, int]) -> dict[str, dict[str, int]]
     return {f"{agency}.express": express, f"{agency}.exchange": {t: n for t, n in topics.items() if t not in express}}
 
 
-def _instance(name: str | None, topics: Mapping[str, int]) -> str | None:
+def _instance(name: str | None, topics: Mapping[str, int], listened: int) -> str | None:
     """A process's lasting name in a group, for what it listens to: with other topics under the same name the broker would hand
-    the old assignment back, and the new topics would be heard by nobody."""
+    the old assignment back, and the new topics would be heard by nobody.
+
+    Whatever it listened to before in this life, it takes another name: after a wipe the broker may know the first one with only
+    those topics that were there already, and consumers that hung are to be given their lanes afresh.
+    """
     if name is None:
         return None
-    return f"{name}.{hashlib.sha256(repr(sorted(topics.items())).encode()).hexdigest()[:12]}"
+    again = f".{listened}" if listened else ""
+    return f"{name}.{hashlib.sha256(repr(sorted(topics.items())).encode()).hexdigest()[:12]}{again}"
 
 
 async def _kept_alive(loop: Loop, stop: asyncio.Event, database: Database) -> None:
