@@ -84,7 +84,7 @@ async def test_a_time_that_has_not_come_is_told_on_the_page_and_what_was_chosen_
     form = (await at_a_place_by_phone.open(address)).form(address)
     post = form.choices["post"][0]
     page = await at_a_place_by_phone.send(form, post=post, **FUTURE)
-    assert (page.status, "has not come yet" in page.words) == (422, True)
+    assert (page.status, "lies in the future" in page.words) == (422, True)
     assert page.form(address).fields["post"] == [post]
     assert page.form(address).fields["at_time"] == ["10:00"]
 
@@ -98,7 +98,7 @@ async def test_what_is_entered_for_a_place_with_a_wrong_time_is_asked_again_on_t
     await world.settle()
     address = f"{referral}/entered"
     page = await hub.send((await hub.open(referral)).form(address), what="acknowledge", **FUTURE)
-    assert (page.status, "has not come yet" in page.words) == (422, True)
+    assert (page.status, "lies in the future" in page.words) == (422, True)
     assert page.form(address).fields["what"] == ["acknowledge"]
     page = await hub.send(page.form(address))
     assert page.status == 422
