@@ -65,7 +65,7 @@ async def test_a_refusal_says_words_for_its_codes_in_the_pages_language(world: W
     inbox = await nurse.open("/work")
     form = inbox.form(f"/referrals/{rid}/acknowledge")
     await nurse.send(form)
-    form.fields["once"] = ["another tap"]
+    form.fields["once"], form.action = ["another tap"], f"/referrals/{rid}/start"  # she has not come
     page = await nurse.send(form)
     assert (page.status, "Impossible maintenant" in page.words) == (409, True)
     assert "l’orientation en est à « Vu" in page.words
