@@ -22,9 +22,8 @@ PROBE_TIMEOUT_S = 10.0  # a broker that is up answers in 0.01 s; this covers one
 REQUEST_TIMEOUT_MS = 5_000
 TOPIC_EXISTS = 36  # Kafka's error code
 REPLICAS_MAX = 3  # copies of a topic where there are as many brokers: one may die and two still agree
-MIN_IN_SYNC = {
-    3: "2"
-}  # copies that must have a record before it counts as sent; with fewer copies one death would stop every sender
+# By copies, how many must have a record before it counts as sent; with fewer than three, one death would stop every sender.
+MIN_IN_SYNC = {3: "2"}
 
 
 class BrokerUnreachable(RefnetError):

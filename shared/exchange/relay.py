@@ -156,8 +156,10 @@ class Relay:
             raise
         finally:
             forget()
-            await asyncio.gather(*serving.values(), return_exceptions=True)
-            await self._turns.end()
+            try:
+                await asyncio.gather(*serving.values(), return_exceptions=True)
+            finally:  # cut off too: at a stop that took too long
+                await self._turns.end()
 
     async def _serve_or_wait(self, recipient: str, lying: set[str]) -> None:
         try:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -39,7 +39,7 @@ START_TIMEOUT_S = 30.0  # a start of consumers that takes longer hangs: it is gi
 WATCH_TIMEOUT_S = 30.0  # the watchdog's own questions; whoever takes longer to answer is as good as away
 BATCH_TIMEOUT_S = 10.0  # a batch in flight is finished within this; it takes well under a second
 STOP_TIMEOUT_S = 15.0  # the batch, and what the relay has in hand, which waits for the broker; the rest stays due
-LET_GO_S = 3.0  # the farewell to the peers, and the end of a producer that has nothing in hand any more: each within this
+LET_GO_S = 2.0  # whatever is cut off, the farewell to the peers, a producer that has nothing in hand any more: each within this
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -89,7 +89,7 @@ class ExchangeWorker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set. Then the batch in flight is finished and committed, what the relay has in hand is sent and
-        marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 2 LET_GO_S, whatever hangs."""
+        marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 4 LET_GO_S, whatever hangs."""
         await self._anchored(stop)
         finishing = [self._begin(loop, stop) for loop in (self._relay_or_another, self._look_after_line)]
         loops = [self._herald.run, self._feed, self._sweep, self._bell, *([self._reconcile] if self._line is not None else [])]
@@ -113,7 +113,7 @@ class ExchangeWorker:
             try:
                 await asyncio.wait({self._relaying})
             finally:
-                self._relaying.cancel()
+                await _cancel([self._relaying])
             if not self._relaying.cancelled():
                 self._relaying.result()
 
@@ -303,10 +303,11 @@ async def _let_go(courier: Courier | None) -> None:
                 await courier.stop()
 
 
-async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def _cancel(tasks: Collection[asyncio.Task[None]]) -> None:
+    """What does not end by itself then is left behind."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait(tasks, timeout=LET_GO_S)
 
 
 def _groups(agency: str, topics: Mapping[str, int]) -> dict[str, dict[str, int]]:

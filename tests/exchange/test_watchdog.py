@@ -2,98 +2,24 @@
 
 import asyncio
 import logging
-import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from exchange_node import Node, new_subject
 from kafka_line import until
 from servers import KafkaNodeFactory
+from worker_pair import at_work
 
-from shared.contracts.wire.topics import Direction
 from shared.exchange import worker as worker_module
-from shared.exchange.access import Access, provision
-from shared.exchange.anchor import Anchor
 from shared.exchange.inbox import Heard, Outcome
+from shared.exchange.relay import BrokerAway
 from shared.exchange.watchdog import RECEIVING_STALLED, SENDING_STALLED
-from shared.exchange.worker import ExchangeWorker
-from shared.kit.clock import SystemClock
 from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 REPLACED = "nothing_moves_and_is_replaced"
 pytestmark = pytest.mark.timeout(240)
-
-
-class FastClock(SystemClock):
-    """The machine's clock, whose courier's time a test moves on."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def real(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-
-class Pair:
-    """A desk and a clinic as whole workers; the clock is the desk's and the clinic's."""
-
-    def __init__(self, kafka: str, police: Node, health: Node, clock: FastClock, folder: Path) -> None:
-        self.police, self.health, self.clock = police, health, clock
-        self.workers = {
-            node: ExchangeWorker(
-                node.database, node.agency, [peer.agency], node.inbox, node, node.seal, Access(kafka), lambda _: b"x",
-                Anchor(folder / f"{node.agency}.anchor"), instance=f"host.{node.agency}.0",
-            )
-            for node, peer in ((police, health), (health, police))
-        }  # fmt: skip
-
-    async def say(self, step: int) -> None:
-        await self.police.say(self.health.agency, new_subject(), step)
-
-    def heard(self) -> list[int]:
-        return sorted(step for _, step in self.health.applied)
-
-    async def looks(self, worker: ExchangeWorker, count: int = 1) -> None:
-        """Until the watchdog has looked that often again."""
-        looked = 0
-        look = worker._watchdog.look
-
-        async def counted(*arguments: Any) -> Any:
-            nonlocal looked
-            found = await look(*arguments)
-            looked += 1
-            return found
-
-        worker._watchdog.look = counted  # type: ignore[assignment, method-assign]
-        await until(lambda: looked >= count)
-        worker._watchdog.look = look  # type: ignore[method-assign]
-
-
-@asynccontextmanager
-async def at_work(kafka: str, unique: str, urls: Sequence[str]) -> AsyncIterator[Pair]:
-    clock: Any = FastClock()
-    police, health = [await Node.make(f"{name}_{unique}", url, clock) for name, url in zip(("police", "health"), urls, strict=True)]
-    ways = (Direction(police.agency, health.agency), Direction(health.agency, police.agency))
-    await provision(Access(kafka), tuple(topic for way in ways for topic in (way.topic, way.express_topic)), 1)
-    folder = tempfile.TemporaryDirectory()
-    pair = Pair(kafka, police, health, clock, Path(folder.name))
-    stop = asyncio.Event()
-    running = [asyncio.create_task(worker.run(stop)) for worker in pair.workers.values()]
-    try:
-        await pair.say(0)
-        await until(lambda: pair.heard() == [0])
-        yield pair
-    finally:
-        stop.set()
-        await asyncio.gather(*running)
-        await police.database.close()
-        await health.database.close()
-        folder.cleanup()
 
 
 @pytest.fixture(autouse=True)
@@ -182,9 +108,19 @@ async def test_a_broker_that_is_away_is_told_and_nothing_is_replaced(
 ) -> None:
     node = await asyncio.to_thread(kafka_node_factory)
     async with at_work(node.bootstrap_servers, unique, urls) as pair:
-        worker = pair.workers[pair.police]
-        await asyncio.to_thread(node.kill)
+        worker, forever = pair.workers[pair.police], asyncio.Event()
+        courier = worker._courier
+        assert courier is not None
+        send = courier.send
+
+        async def hang(_: Any) -> None:
+            await forever.wait()
+            raise BrokerAway("it hung")
+
+        courier.send = hang  # type: ignore[method-assign, assignment]
         await pair.say(1)
+        await pair.looks(worker)  # it has been seen waiting before the broker went
+        await asyncio.to_thread(node.kill)
         await until(lambda: not worker.is_open)
         pair.clock.ahead += 10 * SENDING_STALLED
         await until(lambda: "No broker answers" in (worker.words or ""))
@@ -193,6 +129,8 @@ async def test_a_broker_that_is_away_is_told_and_nothing_is_replaced(
         await until(lambda: worker.is_open)
         await pair.looks(worker)
         assert worker.stuck is None  # its time begins when the broker is back
+        courier.send = send  # type: ignore[method-assign]
+        forever.set()
         await until(lambda: pair.heard() == [0, 1])
         assert not [r for r in caplog.records if r.message == REPLACED]
 

@@ -27,7 +27,7 @@ STEPS = [
     "statement.before_commit",
     "statement.after_commit",
 ]
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)  # a minute when quiet
 
 
 def journey(processes: dict[str, Process], case_id: str) -> dict[str, str]:

@@ -113,7 +113,7 @@ def run(cluster: KafkaCluster, postgres: PostgresDatabases, unique: str, home: P
         check_nothing_lost_or_doubled(network, load.sent, everyone)
         lanes = asyncio.run(ends(cluster.bootstrap_servers, network.names["police"], network.names["health"]))
         again = Counter(Counter(asyncio.run(events_below(cluster.bootstrap_servers, lanes))).values())
-        print(f"{len(load.sent)} referrals were issued and {len(arrived(network))} arrived, each once, in order, and signed for.")
+        print(f"{len(load.sent)} referrals were issued and {len(arrived(network))} arrived, each once, and are signed for.")
         print(f"  Records on the brokers by how often an event lies there: {dict(sorted(again.items()))} (repeats are recognised).")
         print(f"  The longest that a clerk waited for an answer was {load.slowest_s:.1f} s.")
         assert [process.stop() for process in everyone] == [0] * len(everyone)

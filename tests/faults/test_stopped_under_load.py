@@ -57,7 +57,7 @@ def arrived(network: ProcessNetwork) -> set[UUID]:
 
 
 def stop(process: Process) -> None:
-    """Process.stop itself gives up after what a supervisor allows, which is more than STOP_TIMEOUT_S and twice LET_GO_S."""
+    """Process.stop itself gives up after what a supervisor allows, which is more than a worker promises."""
     assert process.stop() == 0, process.last_words()
 
 

@@ -15,7 +15,7 @@ from shared.kit.local.kafka_properties import Users
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 REFERRALS = 24  # enough for both relays and both consumers of an agency to have work at the same time
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
 
 
 def test_two_relays_and_two_consumers_an_agency_keep_streams_dense_and_double_nothing(

@@ -29,7 +29,7 @@ from shared.kit.ids import new_id
 
 DEADLINE_S = 120.0  # seconds are enough when quiet; the rest is for a machine that is busy with other things
 POLL_S = 0.05
-STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 21, whatever hangs
+STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 23, whatever hangs
 KINDS = ("police", "health", "social_welfare")
 
 
