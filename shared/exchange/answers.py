@@ -22,7 +22,7 @@ from shared.exchange.incarnations import current_incarnation, open_incarnation
 from shared.exchange.outbox import insert_if_absent, wake_on_commit
 from shared.exchange.receipts import GRACE
 from shared.exchange.registry import Hooks
-from shared.exchange.tables import HeldReceipt, LostSlot, OutboxRow, Peer, ReceivedHead, ReceivedSlot, Recovery, Stream
+from shared.exchange.tables import HeldReceipt, LostSlot, MissingSlot, OutboxRow, Peer, ReceivedHead, ReceivedSlot, Recovery, Stream
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 
@@ -245,7 +245,21 @@ async def _note_answer(tx: Transaction, peer: str, statement: Statement) -> None
         return
     for head in statement.heads:
         held = await tx.session.get(ReceivedHead, (peer, head.incarnation), populate_existing=True)
-        if held is None or held.upto < head.size:
+        if (held is None or held.upto < head.size) and await _settled(tx, peer, head.incarnation) < head.size:
             return
     row.answered_at = tx.clock.now()
     await tx.session.flush()
+
+
+async def _settled(tx: Transaction, peer: str, incarnation: UUID) -> int:
+    """How many slots of a stream are held, lost, or given up because they cannot be opened: those never come, and are alarmed."""
+    total = 0
+    for table in (ReceivedSlot, LostSlot, MissingSlot):
+        query = select(func.count()).select_from(table).where(col(table.sender) == peer, col(table.incarnation) == incarnation)
+        if table is MissingSlot:
+            held = select(col(ReceivedSlot.seq)).where(
+                col(ReceivedSlot.sender) == peer, col(ReceivedSlot.incarnation) == incarnation
+            )
+            query = query.where(col(MissingSlot.is_parked), col(MissingSlot.seq).not_in(held))
+        total += int((await tx.session.execute(query)).scalar_one())
+    return total
