@@ -80,7 +80,8 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
             await _take_lost(tx, peer, word)
     owed.gone |= set(await answer_enquiries(tx, peer, statement.enquiries)) if statement.enquiries else set()
     owed.returns += statement.recalls
-    owed.is_home = not owed.recalls and await _waits_for_home(tx, peer)
+    # The short form holds no receipts: it cannot say that nothing more is to be asked back.
+    owed.is_home = statement.summary is None and not owed.recalls and await _waits_for_home(tx, peer)
     if not owed.recalls and not owed.is_home:
         await _note_answer(tx, peer, statement)
     return owed

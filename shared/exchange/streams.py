@@ -168,13 +168,6 @@ async def due(database: Database, recipient: str, limit: int = NUMBER_BATCH) -> 
         return [Numbered(*row) for row in rows]
 
 
-async def recipients_due(database: Database) -> list[str]:
-    """The agencies for which numbered rows wait to be sent."""
-    async with database.read() as tx:
-        query = select(col(OutboxRow.recipient)).where(col(OutboxRow.is_due)).distinct().order_by(col(OutboxRow.recipient))
-        return list((await tx.session.execute(query)).scalars())
-
-
 async def mark_sent(tx: Transaction, positions: Sequence[int], at: datetime) -> None:
     """Notes that the broker has taken the rows; `sent_at` keeps the first time."""
     if tx.dialect == "postgresql":
