@@ -31,7 +31,11 @@ def catalogue(folder: Path, language: str) -> NullTranslations:
         return NullTranslations()
     compiled = BytesIO()
     with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language), use_fuzzy=False)
+        said = read_po(file, locale=language)
+    # Left in, a plural without a translation would be compiled as the source's singular for every number.
+    for message in [message for message in said if message.pluralizable and not any(message.string)]:
+        said.delete(message.id, message.context)
+    write_mo(compiled, said, use_fuzzy=False)
     compiled.seek(0)
     return Translations(compiled)
 

@@ -18,6 +18,15 @@ def test_an_unknown_language_says_the_sources_own_words(tmp_path: Path) -> None:
     assert locale_of("no such tag").language == "en"
 
 
+def test_what_is_not_translated_is_still_said_in_its_number(tmp_path: Path) -> None:
+    header = 'msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=1; plural=0;\\n"\n\n'
+    plural = 'msgid "%(num)s hour"\nmsgid_plural "%(num)s hours"\nmsgstr[0] ""\n'
+    (tmp_path / "fa_AF").mkdir()
+    (tmp_path / "fa_AF" / "messages.po").write_text(header + plural)
+    said = catalogue(tmp_path, "fa_AF")
+    assert [said.ngettext("%(num)s hour", "%(num)s hours", number) for number in (1, 50)] == ["%(num)s hour", "%(num)s hours"]
+
+
 def test_right_to_left_is_the_languages_own() -> None:
     assert [tag for tag in ("en", "fr", "fa_AF", "ar") if is_rtl(tag)] == ["fa_AF", "ar"]
 
