@@ -330,6 +330,8 @@ class Activity(SQLModel, table=True):
             sqlite_where=text("feed_seq IS NULL"),
             postgresql_where=text("feed_seq IS NULL"),
         ),
+        Index("ix_exchange_activity_opened", "kind", "feed_seq"),
+        Index("ix_exchange_activity_recorded", "recorded_at"),
         Index("ix_exchange_activity_case", "case_id", "feed_seq"),
         Index("ix_exchange_activity_subject", "subject", "feed_seq"),
     )

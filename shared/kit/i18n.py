@@ -33,7 +33,7 @@ def catalogue(folder: Path, language: str) -> NullTranslations:
     with path.open("rb") as file:
         said = read_po(file, locale=language)
     # Left in, a plural without a translation would be compiled as the source's singular for every number.
-    for message in [message for message in said if message.pluralizable and not any(message.string)]:
+    for message in [message for message in said if message.pluralizable and not any(message.string or ())]:
         said.delete(message.id, message.context)
     write_mo(compiled, said, use_fuzzy=False)
     compiled.seek(0)

@@ -140,7 +140,10 @@ class CaseRead(SQLModel, table=True):
     """Who looked at a case, and when: the survivor may ask."""
 
     __tablename__ = "casework_case_reads"
-    __table_args__ = (Index("ix_casework_case_reads_case", "case_id", "read_at"),)
+    __table_args__ = (
+        Index("ix_casework_case_reads_case", "case_id", "read_at"),
+        Index("ix_casework_case_reads_listed", "account_id", "what", "read_at"),
+    )
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")])
     account_id: UUID

@@ -152,7 +152,7 @@ async def _counted(tx: Transaction, by: Actor) -> list[Any]:
     at = func.coalesce(col(Referral.standing)["facility"].as_string(), col(Referral.to_facility))
     sums = [func.sum(case((what, 1), else_=0)) for what in (unseen, and_(unseen, col(Referral.urgency) == Urgency.ACUTE), is_late)]
     query = select(col(Referral.recipient), at, *sums).where(
-        col(Referral.direction) == "out", col(Referral.is_open).is_(True), or_(is_late, is_unseen)
+        col(Referral.direction) == "out", col(Referral.is_open), or_(is_late, is_unseen)
     )
     if by.facility is not None:
         query = query.where(col(Referral.desk).in_(by.desks))

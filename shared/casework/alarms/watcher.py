@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 from sqlmodel import col
 
 from shared.casework.alarms.commands import alarms_about, clear, climb, raise_alarm
@@ -20,7 +20,7 @@ from shared.casework.here import Here
 from shared.casework.referrals import domain, story
 from shared.casework.referrals.handlers import answer_late
 from shared.casework.referrals.story import Told
-from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.referrals.tables import IS_FLAGGED, Referral, ReferralFact
 from shared.contracts.casework import lifecycle
 from shared.contracts.casework.codes import Flag, ReferralState, Urgency
 from shared.exchange import feed
@@ -75,9 +75,11 @@ class Watcher:
     async def _watched(self, after: UUID | None) -> list[tuple[UUID, bool]]:
         """A page of open, flagged or kept-back referrals, each with whether anything about it must change."""
         async with self._database.read() as tx:
+            # Each reason has an index of its own: what ended long ago costs nothing, however much there is of it.
             kept_back = select(col(ReferralFact.referral_id)).where(col(ReferralFact.is_kept_back))
-            watched = col(Referral.is_open) | (col(Referral.flags) != []) | col(Referral.id).in_(kept_back)
-            query = select(Referral).where(watched).order_by(col(Referral.id)).limit(WATCH_BATCH)
+            flagged = select(col(Referral.id)).where(IS_FLAGGED)
+            watched = union(select(col(Referral.id)).where(col(Referral.is_open)), flagged, kept_back)
+            query = select(Referral).where(col(Referral.id).in_(watched)).order_by(col(Referral.id)).limit(WATCH_BATCH)
             if after is not None:
                 query = query.where(col(Referral.id) > after)
             now = tx.clock.now()

@@ -103,7 +103,7 @@ async def _open_here(tx: Transaction, by: Actor) -> tuple[list[Referral], int]:
     """The open requests of the account's own desks on which nobody has come, newest first, and how many there are."""
     mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
     query = select(Referral, func.count().over()).where(
-        *mine, col(Referral.direction) == "in", col(Referral.is_open).is_(True), col(Referral.arrived_at).is_(None)
+        *mine, col(Referral.direction) == "in", col(Referral.is_open), col(Referral.arrived_at).is_(None)
     )
     found = (await tx.session.execute(query.order_by(col(Referral.issued_at).desc()).limit(REQUESTS_MAX))).tuples().all()
     return [row for row, _total in found], int(found[0][1]) if found else 0

@@ -12,8 +12,7 @@ from sqlmodel import col
 from shared.casework.accounts.tables import Account, CaseRead
 from shared.casework.cases.tables import Case, Incident, Note
 from shared.casework.here import Actor
-from shared.casework.referrals.tables import Referral
-from shared.casework.timeline.views import page_by_opening
+from shared.casework.timeline.views import is_referred_to, page_by_opening
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
@@ -89,8 +88,7 @@ async def cases_page(tx: Transaction, by: Actor, cursor: str | None, limit: int)
     """The cases within the account's scope, newest first."""
     scope = []
     if by.facility is not None:
-        at_desk = select(col(Referral.case_id)).where(col(Referral.desk).in_(by.desks))
-        scope = [(col(Case.facility).in_(by.desks)) | col(Case.id).in_(at_desk)]
+        scope = [col(Case.facility).in_(by.desks) | is_referred_to(by, col(Case.id))]
     rows, following = await page_by_opening(tx, Case, "case.opened", cursor, limit, *scope)
     return [case_view(row) for row in rows], following
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Column, ForeignKey, Identity
+from sqlalchemy import Column, ForeignKey, Identity, Index
 from sqlmodel import Field, SQLModel
 
 from shared.exchange.tables import BIG
@@ -25,6 +25,7 @@ class Progress(SQLModel, table=True):
     """A coded fact on a case: this agency's own, or told by another member."""
 
     __tablename__ = "casework_progress"
+    __table_args__ = (Index("ix_casework_progress_dates", "code", "on_date"),)
     position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
     agency: str

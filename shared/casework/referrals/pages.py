@@ -126,7 +126,7 @@ async def _former(tx: Transaction, case: Case, incident: Incident | None, instea
         return named
     suggested = exists().where(col(ReferralFact.referral_id) == col(Referral.id), col(ReferralFact.type) == events.Suggested.type)
     query = select(Referral).where(
-        col(Referral.case_id) == case.id, col(Referral.direction) == "out", col(Referral.is_open).is_(True), suggested,
+        col(Referral.case_id) == case.id, col(Referral.direction) == "out", col(Referral.is_open), suggested,
         col(Referral.incident_id) == incident.id if incident else col(Referral.incident_id).is_(None),
     )  # fmt: skip
     rows = (await tx.session.execute(query.order_by(col(Referral.issued_at).desc()))).scalars()

@@ -12,6 +12,8 @@ from shared.kit.columns import UtcDateTime, json_column
 
 STATES = "'issued','acknowledged','accepted','arrived','in_service','on_hold','declined','cancelled','closed'"
 
+IS_FLAGGED = text("CAST(flags AS VARCHAR) != '[]'")  # as one text: an index serves a condition only where both say the same
+
 
 class Referral(SQLModel, table=True):
     """A referral as this agency knows it. `direction` is 'out' where it issued it; `desk` is the facility of ours that holds it."""
@@ -21,8 +23,11 @@ class Referral(SQLModel, table=True):
         CheckConstraint(f"state IN ({STATES})", name="ck_casework_referrals_state"),
         CheckConstraint("direction IN ('in','out')", name="ck_casework_referrals_direction"),
         CheckConstraint("urgency IN ('acute','urgent','routine')", name="ck_casework_referrals_urgency"),
-        Index("ix_casework_referrals_list", "direction", "desk", "state"),
-        Index("ix_casework_referrals_open", "issued_at", sqlite_where=text("is_open"), postgresql_where=text("is_open")),
+        Index("ix_casework_referrals_list", "direction", "desk", "state", "ended_at"),
+        Index(
+            "ix_casework_referrals_open", "direction", "desk", sqlite_where=text("is_open = 1"), postgresql_where=text("is_open")
+        ),
+        Index("ix_casework_referrals_flagged", "id", sqlite_where=IS_FLAGGED, postgresql_where=IS_FLAGGED),
         Index("ix_casework_referrals_issued_event", "issued_event_id"),
         Index("ix_casework_referrals_consent", "consent_id"),
     )
@@ -76,7 +81,7 @@ class ReferralFact(SQLModel, table=True):
         Index(
             "ix_casework_referral_facts_kept_back",
             "referral_id",
-            sqlite_where=text("is_kept_back"),
+            sqlite_where=text("is_kept_back = 1"),
             postgresql_where=text("is_kept_back"),
         ),
         Index("ix_casework_referral_facts_referral", "referral_id", "position"),

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, String, and_, cast, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, exists, or_, select
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from shared.casework.cases.tables import Case
@@ -84,10 +85,14 @@ def visible_to(by: Actor) -> list[ColumnElement[bool]]:
         return [and_(col(Activity.kind).in_(LINE_KINDS), col(Activity.case_id).is_(None))]
     if by.facility is None:
         return []
-    cases = select(col(Referral.case_id)).where(col(Referral.desk).in_(by.desks))
-    own = select(col(Case.id)).where(col(Case.facility).in_(by.desks))
-    in_case = or_(col(Activity.case_id).in_(cases), col(Activity.case_id).in_(own))
+    own = exists().where(col(Case.id) == col(Activity.case_id), col(Case.facility).in_(by.desks)).correlate_except(Case)
+    in_case = or_(own, is_referred_to(by, col(Activity.case_id)))
     return [or_(and_(col(Activity.case_id).is_(None), col(Activity.facility).in_(by.desks)), in_case)]
+
+
+def is_referred_to(by: Actor, case_id: Mapped[Any]) -> ColumnElement[bool]:
+    """Whether a case has a referral at the account's desks; asked of one case at a time, whatever lies at the desks by now."""
+    return exists().where(col(Referral.case_id) == case_id, col(Referral.desk).in_(by.desks)).correlate_except(Referral)
 
 
 def followed_by(by: Actor) -> ColumnElement[bool]:
@@ -96,23 +101,29 @@ def followed_by(by: Actor) -> ColumnElement[bool]:
     cases = select(mine.c.case_id).where(mine.c.case_id.is_not(None))
     facilities = select(mine.c.facility).where(mine.c.facility.is_not(None))
     asks_for = cast(col(Referral.services), String).like('%"' + mine.c.service + '"%')
-    services = select(col(Referral.id)).join(mine, asks_for)
-    return or_(col(Activity.case_id).in_(cases), col(Activity.facility).in_(facilities), col(Activity.subject).in_(services))
+    services = exists(
+        select(col(Referral.id)).join(mine, asks_for).where(col(Referral.id) == col(Activity.subject))
+    ).correlate_except(Referral, mine)
+    return or_(col(Activity.case_id).in_(cases), col(Activity.facility).in_(facilities), services)
 
 
 async def page_by_opening(
     tx: Transaction, table: type[Any], kind: str, cursor: str | None, limit: int, *conditions: ColumnElement[bool]
 ) -> tuple[list[Any], str | None]:
     """A page of what the diary opened with a line of `kind`, newest first; a first page also shows what is not numbered yet."""
-    before = col(Activity.feed_seq) < _number(cursor) if cursor is not None else None
+    seq = col(Activity.feed_seq)
     query = (
-        select(table, col(Activity.feed_seq))
+        select(table, seq)
         .join(Activity, and_(col(Activity.subject) == table.id, col(Activity.kind) == kind))
-        .where(*conditions, *([before] if before is not None else []))
-        .order_by(col(Activity.feed_seq).is_not(None), col(Activity.feed_seq).desc(), col(Activity.position).desc())
+        .where(*conditions)
         .limit(limit + 1)
     )
-    rows = (await tx.session.execute(query)).tuples().all()
+    # Two statements, because each walks an index of its own from its end; one that sorts both reads every opening there ever was.
+    numbered = query.where(seq.is_not(None) if cursor is None else seq < _number(cursor)).order_by(seq.desc())
+    rows: list[Any] = []
+    if cursor is None:
+        rows += (await tx.session.execute(query.where(seq.is_(None)).order_by(col(Activity.position).desc()))).tuples().all()
+    rows += (await tx.session.execute(numbered)).tuples().all()
     shown = rows[:limit]
     next_cursor = str(shown[-1][1]) if len(rows) > limit and shown[-1][1] is not None else None
     return [row for row, _ in shown], next_cursor

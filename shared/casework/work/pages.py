@@ -66,7 +66,7 @@ async def _changed(tx: Transaction, edge: Edge, visit: Visit) -> list[tuple[Acti
             col(Activity.recorded_at) > since, col(Activity.is_own).is_(False), followed_by(visit.actor),
             col(Activity.kind).not_in((*LINE_KINDS, "circle.announced")), *visible_to(visit.actor),
         )
-        .order_by(col(Activity.position).desc())
+        .order_by(col(Activity.recorded_at).desc(), col(Activity.position).desc())
         .limit(LIST_MAX * 4)
     )  # fmt: skip
     newest: dict[UUID, tuple[Activity, Case]] = {}

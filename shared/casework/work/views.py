@@ -15,6 +15,7 @@ from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, WalkIn
+from shared.casework.timeline.views import is_referred_to
 from shared.contracts.casework.codes import Flag, ProgressCode, ReferralState, Urgency
 from shared.kit.db import Transaction
 
@@ -63,8 +64,8 @@ async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Work
     now = tx.clock.now()
     work = WorkList()
     mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
+    is_open = and_(col(Referral.is_open))
     outgoing, incoming = [*mine, col(Referral.direction) == "out"], [*mine, col(Referral.direction) == "in"]
-    is_open = col(Referral.is_open).is_(True)
     await _fill(tx, work, _sections_of_sent(now), [*outgoing, is_open, col(Referral.state) == S.ISSUED])
     await _fill(tx, work, _sections_of_received(), [*incoming, is_open])
     for received in (work.fresh, work.coming):
@@ -184,8 +185,7 @@ def _dates(by: Actor, today: date) -> Select[Any]:
         )
     )  # fmt: skip
     if by.facility is not None:
-        at_desk = exists().where(and_(col(Referral.case_id) == col(Case.id), col(Referral.desk).in_(by.desks)))
-        query = query.where(or_(col(Case.facility).in_(by.desks), at_desk))
+        query = query.where(or_(col(Case.facility).in_(by.desks), is_referred_to(by, col(Case.id))))
     return query.order_by(col(Progress.on_date))
 
 
