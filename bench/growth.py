@@ -28,11 +28,13 @@ from shared.contracts.wire.envelope import Event, Header, Kind, unframe
 from shared.contracts.wire.merkle import SALT_BYTES
 from shared.exchange.feed import number_feed
 from shared.exchange.inbox import heard
+from shared.exchange.letters import Letters
 from shared.exchange.relay import Outbound, Relay
 from shared.exchange.seal import PlainSeal
 from shared.kit.ids import new_id
 
 KIND = "health"  # a clinic: its work list, cases and timelines are what others' words make grow
+LETTER_LIMIT = 200  # bytes, of asking whether a stream is in step
 OPEN = 100  # referrals that are open at either size: a busy desk
 EVENTS_EACH = 10  # of a referral's story: issued, and the nine below
 WARM_UPS = 10  # looks that are not counted
@@ -108,13 +110,19 @@ class GrownAgency(FullAgency):
             "/api/v1/referrals?direction=in&status=closed",
         )  # fmt: skip
 
+    async def letter_bytes(self) -> int:
+        """The payload of what is said to a peer, to find that both are in step."""
+        letters = Letters(self.database, KIND, ("police",), PlainSeal(KIND), self.inbox, self.hooks)
+        envelope, _digest = await letters.write_short("police")
+        return len(PlainSeal("police").open(envelope, KIND).content)
+
 
 async def _nowhere(_: Sequence[Outbound]) -> None:
     """What the clinic says here is numbered and marked sent, and goes nowhere."""
 
 
-async def growth(servers: Servers, small: int, big: int, looks: int) -> list[Growth]:
-    """Each page at both sizes; the two take turns, so that a machine that slows down slows both."""
+async def growth(servers: Servers, small: int, big: int, looks: int) -> tuple[list[Growth], int]:
+    """Each page at both sizes, which take turns, so that a machine that slows down slows both; and the big one's `letter_bytes`."""
     agencies, clients = [], []
     for size in (small, big):
         say(f"growth: an agency with {size:,} referrals and {size * EVENTS_EACH:,} events")
@@ -132,10 +140,11 @@ async def growth(servers: Servers, small: int, big: int, looks: int) -> list[Gro
                 if number >= WARM_UPS:
                     kept.append(took)
         found.append(Growth(_named(paths[0], agencies[0]), *_p50_p99(times[0]), *_p50_p99(times[1])))
+    letter = await agencies[-1].letter_bytes()
     for client, agency in zip(clients, agencies, strict=True):
         await client.aclose()
         await agency.database.close()
-    return found
+    return found, letter
 
 
 async def _look(client: httpx.AsyncClient, path: str) -> float:
