@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -65,16 +66,18 @@ def run_demo(
     for kind in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(kind, _leave)  # so that whatever was started is stopped too, at any moment
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo"
-    if not keep:
-        shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True, exist_ok=True)
+    ports = {agency: port + number for number, agency in enumerate(AGENCIES, start=1)}
+    direct = {agency: DIRECT_PORTS_ABOVE + own for agency, own in ports.items()}
     with ExitStack() as stack:
+        # Before anything is cleared: the databases there may be those of a demo that runs.
+        stack.enter_context(_alone(home))
+        _check_free(port, *ports.values(), *direct.values())
+        if not keep:
+            shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True, exist_ok=True)
         line = _broker(broker, home, stack)
-        ports = {agency: port + number for number, agency in enumerate(AGENCIES, start=1)}
-        direct = {agency: DIRECT_PORTS_ABOVE + own for agency, own in ports.items()}
         environment = _environment(home, line, programme, _network(home, direct))
         tokens = asyncio.run(_set_up(environment, with_topics=line.kind != "trial"))
-        _check_free(port, *ports.values(), *direct.values())
         processes = stack.enter_context(_agencies(environment, ports, home))
         clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
         _wait_ready(processes, clients)
@@ -156,6 +159,21 @@ async def _accounts(agency: Agency) -> list[str]:
         await set_own_secrets(agency.database, actor, None, DEMO_PIN)
     await agency.database.close()
     return tokens
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Holds the folder while the block runs; raises RefnetError where another demo does."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / f"{home.name}.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RefnetError(
+                "A demo runs already with the databases of this folder; end it with Ctrl-C, "
+                "or set REFNET_HOME to another folder and choose other ports with `make demo DEMO='--port 9000'`."
+            ) from error
+        yield
 
 
 def _check_free(*ports: int) -> None:

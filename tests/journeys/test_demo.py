@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from processes import free_port
 
-from services.demo.run import _check_free
+from services.demo.run import _alone, _check_free, run_demo
 from shared.kit.errors import RefnetError
 
 DEMO_DEADLINE_S = 110
@@ -31,6 +31,24 @@ def test_the_demo_prints_her_timeline_as_each_agency_sees_it(broker: str, tmp_pa
     logs = [(tmp_path / "demo" / f"{agency}.log").read_text() for agency in ("police", "health", "social_welfare")]
     assert all("direct_line_open" in log for log in logs)
     assert not subprocess.run(["pgrep", "-f", f"--port {port + 1}"], capture_output=True, check=False).stdout
+
+
+def test_a_demo_takes_nothing_from_one_that_runs(tmp_path: Path) -> None:
+    database = tmp_path / "demo" / "police.db"
+    database.parent.mkdir()
+    database.write_text("of the one that runs")
+    with _alone(tmp_path / "demo"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REFNET_HOME", str(tmp_path))
+        with pytest.raises(RefnetError, match="A demo runs already"):
+            run_demo(programme=None, once=True, keep=False, broker="trial", port=free_port())
+    assert database.read_text() == "of the one that runs"
+    with socket.socket() as stranger, pytest.MonkeyPatch.context() as patch:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        patch.setenv("REFNET_HOME", str(tmp_path))
+        with pytest.raises(RefnetError, match="cannot be used"):
+            run_demo(programme=None, once=True, keep=False, broker="trial", port=stranger.getsockname()[1])
+    assert database.read_text() == "of the one that runs"
 
 
 def test_a_demo_never_speaks_to_a_stranger_on_its_port() -> None:

@@ -109,13 +109,15 @@ async def test_care_without_a_request_is_kept_on_the_same_page_and_nothing_is_se
     assert page.form(care).fields["care_pep"] == ["given"]
     assert care in (await visitor.open("/here-now")).links
     page = await visitor.send(page.form(care), button=("then", "close"), outcome_code="served")
+    assert "something was not given; choose how it ended" in page.words  # she said no to one of them
+    page = await visitor.send(page.form(care), button=("then", "close"), outcome_code="")
     assert care not in page.links  # it is finished, and stands in nobody's way
     assert visitor_can_add(await visitor.open(care), care)
     await world["health"].flush()
     assert not world["health"].line
     async with world["health"].database.read() as tx:
         walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
-        assert (walk_in.outcome, walk_in.ended_at is not None) == ("served", True)
+        assert (walk_in.outcome, walk_in.ended_at is not None) == ("served_partly", True)
 
 
 def visitor_can_add(page: Page, address: str) -> bool:

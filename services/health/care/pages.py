@@ -1,6 +1,6 @@
 """Pages of the clinic: what was given, with a request or without one. The list stays in the clinic; the police never see it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import date, datetime, time
 from functools import partial
 from typing import Any
@@ -54,7 +54,7 @@ class CareForm(BaseModel):
     """What the page sends beside its lines."""
 
     next_visit: date | None = None
-    outcome_code: OutcomeCode = OutcomeCode.SERVED
+    outcome_code: OutcomeCode | None = None  # what the lines say, where nothing is chosen
     on_date: date | None = None
     at_time: time | None = None
 
@@ -67,12 +67,30 @@ WORDS = {
 }
 
 
+class EndingUnclear(Conflict):
+    """How it ended is not said, or not as the lines say."""
+
+
 def lines_of(services: list[str]) -> list[Care]:
     """The lines of what was asked for, each once."""
     found: dict[Care, None] = {}
     for service in services:
         found |= dict.fromkeys(LINES.get(ServicePackage(service), ()))
     return list(found) or list(OTHERS)
+
+
+def ending(lines: Collection[CareResult], chosen: OutcomeCode | None) -> OutcomeCode:
+    """How it ended: what was chosen, or what the lines say; raises EndingUnclear where it cannot be known or is not true."""
+    missed = set(lines) - {CareResult.GIVEN}
+    if chosen is OutcomeCode.SERVED and missed:
+        raise EndingUnclear("A line above says that something was not given; choose how it ended.")
+    if chosen is not None:
+        return chosen
+    if not lines or (len(missed) > 1 and CareResult.GIVEN not in lines):
+        raise EndingUnclear("Mark what was given, or choose how it ended.")
+    if CareResult.GIVEN in lines:
+        return OutcomeCode.SERVED_PARTLY if missed else OutcomeCode.SERVED
+    return OutcomeCode.SHE_DECLINED if CareResult.REFUSED in missed else OutcomeCode.NOT_AVAILABLE
 
 
 @router.get("/care/{referral_id}")
@@ -161,7 +179,7 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
         return await submit(request, edge, visit, values, work)
     except InTheFuture as error:
         form.error("at_time", error)
-    except IllegalTransition as error:
+    except (IllegalTransition, EndingUnclear) as error:
         form.error("outcome_code", error)
     except Conflict as error:
         form.error("feedback", error)
@@ -191,8 +209,9 @@ async def _go_on(tx: Transaction, edge: Edge, by: Actor, referral: Referral, for
 
 
 async def _close(tx: Transaction, edge: Edge, by: Actor, whom: InCare, asked: CareForm, entered: dict[str, Any]) -> None:
+    outcome = ending([CareResult(row.result) for row in await commands.care_of(whom, tx)], asked.outcome_code)
     if whom.walk_in is not None:
-        await end_arrival(whom.walk_in.id, EndArrival(outcome_code=asked.outcome_code), tx, edge.here, by)
+        await end_arrival(whom.walk_in.id, EndArrival(outcome_code=outcome), tx, edge.here, by)
     elif whom.referral is not None and whom.referral.is_open:
-        body = MakeTransition(outcome_code=asked.outcome_code, **entered)
+        body = MakeTransition(outcome_code=outcome, **entered)
         await make_transition(whom.referral.id, Transition.CLOSE, body, tx, edge.here, by)

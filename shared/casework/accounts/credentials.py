@@ -27,6 +27,7 @@ from sqlmodel import col
 from shared.casework.accounts.tables import Account, CardCode, KnownBrowser
 from shared.casework.here import Actor
 from shared.kit.db import Database, Transaction
+from shared.kit.digits import typed
 from shared.kit.errors import Conflict, RefnetError
 
 PASSWORD_CHARACTERS_MIN = 12  # NIST SP 800-63B asks for length, not for kinds of characters
@@ -196,7 +197,7 @@ async def check_code(tx: Transaction, account: Account, code: str, device: UUID)
         return Answer.WRONG
     number = await code_asked(tx, account)
     row = await tx.session.get(CardCode, (account.id, number)) if number is not None else None
-    if row is None or not hmac.compare_digest(row.digest, _digest(account.id, row.number, code.replace(" ", ""))):
+    if row is None or not hmac.compare_digest(row.digest, _digest(account.id, row.number, typed(code))):
         return _failed(tx, counted)
     row.used_at, account.asked_code = tx.clock.now(), None
     counted.failed_count, counted.waits_until = 0, None
@@ -223,6 +224,7 @@ async def codes_left(tx: Transaction, account_id: UUID) -> int:
 
 async def set_own_secrets(database: Database, by: Actor, password: str | None, pin: str) -> None:
     """The account's own password and PIN; raises WeakSecret. The password stays where None is given."""
+    pin = typed(pin)
     check_pin(pin)
     if password is not None:
         check_new_password(password, by.name)
@@ -257,7 +259,7 @@ def check_pin(pin: str) -> None:
 
 async def is_pin(pin_hash: str | None, pin: str, who: UUID) -> bool:
     """Whether a PIN is the one that was hashed; `who` asks: a browser or an account."""
-    return pin_hash is not None and await _matches(pin_hash, pin, colleagues, str(who))
+    return pin_hash is not None and await _matches(pin_hash, typed(pin), colleagues, str(who))
 
 
 def _waits(tx: Transaction, counted: Account | KnownBrowser) -> bool:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from shared.casework.accounts import commands, credentials, sessions
 from shared.casework.accounts.credentials import Answer, Client, Issued, WeakSecret
+from shared.casework.accounts.demo_pages import made_up_accounts
 from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account
 from shared.casework.edge import Edge, OneEdge
@@ -83,7 +84,7 @@ async def show_home(visit: Visitor) -> Response:
 @router.get("/sign-in")
 async def show_sign_in(request: Request, edge: OneEdge, next: Next = None) -> Response:  # noqa: A002 — the query's name
     """Name and password."""
-    return edge.pages.show(request, "accounts/sign_in.html", next=inside(next))
+    return edge.pages.show(request, "accounts/sign_in.html", next=inside(next), made_up=await made_up_accounts(edge))
 
 
 @router.post("/sign-in")

@@ -18,6 +18,7 @@ from shared.contracts.casework import codes, events
 from shared.contracts.casework.lifecycle import MissingDetail
 from shared.exchange import feed
 from shared.kit.db import Transaction
+from shared.kit.digits import typed
 from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.ids import new_id
 
@@ -105,7 +106,7 @@ async def _by_code(tx: Transaction, code: str, by: Actor, sent_from: str | None 
     if sent_from is not None:
         agency, _slash, facility = sent_from.partition("/")
         query = query.where(col(Referral.issuer) == agency, col(Referral.from_facility) == facility)
-    spoken = "".join(code.split())
+    spoken = typed(code)
     fitting = [r for r in (await tx.session.execute(query)).scalars() if domain.hash_of_code(r.id, spoken) == r.arrival_code_hash]
     matches = [r for r in fitting if r.is_open] or fitting
     if len(matches) == 1:

@@ -17,6 +17,7 @@ from shared.casework.here import Actor
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.tables import Referral
 from shared.kit.db import Transaction
+from shared.kit.digits import typed
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
 from shared.kit.i18n import mark as _
@@ -53,14 +54,14 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
     asked = form.model
     if asked is None:
         return edge.pages.show(request, "arrivals/new.html", visit, form=form, errors=True, status=422)
-    code = (asked.code or "").replace(" ", "") or None
+    code = typed(asked.code or "") or None
 
     async def work(tx: Transaction) -> str:
         body = RecordArrival(code=code, facility=asked.facility, feedback=FEEDBACK.get(asked.feedback or ""))
         walk_in, referral = await commands.record_arrival(body, tx, edge.here, visit.actor)
         if referral is not None:
             return f"/referrals/{referral.id}"
-        return f"/arrivals/{walk_in.id}/match" if walk_in and code else "/here-now"
+        return f"/arrivals/{walk_in.id}/match?unknown=1" if walk_in and code else "/here-now"
 
     return await submit(request, edge, visit, values, work)
 
@@ -119,7 +120,7 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
             form.error(name, WORDS[name])
     if asked is None or form.errors:
         return await _match_page(arrival_id, request, edge, visit, form, status=422)
-    said = {"code": (asked.code or "").replace(" ", ""), "sent_from": asked.sent_from}
+    said = {"code": typed(asked.code or ""), "sent_from": asked.sent_from}
     form_said = said if asked.way == "said" else {"referral_id": asked.referral_id}
 
     async def work(tx: Transaction) -> str:

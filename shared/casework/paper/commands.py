@@ -12,6 +12,7 @@ from shared.casework.here import Actor, Here
 from shared.casework.paper.tables import Sheet, SheetCount
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.db import Transaction
+from shared.kit.digits import typed
 from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.ids import new_id
 
@@ -36,9 +37,9 @@ def sheet_number(kind: SheetKind, count: int) -> str:
     return f"{LETTER_OF[kind]}-{digits}-{CHECK[check % len(CHECK)]}"
 
 
-def read_number(typed: str) -> str:
+def read_number(written: str) -> str:
     """A number as somebody typed it; raises Conflict where it cannot be one of a sheet."""
-    plain = "".join(typed.split()).replace("-", "").upper()
+    plain = typed(written).replace("-", "").upper()
     kinds = {letter: SheetKind(kind) for kind, letter in LETTER_OF.items()}
     if len(plain) >= 7 and plain[0] in kinds and plain[1:-1].isascii() and plain[1:-1].isdigit() and len(plain) <= 8:
         number = sheet_number(kinds[plain[0]], int(plain[1:-1]))

@@ -19,6 +19,7 @@ from shared.casework.paper.tables import Sheet
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.db import Transaction
+from shared.kit.digits import typed
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, fill
 from shared.kit.i18n import is_rtl, named_in
@@ -185,12 +186,12 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
 
 async def _enter_visit(tx: Transaction, edge: Edge, visit: Visit, sheet: Sheet, asked: EnterSheet, came_at: datetime) -> str:
     feedback = {"yes": True, "no": False}.get(asked.feedback or "")
-    code = (asked.code or "").replace(" ", "") or None
+    code = typed(asked.code or "") or None
     body = RecordArrival(code=code, facility=sheet.facility, occurred_at=came_at, feedback=feedback)
     walk_in, referral = await record_arrival(body, tx, edge.here, visit.actor)
     case_id = referral.case_id if referral else walk_in.case_id if walk_in else None
     assert case_id is not None
     await commands.keep_entered(tx, sheet, visit.actor, case_id, came_at)
     if referral is None:
-        return f"/arrivals/{walk_in.id}/match" if walk_in else "/paper"
+        return f"/arrivals/{walk_in.id}/match{'?unknown=1' if code else ''}" if walk_in else "/paper"
     return f"/care/{referral.id}" if edge.here.kind is AgencyKind.HEALTH else f"/referrals/{referral.id}"
