@@ -32,6 +32,7 @@ def run(clients: dict[str, Client], say: Say) -> None:
     for name, client, case in (
         ("Police desk", police, case_id), ("Clinic", health, at_clinic["case_id"]), ("Social worker", social, at_office["case_id"]),
     ):  # fmt: skip
+        _until(lambda client=client, case=case: _received(client, case), "every receipt of its words")  # type: ignore[misc]
         _print_timeline(name, client, case, say)
 
 
@@ -109,6 +110,11 @@ def _wait(client: Client, referral_id: str, status: str) -> Any:
 def _has(client: Client, case_id: str, kind: str, count: int) -> bool:
     lines = client.get(f"/cases/{case_id}/timeline?limit=200")["items"]
     return len([line for line in lines if line["kind"] == kind]) >= count
+
+
+def _received(client: Client, case_id: str) -> bool:
+    receipts = [line["receipt"] for line in client.get(f"/cases/{case_id}/timeline?limit=200")["items"]]
+    return all(one is None or one["withheld"] or one["delivered_at"] for one in receipts)
 
 
 def _closed_in_circle(client: Client, case_id: str) -> bool:

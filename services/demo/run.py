@@ -81,7 +81,8 @@ def run_demo(
         processes = stack.enter_context(_agencies(environment, ports, home))
         clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
         _wait_ready(processes, clients)
-        say("Three agencies are running, each with its own database. One synthetic survivor now goes through the pathway.\n")
+        say("Three agencies are running, each with its own database. One synthetic survivor now goes through the pathway.")
+        say("Times are UTC here and local on the pages; codes are those of the API.\n")
         journey.run(clients, say)
         if not once:
             addresses = {agency: f"http://127.0.0.1:{ports[agency]}" for agency in AGENCIES}
