@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 from agencies import World
+from schema import postgres_at_head, sqlite_at_head
 from servers import Address, Desk, KafkaClusterFactory, KafkaNodeFactory, Servers, What, ask
 
 from shared.kit.local.cache import default_cache
@@ -133,10 +134,10 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     urls, mine = {}, []
     for agency in AGENCIES:
         if request.param == "sqlite":
-            urls[agency] = f"sqlite:///{tmp_path / agency}.db"
+            urls[agency] = sqlite_at_head(tmp_path / f"{agency}.db", agency)
         else:
             server: PostgresDatabases = request.getfixturevalue("postgres")
-            urls[agency] = await asyncio.to_thread(server.fresh_database)
+            urls[agency] = await asyncio.to_thread(postgres_at_head, server, agency)
             mine.append(urls[agency])
     made = await World.make(urls)
     yield made

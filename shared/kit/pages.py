@@ -3,12 +3,14 @@
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import govuk_frontend_jinja  # type: ignore[import-untyped]
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import ChainableUndefined, Environment, FileSystemLoader, PrefixLoader, select_autoescape
+from jinja2 import BytecodeCache, ChainableUndefined, Environment, FileSystemLoader, PrefixLoader, select_autoescape
+from jinja2.bccache import Bucket
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +28,24 @@ SAFE_HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]
+
+
+class Compiled(BytecodeCache):
+    """What templates compile to, once a process: it is the same in every language."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Puts in what is known of this source."""
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keeps what was compiled."""
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+COMPILED = Compiled()
 
 
 class Templates:
@@ -55,6 +75,7 @@ class Templates:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
             auto_reload=False,
+            bytecode_cache=COMPILED,
             cache_size=-1,
         )
         made.install_gettext_translations(catalogue(self._catalogues, language), newstyle=True)  # type: ignore[attr-defined]

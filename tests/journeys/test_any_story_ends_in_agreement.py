@@ -16,6 +16,7 @@ from agencies import PLACES, Desk, Refused, World, consent, open_case, refer
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from schema import sqlite_at_head
 
 from shared.casework.referrals import story
 from shared.casework.referrals.tables import Referral
@@ -72,7 +73,7 @@ class Story(RuleBasedStateMachine):
 
     async def begin(self) -> None:
         folder = Path(self.folder.name)
-        self.world = await World.make({agency: f"sqlite:///{folder / agency}.db" for agency in PLACES})
+        self.world = await World.make({agency: sqlite_at_head(folder / f"{agency}.db", agency) for agency in PLACES})
         self.police: Desk = await self.world["police"].sign_in("one")
         self.health: Desk = await self.world["health"].sign_in("one")
         self.case, _ = await open_case(self.police)

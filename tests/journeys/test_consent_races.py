@@ -5,16 +5,21 @@ from typing import Any
 
 import pytest
 from agencies import World, consent, open_case, refer
+from schema import postgres_at_head
 from sqlalchemy import select
 
 from shared.casework.referrals.tables import Referral
 from shared.exchange import inbox as inbox_module
 from shared.kit.local.postgres_databases import PostgresDatabases
 
+AGENCIES = ("police", "health", "social_welfare")
+
 
 @pytest.fixture
 async def on_postgres(postgres: PostgresDatabases) -> Any:
-    urls = {agency: await asyncio.to_thread(postgres.fresh_database) for agency in ("police", "health", "social_welfare")}
+    urls = {
+        agency: await asyncio.to_thread(postgres_at_head, postgres, agency) for agency in ("police", "health", "social_welfare")
+    }
     world = await World.make(urls)
     yield world
     await world.close()

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 from agencies import Refused, World, consent, open_case, refer
+from schema import sqlite_at_head
 
 from shared.casework.lines.recovery import recovery_of
 
 
 @pytest.fixture
 async def town(tmp_path: Path) -> World:
-    urls = {agency: f"sqlite:///{tmp_path / agency}.db" for agency in ("police", "health", "social_welfare")}
+    urls = {agency: sqlite_at_head(tmp_path / f"{agency}.db", agency) for agency in ("police", "health", "social_welfare")}
     return await World.make(urls)
 
 
