@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import yaml
 from agencies import ROLE_OF
 
 import services.demo
+from services.certificates import make_certificates
 from services.runtime import build
 from services.settings import Settings
 from shared.casework.accounts.commands import add_account, make_token
@@ -160,6 +162,19 @@ class ProcessNetwork:
         self.file = home / "network.yaml"
         self.file.write_text(yaml.safe_dump(content))
         self.tokens: dict[str, str] = {}
+
+    def lay_direct_lines(self) -> None:
+        """Every pair also speaks past the broker: an address and a certificate for each agency."""
+        content = yaml.safe_load(self.file.read_text())
+        for name in self.names.values():
+            content["agencies"][name]["exchange_url"] = f"https://127.0.0.1:{free_port()}"
+        self.file.write_text(yaml.safe_dump(content))
+        make_certificates(self.home, self.names.values(), "test", datetime.now(UTC))
+
+    def refnet(self, kind: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """What an operator of an agency types, run to its end."""
+        command = [sys.executable, "-m", "services.cli", *arguments]
+        return subprocess.run(command, env=self.environment(kind) | more, capture_output=True, text=True, check=False)
 
     def environment(self, kind: str) -> dict[str, str]:
         """What a process of an agency is given."""
