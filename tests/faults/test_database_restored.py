@@ -1,4 +1,4 @@
-"""Yesterday's database: everything that peers heard comes home, referrals end as if nothing had been lost, and what is lost is listed.
+"""Yesterday's database: what peers heard comes home, referrals end as if nothing had been lost, and what is lost is listed.
 
 `make database-restored` runs the first one and shows what it says.
 """

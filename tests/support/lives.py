@@ -17,7 +17,7 @@ def slots_of(network: ProcessNetwork, recipient: str, sender: str) -> Slots:
 
 
 def check_lives(network: ProcessNetwork, kinds: Iterable[str]) -> None:
-    """In each life numbers are dense, but for those stated lost; both ends hold the same words; each is done, and nothing forked."""
+    """In each life numbers are dense, but for those stated lost; both ends hold the same words; all is done, nothing forked."""
     for sender, recipient in itertools.permutations(kinds, 2):
         query = f"SELECT incarnation, seq, leaf, event_id FROM exchange_outbox WHERE recipient = '{network.names[recipient]}'"
         said, held = _slots(network.rows(sender, query)), slots_of(network, recipient, sender)
