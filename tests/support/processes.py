@@ -127,6 +127,11 @@ class Process:
             assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
             return answer.json()
 
+    def once(self, method: str, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
+        """Asks once, and returns whatever is answered; raises httpx.TransportError where nobody does."""
+        headers = {"Authorization": f"Bearer {self.network.tokens[self.kind]}", "Idempotency-Key": key or str(new_id())}
+        return self._http.request(method, path, json=body, headers=headers)
+
     def health(self, what: str = "ready") -> tuple[int, dict[str, Any]]:
         """What /health/ready or /health/live answers now, whatever it is; (0, {}) where nobody listens yet."""
         try:
@@ -162,6 +167,7 @@ class ProcessNetwork:
         self.file = home / "network.yaml"
         self.file.write_text(yaml.safe_dump(content))
         self.tokens: dict[str, str] = {}
+        self.more: dict[str, dict[str, str]] = {}  # by kind: what its environment holds besides
 
     def lay_direct_lines(self) -> None:
         """Every pair also speaks past the broker: an address and a certificate for each agency."""
@@ -181,7 +187,7 @@ class ProcessNetwork:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
         return {
             **kept, "REFNET_HOME": str(self.home), "REFNET_NETWORK": str(self.file), "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
-            "REFNET_DATABASE_URL": self.urls[kind],
+            "REFNET_DATABASE_URL": self.urls[kind], **self.more.get(kind, {}),
         }  # fmt: skip
 
     def settings(self, kind: str) -> Settings:
