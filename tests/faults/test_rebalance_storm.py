@@ -58,7 +58,8 @@ def test_partitions_that_change_hands_all_the_time_lose_and_double_nothing(
     asyncio.run(network.set_up())
     with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):
         everyone_is_ready([desk, clinic])
-        cases, sent = [open_case(desk) for _ in range(4)], []
+        cases = [open_case(desk) for _ in range(4)]
+        sent: list[str] = []
         storm = Storm(network, times)
         with storm.blowing() as thread:
             while thread.is_alive():

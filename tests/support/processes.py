@@ -88,6 +88,10 @@ class Process:
         self.died_at.append(self.armed)
         self.start()
 
+    def log_to(self, file: Path) -> None:
+        """Where its next starts write their log."""
+        self._log = file
+
     def last_words(self) -> str:
         """The end of its log."""
         return self._log.read_text(errors="replace")[-1_500:]
