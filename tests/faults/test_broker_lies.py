@@ -46,6 +46,8 @@ def thinned(chance: random.Random) -> Fault:
 
 
 def everything(chance: random.Random) -> Fault:
+    """Swallowed, tripled and out of order at once; what is left of the order differs with each run's seed."""
+
     def fault(records: list[Record]) -> Sequence[Record]:
         return reordered(chance)(list(tripled(chance)(list(thinned(chance)(records)))))
 
@@ -65,9 +67,7 @@ def tell(desk: Process, referral: str) -> None:
     ("lie", "count"),
     [
         (expired, SHORT),
-        (tripled, SHORT),
-        (reordered, SHORT),
-        (thinned, SHORT),
+        (everything, SHORT),
         *(pytest.param(lie, LONG, marks=pytest.mark.long) for lie in (expired, tripled, reordered, thinned, everything)),
     ],
 )

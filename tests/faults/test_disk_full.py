@@ -34,7 +34,7 @@ def check_full_and_freed(network: ProcessNetwork, desk: Process, clinic: Process
     sent = [issue(desk, case) for _ in range(3)]
     until(lambda: in_step([desk, clinic]), "everything to be signed for")
     disk.fill()
-    answers = []
+    answers: list[int] = []
     while not answers or answers[-1] == 201:
         answers.append(asked(desk))
         assert len(answers) < FILLS_WITHIN

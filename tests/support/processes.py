@@ -62,14 +62,15 @@ class Process:
         self.died_at: list[str] = []
         self._child: subprocess.Popen[bytes] | None = None
         self._log = network.home / f"{self.agency}-{role}.log"
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
+        self._http = httpx.Client(base_url=f"http://{network.host(kind)}:{self.port}", timeout=20)
 
     def start(self) -> None:
         """Starts the process, armed with its next crash point if there is one left."""
         self.armed = next(self.points, None)
         environment = self.network.environment(self.kind) | ({"REFNET_CRASH": self.armed} if self.armed else {})
         with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "services.cli", self.role, self.agency, "--port", str(self.port)]
+            where = ["--host", self.network.host(self.kind), "--port", str(self.port)]
+            command = [*self.network.within(self.kind), sys.executable, "-m", "services.cli", self.role, self.agency, *where]
             self._child = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     @property
@@ -173,11 +174,23 @@ class ProcessNetwork:
         self.tokens: dict[str, str] = {}
         self.more: dict[str, dict[str, str]] = {}  # by kind: what its environment holds besides
 
+    def host(self, kind: str) -> str:
+        """The address at which an agency's processes answer desks."""
+        return "127.0.0.1"
+
+    def within(self, kind: str) -> list[str]:
+        """The command that an agency's processes are started under."""
+        return []
+
+    def exchange_host(self, kind: str) -> str:
+        """The address of an agency's direct line."""
+        return "127.0.0.1"
+
     def lay_direct_lines(self) -> None:
         """Every pair also speaks past the broker: an address and a certificate for each agency."""
         content = yaml.safe_load(self.file.read_text())
-        for name in self.names.values():
-            content["agencies"][name]["exchange_url"] = f"https://127.0.0.1:{free_port()}"
+        for kind, name in self.names.items():
+            content["agencies"][name]["exchange_url"] = f"https://{self.exchange_host(kind)}:{free_port()}"
         self.file.write_text(yaml.safe_dump(content))
         make_certificates(self.home, self.names.values(), "test", datetime.now(UTC))
 
