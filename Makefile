@@ -8,10 +8,10 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench bench-peers broker-dies simulate screens servers lock clean
+.PHONY: help demo test test-long check bench bench-peers broker-dies broker-wiped database-restored simulate screens servers lock clean
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.run ## three agencies and one synthetic survivor on this machine, until Ctrl-C
 	@$(BIN)/refnet demo $(DEMO)
@@ -38,6 +38,14 @@ bench-peers: $(VENV)/.dev servers ## the same against Debezium and a REST hop
 broker-dies: $(VENV)/.dev servers ## one broker of three is killed while agencies work: says what happens
 	@$(BIN)/python -m pytest -q -s --no-header -p no:randomly --durations=0 --durations-min=9999 \
 		tests/faults/test_one_broker_of_three_dies.py::test_one_broker_of_three_dies_under_load_and_nothing_is_lost_or_doubled
+
+broker-wiped: $(VENV)/.dev servers ## the broker loses everything with 1,000 referrals on their way: says what happens
+	@$(BIN)/python -m pytest -q -s --no-header -p no:randomly --durations=0 --durations-min=9999 \
+		"tests/faults/test_broker_wiped.py::test_a_wiped_broker_costs_time_and_nothing_else[1000]"
+
+database-restored: $(VENV)/.dev servers ## the police's database is destroyed and yesterday's put back: says what happens
+	@$(BIN)/python -m pytest -q -s --no-header -p no:randomly --durations=0 --durations-min=9999 \
+		"tests/faults/test_database_restored.py::test_a_restored_backup_ends_as_if_nothing_had_been_lost[postgresql]"
 
 SCHEDULES ?= 10000
 simulate: $(VENV)/.dev ## the exchange under ten thousand seeded schedules of faults; SEED=n replays one

@@ -215,6 +215,7 @@ async def _enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:
         .where(
             waiting.c.sender == peer,
             waiting.c.state == InboxState.WAITING,
+            waiting.c.after.is_not(None),  # what waits for something else has no predecessor to ask for
             known.c.event_id.is_(None),
             waiting.c.received_at <= tx.clock.real() - patience,
         )

@@ -21,6 +21,7 @@ from shared.contracts.wire.statements import RECALLS_MAX, Recall, Statement
 from shared.exchange import said
 from shared.exchange.direct import EVENTS_MAX, LineAway, StreamName
 from shared.exchange.inbox import Heard, Inbox, heard
+from shared.exchange.incarnations import is_awaited
 from shared.exchange.letters import Letters
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.recovery import held_of
@@ -129,12 +130,17 @@ class Reconciler:
         return report
 
     async def _agree(self, peer: str, line: Line) -> bool:
-        """One exchange of hashes; where they differ, of whole statements. True where the pair is in step."""
+        """One exchange of hashes; where they differ, of whole statements. True where the pair is in step.
+
+        After a restore statements are exchanged all the same: only a whole one says that nothing more is to be asked back.
+        """
         short, digest = await self._letters.write_short(peer)
-        if (await self._exchange(peer, line, short)).summary == digest:
-            return True
-        await self._exchange(peer, line, (await self._letters.write(peer))[0])
-        return False
+        is_alike = (await self._exchange(peer, line, short)).summary == digest
+        async with self._database.read() as tx:
+            is_enough = is_alike and not await is_awaited(tx, peer)
+        if not is_enough:
+            await self._exchange(peer, line, (await self._letters.write(peer))[0])
+        return is_alike
 
     async def _exchange(self, peer: str, line: Line, envelope: bytes) -> Statement:
         return await self._letters.take(self._open(await line.state(peer, envelope), peer))

@@ -210,6 +210,15 @@ async def test_a_predecessor_that_was_never_said_is_enquired_for_and_stated_gone
     assert pair.health.applied == [(subject, 1)]
 
 
+async def test_what_waits_without_a_predecessor_is_signed_for_and_nobody_is_asked(pair: Pair) -> None:
+    waiting = await pair.police.say("health", new_subject(), 0, fails="unready")
+    await pair.health.hear("police", await pair.police.number("health"))
+    pair.clock.advance(STILL)
+    assert (await pair.health.inbox_states())[waiting] == "waiting"
+    said = await pair.health.state("police")
+    assert (said.enquiries, said.receipts[0].upto) == ((), 1)
+
+
 async def test_two_batches_at_once_lose_no_wake_up(pair: Pair) -> None:
     subjects = [new_subject() for _ in range(6)]
     for step in range(2):

@@ -1,8 +1,6 @@
 """Agencies as processes: two relays and two consumers each on PostgreSQL, a broker that is away, and what a start says in words."""
 
 import asyncio
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -75,13 +73,7 @@ def test_a_desk_goes_on_while_the_broker_is_away_and_everything_flows_when_it_re
 
 
 def refnet(network: ProcessNetwork, *arguments: str, **more: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments],
-        env=network.environment("police") | more,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = network.refnet("police", *arguments, **more)
     return done.returncode, done.stderr.strip()
 
 

@@ -6,10 +6,10 @@ from typing import Any
 from processes import Process
 
 
-def open_case(police: Process) -> str:
-    """A case whose survivor agrees to both other agencies; returns its id."""
+def open_case(police: Process, agreed: Collection[str] = ("health", "social_welfare")) -> str:
+    """A case whose survivor agrees to both other agencies, or to these; returns its id."""
     case = police.post("/cases")
-    for kind in ("health", "social_welfare"):
+    for kind in agreed:
         body = {
             "recipient": police.network.names[kind],
             "purpose": "care",

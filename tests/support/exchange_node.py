@@ -16,7 +16,7 @@ from shared.exchange import outbox, receipts, streams
 from shared.exchange.answers import Ears, take_statement
 from shared.exchange.inbox import Inbox, Outcome, heard
 from shared.exchange.letters import Letters
-from shared.exchange.registry import Received, Registry, Returned, Subscription, Unauthorised
+from shared.exchange.registry import Received, Registry, Returned, Subscription, Unauthorised, Unready
 from shared.exchange.seal import PlainSeal
 from shared.exchange.tables import InboxRow, OutboxRow
 from shared.kit.clock import ManualClock
@@ -63,6 +63,8 @@ class Node:
     async def _on_told(self, received: Received, tx: Transaction) -> None:
         if received.data.fails == "unauthorised":
             raise Unauthorised("health may not say this.")
+        if received.data.fails == "unready":
+            raise Unready("What it is about is not here yet.")
         if received.data.fails == "always" or (received.data.fails == "once" and self.broken):
             raise ZeroDivisionError
         self.note(tx, received.subject, received.data.step)

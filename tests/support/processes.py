@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import yaml
 from agencies import ROLE_OF
 
 import services.demo
+from services.certificates import make_certificates
 from services.runtime import build
 from services.settings import Settings
 from shared.casework.accounts.commands import add_account, make_token
@@ -60,14 +62,15 @@ class Process:
         self.died_at: list[str] = []
         self._child: subprocess.Popen[bytes] | None = None
         self._log = network.home / f"{self.agency}-{role}.log"
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
+        self._http = httpx.Client(base_url=f"http://{network.host(kind)}:{self.port}", timeout=20)
 
     def start(self) -> None:
         """Starts the process, armed with its next crash point if there is one left."""
         self.armed = next(self.points, None)
         environment = self.network.environment(self.kind) | ({"REFNET_CRASH": self.armed} if self.armed else {})
         with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "services.cli", self.role, self.agency, "--port", str(self.port)]
+            where = ["--host", self.network.host(self.kind), "--port", str(self.port)]
+            command = [*self.network.within(self.kind), sys.executable, "-m", "services.cli", self.role, self.agency, *where]
             self._child = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     @property
@@ -85,6 +88,10 @@ class Process:
         assert self.armed is not None, f"{self.agency} was killed by somebody else"
         self.died_at.append(self.armed)
         self.start()
+
+    def log_to(self, file: Path) -> None:
+        """Where its next starts write their log."""
+        self._log = file
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -125,6 +132,11 @@ class Process:
             assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
             return answer.json()
 
+    def once(self, method: str, path: str, body: Any = None, key: str | None = None) -> httpx.Response:
+        """Asks once, and returns whatever is answered; raises httpx.TransportError where nobody does."""
+        headers = {"Authorization": f"Bearer {self.network.tokens[self.kind]}", "Idempotency-Key": key or str(new_id())}
+        return self._http.request(method, path, json=body, headers=headers)
+
     def health(self, what: str = "ready") -> tuple[int, dict[str, Any]]:
         """What /health/ready or /health/live answers now, whatever it is; (0, {}) where nobody listens yet."""
         try:
@@ -160,13 +172,39 @@ class ProcessNetwork:
         self.file = home / "network.yaml"
         self.file.write_text(yaml.safe_dump(content))
         self.tokens: dict[str, str] = {}
+        self.more: dict[str, dict[str, str]] = {}  # by kind: what its environment holds besides
+
+    def host(self, kind: str) -> str:
+        """The address at which an agency's processes answer desks."""
+        return "127.0.0.1"
+
+    def within(self, kind: str) -> list[str]:
+        """The command that an agency's processes are started under."""
+        return []
+
+    def exchange_host(self, kind: str) -> str:
+        """The address of an agency's direct line."""
+        return "127.0.0.1"
+
+    def lay_direct_lines(self) -> None:
+        """Every pair also speaks past the broker: an address and a certificate for each agency."""
+        content = yaml.safe_load(self.file.read_text())
+        for kind, name in self.names.items():
+            content["agencies"][name]["exchange_url"] = f"https://{self.exchange_host(kind)}:{free_port()}"
+        self.file.write_text(yaml.safe_dump(content))
+        make_certificates(self.home, self.names.values(), "test", datetime.now(UTC))
+
+    def refnet(self, kind: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """What an operator of an agency types, run to its end."""
+        command = [sys.executable, "-m", "services.cli", *arguments]
+        return subprocess.run(command, env=self.environment(kind) | more, capture_output=True, text=True, check=False)
 
     def environment(self, kind: str) -> dict[str, str]:
         """What a process of an agency is given."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
         return {
             **kept, "REFNET_HOME": str(self.home), "REFNET_NETWORK": str(self.file), "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
-            "REFNET_DATABASE_URL": self.urls[kind],
+            "REFNET_DATABASE_URL": self.urls[kind], **self.more.get(kind, {}),
         }  # fmt: skip
 
     def settings(self, kind: str) -> Settings:

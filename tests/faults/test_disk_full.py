@@ -1,0 +1,132 @@
+"""A disk is full to the last byte: under the database, the broker, the logs. Nothing that was promised is lost.
+
+All of these are in the long tier: they mount disks, which only root may.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desks import in_step, issue, open_case
+from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from small_disks import SmallDisk, small_disk
+
+from shared.kit.ids import new_id
+from shared.kit.local.cache import default_cache
+from shared.kit.local.kafka import KafkaNode
+from shared.kit.local.postgres import PostgresCluster
+from shared.kit.local.postgres_databases import PostgresDatabases
+
+DATABASE_MB, BROKER_MB, SQLITE_MB, LOG_MB = 400, 64, 16, 1
+FILLS_WITHIN = 2_000  # requests: pages that are there already take some rows more
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # a minute when quiet
+
+
+def asked(desk: Process) -> int:
+    return desk.once("POST", "/api/v1/cases", {}, str(new_id())).status_code
+
+
+def check_full_and_freed(network: ProcessNetwork, desk: Process, clinic: Process, disk: SmallDisk) -> None:
+    """Fills the disk under the desk's database while it works, and frees it again."""
+    case = open_case(desk)
+    sent = [issue(desk, case) for _ in range(3)]
+    until(lambda: in_step([desk, clinic]), "everything to be signed for")
+    disk.fill()
+    answers: list[int] = []
+    while not answers or answers[-1] == 201:
+        answers.append(asked(desk))
+        assert len(answers) < FILLS_WITHIN
+    assert answers[-1] == 503, "a full disk is said, and nothing is promised"
+    promised = answers.count(201)
+    # What names nobody is read on; a referral is not, for whoever looks is written down first, and there is no room for it.
+    assert desk.once("GET", "/api/v1/peers").status_code == 200, "reading goes on"
+    seen = desk.once("GET", f"/api/v1/referrals/{sent[0]}")
+    assert (seen.status_code, "nothing was written" in seen.text) == (503, True)
+    disk.free()
+    until(lambda: asked(desk) == 201, "the desk to work again")
+    sent.append(issue(desk, case))
+    until(lambda: in_step([desk, clinic]), "everything to be signed for")
+    assert network.rows("police", "SELECT count(*) FROM casework_cases")[0][0] >= promised + 2
+    for referral in sent:
+        assert network.facts_of("health", referral) == ["issued"]
+    network.check_streams(("police", "health"))
+
+
+@pytest.fixture
+def cluster_on_a_small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[PostgresCluster, SmallDisk]]:
+    with small_disk(DATABASE_MB) as disk:
+        with monkeypatch.context() as patched:
+            patched.setattr(tempfile, "tempdir", str(disk.folder))
+            cluster = PostgresCluster(fsync=False)
+            cluster.start()
+        yield cluster, disk
+        cluster.remove()
+
+
+def test_the_disk_under_postgresql_is_full(
+    cluster_on_a_small_disk: tuple[PostgresCluster, SmallDisk], kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+) -> None:
+    cluster, disk = cluster_on_a_small_disk
+    urls = {"police": cluster.fresh_database(), "health": postgres.fresh_database()}
+    network = ProcessNetwork(tmp_path, kafka, unique, urls | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"})
+    asyncio.run(network.set_up())
+    with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):
+        everyone_is_ready([desk, clinic])
+        cluster.databases.execute("SELECT pg_switch_wal()")
+        cluster.databases.execute("CHECKPOINT")  # the journal has room in what it keeps: the tables' files are what cannot grow
+        check_full_and_freed(network, desk, clinic, disk)
+
+
+def test_the_disk_under_sqlite_is_full(kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path) -> None:
+    with small_disk(SQLITE_MB) as disk:
+        urls = {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS} | {"police": f"sqlite:///{disk.folder / 'police.db'}"}
+        network = ProcessNetwork(tmp_path, kafka, unique, urls)
+        asyncio.run(network.set_up())
+        with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):
+            everyone_is_ready([desk, clinic])
+            check_full_and_freed(network, desk, clinic, disk)
+
+
+def test_the_disks_under_broker_and_logs_are_full(postgres: PostgresDatabases, unique: str, tmp_path: Path) -> None:
+    """The broker's own program ends itself then; it is started again once there is room."""
+    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    with small_disk(BROKER_MB) as disk, small_disk(LOG_MB) as log_disk:
+        (disk.folder / "data").mkdir()
+        (tmp_path / "kafka").mkdir()
+        (tmp_path / "kafka" / "data").symlink_to(disk.folder / "data")
+        node = KafkaNode(tmp_path / "kafka", cache=default_cache(tmp_path))
+        try:
+            node.start()
+            network = ProcessNetwork(tmp_path, node.bootstrap_servers, unique, urls)
+            asyncio.run(network.set_up())
+            with network.started(("health", "serve")) as (clinic,):
+                desk = Process(network, "police")
+                desk.log_to(log_disk.folder / "police.log")
+                log_disk.fill()
+                desk.start()
+                try:
+                    everyone_is_ready([desk, clinic])
+                    case = open_case(desk)
+                    sent = [issue(desk, case)]
+                    until(lambda: in_step([desk, clinic]), "the first to be signed for")
+                    disk.fill()
+
+                    def broker_gives_up() -> bool:
+                        sent.append(issue(desk, case))
+                        return desk.health()[1].get("status") == "degraded"
+
+                    until(broker_gives_up, "the broker to have no room, and the desk to say so")
+                    assert desk.once("GET", f"/api/v1/referrals/{sent[-1]}").status_code == 200
+                    disk.free()
+                    node.restart()
+                    until(lambda: in_step([desk, clinic]), "everything to be signed for")
+                    for referral in sent:
+                        assert network.facts_of("health", referral) == ["issued"]
+                    network.check_streams(("police", "health"))
+                    assert log_disk.free_bytes == 0
+                finally:
+                    desk.close()
+        finally:
+            node.kill()
