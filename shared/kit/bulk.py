@@ -3,11 +3,12 @@
 A row costs PostgreSQL less than the round trip and the parameters that carry it, so the hot paths send columns, not rows.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import JSON, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 
@@ -19,16 +20,31 @@ POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 async def insert_many(
     tx: Transaction, table: type[SQLModel], rows: Sequence[Mapping[str, Any]], *, absent_only: bool = False
 ) -> None:
-    """Inserts rows that all have the same keys, no JSON among them; with `absent_only` those that are there stay as they are."""
+    """Inserts rows that all have the same keys; with `absent_only` those that are there stay as they are.
+
+    None in a JSON column is JSON's null, as the portable form has it.
+    """
     if not rows:
         return
     names = tuple(rows[0])
     if tx.dialect == "postgresql":
-        await (await tx.driver()).execute(_unnested(table, names, absent_only), *([row[n] for row in rows] for n in names))
+        await tx.flush()
+        await (await tx.driver()).execute(_unnested(table, names, absent_only), *columns_of(table, names, rows))
     elif absent_only:
         await tx.session.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
     else:
         await tx.session.execute(insert(table), list(rows))
+
+
+def columns_of(table: type[SQLModel], names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """The rows as the driver takes them: one array a column, JSON as text."""
+    is_json = _json_names(table)
+    return [[json.dumps(row[n]) for row in rows] if n in is_json else [row[n] for row in rows] for n in names]
+
+
+@cache
+def _json_names(table: Any) -> frozenset[str]:
+    return frozenset(column.name for column in table.__table__.c if isinstance(column.type, JSON))
 
 
 @cache
