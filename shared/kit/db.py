@@ -96,6 +96,14 @@ class Database:
                 await tx.close()
 
     @contextlib.asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for one statement that only looks, with no transaction around it: one trip on PostgreSQL."""
+        async with errors_named(), self.engine.connect() as connection:
+            if self.dialect == "postgresql":
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
+
+    @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """A transaction that commits when the block ends well and rolls back when it does not."""
         async with errors_named():
