@@ -3,6 +3,7 @@
 Every field is looked up in the minimal data set by its direction and released by the consent item that is named there.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,15 +64,30 @@ async def released(tx: Transaction, case_id: UUID, recipient: str) -> Released |
         .execution_options(populate_existing=True)
     )
     last = (await tx.session.execute(query)).scalar_one_or_none()
-    if last is None or last.taken_back_at is not None or (last.expires_at is not None and last.expires_at <= tx.clock.now()):
+    if last is None:
         return None
-    duty = codes.LegalDuty(last.legal_duty) if last.legal_duty else None
-    return Released(last.id, codes.Basis(last.basis), frozenset(map(ConsentItem, last.items)), duty)
+    is_taken_back = last.taken_back_at is not None
+    return release_of(last.id, last.basis, last.items, last.legal_duty, is_taken_back, last.expires_at, tx.clock.now())
+
+
+def release_of(
+    consent_id: UUID, basis: str, items: Iterable[str], legal_duty: str | None, is_taken_back: bool, expires_at: datetime | None,
+    now: datetime,
+) -> Released | None:  # fmt: skip
+    """What an answer of hers releases; None where it was taken back or has expired."""
+    if is_taken_back or (expires_at is not None and expires_at <= now):
+        return None
+    duty = codes.LegalDuty(legal_duty) if legal_duty else None
+    return Released(consent_id, codes.Basis(basis), frozenset(map(ConsentItem, items)), duty)
 
 
 async def require(tx: Transaction, case_id: UUID, recipient: str, item: ConsentItem) -> Released:
     """What lets `item` pass to `recipient`; raises ConsentMissing."""
-    found = await released(tx, case_id, recipient)
+    return enough(await released(tx, case_id, recipient), recipient, item)
+
+
+def enough(found: Released | None, recipient: str, item: ConsentItem) -> Released:
+    """The release where it lets `item` pass; raises ConsentMissing."""
     if found is None or item not in found.items:
         raise ConsentMissing(recipient, item)
     return found

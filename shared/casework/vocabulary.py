@@ -1,19 +1,20 @@
 """Every event that an agency may take, with its handler, in groups: agencies make their own tables of contents from these."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from shared.casework.circles.handlers import on_case_progress, on_circle_announced, on_referral_progress
+from shared.casework.circles.handlers import on_case_progress, on_circle_announced, on_circles_announced, on_referral_progress
 from shared.casework.consents.handlers import on_consent_taken_back
 from shared.casework.directory.news import on_place_announced
 from shared.casework.here import Here
 from shared.casework.lines.handlers import on_exchange_refused
 from shared.casework.messages.handlers import on_message_answered, on_message_asked
-from shared.casework.referrals.handlers import on_issuers_fact, on_recipients_fact, on_referral_issued
+from shared.casework.referrals.handlers import on_issuers_fact, on_recipients_fact, on_referral_issued, on_referrals_issued
 from shared.contracts.casework import events
 from shared.exchange.registry import Received, Subscription
 from shared.kit.db import Transaction
 
 CaseworkHandler = Callable[[Received, Transaction, Here], Awaitable[None]]
+CaseworkManyHandler = Callable[[Sequence[Received], Transaction, Here], Awaitable[None]]
 Contents = dict[type[events.Event], CaseworkHandler]
 
 REFERRALS_SENT_TO_US: Contents = {
@@ -56,6 +57,12 @@ PROGRESS: Contents = {
 }
 THE_LINE: Contents = {events.ExchangeRefused: on_exchange_refused}
 
+# What a backlog consists of, where it is a backlog: taken many at once.
+TOGETHER: dict[type[events.Event], CaseworkManyHandler] = {
+    events.ReferralIssued: on_referrals_issued,
+    events.CircleAnnounced: on_circles_announced,
+}
+
 
 def subscribe(here: Here, contents: Contents) -> list[Subscription]:
     """The registry's entries for a table of contents, each handler told where it runs."""
@@ -66,4 +73,12 @@ def _bound(here: Here, event: type[events.Event], handler: CaseworkHandler) -> S
     async def on_event(received: Received, tx: Transaction) -> None:
         await handler(received, tx, here)
 
-    return Subscription(event.type, event.version, event, on_event, waits=not event.never_waits)
+    together = TOGETHER.get(event)
+
+    async def on_events(received: Sequence[Received], tx: Transaction) -> None:
+        assert together is not None
+        await together(received, tx, here)
+
+    return Subscription(
+        event.type, event.version, event, on_event, waits=not event.never_waits, many=None if together is None else on_events
+    )

@@ -3,7 +3,7 @@
 This module knows no broker. Whoever calls it holds the subject's lock and has passed the data through sharing.py.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,10 @@ from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
-LOCK_SUBJECTS = "SELECT id FROM exchange_subjects WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+# Made or locked in one statement: a row that is there already is written once more as it is, which locks it.
+LOCK_SUBJECTS = """
+    INSERT INTO exchange_subjects (id) SELECT * FROM unnest($1::uuid[]) ON CONFLICT (id) DO UPDATE SET id = excluded.id
+"""
 
 BEFORE = OutboxRow.__table__.alias("before")  # type: ignore[attr-defined]  # made once: an alias is a copy of every column
 
@@ -48,9 +51,10 @@ async def lock_subjects(tx: Transaction, subjects: Iterable[UUID]) -> None:
     ids = sorted(set(subjects))
     if not ids:
         return
-    await insert_many(tx, Subject, [{"id": id_} for id_ in ids], absent_only=True)
     if tx.dialect == "postgresql":
         await (await tx.driver()).execute(LOCK_SUBJECTS, ids)
+    else:
+        await insert_many(tx, Subject, [{"id": id_} for id_ in ids], absent_only=True)
 
 
 def insert_if_absent(tx: Transaction, table: type[Any]) -> Insert:
@@ -62,28 +66,42 @@ def insert_if_absent(tx: Transaction, table: type[Any]) -> Insert:
 
 async def add(tx: Transaction, outgoing: Outgoing) -> UUID:
     """Adds the event to the outbox and returns its id; the caller holds the subject's lock."""
-    await tx.session.execute(
-        insert(OutboxRow).values(
-            event_id=outgoing.event_id,
-            recipient=outgoing.recipient,
-            type=outgoing.type,
-            dataversion=outgoing.dataversion,
-            subject=outgoing.subject,
-            lane_key=outgoing.lane_key,
-            after=_told_before(outgoing.subject, outgoing.recipient),
-            consent_id=outgoing.consent_id,
-            circle_version=outgoing.circle_version,
-            is_express=outgoing.is_express,
-            is_acute=outgoing.is_acute,
-            is_withheld=False,
-            is_due=False,
-            occurred_at=outgoing.occurred_at,
-            recorded_at=tx.clock.now(),
-            data=outgoing.data,
-        )
-    )
+    told_before: Any = _told_before(outgoing.subject, outgoing.recipient)
+    await tx.session.execute(insert(OutboxRow).values(row_of(tx, outgoing, told_before)))
     wake_on_commit(tx)
     return outgoing.event_id
+
+
+def row_of(tx: Transaction, outgoing: Outgoing, after: UUID | None) -> dict[str, Any]:
+    """The event's row, for a caller that puts several things into the database at once and then calls `wake_on_commit`.
+
+    `after` is the event told before it to this recipient about this subject, read under the subject's lock.
+    """
+    return {
+        "event_id": outgoing.event_id, "recipient": outgoing.recipient, "type": outgoing.type, "dataversion": outgoing.dataversion,
+        "subject": outgoing.subject, "lane_key": outgoing.lane_key, "after": after, "consent_id": outgoing.consent_id,
+        "circle_version": outgoing.circle_version, "is_express": outgoing.is_express, "is_acute": outgoing.is_acute,
+        "is_withheld": False, "is_forked": False, "is_due": False, "is_home": True, "occurred_at": outgoing.occurred_at,
+        "recorded_at": tx.clock.now(), "data": outgoing.data,
+    }  # fmt: skip
+
+
+def rows_in_order(tx: Transaction, words: Sequence[Outgoing], told: Mapping[tuple[UUID, str], UUID]) -> list[dict[str, Any]]:
+    """Rows for several events that are told one after the other; `told` is what was told last, by subject and recipient."""
+    last = dict(told)
+    rows = []
+    for word in words:
+        key = (word.subject, word.recipient)
+        rows.append(row_of(tx, word, last.get(key)))
+        last[key] = word.event_id
+    return rows
+
+
+async def told_last(tx: Transaction, subject: UUID) -> dict[tuple[UUID, str], UUID]:
+    """What was told last about a subject, by recipient; the caller holds its lock."""
+    query = select(col(OutboxRow.recipient), col(OutboxRow.event_id)).where(col(OutboxRow.subject) == subject)
+    rows = (await tx.session.execute(query.order_by(col(OutboxRow.position)))).tuples()
+    return {(subject, recipient): event_id for recipient, event_id in rows}
 
 
 def _told_before(subject: UUID, recipient: str) -> ScalarSelect[UUID]:

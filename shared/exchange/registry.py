@@ -1,6 +1,6 @@
 """An agency's table of contents: which handler takes which event. Unknown types and versions are parked, never dropped."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -57,6 +57,7 @@ class Returned:
 
 
 Handler = Callable[[Received, Transaction], Awaitable[None]]
+ManyHandler = Callable[[Sequence[Received], Transaction], Awaitable[None]]
 
 
 class Hooks(Protocol):
@@ -91,13 +92,18 @@ class Hooks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One event type and version, its contract model and its handler. `waits` is False for what never waits."""
+    """One event type and version, its contract model and its handler. `waits` is False for what never waits.
+
+    `many` takes several events of the type at once, in their order, and leaves what the handler would leave one by one. It
+    locks no further subject, so that the inbox need not ask for any.
+    """
 
     event_type: str
     dataversion: int
     model: type[BaseModel]
     handler: Handler
     waits: bool = True
+    many: ManyHandler | None = None
 
 
 class Registry:
@@ -105,6 +111,7 @@ class Registry:
 
     def __init__(self, subscriptions: list[Subscription]) -> None:
         self._by_type = {(s.event_type, s.dataversion): s for s in subscriptions}
+        self._places = {s: place for place, s in enumerate(subscriptions)}
         if len(self._by_type) != len(subscriptions):
             raise ValueError("an event type and version has two handlers")
 
@@ -121,6 +128,11 @@ class Registry:
         """Whether the event must come after its predecessor."""
         known = self._by_type.get((event.type, event.dataversion))
         return known is None or known.waits
+
+    def together(self, event: Event) -> tuple[int, ManyHandler] | None:
+        """Where an event's type stands among those that are taken several at once, in the order given, and what takes them."""
+        known = self._by_type.get((event.type, event.dataversion))
+        return None if known is None or known.many is None else (self._places[known], known.many)
 
     def resolve(self, event: Event, sender: str, incarnation: UUID) -> tuple[Handler, Received]:
         """The handler and what to give it; raises Unappliable."""

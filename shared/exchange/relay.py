@@ -24,6 +24,7 @@ from shared.kit.errors import DatabaseAway
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2  # beneath every wake-up: what an idle relay may overlook for at most this long
+BATCHES_A_TURN = 8  # of a backlog before anything else of its recipient is looked at: a second or two
 BACK_OFF_S = 1.0  # between tries while the database or the broker is away
 
 
@@ -96,8 +97,8 @@ class Relay:
     async def _lying(self) -> dict[str, set[str]]:
         """What lies in the outbox by recipient: rows that are `new`, rows that are `due`."""
         found: dict[str, set[str]] = {}
-        async with self._database.read() as tx:
-            for recipient, what in (await tx.session.execute(LYING)).tuples():
+        async with self._database.glance() as connection:
+            for recipient, what in (await connection.execute(LYING)).tuples():
                 found.setdefault(recipient, set()).add(what)
         return found
 
@@ -107,6 +108,18 @@ class Relay:
             sent += await self._ship(recipient, await streams.due(self._database, recipient))
         if "new" in lying:
             sent += await self._ship(recipient, await streams.number(self._database, self._agency, recipient, self._seal))
+        return sent
+
+    async def _serve_while_full(self, recipient: str, lying: set[str]) -> int:
+        """As `_serve`; a backlog goes on in the same turn, and what was asked for again gets its place after some batches."""
+        sent = await self._serve(recipient, lying)
+        for _ in range(BATCHES_A_TURN - 1):
+            if sent % streams.NUMBER_BATCH or not sent:
+                break
+            more = await self._serve(recipient, {"new"})
+            sent += more
+            if not more:
+                break
         return sent
 
     async def _ship(self, recipient: str, rows: Sequence[streams.Numbered]) -> int:
@@ -164,7 +177,7 @@ class Relay:
     async def _serve_or_wait(self, recipient: str, lying: set[str]) -> None:
         try:
             async with self._turns.of(recipient) as is_ours:
-                sent = await self._serve(recipient, lying) if is_ours else 0
+                sent = await self._serve_while_full(recipient, lying) if is_ours else 0
             if not sent:
                 await self._database.clock.sleep(POLL_S)  # another relay is at it
         except (DatabaseAway, BrokerAway):

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Event, Header, Kind, Reopened
@@ -35,12 +35,31 @@ READY = (
     col(OutboxRow.incarnation), col(OutboxRow.seq), col(OutboxRow.inner), col(OutboxRow.is_withheld),
 )  # fmt: skip
 
-# One statement for a batch on PostgreSQL; the portable forms stand beside their use.
+# Three statements for a batch on PostgreSQL; the portable forms stand beside their use.
+# The lock of the life (nobody opens another while numbers are given in this one), then that of the stream's head.
+LOCK_HEAD = """
+    SELECT s.incarnation, s.size, s.frontier FROM exchange_incarnations AS i JOIN exchange_streams AS s ON s.incarnation = i.id
+    WHERE i.is_current AND s.recipient = $1 FOR SHARE OF i FOR UPDATE OF s
+"""
+NEXT = """
+    SELECT position, event_id, lane_key, is_express, type, dataversion, subject, occurred_at, recorded_at, after, consent_id,
+        circle_version, traceparent, is_withheld, data
+    FROM exchange_outbox WHERE recipient = $1 AND seq IS NULL
+    ORDER BY (type = $2) DESC, is_acute DESC, position LIMIT $3 FOR UPDATE
+"""
 SAVE = """
+    WITH head AS (
+        UPDATE exchange_streams SET size = $7, held = $7, frontier = $8 WHERE recipient = $9 AND incarnation = $1
+    )
     UPDATE exchange_outbox AS o
     SET incarnation = $1, is_due = true, seq = v.seq, leaf = v.leaf, root_after = v.root_after, "inner" = v.inner_form
     FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[]) AS v(position, seq, leaf, root_after, inner_form)
     WHERE o.position = v.position
+"""
+DUE = """
+    SELECT position, event_id, lane_key, is_express, incarnation, seq, "inner", is_withheld
+    FROM exchange_outbox WHERE recipient = $1 AND is_due AND "inner" IS NOT NULL
+    ORDER BY is_acute DESC, incarnation, seq LIMIT $2
 """
 MARK_SENT = "UPDATE exchange_outbox SET sent_at = coalesce(sent_at, $2), is_due = false WHERE position = ANY($1::bigint[])"
 
@@ -72,12 +91,10 @@ async def number(database: Database, agency: str, recipient: str, seal: Seal) ->
     What opens a new incarnation comes before everything else: its first leaf signs what was abandoned.
     """
     async with database.write() as tx:
-        incarnation = await current_incarnation(tx, share=True)  # nobody opens another while numbers are given in this one
-        head = await _lock_head(tx, recipient, incarnation)
+        incarnation, frontier = await _lock_head(tx, recipient)
         rows = await _unnumbered(tx, recipient)
         if not rows:
             return []
-        frontier = Frontier.from_bytes(head.size, head.frontier)
         numbered, values = [], []
         for row in rows:
             salt = secrets.token_bytes(SALT_BYTES)
@@ -94,22 +111,52 @@ async def number(database: Database, agency: str, recipient: str, seal: Seal) ->
                     row.position, row.event_id, row.lane_key, row.is_express, incarnation, frontier.size, inner, row.is_withheld
                 )
             )
-        await _save(tx, incarnation, values)
-        head.size, head.held, head.frontier = frontier.size, frontier.size, frontier.to_bytes()
+        await _save(tx, recipient, incarnation, values, frontier)
         crash_point("relay.before_number_commit")
     crash_point("relay.after_number_commit")
     return numbered
 
 
-async def _lock_head(tx: Transaction, recipient: str, incarnation: UUID) -> Stream:
+async def _lock_head(tx: Transaction, recipient: str) -> tuple[UUID, Frontier]:
+    """The current life, held until the transaction ends, and how far its stream to the recipient goes, locked."""
+    if tx.dialect == "postgresql":
+        head = await (await tx.driver()).fetchrow(LOCK_HEAD, recipient)
+        if head is not None:
+            return head["incarnation"], Frontier.from_bytes(head["size"], head["frontier"])
+    incarnation = await current_incarnation(tx, share=True)
     key = {"recipient": recipient, "incarnation": incarnation, "size": 0, "held": 0, "frontier": b""}
     await tx.session.execute(insert_if_absent(tx, Stream), [key])
     query = select(Stream).where(col(Stream.recipient) == recipient, col(Stream.incarnation) == incarnation)
-    return (await tx.session.execute(query.with_for_update())).scalar_one()
+    stream = (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalar_one()
+    return incarnation, Frontier.from_bytes(stream.size, stream.frontier)
 
 
-async def _unnumbered(tx: Transaction, recipient: str) -> Sequence[Row[Any]]:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was said, as it is numbered; the columns of NEXT and SAID."""
+
+    position: int
+    event_id: UUID
+    lane_key: UUID
+    is_express: bool
+    type: str
+    dataversion: int
+    subject: UUID
+    occurred_at: datetime
+    recorded_at: datetime
+    after: UUID | None
+    consent_id: UUID | None
+    circle_version: int | None
+    traceparent: str | None
+    is_withheld: bool
+    data: dict[str, Any] | None
+
+
+async def _unnumbered(tx: Transaction, recipient: str) -> list[_Said]:
     # Columns, not objects: numbering a backlog is the relay's whole work.
+    if tx.dialect == "postgresql":
+        found = await (await tx.driver()).fetch(NEXT, recipient, Reopened.TYPE, NUMBER_BATCH)
+        return [_Said(**row) for row in found]  # SQLAlchemy has taught the driver JSON
     query = (
         select(*SAID)
         .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None))
@@ -117,10 +164,10 @@ async def _unnumbered(tx: Transaction, recipient: str) -> Sequence[Row[Any]]:
         .limit(NUMBER_BATCH)
         .with_for_update()
     )
-    return (await tx.session.execute(query)).all()
+    return [_Said(*tuple(row)) for row in (await tx.session.execute(query)).all()]
 
 
-def _event_of(row: Row[Any], agency: str) -> Event:
+def _event_of(row: _Said, agency: str) -> Event:
     return Event(
         id=row.event_id,
         source=agency,
@@ -138,11 +185,16 @@ def _event_of(row: Row[Any], agency: str) -> Event:
     )
 
 
-async def _save(tx: Transaction, incarnation: UUID, values: Sequence[Mapping[str, Any]]) -> None:
+async def _save(
+    tx: Transaction, recipient: str, incarnation: UUID, values: Sequence[Mapping[str, Any]], frontier: Frontier
+) -> None:
     if tx.dialect == "postgresql":
         arrays = ([value[name] for value in values] for name in ("p", "s", "l", "r", "n"))
-        await (await tx.driver()).execute(SAVE, incarnation, *arrays)
+        await (await tx.driver()).execute(SAVE, incarnation, *arrays, frontier.size, frontier.to_bytes(), recipient)
         return
+    here = (col(Stream.recipient) == recipient, col(Stream.incarnation) == incarnation)
+    moved = {"size": frontier.size, "held": frontier.size, "frontier": frontier.to_bytes()}
+    await tx.session.execute(update(Stream).where(*here).values(**moved))
     table = OutboxRow.__table__  # type: ignore[attr-defined]
     numbered: dict[str, Any] = {
         "seq": bindparam("s"),
@@ -158,6 +210,8 @@ async def _save(tx: Transaction, incarnation: UUID, values: Sequence[Mapping[str
 async def due(database: Database, recipient: str, limit: int = NUMBER_BATCH) -> list[Numbered]:
     """Numbered rows that have not been sent, or were asked for again."""
     async with database.read() as tx:
+        if tx.dialect == "postgresql":
+            return [Numbered(*row.values()) for row in await (await tx.driver()).fetch(DUE, recipient, limit)]
         query = (
             select(*READY)
             .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.is_due), col(OutboxRow.inner).is_not(None))

@@ -3,15 +3,19 @@
 A row costs PostgreSQL less than the round trip and the parameters that carry it, so the hot paths send columns, not rows.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import insert
+from sqlalchemy import ARRAY, JSON, ColumnElement, any_, insert, literal
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import SQLModel
 
 from shared.kit.db import Transaction
+
+Record = TypeVar("Record", bound=SQLModel)
 
 POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -19,22 +23,74 @@ POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 async def insert_many(
     tx: Transaction, table: type[SQLModel], rows: Sequence[Mapping[str, Any]], *, absent_only: bool = False
 ) -> None:
-    """Inserts rows that all have the same keys, no JSON among them; with `absent_only` those that are there stay as they are."""
+    """Inserts rows that all have the same keys; with `absent_only` those that are there stay as they are.
+
+    None in a JSON column is JSON's null, as the portable form has it.
+    """
     if not rows:
         return
     names = tuple(rows[0])
     if tx.dialect == "postgresql":
-        await (await tx.driver()).execute(_unnested(table, names, absent_only), *([row[n] for row in rows] for n in names))
+        await tx.flush()
+        await (await tx.driver()).execute(_unnested(table, names, absent_only), *columns_of(table, names, rows))
     elif absent_only:
         await tx.session.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
     else:
         await tx.session.execute(insert(table), list(rows))
 
 
+async def insert_together(tx: Transaction, batches: Sequence[tuple[type[SQLModel], Sequence[Mapping[str, Any]]]]) -> None:
+    """Inserts rows of several tables, what is pointed at before what points there: one trip on PostgreSQL."""
+    filled = [(table, rows) for table, rows in batches if rows]
+    if tx.dialect != "postgresql":
+        for table, rows in filled:
+            await tx.session.execute(insert(table), list(rows))
+    elif filled:
+        await tx.flush()
+        named = tuple((table, tuple(rows[0])) for table, rows in filled)
+        values = [column for table, rows in filled for column in columns_of(table, tuple(rows[0]), rows)]
+        await (await tx.driver()).execute(_together(named), *values)
+
+
 @cache
-def _unnested(table: Any, names: tuple[str, ...], absent_only: bool) -> str:
+def _together(named: tuple[tuple[Any, tuple[str, ...]], ...]) -> str:
+    parts, first = [], 1
+    for table, names in named:
+        parts.append(_unnested(table, names, False, first))
+        first += len(names)
+    before = ", ".join(f"part{number} AS ({part})" for number, part in enumerate(parts[:-1]))
+    return f"WITH {before} {parts[-1]}" if before else parts[-1]
+
+
+def among(tx: Transaction, column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
+    """`column` is one of the values: on PostgreSQL one array, so that the statement is the same for any number of them."""
+    if tx.dialect == "postgresql":
+        return cast(ColumnElement[bool], column == any_(literal(list(values), ARRAY(column.type))))
+    return cast(ColumnElement[bool], column.in_(list(values)))
+
+
+def as_read(tx: Transaction, row: Record) -> Record:
+    """A record of which every column was just inserted, in the session as if it had been read."""
+    make_transient_to_detached(row)
+    tx.session.add(row)
+    return row
+
+
+def columns_of(table: type[SQLModel], names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """The rows as the driver takes them: one array a column, JSON as text."""
+    is_json = _json_names(table)
+    return [[json.dumps(row[n]) for row in rows] if n in is_json else [row[n] for row in rows] for n in names]
+
+
+@cache
+def _json_names(table: Any) -> frozenset[str]:
+    return frozenset(column.name for column in table.__table__.c if isinstance(column.type, JSON))
+
+
+@cache
+def _unnested(table: Any, names: tuple[str, ...], absent_only: bool, first: int = 1) -> str:
     columns = table.__table__.c
-    arrays = ", ".join(f"${number}::{array_type(columns[name])}" for number, name in enumerate(names, start=1))
+    arrays = ", ".join(f"${number}::{array_type(columns[name])}" for number, name in enumerate(names, start=first))
     columns_named = ", ".join(f'"{name}"' for name in names)  # quoted: `inner` is a word of SQL's own
     end = " ON CONFLICT DO NOTHING" if absent_only else ""
     return f"INSERT INTO {table.__tablename__} ({columns_named}) SELECT * FROM unnest({arrays}){end}"  # noqa: S608 — our own names

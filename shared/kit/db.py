@@ -14,7 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.errors import DatabaseAway, RefnetError
@@ -40,10 +40,28 @@ Dialect = Literal["postgresql", "sqlite"]
 class Transaction:
     """An open transaction: the session for statements, the clock, and what to do once it is committed."""
 
-    session: AsyncSession
+    connection: AsyncConnection
     clock: Clock
     dialect: Dialect
     committed: list[Callable[[], None]] = field(default_factory=list)
+    _session: AsyncSession | None = None
+
+    @property
+    def session(self) -> AsyncSession:
+        """Made when it is first asked for: what works on the driver alone does not pay for one."""
+        if self._session is None:
+            self._session = AsyncSession(self.connection, expire_on_commit=False)
+        return self._session
+
+    async def flush(self) -> None:
+        """Writes what the session holds back, before the driver's own statements that must see it."""
+        if self._session is not None:
+            await self._session.flush()
+
+    async def close(self) -> None:
+        """Lets go of the session, if there was one; what was not committed is rolled back with the connection."""
+        if self._session is not None:
+            await self._session.close()
 
     def on_commit(self, action: Callable[[], None]) -> None:
         """Runs `action` after the commit and never after a rollback."""
@@ -51,10 +69,10 @@ class Transaction:
 
     async def driver(self) -> Any:
         """The asyncpg connection beneath, inside this transaction, for the hot statements that have a PostgreSQL form."""
-        connection = await self.session.connection()
-        driver: Any = (await connection.get_raw_connection()).driver_connection
+        adapted: Any = (await self.connection.get_raw_connection()).dbapi_connection
+        driver: Any = adapted.driver_connection
         if not driver.is_in_transaction():  # SQLAlchemy begins with its first statement: before it, ours would commit by itself
-            await connection.exec_driver_sql("SELECT 1")
+            await adapted._start_transaction()  # noqa: SLF001 — as it does itself; a statement instead would be one more trip
         return driver
 
 
@@ -70,18 +88,35 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction for looking only; it is rolled back at its end."""
-        async with errors_named(), AsyncSession(self.engine, expire_on_commit=False) as session:
-            yield Transaction(session, self.clock, self.dialect)
+        async with errors_named(), self.engine.connect() as connection:
+            tx = Transaction(connection, self.clock, self.dialect)
+            try:
+                yield tx
+            finally:
+                await tx.close()
+
+    @contextlib.asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for one statement that only looks, with no transaction around it: one trip on PostgreSQL."""
+        async with errors_named(), self.engine.connect() as connection:
+            if self.dialect == "postgresql":
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """A transaction that commits when the block ends well and rolls back when it does not."""
         async with errors_named():
-            async with AsyncSession(self.engine, expire_on_commit=False) as session:
-                await session.connection(execution_options={"write": True})
-                tx = Transaction(session, self.clock, self.dialect)
-                yield tx
-                await session.commit()
+            async with self.engine.connect() as connection:
+                await connection.execution_options(write=True)
+                await connection.begin()
+                tx = Transaction(connection, self.clock, self.dialect)
+                try:
+                    yield tx
+                    await tx.flush()
+                    await connection.commit()
+                finally:
+                    await tx.close()
             for action in tx.committed:
                 action()
 

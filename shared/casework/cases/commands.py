@@ -112,21 +112,26 @@ def _json(part: BaseModel | None) -> dict[str, Any] | None:
 
 async def _add_case(tx: Transaction, here: Here, **fields: Any) -> Case:
     now = tx.clock.now()
-    case = Case(id=new_id(), number=await _next_number(tx, here, now.year), opened_at=now, **fields)
+    case = Case(id=new_id(), number=(await next_numbers(tx, here, now.year, 1))[0], opened_at=now, **fields)
     tx.session.add(case)
     await tx.session.flush()
-    await feed.record(
-        tx, feed.Line(kind="case.opened", subject=case.id, agency=here.agency, is_own=True, occurred_at=now, case_id=case.id,
-                      facility=case.facility),
-    )  # fmt: skip
+    await feed.record(tx, opened_line(here, case.id, case.facility, now))
     return case
 
 
-async def _next_number(tx: Transaction, here: Here, year: int) -> str:
+def opened_line(here: Here, case_id: UUID, facility: str, now: datetime) -> feed.Line:
+    """What the diary says of a new case."""
+    return feed.Line(
+        kind="case.opened", subject=case_id, agency=here.agency, is_own=True, occurred_at=now, case_id=case_id, facility=facility
+    )
+
+
+async def next_numbers(tx: Transaction, here: Here, year: int, count: int) -> list[str]:
+    """The next `count` numbers of this agency's cases."""
     await tx.session.execute(insert_if_absent(tx, CaseNumber), [{"year": year, "last": 0}])
-    query = text("UPDATE casework_case_numbers SET last = last + 1 WHERE year = :year RETURNING last")
-    number = (await tx.session.execute(query, {"year": year})).scalar_one()
-    return f"{here.kind.value[0].upper()}-{year}-{number:05d}"
+    query = text("UPDATE casework_case_numbers SET last = last + :count WHERE year = :year RETURNING last")
+    last = (await tx.session.execute(query, {"year": year, "count": count})).scalar_one()
+    return [f"{here.kind.value[0].upper()}-{year}-{number:05d}" for number in range(last - count + 1, last + 1)]
 
 
 async def load_case(tx: Transaction, case_id: UUID, by: Actor, *, lock: bool = False) -> Case:

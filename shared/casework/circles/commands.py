@@ -1,6 +1,8 @@
 """What a circle's members are told: who shares with whom, how referrals to other members stand, and coded progress."""
 
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Protocol
 from uuid import UUID
 
 from pydantic import model_validator
@@ -58,7 +60,7 @@ async def record_progress(
     for peer in here.peers:
         release = await sharing.released(tx, case.id, peer)
         if release is not None and sharing.may_pass_progress(here, peer, release, command.code):
-            event_id = await _tell(tx, case, peer, release.consent_id, fact, occurred_at)
+            event_id = await outbox.add(tx, _word(case, peer, release.consent_id, fact, occurred_at))
             told.append(peer)
     await feed.record(
         tx, feed.Line(kind=fact.type, subject=circle, agency=here.agency, is_own=True, occurred_at=occurred_at, case_id=case.id,
@@ -77,41 +79,79 @@ async def visit_is_set(tx: Transaction, case_id: UUID, agency: str) -> bool:
     return (await tx.session.execute(query.limit(1))).first() is not None
 
 
-async def _tell(tx: Transaction, case: Case, peer: str, consent_id: UUID, fact: events.Event, occurred_at: events.Moment) -> UUID:
-    return await outbox.add(
-        tx,
-        outbox.Outgoing(
-            recipient=peer, type=fact.type, dataversion=fact.version, subject=case.circle, lane_key=case.circle,
-            data=events.data_of(fact), occurred_at=occurred_at, consent_id=consent_id, circle_version=case.circle_version,
-            event_id=new_id(),
-        ),
+class Circle(Protocol):
+    """What is said about a circle needs this of the case."""
+
+    @property
+    def circle(self) -> UUID: ...
+
+    @property
+    def circle_version(self) -> int: ...
+
+
+Releases = Mapping[str, sharing.Released]  # what is in force for each peer, by peer
+
+
+def _word(case: Circle, peer: str, consent_id: UUID, fact: events.Event, occurred_at: events.Moment) -> outbox.Outgoing:
+    return outbox.Outgoing(
+        recipient=peer, type=fact.type, dataversion=fact.version, subject=case.circle, lane_key=case.circle,
+        data=events.data_of(fact), occurred_at=occurred_at, consent_id=consent_id, circle_version=case.circle_version,
+        event_id=new_id(),
     )  # fmt: skip
+
+
+async def _releases(tx: Transaction, case_id: UUID, peers: Iterable[str]) -> Releases:
+    return {peer: release for peer in peers if (release := await sharing.released(tx, case_id, peer))}
+
+
+def referral_progress_words(
+    here: Here, case: Circle, releases: Releases, referral_id: UUID, recipient: str, services: Sequence[str], state: ReferralState,
+    now: datetime,
+) -> list[outbox.Outgoing]:  # fmt: skip
+    """How a referral to one member stands, for those of the circle's other members whom she allows to know."""
+    fact = events.CircleReferralProgress(
+        referral=referral_id, to_agency=recipient, services=tuple(codes.ServicePackage(s) for s in services), state=state
+    )
+    return [
+        _word(case, peer, release.consent_id, fact, now) for peer, release in releases.items()
+        if peer != recipient and sharing.may_pass_referral_progress(here, peer, release)
+    ]  # fmt: skip
 
 
 async def tell_referral_progress(
     tx: Transaction, here: Here, case: Case, referral_id: UUID, recipient: str, services: list[str], state: ReferralState
 ) -> None:
     """Tells the circle's other members how a referral to one of them stands; the circle's subject is locked here."""
-    others = [peer for peer in here.peers if peer != recipient]
-    allowed = [
-        (p, r) for p in others if (r := await sharing.released(tx, case.id, p)) and sharing.may_pass_referral_progress(here, p, r)
-    ]
-    if not allowed:
-        return
-    await outbox.lock_subjects(tx, [case.circle])
-    fact = events.CircleReferralProgress(
-        referral=referral_id, to_agency=recipient, services=tuple(codes.ServicePackage(s) for s in services), state=state
-    )
-    for peer, release in allowed:
-        await _tell(tx, case, peer, release.consent_id, fact, tx.clock.now())
+    releases = await _releases(tx, case.id, (peer for peer in here.peers if peer != recipient))
+    words = referral_progress_words(here, case, releases, referral_id, recipient, services, state, tx.clock.now())
+    if words:
+        await outbox.lock_subjects(tx, [case.circle])
+    for word in words:
+        await outbox.add(tx, word)
+
+
+def shared_with(releases: Releases) -> list[str]:
+    """Whom this agency shares with, as it announces it."""
+    return sorted(peer for peer, release in releases.items() if ConsentItem.REQ in release.items)
+
+
+def announcement(case: Circle, releases: Releases, now: datetime) -> list[outbox.Outgoing]:
+    """This agency's own membership, for each whom it shares with. A member hears of others only under `prog`."""
+    sharing_with = shared_with(releases)
+    words = []
+    for peer in sharing_with:
+        known = tuple(sharing_with) if ConsentItem.PROG in releases[peer].items else (peer,)
+        fact = events.CircleAnnounced(circle_version=case.circle_version, shares_with=known)
+        words.append(_word(case, peer, releases[peer].consent_id, fact, now))
+    return words
 
 
 async def announce(tx: Transaction, here: Here, case: Case) -> None:
-    """Announces this agency's own membership when whom it shares with has changed. A member hears of others only under `prog`."""
-    releases = {p: r for p in here.peers if (r := await sharing.released(tx, case.id, p)) and ConsentItem.REQ in r.items}
+    """Announces this agency's own membership when whom it shares with has changed."""
+    releases = await _releases(tx, case.id, here.peers)
     query = select(CircleMember).where(col(CircleMember.circle) == case.circle, col(CircleMember.agency) == here.agency)
     own = (await tx.session.execute(query)).scalar_one_or_none()
-    shares_with = sorted(releases)
+    shares_with = shared_with(releases)
     if own is not None and own.shares_with == shares_with:
         return
     await outbox.lock_subjects(tx, [case.circle])
@@ -125,8 +165,5 @@ async def announce(tx: Transaction, here: Here, case: Case) -> None:
         case.circle_version += 1
         own.circle_version, own.shares_with, own.announced_at = case.circle_version, shares_with, now
     await tx.session.flush()
-    for peer, release in releases.items():
-        known = tuple(shares_with) if ConsentItem.PROG in release.items else (peer,)
-        await _tell(
-            tx, case, peer, release.consent_id, events.CircleAnnounced(circle_version=own.circle_version, shares_with=known), now
-        )
+    for word in announcement(case, releases, now):
+        await outbox.add(tx, word)

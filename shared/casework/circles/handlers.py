@@ -1,6 +1,10 @@
 """Hearing of a circle: membership, how referrals between other members stand, and coded progress."""
 
-from sqlalchemy import select
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from shared.casework.cases.commands import case_for_circle
@@ -9,28 +13,50 @@ from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.here import Here
 from shared.contracts.casework import codes, events, minimal_data
 from shared.exchange import feed
-from shared.exchange.outbox import insert_if_absent
+from shared.exchange.outbox import wake_on_commit
 from shared.exchange.registry import Received, Unauthorised
+from shared.exchange.tables import Activity
+from shared.kit.bulk import among, insert_many
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded
 
 
 async def on_circle_announced(received: Received, tx: Transaction, here: Here) -> None:
     """A member says whom it shares with; an older version never replaces a newer one."""
+    await on_circles_announced([received], tx, here)
+
+
+async def on_circles_announced(received: Sequence[Received], tx: Transaction, here: Here) -> None:
+    """What members say of whom they share with, for several circles at once."""
+    await insert_many(tx, CircleMember, [_member(one) for one in received], absent_only=True)
+    circles = {one.subject for one in received}
+    query = select(col(CircleMember.circle), col(CircleMember.agency), col(CircleMember.circle_version))
+    rows = (await tx.session.execute(query.where(among(tx, col(CircleMember.circle), circles)))).tuples()
+    versions = {(circle, agency): version for circle, agency, version in rows}
+    for one in received:
+        if versions[(one.subject, one.sender)] < one.data.circle_version:
+            versions[(one.subject, one.sender)] = one.data.circle_version
+            mine = (col(CircleMember.circle) == one.subject, col(CircleMember.agency) == one.sender)
+            newer = {name: value for name, value in _member(one).items() if name not in {"circle", "agency"}}
+            await tx.session.execute(update(CircleMember).where(*mine).values(**newer))
+    # Membership alone opens no file: the first referral or progress does.
+    found = select(col(Case.circle), col(Case.id), col(Case.facility)).where(among(tx, col(Case.circle), circles))
+    cases = {circle: (case_id, facility) for circle, case_id, facility in (await tx.session.execute(found)).tuples()}
+    lines = [
+        feed.row_of(tx, _line_of(one, *cases[one.subject], {"shares_with": list(one.data.shares_with)}))
+        for one in received if one.subject in cases
+    ]  # fmt: skip
+    await insert_many(tx, Activity, lines)
+    if lines:
+        wake_on_commit(tx)
+
+
+def _member(received: Received) -> dict[str, Any]:
     word: events.CircleAnnounced = received.data
-    row = {
+    return {
         "circle": received.subject, "agency": received.sender, "circle_version": word.circle_version,
         "shares_with": list(word.shares_with), "announced_at": received.occurred_at,
     }  # fmt: skip
-    await tx.session.execute(insert_if_absent(tx, CircleMember), [row])
-    known = await tx.session.get(CircleMember, (received.subject, received.sender), populate_existing=True)
-    if known is not None and known.circle_version < word.circle_version:
-        known.circle_version, known.shares_with = word.circle_version, list(word.shares_with)
-        known.announced_at = received.occurred_at
-        await tx.session.flush()
-    # Membership alone opens no file: the first referral or progress does.
-    if (await tx.session.execute(select(col(Case.id)).where(col(Case.circle) == received.subject))).first() is not None:
-        await _line(received, tx, here, {"shares_with": list(word.shares_with)})
 
 
 async def on_referral_progress(received: Received, tx: Transaction, here: Here) -> None:
@@ -57,8 +83,12 @@ async def on_case_progress(received: Received, tx: Transaction, here: Here) -> N
 
 async def _line(received: Received, tx: Transaction, here: Here, detail: dict[str, object]) -> None:
     case = await case_for_circle(tx, here, received.subject)
-    await feed.record(
-        tx, feed.Line(kind=received.type, subject=received.subject, agency=received.sender, is_own=False,
-                      occurred_at=received.occurred_at, case_id=case.id, facility=case.facility, event_id=received.id,
-                      detail={**detail, "consent_id": str(received.consent_id) if received.consent_id else None}),
+    await feed.record(tx, _line_of(received, case.id, case.facility, detail))
+
+
+def _line_of(received: Received, case_id: UUID, facility: str, detail: dict[str, object]) -> feed.Line:
+    return feed.Line(
+        kind=received.type, subject=received.subject, agency=received.sender, is_own=False, occurred_at=received.occurred_at,
+        case_id=case_id, facility=facility, event_id=received.id,
+        detail={**detail, "consent_id": str(received.consent_id) if received.consent_id else None},
     )  # fmt: skip

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from shared.casework import homecoming
@@ -16,6 +16,7 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Urgency
 from shared.contracts.casework.events import ConsentTakenBack, ExchangeRefused
 from shared.exchange.registry import Received, Returned
+from shared.kit.bulk import among
 from shared.kit.db import Transaction
 
 LINE = UUID("6f1d3c1e-6a55-4c7e-9d53-3d6f2b1c0a11")  # the namespace of what stands in for a peer's trouble in an alarm
@@ -41,24 +42,28 @@ class ExchangeHooks:
 
     async def delivered(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         """The recipient's signature covers these events."""
-        mine = (col(Referral.issued_event_id).in_(event_ids), col(Referral.direction) == "out")
-        await tx.session.execute(update(Referral).where(*mine, col(Referral.delivered_at).is_(None)).values(delivered_at=at))
         # A receipt proves that it was sent, even where a crash swallowed our own mark.
-        await tx.session.execute(update(Referral).where(*mine, col(Referral.sent_at).is_(None)).values(sent_at=at))
+        times = {"delivered_at": at, "sent_at": func.coalesce(col(Referral.sent_at), at)}
+        mine = (among(tx, col(Referral.issued_event_id), event_ids), col(Referral.direction) == "out")
+        fresh = update(Referral).where(*mine, col(Referral.delivered_at).is_(None)).values(**times)
+        await tx.session.execute(fresh.execution_options(synchronize_session=False))
 
     async def sent(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         """The broker has taken these events."""
-        mine = (col(Referral.issued_event_id).in_(event_ids), col(Referral.direction) == "out", col(Referral.sent_at).is_(None))
-        await tx.session.execute(update(Referral).where(*mine).values(sent_at=at))
+        mine = (among(tx, col(Referral.issued_event_id), event_ids), col(Referral.direction) == "out")
+        fresh = update(Referral).where(*mine, col(Referral.sent_at).is_(None)).values(sent_at=at)
+        await tx.session.execute(fresh.execution_options(synchronize_session=False))
 
     async def related(self, subjects: list[UUID], tx: Transaction) -> list[UUID]:
         """The circles of referrals that this agency issued, whose members are told; the referrals that rest on a consent here."""
         query = (
             select(col(Case.circle))
             .join(Referral, col(Referral.case_id) == col(Case.id))
-            .where(col(Referral.id).in_(set(subjects)), col(Referral.direction) == "out")
+            .where(among(tx, col(Referral.id), set(subjects)), col(Referral.direction) == "out")
         )
-        resting = select(col(Referral.id)).where(col(Referral.consent_id).in_(set(subjects)), col(Referral.direction) == "in")
+        resting = select(col(Referral.id)).where(
+            among(tx, col(Referral.consent_id), set(subjects)), col(Referral.direction) == "in"
+        )
         return [*(await tx.session.execute(query)).scalars(), *(await tx.session.execute(resting)).scalars()]
 
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:

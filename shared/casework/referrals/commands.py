@@ -1,27 +1,30 @@
 """What accounts do with referrals: issue, and every transition. Each is decided under the referral's lock."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from pydantic import Field, field_validator
-from sqlalchemy import select
-from sqlmodel import col
 
 from shared.casework import sharing
 from shared.casework.alarms.commands import raise_alarm
-from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
+from shared.casework.cases.commands import Form, NoteText, add_note, not_future
 from shared.casework.cases.recovering import may_decide
-from shared.casework.cases.tables import Case, Incident
-from shared.casework.circles.commands import announce, tell_referral_progress
+from shared.casework.cases.tables import Case
+from shared.casework.circles.commands import announce, announcement, referral_progress_words, shared_with
+from shared.casework.circles.tables import CircleMember
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import domain, story
+from shared.casework.referrals.ground import Asked, CaseFacts, Ground, asked_of, stand_on
 from shared.casework.referrals.story import Told
-from shared.casework.referrals.tables import Referral
+from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import codes, events, lifecycle
 from shared.contracts.casework.codes import ConsentItem, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Details, MissingDetail, Transition
 from shared.exchange import outbox
+from shared.exchange.tables import Activity, OutboxRow
+from shared.kit.bulk import as_read, insert_together
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, NotFound, RefnetError
 from shared.kit.ids import new_id
@@ -85,37 +88,50 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
     by.may_work()
     _check_place(here, command)
     referral_id = new_id()
-    circle = (await load_case(tx, command.case_id, by)).circle
-    await outbox.lock_subjects(tx, [referral_id, circle])
-    case = await load_case(tx, command.case_id, by, lock=True)
-    release = await sharing.require(tx, case.id, command.to_agency, ConsentItem.REQ)
-    incident = await _lock_incident(tx, case, command.incident_id)
-    await _refuse_duplicate(tx, here, case, command)
+    ground = await stand_on(tx, here, by, referral_id, command.case_id, command.incident_id, command.to_agency)
+    case = ground.case
+    release = sharing.enough(ground.releases.get(command.to_agency), command.to_agency, ConsentItem.REQ)
+    _refuse_duplicate(command, ground)
     now = tx.clock.now()
     issued_at = not_future("occurred_at", command.occurred_at, now)
     code = domain.new_arrival_code()
     said = sharing.project(
         here, command.to_agency, release,
         _request(command, here, by, case, release, now) | {"arrival_code_hash": domain.hash_of_code(referral_id, code)},
-        _known(command, here, case, incident, now),
+        _known(command, here, ground, now),
     )  # fmt: skip
     event_id = new_id()
-    referral = story.new_referral(
-        referral_id, case, "out", here.agency, command.to_agency, said, event_id, release.consent_id, issued_at
-    )
-    referral.incident_id = incident.id if incident else None
-    referral.arrival_code, referral.in_place_of = code, command.in_place_of
-    tx.session.add(referral)
-    await tx.session.flush()
-    await outbox.add(tx, _issued(referral, case, said, event_id, issued_at))
+    row = story.new_row(referral_id, case.id, "out", here.agency, command.to_agency, said, event_id, release.consent_id, issued_at)
+    row |= {"incident_id": command.incident_id, "arrival_code": code, "in_place_of": command.in_place_of}
     told = Told(here.agency, True, issued_at, by.account_id, here.on_paper(said.from_facility), event_id)
-    await story.keep(tx, here, referral, story.said_to_story(said), told)
-    await announce(tx, here, case)
-    await tell_referral_progress(tx, here, case, referral.id, referral.recipient, referral.services, ReferralState.ISSUED)
+    await _put(tx, here, ground, row, _issued(row, case, issued_at), told)
+    referral = as_read(tx, Referral(**row))
     await add_note(tx, case.id, referral.id, command.note, by)
     if command.in_place_of is not None:
-        await _cancel_former(tx, here, command.in_place_of, case, by, referral)
+        await _cancel_former(tx, here, command.in_place_of, case.id, by, referral)
     return referral
+
+
+async def _put(tx: Transaction, here: Here, ground: Ground, row: dict[str, Any], issued: outbox.Outgoing, told: Told) -> None:
+    """Everything that a new referral is, at once: its record, its story, what its recipient and its circle are told."""
+    case, releases, now = ground.case, ground.releases, tx.clock.now()
+    words = [issued]
+    member = []
+    if ground.shares_with is None:
+        words += announcement(case, releases, now)
+        member.append(
+            {"circle": case.circle, "agency": here.agency, "circle_version": case.circle_version,
+             "shares_with": shared_with(releases), "announced_at": now}
+        )  # fmt: skip
+    words += referral_progress_words(here, case, releases, row["id"], row["recipient"], row["services"], ReferralState.ISSUED, now)
+    fact, line = story.first_entries(tx, row, told)
+    outgoing = outbox.rows_in_order(tx, words, ground.told)
+    await insert_together(
+        tx, [(Referral, [row]), (CircleMember, member), (OutboxRow, outgoing), (ReferralFact, [fact]), (Activity, [line])]
+    )
+    outbox.wake_on_commit(tx)
+    if ground.shares_with is not None and ground.shares_with != shared_with(releases):
+        await announce(tx, here, await tx.session.get_one(Case, case.id, populate_existing=True))
 
 
 def _check_place(here: Here, command: IssueReferral) -> None:
@@ -143,35 +159,18 @@ def _check_place(here: Here, command: IssueReferral) -> None:
         )
 
 
-async def _lock_incident(tx: Transaction, case: Case, incident_id: UUID | None) -> Incident | None:
-    # FOR UPDATE: two desks that issue for one incident at once find each other's referral.
-    if incident_id is None:
-        await tx.session.execute(select(Case).where(col(Case.id) == case.id).with_for_update())
-        return None
-    query = select(Incident).where(col(Incident.id) == incident_id, col(Incident.case_id) == case.id).with_for_update()
-    incident = (await tx.session.execute(query)).scalar_one_or_none()
-    if incident is None:
-        raise NotFound("The case has no such incident.")
-    return incident
+async def open_services(tx: Transaction, case_id: UUID, incident_id: UUID | None, recipient: str) -> set[str]:
+    """What is asked of an agency for an incident already and may still be answered."""
+    return _still_open(await asked_of(tx, case_id, incident_id, recipient))
 
 
-async def open_services(
-    tx: Transaction, case_id: UUID, incident_id: UUID | None, recipient: str, but: UUID | None = None
-) -> set[str]:
-    """What is asked of an agency for an incident already and may still be answered; `but` leaves one referral out."""
-    query = select(Referral).where(
-        col(Referral.case_id) == case_id, col(Referral.direction) == "out", col(Referral.recipient) == recipient,
-        col(Referral.is_open), col(Referral.incident_id) == incident_id
-        if incident_id is not None else col(Referral.incident_id).is_(None),
-    )  # fmt: skip
-    rows = (await tx.session.execute(query)).scalars()
+def _still_open(asked: Iterable[Asked], but: UUID | None = None) -> set[str]:
     # One whose clocks have ended may have ended there.
-    return {service for r in rows if r.id != but and not story.standing_of(r).no_feedback for service in r.services}
+    return {service for r in asked if r.id != but and not story.load(r.standing).no_feedback for service in r.services}
 
 
-async def _refuse_duplicate(tx: Transaction, here: Here, case: Case, command: IssueReferral) -> None:
-    open_now = await open_services(tx, case.id, command.incident_id, command.to_agency, command.in_place_of)
-    taken = sorted(open_now.intersection(command.services))
+def _refuse_duplicate(command: IssueReferral, ground: Ground) -> None:
+    taken = sorted(_still_open(ground.asked, command.in_place_of).intersection(command.services))
     if taken:
         agency = Coded(command.to_agency, "agency")
         raise Conflict(
@@ -180,7 +179,9 @@ async def _refuse_duplicate(tx: Transaction, here: Here, case: Case, command: Is
         )  # fmt: skip
 
 
-def _request(command: IssueReferral, here: Here, by: Actor, case: Case, release: sharing.Released, now: datetime) -> dict[str, Any]:
+def _request(
+    command: IssueReferral, here: Here, by: Actor, case: CaseFacts, release: sharing.Released, now: datetime
+) -> dict[str, Any]:
     respond_by = command.respond_by or now + here.programme.limits.acknowledge_h.of(command.urgency)
     if not now < respond_by <= now + RESPOND_BY_MAX:
         raise MissingDetail(
@@ -198,7 +199,8 @@ def _request(command: IssueReferral, here: Here, by: Actor, case: Case, release:
     }
 
 
-def _known(command: IssueReferral, here: Here, case: Case, incident: Incident | None, now: datetime) -> dict[str, Any]:
+def _known(command: IssueReferral, here: Here, ground: Ground, now: datetime) -> dict[str, Any]:
+    case, incident = ground.case, ground.incident
     known: dict[str, Any] = {
         "needs": command.needs or case.needs,
         "child": case.child,
@@ -218,19 +220,19 @@ def _known(command: IssueReferral, here: Here, case: Case, incident: Incident | 
     return {name: part.model_dump() if hasattr(part, "model_dump") else part for name, part in known.items()}
 
 
-def _issued(referral: Referral, case: Case, said: events.ReferralIssued, event_id: UUID, now: datetime) -> outbox.Outgoing:
-    is_acute = said.urgency is Urgency.ACUTE
+def _issued(row: dict[str, Any], case: CaseFacts, issued_at: datetime) -> outbox.Outgoing:
+    is_acute = row["urgency"] == Urgency.ACUTE
     return outbox.Outgoing(
-        recipient=referral.recipient, type=said.type, dataversion=said.version, subject=referral.id, lane_key=case.circle,
-        data=events.data_of(said), occurred_at=now, consent_id=referral.consent_id, circle_version=case.circle_version,
-        is_express=is_acute, is_acute=is_acute, event_id=event_id,
+        recipient=row["recipient"], type=events.ReferralIssued.type, dataversion=events.ReferralIssued.version, subject=row["id"],
+        lane_key=case.circle, data=row["said"], occurred_at=issued_at, consent_id=row["consent_id"],
+        circle_version=case.circle_version, is_express=is_acute, is_acute=is_acute, event_id=row["issued_event_id"],
     )  # fmt: skip
 
 
-async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case: Case, by: Actor, instead: Referral) -> None:
+async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case_id: UUID, by: Actor, instead: Referral) -> None:
     """The referral that a recipient proposed to send elsewhere is asked back."""
     former = await story.lock(tx, former_id)
-    if former is None or former.case_id != case.id or former.direction != "out":
+    if former is None or former.case_id != case_id or former.direction != "out":
         raise NotFound("The referral that this one takes the place of is not on this case.")
     standing = story.standing_of(former)
     if standing.is_ended:

@@ -3,38 +3,88 @@
 A signature is not enough: only a party to the referral, of the right kind, may say each thing; everything else is parked.
 """
 
+from collections.abc import Container, Sequence
+from typing import Any
 from uuid import UUID
 
-from shared.casework.cases.commands import case_for_circle
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.cases.commands import next_numbers, opened_line
 from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import Case
 from shared.casework.here import Here
 from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
-from shared.casework.referrals.tables import Referral
+from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import codes, events, lifecycle, minimal_data
-from shared.exchange import outbox
+from shared.exchange import feed, outbox
 from shared.exchange.incarnations import is_awaited
 from shared.exchange.registry import Received, Unauthorised, Unready
+from shared.exchange.tables import Activity
+from shared.kit.bulk import among, insert_together
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded
+from shared.kit.ids import new_id
 
 
 async def on_referral_issued(received: Received, tx: Transaction, here: Here) -> None:
     """A new referral opens, or joins, this agency's own case."""
-    said: events.ReferralIssued = received.data
-    _check_projection(received, here, said)
-    if await tx.session.get(Referral, received.subject) is not None:
+    await on_referrals_issued([received], tx, here)
+
+
+async def on_referrals_issued(received: Sequence[Received], tx: Transaction, here: Here) -> None:
+    """New referrals, each opening or joining this agency's own case, put into the database at once."""
+    for one in received:
+        _check_projection(one, here, one.data)
+    ids = [one.subject for one in received]
+    known = await tx.session.execute(select(col(Referral.id)).where(among(tx, col(Referral.id), ids)))
+    if known.first() is not None or len(set(ids)) < len(ids):
         raise Unauthorised("A referral with this id is known already; an issuer may not issue it twice.")
-    case = await case_for_circle(tx, here, said.circle, said.to_facility)
-    referral = story.new_referral(
-        received.subject, case, "in", received.sender, here.agency, said, received.id, received.consent_id, received.occurred_at
-    )
-    tx.session.add(referral)
-    _fill_case(case, said, received.consent_id)
-    await tx.session.flush()
-    told = Told(received.sender, False, received.occurred_at, event_id=received.id)
-    await story.keep(tx, here, referral, story.said_to_story(said), told)
+    query = select(Case).where(among(tx, col(Case.circle), {one.data.circle for one in received}))
+    cases = {case.circle: case for case in (await tx.session.execute(query)).scalars()}
+    files = await _new_files(received, cases.keys(), tx, here)
+    referrals, facts, lines = [], [], []
+    for one in received:
+        said: events.ReferralIssued = one.data
+        if said.circle in cases:
+            case_id = cases[said.circle].id
+            _fill_case(cases[said.circle], said, one.consent_id)
+        else:
+            file = files[said.circle]
+            case_id = file["id"]
+            if one.id == file["first"]:
+                lines.append(feed.row_of(tx, opened_line(here, case_id, said.to_facility, file["opened_at"])))
+            _fill_file(file, said, one.consent_id)
+        row = story.new_row(one.subject, case_id, "in", one.sender, here.agency, said, one.id, one.consent_id, one.occurred_at)
+        fact, line = story.first_entries(tx, row, Told(one.sender, False, one.occurred_at, event_id=one.id))
+        referrals.append(row)
+        facts.append(fact)
+        lines.append(line)
+    new_cases = [{name: value for name, value in file.items() if name != "first"} for file in files.values()]
+    await insert_together(tx, [(Case, new_cases), (Referral, referrals), (ReferralFact, facts), (Activity, lines)])
+    outbox.wake_on_commit(tx)
+
+
+async def _new_files(
+    received: Sequence[Received], known: Container[UUID], tx: Transaction, here: Here
+) -> dict[UUID, dict[str, Any]]:
+    """A case's row for each circle that nothing was heard of before, in the order of its first referral, which is `first`."""
+    first: dict[UUID, UUID] = {}
+    for one in received:
+        if one.data.circle not in known:
+            first.setdefault(one.data.circle, one.id)
+    if not first:
+        return {}
+    now = tx.clock.now()
+    numbers = await next_numbers(tx, here, now.year, len(first))
+    return {
+        circle: {
+            "id": new_id(), "number": number, "circle": circle, "circle_version": 1, "is_received": True,
+            **dict.fromkeys(PARTS), "told_under": {}, "opened_at": now, "first": event_id,
+        }
+        for (circle, event_id), number in zip(first.items(), numbers, strict=True)
+    }  # fmt: skip
 
 
 def _check_projection(received: Received, here: Here, said: events.ReferralIssued) -> None:
@@ -61,12 +111,19 @@ def _fill_case(case: Case, said: events.ReferralIssued, consent_id: UUID | None)
     """A case that was opened by another agency's words takes what it needs from them; a desk's own words are never overwritten."""
     if not case.is_received:
         return
-    case.facility = said.to_facility
+    file: dict[str, Any] = {"told_under": case.told_under}
+    _fill_file(file, said, consent_id)
+    for name, value in file.items():
+        setattr(case, name, value)
+
+
+def _fill_file(file: dict[str, Any], said: events.ReferralIssued, consent_id: UUID | None) -> None:
+    file["facility"] = said.to_facility
     for name in PARTS:
         part = getattr(said, name)
         if part is not None:
-            setattr(case, name, part.model_dump(mode="json", exclude_none=True))
-            case.told_under = {**case.told_under, name: str(consent_id)}
+            file[name] = part.model_dump(mode="json", exclude_none=True)
+            file["told_under"] = {**file["told_under"], name: str(consent_id)}
 
 
 def forget_parts(case: Case, consent_id: UUID) -> None:

@@ -3,9 +3,10 @@
 Whoever calls this holds the referral's subject lock.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +19,14 @@ from shared.casework.circles.commands import tell_referral_progress, visit_is_se
 from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import events, lifecycle
-from shared.contracts.casework.codes import ReferralState
+from shared.contracts.casework.codes import ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Recipient, Standing
 from shared.exchange import feed, outbox
 from shared.exchange.receipts import heard_order
 from shared.exchange.said import said_order
 from shared.kit.db import Transaction
+
+FIRST_STANDINGS = 1_000  # kept by urgency and facility: more than a network has
 
 STAMPS: dict[type[events.Event], tuple[str, ...]] = {
     events.Acknowledged: ("acknowledged_at",),
@@ -58,9 +61,36 @@ def dump(standing: Standing) -> dict[str, Any]:
     return kept
 
 
+def load(kept: dict[str, Any]) -> Standing:
+    """A standing from what the column holds."""
+    return _standings().validate_python(kept)
+
+
 def standing_of(referral: Referral) -> Standing:
     """Where the referral stands at this end."""
-    return _standings().validate_python(referral.standing)
+    return load(referral.standing)
+
+
+def new_row(
+    referral_id: UUID, case_id: UUID, direction: str, issuer: str, recipient: str, said: events.ReferralIssued, event_id: UUID,
+    consent_id: UUID | None, issued_at: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """A referral's row at either end, as it stands when it is issued."""
+    first = _first(said.urgency, said.to_facility)
+    return {
+        "id": referral_id, "case_id": case_id, "incident_id": None, "direction": direction, "issuer": issuer,
+        "recipient": recipient, "desk": said.from_facility if direction == "out" else said.to_facility,
+        "from_facility": said.from_facility, "to_facility": said.to_facility, "services": [str(s) for s in said.services],
+        "urgency": str(said.urgency), "consent_id": consent_id, "issued_event_id": event_id, "said": events.data_of(said),
+        "state": str(ReferralState.ISSUED), "is_open": True, "standing": first, "told": first,
+        "feedback_agreed": said.feedback_agreed, "flags": [], "arrival_code": None, "arrival_code_hash": said.arrival_code_hash,
+        "in_place_of": None, "respond_by": said.respond_by, "issued_at": issued_at, "moved_at": issued_at, "version": 1,
+    }  # fmt: skip
+
+
+@lru_cache(maxsize=FIRST_STANDINGS)
+def _first(urgency: Urgency, to_facility: str) -> dict[str, Any]:
+    return dump(lifecycle.issue(urgency, to_facility))
 
 
 def new_referral(
@@ -68,22 +98,47 @@ def new_referral(
     consent_id: UUID | None, issued_at: datetime,
 ) -> Referral:  # fmt: skip
     """A referral's record at either end, as it stands when it is issued."""
-    first = dump(lifecycle.issue(said.urgency, said.to_facility))
-    return Referral(
-        id=referral_id, case_id=case.id, direction=direction, issuer=issuer, recipient=recipient,
-        desk=said.from_facility if direction == "out" else said.to_facility, from_facility=said.from_facility,
-        to_facility=said.to_facility, services=[str(s) for s in said.services], urgency=said.urgency, consent_id=consent_id,
-        issued_event_id=event_id, said=events.data_of(said), state=ReferralState.ISSUED, standing=first, told=first,
-        feedback_agreed=said.feedback_agreed, arrival_code_hash=said.arrival_code_hash, respond_by=said.respond_by,
-        issued_at=issued_at, moved_at=issued_at,
-    )  # fmt: skip
+    return Referral(**new_row(referral_id, case.id, direction, issuer, recipient, said, event_id, consent_id, issued_at))
+
+
+KEPT_IN_STORY = (
+    "circle", "pairwise_code", "from_facility", "to_facility", "services", "urgency", "respond_by", "basis", "feedback_agreed",
+)  # fmt: skip
 
 
 def said_to_story(said: events.ReferralIssued) -> events.ReferralIssued:
     """What the story and the diary keep of the request: the administrative rows only; the rest is on the referral itself."""
-    kept = {name: getattr(said, name) for name in ("circle", "pairwise_code", "from_facility", "to_facility", "services", "urgency",
-                                                   "respond_by", "basis", "feedback_agreed")}  # fmt: skip
-    return events.ReferralIssued.model_validate(kept)
+    return events.ReferralIssued.model_validate({name: getattr(said, name) for name in KEPT_IN_STORY})
+
+
+def first_entries(tx: Transaction, referral: Mapping[str, Any], told: Told) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The rows that a new referral's story and its diary begin with, beside the referral's own from `new_row`."""
+    kept = {name: referral["said"][name] for name in KEPT_IN_STORY if name in referral["said"]}
+    issued = events.ReferralIssued.type
+    return (
+        fact_row(tx, referral["id"], issued, kept, told),
+        feed.row_of(tx, _line(referral["id"], referral["case_id"], referral["desk"], referral["consent_id"], issued, kept, told)),
+    )
+
+
+def fact_row(
+    tx: Transaction, referral_id: UUID, kind: str, data: dict[str, Any], told: Told, *, kept_back: bool = False
+) -> dict[str, Any]:
+    """A fact's row."""
+    return {
+        "referral_id": referral_id, "type": kind, "data": data, "agency": told.agency, "is_own": told.is_own,
+        "is_kept_back": kept_back, "event_id": told.event_id, "entered_for": told.entered_for, "recorded_by": told.recorded_by,
+        "occurred_at": told.occurred_at, "recorded_at": tx.clock.now(),
+    }  # fmt: skip
+
+
+def _line(
+    referral_id: UUID, case_id: UUID, desk: str, consent_id: UUID | None, kind: str, data: dict[str, Any], told: Told
+) -> feed.Line:
+    return feed.Line(
+        kind=kind, subject=referral_id, agency=told.agency, is_own=told.is_own, occurred_at=told.occurred_at, case_id=case_id,
+        facility=desk, event_id=told.event_id, detail={**data, "consent_id": str(consent_id) if consent_id else None},
+    )  # fmt: skip
 
 
 async def lock(tx: Transaction, referral_id: UUID, *more: UUID) -> Referral | None:
@@ -108,23 +163,13 @@ async def _kept_back(tx: Transaction, referral_id: UUID) -> list[ReferralFact]:
 async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told, *, kept_back: bool = False) -> None:
     """Adds a fact to the story, to the diary that screens follow, and to the referral's own times."""
     data = events.data_of(fact)
-    row = ReferralFact(
-        referral_id=referral.id, type=fact.type, data=data, agency=told.agency, is_own=told.is_own, is_kept_back=kept_back,
-        event_id=told.event_id, entered_for=told.entered_for, recorded_by=told.recorded_by, occurred_at=told.occurred_at,
-        recorded_at=tx.clock.now(),
-    )  # fmt: skip
-    tx.session.add(row)
+    tx.session.add(ReferralFact(**fact_row(tx, referral.id, fact.type, data, told, kept_back=kept_back)))
     for stamp in STAMPS.get(type(fact), ()):
         if getattr(referral, stamp) is None:
             setattr(referral, stamp, told.occurred_at)
     if isinstance(fact, events.SetOut):
         referral.expected_at = fact.expected_at
-    line = feed.Line(
-        kind=fact.type, subject=referral.id, agency=told.agency, is_own=told.is_own, occurred_at=told.occurred_at,
-        case_id=referral.case_id, facility=referral.desk, event_id=told.event_id,
-        detail={**data, "consent_id": str(referral.consent_id) if referral.consent_id else None},
-    )  # fmt: skip
-    await feed.record(tx, line)
+    await feed.record(tx, _line(referral.id, referral.case_id, referral.desk, referral.consent_id, fact.type, data, told))
 
 
 async def settle(

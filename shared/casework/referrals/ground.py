@@ -1,0 +1,203 @@
+"""What a new referral is decided from: its case, incident, consents and circle, read under their locks.
+
+On PostgreSQL two statements on the driver: the first locks circle and referral, so that the second sees whatever another desk
+committed before it got the lock. The portable form beside it asks for the same piece by piece.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework import sharing
+from shared.casework.cases.commands import is_in_scope, load_case
+from shared.casework.cases.tables import Case, Incident
+from shared.casework.circles.tables import CircleMember
+from shared.casework.here import Actor, Here
+from shared.casework.referrals.tables import Referral
+from shared.exchange import outbox
+from shared.kit.db import Transaction
+from shared.kit.errors import NotFound
+
+LOCK = """
+    INSERT INTO exchange_subjects (id)
+    SELECT id FROM (SELECT $1::uuid AS id UNION SELECT circle FROM casework_cases WHERE id = $2) AS wanted ORDER BY id
+    ON CONFLICT (id) DO UPDATE SET id = excluded.id
+"""
+# FOR UPDATE where something is issued for: two desks that issue for one incident at once find each other's referral.
+READ = """
+    WITH file AS MATERIALIZED (
+        SELECT id, circle, circle_version, facility, needs, child, safety, relay, dependants FROM casework_cases WHERE id = $1
+        FOR {case_lock}
+    ), answers AS MATERIALIZED (
+        SELECT id, recipient, basis, items, legal_duty, taken_back_at, expires_at FROM casework_consents WHERE case_id = $1
+        ORDER BY id FOR SHARE
+    ), happened AS MATERIALIZED (
+        SELECT id, incident_type, given, urgent_mental_health, earliest_at FROM casework_incidents
+        WHERE id = $2 AND case_id = $1 FOR UPDATE
+    )
+    SELECT (SELECT to_jsonb(file)::text FROM file) AS file,
+        (SELECT jsonb_agg(answers ORDER BY answers.id)::text FROM answers) AS answers,
+        (SELECT to_jsonb(happened)::text FROM happened) AS incident,
+        (SELECT jsonb_agg(jsonb_build_object('id', id, 'services', services, 'standing', standing))::text FROM casework_referrals
+         WHERE case_id = $1 AND direction = 'out' AND recipient = $3 AND is_open AND incident_id IS NOT DISTINCT FROM $2) AS open,
+        (SELECT shares_with::text FROM casework_circle_members
+         WHERE circle = (SELECT circle FROM file) AND agency = $4) AS shares_with,
+        (SELECT jsonb_object_agg(recipient, event_id ORDER BY position)::text FROM exchange_outbox
+         WHERE subject = (SELECT circle FROM file)) AS told
+"""
+READ_FOR_INCIDENT, READ_FOR_CASE = READ.format(case_lock="SHARE"), READ.format(case_lock="UPDATE")
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What of a case a referral may rest on."""
+
+    id: UUID
+    circle: UUID
+    circle_version: int
+    facility: str
+    needs: dict[str, Any] | None
+    child: dict[str, Any] | None
+    safety: dict[str, Any] | None
+    relay: dict[str, Any] | None
+    dependants: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFacts:
+    """What of an incident a referral may rest on."""
+
+    id: UUID
+    incident_type: str
+    given: list[dict[str, Any]]
+    urgent_mental_health: bool | None
+    earliest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of the recipient for an incident already and not ended."""
+
+    id: UUID
+    services: list[str]
+    standing: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """All of it. `shares_with` is what the circle was told last, None where nothing; `told` the last event of it by recipient."""
+
+    case: CaseFacts
+    incident: IncidentFacts | None
+    releases: Mapping[str, sharing.Released]
+    asked: list[Asked]
+    shares_with: list[str] | None
+    told: Mapping[tuple[UUID, str], UUID]
+
+
+async def stand_on(
+    tx: Transaction, here: Here, by: Actor, referral_id: UUID, case_id: UUID, incident_id: UUID | None, recipient: str
+) -> Ground:
+    """Locks and reads; raises NotFound where the case is out of the actor's scope or has no such incident."""
+    if tx.dialect == "postgresql":
+        return await _at_once(tx, here, by, referral_id, case_id, incident_id, recipient)
+    return await _piece_by_piece(tx, here, by, referral_id, case_id, incident_id, recipient)
+
+
+async def _at_once(
+    tx: Transaction, here: Here, by: Actor, referral_id: UUID, case_id: UUID, incident_id: UUID | None, recipient: str
+) -> Ground:
+    await tx.flush()
+    driver = await tx.driver()
+    await driver.execute(LOCK, referral_id, case_id)
+    query = READ_FOR_INCIDENT if incident_id is not None else READ_FOR_CASE
+    row = await driver.fetchrow(query, case_id, incident_id, recipient, here.agency)
+    if row["file"] is None:
+        raise NotFound("There is no such case.")
+    file = json.loads(row["file"])
+    case = CaseFacts(**{**file, "id": case_id, "circle": UUID(file["circle"])})
+    if not by.sees(case.facility):
+        await _check_scope(tx, case_id, by)
+    if incident_id is not None and row["incident"] is None:
+        raise NotFound("The case has no such incident.")
+    return Ground(
+        case, _incident(row["incident"]), _releases(tx, here, row["answers"]),
+        [Asked(UUID(one["id"]), one["services"], one["standing"]) for one in json.loads(row["open"] or "[]")],
+        json.loads(row["shares_with"]) if row["shares_with"] is not None else None,
+        {(case.circle, peer): UUID(event_id) for peer, event_id in json.loads(row["told"] or "{}").items()},
+    )  # fmt: skip
+
+
+def _incident(text: str | None) -> IncidentFacts | None:
+    if text is None:
+        return None
+    row = json.loads(text)
+    earliest = row["earliest_at"]
+    return IncidentFacts(**{**row, "id": UUID(row["id"]), "earliest_at": datetime.fromisoformat(earliest) if earliest else None})
+
+
+def _releases(tx: Transaction, here: Here, text: str | None) -> dict[str, sharing.Released]:
+    """Her last answer about each recipient, where it stands."""
+    last = {row["recipient"]: row for row in json.loads(text or "[]") if row["recipient"] in here.peers}
+    found = {}
+    for recipient, row in last.items():
+        ends = row["expires_at"]
+        release = sharing.release_of(
+            UUID(row["id"]), row["basis"], row["items"], row["legal_duty"], row["taken_back_at"] is not None,
+            datetime.fromisoformat(ends) if ends else None, tx.clock.now(),
+        )  # fmt: skip
+        if release is not None:
+            found[recipient] = release
+    return found
+
+
+async def _check_scope(tx: Transaction, case_id: UUID, by: Actor) -> None:
+    case = await tx.session.get(Case, case_id)
+    if case is None or not await is_in_scope(tx, case, by):
+        raise NotFound("There is no such case.")
+
+
+async def _piece_by_piece(
+    tx: Transaction, here: Here, by: Actor, referral_id: UUID, case_id: UUID, incident_id: UUID | None, recipient: str
+) -> Ground:
+    circle = (await load_case(tx, case_id, by)).circle
+    await outbox.lock_subjects(tx, [referral_id, circle])
+    case = await load_case(tx, case_id, by, lock=True)
+    incident = await _lock_incident(tx, case_id, incident_id)
+    releases = {peer: release for peer in here.peers if (release := await sharing.released(tx, case_id, peer))}
+    own = select(col(CircleMember.shares_with)).where(col(CircleMember.circle) == circle, col(CircleMember.agency) == here.agency)
+    return Ground(
+        CaseFacts(**{name: getattr(case, name) for name in CaseFacts.__slots__}),
+        IncidentFacts(**{name: getattr(incident, name) for name in IncidentFacts.__slots__}) if incident is not None else None,
+        releases,
+        await asked_of(tx, case_id, incident_id, recipient),
+        (await tx.session.execute(own)).scalar_one_or_none(),
+        await outbox.told_last(tx, circle),
+    )
+
+
+async def asked_of(tx: Transaction, case_id: UUID, incident_id: UUID | None, recipient: str) -> list[Asked]:
+    """What an agency is asked for an incident, or for a case without one, and has not ended."""
+    same_incident = col(Referral.incident_id) == incident_id if incident_id is not None else col(Referral.incident_id).is_(None)
+    query = select(Referral).where(
+        col(Referral.case_id) == case_id, col(Referral.direction) == "out", col(Referral.recipient) == recipient,
+        col(Referral.is_open), same_incident,
+    )  # fmt: skip
+    return [Asked(r.id, r.services, r.standing) for r in (await tx.session.execute(query)).scalars()]
+
+
+async def _lock_incident(tx: Transaction, case_id: UUID, incident_id: UUID | None) -> Incident | None:
+    if incident_id is None:
+        await tx.session.execute(select(col(Case.id)).where(col(Case.id) == case_id).with_for_update())
+        return None
+    query = select(Incident).where(col(Incident.id) == incident_id, col(Incident.case_id) == case_id).with_for_update()
+    incident = (await tx.session.execute(query)).scalar_one_or_none()
+    if incident is None:
+        raise NotFound("The case has no such incident.")
+    return incident
