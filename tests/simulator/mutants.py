@@ -13,10 +13,10 @@ from actors import give_way
 from sqlalchemy import delete, select
 from sqlmodel import col
 
+from shared.contracts.wire.merkle import Frontier
 from shared.exchange import answers, inbox, outbox, receipts, said, streams
 from shared.exchange.anchor import Anchor
-from shared.exchange.incarnations import current_incarnation
-from shared.exchange.tables import OutboxRow, Stream
+from shared.exchange.tables import OutboxRow
 from shared.kit.db import Database, Transaction
 
 
@@ -52,22 +52,21 @@ def order_by_id() -> Iterator[None]:
 def no_fence() -> Iterator[None]:
     """The stream's head is locked and moved in the transaction that numbers; else two relays give the same numbers."""
     locked = streams._lock_head
-    known: dict[tuple[int, str], tuple[int, int, bytes]] = {}
+    known: dict[tuple[int, str], Frontier] = {}
     number = streams.number
 
     async def number_from_memory(database: Database, agency: str, recipient: str, seal: Any) -> Any:
         async with database.write() as tx:
-            incarnation = await current_incarnation(tx)
-            head = await locked(tx, recipient, incarnation)
-            known[(id(database), recipient)] = (head.size, head.held, head.frontier)
+            _, frontier = await locked(tx, recipient)
+            known[(id(database), recipient)] = frontier
         return await number(database, agency, recipient, seal)  # gives way: another relay may number in between
 
-    async def remembered(tx: Transaction, recipient: str, incarnation: UUID) -> Stream:
-        head = await locked(tx, recipient, incarnation)
+    async def remembered(tx: Transaction, recipient: str) -> tuple[UUID, Frontier]:
+        incarnation, frontier = await locked(tx, recipient)
         for (_, peer), before in known.items():
             if peer == recipient:
-                head.size, head.held, head.frontier = before
-        return head
+                frontier = before
+        return incarnation, frontier
 
     with (
         mock.patch.object(streams, "_lock_head", remembered),
@@ -116,8 +115,7 @@ def lost_wake_ups() -> Iterator[None]:
 
     async def look_first(self: inbox.Inbox, events: Any, *, isolate: bool) -> Any:
         async with self._database.read() as tx:
-            batch = await opened(tx, self._registry, self._hooks, events, isolate=isolate)
-            seen = dict(batch._states)
+            seen = dict((await inbox._known(tx, events)).states)
         await give_way()
         looked.append(seen)
         try:

@@ -45,6 +45,8 @@ async def test_a_rule_that_is_left_out_is_found(rule: str, image: bytes, home: P
     for seed in range(SEEDS_MAX):
         try:
             verdict = await run(seed, image, home / f"{rule}{seed}", RULES[rule]())
+        except (AttributeError, TypeError):
+            raise  # the mutant no longer fits the code: that finds nothing
         except Exception:  # the code itself notices that something is wrong
             return
         if verdict.faults:
