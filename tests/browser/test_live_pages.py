@@ -59,6 +59,15 @@ def at(town: Town) -> Any:
 Open = Callable[..., Person]
 
 
+def test_a_page_that_nobody_touches_never_shows_a_time_that_has_gone_by(at: Open) -> None:
+    person = at("nurse", "/work")
+    person.page.clock.install()
+    person.open("/work")
+    with person.page.expect_response("**/work") as shown:
+        person.page.clock.fast_forward(60_000)
+    assert "hx-request" in shown.value.request.headers  # so that it is no touch of the session
+
+
 @pytest.mark.parametrize("width", [1280, 320])
 def test_a_page_that_is_being_read_stays_and_says_that_something_changed(town: Town, at: Open, width: int) -> None:
     case, referral = sent(town)

@@ -98,6 +98,8 @@ async def test_whoever_may_not_make_an_account_may_not_change_one_like_it_either
             assert (await visitor.open(disable.action)).status == (200 if role in roles else 403)
     own = await local.send((await forms_for(local, world, "in-charge"))[1])
     assert (own.status, "Nobody disables the own account" in own.words) == (409, True)
+    own = await admin.send((await forms_for(admin, world, "admin"))[0])
+    assert (own.status, "Nobody resets the own account" in own.words) == (409, True)
 
 
 async def test_a_name_that_is_taken_is_said_in_the_form_and_a_place_out_of_reach_is_refused(world: World) -> None:

@@ -145,6 +145,20 @@ async def test_care_that_was_given_before_the_request_was_known_stays_with_it(wo
     assert sorted(kept) == [("pep", True), ("tetanus", False)]
 
 
+async def test_a_line_that_was_corrected_counts_as_it_stands_now(world: World) -> None:
+    desk = await officer(world)
+    _case, referral = await sent(world, desk)
+    visitor = await nurse(world)
+    care = f"/care/{referral.rpartition('/')[2]}"
+    await visitor.send((await visitor.open(referral)).form(f"{referral}/arrive"))
+    await visitor.send((await visitor.open(care)).form(care), care_pep="none_in_stock")
+    await visitor.send((await visitor.open(care)).form(care), button=("then", "close"), care_pep="given")
+    page = await visitor.open(referral)
+    assert "Everything was given" in page.words
+    # What is finished still leads to her file and to what was given.
+    assert {care, next(one for one in page.links if one.startswith("/cases/"))} <= set(page.links)
+
+
 async def test_what_was_given_can_be_kept_after_the_end(world: World) -> None:
     desk = await officer(world)
     _case, referral = await sent(world, desk)

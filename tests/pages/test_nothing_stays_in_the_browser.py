@@ -26,7 +26,7 @@ async def test_headers_of_every_page_and_of_the_card(world: World) -> None:
         assert "script-src 'self'" in policy
         assert "unsafe-inline" not in policy
         assert "frame-ancestors 'none'" in policy
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] == "same-origin"
         if "html" in answer.headers["content-type"]:
             assert "<script>" not in answer.text
             assert " style=" not in answer.text

@@ -154,3 +154,24 @@ async def test_a_list_of_alarms_is_a_look_at_its_cases(world: World) -> None:
         account = await find_account(tx, "in-charge")
         looks = (await tx.session.execute(select(CaseRead).where(CaseRead.account_id == account.id))).scalars().all()  # type: ignore[arg-type]
     assert [look.what for look in looks] == ["list"]
+
+
+async def test_overdue_names_our_own_places_too(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb", "needs")
+    await refer(desk, case_id, incident_id, "health")
+    await world.settle()
+    world.clock.advance(timedelta(hours=6))
+    await world["health"].watcher.tick()
+    page = await (await at_work(world, "health", "in-charge", Role.SUPERVISOR)).open("/overdue")
+    row = page.words.split("Ndola one-stop clinic")[1]
+    assert row.split()[:3] == ["1", "(1", "acute)"], row[:60]
+
+
+async def test_a_day_that_does_not_exist_is_asked_for_again_and_nothing_is_lost(world: World) -> None:
+    visitor = await at_work(world, "health", "in-charge", Role.SUPERVISOR)
+    form = (await visitor.open("/posts")).form("/posts")
+    page = await visitor.send(form, day="2026-02-31", from_time="06:00", until_time="14:00")
+    assert (page.status, page.form("/posts").fields["from_time"]) == (422, ["06:00"])
+    assert "Type the day, as 2026-06-09." in page.words

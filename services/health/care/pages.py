@@ -209,7 +209,8 @@ async def _go_on(tx: Transaction, edge: Edge, by: Actor, referral: Referral, for
 
 
 async def _close(tx: Transaction, edge: Edge, by: Actor, whom: InCare, asked: CareForm, entered: dict[str, Any]) -> None:
-    outcome = ending([CareResult(row.result) for row in await commands.care_of(whom, tx)], asked.outcome_code)
+    lines = {row.care: CareResult(row.result) for row in await commands.care_of(whom, tx)}  # the last word of each
+    outcome = ending(list(lines.values()), asked.outcome_code)
     if whom.walk_in is not None:
         await end_arrival(whom.walk_in.id, EndArrival(outcome_code=outcome), tx, edge.here, by)
     elif whom.referral is not None and whom.referral.is_open:

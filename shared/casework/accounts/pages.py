@@ -383,6 +383,8 @@ async def post_reset(account_id: UUID, request: Request, edge: OneEdge, visit: V
 
     async def work(tx: Transaction) -> str:
         account = await commands.load_to_change(tx, edge.here, account_id, visit.actor)
+        if account.id == visit.actor.account_id:
+            raise Conflict("Nobody resets the own account; ask another supervisor.")
         return await _keep_card(tx, request, edge, visit, account.id, await commands.reset_account(tx, account.name, first))
 
     return await submit(request, edge, visit, values, work)

@@ -1,6 +1,6 @@
 """Pages of a supervisor: alarms, what is overdue by facility, and who holds which post."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.casework.referrals.pages import last_seen
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
-from shared.kit.errors import NotFound
+from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import fill
 from shared.kit.i18n import mark as _
 
@@ -123,7 +123,7 @@ class DutyForm(BaseModel):
     facility: str
     post: str
     account: UUID
-    day: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    day: date
     from_time: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     until_time: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
 
@@ -153,7 +153,11 @@ async def post_duty(request: Request, edge: OneEdge, visit: Visitor, values: Pos
         await set_duty(duty, tx, edge.here, visit.actor)
         return "/posts"
 
-    return await submit(request, edge, visit, values, work)
+    try:
+        return await submit(request, edge, visit, values, work)
+    except (Conflict, NotFound) as error:
+        form.error("place", error)
+    return await _posts_page(request, edge, visit, form=form, errors=True, status=422)
 
 
 @router.post("/posts/{duty_id}/end")

@@ -120,7 +120,7 @@ async def _by_id(tx: Transaction, table: type[Row], ids: Iterable[UUID | None]) 
 
 @dataclass(slots=True)
 class Overdue:
-    """A facility that we sent to: what nobody there has seen in time, and what is open past its time."""
+    """A facility, another agency's or our own: what nobody there has seen in time, and what is open past its time."""
 
     name: str
     mode: str
@@ -131,13 +131,16 @@ class Overdue:
 
 
 async def overdue_by_facility(tx: Transaction, here: Here, by: Actor) -> list[Overdue]:
-    """By facility that we sent to, in order of name: quiet places may have no power, so nobody is ranked."""
+    """By facility that we sent to, and each of ours that was sent to; in order of name: quiet places may have no power, so nobody
+    is ranked."""
     heard = {row.peer: row.last_heard_at for row in (await tx.session.execute(select(Peer))).scalars()}
     table = {
         (agency, id_): Overdue(facility.name, facility.mode, heard.get(agency))
         for agency in here.peers
         for id_, facility in here.network.agencies[agency].facilities.items()
     }
+    ours = {(here.agency, id_): Overdue(f.name, f.mode, tx.clock.now()) for id_, f in here.entry.facilities.items() if by.sees(id_)}
+    table |= ours
     for agency, facility, unseen, acute, late in await _counted(tx, by):
         entry = table.get((agency, facility))
         if entry is not None:
@@ -149,11 +152,10 @@ async def _counted(tx: Transaction, by: Actor) -> list[Any]:
     flags = cast(col(Referral.flags), String)
     is_late, is_unseen = flags.contains(f'"{Flag.LAPSED}"'), flags.contains(f'"{Flag.UNACKNOWLEDGED}"')
     unseen = and_(col(Referral.state) == "issued", is_unseen)
-    at = func.coalesce(col(Referral.standing)["facility"].as_string(), col(Referral.to_facility))
+    sent_to = func.coalesce(col(Referral.standing)["facility"].as_string(), col(Referral.to_facility))
+    at = case((col(Referral.direction) == "in", col(Referral.desk)), else_=sent_to)
     sums = [func.sum(case((what, 1), else_=0)) for what in (unseen, and_(unseen, col(Referral.urgency) == Urgency.ACUTE), is_late)]
-    query = select(col(Referral.recipient), at, *sums).where(
-        col(Referral.direction) == "out", col(Referral.is_open), or_(is_late, is_unseen)
-    )
+    query = select(col(Referral.recipient), at, *sums).where(col(Referral.is_open), or_(is_late, is_unseen))
     if by.facility is not None:
         query = query.where(col(Referral.desk).in_(by.desks))
     return list((await tx.session.execute(query.group_by(col(Referral.recipient), at))).tuples())

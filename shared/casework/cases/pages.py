@@ -227,12 +227,12 @@ async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visit
     async with edge.database.write() as tx:  # the look is kept: she may ask who looked
         case = await commands.load_case(tx, case_id, visit.actor)
         await views.note_read(tx, case.id, visit.actor, "case")
-        lines, following = await story_of(tx, edge.here, case, cursor, PAGE_LINES)
+        lines, following = await story_of(tx, visit.actor, case, cursor, PAGE_LINES)
         context: dict[str, Any] = {
             "case": case,
             "incidents": await _incidents(tx, case),
             "consents": await _consents(tx, case),
-            "referrals": await _referrals(tx, case),
+            "referrals": await _referrals(tx, case, visit),
             "walk_ins": await _walk_ins(tx, case, visit),
             "follows": await _follows(tx, case, visit),
             "notes": await views.notes_of(tx, case.id),
@@ -256,9 +256,9 @@ async def _consents(tx: Transaction, case: Case) -> list[Consent]:
     return list((await tx.session.execute(query)).scalars())
 
 
-async def _referrals(tx: Transaction, case: Case) -> list[Referral]:
+async def _referrals(tx: Transaction, case: Case, visit: Visitor) -> list[Referral]:
     query = select(Referral).where(col(Referral.case_id) == case.id).order_by(col(Referral.issued_at).desc())
-    return list((await tx.session.execute(query)).scalars())
+    return [row for row in (await tx.session.execute(query)).scalars() if visit.actor.sees(row.desk)]
 
 
 async def _walk_ins(tx: Transaction, case: Case, visit: Visitor) -> list[WalkIn]:

@@ -1,6 +1,6 @@
 """Pages: asking for a message to be passed on, and answering one."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +27,7 @@ class NewMessage(BaseModel):
     """Which message, and when to come."""
 
     code: MessageCode
-    day: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+    day: date | None = None
     time: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
 
 

@@ -284,7 +284,7 @@ async def referral_page(
         await note_read(tx, referral.case_id, visit.actor, "referral")
         case = await tx.session.get(Case, referral.case_id)
         assert case is not None
-        lines, _more = await story_of(tx, edge.here, case, None, PAGE_LINES)
+        lines, _more = await story_of(tx, visit.actor, case, None, PAGE_LINES)
         consent = await tx.session.get(Consent, referral.consent_id) if referral.consent_id else None
         context: dict[str, Any] = {
             "r": referral, "case": case, "standing": story.standing_of(referral), "consent": consent, "until": care_until(referral),

@@ -5,11 +5,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, select
 from sqlmodel import col
 
 from shared.casework.cases.tables import Case
-from shared.casework.here import Here
+from shared.casework.here import Actor
 from shared.casework.referrals.tables import Referral
 from shared.casework.timeline.views import LINE_KINDS
 from shared.contracts.casework.codes import Basis, ConsentItem, ProgressCode
@@ -52,8 +52,8 @@ class StoryLine:
     on_date: date | None
 
 
-async def story_of(tx: Transaction, here: Here, case: Case, cursor: str | None, limit: int) -> tuple[list[StoryLine], str | None]:
-    """A case's lines, newest first, own and received alike."""
+async def story_of(tx: Transaction, by: Actor, case: Case, cursor: str | None, limit: int) -> tuple[list[StoryLine], str | None]:
+    """A case's lines, newest first, own and received alike; a line leads to its referral only where the account may open it."""
     conditions = [col(Activity.case_id) == case.id, col(Activity.kind).not_in((*LINE_KINDS, *SILENT))]
     if cursor is not None and cursor.isdigit():
         conditions.append(col(Activity.position) < int(cursor))
@@ -66,21 +66,21 @@ async def story_of(tx: Transaction, here: Here, case: Case, cursor: str | None, 
     )
     rows = (await tx.session.execute(query)).tuples().all()
     referrals = await _referrals(tx, case)
-    shown = [_line(here, row, said, referrals) for row, said in rows[:limit]]
+    shown = [_line(by, row, said, referrals) for row, said in rows[:limit]]
     return shown, str(rows[limit - 1][0].position) if len(rows) > limit else None
 
 
 async def _referrals(tx: Transaction, case: Case) -> dict[UUID, Referral]:
-    query = select(Referral).where(or_(col(Referral.case_id) == case.id))
+    query = select(Referral).where(col(Referral.case_id) == case.id)
     return {row.id: row for row in (await tx.session.execute(query)).scalars()}
 
 
-def _line(here: Here, row: Activity, said: OutboxRow | None, referrals: dict[UUID, Referral]) -> StoryLine:
+def _line(by: Actor, row: Activity, said: OutboxRow | None, referrals: dict[UUID, Referral]) -> StoryLine:
     referral = referrals.get(row.subject)
     on_date = row.detail.get("on_date")
     return StoryLine(
         kind=row.kind, agency=row.agency, is_own=row.is_own, occurred_at=row.occurred_at, detail=row.detail,
-        referral=referral.id if referral else None, item=_item(row, said, referral),
+        referral=referral.id if referral and by.sees(referral.desk) else None, item=_item(row, said, referral),
         basis=_basis(referral), feed_seq=row.feed_seq, sent_at=said.sent_at if said else None,
         delivered_at=said.delivered_at if said else None, is_told=said is not None,
         on_date=date.fromisoformat(on_date) if on_date else None,

@@ -4,6 +4,7 @@ import htmx from "htmx.org/dist/htmx.esm.js";
 
 const QUIET_MS = 5000; // a page that was touched within this is not moved under the thumb
 const SCROLLED_PX = 80; // beyond it a page is being read
+const AGED_MS = 60000; // "here in about 13 minutes" is not true for long: a page that nobody touches is shown anew
 const GATHER_MS = 250; // changes that come together are shown together
 const TOUCH_MS = 60000; // how often at most the server is told that somebody sits here: its clock locks the page, not this one
 const ESCAPES = 3; // presses of Escape that hide a staff page
@@ -53,6 +54,7 @@ function follow(address) {
   source.onerror = () => source.readyState === EventSource.CLOSED && location.reload();
   addEventListener("pagehide", () => source.close());
   document.querySelector("[data-show-changes]")?.addEventListener("click", refresh);
+  setInterval(() => Date.now() - touchedAt >= AGED_MS && !isFilledIn(document.querySelector("[data-live]")) && refresh(), AGED_MS);
 }
 
 // A page that somebody reads or fills in stays as it is, and says that there is something to show.
@@ -63,7 +65,10 @@ function show() {
 }
 
 function isInUse(region) {
-  if (Date.now() - touchedAt < QUIET_MS || scrollY > SCROLLED_PX) return true;
+  return Date.now() - touchedAt < QUIET_MS || scrollY > SCROLLED_PX || isFilledIn(region);
+}
+
+function isFilledIn(region) {
   const fields = [...region.querySelectorAll("input:not([type=hidden]), select, textarea")];
   return fields.some((field) => field === document.activeElement || isChanged(field));
 }
