@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlmodel import col
 
-from shared.casework.consents.tables import Consent
+from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.here import Here
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import AgencyKind, ConsentItem, ServicePackage
@@ -51,13 +51,18 @@ class Released:
 
 
 async def released(tx: Transaction, case_id: UUID, recipient: str) -> Released | None:
-    """What her last answer about a recipient releases; None where it was taken back or has expired. An older answer never revives.
+    """What her last answer about a recipient releases; None where it is a no, was taken back or has expired.
+
+    An older answer never revives.
 
     Takes the row FOR SHARE, so that taking it back waits for what is being said.
     """
+    refused_since = exists().where(
+        col(Refusal.case_id) == case_id, col(Refusal.recipient) == recipient, col(Refusal.id) > col(Consent.id)
+    )
     query = (
         select(Consent)
-        .where(col(Consent.case_id) == case_id, col(Consent.recipient) == recipient)
+        .where(col(Consent.case_id) == case_id, col(Consent.recipient) == recipient, ~refused_since)
         .order_by(col(Consent.id).desc())  # UUIDv7: the order in which they were recorded
         .limit(1)
         .with_for_update(read=True)

@@ -16,7 +16,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import Cursor
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.consents.tables import Consent
-from shared.casework.consents.views import unasked
+from shared.casework.consents.views import refusals_of, unasked
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
@@ -232,6 +232,7 @@ async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visit
             "case": case,
             "incidents": await _incidents(tx, case),
             "consents": await _consents(tx, case),
+            "refusals": await refusals_of(tx, case.id),
             "referrals": await _referrals(tx, case, visit),
             "walk_ins": await _walk_ins(tx, case, visit),
             "follows": await _follows(tx, case, visit),

@@ -13,18 +13,19 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import keep_safe_hours, load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.consents import commands
 from shared.casework.consents.commands import RecordConsent
-from shared.casework.consents.tables import Consent
-from shared.casework.consents.views import unasked
-from shared.casework.edge import Edge, OneEdge
+from shared.casework.consents.refusing import Refused, refuse
+from shared.casework.consents.tables import Consent, Refusal
+from shared.casework.consents.views import is_no, last_answers
+from shared.casework.edge import OneEdge
 from shared.casework.here import Here
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import written_at
+from shared.casework.referrals.commands import issue_referral
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
@@ -96,9 +97,16 @@ async def _was_given(tx: Transaction, case: Case) -> bool:
     return any(given)
 
 
-def _context(case: Case, asked: list[Question]) -> dict[str, Any]:
+def _context(case: Case, asked: list[Question], last: dict[str, Consent | Refusal]) -> dict[str, Any]:
+    no = {recipient: _when(answer) for recipient, answer in last.items() if is_no(answer)}
+    yes = {recipient: answer for recipient, answer in last.items() if recipient not in no}
     cannot_answer = any(question.kind is AgencyKind.HEALTH for question in asked)  # only care may go before her answer
-    return {"case": case, "questions": asked, "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer, "here_now": "/cases"}
+    return {"case": case, "questions": asked, "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer, "here_now": "/cases",
+            "said_yes": yes, "said_no": no}  # fmt: skip
+
+
+def _when(no: Consent | Refusal) -> datetime | None:
+    return no.said_at if isinstance(no, Refusal) else no.taken_back_at
 
 
 @router.get("/cases/{case_id}/consent")
@@ -109,8 +117,9 @@ async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         case = await load_case(tx, case_id, visit.actor)
         await note_read(tx, case.id, visit.actor, "consents")
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
+        last = await last_answers(tx, case.id)
     form = await draft_of(request, visit)
-    return edge.pages.show(request, "consents/ask.html", visit, form=form, **_context(case, asked))
+    return edge.pages.show(request, "consents/ask.html", visit, form=form, **_context(case, asked, last))
 
 
 @router.post("/cases/{case_id}/consent")
@@ -119,6 +128,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     async with edge.database.read() as tx:
         case = await load_case(tx, case_id, visit.actor)
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
+        last = await last_answers(tx, case.id)
     think = "think" in values
     words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
     form = fill(HowAnswered, values, words)
@@ -135,28 +145,24 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
             form=form,
             errors=True,
             status=422,
-            **_context(case, asked),
+            **_context(case, asked, last),
         )
 
     async def work(tx: Transaction) -> str:
         given_at = await written_at(tx, case_id)
-        await _take_back_unasked(tx, edge, case_id, visit, values)
+        refused = [_refused(q, answered, given_at) for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "no"]
+        told_by_law = await refuse(case_id, refused, tx, edge.here, visit.actor)
         if answered.safe_hours and _passed_on_for(asked, values):
             await keep_safe_hours(case_id, SafeHours(answered.safe_hours), tx, visit.actor)
         for question in asked:
             command = _consent(question, values, answered, given_at)
             if command is not None:
                 await commands.record_consent(case_id, command, tx, edge.here, visit.actor)
+        for request in told_by_law:
+            await issue_referral(request, tx, edge.here, visit.actor)
         return f"/cases/{case_id}" if think else f"/cases/{case_id}/refer"
 
     return await submit(request, edge, visit, values, work)
-
-
-async def _take_back_unasked(tx: Transaction, edge: Edge, case_id: UUID, visit: Visit, values: Values) -> None:
-    """Asked afterwards, she says no: what was told to save her life ends at once."""
-    for consent in await unasked(tx, case_id):
-        if values.get(f"answer_{consent.recipient}", [""])[-1] == "no":
-            await commands.take_back(case_id, consent.id, tx, edge.here, visit.actor, consent.version)
 
 
 def _passed_on_for(asked: list[Question], values: Values) -> list[str]:
@@ -185,6 +191,12 @@ def _wants_back(values: Values, asked: list[Question]) -> bool | None:
         return False
     said = values.get("answer_back", [""])[-1]
     return {"yes": True, "no": False}.get(said)
+
+
+def _refused(question: Question, answered: HowAnswered, said_at: datetime | None) -> Refused:
+    return Refused(
+        question.recipient, answered.how, answered.language, answered.interpreter == "yes", said_at, is_by_law=question.by_law
+    )
 
 
 def _consent(question: Question, values: Values, answered: HowAnswered, given_at: datetime | None) -> RecordConsent | None:

@@ -32,3 +32,17 @@ class Consent(SQLModel, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     taken_back_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     version: int = 1
+
+
+class Refusal(SQLModel, table=True):
+    """What the survivor said no to: one recipient. It stays here, and stands until she says yes."""
+
+    __tablename__ = "casework_refusals"
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
+    recipient: str
+    how: str
+    language: str
+    interpreter: bool = False
+    explained_by: UUID
+    said_at: datetime = Field(sa_type=UtcDateTime)

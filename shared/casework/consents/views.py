@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.consents.tables import Consent
+from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import Basis
 from shared.kit.db import Transaction
@@ -37,11 +37,30 @@ def consent_view(consent: Consent) -> ConsentView:
     return ConsentView.model_validate(consent.model_dump(exclude={"explained_by"}))
 
 
+async def last_answers(tx: Transaction, case_id: UUID) -> dict[str, Consent | Refusal]:
+    """By recipient, what was kept last: her yes, her no, or what the law or her life asked for instead of an answer."""
+    consents = select(Consent).where(col(Consent.case_id) == case_id)
+    refusals = select(Refusal).where(col(Refusal.case_id) == case_id)
+    kept: list[Consent | Refusal] = [*(await tx.session.execute(consents)).scalars()]
+    kept += (await tx.session.execute(refusals)).scalars()
+    return {answer.recipient: answer for answer in sorted(kept, key=lambda answer: answer.id)}  # UUIDv7: as they were recorded
+
+
+def is_no(answer: Consent | Refusal | None) -> bool:
+    """Whether an answer is a no: said at once, or a yes that was taken back."""
+    return isinstance(answer, Refusal) or (answer is not None and answer.taken_back_at is not None)
+
+
+async def refusals_of(tx: Transaction, case_id: UUID) -> list[Refusal]:
+    """The noes that stand: what was kept last about these recipients."""
+    last = (await last_answers(tx, case_id)).values()
+    return [answer for answer in last if isinstance(answer, Refusal)]
+
+
 async def unasked(tx: Transaction, case_id: UUID) -> list[Consent]:
     """What still stands on vital interest alone: she could not answer, and nobody has asked her about these recipients since."""
-    query = select(Consent).where(col(Consent.case_id) == case_id).order_by(col(Consent.id))
-    last = {consent.recipient: consent for consent in (await tx.session.execute(query)).scalars()}
-    return [c for c in last.values() if c.basis == Basis.VITAL_INTEREST and c.taken_back_at is None]
+    last = (await last_answers(tx, case_id)).values()
+    return [c for c in last if isinstance(c, Consent) and c.basis == Basis.VITAL_INTEREST and c.taken_back_at is None]
 
 
 async def consents_of(tx: Transaction, case_id: UUID, cursor: str | None, limit: int) -> tuple[list[ConsentView], str | None]:

@@ -6,16 +6,14 @@ Never for anybody but a place of care, and never over an answer that she has giv
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import select
-from sqlmodel import col
 
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_read
 from shared.casework.consents import commands
 from shared.casework.consents.commands import WITHOUT_HER, RecordConsent
-from shared.casework.consents.tables import Consent
-from shared.casework.consents.views import unasked
+from shared.casework.consents.tables import Refusal
+from shared.casework.consents.views import is_no, last_answers, unasked
 from shared.casework.edge import OneEdge
 from shared.casework.here import Here
 from shared.casework.pages.visits import Posted, Visitor, submit
@@ -31,10 +29,9 @@ router = APIRouter(include_in_schema=False)
 
 async def _open_to(tx: Transaction, here: Here, case: Case) -> list[str]:
     """The agencies of care about which no answer stands: none was given, or it has expired."""
-    query = select(Consent).where(col(Consent.case_id) == case.id).order_by(col(Consent.id))
-    last = {consent.recipient: consent for consent in (await tx.session.execute(query)).scalars()}
     now = tx.clock.now()
-    answered = {c.recipient for c in last.values() if c.taken_back_at or c.expires_at is None or c.expires_at > now}
+    last = (await last_answers(tx, case.id)).values()
+    answered = {a.recipient for a in last if isinstance(a, Refusal) or is_no(a) or a.expires_at is None or a.expires_at > now}
     return [peer for peer in here.peers if here.kind_of(peer) is AgencyKind.HEALTH and peer not in answered]
 
 

@@ -266,6 +266,7 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "case.released": _("Looked at after a restore, and released"),
     "incident.recorded": _("What happened was recorded"),
     "consent.recorded": _("Asked, and the answer kept"),
+    "consent.refused": _("Asked, and the answer was no"),
     "consent.taken_back": _("Consent taken back"),
     "circle.announced": _("Who works together has changed"),
     "circle.referral_progress": _("Sent to another place"),

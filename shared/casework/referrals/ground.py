@@ -35,8 +35,10 @@ READ = """
         SELECT id, circle, circle_version, facility, needs, child, safety, relay, dependants FROM casework_cases WHERE id = $1
         FOR {case_lock}
     ), answers AS MATERIALIZED (
-        SELECT id, recipient, basis, items, legal_duty, taken_back_at, expires_at FROM casework_consents WHERE case_id = $1
-        ORDER BY id FOR SHARE
+        SELECT id, recipient, basis, items, legal_duty, taken_back_at, expires_at FROM casework_consents AS c
+        WHERE case_id = $1 AND NOT EXISTS (
+            SELECT 1 FROM casework_refusals AS no WHERE no.case_id = $1 AND no.recipient = c.recipient AND no.id > c.id
+        ) ORDER BY id FOR SHARE OF c
     ), happened AS MATERIALIZED (
         SELECT id, incident_type, given, urgent_mental_health, earliest_at FROM casework_incidents
         WHERE id = $2 AND case_id = $1 FOR UPDATE

@@ -1,0 +1,94 @@
+"""Her no: kept like her yes, and acting at once on whatever was told before. It never ends what the law alone asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.cases.commands import load_case, not_future
+from shared.casework.consents.commands import take_back
+from shared.casework.consents.tables import Consent, Refusal
+from shared.casework.here import Actor, Here
+from shared.casework.referrals import story
+from shared.casework.referrals.commands import IssueReferral
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework import codes
+from shared.contracts.casework.codes import Basis, ServicePackage
+from shared.exchange import feed
+from shared.kit.db import Transaction
+from shared.kit.ids import new_id
+
+BY_LAW = frozenset({ServicePackage.CHILD_PROTECTION})  # what the law asks for, whatever she answers
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Her no about one recipient, and how she said it. `is_by_law`: the law has that agency told all the same."""
+
+    recipient: str
+    how: codes.ConsentHow
+    language: str
+    interpreter: bool
+    said_at: datetime | None
+    is_by_law: bool
+
+
+async def refuse(case_id: UUID, refused: Sequence[Refused], tx: Transaction, here: Here, by: Actor) -> list[IssueReferral]:
+    """Takes back what these recipients were told before, and keeps each no. Returns what ended with it although the law asks
+    for it: to be issued anew, with the request alone, as soon as its legal basis is recorded."""
+    by.may_work()
+    await load_case(tx, case_id, by)
+    anew = []
+    for no in refused:
+        standing = await _standing(tx, case_id, no.recipient)
+        if no.is_by_law:
+            anew += await _asked_by_law(tx, case_id, [consent.id for consent in standing])
+        for consent in standing:
+            await take_back(case_id, consent.id, tx, here, by, consent.version)
+    for no in refused:
+        await _keep(case_id, no, tx, here, by)
+    return anew
+
+
+async def _standing(tx: Transaction, case_id: UUID, recipient: str) -> list[Consent]:
+    """Every consent that has not been taken back, older ones too: requests rest on the one under which they were sent."""
+    query = select(Consent).where(
+        col(Consent.case_id) == case_id, col(Consent.recipient) == recipient, col(Consent.taken_back_at).is_(None),
+        col(Consent.basis) != Basis.LEGAL_BASIS,
+    )  # fmt: skip
+    return list((await tx.session.execute(query.order_by(col(Consent.id)))).scalars())
+
+
+async def _asked_by_law(tx: Transaction, case_id: UUID, consents: list[UUID]) -> list[IssueReferral]:
+    query = select(Referral).where(
+        col(Referral.case_id) == case_id, col(Referral.direction) == "out", col(Referral.is_open),
+        col(Referral.consent_id).in_(consents),
+    )  # fmt: skip
+    rows = (await tx.session.execute(query.order_by(col(Referral.id)))).scalars()
+    return [
+        IssueReferral(
+            case_id=case_id, incident_id=row.incident_id, to_agency=row.recipient,
+            to_facility=story.standing_of(row).facility or row.to_facility, urgency=codes.Urgency(row.urgency),
+            services=tuple(sorted(BY_LAW.intersection(map(ServicePackage, row.services)))),
+        )
+        for row in rows
+        if BY_LAW.intersection(row.services)
+    ]  # fmt: skip
+
+
+async def _keep(case_id: UUID, no: Refused, tx: Transaction, here: Here, by: Actor) -> None:
+    case = await load_case(tx, case_id, by, lock=True)
+    now = tx.clock.now()
+    refusal = Refusal(
+        id=new_id(), case_id=case.id, recipient=no.recipient, how=no.how, language=no.language, interpreter=no.interpreter,
+        explained_by=by.account_id, said_at=not_future("given_at", no.said_at, now),
+    )  # fmt: skip
+    tx.session.add(refusal)
+    await tx.session.flush()
+    await feed.record(
+        tx, feed.Line(kind="consent.refused", subject=refusal.id, agency=here.agency, is_own=True, occurred_at=now,
+                      case_id=case.id, facility=case.facility, detail={"recipient": no.recipient}),
+    )  # fmt: skip

@@ -1,0 +1,101 @@
+"""A no counts like a yes: it is kept, it ends at both ends what was told before, and no later page passes it over."""
+
+from typing import Any
+
+import pytest
+from agencies import Refused, World
+from desk_pages import PAGE_2, at_the_desk, fill_page, to_consent, to_place, to_sent
+from sqlalchemy import select
+from visitor import OWN_PAGE, Page, Visitor
+
+from shared.casework.consents.tables import Consent
+from shared.casework.referrals.tables import Referral
+
+NO_TO_ALL = {"answer_health": "no", "answer_social_welfare": "no", "answer_back": "no"}
+
+
+async def referrals(world: World, agency: str) -> list[Referral]:
+    async with world[agency].database.read() as tx:
+        return list((await tx.session.execute(select(Referral).order_by(Referral.id))).scalars())  # type: ignore[arg-type]
+
+
+async def in_force(world: World) -> list[tuple[str, str]]:
+    async with world["police"].database.read() as tx:
+        rows = (await tx.session.execute(select(Consent).order_by(Consent.id))).scalars()  # type: ignore[arg-type]
+        return [(c.recipient, c.basis) for c in rows if c.taken_back_at is None]
+
+
+async def answered(desk: Visitor, page: Page, **answers: Any) -> str:
+    """Her answers; returns the case's address."""
+    page = await fill_page(desk, page, **{**PAGE_2, **answers})
+    assert page.path.endswith("/refer"), page.words
+    return page.path.removesuffix("/refer")
+
+
+async def test_a_no_is_never_passed_over_by_vital_interest(world: World) -> None:
+    desk = await at_the_desk(world)
+    case = await answered(desk, await to_consent(desk), **NO_TO_ALL)
+    page = await desk.open(f"{case}/cannot-answer")
+    assert ("was answered already" in page.words, [f for f in page.forms if f.action.endswith("answer")]) == (True, [])
+    once = (await desk.open(f"{case}/consent")).form(f"{case}/consent").fields
+    given = {"csrf": once["csrf"][0], "once": once["once"][0]}
+    answer = await desk.client.post(f"{case}/cannot-answer", data=given, headers=OWN_PAGE)
+    assert answer.status_code == 409
+    program = await world["police"].sign_in("program")
+    vital = {"recipient": "health", "purpose": "care", "items": ["req"], "basis": "vital_interest", "how": "none_unconscious",
+             "language": "bem"}  # fmt: skip
+    with pytest.raises(Refused) as refused:
+        await program.post(f"/cases/{case.split('/')[-1]}/consents", vital)
+    assert refused.value.status == 409
+    assert await in_force(world) == []
+    page = await desk.open(case)
+    assert "the answer was no" in page.words
+    assert "Nobody was asked" not in page.words
+    assert "The last answer was no" in (await desk.open(f"{case}/consent")).words
+
+
+async def test_a_no_after_a_yes_takes_it_back_at_both_ends(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await to_place(desk, await to_consent(desk))
+    case = page.path.removesuffix("/refer")
+    await to_sent(desk, page)
+    await world.settle()
+    page = await desk.open(f"{case}/consent")
+    assert "A no now takes it back at once." in page.words
+    await answered(desk, page, **NO_TO_ALL)
+    await world.settle()
+    assert await in_force(world) == []
+    for agency in ("police", "health", "social_welfare"):
+        assert {r.state for r in await referrals(world, agency)} == {"cancelled"}, agency
+    assert [r.said for a in ("health", "social_welfare") for r in await referrals(world, a)] == [None, None]
+    page = await desk.open(f"{case}/refer")
+    assert not [f for f in page.forms if "place" in f.choices]
+
+
+async def test_a_yes_after_a_no_counts(world: World) -> None:
+    desk = await at_the_desk(world)
+    case = await answered(desk, await to_consent(desk), **NO_TO_ALL)
+    page = await to_place(desk, await desk.open(f"{case}/consent"))
+    await to_sent(desk, page)
+    await world.settle()
+    assert len(await referrals(world, "health")) == 1
+
+
+async def test_a_childs_no_leaves_only_what_the_law_asks_for(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await to_consent(desk, age_band="10-14", safe_adult="here", with_0_9=1)
+    page = await to_place(desk, page)
+    case = page.path.removesuffix("/refer")
+    await to_sent(desk, page)
+    await world.settle()
+    (before,) = await referrals(world, "social_welfare")
+    assert before.said is not None
+    assert "needs" in before.said
+    await answered(desk, await desk.open(f"{case}/consent"), answer_social_welfare="no")
+    await world.settle()
+    former, anew = await referrals(world, "social_welfare")
+    assert (former.id, former.state, former.said) == (before.id, "cancelled", None)
+    assert (anew.is_open, anew.services) == (True, ["child_protection"])
+    assert anew.said is not None
+    assert (anew.said["basis"], "needs" in anew.said) == ("legal_basis", False)
+    assert ("social_welfare", "legal_basis") in await in_force(world)
