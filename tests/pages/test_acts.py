@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 from agencies import TestAgency, World
 from shift import SENDING, asked, nurse, officer, sent
@@ -104,3 +105,23 @@ async def test_what_is_entered_for_a_place_with_a_wrong_time_is_asked_again_on_t
     assert page.status == 422
     assert 'http-equiv="refresh"' not in (await hub.open(referral)).text  # nothing wipes what is being typed
     assert 'http-equiv="refresh"' in (await hub.open("/work")).text
+
+
+async def test_an_answer_to_another_state_is_asked_again(world: World) -> None:
+    desk = await officer(world)
+    _case, referral = await sent(world, desk)
+    one, two = await nurse(world), await nurse(world, "nurse-2")
+    before = (await two.open(f"{referral}/decline")).form(f"{referral}/decline")
+    await one.send((await one.open(referral)).form(f"{referral}/seen-come"))
+    page = await two.send(before, reason_code="no_place")
+    assert (page.status, "has changed since this page was opened" in page.words) == (422, True)
+    assert await states(world, referral) == "accepted"
+    await two.send(page.form(f"{referral}/decline"))  # knowing it
+    assert await states(world, referral) == "declined"
+
+
+async def states(world: World, referral: str) -> str:
+    async with world["health"].database.read() as tx:
+        row = await tx.session.get(Referral, UUID(referral.rpartition("/")[2]))
+        assert row is not None
+        return row.state

@@ -180,3 +180,21 @@ async def test_a_police_post_ends_an_arrival_without_a_request(world: World) -> 
     page = await desk.send(page.form(end))
     assert page.path == "/here-now"
     assert not any(one.endswith("/match") for one in page.links)
+
+
+async def test_a_colleagues_correction_is_not_undone_by_a_page_that_was_opened_before(world: World) -> None:
+    desk = await officer(world)
+    _case, referral = await sent(world, desk)
+    one, two = await nurse(world), await nurse(world, "nurse-2")
+    care = f"/care/{referral.rpartition('/')[2]}"
+    await one.send((await one.open(referral)).form(f"{referral}/arrive"))
+    await one.send((await one.open(care)).form(care), care_pep="none_in_stock")
+    before = (await two.open(care)).form(care)
+    await one.send((await one.open(care)).form(care), care_pep="given")
+    page = await two.send(before, care_tetanus="given")  # she says nothing of the first line
+    assert page.path == referral, page.words
+    assert (await two.open(care)).form(care).fields["care_pep"] == ["given"]
+    page = await two.send(before, care_pep="refused")  # she does: with what she could not know
+    assert (page.status, "has just kept “Given” here" in page.words) == (422, True)
+    await two.send(page.form(care))  # knowing it, she says it again
+    assert (await two.open(care)).form(care).fields["care_pep"] == ["refused"]

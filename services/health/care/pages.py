@@ -27,7 +27,7 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import CareClock, OutcomeCode, ProgressCode, ReferralState, ServicePackage
 from shared.contracts.casework.lifecycle import IllegalTransition, Transition
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict
+from shared.kit.errors import Coded, Conflict, RefnetError
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -65,6 +65,14 @@ WORDS = {
     "on_date": _("Choose the day, or leave day and time empty."),
     "at_time": _("Type the time as 08:15, with its day; or leave both empty."),
 }
+
+
+class LineChanged(RefnetError):
+    """A colleague has kept another answer since the page was opened; `field` names the line."""
+
+    def __init__(self, field: str, sentence: str, **params: object) -> None:
+        super().__init__(sentence, **params)
+        self.field = field
 
 
 class EndingUnclear(Conflict):
@@ -177,8 +185,8 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
 
     try:
         return await submit(request, edge, visit, values, work)
-    except InTheFuture as error:
-        form.error("at_time", error)
+    except (InTheFuture, LineChanged) as error:
+        form.error("at_time" if isinstance(error, InTheFuture) else error.field, error)
     except (IllegalTransition, EndingUnclear) as error:
         form.error("outcome_code", error)
     except Conflict as error:
@@ -195,8 +203,13 @@ def _entered(edge: Edge, tx: Transaction, whom: InCare, asked: CareForm) -> dict
 async def _keep(tx: Transaction, by: Actor, whom: InCare, form: Filled[Any], at: datetime | None) -> None:
     known = {row.care: row.result for row in await commands.care_of(whom, tx)}
     for care in lines_of(_services(whom)):
-        result = form.value(f"care_{care}")
-        if result in set(CareResult) and known.get(care) != result:
+        result, shown = form.value(f"care_{care}"), form.value(f"shown_{care}")
+        if result not in set(CareResult) or result == shown:
+            continue  # not answered, or as the page showed it: a colleague may have corrected it meanwhile
+        if shown and known.get(care, "-") not in (shown, result):
+            kept = Coded(known[care], "result")
+            raise LineChanged(f"care_{care}", "A colleague has just kept “%(kept)s” here. Look, then save once more.", kept=kept)
+        if known.get(care) != result:
             await commands.keep_care(whom, KeepCare(care=care, result=CareResult(result), occurred_at=at), tx, by)
 
 

@@ -18,10 +18,11 @@ from shared.casework.referrals import commands, story
 from shared.casework.referrals.commands import MakeTransition, load_referral
 from shared.casework.referrals.domain import is_done
 from shared.casework.referrals.pages import referral_page
+from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail, Transition
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.forms import Filled, fill
 from shared.kit.i18n import mark as _
 
@@ -42,6 +43,7 @@ class Act(BaseModel):
     what: Literal["acknowledge", "accept", "arrive", "not-attended", "start", "resume"] | None = None
     on_date: date | None = None
     at_time: time | None = None
+    was: codes.ReferralState | None = None  # how the referral stood when the page was shown
 
 
 ACT_WORDS = {
@@ -104,6 +106,7 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
 
     async def work(tx: Transaction) -> str:
         referral = await commands.lock_referral(tx, referral_id, visit.actor)
+        _still_as_shown(act, asked, referral)
         entered = {"entered_for": edge.here.on_paper(referral.desk), "occurred_at": _happened_at(edge, tx, asked)}
         for transition, body in _steps(edge, act, asked):
             if is_done(story.standing_of(referral), transition):
@@ -133,6 +136,13 @@ async def _again(referral_id: UUID, act: str, request: Request, edge: Edge, visi
     if act in ACT_PAGES:
         return await _act_page(referral_id, act, request, edge, visit, form, status=422)
     return await referral_page(referral_id, request, edge, visit, form, status=422)
+
+
+def _still_as_shown(act: str, asked: Act, referral: Referral) -> None:
+    """An answer that needs thought was thought about another state: a colleague said something meanwhile."""
+    if act in ACT_PAGES and asked.was not in (None, referral.state):
+        state = Coded(referral.state, "state")
+        raise Conflict("It has changed since this page was opened: %(state)s. Look, then answer once more.", state=state)
 
 
 def _happened_at(edge: Edge, tx: Transaction, asked: Act) -> datetime | None:

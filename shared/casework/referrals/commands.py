@@ -282,7 +282,9 @@ async def make_transition(
         raise Conflict("Only the agency that received it does this.")
     await may_decide(tx, referral.case_id, referral.recipient if referral.direction == "out" else referral.issuer, transition)
     now = tx.clock.now()
-    told = Told(here.agency, True, not_future("occurred_at", command.occurred_at, now), by.account_id, _entered_for(here, command))
+    told = Told(
+        here.agency, True, not_future("occurred_at", command.occurred_at, now), by.account_id, _entered_for(here, command, by)
+    )
     details = _details(here, referral, transition, command, by)
     if referral.direction == "out":
         await _issuer_says(tx, here, referral, lifecycle.decide(story.standing_of(referral), transition, details), told)
@@ -292,9 +294,11 @@ async def make_transition(
     return referral
 
 
-def _entered_for(here: Here, command: MakeTransition) -> str | None:
+def _entered_for(here: Here, command: MakeTransition, by: Actor) -> str | None:
     if command.entered_for is not None:
         here.facility(command.entered_for)
+        if not by.sees(command.entered_for):
+            raise NotFound("This account does not work at %(place)s.", place=Coded(command.entered_for, "place"))
     return command.entered_for
 
 

@@ -85,7 +85,8 @@ WORDS = {
 async def show_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, instead: UUID | None = None) -> Response:
     """Which care, and where; `instead` names the referral that the new one takes the place of."""
     visit.actor.may_work()
-    return await _refer_page(case_id, request, edge, visit, await draft_of(request, visit), instead)
+    form = await draft_of(request, visit)  # after Hide, the form knows it and the address no longer does
+    return await _refer_page(case_id, request, edge, visit, form, instead or _id_in(form, "instead"))
 
 
 async def _refer_page(

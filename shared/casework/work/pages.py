@@ -27,7 +27,7 @@ from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
 from shared.kit.db import Transaction
-from shared.kit.errors import NotFound
+from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, fill
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
@@ -140,7 +140,7 @@ async def _unsigned(tx: Transaction, visit: Visit) -> list[tuple[HandOver, str]]
         .where(col(HandOver.taken_at).is_(None), col(HandOver.given_by) != visit.actor.account_id)
     )
     if visit.actor.facility is not None:
-        query = query.where(col(HandOver.facility) == visit.actor.facility)
+        query = query.where(col(HandOver.facility).in_(visit.actor.desks))
     newest = (await tx.session.execute(query.order_by(col(HandOver.written_at).desc()).limit(HAND_OVERS_MAX))).tuples()
     return [(row, name) for row, name in newest][::-1]
 
@@ -201,6 +201,8 @@ async def post_take_over(hand_over_id: UUID, request: Request, edge: OneEdge, vi
         row = await tx.session.get(HandOver, hand_over_id, with_for_update=True)
         if row is None or not visit.actor.sees(row.facility):
             raise NotFound("There is no such hand-over.")
+        if row.given_by == visit.actor.account_id:
+            raise Conflict("Whoever hands over does not take over; the next shift signs.")
         if row.taken_at is None:
             row.taken_by, row.taken_at = visit.actor.account_id, tx.clock.now()
         is_last = not await _unsigned(tx, visit)
