@@ -100,17 +100,19 @@ async def _by_code(tx: Transaction, code: str, by: Actor, sent_from: str | None 
         return None
     # Ended ones too: an arrival is never refused, and is told as what it is.
     since = tx.clock.now() - CODE_LIFE
-    query = select(Referral).where(
+    # Columns, not objects: a clinic's half year is thousands of codes, and somebody stands at the door.
+    query = select(col(Referral.id), col(Referral.arrival_code_hash), col(Referral.is_open)).where(
         col(Referral.direction) == "in", col(Referral.arrival_code_hash).is_not(None), col(Referral.issued_at) > since
     )
     if sent_from is not None:
         agency, _slash, facility = sent_from.partition("/")
         query = query.where(col(Referral.issuer) == agency, col(Referral.from_facility) == facility)
     spoken = typed(code)
-    fitting = [r for r in (await tx.session.execute(query)).scalars() if domain.hash_of_code(r.id, spoken) == r.arrival_code_hash]
-    matches = [r for r in fitting if r.is_open] or fitting
+    known = (await tx.session.execute(query)).tuples()
+    fitting = [(id_, is_open) for id_, digest, is_open in known if domain.hash_of_code(id_, spoken) == digest]
+    matches = [id_ for id_, is_open in fitting if is_open] or [id_ for id_, _ in fitting]
     if len(matches) == 1:
-        return matches[0]
+        return await tx.session.get(Referral, matches[0])
     tx.session.add(CodeAttempt(id=new_id(), account_id=by.account_id, tried_at=tx.clock.now()))
     await tx.session.flush()
     return None
