@@ -26,10 +26,12 @@ async def copies(servers: str, topic: str) -> tuple[int, int, int]:
         await client.close()
 
 
-async def until_in_step(servers: str, topic: str, count: int) -> None:
+async def until_in_step(servers: str, topic: str, count: int) -> tuple[int, int, int]:
+    """The copies once so many are in step, as one answer has it: the node asked next may not have learned of it yet."""
     async with asyncio.timeout(DEADLINE_S):
-        while (await copies(servers, topic))[2] != count:
+        while (found := await copies(servers, topic))[2] != count:
             await asyncio.sleep(0.1)
+    return found
 
 
 async def produce(producer: AIOKafkaProducer, topic: str, first: int) -> None:
@@ -62,8 +64,7 @@ async def test_writers_go_on_while_one_node_of_three_is_dead_and_it_comes_back_i
     cluster = await asyncio.to_thread(kafka_cluster_factory)
     servers, topic = cluster.bootstrap_servers, "refnet.kept"
     assert await provision(Access(servers), (topic,), 1) == [topic]
-    await until_in_step(servers, topic, 3)
-    leader, wanted, _ = await copies(servers, topic)
+    leader, wanted, _ = await until_in_step(servers, topic, 3)
     assert wanted == 3
     producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True, request_timeout_ms=5_000)
     await producer.start()
@@ -72,8 +73,7 @@ async def test_writers_go_on_while_one_node_of_three_is_dead_and_it_comes_back_i
         await asyncio.to_thread(cluster.kill, leader)
         assert topic in await partitions_of(Access(servers))  # the dead node may still be named for some seconds: others answer
         await produce(producer, topic, RECORDS)
-        await until_in_step(servers, topic, 2)
-        assert (await copies(servers, topic))[0] != leader
+        assert (await until_in_step(servers, topic, 2))[0] != leader
         await asyncio.to_thread(cluster.restart, leader)
         await until_in_step(servers, topic, 3)
         await produce(producer, topic, 2 * RECORDS)
