@@ -3,18 +3,15 @@
 Both agencies have as many open referrals; what differs is what lies behind them, stamped from a story that the real handlers wrote.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 from uuid import UUID
 
-import httpx
-
 from bench import stamps
 from bench.children import Unmeasured
-from bench.pages import FullAgency
+from bench.pages import FullAgency, look
 from bench.payload import referral_data
 from bench.pipes import connected
 from bench.report import say
@@ -136,10 +133,10 @@ async def growth(servers: Servers, small: int, big: int, looks: int) -> tuple[li
         times: tuple[list[float], list[float]] = ([], [])
         for number in range(WARM_UPS + looks):
             for client, path, kept in zip(clients, paths, times, strict=True):
-                took = await _look(client, path)
+                took = await look(client, path)
                 if number >= WARM_UPS:
                     kept.append(took)
-        found.append(Growth(_named(paths[0], agencies[0]), *_p50_p99(times[0]), *_p50_p99(times[1])))
+        found.append(Growth(agencies[0].named(paths[0]), *_p50_p99(times[0]), *_p50_p99(times[1])))
     letter = await agencies[-1].letter_bytes()
     for client, agency in zip(clients, agencies, strict=True):
         await client.aclose()
@@ -147,18 +144,5 @@ async def growth(servers: Servers, small: int, big: int, looks: int) -> tuple[li
     return found, letter
 
 
-async def _look(client: httpx.AsyncClient, path: str) -> float:
-    begun = time.perf_counter()
-    answer = await client.get(path)
-    took = (time.perf_counter() - begun) * 1000
-    if answer.status_code != 200:
-        raise Unmeasured(f"GET {path} answered {answer.status_code}, so there is no figure of growth.")
-    return took
-
-
 def _p50_p99(times: list[float]) -> tuple[float, float]:
     return median(times), quantiles(times, n=100)[98]
-
-
-def _named(path: str, agency: GrownAgency) -> str:
-    return path.replace(str(agency.open_referral), "…").replace(str(agency.case), "…")

@@ -154,6 +154,10 @@ class FullAgency:
                 found.add(path)
         return sorted(found)
 
+    def named(self, path: str) -> str:
+        """A path without the ids of this run."""
+        return path.replace(str(self.case), "…").replace(str(self.open_referral), "…")
+
 
 async def page_times(kind: str, url: str, referrals: int) -> tuple[int, str, float]:
     """(how many pages, the slowest, its p99 in ms)."""
@@ -172,17 +176,23 @@ async def page_times(kind: str, url: str, referrals: int) -> tuple[int, str, flo
     if not found:
         raise Unmeasured(f"{kind} shows no page, so there is no figure.")
     slowest = max(found, key=lambda path: found[path])
-    return len(found), slowest.replace(str(agency.case), "…").replace(str(agency.open_referral), "…"), found[slowest]
+    return len(found), agency.named(slowest), found[slowest]
 
 
 async def _p99_ms(client: httpx.AsyncClient, path: str) -> float:
     times = []
     for number in range(WARM_UPS + LOOKS):
-        begun = time.perf_counter()
-        answer = await client.get(path)
-        took = (time.perf_counter() - begun) * 1000
-        if answer.status_code != OPENED:
-            raise Unmeasured(f"{path} answered {answer.status_code}, so there is no figure.")
+        took = await look(client, path)
         if number >= WARM_UPS:
             times.append(took)
     return quantiles(times, n=100)[98]
+
+
+async def look(client: httpx.AsyncClient, path: str) -> float:
+    """One look at a page, in ms; raises Unmeasured."""
+    begun = time.perf_counter()
+    answer = await client.get(path)
+    took = (time.perf_counter() - begun) * 1000
+    if answer.status_code != OPENED:
+        raise Unmeasured(f"GET {path} answered {answer.status_code}, so there is no figure.")
+    return took

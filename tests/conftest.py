@@ -134,7 +134,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     urls, mine = {}, []
     for agency in AGENCIES:
         if request.param == "sqlite":
-            urls[agency] = sqlite_at_head(tmp_path / f"{agency}.db", agency)
+            urls[agency] = await asyncio.to_thread(sqlite_at_head, tmp_path / f"{agency}.db", agency)
         else:
             server: PostgresDatabases = request.getfixturevalue("postgres")
             urls[agency] = await asyncio.to_thread(postgres_at_head, server, agency)

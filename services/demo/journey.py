@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from services.demo.client import Client
@@ -32,7 +33,7 @@ def run(clients: dict[str, Client], say: Say) -> None:
     for name, client, case in (
         ("Police desk", police, case_id), ("Clinic", health, at_clinic["case_id"]), ("Social worker", social, at_office["case_id"]),
     ):  # fmt: skip
-        _until(lambda client=client, case=case: _received(client, case), "every receipt of its words")  # type: ignore[misc]
+        _until(partial(_received, client, case), "every receipt of its words")
         _print_timeline(name, client, case, say)
 
 
@@ -107,19 +108,22 @@ def _wait(client: Client, referral_id: str, status: str) -> Any:
     return found[0]
 
 
+def _timeline(client: Client, case_id: str) -> list[Any]:
+    return list(client.get(f"/cases/{case_id}/timeline?limit=200")["items"])
+
+
 def _has(client: Client, case_id: str, kind: str, count: int) -> bool:
-    lines = client.get(f"/cases/{case_id}/timeline?limit=200")["items"]
-    return len([line for line in lines if line["kind"] == kind]) >= count
+    return len([line for line in _timeline(client, case_id) if line["kind"] == kind]) >= count
 
 
 def _received(client: Client, case_id: str) -> bool:
-    receipts = [line["receipt"] for line in client.get(f"/cases/{case_id}/timeline?limit=200")["items"]]
+    receipts = [line["receipt"] for line in _timeline(client, case_id)]
     return all(one is None or one["withheld"] or one["delivered_at"] for one in receipts)
 
 
 def _closed_in_circle(client: Client, case_id: str) -> bool:
-    lines = client.get(f"/cases/{case_id}/timeline?limit=200")["items"]
-    return any(line["kind"] == "circle.referral_progress" and line["detail"].get("state") == "closed" for line in lines)
+    told = [line["detail"] for line in _timeline(client, case_id) if line["kind"] == "circle.referral_progress"]
+    return any(detail.get("state") == "closed" for detail in told)
 
 
 def _until(true: Callable[[], bool], what: str) -> None:
@@ -138,7 +142,7 @@ SHOWN = ("from_facility", "to_facility", "to_agency", "facility", "services", "u
 def _print_timeline(name: str, client: Client, case_id: str, say: Say) -> None:
     case = client.get(f"/cases/{case_id}")
     say(f"{name} — case {case['number']}")
-    for line in client.get(f"/cases/{case_id}/timeline?limit=200")["items"]:
+    for line in _timeline(client, case_id):
         if line["kind"] in SKIPPED:
             continue
         told = ", ".join(_words(line["detail"][key]) for key in SHOWN if key in line["detail"])

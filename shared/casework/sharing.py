@@ -3,7 +3,7 @@
 Every field is looked up in the minimal data set by its direction and released by the consent item that is named there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,6 +50,9 @@ class Released:
     legal_duty: codes.LegalDuty | None
 
 
+Releases = Mapping[str, Released]  # what is in force, by recipient
+
+
 async def released(tx: Transaction, case_id: UUID, recipient: str) -> Released | None:
     """What her last answer about a recipient releases; None where it is a no, was taken back or has expired.
 
@@ -73,6 +76,11 @@ async def released(tx: Transaction, case_id: UUID, recipient: str) -> Released |
         return None
     is_taken_back = last.taken_back_at is not None
     return release_of(last.id, last.basis, last.items, last.legal_duty, is_taken_back, last.expires_at, tx.clock.now())
+
+
+async def releases(tx: Transaction, case_id: UUID, recipients: Iterable[str]) -> Releases:
+    """The same for several recipients."""
+    return {recipient: release for recipient in recipients if (release := await released(tx, case_id, recipient))}
 
 
 def release_of(

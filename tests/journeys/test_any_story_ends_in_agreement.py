@@ -73,7 +73,8 @@ class Story(RuleBasedStateMachine):
 
     async def begin(self) -> None:
         folder = Path(self.folder.name)
-        self.world = await World.make({agency: sqlite_at_head(folder / f"{agency}.db", agency) for agency in PLACES})
+        urls = {agency: await asyncio.to_thread(sqlite_at_head, folder / f"{agency}.db", agency) for agency in PLACES}
+        self.world = await World.make(urls)
         self.police: Desk = await self.world["police"].sign_in("one")
         self.health: Desk = await self.world["health"].sign_in("one")
         self.case, _ = await open_case(self.police)

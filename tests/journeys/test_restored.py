@@ -1,5 +1,6 @@
 """Yesterday's backup: what peers hold comes home, what they said comes again, and referrals end as if nothing had been lost."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from shared.casework.lines.recovery import recovery_of
 
 @pytest.fixture
 async def town(tmp_path: Path) -> World:
-    urls = {agency: sqlite_at_head(tmp_path / f"{agency}.db", agency) for agency in ("police", "health", "social_welfare")}
-    return await World.make(urls)
+    agencies = ("police", "health", "social_welfare")
+    return await World.make({one: await asyncio.to_thread(sqlite_at_head, tmp_path / f"{one}.db", one) for one in agencies})
 
 
 async def stands(world: World, agency: str, referral_id: str) -> dict:

@@ -37,6 +37,13 @@ async def somebody_is_here(visitor: Visitor, code: str = "") -> Page:
     return page
 
 
+async def arrived(world: World, visitor: Visitor) -> tuple[str, str]:
+    """Somebody who was sent to the clinic has come: the addresses of her referral and of her care."""
+    _case, referral = await sent(world, await officer(world))
+    await visitor.send((await visitor.open(referral)).form(f"{referral}/arrive"))
+    return referral, f"/care/{referral.rpartition('/')[2]}"
+
+
 async def test_a_request_of_another_desk_is_not_in_the_list_and_cannot_be_named(world: World) -> None:
     referral_id, _code = await a_request(world)
     visitor = await nurse(world, "nurse-9", ELSEWHERE)
@@ -146,11 +153,8 @@ async def test_care_that_was_given_before_the_request_was_known_stays_with_it(wo
 
 
 async def test_a_line_that_was_corrected_counts_as_it_stands_now(world: World) -> None:
-    desk = await officer(world)
-    _case, referral = await sent(world, desk)
     visitor = await nurse(world)
-    care = f"/care/{referral.rpartition('/')[2]}"
-    await visitor.send((await visitor.open(referral)).form(f"{referral}/arrive"))
+    referral, care = await arrived(world, visitor)
     await visitor.send((await visitor.open(care)).form(care), care_pep="none_in_stock")
     await visitor.send((await visitor.open(care)).form(care), button=("then", "close"), care_pep="given")
     page = await visitor.open(referral)
@@ -160,11 +164,8 @@ async def test_a_line_that_was_corrected_counts_as_it_stands_now(world: World) -
 
 
 async def test_what_was_given_can_be_kept_after_the_end(world: World) -> None:
-    desk = await officer(world)
-    _case, referral = await sent(world, desk)
     visitor = await nurse(world)
-    care = f"/care/{referral.rpartition('/')[2]}"
-    await visitor.send((await visitor.open(referral)).form(f"{referral}/arrive"))
+    referral, care = await arrived(world, visitor)
     await visitor.send((await visitor.open(care)).form(care), button=("then", "close"), care_pep="given")
     page = await visitor.open(care)
     assert visitor_can_add(page, care)
@@ -183,11 +184,8 @@ async def test_a_police_post_ends_an_arrival_without_a_request(world: World) -> 
 
 
 async def test_a_colleagues_correction_is_not_undone_by_a_page_that_was_opened_before(world: World) -> None:
-    desk = await officer(world)
-    _case, referral = await sent(world, desk)
     one, two = await nurse(world), await nurse(world, "nurse-2")
-    care = f"/care/{referral.rpartition('/')[2]}"
-    await one.send((await one.open(referral)).form(f"{referral}/arrive"))
+    referral, care = await arrived(world, one)
     await one.send((await one.open(care)).form(care), care_pep="none_in_stock")
     before = (await two.open(care)).form(care)
     await one.send((await one.open(care)).form(care), care_pep="given")

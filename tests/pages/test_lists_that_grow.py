@@ -1,14 +1,13 @@
 """No page reads a whole table that grows with the years: its statements are explained, and each finds its rows by an index."""
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 from agencies import TestAgency, World
 from shift import nurse, officer, sent
 from signing_in import settled_account, sign_in
-from sqlalchemy import event, text
+from sqlalchemy import text
+from statements import Said, statements_of
 from visitor import Visitor
 
 from shared.contracts.casework.codes import Role
@@ -20,23 +19,6 @@ READS_ALL = {
     "sqlite": re.compile(rf"SCAN ({'|'.join(GROWING)})(?! USING)"),
     "postgresql": re.compile(rf"Seq Scan on ({'|'.join(GROWING)})"),
 }
-Said = tuple[str, Any]
-
-
-@contextmanager
-def statements_of(agency: TestAgency) -> Iterator[list[Said]]:
-    """What an agency asks its database meanwhile."""
-    said: list[Said] = []
-
-    def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        said.append((statement, parameters))
-
-    engine = agency.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", keep)
-    try:
-        yield said
-    finally:
-        event.remove(engine, "before_cursor_execute", keep)
 
 
 async def tables_read_whole(agency: TestAgency, said: Sequence[Said]) -> list[str]:

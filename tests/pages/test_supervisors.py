@@ -1,13 +1,11 @@
 """A supervisor's day: alarms that somebody must take, what waits too long by facility, posts; however much there is of it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 from agencies import TestAgency, World, consent, open_case, refer
 from signing_in import settled_account, sign_in
-from sqlalchemy import event, select
+from sqlalchemy import select
+from statements import statements_of
 from visitor import Visitor
 
 from shared.casework.accounts.commands import find_account
@@ -34,22 +32,6 @@ async def raised(agency: TestAgency, count: int, kind: str = "unacknowledged", f
         for _ in range(count):
             detail = {"peer": "police"} if kind == "fork" else {}
             await raise_alarm(tx, agency.here, kind, new_id(), facility, Urgency.ACUTE, None, detail)
-
-
-@contextmanager
-def counted(agency: TestAgency) -> Iterator[list[str]]:
-    """The statements that a block sends to the agency's database."""
-    said: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        said.append(statement)
-
-    engine = agency.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def test_an_administrator_sees_the_line_that_is_wrong_behind_any_number_of_other_alarms(world: World) -> None:
@@ -80,7 +62,7 @@ async def test_more_alarms_are_not_more_questions_to_the_database(world: World) 
     for more in (1, 30):
         await raised(clinic, more)
         await visitor.open("/alarms")  # whatever is done at the first look is done
-        with counted(clinic) as said:
+        with statements_of(clinic) as said:
             await visitor.open("/alarms")
         asked.append(len(said))
     assert asked[0] == asked[1]

@@ -173,14 +173,15 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
     async def work(tx: Transaction) -> str:
         whom = await find(tx, visit.actor)
         entered = _entered(edge, tx, whom, asked)
-        await _keep(tx, visit.actor, whom, form, entered["occurred_at"])
+        lines = await _keep(tx, visit.actor, whom, form, entered["occurred_at"])
         if whom.referral is not None:
             await _go_on(tx, edge, visit.actor, whom.referral, form, entered)
         if asked.next_visit:
             step = RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=asked.next_visit)
             await record_progress(whom.case_id, step, tx, edge.here, visit.actor)
         if form.value("then") == "close":
-            await _close(tx, edge, visit.actor, whom, asked, entered)
+            outcome = ending([CareResult(result) for result in lines.values()], asked.outcome_code)
+            await _close(tx, edge, visit.actor, whom, outcome, entered)
         return f"/referrals/{whom.referral.id}" if whom.referral else "/here-now"
 
     try:
@@ -200,7 +201,8 @@ def _entered(edge: Edge, tx: Transaction, whom: InCare, asked: CareForm) -> dict
     return {"occurred_at": at, "entered_for": edge.here.on_paper(whom.facility)}
 
 
-async def _keep(tx: Transaction, by: Actor, whom: InCare, form: Filled[Any], at: datetime | None) -> None:
+async def _keep(tx: Transaction, by: Actor, whom: InCare, form: Filled[Any], at: datetime | None) -> dict[str, str]:
+    """Keeps what was answered; returns how the lines stand then, the last word of each. Raises LineChanged."""
     known = {row.care: row.result for row in await commands.care_of(whom, tx)}
     for care in lines_of(_services(whom)):
         result, shown = form.value(f"care_{care}"), form.value(f"shown_{care}")
@@ -211,6 +213,8 @@ async def _keep(tx: Transaction, by: Actor, whom: InCare, form: Filled[Any], at:
             raise LineChanged(f"care_{care}", "A colleague has just kept “%(kept)s” here. Look, then save once more.", kept=kept)
         if known.get(care) != result:
             await commands.keep_care(whom, KeepCare(care=care, result=CareResult(result), occurred_at=at), tx, by)
+            known[care] = result
+    return known
 
 
 async def _go_on(tx: Transaction, edge: Edge, by: Actor, referral: Referral, form: Filled[Any], entered: dict[str, Any]) -> None:
@@ -221,9 +225,7 @@ async def _go_on(tx: Transaction, edge: Edge, by: Actor, referral: Referral, for
         await make_transition(referral.id, Transition.START, MakeTransition(**entered), tx, edge.here, by)
 
 
-async def _close(tx: Transaction, edge: Edge, by: Actor, whom: InCare, asked: CareForm, entered: dict[str, Any]) -> None:
-    lines = {row.care: CareResult(row.result) for row in await commands.care_of(whom, tx)}  # the last word of each
-    outcome = ending(list(lines.values()), asked.outcome_code)
+async def _close(tx: Transaction, edge: Edge, by: Actor, whom: InCare, outcome: OutcomeCode, entered: dict[str, Any]) -> None:
     if whom.walk_in is not None:
         await end_arrival(whom.walk_in.id, EndArrival(outcome_code=outcome), tx, edge.here, by)
     elif whom.referral is not None and whom.referral.is_open:

@@ -1,6 +1,6 @@
 """What a circle's members are told: who shares with whom, how referrals to other members stand, and coded progress."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
@@ -89,9 +89,6 @@ class Circle(Protocol):
     def circle_version(self) -> int: ...
 
 
-Releases = Mapping[str, sharing.Released]  # what is in force for each peer, by peer
-
-
 def _word(case: Circle, peer: str, consent_id: UUID, fact: events.Event, occurred_at: events.Moment) -> outbox.Outgoing:
     return outbox.Outgoing(
         recipient=peer, type=fact.type, dataversion=fact.version, subject=case.circle, lane_key=case.circle,
@@ -100,13 +97,9 @@ def _word(case: Circle, peer: str, consent_id: UUID, fact: events.Event, occurre
     )  # fmt: skip
 
 
-async def _releases(tx: Transaction, case_id: UUID, peers: Iterable[str]) -> Releases:
-    return {peer: release for peer in peers if (release := await sharing.released(tx, case_id, peer))}
-
-
 def referral_progress_words(
-    here: Here, case: Circle, releases: Releases, referral_id: UUID, recipient: str, services: Sequence[str], state: ReferralState,
-    now: datetime,
+    here: Here, case: Circle, releases: sharing.Releases, referral_id: UUID, recipient: str, services: Sequence[str],
+    state: ReferralState, now: datetime,
 ) -> list[outbox.Outgoing]:  # fmt: skip
     """How a referral to one member stands, for those of the circle's other members whom she allows to know."""
     fact = events.CircleReferralProgress(
@@ -122,7 +115,7 @@ async def tell_referral_progress(
     tx: Transaction, here: Here, case: Case, referral_id: UUID, recipient: str, services: list[str], state: ReferralState
 ) -> None:
     """Tells the circle's other members how a referral to one of them stands; the circle's subject is locked here."""
-    releases = await _releases(tx, case.id, (peer for peer in here.peers if peer != recipient))
+    releases = await sharing.releases(tx, case.id, (peer for peer in here.peers if peer != recipient))
     words = referral_progress_words(here, case, releases, referral_id, recipient, services, state, tx.clock.now())
     if words:
         await outbox.lock_subjects(tx, [case.circle])
@@ -130,12 +123,12 @@ async def tell_referral_progress(
         await outbox.add(tx, word)
 
 
-def shared_with(releases: Releases) -> list[str]:
+def shared_with(releases: sharing.Releases) -> list[str]:
     """Whom this agency shares with, as it announces it."""
     return sorted(peer for peer, release in releases.items() if ConsentItem.REQ in release.items)
 
 
-def announcement(case: Circle, releases: Releases, now: datetime) -> list[outbox.Outgoing]:
+def announcement(case: Circle, releases: sharing.Releases, now: datetime) -> list[outbox.Outgoing]:
     """This agency's own membership, for each whom it shares with. A member hears of others only under `prog`."""
     sharing_with = shared_with(releases)
     words = []
@@ -148,7 +141,7 @@ def announcement(case: Circle, releases: Releases, now: datetime) -> list[outbox
 
 async def announce(tx: Transaction, here: Here, case: Case) -> None:
     """Announces this agency's own membership when whom it shares with has changed."""
-    releases = await _releases(tx, case.id, here.peers)
+    releases = await sharing.releases(tx, case.id, here.peers)
     query = select(CircleMember).where(col(CircleMember.circle) == case.circle, col(CircleMember.agency) == here.agency)
     own = (await tx.session.execute(query)).scalar_one_or_none()
     shares_with = shared_with(releases)

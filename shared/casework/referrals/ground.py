@@ -97,7 +97,7 @@ class Ground:
 
     case: CaseFacts
     incident: IncidentFacts | None
-    releases: Mapping[str, sharing.Released]
+    releases: sharing.Releases
     asked: list[Asked]
     shares_with: list[str] | None
     told: Mapping[tuple[UUID, str], UUID]
@@ -172,7 +172,7 @@ async def _piece_by_piece(
     await outbox.lock_subjects(tx, [referral_id, circle])
     case = await load_case(tx, case_id, by, lock=True)
     incident = await _lock_incident(tx, case_id, incident_id)
-    releases = {peer: release for peer in here.peers if (release := await sharing.released(tx, case_id, peer))}
+    releases = await sharing.releases(tx, case_id, here.peers)
     own = select(col(CircleMember.shares_with)).where(col(CircleMember.circle) == circle, col(CircleMember.agency) == here.agency)
     return Ground(
         CaseFacts(**{name: getattr(case, name) for name in CaseFacts.__slots__}),
