@@ -2,23 +2,19 @@
 
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from agencies import World, consent, open_case, refer
+from agencies import World
 from signing_in import PASSWORD, PIN, code_on, hide_of, settled_account, sign_in
 from sqlalchemy import func, select
 from visitor import OWN_PAGE, Form, Page, Visitor
 
 from shared.casework.accounts.credentials import Issued
 from shared.casework.accounts.sessions import ABSOLUTE_END, IDLE_END, IDLE_LOCK, PIN_FAILURES_MAX
-from shared.casework.alarms.commands import raise_alarm
 from shared.casework.consents.tables import Consent, Refusal
-from shared.contracts.casework.codes import Role, Urgency
-from shared.kit.ids import new_id
+from shared.contracts.casework.codes import Role
 
-ROOT = Path(__file__).parents[2]
 FIRST_PAGE: dict[str, Any] = {"hurt_now": "no", "age_band": "18-24", "sex": "female", "at_least": 1, "at_most": 3,
                               "language": "bem", "came_with": "nobody"}  # fmt: skip
 ANSWERS: dict[str, Any] = {
@@ -255,63 +251,3 @@ async def test_a_form_that_is_sent_elsewhere_than_it_stands_is_forgotten_too(wor
     assert form.fields["number"] == [number]
     assert (await visitor.send(form, on_date="2026-01-05", at_time="04:10")).status == 200
     assert "Something was written here" not in (await visitor.open("/paper")).words
-
-
-async def pages_with_a_form(world: World) -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """By template: who opens the page, its address, and an answer that can be given there."""
-    desk, clinic = await world["police"].sign_in("desk"), world["health"]
-    case_id, incident_id = await open_case(desk)
-    await consent(desk, case_id, "health", "fb", "needs", "relay")
-    rid = (await refer(desk, case_id, incident_id, "health"))["id"]
-    await world.settle()
-    alarm_about = new_id()
-    async with clinic.database.write() as tx:
-        await raise_alarm(tx, clinic.here, "stalled", alarm_about, "ndola_clinic", Urgency.ACUTE)
-    nurse = await clinic.sign_in("nurse-2", facility="ndola_clinic")
-    alarm = next(a for a in (await nurse.get("/alarms"))["items"] if a["about"] == str(alarm_about))
-    return {
-        "cases/new.html": ("officer", "/cases/new", {"age_band": "10-14"}),
-        "cases/again.html": ("officer", f"/cases/{case_id}/again", {"hurt_now": "yes"}),
-        "consents/ask.html": ("officer", f"/cases/{case_id}/consent", {"how": "thumb"}),
-        "referrals/refer.html": ("officer", f"/cases/{case_id}/refer", {"mode": "on_foot"}),
-        "referrals/act.html": ("nurse", f"/referrals/{rid}/decline", {"reason_code": "no_place"}),
-        "messages/new.html": ("nurse", f"/referrals/{rid}/messages/new", {"code": "bring_card"}),
-        "work/arrival.html": ("nurse", "/arrivals/new", {}),
-        "paper/paper.html": ("nurse", "/paper", {"feedback": "no"}),
-        "care.html": ("nurse", f"/care/{rid}", {"feedback": "no"}),
-        "alarms/posts.html": ("in-charge", "/posts", {"day": "2026-03-03"}),
-        "alarms/resolve.html": ("in-charge", f"/alarms/{alarm['id']}/resolve", {"note": "a few words"}),
-        "accounts/new.html": ("in-charge", "/accounts/new", {"name": "nurse-9"}),
-        "following/list.html": ("nurse", "/following", {}),
-        "directory.html": ("nurse", "/directory", {"staff": "3"}),
-    }
-
-
-async def test_hide_loses_the_form_on_no_page(world: World) -> None:
-    people = {"officer": ("police", Role.OFFICER), "nurse": ("health", Role.CLINICIAN), "in-charge": ("health", Role.SUPERVISOR)}
-    visitors = {}
-    for name, (agency, role) in people.items():
-        visitors[name] = Visitor(world[agency].app)
-        await sign_in(visitors[name], await settled_account(world[agency], name, role), name)
-    for template, (who, path, answer) in (await pages_with_a_form(world)).items():
-        if not answer:
-            continue
-        page = await visitors[who].open(path)
-        form = next(f for f in page.forms if f.fields.get("page") == [path])
-        await visitors[who].send(hide_of(form), **answer)
-        page = await unlocked(visitors[who])
-        assert page.path == f"{path}?kept=1", template
-        again = next(f for f in page.forms if f.fields.get("page") == [path] and f.action != "/drafts/forget")
-        assert {name: again.fields.get(name) for name in answer} == {name: [value] for name, value in answer.items()}, template
-
-
-@pytest.fixture
-def templates() -> list[Path]:
-    return [path for folder in ("shared/casework", "services") for path in (ROOT / folder).rglob("templates/*.html")]
-
-
-def test_every_form_that_hide_keeps_says_which_page_it_stands_on(templates: list[Path]) -> None:
-    kept = [path for path in templates if re.search(r"block form_id %}\w", path.read_text())]
-    assert len(kept) >= 10
-    lacking = [path.name for path in kept if 'name="page" value=' not in path.read_text()]
-    assert not lacking

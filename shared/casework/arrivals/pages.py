@@ -81,7 +81,7 @@ WORDS = {"referral_id": _("Choose the request."), "code": NUMBER, "sent_from": _
 @router.get("/arrivals/{arrival_id}/match")
 async def show_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, unknown: bool = False) -> Response:
     """Which request somebody came on, once it is known. `unknown`: what was said fits none."""
-    form: Filled[Any] = Filled()
+    form = await draft_of(request, visit)
     return await _match_page(arrival_id, request, edge, visit, form.error("code", NOT_FOUND) if unknown else form)
 
 

@@ -111,6 +111,7 @@ async def form_of(request: Request, visit: Visit) -> Values:
     token = values.pop("csrf", [""])[-1]
     if not (is_same_site(request) and same_token(token, visit.csrf)):
         raise not_ours()
+    request.state.sent = dict(values)  # for a refusal: whatever refuses, what was written is not lost
     return values
 
 
@@ -151,7 +152,7 @@ async def keep_form(request: Request) -> KeptForm | None:
     csrf, page = values.pop("csrf", [""])[-1], page_of(values)
     if not is_same_site(request):
         return None
-    kept = {name: found for name, found in values.items() if name not in SECRETS and name != PAGE}
+    kept = _written(values)
     async with edge.database.write() as tx:
         writer = await sessions.writer_of_form(tx, browser_of(request, edge), csrf)
         if writer is None:
@@ -160,6 +161,21 @@ async def keep_form(request: Request) -> KeptForm | None:
             page = None
         await sessions.lock(tx, writer.session_id, page)
     return KeptForm(writer.account_id, page)
+
+
+async def keep_refused(request: Request, visit: Visit) -> str | None:
+    """Keeps the form that was refused just now; returns the address at which it stands again, None where it was a button only."""
+    sent: Values = getattr(request.state, "sent", {})
+    page, kept = page_of(sent), _written(sent)
+    if page is None or not kept:
+        return None
+    async with edge_of(request).database.write() as tx:
+        is_kept = await sessions.keep_draft(tx, writer_of(request, visit), page, kept)
+    return as_it_stood(page) if is_kept else None
+
+
+def _written(values: Values) -> Values:
+    return {name: found for name, found in values.items() if name not in SECRETS and name != PAGE}
 
 
 async def leave(request: Request, visit: Visit | None) -> None:
