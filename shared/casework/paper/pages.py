@@ -16,6 +16,7 @@ from shared.casework.paper import commands
 from shared.casework.paper.commands import SheetKind
 from shared.casework.paper.sheets import Row, SheetText, sheets_pdf
 from shared.casework.paper.tables import Sheet
+from shared.casework.referrals.domain import is_code
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.db import Transaction
@@ -163,7 +164,9 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
     """A visit is entered at once; a request goes on through the three pages of a new case, under the sheet's time."""
     form = fill(EnterSheet, values, WORDS)
     asked = form.model
-    if asked is None:
+    if asked is not None and asked.code is not None and not is_code(asked.code):
+        form.error("code", WORDS["code"])
+    if asked is None or form.errors:
         return await _page(request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
@@ -193,5 +196,5 @@ async def _enter_visit(tx: Transaction, edge: Edge, visit: Visit, sheet: Sheet, 
     assert case_id is not None
     await commands.keep_entered(tx, sheet, visit.actor, case_id, came_at)
     if referral is None:
-        return f"/arrivals/{walk_in.id}/match{'?unknown=1' if code else ''}" if walk_in else "/paper"
+        return f"/arrivals/{walk_in.id}/match{'?unknown=number' if code else ''}" if walk_in else "/paper"
     return f"/care/{referral.id}" if edge.here.kind is AgencyKind.HEALTH else f"/referrals/{referral.id}"
