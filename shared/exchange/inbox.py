@@ -555,6 +555,8 @@ class _Batch:
         """Gives one event its state; True where it is done and its dependants may follow."""
         event, key = one.event, (one.sender, one.event.id)
         known = self._states.get(key)
+        if known == InboxState.GONE:
+            known = None  # its sender, restored, did not know of it, and it was under way: it is said all the same
         if known is not None and known != InboxState.WAITING:
             return event.withheld and await self._withhold(one, known)
         if known is not None and not event.withheld and not self._may_go(one):
@@ -630,16 +632,16 @@ class _Batch:
         is_wordless = state in {InboxState.TOMBSTONED, InboxState.WAITING} and self._is_tombstoned(one)
         inner = None if one.inner is None or is_wordless else one.inner.raw
         key = (one.sender, event.id)
+        values = {
+            "state": str(state), "type": event.type, "dataversion": event.dataversion, "subject": event.subject,
+            "after": event.after, "consent_id": event.consentid, "inner": inner, "settled_at": settled_at, "reason": reason,
+            "reason_said": said,
+        }  # fmt: skip
         if key in self._stored:
             here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)
-            values = {"state": state, "settled_at": settled_at, "reason": reason, "reason_said": said, "inner": inner}
             await self._tx.session.execute(update(InboxRow).where(*here).values(**values))
             return
-        row = {
-            "sender": one.sender, "event_id": event.id, "state": str(state), "type": event.type, "dataversion": event.dataversion,
-            "subject": event.subject, "after": event.after, "consent_id": event.consentid, "inner": inner,
-            "received_at": self._tx.clock.real(), "settled_at": settled_at, "reason": reason, "reason_said": said,
-        }  # fmt: skip
+        row = {"sender": one.sender, "event_id": event.id, "received_at": self._tx.clock.real(), **values}
         if state is InboxState.WAITING:
             self._stored.add(key)
             await self._tx.session.execute(insert(InboxRow).values(**row))

@@ -17,7 +17,7 @@ from shared.contracts.wire.statements import BARE_MAX, Bare, Recall
 from shared.exchange import said
 from shared.exchange.inbox import Heard, heard
 from shared.exchange.incarnations import current_incarnation, remember_incarnation
-from shared.exchange.outbox import lock_subjects, wake_on_commit
+from shared.exchange.outbox import lock_subjects, wake_on_commit, withhold_event
 from shared.exchange.registry import Hooks, Returned
 from shared.exchange.tables import InboxRow, OutboxRow, ReceivedSlot
 from shared.kit.db import Database, Transaction, is_transient
@@ -100,9 +100,13 @@ async def _put(tx: Transaction, peer: str, word: _Word) -> int:
         await tx.session.flush()
         if there.event_id != word.event_id:
             await _say_again(tx, there)
-    known = select(col(OutboxRow.position)).where(col(OutboxRow.event_id) == word.event_id, col(OutboxRow.is_forked).is_(False))
-    is_known = (await tx.session.execute(known.limit(1))).first() is not None
-    await tx.session.execute(insert(OutboxRow).values(**_row(tx, peer, word, is_home=is_known or word.event is None)))
+    is_home = word.event is None
+    if word.event is not None and word.event.withheld:
+        await withhold_event(tx, word.event_id)  # what was blanked in the life that is lost is not told in this one
+    elif word.event is not None:
+        known = select(col(OutboxRow.position)).where(col(OutboxRow.event_id) == word.event_id, col(OutboxRow.is_forked).is_(False))
+        is_home = (await tx.session.execute(known.limit(1))).first() is not None
+    await tx.session.execute(insert(OutboxRow).values(**_row(tx, peer, word, is_home=is_home)))
     return 1
 
 
@@ -174,6 +178,7 @@ async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequenc
         await lock_subjects(tx, [*subjects, *await hooks.related(subjects, tx)])
         words = [_returned(row) for row in rows if not row.is_withheld and row.type != Reopened.TYPE]
         waiting = await hooks.came_home(peer, words, tx)
+        await hooks.never_told(peer, [row.event_id for row in rows if row.is_withheld], tx)
         home = [row.position for row in rows if row.event_id not in waiting]
         await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(home)).values(is_home=True))
         return len(home)

@@ -8,6 +8,7 @@ from agencies import Refused, World, consent, open_case, refer
 from schema import sqlite_at_head
 
 from shared.casework.lines.recovery import recovery_of
+from shared.contracts.casework.codes import Role
 
 
 @pytest.fixture
@@ -94,6 +95,29 @@ async def test_consent_taken_back_wins_over_what_comes_home(town: World) -> None
     with pytest.raises(Refused) as refused:
         await refer(again, after["case_id"], None, "health")
     assert refused.value.status == 422
+    await town.close()
+
+
+async def test_what_was_cancelled_before_it_left_is_not_sent_by_a_restored_desk(town: World) -> None:
+    officer = await town["police"].sign_in("officer")
+    case, incident = await open_case(officer)
+    await consent(officer, case, "health", "needs", "fb")
+    sent = await refer(officer, case, incident, "health")
+    image = await town.back_up("police")
+    await officer.post(f"/referrals/{sent['id']}/cancel", {"reason_code": "sent_elsewhere"})
+    await town.settle()  # its blank place is signed for
+    await town.restore("police", image)
+    officer = await town["police"].sign_in("officer_again")
+    assert (await officer.get(f"/referrals/{sent['id']}"))["status"] == "issued"
+    for word in ("told-by-phone", "set-out"):  # what the desk may say before it knows better
+        body = {"post": "duty_nurse"} if word == "told-by-phone" else {"mode": "on_foot", "escort": "alone"}
+        await officer.post(f"/referrals/{sent['id']}/{word}", body)
+    await town.settle_restored()
+    assert (await officer.get(f"/referrals/{sent['id']}"))["status"] == "cancelled"
+    assert [a["kind"] for a in (await officer.get("/alarms"))["items"] if a["about"] == sent["id"]] == ["never_left"]
+    chief = await town["health"].sign_in("chief", Role.SUPERVISOR)
+    assert (await chief.get("/referrals"))["items"] == []
+    assert (await chief.get("/parked"))["items"] == []
     await town.close()
 
 
