@@ -311,7 +311,8 @@ class Inbox:
         """The sender states that it never said these: whatever waits for one of them is free."""
         for event_id in event_ids:
             async with self._database.write() as tx:
-                query = select(col(InboxRow.subject)).where(col(InboxRow.sender) == sender, col(InboxRow.after) == event_id)
+                waiting = (col(InboxRow.state) == InboxState.WAITING, col(InboxRow.after) == event_id)
+                query = select(col(InboxRow.subject)).where(col(InboxRow.sender) == sender, *waiting)
                 subjects = [s for s in (await tx.session.execute(query)).scalars() if s is not None]
                 if not subjects:
                     continue

@@ -25,6 +25,8 @@ from shared.exchange.tables import Peer
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction
 
+MISSING_AT_LEAST = 50  # slots of each life that even the shortest statement asks for
+
 
 class Letters:
     """One agency's letters. `due` names the peers that wait for one; `woken` is set when another begins to."""
@@ -136,5 +138,10 @@ def _fitting(statement: Statement) -> Statement:
         if len(statement.to_bytes()) <= CONTENT_BYTES_MAX:
             return statement
         statement = statement.model_copy(update=unsaid)
-    plain = tuple(r.model_copy(update={"ranges": (), "missing": r.missing[:50], "parked": ()}) for r in statement.receipts)
-    return statement if len(statement.to_bytes()) <= CONTENT_BYTES_MAX else statement.model_copy(update={"receipts": plain})
+    if len(statement.to_bytes()) <= CONTENT_BYTES_MAX:
+        return statement
+    # A hundred lives of plain receipts, 64 lost stretches in each, are the most that is left: the newest lives are told.
+    plain = [r.model_copy(update={"ranges": (), "missing": r.missing[:MISSING_AT_LEAST], "parked": ()}) for r in statement.receipts]
+    while len((least := statement.model_copy(update={"receipts": tuple(plain)})).to_bytes()) > CONTENT_BYTES_MAX:
+        plain = plain[1:]
+    return least

@@ -33,6 +33,7 @@ from shared.kit.errors import DatabaseAway
 PERIOD_S = 300.0  # between comparisons of a pair that is in step (security.md §5); heartbeats by the broker come between
 HURRY_S = 5.0  # between comparisons of a pair that is not in step, or whose line was away
 ROUNDS_MAX = 50  # of one comparison: each fetches a page of every stream that has holes; the next period goes on from there
+COMPARISON_S = 120.0  # of one comparison with a slow peer: then it begins anew, from what it has fetched
 BYPASSED_AFTER = timedelta(seconds=60)  # an event this old that came past the broker was lost by it, not overtaken
 
 log = logging.getLogger(__name__)
@@ -220,19 +221,24 @@ async def _ours(tx: Transaction, peer: str, incarnation: UUID, first: int, last:
 
 
 async def run_reconciler(reconciler: Reconciler, line: Line, peers: Sequence[str], stop: asyncio.Event) -> None:
-    """Compares with every peer on a timer until `stop` is set: soon where a pair is not in step, else once a period."""
-    due = dict.fromkeys(peers, 0.0)
-    loop = asyncio.get_running_loop()
+    """Compares with every peer on a timer until `stop` is set; one that is slow or away keeps no other waiting."""
+    await asyncio.gather(*(_compare_on_a_timer(reconciler, line, peer, stop) for peer in peers))
+
+
+async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, stop: asyncio.Event) -> None:
+    """Soon where the pair is not in step, else once a period."""
     while not stop.is_set():
-        for peer in [p for p, at in due.items() if at <= loop.time()]:
-            try:
+        is_in_step = False
+        try:
+            async with asyncio.timeout(COMPARISON_S):
                 report = await reconciler.reconcile(peer, line)
-            except DatabaseAway:
-                due[peer] = loop.time() + HURRY_S
-                continue
+            is_in_step = report.in_step
             if report.received or report.returned or report.away:
                 log.info("reconciled", extra={"peer": peer, "received": report.received, "returned": report.returned,
                                               "in_step": report.in_step, "words": report.away})  # fmt: skip
-            due[peer] = loop.time() + (PERIOD_S if report.in_step else HURRY_S)
+        except (DatabaseAway, TimeoutError):
+            pass  # what was fetched so far is kept: the next comparison goes on from there
+        except Exception as error:
+            log.error("not_reconciled", extra={"peer": peer, "because": type(error).__name__})
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), max(0.1, min(due.values(), default=HURRY_S) - loop.time()))
+            await asyncio.wait_for(stop.wait(), PERIOD_S if is_in_step else HURRY_S)
