@@ -42,7 +42,7 @@ def of_police(pair: Pair, statement: Statement) -> bytes:
 
 async def hear(pair: Pair, letters: Sequence[bytes]) -> None:
     receiver = Receiver(pair.health.database, pair.health.inbox, pair.health.seal, pair.health, pair.health.letters("police"))
-    await receiver.receive([Record(value, offset) for offset, value in enumerate(letters)])  # type: ignore[misc]
+    await receiver.receive([Record(value, offset) for offset, value in enumerate(letters)])
 
 
 async def test_a_letter_that_breaks_our_code_is_passed_over_and_what_comes_behind_it_is_applied(
