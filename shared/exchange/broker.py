@@ -4,7 +4,6 @@ Offsets are committed explicitly, after the database. A database that is away re
 """
 
 import asyncio
-import hashlib
 import logging
 import random
 from collections.abc import Sequence
@@ -18,7 +17,6 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.contracts.wire.envelope import ENVELOPE_VERSION, Inner, Kind, Unopenable
 from shared.contracts.wire.topics import Direction, direction_of, lane_of
-from shared.exchange import receipts
 from shared.exchange.access import Access
 from shared.exchange.inbox import Heard, Inbox, heard
 from shared.exchange.letters import Letters
@@ -192,10 +190,7 @@ class Receiver:
             raise Unopenable(f"it cannot be used ({type(error).__name__})") from error
 
     async def _note_unopenable(self, record: ConsumerRecord, sender: str, reason: str) -> None:
-        digest = hashlib.sha256(sender.encode() + b"|" + (record.value or b"")).digest()
-        place = (record.topic, record.partition, record.offset)
-        async with self._database.write() as tx:
-            await receipts.note_unopenable(tx, digest, sender, place, reason, self._hooks)
+        await self._letters.note_unopenable(sender, record.value or b"", (record.topic, record.partition, record.offset), reason)
 
 
 async def _next_batch(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:

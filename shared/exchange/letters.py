@@ -4,6 +4,7 @@ What a peer is owed beside where the streams stand is kept in memory only: a let
 """
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from shared.exchange.answers import Ears, Owed, take_statement
 from shared.exchange.inbox import Inbox
 from shared.exchange.incarnations import current_incarnation
 from shared.exchange.outbox import insert_if_absent
-from shared.exchange.receipts import make_statement, summary
+from shared.exchange.receipts import make_statement, note_unopenable, summary
 from shared.exchange.recovery import apply_home, held_of, take_home
 from shared.exchange.registry import Hooks
 from shared.exchange.seal import Seal
@@ -116,6 +117,12 @@ class Letters:
         """Something about a line that a person must look at."""
         async with self._database.write() as tx:
             await self._hooks.trouble(kind, peer, detail, tx)
+
+    async def note_unopenable(self, sender: str, envelope: bytes, place: tuple[str, int, int], reason: str) -> None:
+        """Keeps the trace of what cannot be opened, and tells it; `place` is where it came from: (topic, partition, offset)."""
+        digest = hashlib.sha256(sender.encode() + b"|" + envelope).digest()
+        async with self._database.write() as tx:
+            await note_unopenable(tx, digest, sender, place, reason, self._hooks)
 
     async def recalled(self, peer: str) -> list[Recall]:
         """What this agency asks back of a peer now, for a line on which it can be fetched at once."""

@@ -56,7 +56,7 @@ async def make_statement(tx: Transaction, peer: str) -> Statement:
         knows=known.incarnation if known is not None else None,
         heads=tuple(Head(incarnation=s.incarnation, size=s.size, root=_root(s)) for s in await _streams_to(tx, peer)),
         receipts=tuple([await _receipt(tx, head) for head in heads]),
-        enquiries=await _enquiries(tx, peer),
+        enquiries=await enquiries(tx, peer),
     )
 
 
@@ -206,7 +206,7 @@ async def _unspent_traces(tx: Transaction, sender: str) -> list[UnopenableRecord
     return list((await tx.session.execute(query.limit(PARKED_MAX).with_for_update())).scalars())
 
 
-async def _enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:
+async def enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:
     """Predecessors that something has waited for longer than the grace period and that were never heard of."""
     streams = await _heads_of(tx, peer)
     patience = GRACE if all([await _is_still(tx, head) for head in streams]) else OVERDUE
