@@ -88,7 +88,7 @@ async def cases_page(tx: Transaction, by: Actor, cursor: str | None, limit: int)
     """The cases within the account's scope, newest first."""
     scope = []
     if by.facility is not None:
-        scope = [col(Case.facility).in_(by.desks) | is_referred_to(by, col(Case.id))]
+        scope = [col(Case.facility).in_(by.desks) | is_referred_to(by.desks, col(Case.id))]
     rows, following = await page_by_opening(tx, Case, "case.opened", cursor, limit, *scope)
     return [case_view(row) for row in rows], following
 

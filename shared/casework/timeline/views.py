@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, String, and_, cast, exists, or_, select
+from sqlalchemy import BindParameter, ColumnElement, String, and_, cast, exists, or_, select
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
@@ -87,13 +87,13 @@ def visible_to(by: Actor) -> list[ColumnElement[bool]]:
     if by.facility is None:
         return []
     own = exists().where(col(Case.id) == col(Activity.case_id), col(Case.facility).in_(by.desks)).correlate_except(Case)
-    in_case = or_(own, is_referred_to(by, col(Activity.case_id)))
+    in_case = or_(own, is_referred_to(by.desks, col(Activity.case_id)))
     return [or_(and_(col(Activity.case_id).is_(None), col(Activity.facility).in_(by.desks)), in_case)]
 
 
-def is_referred_to(by: Actor, case_id: Mapped[Any]) -> ColumnElement[bool]:
-    """Whether a case has a referral at the account's desks; asked of one case at a time, whatever lies at the desks by now."""
-    return exists().where(col(Referral.case_id) == case_id, col(Referral.desk).in_(by.desks)).correlate_except(Referral)
+def is_referred_to(desks: Sequence[str] | BindParameter[str], case_id: Mapped[Any]) -> ColumnElement[bool]:
+    """Whether a case has a referral at an account's desks; asked of one case at a time, whatever lies at the desks by now."""
+    return exists().where(col(Referral.case_id) == case_id, col(Referral.desk).in_(desks)).correlate_except(Referral)
 
 
 def of_followed(things: Sequence[FollowedThing]) -> ColumnElement[bool]:
