@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, delete, func, select, true, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, true, update
 from sqlmodel import col
 
 from shared.casework.accounts.credentials import is_pin
@@ -34,6 +34,14 @@ SEEN_STEP = timedelta(minutes=1)  # how exactly the last touch is kept, so that 
 PIN_FAILURES_MAX = 5  # then the session ends, and password and code are asked for
 DRAFT_BYTES_MAX = 32 * 1024  # the longest form is a few kilobytes
 NONCE_BYTES = 12
+
+# What every page asks before anything else, put together once.
+VISITS = (
+    select(Session, Account)
+    .join(Account, col(Account.id) == col(Session.account_id))
+    .where(col(Session.digest) == bindparam("token_digest"))
+)
+DRAFTS = select(Draft).where(col(Draft.session_id) == bindparam("session_id"), col(Draft.path) == bindparam("path"))
 
 Fields = dict[str, list[str]]
 
@@ -99,8 +107,7 @@ async def visit(tx: Transaction, here: Here, token: str | None) -> Visit | None:
     """Who a cookie belongs to; None where its session is over or its account disabled."""
     if not token:
         return None
-    query = select(Session, Account).join(Account, col(Account.id) == col(Session.account_id))
-    found = (await tx.session.execute(query.where(col(Session.digest) == _digest(token)))).first()
+    found = (await tx.session.execute(VISITS, {"token_digest": _digest(token)})).first()
     if found is None:
         return None
     session, account = found
@@ -242,7 +249,7 @@ async def keep_draft(tx: Transaction, session_id: UUID, token: str, path: str, f
 
 async def read_draft(tx: Transaction, session_id: UUID, token: str, path: str) -> Kept | None:
     """What stood in the form of a page when it was hidden, until that form is sent or it is thrown away."""
-    draft = await tx.session.get(Draft, (session_id, path))
+    draft = (await tx.session.execute(DRAFTS, {"session_id": session_id, "path": path})).scalar_one_or_none()
     fields = _unseal(draft, token) if draft is not None else None
     return Kept(fields, draft.kept_at) if draft is not None and fields is not None else None
 
