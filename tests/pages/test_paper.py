@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from agencies import World, consent, open_case
+from agencies import Desk, World, consent, open_case
 from hypothesis import given
 from hypothesis import strategies as st
 from signing_in import settled_account, sign_in
@@ -123,6 +123,49 @@ async def test_what_a_place_says_by_phone_is_entered_by_its_hub_with_the_time(wo
     async with world["health"].database.read() as tx:
         rows = (await tx.session.execute(select(ReferralFact))).scalars()
         fact = next(f for f in rows if f.type.endswith(".acknowledged"))
+    assert (fact.entered_for, fact.occurred_at) == ("masaiti_clinic", datetime(2026, 1, 5, 8, 5, tzinfo=UTC))
+
+
+async def taken_on_paper(world: World, *, came: bool) -> tuple[str, Desk]:
+    """A referral that a place on paper has taken, and that its desk asks to cancel: (address, the desk)."""
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb")
+    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": "health", "to_facility": "masaiti_clinic",
+            "services": ["injury_care"], "urgency": "acute"}  # fmt: skip
+    issued = await desk.post("/referrals", body)
+    await world.settle()
+    program = await world["health"].sign_in("program", facility="masaiti_clinic")
+    await program.post(f"/referrals/{issued['id']}/accept")
+    if came:
+        await program.post(f"/referrals/{issued['id']}/arrive", {"feedback": True})
+        await program.post(f"/referrals/{issued['id']}/start")
+    await world.settle()
+    await desk.post(f"/referrals/{issued['id']}/cancel", {"reason_code": "no_longer_needed"})
+    await world.settle()
+    world.clock.advance(timedelta(minutes=30))
+    return f"/referrals/{issued['id']}", desk
+
+
+@pytest.mark.parametrize("came", [False, True])
+@pytest.mark.parametrize("what", ["confirm-cancel", "refuse-cancel"])
+async def test_what_a_place_on_paper_says_to_a_request_to_cancel_is_entered_by_its_hub(world: World, what: str, came: bool) -> None:
+    referral, desk = await taken_on_paper(world, came=came)
+    visitor = await nurse(world)
+    page = await visitor.open(referral)
+    assert "The desk asks to cancel this" in page.words
+    form = page.form(f"{referral}/entered")
+    assert {"confirm-cancel", "refuse-cancel"} <= set(form.choices["what"])
+    page = await visitor.send(form, what=what, on_date="2026-01-05", at_time="10:05")
+    assert page.status == 200, page.words
+    assert not [f for f in page.forms if "confirm-cancel" in f.choices.get("what", [])]  # it is answered
+    await world.settle()
+    seen = await desk.get(referral)
+    stands = "cancelled" if what == "confirm-cancel" else "in_service" if came else "accepted"
+    assert (seen["status"], seen["cancel_pending"]) == (stands, False)
+    async with world["health"].database.read() as tx:
+        rows = (await tx.session.execute(select(ReferralFact))).scalars()
+        fact = next(f for f in rows if f.type.endswith((".cancelled", ".cancel_refused")))
     assert (fact.entered_for, fact.occurred_at) == ("masaiti_clinic", datetime(2026, 1, 5, 8, 5, tzinfo=UTC))
 
 

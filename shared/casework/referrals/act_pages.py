@@ -40,7 +40,9 @@ class Act(BaseModel):
     post: str | None = None
     feedback: Literal["yes", "no", "not_asked"] | None = None
     back: str | None = None
-    what: Literal["acknowledge", "accept", "arrive", "not-attended", "start", "resume"] | None = None
+    what: (
+        Literal["acknowledge", "accept", "arrive", "not-attended", "start", "resume", "confirm-cancel", "refuse-cancel"] | None
+    ) = None
     on_date: date | None = None
     at_time: time | None = None
     was: codes.ReferralState | None = None  # how the referral stood when the page was shown
