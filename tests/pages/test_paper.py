@@ -4,16 +4,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from agencies import Desk, World, consent, open_case
+from agencies import Desk, World, consent, open_case, refer
 from hypothesis import given
 from hypothesis import strategies as st
 from signing_in import settled_account, sign_in
 from sqlalchemy import select
 from visitor import Page, Visitor
 
+from services.health.care.tables import CareGiven
 from shared.casework.paper.commands import SheetKind, read_number, sheet_number
 from shared.casework.paper.tables import Sheet
-from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework.codes import Role
 from shared.kit.errors import Conflict
 
@@ -83,8 +84,9 @@ async def test_a_visit_on_paper_is_entered_for_its_place_with_its_own_time(world
     _page, (number, _last) = await printed(visitor, "masaiti_clinic", "visit")
     form = (await visitor.open("/paper")).form("/paper/enter")
     page = await visitor.send(form, number=number, code=code, feedback="yes", **WRITTEN)
-    assert page.path == f"/care/{issued['id']}", page.words
-    page = await visitor.send(page.form(page.path), care_injury_care="given", **WRITTEN)
+    care = f"/care/{issued['id']}"
+    assert page.path == f"{care}?sheet={number}", page.words
+    page = await visitor.send(page.form(care), care_injury_care="given")
     assert page.path == f"/referrals/{issued['id']}"
     again = await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, code=code, **WRITTEN)
     assert (again.status, "entered already" in again.words) == (422, True)
@@ -124,6 +126,99 @@ async def test_what_a_place_says_by_phone_is_entered_by_its_hub_with_the_time(wo
         rows = (await tx.session.execute(select(ReferralFact))).scalars()
         fact = next(f for f in rows if f.type.endswith(".acknowledged"))
     assert (fact.entered_for, fact.occurred_at) == ("masaiti_clinic", datetime(2026, 1, 5, 8, 5, tzinfo=UTC))
+
+
+async def sent_before_the_power_went(world: World) -> tuple[str, str]:
+    """A referral to the clinic that has a line, sent at one o'clock in the night: (id, the code that she may speak)."""
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb")
+    world.clock.advance(timedelta(hours=-7))
+    issued = await refer(desk, case_id, incident_id, "health")
+    world.clock.advance(timedelta(hours=7))
+    await world.settle()
+    return issued["id"], (await desk.get(f"/referrals/{issued['id']}"))["arrival_code"]
+
+
+async def sheet_entered(visitor: Visitor, **written: Any) -> tuple[Page, str]:
+    """A sheet of the night at the clinic, entered by the day's clerk: (the page that follows, its number)."""
+    _page, (number, _last) = await printed(visitor, "ndola_clinic", "visit")
+    form = (await visitor.open("/paper")).form("/paper/enter")
+    return await visitor.send(form, number=number, **WRITTEN, **written), number
+
+
+async def entered_facts(world: World) -> dict[str, tuple[str | None, datetime]]:
+    """What the clinic says of its referral: for whom it was entered, and when it happened."""
+    async with world["health"].database.read() as tx:
+        rows = (await tx.session.execute(select(ReferralFact))).scalars()
+        return {fact.type.removeprefix("referral."): (fact.entered_for, fact.occurred_at) for fact in rows if fact.is_own}
+
+
+async def care_kept(world: World) -> dict[str, datetime]:
+    async with world["health"].database.read() as tx:
+        return {row.care: row.occurred_at for row in (await tx.session.execute(select(CareGiven))).scalars()}
+
+
+async def test_what_was_given_in_the_night_without_power_keeps_the_sheets_time_and_place(world: World) -> None:
+    referral, code = await sent_before_the_power_went(world)
+    visitor = await nurse(world)
+    page, number = await sheet_entered(visitor, code=code, feedback="yes")
+    assert page.path == f"/care/{referral}?sheet={number}", page.words
+    form = page.form(f"/care/{referral}")
+    assert (form.fields["on_date"], form.fields["at_time"]) == ([WRITTEN["on_date"]], [WRITTEN["at_time"]])
+    page = await visitor.send(form, button=("then", "close"), care_pep="given", next_visit="2026-02-01")
+    assert page.path == f"/referrals/{referral}", page.words
+    assert await care_kept(world) == {"pep": WRITTEN_UTC}
+    facts = await entered_facts(world)
+    assert {facts[name] for name in ("accepted", "arrived", "in_service", "closed")} == {("ndola_clinic", WRITTEN_UTC)}
+    # What is kept afterwards, without the sheet, happens when it is typed.
+    await visitor.send((await visitor.open(f"/care/{referral}")).form(f"/care/{referral}"), care_tetanus="given")
+    assert await care_kept(world) == {"pep": WRITTEN_UTC, "tetanus": world.clock.now()}
+
+
+async def test_a_time_on_the_page_goes_before_the_sheets(world: World) -> None:
+    visitor = await nurse(world)
+    page, number = await sheet_entered(visitor)
+    care = page.path.partition("?")[0]
+    assert page.path == f"{care}?sheet={number}"
+    assert care.startswith("/care/arrivals/"), page.words  # nobody was asked for a number
+    form = page.form(care)
+    await visitor.send(form, care_pep="given", at_time="04:40")
+    await visitor.send(form, button=("then", "close"), care_tetanus="given")
+    assert await care_kept(world) == {"pep": WRITTEN_UTC + timedelta(minutes=30), "tetanus": WRITTEN_UTC}
+    async with world["health"].database.read() as tx:
+        walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
+    assert (walk_in.facility, walk_in.came_at, walk_in.ended_at) == ("ndola_clinic", WRITTEN_UTC, WRITTEN_UTC)
+
+
+async def test_the_sheet_goes_along_while_its_request_is_looked_for(world: World) -> None:
+    referral, code = await sent_before_the_power_went(world)
+    visitor = await nurse(world)
+    page, number = await sheet_entered(visitor, code="111111" if code != "111111" else "222222")
+    assert "/match?" in page.path
+    without = next(one for one in page.links if one.startswith("/care/arrivals/"))
+    assert without.endswith(f"?sheet={number}")
+    form = next(f for f in page.forms if "referral_id" in f.choices)
+    page = await visitor.send(form, referral_id=referral)
+    assert page.path == f"/care/{referral}?sheet={number}", page.words
+    assert (await visitor.open(without)).path == page.path
+    page = await visitor.send(page.form(f"/care/{referral}"), care_pep="given")
+    assert page.path == f"/referrals/{referral}", page.words
+    assert await care_kept(world) == {"pep": WRITTEN_UTC}
+    facts = await entered_facts(world)
+    assert {facts[name] for name in ("arrived", "in_service")} == {("ndola_clinic", WRITTEN_UTC)}
+
+
+async def test_the_sheet_of_somebody_else_gives_no_times(world: World) -> None:
+    visitor = await nurse(world)
+    _page, others = await sheet_entered(visitor)
+    page, _number = await sheet_entered(visitor)
+    care = page.path.partition("?")[0]
+    assert (await visitor.open(f"{care}?sheet={others}")).status == 404
+    form = page.form(care)
+    form.fields["sheet"] = [others]
+    assert (await visitor.send(form, care_pep="given")).status == 404
+    assert await care_kept(world) == {}
 
 
 async def taken_on_paper(world: World, *, came: bool) -> tuple[str, Desk]:

@@ -15,7 +15,9 @@ from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.paper.pages import SheetNumber, with_sheet
 from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import AgencyKind
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.errors import Conflict
@@ -73,15 +75,18 @@ class WhichRequest(BaseModel):
     referral_id: UUID | None = None
     code: str | None = Field(default=None, max_length=20)
     sent_from: str | None = Field(default=None, pattern=SENT_FROM)
+    sheet: str | None = Field(default=None, max_length=20)  # of which the rest is entered afterwards
 
 
 WORDS = {"referral_id": _("Choose the request."), "code": NUMBER, "sent_from": _("Choose who sent her or him.")}
 
 
 @router.get("/arrivals/{arrival_id}/match")
-async def show_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, unknown: bool = False) -> Response:
+async def show_match(
+    arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, unknown: bool = False, sheet: SheetNumber = None
+) -> Response:
     """Which request somebody came on, once it is known. `unknown`: what was said fits none."""
-    form: Filled[Any] = Filled()
+    form: Filled[Any] = Filled({"sheet": [sheet]} if sheet else {})
     return await _match_page(arrival_id, request, edge, visit, form.error("code", NOT_FOUND) if unknown else form)
 
 
@@ -94,9 +99,10 @@ async def _match_page(
         await note_listed(tx, {row.case_id for row in rows}, visit.actor)
     peers = {peer: edge.here.network.agencies[peer].facilities for peer in edge.here.peers}
     senders = [(f"{peer}/{id_}", place.name) for peer, places in peers.items() for id_, place in places.items()]
+    care = with_sheet(f"/care/arrivals/{walk_in.id}", form.value("sheet"))
     return edge.pages.show(
         request, "arrivals/match.html", visit, status=status, form=form, errors=bool(form.errors), walk_in=walk_in, rows=rows,
-        beyond=total - len(rows), senders=senders, here_now="/here-now",
+        beyond=total - len(rows), senders=senders, care=care, here_now="/here-now",
     )  # fmt: skip
 
 
@@ -126,7 +132,10 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
     async def work(tx: Transaction) -> str:
         body = MatchArrival.model_validate(form_said)
         _walk_in, referral = await commands.match_arrival(arrival_id, body, tx, edge.here, visit.actor)
-        return f"/arrivals/{arrival_id}/match?unknown=1" if referral is None else f"/referrals/{referral.id}"
+        if referral is None:
+            return with_sheet(f"/arrivals/{arrival_id}/match?unknown=1", asked.sheet)
+        goes_on = asked.sheet and edge.here.kind is AgencyKind.HEALTH  # what was given stands on the same sheet
+        return with_sheet(f"/care/{referral.id}", asked.sheet) if goes_on else f"/referrals/{referral.id}"
 
     try:
         return await submit(request, edge, visit, values, work)

@@ -404,13 +404,10 @@ async def answer_feedback(referral_id: UUID, yes: bool, tx: Transaction, here: H
     return referral
 
 
-async def arrive(
-    tx: Transaction, here: Here, referral: Referral, facility: str, came_at: datetime, feedback: bool | None, by: Actor
-) -> Referral:
+async def arrive(tx: Transaction, here: Here, referral: Referral, facility: str, feedback: bool | None, told: Told) -> Referral:
     """She has come on this referral, to any door of this agency: legal whatever stands, told as far as she allows."""
     locked = await story.lock(tx, referral.id)
     if locked is None:
         raise NotFound("There is no such referral.")
-    told = Told(here.agency, True, came_at, by.account_id, here.on_paper(facility))
     await _recipient_says(tx, here, locked, Transition.ARRIVE, Details(facility=facility), feedback, told)
     return locked
