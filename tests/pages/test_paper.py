@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from agencies import Desk, World, consent, open_case, refer
+from desk_pages import to_place, to_sent
 from hypothesis import given
 from hypothesis import strategies as st
 from signing_in import settled_account, sign_in
@@ -293,8 +294,9 @@ async def test_a_request_on_paper_becomes_a_case_and_a_referral_of_the_hour_it_w
         page.form(page.path), answer_health="yes", answer_social_welfare="no", answer_back="yes", how="spoken", language="bem"
     )
     assert page.path.endswith("/refer"), page.words
+    assert page.form(page.path).fields["expected"] == ["04:18"]  # the way from that place to the nearest, from when it was written
     page = await visitor.send(
-        page.form(page.path), care="acute_care", place="health/ndola_clinic", mode="on_foot", escort="alone", expected="10:30",
+        page.form(page.path), care="acute_care", place="health/ndola_clinic", mode="on_foot", escort="alone", expected="05:20",
         carries="nothing",
     )  # fmt: skip
     assert page.path.startswith("/referrals/"), page.words
@@ -307,7 +309,31 @@ async def test_a_request_on_paper_becomes_a_case_and_a_referral_of_the_hour_it_w
     assert referral.said is not None
     until = {w["care"]: w["until"] for w in referral.said["windows"]}
     assert until["pep"].startswith("2026-01-07T23:10")  # 72 h after the earliest moment: three hours before it was written
+    expected = WRITTEN_UTC + timedelta(minutes=70)
+    assert (referral.set_out_at, referral.expected_at) == (WRITTEN_UTC, expected)
+    assert datetime.fromisoformat(referral.said["travel"]["expected_at"]) == expected
     await world.settle()
+    async with world["police"].database.read() as tx:
+        facts = {f.type: (f.entered_for, f.occurred_at) for f in (await tx.session.execute(select(ReferralFact))).scalars()}
+    assert facts == dict.fromkeys(("referral.issued", "referral.set_out"), ("masaiti_vsu", WRITTEN_UTC))
+    async with world["health"].database.read() as tx:
+        received = (await tx.session.execute(select(Referral))).scalars().one()
+    assert (received.set_out_at, received.expected_at) == (WRITTEN_UTC, expected)
+
+
+async def test_what_a_desk_with_a_line_wrote_without_power_is_of_the_sheets_time_too(world: World) -> None:
+    visitor = Visitor(world["police"].app)
+    await sign_in(visitor, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+    _page, (number, _last) = await printed(visitor, "ndola_central_vsu", "request", 1)
+    await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, **WRITTEN)
+    page = await to_place(visitor, await a_case_from(visitor, f"/cases/new?sheet={number}"))
+    await to_sent(visitor, page, expected="04:40")
+    async with world["police"].database.read() as tx:
+        rows = list((await tx.session.execute(select(ReferralFact))).scalars())
+        first = (await tx.session.execute(select(Referral).where(Referral.recipient == "health"))).scalars().one()  # type: ignore[arg-type]
+    assert {(f.entered_for, f.occurred_at) for f in rows} == {("ndola_central_vsu", WRITTEN_UTC)}
+    assert sorted(f.type for f in rows) == ["referral.issued", "referral.issued", "referral.set_out"]  # the office was told as well
+    assert first.expected_at == WRITTEN_UTC + timedelta(minutes=30)
 
 
 async def a_case_from(visitor: Visitor, address: str) -> Page:

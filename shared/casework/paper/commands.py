@@ -115,12 +115,18 @@ async def is_from_sheet(tx: Transaction, case_id: UUID) -> bool:
     return (await tx.session.execute(query.limit(1))).first() is not None
 
 
-async def written_at(tx: Transaction, case_id: UUID) -> datetime | None:
-    """When what is being entered for a case was written; None where nobody is entering a sheet."""
-    query = select(col(Sheet.written_at)).where(
+async def sheet_of_request(tx: Transaction, case_id: UUID) -> Sheet | None:
+    """The sheet that is being entered for a case; None where nobody is entering one."""
+    query = select(Sheet).where(
         col(Sheet.case_id) == case_id, col(Sheet.kind) == SheetKind.REQUEST, col(Sheet.entered_at) > tx.clock.now() - ENTERING
     )
     return (await tx.session.execute(query.limit(1))).scalar_one_or_none()
+
+
+async def written_at(tx: Transaction, case_id: UUID) -> datetime | None:
+    """When what is being entered for a case was written; None where nobody is entering a sheet."""
+    sheet = await sheet_of_request(tx, case_id)
+    return sheet.written_at if sheet is not None else None
 
 
 async def standing_of_sheets(tx: Transaction, by: Actor) -> list[tuple[str, str, int, int]]:
