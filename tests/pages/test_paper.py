@@ -13,6 +13,8 @@ from sqlalchemy import select
 from visitor import Page, Visitor
 
 from services.health.care.tables import CareGiven
+from shared.casework.accounts.commands import find_account
+from shared.casework.cases.tables import Case
 from shared.casework.paper.commands import SheetKind, read_number, sheet_number
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
@@ -265,12 +267,53 @@ async def test_what_a_place_on_paper_says_to_a_request_to_cancel_is_entered_by_i
     assert (fact.entered_for, fact.occurred_at) == ("masaiti_clinic", datetime(2026, 1, 5, 8, 5, tzinfo=UTC))
 
 
+async def test_somebody_who_came_to_a_place_by_phone_is_entered_there_with_the_time(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb")
+    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": "health", "to_facility": "masaiti_clinic",
+            "services": ["injury_care"], "urgency": "acute"}  # fmt: skip
+    issued = await desk.post("/referrals", body)
+    await world.settle()
+    code = (await desk.get(f"/referrals/{issued['id']}"))["arrival_code"]
+    world.clock.advance(timedelta(minutes=30))
+    visitor = await nurse(world)
+    form = (await visitor.open("/arrivals/new")).form("/arrivals/new")
+    assert form.choices["facility"] == ["ndola_clinic", "masaiti_clinic"]  # her own, and the one that she works for
+    assert form.fields["facility"] == ["ndola_clinic"]
+    at_masaiti: dict[str, Any] = {"facility": "masaiti_clinic", "on_date": "2026-01-05"}
+    half = await visitor.send(form, **at_masaiti)
+    assert (half.status, "both the day and the time" in half.words) == (422, True)
+    early = await visitor.send(half.form("/arrivals/new"), at_time="23:00")
+    assert (early.status, "lies in the future" in early.words) == (422, True)
+    assert early.form("/arrivals/new").fields["facility"] == ["masaiti_clinic"]
+    page = await visitor.send(early.form("/arrivals/new"), at_time="10:05")  # nobody knew of a number
+    assert (page.status, page.path) == (200, "/here-now")
+    page = await visitor.send((await visitor.open("/arrivals/new")).form("/arrivals/new"), code=code, at_time="10:10", **at_masaiti)
+    assert page.path == f"/referrals/{issued['id']}", page.words
+    async with world["health"].database.read() as tx:
+        walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
+        case = await tx.session.get_one(Case, walk_in.case_id)
+    assert (walk_in.facility, case.facility) == ("masaiti_clinic", "masaiti_clinic")
+    assert walk_in.came_at == datetime(2026, 1, 5, 8, 5, tzinfo=UTC)
+    assert (await entered_facts(world))["arrived"] == ("masaiti_clinic", datetime(2026, 1, 5, 8, 10, tzinfo=UTC))
+
+
+async def test_a_clinic_that_works_for_no_other_is_not_asked_where_and_when(world: World) -> None:
+    visitor = Visitor(world["health"].app)
+    issued = await settled_account(world["health"])
+    async with world["health"].database.write() as tx:
+        (await find_account(tx, "nurse-1")).facility = "ndola_hospital"
+    await sign_in(visitor, issued)
+    form = (await visitor.open("/arrivals/new")).form("/arrivals/new")
+    assert not {"facility", "on_date", "at_time"} & form.fields.keys()
+    assert (await visitor.send(form)).path == "/here-now"
+
+
 async def test_a_place_that_is_nobodys_hub_does_not_see_the_others_paper(world: World) -> None:
     visitor = await nurse(world)
     _page, (number, _last) = await printed(visitor, "masaiti_clinic", "visit")
     async with world["health"].database.write() as tx:
-        from shared.casework.accounts.commands import find_account
-
         (await find_account(tx, "nurse-1")).facility = "ndola_hospital"
     form = (await visitor.open("/paper")).form("/paper/enter")
     assert form.choices["feedback"]

@@ -1,14 +1,14 @@
 """Pages of the clinic: what was given, with a request or without one. The list stays in the clinic; the police never see it."""
 
 from collections.abc import Awaitable, Callable, Collection
-from datetime import date, datetime, time
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.health.care import commands
 from services.health.care.commands import Care, CareResult, InCare, KeepCare
@@ -20,6 +20,7 @@ from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
+from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.pages import SheetNumber, with_sheet
 from shared.casework.paper.tables import Sheet
@@ -27,7 +28,7 @@ from shared.casework.referrals import story
 from shared.casework.referrals.commands import MakeTransition, answer_feedback, make_transition
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import CareClock, OutcomeCode, ProgressCode, ReferralState, ServicePackage
-from shared.contracts.casework.lifecycle import IllegalTransition, Transition
+from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail, Transition
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, RefnetError
 from shared.kit.forms import Filled, Values, fill
@@ -52,21 +53,18 @@ CLOCKS = {
 }  # fmt: skip
 
 
-class CareForm(BaseModel):
+class CareForm(Afterwards):
     """What the page sends beside its lines."""
 
     next_visit: date | None = None
     outcome_code: OutcomeCode | None = None  # what the lines say, where nothing is chosen
-    on_date: date | None = None
-    at_time: time | None = None
     sheet: str | None = Field(default=None, max_length=20)  # on which all of it stands
 
 
 WORDS = {
+    **AFTERWARDS_WORDS,
     "next_visit": _("Choose the day of the next visit, or leave it empty."),
     "outcome_code": _("Choose how it ended."),
-    "on_date": _("Choose the day, or leave day and time empty."),
-    "at_time": _("Type the time as 08:15, with its day; or leave both empty."),
 }
 
 
@@ -175,9 +173,7 @@ async def post_care_of_arrival(arrival_id: UUID, request: Request, edge: OneEdge
 async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: Values) -> Response:
     form = fill(CareForm, values, WORDS)
     asked = form.model
-    if asked is not None and (asked.on_date is None) != (asked.at_time is None):
-        form.error("at_time", WORDS["at_time"])
-    if asked is None or form.errors:
+    if asked is None:
         return await _page(find, request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
@@ -197,6 +193,8 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
 
     try:
         return await submit(request, edge, visit, values, work)
+    except MissingDetail as error:
+        form.error(error.field, WORDS.get(error.field, error))
     except (InTheFuture, LineChanged) as error:
         form.error("at_time" if isinstance(error, InTheFuture) else error.field, error)
     except (IllegalTransition, EndingUnclear) as error:
@@ -207,8 +205,7 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
 
 
 def _entered(edge: Edge, tx: Transaction, whom: InCare, asked: CareForm, sheet: Sheet | None) -> dict[str, Any]:
-    times = edge.pages.times("en", tx.clock.now())
-    at = times.moment(asked.on_date, asked.at_time) if asked.on_date and asked.at_time else None
+    at = asked.happened_at(edge.pages.times("en", tx.clock.now()))
     if sheet is not None:  # also a clinic with a line writes on paper while its power is out
         return {"occurred_at": at or sheet.written_at, "entered_for": sheet.facility}
     return {"occurred_at": at, "entered_for": edge.here.on_paper(whom.facility)}
