@@ -313,6 +313,8 @@ STEPS = {
     "not-attended": _("Has not come yet"),
     "start": _("Care has begun"),
     "resume": _("It goes on"),
+    "confirm-cancel": _("They cancel it"),
+    "refuse-cancel": _("They do not cancel it"),
 }
 FIELDS = {  # what a refusal says is missing, or may not be told
     "reason_code": _("The reason"),
