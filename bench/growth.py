@@ -28,6 +28,7 @@ from shared.exchange.inbox import heard
 from shared.exchange.letters import Letters
 from shared.exchange.relay import Outbound, Relay
 from shared.exchange.seal import PlainSeal
+from shared.kit.collector import calm_collector
 from shared.kit.ids import new_id
 
 KIND = "health"  # a clinic: its work list, cases and timelines are what others' words make grow
@@ -128,6 +129,7 @@ async def growth(servers: Servers, small: int, big: int, looks: int) -> tuple[li
         await agency.grow(url, size)
         agencies.append(agency)
         clients.append(await agency.browser())
+    calm_collector()  # as a process does when it begins to serve
     found = []
     for paths in zip(*(agency.looks() for agency in agencies), strict=True):
         times: tuple[list[float], list[float]] = ([], [])

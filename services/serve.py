@@ -21,6 +21,7 @@ from services.settings import Settings
 from shared.casework.edge import Edge
 from shared.exchange import bell
 from shared.exchange.worker import ExchangeWorker
+from shared.kit.collector import calm_collector
 from shared.kit.errors import RefnetError
 
 BACKLOG = 512  # connections that may wait while the process is busy
@@ -82,6 +83,7 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
     )  # fmt: skip
     server = Server(config, edge)
     stop = asyncio.Event()
+    calm_collector()
     working = [asyncio.create_task(loop(stop)) for loop in loops]
     try:
         await server.serve(sockets=[listener])

@@ -4,7 +4,7 @@ A word holds only what its recipient was allowed to know, so a record that is ma
 what only the lost database knew is named on the page of the restore, and asked of paper or people.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -25,6 +25,7 @@ from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import ConsentItem
 from shared.exchange.inbox import refuse_parked
 from shared.exchange.registry import Returned
+from shared.exchange.tables import DONE, InboxRow, InboxState, Tombstone
 from shared.kit.db import Transaction
 
 NOBODY = UUID(int=0)  # who explained a consent that is known only from what was said under it
@@ -32,22 +33,42 @@ UNDETERMINED = "und"  # BCP 47: the language is not known
 
 
 async def put_back(recipient: str, words: list[Returned], tx: Transaction, here: Here) -> frozenset[UUID]:
-    """Each word as if it had never been lost. Returns the ids of those that wait for a peer's word, which it says again."""
-    waiting: set[UUID] = set()
+    """Each word as if it had never been lost. Returns the ids of those that wait for a peer's word, which it says again.
+
+    What can never be put here, because its referral was never opened, waits for nothing.
+    """
+    unplaced: list[Returned] = []
     touched: dict[UUID, Referral] = {}
     for word in words:
         fact = events.read(word.type, word.data)
         if isinstance(fact, events.REFERRAL_EVENTS) and not isinstance(fact, events.ReferralIssued):
             referral = await tx.session.get(Referral, word.subject, populate_existing=True)
             if referral is None:
-                waiting.add(word.id)
+                unplaced.append(word)
             elif await _put_fact(tx, here, referral, fact, word):
                 touched[referral.id] = referral
         elif not await _OTHERS[type(fact)](recipient, fact, word, tx, here):
-            waiting.add(word.id)
+            unplaced.append(word)
     for referral in touched.values():
         await story.refold(tx, here, referral)
-    return frozenset(waiting)
+    return frozenset({word.id for word in unplaced} - await _never_opened(tx, recipient, unplaced))
+
+
+async def _never_opened(tx: Transaction, peer: str, words: Sequence[Returned]) -> set[UUID]:
+    """Those of our words whose referral will not come again: its consent was taken back since, or its first word is done and
+    opened no record here. Waiting for it would keep the recovery open for ever."""
+    if not words:
+        return set()
+    laid = select(col(Tombstone.consent_id)).where(
+        col(Tombstone.sender) == peer, col(Tombstone.consent_id).in_({w.consent_id for w in words if w.consent_id is not None})
+    )
+    closed = select(col(InboxRow.subject)).where(
+        col(InboxRow.sender) == peer, col(InboxRow.type) == events.ReferralIssued.type,
+        col(InboxRow.state).in_(DONE - {InboxState.APPLIED}), col(InboxRow.subject).in_({w.subject for w in words}),
+    )  # fmt: skip
+    consents = set((await tx.session.execute(laid)).scalars())
+    subjects = set((await tx.session.execute(closed)).scalars())
+    return {word.id for word in words if word.consent_id in consents or word.subject in subjects}
 
 
 async def _put_fact(tx: Transaction, here: Here, referral: Referral, fact: events.Event, word: Returned) -> bool:

@@ -24,6 +24,8 @@ TOPIC_EXISTS = 36  # Kafka's error code
 REPLICAS_MAX = 3  # copies of a topic where there are as many brokers: one may die and two still agree
 # By copies, how many must have a record before it counts as sent; with fewer than three, one death would stop every sender.
 MIN_IN_SYNC = {3: "2"}
+# What is sealed does not shrink, so only a bomb comes compressed: the broker unpacks it, finds it too large, and refuses it.
+PLAIN = {"compression.type": "uncompressed"}
 
 
 class BrokerUnreachable(RefnetError):
@@ -163,7 +165,7 @@ async def provision(access: Access, topics: tuple[str, ...], partitions: int) ->
     try:
         await admin.start()
         copies = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
-        settings = {"min.insync.replicas": MIN_IN_SYNC.get(copies, "1")}
+        settings = {**PLAIN, "min.insync.replicas": MIN_IN_SYNC.get(copies, "1")}
         answer = await admin.create_topics([NewTopic(name, partitions, copies, topic_configs=settings) for name in missing])
     except KafkaError as error:
         raise BrokerUnreachable(

@@ -4,7 +4,6 @@ Offsets are committed explicitly, after the database. A database that is away re
 """
 
 import asyncio
-import hashlib
 import logging
 import random
 from collections.abc import Sequence
@@ -16,9 +15,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
-from shared.contracts.wire.envelope import ENVELOPE_VERSION, Kind, Unopenable
+from shared.contracts.wire.envelope import ENVELOPE_VERSION, Inner, Kind, Unopenable
 from shared.contracts.wire.topics import Direction, direction_of, lane_of
-from shared.exchange import receipts
 from shared.exchange.access import Access
 from shared.exchange.inbox import Heard, Inbox, heard
 from shared.exchange.letters import Letters
@@ -26,11 +24,14 @@ from shared.exchange.registry import Hooks
 from shared.exchange.relay import BrokerAway, Outbound
 from shared.exchange.seal import Seal
 from shared.kit.crash import crash_point
-from shared.kit.db import Database
+from shared.kit.db import Database, is_transient
 from shared.kit.errors import DatabaseAway
 
 BATCH_RECORDS = 500  # records applied in one transaction; the relay numbers as many
-BATCH_WAIT_MS = 1_000  # a fetch that finds nothing; one that finds anything is answered at once
+BATCH_WAIT_MS = 1_000  # a look that finds nothing; one that finds anything is answered at once
+# A request that lies at the broker names the lanes that had nothing in hand when it was made: one that is emptied meanwhile is deaf
+# until that request comes back. Kafka's default, half a second, was what every second event of a steady stream waited for.
+FETCH_WAIT_MS = 50
 SEND_TIMEOUT_S = 30.0  # a broker that takes longer is treated as away: the rows stay due
 REQUEST_TIMEOUT_MS = 5_000  # one request to the broker
 MAX_POLL_MS = 300_000  # a batch that takes longer loses its partition; the database's own waits end well before
@@ -117,6 +118,7 @@ class Receiver:
             batch=True,
             max_records=BATCH_RECORDS,
             batch_timeout_ms=BATCH_WAIT_MS,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_interval_ms=max_poll_ms,
             session_timeout_ms=SESSION_TIMEOUT_MS,
             group_instance_id=instance,
@@ -158,13 +160,11 @@ class Receiver:
             sender = direction_of(record.topic).sender
             try:
                 inner = self._seal.open(record.value or b"", sender)
-                if inner.header.sender != sender:
-                    await self._letters.take_home(sender, [inner])
-                elif inner.header.kind is Kind.EVENT:
+                if inner.header.sender == sender and inner.header.kind is Kind.EVENT:
                     events.append(heard(inner))
                     records[inner.raw] = record
                 else:
-                    await self._letters.take(inner)
+                    await self._take_letter(sender, inner)
             except Unopenable as error:
                 await self._note_unopenable(record, sender, str(error))
         outcome = await self._inbox.receive(events)
@@ -173,11 +173,24 @@ class Receiver:
         for sender, _ in outcome.streams:
             self._letters.heard_from(sender)
 
+    async def _take_letter(self, sender: str, inner: Inner) -> None:
+        """A statement, or a word of our own that comes home. Raises Unopenable for what breaks our code: letters are written anew
+        every few seconds, and one that is tried for ever would keep everybody's events behind it."""
+        try:
+            if inner.header.sender != sender:
+                await self._letters.take_home(sender, [inner])
+            else:
+                await self._letters.take(inner)
+        except Unopenable:
+            raise
+        except Exception as error:
+            if isinstance(error, DatabaseAway) or is_transient(error):
+                raise
+            log.error("letter_not_taken", extra={"sender": sender, "because": type(error).__name__})
+            raise Unopenable(f"it cannot be used ({type(error).__name__})") from error
+
     async def _note_unopenable(self, record: ConsumerRecord, sender: str, reason: str) -> None:
-        digest = hashlib.sha256(sender.encode() + b"|" + (record.value or b"")).digest()
-        place = (record.topic, record.partition, record.offset)
-        async with self._database.write() as tx:
-            await receipts.note_unopenable(tx, digest, sender, place, reason, self._hooks)
+        await self._letters.note_unopenable(sender, record.value or b"", (record.topic, record.partition, record.offset), reason)
 
 
 async def _next_batch(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:

@@ -15,6 +15,7 @@ from shared.kit.errors import DatabaseAway
 
 HEARTBEAT_S = 5.0  # every peer hears from us at least this often: an outage shows within a few of them
 GATHER_S = 0.05  # a receipt waits this long for the next batch, so that a backlog is receipted in stretches
+STRETCH_S = 0.5  # between receipts of a stream that goes on: a statement costs both ends more than the event that it covers
 BACK_OFF_S = 1.0  # after a failure; the peers stay marked
 
 SendStatement = Callable[[str, bytes], Awaitable[None]]
@@ -37,8 +38,10 @@ class Herald:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set."""
+        loop = asyncio.get_running_loop()
         while not stop.is_set():
             self._letters.woken.clear()  # before looking: what comes meanwhile wakes the next round
+            stated_at = loop.time()
             try:
                 await self.state_all()
             except (DatabaseAway, BrokerAway):
@@ -46,16 +49,19 @@ class Herald:
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._letters.woken.wait(), HEARTBEAT_S)
-                await self._database.clock.sleep(GATHER_S)
+                await self._database.clock.sleep(max(GATHER_S, stated_at + STRETCH_S - loop.time()))
                 continue
             self._letters.due.update(self._peers)
 
     async def state_all(self) -> None:
-        """Every peer that waits for a letter is sent one."""
+        """Every peer that waits for a letter is sent one; raises at the end what kept one from being sent, which is still due."""
+        away: DatabaseAway | BrokerAway | None = None
         for peer in sorted(self._letters.due):
             self._letters.due.discard(peer)
             try:
                 await self.state(peer)
-            except (DatabaseAway, BrokerAway):
+            except (DatabaseAway, BrokerAway) as error:
                 self._letters.due.add(peer)
-                raise
+                away = error
+        if away is not None:
+            raise away

@@ -311,7 +311,8 @@ class Inbox:
         """The sender states that it never said these: whatever waits for one of them is free."""
         for event_id in event_ids:
             async with self._database.write() as tx:
-                query = select(col(InboxRow.subject)).where(col(InboxRow.sender) == sender, col(InboxRow.after) == event_id)
+                waiting = (col(InboxRow.state) == InboxState.WAITING, col(InboxRow.after) == event_id)
+                query = select(col(InboxRow.subject)).where(col(InboxRow.sender) == sender, *waiting)
                 subjects = [s for s in (await tx.session.execute(query)).scalars() if s is not None]
                 if not subjects:
                     continue
@@ -555,6 +556,8 @@ class _Batch:
         """Gives one event its state; True where it is done and its dependants may follow."""
         event, key = one.event, (one.sender, one.event.id)
         known = self._states.get(key)
+        if known == InboxState.GONE:
+            known = None  # its sender, restored, did not know of it, and it was under way: it is said all the same
         if known is not None and known != InboxState.WAITING:
             return event.withheld and await self._withhold(one, known)
         if known is not None and not event.withheld and not self._may_go(one):
@@ -630,16 +633,16 @@ class _Batch:
         is_wordless = state in {InboxState.TOMBSTONED, InboxState.WAITING} and self._is_tombstoned(one)
         inner = None if one.inner is None or is_wordless else one.inner.raw
         key = (one.sender, event.id)
+        values = {
+            "state": str(state), "type": event.type, "dataversion": event.dataversion, "subject": event.subject,
+            "after": event.after, "consent_id": event.consentid, "inner": inner, "settled_at": settled_at, "reason": reason,
+            "reason_said": said,
+        }  # fmt: skip
         if key in self._stored:
             here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)
-            values = {"state": state, "settled_at": settled_at, "reason": reason, "reason_said": said, "inner": inner}
             await self._tx.session.execute(update(InboxRow).where(*here).values(**values))
             return
-        row = {
-            "sender": one.sender, "event_id": event.id, "state": str(state), "type": event.type, "dataversion": event.dataversion,
-            "subject": event.subject, "after": event.after, "consent_id": event.consentid, "inner": inner,
-            "received_at": self._tx.clock.real(), "settled_at": settled_at, "reason": reason, "reason_said": said,
-        }  # fmt: skip
+        row = {"sender": one.sender, "event_id": event.id, "received_at": self._tx.clock.real(), **values}
         if state is InboxState.WAITING:
             self._stored.add(key)
             await self._tx.session.execute(insert(InboxRow).values(**row))

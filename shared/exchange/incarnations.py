@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlmodel import col
 
-from shared.contracts.wire.envelope import EndedStream, Reopened
+from shared.contracts.wire.envelope import ENDED_MAX, EndedStream, Reopened
 from shared.contracts.wire.merkle import Frontier
 from shared.exchange.outbox import Outgoing, add, insert_if_absent, lock_subjects
 from shared.exchange.tables import Incarnation, Recovery, Stream
@@ -67,10 +67,11 @@ async def open_incarnation(
 
 
 async def _say_what_ended(tx: Transaction, peer: str) -> None:
-    query = select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation))
+    query = select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation).desc()).limit(ENDED_MAX)
+    newest = list((await tx.session.execute(query)).scalars())
     ended = tuple(
         EndedStream(incarnation=s.incarnation, size=s.size, root=Frontier.from_bytes(s.held, s.frontier).root())
-        for s in (await tx.session.execute(query)).scalars()
+        for s in reversed(newest)
     )
     if not ended:
         return

@@ -4,6 +4,7 @@ What a peer is owed beside where the streams stand is kept in memory only: a let
 """
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,13 +18,15 @@ from shared.exchange.answers import Ears, Owed, take_statement
 from shared.exchange.inbox import Inbox
 from shared.exchange.incarnations import current_incarnation
 from shared.exchange.outbox import insert_if_absent
-from shared.exchange.receipts import make_statement, summary
+from shared.exchange.receipts import make_statement, note_unopenable, summary
 from shared.exchange.recovery import apply_home, held_of, take_home
 from shared.exchange.registry import Hooks
 from shared.exchange.seal import Seal
 from shared.exchange.tables import Peer
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction
+
+MISSING_AT_LEAST = 50  # slots of each life that even the shortest statement asks for
 
 
 class Letters:
@@ -115,6 +118,12 @@ class Letters:
         async with self._database.write() as tx:
             await self._hooks.trouble(kind, peer, detail, tx)
 
+    async def note_unopenable(self, sender: str, envelope: bytes, place: tuple[str, int, int], reason: str) -> None:
+        """Keeps the trace of what cannot be opened, and tells it; `place` is where it came from: (topic, partition, offset)."""
+        digest = hashlib.sha256(sender.encode() + b"|" + envelope).digest()
+        async with self._database.write() as tx:
+            await note_unopenable(tx, digest, sender, place, reason, self._hooks)
+
     async def recalled(self, peer: str) -> list[Recall]:
         """What this agency asks back of a peer now, for a line on which it can be fetched at once."""
         return list(self._owed.get(peer, Owed()).recalls)
@@ -136,5 +145,10 @@ def _fitting(statement: Statement) -> Statement:
         if len(statement.to_bytes()) <= CONTENT_BYTES_MAX:
             return statement
         statement = statement.model_copy(update=unsaid)
-    plain = tuple(r.model_copy(update={"ranges": (), "missing": r.missing[:50], "parked": ()}) for r in statement.receipts)
-    return statement if len(statement.to_bytes()) <= CONTENT_BYTES_MAX else statement.model_copy(update={"receipts": plain})
+    if len(statement.to_bytes()) <= CONTENT_BYTES_MAX:
+        return statement
+    # A hundred lives of plain receipts, 64 lost stretches in each, are the most that is left: the newest lives are told.
+    plain = [r.model_copy(update={"ranges": (), "missing": r.missing[:MISSING_AT_LEAST], "parked": ()}) for r in statement.receipts]
+    while len((least := statement.model_copy(update={"receipts": tuple(plain)})).to_bytes()) > CONTENT_BYTES_MAX:
+        plain = plain[1:]
+    return least

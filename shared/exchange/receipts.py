@@ -14,6 +14,7 @@ from sqlmodel import col
 from shared.contracts.wire.merkle import Frontier, root_of
 from shared.contracts.wire.statements import (
     ENQUIRIES_MAX,
+    INCARNATIONS_MAX,
     MISSING_MAX,
     PARKED_MAX,
     RANGES_MAX,
@@ -55,18 +56,20 @@ async def make_statement(tx: Transaction, peer: str) -> Statement:
         knows=known.incarnation if known is not None else None,
         heads=tuple(Head(incarnation=s.incarnation, size=s.size, root=_root(s)) for s in await _streams_to(tx, peer)),
         receipts=tuple([await _receipt(tx, head) for head in heads]),
-        enquiries=await _enquiries(tx, peer),
+        enquiries=await enquiries(tx, peer),
     )
 
 
 async def _heads_of(tx: Transaction, peer: str) -> list[ReceivedHead]:
-    query = select(ReceivedHead).where(col(ReceivedHead.sender) == peer).order_by(col(ReceivedHead.incarnation))
-    return list((await tx.session.execute(query.execution_options(populate_existing=True))).scalars())
+    query = select(ReceivedHead).where(col(ReceivedHead.sender) == peer).order_by(col(ReceivedHead.incarnation).desc())
+    query = query.limit(INCARNATIONS_MAX).execution_options(populate_existing=True)
+    return list((await tx.session.execute(query)).scalars())[::-1]
 
 
 async def _streams_to(tx: Transaction, peer: str) -> list[Stream]:
-    query = select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation))
-    return list((await tx.session.execute(query.execution_options(populate_existing=True))).scalars())
+    query = select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation).desc())
+    query = query.limit(INCARNATIONS_MAX).execution_options(populate_existing=True)
+    return list((await tx.session.execute(query)).scalars())[::-1]  # the newest, in order: of more lives a letter cannot tell
 
 
 def _root(head: ReceivedHead | Stream) -> bytes:
@@ -115,7 +118,7 @@ def _runs(lost: Sequence[int]) -> tuple[LostRange, ...]:
             runs[-1][-1] = seq
         else:
             runs.append([seq, seq])
-    return tuple(LostRange(first=first, last=last) for first, last in runs)
+    return tuple(LostRange(first=first, last=last) for first, last in runs[:RANGES_MAX])
 
 
 async def _above(tx: Transaction, head: ReceivedHead) -> list[tuple[int, bytes, datetime]]:
@@ -203,7 +206,7 @@ async def _unspent_traces(tx: Transaction, sender: str) -> list[UnopenableRecord
     return list((await tx.session.execute(query.limit(PARKED_MAX).with_for_update())).scalars())
 
 
-async def _enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:
+async def enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:
     """Predecessors that something has waited for longer than the grace period and that were never heard of."""
     streams = await _heads_of(tx, peer)
     patience = GRACE if all([await _is_still(tx, head) for head in streams]) else OVERDUE

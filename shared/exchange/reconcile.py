@@ -1,7 +1,7 @@
 """Two agencies compare what they hold on the line between them, past the broker: on a timer, on reconnecting, and by hand.
 
-Pairs in step exchange one hash. Where they differ they exchange statements, and what is missing is fetched at once, so that a
-broker that is silent, or lies, costs one period and is named.
+Pairs in step exchange one hash. Where they differ, or one is to ask or to sign for something, they exchange statements, and what
+is missing is fetched at once, so that a broker that is silent, or lies, costs one period and is named.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Inner, Kind, Unopenable
@@ -24,16 +24,19 @@ from shared.exchange.inbox import Heard, Inbox, heard
 from shared.exchange.incarnations import is_awaited
 from shared.exchange.letters import Letters
 from shared.exchange.outbox import insert_if_absent
+from shared.exchange.receipts import enquiries
 from shared.exchange.recovery import held_of
 from shared.exchange.seal import Seal
-from shared.exchange.tables import OutboxRow, Peer, ReceivedHead, ReceivedSlot
+from shared.exchange.tables import HeldReceipt, OutboxRow, Peer, ReceivedHead, ReceivedSlot, Stream
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway
 
 PERIOD_S = 300.0  # between comparisons of a pair that is in step (security.md §5); heartbeats by the broker come between
 HURRY_S = 5.0  # between comparisons of a pair that is not in step, or whose line was away
 ROUNDS_MAX = 50  # of one comparison: each fetches a page of every stream that has holes; the next period goes on from there
+COMPARISON_S = 120.0  # of one comparison with a slow peer: then it begins anew, from what it has fetched
 BYPASSED_AFTER = timedelta(seconds=60)  # an event this old that came past the broker was lost by it, not overtaken
+PAST_THE_BROKER = "direct line"  # where a record that cannot be opened came from, in place of a topic
 
 log = logging.getLogger(__name__)
 
@@ -111,13 +114,14 @@ class Reconciler:
 
     async def reconcile(self, peer: str, line: Line) -> Report:
         """Compares with one peer until both are in step or nothing more can be had. Raises DatabaseAway."""
-        report = Report(peer)
+        report, moved = Report(peer), 0
         try:
             for _ in range(ROUNDS_MAX):
-                if await self._agree(peer, line):
+                if await self._agree(peer, line, signs=moved > 0):
                     report.in_step = True
                     break
-                if not await self._fetch(peer, line, report):
+                moved = await self._fetch(peer, line, report)
+                if not moved:
                     report.in_step = await self._agree(peer, line)
                     break
         except LineAway as error:
@@ -129,15 +133,15 @@ class Reconciler:
             await self._letters.trouble("broker_silent", peer, {"count": report.bypassed})
         return report
 
-    async def _agree(self, peer: str, line: Line) -> bool:
-        """One exchange of hashes; where they differ, of whole statements. True where the pair is in step.
+    async def _agree(self, peer: str, line: Line, *, signs: bool = False) -> bool:
+        """One exchange of hashes; where they differ, or a hash is not enough, of whole statements. True where the pair is in step.
 
-        After a restore statements are exchanged all the same: only a whole one says that nothing more is to be asked back.
+        `signs`: something was fetched just now, and the peer waits for a signature under it.
         """
         short, digest = await self._letters.write_short(peer)
         is_alike = (await self._exchange(peer, line, short)).summary == digest
         async with self._database.read() as tx:
-            is_enough = is_alike and not await is_awaited(tx, peer)
+            is_enough = is_alike and not signs and not await _must_ask(tx, peer)
         if not is_enough:
             await self._exchange(peer, line, (await self._letters.write(peer))[0])
         return is_alike
@@ -153,8 +157,8 @@ class Reconciler:
             moved += await self._receive(peer, await line.events(peer, stream, recall.first, recall.last), report)
         for recall in await self._letters.recalled(peer):
             stream = StreamName(self._agency, peer, recall.incarnation)
-            opened = [self._seal.open(envelope, peer) for envelope in await line.events(peer, stream, recall.first, recall.last)]
-            home = await self._letters.take_home(peer, [w for w in opened if w.header.sender == self._agency])
+            opened = await self._opened(peer, self._agency, await line.events(peer, stream, recall.first, recall.last))
+            home = await self._letters.take_home(peer, list(opened))
             report.returned, moved = report.returned + home, moved + home
         return moved
 
@@ -164,23 +168,61 @@ class Reconciler:
             heads = list((await tx.session.execute(query)).scalars())
             return [hole for head in heads for hole in await _holes_of(tx, head)]
 
+    async def _opened(self, peer: str, sender: str, envelopes: Iterable[bytes]) -> dict[Inner, bytes]:
+        """What can be opened of a page and is `sender`'s, each with its envelope; the rest leaves a trace and stops nothing."""
+        opened: dict[Inner, bytes] = {}
+        for envelope in envelopes:
+            try:
+                inner = self._seal.open(envelope, peer)
+            except Unopenable as error:
+                await self._note_unopenable(peer, envelope, str(error))
+                continue
+            if inner.header.sender == sender:
+                opened[inner] = envelope
+        return opened
+
+    async def _note_unopenable(self, peer: str, envelope: bytes, reason: str) -> None:
+        place = (PAST_THE_BROKER, 0, int(self._database.clock.real().timestamp()))
+        await self._letters.note_unopenable(peer, envelope, place, reason)
+
     async def _receive(self, peer: str, envelopes: Iterable[bytes], report: Report) -> int:
         events: list[Heard] = []
-        for envelope in envelopes:
-            inner = self._seal.open(envelope, peer)
-            if inner.header.sender == peer:
+        opened = await self._opened(peer, peer, envelopes)
+        for inner, envelope in opened.items():
+            try:
                 events.append(heard(inner))
+            except Unopenable as error:
+                await self._note_unopenable(peer, envelope, str(error))
         outcome = await self._inbox.receive(events)
+        for one, fault in outcome.unstorable:
+            await self._note_unopenable(peer, opened[one.signed], f"it cannot be stored ({fault})")
         now = self._database.clock.now()
-        report.received += len(events) - outcome.duplicates
+        fresh = len(events) - outcome.duplicates - len(outcome.unstorable)
+        report.received += fresh
         report.bypassed += sum(one.event.recordedtime < now - BYPASSED_AFTER for one in events) if outcome.applied else 0
         if outcome.streams:
             self._letters.heard_from(peer)
-        return len(events) - outcome.duplicates
+        return fresh
 
     async def _note(self, peer: str, *, in_step: bool) -> None:
         async with self._database.write() as tx:
             await note_step(tx, peer, in_step=in_step)
+
+
+async def _must_ask(tx: Transaction, peer: str) -> bool:
+    """Whether something is to be asked that only a whole statement asks and answers: what it knew of us before a restore, what it
+    has become of a word that others here wait for, or its signature under what we have said."""
+    return await is_awaited(tx, peer) or bool(await enquiries(tx, peer)) or await _is_unsigned(tx, peer)
+
+
+async def _is_unsigned(tx: Transaction, peer: str) -> bool:
+    signed = (
+        select(func.max(col(HeldReceipt.upto)))
+        .where(col(HeldReceipt.peer) == peer, col(HeldReceipt.incarnation) == col(Stream.incarnation))
+        .scalar_subquery()
+    )
+    query = select(col(Stream.incarnation)).where(col(Stream.recipient) == peer, col(Stream.size) > func.coalesce(signed, 0))
+    return (await tx.session.execute(query.limit(1))).first() is not None
 
 
 async def note_step(tx: Transaction, peer: str, *, in_step: bool) -> None:
@@ -220,19 +262,24 @@ async def _ours(tx: Transaction, peer: str, incarnation: UUID, first: int, last:
 
 
 async def run_reconciler(reconciler: Reconciler, line: Line, peers: Sequence[str], stop: asyncio.Event) -> None:
-    """Compares with every peer on a timer until `stop` is set: soon where a pair is not in step, else once a period."""
-    due = dict.fromkeys(peers, 0.0)
-    loop = asyncio.get_running_loop()
+    """Compares with every peer on a timer until `stop` is set; one that is slow or away keeps no other waiting."""
+    await asyncio.gather(*(_compare_on_a_timer(reconciler, line, peer, stop) for peer in peers))
+
+
+async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, stop: asyncio.Event) -> None:
+    """Soon where the pair is not in step, else once a period."""
     while not stop.is_set():
-        for peer in [p for p, at in due.items() if at <= loop.time()]:
-            try:
+        is_in_step = False
+        try:
+            async with asyncio.timeout(COMPARISON_S):
                 report = await reconciler.reconcile(peer, line)
-            except DatabaseAway:
-                due[peer] = loop.time() + HURRY_S
-                continue
+            is_in_step = report.in_step
             if report.received or report.returned or report.away:
                 log.info("reconciled", extra={"peer": peer, "received": report.received, "returned": report.returned,
                                               "in_step": report.in_step, "words": report.away})  # fmt: skip
-            due[peer] = loop.time() + (PERIOD_S if report.in_step else HURRY_S)
+        except (DatabaseAway, TimeoutError):
+            pass  # what was fetched so far is kept: the next comparison goes on from there
+        except Exception as error:
+            log.error("not_reconciled", extra={"peer": peer, "because": type(error).__name__})
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), max(0.1, min(due.values(), default=HURRY_S) - loop.time()))
+            await asyncio.wait_for(stop.wait(), PERIOD_S if is_in_step else HURRY_S)

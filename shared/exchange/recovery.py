@@ -16,8 +16,8 @@ from shared.contracts.wire.envelope import Event, Inner, Reopened, unframe
 from shared.contracts.wire.statements import BARE_MAX, Bare, Recall
 from shared.exchange import said
 from shared.exchange.inbox import Heard, heard
-from shared.exchange.incarnations import current_incarnation, remember_incarnation
-from shared.exchange.outbox import lock_subjects, wake_on_commit
+from shared.exchange.incarnations import current_incarnation, is_awaited, remember_incarnation
+from shared.exchange.outbox import lock_subjects, wake_on_commit, withhold_event
 from shared.exchange.registry import Hooks, Returned
 from shared.exchange.tables import InboxRow, OutboxRow, ReceivedSlot
 from shared.kit.db import Database, Transaction, is_transient
@@ -66,14 +66,15 @@ async def take_home(tx: Transaction, peer: str, words: Sequence[Inner], bare: Se
     """
     current = await current_incarnation(tx)
     found = [_Word.of(inner) for inner in words]
-    found += [_Word(b.incarnation, b.seq, b.leaf, b.event_id, None, None) for b in bare]
-    fresh = 0
+    if bare and await is_awaited(tx, peer):  # these are signed by the peer alone: they are heeded where they were asked for
+        found += [_Word(b.incarnation, b.seq, b.leaf, b.event_id, None, None) for b in bare]
+    fresh: dict[UUID, list[tuple[int, bytes]]] = {}
     for word in sorted(found, key=lambda w: (w.incarnation, w.seq)):
-        if word.incarnation != current:
-            fresh += await _put(tx, peer, word)
-    for incarnation in sorted({w.incarnation for w in found} - {current}):
-        await said.count_again(tx, peer, incarnation)
-    return fresh
+        if word.incarnation != current and await _put(tx, peer, word):
+            fresh.setdefault(word.incarnation, []).append((word.seq, word.leaf))
+    for incarnation, slots in fresh.items():
+        await said.count_again(tx, peer, incarnation, slots)
+    return sum(map(len, fresh.values()))
 
 
 class _Word:
@@ -88,22 +89,26 @@ class _Word:
         return cls(inner.header.incarnation, inner.header.seq or 0, inner.leaf, one.event.id, one.event, inner.raw)
 
 
-async def _put(tx: Transaction, peer: str, word: _Word) -> int:
+async def _put(tx: Transaction, peer: str, word: _Word) -> bool:
     await remember_incarnation(tx, word.incarnation)
     there = (
         await tx.session.execute(select(OutboxRow).where(*said.slots(peer, word.incarnation, word.seq, word.seq)))
     ).scalar_one_or_none()
     if there is not None and there.leaf == word.leaf:
-        return 0
+        return False
     if there is not None:
         there.is_forked, there.is_due = True, False
         await tx.session.flush()
         if there.event_id != word.event_id:
             await _say_again(tx, there)
-    known = select(col(OutboxRow.position)).where(col(OutboxRow.event_id) == word.event_id, col(OutboxRow.is_forked).is_(False))
-    is_known = (await tx.session.execute(known.limit(1))).first() is not None
-    await tx.session.execute(insert(OutboxRow).values(**_row(tx, peer, word, is_home=is_known or word.event is None)))
-    return 1
+    is_home = word.event is None
+    if word.event is not None and word.event.withheld:
+        await withhold_event(tx, word.event_id)  # what was blanked in the life that is lost is not told in this one
+    elif word.event is not None:
+        known = select(col(OutboxRow.position)).where(col(OutboxRow.event_id) == word.event_id, col(OutboxRow.is_forked).is_(False))
+        is_home = (await tx.session.execute(known.limit(1))).first() is not None
+    await tx.session.execute(insert(OutboxRow).values(**_row(tx, peer, word, is_home=is_home)))
+    return True
 
 
 async def _say_again(tx: Transaction, row: OutboxRow) -> None:
@@ -174,6 +179,7 @@ async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequenc
         await lock_subjects(tx, [*subjects, *await hooks.related(subjects, tx)])
         words = [_returned(row) for row in rows if not row.is_withheld and row.type != Reopened.TYPE]
         waiting = await hooks.came_home(peer, words, tx)
+        await hooks.never_told(peer, [row.event_id for row in rows if row.is_withheld], tx)
         home = [row.position for row in rows if row.event_id not in waiting]
         await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(home)).values(is_home=True))
         return len(home)

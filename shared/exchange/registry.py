@@ -86,6 +86,10 @@ class Hooks(Protocol):
         Returns the ids of those that cannot be put there before the peer has said again what they are about.
         """
 
+    async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
+        """Events of ours that were withheld in a life that is lost, whether or not this one knows of them: `recipient` gave their
+        blank places back, and takes no words for them any more."""
+
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`, `reopened`, `not_put_home`."""
 

@@ -4,7 +4,7 @@ While an incarnation lives its numbers are dense and each row keeps its root. Of
 restored copy still had, words that came home, and holes that are lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from shared.contracts.wire.merkle import EMPTY_ROOT, Frontier, root_of
+from shared.contracts.wire.envelope import SLOT_MAX
+from shared.contracts.wire.merkle import EMPTY_ROOT, Frontier
 from shared.contracts.wire.statements import RECALLS_MAX, HeldRange, Recall, Receipt
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.tables import OutboxRow, Stream
@@ -20,6 +21,7 @@ from shared.kit.db import Transaction
 
 RECALL_SLOTS = 500  # slots asked back in one stretch: one relay batch
 RANGE_SLOTS_MAX = 10_000  # slots above a hole that one statement looks at
+LEAVES_PAGE = 5_000  # leaves read at once: a third of a megabyte
 
 
 @dataclass(slots=True)
@@ -72,43 +74,70 @@ async def compare_ended(tx: Transaction, peer: str, receipt: Receipt, agreed: in
     Where nothing is absent and the roots differ, this database has given numbers again that it had given before: everything
     above what was agreed is asked back, and the peer's copy of a slot is the one that counts.
     """
-    lost = {seq for part in receipt.lost for seq in range(part.first, part.last + 1)}
-    leaves = await _leaves(tx, peer, receipt.incarnation, 1, receipt.upto)
-    claimed = [seq for seq in range(1, receipt.upto + 1) if seq not in lost]
-    absent = [seq for seq in claimed if seq not in leaves]
-    is_equal = not absent and root_of([leaves[seq] for seq in claimed]) == receipt.root
+    lost = sorted((part.first, part.last) for part in receipt.lost)
+    absent, root = await _beside(tx, peer, receipt.incarnation, (1, receipt.upto), lost)
+    is_equal = not absent and root == receipt.root
     if not absent and not is_equal:
-        absent = [seq for seq in claimed if seq > agreed] or claimed
+        absent = list(_without((agreed + 1, receipt.upto), lost)) or list(_without((1, receipt.upto), lost))
     for part in receipt.ranges:
-        absent += await _absent_in(tx, peer, receipt.incarnation, part)
+        span = (part.first, part.last)
+        if part.last - part.first < RANGE_SLOTS_MAX:
+            missing, root = await _beside(tx, peer, receipt.incarnation, span, [])
+            absent += missing if missing or root == part.root else [span]
     return Comparison(is_equal, holds_more=bool(absent), recalls=_stretches(receipt.incarnation, absent))
 
 
-async def _absent_in(tx: Transaction, peer: str, incarnation: UUID, part: HeldRange) -> list[int]:
-    if part.last - part.first >= RANGE_SLOTS_MAX:
-        return []
-    leaves = await _leaves(tx, peer, incarnation, part.first, part.last)
-    claimed = range(part.first, part.last + 1)
-    absent = [seq for seq in claimed if seq not in leaves]
-    if not absent and root_of([leaves[seq] for seq in claimed]) != part.root:
-        return list(claimed)
-    return absent
+Span = tuple[int, int]  # first and last slot; never written out one by one: a peer may name any number
 
 
-async def _leaves(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> dict[int, bytes]:
-    query = select(col(OutboxRow.seq), col(OutboxRow.leaf)).where(*slots(peer, incarnation, first, last))
-    return {int(seq): leaf for seq, leaf in (await tx.session.execute(query)).tuples() if seq is not None and leaf is not None}
+async def _beside(tx: Transaction, peer: str, incarnation: UUID, span: Span, lost: Sequence[Span]) -> tuple[list[Span], bytes]:
+    """What is absent here of a stretch that a peer holds, but for what it says is lost; the root over our leaves of the others."""
+    frontier, gaps, expected = Frontier(), list[Span](), span[0]
+    async for seq, leaf in _leaves(tx, peer, incarnation, *span):
+        if seq > expected:
+            gaps.append((expected, seq - 1))
+        expected = seq + 1
+        if not any(first <= seq <= last for first, last in lost):
+            frontier = frontier.append(leaf)
+    if expected <= span[1]:
+        gaps.append((expected, span[1]))
+    return [left for gap in gaps for left in _without(gap, lost)], frontier.root()
 
 
-def _stretches(incarnation: UUID, wanted: Sequence[int]) -> list[Recall]:
+def _without(span: Span, taken: Sequence[Span]) -> Iterator[Span]:
+    """What is left of a stretch without others, which are in order."""
+    first, last = span
+    for start, end in taken:
+        if first < start <= last:
+            yield first, start - 1
+        first = max(first, end + 1) if start <= last else first
+    if first <= last:
+        yield first, last
+
+
+async def _leaves(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> AsyncIterator[tuple[int, bytes]]:
+    """Our slots of a stretch with their leaves, in order; read in pages, so that a long stream takes no memory."""
+    while first <= last:
+        query = select(col(OutboxRow.seq), col(OutboxRow.leaf)).where(*slots(peer, incarnation, first, last))
+        page = (await tx.session.execute(query.order_by(col(OutboxRow.seq)).limit(LEAVES_PAGE))).tuples().all()
+        for seq, leaf in page:
+            if seq is not None and leaf is not None:
+                yield int(seq), leaf
+        if len(page) < LEAVES_PAGE:
+            return
+        first = int(page[-1][0] or 0) + 1
+
+
+def _stretches(incarnation: UUID, wanted: Sequence[Span]) -> list[Recall]:
+    """The lowest of the wanted slots, as far as one statement asks for them."""
     found: list[Recall] = []
-    for seq in sorted(set(wanted)):
-        if found and found[-1].last + 1 == seq and seq - found[-1].first < RECALL_SLOTS:
-            found[-1] = Recall(incarnation=incarnation, first=found[-1].first, last=seq)
-        elif len(found) < RECALLS_MAX:
-            found.append(Recall(incarnation=incarnation, first=seq, last=seq))
-        else:
-            break
+    for first, last in sorted(wanted):
+        while first <= last:
+            if len(found) == RECALLS_MAX:
+                return found
+            end = min(last, first + RECALL_SLOTS - 1)
+            found.append(Recall(incarnation=incarnation, first=first, last=end))
+            first = end + 1
     return found
 
 
@@ -116,8 +145,8 @@ async def range_root(tx: Transaction, peer: str, incarnation: UUID, part: HeldRa
     """The root over our own leaves of a stretch, or None where a slot of it is not ours to prove."""
     if part.last - part.first >= RANGE_SLOTS_MAX:
         return None
-    leaves = await _leaves(tx, peer, incarnation, part.first, part.last)
-    return root_of([leaves[seq] for seq in sorted(leaves)]) if len(leaves) == part.last - part.first + 1 else None
+    absent, root = await _beside(tx, peer, incarnation, (part.first, part.last), [])
+    return None if absent else root
 
 
 async def known_slots(tx: Transaction, peer: str, incarnation: UUID, wanted: Sequence[int]) -> set[int]:
@@ -129,21 +158,20 @@ async def known_slots(tx: Transaction, peer: str, incarnation: UUID, wanted: Seq
     return {int(seq) for seq in (await tx.session.execute(query)).scalars() if seq is not None}
 
 
-async def count_again(tx: Transaction, peer: str, incarnation: UUID) -> None:
-    """Sets an ended stream's head to what is held of it now, after words came home."""
+async def count_again(tx: Transaction, peer: str, incarnation: UUID, fresh: Sequence[tuple[int, bytes]]) -> None:
+    """Moves an ended stream's head to what is held of it now, after these slots came home with their leaves.
+
+    They mostly come in order, above all that is held: then the head grows by them, however long the stream is.
+    """
     key = {"recipient": peer, "incarnation": incarnation, "size": 0, "held": 0, "frontier": b""}
     await tx.session.execute(insert_if_absent(tx, Stream), [key])
-    query = (
-        select(col(OutboxRow.seq), col(OutboxRow.leaf))
-        .where(
-            col(OutboxRow.recipient) == peer, col(OutboxRow.incarnation) == incarnation, col(OutboxRow.seq).is_not(None),
-            col(OutboxRow.is_forked).is_(False),
-        )
-        .order_by(col(OutboxRow.seq))
-    )  # fmt: skip
-    frontier, size = Frontier(), 0
-    for seq, leaf in (await tx.session.execute(query)).tuples():
-        frontier, size = frontier.append(leaf or b""), int(seq or 0)
+    head = await tx.session.get_one(Stream, (peer, incarnation), populate_existing=True)
+    frontier, size = Frontier.from_bytes(head.held, head.frontier), head.size
+    added = sorted(fresh)
+    if added[0][0] <= size:
+        frontier, size, added = Frontier(), 0, [one async for one in _leaves(tx, peer, incarnation, 1, SLOT_MAX)]
+    for seq, leaf in added:
+        frontier, size = frontier.append(leaf), seq
     here = (col(Stream.recipient) == peer, col(Stream.incarnation) == incarnation)
     await tx.session.execute(update(Stream).where(*here).values(size=size, held=frontier.size, frontier=frontier.to_bytes()))
 

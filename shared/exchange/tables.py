@@ -192,6 +192,12 @@ class InboxRow(SQLModel, table=True):
             postgresql_where=text("state = 'waiting'"),
         ),
         Index(
+            "ix_exchange_inbox_withheld",
+            "subject",
+            sqlite_where=text("state = 'withheld'"),
+            postgresql_where=text("state = 'withheld'"),
+        ),
+        Index(
             "ix_exchange_inbox_parked",
             "received_at",
             sqlite_where=text("state = 'parked'"),

@@ -1,16 +1,19 @@
 """Server-rendered pages: templates from rooms, translated; headers that leave nothing in caches and run nothing inline."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
 import govuk_frontend_jinja  # type: ignore[import-untyped]
+from babel.support import NullTranslations
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import BytecodeCache, ChainableUndefined, Environment, FileSystemLoader, PrefixLoader, select_autoescape
 from jinja2.bccache import Bucket
+from markupsafe import Markup
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,6 +52,30 @@ class Compiled(BytecodeCache):
 COMPILED = Compiled()
 
 
+def sayings(words: NullTranslations) -> dict[str, Callable[..., Markup]]:
+    """The functions by which a template says a text, `%(name)s` in it filled and escaped.
+
+    The template engine's own look a text up, mark it as safe and fill it through three calls each time that a row says it: with
+    fifty rows a quarter of the page. Here a text without anything to fill in is made once; a template's texts are a few hundred.
+    """
+
+    @cache
+    def known(text: str) -> Markup:
+        return Markup(words.gettext(text))  # noqa: S704 — a template's own text, or its translation
+
+    @cache
+    def whole(text: str) -> Markup:
+        return known(text) % {}
+
+    def gettext(text: str, **values: object) -> Markup:
+        return known(text) % values if values else whole(text)
+
+    def ngettext(singular: str, plural: str, num: int, **values: object) -> Markup:
+        return Markup(words.ngettext(singular, plural, num)) % {"num": num, **values}  # noqa: S704 — as above
+
+    return {"_": gettext, "gettext": gettext, "ngettext": ngettext}
+
+
 class Templates:
     """The templates of an application, in every language. `rooms` gives the folder of each prefix; a page is "room/page.html"."""
 
@@ -79,8 +106,7 @@ class Templates:
             bytecode_cache=COMPILED,
             cache_size=-1,
         )
-        made.install_gettext_translations(catalogue(self._catalogues, language), newstyle=True)  # type: ignore[attr-defined]
-        made.globals.update(self._globals)
+        made.globals.update({**sayings(catalogue(self._catalogues, language)), **self._globals})
         return self._environments.setdefault(language, made)
 
 

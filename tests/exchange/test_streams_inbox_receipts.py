@@ -210,6 +210,21 @@ async def test_a_predecessor_that_was_never_said_is_enquired_for_and_stated_gone
     assert pair.health.applied == [(subject, 1)]
 
 
+async def test_what_was_stated_gone_and_was_under_way_is_applied_when_it_comes(pair: Pair) -> None:
+    subject = new_subject()
+    first = await pair.police.say("health", subject, 0, type="story.begun")
+    await pair.police.say("health", subject, 1)
+    under_way, later = await pair.police.number("health")
+    await pair.health.hear("police", [later])
+    await pair.health.inbox.gone("police", [first])  # its sender, restored, does not know of it
+    assert pair.health.applied == [(subject, 1)]
+    await pair.health.hear("police", [under_way])
+    assert pair.health.applied == [(subject, 1), (subject, 0)]
+    assert (await pair.health.inbox_states())[first] == "applied"
+    again = await pair.health.hear("police", [under_way])
+    assert (again.duplicates, len(pair.health.applied)) == (1, 2)
+
+
 async def test_what_waits_without_a_predecessor_is_signed_for_and_nobody_is_asked(pair: Pair) -> None:
     waiting = await pair.police.say("health", new_subject(), 0, fails="unready")
     await pair.health.hear("police", await pair.police.number("health"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from desks import in_step, issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
 
@@ -14,6 +15,7 @@ from shared.exchange.outbox import Outgoing, add, lock_subjects
 from shared.kit.ids import new_id
 from shared.kit.local.postgres_databases import PostgresDatabases
 
+BOMB = 32 * 1024 * 1024  # bytes; a thousandth of that on the wire
 OVERSIZE = 900 * 1024  # bytes; more than any envelope, and as much as a broker takes
 pytestmark = pytest.mark.timeout(600)  # a quarter of a minute when quiet
 
@@ -46,6 +48,27 @@ async def pour(network: ProcessNetwork, values: list[bytes]) -> None:
         for topic in (way.topic, way.express_topic):
             for value in values:
                 await producer.send_and_wait(topic, value)
+
+
+async def bomb(network: ProcessNetwork) -> list[str]:
+    """Small on the wire, more than a reader should ever unpack: how each lane's broker refuses it."""
+    way, refusals = Direction(network.names["police"], network.names["health"]), []
+    how = {"compression_type": "gzip", "max_request_size": 2 * BOMB, "request_timeout_ms": 60_000}
+    async with AIOKafkaProducer(bootstrap_servers=network.kafka, **how) as producer:
+        for topic in (way.topic, way.express_topic):
+            with pytest.raises(KafkaError) as refused:
+                await producer.send_and_wait(topic, bytes(BOMB))
+            refusals.append(type(refused.value).__name__)
+    return refusals
+
+
+def test_a_bomb_never_reaches_a_reader(network: ProcessNetwork) -> None:
+    assert asyncio.run(bomb(network)) == ["MessageSizeTooLargeError"] * 2
+    with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):
+        everyone_is_ready([desk, clinic])
+        sent = issue(desk, open_case(desk))
+        until(lambda: network.facts_of("health", sent) == ["issued"], "what comes behind it to arrive")
+        assert network.rows("health", "SELECT count(*) FROM exchange_unopenable") == [(0,)]
 
 
 def test_poison_is_set_aside_and_what_comes_behind_it_is_served(network: ProcessNetwork) -> None:

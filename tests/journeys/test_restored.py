@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 from agencies import Refused, World, consent, open_case, refer
 from schema import sqlite_at_head
+from sqlalchemy import insert
 
 from shared.casework.lines.recovery import recovery_of
+from shared.contracts.casework import events
+from shared.contracts.casework.codes import Role
+from shared.exchange.inbox import lay_tombstone
+from shared.exchange.registry import Returned
+from shared.exchange.tables import InboxRow, InboxState
+from shared.kit.ids import new_id
 
 
 @pytest.fixture
@@ -97,6 +104,29 @@ async def test_consent_taken_back_wins_over_what_comes_home(town: World) -> None
     await town.close()
 
 
+async def test_what_was_cancelled_before_it_left_is_not_sent_by_a_restored_desk(town: World) -> None:
+    officer = await town["police"].sign_in("officer")
+    case, incident = await open_case(officer)
+    await consent(officer, case, "health", "needs", "fb")
+    sent = await refer(officer, case, incident, "health")
+    image = await town.back_up("police")
+    await officer.post(f"/referrals/{sent['id']}/cancel", {"reason_code": "sent_elsewhere"})
+    await town.settle()  # its blank place is signed for
+    await town.restore("police", image)
+    officer = await town["police"].sign_in("officer_again")
+    assert (await officer.get(f"/referrals/{sent['id']}"))["status"] == "issued"
+    for word in ("told-by-phone", "set-out"):  # what the desk may say before it knows better
+        body = {"post": "duty_nurse"} if word == "told-by-phone" else {"mode": "on_foot", "escort": "alone"}
+        await officer.post(f"/referrals/{sent['id']}/{word}", body)
+    await town.settle_restored()
+    assert (await officer.get(f"/referrals/{sent['id']}"))["status"] == "cancelled"
+    assert [a["kind"] for a in (await officer.get("/alarms"))["items"] if a["about"] == sent["id"]] == ["never_left"]
+    chief = await town["health"].sign_in("chief", Role.SUPERVISOR)
+    assert (await chief.get("/referrals"))["items"] == []
+    assert (await chief.get("/parked"))["items"] == []
+    await town.close()
+
+
 async def test_while_it_recovers_nothing_is_declined_closed_or_cancelled_and_care_goes_on(town: World) -> None:
     officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
     case, incident = await open_case(officer)
@@ -161,3 +191,41 @@ async def test_a_restore_on_both_sides_at_once_ends_in_agreement(town: World) ->
         async with town[agency].database.read() as tx:
             assert all(one.answered_at is not None for one in (await recovery_of(tx)).peers)
     await town.close()
+
+
+async def test_a_recovery_ends_where_she_took_her_consent_back_since(town: World) -> None:
+    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
+    image = await town.back_up("health")
+    case, incident = await open_case(officer)
+    given = await consent(officer, case, "health", "needs", "fb")
+    sent = await refer(officer, case, incident, "health")
+    await town.settle()
+    await nurse.post(f"/referrals/{sent['id']}/accept")
+    await town.settle()
+    await town.restore("health", image)
+    await officer.take_back(case, given)
+    await town.settle_restored()
+    with pytest.raises(Refused) as refused:
+        await stands(town, "health", sent["id"])
+    assert refused.value.status == 404  # what is said again under a consent that is over opens nothing
+    async with town["health"].database.read() as tx:
+        view = await recovery_of(tx)
+    assert [one.peer for one in view.peers if one.answered_at is None] == []
+    assert sum(one.waiting for one in view.peers) == 0
+    await town.close()
+
+
+@pytest.mark.parametrize("because", ["its consent was taken back", "its first word was blank", "it has not come again yet"])
+async def test_a_word_of_ours_waits_only_for_a_referral_that_may_still_come(world: World, because: str) -> None:
+    clinic, now, referral, agreed = world["health"], world.clock.now(), new_id(), new_id()
+    word = Returned(new_id(), events.Accepted.type, events.Accepted.version, referral, now, now, agreed, {})
+    async with clinic.database.write() as tx:
+        if because == "its consent was taken back":
+            await lay_tombstone(tx, "police", agreed)
+        elif because == "its first word was blank":
+            row = {"sender": "police", "event_id": new_id(), "subject": referral, "type": events.ReferralIssued.type}
+            await tx.session.execute(
+                insert(InboxRow).values(**row, dataversion=1, state=InboxState.WITHHELD, received_at=now, settled_at=now)
+            )
+        waits = await clinic.hooks.came_home("police", [word], tx)
+    assert waits == ({word.id} if because == "it has not come again yet" else set())

@@ -4,16 +4,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from agencies import World, consent, open_case
+from agencies import Desk, World, consent, open_case, refer
+from desk_pages import to_place, to_sent
 from hypothesis import given
 from hypothesis import strategies as st
 from signing_in import settled_account, sign_in
 from sqlalchemy import select
 from visitor import Page, Visitor
 
+from services.health.care.tables import CareGiven
+from shared.casework.accounts.commands import find_account
+from shared.casework.cases.tables import Case
 from shared.casework.paper.commands import SheetKind, read_number, sheet_number
 from shared.casework.paper.tables import Sheet
-from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework.codes import Role
 from shared.kit.errors import Conflict
 
@@ -83,8 +87,9 @@ async def test_a_visit_on_paper_is_entered_for_its_place_with_its_own_time(world
     _page, (number, _last) = await printed(visitor, "masaiti_clinic", "visit")
     form = (await visitor.open("/paper")).form("/paper/enter")
     page = await visitor.send(form, number=number, code=code, feedback="yes", **WRITTEN)
-    assert page.path == f"/care/{issued['id']}", page.words
-    page = await visitor.send(page.form(page.path), care_injury_care="given", **WRITTEN)
+    care = f"/care/{issued['id']}"
+    assert page.path == f"{care}?sheet={number}", page.words
+    page = await visitor.send(page.form(care), care_injury_care="given")
     assert page.path == f"/referrals/{issued['id']}"
     again = await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, code=code, **WRITTEN)
     assert (again.status, "entered already" in again.words) == (422, True)
@@ -126,12 +131,189 @@ async def test_what_a_place_says_by_phone_is_entered_by_its_hub_with_the_time(wo
     assert (fact.entered_for, fact.occurred_at) == ("masaiti_clinic", datetime(2026, 1, 5, 8, 5, tzinfo=UTC))
 
 
+async def sent_before_the_power_went(world: World) -> tuple[str, str]:
+    """A referral to the clinic that has a line, sent at one o'clock in the night: (id, the code that she may speak)."""
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb")
+    world.clock.advance(timedelta(hours=-7))
+    issued = await refer(desk, case_id, incident_id, "health")
+    world.clock.advance(timedelta(hours=7))
+    await world.settle()
+    return issued["id"], (await desk.get(f"/referrals/{issued['id']}"))["arrival_code"]
+
+
+async def sheet_entered(visitor: Visitor, **written: Any) -> tuple[Page, str]:
+    """A sheet of the night at the clinic, entered by the day's clerk: (the page that follows, its number)."""
+    _page, (number, _last) = await printed(visitor, "ndola_clinic", "visit")
+    form = (await visitor.open("/paper")).form("/paper/enter")
+    return await visitor.send(form, number=number, **WRITTEN, **written), number
+
+
+async def entered_facts(world: World) -> dict[str, tuple[str | None, datetime]]:
+    """What the clinic says of its referral: for whom it was entered, and when it happened."""
+    async with world["health"].database.read() as tx:
+        rows = (await tx.session.execute(select(ReferralFact))).scalars()
+        return {fact.type.removeprefix("referral."): (fact.entered_for, fact.occurred_at) for fact in rows if fact.is_own}
+
+
+async def care_kept(world: World) -> dict[str, datetime]:
+    async with world["health"].database.read() as tx:
+        return {row.care: row.occurred_at for row in (await tx.session.execute(select(CareGiven))).scalars()}
+
+
+async def test_what_was_given_in_the_night_without_power_keeps_the_sheets_time_and_place(world: World) -> None:
+    referral, code = await sent_before_the_power_went(world)
+    visitor = await nurse(world)
+    page, number = await sheet_entered(visitor, code=code, feedback="yes")
+    assert page.path == f"/care/{referral}?sheet={number}", page.words
+    form = page.form(f"/care/{referral}")
+    assert (form.fields["on_date"], form.fields["at_time"]) == ([WRITTEN["on_date"]], [WRITTEN["at_time"]])
+    page = await visitor.send(form, button=("then", "close"), care_pep="given", next_visit="2026-02-01")
+    assert page.path == f"/referrals/{referral}", page.words
+    assert await care_kept(world) == {"pep": WRITTEN_UTC}
+    facts = await entered_facts(world)
+    assert {facts[name] for name in ("accepted", "arrived", "in_service", "closed")} == {("ndola_clinic", WRITTEN_UTC)}
+    # What is kept afterwards, without the sheet, happens when it is typed.
+    await visitor.send((await visitor.open(f"/care/{referral}")).form(f"/care/{referral}"), care_tetanus="given")
+    assert await care_kept(world) == {"pep": WRITTEN_UTC, "tetanus": world.clock.now()}
+
+
+async def test_a_time_on_the_page_goes_before_the_sheets(world: World) -> None:
+    visitor = await nurse(world)
+    page, number = await sheet_entered(visitor)
+    care = page.path.partition("?")[0]
+    assert page.path == f"{care}?sheet={number}"
+    assert care.startswith("/care/arrivals/"), page.words  # nobody was asked for a number
+    form = page.form(care)
+    await visitor.send(form, care_pep="given", at_time="04:40")
+    await visitor.send(form, button=("then", "close"), care_tetanus="given")
+    assert await care_kept(world) == {"pep": WRITTEN_UTC + timedelta(minutes=30), "tetanus": WRITTEN_UTC}
+    async with world["health"].database.read() as tx:
+        walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
+    assert (walk_in.facility, walk_in.came_at, walk_in.ended_at) == ("ndola_clinic", WRITTEN_UTC, WRITTEN_UTC)
+
+
+async def test_the_sheet_goes_along_while_its_request_is_looked_for(world: World) -> None:
+    referral, code = await sent_before_the_power_went(world)
+    visitor = await nurse(world)
+    page, number = await sheet_entered(visitor, code="111111" if code != "111111" else "222222")
+    assert "/match?" in page.path
+    without = next(one for one in page.links if one.startswith("/care/arrivals/"))
+    assert without.endswith(f"?sheet={number}")
+    form = next(f for f in page.forms if "referral_id" in f.choices)
+    page = await visitor.send(form, referral_id=referral)
+    assert page.path == f"/care/{referral}?sheet={number}", page.words
+    assert (await visitor.open(without)).path == page.path
+    page = await visitor.send(page.form(f"/care/{referral}"), care_pep="given")
+    assert page.path == f"/referrals/{referral}", page.words
+    assert await care_kept(world) == {"pep": WRITTEN_UTC}
+    facts = await entered_facts(world)
+    assert {facts[name] for name in ("arrived", "in_service")} == {("ndola_clinic", WRITTEN_UTC)}
+
+
+async def test_the_sheet_of_somebody_else_gives_no_times(world: World) -> None:
+    visitor = await nurse(world)
+    _page, others = await sheet_entered(visitor)
+    page, _number = await sheet_entered(visitor)
+    care = page.path.partition("?")[0]
+    assert (await visitor.open(f"{care}?sheet={others}")).status == 404
+    form = page.form(care)
+    form.fields["sheet"] = [others]
+    assert (await visitor.send(form, care_pep="given")).status == 404
+    assert await care_kept(world) == {}
+
+
+async def taken_on_paper(world: World, *, came: bool) -> tuple[str, Desk]:
+    """A referral that a place on paper has taken, and that its desk asks to cancel: (address, the desk)."""
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb")
+    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": "health", "to_facility": "masaiti_clinic",
+            "services": ["injury_care"], "urgency": "acute"}  # fmt: skip
+    issued = await desk.post("/referrals", body)
+    await world.settle()
+    program = await world["health"].sign_in("program", facility="masaiti_clinic")
+    await program.post(f"/referrals/{issued['id']}/accept")
+    if came:
+        await program.post(f"/referrals/{issued['id']}/arrive", {"feedback": True})
+        await program.post(f"/referrals/{issued['id']}/start")
+    await world.settle()
+    await desk.post(f"/referrals/{issued['id']}/cancel", {"reason_code": "no_longer_needed"})
+    await world.settle()
+    world.clock.advance(timedelta(minutes=30))
+    return f"/referrals/{issued['id']}", desk
+
+
+@pytest.mark.parametrize("came", [False, True])
+@pytest.mark.parametrize("what", ["confirm-cancel", "refuse-cancel"])
+async def test_what_a_place_on_paper_says_to_a_request_to_cancel_is_entered_by_its_hub(world: World, what: str, came: bool) -> None:
+    referral, desk = await taken_on_paper(world, came=came)
+    visitor = await nurse(world)
+    page = await visitor.open(referral)
+    assert "The desk asks to cancel this" in page.words
+    form = page.form(f"{referral}/entered")
+    assert {"confirm-cancel", "refuse-cancel"} <= set(form.choices["what"])
+    page = await visitor.send(form, what=what, on_date="2026-01-05", at_time="10:05")
+    assert page.status == 200, page.words
+    assert not [f for f in page.forms if "confirm-cancel" in f.choices.get("what", [])]  # it is answered
+    await world.settle()
+    seen = await desk.get(referral)
+    stands = "cancelled" if what == "confirm-cancel" else "in_service" if came else "accepted"
+    assert (seen["status"], seen["cancel_pending"]) == (stands, False)
+    async with world["health"].database.read() as tx:
+        rows = (await tx.session.execute(select(ReferralFact))).scalars()
+        fact = next(f for f in rows if f.type.endswith((".cancelled", ".cancel_refused")))
+    assert (fact.entered_for, fact.occurred_at) == ("masaiti_clinic", datetime(2026, 1, 5, 8, 5, tzinfo=UTC))
+
+
+async def test_somebody_who_came_to_a_place_by_phone_is_entered_there_with_the_time(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb")
+    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": "health", "to_facility": "masaiti_clinic",
+            "services": ["injury_care"], "urgency": "acute"}  # fmt: skip
+    issued = await desk.post("/referrals", body)
+    await world.settle()
+    code = (await desk.get(f"/referrals/{issued['id']}"))["arrival_code"]
+    world.clock.advance(timedelta(minutes=30))
+    visitor = await nurse(world)
+    form = (await visitor.open("/arrivals/new")).form("/arrivals/new")
+    assert form.choices["facility"] == ["ndola_clinic", "masaiti_clinic"]  # her own, and the one that she works for
+    assert form.fields["facility"] == ["ndola_clinic"]
+    at_masaiti: dict[str, Any] = {"facility": "masaiti_clinic", "on_date": "2026-01-05"}
+    half = await visitor.send(form, **at_masaiti)
+    assert (half.status, "both the day and the time" in half.words) == (422, True)
+    early = await visitor.send(half.form("/arrivals/new"), at_time="23:00")
+    assert (early.status, "lies in the future" in early.words) == (422, True)
+    assert early.form("/arrivals/new").fields["facility"] == ["masaiti_clinic"]
+    page = await visitor.send(early.form("/arrivals/new"), at_time="10:05")  # nobody knew of a number
+    assert (page.status, page.path) == (200, "/here-now")
+    page = await visitor.send((await visitor.open("/arrivals/new")).form("/arrivals/new"), code=code, at_time="10:10", **at_masaiti)
+    assert page.path == f"/referrals/{issued['id']}", page.words
+    async with world["health"].database.read() as tx:
+        walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
+        case = await tx.session.get_one(Case, walk_in.case_id)
+    assert (walk_in.facility, case.facility) == ("masaiti_clinic", "masaiti_clinic")
+    assert walk_in.came_at == datetime(2026, 1, 5, 8, 5, tzinfo=UTC)
+    assert (await entered_facts(world))["arrived"] == ("masaiti_clinic", datetime(2026, 1, 5, 8, 10, tzinfo=UTC))
+
+
+async def test_a_clinic_that_works_for_no_other_is_not_asked_where_and_when(world: World) -> None:
+    visitor = Visitor(world["health"].app)
+    issued = await settled_account(world["health"])
+    async with world["health"].database.write() as tx:
+        (await find_account(tx, "nurse-1")).facility = "ndola_hospital"
+    await sign_in(visitor, issued)
+    form = (await visitor.open("/arrivals/new")).form("/arrivals/new")
+    assert not {"facility", "on_date", "at_time"} & form.fields.keys()
+    assert (await visitor.send(form)).path == "/here-now"
+
+
 async def test_a_place_that_is_nobodys_hub_does_not_see_the_others_paper(world: World) -> None:
     visitor = await nurse(world)
     _page, (number, _last) = await printed(visitor, "masaiti_clinic", "visit")
     async with world["health"].database.write() as tx:
-        from shared.casework.accounts.commands import find_account
-
         (await find_account(tx, "nurse-1")).facility = "ndola_hospital"
     form = (await visitor.open("/paper")).form("/paper/enter")
     assert form.choices["feedback"]
@@ -155,8 +337,9 @@ async def test_a_request_on_paper_becomes_a_case_and_a_referral_of_the_hour_it_w
         page.form(page.path), answer_health="yes", answer_social_welfare="no", answer_back="yes", how="spoken", language="bem"
     )
     assert page.path.endswith("/refer"), page.words
+    assert page.form(page.path).fields["expected"] == ["04:18"]  # the way from that place to the nearest, from when it was written
     page = await visitor.send(
-        page.form(page.path), care="acute_care", place="health/ndola_clinic", mode="on_foot", escort="alone", expected="10:30",
+        page.form(page.path), care="acute_care", place="health/ndola_clinic", mode="on_foot", escort="alone", expected="05:20",
         carries="nothing",
     )  # fmt: skip
     assert page.path.startswith("/referrals/"), page.words
@@ -169,7 +352,31 @@ async def test_a_request_on_paper_becomes_a_case_and_a_referral_of_the_hour_it_w
     assert referral.said is not None
     until = {w["care"]: w["until"] for w in referral.said["windows"]}
     assert until["pep"].startswith("2026-01-07T23:10")  # 72 h after the earliest moment: three hours before it was written
+    expected = WRITTEN_UTC + timedelta(minutes=70)
+    assert (referral.set_out_at, referral.expected_at) == (WRITTEN_UTC, expected)
+    assert datetime.fromisoformat(referral.said["travel"]["expected_at"]) == expected
     await world.settle()
+    async with world["police"].database.read() as tx:
+        facts = {f.type: (f.entered_for, f.occurred_at) for f in (await tx.session.execute(select(ReferralFact))).scalars()}
+    assert facts == dict.fromkeys(("referral.issued", "referral.set_out"), ("masaiti_vsu", WRITTEN_UTC))
+    async with world["health"].database.read() as tx:
+        received = (await tx.session.execute(select(Referral))).scalars().one()
+    assert (received.set_out_at, received.expected_at) == (WRITTEN_UTC, expected)
+
+
+async def test_what_a_desk_with_a_line_wrote_without_power_is_of_the_sheets_time_too(world: World) -> None:
+    visitor = Visitor(world["police"].app)
+    await sign_in(visitor, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+    _page, (number, _last) = await printed(visitor, "ndola_central_vsu", "request", 1)
+    await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, **WRITTEN)
+    page = await to_place(visitor, await a_case_from(visitor, f"/cases/new?sheet={number}"))
+    await to_sent(visitor, page, expected="04:40")
+    async with world["police"].database.read() as tx:
+        rows = list((await tx.session.execute(select(ReferralFact))).scalars())
+        first = (await tx.session.execute(select(Referral).where(Referral.recipient == "health"))).scalars().one()  # type: ignore[arg-type]
+    assert {(f.entered_for, f.occurred_at) for f in rows} == {("ndola_central_vsu", WRITTEN_UTC)}
+    assert sorted(f.type for f in rows) == ["referral.issued", "referral.issued", "referral.set_out"]  # the office was told as well
+    assert first.expected_at == WRITTEN_UTC + timedelta(minutes=30)
 
 
 async def a_case_from(visitor: Visitor, address: str) -> Page:

@@ -101,7 +101,7 @@ def deleted_not_blanked() -> Iterator[None]:
     async def nobody_asks(_tx: Transaction, _peer: str) -> tuple[UUID, ...]:
         return ()
 
-    with mock.patch.object(outbox, "_blank", remove), mock.patch.object(receipts, "_enquiries", nobody_asks):
+    with mock.patch.object(outbox, "_blank", remove), mock.patch.object(receipts, "enquiries", nobody_asks):
         yield
 
 

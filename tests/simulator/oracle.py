@@ -30,8 +30,8 @@ def _pair(world: World, sender: Agency, recipient: Agency) -> list[str]:
     said: dict[UUID, bool] = {}
     told = _rows(sender, "SELECT event_id, is_withheld, type FROM exchange_outbox WHERE recipient = ?", recipient.name)
     for event_id, is_withheld, kind in told:
-        if kind != "exchange.reopened":
-            said[UUID(event_id)] = bool(is_withheld) and said.get(UUID(event_id), True)
+        if kind != "exchange.reopened":  # a place that came home without its words says nothing of what stood there
+            said[UUID(event_id)] = (bool(is_withheld) or kind == "unknown") and said.get(UUID(event_id), True)
     states = {
         UUID(event_id): state
         for event_id, state, kind in _rows(
@@ -39,9 +39,11 @@ def _pair(world: World, sender: Agency, recipient: Agency) -> list[str]:
         )
         if kind != "exchange.reopened"
     }
-    applied = {event_id for event_id, state in states.items() if state == "applied"}
+    applied = _of(states, "applied")
     found = [f"{way}: {event_id} is {state}" for event_id, state in states.items() if state not in DONE]
     meant = {event_id for event_id, is_withheld in said.items() if not is_withheld} - world.cursed
+    # Withheld in a life that was lost, and said again before the recipient gave its blank place back: the sender was told so.
+    meant -= _never_told(sender) & _of(states, "withheld")
     found += [f"{way}: {event_id} was said and is not applied ({states.get(event_id)})" for event_id in meant - applied]
     found += [f"{way}: {event_id} is applied and its sender does not know of it" for event_id in applied - set(said)]
     for event_id, event in world.ledger.said.items():
@@ -51,9 +53,22 @@ def _pair(world: World, sender: Agency, recipient: Agency) -> list[str]:
             and event_id not in (states.keys() | world.cursed)
         ):
             found.append(f"{way}: {event_id} was always held by one of the two and is lost")
+    found += [f"{way}: {event_id} has come and counts as never said" for event_id in _come(recipient, sender) & _of(states, "gone")]
     found += _effects(world, way, recipient, applied, sender)
     found += _streams(world, way, sender, recipient)
     return found
+
+
+def _of(states: dict[UUID, str], wanted: str) -> set[UUID]:
+    return {event_id for event_id, state in states.items() if state == wanted}
+
+
+def _come(recipient: Agency, sender: Agency) -> set[UUID]:
+    return {UUID(e) for (e,) in _rows(recipient, "SELECT event_id FROM exchange_slots WHERE sender = ?", sender.name)}
+
+
+def _never_told(sender: Agency) -> set[UUID]:
+    return {UUID(event_id) for (event_id,) in _rows(sender, "SELECT event_id FROM exchange_activity WHERE kind = 'never told'")}
 
 
 def _effects(world: World, way: str, recipient: Agency, applied: set[UUID], sender: Agency) -> list[str]:
@@ -64,7 +79,9 @@ def _effects(world: World, way: str, recipient: Agency, applied: set[UUID], send
     found = [f"{way}: {event_id} took effect {len(order[event_id])} times" for event_id in applied if len(order[event_id]) != 1]
     after = "SELECT event_id, \"after\" FROM exchange_inbox WHERE sender = ? AND state = 'applied' AND type = 'story.told'"
     for event_id, before in _rows(recipient, after, sender.name):
-        if before and order.get(UUID(before)) and order[UUID(before)][0] > order[UUID(event_id)][0]:
+        if not before or world.ledger.said[UUID(before)].may_be_lost:
+            continue  # its sender did not know of it after a restore and said so: it came all the same, and then as late as it came
+        if order.get(UUID(before)) and order[UUID(before)][0] > order[UUID(event_id)][0]:
             found.append(f"{way}: {UUID(event_id)} took effect before {UUID(before)}, which it was told after")
     if not sender.was_restored and not recipient.was_restored:
         found += _as_committed(world, way, sender, recipient, order)

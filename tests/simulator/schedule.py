@@ -17,6 +17,7 @@ from shared.kit import crash, ids
 ROUNDS_MAX = 60  # of fine weather until everything is in step; a restore at both ends takes about ten
 ACTORS_MAX = 5
 SUBJECTS_MAX = 4
+BROKER_ONLY, LINE_ONLY = 0.4, 0.15  # of schedules end with the direct line shut, and with a broker that swallows everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +173,12 @@ async def _go_on(world: World, steps: int) -> None:
 
 
 async def _fine_day(world: World) -> None:
-    """No more faults: everything under way ends, then agencies work in rounds until the oracle has nothing to say."""
-    weather, by_broker_only = world.weather, world.chance.random() < 0.4
-    weather.drop = weather.double = weather.reorder = weather.refuse = 0.0
-    weather.line_breaks = 1.0 if by_broker_only else 0.0
+    """No more faults but one way that stays shut, or none; all under way ends, then agencies work in rounds until the oracle has
+    nothing to say."""
+    weather, way = world.weather, world.chance.random()
+    weather.double = weather.reorder = weather.refuse = 0.0
+    weather.line_breaks = 1.0 if way < BROKER_ONLY else 0.0
+    weather.drop = 1.0 if way > 1 - LINE_ONLY else 0.0
     world.dying.clear()
     while world.actors:
         await world.step(0)

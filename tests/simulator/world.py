@@ -103,6 +103,10 @@ class App:
             await feed.record(tx, line)
         return frozenset()
 
+    async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
+        for event_id in event_ids:
+            await feed.record(tx, feed.Line("never told", event_id, self._agency.name, True, tx.clock.now(), event_id=event_id))
+
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         ledger, name = self._agency.world.ledger, self._agency.name
         tx.on_commit(lambda: ledger.troubles.append((name, kind)))

@@ -42,6 +42,7 @@ class Node:
         self.sent_ids: list[UUID] = []
         self.withheld_ids: list[UUID] = []
         self.home_ids: list[UUID] = []
+        self.never_told_ids: list[UUID] = []
         self.acts_first: frozenset[str] = frozenset()
         self.broken = False
         registry = Registry(
@@ -86,6 +87,9 @@ class Node:
     async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> frozenset[UUID]:
         self.home_ids += [word.id for word in words]
         return frozenset()
+
+    async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
+        self.never_told_ids += event_ids
 
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         self.withheld_ids.append(event_id)

@@ -19,6 +19,7 @@ import yaml
 from agencies import ROLE_OF
 
 import services.demo
+from bench.children import rss_mb
 from services.certificates import make_certificates
 from services.runtime import build
 from services.settings import Settings
@@ -152,6 +153,11 @@ class Process:
     def post(self, path: str, body: Any = None) -> Any:
         """POST /api/v1/…"""
         return self.ask("POST", f"/api/v1{path}", body if body is not None else {})
+
+    def rss_mb(self) -> float:
+        """What it holds in memory now, in MB."""
+        assert self._child is not None, f"{self.agency} is not running"
+        return rss_mb(self._child.pid)
 
     def close(self) -> None:
         """Ends it."""

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from shared.casework.pages.frame import LOCALES
 from shared.kit.i18n import Times, catalogue, is_rtl, language_name, locale_of, named_in
+from shared.kit.pages import Templates
 
 NOW = datetime(2026, 6, 9, 22, 30, tzinfo=UTC)  # half past midnight in Lusaka, on the tenth
 LUSAKA = ZoneInfo("Africa/Lusaka")
@@ -25,6 +26,13 @@ def test_what_is_not_translated_is_still_said_in_its_number(tmp_path: Path) -> N
     (tmp_path / "fa_AF" / "messages.po").write_text(header + plural)
     said = catalogue(tmp_path, "fa_AF")
     assert [said.ngettext("%(num)s hour", "%(num)s hours", number) for number in (1, 50)] == ["%(num)s hour", "%(num)s hours"]
+
+
+def test_what_fills_a_text_in_a_template_is_escaped_and_the_text_is_not(tmp_path: Path) -> None:
+    texts = """{{ _("<b>90 %%</b>") }} {{ _("%(who)s", who=name) }} {{ ngettext("1", "%(num)s", 2) }}"""
+    (tmp_path / "page.html").write_text(texts)
+    page = Templates({"room": tmp_path}, LOCALES, {}).render("room/page.html", "fr", {"name": "<i>"})
+    assert page == "<b>90 %</b> &lt;i&gt; 2"
 
 
 def test_right_to_left_is_the_languages_own() -> None:

@@ -11,6 +11,8 @@ from services.health.care.tables import CareGiven
 from shared.casework.arrivals.commands import load_walk_in
 from shared.casework.cases.commands import Form, not_future
 from shared.casework.here import Actor
+from shared.casework.paper.commands import sheet_of_visit
+from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.contracts.casework import events
@@ -73,6 +75,15 @@ async def came(walk_in_id: UUID, tx: Transaction, by: Actor) -> InCare:
     if walk_in.referral_id is not None:
         return await received(walk_in.referral_id, tx, by)
     return InCare(walk_in.case_id, walk_in.facility, walk_in=walk_in)
+
+
+async def sheet_of(whom: InCare, number: str, tx: Transaction, by: Actor) -> Sheet:
+    """The sheet on which her coming and what was given were written; raises NotFound where it is another's."""
+    cases = {whom.case_id}
+    if whom.referral is not None:
+        before = select(col(WalkIn.case_id)).where(col(WalkIn.referral_id) == whom.referral.id)
+        cases |= set((await tx.session.execute(before)).scalars())
+    return await sheet_of_visit(tx, by, number, cases)
 
 
 async def keep_care(whom: InCare, command: KeepCare, tx: Transaction, by: Actor) -> CareGiven:

@@ -1,14 +1,14 @@
 """Pages of the clinic: what was given, with a request or without one. The list stays in the clinic; the police never see it."""
 
 from collections.abc import Awaitable, Callable, Collection
-from datetime import date, datetime, time
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel
+from pydantic import Field
 
 from services.health.care import commands
 from services.health.care.commands import Care, CareResult, InCare, KeepCare
@@ -20,12 +20,15 @@ from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
+from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.paper.pages import SheetNumber, with_sheet
+from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import story
 from shared.casework.referrals.commands import MakeTransition, answer_feedback, make_transition
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import CareClock, OutcomeCode, ProgressCode, ReferralState, ServicePackage
-from shared.contracts.casework.lifecycle import IllegalTransition, Transition
+from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail, Transition
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, RefnetError
 from shared.kit.forms import Filled, Values, fill
@@ -50,20 +53,18 @@ CLOCKS = {
 }  # fmt: skip
 
 
-class CareForm(BaseModel):
+class CareForm(Afterwards):
     """What the page sends beside its lines."""
 
     next_visit: date | None = None
     outcome_code: OutcomeCode | None = None  # what the lines say, where nothing is chosen
-    on_date: date | None = None
-    at_time: time | None = None
+    sheet: str | None = Field(default=None, max_length=20)  # on which all of it stands
 
 
 WORDS = {
+    **AFTERWARDS_WORDS,
     "next_visit": _("Choose the day of the next visit, or leave it empty."),
     "outcome_code": _("Choose how it ended."),
-    "on_date": _("Choose the day, or leave day and time empty."),
-    "at_time": _("Type the time as 08:15, with its day; or leave both empty."),
 }
 
 
@@ -102,24 +103,31 @@ def ending(lines: Collection[CareResult], chosen: OutcomeCode | None) -> Outcome
 
 
 @router.get("/care/{referral_id}")
-async def show_care(referral_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """One line a service, one tap each."""
+async def show_care(referral_id: UUID, request: Request, edge: OneEdge, visit: Visitor, sheet: SheetNumber = None) -> Response:
+    """One line a service, one tap each. `sheet`: all of it is entered from one, with its time and for its place."""
     whom = partial(commands.received, referral_id)
-    return await _page(whom, request, edge, visit, await draft_of(request, visit))
+    return await _page(whom, request, edge, visit, await draft_of(request, visit), sheet)
 
 
 @router.get("/care/arrivals/{arrival_id}")
-async def show_care_of_arrival(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+async def show_care_of_arrival(
+    arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, sheet: SheetNumber = None
+) -> Response:
     """The same for somebody who came without a request: care first, nothing is sent."""
     whom = partial(commands.came, arrival_id)
-    return await _page(whom, request, edge, visit, await draft_of(request, visit))
+    return await _page(whom, request, edge, visit, await draft_of(request, visit), sheet)
 
 
-async def _page(find: Find, request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
+async def _page(
+    find: Find, request: Request, edge: Edge, visit: Visit, form: Filled[Any], number: str | None = None, status: int = 200
+) -> Response:
+    number = number or form.value("sheet")
     async with edge.database.write() as tx:
         whom = await find(tx, visit.actor)
         if request.url.path != _address(whom):
-            return RedirectResponse(_address(whom), 303)  # her request is known meanwhile: that is where her list is
+            # Her request is known meanwhile: that is where her list is.
+            return RedirectResponse(with_sheet(_address(whom), number), 303)
+        sheet = await commands.sheet_of(whom, number, tx, visit.actor) if number else None
         await note_read(tx, whom.case_id, visit.actor, "care")
         kept = {row.care: row.result for row in await commands.care_of(whom, tx)}
         now = tx.clock.now()
@@ -132,7 +140,7 @@ async def _page(find: Find, request: Request, edge: Edge, visit: Visit, form: Fi
     return edge.pages.show(
         request, "health/care.html", visit, status=status, errors=bool(form.errors), form=form, r=whom.referral,
         walk_in=whom.walk_in, address=_address(whom), kept_lines=kept, lines=lines_of(_services(whom)), standing=standing,
-        others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility),
+        others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility), sheet=sheet,
         windows={w["care"]: w["until"] for w in _said(whom).get("windows") or []}, clocks=CLOCKS,
     )  # fmt: skip
 
@@ -165,19 +173,18 @@ async def post_care_of_arrival(arrival_id: UUID, request: Request, edge: OneEdge
 async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: Values) -> Response:
     form = fill(CareForm, values, WORDS)
     asked = form.model
-    if asked is not None and (asked.on_date is None) != (asked.at_time is None):
-        form.error("at_time", WORDS["at_time"])
-    if asked is None or form.errors:
+    if asked is None:
         return await _page(find, request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
         whom = await find(tx, visit.actor)
-        entered = _entered(edge, tx, whom, asked)
+        sheet = await commands.sheet_of(whom, asked.sheet, tx, visit.actor) if asked.sheet else None
+        entered = _entered(edge, tx, whom, asked, sheet)
         lines = await _keep(tx, visit.actor, whom, form, entered["occurred_at"])
         if whom.referral is not None:
             await _go_on(tx, edge, visit.actor, whom.referral, form, entered)
         if asked.next_visit:
-            step = RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=asked.next_visit)
+            step = RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=asked.next_visit, occurred_at=entered["occurred_at"])
             await record_progress(whom.case_id, step, tx, edge.here, visit.actor)
         if form.value("then") == "close":
             outcome = ending([CareResult(result) for result in lines.values()], asked.outcome_code)
@@ -186,6 +193,8 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
 
     try:
         return await submit(request, edge, visit, values, work)
+    except MissingDetail as error:
+        form.error(error.field, WORDS.get(error.field, error))
     except (InTheFuture, LineChanged) as error:
         form.error("at_time" if isinstance(error, InTheFuture) else error.field, error)
     except (IllegalTransition, EndingUnclear) as error:
@@ -195,9 +204,10 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
     return await _page(find, request, edge, visit, form, status=422)
 
 
-def _entered(edge: Edge, tx: Transaction, whom: InCare, asked: CareForm) -> dict[str, Any]:
-    times = edge.pages.times("en", tx.clock.now())
-    at = times.moment(asked.on_date, asked.at_time) if asked.on_date and asked.at_time else None
+def _entered(edge: Edge, tx: Transaction, whom: InCare, asked: CareForm, sheet: Sheet | None) -> dict[str, Any]:
+    at = asked.happened_at(edge.pages.times("en", tx.clock.now()))
+    if sheet is not None:  # also a clinic with a line writes on paper while its power is out
+        return {"occurred_at": at or sheet.written_at, "entered_for": sheet.facility}
     return {"occurred_at": at, "entered_for": edge.here.on_paper(whom.facility)}
 
 
@@ -227,7 +237,8 @@ async def _go_on(tx: Transaction, edge: Edge, by: Actor, referral: Referral, for
 
 async def _close(tx: Transaction, edge: Edge, by: Actor, whom: InCare, outcome: OutcomeCode, entered: dict[str, Any]) -> None:
     if whom.walk_in is not None:
-        await end_arrival(whom.walk_in.id, EndArrival(outcome_code=outcome), tx, edge.here, by)
+        body = EndArrival(outcome_code=outcome, occurred_at=entered["occurred_at"])
+        await end_arrival(whom.walk_in.id, body, tx, edge.here, by)
     elif whom.referral is not None and whom.referral.is_open:
-        body = MakeTransition(outcome_code=outcome, **entered)
-        await make_transition(whom.referral.id, Transition.CLOSE, body, tx, edge.here, by)
+        closing = MakeTransition(outcome_code=outcome, **entered)
+        await make_transition(whom.referral.id, Transition.CLOSE, closing, tx, edge.here, by)

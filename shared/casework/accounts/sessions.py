@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, Select, delete, func, select, true, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, true, update
 from sqlmodel import col
 
 from shared.casework.accounts.credentials import is_pin
@@ -35,6 +35,17 @@ SEEN_STEP = timedelta(minutes=1)  # how exactly the last touch is kept, so that 
 PIN_FAILURES_MAX = 5  # then the session ends, and password and code are asked for
 DRAFT_BYTES_MAX = 32 * 1024  # the longest form is a few kilobytes
 NONCE_BYTES = 12
+
+# What every page asks before anything else, put together once.
+VISITS = (
+    select(Session, Account)
+    .join(Account, col(Account.id) == col(Session.account_id))
+    .where(col(Session.digest) == bindparam("token_digest"))
+)
+WRITERS_SESSIONS = select(col(Session.id)).where(
+    col(Session.account_id) == bindparam("account_id"), col(Session.device) == bindparam("device")
+)
+DRAFTS = select(Draft).where(col(Draft.session_id).in_(WRITERS_SESSIONS), col(Draft.path) == bindparam("path"))
 
 Fields = dict[str, list[str]]
 
@@ -114,8 +125,7 @@ async def visit(tx: Transaction, here: Here, token: str | None) -> Visit | None:
     """Who a cookie belongs to; None where its session is over or its account disabled."""
     if not token:
         return None
-    query = select(Session, Account).join(Account, col(Account.id) == col(Session.account_id))
-    found = (await tx.session.execute(query.where(col(Session.digest) == _digest(token)))).first()
+    found = (await tx.session.execute(VISITS, {"token_digest": _digest(token)})).first()
     if found is None:
         return None
     session, account = found
@@ -280,8 +290,8 @@ async def keep_draft(tx: Transaction, writer: Writer, path: str, fields: Fields)
 
 async def read_draft(tx: Transaction, writer: Writer, path: str) -> Kept | None:
     """What its writer left unsent in the form of a page, in this session or one before, until it is sent or thrown away."""
-    mine = col(Draft.session_id).in_(_sessions_of(writer.account_id, writer.device))
-    draft = (await tx.session.execute(select(Draft).where(mine, col(Draft.path) == path))).scalar_one_or_none()
+    asked = {"account_id": writer.account_id, "device": writer.device, "path": path}
+    draft = (await tx.session.execute(DRAFTS, asked)).scalar_one_or_none()
     fields = _unseal(draft, writer) if draft is not None else None
     return Kept(fields, draft.kept_at) if draft is not None and fields is not None else None
 

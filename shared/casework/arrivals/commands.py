@@ -16,8 +16,10 @@ from shared.casework.accounts.tables import Account
 from shared.casework.cases.commands import Form, NoteText, OpenCase, add_note, not_future, open_case
 from shared.casework.cases.views import note_read
 from shared.casework.here import Actor, Here
+from shared.casework.paper.commands import is_from_sheet
 from shared.casework.referrals import domain
 from shared.casework.referrals.commands import arrive, load_referral
+from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import CodeAttempt, Referral, WalkIn
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.lifecycle import MissingDetail
@@ -39,6 +41,7 @@ class RecordArrival(Form):
 
     code: str | None = Field(default=None, max_length=CODE_CHARACTERS_MAX)
     facility: events.FacilityId | None = None
+    entered_for: events.FacilityId | None = None  # the place on whose paper it stands, or that said it by phone
     occurred_at: events.Moment | None = None
     feedback: bool | None = None
     note: NoteText | None = None
@@ -65,13 +68,14 @@ class EndArrival(Form):
     """How it ended for somebody who came without a referral; nothing is told to anybody."""
 
     outcome_code: codes.OutcomeCode | None = None
+    occurred_at: events.Moment | None = None
 
 
 async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by: Actor) -> tuple[WalkIn | None, Referral | None]:
     """Somebody is at the door: matched by the code of a referral that is open there, or kept as a walk-in; nobody is asked for a
     police number. A code of another door, or of what has ended, is looked for again with who sent her, and when."""
     by.may_work()
-    facility = command.facility or by.facility
+    facility = command.entered_for or command.facility or by.facility
     if facility is None:
         raise MissingDetail("facility", "The facility is needed: at which door is she?")
     here.facility(facility)
@@ -82,7 +86,8 @@ async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by
     if found is not None:
         await note_read(tx, found.case_id, by, "referral")
         await add_note(tx, found.case_id, found.id, command.note, by)
-        return None, await arrive(tx, here, found, facility, came_at, command.feedback, by)
+        told = Told(here.agency, True, came_at, by.account_id, command.entered_for or here.on_paper(facility))
+        return None, await arrive(tx, here, found, facility, command.feedback, told)
     # No code, or one that fits nothing: she is here all the same, and is matched later.
     case = await open_case(OpenCase(facility=facility, note=command.note), tx, here, by)
     walk_in = WalkIn(id=new_id(), case_id=case.id, facility=facility, came_at=came_at, recorded_at=tx.clock.now(),
@@ -182,7 +187,9 @@ async def match_arrival(
         return walk_in, None
     if referral.direction != "in":
         raise Conflict("An arrival is matched to a referral that this agency received.")
-    referral = await arrive(tx, here, referral, walk_in.facility, walk_in.came_at, command.feedback, by)
+    entered_for = walk_in.facility if await is_from_sheet(tx, walk_in.case_id) else here.on_paper(walk_in.facility)
+    told = Told(here.agency, True, walk_in.came_at, by.account_id, entered_for)
+    referral = await arrive(tx, here, referral, walk_in.facility, command.feedback, told)
     await note_read(tx, referral.case_id, by, "referral")
     walk_in.referral_id, walk_in.matched_at = referral.id, tx.clock.now()
     await tx.session.flush()
@@ -195,7 +202,8 @@ async def end_arrival(walk_in_id: UUID, command: EndArrival, tx: Transaction, he
     if walk_in.referral_id is not None:
         raise Conflict("This arrival has been matched to a referral; close that one.")
     if walk_in.ended_at is None:
-        walk_in.ended_at, walk_in.outcome = tx.clock.now(), command.outcome_code
+        walk_in.ended_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
+        walk_in.outcome = command.outcome_code
         await tx.session.flush()
         await feed.record(
             tx, feed.Line(kind="arrival.ended", subject=walk_in.id, agency=here.agency, is_own=True, occurred_at=walk_in.ended_at,

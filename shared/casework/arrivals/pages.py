@@ -12,12 +12,17 @@ from sqlmodel import col
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals import commands
 from shared.casework.arrivals.commands import SENT_FROM, EndArrival, MatchArrival, RecordArrival
+from shared.casework.cases.commands import InTheFuture
 from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
+from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.paper.pages import SheetNumber, with_sheet
 from shared.casework.referrals.domain import is_code
 from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import AgencyKind
+from shared.contracts.casework.lifecycle import MissingDetail
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.errors import Conflict
@@ -39,8 +44,8 @@ NOT_FOUND = {  # the same words whether nothing fits, or another person's reques
 Unknown = Literal["number", "said"]
 
 
-class AtTheDoor(BaseModel):
-    """Somebody is here."""
+class AtTheDoor(Afterwards):
+    """Somebody is here, or was at a place on paper or by phone that says so."""
 
     code: str | None = Field(default=None, max_length=20)
     feedback: Literal["yes", "no", "not_asked"] | None = None
@@ -50,29 +55,46 @@ class AtTheDoor(BaseModel):
 @router.get("/arrivals/new")
 async def show_arrival(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """Somebody is here: by a spoken number, or without one."""
+    return _arrival_page(request, edge, visit, await draft_of(request, visit))
+
+
+def _arrival_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
     visit.actor.may_work()
-    return edge.pages.show(request, "arrivals/new.html", visit, form=await draft_of(request, visit), here_now="/work")
+    doors = [(id_, one.name) for id_, one in edge.here.entry.facilities.items() if visit.actor.sees(id_)]
+    doors.sort(key=lambda door: door[0] != visit.actor.facility)  # one's own door first: somebody stands at it
+    return edge.pages.show(
+        request, "arrivals/new.html", visit, status=status, errors=bool(form.errors), form=form, doors=doors, here_now="/work",
+        on_paper=any(edge.here.on_paper(id_) for id_, _name in doors),
+    )  # fmt: skip
 
 
 @router.post("/arrivals/new")
 async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Care first: a number that fits nothing never keeps anybody waiting."""
-    form = fill(AtTheDoor, values, {"code": NUMBER})
+    form = fill(AtTheDoor, values, {**AFTERWARDS_WORDS, "code": NUMBER})
     asked = form.model
     if asked is not None and asked.code is not None and not is_code(asked.code):
         form.error("code", NUMBER)
     if asked is None or form.errors:
-        return edge.pages.show(request, "arrivals/new.html", visit, form=form, errors=True, status=422)
+        return _arrival_page(request, edge, visit, form, status=422)
     code = typed(asked.code or "") or None
 
     async def work(tx: Transaction) -> str:
-        body = RecordArrival(code=code, facility=asked.facility, feedback=FEEDBACK.get(asked.feedback or ""))
+        happened_at = asked.happened_at(edge.pages.times("en", tx.clock.now()))
+        feedback = FEEDBACK.get(asked.feedback or "")
+        body = RecordArrival(code=code, facility=asked.facility, occurred_at=happened_at, feedback=feedback)
         walk_in, referral = await commands.record_arrival(body, tx, edge.here, visit.actor)
         if referral is not None:
             return f"/referrals/{referral.id}"
         return f"/arrivals/{walk_in.id}/match?unknown=number" if walk_in and code else "/here-now"
 
-    return await submit(request, edge, visit, values, work)
+    try:
+        return await submit(request, edge, visit, values, work)
+    except InTheFuture as error:
+        form.error("at_time", error)
+    except MissingDetail as error:
+        form.error(error.field, AFTERWARDS_WORDS.get(error.field, error))
+    return _arrival_page(request, edge, visit, form, status=422)
 
 
 class WhichRequest(BaseModel):
@@ -83,6 +105,7 @@ class WhichRequest(BaseModel):
     code: str | None = Field(default=None, max_length=20)
     sent_from: str | None = Field(default=None, pattern=SENT_FROM)
     sent_on: date | None = None
+    sheet: str | None = Field(default=None, max_length=20)  # of which the rest is entered afterwards
 
 
 SAID = ("code", "sent_from", "sent_on")
@@ -93,9 +116,13 @@ WORDS = {
 
 
 @router.get("/arrivals/{arrival_id}/match")
-async def show_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, unknown: Unknown | None = None) -> Response:
+async def show_match(
+    arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, unknown: Unknown | None = None, sheet: SheetNumber = None
+) -> Response:
     """Which request somebody came on, once it is known. `unknown`: what was said, a number alone or all three, opens none."""
     form = await draft_of(request, visit)
+    if sheet:
+        form.values.setdefault("sheet", [sheet])
     return await _match_page(arrival_id, request, edge, visit, form.error("code", NOT_FOUND[unknown]) if unknown else form)
 
 
@@ -108,9 +135,10 @@ async def _match_page(
         await note_listed(tx, {row.case_id for row in rows}, visit.actor)
     peers = {peer: edge.here.network.agencies[peer].facilities for peer in edge.here.peers}
     senders = [(f"{peer}/{id_}", place.name) for peer, places in peers.items() for id_, place in places.items()]
+    care = with_sheet(f"/care/arrivals/{walk_in.id}", form.value("sheet"))
     return edge.pages.show(
         request, "arrivals/match.html", visit, status=status, form=form, errors=bool(form.errors), walk_in=walk_in, rows=rows,
-        beyond=total - len(rows), senders=senders, here_now="/here-now",
+        beyond=total - len(rows), senders=senders, care=care, here_now="/here-now",
     )  # fmt: skip
 
 
@@ -142,7 +170,10 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
     async def work(tx: Transaction) -> str:
         body = MatchArrival.model_validate(form_said)
         _walk_in, referral = await commands.match_arrival(arrival_id, body, tx, edge.here, visit.actor)
-        return f"/arrivals/{arrival_id}/match?unknown=said" if referral is None else f"/referrals/{referral.id}"
+        if referral is None:
+            return with_sheet(f"/arrivals/{arrival_id}/match?unknown=said", asked.sheet)
+        goes_on = asked.sheet and edge.here.kind is AgencyKind.HEALTH  # what was given stands on the same sheet
+        return with_sheet(f"/care/{referral.id}", asked.sheet) if goes_on else f"/referrals/{referral.id}"
 
     try:
         return await submit(request, edge, visit, values, work)

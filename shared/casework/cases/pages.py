@@ -23,6 +23,7 @@ from shared.casework.following.tables import FollowedThing
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
 from shared.casework.paper.commands import SheetKind
+from shared.casework.paper.pages import SheetNumber
 from shared.casework.referrals.pages import last_seen
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.pages import PAGE_LINES, story_of
@@ -35,7 +36,6 @@ from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
 
-SheetNumber = Annotated[str | None, Query(max_length=20)]
 HOURS_MAX = 24 * 365  # a year: beyond it hours say nothing
 LIST_LIMIT = 50
 

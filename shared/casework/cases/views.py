@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import col
 
 from shared.casework.accounts.tables import Account, CaseRead
@@ -18,6 +18,10 @@ from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
 LISTED_AGAIN = timedelta(hours=1)  # a list that shows a case again within this is one look
+LISTED_BEFORE = select(col(CaseRead.case_id)).where(  # put together once: every list asks it
+    col(CaseRead.account_id) == bindparam("account_id"), col(CaseRead.what) == "list", col(CaseRead.read_at) > bindparam("since"),
+    col(CaseRead.case_id).in_(bindparam("wanted", expanding=True)),
+)  # fmt: skip
 
 
 class CaseView(BaseModel):
@@ -88,7 +92,7 @@ async def cases_page(tx: Transaction, by: Actor, cursor: str | None, limit: int)
     """The cases within the account's scope, newest first."""
     scope = []
     if by.facility is not None:
-        scope = [col(Case.facility).in_(by.desks) | is_referred_to(by, col(Case.id))]
+        scope = [col(Case.facility).in_(by.desks) | is_referred_to(by.desks, col(Case.id))]
     rows, following = await page_by_opening(tx, Case, "case.opened", cursor, limit, *scope)
     return [case_view(row) for row in rows], following
 
@@ -105,11 +109,8 @@ async def note_listed(tx: Transaction, case_ids: Iterable[UUID], by: Actor) -> N
     if not wanted:
         return
     now = tx.clock.now()
-    query = select(col(CaseRead.case_id)).where(
-        col(CaseRead.account_id) == by.account_id, col(CaseRead.what) == "list", col(CaseRead.read_at) > now - LISTED_AGAIN,
-        col(CaseRead.case_id).in_(wanted),
-    )  # fmt: skip
-    fresh = wanted - set((await tx.session.execute(query)).scalars())
+    values = {"account_id": by.account_id, "since": now - LISTED_AGAIN, "wanted": list(wanted)}
+    fresh = wanted - set((await tx.session.execute(LISTED_BEFORE, values)).scalars())
     rows = [{"id": new_id(), "case_id": c, "account_id": by.account_id, "what": "list", "read_at": now} for c in sorted(fresh)]
     await insert_many(tx, CaseRead, rows)
 

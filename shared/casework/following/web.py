@@ -10,7 +10,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement
 from sse_starlette.sse import EventSourceResponse
 
 from shared.casework.edge import Edge, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, command, still_signed_in, version_of
@@ -19,7 +18,7 @@ from shared.casework.following.commands import Follow
 from shared.casework.following.tables import FollowedThing
 from shared.casework.here import Actor
 from shared.casework.referrals.commands import Stale
-from shared.casework.timeline.views import followed_by, line_view, visible_to
+from shared.casework.timeline.views import line_view, of_followed, visible_to
 from shared.exchange.feed import lines_after
 from shared.kit.db import Transaction
 from shared.kit.errors import DatabaseAway
@@ -82,7 +81,7 @@ async def get_updates(
     """What has changed in the followed things since `cursor`, oldest first; `next_cursor` is where to go on, also at the end."""
     after = int(cursor or 0)
     async with edge.database.read() as tx:
-        rows = await lines_after(tx, after, limit, *visible_to(by), followed_by(by))
+        rows = await lines_after(tx, after, limit, *visible_to(by), of_followed(await commands.subscriptions(tx, by)))
     return Page(items=[line_view(row) for row in rows], next_cursor=str(rows[-1].feed_seq) if rows else cursor)
 
 
@@ -92,14 +91,11 @@ async def get_stream(
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,18}$")] = None,
 ) -> EventSourceResponse:  # fmt: skip
     """Server-sent events: ids are feed_seq, data is a line of the timeline; `?following=true` only what the account follows."""
-    conditions = [*visible_to(by), *([followed_by(by)] if following else [])]
-    lines = _lines(request, edge, by, int(last_event_id or 0), conditions)
+    lines = _lines(request, edge, by, int(last_event_id or 0), following=following)
     return EventSourceResponse(lines, ping=PING_S, headers={"Cache-Control": "no-store"})
 
 
-async def _lines(
-    request: Request, edge: Edge, by: Actor, after: int, conditions: list[ColumnElement[bool]]
-) -> AsyncIterator[dict[str, str]]:
+async def _lines(request: Request, edge: Edge, by: Actor, after: int, *, following: bool) -> AsyncIterator[dict[str, str]]:
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_LIFE_S
     while loop.time() < until and not edge.closing and not await request.is_disconnected():
@@ -108,7 +104,8 @@ async def _lines(
             async with edge.database.read() as tx:
                 if not await still_signed_in(tx, request, edge, by):
                     return  # signed out, locked, disabled, moved to another desk: the stream ends with the right to it
-                rows = await lines_after(tx, after, STREAM_BATCH, *conditions)
+                followed = [of_followed(await commands.subscriptions(tx, by))] if following else []
+                rows = await lines_after(tx, after, STREAM_BATCH, *visible_to(by), *followed)
         for row in rows:
             after = row.feed_seq or after
             data = line_view(row).model_dump(mode="json", exclude={"receipt"})

@@ -74,6 +74,10 @@ class ExchangeHooks:
         """Our own words are put back into our records."""
         return await homecoming.put_back(recipient, words, tx, self._here)
 
+    async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
+        """What had been cancelled before it left stays so."""
+        await referrals.on_never_told(event_ids, tx, self._here)
+
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: one open alarm a peer and kind, or a parked event."""
         about = UUID(detail["event_id"]) if "event_id" in detail else uuid5(LINE, f"{kind}:{peer}")

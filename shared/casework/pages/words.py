@@ -217,6 +217,7 @@ ALARMS: dict[str, str] = {
     **FLAGS,
     "declined_without_next_place": _("Could not be taken, and no next place was named"),
     "came_after_the_end": _("Came after the request had ended"),
+    "never_left": _("Was cancelled before it was sent, in records that are lost: ask her, and send it again if she wants it"),
     "parked": _("A message could not be used"),
     "fork": _("A message came in two versions"),
     "unopenable": _("A message could not be opened"),
@@ -312,6 +313,8 @@ STEPS = {
     "not-attended": _("Has not come yet"),
     "start": _("Care has begun"),
     "resume": _("It goes on"),
+    "confirm-cancel": _("They cancel it"),
+    "refuse-cancel": _("They do not cancel it"),
 }
 FIELDS = {  # what a refusal says is missing, or may not be told
     "reason_code": _("The reason"),

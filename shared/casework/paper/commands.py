@@ -1,5 +1,6 @@
 """Printing numbered sheets, and entering afterwards what was written on them, with the times at which it happened."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -80,13 +81,17 @@ async def batch_of(tx: Transaction, by: Actor, batch: UUID) -> list[Sheet]:
 async def open_sheet(tx: Transaction, by: Actor, typed: str, kind: SheetKind | None = None) -> Sheet:
     """A printed sheet that has not been entered yet, locked; raises NotFound or Conflict, also where it is of another kind."""
     query = select(Sheet).where(col(Sheet.number) == read_number(typed)).with_for_update()
-    sheet = (await tx.session.execute(query)).scalar_one_or_none()
-    if sheet is None or not by.sees(sheet.facility):
-        raise NotFound("No sheet of this place has that number; look at it again.")
+    sheet = _seen((await tx.session.execute(query)).scalar_one_or_none(), by)
     if sheet.entered_at is not None:
         raise Conflict("Sheet %(number)s has been entered already; open its case instead.", number=sheet.number)
     if kind is not None and sheet.kind != kind:
         raise Conflict("Sheet %(number)s says that somebody came; enter it on the page for paper.", number=sheet.number)
+    return sheet
+
+
+def _seen(sheet: Sheet | None, by: Actor) -> Sheet:
+    if sheet is None or not by.sees(sheet.facility):
+        raise NotFound("No sheet of this place has that number; look at it again.")
     return sheet
 
 
@@ -98,12 +103,30 @@ async def keep_entered(tx: Transaction, sheet: Sheet, by: Actor, case_id: UUID, 
     await tx.session.flush()
 
 
-async def written_at(tx: Transaction, case_id: UUID) -> datetime | None:
-    """When what is being entered for a case was written; None where nobody is entering a sheet."""
-    query = select(col(Sheet.written_at)).where(
+async def sheet_of_visit(tx: Transaction, by: Actor, number: str, cases: Collection[UUID]) -> Sheet:
+    """The sheet that somebody's coming was entered from, while what else stands on it is entered; raises NotFound."""
+    query = select(Sheet).where(col(Sheet.number) == number, col(Sheet.kind) == SheetKind.VISIT, col(Sheet.case_id).in_(cases))
+    return _seen((await tx.session.execute(query)).scalar_one_or_none(), by)
+
+
+async def is_from_sheet(tx: Transaction, case_id: UUID) -> bool:
+    """Whether somebody's coming was entered from a sheet."""
+    query = select(col(Sheet.number)).where(col(Sheet.case_id) == case_id, col(Sheet.kind) == SheetKind.VISIT)
+    return (await tx.session.execute(query.limit(1))).first() is not None
+
+
+async def sheet_of_request(tx: Transaction, case_id: UUID) -> Sheet | None:
+    """The sheet that is being entered for a case; None where nobody is entering one."""
+    query = select(Sheet).where(
         col(Sheet.case_id) == case_id, col(Sheet.kind) == SheetKind.REQUEST, col(Sheet.entered_at) > tx.clock.now() - ENTERING
     )
     return (await tx.session.execute(query.limit(1))).scalar_one_or_none()
+
+
+async def written_at(tx: Transaction, case_id: UUID) -> datetime | None:
+    """When what is being entered for a case was written; None where nobody is entering a sheet."""
+    sheet = await sheet_of_request(tx, case_id)
+    return sheet.written_at if sheet is not None else None
 
 
 async def standing_of_sheets(tx: Transaction, by: Actor) -> list[tuple[str, str, int, int]]:

@@ -1,10 +1,11 @@
 """Pages: printing numbered sheets, and entering afterwards what was written on them."""
 
 from datetime import date, datetime, time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from shared.casework.accounts.sessions import Visit
@@ -27,6 +28,15 @@ from shared.kit.i18n import is_rtl, named_in
 from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
+
+SheetNumber = Annotated[str | None, Query(max_length=20)]  # in the address of a page on which the rest of a sheet is entered
+
+
+def with_sheet(address: str, number: str | None) -> str:
+    """The address of a page on which the rest of a sheet is entered."""
+    if not number:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}sheet={quote(number)}"
 
 
 class EnterSheet(BaseModel):
@@ -161,7 +171,8 @@ def _text(edge: Edge, language: str, kind: SheetKind) -> SheetText:
 
 @router.post("/paper/enter")
 async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """A visit is entered at once; a request goes on through the three pages of a new case, under the sheet's time."""
+    """A visit is entered at once, and what was given follows on the clinic's page; a request goes on through the three pages of a
+    new case, under the sheet's time."""
     form = fill(EnterSheet, values, WORDS)
     asked = form.model
     if asked is not None and asked.code is not None and not is_code(asked.code):
@@ -175,7 +186,7 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
         written_at = edge.pages.times("en", tx.clock.now()).moment(asked.on_date, asked.at_time)
         if sheet.kind == SheetKind.REQUEST:
             sheet.written_at = not_future("at_time", written_at, tx.clock.now())
-            return f"/cases/new?sheet={sheet.number}"
+            return with_sheet("/cases/new", sheet.number)
         return await _enter_visit(tx, edge, visit, sheet, asked, written_at)
 
     try:
@@ -190,11 +201,15 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
 async def _enter_visit(tx: Transaction, edge: Edge, visit: Visit, sheet: Sheet, asked: EnterSheet, came_at: datetime) -> str:
     feedback = {"yes": True, "no": False}.get(asked.feedback or "")
     code = typed(asked.code or "") or None
-    body = RecordArrival(code=code, facility=sheet.facility, occurred_at=came_at, feedback=feedback)
+    body = RecordArrival(code=code, entered_for=sheet.facility, occurred_at=came_at, feedback=feedback)
     walk_in, referral = await record_arrival(body, tx, edge.here, visit.actor)
     case_id = referral.case_id if referral else walk_in.case_id if walk_in else None
     assert case_id is not None
     await commands.keep_entered(tx, sheet, visit.actor, case_id, came_at)
-    if referral is None:
-        return f"/arrivals/{walk_in.id}/match{'?unknown=number' if code else ''}" if walk_in else "/paper"
-    return f"/care/{referral.id}" if edge.here.kind is AgencyKind.HEALTH else f"/referrals/{referral.id}"
+    gives_care = edge.here.kind is AgencyKind.HEALTH
+    if referral is not None:
+        return with_sheet(f"/care/{referral.id}", sheet.number) if gives_care else f"/referrals/{referral.id}"
+    assert walk_in is not None
+    if code or not gives_care:
+        return with_sheet(f"/arrivals/{walk_in.id}/match{'?unknown=number' if code else ''}", sheet.number)
+    return with_sheet(f"/care/arrivals/{walk_in.id}", sheet.number)

@@ -1,11 +1,9 @@
 """Pages: every act on a referral. One tap where nothing needs to be said, a page of its own where a reason or a place does."""
 
-from datetime import date, datetime, time
 from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import InTheFuture
@@ -13,6 +11,7 @@ from shared.casework.cases.views import note_read
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow
+from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals import commands, story
 from shared.casework.referrals.commands import MakeTransition, load_referral
@@ -29,7 +28,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 
-class Act(BaseModel):
+class Act(Afterwards):
     """What an act's page may send."""
 
     reason_code: str | None = None
@@ -40,17 +39,16 @@ class Act(BaseModel):
     post: str | None = None
     feedback: Literal["yes", "no", "not_asked"] | None = None
     back: str | None = None
-    what: Literal["acknowledge", "accept", "arrive", "not-attended", "start", "resume"] | None = None
-    on_date: date | None = None
-    at_time: time | None = None
+    what: (
+        Literal["acknowledge", "accept", "arrive", "not-attended", "start", "resume", "confirm-cancel", "refuse-cancel"] | None
+    ) = None
     was: codes.ReferralState | None = None  # how the referral stood when the page was shown
 
 
 ACT_WORDS = {
+    **AFTERWARDS_WORDS,
     "outcome_code": _("Choose how it ended."), "reason_code": _("Choose a reason."), "what": _("Choose what happened."),
     "post": _("Say who answered."), "next_place": _("Choose another place that offers what was asked for."),
-    "on_date": _("Choose the day, or leave day and time empty."),
-    "at_time": _("Type both the day and the time, such as 08:15; or leave both empty."),
 }  # fmt: skip
 TIMES = {"occurred_at": "at_time"}  # what a command calls it, and which field of a page says it
 ACT_PAGES = {  # where each page's answer stands: what a refusal is shown at
@@ -107,7 +105,8 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
     async def work(tx: Transaction) -> str:
         referral = await commands.lock_referral(tx, referral_id, visit.actor)
         _still_as_shown(act, asked, referral)
-        entered = {"entered_for": edge.here.on_paper(referral.desk), "occurred_at": _happened_at(edge, tx, asked)}
+        happened_at = asked.happened_at(edge.pages.times("en", tx.clock.now()))
+        entered = {"entered_for": edge.here.on_paper(referral.desk), "occurred_at": happened_at}
         for transition, body in _steps(edge, act, asked):
             if is_done(story.standing_of(referral), transition):
                 continue  # a colleague was quicker: what the button asks for stands already
@@ -143,14 +142,6 @@ def _still_as_shown(act: str, asked: Act, referral: Referral) -> None:
     if act in ACT_PAGES and asked.was not in (None, referral.state):
         state = Coded(referral.state, "state")
         raise Conflict("It has changed since this page was opened: %(state)s. Look, then answer once more.", state=state)
-
-
-def _happened_at(edge: Edge, tx: Transaction, asked: Act) -> datetime | None:
-    if asked.on_date is None and asked.at_time is None:
-        return None
-    if asked.on_date is None or asked.at_time is None:
-        raise MissingDetail("at_time", "Give both the day and the time, or leave both empty.")
-    return edge.pages.times("en", tx.clock.now()).moment(asked.on_date, asked.at_time)
 
 
 def _steps(edge: Edge, act: str, asked: Act) -> list[tuple[Transition, MakeTransition]]:

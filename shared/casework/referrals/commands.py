@@ -51,6 +51,7 @@ class IssueReferral(Form):
     report_form: events.ReportForm | None = None
     respond_by: events.Moment | None = None
     in_place_of: UUID | None = None
+    entered_for: events.FacilityId | None = None
     occurred_at: events.Moment | None = None
     note: NoteText | None = None
 
@@ -103,7 +104,8 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
     event_id = new_id()
     row = story.new_row(referral_id, case.id, "out", here.agency, command.to_agency, said, event_id, release.consent_id, issued_at)
     row |= {"incident_id": command.incident_id, "arrival_code": code, "in_place_of": command.in_place_of}
-    told = Told(here.agency, True, issued_at, by.account_id, here.on_paper(said.from_facility), event_id)
+    entered_for = _entered_for(here, command.entered_for, by) or here.on_paper(said.from_facility)
+    told = Told(here.agency, True, issued_at, by.account_id, entered_for, event_id)
     await _put(tx, here, ground, row, _issued(row, case, issued_at), told)
     referral = as_read(tx, Referral(**row))
     await add_note(tx, case.id, referral.id, command.note, by)
@@ -282,9 +284,8 @@ async def make_transition(
         raise Conflict("Only the agency that received it does this.")
     await may_decide(tx, referral.case_id, referral.recipient if referral.direction == "out" else referral.issuer, transition)
     now = tx.clock.now()
-    told = Told(
-        here.agency, True, not_future("occurred_at", command.occurred_at, now), by.account_id, _entered_for(here, command, by)
-    )
+    occurred_at = not_future("occurred_at", command.occurred_at, now)
+    told = Told(here.agency, True, occurred_at, by.account_id, _entered_for(here, command.entered_for, by))
     details = _details(here, referral, transition, command, by)
     if referral.direction == "out":
         await _issuer_says(tx, here, referral, lifecycle.decide(story.standing_of(referral), transition, details), told)
@@ -294,12 +295,12 @@ async def make_transition(
     return referral
 
 
-def _entered_for(here: Here, command: MakeTransition, by: Actor) -> str | None:
-    if command.entered_for is not None:
-        here.facility(command.entered_for)
-        if not by.sees(command.entered_for):
-            raise NotFound("This account does not work at %(place)s.", place=Coded(command.entered_for, "place"))
-    return command.entered_for
+def _entered_for(here: Here, facility: str | None, by: Actor) -> str | None:
+    if facility is not None:
+        here.facility(facility)
+        if not by.sees(facility):
+            raise NotFound("This account does not work at %(place)s.", place=Coded(facility, "place"))
+    return facility
 
 
 def _details(here: Here, referral: Referral, transition: Transition, command: MakeTransition, by: Actor) -> Details:
@@ -404,13 +405,10 @@ async def answer_feedback(referral_id: UUID, yes: bool, tx: Transaction, here: H
     return referral
 
 
-async def arrive(
-    tx: Transaction, here: Here, referral: Referral, facility: str, came_at: datetime, feedback: bool | None, by: Actor
-) -> Referral:
+async def arrive(tx: Transaction, here: Here, referral: Referral, facility: str, feedback: bool | None, told: Told) -> Referral:
     """She has come on this referral, to any door of this agency: legal whatever stands, told as far as she allows."""
     locked = await story.lock(tx, referral.id)
     if locked is None:
         raise NotFound("There is no such referral.")
-    told = Told(here.agency, True, came_at, by.account_id, here.on_paper(facility))
     await _recipient_says(tx, here, locked, Transition.ARRIVE, Details(facility=facility), feedback, told)
     return locked

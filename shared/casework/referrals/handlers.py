@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import next_numbers, opened_line
 from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import Case
@@ -18,10 +19,11 @@ from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import codes, events, lifecycle, minimal_data
+from shared.contracts.casework.codes import Urgency
 from shared.exchange import feed, outbox
 from shared.exchange.incarnations import is_awaited
 from shared.exchange.registry import Received, Unauthorised, Unready
-from shared.exchange.tables import Activity
+from shared.exchange.tables import Activity, InboxRow, InboxState
 from shared.kit.bulk import among, insert_together
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded
@@ -136,6 +138,8 @@ def forget_parts(case: Case, consent_id: UUID) -> None:
 
 async def on_issuers_fact(received: Received, tx: Transaction, here: Here) -> None:
     """The issuer asks to cancel, or tells that she set out or that it phoned."""
+    if await tx.session.get(Referral, received.subject) is None and await _was_never_told(received, tx):
+        return  # said before the restored issuer learned that it had cancelled its request: it is about nothing here
     referral = await _known(received, tx, "issuer")
     if isinstance(received.data, events.SetOut):
         kinds = (here.kind_of(received.sender), here.kind)
@@ -143,6 +147,14 @@ async def on_issuers_fact(received: Received, tx: Transaction, here: Here) -> No
             raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded("travel", "field"))
     told = Told(received.sender, False, received.occurred_at, event_id=received.id)
     await hear_issuer(tx, here, referral, received.data, told)
+
+
+async def _was_never_told(received: Received, tx: Transaction) -> bool:
+    query = select(col(InboxRow.event_id)).where(
+        col(InboxRow.subject) == received.subject, col(InboxRow.sender) == received.sender,
+        col(InboxRow.type) == events.ReferralIssued.type, col(InboxRow.state) == InboxState.WITHHELD,
+    )  # fmt: skip
+    return (await tx.session.execute(query.limit(1))).first() is not None
 
 
 async def hear_issuer(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told) -> None:
@@ -224,3 +236,23 @@ async def on_withheld(sender: str, event_id: UUID, subject: UUID, tx: Transactio
         return
     request = events.CancelRequested(reason_code=codes.CancelReason.ENTERED_IN_ERROR)
     await hear_issuer(tx, here, referral, request, Told(sender, False, tx.clock.now(), event_id=event_id))
+
+
+async def on_never_told(event_ids: Sequence[UUID], tx: Transaction, here: Here) -> None:
+    """Requests of ours that had been cancelled, or had lost their consent, before they left, in a life of this database that is
+    lost: nobody there waits for her, so they are cancelled again, and somebody asks her whether that is still right."""
+    mine = (among(tx, col(Referral.issued_event_id), set(event_ids)), col(Referral.direction) == "out", col(Referral.is_open))
+    for referral_id in sorted((await tx.session.execute(select(col(Referral.id)).where(*mine))).scalars()):
+        referral = await story.lock(tx, referral_id)
+        if referral is None or not referral.is_open:
+            continue
+        urgency = Urgency(referral.urgency)
+        await raise_alarm(tx, here, "never_left", referral.id, referral.desk, urgency, referral.case_id)
+        if referral.heard_life is not None:
+            continue  # its recipient has answered it: it decides
+        fact = events.Cancelled(reason_code=codes.CancelReason.ENTERED_IN_ERROR)  # the reason is lost
+        standing = lifecycle.evolve(story.standing_of(referral), fact)
+        await outbox.withhold_subject(tx, referral.id)
+        now = tx.clock.now()
+        await story.keep(tx, here, referral, fact, Told(here.agency, True, now))
+        await story.settle(tx, here, referral, standing, standing, now)

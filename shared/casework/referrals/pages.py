@@ -18,7 +18,8 @@ from shared.casework.consents.views import unasked
 from shared.casework.directory.places import Place, places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
-from shared.casework.paper.commands import written_at
+from shared.casework.paper.commands import sheet_of_request
+from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import commands, story
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.casework.referrals.tables import Referral, ReferralFact
@@ -35,6 +36,7 @@ from shared.contracts.casework.codes import (
     Urgency,
 )  # fmt: skip
 from shared.contracts.casework.lifecycle import Transition
+from shared.exchange.tables import Feed
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
@@ -53,6 +55,7 @@ CARE_ORDER = {
 }  # fmt: skip
 MODES = (TravelMode.POLICE_VEHICLE, TravelMode.CAR, TravelMode.ON_FOOT, TravelMode.NONE_AVAILABLE)
 ESCORTS = (Escort.OFFICER, Escort.SAFE_ADULT, Escort.ALONE)
+LAST_SEEN = select(col(Feed.last)).where(col(Feed.id) == 1)  # one statement for every look: nothing in it changes
 
 
 class Sending(BaseModel):
@@ -105,15 +108,17 @@ async def _refer_page(
         kinds = [here.kind_of(peer) for peer in agreed]
         asked = [p for p in agreed if _is_first(here.kind_of(p), kinds) or (proposed and p == proposed[0])]
         care = list(dict.fromkeys(s for peer in asked for s in CARE_ORDER.get(here.kind_of(peer), ())))
-        found = await places(tx, here, asked, visit.actor.facility, local)
+        sheet = await sheet_of_request(tx, case.id)
+        found = await places(tx, here, asked, sheet.facility if sheet else visit.actor.facility, local)
         also = await _also(tx, edge, case, incident, [p for p in agreed if p not in asked], visit, local)
     until = _care_until(edge, incident, now)
     nearest = next((p for p in found if p.is_open and p.journey), None)
     soon = timedelta(minutes=nearest.journey.minutes) if nearest and nearest.journey else EXPECTED_DEFAULT
+    set_out = edge.pages.times("en", now).local((sheet.written_at if sheet else None) or now)
     return edge.pages.show(
         request, "referrals/refer.html", visit, status=status, errors=bool(form.errors), form=form, case=case, care=care,
         places=[p for p in found if set(p.facility.services) & set(care)], also=also, until=until, agreed=agreed,
-        modes=MODES, escorts=ESCORTS, expected=(local + soon).strftime("%H:%M"), former=former, proposed=proposed,
+        modes=MODES, escorts=ESCORTS, expected=(set_out + soon).strftime("%H:%M"), former=former, proposed=proposed,
         here_now="/cases",
     )  # fmt: skip
 
@@ -177,19 +182,21 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     async def work(tx: Transaction) -> str:
         case = await load_case(tx, case_id, visit.actor)
         incident = await _last_incident(tx, case)
-        at = await written_at(tx, case.id)
-        asked_first = _issue(edge, tx, case, incident, asked, at)
+        sheet = await sheet_of_request(tx, case.id)
+        asked_first = _issue(edge, tx, case, incident, asked, sheet)
         former = await _former(tx, case, incident, asked.instead, visit) if asked.instead else None
         if former is not None and (not former.is_open or former.recipient != asked_first.to_agency):
             asked_first = asked_first.model_copy(update={"in_place_of": former.id})
         first = await commands.issue_referral(asked_first, tx, edge.here, visit.actor)
         first.carries = asked.carries
-        for told in await _also_asked(tx, case, incident, values, at):
+        for told in await _also_asked(tx, case, incident, values, sheet):
             await commands.issue_referral(told, tx, edge.here, visit.actor)
-        way = {"mode": asked.mode, "escort": asked.escort, "expected_at": _expected(edge, tx, asked)}
         if asked.mode is not TravelMode.NONE_AVAILABLE:
-            await commands.make_transition(first.id, Transition.SET_OUT, MakeTransition.model_validate(way), tx, edge.here,
-                                           visit.actor)  # fmt: skip
+            way = MakeTransition(
+                mode=asked.mode, escort=asked.escort, expected_at=_expected(edge, tx, asked, sheet),
+                **(_as_written(sheet) or {"entered_for": edge.here.on_paper(first.desk)}),
+            )  # fmt: skip
+            await commands.make_transition(first.id, Transition.SET_OUT, way, tx, edge.here, visit.actor)
         return f"/referrals/{first.id}/card" if asked.carries != "nothing" else f"/referrals/{first.id}"
 
     try:
@@ -210,16 +217,21 @@ def _id_in(form: Filled[Any], name: str) -> UUID | None:
         return None
 
 
-def _expected(edge: Edge, tx: Transaction, asked: Sending) -> datetime:
+def _as_written(sheet: Sheet | None) -> dict[str, Any]:
+    """When and for which place it happened, where it is entered from a sheet."""
+    return {"occurred_at": sheet.written_at, "entered_for": sheet.facility} if sheet is not None else {}
+
+
+def _expected(edge: Edge, tx: Transaction, asked: Sending, sheet: Sheet | None) -> datetime:
     now = tx.clock.now()
-    local = edge.pages.times("en", now).local(now)
+    local = edge.pages.times("en", now).local((sheet.written_at if sheet else None) or now)
     hour, minute = map(int, asked.expected.split(":"))
     when = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
     return when if when >= local - timedelta(hours=1) else when + timedelta(days=1)
 
 
 def _issue(
-    edge: Edge, tx: Transaction, case: Case, incident: Incident | None, asked: Sending, at: datetime | None
+    edge: Edge, tx: Transaction, case: Case, incident: Incident | None, asked: Sending, sheet: Sheet | None
 ) -> IssueReferral:
     agency, facility = asked.place.split("/")
     offered = edge.here.network.facility(agency, facility)
@@ -228,8 +240,8 @@ def _issue(
     return IssueReferral(
         case_id=case.id, incident_id=incident.id if incident else None, to_agency=agency, to_facility=facility,
         services=tuple(services), urgency=asked.urgency or (Urgency.ACUTE if is_acute else Urgency.URGENT),
-        travel=events.Travel(mode=asked.mode, escort=asked.escort, expected_at=_expected(edge, tx, asked)),
-        report_form=_report_form(edge, services), occurred_at=at,
+        travel=events.Travel(mode=asked.mode, escort=asked.escort, expected_at=_expected(edge, tx, asked, sheet)),
+        report_form=_report_form(edge, services), **_as_written(sheet),
     )  # fmt: skip
 
 
@@ -242,7 +254,7 @@ def _report_form(edge: Edge, services: list[ServicePackage]) -> events.ReportFor
 
 
 async def _also_asked(
-    tx: Transaction, case: Case, incident: Incident | None, values: Values, at: datetime | None
+    tx: Transaction, case: Case, incident: Incident | None, values: Values, sheet: Sheet | None
 ) -> list[IssueReferral]:
     """What is asked of whom along with it: what was left ticked and is not open already, because somebody was told before."""
     incident_id = incident.id if incident else None
@@ -255,7 +267,7 @@ async def _also_asked(
             asked.append(
                 IssueReferral(
                     case_id=case.id, incident_id=incident_id, to_agency=agency, to_facility=facility, services=tuple(ticked),
-                    urgency=Urgency.URGENT, occurred_at=at,
+                    urgency=Urgency.URGENT, **_as_written(sheet),
                 )
             )  # fmt: skip
     return asked
@@ -303,11 +315,8 @@ async def referral_page(
 
 async def last_seen(edge: Edge) -> int:
     """The number from which a page's stream goes on."""
-    from shared.exchange.tables import Feed
-
-    async with edge.database.read() as tx:
-        feed = await tx.session.get(Feed, 1)
-        return feed.last if feed else 0
+    async with edge.database.glance() as connection:
+        return (await connection.execute(LAST_SEEN)).scalar() or 0
 
 
 def care_until(referral: Referral) -> datetime | None:

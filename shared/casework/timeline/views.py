@@ -3,12 +3,13 @@
 Page cursors are feed_seq and nothing else: it is given after the commit, so no late commit is ever skipped.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, String, and_, cast, exists, or_, select
+from sqlalchemy import BindParameter, ColumnElement, String, and_, cast, exists, or_, select
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
@@ -86,25 +87,26 @@ def visible_to(by: Actor) -> list[ColumnElement[bool]]:
     if by.facility is None:
         return []
     own = exists().where(col(Case.id) == col(Activity.case_id), col(Case.facility).in_(by.desks)).correlate_except(Case)
-    in_case = or_(own, is_referred_to(by, col(Activity.case_id)))
+    in_case = or_(own, is_referred_to(by.desks, col(Activity.case_id)))
     return [or_(and_(col(Activity.case_id).is_(None), col(Activity.facility).in_(by.desks)), in_case)]
 
 
-def is_referred_to(by: Actor, case_id: Mapped[Any]) -> ColumnElement[bool]:
-    """Whether a case has a referral at the account's desks; asked of one case at a time, whatever lies at the desks by now."""
-    return exists().where(col(Referral.case_id) == case_id, col(Referral.desk).in_(by.desks)).correlate_except(Referral)
+def is_referred_to(desks: Sequence[str] | BindParameter[str], case_id: Mapped[Any]) -> ColumnElement[bool]:
+    """Whether a case has a referral at an account's desks; asked of one case at a time, whatever lies at the desks by now."""
+    return exists().where(col(Referral.case_id) == case_id, col(Referral.desk).in_(desks)).correlate_except(Referral)
 
 
-def followed_by(by: Actor) -> ColumnElement[bool]:
-    """The lines that an account has subscribed to: of a case, a facility or a service."""
-    mine = select(FollowedThing).where(col(FollowedThing.account_id) == by.account_id).subquery()
-    cases = select(mine.c.case_id).where(mine.c.case_id.is_not(None))
-    facilities = select(mine.c.facility).where(mine.c.facility.is_not(None))
-    asks_for = cast(col(Referral.services), String).like('%"' + mine.c.service + '"%')
-    services = exists(
-        select(col(Referral.id)).join(mine, asks_for).where(col(Referral.id) == col(Activity.subject))
-    ).correlate_except(Referral, mine)
-    return or_(col(Activity.case_id).in_(cases), col(Activity.facility).in_(facilities), services)
+def of_followed(things: Sequence[FollowedThing]) -> ColumnElement[bool]:
+    """The lines of followed cases, facilities and services. What is followed is given, not asked for in the same statement: only
+    so does PostgreSQL find a few cases by their index, where it would look at every line there is."""
+    cases = [thing.case_id for thing in things if thing.case_id is not None]
+    facilities = [thing.facility for thing in things if thing.facility is not None]
+    asked = cast(col(Referral.services), String)
+    asks_for = [asked.contains(f'"{thing.service}"', autoescape=True) for thing in things if thing.service is not None]
+    found: list[ColumnElement[bool]] = [col(Activity.case_id).in_(cases), col(Activity.facility).in_(facilities)]
+    if asks_for:
+        found.append(exists().where(col(Referral.id) == col(Activity.subject), or_(*asks_for)).correlate_except(Referral))
+    return or_(*found)
 
 
 async def page_by_opening(

@@ -18,10 +18,11 @@ from shared.casework.accounts.tables import Account, HandOver
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
+from shared.casework.following.commands import subscriptions
 from shared.casework.following.web import PING_S, STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.pages import care_until, last_seen
-from shared.casework.timeline.views import LINE_KINDS, followed_by, visible_to
+from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
 from shared.casework.work.views import LIST_MAX, open_items, shown_cases, work_list
 from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.feed import lines_after
@@ -57,13 +58,16 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
 
 async def _changed(tx: Transaction, edge: Edge, visit: Visit) -> list[tuple[Activity, Case]]:
     """The newest line of each followed case since the account was here last."""
+    followed = await subscriptions(tx, visit.actor)
+    if not followed:
+        return []
     now = tx.clock.now()
     since = max(visit.left_at or now - timedelta(days=1), now - CHANGED_SINCE_MAX)
     query = (
         select(Activity, Case)
         .join(Case, col(Case.id) == col(Activity.case_id))
         .where(
-            col(Activity.recorded_at) > since, col(Activity.is_own).is_(False), followed_by(visit.actor),
+            col(Activity.recorded_at) > since, col(Activity.is_own).is_(False), of_followed(followed),
             col(Activity.kind).not_in((*LINE_KINDS, "circle.announced")), *visible_to(visit.actor),
         )
         .order_by(col(Activity.recorded_at).desc(), col(Activity.position).desc())

@@ -2,11 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Date,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -17,6 +33,7 @@ from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.views import is_referred_to
 from shared.contracts.casework.codes import Flag, ProgressCode, ReferralState, Urgency
+from shared.kit.columns import UtcDateTime
 from shared.kit.db import Transaction
 
 UNSEEN_IS_RED = timedelta(minutes=10)  # an acute referral that nobody has opened by then: a call costs less than waiting
@@ -29,6 +46,7 @@ REFERRALS = ("unseen", "unsent", "refused", "waiting", "fresh", "cancels", "comi
 RECEIVED = ("fresh", "cancels", "coming", "here_now", "late")  # of which a list shows who they are about
 
 Conditions = list[ColumnElement[bool]]
+Kinds = tuple[tuple[str, ...], ...]  # the agencies of the network, those of a kind together
 
 
 @dataclass(slots=True)
@@ -59,32 +77,80 @@ class WorkList:
         return self.total(section) - len(getattr(self, section))
 
 
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What a work list asks. It is put together once and asked with the values of a look: to put it together again for each look
+    would take as long as all the rest of the page."""
+
+    sent: Select[Any]
+    received: Select[Any]
+    under_way: Select[Any]
+    listed: Mapping[str, Select[Any]]  # section → its rows, each with how many there are in all
+
+
+DESKS: BindParameter[str] = bindparam("desks", expanding=True)
+MOST = bindparam("most", type_=Integer)
+SLOW_BEFORE = bindparam("slow_before", type_=UtcDateTime)
+ANSWERED_AFTER = bindparam("answered_after", type_=UtcDateTime)
+TODAY, WEEKS_END = bindparam("today", type_=Date), bindparam("weeks_end", type_=Date)
+
+
 async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> WorkList:
     """The work of the account's desk."""
     now = tx.clock.now()
+    asked = _questions(_by_kind(here), is_everywhere=by.facility is None)
+    values = {
+        "desks": by.desks, "most": LIST_MAX, "slow_before": now - UNSEEN_IS_RED, "answered_after": now - ANSWER_SHOWN,
+        "today": today, "weeks_end": today + WEEK,
+    }  # fmt: skip
     work = WorkList()
-    mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
-    is_open = and_(col(Referral.is_open))
-    outgoing, incoming = [*mine, col(Referral.direction) == "out"], [*mine, col(Referral.direction) == "in"]
-    await _fill(tx, work, _sections_of_sent(now), [*outgoing, is_open, col(Referral.state) == S.ISSUED])
-    await _fill(tx, work, _sections_of_received(), [*incoming, is_open])
+    for query in (asked.sent, asked.received):
+        for row, section, total in (await tx.session.execute(query, values)).tuples():
+            getattr(work, section).append(row)
+            work.totals[section] = int(total)
     for received in (work.fresh, work.coming):
         received.sort(key=lambda r: (r.urgency != Urgency.ACUTE, r.expected_at or r.respond_by))
-    seen = [*outgoing, is_open, col(Referral.state) != S.ISSUED]
-    work.under_way = int((await tx.session.execute(select(func.count()).select_from(Referral).where(*seen))).scalar_one())
-    work.refused = await _listed(tx, work, "refused", _refused(here, outgoing, now))
-    work.walk_ins = await _listed(tx, work, "walk_ins", _walk_ins(by))
-    work.dates = await _listed(tx, work, "dates", _dates(by, today))
-    work.messages = await _listed(tx, work, "messages", _messages(by))
+    work.under_way = int((await tx.session.execute(asked.under_way, values)).scalar_one())
+    for section, query in asked.listed.items():
+        found = (await tx.session.execute(query, values)).all()
+        work.totals[section] = int(found[0][-1]) if found else 0
+        getattr(work, section).extend(tuple(row[:-1]) if len(row) > 2 else row[0] for row in found)
     return work
+
+
+def _by_kind(here: Here) -> Kinds:
+    kinds: dict[str, list[str]] = {}
+    for agency, entry in here.network.agencies.items():
+        kinds.setdefault(entry.kind, []).append(agency)
+    return tuple(tuple(agencies) for agencies in kinds.values())
+
+
+@cache
+def _questions(kinds: Kinds, *, is_everywhere: bool) -> Questions:
+    mine: Conditions = [] if is_everywhere else [col(Referral.desk).in_(DESKS)]
+    is_open = and_(col(Referral.is_open))
+    outgoing, incoming = [*mine, col(Referral.direction) == "out"], [*mine, col(Referral.direction) == "in"]
+    seen = [*outgoing, is_open, col(Referral.state) != S.ISSUED]
+    listed = {
+        "refused": _refused(kinds, outgoing),
+        "walk_ins": _walk_ins(is_everywhere=is_everywhere),
+        "dates": _dates(is_everywhere=is_everywhere),
+        "messages": _messages(mine),
+    }
+    return Questions(
+        _in_sections(_sections_of_sent(), [*outgoing, is_open, col(Referral.state) == S.ISSUED]),
+        _in_sections(_sections_of_received(), [*incoming, is_open]),
+        select(func.count()).select_from(Referral).where(*seen),
+        {section: query.add_columns(func.count().over()).limit(MOST) for section, query in listed.items()},
+    )
 
 
 def _flag(flag: Flag) -> ColumnElement[bool]:
     return cast(col(Referral.flags), String).contains(f'"{flag}"', autoescape=True)
 
 
-def _sections_of_sent(now: datetime) -> dict[str, ColumnElement[bool]]:
-    is_slow = and_(col(Referral.urgency) == Urgency.ACUTE, col(Referral.issued_at) < now - UNSEEN_IS_RED)
+def _sections_of_sent() -> dict[str, ColumnElement[bool]]:
+    is_slow = and_(col(Referral.urgency) == Urgency.ACUTE, col(Referral.issued_at) < SLOW_BEFORE)
     return {
         "unsent": col(Referral.sent_at).is_(None),
         "unseen": or_(_flag(Flag.UNACKNOWLEDGED), _flag(Flag.UNDELIVERED), is_slow),
@@ -109,8 +175,8 @@ def _rank() -> ColumnElement[int]:
     return case((col(Referral.urgency) == Urgency.ACUTE, 0), (col(Referral.urgency) == Urgency.URGENT, 1), else_=2)
 
 
-async def _fill(tx: Transaction, work: WorkList, sections: Mapping[str, ColumnElement[bool]], conditions: Conditions) -> None:
-    """Each referral into the first section that fits. Each section is cut off by itself: urgent ones stay, then the newest, because
+def _in_sections(sections: Mapping[str, ColumnElement[bool]], conditions: Conditions) -> Select[Any]:
+    """Each referral in the first section that fits. Each section is cut off by itself: urgent ones stay, then the newest, because
     an old one has its alarm already; and a long section never hides what is new in another."""
     named = case(*((fits, name) for name, fits in sections.items()), else_="")
     each = select(col(Referral.id), col(Referral.issued_at), _rank().label("rank"), named.label("section"))
@@ -120,34 +186,21 @@ async def _fill(tx: Transaction, work: WorkList, sections: Mapping[str, ColumnEl
         rows.c.id, rows.c.section, func.count().over(partition_by=rows.c.section).label("total"),
         func.row_number().over(partition_by=rows.c.section, order_by=order).label("place"),
     ).subquery()  # fmt: skip
-    query = (
+    return (
         select(Referral, places.c.section, places.c.total)
         .join(places, places.c.id == col(Referral.id))
-        .where(places.c.place <= LIST_MAX)
+        .where(places.c.place <= MOST)
         .order_by(places.c.section, places.c.place)
     )
-    for row, section, total in (await tx.session.execute(query)).tuples():
-        getattr(work, section).append(row)
-        work.totals[section] = int(total)
 
 
-async def _listed(tx: Transaction, work: WorkList, section: str, query: Select[Any]) -> list[Any]:
-    """The first rows of a query, and how many it has in all."""
-    found = (await tx.session.execute(query.add_columns(func.count().over()).limit(LIST_MAX))).all()
-    work.totals[section] = int(found[0][-1]) if found else 0
-    return [tuple(row[:-1]) if len(row) > 2 else row[0] for row in found]
-
-
-def _refused(here: Here, outgoing: Conditions, now: datetime) -> Select[Any]:
+def _refused(kinds: Kinds, outgoing: Conditions) -> Select[Any]:
     """What cannot be taken, until it was sent elsewhere: in its place, or for the same incident to the same kind of agency.
 
     Whoever was told along with it does not count: another kind of agency was asked for something else.
     """
     later = aliased(Referral)
-    kinds: dict[str, list[str]] = {}
-    for agency, entry in here.network.agencies.items():
-        kinds.setdefault(entry.kind, []).append(agency)
-    same_kind = or_(*(and_(col(Referral.recipient).in_(of), col(later.recipient).in_(of)) for of in kinds.values()))
+    same_kind = or_(*(and_(col(Referral.recipient).in_(of), col(later.recipient).in_(of)) for of in kinds))
     same_incident = or_(
         col(later.incident_id) == col(Referral.incident_id),
         and_(col(later.incident_id).is_(None), col(Referral.incident_id).is_(None)),
@@ -162,42 +215,40 @@ def _refused(here: Here, outgoing: Conditions, now: datetime) -> Select[Any]:
     )  # fmt: skip
     return (
         select(Referral)
-        .where(*outgoing, col(Referral.state) == S.DECLINED, col(Referral.ended_at) > now - ANSWER_SHOWN, ~dealt_with)
+        .where(*outgoing, col(Referral.state) == S.DECLINED, col(Referral.ended_at) > ANSWERED_AFTER, ~dealt_with)
         .order_by(_rank(), col(Referral.ended_at).desc())
     )
 
 
-def _walk_ins(by: Actor) -> Select[Any]:
+def _walk_ins(*, is_everywhere: bool) -> Select[Any]:
     query = select(WalkIn, Case).join(Case, col(Case.id) == col(WalkIn.case_id))
     query = query.where(col(WalkIn.referral_id).is_(None), col(WalkIn.ended_at).is_(None))
-    if by.facility is not None:
-        query = query.where(col(WalkIn.facility).in_(by.desks))
+    if not is_everywhere:
+        query = query.where(col(WalkIn.facility).in_(DESKS))
     return query.order_by(col(WalkIn.came_at).desc())
 
 
-def _dates(by: Actor, today: date) -> Select[Any]:
+def _dates(*, is_everywhere: bool) -> Select[Any]:
     query = (
         select(Progress, Case)
         .join(Case, col(Case.id) == col(Progress.case_id))
         .where(
             col(Progress.code).in_([ProgressCode.HEARING_DATE, ProgressCode.NEXT_CLINIC_DATE]),
-            col(Progress.on_date) >= today, col(Progress.on_date) <= today + WEEK,
+            col(Progress.on_date) >= TODAY, col(Progress.on_date) <= WEEKS_END,
         )
     )  # fmt: skip
-    if by.facility is not None:
-        query = query.where(or_(col(Case.facility).in_(by.desks), is_referred_to(by, col(Case.id))))
+    if not is_everywhere:
+        query = query.where(or_(col(Case.facility).in_(DESKS), is_referred_to(DESKS, col(Case.id))))
     return query.order_by(col(Progress.on_date))
 
 
-def _messages(by: Actor) -> Select[Any]:
-    query = (
+def _messages(mine: Conditions) -> Select[Any]:
+    return (
         select(Message, Referral)
         .join(Referral, col(Referral.id) == col(Message.referral_id))
-        .where(col(Message.direction) == "in", col(Message.answer).is_(None))
+        .where(col(Message.direction) == "in", col(Message.answer).is_(None), *mine)
+        .order_by(col(Message.asked_at))
     )
-    if by.facility is not None:
-        query = query.where(col(Referral.desk).in_(by.desks))
-    return query.order_by(col(Message.asked_at))
 
 
 def shown_cases(work: WorkList) -> set[UUID]:

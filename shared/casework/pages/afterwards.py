@@ -1,0 +1,29 @@
+"""When something happened that is entered afterwards: the two fields of the macro `when`, read alike by every form with them."""
+
+from datetime import date, datetime, time
+
+from pydantic import BaseModel
+
+from shared.contracts.casework.lifecycle import MissingDetail
+from shared.kit.i18n import Times
+from shared.kit.i18n import mark as _
+
+AFTERWARDS_WORDS = {
+    "on_date": _("Choose the day, or leave day and time empty."),
+    "at_time": _("Type both the day and the time, such as 08:15; or leave both empty."),
+}
+
+
+class Afterwards(BaseModel):
+    """A form that may say when it happened."""
+
+    on_date: date | None = None
+    at_time: time | None = None
+
+    def happened_at(self, times: Times) -> datetime | None:
+        """When it happened, by the wall clock here; None where it happens now. Raises MissingDetail where only half is said."""
+        if self.on_date is None and self.at_time is None:
+            return None
+        if self.on_date is None or self.at_time is None:
+            raise MissingDetail("at_time", "Give both the day and the time, or leave both empty.")
+        return times.moment(self.on_date, self.at_time)

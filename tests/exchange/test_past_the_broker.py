@@ -1,0 +1,127 @@
+"""Two agencies on the direct line alone, the broker silent: all that a broker would have brought comes, and is signed for."""
+
+from typing import Any
+
+import pytest
+from exchange_node import Node, new_subject
+from exchange_pair import Pair
+from sqlalchemy import delete, select
+from sqlmodel import col
+
+from shared.contracts.wire.envelope import Inner, Unopenable
+from shared.exchange.direct import StreamName
+from shared.exchange.incarnations import open_incarnation
+from shared.exchange.receipts import ASK_AGAIN, STILL
+from shared.exchange.reconcile import Reconciler, Report
+from shared.exchange.tables import OutboxRow, Recovery
+
+
+class Ends:
+    """The reconcilers of both, and the line between them: no socket, no certificate."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.at = {
+            node.agency: _reconciler(node, peer.agency) for node, peer in ((pair.police, pair.health), (pair.health, pair.police))
+        }
+
+    async def compare(self, agency: str, peer: str) -> Report:
+        return await self.at[agency].reconcile(peer, _Line(agency, self))
+
+
+class _Line:
+    def __init__(self, agency: str, ends: Ends) -> None:
+        self._agency, self._ends = agency, ends
+
+    async def state(self, peer: str, envelope: bytes) -> bytes:
+        return await self._ends.at[peer].take_statement(self._agency, envelope)
+
+    async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
+        return await self._ends.at[peer].events(self._agency, stream, first, last)
+
+
+def _reconciler(node: Node, peer: str) -> Reconciler:
+    return Reconciler(node.database, node.agency, node.seal, node.inbox, node.letters(peer))
+
+
+@pytest.fixture
+def ends(pair: Pair) -> Ends:
+    return Ends(pair)
+
+
+async def test_what_is_fetched_is_signed_for_at_once(pair: Pair, ends: Ends) -> None:
+    said = await pair.police.say("health", new_subject(), 0)
+    await pair.police.number("health")
+    assert (await ends.compare("health", "police")).received == 1
+    assert pair.police.delivered_ids == [said]
+
+
+async def test_a_signature_that_was_lost_on_the_way_is_asked_for(pair: Pair, ends: Ends) -> None:
+    said = await pair.police.say("health", new_subject(), 0)
+    await pair.health.hear("police", await pair.police.number("health"))
+    assert (await ends.compare("police", "health")).in_step
+    assert pair.police.delivered_ids == [said]
+
+
+async def test_a_restore_is_answered(pair: Pair, ends: Ends) -> None:
+    await pair.police.say("health", new_subject(), 0)
+    await pair.health.hear("police", await pair.police.number("health"))
+    async with pair.police.database.write() as tx:
+        await open_incarnation(tx, ["health"], "restored")
+    await pair.police.number("health")
+    for _ in range(3):
+        await ends.compare("health", "police")
+        await ends.compare("police", "health")
+        pair.clock.advance(ASK_AGAIN)
+    async with pair.police.database.read() as tx:
+        (answered,) = (await tx.session.execute(select(col(Recovery.answered_at)))).scalars()
+    assert answered is not None
+
+
+async def test_what_waits_for_a_word_that_nobody_has_asks_for_it(pair: Pair, ends: Ends) -> None:
+    subject = new_subject()
+    lost = await pair.police.say("health", subject, 0)
+    await pair.police.say("health", subject, 1)
+    async with pair.police.database.write() as tx:
+        await tx.session.execute(delete(OutboxRow).where(col(OutboxRow.event_id) == lost))
+    await pair.police.number("health")
+    await ends.compare("health", "police")
+    assert pair.health.applied == []
+    pair.clock.advance(STILL)
+    assert (await ends.compare("health", "police")).in_step
+    assert pair.health.applied == [(subject, 1)]
+
+
+async def test_one_that_cannot_be_opened_keeps_no_other_from_coming(
+    pair: Pair, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subjects = [new_subject() for _ in range(3)]
+    for subject in subjects:
+        await pair.police.say("health", subject, 0)
+    cursed = (await pair.police.number("health"))[0]
+    opens = pair.health.seal.open
+
+    def opens_others(envelope: bytes, sender: str) -> Inner:
+        if envelope == cursed:
+            raise Unopenable("its key is gone")
+        return opens(envelope, sender)
+
+    monkeypatch.setattr(pair.health.seal, "open", opens_others)
+    report = await ends.compare("health", "police")
+    assert (report.received, report.away, report.in_step) == (2, None, False)
+    assert [subject for subject, _ in pair.health.applied] == subjects[1:]
+    assert pair.health.troubles == ["unopenable"]
+
+
+async def test_one_that_cannot_be_stored_is_fetched_once_a_comparison(
+    pair: Pair, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pair.police.say("health", new_subject(), 0)
+    await pair.police.number("health")
+
+    async def fails(*_: Any, **__: Any) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(pair.health.inbox, "_receive_together", fails)
+    report = await ends.compare("health", "police")
+    assert (report.received, report.in_step) == (0, False)
+    assert pair.health.troubles == ["unopenable"]
