@@ -14,7 +14,7 @@ from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
-from shared.casework.referrals.tables import Referral, WalkIn
+from shared.casework.referrals.tables import DraftedReferral, Referral, WalkIn
 from shared.casework.timeline.views import is_referred_to
 from shared.contracts.casework.codes import Flag, ProgressCode, ReferralState, Urgency
 from shared.kit.db import Transaction
@@ -38,6 +38,7 @@ class WorkList:
     unseen: list[Referral] = field(default_factory=list)  # ours, acute or flagged, nobody has opened them
     unsent: list[Referral] = field(default_factory=list)  # ours, have not left
     refused: list[Referral] = field(default_factory=list)  # ours, the place cannot take them
+    drafted: list[tuple[DraftedReferral, Case]] = field(default_factory=list)  # ours, not sent: she wants to think
     waiting: list[Referral] = field(default_factory=list)  # ours, sent and not alarming yet
     under_way: int = 0  # ours, seen: nothing to do
     fresh: list[Referral] = field(default_factory=list)  # to us, not yet seen
@@ -73,6 +74,7 @@ async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Work
     seen = [*outgoing, is_open, col(Referral.state) != S.ISSUED]
     work.under_way = int((await tx.session.execute(select(func.count()).select_from(Referral).where(*seen))).scalar_one())
     work.refused = await _listed(tx, work, "refused", _refused(here, outgoing, now))
+    work.drafted = await _listed(tx, work, "drafted", _drafted(by))
     work.walk_ins = await _listed(tx, work, "walk_ins", _walk_ins(by))
     work.dates = await _listed(tx, work, "dates", _dates(by, today))
     work.messages = await _listed(tx, work, "messages", _messages(by))
@@ -167,6 +169,13 @@ def _refused(here: Here, outgoing: Conditions, now: datetime) -> Select[Any]:
     )
 
 
+def _drafted(by: Actor) -> Select[Any]:
+    query = select(DraftedReferral, Case).join(Case, col(Case.id) == col(DraftedReferral.case_id))
+    if by.facility is not None:
+        query = query.where(col(DraftedReferral.facility).in_(by.desks))
+    return query.order_by(col(DraftedReferral.kept_at).desc())
+
+
 def _walk_ins(by: Actor) -> Select[Any]:
     query = select(WalkIn, Case).join(Case, col(Case.id) == col(WalkIn.case_id))
     query = query.where(col(WalkIn.referral_id).is_(None), col(WalkIn.ended_at).is_(None))
@@ -209,4 +218,5 @@ def open_items(work: WorkList) -> dict[str, Any]:
     """What a hand-over keeps: ids by section and how many there were, never words."""
     ids: dict[str, Any] = {section: [str(row.id) for row in getattr(work, section)] for section in REFERRALS}
     ids |= {"walk_ins": [str(one.id) for one, _ in work.walk_ins], "messages": [str(one.id) for one, _ in work.messages]}
+    ids |= {"drafted": [str(one.id) for _, one in work.drafted]}
     return {**ids, "under_way": work.under_way, "totals": {name: work.total(name) for name in ids}}
