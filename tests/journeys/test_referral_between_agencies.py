@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from agencies import PLACES, Desk, Refused, World, consent, open_case, refer
 
+SENT_FROM = "police/ndola_central_vsu"
+
 
 async def desks(world: World) -> dict[str, Desk]:
     return {a: await agency.sign_in("one", facility=PLACES[a][0]) for a, agency in world.agencies.items()}
@@ -223,8 +225,10 @@ async def test_arrival_by_code_without_one_and_matched_later(world: World) -> No
     await world.settle()
     assert (await desk["health"].post("/arrivals", {"code": "no such"}))["matched"] is False
     hospital = await world["health"].sign_in("doctor", facility="ndola_hospital")
-    came = await hospital.post("/arrivals", {"code": sent["arrival_code"], "feedback": True})
-    assert came["matched"]
+    came = await hospital.post("/arrivals", {"code": sent["arrival_code"]})
+    assert not came["matched"]  # it is open at another door: who sent her, and when?
+    said = {"code": sent["arrival_code"], "sent_from": SENT_FROM, "sent_on": "2026-01-05", "feedback": True}
+    came = await hospital.post(f"/arrivals/{came['arrival_id']}/match", said)
     assert came["referral"]["facility"] == "ndola_hospital"
     second = await desk["police"].post(
         f"/cases/{case_id}/incidents",
@@ -264,8 +268,9 @@ async def test_an_arrival_by_code_after_the_end_is_kept_and_told(world: World) -
     await world.settle()
     await desk["police"].post(f"/referrals/{sent['id']}/cancel", {"reason_code": "no_longer_needed"})
     await world.settle()
-    came = await desk["health"].post("/arrivals", {"code": sent["arrival_code"], "feedback": True})
-    assert came["matched"]
+    came = await desk["health"].post("/arrivals", {"code": sent["arrival_code"]})
+    said = {"code": sent["arrival_code"], "sent_from": SENT_FROM, "sent_on": "2026-01-05", "feedback": True}
+    assert (await desk["health"].post(f"/arrivals/{came['arrival_id']}/match", said))["matched"]
     await world.settle()
     assert "came_after_the_end" in {a["kind"] for a in (await desk["health"].get("/alarms"))["items"]}
     lines = (await desk["police"].get(f"/cases/{case_id}/timeline?limit=200"))["items"]

@@ -2,20 +2,24 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from agencies import World, consent, open_case, refer
 from shift import nurse, officer, sent
 from sqlalchemy import select
-from visitor import Page, Visitor
+from sqlmodel import col
+from visitor import Form, Page, Visitor
 
 from services.health.care.tables import CareGiven
 from shared.casework.accounts.tables import CaseRead
+from shared.casework.arrivals.commands import CODE_LIFE_ENDED
 from shared.casework.referrals.domain import CODE_ATTEMPTS_MAX, CODE_ATTEMPTS_WINDOW
 from shared.casework.referrals.tables import CodeAttempt, Referral, WalkIn
 
 ELSEWHERE = "ndola_hospital"
 SENT_FROM = "police/ndola_central_vsu"
+TODAY = "2026-01-05"  # where the clock of the tests stands
 
 
 async def a_request(world: World) -> tuple[str, str]:
@@ -32,7 +36,7 @@ async def somebody_is_here(visitor: Visitor, code: str = "") -> Page:
     """Keeps an arrival; the page on which it is matched."""
     said: dict[str, Any] = {"code": code} if code else {}
     page = await visitor.send((await visitor.open("/arrivals/new")).form("/arrivals/new"), **said)
-    if not page.path.endswith("/match"):
+    if not page.path.partition("?")[0].endswith("/match"):
         page = await visitor.open(next(one for one in page.links if one.endswith("/match")))
     return page
 
@@ -62,40 +66,122 @@ async def test_a_request_of_another_desk_is_not_in_the_list_and_cannot_be_named(
         assert (referral.desk, referral.state) == ("ndola_clinic", "issued")
 
 
-async def test_a_request_of_another_desk_is_found_by_two_things_together_and_the_look_is_kept(world: World) -> None:
+def said_form(page: Page) -> Form:
+    return next(f for f in page.forms if f.fields.get("way") == ["said"])
+
+
+async def attempts(world: World) -> int:
+    async with world["health"].database.read() as tx:
+        return len(list((await tx.session.execute(select(CodeAttempt))).scalars()))
+
+
+async def looks(world: World, referral_id: str) -> list[str]:
+    """What was looked at of a request's case at the clinic's side, in order."""
+    async with world["health"].database.read() as tx:
+        referral = await tx.session.get(Referral, UUID(referral_id))
+        assert referral is not None
+        query = select(CaseRead).where(col(CaseRead.case_id) == referral.case_id).order_by(col(CaseRead.id))
+        return [row.what for row in (await tx.session.execute(query)).scalars()]
+
+
+async def test_a_request_of_another_desk_is_found_by_three_things_together_and_the_look_is_kept(world: World) -> None:
     referral_id, code = await a_request(world)
     visitor = await nurse(world, "nurse-9", ELSEWHERE)
     page = await somebody_is_here(visitor)
-    form = next(f for f in page.forms if f.fields.get("way") == ["said"])
-    half = await visitor.send(form, code=code)
-    assert (half.status, "who sent" in half.words) == (422, True)
-    wrong = await visitor.send(form, code=code, sent_from="police/masaiti_vsu")
-    assert "No request of this agency has that number" in wrong.words
-    async with world["health"].database.read() as tx:
-        assert len(list((await tx.session.execute(select(CodeAttempt))).scalars())) == 1
-    form = next(f for f in wrong.forms if f.fields.get("way") == ["said"])
-    page = await visitor.send(form, code=code, sent_from=SENT_FROM)
+    half = await visitor.send(said_form(page), code=code)
+    assert (half.status, "who sent" in half.words, "the day on which" in half.words) == (422, True, True)
+    for sent_from, sent_on in (("police/masaiti_vsu", TODAY), (SENT_FROM, "2026-01-03")):
+        refused = await visitor.send(said_form(page), code=code, sent_from=sent_from, sent_on=sent_on)
+        assert "No request of this agency has that number" in refused.words
+        assert "Bemba" not in refused.words
+    assert (await attempts(world), await looks(world, referral_id)) == (2, ["number", "number"])
+    page = await visitor.send(said_form(page), code=code, sent_from=SENT_FROM, sent_on="2026-01-04")  # she is off by a night
     assert page.path == f"/referrals/{referral_id}", page.words
+    assert await looks(world, referral_id) == ["number", "number", "referral", "referral"]  # found, and opened
+
+
+async def test_a_number_that_fits_a_stranger_elsewhere_is_asked_about_like_one_that_fits_nobody(world: World) -> None:
+    referral_id, code = await a_request(world)
+    visitor = await nurse(world, "nurse-9", ELSEWHERE)
+    nobodys = await somebody_is_here(visitor, "000000" if code != "000000" else "000001")
+    strangers = await somebody_is_here(visitor, code)
+    assert "No open request of this desk has that number. Ask who sent her or him, and when." in strangers.words
+    assert strangers.words == nobodys.words
+    assert (await attempts(world), await looks(world, referral_id)) == (2, ["number"])
     async with world["health"].database.read() as tx:
-        looks = [row.what for row in (await tx.session.execute(select(CaseRead))).scalars()]
-    assert "referral" in looks
+        referral = (await tx.session.execute(select(Referral))).scalars().one()
+        assert (referral.desk, referral.state) == ("ndola_clinic", "issued")
+    there = await nurse(world, "nurse-1")  # whoever keeps her case can tell her
+    case = next(link for link in (await there.open(f"/referrals/{referral_id}")).links if link.startswith("/cases/"))
+    assert "Typed a number at a door" in (await there.open(f"{case}/looked")).words
 
 
-async def test_guessing_by_two_things_is_stopped_like_any_guessing(world: World) -> None:
+async def test_a_number_of_what_has_ended_is_asked_about_too_and_found_for_thirty_days(world: World) -> None:
+    referral_id, code = await a_request(world)
+    clinic = await world["health"].sign_in("clinic", facility="ndola_clinic")
+    await clinic.post(f"/referrals/{referral_id}/decline", {"reason_code": "no_place"})
+    visitor = await nurse(world)
+    page = await somebody_is_here(visitor, code)
+    assert "No open request of this desk has that number" in page.words
+    page = await visitor.send(said_form(page), code=code, sent_from=SENT_FROM, sent_on=TODAY)
+    assert page.path == f"/referrals/{referral_id}", page.words
+    assert "came_after_the_end" in {alarm["kind"] for alarm in (await clinic.get("/alarms"))["items"]}
+
+    said = {"code": code, "sent_from": SENT_FROM, "sent_on": TODAY}
+    world.clock.advance(CODE_LIFE_ENDED - timedelta(seconds=1))
+    walk_in = (await clinic.post("/arrivals"))["arrival_id"]
+    assert (await clinic.post(f"/arrivals/{walk_in}/match", said))["matched"]
+    world.clock.advance(timedelta(seconds=1))
+    walk_in = (await clinic.post("/arrivals"))["arrival_id"]
+    assert not (await clinic.post(f"/arrivals/{walk_in}/match", said))["matched"]
+
+
+async def test_a_number_of_what_is_open_lives_longer_than_one_of_what_has_ended(world: World) -> None:
+    referral_id, code = await a_request(world)
+    clinic = await world["health"].sign_in("clinic", facility="ndola_clinic")
+    world.clock.advance(2 * CODE_LIFE_ENDED)
+    assert (await clinic.post("/arrivals", {"code": code}))["referral"]["id"] == referral_id
+    assert "referral" in await looks(world, referral_id)  # what is answered is a look
+
+
+@pytest.mark.parametrize("code", ["12345", "1234567", "12e456"])
+async def test_a_number_that_cannot_be_one_is_told_at_its_field_and_costs_no_attempt(world: World, code: str) -> None:
+    visitor = await nurse(world)
+    page = await visitor.send((await visitor.open("/arrivals/new")).form("/arrivals/new"), code=code)
+    assert (page.status, "The number has six digits." in page.words) == (422, True)
+    assert page.form("/arrivals/new").fields["code"] == [code]
+    match = await somebody_is_here(visitor)
+    page = await visitor.send(said_form(match), code=code, sent_from=SENT_FROM, sent_on=TODAY)
+    assert (page.status, "The number has six digits." in page.words) == (422, True)
+    assert await attempts(world) == 0
+
+
+async def test_guessing_by_three_things_is_stopped_like_any_guessing(world: World) -> None:
     referral_id, code = await a_request(world)
     program = await world["health"].sign_in("program", facility=ELSEWHERE)
     walk_in = (await program.post("/arrivals"))["arrival_id"]
     wrong = "000000" if code != "000000" else "000001"
     for _ in range(CODE_ATTEMPTS_MAX):
-        assert not (await program.post(f"/arrivals/{walk_in}/match", {"code": wrong, "sent_from": SENT_FROM}))["matched"]
-    right = {"code": code, "sent_from": SENT_FROM}
+        assert not (await program.post(f"/arrivals/{walk_in}/match", {"code": wrong, "sent_from": SENT_FROM, "sent_on": TODAY}))[
+            "matched"
+        ]
+    right = {"code": code, "sent_from": SENT_FROM, "sent_on": TODAY}
     assert not (await program.post(f"/arrivals/{walk_in}/match", right))["matched"]
     world.clock.advance(CODE_ATTEMPTS_WINDOW + timedelta(seconds=1))
     found = await program.post(f"/arrivals/{walk_in}/match", right)
     assert found["referral"]["id"] == referral_id
 
 
-@pytest.mark.parametrize("body", [{}, {"code": "123456"}, {"sent_from": SENT_FROM}, {"referral_id": "x", "code": "1"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"code": "123456"},
+        {"sent_from": SENT_FROM},
+        {"code": "123456", "sent_from": SENT_FROM},
+        {"referral_id": "x", "code": "1"},
+    ],
+)
 async def test_a_match_names_one_way(world: World, body: dict[str, str]) -> None:
     program = await world["health"].sign_in("program", facility=ELSEWHERE)
     walk_in = (await program.post("/arrivals"))["arrival_id"]

@@ -2,20 +2,19 @@
 
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from agencies import World, consent, open_case, refer
-from signing_in import PIN, hide_of, settled_account, sign_in
-from visitor import OWN_PAGE, Page, Visitor
+from agencies import World
+from signing_in import PASSWORD, PIN, code_on, hide_of, settled_account, sign_in
+from sqlalchemy import func, select
+from visitor import OWN_PAGE, Form, Page, Visitor
 
-from shared.casework.accounts.sessions import IDLE_LOCK
-from shared.casework.alarms.commands import raise_alarm
-from shared.contracts.casework.codes import Role, Urgency
-from shared.kit.ids import new_id
+from shared.casework.accounts.credentials import Issued
+from shared.casework.accounts.sessions import ABSOLUTE_END, IDLE_END, IDLE_LOCK, PIN_FAILURES_MAX
+from shared.casework.consents.tables import Consent, Refusal
+from shared.contracts.casework.codes import Role
 
-ROOT = Path(__file__).parents[2]
 FIRST_PAGE: dict[str, Any] = {"hurt_now": "no", "age_band": "18-24", "sex": "female", "at_least": 1, "at_most": 3,
                               "language": "bem", "came_with": "nobody"}  # fmt: skip
 ANSWERS: dict[str, Any] = {
@@ -52,6 +51,148 @@ async def test_a_conversation_longer_than_the_lock_loses_no_answer(world: World)
     assert {name: again.fields[name] for name in ANSWERS} == {name: [value] for name, value in ANSWERS.items()}
     assert (await visitor.send(again)).path.endswith("/refer")
     assert "hidden at" not in (await visitor.open(path)).words  # sent: nothing of it is kept
+
+
+async def talking(world: World) -> tuple[Visitor, Issued, Form, str]:
+    """An officer in the middle of the questions: (her browser, her card, the form, its page)."""
+    visitor = Visitor(world["police"].app)
+    card = await settled_account(world["police"], "officer-1", Role.OFFICER)
+    await sign_in(visitor, card, "officer-1")
+    page = await visitor.send((await visitor.open("/cases/new")).form("/cases/new"), **FIRST_PAGE)
+    return visitor, card, page.form(page.path), page.path
+
+
+def stands(page: Page, path: str, answers: dict[str, Any] = ANSWERS) -> Form:
+    """The form of a page on which every answer stands again."""
+    assert page.path == f"{path}?kept=1", page.words
+    again = page.form(path)
+    assert {name: again.fields.get(name) for name in answers} == {name: [value] for name, value in answers.items()}
+    return again
+
+
+async def answered(world: World) -> int:
+    """How many questions the agency has an answer to."""
+    async with world["police"].database.read() as tx:
+        counts = [await tx.session.scalar(select(func.count()).select_from(table)) for table in (Consent, Refusal)]
+    return sum(count or 0 for count in counts)
+
+
+async def as_another(world: World, visitor: Visitor) -> Page:
+    """A colleague signs in at the same browser."""
+    return await sign_in(visitor, await settled_account(world["police"], "officer-2", Role.OFFICER), "officer-2")
+
+
+@pytest.mark.parametrize(("button", "passed"), [("answer", IDLE_END), ("hide", ABSOLUTE_END), ("switch", IDLE_END)])
+async def test_a_conversation_longer_than_the_session_stands_as_it_stood_after_signing_in(
+    world: World, button: str, passed: timedelta
+) -> None:
+    visitor, card, asked, path = await talking(world)
+    world.clock.advance(passed)
+    if passed >= ABSOLUTE_END:
+        visitor.client.cookies.delete(world["police"].app.state.edge.pages.cookie)  # browsers have dropped it by then
+    form = asked if button == "answer" else Form(f"/{button}", "post", asked.fields, asked.choices)
+    page = await visitor.send(form, **ANSWERS)
+    assert page.path == {"answer": "/sign-in?next=/", "hide": "/blank", "switch": "/sign-in"}[button]  # nothing of hers in it
+    assert await answered(world) == 0
+
+    page = await as_another(world, visitor)
+    assert (page.path, "written here" in page.words) == ("/work", False)
+    others = await visitor.open(f"{path}?kept=1")
+    assert not set(ANSWERS) & set(others.form(path).fields) - {"language"}
+    assert "written here" not in others.words
+
+    page = await sign_in(visitor, card, "officer-1")
+    assert (await visitor.send(stands(page, path))).path.endswith("/refer")
+    assert await answered(world) == 2
+
+
+async def test_what_was_hidden_is_found_again_after_signing_in_and_told_once(world: World) -> None:
+    visitor, card, asked, path = await talking(world)
+    await visitor.send(Form("/hide", "post", asked.fields, asked.choices), **ANSWERS)
+    world.clock.advance(IDLE_END)
+    stands(await sign_in(visitor, card, "officer-1"), path)
+    assert (await sign_in(visitor, card, "officer-1")).path == "/work"  # from then on it is offered on its page, and no more
+    assert "Something was written here" in (await visitor.open(path)).words
+
+
+async def test_what_is_older_than_a_shift_is_offered_on_its_page_only(world: World) -> None:
+    visitor, card, asked, path = await talking(world)
+    await visitor.send(Form("/hide", "post", asked.fields, asked.choices), **ANSWERS)
+    world.clock.advance(ABSOLUTE_END)
+    assert (await sign_in(visitor, card, "officer-1")).path == "/work"
+    offer = await visitor.open(path)
+    assert not set(ANSWERS) & set(offer.form(path).fields) - {"language"}
+    stands(await visitor.open(f"{path}?kept=1"), path)
+
+
+async def test_somebody_who_guesses_the_pin_throws_nothing_away(world: World) -> None:
+    visitor, card, asked, path = await talking(world)
+    await visitor.send(Form("/hide", "post", asked.fields, asked.choices), **ANSWERS)
+    form = (await visitor.open("/locked")).form("/locked")
+    for _ in range(PIN_FAILURES_MAX):
+        page = await visitor.send(form, pin="314159")
+    assert page.path.startswith("/sign-in")
+    stands(await sign_in(visitor, card, "officer-1"), path)
+
+
+async def test_a_colleague_at_the_same_computer_meanwhile_neither_sees_nor_loses_it(world: World) -> None:
+    visitor, _card, asked, path = await talking(world)
+    page = await visitor.send(Form("/switch", "post", asked.fields, asked.choices), **ANSWERS)
+    assert page.path == "/locked"
+    assert (await as_another(world, visitor)).path == "/work"
+    page = await visitor.send((await visitor.open("/work")).form("/switch"))
+    waiting = [form for form in page.forms if form.action == "/locked"]
+    assert len(waiting) == 2
+    stands(await visitor.send(waiting[1], pin=PIN), path)  # whoever was here last stands first
+
+
+async def test_a_page_that_was_open_before_she_signed_in_again_is_shown_again_and_does_nothing_by_itself(world: World) -> None:
+    visitor, card, asked, path = await talking(world)
+    world.clock.advance(IDLE_END)
+    await sign_in(visitor, card, "officer-1")  # in another tab
+    again = stands(await visitor.send(asked, **ANSWERS), path)
+    assert await answered(world) == 0
+    assert (await visitor.send(again)).path.endswith("/refer")
+
+
+async def test_a_page_that_another_person_left_open_is_kept_for_that_person(world: World) -> None:
+    visitor, card, asked, path = await talking(world)
+    world.clock.advance(IDLE_END)
+    await as_another(world, visitor)
+    page = await visitor.send(asked, **ANSWERS)
+    assert (page.status, "kept for that person" in page.words) == (403, True)
+    assert await answered(world) == 0
+    assert "written here" not in (await visitor.open(f"{path}?kept=1")).words
+    stands(await sign_in(visitor, card, "officer-1"), path)
+
+
+async def test_between_password_and_code_nothing_is_lost_and_nothing_is_shown(world: World) -> None:
+    visitor, card, asked, path = await talking(world)
+    world.clock.advance(IDLE_END)
+    page = await visitor.open("/sign-in")
+    code = await visitor.send(page.form("/sign-in"), name="officer-1", password=PASSWORD)
+    assert (await visitor.send(asked, **ANSWERS)).path == "/sign-in/code"
+    assert (await visitor.open(f"{path}?kept=1")).path == "/sign-in/code"
+    stands(await visitor.send(code.form("/sign-in/code"), code=code_on(code, card)), path)
+
+
+async def test_whoever_signs_out_leaves_nothing_and_another_browser_finds_nothing(world: World) -> None:
+    visitor, card, asked, path = await talking(world)
+    await visitor.send(Form("/hide", "post", asked.fields, asked.choices), **ANSWERS)
+    elsewhere = Visitor(world["police"].app)
+    await sign_in(elsewhere, card, "officer-1")
+    assert "written here" not in (await elsewhere.open(f"{path}?kept=1")).words
+    await unlocked(visitor)
+    await visitor.send((await visitor.open("/me")).form("/sign-out"))
+    await sign_in(visitor, card, "officer-1")
+    assert "written here" not in (await visitor.open(f"{path}?kept=1")).words
+
+
+async def test_the_button_that_switches_takes_the_form_along_like_the_one_that_hides(world: World) -> None:
+    visitor, _card, _asked, path = await talking(world)
+    buttons = re.findall(r"<button[^>]*>Switch user", (await visitor.open(path)).text)
+    assert len(buttons) == 2
+    assert all('form="page-form" formaction="/switch" formnovalidate' in button for button in buttons)
 
 
 async def test_a_locked_session_keeps_only_its_own_forms(world: World) -> None:
@@ -110,63 +251,3 @@ async def test_a_form_that_is_sent_elsewhere_than_it_stands_is_forgotten_too(wor
     assert form.fields["number"] == [number]
     assert (await visitor.send(form, on_date="2026-01-05", at_time="04:10")).status == 200
     assert "Something was written here" not in (await visitor.open("/paper")).words
-
-
-async def pages_with_a_form(world: World) -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """By template: who opens the page, its address, and an answer that can be given there."""
-    desk, clinic = await world["police"].sign_in("desk"), world["health"]
-    case_id, incident_id = await open_case(desk)
-    await consent(desk, case_id, "health", "fb", "needs", "relay")
-    rid = (await refer(desk, case_id, incident_id, "health"))["id"]
-    await world.settle()
-    alarm_about = new_id()
-    async with clinic.database.write() as tx:
-        await raise_alarm(tx, clinic.here, "stalled", alarm_about, "ndola_clinic", Urgency.ACUTE)
-    nurse = await clinic.sign_in("nurse-2", facility="ndola_clinic")
-    alarm = next(a for a in (await nurse.get("/alarms"))["items"] if a["about"] == str(alarm_about))
-    return {
-        "cases/new.html": ("officer", "/cases/new", {"age_band": "10-14"}),
-        "cases/again.html": ("officer", f"/cases/{case_id}/again", {"hurt_now": "yes"}),
-        "consents/ask.html": ("officer", f"/cases/{case_id}/consent", {"how": "thumb"}),
-        "referrals/refer.html": ("officer", f"/cases/{case_id}/refer", {"mode": "on_foot"}),
-        "referrals/act.html": ("nurse", f"/referrals/{rid}/decline", {"reason_code": "no_place"}),
-        "messages/new.html": ("nurse", f"/referrals/{rid}/messages/new", {"code": "bring_card"}),
-        "work/arrival.html": ("nurse", "/arrivals/new", {}),
-        "paper/paper.html": ("nurse", "/paper", {"feedback": "no"}),
-        "care.html": ("nurse", f"/care/{rid}", {"feedback": "no"}),
-        "alarms/posts.html": ("in-charge", "/posts", {"day": "2026-03-03"}),
-        "alarms/resolve.html": ("in-charge", f"/alarms/{alarm['id']}/resolve", {"note": "a few words"}),
-        "accounts/new.html": ("in-charge", "/accounts/new", {"name": "nurse-9"}),
-        "following/list.html": ("nurse", "/following", {}),
-        "directory.html": ("nurse", "/directory", {"staff": "3"}),
-    }
-
-
-async def test_hide_loses_the_form_on_no_page(world: World) -> None:
-    people = {"officer": ("police", Role.OFFICER), "nurse": ("health", Role.CLINICIAN), "in-charge": ("health", Role.SUPERVISOR)}
-    visitors = {}
-    for name, (agency, role) in people.items():
-        visitors[name] = Visitor(world[agency].app)
-        await sign_in(visitors[name], await settled_account(world[agency], name, role), name)
-    for template, (who, path, answer) in (await pages_with_a_form(world)).items():
-        if not answer:
-            continue
-        page = await visitors[who].open(path)
-        form = next(f for f in page.forms if f.fields.get("page") == [path])
-        await visitors[who].send(hide_of(form), **answer)
-        page = await unlocked(visitors[who])
-        assert page.path == f"{path}?kept=1", template
-        again = next(f for f in page.forms if f.fields.get("page") == [path] and f.action != "/drafts/forget")
-        assert {name: again.fields.get(name) for name in answer} == {name: [value] for name, value in answer.items()}, template
-
-
-@pytest.fixture
-def templates() -> list[Path]:
-    return [path for folder in ("shared/casework", "services") for path in (ROOT / folder).rglob("templates/*.html")]
-
-
-def test_every_form_that_hide_keeps_says_which_page_it_stands_on(templates: list[Path]) -> None:
-    kept = [path for path in templates if re.search(r"block form_id %}\w", path.read_text())]
-    assert len(kept) >= 10
-    lacking = [path.name for path in kept if 'name="page" value=' not in path.read_text()]
-    assert not lacking

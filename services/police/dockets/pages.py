@@ -63,4 +63,4 @@ async def post_docket(case_id: UUID, request: Request, edge: OneEdge, visit: Vis
     try:
         return await submit(request, edge, visit, values, work)
     except Conflict as error:
-        return await _page(case_id, request, edge, visit, Filled(values, {"number": str(error)}), status=422)
+        return await _page(case_id, request, edge, visit, Filled(values, {"number": error}), status=422)

@@ -10,7 +10,7 @@ from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import Account
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Forbidden
-from shared.casework.pages.visits import device_of, set_device, set_session
+from shared.casework.pages.visits import as_it_stood, browser_of, set_browser, set_session
 from shared.kit.errors import NotFound
 from shared.kit.forms import read_values
 
@@ -34,11 +34,13 @@ async def post_demo(request: Request, edge: OneEdge) -> Response:
     if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "same-site", "none"}:
         raise Forbidden("This form is from another site; open the demo's own start page.")
     name = (await read_values(request)).get("account", [""])[-1]
-    device = device_of(request, edge)
+    browser = browser_of(request, edge)
+    device = sessions.device_id(browser)
     async with edge.database.write() as tx:
         account = await find_account(tx, name)
         token = await sessions.open_session(tx, account, device, needs_code=False, language=edge.pages.language(request))
-    response = RedirectResponse("/", 303)
+        back_to = await sessions.come_back(tx, account.id, device)
+    response = RedirectResponse(as_it_stood(back_to) if back_to else "/", 303)
     set_session(response, edge, token)
-    set_device(response, edge, device)
+    set_browser(response, edge, browser)
     return response

@@ -23,16 +23,19 @@ from shared.casework.pages.visits import (
     Posted,
     StaleForm,
     Visitor,
+    as_it_stood,
+    browser_of,
     device_of,
     drop_session,
     form_of,
     home_of,
     inside,
-    keep_form,
+    leave,
     page_of,
-    set_device,
+    set_browser,
     set_session,
     submit,
+    writer_of,
 )  # fmt: skip
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
@@ -97,7 +100,8 @@ async def post_sign_in(request: Request, edge: OneEdge) -> Response:
     onward = inside(values.get("next", ["/"])[-1])
     if form.model is None:
         return edge.pages.show(request, "accounts/sign_in.html", form=form, next=onward, status=422)
-    device = device_of(request, edge)
+    browser = browser_of(request, edge)
+    device = sessions.device_id(browser)
     client = Client(device, request.client.host if request.client else "")
     answer = await credentials.check_password(edge.database, form.model.name, form.model.password, client)
     if answer is not Answer.RIGHT:
@@ -108,7 +112,7 @@ async def post_sign_in(request: Request, edge: OneEdge) -> Response:
         token = await sessions.open_session(tx, account, device, needs_code=True, language=edge.pages.language(request))
     response = RedirectResponse(f"/sign-in/code?next={quote(onward, safe='/')}", 303)
     set_session(response, edge, token)
-    set_device(response, edge, device)
+    set_browser(response, edge, browser)
     return response
 
 
@@ -150,18 +154,17 @@ async def post_code(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Res
     if visit is None:
         raise Elsewhere("/sign-in")
     values = await form_of(request, visit)
-    token = request.cookies[edge.pages.cookie]
     onward = inside(values.get("next", ["/"])[-1])
     async with edge.database.write() as tx:
         answer = await credentials.check_code(tx, await _own(tx, visit), values.get("code", [""])[-1], visit.device)
-        fresh = await sessions.admit(tx, visit.session_id, token) if answer is Answer.RIGHT else None
-    if fresh is None:
+        opened = await sessions.admit(tx, visit.session_id) if answer is Answer.RIGHT else None
+    if opened is None:
         form: Filled[BaseModel] = Filled(values).error(
             "code", _("That is not the code with this number. After five wrong answers an account waits 15 minutes.")
         )
         return await _code_page(request, edge, visit, onward, form, status=403)
-    response = RedirectResponse(onward, 303)
-    set_session(response, edge, fresh)
+    response = RedirectResponse(as_it_stood(opened.back_to) if opened.back_to else onward, 303)
+    set_session(response, edge, opened.token)
     return response
 
 
@@ -171,7 +174,7 @@ async def post_sign_out(request: Request, edge: OneEdge, visit: MaybeVisitor) ->
     if visit is not None:
         await form_of(request, visit)
         async with edge.database.write() as tx:
-            await sessions.end(tx, visit.session_id)
+            await sessions.sign_out(tx, writer_of(request, visit))
     response = RedirectResponse("/sign-in", 303)
     drop_session(response, edge)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
@@ -182,11 +185,9 @@ async def post_sign_out(request: Request, edge: OneEdge, visit: MaybeVisitor) ->
 
 
 @router.post("/hide")
-async def post_hide(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
+async def post_hide(request: Request, visit: MaybeVisitor) -> Response:
     """Blanks the page and locks the session; what stood in the form is kept sealed, and shown again after the PIN."""
-    if visit is None:
-        raise Elsewhere("/sign-in")
-    await keep_form(request, visit)
+    await leave(request, visit)
     response = RedirectResponse("/blank", 303)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
@@ -205,21 +206,18 @@ async def post_touch(_visit: Visitor, _values: Posted) -> Response:
 
 
 @router.post("/drafts/forget")
-async def post_forget(edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+async def post_forget(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """What was kept of a page's form is thrown away, and the page is empty."""
     path = page_of(values) or "/"
     async with edge.database.write() as tx:
-        await sessions.forget_draft(tx, visit.session_id, path)
+        await sessions.forget_draft(tx, writer_of(request, visit), path)
     return RedirectResponse(path, 303)
 
 
 @router.post("/switch")
-async def post_switch(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
-    """Locks this session and shows who may go on at this computer."""
-    if visit is not None:
-        await form_of(request, visit)
-        async with edge.database.write() as tx:
-            await sessions.lock(tx, visit.session_id)
+async def post_switch(request: Request, visit: MaybeVisitor) -> Response:
+    """Locks this session, keeps what stood in its page's form, and shows who may go on at this computer."""
+    await leave(request, visit)
     return RedirectResponse("/locked", 303)
 
 
@@ -255,12 +253,11 @@ async def post_unlock(request: Request, edge: OneEdge, visit: MaybeVisitor) -> R
         session_id = UUID(values.get("session", [""])[-1])
     except ValueError:
         raise Elsewhere("/locked") from None
-    device, token = device_of(request, edge), request.cookies.get(edge.pages.cookie)
     is_same = visit is not None and visit.session_id == session_id
-    opened = await sessions.unlock(edge.database, session_id, device, values.get("pin", [""])[-1], token if is_same else None)
+    opened = await sessions.unlock(edge.database, session_id, device_of(request, edge), values.get("pin", [""])[-1])
     if opened is None:
         return await _locked_page(request, edge, visit, onward, wrong=session_id, status=403)
-    response = RedirectResponse(opened.back_to or (onward if is_same else "/"), 303)
+    response = RedirectResponse(as_it_stood(opened.back_to) if opened.back_to else onward if is_same else "/", 303)
     set_session(response, edge, opened.token)
     return response
 
@@ -391,7 +388,7 @@ async def post_reset(account_id: UUID, request: Request, edge: OneEdge, visit: V
 
 
 # A card is shown once, and a second tap or a page that is loaded again is the same once: until it is put away it lies sealed
-# under the session's cookie, like what stood in a hidden form.
+# under the browser's cookie, like what stood in a hidden form.
 
 
 def _card_key(account_id: UUID) -> str:
@@ -404,7 +401,7 @@ async def _keep_card(tx: Transaction, request: Request, edge: Edge, visit: Visit
         "numbers": [str(n) for n, _code in issued.codes],
         "codes": [c for _n, c in issued.codes],
     }
-    await sessions.keep_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], _card_key(account_id), fields)
+    await sessions.keep_draft(tx, writer_of(request, visit), _card_key(account_id), fields)
     return f"/accounts/{account_id}/card"
 
 
@@ -413,7 +410,7 @@ async def show_card(account_id: UUID, request: Request, edge: OneEdge, visit: Vi
     """The one-time password and the code card of an account that was made or reset just now."""
     async with edge.database.read() as tx:
         account = await commands.load_account(tx, account_id, visit.actor)
-        kept = await sessions.read_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], _card_key(account_id))
+        kept = await sessions.read_draft(tx, writer_of(request, visit), _card_key(account_id))
         is_over = kept is None or kept.kept_at + CARD_SHOWN <= tx.clock.now()
     if kept is None or is_over:
         raise NotFound("This card is shown no more; make a new one for the account.")
@@ -422,11 +419,11 @@ async def show_card(account_id: UUID, request: Request, edge: OneEdge, visit: Vi
 
 
 @router.post("/accounts/{account_id}/card")
-async def post_card(account_id: UUID, edge: OneEdge, visit: Visitor, _values: Posted) -> Response:
+async def post_card(account_id: UUID, request: Request, edge: OneEdge, visit: Visitor, _values: Posted) -> Response:
     """It is on paper: nobody sees it here again."""
     async with edge.database.write() as tx:
         await commands.load_account(tx, account_id, visit.actor)
-        await sessions.forget_draft(tx, visit.session_id, _card_key(account_id))
+        await sessions.forget_draft(tx, writer_of(request, visit), _card_key(account_id))
     return RedirectResponse("/accounts", 303)
 
 

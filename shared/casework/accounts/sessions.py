@@ -1,6 +1,7 @@
 """Sessions of the pages: idle ones lock, locked ones need the PIN, and none outlives a shift.
 
-The cookie's token is kept as a digest only. Drafts are sealed under the token, so the database alone cannot read them.
+The cookie's token is kept as a digest only. What was written and not sent belongs to its writer, however often her session locks
+or ends meanwhile: it is sealed under the browser's own cookie, so that the database alone cannot read it, and shown to her alone.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, true, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, true, update
 from sqlmodel import col
 
 from shared.casework.accounts.credentials import is_pin
@@ -28,7 +29,7 @@ TOKEN_BYTES = 32
 IDLE_LOCK = timedelta(minutes=10)  # nobody touched the page: the next person at this computer needs a PIN
 IDLE_END = timedelta(minutes=60)  # nobody came back
 ABSOLUTE_END = timedelta(hours=12)  # one shift
-KEPT = timedelta(days=7)  # an ended session's row: "what changed since you left" reads it
+KEPT = timedelta(days=7)  # an ended session's row, with its drafts: "what changed since you left" reads it
 CODE_WAIT = timedelta(minutes=5)  # between password and code
 SEEN_STEP = timedelta(minutes=1)  # how exactly the last touch is kept, so that reading stays reading
 PIN_FAILURES_MAX = 5  # then the session ends, and password and code are asked for
@@ -41,7 +42,10 @@ VISITS = (
     .join(Account, col(Account.id) == col(Session.account_id))
     .where(col(Session.digest) == bindparam("token_digest"))
 )
-DRAFTS = select(Draft).where(col(Draft.session_id) == bindparam("session_id"), col(Draft.path) == bindparam("path"))
+WRITERS_SESSIONS = select(col(Session.id)).where(
+    col(Session.account_id) == bindparam("account_id"), col(Session.device) == bindparam("device")
+)
+DRAFTS = select(Draft).where(col(Draft.session_id).in_(WRITERS_SESSIONS), col(Draft.path) == bindparam("path"))
 
 Fields = dict[str, list[str]]
 
@@ -63,6 +67,20 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class Writer:
+    """Whose a form is: an account at a browser, and the session whose page it was. `browser` is what the browser's cookie holds."""
+
+    session_id: UUID
+    account_id: UUID
+    browser: str
+
+    @property
+    def device(self) -> UUID:
+        """The browser, as the database knows it."""
+        return device_id(self.browser)
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What stood in a form when its page was hidden or locked, and when that was."""
 
@@ -72,7 +90,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session that its PIN opened: the cookie's new token, and the page whose form was kept when it was locked."""
+    """A session that a PIN or a code opened: the cookie's new token, and the page whose form was kept when she had to leave."""
 
     token: str
     back_to: str | None
@@ -129,25 +147,38 @@ async def touch(tx: Transaction, session_id: UUID) -> None:
     await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(seen_at=tx.clock.now()))
 
 
-async def admit(tx: Transaction, session_id: UUID, token: str) -> str:
+async def admit(tx: Transaction, session_id: UUID) -> Opened:
     """The code was right: the session is whole, under a new token."""
     session = await tx.session.get(Session, session_id)
     assert session is not None
     session.needs_code = False
-    return await _renew(tx, session, token)
+    return Opened(await _renew(tx, session), await come_back(tx, session.account_id, session.device))
 
 
 async def lock(tx: Transaction, session_id: UUID, back_to: str | None = None) -> None:
     """From now on the PIN is needed. `back_to` is the page whose form was kept just now."""
-    locked = {"locked_at": tx.clock.now(), "back_to": back_to}
+    locked = {"locked_at": tx.clock.now(), **({"back_to": back_to} if back_to is not None else {})}
     await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(**locked))
 
 
-async def unlock(database: Database, session_id: UUID, device: UUID, pin: str, token: str | None) -> Opened | None:
-    """Opens a locked session of this browser with its account's PIN; None where the PIN is wrong.
+async def come_back(tx: Transaction, account_id: UUID, device: UUID) -> str | None:
+    """The page at which somebody was interrupted last at this browser, in whichever session of hers: told once, and only while
+    its form is kept. Beyond a shift it is not told any more, but offered on its page: somebody else may sit there by then."""
+    mine = (col(Session.account_id) == account_id, col(Session.device) == device, col(Session.back_to).is_not(None))
+    query = select(Session).where(*mine).order_by(col(Session.locked_at).desc()).with_for_update()
+    interrupted = list((await tx.session.execute(query)).scalars())
+    kept = select(col(Draft.path)).where(col(Draft.session_id).in_(_sessions_of(account_id, device)))
+    paths = set((await tx.session.execute(kept)).scalars())
+    since = tx.clock.now() - ABSOLUTE_END
+    pages = [one.back_to for one in interrupted if one.back_to in paths and one.locked_at is not None and one.locked_at > since]
+    for one in interrupted:
+        one.back_to = None
+    await tx.session.flush()
+    return pages[0] if pages else None
 
-    `token` is the session's own cookie where the browser still has it, so that its drafts can be read again.
-    """
+
+async def unlock(database: Database, session_id: UUID, device: UUID, pin: str) -> Opened | None:
+    """Opens a locked session of this browser with its account's PIN; None where the PIN is wrong."""
     async with database.read() as tx:
         found = await _openable(tx, session_id, device)
         pin_hash = found[1].pin_hash if found else None
@@ -160,11 +191,11 @@ async def unlock(database: Database, session_id: UUID, device: UUID, pin: str, t
         if not is_right:
             session.pin_failed_count += 1
             if session.pin_failed_count >= PIN_FAILURES_MAX:
-                await end(tx, session.id)
+                await _end(tx, session.id)  # somebody guessed: what its owner wrote waits for her password and card
             return None
-        back_to = session.back_to if _is_own(session, token) else None  # what another cookie sealed cannot be shown
-        session.locked_at, session.seen_at, session.pin_failed_count, session.back_to = None, tx.clock.now(), 0, None
-        return Opened(await _renew(tx, session, token), back_to)
+        back_to = await come_back(tx, session.account_id, device)
+        session.locked_at, session.seen_at, session.pin_failed_count = None, tx.clock.now(), 0
+        return Opened(await _renew(tx, session), back_to)
 
 
 async def _openable(
@@ -183,21 +214,9 @@ def _lives(now: datetime) -> tuple[ColumnElement[bool], ...]:
     )  # fmt: skip
 
 
-def _is_own(session: Session, token: str | None) -> bool:
-    return token is not None and _digest(token) == session.digest
-
-
-async def _renew(tx: Transaction, session: Session, token: str | None) -> str:
-    # A new token at each step up: a cookie that was seen before it is worth nothing after it. Drafts move under the new one.
-    drafts = list((await tx.session.execute(select(Draft).where(col(Draft.session_id) == session.id))).scalars())
+async def _renew(tx: Transaction, session: Session) -> str:
+    # A new token at each step up: a cookie that was seen before it is worth nothing after it.
     fresh = secrets.token_urlsafe(TOKEN_BYTES)
-    is_own = _is_own(session, token)
-    for draft in drafts:
-        fields = _unseal(draft, token) if is_own and token else None
-        if fields is None:
-            await tx.session.delete(draft)
-        else:
-            draft.sealed = _seal(draft.session_id, draft.path, fields, fresh)
     session.digest = _digest(fresh)
     await tx.session.flush()
     return fresh
@@ -217,9 +236,14 @@ async def waiting_on(tx: Transaction, device: UUID) -> list[Waiting]:
     ]
 
 
-async def end(tx: Transaction, session_id: UUID) -> None:
-    """Signs out: the cookie opens nothing any more and the drafts are gone; when it was is kept for "since you left"."""
-    await tx.session.execute(delete(Draft).where(col(Draft.session_id) == session_id))
+async def sign_out(tx: Transaction, writer: Writer) -> None:
+    """Its owner leaves: the cookie opens nothing any more, and what she did not send at this browser is gone."""
+    await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(_sessions_of(writer.account_id, writer.device))))
+    await _end(tx, writer.session_id)
+
+
+async def _end(tx: Transaction, session_id: UUID) -> None:
+    # The row stays: when it was is kept for "since you left".
     over = {"digest": secrets.token_bytes(TOKEN_BYTES), "opened_at": tx.clock.now() - ABSOLUTE_END}
     await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(**over))
 
@@ -236,47 +260,70 @@ async def choose_language(tx: Transaction, session_id: UUID, language: str) -> N
     await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(language=language))
 
 
-async def keep_draft(tx: Transaction, session_id: UUID, token: str, path: str, fields: Fields) -> bool:
+def new_browser() -> str:
+    """What the cookie of a browser that nobody knows yet shall hold, for longer than any session."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def device_id(browser: str) -> UUID:
+    """A browser as the database knows it: a digest of its cookie, because drafts are sealed under what that cookie holds."""
+    return UUID(bytes=_digest(browser)[:16])
+
+
+async def writer_of_form(tx: Transaction, browser: str, csrf: str) -> Writer | None:
+    """Whose page of this browser a form stood on, however long ago; None where it was none that is still known."""
+    query = select(Session).where(col(Session.device) == device_id(browser), col(Session.csrf) == csrf)
+    session = (await tx.session.execute(query)).scalar_one_or_none()
+    return Writer(session.id, session.account_id, browser) if session is not None else None
+
+
+async def keep_draft(tx: Transaction, writer: Writer, path: str, fields: Fields) -> bool:
     """Keeps what stood in the form of a page, sealed, in place of what was kept of it before; False where it is too long."""
-    sealed = _seal(session_id, path, fields, token)
+    sealed = _seal(writer, path, fields)
     if len(sealed) > DRAFT_BYTES_MAX:
         return False
-    await forget_draft(tx, session_id, path)
-    tx.session.add(Draft(session_id=session_id, path=path, sealed=sealed, kept_at=tx.clock.now()))
+    await forget_draft(tx, writer, path)
+    tx.session.add(Draft(session_id=writer.session_id, path=path, sealed=sealed, kept_at=tx.clock.now()))
     await tx.session.flush()
     return True
 
 
-async def read_draft(tx: Transaction, session_id: UUID, token: str, path: str) -> Kept | None:
-    """What stood in the form of a page when it was hidden, until that form is sent or it is thrown away."""
-    draft = (await tx.session.execute(DRAFTS, {"session_id": session_id, "path": path})).scalar_one_or_none()
-    fields = _unseal(draft, token) if draft is not None else None
+async def read_draft(tx: Transaction, writer: Writer, path: str) -> Kept | None:
+    """What its writer left unsent in the form of a page, in this session or one before, until it is sent or thrown away."""
+    asked = {"account_id": writer.account_id, "device": writer.device, "path": path}
+    draft = (await tx.session.execute(DRAFTS, asked)).scalar_one_or_none()
+    fields = _unseal(draft, writer) if draft is not None else None
     return Kept(fields, draft.kept_at) if draft is not None and fields is not None else None
 
 
-async def forget_draft(tx: Transaction, session_id: UUID, path: str) -> None:
+async def forget_draft(tx: Transaction, writer: Writer, path: str) -> None:
     """The form was sent, or nobody wants what stood in it."""
-    await tx.session.execute(delete(Draft).where(col(Draft.session_id) == session_id, col(Draft.path) == path))
+    mine = col(Draft.session_id).in_(_sessions_of(writer.account_id, writer.device))
+    await tx.session.execute(delete(Draft).where(mine, col(Draft.path) == path))
+
+
+def _sessions_of(account_id: UUID, device: UUID) -> Select[tuple[UUID]]:
+    return select(col(Session.id)).where(col(Session.account_id) == account_id, col(Session.device) == device)
 
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _key(session_id: UUID, token: str) -> AESGCM:
-    derived = HKDF(hashes.SHA256(), 32, salt=session_id.bytes, info=b"refnet draft").derive(token.encode())
+def _key(writer: Writer) -> AESGCM:
+    derived = HKDF(hashes.SHA256(), 32, salt=writer.account_id.bytes, info=b"refnet draft").derive(writer.browser.encode())
     return AESGCM(derived)
 
 
-def _seal(session_id: UUID, path: str, fields: Fields, token: str) -> bytes:
+def _seal(writer: Writer, path: str, fields: Fields) -> bytes:
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + _key(session_id, token).encrypt(nonce, json.dumps(fields).encode(), path.encode())
+    return nonce + _key(writer).encrypt(nonce, json.dumps(fields).encode(), path.encode())
 
 
-def _unseal(draft: Draft, token: str) -> Fields | None:
+def _unseal(draft: Draft, writer: Writer) -> Fields | None:
     nonce, sealed = draft.sealed[:NONCE_BYTES], draft.sealed[NONCE_BYTES:]
     try:
-        fields: Fields = json.loads(_key(draft.session_id, token).decrypt(nonce, sealed, draft.path.encode()))
+        fields: Fields = json.loads(_key(writer).decrypt(nonce, sealed, draft.path.encode()))
     except InvalidTag:
         return None
     return fields

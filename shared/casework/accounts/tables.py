@@ -70,12 +70,13 @@ class Session(SQLModel, table=True):
     locked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     pin_failed_count: int = 0
     left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the session before this one was last used
-    back_to: str | None = None  # locked: the page whose form was kept, and stands there again after the PIN
+    back_to: str | None = None  # the page whose form was kept when it locked or was over: it stands there again for its writer
     language: str | None = None
 
 
 class Draft(SQLModel, table=True):
-    """What stood in a form when the page was hidden: sealed under the session's cookie, which the database does not hold."""
+    """What stood in a form when the page was hidden, or sent too late: sealed under the browser's cookie, which the database does
+    not hold, for the account of its session."""
 
     __tablename__ = "casework_drafts"
     session_id: UUID = Field(primary_key=True, sa_column_args=[ForeignKey("casework_sessions.id", ondelete="CASCADE")])

@@ -91,7 +91,11 @@ async def post_resolve(alarm_id: UUID, request: Request, edge: OneEdge, visit: V
         await commands.resolve(ResolveAlarm(note=asked.note), tx, edge.here, alarm_id, visit.actor)
         return "/alarms"
 
-    return await submit(request, edge, visit, values, work)
+    try:
+        return await submit(request, edge, visit, values, work)
+    except Conflict as error:
+        form.error("note", error)
+    return await _resolve_page(alarm_id, request, edge, visit, form=form, errors=True, status=422)
 
 
 # --- posts ---------------------------------------------------------------------------------------------------------------

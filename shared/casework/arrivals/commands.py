@@ -1,10 +1,15 @@
-"""Somebody has come. Care first: an arrival is kept whatever is known of her, and a request is never shown to whoever guesses."""
+"""Somebody has come. Care first: an arrival is kept whatever is known of her, and a request is never shown to whoever guesses.
 
-from datetime import timedelta
+A number alone opens only what is open at this door: of any other it may be a stranger's, mistyped, and is asked about first.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlmodel import col
 
 from shared.casework.accounts.tables import Account
@@ -25,6 +30,8 @@ from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.ids import new_id
 
 CODE_LIFE = timedelta(days=180)  # a spoken code of an older referral is not looked for
+CODE_LIFE_ENDED = timedelta(days=30)  # after the end: a course of PEP takes 28 days, and she may come back with the same card
+SENT_ON_OFF = timedelta(days=1)  # how far off the day may be that she says: a night belongs to two
 CODE_CHARACTERS_MAX = 16
 SENT_FROM = r"^[a-z][a-z0-9_]{0,39}/[a-z][a-z0-9_-]{0,39}$"  # agency/facility
 
@@ -41,18 +48,19 @@ class RecordArrival(Form):
 
 
 class MatchArrival(Form):
-    """Which referral somebody came on: one of the account's own desks by its id, any other by two exact things that she says."""
+    """Which referral somebody came on: one of the account's own desks by its id, any other by three things that she says."""
 
     referral_id: UUID | None = None
     code: str | None = Field(default=None, min_length=1, max_length=CODE_CHARACTERS_MAX)
     sent_from: str | None = Field(default=None, pattern=SENT_FROM, description="agency/facility that sent her")
+    sent_on: date | None = Field(default=None, description="the day on which she was sent; a day more or less is near enough")
     feedback: bool | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> "MatchArrival":
-        is_said = self.code is not None and self.sent_from is not None
-        if (self.referral_id is None) != is_said or (self.code is None) != (self.sent_from is None):
-            raise ValueError("name 'referral_id', or both 'code' and 'sent_from'")
+        said = [one is not None for one in (self.code, self.sent_from, self.sent_on)]
+        if (self.referral_id is None) != all(said) or any(said) != all(said):
+            raise ValueError("name 'referral_id', or 'code', 'sent_from' and 'sent_on' together")
         return self
 
 
@@ -64,7 +72,8 @@ class EndArrival(Form):
 
 
 async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by: Actor) -> tuple[WalkIn | None, Referral | None]:
-    """Somebody is at the door: matched by her code, or kept as a walk-in; nobody is asked for a police number."""
+    """Somebody is at the door: matched by the code of a referral that is open there, or kept as a walk-in; nobody is asked for a
+    police number. A code of another door, or of what has ended, is looked for again with who sent her, and when."""
     by.may_work()
     facility = command.entered_for or command.facility or by.facility
     if facility is None:
@@ -73,8 +82,9 @@ async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by
     if not by.sees(facility):
         raise NotFound("This account does not work at %(place)s.", place=Coded(facility, "place"))
     came_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
-    found = await _by_code(tx, command.code, by) if command.code is not None else None
+    found = await _open_here(tx, command.code, facility, by) if command.code is not None else None
     if found is not None:
+        await note_read(tx, found.case_id, by, "referral")
         await add_note(tx, found.case_id, found.id, command.note, by)
         told = Told(here.agency, True, came_at, by.account_id, command.entered_for or here.on_paper(facility))
         return None, await arrive(tx, here, found, facility, command.feedback, told)
@@ -99,27 +109,52 @@ async def _may_try(tx: Transaction, by: Actor) -> bool:
     return int((await tx.session.execute(query)).scalar_one()) < domain.CODE_ATTEMPTS_MAX
 
 
-async def _by_code(tx: Transaction, code: str, by: Actor, sent_from: str | None = None) -> Referral | None:
-    """The referral of a spoken code, at whichever desk of this agency, and of the place that sent her where she says it too."""
+async def _fitting(tx: Transaction, code: str) -> list[Referral]:
+    """What a spoken code fits, at whichever desk of this agency. Ended ones too: an arrival is never refused."""
+    now = tx.clock.now()
+    # Columns, not objects: a clinic's half year is thousands of codes, and somebody stands at the door.
+    query = select(col(Referral.id), col(Referral.arrival_code_hash)).where(
+        col(Referral.direction) == "in", col(Referral.arrival_code_hash).is_not(None), col(Referral.issued_at) > now - CODE_LIFE,
+        or_(col(Referral.is_open), col(Referral.ended_at) > now - CODE_LIFE_ENDED),
+    )  # fmt: skip
+    spoken, known = typed(code), (await tx.session.execute(query)).tuples()
+    ids = [id_ for id_, digest in known if domain.hash_of_code(id_, spoken) == digest]
+    return list((await tx.session.execute(select(Referral).where(col(Referral.id).in_(ids)))).scalars()) if ids else []
+
+
+async def _open_here(tx: Transaction, code: str, facility: str, by: Actor) -> Referral | None:
+    """The open referral of a spoken code at this door, or at one that its hub works for."""
     if not await _may_try(tx, by):
         return None
-    # Ended ones too: an arrival is never refused, and is told as what it is.
-    since = tx.clock.now() - CODE_LIFE
-    # Columns, not objects: a clinic's half year is thousands of codes, and somebody stands at the door.
-    query = select(col(Referral.id), col(Referral.arrival_code_hash), col(Referral.is_open)).where(
-        col(Referral.direction) == "in", col(Referral.arrival_code_hash).is_not(None), col(Referral.issued_at) > since
-    )
-    if sent_from is not None:
-        agency, _slash, facility = sent_from.partition("/")
-        query = query.where(col(Referral.issuer) == agency, col(Referral.from_facility) == facility)
-    spoken = typed(code)
-    known = (await tx.session.execute(query)).tuples()
-    fitting = [(id_, is_open) for id_, digest, is_open in known if domain.hash_of_code(id_, spoken) == digest]
-    matches = [id_ for id_, is_open in fitting if is_open] or [id_ for id_, _ in fitting]
-    if len(matches) == 1:
-        return await tx.session.get(Referral, matches[0])
+    fitting = await _fitting(tx, code)
+    desks = by.desks if by.facility is not None else [facility]
+    here = [one for one in fitting if one.is_open and one.desk in desks]
+    return await _only(tx, here, fitting, by)
+
+
+async def _as_said(tx: Transaction, command: MatchArrival, here: Here, by: Actor) -> Referral | None:
+    """The referral that fits all three things that she says, at whichever desk of this agency, open or ended."""
+    assert command.code is not None
+    assert command.sent_on is not None
+    if not await _may_try(tx, by):
+        return None
+    fitting, zone = await _fitting(tx, command.code), ZoneInfo(here.programme.time_zone)
+    said = [
+        one for one in fitting
+        if command.sent_from == f"{one.issuer}/{one.from_facility}"
+        and abs(one.issued_at.astimezone(zone).date() - command.sent_on) <= SENT_ON_OFF
+    ]  # fmt: skip
+    return await _only(tx, [one for one in said if one.is_open] or said, fitting, by)
+
+
+async def _only(tx: Transaction, found: Sequence[Referral], fitting: Sequence[Referral], by: Actor) -> Referral | None:
+    """The one that was found. Else the attempt is counted, and kept on every case whose number it was: nothing of it is shown."""
+    if len(found) == 1:
+        return found[0]
     tx.session.add(CodeAttempt(id=new_id(), account_id=by.account_id, tried_at=tx.clock.now()))
     await tx.session.flush()
+    for case_id in sorted({one.case_id for one in fitting}):
+        await note_read(tx, case_id, by, "number")
     return None
 
 
@@ -138,8 +173,8 @@ async def match_arrival(
 ) -> tuple[WalkIn, Referral | None]:
     """Later it is known which referral she came on: the arrival counts from when she came.
 
-    A referral of another desk is never picked from a list, only found by her code and by who sent her; a wrong guess is counted,
-    and answered with None.
+    A referral of another desk is never picked from a list, only found by her code, by who sent her and by when; a wrong guess is
+    counted, and answered with None.
     """
     walk_in = await load_walk_in(tx, walk_in_id, by, lock=True)
     if walk_in.referral_id is not None:
@@ -147,8 +182,7 @@ async def match_arrival(
     if command.referral_id is not None:
         referral: Referral | None = await load_referral(tx, command.referral_id, by)
     else:
-        assert command.code is not None
-        referral = await _by_code(tx, command.code, by, command.sent_from)
+        referral = await _as_said(tx, command, here, by)
     if referral is None:
         return walk_in, None
     if referral.direction != "in":

@@ -1,5 +1,6 @@
 """Pages: somebody is at the door, and which request she came on. A request of another desk is never shown in a list here."""
 
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from shared.casework.here import Actor
 from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.pages import SheetNumber, with_sheet
+from shared.casework.referrals.domain import is_code
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import AgencyKind
 from shared.contracts.casework.lifecycle import MissingDetail
@@ -32,9 +34,14 @@ router = APIRouter(include_in_schema=False)
 REQUESTS_MAX = 50  # of one list to choose from; beyond it her number is quicker
 FEEDBACK = {"yes": True, "no": False}
 NUMBER = _("The number has six digits.")
-NOT_FOUND = _(
-    "No request of this agency has that number from that place, or too many numbers were tried. Care goes on all the same."
-)
+NOT_FOUND = {  # the same words whether nothing fits, or another person's request elsewhere
+    "number": _("No open request of this desk has that number. Ask who sent her or him, and when. Care goes on all the same."),
+    "said": _(
+        "No request of this agency has that number from that place and day, or too many numbers were tried. Care goes on all "
+        "the same."
+    ),
+}
+Unknown = Literal["number", "said"]
 
 
 class AtTheDoor(Afterwards):
@@ -66,7 +73,9 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
     """Care first: a number that fits nothing never keeps anybody waiting."""
     form = fill(AtTheDoor, values, {**AFTERWARDS_WORDS, "code": NUMBER})
     asked = form.model
-    if asked is None:
+    if asked is not None and asked.code is not None and not is_code(asked.code):
+        form.error("code", NUMBER)
+    if asked is None or form.errors:
         return _arrival_page(request, edge, visit, form, status=422)
     code = typed(asked.code or "") or None
 
@@ -77,7 +86,7 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
         walk_in, referral = await commands.record_arrival(body, tx, edge.here, visit.actor)
         if referral is not None:
             return f"/referrals/{referral.id}"
-        return f"/arrivals/{walk_in.id}/match?unknown=1" if walk_in and code else "/here-now"
+        return f"/arrivals/{walk_in.id}/match?unknown=number" if walk_in and code else "/here-now"
 
     try:
         return await submit(request, edge, visit, values, work)
@@ -89,25 +98,32 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
 
 
 class WhichRequest(BaseModel):
-    """One of this desk's, or of another desk's by two exact things."""
+    """One of this desk's, or any other by three things that she says."""
 
     way: Literal["list", "said"] = "list"
     referral_id: UUID | None = None
     code: str | None = Field(default=None, max_length=20)
     sent_from: str | None = Field(default=None, pattern=SENT_FROM)
+    sent_on: date | None = None
     sheet: str | None = Field(default=None, max_length=20)  # of which the rest is entered afterwards
 
 
-WORDS = {"referral_id": _("Choose the request."), "code": NUMBER, "sent_from": _("Choose who sent her or him.")}
+SAID = ("code", "sent_from", "sent_on")
+WORDS = {
+    "referral_id": _("Choose the request."), "code": NUMBER, "sent_from": _("Choose who sent her or him."),
+    "sent_on": _("Choose the day on which she or he was sent; a day more or less is near enough."),
+}  # fmt: skip
 
 
 @router.get("/arrivals/{arrival_id}/match")
 async def show_match(
-    arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, unknown: bool = False, sheet: SheetNumber = None
+    arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, unknown: Unknown | None = None, sheet: SheetNumber = None
 ) -> Response:
-    """Which request somebody came on, once it is known. `unknown`: what was said fits none."""
-    form: Filled[Any] = Filled({"sheet": [sheet]} if sheet else {})
-    return await _match_page(arrival_id, request, edge, visit, form.error("code", NOT_FOUND) if unknown else form)
+    """Which request somebody came on, once it is known. `unknown`: what was said, a number alone or all three, opens none."""
+    form = await draft_of(request, visit)
+    if sheet:
+        form.values.setdefault("sheet", [sheet])
+    return await _match_page(arrival_id, request, edge, visit, form.error("code", NOT_FOUND[unknown]) if unknown else form)
 
 
 async def _match_page(
@@ -141,19 +157,21 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
     """Counts the arrival from when it was."""
     form = fill(WhichRequest, values, WORDS)
     asked = form.model
-    for name in ("code", "sent_from") if asked is not None and asked.way == "said" else ("referral_id",):
+    for name in SAID if asked is not None and asked.way == "said" else ("referral_id",):
         if asked is not None and getattr(asked, name) is None:
             form.error(name, WORDS[name])
+    if asked is not None and asked.code is not None and not is_code(asked.code):
+        form.error("code", NUMBER)
     if asked is None or form.errors:
         return await _match_page(arrival_id, request, edge, visit, form, status=422)
-    said = {"code": typed(asked.code or ""), "sent_from": asked.sent_from}
+    said = {"code": typed(asked.code or ""), "sent_from": asked.sent_from, "sent_on": asked.sent_on}
     form_said = said if asked.way == "said" else {"referral_id": asked.referral_id}
 
     async def work(tx: Transaction) -> str:
         body = MatchArrival.model_validate(form_said)
         _walk_in, referral = await commands.match_arrival(arrival_id, body, tx, edge.here, visit.actor)
         if referral is None:
-            return with_sheet(f"/arrivals/{arrival_id}/match?unknown=1", asked.sheet)
+            return with_sheet(f"/arrivals/{arrival_id}/match?unknown=said", asked.sheet)
         goes_on = asked.sheet and edge.here.kind is AgencyKind.HEALTH  # what was given stands on the same sheet
         return with_sheet(f"/care/{referral.id}", asked.sheet) if goes_on else f"/referrals/{referral.id}"
 

@@ -17,7 +17,8 @@ router = APIRouter(prefix="/api/v1", tags=["referrals"])
 async def post_arrival(
     request: Request, edge: OneEdge, by: SignedIn, body: RecordArrival | None = None, key: IdempotencyKey = None
 ) -> Response:
-    """Somebody has come, with or without a referral. A code that fits nothing is answered with `matched: false`."""
+    """Somebody has come, with or without a referral. A code that is not of a referral open at this door is answered with
+    `matched: false`, whether it fits another or nothing: ask who sent her, and when, and match the arrival with that."""
 
     async def work(tx: Transaction) -> views.ArrivalView:
         return views.arrival_view(*await commands.record_arrival(body or RecordArrival(), tx, edge.here, by))
@@ -37,7 +38,7 @@ async def get_arrivals(edge: OneEdge, by: SignedIn, matched: bool = False) -> Pa
 async def post_match(
     arrival_id: UUID, body: MatchArrival, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
 ) -> Response:
-    """Later it is known which referral she came on: one of this desk's by its id, another's by her code and who sent her."""
+    """Later it is known which referral she came on: one of this desk's by its id, any other by her code, who sent her and when."""
 
     async def work(tx: Transaction) -> views.ArrivalView:
         return views.arrival_view(*await commands.match_arrival(arrival_id, body, tx, edge.here, by))

@@ -223,6 +223,12 @@ async def show_cases(request: Request, edge: OneEdge, visit: Visitor, cursor: Cu
 @router.get("/cases/{case_id}")
 async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, cursor: Cursor = None) -> Response:
     """One case: what is next, what not to do, one timeline with its basis by each line. Its newest page changes by itself."""
+    return await _case_page(case_id, request, edge, visit, await draft_of(request, visit), cursor)
+
+
+async def _case_page(
+    case_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any], cursor: str | None = None, status: int = 200
+) -> Response:
     visit.actor.may_work()
     after = await last_seen(edge)  # before anything is read: what comes between is told again, never missed
     async with edge.database.write() as tx:  # the look is kept: she may ask who looked
@@ -244,8 +250,9 @@ async def show_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visit
         }
     progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
     return edge.pages.show(
-        request, "cases/case.html", visit, lines=lines, following=following, progress=progress, dated=codes.DATED,
-        here_now="/cases", live=None if cursor else f"/live?after={after}", **context,
+        request, "cases/case.html", visit, status=status, form=form, errors=bool(form.errors), lines=lines, following=following,
+        progress=progress, dated=codes.DATED, here_now="/cases",
+        live=None if cursor or form.errors else f"/live?after={after}", **context,
     )  # fmt: skip
 
 
@@ -281,16 +288,11 @@ async def post_progress(case_id: UUID, request: Request, edge: OneEdge, visit: V
     """A coded step; told to whom consent allows."""
     words = {"code": _("Choose what happened."), "on_date": _("Type the date, as 2026-06-09.")}
     form = fill(RecordProgress, values, words)
-    if form.model is not None and (form.model.code in codes.DATED) != (form.model.on_date is not None):
-        form.error("on_date", _("A hearing and a clinic visit need a date; other steps have none."))
+    if "" in form.errors:  # a fault between fields
+        form.errors = {"on_date": _("A hearing and a clinic visit need a date; other steps have none.")}
     asked = form.model
     if asked is None or form.errors:
-        async with edge.database.read() as tx:
-            case = await commands.load_case(tx, case_id, visit.actor)
-        progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
-        return edge.pages.show(
-            request, "cases/progress.html", visit, case=case, form=form, progress=progress, errors=True, status=422
-        )
+        return await _case_page(case_id, request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
         await record_progress(case_id, asked, tx, edge.here, visit.actor)

@@ -88,7 +88,8 @@ async def post_following(request: Request, edge: OneEdge, visit: Visitor, values
     try:
         return await submit(request, edge, visit, values, work)
     except (Conflict, NotFound) as error:
-        return await _page(request, edge, visit, form=form.error("facility", error), errors=True, status=422)
+        form.error("service" if asked.facility is None else "facility", error)
+    return await _page(request, edge, visit, form=form, errors=True, status=422)
 
 
 @router.post("/following/{subscription_id}/end")

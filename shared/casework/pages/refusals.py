@@ -12,13 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 
 from shared.casework.edge import edge_of
-from shared.casework.pages.visits import Elsewhere, any_visit
+from shared.casework.pages.visits import Elsewhere, any_visit, keep_refused
 from shared.kit.errors import Said
 from shared.kit.i18n import mark as _
 from shared.kit.web import PROBLEM
 
 FOR_PROGRAMS = ("/api/", "/health", "/metrics", "/asyncapi", "/openapi.json", "/static/")
 UNEXPECTED_MIN = 500  # from this status on the pages' own parts may be what fails: nobody is looked up
+SENT_AGAIN = frozenset({409, 412, 422, 429})  # what was refused may be sent once more, changed or later: its form is kept
 
 NOTHING_HERE = _("There is nothing here")
 REFUSED = _("It was refused")  # the title of what has no other
@@ -66,9 +67,10 @@ def _for_people(handler: Refuse) -> Refuse:
             return done
         problem = json.loads(bytes(done.body))
         visit = await any_visit(request) if problem["status"] < UNEXPECTED_MIN else None
-        is_whole = visit is not None and not (visit.is_locked or visit.needs_code)
+        seen = visit if visit is not None and not (visit.is_locked or visit.needs_code) else None
+        form_at = await keep_refused(request, seen) if seen is not None and problem["status"] in SENT_AGAIN else None
         return edge_of(request).pages.show(
-            request, "pages/refused.html", visit if is_whole else None, status=problem["status"],
+            request, "pages/refused.html", seen, status=problem["status"], form_at=form_at,
             title=TITLES.get(problem["type"].rsplit(":", 1)[-1], REFUSED), said=_said(error, problem["detail"]),
         )  # fmt: skip
 

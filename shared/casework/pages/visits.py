@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
@@ -11,7 +12,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from shared.casework.accounts import sessions
-from shared.casework.accounts.sessions import ABSOLUTE_END, Visit
+from shared.casework.accounts.sessions import ABSOLUTE_END, Visit, Writer, device_id, new_browser
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.edge import Edge, edge_of, in_turn, keep_answer, lock_key, route_of
 from shared.casework.here import Forbidden
@@ -28,6 +29,7 @@ LIVE = "/live"
 PAGE = "page"  # the field of a form that names its own page
 DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
+BROWSER_CHARACTERS = len(new_browser())
 SECRETS = frozenset({"password", "again", "old", "pin", "once"})  # fields that no draft keeps
 
 
@@ -41,6 +43,11 @@ class Elsewhere(Exception):
 
 class StaleForm(Forbidden):
     """The form came from another page or another session."""
+
+
+def not_ours() -> StaleForm:
+    """No page of this session, nor of one before it at this browser, sent the form."""
+    return StaleForm("This form is from another session or another page; open the page again and send it from there.")
 
 
 def home_of(role: Role) -> str:
@@ -59,8 +66,8 @@ async def any_visit(request: Request) -> Visit | None:
     token = request.cookies.get(edge.pages.cookie)
     async with edge.database.read() as tx:
         visit = await sessions.visit(tx, edge.here, token)
-        if visit is not None and token and request.method == "GET" and not visit.is_locked:
-            request.state.kept = await sessions.read_draft(tx, visit.session_id, token, request.url.path)
+        if visit is not None and request.method == "GET" and not (visit.is_locked or visit.needs_code):
+            request.state.kept = await sessions.read_draft(tx, writer_of(request, visit), request.url.path)
     if visit is not None and visit.needs_seen and not visit.is_locked and _is_by_hand(request):
         async with edge.database.write() as tx:
             await sessions.touch(tx, visit.session_id)
@@ -74,20 +81,24 @@ def _is_by_hand(request: Request) -> bool:
 
 
 async def visiting(request: Request) -> Visit:
-    """Who is at the page; sends to sign-in, code, PIN or own password where that comes first."""
+    """Who is at the page; sends to sign-in, code, PIN or own password where that comes first, and keeps what was sent too late."""
     visit = await any_visit(request)
-    here = quote(request.url.path if request.method == "GET" else "/", safe="/")
+    first = _comes_first(visit, quote(request.url.path if request.method == "GET" else "/", safe="/"))
+    if visit is not None and first is None:
+        return visit
+    if request.method == "POST" and await keep_form(request) is None and visit is not None:
+        raise not_ours()
+    raise Elsewhere(first or "/sign-in")
+
+
+def _comes_first(visit: Visit | None, here: str) -> str | None:
     if visit is None:
-        raise Elsewhere(f"/sign-in?next={here}")
+        return f"/sign-in?next={here}"
     if visit.needs_code:
-        raise Elsewhere("/sign-in/code")
+        return "/sign-in/code"
     if visit.is_locked:
-        if request.method == "POST":
-            await keep_form(request, visit)
-        raise Elsewhere(f"/locked?next={here}")
-    if visit.must_renew:
-        raise Elsewhere("/me/secrets")
-    return visit
+        return f"/locked?next={here}"
+    return "/me/secrets" if visit.must_renew else None
 
 
 Visitor = Annotated[Visit, Depends(visiting)]
@@ -99,31 +110,93 @@ async def form_of(request: Request, visit: Visit) -> Values:
     values = await read_values(request)
     token = values.pop("csrf", [""])[-1]
     if not (is_same_site(request) and same_token(token, visit.csrf)):
-        raise StaleForm("This form is from another session or another page; open the page again and send it from there.")
+        raise not_ours()
+    request.state.sent = dict(values)  # for a refusal: whatever refuses, what was written is not lost
     return values
 
 
 async def posted(request: Request, visit: Visitor) -> Values:
-    """The fields of a form that the visitor posted."""
-    return await form_of(request, visit)
+    """The fields of a form that the visitor posted. A page that was opened before she signed in anew is shown again with what was
+    written; one that another person left open is kept for that person."""
+    try:
+        return await form_of(request, visit)
+    except StaleForm:
+        kept = await keep_form(request)
+        if kept is None:
+            raise
+    if kept.account_id != visit.actor.account_id:
+        raise StaleForm(
+            "Another person had opened this page; what was written on it is kept for that person. Open your own page again."
+        )
+    raise Elsewhere(as_it_stood(kept.page) if kept.page else "/")
 
 
 Posted = Annotated[Values, Depends(posted)]
 
 
-async def keep_form(request: Request, visit: Visit) -> None:
-    """Locks the session and keeps what stands in the posted form, for after the PIN; raises StaleForm.
+@dataclass(frozen=True, slots=True)
+class KeptForm:
+    """Whose form was kept, and the page that it stood on; no page where it was a button only."""
 
-    A conversation may take longer than the lock: what was answered is never lost by it.
+    account_id: UUID
+    page: str | None
+
+
+async def keep_form(request: Request) -> KeptForm | None:
+    """Keeps what stands in a posted form for whoever's page it was, and locks that session; None where no page of this browser sent
+    it. Its writer finds it after her PIN, or after signing in where her session is over; nobody else can.
+
+    A conversation may take longer than the lock and than the session: what was answered is lost by neither.
     """
-    edge, values = edge_of(request), await form_of(request, visit)
-    path = page_of(values)
-    kept = {name: found for name, found in values.items() if name not in SECRETS and name != PAGE}
+    edge, values = edge_of(request), await read_values(request)
+    csrf, page = values.pop("csrf", [""])[-1], page_of(values)
+    if not is_same_site(request):
+        return None
+    kept = _written(values)
     async with edge.database.write() as tx:
-        is_kept = path is not None and bool(kept)
-        if is_kept and path is not None:
-            is_kept = await sessions.keep_draft(tx, visit.session_id, request.cookies[edge.pages.cookie], path, kept)
-        await sessions.lock(tx, visit.session_id, f"{path}?{KEPT}=1" if is_kept else None)
+        writer = await sessions.writer_of_form(tx, browser_of(request, edge), csrf)
+        if writer is None:
+            return None
+        if page is None or not kept or not await sessions.keep_draft(tx, writer, page, kept):
+            page = None
+        await sessions.lock(tx, writer.session_id, page)
+    return KeptForm(writer.account_id, page)
+
+
+async def keep_refused(request: Request, visit: Visit) -> str | None:
+    """Keeps the form that was refused just now; returns the address at which it stands again, None where it was a button only."""
+    sent: Values = getattr(request.state, "sent", {})
+    page, kept = page_of(sent), _written(sent)
+    if page is None or not kept:
+        return None
+    async with edge_of(request).database.write() as tx:
+        is_kept = await sessions.keep_draft(tx, writer_of(request, visit), page, kept)
+    return as_it_stood(page) if is_kept else None
+
+
+def _written(values: Values) -> Values:
+    return {name: found for name, found in values.items() if name not in SECRETS and name != PAGE}
+
+
+async def leave(request: Request, visit: Visit | None) -> None:
+    """Locks whoever is at the page, and keeps what stands in its form; raises StaleForm."""
+    is_own = await keep_form(request) is not None
+    if visit is None:
+        return
+    if not is_own:
+        raise not_ours()
+    async with edge_of(request).database.write() as tx:
+        await sessions.lock(tx, visit.session_id)  # the page may be another person's: then she is not the one who sits here
+
+
+def writer_of(request: Request, visit: Visit) -> Writer:
+    """The visitor, as whoever writes in a form at this browser."""
+    return Writer(visit.session_id, visit.actor.account_id, browser_of(request, edge_of(request)))
+
+
+def as_it_stood(page: str) -> str:
+    """The address of a page on which the form stands as it was kept."""
+    return f"{page}?{KEPT}=1"
 
 
 def page_of(values: Values) -> str | None:
@@ -154,7 +227,7 @@ async def submit(request: Request, edge: Edge, visit: Visit, values: Values, wor
             location = kept.answer.decode() if kept is not None and kept.body_digest == digest else None
         if location is None:
             location = await work(tx)
-            await sessions.forget_draft(tx, visit.session_id, page_of(values) or request.url.path)
+            await sessions.forget_draft(tx, writer_of(request, visit), page_of(values) or request.url.path)
             if key:
                 await keep_answer(tx, by, route_of(request), key, digest, Response(location.encode(), 303))
         crash_point("command.before_commit")
@@ -175,17 +248,20 @@ def drop_session(response: Response, edge: Edge) -> None:
     response.delete_cookie(edge.pages.cookie, path="/", secure=edge.pages.is_secure, httponly=True, samesite="strict")
 
 
+def browser_of(request: Request, edge: Edge) -> str:
+    """What the browser that asks holds as its own; something new where it holds nothing of ours."""
+    held = request.cookies.get(f"{edge.pages.cookie}-device", "")
+    return held if len(held) == BROWSER_CHARACTERS else new_browser()
+
+
 def device_of(request: Request, edge: Edge) -> UUID:
-    """The browser that asks, by a random id of its own; a new one where it has none."""
-    try:
-        return UUID(request.cookies.get(f"{edge.pages.cookie}-device", ""))
-    except ValueError:
-        return new_id()
+    """The browser that asks, as the database knows it."""
+    return device_id(browser_of(request, edge))
 
 
-def set_device(response: Response, edge: Edge, device: UUID) -> None:
-    """Remembers the browser, so that its sessions can be listed for the next user."""
+def set_browser(response: Response, edge: Edge, browser: str) -> None:
+    """Remembers the browser, so that its sessions can be listed for the next user, and what was written there can be read."""
     response.set_cookie(
-        f"{edge.pages.cookie}-device", str(device), max_age=DEVICE_LIFE_S, httponly=True, samesite="strict",
+        f"{edge.pages.cookie}-device", browser, max_age=DEVICE_LIFE_S, httponly=True, samesite="strict",
         secure=edge.pages.is_secure, path="/",
     )  # fmt: skip

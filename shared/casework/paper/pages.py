@@ -17,6 +17,7 @@ from shared.casework.paper import commands
 from shared.casework.paper.commands import SheetKind
 from shared.casework.paper.sheets import Row, SheetText, sheets_pdf
 from shared.casework.paper.tables import Sheet
+from shared.casework.referrals.domain import is_code
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.db import Transaction
@@ -174,7 +175,9 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
     new case, under the sheet's time."""
     form = fill(EnterSheet, values, WORDS)
     asked = form.model
-    if asked is None:
+    if asked is not None and asked.code is not None and not is_code(asked.code):
+        form.error("code", WORDS["code"])
+    if asked is None or form.errors:
         return await _page(request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
@@ -208,5 +211,5 @@ async def _enter_visit(tx: Transaction, edge: Edge, visit: Visit, sheet: Sheet, 
         return with_sheet(f"/care/{referral.id}", sheet.number) if gives_care else f"/referrals/{referral.id}"
     assert walk_in is not None
     if code or not gives_care:
-        return with_sheet(f"/arrivals/{walk_in.id}/match{'?unknown=1' if code else ''}", sheet.number)
+        return with_sheet(f"/arrivals/{walk_in.id}/match{'?unknown=number' if code else ''}", sheet.number)
     return with_sheet(f"/care/arrivals/{walk_in.id}", sheet.number)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared.contracts.casework.codes import OPEN, Flag, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Standing, Transition
+from shared.kit.digits import typed
 from shared.programmes.profile import Limits
 
 CODE_DIGITS = 6  # short enough to be remembered and spoken; attempts are limited instead
@@ -75,6 +76,12 @@ def is_done(standing: Standing, transition: Transition) -> bool:
 def new_arrival_code() -> str:
     """A code that she may speak at the door."""
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+
+
+def is_code(text: str) -> bool:
+    """Whether what was typed can be such a code; a digit too few or too many is told at once, and costs no attempt."""
+    code = typed(text)
+    return len(code) == CODE_DIGITS and code.isascii() and code.isdigit()
 
 
 def hash_of_code(referral_id: UUID, code: str) -> str:

@@ -20,7 +20,7 @@ from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import subscriptions
 from shared.casework.following.web import PING_S, STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
-from shared.casework.pages.visits import Posted, Visitor, submit
+from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
 from shared.casework.work.views import LIST_MAX, open_items, shown_cases, work_list
@@ -158,7 +158,7 @@ def _what_was_open(row: HandOver) -> list[tuple[str, int]]:
 @router.get("/hand-over")
 async def show_hand_over(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What is open at the end of the shift."""
-    return await _hand_over_page(request, edge, visit, Filled())
+    return await _hand_over_page(request, edge, visit, await draft_of(request, visit))
 
 
 async def _hand_over_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:

@@ -1,0 +1,214 @@
+"""What holds for every form of every page: it is its session's own, it is done once, it names its page, and an error loses nothing.
+
+A form that asks something names the page that it stands on: there it is shown again when it is refused, hidden or sent too late.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agencies import World, consent, open_case, refer
+from shift import at_work
+from signing_in import PIN, hide_of
+from visitor import Form, Page, Visitor
+
+from shared.casework.alarms.commands import raise_alarm
+from shared.contracts.casework.codes import Role, Urgency
+from shared.kit.ids import new_id
+
+ROOT = Path(__file__).parents[2]
+NO_SESSION_YET = {"/sign-in", "/locked", "/demo/sign-in"}  # refused by their site instead
+SECRETS = {"/sign-in", "/sign-in/code", "/locked", "/me/secrets"}  # nothing of these is ever kept
+ASKS = re.compile(r"p\.(field|select|choice|radios|checks|when)\(|<(textarea|select)\b|<input(?![^>]*type=.hidden)")
+FORM = re.compile(r"<form method=\"post\"([^>]*)>(.*?)</form>", re.DOTALL)
+INCLUDE = re.compile(r"{% include \"(\w+)/(\w+\.html)\" %}")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A form as a template writes it."""
+
+    template: str
+    action: str
+    inside: str
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody answers something in it; else it is a button."""
+        return ASKS.search(self.inside) is not None
+
+
+def written_forms() -> list[Written]:
+    found = []
+    for folder in ("shared/casework", "services"):
+        for path in sorted((ROOT / folder).rglob("templates/*.html")):
+            if path.name == "base.html" or path.parents[1].name == "demo":  # the demo's start page belongs to no agency
+                continue
+            text = re.sub(r"{#.*?#}", "", path.read_text(), flags=re.DOTALL)
+            for attributes, inside in FORM.findall(text):
+                action = re.search(r'action="([^"]*)"', attributes)
+                assert action, path
+                inside = INCLUDE.sub(lambda m: (ROOT / "shared/casework" / m[1] / "templates" / m[2]).read_text(), inside)
+                found.append(Written(f"{path.parents[1].name}/{path.name}", action[1], inside))
+    return found
+
+
+def test_every_form_is_of_its_session_is_done_once_and_names_its_page() -> None:
+    forms = written_forms()
+    assert len([form for form in forms if form.asks]) >= 20
+    for form in forms:
+        place = f"{form.template}: {form.action}"
+        if form.action not in NO_SESSION_YET:
+            assert re.search(r'csrf\(\)|name="csrf"', form.inside), place
+        if form.asks and form.action not in SECRETS:
+            assert "p.once()" in form.inside, place
+            assert 'name="page" value="' in form.inside, place
+
+
+@dataclass
+class Mistake:
+    """A page, one of its forms, and an answer to it that is wrong."""
+
+    template: str
+    who: str
+    path: str
+    action: str
+    wrong: dict[str, Any]
+    way: str = ""  # which of two forms to one address
+    is_offered: bool = True  # else the list has changed since the page was opened
+
+    def form(self, page: Page) -> Form:
+        """The form on the page; it names the page itself."""
+        found = [
+            f
+            for f in page.forms
+            if f.action == self.action and (not self.way or self.way in (*f.choices, *f.fields.get("way", ())))
+        ]
+        assert len(found) == 1, (self.template, page.status, [f.action for f in page.forms])
+        assert found[0].fields.get("page") == [self.path], self.template
+        return found[0]
+
+
+async def mistakes(world: World) -> list[Mistake]:
+    desk, clinic = await world["police"].sign_in("desk"), world["health"]
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "fb", "needs", "relay")
+    rid = (await refer(desk, case_id, incident_id, "health"))["id"]
+    body = {"case_id": case_id, "to_agency": "health", "to_facility": "masaiti_clinic", "services": ["follow_up_care"],
+            "urgency": "routine"}  # fmt: skip
+    on_paper = (await desk.post("/referrals", body))["id"]
+    await world.settle()
+    about = new_id()
+    async with clinic.database.write() as tx:
+        await raise_alarm(tx, clinic.here, "stalled", about, "ndola_clinic", Urgency.ACUTE)
+    nurse = await clinic.sign_in("nurse-2", facility="ndola_clinic")
+    alarm = next(a["id"] for a in (await nurse.get("/alarms"))["items"] if a["about"] == str(about))
+    came = (await nurse.post("/arrivals"))["arrival_id"]
+    match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
+    return [
+        Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
+        Mistake("cases/again.html", "officer", f"{case}/again", f"{case}/again", {"hurt_now": "yes"}),
+        Mistake("cases/case.html", "officer", case, f"{case}/progress", {"on_date": "2026-03-03"}),
+        Mistake("consents/ask.html", "officer", f"{case}/consent", f"{case}/consent", {"how": "thumb", "answer_health": "yes"}),
+        Mistake("referrals/refer.html", "officer", f"{case}/refer", f"{case}/refer", {"mode": "on_foot", "expected": "late"}),
+        Mistake("police/docket.html", "officer", f"{case}/docket", f"{case}/docket", {"number": "?!"}),
+        Mistake("referrals/act.html", "nurse", f"{referral}/close", f"{referral}/close", {"feedback": "yes"}),
+        Mistake("referrals/received.html", "nurse", there, f"{there}/entered", {"at_time": "10:00"}),
+        Mistake("messages/new.html", "nurse", f"{referral}/messages/new", f"{referral}/messages/new",
+                {"code": "come_on", "time": "10:00"}),
+        Mistake("health/care.html", "nurse", f"/care/{rid}", f"/care/{rid}", {"care_pep": "given", "next_visit": "soon"}),
+        Mistake("arrivals/new.html", "nurse", "/arrivals/new", "/arrivals/new", {"code": "1" * 21}),
+        Mistake("arrivals/match.html", "nurse", match, match, {"code": "271828"}, way="said"),
+        Mistake("arrivals/match.html", "nurse", match, match, {}, way="list"),
+        Mistake("paper/paper.html", "nurse", "/paper", "/paper/enter", {"feedback": "no", "at_time": "04:10"}),
+        Mistake("paper/paper.html", "nurse", "/paper", "/paper/print", {"count": "a few", "kind": "visit"}),
+        Mistake("lines/directory.html", "nurse", "/directory", "/directory/ours", {"staff": "3", "waiting": "many"}),
+        Mistake("following/list.html", "nurse", "/following", "/following", {"facility": "closed_clinic"}, way="facility",
+                is_offered=False),
+        Mistake("work/hand_over.html", "roaming", "/hand-over", "/hand-over", {"facility": ""}),
+        Mistake("alarms/posts.html", "in-charge", "/posts", "/posts", {"day": "2026-03-03", "from_time": "six"}),
+        Mistake("alarms/resolve.html", "in-charge", f"/alarms/{alarm}/resolve", f"/alarms/{alarm}/resolve", {"note": "x" * 301}),
+        Mistake("accounts/new.html", "in-charge", "/accounts/new", "/accounts/new", {"name": "nurse-9"}),
+    ]  # fmt: skip
+
+
+PEOPLE = {
+    "officer": ("police", Role.OFFICER, ""), "nurse": ("health", Role.CLINICIAN, ""), "in-charge": ("health", Role.SUPERVISOR, ""),
+    "roaming": ("health", Role.CLINICIAN, None),
+}  # fmt: skip
+
+
+@pytest.fixture
+async def people(world: World) -> dict[str, Visitor]:
+    return {name: await at_work(world, agency, name, role, place) for name, (agency, role, place) in PEOPLE.items()}
+
+
+def stands(page: Page, mistake: Mistake) -> None:
+    """What was answered stands in the form."""
+    again = mistake.form(page).fields
+    expected = mistake.wrong if mistake.is_offered else {}
+    assert {name: again.get(name) for name in expected} == {name: [value] for name, value in expected.items()}, mistake.template
+
+
+def heading(page: Page) -> str:
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", page.text, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def says_it_beside_the_field(page: Page, mistake: Mistake) -> None:
+    errors = re.findall(r'<li><a href="#([^"]*)">', page.text)
+    assert errors, mistake.template
+    for name in errors:
+        assert f'id="{name}"' in page.text, (mistake.template, name)
+        assert f'id="{name}-error"' in page.text, (mistake.template, name)
+    assert "http-equiv" not in page.text, mistake.template  # it does not fetch itself from an address that only takes forms
+
+
+async def hidden_and_back(visitor: Visitor, mistake: Mistake, page: Page) -> Page:
+    form = mistake.form(page)
+    if any(action == "/hide" for _name, _value, action in form.buttons):
+        form = hide_of(form)
+    else:  # the page's Hide takes another form, or none; what is sent too late is kept all the same
+        form = Form("/hide", "post", form.fields, form.choices)
+    await visitor.send(form)
+    return await visitor.send((await visitor.open("/locked")).form("/locked"), pin=PIN)
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)  # pages are the same on both
+async def test_an_error_stands_beside_its_field_on_the_forms_own_page_and_nothing_is_lost(world: World) -> None:
+    found = await mistakes(world)
+    asked = Counter(form.template for form in written_forms() if form.asks and form.action not in SECRETS)
+    assert Counter(one.template for one in found) == asked, "every form that asks something is tried here"
+    people = {name: await at_work(world, agency, name, role, place) for name, (agency, role, place) in PEOPLE.items()}
+    for one in found:
+        visitor = people[one.who]
+        opened = await visitor.open(one.path)
+        form = one.form(opened)
+        if not one.is_offered:
+            form.choices.clear()
+        page = await visitor.send(form, **one.wrong)
+        assert (page.status, heading(page)) == (422, heading(opened)), (one.template, page.words)
+        says_it_beside_the_field(page, one)
+        stands(page, one)
+        if any(one.wrong.values()):
+            page = await hidden_and_back(visitor, one, page)
+            assert page.path == f"{one.path}?kept=1", one.template
+            stands(page, one)
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+async def test_a_refusal_that_no_field_is_to_blame_for_leads_back_to_the_form_as_it_stood(world: World) -> None:
+    visitor = await at_work(world, "police", "officer", Role.OFFICER)
+    case_id, _incident = await open_case(await world["police"].sign_in("desk"))
+    page = await visitor.open(f"/cases/{case_id}")
+    form = page.form(f"/cases/{case_id}/progress")
+    form.choices.clear()  # a page that was opened before the list changed
+    page = await visitor.send(form, code="next_clinic_date", on_date="2026-03-03")
+    assert (page.status, "not for this agency to record" in page.words) == (409, True)
+    page = await visitor.open(next(link for link in page.links if link.endswith("?kept=1")))
+    assert page.path.startswith(f"/cases/{case_id}?")
+    assert page.form(f"/cases/{case_id}/progress").fields["on_date"] == ["2026-03-03"]
