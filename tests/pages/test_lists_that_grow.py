@@ -43,7 +43,7 @@ async def colleague(world: World) -> Visitor:
     await sign_in(visitor, await settled_account(world["social_welfare"], "worker-1", Role.SOCIAL_WORKER), "worker-1")
     for what in ("facility", "service"):
         form = next(form for form in (await visitor.open("/following")).forms if what in form.choices)
-        await visitor.send(form, **{what: form.choices[what][-1]})
+        await visitor.send(form, None, **{what: form.choices[what][-1]})
     return visitor
 
 
