@@ -25,6 +25,7 @@ from shared.casework.accounts.credentials import TooBusy
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.cases.commands import InTheFuture
 from shared.casework.consents.commands import StaleConsent
+from shared.casework.following.streams import OpenStreams, TooManyStreams
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.lines.readiness import ExchangeState
 from shared.casework.pages.frame import Pages
@@ -75,6 +76,7 @@ class Edge:
     migrations: Path | None = None  # the agency's own, beside the shared ones
     forgets: bool = False  # the broker is the trial one
     exchange: ExchangeState | None = None  # where this process runs one
+    streams: OpenStreams = field(default_factory=OpenStreams)
     running: dict[tuple[Any, ...], asyncio.Event] = field(default_factory=dict)  # set once that request has its answer
     closing: bool = False
 
@@ -207,16 +209,14 @@ async def in_turn(edge: Edge, what: tuple[Any, ...]) -> AsyncIterator[None]:
 
 
 async def lock_key(tx: Transaction, by: Actor, request: Request, key: str, *, waits: bool = False) -> None:
-    """Other processes of the agency: the same request at the same time is told to wait, or `waits` its turn here. On SQLite a
-    writer is alone already."""
+    """Other processes of the agency: the same request at the same time is told to wait, or `waits` its turn here, as long as for
+    any lock. On SQLite a writer is alone already."""
     if tx.dialect != "postgresql":
         return
     digest = hashlib.sha256(f"{by.account_id}:{route_of(request)}:{key}".encode()).digest()
     number = int.from_bytes(digest[:8], signed=True)
     if waits:
-        await tx.session.execute(text(f"SET LOCAL lock_timeout = '{TURN_WAIT_S}s'"))
         await tx.session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
-        await tx.session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
     elif not (await tx.session.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number})).scalar_one():
         raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
 
@@ -262,6 +262,7 @@ REFUSALS: list[tuple[type[Exception], int, str, str]] = [
     (KeyMissing, 400, "key-missing", "A key is needed"),
     (VersionMissing, 428, "version-missing", "A version is needed"),
     (TooBusy, 429, "too-busy", "Too many at once"),
+    (TooManyStreams, 429, "too-many-streams", "Too many streams"),
     (DatabaseAway, 503, "database-away", "The database is away"),
 ]
 

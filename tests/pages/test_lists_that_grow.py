@@ -38,8 +38,12 @@ async def tables_read_whole(agency: TestAgency, said: Sequence[Said]) -> list[st
 
 
 async def colleague(world: World) -> Visitor:
+    """A social worker who follows a place and a service, so that her list asks what changed in them."""
     visitor = Visitor(world["social_welfare"].app)
     await sign_in(visitor, await settled_account(world["social_welfare"], "worker-1", Role.SOCIAL_WORKER), "worker-1")
+    for what in ("facility", "service"):
+        form = next(form for form in (await visitor.open("/following")).forms if what in form.choices)
+        await visitor.send(form, None, **{what: form.choices[what][-1]})
     return visitor
 
 

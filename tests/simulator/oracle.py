@@ -17,7 +17,7 @@ def judge(world: World) -> list[str]:
         for peer in sender.peers:
             found += _pair(world, sender, world.agencies[peer])
     for agency in world.agencies.values():
-        found += _own(world, agency)
+        found += own(world, agency)
     return found
 
 
@@ -55,7 +55,7 @@ def _pair(world: World, sender: Agency, recipient: Agency) -> list[str]:
             found.append(f"{way}: {event_id} was always held by one of the two and is lost")
     found += [f"{way}: {event_id} has come and counts as never said" for event_id in _come(recipient, sender) & _of(states, "gone")]
     found += _effects(world, way, recipient, applied, sender)
-    found += _streams(world, way, sender, recipient)
+    found += streams(world, sender, recipient)
     return found
 
 
@@ -102,8 +102,9 @@ def _as_committed(world: World, way: str, sender: Agency, recipient: Agency, ord
     ]
 
 
-def _streams(world: World, way: str, sender: Agency, recipient: Agency) -> list[str]:
-    found = []
+def streams(world: World, sender: Agency, recipient: Agency) -> list[str]:
+    """Of one way: no hole, dense numbers, a signature under each, and no fork where no number was given twice."""
+    way, found = f"{sender.name} to {recipient.name}", list[str]()
     held = "SELECT incarnation, upto, highest, held FROM exchange_heads WHERE sender = ?"
     for incarnation, upto, highest, count in _rows(recipient, held, sender.name):
         if upto < highest and not world.cursed:
@@ -133,7 +134,8 @@ def _streams(world: World, way: str, sender: Agency, recipient: Agency) -> list[
     return found
 
 
-def _own(world: World, agency: Agency) -> list[str]:
+def own(world: World, agency: Agency) -> list[str]:
+    """Of one agency: no recovery is open, its feed is dense, it has one life."""
     found = []
     waiting = _rows(agency, "SELECT peer FROM exchange_recoveries WHERE answered_at IS NULL")
     found += [f"{agency.name}: {peer} has not answered its restore" for (peer,) in waiting]

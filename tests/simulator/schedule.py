@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest import mock
 from uuid import UUID
 
-from oracle import judge
+from casefiles import Casefiles
+from story import Story
 from world import Agency, World
 
 from shared.kit import crash, ids
 
 ROUNDS_MAX = 60  # of fine weather until everything is in step; a restore at both ends takes about ten
 ACTORS_MAX = 5
-SUBJECTS_MAX = 4
+CASEWORK_EVERY, CASEWORK_AT = 4, 1  # seeds of this remainder run the agencies' real casework, the others the exchange alone
 BROKER_ONLY, LINE_ONLY = 0.4, 0.15  # of schedules end with the direct line shut, and with a broker that swallows everything
 
 
@@ -30,12 +31,30 @@ class Verdict:
     restores: int
 
 
-@dataclass(slots=True)
-class Story:
-    """What the schedule knows of what it has begun."""
+class Plot(Protocol):
+    """What agencies have to say to each other in a schedule, and how its end is judged."""
 
-    subjects: dict[tuple[str, str], list[tuple[UUID, int]]] = field(default_factory=dict)
-    restores: int = 0
+    world: World
+    pauses: tuple[int, ...]  # seconds that may pass at once
+    restores: int  # so far
+
+    async def say(self, agency: Agency) -> None:
+        """Somebody at an agency does something that others are told."""
+
+    async def take_back(self, agency: Agency) -> None:
+        """Something that was said, or is about to be, is taken back."""
+
+    def curse(self) -> bool:
+        """Makes one event one that can never be opened, where there is one to choose; True where no more is to be cursed."""
+
+    async def watch(self) -> None:
+        """Time has passed: whoever looks at clocks does."""
+
+    def close(self) -> None:
+        """The schedule is over."""
+
+    def judge(self) -> list[str]:
+        """Every breach in words; empty where all is well."""
 
 
 class SeededIds:
@@ -54,43 +73,45 @@ class SeededIds:
 
 async def run(seed: int, image: bytes, folder: Path, rule: AbstractContextManager[Any] | None = None) -> Verdict:
     """Runs one schedule; `rule` switches one rule of the exchange off for its length."""
+    is_casework = seed % CASEWORK_EVERY == CASEWORK_AT and rule is None
     with rule or nullcontext(), mock.patch.object(ids, "compat") as drawn:
-        names = ("police", "health", "welfare")[: 2 if seed % 3 else 3]
-        world, story = World(seed, names, image, folder), Story()
+        plot: Plot = Casefiles(seed, image, folder) if is_casework else Story(seed, image, folder)
+        world = plot.world
         drawn.uuid7 = SeededIds(world).uuid7
         crash.watch(world.passing)
         try:
             await world.open()
-            await _weather_and_work(world, story)
-            await _fine_day(world)
-            return Verdict(seed, tuple(judge(world)), len(world.ledger.said), story.restores)
+            await _weather_and_work(world, plot)
+            await _fine_day(world, plot)
+            return Verdict(seed, tuple(plot.judge()), len(world.ledger.said), plot.restores)
         finally:
+            plot.close()
             crash.watch(None)
             for process, _ in list(world.actors):
                 await world.kill(process)
 
 
-async def _weather_and_work(world: World, story: Story) -> None:
+async def _weather_and_work(world: World, plot: Plot) -> None:
     chance, weather = world.chance, world.weather
     weather.drop, weather.double, weather.reorder = chance.choice((0, 0.1, 0.3)), chance.choice((0, 0.2)), chance.choice((0, 0.3))
     weather.refuse, weather.line_breaks = chance.choice((0, 0.1)), chance.choice((0, 0.3, 1.0))
     restores = chance.choice((0, 0, 1, 2))
     curse = chance.random() < 0.2
     for _ in range(chance.randint(30, 90)):
-        await _happen(world, story, restores)
+        await _happen(world, plot, restores)
         if curse and len(world.ledger.said) > 3 and not world.actors:
-            curse = not _curse(world)
+            curse = not plot.curse()
         await _go_on(world, chance.randint(0, 6))
 
 
-async def _happen(world: World, story: Story, restores: int) -> None:
+async def _happen(world: World, plot: Plot, restores: int) -> None:
     chance = world.chance
     agency = chance.choice(list(world.agencies.values()))
     draw = chance.random()
     if draw < 0.35:
-        await _say(world, story, agency)
+        await plot.say(agency)
     elif draw < 0.38:
-        await _withhold(world, agency)
+        await plot.take_back(agency)
     elif draw < 0.90:
         _work(world, agency)
     elif draw < 0.92:
@@ -99,52 +120,17 @@ async def _happen(world: World, story: Story, restores: int) -> None:
         world.broker.wipe()
     elif draw < 0.96:
         agency.back_up()
-    elif draw < 0.985 and story.restores < restores and agency.backups:
-        story.restores += 1
+    elif draw < 0.985 and plot.restores < restores and agency.backups:
+        plot.restores += 1
         await agency.restore(chance.choice(agency.backups), chance.choice(("kept", "kept", "missing", "rolled_back")))
     else:
-        _later(world, timedelta(seconds=chance.choice((1, 3, 11, 61))))
-
-
-def _curse(world: World) -> bool:
-    """One event that nothing was told after can never be opened: a hole that stays."""
-    told = [event_id for event_id, event in world.ledger.said.items() if event.step == 0]
-    subjects = [event.subject for event in world.ledger.said.values()]
-    alone = [event_id for event_id in told if subjects.count(world.ledger.said[event_id].subject) == 1]
-    if alone and not any(world.ever_held(name) & set(alone) for name in world.agencies):
-        world.cursed.add(world.chance.choice(alone))
-    return bool(world.cursed)
+        _later(world, timedelta(seconds=chance.choice(plot.pauses)))
+        await plot.watch()
 
 
 def _later(world: World, by: timedelta) -> None:
     for agency in world.agencies.values():
         agency.clock.advance(by)
-
-
-async def _say(world: World, story: Story, agency: Agency) -> None:
-    chance, peer = world.chance, world.chance.choice(agency.peers)
-    mine = story.subjects.setdefault((agency.name, peer), [])
-    if len(mine) < SUBJECTS_MAX and (not mine or chance.random() < 0.4):
-        mine.append((ids.new_id(), 0))
-    cursed = {world.ledger.said[event_id].subject for event_id in world.cursed}
-    open_places = [place for place, (subject, _) in enumerate(mine) if subject not in cursed]
-    if not open_places:
-        return
-    place = chance.choice(open_places)
-    subject, step = mine[place]
-    mine[place] = (subject, step + 1)
-    saying = world.say(agency, peer, subject, step, begins=step == 0, express=chance.random() < 0.25)
-    actor = world.begin(agency.process(), saying)
-    # What begins a subject is told first, as an issued referral is; the others are said while somebody else is at work.
-    if step == 0 or chance.random() < 0.7:
-        while any(one is actor for _, one in world.actors):
-            await world.step(next(i for i, (_, one) in enumerate(world.actors) if one is actor))
-
-
-async def _withhold(world: World, agency: Agency) -> None:
-    mine = [event_id for event_id, event in world.ledger.said.items() if event.sender == agency.name]
-    if mine:
-        await world.withhold(agency, world.chance.choice(mine[-3:]))
 
 
 def _work(world: World, agency: Agency) -> None:
@@ -172,7 +158,7 @@ async def _go_on(world: World, steps: int) -> None:
             await world.step(world.chance.randrange(len(world.actors)))
 
 
-async def _fine_day(world: World) -> None:
+async def _fine_day(world: World, plot: Plot) -> None:
     """No more faults but one way that stays shut, or none; all under way ends, then agencies work in rounds until the oracle has
     nothing to say."""
     weather, way = world.weather, world.chance.random()
@@ -186,7 +172,8 @@ async def _fine_day(world: World) -> None:
         for agency in world.agencies.values():
             await _round(world, agency)
         _later(world, timedelta(seconds=11) if number < ROUNDS_MAX // 2 else timedelta(hours=2))
-        if not judge(world):
+        await plot.watch()
+        if not plot.judge():
             return
 
 

@@ -78,6 +78,13 @@ class App:
     def __init__(self, agency: "Agency") -> None:
         self._agency = agency
 
+    def subscriptions(self) -> list[Subscription]:
+        """The agency's table of contents."""
+        return [Subscription(STORY, 1, Step, self.on_story), Subscription(BEGUN, 1, Step, self.on_story, waits=False)]
+
+    def note_said(self) -> None:
+        """Puts into the ledger what the agency has said and only its database knows of; called before a restore."""
+
     async def on_story(self, received: Received, tx: Transaction) -> None:
         await feed.record(tx, feed.Line("heard", received.subject, received.sender, False, tx.clock.now(), event_id=received.id))
         ledger, name, about = self._agency.world.ledger, self._agency.name, received.id
@@ -132,8 +139,7 @@ class Process:
     def __init__(self, agency: "Agency") -> None:
         self.agency, self.actors = agency, list[Actor]()
         database, name, peers, seal, app = agency.database, agency.name, agency.peers, agency.seal, agency.app
-        registry = Registry([Subscription(STORY, 1, Step, app.on_story), Subscription(BEGUN, 1, Step, app.on_story, waits=False)])
-        self.inbox = Inbox(database, registry, app)
+        self.inbox = Inbox(database, Registry(app.subscriptions()), app)
         self.letters = Letters(database, name, peers, seal, self.inbox, app)
         self.relay = Relay(database, name, seal, self._send, app, Anchor(agency.anchor_path))
         self.herald = Herald(database, peers, self.letters, self._send_statement)
@@ -219,7 +225,7 @@ class Agency:
         self.database = _database(name)
         self.database.begin(image, self.clock)
         self.seal = CursedSeal(self)
-        self.app = App(self)
+        self.app = world.app(self)
         self.anchor_path = folder / f"{name}.anchor"
         self.backups: list[Backup] = []
         self.processes: list[Process] = []
@@ -240,6 +246,7 @@ class Agency:
         """Every process dies, the database is an older one. The anchor is `kept`, `missing`, or `rolled_back` with it."""
         for process in self.processes:
             await self.world.kill(process)
+        self.app.note_said()
         self.was_restored = True
         self.world.ever_held(self.name)
         self.database.load(backup.image)
@@ -265,8 +272,8 @@ class Agency:
 class World:
     """Everything of one schedule."""
 
-    def __init__(self, seed: int, names: tuple[str, ...], image: bytes, folder: Path) -> None:
-        self.chance = random.Random(seed)
+    def __init__(self, seed: int, names: tuple[str, ...], image: bytes, folder: Path, app: "Callable[[Agency], App]" = App) -> None:
+        self.chance, self.app = random.Random(seed), app
         self.weather = Weather()
         self.broker = Broker(self.chance, self.weather)
         self.ledger = Ledger()
@@ -344,6 +351,11 @@ class World:
         for event_id, event in self.ledger.said.items():
             if event_id not in said[event.sender] and event_id not in held[event.recipient]:
                 event.may_be_lost = True
+
+    async def at_once(self, actor: Actor) -> None:
+        """Lets one actor go on to its end, or to its process's, while the others stand."""
+        while any(one is actor for _, one in self.actors):
+            await self.step(next(place for place, (_, one) in enumerate(self.actors) if one is actor))
 
     async def say(self, agency: Agency, recipient: str, subject: UUID, step: int, *, begins: bool, express: bool) -> None:
         """A handler says something. Its id is drawn before it has the lock, as any handler's may be."""

@@ -25,6 +25,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
 from shared.casework.paper.commands import SheetKind
 from shared.casework.paper.pages import SheetNumber
+from shared.casework.referrals.drafts import drafts_of
 from shared.casework.referrals.pages import last_seen
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.pages import PAGE_LINES, story_of
@@ -246,6 +247,7 @@ async def _case_page(
             "notes": await views.notes_of(tx, case.id),
             "unasked": await unasked(tx, case.id),
             "awaited": await awaited(tx, case.id),
+            "drafted": await drafts_of(tx, case.id),
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }
     progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]

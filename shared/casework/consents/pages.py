@@ -5,6 +5,7 @@ No answer is chosen beforehand, and nothing measures how long she takes.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import keep_safe_hours, load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
@@ -21,11 +23,13 @@ from shared.casework.consents.commands import RecordConsent
 from shared.casework.consents.refusing import Refused, refuse
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.consents.views import is_no, last_answers
-from shared.casework.edge import OneEdge
+from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Here
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import written_at
+from shared.casework.referrals import drafts
 from shared.casework.referrals.commands import issue_referral
+from shared.casework.referrals.drafts import THINK, Step, as_drafted
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
@@ -118,25 +122,26 @@ async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         await note_read(tx, case.id, visit.actor, "consents")
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
         last = await last_answers(tx, case.id)
-    form = await draft_of(request, visit)
-    return edge.pages.show(request, "consents/ask.html", visit, form=form, **_context(case, asked, last))
+        drafted = await drafts.draft_at(tx, case.id, Step.CONSENT)
+    form = as_drafted(await draft_of(request, visit), drafted)
+    return edge.pages.show(request, "consents/ask.html", visit, form=form, drafted=drafted, **_context(case, asked, last))
 
 
 @router.post("/cases/{case_id}/consent")
 async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Keeps every answer; page 3 chooses care and place."""
+    """Keeps every answer; page 3 chooses care and place. Where she wants to think, the page is kept beside what she answered."""
     async with edge.database.read() as tx:
         case = await load_case(tx, case_id, visit.actor)
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
         last = await last_answers(tx, case.id)
-    think = "think" in values
+    think = THINK in values
     words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
     form = fill(HowAnswered, values, words)
     if not think:
         _check(form, asked, values)
     answered = form.model
     if think and not any(name.startswith("answer_") for name in values):
-        return await submit(request, edge, visit, values, lambda _tx: _at(f"/cases/{case_id}"))
+        return await submit(request, edge, visit, values, partial(_keep, case_id, asked, values, edge, visit))
     if answered is None or form.errors:
         return edge.pages.show(
             request,
@@ -160,7 +165,10 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
                 await commands.record_consent(case_id, command, tx, edge.here, visit.actor)
         for request in told_by_law:
             await issue_referral(request, tx, edge.here, visit.actor)
-        return f"/cases/{case_id}" if think else f"/cases/{case_id}/refer"
+        if think:
+            return await _keep(case_id, asked, values, edge, visit, tx)
+        await drafts.forget_drafts(tx, case_id, Step.CONSENT)
+        return f"/cases/{case_id}/refer"
 
     return await submit(request, edge, visit, values, work)
 
@@ -181,8 +189,11 @@ def _check(form: Filled[HowAnswered], asked: list[Question], values: Values) -> 
         form.error("safe_hours", _("Messages need both: for whom they are passed on, and when it is safe. Or leave both empty."))
 
 
-async def _at(location: str) -> str:
-    return location
+async def _keep(case_id: UUID, asked: list[Question], values: Values, edge: Edge, visit: Visit, tx: Transaction) -> str:
+    # Her answers are records of their own, with their time; a draft never answers for her when the page is opened again.
+    names = {"language", "interpreter", "safe_hours", *(f"items_{question.recipient}" for question in asked)}
+    await drafts.keep_draft(case_id, Step.CONSENT, values, names, tx, edge.here, visit.actor)
+    return f"/cases/{case_id}"
 
 
 def _wants_back(values: Values, asked: list[Question]) -> bool | None:

@@ -272,6 +272,7 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "circle.announced": _("Who works together has changed"),
     "circle.referral_progress": _("Sent to another place"),
     "case.progress": _("Step"),
+    "referral.drafted": _("Time to think: kept here, nobody was told"),
     "arrival.recorded": _("Came without a request"),
     "arrival.ended": _("Care without a request has ended"),
     "referral.issued": _("Sent"),
@@ -316,6 +317,7 @@ STEPS = {
     "confirm-cancel": _("They cancel it"),
     "refuse-cancel": _("They do not cancel it"),
 }
+PAGES = {"consent": _("Ask: who may know?"), "refer": _("Which care, and where?")}  # on which she stopped to think
 FIELDS = {  # what a refusal says is missing, or may not be told
     "reason_code": _("The reason"),
     "outcome_code": _("How it ended"),
@@ -347,7 +349,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
     "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS,
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
-    "field": FIELDS,
+    "field": FIELDS, "page": PAGES,
 }  # fmt: skip
 
 ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a word

@@ -1,6 +1,7 @@
 """Pages: care and place, and a referral at either end."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,8 +21,9 @@ from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import sheet_of_request
 from shared.casework.paper.tables import Sheet
-from shared.casework.referrals import commands, story
+from shared.casework.referrals import commands, drafts, story
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
+from shared.casework.referrals.drafts import THINK, Step, as_drafted
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.casework.sharing import ConsentMissing, released, windows_of_care
 from shared.casework.timeline.pages import PAGE_LINES, story_of
@@ -89,16 +91,19 @@ async def show_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     """Which care, and where; `instead` names the referral that the new one takes the place of."""
     visit.actor.may_work()
     form = await draft_of(request, visit)  # after Hide, the form knows it and the address no longer does
-    return await _refer_page(case_id, request, edge, visit, form, instead or _id_in(form, "instead"))
+    return await _refer_page(case_id, request, edge, visit, form, instead)
 
 
 async def _refer_page(
-    case_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any], instead: UUID | None, status: int = 200
+    case_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any], instead: UUID | None = None, status: int = 200
 ) -> Response:
     here = edge.here
     async with edge.database.write() as tx:  # consents are looked at under their lock, as when something is said
         case = await load_case(tx, case_id, visit.actor)
         await note_read(tx, case.id, visit.actor, "case")
+        drafted = await drafts.draft_at(tx, case.id, Step.REFER)
+        form = as_drafted(form, drafted)
+        instead = instead or _id_in(form, "instead")
         agreed = [p for p in here.peers if (r := await released(tx, case.id, p)) and ConsentItem.REQ in r.items]
         incident = await _last_incident(tx, case)
         former = await _former(tx, case, incident, instead, visit)
@@ -119,7 +124,7 @@ async def _refer_page(
         request, "referrals/refer.html", visit, status=status, errors=bool(form.errors), form=form, case=case, care=care,
         places=[p for p in found if set(p.facility.services) & set(care)], also=also, until=until, agreed=agreed,
         modes=MODES, escorts=ESCORTS, expected=(set_out + soon).strftime("%H:%M"), former=former, proposed=proposed,
-        here_now="/cases",
+        here_now="/cases", drafted=drafted,
     )  # fmt: skip
 
 
@@ -173,11 +178,13 @@ async def _also(
 
 @router.post("/cases/{case_id}/refer")
 async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Sends, to the place and to whoever else agreed to be told."""
+    """Sends, to the place and to whoever else agreed to be told; or keeps what is written, because she wants to think."""
+    if THINK in values:
+        return await submit(request, edge, visit, values, partial(_keep, case_id, edge, visit, values))
     form = fill(Sending, values, WORDS)
     asked = form.model
     if asked is None:
-        return await _refer_page(case_id, request, edge, visit, form, _id_in(form, "instead"), status=422)
+        return await _refer_page(case_id, request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
         case = await load_case(tx, case_id, visit.actor)
@@ -197,6 +204,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
                 **(_as_written(sheet) or {"entered_for": edge.here.on_paper(first.desk)}),
             )  # fmt: skip
             await commands.make_transition(first.id, Transition.SET_OUT, way, tx, edge.here, visit.actor)
+        await drafts.forget_drafts(tx, case.id)
         return f"/referrals/{first.id}/card" if asked.carries != "nothing" else f"/referrals/{first.id}"
 
     try:
@@ -207,7 +215,30 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
         form.error("place", error)
     except ValidationError:  # a place or an office that no form offers
         form.error("place", WORDS["place"])
-    return await _refer_page(case_id, request, edge, visit, form, asked.instead, status=422)
+    return await _refer_page(case_id, request, edge, visit, form, status=422)
+
+
+async def _keep(case_id: UUID, edge: Edge, visit: Visit, values: Values, tx: Transaction) -> str:
+    told = {"also", *(f"also_{peer}" for peer in edge.here.peers)}
+    names = (Sending.model_fields.keys() - {"expected"}) | told  # when she can be there is another time by then
+    await drafts.keep_draft(case_id, Step.REFER, values, names, tx, edge.here, visit.actor)
+    return f"/cases/{case_id}"
+
+
+@router.post("/cases/{case_id}/drafted/forget")
+async def post_forget(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """She does not want it, or not so: what was kept of one page is thrown away."""
+    step = Filled[BaseModel](values).value("step")
+
+    async def work(tx: Transaction) -> str:
+        visit.actor.may_work()
+        case = await load_case(tx, case_id, visit.actor)
+        if step not in set(Step):
+            raise NotFound("There is no such page.")
+        await drafts.forget_drafts(tx, case.id, Step(step))
+        return f"/cases/{case.id}"
+
+    return await submit(request, edge, visit, values, work)
 
 
 def _id_in(form: Filled[Any], name: str) -> UUID | None:

@@ -100,6 +100,22 @@ class ReferralFact(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class DraftedReferral(SQLModel, table=True):
+    """What was written for her and not sent, because she wants to think: codes only, as its page has them. It never leaves."""
+
+    __tablename__ = "casework_drafted_referrals"
+    __table_args__ = (
+        CheckConstraint("page IN ('consent','refer')", name="ck_casework_drafted_referrals_page"),
+        Index("ix_casework_drafted_referrals_facility", "facility", "kept_at"),
+    )
+    case_id: UUID = Field(primary_key=True, sa_column_args=[ForeignKey("casework_cases.id")])
+    page: str = Field(primary_key=True)
+    facility: str
+    answers: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    kept_at: datetime = Field(sa_type=UtcDateTime)
+    kept_by: UUID
+
+
 class WalkIn(SQLModel, table=True):
     """Somebody has come, and which referral she comes on, if any, is not known yet. Nothing is sent."""
 

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
-from sse_starlette.sse import EventSourceResponse
 
 from shared.casework.accounts import sessions
 from shared.casework.accounts.sessions import Visit
@@ -19,7 +18,8 @@ from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import subscriptions
-from shared.casework.following.web import PING_S, STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
+from shared.casework.following.streams import LiveStream
+from shared.casework.following.web import STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
@@ -94,11 +94,9 @@ async def show_here_now(request: Request, edge: OneEdge, visit: Visitor) -> Resp
 async def get_live(
     request: Request, edge: OneEdge, visit: Visitor, after: Annotated[int, Query(ge=0)] = 0,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,18}$")] = None,
-) -> EventSourceResponse:  # fmt: skip
+) -> LiveStream:  # fmt: skip
     """Says that something the account may see has changed; never what. The page asks for itself again."""
-    return EventSourceResponse(
-        _changes(request, edge, visit, int(last_event_id or after)), ping=PING_S, headers={"Cache-Control": "no-store"}
-    )
+    return LiveStream(edge.streams, visit.actor.account_id, _changes(request, edge, visit, int(last_event_id or after)))
 
 
 async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> AsyncIterator[dict[str, str]]:
@@ -126,7 +124,7 @@ SECTIONS = {  # what the next shift takes over, most urgent first; beside it onl
     "refused": _("Cannot be taken: another place is needed"), "fresh": _("New, not yet seen"),
     "cancels": _("A desk asks to cancel"), "here_now": _("Here now"), "walk_ins": _("Came without a request"),
     "coming": _("Expected"), "messages": _("Messages to pass on"), "late": _("Time has passed, still open"),
-    "waiting": _("Sent, not seen yet"),
+    "waiting": _("Sent, not seen yet"), "drafted": _("Time to think, not sent yet"),
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
-from shared.casework.referrals.tables import Referral, WalkIn
+from shared.casework.referrals.tables import DraftedReferral, Referral, WalkIn
 from shared.casework.timeline.views import is_referred_to
 from shared.contracts.casework.codes import Flag, ProgressCode, ReferralState, Urgency
 from shared.kit.columns import UtcDateTime
@@ -56,6 +56,7 @@ class WorkList:
     unseen: list[Referral] = field(default_factory=list)  # ours, acute or flagged, nobody has opened them
     unsent: list[Referral] = field(default_factory=list)  # ours, have not left
     refused: list[Referral] = field(default_factory=list)  # ours, the place cannot take them
+    drafted: list[tuple[DraftedReferral, Case]] = field(default_factory=list)  # ours, not sent: she wants to think
     waiting: list[Referral] = field(default_factory=list)  # ours, sent and not alarming yet
     under_way: int = 0  # ours, seen: nothing to do
     fresh: list[Referral] = field(default_factory=list)  # to us, not yet seen
@@ -133,6 +134,7 @@ def _questions(kinds: Kinds, *, is_everywhere: bool) -> Questions:
     seen = [*outgoing, is_open, col(Referral.state) != S.ISSUED]
     listed = {
         "refused": _refused(kinds, outgoing),
+        "drafted": _drafted(is_everywhere=is_everywhere),
         "walk_ins": _walk_ins(is_everywhere=is_everywhere),
         "dates": _dates(is_everywhere=is_everywhere),
         "messages": _messages(mine),
@@ -220,6 +222,13 @@ def _refused(kinds: Kinds, outgoing: Conditions) -> Select[Any]:
     )
 
 
+def _drafted(*, is_everywhere: bool) -> Select[Any]:
+    query = select(DraftedReferral, Case).join(Case, col(Case.id) == col(DraftedReferral.case_id))
+    if not is_everywhere:
+        query = query.where(col(DraftedReferral.facility).in_(DESKS))
+    return query.order_by(col(DraftedReferral.kept_at).desc())
+
+
 def _walk_ins(*, is_everywhere: bool) -> Select[Any]:
     query = select(WalkIn, Case).join(Case, col(Case.id) == col(WalkIn.case_id))
     query = query.where(col(WalkIn.referral_id).is_(None), col(WalkIn.ended_at).is_(None))
@@ -260,4 +269,5 @@ def open_items(work: WorkList) -> dict[str, Any]:
     """What a hand-over keeps: ids by section and how many there were, never words."""
     ids: dict[str, Any] = {section: [str(row.id) for row in getattr(work, section)] for section in REFERRALS}
     ids |= {"walk_ins": [str(one.id) for one, _ in work.walk_ins], "messages": [str(one.id) for one, _ in work.messages]}
+    ids |= {"drafted": [str(one.id) for _, one in work.drafted]}
     return {**ids, "under_way": work.under_way, "totals": {name: work.total(name) for name in ids}}

@@ -1,0 +1,150 @@
+"""What must be true of casework once the weather is fine: both ends agree, nothing is lost or doubled, no consent that was taken
+back leaves anything open, and whatever was late has had its alarm."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from oracle import DONE, own, streams
+from world import Agency, World
+
+from shared.casework.referrals import story
+from shared.contracts.casework import events, lifecycle
+from shared.contracts.casework.codes import Urgency
+from shared.programmes.profile import Programme
+
+REFERRAL_TYPES = {event.type for event in events.REFERRAL_EVENTS}
+TAKEN_BACK = events.ConsentTakenBack.type
+
+
+def judge(world: World, issued: Mapping[UUID, tuple[str, str]], kinds: Mapping[UUID, tuple[str, UUID | None]]) -> list[str]:
+    """Every breach in words; empty where all is well."""
+    found = list(world.ledger.faults)
+    for sender in world.agencies.values():
+        for peer in sender.peers:
+            if peer in world.agencies:
+                found += _arrived(world, sender, world.agencies[peer]) + streams(world, sender, world.agencies[peer])
+    for agency in world.agencies.values():
+        found += own(world, agency)
+    if found:  # the rest would only say the same of casework
+        return found
+    for referral, (issuer, recipient) in issued.items():
+        found += _ends(referral, world.agencies[issuer], world.agencies[recipient])
+    for agency in world.agencies.values():
+        found += _facts(agency)
+    for event_id, (kind, consent) in kinds.items():
+        event = world.ledger.said[event_id]
+        if kind == TAKEN_BACK and consent is not None and not event.may_be_lost:
+            found += _taken_back(consent, world.agencies[event.sender], world.agencies[event.recipient])
+    return found
+
+
+def _arrived(world: World, sender: Agency, recipient: Agency) -> list[str]:
+    """Each word that was said is done at the other end, and none is there that was not said."""
+    way = f"{sender.name} to {recipient.name}"
+    rows = recipient.database.rows("SELECT event_id, state, type FROM exchange_inbox WHERE sender = ?", sender.name)
+    states = {UUID(event_id): (state, kind) for event_id, state, kind in rows}
+    found = [f"{way}: {event_id} ({kind}) is {state}" for event_id, (state, kind) in states.items() if state not in DONE]
+    said: dict[UUID, tuple[bool, str]] = {}
+    told = "SELECT event_id, is_withheld, type FROM exchange_outbox WHERE recipient = ?"
+    for event_id, is_withheld, kind in sender.database.rows(told, recipient.name):
+        said[UUID(event_id)] = (bool(is_withheld) and said.get(UUID(event_id), (True, ""))[0], kind)
+    for event_id, (is_withheld, kind) in said.items():
+        state, _ = states.get(event_id, (None, ""))
+        if not is_withheld and state not in {"applied", "tombstoned"}:
+            found.append(f"{way}: {event_id} ({kind}) was said and is {state}")
+    for event_id, (state, kind) in states.items():
+        if state == "applied" and event_id not in said:
+            found.append(f"{way}: {event_id} ({kind}) is applied and its sender does not know of it")
+    for event_id, event in world.ledger.said.items():
+        if (event.sender, event.recipient) == (sender.name, recipient.name) and not event.may_be_lost and event_id not in states:
+            found.append(f"{way}: {event_id} was always held by one of the two and is lost")
+    return found
+
+
+def _referral(agency: Agency, referral: UUID) -> dict[str, Any] | None:
+    names = ("state", "standing", "told", "feedback_agreed", "feedback", "consent_id", "said", "issued_event_id")
+    rows = agency.database.rows(f"SELECT {', '.join(names)} FROM casework_referrals WHERE id = ?", referral.hex)
+    return dict(zip(names, rows[0], strict=True)) if rows else None
+
+
+def _ends(referral: UUID, issuer: Agency, recipient: Agency) -> list[str]:
+    """Both ends of a referral agree as far as `fb` allows; one that only its issuer knows has ended there."""
+    here, there = _referral(issuer, referral), _referral(recipient, referral)
+    about = f"referral {referral} of {issuer.name} to {recipient.name}"
+    if here is None:
+        return [f"{about}: its issuer does not know it, and it is {there['state']} there"] if there is not None else []
+    standing = story.load(json.loads(here["standing"]))
+    if there is None:
+        return [] if standing.is_ended else [f"{about}: it is {standing.state} at its issuer, and its recipient does not know it"]
+    kept = recipient.database.rows(
+        "SELECT type, data FROM casework_referral_facts WHERE referral_id = ? AND is_kept_back ORDER BY position", referral.hex
+    )
+    end = lifecycle.Recipient(
+        story.load(json.loads(there["standing"])), story.load(json.loads(there["told"])), bool(there["feedback_agreed"]),
+        bool(there["feedback"]), tuple(events.read(kind, json.loads(data)) for kind, data in kept),
+    )  # fmt: skip
+    return [] if lifecycle.agree(standing, end) else [f"{about}: its issuer has {standing}, its recipient {end}"]
+
+
+def _facts(agency: Agency) -> list[str]:
+    """What was said or heard about a referral that is here stands in its story once."""
+    twice = (
+        "SELECT referral_id, type, count(*) FROM casework_referral_facts WHERE event_id IS NOT NULL"
+        " GROUP BY referral_id, event_id, type HAVING count(*) > 1"
+    )
+    found = [
+        f"{agency.name}: {kind} of {UUID(about)} stands in its story {n} times" for about, kind, n in agency.database.rows(twice)
+    ]
+    missing = (
+        "SELECT type, subject FROM {} AS e JOIN casework_referrals AS r ON r.id = e.subject WHERE {} AND NOT EXISTS"
+        " (SELECT 1 FROM casework_referral_facts AS f WHERE f.event_id = e.event_id)"
+    )
+    for table, which in (("exchange_inbox", "e.state = 'applied'"), ("exchange_outbox", "NOT e.is_withheld")):
+        for kind, subject in agency.database.rows(missing.format(table, which)):
+            if kind in REFERRAL_TYPES:
+                found.append(f"{agency.name}: {kind} of {UUID(subject)} is in {table} and not in its story")
+    told = (
+        "SELECT e.event_id, count(a.position) FROM exchange_inbox AS e LEFT JOIN exchange_activity AS a ON a.event_id = e.event_id"
+        " WHERE e.state = 'applied' AND e.type IN ('case.progress', 'circle.referral_progress') GROUP BY e.event_id"
+        " HAVING count(a.position) <> 1"
+    )
+    return found + [f"{agency.name}: progress {UUID(one)} was written down {n} times" for one, n in agency.database.rows(told)]
+
+
+def _taken_back(consent: UUID, issuer: Agency, recipient: Agency) -> list[str]:
+    """Nothing is open under a consent that was taken back, its recipient keeps nothing of it, and it does not stand again."""
+    found = []
+    under = "SELECT id, state, said FROM casework_referrals WHERE consent_id = ? AND direction = ?"
+    for agency, direction in ((issuer, "out"), (recipient, "in")):
+        if direction == "in":
+            rows = agency.database.rows(under + " AND issuer = ?", consent.hex, direction, issuer.name)
+        else:
+            rows = agency.database.rows(under, consent.hex, direction)
+        for referral, state, said in rows:
+            if state != "cancelled" or (direction == "in" and said not in (None, "null")):
+                found.append(f"{agency.name}: referral {UUID(referral)} is {state} under consent {consent}, which was taken back")
+    parts = "SELECT id FROM casework_cases WHERE told_under LIKE ?"
+    found += [
+        f"{recipient.name}: case {case} keeps what was told under {consent}"
+        for (case,) in recipient.database.rows(parts, f"%{consent}%")
+    ]
+    stands = issuer.database.rows("SELECT 1 FROM casework_consents WHERE id = ? AND taken_back_at IS NULL", consent.hex)
+    return [*found, *([f"{issuer.name}: consent {consent} stands again"] if stands else [])]
+
+
+def unalarmed(agency: Agency, programme: Programme) -> list[str]:
+    """What is late at this moment, by this oracle's own reckoning, and has no alarm. Asked right after a watcher's look."""
+    late = (
+        "SELECT id, urgency, issued_at FROM casework_referrals AS r WHERE direction = 'out' AND is_open AND delivered_at IS NULL"
+        " AND told_by_phone_at IS NULL AND state = 'issued' AND NOT EXISTS"
+        " (SELECT 1 FROM casework_alarms WHERE kind = 'undelivered' AND about = r.id AND resolved_at IS NULL)"
+    )
+    now = agency.clock.now().replace(tzinfo=None)
+    return [
+        f"{agency.name}: referral {UUID(referral)} has no receipt and no alarm"
+        for referral, urgency, issued_at in agency.database.rows(late)
+        if now - datetime.fromisoformat(issued_at) > programme.limits.delivered_h.of(Urgency(urgency))
+    ]
