@@ -41,9 +41,10 @@ async def colleague(world: World) -> Visitor:
     """A social worker who follows a place and a service, so that her list asks what changed in them."""
     visitor = Visitor(world["social_welfare"].app)
     await sign_in(visitor, await settled_account(world["social_welfare"], "worker-1", Role.SOCIAL_WORKER), "worker-1")
-    for what in ("facility", "service"):
-        form = next(form for form in (await visitor.open("/following")).forms if what in form.choices)
-        await visitor.send(form, None, **{what: form.choices[what][-1]})
+    forms = (await visitor.open("/following")).forms
+    place, service = (next(form for form in forms if what in form.choices) for what in ("facility", "service"))
+    await visitor.send(place, facility=place.choices["facility"][-1])
+    await visitor.send(service, service=service.choices["service"][-1])
     return visitor
 
 
