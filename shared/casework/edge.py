@@ -25,6 +25,7 @@ from shared.casework.accounts.credentials import TooBusy
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.cases.commands import InTheFuture
 from shared.casework.consents.commands import StaleConsent
+from shared.casework.following.streams import OpenStreams, TooManyStreams
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.lines.readiness import ExchangeState
 from shared.casework.pages.frame import Pages
@@ -75,6 +76,7 @@ class Edge:
     migrations: Path | None = None  # the agency's own, beside the shared ones
     forgets: bool = False  # the broker is the trial one
     exchange: ExchangeState | None = None  # where this process runs one
+    streams: OpenStreams = field(default_factory=OpenStreams)
     running: dict[tuple[Any, ...], asyncio.Event] = field(default_factory=dict)  # set once that request has its answer
     closing: bool = False
 
@@ -262,6 +264,7 @@ REFUSALS: list[tuple[type[Exception], int, str, str]] = [
     (KeyMissing, 400, "key-missing", "A key is needed"),
     (VersionMissing, 428, "version-missing", "A version is needed"),
     (TooBusy, 429, "too-busy", "Too many at once"),
+    (TooManyStreams, 429, "too-many-streams", "Too many streams"),
     (DatabaseAway, 503, "database-away", "The database is away"),
 ]
 

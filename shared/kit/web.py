@@ -16,6 +16,7 @@ from starlette.responses import Response
 from shared.kit.i18n import mark as _
 
 BODY_BYTES_MAX = 64 * 1024  # the largest form is a few kilobytes; a longer body is a mistake or an attack
+SEND_TIMEOUT_S = 30.0  # a reader that has taken nothing for this long is gone; the poorest line takes a page in ten
 PROBLEM = "application/problem+json"
 NUL = b"%00"
 NULS = (b"\\u0000", NUL, b"\x00")  # in JSON, in a form, as it is: no database takes it in a text

@@ -1,17 +1,21 @@
-"""A stream of changes never outlives the right to it: not the sign-out, not the lock, not the shift, not the account."""
+"""A stream of changes never outlives the right to it: not the sign-out, not the lock, not the shift, not the account.
+
+Nor its reader; and no account, and no crowd of them, has more open than the process can carry.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from agencies import World, consent, open_case, refer
 from signing_in import settled_account, sign_in
 from visitor import Visitor
 
 from shared.casework.accounts.commands import add_account, disable_account, find_account, make_token
 from shared.casework.accounts.sessions import ABSOLUTE_END, IDLE_LOCK
-from shared.casework.following import web
+from shared.casework.following import streams, web
 from shared.contracts.casework.codes import Role
 from shared.kit.ids import new_id
 
@@ -22,8 +26,9 @@ STREAMS = ("/api/v1/events/stream", "/live?after=0")
 class Listener:
     """A browser, or a program, that has a stream open: what it was told, and whether the stream is over."""
 
-    def __init__(self, app: Any, path: str, header: tuple[str, str]) -> None:
+    def __init__(self, app: Any, path: str, header: tuple[str, str], *, reads: bool = True) -> None:
         self.said: list[dict[str, Any]] = []
+        self._reads = reads
         self._stop = asyncio.Event()
         path, _mark, query = path.partition("?")
         scope = {
@@ -45,7 +50,13 @@ class Listener:
         return receive
 
     async def _send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body" and not self._reads:
+            await asyncio.Event().wait()  # the line is full, and nobody takes anything off it
         self.said.append(message)
+
+    async def status(self) -> int:
+        await self.until(lambda: bool(self.said))
+        return int(self.said[0]["status"])
 
     @property
     def text(self) -> str:
@@ -136,3 +147,51 @@ async def test_a_programs_stream_ends_with_its_token(world: World) -> None:
     async with clinic.database.write() as tx:
         (await find_account(tx, "program")).facility = "ndola_hospital"  # moved to another desk
     await listener.until(listener.task.done)
+
+
+async def test_an_account_has_so_many_streams_and_each_end_makes_room(world: World) -> None:
+    clinic, nurse = world["health"], Visitor(world["health"].app)
+    await sign_in(nurse, await settled_account(clinic))
+    listeners = [Listener(clinic.app, STREAMS[n % 2], cookies_of(nurse)) for n in range(streams.STREAMS_ACCOUNT_MAX)]
+    assert {await listener.status() for listener in listeners} == {200}
+    for path in STREAMS:
+        refused = Listener(clinic.app, path, cookies_of(nurse))
+        assert await refused.status() == 429
+        assert b"retry-after" in dict(refused.said[0]["headers"])
+        assert "This account has 12 streams open" in refused.text
+    await listeners.pop().close()
+    listeners.append(Listener(clinic.app, STREAMS[1], cookies_of(nurse)))
+    assert await listeners[-1].status() == 200
+    await sign_out(world, nurse)
+    for listener in listeners:
+        await listener.until(listener.task.done)
+    assert clinic.edge.streams.total == 0
+
+
+async def test_all_accounts_together_have_so_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clinic, nurse = world["health"], Visitor(world["health"].app)
+    monkeypatch.setattr(streams, "STREAMS_PROCESS_MAX", 1)
+    await sign_in(nurse, await settled_account(clinic))
+    async with clinic.database.write() as tx:
+        await add_account(tx, clinic.here, "program", Role.CLINICIAN, "ndola_clinic")
+        bearer = ("authorization", f"Bearer {await make_token(tx, 'program')}")
+    first = Listener(clinic.app, STREAMS[1], cookies_of(nurse))
+    assert await first.status() == 200
+    refused = Listener(clinic.app, STREAMS[0], bearer)
+    assert (await refused.status(), "Too many streams are open here" in refused.text) == (429, True)
+    await first.close()
+    second = Listener(clinic.app, STREAMS[0], bearer)
+    assert await second.status() == 200
+    await second.close()
+
+
+async def test_a_stream_ends_with_a_reader_that_takes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clinic, nurse = world["health"], Visitor(world["health"].app)
+    monkeypatch.setattr(streams, "SEND_TIMEOUT_S", 0.05)
+    await sign_in(nurse, await settled_account(clinic))
+    listener = Listener(clinic.app, STREAMS[1], cookies_of(nurse), reads=False)
+    assert await listener.status() == 200
+    await something_happens(world)
+    await listener.until(listener.task.done)
+    assert listener.task.exception() is None
+    assert clinic.edge.streams.total == 0

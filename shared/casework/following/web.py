@@ -16,6 +16,7 @@ from sse_starlette.sse import EventSourceResponse
 from shared.casework.edge import Edge, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, command, still_signed_in, version_of
 from shared.casework.following import commands
 from shared.casework.following.commands import Follow
+from shared.casework.following.streams import LiveStream
 from shared.casework.following.tables import FollowedThing
 from shared.casework.here import Actor
 from shared.casework.referrals.commands import Stale
@@ -28,8 +29,7 @@ router = APIRouter(prefix="/api/v1", tags=["following"])
 
 STREAM_LIFE_S = 600.0  # a browser comes back by itself; an account that was disabled meanwhile does not
 STREAM_POLL_S = 0.25  # how late a line may show; the feed itself is numbered a moment after each commit
-STREAM_BATCH = 100
-PING_S = 15  # proxies close a silent line after 30 to 60 s
+STREAM_BATCH = 100  # lines of one read: some 50 KiB, and what a restart or a night has left comes in a few of them
 
 
 class SubscriptionView(BaseModel):
@@ -90,11 +90,10 @@ async def get_updates(
 async def get_stream(
     request: Request, edge: OneEdge, by: SignedIn, following: bool = False,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,18}$")] = None,
-) -> EventSourceResponse:  # fmt: skip
+) -> LiveStream:  # fmt: skip
     """Server-sent events: ids are feed_seq, data is a line of the timeline; `?following=true` only what the account follows."""
     conditions = [*visible_to(by), *([followed_by(by)] if following else [])]
-    lines = _lines(request, edge, by, int(last_event_id or 0), conditions)
-    return EventSourceResponse(lines, ping=PING_S, headers={"Cache-Control": "no-store"})
+    return LiveStream(edge.streams, by.account_id, _lines(request, edge, by, int(last_event_id or 0), conditions))
 
 
 async def _lines(

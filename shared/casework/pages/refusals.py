@@ -12,12 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 
 from shared.casework.edge import edge_of
-from shared.casework.pages.visits import Elsewhere, any_visit
+from shared.casework.pages.visits import LIVE, Elsewhere, any_visit
 from shared.kit.errors import Said
 from shared.kit.i18n import mark as _
 from shared.kit.web import PROBLEM
 
-FOR_PROGRAMS = ("/api/", "/health", "/metrics", "/asyncapi", "/openapi.json", "/static/")
+FOR_PROGRAMS = ("/api/", LIVE, "/health", "/metrics", "/asyncapi", "/openapi.json", "/static/")
 UNEXPECTED_MIN = 500  # from this status on the pages' own parts may be what fails: nobody is looked up
 
 NOTHING_HERE = _("There is nothing here")
@@ -36,6 +36,7 @@ TITLES = {  # a test holds every slug that there is to a title
     "key-missing": REFUSED,
     "version-missing": REFUSED,
     "too-busy": _("Many people are here at this moment"),
+    "too-many-streams": _("Many people are here at this moment"),
     "too-large": _("That was too long"),
     "database-away": _("Not possible just now"),
     "consent-missing": _("Nobody agreed to this yet"),

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
-from sse_starlette.sse import EventSourceResponse
 
 from shared.casework.accounts import sessions
 from shared.casework.accounts.sessions import Visit
@@ -18,7 +17,8 @@ from shared.casework.accounts.tables import Account, HandOver
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
-from shared.casework.following.web import PING_S, STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
+from shared.casework.following.streams import LiveStream
+from shared.casework.following.web import STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.timeline.views import LINE_KINDS, followed_by, visible_to
@@ -90,11 +90,9 @@ async def show_here_now(request: Request, edge: OneEdge, visit: Visitor) -> Resp
 async def get_live(
     request: Request, edge: OneEdge, visit: Visitor, after: Annotated[int, Query(ge=0)] = 0,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,18}$")] = None,
-) -> EventSourceResponse:  # fmt: skip
+) -> LiveStream:  # fmt: skip
     """Says that something the account may see has changed; never what. The page asks for itself again."""
-    return EventSourceResponse(
-        _changes(request, edge, visit, int(last_event_id or after)), ping=PING_S, headers={"Cache-Control": "no-store"}
-    )
+    return LiveStream(edge.streams, visit.actor.account_id, _changes(request, edge, visit, int(last_event_id or after)))
 
 
 async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> AsyncIterator[dict[str, str]]:

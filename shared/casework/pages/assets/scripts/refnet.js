@@ -50,11 +50,18 @@ function follow(address) {
   };
   source.addEventListener("line", changed);
   source.onmessage = changed;
-  // Closed for good: the session is over or locked, so the page asks who sits here.
-  source.onerror = () => source.readyState === EventSource.CLOSED && location.reload();
+  // Closed for good: the session is over or locked, so the page asks who sits here. A stream that never opened was refused, as where
+  // too many are open: asking at once would only be refused again, so the page does without it and asks later.
+  let wasOpen = false;
+  source.onopen = () => (wasOpen = true);
+  source.onerror = () => source.readyState === EventSource.CLOSED && (wasOpen ? location.reload() : askLater());
   addEventListener("pagehide", () => source.close());
   document.querySelector("[data-show-changes]")?.addEventListener("click", refresh);
   setInterval(() => Date.now() - touchedAt >= AGED_MS && !isFilledIn(document.querySelector("[data-live]")) && refresh(), AGED_MS);
+}
+
+function askLater() {
+  setTimeout(() => (isInUse(document.querySelector("[data-live]")) ? askLater() : location.reload()), AGED_MS);
 }
 
 // A page that somebody reads or fills in stays as it is, and says that there is something to show.
