@@ -209,16 +209,14 @@ async def in_turn(edge: Edge, what: tuple[Any, ...]) -> AsyncIterator[None]:
 
 
 async def lock_key(tx: Transaction, by: Actor, request: Request, key: str, *, waits: bool = False) -> None:
-    """Other processes of the agency: the same request at the same time is told to wait, or `waits` its turn here. On SQLite a
-    writer is alone already."""
+    """Other processes of the agency: the same request at the same time is told to wait, or `waits` its turn here, as long as for
+    any lock. On SQLite a writer is alone already."""
     if tx.dialect != "postgresql":
         return
     digest = hashlib.sha256(f"{by.account_id}:{route_of(request)}:{key}".encode()).digest()
     number = int.from_bytes(digest[:8], signed=True)
     if waits:
-        await tx.session.execute(text(f"SET LOCAL lock_timeout = '{TURN_WAIT_S}s'"))
         await tx.session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
-        await tx.session.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
     elif not (await tx.session.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number})).scalar_one():
         raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
 

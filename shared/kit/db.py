@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import AsyncAdaptedQueuePool, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -21,9 +21,15 @@ from shared.kit.errors import DatabaseAway, RefnetError
 
 BUSY_TIMEOUT_S = 30  # SQLite: a writer waits this long for the one before it; longer than any batch
 CONNECT_TIMEOUT_S = 10  # PostgreSQL: a server that is up answers within a second; ten covers a slow line
-POOL_SIZE = 10  # connections a process keeps; two workers and two web processes stay under PostgreSQL's default 100
-POOL_OVERFLOW = 10  # further ones at a peak
+LOCK_TIMEOUT_S = 10  # PostgreSQL: a batch holds its rows for a second or two; whoever waits longer tries again
+STATEMENT_TIMEOUT_S = 60  # PostgreSQL: the longest of ours takes seconds; longer is a fault, and keeps rows and a connection
+IDLE_IN_TRANSACTION_S = 60  # PostgreSQL: between two statements lie milliseconds; a process that hangs here lets its locks go
+POOL_SIZE = 10  # connections that a process keeps: a desk's requests take milliseconds each, and the worker has some ten loops
+POOL_OVERFLOW = 10  # more at a peak, closed after it; two workers and two web processes (80) stay under PostgreSQL's default 100
 POOL_TIMEOUT_S = 10  # a request waits this long for one, then answers 503 rather than queue for ever
+SQLITE_POOL_SIZE = 5  # each has a thread and a cache of its own; one writes at a time, and reads take milliseconds
+SQLITE_POOL_OVERFLOW = 10  # more at a peak: writers that wait for the one before them
+SQLITE_POOL_TIMEOUT_S = BUSY_TIMEOUT_S  # what waits for a connection waits for a writer
 # Conflicts and locks; the server stopping, full, read-only or out of something; a statement or session cut off; the line.
 RETRYABLE_SQLSTATES = frozenset(
     ["40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25006", "53100", "53200", "53300", "58030",
@@ -139,7 +145,15 @@ def _async_url(url: str) -> str:
 
 def _engine(url: str) -> AsyncEngine:
     if url.startswith("sqlite"):
-        engine = create_async_engine(url, hide_parameters=True, connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S})
+        engine = create_async_engine(
+            url,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=SQLITE_POOL_SIZE,
+            max_overflow=SQLITE_POOL_OVERFLOW,
+            pool_timeout=SQLITE_POOL_TIMEOUT_S,
+            hide_parameters=True,
+            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
+        )
         event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
         event.listen(engine.sync_engine, "begin", _sqlite_begin)
         return engine
@@ -150,8 +164,17 @@ def _engine(url: str) -> AsyncEngine:
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=False,
         hide_parameters=True,  # an error's text never holds what a row says
-        connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"timezone": "UTC"}},
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"timezone": "UTC", **_time_limits()}},
     )
+
+
+def _time_limits() -> dict[str, str]:
+    """What the server itself cuts off, so that nothing waits for whoever has stopped, and a process that hangs holds nobody up."""
+    limits = {
+        "lock_timeout": LOCK_TIMEOUT_S, "statement_timeout": STATEMENT_TIMEOUT_S,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_S,
+    }  # fmt: skip
+    return {name: str(round(seconds * 1000)) for name, seconds in limits.items()}
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
