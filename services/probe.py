@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from services.bounded import BoundedProtocol
 from services.runtime import Agency
 from shared.casework.lines.readiness import ExchangeState, readiness
 
@@ -24,8 +25,8 @@ class ProbeServer(uvicorn.Server):
 
     def __init__(self, agency: Agency, exchange: ExchangeState) -> None:
         config = uvicorn.Config(
-            _app(agency, exchange), log_config=None, access_log=False, backlog=BACKLOG, timeout_graceful_shutdown=GRACE_S,
-            lifespan="off", server_header=False,
+            _app(agency, exchange), http=BoundedProtocol, ws="none", log_config=None, access_log=False, backlog=BACKLOG,
+            timeout_graceful_shutdown=GRACE_S, lifespan="off", server_header=False,
         )  # fmt: skip
         super().__init__(config)
 

@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from services.bounded import BoundedProtocol
 from services.probe import ProbeServer
 from services.runtime import Agency, check_database
 from services.settings import Settings
@@ -22,6 +23,7 @@ from shared.casework.edge import Edge
 from shared.exchange import bell
 from shared.exchange.worker import ExchangeWorker
 from shared.kit.errors import RefnetError
+from shared.kit.web import AsgiApp
 
 BACKLOG = 512  # connections that may wait while the process is busy
 GRACE_S = 10  # a request in flight is answered within this, then the process goes
@@ -76,11 +78,7 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
         exchange = agency.exchange(settings)
         edge.exchange = exchange
         loops = [exchange.run, agency.watcher().run, *_direct(agency, settings, exchange, listener.getsockname()[1])]
-    config = uvicorn.Config(
-        agency.app(edge), log_config=None, access_log=False, backlog=BACKLOG, timeout_graceful_shutdown=GRACE_S, lifespan="off",
-        server_header=False,
-    )  # fmt: skip
-    server = Server(config, edge)
+    server = Server(config_of(agency.app(edge)), edge)
     stop = asyncio.Event()
     working = [asyncio.create_task(loop(stop)) for loop in loops]
     try:
@@ -89,6 +87,14 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
         stop.set()
         await asyncio.gather(*working)
         await agency.database.close()
+
+
+def config_of(app: AsgiApp) -> uvicorn.Config:
+    """How the users' port answers."""
+    return uvicorn.Config(
+        app, http=BoundedProtocol, ws="none", log_config=None, access_log=False, backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_S, lifespan="off", server_header=False,
+    )  # fmt: skip
 
 
 def _direct(agency: Agency, settings: Settings, exchange: ExchangeWorker, users_port: int | None = None) -> list[Loop]:

@@ -1,5 +1,6 @@
 """The web's plain parts: problem+json (RFC 9457), a limit on bodies, and what a problem never says: the input itself."""
 
+import asyncio
 import json
 import logging
 import re
@@ -11,11 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from shared.kit.i18n import mark as _
 
 BODY_BYTES_MAX = 64 * 1024  # the largest form is a few kilobytes; a longer body is a mistake or an attack
+BODY_TIMEOUT_S = 30.0  # 64 KiB over a line of 20 kbit/s
 SEND_TIMEOUT_S = 30.0  # a reader that has taken nothing for this long is gone; the poorest line takes a page in ten
 PROBLEM = "application/problem+json"
 NUL = b"%00"
@@ -65,7 +68,8 @@ def problem(status: int, slug: str, title: str, detail: str, **more: Any) -> JSO
 
 
 class BodyLimit:
-    """Answers 413 to a body above the limit, before anything reads it whole."""
+    """Answers 413 to a body above the limit and 408 to one that does not come, before anything reads it; a body that was cut off
+    reaches nobody."""
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
@@ -78,7 +82,14 @@ class BodyLimit:
         if not length.isdigit() or int(length) > BODY_BYTES_MAX:
             await _too_large()(scope, receive, send)
             return
-        body = await _read(receive)
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await _read(receive)
+        except TimeoutError:
+            await _too_slow()(scope, receive, send)
+            return
+        except ClientDisconnect:
+            return  # nobody reads an answer, and half a form is no form
         if body is None:
             await _too_large()(scope, receive, send)
             return
@@ -101,6 +112,8 @@ async def _read(receive: Receive) -> bytes | None:
     body: bytes = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > BODY_BYTES_MAX:
             return None
@@ -117,8 +130,13 @@ def _too_large() -> Response:
     return problem(413, "too-large", "The body is too large", f"A body may hold {kib} KiB at most; send less.")
 
 
+def _too_slow() -> Response:
+    words = f"The body did not come within {BODY_TIMEOUT_S:.0f} seconds; look at your line, and send the request again."
+    return problem(408, "too-slow", "The request came too slowly", words, headers={"Connection": "close"})
+
+
 def install(app: FastAPI) -> None:
-    """Problem documents for everything that the framework refuses itself, and the limit on bodies."""
+    """Problem documents for everything that the framework refuses itself, and the limits on bodies."""
     app.add_middleware(BodyLimit)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)

@@ -38,6 +38,8 @@ TITLES = {  # a test holds every slug that there is to a title
     "too-busy": _("Many people are here at this moment"),
     "too-many-streams": _("Many people are here at this moment"),
     "too-large": _("That was too long"),
+    "too-slow": _("Not possible just now"),
+    "too-many-connections": _("Many people are here at this moment"),
     "database-away": _("Not possible just now"),
     "consent-missing": _("Nobody agreed to this yet"),
     "invalid": _("Something is missing or wrong"),
