@@ -27,6 +27,7 @@ from shared.casework.cases.commands import InTheFuture
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.following.streams import OpenStreams, TooManyStreams
 from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.lines.figures import Figures
 from shared.casework.lines.readiness import ExchangeState
 from shared.casework.pages.frame import Pages
 from shared.casework.referrals.commands import Stale
@@ -79,6 +80,10 @@ class Edge:
     streams: OpenStreams = field(default_factory=OpenStreams)
     running: dict[tuple[Any, ...], asyncio.Event] = field(default_factory=dict)  # set once that request has its answer
     closing: bool = False
+    figures: Figures = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.figures = Figures(self.database.clock)
 
     def broker_words(self) -> str | None:
         """What is wrong with the broker or the line to it, for people; None where this process knows of nothing."""
