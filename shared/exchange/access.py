@@ -21,6 +21,7 @@ from shared.kit.errors import RefnetError
 PROBE_TIMEOUT_S = 10.0  # a broker that is up answers in 0.01 s; this covers one that is just starting
 REQUEST_TIMEOUT_MS = 5_000
 TOPIC_EXISTS = 36  # Kafka's error code
+OVERHEARD_CHARACTERS_MAX = 2_000  # the reason stands in the last line or two, of a few hundred each
 REPLICAS_MAX = 3  # copies of a topic where there are as many brokers: one may die and two still agree
 # By copies, how many must have a record before it counts as sent; with fewer than three, one death would stop every sender.
 MIN_IN_SYNC = {3: "2"}
@@ -94,7 +95,7 @@ class _Overheard(logging.Handler):
         self.words = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.words = f"{self.words} {record.getMessage()}"[-2_000:]
+        self.words = f"{self.words} {record.getMessage()}"[-OVERHEARD_CHARACTERS_MAX:]
 
 
 async def topics_of(access: Access) -> frozenset[str]:
