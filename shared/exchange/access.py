@@ -27,6 +27,9 @@ REPLICAS_MAX = 3  # copies of a topic where there are as many brokers: one may d
 MIN_IN_SYNC = {3: "2"}
 # What is sealed does not shrink, so only a bomb comes compressed: the broker unpacks it, finds it too large, and refuses it.
 PLAIN = {"compression.type": "uncompressed"}
+# What a topic takes in one batch of records, whatever the cluster's own limit is: twice a batch of the relay (512 KiB), and fifteen
+# of the largest envelope (some 66 KiB). A reader is never handed more at once.
+RECORD_BATCH_BYTES_MAX = 1024 * 1024
 
 
 class BrokerUnreachable(RefnetError):
@@ -166,7 +169,9 @@ async def provision(access: Access, topics: tuple[str, ...], partitions: int) ->
     try:
         await admin.start()
         copies = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
-        settings = {**PLAIN, "min.insync.replicas": MIN_IN_SYNC.get(copies, "1")}
+        settings = {
+            **PLAIN, "max.message.bytes": str(RECORD_BATCH_BYTES_MAX), "min.insync.replicas": MIN_IN_SYNC.get(copies, "1"),
+        }  # fmt: skip
         answer = await admin.create_topics([NewTopic(name, partitions, copies, topic_configs=settings) for name in missing])
     except KafkaError as error:
         raise BrokerUnreachable(
