@@ -42,12 +42,12 @@ from shared.kit.pages import is_same_site, same_token
 from shared.kit.web import dump, problem
 
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
-KEY_CHARACTERS_MAX = 200
+KEY_CHARACTERS_MAX = 200  # a UUID has 36; a key column of PostgreSQL holds 2,700 bytes, and this in any script fits
 TURN_WAIT_S = 10  # how long a second tap waits for the first; a command takes a fraction of a second
 RETRY_AFTER_S = 2  # what a client is told to wait when the database is away
 VERSION_DIGITS_MAX = 9  # of an ETag; no object is changed a thousand million times
-PAGE_MAX = 200
-PAGE_DEFAULT = 50
+PAGE_MAX = 200  # rows of one answer; a list of thousands is read page by page, so that no request holds the database for long
+PAGE_DEFAULT = 50  # rows where the request names no number: what somebody looks through
 
 
 class KeyReused(RefnetError):

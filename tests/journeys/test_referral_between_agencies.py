@@ -10,7 +10,7 @@ import pytest
 from agencies import PLACES, Desk, Refused, World, consent, open_case, refer
 
 from shared.casework.alarms import watcher
-from shared.casework.alarms.commands import raise_alarm
+from shared.casework.alarms.commands import climb, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.here import Here
 from shared.contracts.casework.codes import Role, Urgency
@@ -377,7 +377,7 @@ async def test_many_alarms_climb_page_by_page_and_one_that_cannot_holds_nobody_u
         for number in range(5):
             await raise_alarm(tx, police.here, f"kind_{number}", new_id(), "ndola_central_vsu", Urgency.ACUTE)
     world.clock.advance(timedelta(minutes=31))
-    climb, climbing, pages = watcher.climb, police.watcher._climbing, []
+    climbing, pages = police.watcher._climbing, []
 
     async def page_of(after: UUID | None) -> list[UUID]:
         pages.append(found := await climbing(after))

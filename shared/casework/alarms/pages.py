@@ -25,7 +25,7 @@ from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
 
-REASON_CHARACTERS_MAX = 300
+REASON_CHARACTERS_MAX = 300  # a sentence or two on what was done; a longer story belongs into the case
 
 
 @router.get("/alarms")
