@@ -73,11 +73,15 @@ class SeededIds:
                     | self._world.chance.getrandbits(62))  # fmt: skip
 
 
+def is_casework(seed: int) -> bool:
+    """Whether a seed's schedule runs the agencies' casework."""
+    return seed % CASEWORK_EVERY == CASEWORK_AT
+
+
 async def run(seed: int, image: bytes, folder: Path, rule: AbstractContextManager[Any] | None = None) -> Verdict:
-    """Runs one schedule; `rule` switches one rule of the exchange off for its length."""
-    is_casework = seed % CASEWORK_EVERY == CASEWORK_AT and rule is None
+    """Runs one schedule; `rule` switches one rule of the exchange off for its length, and casework with it."""
     with rule or nullcontext(), mock.patch.object(ids, "compat") as drawn:
-        plot: Plot = Casefiles(seed, image, folder) if is_casework else Story(seed, image, folder)
+        plot: Plot = Casefiles(seed, image, folder) if is_casework(seed) and rule is None else Story(seed, image, folder)
         world = plot.world
         drawn.uuid7 = SeededIds(world).uuid7
         crash.watch(world.passing)
