@@ -5,6 +5,7 @@ what only the lost database knew is named on the page of the restore, and asked 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -25,10 +26,12 @@ from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import ConsentItem
 from shared.exchange.inbox import refuse_parked
 from shared.exchange.registry import Returned
-from shared.exchange.tables import DONE, InboxRow, InboxState, Tombstone
+from shared.exchange.tables import DONE, InboxRow, InboxState, OutboxRow, ReceivedHead, Recovery, Tombstone
 from shared.kit.db import Transaction
 
 NOBODY = UUID(int=0)  # who explained a consent that is known only from what was said under it
+ISSUERS = frozenset({events.CancelRequested.type, events.SetOut.type, events.ToldByPhone.type})
+SAID_AGAIN_WITHIN = timedelta(hours=1)  # a peer that was restored too numbers what it had left unsaid within seconds
 UNDETERMINED = "und"  # BCP 47: the language is not known
 
 
@@ -55,8 +58,10 @@ async def put_back(recipient: str, words: list[Returned], tx: Transaction, here:
 
 
 async def _never_opened(tx: Transaction, peer: str, words: Sequence[Returned]) -> set[UUID]:
-    """Those of our words whose referral will not come again: its consent was taken back since, or its first word is done and
-    opened no record here. Waiting for it would keep the recovery open for ever."""
+    """Those of our words whose referral will not come again. Waiting for it would keep the recovery open for ever.
+
+    Its consent was taken back since, or its first word is done and opened no record here; or nobody has that first word any more.
+    """
     if not words:
         return set()
     laid = select(col(Tombstone.consent_id)).where(
@@ -68,7 +73,36 @@ async def _never_opened(tx: Transaction, peer: str, words: Sequence[Returned]) -
     )  # fmt: skip
     consents = set((await tx.session.execute(laid)).scalars())
     subjects = set((await tx.session.execute(closed)).scalars())
-    return {word.id for word in words if word.consent_id in consents or word.subject in subjects}
+    lost = await _lost(tx, peer, words)
+    return {word.id for word in words if word.consent_id in consents or word.subject in subjects or word.id in lost}
+
+
+async def _lost(tx: Transaction, peer: str, words: Sequence[Returned]) -> set[UUID]:
+    """Words about a referral that both ends lost: of ours, where it is not among what came home, which is all here by now; of
+    the peer's, where we hold everything that it says it has said, and it has had time to say again what it had."""
+    ours = [word for word in words if word.type in ISSUERS]
+    query = select(col(OutboxRow.subject)).where(
+        col(OutboxRow.recipient) == peer, col(OutboxRow.type) == events.ReferralIssued.type, col(OutboxRow.is_withheld).is_(False),
+        col(OutboxRow.subject).in_({word.subject for word in ours}),
+    )  # fmt: skip
+    said = set((await tx.session.execute(query)).scalars()) if ours else set()
+    lost = {word.id for word in ours if word.subject not in said}
+    return lost | {word.id for word in words if word.type not in ISSUERS} if await _has_said_all(tx, peer) else lost
+
+
+async def _has_said_all(tx: Transaction, peer: str) -> bool:
+    recovery = await tx.session.get(Recovery, peer, populate_existing=True)
+    if recovery is None or tx.clock.now() - recovery.opened_at < SAID_AGAIN_WITHIN:
+        return False
+    behind = (col(ReceivedHead.sender) == peer, col(ReceivedHead.upto) < col(ReceivedHead.announced))
+    waiting = (
+        col(InboxRow.sender) == peer, col(InboxRow.type) == events.ReferralIssued.type,
+        col(InboxRow.state).in_([InboxState.WAITING, InboxState.PARKED]),
+    )  # fmt: skip
+    for column, conditions in ((col(ReceivedHead.sender), behind), (col(InboxRow.sender), waiting)):
+        if (await tx.session.execute(select(column).where(*conditions).limit(1))).first() is not None:
+            return False
+    return True
 
 
 async def _put_fact(tx: Transaction, here: Here, referral: Referral, fact: events.Event, word: Returned) -> bool:

@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from agencies import Refused, World, consent, open_case, refer
 from schema import sqlite_at_head
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
+from shared.casework.homecoming import SAID_AGAIN_WITHIN
 from shared.casework.lines.recovery import recovery_of
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import Role
 from shared.exchange.inbox import lay_tombstone
+from shared.exchange.incarnations import open_incarnation
 from shared.exchange.registry import Returned
-from shared.exchange.tables import InboxRow, InboxState
+from shared.exchange.tables import InboxRow, InboxState, ReceivedHead
 from shared.kit.ids import new_id
 
 
@@ -229,3 +231,20 @@ async def test_a_word_of_ours_waits_only_for_a_referral_that_may_still_come(worl
             )
         waits = await clinic.hooks.came_home("police", [word], tx)
     assert waits == ({word.id} if because == "it has not come again yet" else set())
+
+
+async def test_a_word_about_a_referral_that_both_ends_lost_waits_for_nothing(world: World) -> None:
+    clinic, now = world["health"], world.clock.now()
+    async with clinic.database.write() as tx:
+        await open_incarnation(tx, ["police"], "restored")
+    asked = Returned(new_id(), events.CancelRequested.type, 1, new_id(), now, now, new_id(), {"reason_code": "duplicate"})
+    answered = Returned(new_id(), events.Accepted.type, 1, new_id(), now, now, new_id(), {})
+    async with clinic.database.write() as tx:
+        assert await clinic.hooks.came_home("police", [asked, answered], tx) == {answered.id}
+    world.clock.advance(SAID_AGAIN_WITHIN)
+    head = {"sender": "police", "incarnation": new_id(), "upto": 1, "held": 1, "frontier": b"", "highest": 1, "announced": 2}
+    async with clinic.database.write() as tx:
+        await tx.session.execute(insert(ReceivedHead).values(**head))
+        assert await clinic.hooks.came_home("police", [answered], tx) == {answered.id}  # the desk has more to say
+        await tx.session.execute(update(ReceivedHead).values(upto=2))
+        assert await clinic.hooks.came_home("police", [answered], tx) == set()

@@ -16,16 +16,19 @@ from shared.contracts.casework.codes import Urgency
 from shared.programmes.profile import Programme
 
 REFERRAL_TYPES = {event.type for event in events.REFERRAL_EVENTS}
+ISSUED = events.ReferralIssued.type
 TAKEN_BACK = events.ConsentTakenBack.type
 
+Kinds = Mapping[UUID, tuple[str, UUID | None]]  # said event: its type and its consent
 
-def judge(world: World, issued: Mapping[UUID, tuple[str, str]], kinds: Mapping[UUID, tuple[str, UUID | None]]) -> list[str]:
+
+def judge(world: World, issued: Mapping[UUID, tuple[str, str]], kinds: Kinds) -> list[str]:
     """Every breach in words; empty where all is well."""
     found = list(world.ledger.faults)
     for sender in world.agencies.values():
         for peer in sender.peers:
             if peer in world.agencies:
-                found += _arrived(world, sender, world.agencies[peer]) + streams(world, sender, world.agencies[peer])
+                found += _arrived(world, kinds, sender, world.agencies[peer]) + streams(world, sender, world.agencies[peer])
     for agency in world.agencies.values():
         found += own(world, agency)
     if found:  # the rest would only say the same of casework
@@ -41,19 +44,25 @@ def judge(world: World, issued: Mapping[UUID, tuple[str, str]], kinds: Mapping[U
     return found
 
 
-def _arrived(world: World, sender: Agency, recipient: Agency) -> list[str]:
-    """Each word that was said is done at the other end, and none is there that was not said."""
+def _arrived(world: World, kinds: Kinds, sender: Agency, recipient: Agency) -> list[str]:
+    """Each word that was said is done at the other end, and none is there that was not said.
+
+    What was said about a referral that both ends lost is parked there, and a person decides.
+    """
     way = f"{sender.name} to {recipient.name}"
+    lost = {event.subject for id_, event in world.ledger.said.items() if event.may_be_lost and kinds[id_][0] == ISSUED}
     rows = recipient.database.rows("SELECT event_id, state, type FROM exchange_inbox WHERE sender = ?", sender.name)
     states = {UUID(event_id): (state, kind) for event_id, state, kind in rows}
-    found = [f"{way}: {event_id} ({kind}) is {state}" for event_id, (state, kind) in states.items() if state not in DONE]
+    orphans = {one for one in states if one in world.ledger.said and world.ledger.said[one].subject in lost}
+    undone = {one for one, (state, _) in states.items() if state not in DONE} - orphans
+    found = [f"{way}: {one} ({states[one][1]}) is {states[one][0]}" for one in sorted(undone)]
     said: dict[UUID, tuple[bool, str]] = {}
     told = "SELECT event_id, is_withheld, type FROM exchange_outbox WHERE recipient = ?"
     for event_id, is_withheld, kind in sender.database.rows(told, recipient.name):
         said[UUID(event_id)] = (bool(is_withheld) and said.get(UUID(event_id), (True, ""))[0], kind)
     for event_id, (is_withheld, kind) in said.items():
         state, _ = states.get(event_id, (None, ""))
-        if not is_withheld and state not in {"applied", "tombstoned"}:
+        if not is_withheld and state not in {"applied", "tombstoned"} and event_id not in orphans:
             found.append(f"{way}: {event_id} ({kind}) was said and is {state}")
     for event_id, (state, kind) in states.items():
         if state == "applied" and event_id not in said:

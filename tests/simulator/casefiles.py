@@ -43,6 +43,8 @@ PLACES = {
     "social_welfare": (("ndola_district_office", "psychosocial"), ("ndola_district_office", "shelter")),
 }
 SECRET = b"a secret of the simulator, long!"
+ACTS_MAX = 3  # of an agency in a row: the peace at the end costs more than what is done before it
+OPEN_MAX = 3  # referrals that an agency has sent and that are open: beyond it somebody answers instead
 CASES_MAX = 2  # an agency: what happens to few cases meets itself more often
 FAILURES = frozenset({"event_parked", "event_unstorable", "word_not_put_home", "watched_row_failed"})  # logged, and no refusal
 
@@ -147,6 +149,8 @@ class Casefiles:
     """Two or three agencies with the casework of their kinds."""
 
     pauses: tuple[int, ...] = (1, 11, 61, 400, 8_000)
+    backups_below = 0.945
+    may_restore: tuple[int, ...] = (1, 1, 2)
 
     def __init__(self, seed: int, image: bytes, folder: Path) -> None:
         self.files, self.restores = Files(), 0
@@ -166,10 +170,13 @@ class Casefiles:
     async def say(self, agency: Agency) -> None:
         chance = self.world.chance
         acts: list[Callable[[Agency], Callable[[Transaction], Coroutine[Any, Any, Any]] | None]]
-        acts = [self._open] + [self._issue] * 3 + [self._answer] * 6 + [self._ask] + [self._progress, self._feedback]
-        work = chance.choice(acts)(agency)
-        if work is not None:
-            await self._do(agency, work)
+        acts = [self._open, self._ask] + [self._issue] * 2 + [self._answer] * 8 + [self._progress, self._feedback]
+        if not agency.backups:
+            agency.back_up()
+        for _ in range(chance.randint(1, ACTS_MAX)):
+            work = chance.choice(acts)(agency)
+            if work is not None:
+                await self._do(agency, work)
 
     async def take_back(self, agency: Agency) -> None:
         mine = "SELECT case_id, id, version FROM casework_consents WHERE taken_back_at IS NULL ORDER BY id"
@@ -213,6 +220,8 @@ class Casefiles:
         row = self._one_of(agency, agreed)
         if row is None:
             return self._open(agency)
+        if len(agency.database.rows("SELECT 1 FROM casework_referrals WHERE direction = 'out' AND is_open")) >= OPEN_MAX:
+            return self._ask(agency)
         (facility, service), urgency = chance.choice(PLACES[row[1]]), chance.choice(tuple(codes.Urgency))
         command = IssueReferral(
             case_id=UUID(row[0]), to_agency=row[1], to_facility=facility, services=(codes.ServicePackage(service),), urgency=urgency

@@ -13,6 +13,9 @@ from actors import give_way
 from sqlalchemy import delete, select
 from sqlmodel import col
 
+from shared.casework import homecoming
+from shared.casework.referrals import domain, story
+from shared.contracts.casework.codes import Flag
 from shared.contracts.wire.merkle import Frontier
 from shared.exchange import answers, inbox, outbox, receipts, said, streams
 from shared.exchange.anchor import Anchor
@@ -221,4 +224,45 @@ RULES: dict[str, Callable[[], Any]] = {
     "no anchor": no_anchor,
     "sizes, not sets": sizes_not_sets,
     "nothing is lost": nothing_is_lost,
+}
+
+
+@contextmanager
+def taken_back_only_here() -> Iterator[None]:
+    """Consent that is taken back ends what rests on it at both ends; else a referral stays open at one of them."""
+
+    async def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    with mock.patch.object(story, "take_back", nothing):
+        yield
+
+
+@contextmanager
+def late_without_a_flag() -> Iterator[None]:
+    """What has no receipt in time is flagged, and its post alarmed."""
+    flags_of = domain.flags_of
+
+    def others(clocks: domain.Clocks, limits: Any, now: Any) -> frozenset[Flag]:
+        return flags_of(clocks, limits, now) - {Flag.UNDELIVERED}
+
+    with mock.patch.object(domain, "flags_of", others):
+        yield
+
+
+@contextmanager
+def waits_for_what_is_lost() -> Iterator[None]:
+    """A word that comes home waits only for a referral that may still come; else the recovery never ends."""
+
+    async def none(*_: Any) -> set[UUID]:
+        return set()
+
+    with mock.patch.object(homecoming, "_never_opened", none):
+        yield
+
+
+CASEWORK_RULES: dict[str, Callable[[], Any]] = {
+    "taken back only here": taken_back_only_here,
+    "late without a flag": late_without_a_flag,
+    "waits for what is lost": waits_for_what_is_lost,
 }

@@ -36,6 +36,8 @@ class Plot(Protocol):
 
     world: World
     pauses: tuple[int, ...]  # seconds that may pass at once
+    backups_below: float  # of the draw of what happens next: restores lie between this and 0.985
+    may_restore: tuple[int, ...]  # how many restores a schedule may hold, each as likely
     restores: int  # so far
 
     async def say(self, agency: Agency) -> None:
@@ -71,11 +73,15 @@ class SeededIds:
                     | self._world.chance.getrandbits(62))  # fmt: skip
 
 
+def is_casework(seed: int) -> bool:
+    """Whether a seed's schedule runs the agencies' casework."""
+    return seed % CASEWORK_EVERY == CASEWORK_AT
+
+
 async def run(seed: int, image: bytes, folder: Path, rule: AbstractContextManager[Any] | None = None) -> Verdict:
-    """Runs one schedule; `rule` switches one rule of the exchange off for its length."""
-    is_casework = seed % CASEWORK_EVERY == CASEWORK_AT and rule is None
+    """Runs one schedule; `rule` switches one rule of the exchange off for its length, and casework with it."""
     with rule or nullcontext(), mock.patch.object(ids, "compat") as drawn:
-        plot: Plot = Casefiles(seed, image, folder) if is_casework else Story(seed, image, folder)
+        plot: Plot = Casefiles(seed, image, folder) if is_casework(seed) and rule is None else Story(seed, image, folder)
         world = plot.world
         drawn.uuid7 = SeededIds(world).uuid7
         crash.watch(world.passing)
@@ -95,7 +101,7 @@ async def _weather_and_work(world: World, plot: Plot) -> None:
     chance, weather = world.chance, world.weather
     weather.drop, weather.double, weather.reorder = chance.choice((0, 0.1, 0.3)), chance.choice((0, 0.2)), chance.choice((0, 0.3))
     weather.refuse, weather.line_breaks = chance.choice((0, 0.1)), chance.choice((0, 0.3, 1.0))
-    restores = chance.choice((0, 0, 1, 2))
+    restores = chance.choice(plot.may_restore)
     curse = chance.random() < 0.2
     for _ in range(chance.randint(30, 90)):
         await _happen(world, plot, restores)
@@ -118,7 +124,7 @@ async def _happen(world: World, plot: Plot, restores: int) -> None:
         await world.restart(agency.process())
     elif draw < 0.93:
         world.broker.wipe()
-    elif draw < 0.96:
+    elif draw < plot.backups_below:
         agency.back_up()
     elif draw < 0.985 and plot.restores < restores and agency.backups:
         plot.restores += 1

@@ -16,6 +16,8 @@ class Story:
     """What a schedule has begun: subjects by who tells whom, each with its next step."""
 
     pauses: tuple[int, ...] = (1, 3, 11, 61)
+    backups_below = 0.96
+    may_restore: tuple[int, ...] = (0, 0, 1, 2)
 
     def __init__(self, seed: int, image: bytes, folder: Path) -> None:
         self.world, self.restores = World(seed, NAMES[: 2 if seed % 3 else 3], image, folder), 0
