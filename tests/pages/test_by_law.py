@@ -2,14 +2,13 @@
 
 import pytest
 from agencies import Refused, World
-from desk_pages import at_the_desk, to_consent, to_place, to_sent
+from desk_pages import NO_TO_ALL, at_the_desk, to_consent, to_place, to_sent
 from sqlalchemy import select
 from visitor import OWN_PAGE, Page, Visitor
 
 from shared.casework.consents.tables import Consent
 from shared.casework.referrals.tables import Referral
 
-NO_TO_ALL = {"answer_health": "no", "answer_social_welfare": "no", "answer_back": "no"}
 BY_LAW = {"care": "child_protection", "place": "social_welfare/ndola_district_office", "carries": "nothing"}
 
 

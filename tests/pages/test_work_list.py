@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from agencies import World, consent, open_case, refer
+from desk_pages import NO_TO_ALL, at_the_desk, to_consent, to_place, to_sent
 from shift import SENDING, declined, let_time_pass, nurse, officer, sent
 from visitor import Form, Visitor
 
@@ -143,3 +144,46 @@ async def test_whoever_sees_the_whole_agency_says_whose_shift_ends(world: World)
     page = await (await nurse(world, "nurse-9", "ndola_hospital")).open("/hand-over")
     assert len(takings(page.forms)) == 1
     assert "New, not yet seen" not in page.words.split("I have read it")[0]  # that is the clinic's
+
+
+OPENED = "Opened, nothing sent yet"
+
+
+async def test_a_case_of_which_nothing_was_sent_stands_on_the_list_of_its_desk_for_a_while(world: World) -> None:
+    desk = await at_the_desk(world)
+    case = (await to_consent(desk)).path.removesuffix("/consent")
+    world.clock.advance(timedelta(minutes=1))
+    refused = (await to_place(desk, await to_consent(desk), **NO_TO_ALL)).path.removesuffix("/refer")
+    page = await (await officer(world)).open("/work")
+    assert OPENED in page.words
+    assert [one for one in page.links if one in {case, refused}] == [refused, case]  # newest first; her no is no end
+    assert OPENED not in (await (await officer(world, "officer-9", "masaiti_vsu")).open("/work")).words
+    page = await desk.open("/hand-over")
+    assert (OPENED in page.words, {case, refused} <= set(page.links)) == (True, True)
+    page = await to_place(desk, await desk.open(f"{case}/consent"))
+    await desk.send(page.form(page.path), button=("think", "yes"))
+    assert case not in (await desk.open("/work")).links  # it waits as what she thinks about
+    await to_sent(desk, await desk.open(f"{case}/refer"))
+    page = await desk.open("/work")
+    assert (case in page.links, refused in page.links) == (False, True)
+    world.clock.advance(views.OPENED_SHOWN)
+    assert OPENED not in (await (await officer(world, "officer-2")).open("/work")).words
+
+
+async def test_who_came_without_a_request_and_what_was_received_is_no_case_that_waits_to_be_sent(world: World) -> None:
+    clinic = await nurse(world)
+    await requests(world, 1)
+    await clinic.send((await clinic.open("/arrivals/new")).form("/arrivals/new"))
+    assert OPENED not in (await clinic.open("/work")).words
+
+
+async def test_the_newest_cases_of_which_nothing_was_sent_are_shown_and_the_rest_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "LIST_MAX", 2)
+    program = await world["police"].sign_in("program")
+    for _ in range(3):
+        last, _incident = await open_case(program)
+        world.clock.advance(timedelta(minutes=1))
+    page = await (await officer(world)).open("/work")
+    assert ("1 more is not shown here" in page.words, f"/cases/{last}" in page.links) == (True, True)

@@ -125,6 +125,7 @@ SECTIONS = {  # what the next shift takes over, most urgent first; beside it onl
     "cancels": _("A desk asks to cancel"), "here_now": _("Here now"), "walk_ins": _("Came without a request"),
     "coming": _("Expected"), "messages": _("Messages to pass on"), "late": _("Time has passed, still open"),
     "waiting": _("Sent, not seen yet"), "drafted": _("Time to think, not sent yet"),
+    "opened": _("Opened, nothing sent yet"),
 }  # fmt: skip
 
 
