@@ -187,3 +187,53 @@ async def test_the_newest_cases_of_which_nothing_was_sent_are_shown_and_the_rest
         world.clock.advance(timedelta(minutes=1))
     page = await (await officer(world)).open("/work")
     assert ("1 more is not shown here" in page.words, f"/cases/{last}" in page.links) == (True, True)
+
+
+GONE = "Will not come on this request: consent was taken back"
+
+
+async def no_to_the_clinic(desk: Visitor, case: str) -> None:
+    page = await to_place(desk, await desk.open(f"{case}/consent"), answer_health="no")
+    assert page.status == 200
+
+
+async def test_whoever_was_expected_and_took_consent_back_is_told_of_once(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    case, referral = await sent(world, desk)
+    other, unseen = await sent(world, desk)
+    await take(clinic, [referral])
+    await world.settle()
+    assert GONE not in (await clinic.open("/work")).words
+    await no_to_the_clinic(desk, case)
+    await no_to_the_clinic(desk, other)
+    await world.settle()
+    page = await clinic.open("/work")
+    assert page.words.count(GONE) == 1  # of the other nobody had heard there
+    assert ("10:30 at Ndola one-stop clinic" in page.words, "Bemba" in page.words) == (True, False)
+    assert GONE in (await clinic.open("/hand-over")).words
+    elsewhere = await nurse(world, "nurse-9", "ndola_hospital")
+    assert GONE not in (await elsewhere.open("/work")).words
+    page = await clinic.send(next(form for form in page.forms if form.action.startswith("/work/taken-back/")))
+    assert (page.path, GONE in page.words) == ("/work", False)
+    assert GONE not in (await (await nurse(world, "nurse-2")).open("/work")).words
+
+
+async def test_what_was_not_read_for_a_week_leaves_the_inbox(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    case, referral = await sent(world, desk)
+    await take(clinic, [referral])
+    await world.settle()
+    await no_to_the_clinic(desk, case)
+    await world.settle()
+    world.clock.advance(views.TAKEN_BACK_SHOWN)
+    assert GONE not in (await (await nurse(world, "nurse-2")).open("/work")).words
+
+
+async def test_what_the_clinic_had_ended_itself_is_no_news_there(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    case, referral = await sent(world, desk)
+    await take(clinic, [referral])
+    await declined(world, clinic, referral)
+    await no_to_the_clinic(desk, case)
+    await world.settle()
+    assert GONE not in (await clinic.open("/work")).words

@@ -26,13 +26,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
-from shared.casework.referrals.tables import DraftedReferral, Referral, WalkIn
+from shared.casework.referrals.tables import DraftedReferral, Referral, ReferralFact, WalkIn
 from shared.casework.timeline.views import is_referred_to
-from shared.contracts.casework.codes import Flag, ProgressCode, ReferralState, Urgency
+from shared.contracts.casework import events
+from shared.contracts.casework.codes import CancelReason, Flag, ProgressCode, ReferralState, Urgency
 from shared.kit.columns import UtcDateTime
 from shared.kit.db import Transaction
 
@@ -41,9 +43,22 @@ WEEK = timedelta(days=7)  # "court this week"
 LIST_MAX = 50  # of one section: more than a desk does in a shift; the rest is counted, and stands in the list of cases
 ANSWER_SHOWN = timedelta(days=2)  # how long "cannot take" stands on the work list
 OPENED_SHOWN = timedelta(days=7)  # how long a case of which nothing was sent stands there: one week's shifts have seen it
+TAKEN_BACK_SHOWN = timedelta(days=7)  # at most, until it is read: a place that is staffed once a week still sees it
+TAKEN_BACK_READ = "taken_back"  # the look that says so
 
 S = ReferralState
-REFERRALS = ("unseen", "unsent", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late")  # sections of referrals
+REFERRALS = (
+    "unseen",
+    "unsent",
+    "refused",
+    "waiting",
+    "fresh",
+    "cancels",
+    "coming",
+    "here_now",
+    "late",
+    "taken_back",
+)  # of referrals
 RECEIVED = ("fresh", "cancels", "coming", "here_now", "late")  # of which a list shows who they are about
 
 Conditions = list[ColumnElement[bool]]
@@ -66,6 +81,7 @@ class WorkList:
     coming: list[Referral] = field(default_factory=list)  # to us, accepted, not here yet
     here_now: list[Referral] = field(default_factory=list)  # to us, arrived or in care
     late: list[Referral] = field(default_factory=list)  # to us, time has passed, still open
+    taken_back: list[Referral] = field(default_factory=list)  # to us, expected until consent was taken back, not read yet
     walk_ins: list[tuple[WalkIn, Case]] = field(default_factory=list)  # came without a referral, not matched yet
     dates: list[tuple[Progress, Case]] = field(default_factory=list)  # hearings and visits of this week
     messages: list[tuple[Message, Referral]] = field(default_factory=list)  # to pass on
@@ -96,6 +112,7 @@ MOST = bindparam("most", type_=Integer)
 SLOW_BEFORE = bindparam("slow_before", type_=UtcDateTime)
 ANSWERED_AFTER = bindparam("answered_after", type_=UtcDateTime)
 OPENED_AFTER = bindparam("opened_after", type_=UtcDateTime)
+TAKEN_BACK_AFTER = bindparam("taken_back_after", type_=UtcDateTime)
 TODAY, WEEKS_END = bindparam("today", type_=Date), bindparam("weeks_end", type_=Date)
 
 
@@ -105,7 +122,7 @@ async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Work
     asked = _questions(_by_kind(here), is_everywhere=by.facility is None)
     values = {
         "desks": by.desks, "most": LIST_MAX, "slow_before": now - UNSEEN_IS_RED, "answered_after": now - ANSWER_SHOWN,
-        "opened_after": now - OPENED_SHOWN, "today": today, "weeks_end": today + WEEK,
+        "opened_after": now - OPENED_SHOWN, "taken_back_after": now - TAKEN_BACK_SHOWN, "today": today, "weeks_end": today + WEEK,
     }  # fmt: skip
     work = WorkList()
     for query in (asked.sent, asked.received):
@@ -139,6 +156,7 @@ def _questions(kinds: Kinds, *, is_everywhere: bool) -> Questions:
         "refused": _refused(kinds, outgoing),
         "drafted": _drafted(is_everywhere=is_everywhere),
         "opened": _opened(is_everywhere=is_everywhere),
+        "taken_back": _taken_back(incoming),
         "walk_ins": _walk_ins(is_everywhere=is_everywhere),
         "dates": _dates(is_everywhere=is_everywhere),
         "messages": _messages(mine),
@@ -244,6 +262,27 @@ def _opened(*, is_everywhere: bool) -> Select[Any]:
     if not is_everywhere:
         query = query.where(col(Case.facility).in_(DESKS))
     return query.order_by(col(Case.opened_at).desc(), col(Case.id).desc())
+
+
+def _taken_back(incoming: Conditions) -> Select[Any]:
+    """Who was expected and will not come on this request any more, until somebody at the desk has read it."""
+    ended_before = exists().where(
+        col(ReferralFact.referral_id) == col(Referral.id),
+        col(ReferralFact.type).in_([events.Declined.type, events.Cancelled.type, events.Closed.type]),
+    )
+    is_read = exists().where(
+        col(CaseRead.case_id) == col(Referral.case_id), col(CaseRead.what) == TAKEN_BACK_READ,
+        col(CaseRead.read_at) >= col(Referral.moved_at),
+    )  # fmt: skip
+    return (
+        select(Referral)
+        .where(
+            *incoming, col(Referral.state) == S.CANCELLED, col(Referral.ended_at) > TAKEN_BACK_AFTER,
+            col(Referral.standing)["reason"].as_string() == CancelReason.CONSENT_TAKEN_BACK,
+            col(Referral.acknowledged_at).is_not(None), col(Referral.arrived_at).is_(None), ~ended_before, ~is_read,
+        )
+        .order_by(col(Referral.ended_at).desc(), col(Referral.id).desc())
+    )  # fmt: skip
 
 
 def _walk_ins(*, is_everywhere: bool) -> Select[Any]:
