@@ -45,7 +45,7 @@ class BoundedProtocol(H11Protocol):
 
     def _expect(self) -> None:
         """Sets the time by which what is under way must have come."""
-        self._receiving = _stop(self._receiving)
+        self._receiving = _stopped(self._receiving)
         if self.conn.their_state is h11.IDLE:
             self._receiving = self.loop.call_later(HEAD_TIMEOUT_S, self._head_is_late)
         elif self.conn.their_state is h11.SEND_BODY:
@@ -86,7 +86,7 @@ class BoundedProtocol(H11Protocol):
         """The reader goes on."""
         super().resume_writing()
         if not self.transport.is_closing():
-            self._sending = _stop(self._sending)
+            self._sending = _stopped(self._sending)
 
     def _end_if_closing(self) -> None:
         # A connection that is closed first sends what is left, for as long as somebody keeps it open without reading.
@@ -99,10 +99,12 @@ class BoundedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""
-        self._receiving, self._sending = _stop(self._receiving), _stop(self._sending)
+        self._receiving, self._sending = _stopped(self._receiving), _stopped(self._sending)
         super().connection_lost(exc)
 
 
-def _stop(timer: asyncio.TimerHandle | None) -> None:
+def _stopped(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
+    """What is left of a timer: none."""
     if timer is not None:
         timer.cancel()
+    return None

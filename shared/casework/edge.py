@@ -27,6 +27,7 @@ from shared.casework.cases.commands import InTheFuture
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.following.streams import OpenStreams, TooManyStreams
 from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.lines.figures import Figures
 from shared.casework.lines.readiness import ExchangeState
 from shared.casework.pages.frame import Pages
 from shared.casework.referrals.commands import Stale
@@ -41,12 +42,12 @@ from shared.kit.pages import is_same_site, same_token
 from shared.kit.web import dump, problem
 
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
-KEY_CHARACTERS_MAX = 200
+KEY_CHARACTERS_MAX = 200  # a UUID has 36; a key column of PostgreSQL holds 2,700 bytes, and this in any script fits
 TURN_WAIT_S = 10  # how long a second tap waits for the first; a command takes a fraction of a second
 RETRY_AFTER_S = 2  # what a client is told to wait when the database is away
 VERSION_DIGITS_MAX = 9  # of an ETag; no object is changed a thousand million times
-PAGE_MAX = 200
-PAGE_DEFAULT = 50
+PAGE_MAX = 200  # rows of one answer; a list of thousands is read page by page, so that no request holds the database for long
+PAGE_DEFAULT = 50  # rows where the request names no number: what somebody looks through
 
 
 class KeyReused(RefnetError):
@@ -79,6 +80,10 @@ class Edge:
     streams: OpenStreams = field(default_factory=OpenStreams)
     running: dict[tuple[Any, ...], asyncio.Event] = field(default_factory=dict)  # set once that request has its answer
     closing: bool = False
+    figures: Figures = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.figures = Figures(self.database.clock)
 
     def broker_words(self) -> str | None:
         """What is wrong with the broker or the line to it, for people; None where this process knows of nothing."""

@@ -21,11 +21,15 @@ from shared.kit.errors import RefnetError
 PROBE_TIMEOUT_S = 10.0  # a broker that is up answers in 0.01 s; this covers one that is just starting
 REQUEST_TIMEOUT_MS = 5_000
 TOPIC_EXISTS = 36  # Kafka's error code
+OVERHEARD_CHARACTERS_MAX = 2_000  # the reason stands in the last line or two, of a few hundred each
 REPLICAS_MAX = 3  # copies of a topic where there are as many brokers: one may die and two still agree
 # By copies, how many must have a record before it counts as sent; with fewer than three, one death would stop every sender.
 MIN_IN_SYNC = {3: "2"}
 # What is sealed does not shrink, so only a bomb comes compressed: the broker unpacks it, finds it too large, and refuses it.
 PLAIN = {"compression.type": "uncompressed"}
+# What a topic takes in one batch of records, whatever the cluster's own limit is: twice a batch of the relay (512 KiB), and fifteen
+# of the largest envelope (some 66 KiB). A reader is never handed more at once.
+RECORD_BATCH_BYTES_MAX = 1024 * 1024
 
 
 class BrokerUnreachable(RefnetError):
@@ -94,7 +98,7 @@ class _Overheard(logging.Handler):
         self.words = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.words = f"{self.words} {record.getMessage()}"[-2_000:]
+        self.words = f"{self.words} {record.getMessage()}"[-OVERHEARD_CHARACTERS_MAX:]
 
 
 async def topics_of(access: Access) -> frozenset[str]:
@@ -165,7 +169,9 @@ async def provision(access: Access, topics: tuple[str, ...], partitions: int) ->
     try:
         await admin.start()
         copies = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
-        settings = {**PLAIN, "min.insync.replicas": MIN_IN_SYNC.get(copies, "1")}
+        settings = {
+            **PLAIN, "max.message.bytes": str(RECORD_BATCH_BYTES_MAX), "min.insync.replicas": MIN_IN_SYNC.get(copies, "1"),
+        }  # fmt: skip
         answer = await admin.create_topics([NewTopic(name, partitions, copies, topic_configs=settings) for name in missing])
     except KafkaError as error:
         raise BrokerUnreachable(

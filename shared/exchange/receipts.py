@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, delete, exists, select
 from sqlmodel import col
 
 from shared.contracts.wire.merkle import Frontier, root_of
@@ -175,6 +175,7 @@ async def _is_still(tx: Transaction, head: ReceivedHead) -> bool:
 async def _asked(tx: Transaction, head: ReceivedHead, holes: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     now = tx.clock.real()
     mine = (col(MissingSlot.sender) == head.sender, col(MissingSlot.incarnation) == head.incarnation)
+    await _give_traces_back(tx, head.sender)
     query = select(MissingSlot).where(*mine, col(MissingSlot.seq).in_(holes))
     known = {row.seq: row for row in (await tx.session.execute(query)).scalars()}
     traces = await _unspent_traces(tx, head.sender)
@@ -197,6 +198,22 @@ async def _asked(tx: Transaction, head: ReceivedHead, holes: Sequence[int]) -> t
     await tx.session.flush()
     parked = tuple(seq for seq in holes if seq in known and known[seq].is_parked)
     return tuple(ask[:MISSING_MAX]), parked[:PARKED_MAX]
+
+
+async def _give_traces_back(tx: Transaction, sender: str) -> None:
+    """A slot that was given up and has come all the same was not what could not be opened: its trace belongs to another."""
+    held = exists().where(
+        col(ReceivedSlot.sender) == col(MissingSlot.sender), col(ReceivedSlot.incarnation) == col(MissingSlot.incarnation),
+        col(ReceivedSlot.seq) == col(MissingSlot.seq),
+    )  # fmt: skip
+    filled = delete(MissingSlot).where(col(MissingSlot.sender) == sender, col(MissingSlot.is_parked), held)
+    found = (await tx.session.execute(filled.returning(col(MissingSlot.seq)))).all()
+    if found:
+        spent = select(UnopenableRecord).where(col(UnopenableRecord.sender) == sender, col(UnopenableRecord.is_settled))
+        latest = spent.order_by(col(UnopenableRecord.last_seen_at).desc()).limit(len(found)).with_for_update()
+        for trace in (await tx.session.execute(latest)).scalars():
+            trace.is_settled = False
+        await tx.session.flush()
 
 
 async def _unspent_traces(tx: Transaction, sender: str) -> list[UnopenableRecord]:

@@ -12,6 +12,8 @@ from shared.contracts.wire.envelope import Event
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, RefnetError
 
+FIELDS_NAMED_MAX = 5  # of a contract that does not fit: one says what is wrong, and the sentence stays one that is read
+
 
 class Unappliable(RefnetError):
     """This version of the software cannot apply the event: it is stored, receipted and parked."""
@@ -151,7 +153,7 @@ class Registry:
         except ValidationError as error:
             known = subscription.model.model_fields  # a name that is none of ours was chosen by the sender: it is not repeated
             named = {str(e["loc"][0]) if e["loc"] and e["loc"][0] in known else "a field that is not known" for e in error.errors()}
-            fields = ", ".join(sorted(named)[:5])
+            fields = ", ".join(sorted(named)[:FIELDS_NAMED_MAX])
             raise Unappliable(
                 "“%(type)s” does not fit its contract at: %(fields)s.", type=Coded(event.type, "line"), fields=fields
             ) from None

@@ -48,10 +48,17 @@ def slots(peer: str, incarnation: UUID, first: int, last: int) -> tuple[Any, ...
 
 
 async def compare_living(tx: Transaction, peer: str, receipt: Receipt) -> Comparison:
-    """A receipt for the current incarnation: one row is read, whatever the stream's length."""
+    """A receipt for the current incarnation: one row is read, whatever the stream's length, and what it holds above a hole.
+
+    A hole may stay for ever (a slot that cannot be opened): then what lies above it is all that shows a number given twice.
+    """
     size = await _size(tx, peer, receipt.incarnation)
     if max([receipt.upto, *(part.last for part in receipt.ranges)]) > size:
         return Comparison(False, holds_more=True)
+    for part in receipt.ranges:
+        ours = await range_root(tx, peer, receipt.incarnation, part)
+        if ours is not None and ours != part.root:
+            return Comparison(False, holds_more=True)
     root = await _root_after(tx, peer, receipt.incarnation, receipt.upto)
     return Comparison(root == receipt.root and not receipt.lost, holds_more=root != receipt.root)
 

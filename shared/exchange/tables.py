@@ -82,6 +82,12 @@ class OutboxRow(SQLModel, table=True):
             sqlite_where=text("seq IS NULL"),
             postgresql_where=text("seq IS NULL"),
         ),
+        Index(
+            "ix_exchange_outbox_undelivered",
+            "recipient",
+            sqlite_where=text("delivered_at IS NULL AND is_forked = 0"),
+            postgresql_where=text("delivered_at IS NULL AND NOT is_forked"),
+        ),
         Index("ix_exchange_outbox_due", "recipient", "seq", sqlite_where=text("is_due"), postgresql_where=text("is_due")),
         Index("ix_exchange_outbox_told", "subject", "recipient", "position"),
         Index("ix_exchange_outbox_returned", "recipient", sqlite_where=text("NOT is_home"), postgresql_where=text("NOT is_home")),
@@ -199,6 +205,7 @@ class InboxRow(SQLModel, table=True):
         ),
         Index(
             "ix_exchange_inbox_parked",
+            "sender",
             "received_at",
             sqlite_where=text("state = 'parked'"),
             postgresql_where=text("state = 'parked'"),

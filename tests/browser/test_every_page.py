@@ -45,14 +45,15 @@ FULL = {
         "/cases/{case}/looked", "/cases/{case}/consents/{consent}/take-back", "/referrals/{unseen}", "/referrals/{closed}",
         "/referrals/{declined}", "/referrals/{unseen}/card", "/referrals/{unseen}/cancel", "/referrals/{unseen}/told-by-phone",
         "/hand-over", "/paper", "/nothing-here", "/cases/{case}/docket", "/cases/{case}/cannot-answer",
-        "/cases/{unasked_case}", "/cases/{unasked_case}/cannot-answer", "/referrals/{unasked}",
+        "/cases/{unasked_case}", "/cases/{unasked_case}/cannot-answer", "/referrals/{unasked}", "/cases/{drafted_case}",
+        "/cases/{drafted_case}/refer",
     ],
     "nurse": [
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
         "/referrals/{here}/close", "/referrals/{here}/hold", "/referrals/{here}/refuse-cancel", "/care/{here}",
         "/care/arrivals/{arrival}", "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
-        "/referrals/{unseen}/messages/new", "/referrals/{unasked}",
+        "/referrals/{unseen}/messages/new", "/referrals/{unasked}", "/care/arrivals/{sheet_arrival}?sheet={sheet}",
     ],
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
     "in-charge": [
@@ -208,7 +209,7 @@ def a_days_work(town: Town) -> dict[str, str]:
     ids["case"], ids["consent"], ids["unseen"] = case("acute_care", "examination_and_report")
     travel = {"mode": "police_vehicle", "escort": "officer"}
     police.post(f"/referrals/{ids['unseen']}/set-out", travel)
-    _, _, ids["closed"] = case("acute_care")
+    ids["drafted_case"], _, ids["closed"] = case("acute_care")
     _, _, ids["declined"] = case("acute_care")
     _, _, ids["here"] = case("acute_care", "mental_health_care")
     _, _, ids["paper"] = case("injury_care", facility="masaiti_clinic")
@@ -239,9 +240,22 @@ def at_desks(nurse: Person, in_charge: Person) -> dict[str, str]:
     nurse.open("/paper")
     nurse.write("#count", "2")
     nurse.press('form[action="/paper/print"] button')
+    batch = nurse.path.rsplit("/", 1)[1]
+    number = nurse.page.inner_text("main .app-code")
+    nurse.open("/paper")
+    nurse.write("#number", number)
+    nurse.write("#at_time", "00:00")  # today: it has come, whenever the test runs
+    nurse.press('form[action="/paper/enter"] button')
     in_charge.open("/accounts")
     disable = in_charge.page.get_attribute('a[href$="/disable"]', "href") or ""
-    return {"batch": nurse.path.rsplit("/", 1)[1], "account": disable.split("/")[2]}
+    arrival = nurse.path.rsplit("/", 1)[1]
+    return {"batch": batch, "account": disable.split("/")[2], "sheet": number, "sheet_arrival": arrival}
+
+
+def time_to_think(officer: Person, case: str) -> None:
+    """She stopped on the page that chooses the place."""
+    officer.open(f"/cases/{case}/refer")
+    officer.press('button[name="think"]')
 
 
 def follow_everything(worker: Person, case: str) -> None:
@@ -334,6 +348,7 @@ def test_every_page_in_every_state_and_direction(town: Town, windows: dict[tuple
 
     walk(EMPTY, "empty", {})
     ids = a_days_work(town) | at_desks(windows[("nurse", "ltr")], windows[("in-charge", "ltr")])
+    time_to_think(windows[("officer", "ltr")], ids["drafted_case"])
     follow_everything(windows[("worker", "ltr")], ids["office_case"])
     walk(FULL, "full", ids)
     for direction, language in DIRECTIONS.items():

@@ -111,3 +111,19 @@ def test_what_is_typed_is_not_wiped_by_what_changes(town: Town, at: Open) -> Non
         changes_wait(person)
     assert hub.page.is_checked("#what")
     assert officer.page.eval_on_selector("#code", "e => e.selectedIndex") == 1
+
+
+def test_a_page_whose_stream_is_refused_does_without_it_and_asks_later(at: Open) -> None:
+    person, asked = at("nurse", "/me"), []
+
+    def refuse(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=429, headers={"Retry-After": "2"})
+
+    person.page.route("**/live?*", refuse)
+    person.page.clock.install()
+    person.open("/work")
+    person.page.wait_for_load_state("networkidle")  # one that loads itself at once never comes to rest
+    assert len(asked) == 1
+    with person.page.expect_request("**/live?*"):
+        person.page.clock.fast_forward(60_000)

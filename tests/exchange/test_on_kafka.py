@@ -6,15 +6,19 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import MessageSizeTooLargeError
 from exchange_node import Node, new_subject
 from faststream.kafka import KafkaBroker
 from kafka_line import DEADLINE_S, committed, line, nodes, until
 
 from shared.contracts.wire.topics import Direction
-from shared.exchange.access import Access
-from shared.exchange.broker import Courier, Receiver
+from shared.exchange.access import RECORD_BATCH_BYTES_MAX, Access, provision
+from shared.exchange.broker import BATCH_BYTES, Courier, Receiver
+from shared.exchange.direct import ENVELOPE_BYTES_MAX
 from shared.exchange.herald import Herald
 from shared.exchange.relay import Relay
 from shared.kit.clock import ManualClock
@@ -194,3 +198,17 @@ async def both_herald(kafka: str, police: Node, health: Node, stop: asyncio.Even
         await asyncio.gather(*tasks, return_exceptions=True)
         for stop_one in stops:
             await stop_one()
+
+
+async def test_a_topic_takes_what_a_relay_sends_at_once_and_not_much_more(kafka: str, unique: str) -> None:
+    topic = Direction(f"police_{unique}", f"health_{unique}").topic
+    assert await provision(Access(kafka), (topic,), 1) == [topic]
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs={"max.message.bytes": ""})])
+    await admin.close()
+    assert int(answer.resources[0][4][0][1]) == RECORD_BATCH_BYTES_MAX >= BATCH_BYTES + ENVELOPE_BYTES_MAX
+    async with AIOKafkaProducer(bootstrap_servers=kafka, max_request_size=4 * RECORD_BATCH_BYTES_MAX) as producer:
+        await producer.send_and_wait(topic, bytes(BATCH_BYTES + ENVELOPE_BYTES_MAX))
+        with pytest.raises(MessageSizeTooLargeError):
+            await producer.send_and_wait(topic, bytes(RECORD_BATCH_BYTES_MAX))

@@ -4,9 +4,18 @@ import json
 import random
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from agencies import PLACES, Desk, Refused, World, consent, open_case, refer
+
+from shared.casework.alarms import watcher
+from shared.casework.alarms.commands import climb, raise_alarm
+from shared.casework.alarms.tables import Alarm
+from shared.casework.here import Here
+from shared.contracts.casework.codes import Role, Urgency
+from shared.kit.db import Transaction
+from shared.kit.ids import new_id
 
 SENT_FROM = "police/ndola_central_vsu"
 
@@ -357,6 +366,34 @@ async def test_alarms_climb_the_ladder_survive_a_restart_and_clear_by_themselves
     await world["police"].watcher.tick()
     assert (await desk["police"].get("/alarms"))["items"] == []
     assert (await at(desk["police"], sent))["flags"] == []
+
+
+async def test_many_alarms_climb_page_by_page_and_one_that_cannot_holds_nobody_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "CLIMB_BATCH", 2)
+    police, chief = world["police"], await world["police"].sign_in("chief", Role.SUPERVISOR)
+    async with police.database.write() as tx:
+        for number in range(5):
+            await raise_alarm(tx, police.here, f"kind_{number}", new_id(), "ndola_central_vsu", Urgency.ACUTE)
+    world.clock.advance(timedelta(minutes=31))
+    climbing, pages = police.watcher._climbing, []
+
+    async def page_of(after: UUID | None) -> list[UUID]:
+        pages.append(found := await climbing(after))
+        return found
+
+    async def fail_one(tx: Transaction, here: Here, alarm: Alarm, urgency: Urgency) -> None:
+        if alarm.kind == "kind_1":
+            raise ZeroDivisionError
+        await climb(tx, here, alarm, urgency)
+
+    monkeypatch.setattr(police.watcher, "_climbing", page_of)
+    monkeypatch.setattr(watcher, "climb", fail_one)
+    await police.watcher.tick()
+    levels = {alarm["kind"]: alarm["level"] for alarm in (await chief.get("/alarms"))["items"]}
+    assert levels == {"kind_0": 1, "kind_1": 0, "kind_2": 1, "kind_3": 1, "kind_4": 1}
+    assert [len(found) for found in pages] == [2, 2, 1, 0]
 
 
 async def test_declining_an_acute_referral_without_a_next_place_alarms_the_clinic(world: World) -> None:

@@ -1,19 +1,23 @@
 """No page reads a whole table that grows with the years: its statements are explained, and each finds its rows by an index."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 
 from agencies import TestAgency, World
 from shift import nurse, officer, sent
 from signing_in import settled_account, sign_in
-from sqlalchemy import text
+from sqlalchemy import text, update
 from statements import Said, statements_of
 from visitor import Visitor
 
+from shared.casework.lines.figures import FIGURES_KEPT_S
 from shared.contracts.casework.codes import Role
+from shared.exchange.tables import OutboxRow
+from shared.kit.ids import new_id
 
 GROWING = ("casework_cases", "casework_referrals", "casework_referral_facts", "casework_progress", "casework_case_reads",
-           "exchange_activity", "exchange_outbox", "exchange_slots", "exchange_events")  # fmt: skip
+           "exchange_activity", "exchange_outbox", "exchange_inbox", "exchange_slots", "exchange_events")  # fmt: skip
 # SQLite says SCAN also where it walks an index; a covering or partial one that is named is no table.
 READS_ALL = {
     "sqlite": re.compile(rf"SCAN ({'|'.join(GROWING)})(?! USING)"),
@@ -21,29 +25,33 @@ READS_ALL = {
 }
 
 
-async def tables_read_whole(agency: TestAgency, said: Sequence[Said]) -> list[str]:
-    """The statements for which no index can be found, each with the table."""
-    found = []
+async def plans(agency: TestAgency, said: Sequence[Said]) -> AsyncIterator[tuple[str, str]]:
+    """Each statement that looks, with how the database finds its rows where it may not read a table whole."""
     async with agency.database.engine.connect() as connection:
         kind = connection.dialect.name
         if kind == "postgresql":
             await connection.execute(text("SET LOCAL enable_seqscan = off"))  # so it says where there is no other way
         for statement, parameters in said:
-            if not statement.lstrip().startswith(("SELECT", "WITH")):
-                continue
-            explain = "EXPLAIN QUERY PLAN" if kind == "sqlite" else "EXPLAIN"
-            plan = (await connection.exec_driver_sql(f"{explain} {statement}", parameters)).all()
-            found += [f"{table}: {statement}" for line in plan for table in READS_ALL[kind].findall(" ".join(map(str, line)))]
-    return found
+            if statement.lstrip().startswith(("SELECT", "WITH")):
+                explain = "EXPLAIN QUERY PLAN" if kind == "sqlite" else "EXPLAIN"
+                plan = (await connection.exec_driver_sql(f"{explain} {statement}", parameters)).all()
+                yield statement, "\n".join(" ".join(map(str, line)) for line in plan)
+
+
+async def tables_read_whole(agency: TestAgency, said: Sequence[Said]) -> list[str]:
+    """The statements for which no index can be found, each with the table."""
+    whole = READS_ALL[agency.database.dialect]
+    return [f"{table}: {statement}" async for statement, plan in plans(agency, said) for table in whole.findall(plan)]
 
 
 async def colleague(world: World) -> Visitor:
     """A social worker who follows a place and a service, so that her list asks what changed in them."""
     visitor = Visitor(world["social_welfare"].app)
     await sign_in(visitor, await settled_account(world["social_welfare"], "worker-1", Role.SOCIAL_WORKER), "worker-1")
-    for what in ("facility", "service"):
-        form = next(form for form in (await visitor.open("/following")).forms if what in form.choices)
-        await visitor.send(form, None, **{what: form.choices[what][-1]})
+    forms = (await visitor.open("/following")).forms
+    place, service = (next(form for form in forms if what in form.choices) for what in ("facility", "service"))
+    await visitor.send(place, facility=place.choices["facility"][-1])
+    await visitor.send(service, service=service.choices["service"][-1])
     return visitor
 
 
@@ -59,3 +67,51 @@ async def test_every_page_and_the_watcher_find_their_rows_by_an_index(world: Wor
             await world[agency].watcher.tick()
         assert said
         assert await tables_read_whole(world[agency], said) == [], agency
+
+
+COUNTED_BY = ("ix_exchange_outbox_undelivered", "ix_exchange_inbox_waiting", "ix_exchange_inbox_parked")
+
+
+async def test_figures_are_counted_by_an_index_of_what_is_open(world: World) -> None:
+    await sent(world, await officer(world))
+    police = world["police"]
+    chief = await police.sign_in("chief", Role.SUPERVISOR)
+    with statements_of(police) as said:
+        assert (await police.client.get("/metrics")).status_code == 200
+        assert (await chief.get("/peers"))["items"]
+        assert (await chief.get("/parked"))["items"] == []
+    found = [plan async for _statement, plan in plans(police, said)]
+    assert [name for name in COUNTED_BY if not any(name in plan for plan in found)] == []
+    assert await tables_read_whole(police, said) == []
+
+
+def spoken(at: datetime) -> OutboxRow:
+    """A word to the clinic that nobody has signed for."""
+    about = new_id()
+    return OutboxRow(
+        event_id=new_id(),
+        recipient="health",
+        type="story.told",
+        dataversion=1,
+        subject=about,
+        lane_key=about,
+        occurred_at=at,
+        recorded_at=at,
+    )
+
+
+async def test_figures_are_kept_for_whoever_asks_all_the_time(world: World) -> None:
+    police = world["police"]
+    none, one = (f'refnet_undelivered_events{{peer="health"}} {count}.0' for count in (0, 1))
+    assert none in (await police.client.get("/metrics")).text
+    async with police.database.write() as tx:
+        tx.session.add(spoken(tx.clock.now()))
+    with statements_of(police) as said:
+        assert none in (await police.client.get("/metrics")).text
+    assert said == []
+    world.clock.advance(timedelta(seconds=FIGURES_KEPT_S))
+    assert one in (await police.client.get("/metrics")).text
+    async with police.database.write() as tx:
+        await tx.session.execute(update(OutboxRow).values(is_forked=True))  # another word of ours has its slot
+    world.clock.advance(timedelta(seconds=FIGURES_KEPT_S))
+    assert none in (await police.client.get("/metrics")).text

@@ -200,7 +200,7 @@ async def no_to_the_clinic(desk: Visitor, case: str) -> None:
 async def test_whoever_was_expected_and_took_consent_back_is_told_of_once(world: World) -> None:
     desk, clinic = await officer(world), await nurse(world)
     case, referral = await sent(world, desk)
-    other, unseen = await sent(world, desk)
+    other, _unseen = await sent(world, desk)
     await take(clinic, [referral])
     await world.settle()
     assert GONE not in (await clinic.open("/work")).words

@@ -20,7 +20,7 @@ from shared.kit.ids import new_id
 
 TOKEN_BYTES = 32  # 256 bits: guessing is hopeless, so a plain digest is enough
 TOKEN_LIFE = timedelta(days=90)  # a script's token is renewed each quarter
-NAME_CHARACTERS_MAX = 60
+NAME_CHARACTERS_MAX = 60  # a sign-in name is typed at each shift's start; a mail address, where it is one, has 30 or so
 
 ROLES_OF: dict[AgencyKind, frozenset[Role]] = {
     AgencyKind.POLICE: frozenset({Role.OFFICER, Role.SUPERVISOR, Role.ADMINISTRATOR}),

@@ -12,6 +12,7 @@ from shared.casework.accounts.rosters import SetDuty, duties_of, end_duty, set_d
 from shared.casework.alarms import commands, views
 from shared.casework.alarms.commands import ResolveAlarm, may_see
 from shared.casework.alarms.tables import Alarm
+from shared.casework.cases.recovering import waiting_cases
 from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, submit
@@ -24,7 +25,7 @@ from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
 
-REASON_CHARACTERS_MAX = 300
+REASON_CHARACTERS_MAX = 300  # a sentence or two on what was done; a longer story belongs into the case
 
 
 @router.get("/alarms")
@@ -34,8 +35,14 @@ async def show_alarms(request: Request, edge: OneEdge, visit: Visitor) -> Respon
     async with edge.database.write() as tx:  # what a list shows of a case is a look at it, and looks are kept
         board = await views.alarm_board(tx, edge.here, visit.actor)
         await note_listed(tx, [row.alarm.case_id for row in board.rows if row.alarm.case_id], visit.actor)
-        overdue = await views.overdue_by_facility(tx, edge.here, visit.actor) if visit.actor.role is Role.SUPERVISOR else []
-    return edge.pages.show(request, "alarms/alarms.html", visit, board=board, overdue=overdue, live=f"/live?after={after}")
+        is_in_charge = visit.actor.role is Role.SUPERVISOR
+        waiting, waiting_total = await waiting_cases(tx, visit.actor) if is_in_charge else ([], 0)
+        await note_listed(tx, [row.case.id for row in waiting], visit.actor)
+        overdue = await views.overdue_by_facility(tx, edge.here, visit.actor) if is_in_charge else []
+    return edge.pages.show(
+        request, "alarms/alarms.html", visit, board=board, overdue=overdue, waiting=waiting, waiting_total=waiting_total,
+        live=f"/live?after={after}",
+    )  # fmt: skip
 
 
 @router.get("/overdue")

@@ -30,6 +30,7 @@ from shared.kit.errors import DatabaseAway
 TICK_S = 5.0  # far below the shortest limit of any programme, which is minutes
 MACHINE_ANSWERS = frozenset({ReferralState.ISSUED, ReferralState.ACKNOWLEDGED})  # after these a person answers
 WATCH_BATCH = 200  # referrals looked at in one read
+CLIMB_BATCH = 200  # alarms found in one read: a line that breaks may alarm about everything under way at once
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,11 @@ class Watcher:
                 if wanted:
                     await self._alone(self._look, referral_id)
             after = page[-1][0]
-        for alarm_id in await self._climbing():
-            await self._alone(self._climb, alarm_id)
+        last: UUID | None = None
+        while due := await self._climbing(last):
+            for alarm_id in due:
+                await self._alone(self._climb, alarm_id)
+            last = due[-1]
 
     async def _alone(self, look: Callable[[UUID], Awaitable[None]], about: UUID) -> None:
         """One row that cannot be handled never keeps the watcher from the others."""
@@ -163,12 +167,15 @@ class Watcher:
                           detail={"flags": sorted(flags)}),
         )  # fmt: skip
 
-    async def _climbing(self) -> list[UUID]:
+    async def _climbing(self, after: UUID | None) -> list[UUID]:
+        """A page of alarms that nobody took in time."""
         async with self._database.read() as tx:
             query = select(col(Alarm.id)).where(
                 col(Alarm.resolved_at).is_(None), col(Alarm.taken_at).is_(None), col(Alarm.climbs_at) <= tx.clock.now()
             )
-            return list((await tx.session.execute(query.order_by(col(Alarm.climbs_at)))).scalars())
+            if after is not None:
+                query = query.where(col(Alarm.id) > after)
+            return list((await tx.session.execute(query.order_by(col(Alarm.id)).limit(CLIMB_BATCH))).scalars())
 
     async def _climb(self, alarm_id: UUID) -> None:
         async with self._database.write() as tx:

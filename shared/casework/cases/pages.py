@@ -12,6 +12,7 @@ from sqlmodel import col
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases import commands, more, views
 from shared.casework.cases.commands import AddIncident, OpenCase
+from shared.casework.cases.recovering import awaited, release_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import Cursor
 from shared.casework.circles.commands import RecordProgress, record_progress
@@ -245,6 +246,7 @@ async def _case_page(
             "follows": await _follows(tx, case, visit),
             "notes": await views.notes_of(tx, case.id),
             "unasked": await unasked(tx, case.id),
+            "awaited": await awaited(tx, case.id),
             "drafted": await drafts_of(tx, case.id),
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }
@@ -297,6 +299,17 @@ async def post_progress(case_id: UUID, request: Request, edge: OneEdge, visit: V
     async def work(tx: Transaction) -> str:
         await record_progress(case_id, asked, tx, edge.here, visit.actor)
         return f"/cases/{case_id}"
+
+    return await submit(request, edge, visit, values, work)
+
+
+@router.post("/cases/{case_id}/release")
+async def post_release(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """After a restore: a supervisor has looked at the case, and it may be decided before the others have told what they know."""
+
+    async def work(tx: Transaction) -> str:
+        await release_case(case_id, tx, edge.here, visit.actor)
+        return "/alarms" if values.get("back") == ["/alarms"] else f"/cases/{case_id}"
 
     return await submit(request, edge, visit, values, work)
 

@@ -4,20 +4,24 @@ Arrivals, progress, new cases and consent taken back always work; to cancel, dec
 or until a post has looked at the case and released it.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, case, or_, select
 from sqlmodel import col
 
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.tables import Release
+from shared.casework.cases.tables import Case, Release
 from shared.casework.here import Actor, Here
+from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.lifecycle import Transition
 from shared.exchange import feed
 from shared.exchange.tables import Recovery
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 
+CASES_MAX = 50  # of one list: whoever has looked at these gets the next ones
 WAITS = frozenset({Transition.CANCEL, Transition.DECLINE, Transition.CLOSE, Transition.CONFIRM_CANCEL})
 
 
@@ -28,6 +32,47 @@ async def waits_for(tx: Transaction, case_id: UUID, peer: str) -> bool:
         return False
     release = await tx.session.get(Release, case_id, populate_existing=True)
     return release is None or release.released_at < recovery.opened_at
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCase:
+    """A case that waits, and for whom."""
+
+    case: Case
+    peers: Sequence[str]
+
+
+async def awaited(tx: Transaction, case_id: UUID) -> list[str]:
+    """The agencies whose word a case still waits for."""
+    return (await _waiting(tx, col(Referral.case_id) == case_id)).get(case_id, [])
+
+
+async def waiting_cases(tx: Transaction, by: Actor) -> tuple[list[WaitingCase], int]:
+    """The cases of the account's desks that wait, newest first as far as a page goes, and how many there are."""
+    mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
+    waiting = await _waiting(tx, *mine)
+    query = select(Case).where(col(Case.id).in_(waiting)).order_by(col(Case.opened_at).desc(), col(Case.id)).limit(CASES_MAX)
+    cases = (await tx.session.execute(query)).scalars() if waiting else ()
+    return [WaitingCase(one, waiting[one.id]) for one in cases], len(waiting)
+
+
+async def _waiting(tx: Transaction, *conditions: ColumnElement[bool]) -> dict[UUID, list[str]]:
+    other_end = case((col(Referral.direction) == "in", col(Referral.issuer)), else_=col(Referral.recipient))
+    query = (
+        select(col(Referral.case_id), col(Recovery.peer))
+        .join(Recovery, col(Recovery.peer) == other_end)
+        .outerjoin(Release, col(Release.case_id) == col(Referral.case_id))
+        .where(
+            col(Referral.is_open), col(Recovery.answered_at).is_(None),
+            or_(col(Release.case_id).is_(None), col(Release.released_at) < col(Recovery.opened_at)), *conditions,
+        )
+        .distinct()
+        .order_by(col(Referral.case_id), col(Recovery.peer))
+    )  # fmt: skip
+    found: dict[UUID, list[str]] = {}
+    for case_id, peer in (await tx.session.execute(query)).tuples():
+        found.setdefault(case_id, []).append(peer)
+    return found
 
 
 async def may_decide(tx: Transaction, case_id: UUID, peer: str, transition: Transition) -> None:
@@ -42,17 +87,17 @@ async def may_decide(tx: Transaction, case_id: UUID, peer: str, transition: Tran
 async def release_case(case_id: UUID, tx: Transaction, here: Here, by: Actor) -> None:
     """A post has looked at the case, on paper or by phone, and lets it be decided before its peers have answered."""
     by.may_supervise()
-    case = await load_case(tx, case_id, by, lock=True)
+    looked_at = await load_case(tx, case_id, by, lock=True)
     known = (
-        await tx.session.execute(select(Release).where(col(Release.case_id) == case.id).with_for_update())
+        await tx.session.execute(select(Release).where(col(Release.case_id) == looked_at.id).with_for_update())
     ).scalar_one_or_none()
     now = tx.clock.now()
     if known is None:
-        tx.session.add(Release(case_id=case.id, released_by=by.account_id, released_at=now))
+        tx.session.add(Release(case_id=looked_at.id, released_by=by.account_id, released_at=now))
     else:
         known.released_by, known.released_at = by.account_id, now
     await tx.session.flush()
     await feed.record(
-        tx, feed.Line(kind="case.released", subject=case.id, agency=here.agency, is_own=True, occurred_at=now, case_id=case.id,
-                      facility=case.facility),
+        tx, feed.Line(kind="case.released", subject=looked_at.id, agency=here.agency, is_own=True, occurred_at=now,
+                      case_id=looked_at.id, facility=looked_at.facility),
     )  # fmt: skip

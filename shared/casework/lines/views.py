@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlmodel import col
 
 from shared.casework.here import Here
@@ -14,7 +14,7 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Sentence, from_json
 
 SILENT_AFTER = timedelta(seconds=30)  # six heartbeats: the line or the peer is down
-PARKED_MAX = 500
+PARKED_MAX = 500  # on one page, and more than anybody settles in a day; the oldest come first, so the rest follows
 
 
 class PeerView(BaseModel):
@@ -53,21 +53,29 @@ async def peers(tx: Transaction, here: Here) -> list[PeerView]:
     known = {row.peer: row for row in (await tx.session.execute(select(Peer))).scalars()}
     awaited = await awaited_peers(tx)
     unsent = func.sum(case((col(OutboxRow.sent_at).is_(None), 1), else_=0))
-    query = select(col(OutboxRow.recipient), unsent, func.count()).where(col(OutboxRow.delivered_at).is_(None))
-    out = {
-        peer: (int(a or 0), int(b)) for peer, a, b in (await tx.session.execute(query.group_by(col(OutboxRow.recipient)))).tuples()
-    }
-    held_query = (
-        select(col(InboxRow.sender), col(InboxRow.state), func.count())
-        .where(col(InboxRow.state).in_([InboxState.WAITING, InboxState.PARKED]))
-        .group_by(col(InboxRow.sender), col(InboxRow.state))
+    query = (
+        select(col(OutboxRow.recipient), unsent, func.count())
+        .where(col(OutboxRow.delivered_at).is_(None), ~col(OutboxRow.is_forked))  # what is forked is evidence, under way nowhere
+        .group_by(col(OutboxRow.recipient))
     )
-    held = {(sender, state): int(n) for sender, state, n in (await tx.session.execute(held_query)).tuples()}
+    out = {peer: (int(a or 0), int(b)) for peer, a, b in (await tx.session.execute(query)).tuples()}
+    held = await _held(tx, InboxState.WAITING) | await _held(tx, InboxState.PARKED)
     now = tx.clock.now()
     return [
         _peer(here, known.get(peer) or Peer(peer=peer), out.get(peer, (0, 0)), held, now, is_recovering=peer in awaited)
         for peer in here.peers
     ]
+
+
+def _is(state: InboxState) -> ColumnElement[bool]:
+    """Each state that is looked for has an index of its own, which a database finds where the state is named in the statement."""
+    return col(InboxRow.state) == literal(state.value, literal_execute=True)
+
+
+async def _held(tx: Transaction, state: InboxState) -> dict[tuple[str, str], int]:
+    """How many events of each sender are in a state."""
+    query = select(col(InboxRow.sender), func.count()).where(_is(state)).group_by(col(InboxRow.sender))
+    return {(sender, state): int(n) for sender, n in (await tx.session.execute(query)).tuples()}
 
 
 def _peer(
@@ -96,7 +104,7 @@ def _peer(
 
 async def parked(tx: Transaction) -> list[ParkedView]:
     """What could not be applied, oldest first."""
-    query = select(InboxRow).where(col(InboxRow.state) == InboxState.PARKED).order_by(col(InboxRow.received_at)).limit(PARKED_MAX)
+    query = select(InboxRow).where(_is(InboxState.PARKED)).order_by(col(InboxRow.received_at)).limit(PARKED_MAX)
     return [
         ParkedView(sender=r.sender, event_id=r.event_id, type=r.type, version=r.dataversion, subject=r.subject, reason=r.reason,
                    said=from_json(r.reason_said) if r.reason_said else None, received_at=r.received_at)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from shared.casework.alarms.tables import Alarm
-from shared.casework.edge import OneEdge, Page, SignedIn
+from shared.casework.edge import Edge, OneEdge, Page, SignedIn
 from shared.casework.lines import commands, views
 from shared.casework.lines.readiness import readiness
 from shared.contracts.casework.codes import ServicePackage
@@ -96,6 +96,10 @@ async def get_ready(edge: OneEdge) -> JSONResponse:
 @router.get("/metrics", tags=["health"])
 async def get_metrics(edge: OneEdge) -> Response:
     """Prometheus figures: counts only, by peer."""
+    return Response(await edge.figures.get(lambda: _figures(edge)), media_type="text/plain; version=0.0.4")
+
+
+async def _figures(edge: Edge) -> bytes:
     registry = CollectorRegistry()
     gauges = {
         name: Gauge(f"refnet_{name}", words, ["peer"], registry=registry)
@@ -115,4 +119,4 @@ async def get_metrics(edge: OneEdge) -> Response:
             gauges["parked_events"].labels(peer.agency).set(peer.parked_here)
         query = select(func.count()).select_from(Alarm).where(col(Alarm.resolved_at).is_(None))
         open_alarms.set((await tx.session.execute(query)).scalar_one())
-    return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+    return generate_latest(registry)

@@ -37,6 +37,7 @@ from shared.kit.ids import new_id
 router = APIRouter(include_in_schema=False)
 
 CHANGED_SINCE_MAX = timedelta(days=3)  # after a weekend the list is still a list
+CHANGED_LINES_MAX = LIST_MAX * 4  # newest lines looked through for the cases of one list: a busy case has three or four a day
 HAND_OVERS_MAX = 20  # shifts that nobody has taken over; a week without anybody is fewer
 
 
@@ -85,7 +86,7 @@ async def _changed(tx: Transaction, edge: Edge, visit: Visit) -> list[tuple[Acti
             col(Activity.kind).not_in((*LINE_KINDS, "circle.announced")), *visible_to(visit.actor),
         )
         .order_by(col(Activity.recorded_at).desc(), col(Activity.position).desc())
-        .limit(LIST_MAX * 4)
+        .limit(CHANGED_LINES_MAX)
     )  # fmt: skip
     newest: dict[UUID, tuple[Activity, Case]] = {}
     for line, case in (await tx.session.execute(query)).tuples():
