@@ -47,18 +47,9 @@ TAKEN_BACK_SHOWN = timedelta(days=7)  # at most, until it is read: a place that 
 TAKEN_BACK_READ = "taken_back"  # the look that says so
 
 S = ReferralState
-REFERRALS = (
-    "unseen",
-    "unsent",
-    "refused",
-    "waiting",
-    "fresh",
-    "cancels",
-    "coming",
-    "here_now",
-    "late",
-    "taken_back",
-)  # of referrals
+REFERRALS = (  # sections of referrals
+    "unseen", "unsent", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late", "taken_back",
+)  # fmt: skip
 RECEIVED = ("fresh", "cancels", "coming", "here_now", "late")  # of which a list shows who they are about
 
 Conditions = list[ColumnElement[bool]]
