@@ -28,6 +28,9 @@ OPENED_BY: dict[tuple[AgencyKind, AgencyKind, str], frozenset[ServicePackage]] =
     (AgencyKind.HEALTH, AgencyKind.POLICE, "safety"): frozenset({ServicePackage.PROTECTION}),
 }
 
+# What a duty asks for; whatever else the same agency could do needs a yes.
+ASKED_BY_LAW = {codes.LegalDuty.CHILD_PROTECTION_LAW: frozenset({ServicePackage.CHILD_PROTECTION})}
+
 
 class ConsentMissing(RefnetError):
     """Nothing in force covers this sharing; `recipient` and `item` name what she would have to say yes to."""
@@ -48,6 +51,12 @@ class Released:
     basis: codes.Basis
     items: frozenset[ConsentItem]
     legal_duty: codes.LegalDuty | None
+
+
+def may_ask(release: Released, services: Iterable[ServicePackage]) -> tuple[ServicePackage, ...]:
+    """Of these services, those that may be asked for: what rests on the law alone asks for what the law names."""
+    named = ASKED_BY_LAW.get(release.legal_duty) if release.basis is codes.Basis.LEGAL_BASIS and release.legal_duty else None
+    return tuple(service for service in services if named is None or service in named)
 
 
 Releases = Mapping[str, Released]  # what is in force, by recipient

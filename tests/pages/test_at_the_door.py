@@ -19,6 +19,7 @@ from shared.casework.referrals.tables import CodeAttempt, Referral, WalkIn
 
 ELSEWHERE = "ndola_hospital"
 SENT_FROM = "police/ndola_central_vsu"
+WITHOUT = ("without", "yes")
 TODAY = "2026-01-05"  # where the clock of the tests stands
 
 
@@ -36,6 +37,8 @@ async def somebody_is_here(visitor: Visitor, code: str = "") -> Page:
     """Keeps an arrival; the page on which it is matched."""
     said: dict[str, Any] = {"code": code} if code else {}
     page = await visitor.send((await visitor.open("/arrivals/new")).form("/arrivals/new"), **said)
+    if page.path.partition("?")[0] == "/arrivals/new":  # the number was not found, and was read again
+        page = await visitor.send(page.form("/arrivals/new"), button=WITHOUT)
     if not page.path.partition("?")[0].endswith("/match"):
         page = await visitor.open(next(one for one in page.links if one.endswith("/match")))
     return page
@@ -282,3 +285,61 @@ async def test_a_colleagues_correction_is_not_undone_by_a_page_that_was_opened_b
     assert (page.status, "has just kept “Given” here" in page.words) == (422, True)
     await two.send(page.form(care))  # knowing it, she says it again
     assert (await two.open(care)).form(care).fields["care_pep"] == ["refused"]
+
+
+async def people(world: World) -> int:
+    async with world["health"].database.read() as tx:
+        return len(list((await tx.session.execute(select(WalkIn))).scalars()))
+
+
+async def test_nobody_is_entered_for_a_number_that_is_not_found_before_that_was_asked(world: World) -> None:
+    referral_id, code = await a_request(world)
+    wrong = "000000" if code != "000000" else "000001"
+    visitor = await nurse(world)
+    page = await visitor.open("/arrivals/new")
+    assert WITHOUT not in [(name, value) for name, value, _to in page.form("/arrivals/new").buttons]
+    for tried in range(1, 3):
+        page = await visitor.send(page.form("/arrivals/new"), code=wrong)
+        assert (page.status, "No open request of this desk has that number" in page.words) == (422, True)
+        assert page.form("/arrivals/new").fields["code"] == [wrong]  # to be read again
+        assert (await people(world), await attempts(world)) == (0, tried)
+    there = await visitor.send(page.form("/arrivals/new"), button=WITHOUT)
+    assert (there.path.endswith("/match?unknown=number"), await people(world), await attempts(world)) == (True, 1, 2)
+    page = await visitor.send(page.form("/arrivals/new"), code=code)
+    assert (page.path, await people(world)) == (f"/referrals/{referral_id}", 1)
+
+
+async def test_too_many_numbers_are_told_as_that_and_care_goes_on(world: World) -> None:
+    _id, code = await a_request(world)
+    wrong = "000000" if code != "000000" else "000001"
+    visitor = await nurse(world)
+    page = await visitor.open("/arrivals/new")
+    for _ in range(CODE_ATTEMPTS_MAX):
+        page = await visitor.send(page.form("/arrivals/new"), code=wrong)
+        assert "Too many numbers" not in page.words
+    page = await visitor.send(page.form("/arrivals/new"), code=code)
+    assert (page.status, "Too many numbers were tried" in page.words) == (422, True)
+    assert "No open request" not in page.words
+    match = await visitor.send(page.form("/arrivals/new"), button=WITHOUT)
+    page = await visitor.send(said_form(match), code=code, sent_from=SENT_FROM, sent_on=TODAY)
+    assert ("Too many numbers were tried" in page.words, "No request of this agency" in page.words) == (True, False)
+
+
+async def test_an_arrival_by_mistake_is_ended_as_that_and_nothing_is_sent(world: World) -> None:
+    visitor = await nurse(world)
+    await somebody_is_here(visitor)
+    page = await visitor.open("/here-now")
+    case = next(one for one in page.links if one.startswith("/cases/"))
+    end = next(one for one in page.links if one.endswith("/end"))
+    page = await visitor.open(end)
+    assert "Only where nobody came" in page.words
+    page = await visitor.send(page.form(end))
+    assert (page.path, end in page.links) == ("/here-now", False)
+    assert "Entered in error" in (await visitor.open(case)).words
+    page = await visitor.open(end)
+    assert end not in [form.action for form in page.forms]
+    await world["health"].flush()
+    assert not world["health"].line
+    async with world["health"].database.read() as tx:
+        walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
+    assert (walk_in.outcome, walk_in.ended_at is not None) == ("entered_in_error", True)

@@ -4,14 +4,12 @@ from typing import Any
 
 import pytest
 from agencies import Refused, World
-from desk_pages import PAGE_2, at_the_desk, fill_page, to_consent, to_place, to_sent
+from desk_pages import NO_TO_ALL, PAGE_2, at_the_desk, fill_page, to_consent, to_place, to_sent
 from sqlalchemy import select
 from visitor import OWN_PAGE, Page, Visitor
 
 from shared.casework.consents.tables import Consent
 from shared.casework.referrals.tables import Referral
-
-NO_TO_ALL = {"answer_health": "no", "answer_social_welfare": "no", "answer_back": "no"}
 
 
 async def referrals(world: World, agency: str) -> list[Referral]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from agencies import World, consent, open_case, refer
+from desk_pages import NO_TO_ALL, at_the_desk, to_consent, to_place, to_sent
 from shift import SENDING, declined, let_time_pass, nurse, officer, sent
 from visitor import Form, Visitor
 
@@ -143,3 +144,96 @@ async def test_whoever_sees_the_whole_agency_says_whose_shift_ends(world: World)
     page = await (await nurse(world, "nurse-9", "ndola_hospital")).open("/hand-over")
     assert len(takings(page.forms)) == 1
     assert "New, not yet seen" not in page.words.split("I have read it")[0]  # that is the clinic's
+
+
+OPENED = "Opened, nothing sent yet"
+
+
+async def test_a_case_of_which_nothing_was_sent_stands_on_the_list_of_its_desk_for_a_while(world: World) -> None:
+    desk = await at_the_desk(world)
+    case = (await to_consent(desk)).path.removesuffix("/consent")
+    world.clock.advance(timedelta(minutes=1))
+    refused = (await to_place(desk, await to_consent(desk), **NO_TO_ALL)).path.removesuffix("/refer")
+    page = await (await officer(world)).open("/work")
+    assert OPENED in page.words
+    assert [one for one in page.links if one in {case, refused}] == [refused, case]  # newest first; her no is no end
+    assert OPENED not in (await (await officer(world, "officer-9", "masaiti_vsu")).open("/work")).words
+    page = await desk.open("/hand-over")
+    assert (OPENED in page.words, {case, refused} <= set(page.links)) == (True, True)
+    page = await to_place(desk, await desk.open(f"{case}/consent"))
+    await desk.send(page.form(page.path), button=("think", "yes"))
+    assert case not in (await desk.open("/work")).links  # it waits as what she thinks about
+    await to_sent(desk, await desk.open(f"{case}/refer"))
+    page = await desk.open("/work")
+    assert (case in page.links, refused in page.links) == (False, True)
+    world.clock.advance(views.OPENED_SHOWN)
+    assert OPENED not in (await (await officer(world, "officer-2")).open("/work")).words
+
+
+async def test_who_came_without_a_request_and_what_was_received_is_no_case_that_waits_to_be_sent(world: World) -> None:
+    clinic = await nurse(world)
+    await requests(world, 1)
+    await clinic.send((await clinic.open("/arrivals/new")).form("/arrivals/new"))
+    assert OPENED not in (await clinic.open("/work")).words
+
+
+async def test_the_newest_cases_of_which_nothing_was_sent_are_shown_and_the_rest_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "LIST_MAX", 2)
+    program = await world["police"].sign_in("program")
+    for _ in range(3):
+        last, _incident = await open_case(program)
+        world.clock.advance(timedelta(minutes=1))
+    page = await (await officer(world)).open("/work")
+    assert ("1 more is not shown here" in page.words, f"/cases/{last}" in page.links) == (True, True)
+
+
+GONE = "Will not come on this request: consent was taken back"
+
+
+async def no_to_the_clinic(desk: Visitor, case: str) -> None:
+    page = await to_place(desk, await desk.open(f"{case}/consent"), answer_health="no")
+    assert page.status == 200
+
+
+async def test_whoever_was_expected_and_took_consent_back_is_told_of_once(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    case, referral = await sent(world, desk)
+    other, _unseen = await sent(world, desk)
+    await take(clinic, [referral])
+    await world.settle()
+    assert GONE not in (await clinic.open("/work")).words
+    await no_to_the_clinic(desk, case)
+    await no_to_the_clinic(desk, other)
+    await world.settle()
+    page = await clinic.open("/work")
+    assert page.words.count(GONE) == 1  # of the other nobody had heard there
+    assert ("10:30 at Ndola one-stop clinic" in page.words, "Bemba" in page.words) == (True, False)
+    assert GONE in (await clinic.open("/hand-over")).words
+    elsewhere = await nurse(world, "nurse-9", "ndola_hospital")
+    assert GONE not in (await elsewhere.open("/work")).words
+    page = await clinic.send(next(form for form in page.forms if form.action.startswith("/work/taken-back/")))
+    assert (page.path, GONE in page.words) == ("/work", False)
+    assert GONE not in (await (await nurse(world, "nurse-2")).open("/work")).words
+
+
+async def test_what_was_not_read_for_a_week_leaves_the_inbox(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    case, referral = await sent(world, desk)
+    await take(clinic, [referral])
+    await world.settle()
+    await no_to_the_clinic(desk, case)
+    await world.settle()
+    world.clock.advance(views.TAKEN_BACK_SHOWN)
+    assert GONE not in (await (await nurse(world, "nurse-2")).open("/work")).words
+
+
+async def test_what_the_clinic_had_ended_itself_is_no_news_there(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    case, referral = await sent(world, desk)
+    await take(clinic, [referral])
+    await declined(world, clinic, referral)
+    await no_to_the_clinic(desk, case)
+    await world.settle()
+    assert GONE not in (await clinic.open("/work")).words

@@ -14,6 +14,7 @@ PAGE_1: dict[str, Any] = {
 PAGE_2: dict[str, Any] = {
     "answer_health": "yes", "answer_social_welfare": "yes", "answer_back": "yes", "how": "spoken", "language": "bem",
 }  # fmt: skip
+NO_TO_ALL: dict[str, Any] = {"answer_health": "no", "answer_social_welfare": "no", "answer_back": "no"}
 PAGE_3: dict[str, Any] = {
     "care": "acute_care", "place": "health/ndola_clinic", "mode": "car", "escort": "officer", "expected": "10:30",
     "carries": "code",

@@ -5,6 +5,7 @@ A number alone opens only what is open at this door: of any other it may be a st
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -33,6 +34,7 @@ CODE_LIFE = timedelta(days=180)  # a spoken code of an older referral is not loo
 CODE_LIFE_ENDED = timedelta(days=30)  # after the end: a course of PEP takes 28 days, and she may come back with the same card
 SENT_ON_OFF = timedelta(days=1)  # how far off the day may be that she says: a night belongs to two
 CODE_CHARACTERS_MAX = 16
+MISTAKE: Literal["entered_in_error"] = "entered_in_error"  # nobody came: a number was mistyped, or she was entered twice
 SENT_FROM = r"^[a-z][a-z0-9_]{0,39}/[a-z][a-z0-9_-]{0,39}$"  # agency/facility
 
 
@@ -65,15 +67,20 @@ class MatchArrival(Form):
 
 
 class EndArrival(Form):
-    """How it ended for somebody who came without a referral; nothing is told to anybody."""
+    """How it ended for somebody who came without a referral, or that nobody came; nothing is told to anybody."""
 
-    outcome_code: codes.OutcomeCode | None = None
+    outcome_code: codes.OutcomeCode | Literal["entered_in_error"] | None = None
     occurred_at: events.Moment | None = None
 
 
-async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by: Actor) -> tuple[WalkIn | None, Referral | None]:
+async def record_arrival(
+    command: RecordArrival, tx: Transaction, here: Here, by: Actor, *, only_known: bool = False
+) -> tuple[WalkIn | None, Referral | None]:
     """Somebody is at the door: matched by the code of a referral that is open there, or kept as a walk-in; nobody is asked for a
-    police number. A code of another door, or of what has ended, is looked for again with who sent her, and when."""
+    police number. A code of another door, or of what has ended, is looked for again with who sent her, and when.
+
+    `only_known`: where the code fits nothing, nothing but the attempt is kept; whoever typed it is asked first.
+    """
     by.may_work()
     facility = command.entered_for or command.facility or by.facility
     if facility is None:
@@ -88,6 +95,8 @@ async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by
         await add_note(tx, found.case_id, found.id, command.note, by)
         told = Told(here.agency, True, came_at, by.account_id, command.entered_for or here.on_paper(facility))
         return None, await arrive(tx, here, found, facility, command.feedback, told)
+    if only_known:
+        return None, None
     # No code, or one that fits nothing: she is here all the same, and is matched later.
     case = await open_case(OpenCase(facility=facility, note=command.note), tx, here, by)
     walk_in = WalkIn(id=new_id(), case_id=case.id, facility=facility, came_at=came_at, recorded_at=tx.clock.now(),
@@ -101,8 +110,8 @@ async def record_arrival(command: RecordArrival, tx: Transaction, here: Here, by
     return walk_in, None
 
 
-async def _may_try(tx: Transaction, by: Actor) -> bool:
-    """Whether this account may have another code looked up. Its row is locked: guesses at once are counted one by one."""
+async def may_try(tx: Transaction, by: Actor) -> bool:
+    """Whether this account may have another code looked up now. Its row is locked: guesses at once are counted one by one."""
     await tx.session.execute(select(col(Account.id)).where(col(Account.id) == by.account_id).with_for_update())
     since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
     query = select(func.count()).where(col(CodeAttempt.account_id) == by.account_id, col(CodeAttempt.tried_at) > since)
@@ -124,7 +133,7 @@ async def _fitting(tx: Transaction, code: str) -> list[Referral]:
 
 async def _open_here(tx: Transaction, code: str, facility: str, by: Actor) -> Referral | None:
     """The open referral of a spoken code at this door, or at one that its hub works for."""
-    if not await _may_try(tx, by):
+    if not await may_try(tx, by):
         return None
     fitting = await _fitting(tx, code)
     desks = by.desks if by.facility is not None else [facility]
@@ -136,7 +145,7 @@ async def _as_said(tx: Transaction, command: MatchArrival, here: Here, by: Actor
     """The referral that fits all three things that she says, at whichever desk of this agency, open or ended."""
     assert command.code is not None
     assert command.sent_on is not None
-    if not await _may_try(tx, by):
+    if not await may_try(tx, by):
         return None
     fitting, zone = await _fitting(tx, command.code), ZoneInfo(here.programme.time_zone)
     said = [
@@ -205,8 +214,9 @@ async def end_arrival(walk_in_id: UUID, command: EndArrival, tx: Transaction, he
         walk_in.ended_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
         walk_in.outcome = command.outcome_code
         await tx.session.flush()
+        kind = "arrival.entered_in_error" if command.outcome_code == MISTAKE else "arrival.ended"
         await feed.record(
-            tx, feed.Line(kind="arrival.ended", subject=walk_in.id, agency=here.agency, is_own=True, occurred_at=walk_in.ended_at,
+            tx, feed.Line(kind=kind, subject=walk_in.id, agency=here.agency, is_own=True, occurred_at=walk_in.ended_at,
                           case_id=walk_in.case_id, facility=walk_in.facility),
         )  # fmt: skip
     return walk_in

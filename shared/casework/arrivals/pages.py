@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals import commands
-from shared.casework.arrivals.commands import SENT_FROM, EndArrival, MatchArrival, RecordArrival
+from shared.casework.arrivals.commands import MISTAKE, SENT_FROM, EndArrival, MatchArrival, RecordArrival
 from shared.casework.cases.commands import InTheFuture
 from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
@@ -36,12 +36,10 @@ FEEDBACK = {"yes": True, "no": False}
 NUMBER = _("The number has six digits.")
 NOT_FOUND = {  # the same words whether nothing fits, or another person's request elsewhere
     "number": _("No open request of this desk has that number. Ask who sent her or him, and when. Care goes on all the same."),
-    "said": _(
-        "No request of this agency has that number from that place and day, or too many numbers were tried. Care goes on all "
-        "the same."
-    ),
+    "said": _("No request of this agency has that number from that place and day. Care goes on all the same."),
+    "tried": _("Too many numbers were tried here; this one was not looked for. Try it in a quarter of an hour. Care goes on."),
 }
-Unknown = Literal["number", "said"]
+Unknown = Literal["number", "said", "tried"]
 
 
 class AtTheDoor(Afterwards):
@@ -50,27 +48,32 @@ class AtTheDoor(Afterwards):
     code: str | None = Field(default=None, max_length=20)
     feedback: Literal["yes", "no", "not_asked"] | None = None
     facility: str | None = None
+    without: Literal["yes"] | None = None  # the number was not found, and somebody is here all the same
 
 
 @router.get("/arrivals/new")
-async def show_arrival(request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """Somebody is here: by a spoken number, or without one."""
-    return _arrival_page(request, edge, visit, await draft_of(request, visit))
+async def show_arrival(request: Request, edge: OneEdge, visit: Visitor, unknown: Unknown | None = None) -> Response:
+    """Somebody is here: by a spoken number, or without one. `unknown`: why a number that was typed just now opened nothing."""
+    return _arrival_page(request, edge, visit, await draft_of(request, visit), unknown)
 
 
-def _arrival_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
+def _arrival_page(
+    request: Request, edge: Edge, visit: Visit, form: Filled[Any], unknown: Unknown | None = None, status: int = 200
+) -> Response:
     visit.actor.may_work()
     doors = [(id_, one.name) for id_, one in edge.here.entry.facilities.items() if visit.actor.sees(id_)]
     doors.sort(key=lambda door: door[0] != visit.actor.facility)  # one's own door first: somebody stands at it
+    if unknown:
+        form.error("code", NOT_FOUND[unknown])
     return edge.pages.show(
         request, "arrivals/new.html", visit, status=status, errors=bool(form.errors), form=form, doors=doors, here_now="/work",
-        on_paper=any(edge.here.on_paper(id_) for id_, _name in doors),
+        unknown=unknown, on_paper=any(edge.here.on_paper(id_) for id_, _name in doors),
     )  # fmt: skip
 
 
 @router.post("/arrivals/new")
 async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Care first: a number that fits nothing never keeps anybody waiting."""
+    """A number that opens nothing may be mistyped: nobody is entered for it before that was asked. Care goes on meanwhile."""
     form = fill(AtTheDoor, values, {**AFTERWARDS_WORDS, "code": NUMBER})
     asked = form.model
     if asked is not None and asked.code is not None and not is_code(asked.code):
@@ -78,23 +81,31 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
     if asked is None or form.errors:
         return _arrival_page(request, edge, visit, form, status=422)
     code = typed(asked.code or "") or None
+    unknown: list[Unknown] = []
 
     async def work(tx: Transaction) -> str:
         happened_at = asked.happened_at(edge.pages.times("en", tx.clock.now()))
         feedback = FEEDBACK.get(asked.feedback or "")
-        body = RecordArrival(code=code, facility=asked.facility, occurred_at=happened_at, feedback=feedback)
-        walk_in, referral = await commands.record_arrival(body, tx, edge.here, visit.actor)
+        looked_for = None if asked.without else code
+        body = RecordArrival(code=looked_for, facility=asked.facility, occurred_at=happened_at, feedback=feedback)
+        may_try = looked_for is None or await commands.may_try(tx, visit.actor)
+        walk_in, referral = await commands.record_arrival(body, tx, edge.here, visit.actor, only_known=looked_for is not None)
         if referral is not None:
             return f"/referrals/{referral.id}"
-        return f"/arrivals/{walk_in.id}/match?unknown=number" if walk_in and code else "/here-now"
+        if walk_in is not None:
+            return f"/arrivals/{walk_in.id}/match?unknown=number" if code else "/here-now"
+        unknown.append("number" if may_try else "tried")
+        return f"/arrivals/new?unknown={unknown[0]}"
 
     try:
-        return await submit(request, edge, visit, values, work)
+        answer = await submit(request, edge, visit, values, work)
+        if not unknown:
+            return answer
     except InTheFuture as error:
         form.error("at_time", error)
     except MissingDetail as error:
         form.error(error.field, AFTERWARDS_WORDS.get(error.field, error))
-    return _arrival_page(request, edge, visit, form, status=422)
+    return _arrival_page(request, edge, visit, form, unknown[0] if unknown else None, status=422)
 
 
 class WhichRequest(BaseModel):
@@ -169,9 +180,10 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
 
     async def work(tx: Transaction) -> str:
         body = MatchArrival.model_validate(form_said)
+        may_try = asked.way == "list" or await commands.may_try(tx, visit.actor)
         _walk_in, referral = await commands.match_arrival(arrival_id, body, tx, edge.here, visit.actor)
         if referral is None:
-            return with_sheet(f"/arrivals/{arrival_id}/match?unknown=said", asked.sheet)
+            return with_sheet(f"/arrivals/{arrival_id}/match?unknown={'said' if may_try else 'tried'}", asked.sheet)
         goes_on = asked.sheet and edge.here.kind is AgencyKind.HEALTH  # what was given stands on the same sheet
         return with_sheet(f"/care/{referral.id}", asked.sheet) if goes_on else f"/referrals/{referral.id}"
 
@@ -182,12 +194,22 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
     return await _match_page(arrival_id, request, edge, visit, form, status=422)
 
 
+@router.get("/arrivals/{arrival_id}/end")
+async def show_mistake(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """What ending it as a mistake does, before it is done."""
+    async with edge.database.read() as tx:
+        walk_in = await commands.load_walk_in(tx, arrival_id, visit.actor)
+    return edge.pages.show(request, "arrivals/mistake.html", visit, walk_in=walk_in, here_now="/here-now")
+
+
 @router.post("/arrivals/{arrival_id}/end")
 async def post_end(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Care without a request is finished; nothing is sent."""
+    """Care without a request is finished, or nobody had come; nothing is sent."""
+    is_mistake = Filled[BaseModel](values).value("mistake") == "yes"
 
     async def work(tx: Transaction) -> str:
-        await commands.end_arrival(arrival_id, EndArrival(), tx, edge.here, visit.actor)
+        end = EndArrival(outcome_code=MISTAKE if is_mistake else None)
+        await commands.end_arrival(arrival_id, end, tx, edge.here, visit.actor)
         return "/here-now"
 
     return await submit(request, edge, visit, values, work)

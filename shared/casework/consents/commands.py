@@ -116,6 +116,10 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
         raise NotFound("The case has no such consent.")
     if consent.taken_back_at is not None:
         return consent
+    if consent.basis == codes.Basis.LEGAL_BASIS:
+        raise Conflict(
+            "What the law says is told all the same and cannot be taken back; ask to cancel the request where it was a mistake."
+        )
     if consent.version != seen_version:
         raise StaleConsent("The consent has changed since you read it; read it again.")
     now = tx.clock.now()

@@ -15,13 +15,14 @@ from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
 from shared.casework.referrals.commands import IssueReferral
 from shared.casework.referrals.tables import Referral
+from shared.casework.sharing import ASKED_BY_LAW
 from shared.contracts.casework import codes
-from shared.contracts.casework.codes import Basis, ServicePackage
+from shared.contracts.casework.codes import Basis, LegalDuty, ServicePackage
 from shared.exchange import feed
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
-BY_LAW = frozenset({ServicePackage.CHILD_PROTECTION})  # what the law asks for, whatever she answers
+BY_LAW = ASKED_BY_LAW[LegalDuty.CHILD_PROTECTION_LAW]  # asked for whatever she answers
 
 
 @dataclass(frozen=True, slots=True)

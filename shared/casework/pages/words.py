@@ -275,6 +275,7 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "referral.drafted": _("Time to think: kept here, nobody was told"),
     "arrival.recorded": _("Came without a request"),
     "arrival.ended": _("Care without a request has ended"),
+    "arrival.entered_in_error": _("Entered in error: nobody had come"),
     "referral.issued": _("Sent"),
     "referral.cancel_requested": _("Asked to cancel"),
     "referral.set_out": _("Set out"),

@@ -92,6 +92,7 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
     ground = await stand_on(tx, here, by, referral_id, command.case_id, command.incident_id, command.to_agency)
     case = ground.case
     release = sharing.enough(ground.releases.get(command.to_agency), command.to_agency, ConsentItem.REQ)
+    _refuse_beyond_the_law(command, release)
     _refuse_duplicate(command, ground)
     now = tx.clock.now()
     issued_at = not_future("occurred_at", command.occurred_at, now)
@@ -169,6 +170,15 @@ async def open_services(tx: Transaction, case_id: UUID, incident_id: UUID | None
 def _still_open(asked: Iterable[Asked], but: UUID | None = None) -> set[str]:
     # One whose clocks have ended may have ended there.
     return {service for r in asked if r.id != but and not story.load(r.standing).no_feedback for service in r.services}
+
+
+def _refuse_beyond_the_law(command: IssueReferral, release: sharing.Released) -> None:
+    beyond = set(command.services).difference(sharing.may_ask(release, command.services))
+    if beyond:
+        raise Conflict(
+            "Without a yes %(agency)s is told what the law asks for and nothing else; leave out: %(services)s.",
+            agency=Coded(command.to_agency, "agency"), services=tuple(sorted(beyond)),
+        )  # fmt: skip
 
 
 def _refuse_duplicate(command: IssueReferral, ground: Ground) -> None:

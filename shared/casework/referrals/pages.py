@@ -15,7 +15,7 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
-from shared.casework.consents.views import unasked
+from shared.casework.consents.views import is_no, last_answers, unasked
 from shared.casework.directory.places import Place, places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
@@ -25,11 +25,12 @@ from shared.casework.referrals import commands, drafts, story
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
 from shared.casework.referrals.tables import Referral, ReferralFact
-from shared.casework.sharing import ConsentMissing, released, windows_of_care
+from shared.casework.sharing import ConsentMissing, Releases, may_ask, releases, windows_of_care
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import (
     AgencyKind,
+    Basis,
     CareClock,
     ConsentItem,
     Escort,
@@ -104,7 +105,8 @@ async def _refer_page(
         drafted = await drafts.draft_at(tx, case.id, Step.REFER)
         form = as_drafted(form, drafted)
         instead = instead or _id_in(form, "instead")
-        agreed = [p for p in here.peers if (r := await released(tx, case.id, p)) and ConsentItem.REQ in r.items]
+        told = {p: r for p, r in (await releases(tx, case.id, here.peers)).items() if ConsentItem.REQ in r.items}
+        agreed = list(told)
         incident = await _last_incident(tx, case)
         former = await _former(tx, case, incident, instead, visit)
         proposed = await proposed_place(tx, former) if former else None
@@ -112,19 +114,25 @@ async def _refer_page(
         local = edge.pages.times("en", now).local(now)
         kinds = [here.kind_of(peer) for peer in agreed]
         asked = [p for p in agreed if _is_first(here.kind_of(p), kinds) or (proposed and p == proposed[0])]
-        care = list(dict.fromkeys(s for peer in asked for s in CARE_ORDER.get(here.kind_of(peer), ())))
+        care = {peer: may_ask(told[peer], CARE_ORDER.get(here.kind_of(peer), ())) for peer in asked}
         sheet = await sheet_of_request(tx, case.id)
-        found = await places(tx, here, asked, sheet.facility if sheet else visit.actor.facility, local)
-        also = await _also(tx, edge, case, incident, [p for p in agreed if p not in asked], visit, local)
+        desk = sheet.facility if sheet else visit.actor.facility
+        found = await places(tx, here, asked, desk, local)
+        also = await _also(tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local)
+        last = await last_answers(tx, case.id)
+        by_law = {peer for peer, release in told.items() if release.basis is Basis.LEGAL_BASIS}
+        said_no = all(peer in by_law or is_no(last.get(peer)) for peer in here.peers)
+        along = await places(tx, here, [p for p in here.peers if is_no(last.get(p))], desk, local) if said_no else []
     until = _care_until(edge, incident, now)
     nearest = next((p for p in found if p.is_open and p.journey), None)
     soon = timedelta(minutes=nearest.journey.minutes) if nearest and nearest.journey else EXPECTED_DEFAULT
     set_out = edge.pages.times("en", now).local((sheet.written_at if sheet else None) or now)
     return edge.pages.show(
-        request, "referrals/refer.html", visit, status=status, errors=bool(form.errors), form=form, case=case, care=care,
-        places=[p for p in found if set(p.facility.services) & set(care)], also=also, until=until, agreed=agreed,
+        request, "referrals/refer.html", visit, status=status, errors=bool(form.errors), form=form, case=case,
+        care=list(dict.fromkeys(service for services in care.values() for service in services)),
+        places=[p for p in found if set(p.facility.services).intersection(care[p.agency])], also=also, until=until, agreed=agreed,
         modes=MODES, escorts=ESCORTS, expected=(set_out + soon).strftime("%H:%M"), former=former, proposed=proposed,
-        here_now="/cases", drafted=drafted,
+        here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along,
     )  # fmt: skip
 
 
@@ -161,14 +169,15 @@ def _care_until(edge: Edge, incident: Incident | None, now: datetime) -> datetim
 
 
 async def _also(
-    tx: Transaction, edge: Edge, case: Case, incident: Incident | None, others: list[str], visit: Visit, local: datetime
+    tx: Transaction, edge: Edge, case: Case, incident: Incident | None, others: Releases, visit: Visit, local: datetime
 ) -> list[tuple[Place, list[ServicePackage]]]:
     """Who else is told along with it: the nearest office of each other agency that may know, and what is not asked of it yet."""
     told = []
-    for peer in others:
+    for peer, release in others.items():
         kind = edge.here.kind_of(peer)
         asks = [ServicePackage.CHILD_PROTECTION] if case.child and kind is AgencyKind.SOCIAL_WELFARE else []
-        asks += list(CARE_ORDER.get(kind, ()))[:1]
+        asks += may_ask(release, CARE_ORDER.get(kind, ()))[:1]
+        asks = list(dict.fromkeys(asks))
         taken = await commands.open_services(tx, case.id, incident.id if incident else None, peer)
         found = await places(tx, edge.here, [peer], visit.actor.facility, local)
         fitting = [(p, [s for s in asks if s in p.facility.services and s not in taken]) for p in found]

@@ -15,15 +15,16 @@ from shared.casework.accounts import sessions
 from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account, HandOver
 from shared.casework.cases.tables import Case
-from shared.casework.cases.views import note_listed
+from shared.casework.cases.views import note_listed, note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import subscriptions
 from shared.casework.following.streams import LiveStream
 from shared.casework.following.web import STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
-from shared.casework.work.views import LIST_MAX, open_items, shown_cases, work_list
+from shared.casework.work.views import LIST_MAX, TAKEN_BACK_READ, open_items, shown_cases, work_list
 from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
@@ -55,6 +56,19 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
         hand_overs=unsigned,
     )  # fmt: skip
+
+
+@router.post("/work/taken-back/{referral_id}/read")
+async def post_read(referral_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """The desk has read that somebody who was expected will not come on this request."""
+    visit.actor.may_work()
+
+    async def work(tx: Transaction) -> str:
+        referral = await load_referral(tx, referral_id, visit.actor)
+        await note_read(tx, referral.case_id, visit.actor, TAKEN_BACK_READ)
+        return "/work"
+
+    return await submit(request, edge, visit, values, work)
 
 
 async def _changed(tx: Transaction, edge: Edge, visit: Visit) -> list[tuple[Activity, Case]]:
@@ -123,9 +137,12 @@ async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> As
 SECTIONS = {  # what the next shift takes over, most urgent first; beside it only what needs nothing just now
     "unseen": _("Sent, and nobody has seen it"), "unsent": _("Has not left yet"),
     "refused": _("Cannot be taken: another place is needed"), "fresh": _("New, not yet seen"),
-    "cancels": _("A desk asks to cancel"), "here_now": _("Here now"), "walk_ins": _("Came without a request"),
+    "cancels": _("A desk asks to cancel"),
+    "taken_back": _("Will not come on this request: consent was taken back"),
+    "here_now": _("Here now"), "walk_ins": _("Came without a request"),
     "coming": _("Expected"), "messages": _("Messages to pass on"), "late": _("Time has passed, still open"),
     "waiting": _("Sent, not seen yet"), "drafted": _("Time to think, not sent yet"),
+    "opened": _("Opened, nothing sent yet"),
 }  # fmt: skip
 
 

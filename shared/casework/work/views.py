@@ -26,13 +26,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
-from shared.casework.referrals.tables import DraftedReferral, Referral, WalkIn
+from shared.casework.referrals.tables import DraftedReferral, Referral, ReferralFact, WalkIn
 from shared.casework.timeline.views import is_referred_to
-from shared.contracts.casework.codes import Flag, ProgressCode, ReferralState, Urgency
+from shared.contracts.casework import events
+from shared.contracts.casework.codes import CancelReason, Flag, ProgressCode, ReferralState, Urgency
 from shared.kit.columns import UtcDateTime
 from shared.kit.db import Transaction
 
@@ -40,9 +42,14 @@ UNSEEN_IS_RED = timedelta(minutes=10)  # an acute referral that nobody has opene
 WEEK = timedelta(days=7)  # "court this week"
 LIST_MAX = 50  # of one section: more than a desk does in a shift; the rest is counted, and stands in the list of cases
 ANSWER_SHOWN = timedelta(days=2)  # how long "cannot take" stands on the work list
+OPENED_SHOWN = timedelta(days=7)  # how long a case of which nothing was sent stands there: one week's shifts have seen it
+TAKEN_BACK_SHOWN = timedelta(days=7)  # at most, until it is read: a place that is staffed once a week still sees it
+TAKEN_BACK_READ = "taken_back"  # the look that says so
 
 S = ReferralState
-REFERRALS = ("unseen", "unsent", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late")  # sections of referrals
+REFERRALS = (  # sections of referrals
+    "unseen", "unsent", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late", "taken_back",
+)  # fmt: skip
 RECEIVED = ("fresh", "cancels", "coming", "here_now", "late")  # of which a list shows who they are about
 
 Conditions = list[ColumnElement[bool]]
@@ -57,6 +64,7 @@ class WorkList:
     unsent: list[Referral] = field(default_factory=list)  # ours, have not left
     refused: list[Referral] = field(default_factory=list)  # ours, the place cannot take them
     drafted: list[tuple[DraftedReferral, Case]] = field(default_factory=list)  # ours, not sent: she wants to think
+    opened: list[Case] = field(default_factory=list)  # ours, opened lately and nothing was sent, nor kept to be sent
     waiting: list[Referral] = field(default_factory=list)  # ours, sent and not alarming yet
     under_way: int = 0  # ours, seen: nothing to do
     fresh: list[Referral] = field(default_factory=list)  # to us, not yet seen
@@ -64,6 +72,7 @@ class WorkList:
     coming: list[Referral] = field(default_factory=list)  # to us, accepted, not here yet
     here_now: list[Referral] = field(default_factory=list)  # to us, arrived or in care
     late: list[Referral] = field(default_factory=list)  # to us, time has passed, still open
+    taken_back: list[Referral] = field(default_factory=list)  # to us, expected until consent was taken back, not read yet
     walk_ins: list[tuple[WalkIn, Case]] = field(default_factory=list)  # came without a referral, not matched yet
     dates: list[tuple[Progress, Case]] = field(default_factory=list)  # hearings and visits of this week
     messages: list[tuple[Message, Referral]] = field(default_factory=list)  # to pass on
@@ -93,6 +102,8 @@ DESKS: BindParameter[str] = bindparam("desks", expanding=True)
 MOST = bindparam("most", type_=Integer)
 SLOW_BEFORE = bindparam("slow_before", type_=UtcDateTime)
 ANSWERED_AFTER = bindparam("answered_after", type_=UtcDateTime)
+OPENED_AFTER = bindparam("opened_after", type_=UtcDateTime)
+TAKEN_BACK_AFTER = bindparam("taken_back_after", type_=UtcDateTime)
 TODAY, WEEKS_END = bindparam("today", type_=Date), bindparam("weeks_end", type_=Date)
 
 
@@ -102,7 +113,7 @@ async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Work
     asked = _questions(_by_kind(here), is_everywhere=by.facility is None)
     values = {
         "desks": by.desks, "most": LIST_MAX, "slow_before": now - UNSEEN_IS_RED, "answered_after": now - ANSWER_SHOWN,
-        "today": today, "weeks_end": today + WEEK,
+        "opened_after": now - OPENED_SHOWN, "taken_back_after": now - TAKEN_BACK_SHOWN, "today": today, "weeks_end": today + WEEK,
     }  # fmt: skip
     work = WorkList()
     for query in (asked.sent, asked.received):
@@ -135,6 +146,8 @@ def _questions(kinds: Kinds, *, is_everywhere: bool) -> Questions:
     listed = {
         "refused": _refused(kinds, outgoing),
         "drafted": _drafted(is_everywhere=is_everywhere),
+        "opened": _opened(is_everywhere=is_everywhere),
+        "taken_back": _taken_back(incoming),
         "walk_ins": _walk_ins(is_everywhere=is_everywhere),
         "dates": _dates(is_everywhere=is_everywhere),
         "messages": _messages(mine),
@@ -229,6 +242,40 @@ def _drafted(*, is_everywhere: bool) -> Select[Any]:
     return query.order_by(col(DraftedReferral.kept_at).desc())
 
 
+def _opened(*, is_everywhere: bool) -> Select[Any]:
+    """Her no is no end: it stands here too, and leaves after the same time. Who came without a request has a section of its own."""
+    is_sent = exists().where(col(Referral.case_id) == col(Case.id))
+    is_drafted = exists().where(col(DraftedReferral.case_id) == col(Case.id))
+    came = select(col(WalkIn.case_id)).where(col(WalkIn.recorded_at) > OPENED_AFTER)
+    query = select(Case).where(
+        col(Case.is_received).is_(False), col(Case.opened_at) > OPENED_AFTER, ~is_sent, ~is_drafted, col(Case.id).not_in(came)
+    )
+    if not is_everywhere:
+        query = query.where(col(Case.facility).in_(DESKS))
+    return query.order_by(col(Case.opened_at).desc(), col(Case.id).desc())
+
+
+def _taken_back(incoming: Conditions) -> Select[Any]:
+    """Who was expected and will not come on this request any more, until somebody at the desk has read it."""
+    ended_before = exists().where(
+        col(ReferralFact.referral_id) == col(Referral.id),
+        col(ReferralFact.type).in_([events.Declined.type, events.Cancelled.type, events.Closed.type]),
+    )
+    is_read = exists().where(
+        col(CaseRead.case_id) == col(Referral.case_id), col(CaseRead.what) == TAKEN_BACK_READ,
+        col(CaseRead.read_at) >= col(Referral.moved_at),
+    )  # fmt: skip
+    return (
+        select(Referral)
+        .where(
+            *incoming, col(Referral.state) == S.CANCELLED, col(Referral.ended_at) > TAKEN_BACK_AFTER,
+            col(Referral.standing)["reason"].as_string() == CancelReason.CONSENT_TAKEN_BACK,
+            col(Referral.acknowledged_at).is_not(None), col(Referral.arrived_at).is_(None), ~ended_before, ~is_read,
+        )
+        .order_by(col(Referral.ended_at).desc(), col(Referral.id).desc())
+    )  # fmt: skip
+
+
 def _walk_ins(*, is_everywhere: bool) -> Select[Any]:
     query = select(WalkIn, Case).join(Case, col(Case.id) == col(WalkIn.case_id))
     query = query.where(col(WalkIn.referral_id).is_(None), col(WalkIn.ended_at).is_(None))
@@ -269,5 +316,5 @@ def open_items(work: WorkList) -> dict[str, Any]:
     """What a hand-over keeps: ids by section and how many there were, never words."""
     ids: dict[str, Any] = {section: [str(row.id) for row in getattr(work, section)] for section in REFERRALS}
     ids |= {"walk_ins": [str(one.id) for one, _ in work.walk_ins], "messages": [str(one.id) for one, _ in work.messages]}
-    ids |= {"drafted": [str(one.id) for _, one in work.drafted]}
+    ids |= {"drafted": [str(one.id) for _, one in work.drafted], "opened": [str(one.id) for one in work.opened]}
     return {**ids, "under_way": work.under_way, "totals": {name: work.total(name) for name in ids}}

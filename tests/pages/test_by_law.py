@@ -1,0 +1,86 @@
+"""What the law has told about a child is no consent: nobody takes it back, and it opens nothing but what the law asks for."""
+
+import pytest
+from agencies import Refused, World
+from desk_pages import NO_TO_ALL, at_the_desk, to_consent, to_place, to_sent
+from sqlalchemy import select
+from visitor import OWN_PAGE, Page, Visitor
+
+from shared.casework.consents.tables import Consent
+from shared.casework.referrals.tables import Referral
+
+BY_LAW = {"care": "child_protection", "place": "social_welfare/ndola_district_office", "carries": "nothing"}
+
+
+async def a_childs_noes(desk: Visitor) -> Page:
+    """A child who said no to everybody: page 3."""
+    page = await to_consent(desk, age_band="10-14", safe_adult="here")
+    return await to_place(desk, page, **NO_TO_ALL)
+
+
+async def requests(world: World) -> list[Referral]:
+    async with world["police"].database.read() as tx:
+        return list((await tx.session.execute(select(Referral).order_by(Referral.id))).scalars())  # type: ignore[arg-type]
+
+
+async def test_what_the_law_has_told_is_not_taken_back(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await a_childs_noes(desk)
+    case = page.path.removesuffix("/refer")
+    referral = await to_sent(desk, page, **BY_LAW)
+    async with world["police"].database.read() as tx:
+        (consent,) = (await tx.session.execute(select(Consent))).scalars()
+    back = f"{case}/consents/{consent.id}/take-back"
+    for address in (case, f"/referrals/{referral}", back):
+        page = await desk.open(address)
+        assert ("told all the same" in page.words, back in page.links) == (True, False), address
+        assert back not in [form.action for form in page.forms], address
+    csrf = (await desk.open(f"{case}/consent")).form(f"{case}/consent").fields["csrf"][0]
+    answer = await desk.client.post(back, data={"csrf": csrf, "version": "1"}, headers=OWN_PAGE)
+    assert (answer.status_code, "told all the same" in answer.text) == (409, True)
+    program = await world["police"].sign_in("program")
+    path = f"/cases/{case.rpartition('/')[2]}/consents/{consent.id}"
+    assert (await program.ask("DELETE", path, **{"If-Match": '"1"'})).status_code == 409
+    assert [r.is_open for r in await requests(world)] == [True]
+
+
+async def test_what_nobody_can_take_back_is_said_before_anybody_is_asked(world: World) -> None:
+    page = await Visitor(world["police"].app).open("/info")
+    assert "That alone cannot be taken back" in page.words
+
+
+async def test_the_law_opens_child_protection_only_and_any_other_care_without_a_message(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await a_childs_noes(desk)
+    assert page.form(page.path).choices["care"] == ["child_protection"]
+    assert "She may go along without a message" in page.words
+    assert "Ndola one-stop clinic" in page.words
+    case_id = page.path.split("/")[2]
+    program = await world["police"].sign_in("program")
+    body = {"case_id": case_id, "to_agency": "social_welfare", "to_facility": "ndola_district_office", "urgency": "urgent"}
+    for services in (["psychosocial"], ["child_protection", "psychosocial"]):
+        with pytest.raises(Refused, match="what the law asks for") as refused:
+            await program.post("/referrals", {**body, "services": services})
+        assert refused.value.status == 409
+    assert await requests(world) == []
+    await program.post("/referrals", {**body, "services": ["child_protection"]})
+
+
+async def test_along_with_care_the_law_tells_that_a_child_needs_safety_and_nothing_else(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await to_consent(desk, age_band="10-14", safe_adult="here")
+    page = await to_place(desk, page, answer_social_welfare="no")
+    form = page.form(page.path)
+    assert ("acute_care" in form.choices["care"], form.choices["also_social_welfare"]) == (True, ["child_protection"])
+    assert "without a message" not in page.words
+
+
+async def test_who_said_no_is_not_asked_again_and_sees_where_to_go(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await to_consent(desk)
+    address = page.path.removesuffix("/consent") + "/refer"
+    assert "Nobody may know yet" in (await desk.open(address)).words
+    page = await to_place(desk, page, **NO_TO_ALL)
+    assert ("She said no" in page.words, "She may go along without a message" in page.words) == (True, True)
+    assert ("Ask first" in page.words, "Ndola one-stop clinic" in page.words) == (False, True)
+    assert ("/work" in page.links, [f for f in page.forms if f.action == address]) == (True, [])
