@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signing_in import settled_account, sign_in
 from sqlalchemy import select
-from visitor import Page, Visitor
+from visitor import OWN_PAGE, Page, Visitor
 
 from services.health.care.tables import CareGiven
 from shared.casework.accounts.commands import find_account
+from shared.casework.alarms.watcher import Watcher
 from shared.casework.cases.tables import Case
 from shared.casework.paper.commands import SheetKind, read_number, sheet_number
 from shared.casework.paper.tables import Sheet
@@ -377,6 +378,56 @@ async def test_what_a_desk_with_a_line_wrote_without_power_is_of_the_sheets_time
     assert {(f.entered_for, f.occurred_at) for f in rows} == {("ndola_central_vsu", WRITTEN_UTC)}
     assert sorted(f.type for f in rows) == ["referral.issued", "referral.issued", "referral.set_out"]  # the office was told as well
     assert first.expected_at == WRITTEN_UTC + timedelta(minutes=30)
+
+
+LAST_NIGHT: dict[str, Any] = {"on_date": "2026-01-04", "at_time": "20:00"}  # fourteen hours before it is typed
+LAST_NIGHT_UTC = datetime(2026, 1, 4, 18, tzinfo=UTC)
+
+
+async def test_a_sheet_of_last_night_is_told_as_of_last_night_and_alarms_nobody_while_it_is_typed(world: World) -> None:
+    desk = Visitor(world["police"].app)
+    await sign_in(desk, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+    clinic = await nurse(world)
+    _page, (number, _last) = await printed(desk, "ndola_central_vsu", "request", 1)
+    written = f"Sheet {number}, written Sunday 4 January, 20:00."
+    page = await desk.send((await desk.open("/paper")).form("/paper/enter"), number=number, **LAST_NIGHT)
+    assert written in page.words
+    wrong = await desk.send(page.form("/cases/new"), at_least=1, at_most=2)
+    assert "Care works best in the next 56 hours." in wrong.words  # of 72: two before it was written, fourteen since
+    clock = await desk.client.post("/cases/clock", data=as_typed(wrong.form("/cases/new").fields), headers=OWN_PAGE)
+    assert "in the next 56 hours" in clock.text
+    page = await to_place(desk, await a_case_from(desk, f"/cases/new?sheet={number}"))
+    assert written in page.words
+    referral = f"/referrals/{await to_sent(desk, page, expected='20:15')}"
+    await world.settle()
+    assert "Sent, and nobody has seen it" not in (await desk.open("/work")).words  # sent a moment ago
+    seen = (await clinic.open("/work")).words
+    assert "is on the way" not in seen
+    assert "set out 4 Jan 20:00." in seen
+    page = await desk.open(referral)
+    assert written in page.words
+    case = next(one for one in page.links if one.startswith("/cases/") and one.count("/") == 2)
+    page = await desk.open(case)
+    assert written in page.words
+    timeline = page.words.split("One timeline")[1].split("Agreed to")[0]
+    assert (timeline.count("Sunday 4 January"), timeline.count("Today")) == (1, 0)
+    for agency in ("police", "health"):
+        await Watcher(world[agency].database, world[agency].here).tick()
+        assert "unacknowledged" not in await flags_at(world, agency)
+    world.clock.advance(timedelta(minutes=61))
+    for agency in ("police", "health"):
+        await Watcher(world[agency].database, world[agency].here).tick()
+        assert "unacknowledged" in await flags_at(world, agency)
+
+
+def as_typed(fields: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {name: values for name, values in fields.items() if values}
+
+
+async def flags_at(world: World, agency: str) -> set[str]:
+    async with world[agency].database.read() as tx:
+        rows = (await tx.session.execute(select(Referral).where(Referral.recipient == "health"))).scalars()  # type: ignore[arg-type]
+        return {flag for row in rows for flag in row.flags}
 
 
 async def a_case_from(visitor: Visitor, address: str) -> Page:

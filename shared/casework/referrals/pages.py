@@ -19,7 +19,7 @@ from shared.casework.consents.views import unasked
 from shared.casework.directory.places import Place, places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
-from shared.casework.paper.commands import sheet_of_request
+from shared.casework.paper.commands import sheet_of_request, sheets_of
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import commands, drafts, story
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
@@ -114,6 +114,7 @@ async def _refer_page(
         asked = [p for p in agreed if _is_first(here.kind_of(p), kinds) or (proposed and p == proposed[0])]
         care = list(dict.fromkeys(s for peer in asked for s in CARE_ORDER.get(here.kind_of(peer), ())))
         sheet = await sheet_of_request(tx, case.id)
+        sheets = await sheets_of(tx, case.id)
         found = await places(tx, here, asked, sheet.facility if sheet else visit.actor.facility, local)
         also = await _also(tx, edge, case, incident, [p for p in agreed if p not in asked], visit, local)
     until = _care_until(edge, incident, now)
@@ -124,7 +125,7 @@ async def _refer_page(
         request, "referrals/refer.html", visit, status=status, errors=bool(form.errors), form=form, case=case, care=care,
         places=[p for p in found if set(p.facility.services) & set(care)], also=also, until=until, agreed=agreed,
         modes=MODES, escorts=ESCORTS, expected=(set_out + soon).strftime("%H:%M"), former=former, proposed=proposed,
-        here_now="/cases", drafted=drafted,
+        here_now="/cases", drafted=drafted, sheets=sheets,
     )  # fmt: skip
 
 
@@ -335,7 +336,8 @@ async def referral_page(
             "lines": [line for line in lines if line.referral == referral.id], "who": await _who(tx, referral),
             "unasked": await unasked(tx, case.id),
             "proposed": await proposed_place(tx, referral), "on_paper": edge.here.on_paper(referral.desk),
-            "instead": await _sent_instead(tx, referral),
+            "instead": await _sent_instead(tx, referral), "sheets": await sheets_of(tx, case.id),
+            "entered_at": (await story.entered_at(tx, [referral.id])).get(referral.id, referral.issued_at),
         }  # fmt: skip
     name = "issued" if referral.direction == "out" else "received"
     return edge.pages.show(

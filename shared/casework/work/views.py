@@ -152,7 +152,9 @@ def _flag(flag: Flag) -> ColumnElement[bool]:
 
 
 def _sections_of_sent() -> dict[str, ColumnElement[bool]]:
-    is_slow = and_(col(Referral.urgency) == Urgency.ACUTE, col(Referral.issued_at) < SLOW_BEFORE)
+    is_slow = and_(
+        col(Referral.urgency) == Urgency.ACUTE, col(Referral.sent_at) < SLOW_BEFORE
+    )  # what lay on paper could not be seen
     return {
         "unsent": col(Referral.sent_at).is_(None),
         "unseen": or_(_flag(Flag.UNACKNOWLEDGED), _flag(Flag.UNDELIVERED), is_slow),
