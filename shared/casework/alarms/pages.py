@@ -16,6 +16,7 @@ from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.casework.referrals.pages import last_seen
+from shared.casework.work.views import UNSEEN_IS_RED
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
@@ -35,7 +36,15 @@ async def show_alarms(request: Request, edge: OneEdge, visit: Visitor) -> Respon
         board = await views.alarm_board(tx, edge.here, visit.actor)
         await note_listed(tx, [row.alarm.case_id for row in board.rows if row.alarm.case_id], visit.actor)
         overdue = await views.overdue_by_facility(tx, edge.here, visit.actor) if visit.actor.role is Role.SUPERVISOR else []
-    return edge.pages.show(request, "alarms/alarms.html", visit, board=board, overdue=overdue, live=f"/live?after={after}")
+    return edge.pages.show(
+        request,
+        "alarms/alarms.html",
+        visit,
+        board=board,
+        overdue=overdue,
+        live=f"/live?after={after}",
+        red_after=UNSEEN_IS_RED,
+    )
 
 
 @router.get("/overdue")
@@ -45,7 +54,7 @@ async def show_overdue(request: Request, edge: OneEdge, visit: Visitor) -> Respo
     visit.actor.may_supervise()
     async with edge.database.read() as tx:
         overdue = await views.overdue_by_facility(tx, edge.here, visit.actor)
-    return edge.pages.show(request, "alarms/overdue.html", visit, overdue=overdue)
+    return edge.pages.show(request, "alarms/overdue.html", visit, overdue=overdue, red_after=UNSEEN_IS_RED)
 
 
 @router.post("/alarms/{alarm_id}/take")

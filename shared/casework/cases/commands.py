@@ -162,7 +162,7 @@ async def is_in_scope(tx: Transaction, case: Case, by: Actor) -> bool:
 async def add_incident(
     case_id: UUID, command: AddIncident, tx: Transaction, here: Here, by: Actor, written_at: datetime | None = None
 ) -> Incident:
-    """Adds an incident to a case; a repeated assault is one of its own. `written_at`: when it was said, where it comes from paper."""
+    """Adds an incident to a case; a repeated assault is one of its own. `written_at`: when it was said, if on paper."""
     by.may_work()
     case = await load_case(tx, case_id, by, lock=True)
     now = tx.clock.now()

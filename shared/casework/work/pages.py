@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from shared.casework.following.web import STREAM_BATCH, STREAM_LIFE_S, STREAM_PO
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
-from shared.casework.work.views import LIST_MAX, open_items, shown_cases, work_list
+from shared.casework.work.views import LIST_MAX, alarm_at, open_items, shown_cases, work_list
 from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
@@ -52,7 +53,7 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         unsigned = await _unsigned(tx, visit)
     return edge.pages.show(
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
-        hand_overs=unsigned,
+        hand_overs=unsigned, alarm_at=partial(alarm_at, edge.here),
     )  # fmt: skip
 
 
@@ -121,6 +122,7 @@ async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> As
 
 SECTIONS = {  # what the next shift takes over, most urgent first; beside it only what needs nothing just now
     "unseen": _("Sent, and nobody has seen it"), "unsent": _("Has not left yet"),
+    "told": _("Told by phone, not yet seen on their screen"),
     "refused": _("Cannot be taken: another place is needed"), "fresh": _("New, not yet seen"),
     "cancels": _("A desk asks to cancel"), "here_now": _("Here now"), "walk_ins": _("Came without a request"),
     "coming": _("Expected"), "messages": _("Messages to pass on"), "late": _("Time has passed, still open"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,18 @@ LIST_MAX = 50  # of one section: more than a desk does in a shift; the rest is c
 ANSWER_SHOWN = timedelta(days=2)  # how long "cannot take" stands on the work list
 
 S = ReferralState
-REFERRALS = ("unseen", "unsent", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late")  # sections of referrals
+REFERRALS = (
+    "unseen",
+    "unsent",
+    "told",
+    "refused",
+    "waiting",
+    "fresh",
+    "cancels",
+    "coming",
+    "here_now",
+    "late",
+)  # sections of referrals
 RECEIVED = ("fresh", "cancels", "coming", "here_now", "late")  # of which a list shows who they are about
 
 Conditions = list[ColumnElement[bool]]
@@ -55,6 +66,7 @@ class WorkList:
 
     unseen: list[Referral] = field(default_factory=list)  # ours, acute or flagged, nobody has opened them
     unsent: list[Referral] = field(default_factory=list)  # ours, have not left
+    told: list[Referral] = field(default_factory=list)  # ours, somebody there was told by phone and nobody has opened them
     refused: list[Referral] = field(default_factory=list)  # ours, the place cannot take them
     drafted: list[tuple[DraftedReferral, Case]] = field(default_factory=list)  # ours, not sent: she wants to think
     waiting: list[Referral] = field(default_factory=list)  # ours, sent and not alarming yet
@@ -119,6 +131,17 @@ async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Work
     return work
 
 
+def alarm_at(here: Here, referral: Referral) -> datetime | None:
+    """When a post is told of a referral of ours, unless somebody there sees it before; None where a post has been told."""
+    limits, urgency = here.programme.limits, Urgency(referral.urgency)
+    if referral.sent_at is None or {Flag.UNACKNOWLEDGED, Flag.UNDELIVERED}.intersection(referral.flags):
+        return None
+    due = [referral.respond_by, referral.sent_at + limits.acknowledge_h.of(urgency)]
+    if referral.delivered_at is None:
+        due.append(referral.sent_at + limits.delivered_h.of(urgency))
+    return min(due)
+
+
 def _by_kind(here: Here) -> Kinds:
     kinds: dict[str, list[str]] = {}
     for agency, entry in here.network.agencies.items():
@@ -157,6 +180,7 @@ def _sections_of_sent() -> dict[str, ColumnElement[bool]]:
     )  # what lay on paper could not be seen
     return {
         "unsent": col(Referral.sent_at).is_(None),
+        "told": col(Referral.told_by_phone_at).is_not(None),  # the call stopped the clock: nothing about them is red
         "unseen": or_(_flag(Flag.UNACKNOWLEDGED), _flag(Flag.UNDELIVERED), is_slow),
         "waiting": col(Referral.sent_at).is_not(None),
     }
