@@ -1,5 +1,7 @@
 """Sending, and sending elsewhere: whoever was told along with it is told once, and what is sent instead is asked back."""
 
+from datetime import timedelta
+
 from agencies import World
 from shift import SENDING, asked, declined, let_time_pass, nurse, officer, sent
 from sqlalchemy import select
@@ -115,3 +117,27 @@ async def test_another_cases_referral_is_not_asked_back(world: World) -> None:
     page = await asked(desk)
     page = await desk.open(f"{page.path}?instead={referral.rpartition('/')[2]}")
     assert page.status == 404
+
+
+async def test_another_place_is_chosen_with_what_is_known_of_the_first(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    page = await asked(desk)
+    assert "New case, page 3 of 3" in page.words
+    assert "4 km, about 15 minutes, there at 10:15" in page.words
+    assert "Not offered there: acute care" in page.words  # at the clinic of the village
+    case = page.path.removesuffix("/refer")
+    page = await desk.send(page.form(page.path), **SENDING)
+    await world.settle()
+    await declined(world, clinic, page.path)
+    referral = await desk.open(page.path)
+    page = await desk.open(next(one for one in referral.links if one.startswith(f"{case}/refer")))
+    form = page.form(f"{case}/refer")
+    assert "New case" not in page.words
+    assert form.fields["care"] == ["acute_care"]
+    assert form.choices["place"][0] == "health/ndola_hospital"
+    assert form.choices["place"][-1] == "health/ndola_clinic"
+    assert "This place could not take it." in page.words
+    page = await desk.send(form, **{**SENDING, "place": "health/ndola_hospital", "expected": ""})
+    assert page.path.startswith("/referrals/"), page.words
+    last = (await out_of(world))[-1]
+    assert last.expected_at == world.clock.now() + timedelta(minutes=35)
