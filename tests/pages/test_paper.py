@@ -338,9 +338,7 @@ async def test_a_request_on_paper_becomes_a_case_and_a_referral_of_the_hour_it_w
         page.form(page.path), answer_health="yes", answer_social_welfare="no", answer_back="yes", how="spoken", language="bem"
     )
     assert page.path.endswith("/refer"), page.words
-    assert (
-        "2 km, about 8 minutes, there at 04:18" in page.words
-    )  # the way from that place to the nearest, from when it was written
+    assert "2 km, about 8 minutes, there at 04:18" in page.words  # the way from that place to the nearest, from when it was written
     page = await visitor.send(
         page.form(page.path), care="acute_care", place="health/ndola_clinic", mode="on_foot", escort="alone", expected="05:20",
         carries="nothing",

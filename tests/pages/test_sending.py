@@ -141,3 +141,26 @@ async def test_another_place_is_chosen_with_what_is_known_of_the_first(world: Wo
     assert page.path.startswith("/referrals/"), page.words
     last = (await out_of(world))[-1]
     assert last.expected_at == world.clock.now() + timedelta(minutes=35)
+
+
+async def test_both_ends_say_alike_that_the_same_agency_needs_no_new_consent(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    _case, referral = await sent(world, desk)
+    page = await clinic.open(f"{referral}/decline")
+    assert "Same agency: no new consent needed. The desk tells of it, and sends again." in page.words
+    page = await clinic.send(page.form(f"{referral}/decline"), reason_code="no_place", next_place="health/ndola_hospital")
+    assert "Proposed to the desk from here: Ndola hospital." in page.words
+    await world.settle()
+    page = await desk.open(referral)
+    assert "They propose Ndola hospital" in page.words
+    assert ("Same agency: no new consent is needed." in page.words, "Ask first" in page.words) == (True, False)
+
+
+async def test_a_place_of_another_agency_is_asked_for_first(world: World) -> None:
+    desk, clinic = await officer(world), await world["health"].sign_in("colleague")
+    _case, referral = await sent(world, desk)
+    await clinic.post(f"{referral}/suggest", {"to_agency": "social_welfare", "to_facility": "ndola_district_office"})
+    await world.settle()
+    page = await desk.open(referral)
+    assert "They propose Ndola district office" in page.words
+    assert ("Same agency" in page.words, "Ask first: the choice is not theirs." in page.words) == (False, True)
