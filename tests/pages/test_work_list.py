@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from agencies import World, consent, open_case, refer
@@ -9,6 +10,7 @@ from shift import SENDING, at_work, declined, let_time_pass, nurse, officer, sen
 from visitor import Form, Visitor
 
 from shared.casework.alarms.watcher import Watcher
+from shared.casework.pages.frame import short
 from shared.casework.work import views
 from shared.contracts.casework.codes import Role
 
@@ -180,3 +182,16 @@ async def test_what_was_told_by_phone_is_red_no_more(world: World) -> None:
     await hand_over(desk)
     signed = (await (await officer(world, "officer-2")).open("/hand-over")).words.split("I have read it")[0]
     assert "Told by phone, not yet seen on their screen" in signed
+
+
+async def test_the_next_shift_sees_first_what_it_takes_over_by_number(world: World) -> None:
+    desk = await officer(world)
+    _case, referral = await sent(world, desk)
+    code = f"R-{short(UUID(referral.rpartition('/')[2]))}"
+    await hand_over(desk)
+    next_officer = await officer(world, "officer-2")
+    words = (await next_officer.open("/work")).words.split("Read and take over")[0]
+    assert ("Sent, not seen yet" in words, code in words) == (True, True)
+    page = await next_officer.open("/hand-over")
+    signed = page.text.split("I have read it")[0]
+    assert (code in signed, f'href="{referral}"' in signed) == (True, True)
