@@ -17,6 +17,7 @@ from shared.casework.accounts.commands import find_account
 from shared.casework.alarms.watcher import Watcher
 from shared.casework.cases.tables import Case
 from shared.casework.paper.commands import SheetKind, read_number, sheet_number
+from shared.casework.paper.pages import sheet_text
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework.codes import Role
@@ -435,6 +436,37 @@ async def a_case_from(visitor: Visitor, address: str) -> Page:
     return await visitor.send(
         form, hurt_now="no", age_band="18-24", sex="female", at_least=1, at_most=3, language="bem", came_with="nobody"
     )
+
+
+async def test_what_is_not_known_on_the_sheet_may_be_not_known_on_the_screen_and_an_entered_sheet_leads_to_its_case(
+    world: World,
+) -> None:
+    visitor = Visitor(world["police"].app)
+    await sign_in(visitor, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+    page, (number, _last) = await printed(visitor, "ndola_central_vsu", "request", 1)
+    sheet = await visitor.client.get(next(one for one in page.links if one.endswith(".pdf")))
+    assert sheet.content.count(b"/Type /Page\n") == 1
+    await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, **WRITTEN)
+    form = (await visitor.open(f"/cases/new?sheet={number}")).form("/cases/new")
+    page = await visitor.send(
+        form, hurt_now="no", age_band="unknown", sex="unknown", hours_unknown="yes", language="bem", came_with="nobody"
+    )
+    case = page.path.removesuffix("/consent")
+    page = await to_place(visitor, page)
+    assert page.form(page.path).fields["carries"] == ["nothing"]
+    again = await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, **WRITTEN)
+    assert ("entered already" in again.words, case in again.links) == (True, True)
+    again = await visitor.send(
+        form, age_band="18-24", sex="female", hurt_now="no", hours_unknown="yes", came_with="nobody", language="bem"
+    )
+    assert ("entered already" in again.words, case in again.links) == (True, True)
+
+
+@pytest.mark.parametrize("kind", ["police", "health"])
+def test_the_request_sheet_asks_what_the_screen_asks(world: World, kind: str) -> None:
+    edge = world[kind].app.state.edge
+    labels = {row.label for row in sheet_text(edge, "en", SheetKind.REQUEST).rows}
+    assert {"Who came along?", "How was it answered?", "Care", "Who goes along?"} <= labels
 
 
 @pytest.mark.parametrize("number", ["R-1", "R-99999-A"])

@@ -141,8 +141,9 @@ async def show_new(request: Request, edge: OneEdge, visit: Visitor, sheet: Sheet
 async def _new_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], number: str, status: int = 200) -> Response:
     async with edge.database.read() as tx:
         written = await paper.sheet_to_enter(tx, visit.actor, number)
+        entered = await paper.case_of_sheet(tx, visit.actor, number)
     return edge.pages.show(
-        request, "cases/new.html", visit, status=status, errors=bool(form.errors), sheet=number, written=written,
+        request, "cases/new.html", visit, status=status, errors=bool(form.errors), sheet=number, written=written, entered=entered,
         **_asks(edge, form, written),
     )  # fmt: skip
 

@@ -134,6 +134,12 @@ async def sheet_to_enter(tx: Transaction, by: Actor, typed: str | None) -> Sheet
     return sheet if sheet is not None and by.sees(sheet.facility) else None
 
 
+async def case_of_sheet(tx: Transaction, by: Actor, typed: str | None) -> UUID | None:
+    """The case that a sheet was entered into, so that it can be opened instead; None where it has not been entered."""
+    sheet = await sheet_to_enter(tx, by, typed)
+    return sheet.case_id if sheet is not None and sheet.entered_at is not None else None
+
+
 async def sheets_of(tx: Transaction, case_id: UUID) -> list[Sheet]:
     """The sheets that a case was entered from, in the order in which they were written."""
     query = select(Sheet).where(col(Sheet.case_id) == case_id).order_by(col(Sheet.written_at), col(Sheet.number))

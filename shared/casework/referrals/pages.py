@@ -23,6 +23,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import sheet_of_request, sheets_of
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import commands, drafts, story
+from shared.casework.referrals.choices import CARE_ORDER, ESCORTS, MODES
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
 from shared.casework.referrals.tables import Referral, ReferralFact
@@ -49,15 +50,6 @@ router = APIRouter(include_in_schema=False)
 
 EXPECTED_DEFAULT = timedelta(minutes=40)  # where the way's length is not known; whoever knows better types the time
 WITH = {ServicePackage.ACUTE_CARE: (ServicePackage.ACUTE_CARE, ServicePackage.EXAMINATION_AND_REPORT)}  # what comes along
-CARE_ORDER = {
-    AgencyKind.HEALTH: (ServicePackage.ACUTE_CARE, ServicePackage.INJURY_CARE, ServicePackage.MENTAL_HEALTH_CARE,
-                        ServicePackage.FOLLOW_UP_CARE),
-    AgencyKind.SOCIAL_WELFARE: (ServicePackage.PSYCHOSOCIAL, ServicePackage.SHELTER, ServicePackage.CHILD_PROTECTION,
-                                ServicePackage.COURT_SUPPORT, ServicePackage.FAMILY_VISIT, ServicePackage.LEGAL_AID),
-    AgencyKind.POLICE: (ServicePackage.REPORT_TO_POLICE, ServicePackage.STATEMENT_AT_CLINIC, ServicePackage.PROTECTION),
-}  # fmt: skip
-MODES = (TravelMode.POLICE_VEHICLE, TravelMode.CAR, TravelMode.ON_FOOT, TravelMode.NONE_AVAILABLE)
-ESCORTS = (Escort.OFFICER, Escort.SAFE_ADULT, Escort.ALONE)
 LAST_SEEN = select(col(Feed.last)).where(col(Feed.id) == 1)  # one statement for every look: nothing in it changes
 
 
@@ -133,6 +125,7 @@ async def _refer_page(
         modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks,
         there={p.key: (set_out + _way(p.facility, desk)).strftime("%H:%M") for p in found},
         here_now="/cases", drafted=drafted, sheets=sheets,
+        from_sheet=sheet is not None,  # who left with a sheet took no number along
     )  # fmt: skip
 
 
