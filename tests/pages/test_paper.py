@@ -18,6 +18,7 @@ from shared.casework.alarms.watcher import Watcher
 from shared.casework.cases.tables import Case
 from shared.casework.paper.commands import SheetKind, read_number, sheet_number
 from shared.casework.paper.pages import sheet_text
+from shared.casework.paper.sheets import sheets_pdf
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework.codes import Role
@@ -465,6 +466,9 @@ async def test_what_is_not_known_on_the_sheet_may_be_not_known_on_the_screen_and
 @pytest.mark.parametrize("kind", ["police", "health"])
 def test_the_request_sheet_asks_what_the_screen_asks(world: World, kind: str) -> None:
     edge = world[kind].app.state.edge
+    for language in ("en", "fr", "fa_AF"):
+        sheet = sheets_pdf(sheet_text(edge, language, SheetKind.REQUEST), [("R-00001-C", "Ndola")])
+        assert sheet.count(b"/Type /Page\n") == 1  # one sheet is one page
     labels = {row.label for row in sheet_text(edge, "en", SheetKind.REQUEST).rows}
     assert {"Who came along?", "How was it answered?", "Care", "Who goes along?"} <= labels
 
