@@ -45,6 +45,7 @@ DEMO_PIN = "271828"  # of accounts that are made up, on a network whose purpose 
 ACCOUNTS: dict[str, list[tuple[str, Role, str | None]]] = {
     "police": [
         ("officer", Role.OFFICER, "ndola_central_vsu"),
+        ("officer_2", Role.OFFICER, "ndola_central_vsu"),  # the next shift: whoever hands over does not take over
         ("inspector", Role.SUPERVISOR, None),
         ("admin", Role.ADMINISTRATOR, None),
     ],

@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signing_in import settled_account, sign_in
 from sqlalchemy import select
-from visitor import Page, Visitor
+from visitor import OWN_PAGE, Page, Visitor
 
 from services.health.care.tables import CareGiven
 from shared.casework.accounts.commands import find_account
+from shared.casework.alarms.watcher import Watcher
 from shared.casework.cases.tables import Case
 from shared.casework.paper.commands import SheetKind, read_number, sheet_number
+from shared.casework.paper.pages import sheet_text
+from shared.casework.paper.sheets import sheets_pdf
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework.codes import Role
@@ -337,7 +340,7 @@ async def test_a_request_on_paper_becomes_a_case_and_a_referral_of_the_hour_it_w
         page.form(page.path), answer_health="yes", answer_social_welfare="no", answer_back="yes", how="spoken", language="bem"
     )
     assert page.path.endswith("/refer"), page.words
-    assert page.form(page.path).fields["expected"] == ["04:18"]  # the way from that place to the nearest, from when it was written
+    assert "2 km, about 8 minutes, there at 04:18" in page.words  # the way from that place to the nearest, from when it was written
     page = await visitor.send(
         page.form(page.path), care="acute_care", place="health/ndola_clinic", mode="on_foot", escort="alone", expected="05:20",
         carries="nothing",
@@ -379,11 +382,95 @@ async def test_what_a_desk_with_a_line_wrote_without_power_is_of_the_sheets_time
     assert first.expected_at == WRITTEN_UTC + timedelta(minutes=30)
 
 
+LAST_NIGHT: dict[str, Any] = {"on_date": "2026-01-04", "at_time": "20:00"}  # fourteen hours before it is typed
+LAST_NIGHT_UTC = datetime(2026, 1, 4, 18, tzinfo=UTC)
+
+
+async def test_a_sheet_of_last_night_is_told_as_of_last_night_and_alarms_nobody_while_it_is_typed(world: World) -> None:
+    desk = Visitor(world["police"].app)
+    await sign_in(desk, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+    clinic = await nurse(world)
+    _page, (number, _last) = await printed(desk, "ndola_central_vsu", "request", 1)
+    written = f"Sheet {number}, written Sunday 4 January, 20:00."
+    page = await desk.send((await desk.open("/paper")).form("/paper/enter"), number=number, **LAST_NIGHT)
+    assert written in page.words
+    wrong = await desk.send(page.form("/cases/new"), at_least=1, at_most=2)
+    assert "Care works best in the next 56 hours." in wrong.words  # of 72: two before it was written, fourteen since
+    clock = await desk.client.post("/cases/clock", data=as_typed(wrong.form("/cases/new").fields), headers=OWN_PAGE)
+    assert "in the next 56 hours" in clock.text
+    page = await to_place(desk, await a_case_from(desk, f"/cases/new?sheet={number}"))
+    assert written in page.words
+    referral = f"/referrals/{await to_sent(desk, page, expected='20:15')}"
+    await world.settle()
+    assert "Sent, and nobody has seen it" not in (await desk.open("/work")).words  # sent a moment ago
+    seen = (await clinic.open("/work")).words
+    assert "is on the way" not in seen
+    assert "set out 4 Jan 20:00." in seen
+    page = await desk.open(referral)
+    assert written in page.words
+    case = next(one for one in page.links if one.startswith("/cases/") and one.count("/") == 2)
+    page = await desk.open(case)
+    assert written in page.words
+    timeline = page.words.split("One timeline")[1].split("Agreed to")[0]
+    assert (timeline.count("Sunday 4 January"), timeline.count("Today")) == (1, 0)
+    for agency in ("police", "health"):
+        await Watcher(world[agency].database, world[agency].here).tick()
+        assert "unacknowledged" not in await flags_at(world, agency)
+    world.clock.advance(timedelta(minutes=61))
+    for agency in ("police", "health"):
+        await Watcher(world[agency].database, world[agency].here).tick()
+        assert "unacknowledged" in await flags_at(world, agency)
+
+
+def as_typed(fields: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {name: values for name, values in fields.items() if values}
+
+
+async def flags_at(world: World, agency: str) -> set[str]:
+    async with world[agency].database.read() as tx:
+        rows = (await tx.session.execute(select(Referral).where(Referral.recipient == "health"))).scalars()  # type: ignore[arg-type]
+        return {flag for row in rows for flag in row.flags}
+
+
 async def a_case_from(visitor: Visitor, address: str) -> Page:
     form = (await visitor.open(address)).form("/cases/new")
     return await visitor.send(
         form, hurt_now="no", age_band="18-24", sex="female", at_least=1, at_most=3, language="bem", came_with="nobody"
     )
+
+
+async def test_what_is_not_known_on_the_sheet_may_be_not_known_on_the_screen_and_an_entered_sheet_leads_to_its_case(
+    world: World,
+) -> None:
+    visitor = Visitor(world["police"].app)
+    await sign_in(visitor, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+    page, (number, _last) = await printed(visitor, "ndola_central_vsu", "request", 1)
+    sheet = await visitor.client.get(next(one for one in page.links if one.endswith(".pdf")))
+    assert sheet.content.count(b"/Type /Page\n") == 1
+    await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, **WRITTEN)
+    form = (await visitor.open(f"/cases/new?sheet={number}")).form("/cases/new")
+    page = await visitor.send(
+        form, hurt_now="no", age_band="unknown", sex="unknown", hours_unknown="yes", language="bem", came_with="nobody"
+    )
+    case = page.path.removesuffix("/consent")
+    page = await to_place(visitor, page)
+    assert page.form(page.path).fields["carries"] == ["nothing"]
+    again = await visitor.send((await visitor.open("/paper")).form("/paper/enter"), number=number, **WRITTEN)
+    assert ("entered already" in again.words, case in again.links) == (True, True)
+    again = await visitor.send(
+        form, age_band="18-24", sex="female", hurt_now="no", hours_unknown="yes", came_with="nobody", language="bem"
+    )
+    assert ("entered already" in again.words, case in again.links) == (True, True)
+
+
+@pytest.mark.parametrize("kind", ["police", "health"])
+def test_the_request_sheet_asks_what_the_screen_asks(world: World, kind: str) -> None:
+    edge = world[kind].app.state.edge
+    for language in ("en", "fr", "fa_AF"):
+        sheet = sheets_pdf(sheet_text(edge, language, SheetKind.REQUEST), [("R-00001-C", "Ndola")])
+        assert sheet.count(b"/Type /Page\n") == 1  # one sheet is one page
+    labels = {row.label for row in sheet_text(edge, "en", SheetKind.REQUEST).rows}
+    assert {"Who came along?", "How was it answered?", "Care", "Who goes along?"} <= labels
 
 
 @pytest.mark.parametrize("number", ["R-1", "R-99999-A"])

@@ -1,5 +1,7 @@
 """Sending, and sending elsewhere: whoever was told along with it is told once, and what is sent instead is asked back."""
 
+from datetime import timedelta
+
 from agencies import World
 from shift import SENDING, asked, declined, let_time_pass, nurse, officer, sent
 from sqlalchemy import select
@@ -115,3 +117,50 @@ async def test_another_cases_referral_is_not_asked_back(world: World) -> None:
     page = await asked(desk)
     page = await desk.open(f"{page.path}?instead={referral.rpartition('/')[2]}")
     assert page.status == 404
+
+
+async def test_another_place_is_chosen_with_what_is_known_of_the_first(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    page = await asked(desk)
+    assert "New case, page 3 of 3" in page.words
+    assert "4 km, about 15 minutes, there at 10:15" in page.words
+    assert "Not offered there: acute care" in page.words  # at the clinic of the village
+    case = page.path.removesuffix("/refer")
+    page = await desk.send(page.form(page.path), **SENDING)
+    await world.settle()
+    await declined(world, clinic, page.path)
+    referral = await desk.open(page.path)
+    page = await desk.open(next(one for one in referral.links if one.startswith(f"{case}/refer")))
+    form = page.form(f"{case}/refer")
+    assert "New case" not in page.words
+    assert form.fields["care"] == ["acute_care"]
+    assert form.choices["place"][0] == "health/ndola_hospital"
+    assert form.choices["place"][-1] == "health/ndola_clinic"
+    assert "This place could not take it." in page.words
+    page = await desk.send(form, **{**SENDING, "place": "health/ndola_hospital", "expected": ""})
+    assert page.path.startswith("/referrals/"), page.words
+    last = (await out_of(world))[-1]
+    assert last.expected_at == world.clock.now() + timedelta(minutes=35)
+
+
+async def test_both_ends_say_alike_that_the_same_agency_needs_no_new_consent(world: World) -> None:
+    desk, clinic = await officer(world), await nurse(world)
+    _case, referral = await sent(world, desk)
+    page = await clinic.open(f"{referral}/decline")
+    assert "Same agency: no new consent needed. The desk tells of it, and sends again." in page.words
+    page = await clinic.send(page.form(f"{referral}/decline"), reason_code="no_place", next_place="health/ndola_hospital")
+    assert "Proposed to the desk from here: Ndola hospital." in page.words
+    await world.settle()
+    page = await desk.open(referral)
+    assert "They propose Ndola hospital" in page.words
+    assert ("Same agency: no new consent is needed." in page.words, "Ask first" in page.words) == (True, False)
+
+
+async def test_a_place_of_another_agency_is_asked_for_first(world: World) -> None:
+    desk, clinic = await officer(world), await world["health"].sign_in("colleague")
+    _case, referral = await sent(world, desk)
+    await clinic.post(f"{referral}/suggest", {"to_agency": "social_welfare", "to_facility": "ndola_district_office"})
+    await world.settle()
+    page = await desk.open(referral)
+    assert "They propose Ndola district office" in page.words
+    assert ("Same agency" in page.words, "Ask first: the choice is not theirs." in page.words) == (False, True)

@@ -251,3 +251,24 @@ async def test_a_form_that_is_sent_elsewhere_than_it_stands_is_forgotten_too(wor
     assert form.fields["number"] == [number]
     assert (await visitor.send(form, on_date="2026-01-05", at_time="04:10")).status == 200
     assert "Something was written here" not in (await visitor.open("/paper")).words
+
+
+async def test_a_locked_page_says_that_something_is_kept_only_where_something_was_written(world: World) -> None:
+    visitor = await officer(world)
+    page = await visitor.send((await visitor.open("/work")).form("/switch"))
+    assert ("PIN to go on" in page.words, "is kept" in page.words) == (True, False)
+    await unlocked(visitor, page)
+    form = (await visitor.open("/cases/new")).form("/cases/new")
+    page = await visitor.send(Form("/switch", "post", form.fields, form.choices), **FIRST_PAGE)
+    assert "What you had written is kept." in page.words
+
+
+async def test_since_you_left_is_said_only_to_somebody_who_had_left(world: World) -> None:
+    card = await settled_account(world["police"], "officer-1", Role.OFFICER)
+    for _window in range(2):  # the second one opens while the first is at work
+        visitor = Visitor(world["police"].app)
+        assert "Since you left" not in (await sign_in(visitor, card, "officer-1")).words
+        world.clock.advance(timedelta(minutes=1))
+    await visitor.send((await visitor.open("/work")).form("/switch"))
+    world.clock.advance(timedelta(minutes=30))
+    assert "Since you left 10:02." in (await sign_in(Visitor(world["police"].app), card, "officer-1")).words

@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from agencies import World, consent, open_case, refer
 from desk_pages import NO_TO_ALL, at_the_desk, to_consent, to_place, to_sent
-from shift import SENDING, declined, let_time_pass, nurse, officer, sent
+from shift import SENDING, at_work, declined, let_time_pass, nurse, officer, sent
 from visitor import Form, Visitor
 
+from shared.casework.alarms.watcher import Watcher
+from shared.casework.pages.frame import short
 from shared.casework.work import views
+from shared.contracts.casework.codes import Role
 
 CANNOT = "Cannot be taken: another place is needed"
 
@@ -237,3 +241,51 @@ async def test_what_the_clinic_had_ended_itself_is_no_news_there(world: World) -
     await no_to_the_clinic(desk, case)
     await world.settle()
     assert GONE not in (await clinic.open("/work")).words
+
+
+async def test_the_desks_red_card_says_when_the_alarm_goes_out_and_the_supervisor_what_in_time_is(world: World) -> None:
+    await requests(world, 1)
+    world.clock.advance(timedelta(minutes=11))
+    desk = await officer(world)
+    words = (await desk.open("/work")).words
+    assert "Sent, and nobody has seen it" in words
+    assert "Nobody is alarmed yet: an alarm goes out at 11:00, to: Duty officer." in words
+    in_charge = await at_work(world, "police", "inspector", Role.SUPERVISOR, None)
+    words = (await in_charge.open("/alarms")).words
+    assert "No alarm is open." in words
+    assert "acute over the limit of 1 hour" in words
+    assert "A desk sees an acute one in red after 10 minutes." in words
+    world.clock.advance(timedelta(minutes=50))
+    await Watcher(world["police"].database, world["police"].here).tick()
+    page = await (await officer(world, "officer-2")).open("/work")
+    assert "Past its limit: an alarm goes to: Duty officer." in page.words
+
+
+async def test_what_was_told_by_phone_is_red_no_more(world: World) -> None:
+    address = (await requests(world, 1))[0]
+    world.clock.advance(timedelta(minutes=11))
+    desk = await officer(world)
+    assert "Sent, and nobody has seen it" in (await desk.open("/work")).words
+    form = (await desk.open(f"{address}/told-by-phone")).form(f"{address}/told-by-phone")
+    await desk.send(form, post=form.choices["post"][0])
+    page = await desk.open("/work")
+    assert "Sent, and nobody has seen it" not in page.words
+    assert "Told by phone, not yet seen on their screen 1" in page.words
+    assert "Told by phone 10:12." in page.words
+    assert address in page.links
+    await hand_over(desk)
+    signed = (await (await officer(world, "officer-2")).open("/hand-over")).words.split("I have read it")[0]
+    assert "Told by phone, not yet seen on their screen" in signed
+
+
+async def test_the_next_shift_sees_first_what_it_takes_over_by_number(world: World) -> None:
+    desk = await officer(world)
+    _case, referral = await sent(world, desk)
+    code = f"R-{short(UUID(referral.rpartition('/')[2]))}"
+    await hand_over(desk)
+    next_officer = await officer(world, "officer-2")
+    words = (await next_officer.open("/work")).words.split("Read and take over")[0]
+    assert ("Sent, not seen yet" in words, code in words) == (True, True)
+    page = await next_officer.open("/hand-over")
+    signed = page.text.split("I have read it")[0]
+    assert (code in signed, f'href="{referral}"' in signed) == (True, True)

@@ -231,14 +231,16 @@ async def _locked_page(
     request: Request, edge: Edge, visit: Visit | None, onward: str, wrong: UUID | None = None, status: int = 200
 ) -> Response:
     async with edge.database.read() as tx:
-        waiting = await sessions.waiting_on(tx, device_of(request, edge))
+        device = device_of(request, edge)
+        waiting = await sessions.waiting_on(tx, device)
+        is_kept = visit is not None and await sessions.keeps_something(tx, visit.actor.account_id, device)
     if not waiting:
         raise Elsewhere("/sign-in")
     own = visit.session_id if visit else None
     waiting.sort(key=lambda one: one.session_id != own)
     return edge.pages.show(
         request, "accounts/locked.html", waiting=waiting, own=own, wrong=wrong, next=onward, status=status,
-        errors=wrong is not None,
+        errors=wrong is not None, is_kept=is_kept,
     )  # fmt: skip
 
 

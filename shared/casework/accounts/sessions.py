@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, true, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, or_, select, true, update
 from sqlmodel import col
 
 from shared.casework.accounts.credentials import is_pin
@@ -108,7 +108,13 @@ class Waiting:
 async def open_session(tx: Transaction, account: Account, device: UUID, *, needs_code: bool, language: str | None = None) -> str:
     """Begins a session after the password; returns the cookie's token."""
     token, now = secrets.token_urlsafe(TOKEN_BYTES), tx.clock.now()
-    before = select(func.max(col(Session.seen_at))).where(col(Session.account_id) == account.id, col(Session.needs_code).is_(False))
+    # A session that is open still, in another window or at another browser, was never left.
+    is_left = or_(
+        col(Session.locked_at).is_not(None), col(Session.seen_at) <= now - IDLE_LOCK, col(Session.opened_at) <= now - ABSOLUTE_END
+    )
+    before = select(func.max(col(Session.seen_at))).where(
+        col(Session.account_id) == account.id, col(Session.needs_code).is_(False), is_left
+    )
     left_at = (await tx.session.execute(before)).scalar_one_or_none()
     tx.session.add(
         Session(
@@ -294,6 +300,12 @@ async def read_draft(tx: Transaction, writer: Writer, path: str) -> Kept | None:
     draft = (await tx.session.execute(DRAFTS, asked)).scalar_one_or_none()
     fields = _unseal(draft, writer) if draft is not None else None
     return Kept(fields, draft.kept_at) if draft is not None and fields is not None else None
+
+
+async def keeps_something(tx: Transaction, account_id: UUID, device: UUID) -> bool:
+    """Whether anything waits that somebody wrote at this browser and did not send."""
+    query = select(col(Draft.path)).where(col(Draft.session_id).in_(_sessions_of(account_id, device)))
+    return (await tx.session.execute(query.limit(1))).first() is not None
 
 
 async def forget_draft(tx: Transaction, writer: Writer, path: str) -> None:

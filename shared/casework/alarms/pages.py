@@ -17,6 +17,7 @@ from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.casework.referrals.pages import last_seen
+from shared.casework.work.views import UNSEEN_IS_RED
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
@@ -41,7 +42,7 @@ async def show_alarms(request: Request, edge: OneEdge, visit: Visitor) -> Respon
         overdue = await views.overdue_by_facility(tx, edge.here, visit.actor) if is_in_charge else []
     return edge.pages.show(
         request, "alarms/alarms.html", visit, board=board, overdue=overdue, waiting=waiting, waiting_total=waiting_total,
-        live=f"/live?after={after}",
+        live=f"/live?after={after}", red_after=UNSEEN_IS_RED,
     )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ async def show_overdue(request: Request, edge: OneEdge, visit: Visitor) -> Respo
     visit.actor.may_supervise()
     async with edge.database.read() as tx:
         overdue = await views.overdue_by_facility(tx, edge.here, visit.actor)
-    return edge.pages.show(request, "alarms/overdue.html", visit, overdue=overdue)
+    return edge.pages.show(request, "alarms/overdue.html", visit, overdue=overdue, red_after=UNSEEN_IS_RED)
 
 
 @router.post("/alarms/{alarm_id}/take")

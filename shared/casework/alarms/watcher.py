@@ -6,7 +6,7 @@ It keeps nothing in memory: after a restart it goes on from what the database sa
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -89,9 +89,10 @@ class Watcher:
             now = tx.clock.now()
             rows = list((await tx.session.execute(query)).scalars())
             alarms = await alarms_about(tx, [r.id for r in rows if r.flags])
+            entered = await self._entered(tx, rows)
             found = []
             for row in rows:
-                is_due = self._flags(row, now) != frozenset(row.flags) or bool(self._unalarmed(row, alarms, now))
+                is_due = self._flags(row, now, entered) != frozenset(row.flags) or bool(self._unalarmed(row, alarms, now))
                 owes = await self._owes_word(tx, row, now) or await self._owes_answer(tx, row)
                 found.append((row.id, is_due or owes))
             return found
@@ -105,13 +106,17 @@ class Watcher:
         }  # fmt: skip
         return {Flag(flag) for flag in referral.flags if flag not in heard}
 
-    def _flags(self, referral: Referral, now: datetime) -> frozenset[Flag]:
+    async def _entered(self, tx: Transaction, rows: Sequence[Referral]) -> dict[UUID, datetime]:
+        # Only for what nobody has seen yet does it matter.
+        return await story.entered_at(tx, [row.id for row in rows if row.state == ReferralState.ISSUED])
+
+    def _flags(self, referral: Referral, now: datetime, entered: Mapping[UUID, datetime]) -> frozenset[Flag]:
         standing = story.standing_of(referral)
         windows = (referral.said or {}).get("windows", [])
         clocks = domain.Clocks(
             referral.direction, standing.state, Urgency(referral.urgency), referral.is_open, standing.arrived,
             standing.no_feedback, referral.issued_at, referral.moved_at, referral.delivered_at, referral.told_by_phone_at,
-            tuple(datetime.fromisoformat(window["until"]) for window in windows), referral.respond_by,
+            tuple(datetime.fromisoformat(window["until"]) for window in windows), referral.respond_by, entered.get(referral.id),
         )  # fmt: skip
         return domain.flags_of(clocks, self._here.programme.limits, now)
 
@@ -138,7 +143,7 @@ class Watcher:
             if referral is None:
                 return
             now = tx.clock.now()
-            await self._set_flags(tx, referral, self._flags(referral, now))
+            await self._set_flags(tx, referral, self._flags(referral, now, await self._entered(tx, [referral])))
             if await self._owes_word(tx, referral, now):
                 end = await story.recipient_end(tx, referral)
                 told = Told(self._here.agency, True, lifecycle.no_feedback_due(referral.issued_at, now) or now)

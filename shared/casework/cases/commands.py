@@ -81,8 +81,9 @@ def not_future(field: str, moment: datetime | None, now: datetime) -> datetime:
     return moment or now
 
 
-async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor) -> Case:
-    """Opens a case at the actor's facility, or at the one named by an account that sees the whole agency."""
+async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor, written_at: datetime | None = None) -> Case:
+    """Opens a case at the actor's facility, or at the one named by an account that sees the whole agency. `written_at`: when it was
+    written on the sheet that it is entered from."""
     by.may_work()
     facility = command.facility or by.facility or next(iter(here.entry.facilities))
     here.facility(facility)
@@ -90,7 +91,7 @@ async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor) -
         raise NotFound("This account does not work at %(place)s.", place=Coded(facility, "place"))
     parts = {name: _json(getattr(command, name)) for name in ("needs", "child", "safety", "relay", "dependants")}
     case = await _add_case(
-        tx, here, circle=new_id(), facility=facility, opened_by=by.account_id, came_with=command.came_with, **parts
+        tx, here, written_at, circle=new_id(), facility=facility, opened_by=by.account_id, came_with=command.came_with, **parts
     )
     await add_note(tx, case.id, case.id, command.note, by)
     return case
@@ -110,12 +111,13 @@ def _json(part: BaseModel | None) -> dict[str, Any] | None:
     return None if part is None else part.model_dump(mode="json", exclude_none=True)
 
 
-async def _add_case(tx: Transaction, here: Here, **fields: Any) -> Case:
+async def _add_case(tx: Transaction, here: Here, written_at: datetime | None = None, **fields: Any) -> Case:
     now = tx.clock.now()
-    case = Case(id=new_id(), number=(await next_numbers(tx, here, now.year, 1))[0], opened_at=now, **fields)
+    opened_at = written_at or now
+    case = Case(id=new_id(), number=(await next_numbers(tx, here, now.year, 1))[0], opened_at=opened_at, **fields)
     tx.session.add(case)
     await tx.session.flush()
-    await feed.record(tx, opened_line(here, case.id, case.facility, now))
+    await feed.record(tx, opened_line(here, case.id, case.facility, opened_at))
     return case
 
 
@@ -157,8 +159,10 @@ async def is_in_scope(tx: Transaction, case: Case, by: Actor) -> bool:
     return (await tx.session.execute(at_desks, {"case": key, "desks": by.desks})).first() is not None
 
 
-async def add_incident(case_id: UUID, command: AddIncident, tx: Transaction, here: Here, by: Actor) -> Incident:
-    """Adds an incident to a case; a repeated assault is one of its own."""
+async def add_incident(
+    case_id: UUID, command: AddIncident, tx: Transaction, here: Here, by: Actor, written_at: datetime | None = None
+) -> Incident:
+    """Adds an incident to a case; a repeated assault is one of its own. `written_at`: when it was said, if on paper."""
     by.may_work()
     case = await load_case(tx, case_id, by, lock=True)
     now = tx.clock.now()
@@ -179,8 +183,8 @@ async def add_incident(case_id: UUID, command: AddIncident, tx: Transaction, her
     tx.session.add(incident)
     await tx.session.flush()
     await feed.record(
-        tx, feed.Line(kind="incident.recorded", subject=incident.id, agency=here.agency, is_own=True, occurred_at=now,
-                      case_id=case.id, facility=case.facility),
+        tx, feed.Line(kind="incident.recorded", subject=incident.id, agency=here.agency, is_own=True,
+                      occurred_at=written_at or now, case_id=case.id, facility=case.facility),
     )  # fmt: skip
     await add_note(tx, case.id, incident.id, command.note, by)
     return incident

@@ -1,5 +1,6 @@
 """Pages: a new case, the cases of a desk, and one case with its timeline."""
 
+import math
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
@@ -25,6 +26,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
 from shared.casework.paper.commands import SheetKind
 from shared.casework.paper.pages import SheetNumber
+from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.drafts import drafts_of
 from shared.casework.referrals.pages import last_seen
 from shared.casework.referrals.tables import Referral, WalkIn
@@ -121,10 +123,10 @@ def _filled(values: Values) -> Filled[NewCase]:
     return form
 
 
-def _asks(edge: Edge, form: Filled[Any]) -> dict[str, Any]:
+def _asks(edge: Edge, form: Filled[Any], sheet: Sheet | None = None) -> dict[str, Any]:
     """What the two forms about an incident show beside their answers."""
     return {
-        "form": form, "left": _hours_left(edge.here.programme.windows.pep_h, form), "gives": more.may_give(edge.here),
+        "form": form, "left": _hours_left(edge, form, sheet), "gives": more.may_give(edge.here),
         "bands": more.BANDS, "more_is_wrong": bool(more.WORDS.keys() & form.errors.keys()),
     }  # fmt: skip
 
@@ -134,21 +136,37 @@ async def show_new(request: Request, edge: OneEdge, visit: Visitor, sheet: Sheet
     """Page 1 of 3: who needs help."""
     visit.actor.may_work()
     form = await draft_of(request, visit)
-    return edge.pages.show(request, "cases/new.html", visit, sheet=sheet or form.value("sheet"), **_asks(edge, form))
+    return await _new_page(request, edge, visit, form, sheet or form.value("sheet"))
 
 
-def _hours_left(limit_h: float | None, form: Filled[Any]) -> int | None:
-    """Hours in which care works best, from the earliest moment; None where it is not known."""
-    most = form.value("at_most")
+async def _new_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], number: str, status: int = 200) -> Response:
+    async with edge.database.read() as tx:
+        written = await paper.sheet_to_enter(tx, visit.actor, number)
+        entered = await paper.case_of_sheet(tx, visit.actor, number)
+    return edge.pages.show(
+        request, "cases/new.html", visit, status=status, errors=bool(form.errors), sheet=number, written=written, entered=entered,
+        **_asks(edge, form, written),
+    )  # fmt: skip
+
+
+def _hours_left(edge: Edge, form: Filled[Any], sheet: Sheet | None) -> int | None:
+    """Hours in which care works best, from the earliest moment; None where it is not known. What stands on a sheet was as long ago
+    when the sheet was written, and is longer ago now."""
+    limit_h, most = edge.here.programme.windows.pep_h, form.value("at_most")
     if limit_h is None or not most.isdigit() or len(most) > len(str(HOURS_MAX)):
         return None
-    return int(limit_h) - int(most)
+    now = edge.database.clock.now()
+    since = now - sheet.written_at if sheet is not None and sheet.written_at is not None else timedelta(0)
+    return int(limit_h) - int(most) - math.ceil(since / timedelta(hours=1))
 
 
 @router.post("/cases/clock")
 async def post_clock(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """What the hours that were typed mean, while they are typed."""
-    left = _hours_left(edge.here.programme.windows.pep_h, Filled(values))
+    form = Filled[BaseModel](values)
+    async with edge.database.read() as tx:
+        written = await paper.sheet_to_enter(tx, visit.actor, form.value("sheet"))
+    left = _hours_left(edge, form, written)
     return edge.pages.show(request, "cases/clock.html", visit, left=left)
 
 
@@ -158,12 +176,13 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     form = _filled(values)
     asked = form.model
     if asked is None or form.errors:
-        return _new_again(request, edge, visit, form)
+        return await _new_page(request, edge, visit, form, form.value("sheet"), status=422)
 
     async def work(tx: Transaction) -> str:
         is_child = asked.age_band in codes.CHILD_BANDS
         adult = SAFE_ADULT[asked.safe_adult] if asked.safe_adult else Ternary.UNKNOWN
         sheet = await paper.open_sheet(tx, visit.actor, asked.sheet, SheetKind.REQUEST) if asked.sheet else None
+        written_at = sheet.written_at if sheet else None
         case = await commands.open_case(
             OpenCase(
                 facility=sheet.facility if sheet else None,
@@ -176,10 +195,10 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
                 if asked.safe_to_return else None,
                 dependants=asked.dependants(), came_with=asked.came_with,
             ),
-            tx, edge.here, visit.actor,
+            tx, edge.here, visit.actor, written_at,
         )  # fmt: skip
-        said_at = (sheet.written_at if sheet else None) or tx.clock.now()
-        await commands.add_incident(case.id, _incident(edge, asked, said_at), tx, edge.here, visit.actor)
+        said_at = written_at or tx.clock.now()
+        await commands.add_incident(case.id, _incident(edge, asked, said_at), tx, edge.here, visit.actor, written_at)
         if sheet is not None:
             await paper.keep_entered(tx, sheet, visit.actor, case.id, said_at)
         return f"/cases/{case.id}/consent"
@@ -189,13 +208,7 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
     except (Conflict, NotFound) as error:
         if not asked.sheet:
             raise
-        return _new_again(request, edge, visit, form.error("sheet", error))
-
-
-def _new_again(request: Request, edge: Edge, visit: Visit, form: Filled[NewCase]) -> Response:
-    return edge.pages.show(
-        request, "cases/new.html", visit, errors=True, status=422, sheet=form.value("sheet"), **_asks(edge, form)
-    )
+        return await _new_page(request, edge, visit, form.error("sheet", error), asked.sheet, status=422)
 
 
 def _incident(edge: Edge, asked: NewCase | Again, said_at: datetime) -> AddIncident:
@@ -248,6 +261,7 @@ async def _case_page(
             "unasked": await unasked(tx, case.id),
             "awaited": await awaited(tx, case.id),
             "drafted": await drafts_of(tx, case.id),
+            "sheets": await paper.sheets_of(tx, case.id),
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }
     progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]

@@ -1,5 +1,6 @@
 """Recording consent, one recipient at a time, and taking it back: at once, nobody's approval, told to all who hold something."""
 
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -85,15 +86,15 @@ async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction,
     )  # fmt: skip
     tx.session.add(consent)
     await tx.session.flush()
-    await _line(tx, here, case, consent, "consent.recorded")
+    await _line(tx, here, case, consent, "consent.recorded", given_at)
     await add_note(tx, case.id, consent.id, command.note, by)
     return consent
 
 
-async def _line(tx: Transaction, here: Here, case: Case, consent: Consent, kind: str) -> None:
+async def _line(tx: Transaction, here: Here, case: Case, consent: Consent, kind: str, occurred_at: datetime) -> None:
     detail = {"recipient": consent.recipient, "items": consent.items, "basis": consent.basis, "consent_id": str(consent.id)}
     await feed.record(
-        tx, feed.Line(kind=kind, subject=consent.id, agency=here.agency, is_own=True, occurred_at=tx.clock.now(), case_id=case.id,
+        tx, feed.Line(kind=kind, subject=consent.id, agency=here.agency, is_own=True, occurred_at=occurred_at, case_id=case.id,
                       facility=case.facility, detail=detail),
     )  # fmt: skip
 
@@ -136,7 +137,7 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     for recipient in sorted(told_before | {consent.recipient}):
         await _tell(tx, case, consent.id, recipient, word)
     await announce(tx, here, case)
-    await _line(tx, here, case, consent, "consent.taken_back")
+    await _line(tx, here, case, consent, "consent.taken_back", now)
     return consent
 
 

@@ -26,7 +26,7 @@ from shared.casework.consents.views import is_no, last_answers
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Here
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
-from shared.casework.paper.commands import written_at
+from shared.casework.paper.commands import sheets_of, written_at
 from shared.casework.referrals import drafts
 from shared.casework.referrals.commands import issue_referral
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
@@ -123,8 +123,11 @@ async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
         last = await last_answers(tx, case.id)
         drafted = await drafts.draft_at(tx, case.id, Step.CONSENT)
+        sheets = await sheets_of(tx, case.id)
     form = as_drafted(await draft_of(request, visit), drafted)
-    return edge.pages.show(request, "consents/ask.html", visit, form=form, drafted=drafted, **_context(case, asked, last))
+    return edge.pages.show(
+        request, "consents/ask.html", visit, form=form, drafted=drafted, sheets=sheets, **_context(case, asked, last)
+    )
 
 
 @router.post("/cases/{case_id}/consent")
@@ -134,6 +137,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         case = await load_case(tx, case_id, visit.actor)
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
         last = await last_answers(tx, case.id)
+        sheets = await sheets_of(tx, case.id)
     think = THINK in values
     words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
     form = fill(HowAnswered, values, words)
@@ -150,6 +154,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
             form=form,
             errors=True,
             status=422,
+            sheets=sheets,
             **_context(case, asked, last),
         )
 

@@ -82,14 +82,14 @@ async def _asked_by_law(tx: Transaction, case_id: UUID, consents: list[UUID]) ->
 
 async def _keep(case_id: UUID, no: Refused, tx: Transaction, here: Here, by: Actor) -> None:
     case = await load_case(tx, case_id, by, lock=True)
-    now = tx.clock.now()
+    said_at = not_future("given_at", no.said_at, tx.clock.now())
     refusal = Refusal(
         id=new_id(), case_id=case.id, recipient=no.recipient, how=no.how, language=no.language, interpreter=no.interpreter,
-        explained_by=by.account_id, said_at=not_future("given_at", no.said_at, now),
+        explained_by=by.account_id, said_at=said_at,
     )  # fmt: skip
     tx.session.add(refusal)
     await tx.session.flush()
     await feed.record(
-        tx, feed.Line(kind="consent.refused", subject=refusal.id, agency=here.agency, is_own=True, occurred_at=now,
+        tx, feed.Line(kind="consent.refused", subject=refusal.id, agency=here.agency, is_own=True, occurred_at=said_at,
                       case_id=case.id, facility=case.facility, detail={"recipient": no.recipient}),
     )  # fmt: skip

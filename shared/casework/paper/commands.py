@@ -123,6 +123,29 @@ async def sheet_of_request(tx: Transaction, case_id: UUID) -> Sheet | None:
     return (await tx.session.execute(query.limit(1))).scalar_one_or_none()
 
 
+async def sheet_to_enter(tx: Transaction, by: Actor, typed: str | None) -> Sheet | None:
+    """The sheet that a page is about to enter, for what the page says of it; None where there is none such. Whoever sends the page
+    is told what is wrong with its number."""
+    try:
+        number = read_number(typed or "")
+    except Conflict:
+        return None
+    sheet = await tx.session.get(Sheet, number)
+    return sheet if sheet is not None and by.sees(sheet.facility) else None
+
+
+async def case_of_sheet(tx: Transaction, by: Actor, typed: str | None) -> UUID | None:
+    """The case that a sheet was entered into, so that it can be opened instead; None where it has not been entered."""
+    sheet = await sheet_to_enter(tx, by, typed)
+    return sheet.case_id if sheet is not None and sheet.entered_at is not None else None
+
+
+async def sheets_of(tx: Transaction, case_id: UUID) -> list[Sheet]:
+    """The sheets that a case was entered from, in the order in which they were written."""
+    query = select(Sheet).where(col(Sheet.case_id) == case_id).order_by(col(Sheet.written_at), col(Sheet.number))
+    return list((await tx.session.execute(query)).scalars())
+
+
 async def written_at(tx: Transaction, case_id: UUID) -> datetime | None:
     """When what is being entered for a case was written; None where nobody is entering a sheet."""
     sheet = await sheet_of_request(tx, case_id)

@@ -17,6 +17,7 @@ from shared.casework.paper import commands
 from shared.casework.paper.commands import SheetKind
 from shared.casework.paper.sheets import Row, SheetText, sheets_pdf
 from shared.casework.paper.tables import Sheet
+from shared.casework.referrals.choices import CARE_ORDER, ESCORTS, MODES
 from shared.casework.referrals.domain import is_code
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import AgencyKind
@@ -28,6 +29,8 @@ from shared.kit.i18n import is_rtl, named_in
 from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
+
+ANSWERED_BY = (codes.ConsentHow.SPOKEN, codes.ConsentHow.THUMB, codes.ConsentHow.SIGNATURE)
 
 SheetNumber = Annotated[str | None, Query(max_length=20)]  # in the address of a page on which the rest of a sheet is entered
 
@@ -78,11 +81,12 @@ async def _page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], s
     visit.actor.may_work()
     async with edge.database.read() as tx:
         standing = await commands.standing_of_sheets(tx, visit.actor)
+        entered = await commands.case_of_sheet(tx, visit.actor, form.value("number"))
     places = [(id_, one.name) for id_, one in edge.here.entry.facilities.items() if visit.actor.sees(id_)]
     first = SheetKind.REQUEST if edge.here.kind is AgencyKind.POLICE else SheetKind.VISIT
     return edge.pages.show(
         request, "paper/paper.html", visit, status=status, errors=bool(form.errors), form=form, standing=standing, desks=places,
-        kinds=list(SheetKind), first=str(first),
+        kinds=list(SheetKind), first=str(first), entered=entered if "number" in form.errors else None,
     )  # fmt: skip
 
 
@@ -114,7 +118,7 @@ async def show_batch(batch: UUID, request: Request, edge: OneEdge, visit: Visito
 async def get_sheets(batch: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """The sheets, a page each, in the language of the pages."""
     sheets = await _batch(batch, edge, visit)
-    text = _text(edge, edge.pages.language(request, visit.language), SheetKind(sheets[0].kind))
+    text = sheet_text(edge, edge.pages.language(request, visit.language), SheetKind(sheets[0].kind))
     places = [(sheet.number, edge.pages.place(edge.here.agency, sheet.facility)) for sheet in sheets]
     headers = {"Content-Disposition": 'inline; filename="sheets.pdf"'}
     return Response(sheets_pdf(text, places), media_type="application/pdf", headers=headers)
@@ -126,7 +130,9 @@ async def _batch(batch: UUID, edge: Edge, visit: Visit) -> list[Sheet]:
         return await commands.batch_of(tx, visit.actor, batch)
 
 
-def _text(edge: Edge, language: str, kind: SheetKind) -> SheetText:
+def sheet_text(edge: Edge, language: str, kind: SheetKind) -> SheetText:
+    """What stands on a sheet of a kind; a request's asks for whatever the three pages of a new case ask for."""
+
     def say(text: str) -> str:
         return edge.pages.say(text, language)
 
@@ -158,15 +164,26 @@ def _text(edge: Edge, language: str, kind: SheetKind) -> SheetText:
             Row(say(_("Girl or woman, boy or man")), words(codes.Sex, "sex")),
             Row(say(_("Hours ago: at least, at most")), digits=(3, 3)),
             Row(say(_("Language")), tuple(named_in(language, tag) for tag in edge.here.programme.languages)),
+            Row(say(_("Who came along?")), (say(_("Nobody")), say(_("A relative")), say(_("Someone else")))),
             Row(say(_("For a child: a safe adult is here")), yes_no),
             *(Row(asked[kind_], yes_no) for kind_ in (edge.here.kind_of(p) for p in edge.here.peers) if kind_ in asked),
             Row(say(_("We may hear that she or he came")), yes_no),
+            Row(say(_("How was it answered?")), words(ANSWERED_BY, "how")),
+            Row(say(_("Care")), words(_care_asked_for(edge), "service")),
             Row(say(_("Sent to (place)"))),
-            Row(say(_("Way")), words((codes.TravelMode.POLICE_VEHICLE, codes.TravelMode.CAR, codes.TravelMode.ON_FOOT), "mode")),
+            Row(say(_("Way")), words(MODES, "mode")),
+            Row(say(_("Who goes along?")), words(ESCORTS, "escort")),
         )
     title = edge.pages.word(kind, "sheet", language)
     rules = (say(_("Care first. Do not write a name. Keep this sheet locked away.")),)
     return SheetText(title, say(_("Number")), rules, rows, is_rtl(language))
+
+
+def _care_asked_for(edge: Edge) -> tuple[codes.ServicePackage, ...]:
+    """What page 3 asks for first: care, where a clinic is among those that may be told."""
+    kinds = [edge.here.kind_of(peer) for peer in edge.here.peers]
+    first = [kind for kind in kinds if kind is AgencyKind.HEALTH] or kinds
+    return tuple(dict.fromkeys(service for kind in first for service in CARE_ORDER.get(kind, ())))
 
 
 @router.post("/paper/enter")

@@ -34,6 +34,7 @@ class Clocks:
     told_by_phone_at: datetime | None
     windows_until: tuple[datetime, ...] = ()
     respond_by: datetime | None = None
+    entered_at: datetime | None = None  # when it came into the records, where that was later than it was issued: from paper
 
 
 def flags_of(clocks: Clocks, limits: Limits, now: datetime) -> frozenset[Flag]:
@@ -41,14 +42,15 @@ def flags_of(clocks: Clocks, limits: Limits, now: datetime) -> frozenset[Flag]:
     if not clocks.is_open or clocks.state not in OPEN or (clocks.direction == "out" and clocks.no_feedback):
         return frozenset()
     age = now - clocks.issued_at
+    known = now - (clocks.entered_at or clocks.issued_at)  # nobody can have seen what lay in a drawer
     told = clocks.told_by_phone_at is not None
     is_late = clocks.respond_by is not None and now > clocks.respond_by
     waiting = not clocks.arrived and clocks.state in BEFORE_ARRIVAL
     raised = {
         Flag.UNDELIVERED: clocks.direction == "out" and clocks.delivered_at is None and not told
-        and age > limits.delivered_h.of(clocks.urgency),
+        and known > limits.delivered_h.of(clocks.urgency),
         Flag.UNACKNOWLEDGED: clocks.state in NOT_YET_SEEN and not told
-        and (age > limits.acknowledge_h.of(clocks.urgency) or is_late),
+        and (known > limits.acknowledge_h.of(clocks.urgency) or is_late),
         Flag.STALLED: (clocks.state is ReferralState.ACCEPTED and now - clocks.moved_at > limits.stalled_h.of(clocks.urgency))
         or (clocks.state is ReferralState.ACKNOWLEDGED and is_late),
         # It stands after the window has passed, too: nobody has come, and care is still given.

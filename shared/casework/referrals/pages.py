@@ -16,12 +16,14 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
 from shared.casework.consents.views import is_no, last_answers, unasked
+from shared.casework.directory.network import Facility
 from shared.casework.directory.places import Place, places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
-from shared.casework.paper.commands import sheet_of_request
+from shared.casework.paper.commands import sheet_of_request, sheets_of
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import commands, drafts, story
+from shared.casework.referrals.choices import CARE_ORDER, ESCORTS, MODES
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
 from shared.casework.referrals.tables import Referral, ReferralFact
@@ -47,17 +49,8 @@ from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
 
-EXPECTED_DEFAULT = timedelta(minutes=40)  # where the way's length is not known; the form shows it and it can be changed
+EXPECTED_DEFAULT = timedelta(minutes=40)  # where the way's length is not known; whoever knows better types the time
 WITH = {ServicePackage.ACUTE_CARE: (ServicePackage.ACUTE_CARE, ServicePackage.EXAMINATION_AND_REPORT)}  # what comes along
-CARE_ORDER = {
-    AgencyKind.HEALTH: (ServicePackage.ACUTE_CARE, ServicePackage.INJURY_CARE, ServicePackage.MENTAL_HEALTH_CARE,
-                        ServicePackage.FOLLOW_UP_CARE),
-    AgencyKind.SOCIAL_WELFARE: (ServicePackage.PSYCHOSOCIAL, ServicePackage.SHELTER, ServicePackage.CHILD_PROTECTION,
-                                ServicePackage.COURT_SUPPORT, ServicePackage.FAMILY_VISIT, ServicePackage.LEGAL_AID),
-    AgencyKind.POLICE: (ServicePackage.REPORT_TO_POLICE, ServicePackage.STATEMENT_AT_CLINIC, ServicePackage.PROTECTION),
-}  # fmt: skip
-MODES = (TravelMode.POLICE_VEHICLE, TravelMode.CAR, TravelMode.ON_FOOT, TravelMode.NONE_AVAILABLE)
-ESCORTS = (Escort.OFFICER, Escort.SAFE_ADULT, Escort.ALONE)
 LAST_SEEN = select(col(Feed.last)).where(col(Feed.id) == 1)  # one statement for every look: nothing in it changes
 
 
@@ -68,7 +61,7 @@ class Sending(BaseModel):
     place: str = Field(pattern=r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_-]*$")
     mode: TravelMode
     escort: Escort
-    expected: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    expected: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # else as far as the place is
     carries: Literal["card", "code", "nothing"]
     urgency: Urgency | None = None
     instead: UUID | None = None  # the referral that this one takes the place of
@@ -116,6 +109,7 @@ async def _refer_page(
         asked = [p for p in agreed if _is_first(here.kind_of(p), kinds) or (proposed and p == proposed[0])]
         care = {peer: may_ask(told[peer], CARE_ORDER.get(here.kind_of(peer), ())) for peer in asked}
         sheet = await sheet_of_request(tx, case.id)
+        sheets = await sheets_of(tx, case.id)
         desk = sheet.facility if sheet else visit.actor.facility
         found = await places(tx, here, asked, desk, local)
         also = await _also(tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local)
@@ -124,16 +118,33 @@ async def _refer_page(
         said_no = all(peer in by_law or is_no(last.get(peer)) for peer in here.peers)
         along = await places(tx, here, [p for p in here.peers if is_no(last.get(p))], desk, local) if said_no else []
     until = _care_until(edge, incident, now)
-    nearest = next((p for p in found if p.is_open and p.journey), None)
-    soon = timedelta(minutes=nearest.journey.minutes) if nearest and nearest.journey else EXPECTED_DEFAULT
     set_out = edge.pages.times("en", now).local((sheet.written_at if sheet else None) or now)
+    services = list(dict.fromkeys(service for asked_for in care.values() for service in asked_for))
+    before = next((service for service in services if former is not None and service in former.services), None)
+    cannot = _cannot_take(former) if former is not None else None
+    found.sort(
+        key=lambda p: (p.key == cannot, bool(before) and before not in p.facility.services, (p.agency, p.id) != proposed)
+    )  # and within it, as it was: open ones first, then by distance
+    lacks = {p.key: [s for s in care[p.agency] if s not in p.facility.services] for p in found}
     return edge.pages.show(
-        request, "referrals/refer.html", visit, status=status, errors=bool(form.errors), form=form, case=case,
-        care=list(dict.fromkeys(service for services in care.values() for service in services)),
+        request, "referrals/refer.html", visit, status=status, errors=bool(form.errors), form=form, case=case, care=services,
         places=[p for p in found if set(p.facility.services).intersection(care[p.agency])], also=also, until=until, agreed=agreed,
-        modes=MODES, escorts=ESCORTS, expected=(set_out + soon).strftime("%H:%M"), former=former, proposed=proposed,
-        here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along,
+        modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks,
+        there={p.key: (set_out + _way(p.facility, desk)).strftime("%H:%M") for p in found},
+        here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
+        from_sheet=sheet is not None,  # who left with a sheet took no number along
     )  # fmt: skip
+
+
+def _cannot_take(former: Referral) -> str | None:
+    """The place, as forms name it, that could not take what gets another place now; None where it only would have sent it on."""
+    facility = story.standing_of(former).facility or former.to_facility
+    return None if former.is_open else f"{former.recipient}/{facility}"
+
+
+def _way(facility: Facility | None, desk: str | None) -> timedelta:
+    journey = facility.journeys.get(desk or "") if facility else None
+    return timedelta(minutes=journey.minutes) if journey else EXPECTED_DEFAULT
 
 
 async def _former(tx: Transaction, case: Case, incident: Incident | None, instead: UUID | None, visit: Visit) -> Referral | None:
@@ -199,7 +210,8 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
         case = await load_case(tx, case_id, visit.actor)
         incident = await _last_incident(tx, case)
         sheet = await sheet_of_request(tx, case.id)
-        asked_first = _issue(edge, tx, case, incident, asked, sheet)
+        expected_at = _expected(edge, tx, asked, sheet, visit)
+        asked_first = _issue(edge, case, incident, asked, sheet, expected_at)
         former = await _former(tx, case, incident, asked.instead, visit) if asked.instead else None
         if former is not None and (not former.is_open or former.recipient != asked_first.to_agency):
             asked_first = asked_first.model_copy(update={"in_place_of": former.id})
@@ -209,7 +221,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
             await commands.issue_referral(told, tx, edge.here, visit.actor)
         if asked.mode is not TravelMode.NONE_AVAILABLE:
             way = MakeTransition(
-                mode=asked.mode, escort=asked.escort, expected_at=_expected(edge, tx, asked, sheet),
+                mode=asked.mode, escort=asked.escort, expected_at=expected_at,
                 **(_as_written(sheet) or {"entered_for": edge.here.on_paper(first.desk)}),
             )  # fmt: skip
             await commands.make_transition(first.id, Transition.SET_OUT, way, tx, edge.here, visit.actor)
@@ -262,16 +274,19 @@ def _as_written(sheet: Sheet | None) -> dict[str, Any]:
     return {"occurred_at": sheet.written_at, "entered_for": sheet.facility} if sheet is not None else {}
 
 
-def _expected(edge: Edge, tx: Transaction, asked: Sending, sheet: Sheet | None) -> datetime:
+def _expected(edge: Edge, tx: Transaction, asked: Sending, sheet: Sheet | None, visit: Visit) -> datetime:
     now = tx.clock.now()
     local = edge.pages.times("en", now).local((sheet.written_at if sheet else None) or now)
+    if asked.expected is None:
+        desk = sheet.facility if sheet else visit.actor.facility
+        return local + _way(edge.here.network.facility(*asked.place.split("/")), desk)
     hour, minute = map(int, asked.expected.split(":"))
     when = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
     return when if when >= local - timedelta(hours=1) else when + timedelta(days=1)
 
 
 def _issue(
-    edge: Edge, tx: Transaction, case: Case, incident: Incident | None, asked: Sending, sheet: Sheet | None
+    edge: Edge, case: Case, incident: Incident | None, asked: Sending, sheet: Sheet | None, expected_at: datetime
 ) -> IssueReferral:
     agency, facility = asked.place.split("/")
     offered = edge.here.network.facility(agency, facility)
@@ -280,7 +295,7 @@ def _issue(
     return IssueReferral(
         case_id=case.id, incident_id=incident.id if incident else None, to_agency=agency, to_facility=facility,
         services=tuple(services), urgency=asked.urgency or (Urgency.ACUTE if is_acute else Urgency.URGENT),
-        travel=events.Travel(mode=asked.mode, escort=asked.escort, expected_at=_expected(edge, tx, asked, sheet)),
+        travel=events.Travel(mode=asked.mode, escort=asked.escort, expected_at=expected_at),
         report_form=_report_form(edge, services), **_as_written(sheet),
     )  # fmt: skip
 
@@ -344,7 +359,8 @@ async def referral_page(
             "lines": [line for line in lines if line.referral == referral.id], "who": await _who(tx, referral),
             "unasked": await unasked(tx, case.id),
             "proposed": await proposed_place(tx, referral), "on_paper": edge.here.on_paper(referral.desk),
-            "instead": await _sent_instead(tx, referral),
+            "instead": await _sent_instead(tx, referral), "sheets": await sheets_of(tx, case.id),
+            "entered_at": (await story.entered_at(tx, [referral.id])).get(referral.id, referral.issued_at),
         }  # fmt: skip
     name = "issued" if referral.direction == "out" else "received"
     return edge.pages.show(

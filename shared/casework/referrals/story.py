@@ -3,7 +3,7 @@
 Whoever calls this holds the referral's subject lock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -24,6 +24,7 @@ from shared.contracts.casework.lifecycle import Recipient, Standing
 from shared.exchange import feed, outbox
 from shared.exchange.receipts import heard_order
 from shared.exchange.said import said_order
+from shared.kit.bulk import among
 from shared.kit.db import Transaction
 
 FIRST_STANDINGS = 1_000  # kept by urgency and facility: more than a network has
@@ -139,6 +140,17 @@ def _line(
         kind=kind, subject=referral_id, agency=told.agency, is_own=told.is_own, occurred_at=told.occurred_at, case_id=case_id,
         facility=desk, event_id=told.event_id, detail={**data, "consent_id": str(consent_id) if consent_id else None},
     )  # fmt: skip
+
+
+async def entered_at(tx: Transaction, referral_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """When each referral came into this agency's records: typed here, or heard from its issuer. One that was written on paper was
+    written before."""
+    if not referral_ids:
+        return {}
+    query = select(col(ReferralFact.referral_id), col(ReferralFact.recorded_at)).where(
+        among(tx, col(ReferralFact.referral_id), set(referral_ids)), col(ReferralFact.type) == events.ReferralIssued.type
+    )
+    return dict((await tx.session.execute(query)).tuples().all())
 
 
 async def lock(tx: Transaction, referral_id: UUID, *more: UUID) -> Referral | None:

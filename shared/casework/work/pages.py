@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -24,7 +26,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
-from shared.casework.work.views import LIST_MAX, TAKEN_BACK_READ, open_items, shown_cases, work_list
+from shared.casework.work.views import LIST_MAX, REFERRALS, TAKEN_BACK_READ, alarm_at, open_items, shown_cases, work_list
 from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
@@ -54,7 +56,7 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         unsigned = await _unsigned(tx, visit)
     return edge.pages.show(
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
-        hand_overs=unsigned,
+        hand_overs=[(row, name, _what_was_open(row)) for row, name in unsigned], alarm_at=partial(alarm_at, edge.here),
     )  # fmt: skip
 
 
@@ -136,6 +138,7 @@ async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> As
 
 SECTIONS = {  # what the next shift takes over, most urgent first; beside it only what needs nothing just now
     "unseen": _("Sent, and nobody has seen it"), "unsent": _("Has not left yet"),
+    "told": _("Told by phone, not yet seen on their screen"),
     "refused": _("Cannot be taken: another place is needed"), "fresh": _("New, not yet seen"),
     "cancels": _("A desk asks to cancel"),
     "taken_back": _("Will not come on this request: consent was taken back"),
@@ -165,10 +168,22 @@ async def _unsigned(tx: Transaction, visit: Visit) -> list[tuple[HandOver, str]]
     return [(row, name) for row, name in newest][::-1]
 
 
-def _what_was_open(row: HandOver) -> list[tuple[str, int]]:
-    counts = row.open_items.get("totals", {})
-    found = [(name, int(counts.get(key, len(row.open_items.get(key, []))))) for key, name in SECTIONS.items()]
-    return [*((name, count) for name, count in found if count), (_("Sent and seen"), int(row.open_items.get("under_way", 0)))]
+@dataclass(frozen=True, slots=True)
+class WasOpen:
+    """One line of what a shift left: what it is, how many, and those of them that are referrals."""
+
+    what: str
+    count: int
+    referrals: tuple[UUID, ...] = ()
+
+
+def _what_was_open(row: HandOver) -> list[WasOpen]:
+    ids, counts = row.open_items, row.open_items.get("totals", {})
+    found = [
+        WasOpen(name, int(counts.get(key, len(ids.get(key, [])))), tuple(map(UUID, ids.get(key, ()))) if key in REFERRALS else ())
+        for key, name in SECTIONS.items()
+    ]
+    return [one for one in (*found, WasOpen(_("Sent and seen"), int(ids.get("under_way", 0)))) if one.count]
 
 
 @router.get("/hand-over")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -48,7 +48,7 @@ TAKEN_BACK_READ = "taken_back"  # the look that says so
 
 S = ReferralState
 REFERRALS = (  # sections of referrals
-    "unseen", "unsent", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late", "taken_back",
+    "unseen", "unsent", "told", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late", "taken_back",
 )  # fmt: skip
 RECEIVED = ("fresh", "cancels", "coming", "here_now", "late")  # of which a list shows who they are about
 
@@ -62,6 +62,7 @@ class WorkList:
 
     unseen: list[Referral] = field(default_factory=list)  # ours, acute or flagged, nobody has opened them
     unsent: list[Referral] = field(default_factory=list)  # ours, have not left
+    told: list[Referral] = field(default_factory=list)  # ours, somebody there was told by phone and nobody has opened them
     refused: list[Referral] = field(default_factory=list)  # ours, the place cannot take them
     drafted: list[tuple[DraftedReferral, Case]] = field(default_factory=list)  # ours, not sent: she wants to think
     opened: list[Case] = field(default_factory=list)  # ours, opened lately and nothing was sent, nor kept to be sent
@@ -130,6 +131,17 @@ async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Work
     return work
 
 
+def alarm_at(here: Here, referral: Referral) -> datetime | None:
+    """When a post is told of a referral of ours, unless somebody there sees it before; None where a post has been told."""
+    limits, urgency = here.programme.limits, Urgency(referral.urgency)
+    if referral.sent_at is None or {Flag.UNACKNOWLEDGED, Flag.UNDELIVERED}.intersection(referral.flags):
+        return None
+    due = [referral.respond_by, referral.sent_at + limits.acknowledge_h.of(urgency)]
+    if referral.delivered_at is None:
+        due.append(referral.sent_at + limits.delivered_h.of(urgency))
+    return min(due)
+
+
 def _by_kind(here: Here) -> Kinds:
     kinds: dict[str, list[str]] = {}
     for agency, entry in here.network.agencies.items():
@@ -165,9 +177,12 @@ def _flag(flag: Flag) -> ColumnElement[bool]:
 
 
 def _sections_of_sent() -> dict[str, ColumnElement[bool]]:
-    is_slow = and_(col(Referral.urgency) == Urgency.ACUTE, col(Referral.issued_at) < SLOW_BEFORE)
+    is_slow = and_(
+        col(Referral.urgency) == Urgency.ACUTE, col(Referral.sent_at) < SLOW_BEFORE
+    )  # what lay on paper could not be seen
     return {
         "unsent": col(Referral.sent_at).is_(None),
+        "told": col(Referral.told_by_phone_at).is_not(None),  # the call stopped the clock: nothing about them is red
         "unseen": or_(_flag(Flag.UNACKNOWLEDGED), _flag(Flag.UNDELIVERED), is_slow),
         "waiting": col(Referral.sent_at).is_not(None),
     }
