@@ -171,7 +171,8 @@ class Pages:
 
     def _languages_here(self, language: str) -> list[tuple[str, str]]:
         spoken = [tag for tag in self.here.programme.languages if tag != SOURCE]
-        return [(tag, named_in(language, tag)) for tag in (*spoken, SOURCE)]
+        names = [(tag, named_in(language, tag)) for tag in (*spoken, SOURCE)]
+        return [(tag, name[:1].upper() + name[1:]) for tag, name in names]  # in a list each stands alone
 
     def _ways(self, actor: Actor) -> Sequence[Way]:
         return WAYS.get(actor.role) or self.look.ways
