@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
-from shared.casework.pages.frame import LOCALES, PAGE_LANGUAGES, STATIC, STATIC_VERSION, icon
+from shared.casework.pages.frame import GLOBALS, LOCALES, PAGE_LANGUAGES, STATIC, STATIC_VERSION
 from shared.kit.i18n import SOURCE, is_rtl, language_name
 from shared.kit.pages import CONTENT_POLICY, CachedFiles, SafeHeaders, Templates, html
 
@@ -23,7 +23,7 @@ ROLES = ("police", "health", "social_welfare")
 
 def start_app(addresses: dict[str, str], accounts: dict[str, list[tuple[str, str]]], label: str, *, forgets: bool) -> FastAPI:
     """The application: `addresses` and `accounts` (name and role) by agency."""
-    templates = Templates({"start": TEMPLATES, "pages": BASE}, LOCALES, {"icon": icon})
+    templates = Templates({"start": TEMPLATES, "pages": BASE}, LOCALES, GLOBALS)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     # The forms here go to the agencies' own ports.
     policy = CONTENT_POLICY.replace("form-action 'self'", f"form-action {' '.join(addresses.values())}")

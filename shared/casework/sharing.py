@@ -143,10 +143,14 @@ def may_pass_progress(here: Here, to_agency: str, release: Released | None, code
     return item is not None and release is not None and item in release.items
 
 
+def tells_of_other_places(here: Here, from_agency: str, to_agency: str) -> bool:
+    """Whether this direction ever tells how referrals to other members stand: which care is asked of whom, and how far that is."""
+    return (here.kind_of(from_agency), here.kind_of(to_agency)) in minimal_data.REFERRAL_PROGRESS_CROSSES
+
+
 def may_pass_referral_progress(here: Here, to_agency: str, release: Released | None) -> bool:
     """Whether a member may be told how a referral to another member stands."""
-    direction = (here.kind, here.kind_of(to_agency))
-    listed = direction in minimal_data.REFERRAL_PROGRESS_CROSSES
+    listed = tells_of_other_places(here, here.agency, to_agency)
     return listed and release is not None and minimal_data.REFERRAL_PROGRESS_ITEM in release.items
 
 

@@ -108,7 +108,11 @@ class Times:
 def named_in(language: str, other: str) -> str:
     """What a language calls another one; English words where it has none."""
     tag = other.split("-", maxsplit=1)[0]
-    return str(locale_of(language).languages.get(tag) or locale_of(SOURCE).languages.get(tag) or UNNAMED.get(tag, other))
+    known = locale_of(language).languages
+    if tag in known:
+        return str(known[tag])
+    name = str(locale_of(SOURCE).languages.get(tag) or UNNAMED.get(tag, other))
+    return name.lower() if known.get(SOURCE, "").islower() else name  # as the language writes the names that it has
 
 
 def language_name(language: str) -> str:

@@ -44,6 +44,8 @@ async def test_messages_may_be_passed_on_for_a_case_that_was_made_on_pages(world
     await world.settle()
     work = await officer.open("/work")
     assert "Bring the card" in work.words
+    assert "Safe in the morning." in work.words
+    assert f"/cases/{(await the_case(world)).id}" in work.links
 
 
 async def test_messages_need_both_for_whom_and_when(world: World) -> None:
@@ -68,7 +70,7 @@ async def test_what_was_given_at_the_desk_is_read_aloud_and_known_to_the_nurse_w
     officer = await at_the_desk(world)
     nurse = await at_the_desk(world, "health", Role.CLINICIAN)
     page = await to_consent(officer, given_ec="09:15", given_pep="23:40")
-    assert "which medicine you got here" in page.words
+    assert "Which medicine you got here" in page.words
     referral = await to_sent(officer, await to_place(officer, page))
     await world.settle()
     # The wall clock of the programme is two hours before UTC; 23:40 has not come yet today, so it was yesterday.
@@ -84,7 +86,8 @@ async def test_what_was_given_at_the_desk_is_read_aloud_and_known_to_the_nurse_w
 async def test_where_nothing_was_given_nothing_is_asked_about_it(world: World) -> None:
     officer = await at_the_desk(world)
     page = await to_consent(officer)
-    assert "which medicine" not in page.words
+    assert "Which medicine" not in page.words
+    assert "given" not in page.form(page.path).choices["items_health"]
     assert "given" not in page.form(page.path).fields["items_health"]
     await to_sent(officer, await to_place(officer, page))
     await world.settle()

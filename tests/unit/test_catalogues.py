@@ -54,3 +54,27 @@ def test_french_is_french(said) -> None:  # type: ignore[no-untyped-def]
 def test_every_code_has_a_word(group: str) -> None:
     lacking = [code for code in words.ENUMS[group] if not words.GROUPS[group].get(str(code))]
     assert not lacking
+
+
+def test_french_puts_a_space_that_does_not_break_before_its_colons() -> None:
+    with (LOCALES / "fr" / "messages.po").open("rb") as file:
+        said = [m.string for m in read_po(file, locale="fr") if m.id]
+    for string in (one for strings in said for one in (strings if isinstance(strings, tuple) else (strings,))):
+        assert not re.search(r"(?:[^\u00a0]|^):(?=\s|$)|[ \u202f][;?!»]|«[ \u202f]", string or ""), string
+
+
+def test_every_line_of_the_diary_has_its_words() -> None:
+    """A kind that the code writes down and that no table has words for would be shown as the code that it is."""
+    written = {
+        kind
+        for path in (ROOT / "shared").glob("casework/**/*.py")
+        for kind in re.findall(r'Line\(\s*kind="([a-z._]+)"', path.read_text())
+    }
+    assert "referral.flagged" in written
+    assert written <= words.LINES.keys()
+
+
+def test_nobody_is_not_taken_for_a_name() -> None:
+    say = catalogue(LOCALES, "fr").gettext
+    assert say(words.person(None)) != "Personne"
+    assert say(words.word("alone", "escort")) not in {"Personne", "Nobody"}

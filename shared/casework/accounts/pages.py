@@ -272,7 +272,10 @@ async def show_me(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """Language, codes left, PIN, signing out."""
     async with edge.database.read() as tx:
         left = await credentials.codes_left(tx, visit.actor.account_id)
-    return edge.pages.show(request, "accounts/me.html", visit, codes_left=left, few=credentials.CODES_LEFT_FEW)
+        has_password = (await _own(tx, visit)).password_hash is not None
+    return edge.pages.show(
+        request, "accounts/me.html", visit, codes_left=left, has_password=has_password, few=credentials.CODES_LEFT_FEW
+    )
 
 
 @router.post("/me/language")
@@ -341,7 +344,14 @@ async def show_accounts(request: Request, edge: OneEdge, visit: Visitor) -> Resp
     """Who may sign in."""
     async with edge.database.read() as tx:
         rows = await commands.accounts_of(tx, visit.actor)
-    return edge.pages.show(request, "accounts/list.html", visit, rows=rows, changes=commands.may_look_after(edge.here, visit.actor))
+    return edge.pages.show(
+        request,
+        "accounts/list.html",
+        visit,
+        rows=rows,
+        changes=commands.may_look_after(edge.here, visit.actor),
+        is_demo=edge.here.network.purpose == "demo",
+    )
 
 
 @router.get("/accounts/new")

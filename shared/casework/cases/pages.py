@@ -99,6 +99,11 @@ WORDS = {
     "at_least": _("Type hours as a number, or tick “Not known”."),
     "at_most": _("Type hours as a number, or tick “Not known”."),
 }
+DATES_MISSING: dict[str, str] = {
+    codes.ProgressCode.HEARING_DATE: _("Give the date of the hearing."),
+    codes.ProgressCode.NEXT_CLINIC_DATE: _("Give the date of the visit."),
+}
+NO_DATE = _("This step has no date of its own: leave the date empty.")
 HOURS_MISSING = _("Type at least and at most how many hours ago, or tick “Not known”.")
 HOURS_ORDER = _("“At least” must not be more than “at most”.")
 
@@ -305,7 +310,7 @@ async def post_progress(case_id: UUID, request: Request, edge: OneEdge, visit: V
     words = {"code": _("Choose what happened."), "on_date": _("Type the date, as 2026-06-09.")}
     form = fill(RecordProgress, values, words)
     if "" in form.errors:  # a fault between fields
-        form.errors = {"on_date": _("A hearing and a clinic visit need a date; other steps have none.")}
+        form.errors = {"on_date": DATES_MISSING.get(form.value("code"), NO_DATE)}
     asked = form.model
     if asked is None or form.errors:
         return await _case_page(case_id, request, edge, visit, form, status=422)

@@ -26,6 +26,7 @@ from shared.casework.consents.views import is_no, last_answers
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Here
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.pages.words import ASKED
 from shared.casework.paper.commands import sheets_of, written_at
 from shared.casework.referrals import drafts
 from shared.casework.referrals.commands import issue_referral
@@ -34,7 +35,7 @@ from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.kit.db import Transaction
-from shared.kit.errors import NotFound
+from shared.kit.errors import Coded, NotFound, Sentence
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -63,13 +64,15 @@ class HowAnswered(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One recipient's question. `preset` are the items behind a yes, `offered` those that she may add or leave out."""
+    """One recipient's question. `preset` are the items behind a yes, `offered` those that she may add or leave out, each with the
+    words in `spoken` that are read to her for it."""
 
     recipient: str
     kind: AgencyKind
     preset: tuple[ConsentItem, ...]
     offered: tuple[ConsentItem, ...]
     by_law: bool
+    spoken: dict[ConsentItem, str]
 
     @property
     def passes_messages(self) -> bool:
@@ -86,14 +89,33 @@ def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
         crossing = set(CROSSES.get((here.kind, kind), {}).values()) | set(PROGRESS_CROSSES.get((here.kind, kind), {}).values())
         if (here.kind, kind) in REFERRAL_PROGRESS_CROSSES:
             crossing.add(ConsentItem.PROG)
+        if here.kind is AgencyKind.POLICE and not was_given:
+            crossing.discard(ConsentItem.GIVEN)  # nothing is read aloud that there is not
         offered = tuple(item for item in CHANGEABLE if item in crossing)
         presets = {ConsentItem(item) for item in here.programme.consent_presets.get(kind, ())}
-        presets -= set() if was_given else {ConsentItem.GIVEN}
         found.append(
-            Question(peer, kind, tuple(i for i in offered if i in presets), offered, is_child and kind in TOLD_OF_CHILDREN)
-        )
+            Question(
+                peer, kind, tuple(i for i in offered if i in presets), offered, is_child and kind in TOLD_OF_CHILDREN,
+                {item: _spoken(here.kind, kind, item) for item in offered if item is not ConsentItem.RELAY},
+            )
+        )  # fmt: skip
     # The clinic first: care may not wait for the others.
     return sorted(found, key=lambda q: (q.kind is not AgencyKind.HEALTH, q.recipient))
+
+
+def _spoken(here: AgencyKind, to: AgencyKind, item: ConsentItem) -> str:
+    """Which words of the group "spoken" say what an item lets pass in this direction."""
+    rows = CROSSES.get((here, to), {})
+    match item:
+        case ConsentItem.NEEDS if "dependants" in rows:
+            return "needs_with"
+        case ConsentItem.TYPE if to is not AgencyKind.HEALTH:
+            return "type_gbv"
+        case ConsentItem.GIVEN if "given" not in rows:
+            return "given_mind"
+        case ConsentItem.PROG if ConsentItem.PROG not in PROGRESS_CROSSES.get((here, to), {}).values():
+            return "prog_places"
+    return str(item)
 
 
 async def _was_given(tx: Transaction, case: Case) -> bool:
@@ -106,7 +128,7 @@ def _context(case: Case, asked: list[Question], last: dict[str, Consent | Refusa
     yes = {recipient: answer for recipient, answer in last.items() if recipient not in no}
     cannot_answer = any(question.kind is AgencyKind.HEALTH for question in asked)  # only care may go before her answer
     return {"case": case, "questions": asked, "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer, "here_now": "/cases",
-            "said_yes": yes, "said_no": no}  # fmt: skip
+            "asked_words": ASKED, "said_yes": yes, "said_no": no}  # fmt: skip
 
 
 def _when(no: Consent | Refusal) -> datetime | None:
@@ -187,11 +209,17 @@ def _passed_on_for(asked: list[Question], values: Values) -> list[str]:
 def _check(form: Filled[HowAnswered], asked: list[Question], values: Values) -> None:
     for question in asked:
         if values.get(f"answer_{question.recipient}", [""])[-1] not in {"yes", "no"}:
-            form.error(f"answer_{question.recipient}", _("Ask, and mark the answer: yes or no."))
+            form.error(f"answer_{question.recipient}", _unanswered(question))
     if _wants_back(values, asked) is None:
-        form.error("answer_back", _("Ask, and mark the answer: yes or no."))
+        form.error("answer_back", _("Back to us: ask, and mark the answer, yes or no."))
     if bool(_passed_on_for(asked, values)) != ("safe_hours" in values):
         form.error("safe_hours", _("Messages need both: for whom they are passed on, and when it is safe. Or leave both empty."))
+
+
+def _unanswered(question: Question) -> Sentence:
+    # By the heading of its box, so that each of several lines says which question it is.
+    named = Coded(question.kind, "asked") if question.kind in ASKED else Coded(question.recipient, "agency")
+    return Sentence(_("%(who)s: ask, and mark the answer, yes or no."), {"who": named})
 
 
 async def _keep(case_id: UUID, asked: list[Question], values: Values, edge: Edge, visit: Visit, tx: Transaction) -> str:

@@ -34,6 +34,7 @@ STATIC = ROOM / "static"
 LOCALES = Path(__file__).parents[1] / "locales"
 PAGE_LANGUAGES = ("en", "fr", "fa_AF")  # what the catalogues hold; a programme's spoken languages are more
 REFRESH_S = 120  # how often a list fetches itself again where nothing tells it to, in a browser without JavaScript
+ISOLATE, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"  # where no element can stand
 KEPT = "kept"  # in the address where a form shall stand as it stood when its page was hidden
 PLAIN_PARAMS = {"needed": "field", "state": "state"}  # in a refusal of the published language, which knows no screen words
 SHORT_CHARACTERS = 4  # of a referral's short name; it is looked for by eye, never by program
@@ -72,7 +73,7 @@ class Pages:
         self.here, self.look, self.is_secure = here, look, is_secure
         casework = Path(__file__).parents[1]
         rooms = {folder.parent.name: folder for folder in casework.glob("*/templates")}
-        self._templates = Templates({**rooms, **look.rooms}, LOCALES, {"icon": icon})
+        self._templates = Templates({**rooms, **look.rooms}, LOCALES, GLOBALS)
         self._zone = ZoneInfo(here.programme.time_zone)
 
     @property
@@ -138,6 +139,8 @@ class Pages:
         if isinstance(said, str):
             return self.say(said, language)
         params = {name: self._in_words(name, value, language) for name, value in said.params.items()}
+        if is_rtl(language):  # a number or a name among words that run the other way keeps its own order
+            params = {name: f"{ISOLATE}{value}{ISOLATE_END}" for name, value in params.items()}
         return filled(self.say(said.sentence, language), params)
 
     def _in_words(self, name: str, value: object, language: str) -> str:
@@ -168,7 +171,8 @@ class Pages:
 
     def _languages_here(self, language: str) -> list[tuple[str, str]]:
         spoken = [tag for tag in self.here.programme.languages if tag != SOURCE]
-        return [(tag, named_in(language, tag)) for tag in (*spoken, SOURCE)]
+        names = [(tag, named_in(language, tag)) for tag in (*spoken, SOURCE)]
+        return [(tag, name[:1].upper() + name[1:]) for tag, name in names]  # in a list each stands alone
 
     def _ways(self, actor: Actor) -> Sequence[Way]:
         return WAYS.get(actor.role) or self.look.ways
@@ -245,3 +249,11 @@ def icon(name: str, size: int = 20) -> Markup:
     """An icon beside a word; it says nothing by itself."""
     box = f'width="{size}" height="{size}" viewBox="0 0 20 20" aria-hidden="true" focusable="false"'
     return Markup(f'<svg class="app-icon app-icon--{name}" {box}>{ICONS[name]}</svg>')  # noqa: S704 — our own constants
+
+
+def ltr(number: object) -> Markup:
+    """A code, phone, case or sheet number as every page shows it: its groups stand from left to right in every language."""
+    return Markup('<bdi class="app-code" dir="ltr">{}</bdi>').format(number)
+
+
+GLOBALS = {"icon": icon, "ltr": ltr}  # what templates draw with; macros that are imported see it too

@@ -101,6 +101,18 @@ ITEMS: dict[str, str] = {
     "mlr": _("One medical report, hand to hand"),
     "stat": _("Counted, without a name"),
 }
+ASKED: dict[str, str] = {"health": _("A clinic"), "social_welfare": _("Social welfare office"), "police": _("The police")}
+SPOKEN: dict[str, str] = {  # what a tick adds to a question, as it is read to her; each is true alone
+    "needs": _("About how old you are, whether you are a woman or a man, your language, and what you need there."),
+    "needs_with": _("About how old you are, who comes with you, whether you are a woman or a man, your language, what you need."),
+    "type": _("What kind of violence it was, as one word from a list."),
+    "type_gbv": _("That it was gender-based violence; not which kind."),
+    "given": _("Which medicine you got here, and when: so that you do not get too much."),
+    "given_mind": _("That you need care for the mind soon."),
+    "safety": _("Whether going back is safe."),
+    "prog": _("How things go on with the police; and which other places are asked to help, with which care, and how far that is."),
+    "prog_places": _("Which other places are asked to help, with which care, and how far that is."),
+}
 BASES: dict[str, str] = {
     "consent": _("Agreed"),
     "legal_basis": _("By law"),
@@ -175,7 +187,7 @@ MODES: dict[str, str] = {
     "none_available": _("None found"),
 }
 ESCORTS: dict[str, str] = {
-    "alone": _("Nobody"),
+    "alone": _("Comes alone"),
     "safe_adult": _("Safe adult"),
     "officer": _("Officer"),
     "social_worker": _("Social worker"),
@@ -296,6 +308,7 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "referral.came_without_referral": _("Came after it had ended"),
     "referral.no_feedback_by_choice": _("No more news: that is a choice"),
     "referral.ended_undisclosed": _("Has ended there"),
+    "referral.flagged": _("What needs a look has changed"),
     "referral.transition_refused": _("Could not be cancelled any more"),
     "alarm.raised": _("Alarm"),
     "alarm.climbed": _("Alarm told to the next post"),
@@ -346,7 +359,8 @@ FIELDS = {  # what a refusal says is missing, or may not be told
 }
 GROUPS: dict[str, dict[str, str]] = {
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
-    "hold": HOLDS, "item": ITEMS, "basis": BASES, "how": HOWS, "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
+    "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
+    "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
     "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS,
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,

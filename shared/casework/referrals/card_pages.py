@@ -56,11 +56,12 @@ async def show_card(referral_id: UUID, request: Request, edge: OneEdge, visit: V
 
 
 @router.get("/referrals/{referral_id}/card.pdf")
-async def get_card(referral_id: UUID, edge: OneEdge, visit: Visitor, with_place: WithPlace = False) -> Response:
-    """The card as PDF, A6; on its back the same words in her language where the catalogues have it."""
+async def get_card(referral_id: UUID, request: Request, edge: OneEdge, visit: Visitor, with_place: WithPlace = False) -> Response:
+    """The card as PDF, A6, in the page's language; on its back the same words in hers where the catalogues have it."""
     referral, code = await _card(referral_id, edge, visit)
     hers = str(((referral.said or {}).get("needs") or {}).get("language", SOURCE))
-    back = [tag for tag in PAGE_LANGUAGES if tag.split("_")[0] == hers and tag != SOURCE]
-    sides = tuple(_text(edge, language, referral, with_place=with_place) for language in (SOURCE, *back))
+    front = edge.pages.language(request, visit.language)
+    back = [tag for tag in PAGE_LANGUAGES if tag.split("_")[0] == hers and tag != front]
+    sides = tuple(_text(edge, language, referral, with_place=with_place) for language in (front, *back))
     headers = {"Content-Disposition": 'inline; filename="card.pdf"'}
     return Response(card_pdf(sides, code), media_type="application/pdf", headers=headers)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import exists, select
 from sqlmodel import col
 
+from shared.casework import sharing
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
@@ -361,6 +362,7 @@ async def referral_page(
             "proposed": await proposed_place(tx, referral), "on_paper": edge.here.on_paper(referral.desk),
             "instead": await _sent_instead(tx, referral), "sheets": await sheets_of(tx, case.id),
             "entered_at": (await story.entered_at(tx, [referral.id])).get(referral.id, referral.issued_at),
+            "tells_of_others": sharing.tells_of_other_places(edge.here, referral.issuer, referral.recipient),
         }  # fmt: skip
     name = "issued" if referral.direction == "out" else "received"
     return edge.pages.show(

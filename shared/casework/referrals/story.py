@@ -24,6 +24,7 @@ from shared.contracts.casework.lifecycle import Recipient, Standing
 from shared.exchange import feed, outbox
 from shared.exchange.receipts import heard_order
 from shared.exchange.said import said_order
+from shared.exchange.tables import Activity
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
 
@@ -247,8 +248,26 @@ async def tell_kept_back(tx: Transaction, here: Here, referral: Referral, end: R
     for row, word in zip(rows, words, strict=True):
         row.event_id = await say(tx, here, referral, word, row.occurred_at)
         row.is_kept_back = False
+        await _line_is_told(tx, row)
     await settle(tx, here, referral, end.standing, end.told, tx.clock.now())
     return end
+
+
+async def _line_is_told(tx: Transaction, fact: ReferralFact) -> None:
+    """The diary's line of a fact that was kept back until now names its word, as every line does that is told at once."""
+    query = select(col(Activity.position)).where(
+        col(Activity.subject) == fact.referral_id, col(Activity.kind) == fact.type, col(Activity.is_own),
+        col(Activity.event_id).is_(None),
+    )  # fmt: skip
+    first = query.order_by(col(Activity.position)).limit(1).scalar_subquery()
+    await tx.session.execute(update(Activity).where(col(Activity.position) == first).values(event_id=fact.event_id))
+
+
+async def _blank_lines(tx: Transaction, referral: Referral) -> None:
+    # What the sender said stands in the diary too: which care was asked for, how she travels and with whom.
+    theirs = (col(Activity.subject) == referral.id, ~col(Activity.is_own))
+    detail = {"consent_id": str(referral.consent_id) if referral.consent_id else None}
+    await tx.session.execute(update(Activity).where(*theirs).values(detail=detail))
 
 
 async def take_back(tx: Transaction, here: Here, referral: Referral, fact: events.ConsentTakenBack, told: Told) -> None:
@@ -258,7 +277,8 @@ async def take_back(tx: Transaction, here: Here, referral: Referral, fact: event
     await tx.session.execute(update(ReferralFact).where(mine).values(is_kept_back=False))
     referral.arrival_code = referral.arrival_code_hash = None
     if referral.direction == "in":
-        referral.said = None
+        referral.said = referral.expected_at = None
+        await _blank_lines(tx, referral)
     referral.ended_at = None
     await keep(tx, here, referral, fact, told)
     await settle(tx, here, referral, standing, standing, told.occurred_at)

@@ -49,6 +49,7 @@ class StoryLine:
     sent_at: datetime | None
     delivered_at: datetime | None
     is_told: bool
+    is_taken_back: bool  # the consent that it rested on
     on_date: date | None
 
 
@@ -83,6 +84,7 @@ def _line(by: Actor, row: Activity, said: OutboxRow | None, referrals: dict[UUID
         referral=referral.id if referral and by.sees(referral.desk) else None, item=_item(row, said, referral),
         basis=_basis(referral), feed_seq=row.feed_seq, sent_at=said.sent_at if said else None,
         delivered_at=said.delivered_at if said else None, is_told=said is not None,
+        is_taken_back=referral is not None and bool(referral.standing.get("consent_taken_back")),
         on_date=date.fromisoformat(on_date) if on_date else None,
     )  # fmt: skip
 
