@@ -13,7 +13,7 @@ from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals import commands
 from shared.casework.arrivals.commands import MISTAKE, SENT_FROM, EndArrival, MatchArrival, RecordArrival
 from shared.casework.cases.commands import InTheFuture
-from shared.casework.cases.views import note_listed
+from shared.casework.cases.views import note_listed, note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
 from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
@@ -197,8 +197,9 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
 @router.get("/arrivals/{arrival_id}/end")
 async def show_mistake(arrival_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What ending it as a mistake does, before it is done."""
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # the look is kept
         walk_in = await commands.load_walk_in(tx, arrival_id, visit.actor)
+        await note_read(tx, walk_in.case_id, visit.actor, "case")
     return edge.pages.show(request, "arrivals/mistake.html", visit, walk_in=walk_in, here_now="/here-now")
 
 
