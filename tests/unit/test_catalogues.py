@@ -59,7 +59,7 @@ def test_every_code_has_a_word(group: str) -> None:
 def test_french_puts_a_space_that_does_not_break_before_its_colons() -> None:
     with (LOCALES / "fr" / "messages.po").open("rb") as file:
         said = [m.string for m in read_po(file, locale="fr") if m.id]
-    for string in (one for strings in said for one in (strings if isinstance(strings, tuple) else (strings,))):
+    for string in (one for strings in said for one in (strings if isinstance(strings, tuple | list) else (strings,))):
         assert not re.search(r"(?:[^\u00a0]|^):(?=\s|$)|[ \u202f][;?!»]|«[ \u202f]", string or ""), string
 
 
