@@ -202,7 +202,7 @@ async def test_leaving_promises_no_more_than_it_does(world: World) -> None:
 async def test_an_account_that_no_password_opens_is_said_to_have_none(world: World) -> None:
     chief = await at_the_desk(world, role=Role.SUPERVISOR)
     async with world["police"].database.write() as tx:
-        await add_account(tx, world["police"].here, "a-program", Role.OFFICER, None)
+        await add_account(tx, world["police"].here, "a-program", Role.OFFICER, next(iter(world["police"].here.entry.facilities)))
     assert "Has no password: programs only" in (await chief.open("/accounts")).words
 
 
