@@ -12,12 +12,14 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
 from shared.casework.pages.frame import GLOBALS, LOCALES, PAGE_LANGUAGES, STATIC, STATIC_VERSION
-from shared.kit.i18n import SOURCE, is_rtl, language_name
+from shared.kit.i18n import SOURCE, catalogue, is_rtl, language_name
+from shared.kit.i18n import mark as _
 from shared.kit.pages import CONTENT_POLICY, CachedFiles, SafeHeaders, Templates, html
 
 TEMPLATES = Path(__file__).parent / "templates"
 BASE = Path(__file__).parents[2] / "shared" / "casework" / "pages" / "templates"
 STOP_S = 5.0  # how long an open page may hold the end up
+LABEL_WORDS = (_("on this machine"), _("trial courier: it forgets everything when this program stops"))  # of a broker's label
 ROLES = ("police", "health", "social_welfare")
 
 
@@ -34,7 +36,7 @@ def start_app(addresses: dict[str, str], accounts: dict[str, list[tuple[str, str
     async def show_start(request: Request, language: Annotated[str, Query()] = SOURCE) -> HTMLResponse:
         chosen = language if language in PAGE_LANGUAGES else SOURCE
         context = {
-            "request": request, "addresses": addresses, "accounts": accounts, "label": label, "forgets": forgets,
+            "request": request, "addresses": addresses, "accounts": accounts, "label": _label(label, chosen), "forgets": forgets,
             "language": chosen, "direction": "rtl" if is_rtl(chosen) else "ltr", "static_version": STATIC_VERSION,
             "languages": [(tag, language_name(tag)) for tag in PAGE_LANGUAGES],
         }  # fmt: skip
@@ -43,6 +45,13 @@ def start_app(addresses: dict[str, str], accounts: dict[str, list[tuple[str, str
         return response
 
     return app
+
+
+def _label(label: str, language: str) -> str:
+    """The broker's label with its words in a language; names and versions stay as they are."""
+    for words in LABEL_WORDS:
+        label = label.replace(words, catalogue(LOCALES, language).gettext(words))
+    return label
 
 
 @contextmanager

@@ -208,5 +208,5 @@ def as_test(examples: int) -> Any:
     return Stories
 
 
-TestAnyStoryEndsInAgreement = as_test(EXAMPLES)
+TestAnyStoryEndsInAgreement = pytest.mark.timeout(600)(as_test(EXAMPLES))  # half a minute when quiet
 TestVeryManyStoriesEndInAgreement = pytest.mark.long(pytest.mark.timeout(3_600)(as_test(EXAMPLES_LONG)))

@@ -32,3 +32,10 @@ def test_the_font_and_the_crown_of_the_british_government_are_left_out() -> None
         assert "GDS Transport" not in text
         assert "crown" not in text.lower()
         assert not re.search(r"url\(.?https?:", text)
+
+
+def test_a_tables_head_breaks_between_syllables_only() -> None:
+    """On a narrow screen the words of a longer language were cut where they touched the edge; the table scrolls instead."""
+    rules = re.findall(r"\.app-scroll \.govuk-table__header[^{]*\{([^}]*)\}", (STATIC / "refnet.css").read_text())
+    assert any("hyphens:auto" in rule for rule in rules)
+    assert not any("overflow-wrap:anywhere" in rule for rule in rules)

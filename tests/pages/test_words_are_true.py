@@ -7,8 +7,11 @@ import pytest
 from agencies import World
 from desk_pages import PAGE_2, at_the_desk, fill_page, to_consent, to_place, to_sent
 from sqlalchemy import select, update
+from starlette.testclient import TestClient
 from visitor import Page, Visitor
 
+from services.demo.start import start_app
+from shared.casework.accounts.commands import add_account
 from shared.casework.accounts.tables import Account
 from shared.casework.cases.tables import Case
 from shared.casework.consents.pages import CHANGEABLE, questions
@@ -17,6 +20,7 @@ from shared.casework.referrals import card_pages
 from shared.casework.referrals.card import CardText
 from shared.contracts.casework.codes import ConsentItem, Role
 from shared.contracts.casework.minimal_data import CROSSES
+from shared.kit.local.trial import LABEL
 
 
 async def the_case(world: World, agency: str) -> Case:
@@ -99,7 +103,7 @@ async def test_after_a_take_back_both_ends_say_what_is_left(world: World) -> Non
     way = next(link for link in page.links if link.endswith("/take-back"))
     await officer.send((await officer.open(way)).form(way))
     await world.settle()
-    for visitor, left in ((officer, "What they see now"), (nurse, "What we were told is blanked")):
+    for visitor, left in ((officer, "What they see now"), (nurse, "What this request told us is blanked")):
         page = await visitor.open(f"/referrals/{rid}")
         assert left in page.words
         assert "Consent was taken back, Monday 5 January" in page.words
@@ -122,7 +126,7 @@ async def test_what_the_clinic_has_told_it_sees_as_told(world: World) -> None:
             assert "Our own record" not in line
             assert "received there" in line
     assert re.search(r"In care \d\d:\d\d", page.words), page.words
-    assert r"Served \d" not in page.words
+    assert not re.search(r"Served \d", page.words)
     assert "The answer: yes." in (await nurse.open(f"/care/{rid}")).words
     links = re.findall(rf'href="/care/{rid}"', page.text)
     assert len(links) == 1, "the same way twice"
@@ -193,3 +197,19 @@ async def test_leaving_promises_no_more_than_it_does(world: World) -> None:
     page = await Visitor(world["police"].app).open("/info")
     assert "Back shows a calendar" not in page.words  # with scripts it is the page before
     assert "Back does not show it again" in page.words
+
+
+async def test_an_account_that_no_password_opens_is_said_to_have_none(world: World) -> None:
+    chief = await at_the_desk(world, role=Role.SUPERVISOR)
+    async with world["police"].database.write() as tx:
+        await add_account(tx, world["police"].here, "a-program", Role.OFFICER, next(iter(world["police"].here.entry.facilities)))
+    assert "Has no password: programs only" in (await chief.open("/accounts")).words
+
+
+@pytest.mark.parametrize("label", ["Apache Kafka 4 on this machine", LABEL])
+def test_the_demos_first_page_says_its_courier_in_french(label: str) -> None:
+    app = start_app({}, {}, label, forgets=False)
+    with TestClient(app) as client:
+        page = client.get("/?language=fr").text
+    assert not re.search(r"on this machine|it forgets", page)
+    assert ("Apache Kafka 4" in page) == label.startswith("Apache")

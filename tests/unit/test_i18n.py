@@ -54,3 +54,8 @@ def test_languages_are_named_by_whoever_knows_them() -> None:
     assert named_in("en", "toi") == "Tonga"  # CLDR has no name for it
     assert named_in("en", "zzz") == "zzz"
     assert language_name("fr") == "Français"
+
+
+def test_names_of_languages_are_written_as_the_language_writes_them() -> None:
+    assert [named_in("fr", tag) for tag in ("bem", "toi", "kqn")] == ["bemba", "tonga", "kaonde"]
+    assert [named_in("en", tag) for tag in ("bem", "toi", "kqn")] == ["Bemba", "Tonga", "Kaonde"]
