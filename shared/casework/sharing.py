@@ -144,7 +144,7 @@ def may_pass_progress(here: Here, to_agency: str, release: Released | None, code
 
 
 def tells_of_other_places(here: Here, from_agency: str, to_agency: str) -> bool:
-    """Whether this direction ever tells how referrals to other members stand: which care is asked of whom, and how far that is."""
+    """Whether this direction ever tells how referrals to other members stand: who is asked, and how far that is."""
     return (here.kind_of(from_agency), here.kind_of(to_agency)) in minimal_data.REFERRAL_PROGRESS_CROSSES
 
 

@@ -13,7 +13,7 @@ from shared.casework.alarms import watcher
 from shared.casework.alarms.commands import climb, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.here import Here
-from shared.contracts.casework.codes import Role, Urgency
+from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, Role, Urgency
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
@@ -186,6 +186,8 @@ async def test_the_social_worker_follows_the_case_across_agencies(world: World) 
     lines = (await desk["social_welfare"].get(f"/cases/{office_case}/timeline?limit=200"))["items"]
     assert ("police", "circle.referral_progress", "accepted") in {(x["agency"], x["kind"], x["detail"].get("state")) for x in lines}
     assert "suspect_known" not in json.dumps(lines)
+    classes = {tuple(x["detail"]["services"]) for x in lines if x["kind"] == "circle.referral_progress"}
+    assert classes == {tuple(sorted(PROVIDED_BY[AgencyKind.HEALTH]))}  # the class of service, never what was asked for
     assert (await desk["health"].get("/cases"))["items"][0]["id"] not in json.dumps(lines)
 
 

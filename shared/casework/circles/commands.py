@@ -1,6 +1,5 @@
 """What a circle's members are told: who shares with whom, how referrals to other members stand, and coded progress."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
@@ -98,13 +97,15 @@ def _word(case: Circle, peer: str, consent_id: UUID, fact: events.Event, occurre
 
 
 def referral_progress_words(
-    here: Here, case: Circle, releases: sharing.Releases, referral_id: UUID, recipient: str, services: Sequence[str],
-    state: ReferralState, now: datetime,
-) -> list[outbox.Outgoing]:  # fmt: skip
-    """How a referral to one member stands, for those of the circle's other members whom she allows to know."""
-    fact = events.CircleReferralProgress(
-        referral=referral_id, to_agency=recipient, services=tuple(codes.ServicePackage(s) for s in services), state=state
-    )
+    here: Here, case: Circle, releases: sharing.Releases, referral_id: UUID, recipient: str, state: ReferralState, now: datetime
+) -> list[outbox.Outgoing]:
+    """How a referral to one member stands, for those of the circle's other members whom she allows to know.
+
+    They are told the class of service, which is whatever agencies of that kind provide: the package that was asked for would say
+    what happened to her.
+    """
+    services = tuple(sorted(codes.PROVIDED_BY[here.kind_of(recipient)]))
+    fact = events.CircleReferralProgress(referral=referral_id, to_agency=recipient, services=services, state=state)
     return [
         _word(case, peer, release.consent_id, fact, now) for peer, release in releases.items()
         if peer != recipient and sharing.may_pass_referral_progress(here, peer, release)
@@ -112,11 +113,11 @@ def referral_progress_words(
 
 
 async def tell_referral_progress(
-    tx: Transaction, here: Here, case: Case, referral_id: UUID, recipient: str, services: list[str], state: ReferralState
+    tx: Transaction, here: Here, case: Case, referral_id: UUID, recipient: str, state: ReferralState
 ) -> None:
     """Tells the circle's other members how a referral to one of them stands; the circle's subject is locked here."""
     releases = await sharing.releases(tx, case.id, (peer for peer in here.peers if peer != recipient))
-    words = referral_progress_words(here, case, releases, referral_id, recipient, services, state, tx.clock.now())
+    words = referral_progress_words(here, case, releases, referral_id, recipient, state, tx.clock.now())
     if words:
         await outbox.lock_subjects(tx, [case.circle])
     for word in words:

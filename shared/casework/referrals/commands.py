@@ -126,7 +126,7 @@ async def _put(tx: Transaction, here: Here, ground: Ground, row: dict[str, Any],
             {"circle": case.circle, "agency": here.agency, "circle_version": case.circle_version,
              "shares_with": shared_with(releases), "announced_at": now}
         )  # fmt: skip
-    words += referral_progress_words(here, case, releases, row["id"], row["recipient"], row["services"], ReferralState.ISSUED, now)
+    words += referral_progress_words(here, case, releases, row["id"], row["recipient"], ReferralState.ISSUED, now)
     fact, line = story.first_entries(tx, row, told)
     outgoing = outbox.rows_in_order(tx, words, ground.told)
     await insert_together(

@@ -202,7 +202,7 @@ async def settle(
     if referral.direction == "out" and referral.state != before:
         case = await tx.session.get(Case, referral.case_id)
         if case is not None:
-            await tell_referral_progress(tx, here, case, referral.id, referral.recipient, referral.services, standing.state)
+            await tell_referral_progress(tx, here, case, referral.id, referral.recipient, standing.state)
 
 
 async def say(tx: Transaction, here: Here, referral: Referral, fact: events.Event, occurred_at: datetime) -> UUID:
