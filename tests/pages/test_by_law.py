@@ -78,6 +78,16 @@ async def test_a_duty_of_which_no_rule_says_what_it_asks_for_asks_for_nothing(wo
     assert await requests(world) == []
 
 
+async def test_a_childs_no_stands_although_the_law_has_told(world: World) -> None:
+    page = await a_childs_noes(await at_the_desk(world))
+    program = await world["police"].sign_in("program")
+    vital = {"purpose": "care", "items": ["req"], "how": "none_unconscious", "language": "bem", "basis": "vital_interest"}
+    for recipient in ("health", "social_welfare"):
+        with pytest.raises(Refused, match="has said no") as refused:
+            await program.post(f"/cases/{page.path.split('/')[2]}/consents", {**vital, "recipient": recipient})
+        assert refused.value.status == 409, recipient
+
+
 async def test_along_with_care_the_law_tells_that_a_child_needs_safety_and_nothing_else(world: World) -> None:
     desk = await at_the_desk(world)
     page = await to_consent(desk, age_band="10-14", safe_adult="here")
