@@ -159,11 +159,12 @@ async def _consent(
             known.items = sorted({*known.items, *map(str, items)})
         return known
     duty = fact.child.legal_duty if fact.child is not None else None
-    basis = fact.basis if fact.basis is not codes.Basis.LEGAL_BASIS or duty is not None else codes.Basis.VITAL_INTEREST
+    if fact.basis is codes.Basis.LEGAL_BASIS and duty is None:
+        duty = codes.LegalDuty.CHILD_PROTECTION_LAW  # the one that pages record, and the narrowest: it opens one service
     language = fact.needs.language if fact.needs is not None else UNDETERMINED
     consent = Consent(
         id=word.consent_id, case_id=case.id, recipient=recipient, purpose=codes.Purpose.CARE, items=sorted(map(str, items)),
-        basis=basis, legal_duty=duty, how=codes.ConsentHow.NOT_KNOWN, language=language, explained_by=NOBODY,
+        basis=fact.basis, legal_duty=duty, how=codes.ConsentHow.NOT_KNOWN, language=language, explained_by=NOBODY,
         given_at=word.occurred_at,
     )  # fmt: skip
     tx.session.add(consent)

@@ -28,7 +28,7 @@ OPENED_BY: dict[tuple[AgencyKind, AgencyKind, str], frozenset[ServicePackage]] =
     (AgencyKind.HEALTH, AgencyKind.POLICE, "safety"): frozenset({ServicePackage.PROTECTION}),
 }
 
-# What a duty asks for; whatever else the same agency could do needs a yes.
+# What a duty asks for; whatever else the same agency could do needs a yes. A duty that is not listed asks for nothing.
 ASKED_BY_LAW = {codes.LegalDuty.CHILD_PROTECTION_LAW: frozenset({ServicePackage.CHILD_PROTECTION})}
 
 
@@ -55,8 +55,10 @@ class Released:
 
 def may_ask(release: Released, services: Iterable[ServicePackage]) -> tuple[ServicePackage, ...]:
     """Of these services, those that may be asked for: what rests on the law alone asks for what the law names."""
-    named = ASKED_BY_LAW.get(release.legal_duty) if release.basis is codes.Basis.LEGAL_BASIS and release.legal_duty else None
-    return tuple(service for service in services if named is None or service in named)
+    if release.basis is not codes.Basis.LEGAL_BASIS:
+        return tuple(services)
+    named = ASKED_BY_LAW.get(release.legal_duty, frozenset()) if release.legal_duty is not None else frozenset()
+    return tuple(service for service in services if service in named)
 
 
 Releases = Mapping[str, Released]  # what is in force, by recipient

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from agencies import Refused, World, consent, open_case, refer
 from schema import sqlite_at_head
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
+from shared.casework.consents.tables import Consent
 from shared.casework.homecoming import SAID_AGAIN_WITHIN
 from shared.casework.lines.recovery import recovery_of
 from shared.contracts.casework import events
@@ -248,3 +249,24 @@ async def test_a_word_about_a_referral_that_both_ends_lost_waits_for_nothing(wor
         assert await clinic.hooks.came_home("police", [answered], tx) == {answered.id}  # the desk has more to say
         await tx.session.execute(update(ReceivedHead).values(upto=2))
         assert await clinic.hooks.came_home("police", [answered], tx) == set()
+
+
+async def test_after_a_restore_the_law_opens_no_more_than_before(town: World) -> None:
+    officer = await town["police"].sign_in("officer")
+    image = await town.back_up("police")
+    case, incident = await open_case(officer)
+    by_law = {"basis": "legal_basis", "legal_duty": "child_protection_law", "how": "spoken", "language": "bem"}
+    told = {"recipient": "social_welfare", "purpose": "protection", "items": ["req"], **by_law}
+    await officer.post(f"/cases/{case}/consents", told)
+    sent = await refer(officer, case, incident, "social_welfare", services=["child_protection"])
+    await town.settle()
+    await town.restore("police", image)
+    await town.settle_restored()
+    officer = await town["police"].sign_in("officer_2")
+    case = (await officer.get(f"/referrals/{sent['id']}"))["case_id"]
+    async with town["police"].database.read() as tx:
+        (kept,) = (await tx.session.execute(select(Consent))).scalars()
+    assert (kept.basis, kept.legal_duty) == ("legal_basis", "child_protection_law")
+    with pytest.raises(Refused, match="what the law asks for"):
+        await refer(officer, case, None, "social_welfare")
+    await town.close()

@@ -1,7 +1,7 @@
 """What the law has told about a child is no consent: nobody takes it back, and it opens nothing but what the law asks for."""
 
 import pytest
-from agencies import Refused, World
+from agencies import Refused, World, open_case, refer
 from desk_pages import NO_TO_ALL, at_the_desk, to_consent, to_place, to_sent
 from sqlalchemy import select
 from visitor import OWN_PAGE, Page, Visitor
@@ -64,6 +64,28 @@ async def test_the_law_opens_child_protection_only_and_any_other_care_without_a_
         assert refused.value.status == 409
     assert await requests(world) == []
     await program.post("/referrals", {**body, "services": ["child_protection"]})
+
+
+@pytest.mark.parametrize(("duty", "to"), [("court_order", "social_welfare"), ("report_of_death", "health")])
+async def test_a_duty_of_which_no_rule_says_what_it_asks_for_asks_for_nothing(world: World, duty: str, to: str) -> None:
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    by_law = {"recipient": to, "purpose": "care", "items": ["req"], "how": "spoken", "language": "bem", "basis": "legal_basis"}
+    await desk.post(f"/cases/{case_id}/consents", {**by_law, "legal_duty": duty})
+    with pytest.raises(Refused, match="what the law asks for") as refused:
+        await refer(desk, case_id, incident_id, to)
+    assert refused.value.status == 409
+    assert await requests(world) == []
+
+
+async def test_a_childs_no_stands_although_the_law_has_told(world: World) -> None:
+    page = await a_childs_noes(await at_the_desk(world))
+    program = await world["police"].sign_in("program")
+    vital = {"purpose": "care", "items": ["req"], "how": "none_unconscious", "language": "bem", "basis": "vital_interest"}
+    for recipient in ("health", "social_welfare"):
+        with pytest.raises(Refused, match="has said no") as refused:
+            await program.post(f"/cases/{page.path.split('/')[2]}/consents", {**vital, "recipient": recipient})
+        assert refused.value.status == 409, recipient
 
 
 async def test_along_with_care_the_law_tells_that_a_child_needs_safety_and_nothing_else(world: World) -> None:

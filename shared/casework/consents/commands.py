@@ -11,7 +11,7 @@ from shared.casework.cases.commands import Form, NoteText, add_note, load_case, 
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import announce
 from shared.casework.consents.tables import Consent
-from shared.casework.consents.views import is_no, last_answers
+from shared.casework.consents.views import has_said_no
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
@@ -72,7 +72,7 @@ async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction,
     here.kind_of(command.recipient)
     if command.recipient not in here.peers:
         raise Conflict("This network has no pathway from here to %(agency)s.", agency=Coded(command.recipient, "agency"))
-    if command.basis is codes.Basis.VITAL_INTEREST and is_no((await last_answers(tx, case.id)).get(command.recipient)):
+    if command.basis is codes.Basis.VITAL_INTEREST and await has_said_no(tx, case.id, command.recipient):
         raise Conflict("She has said no about %(agency)s; what she said counts.", agency=Coded(command.recipient, "agency"))
     now = tx.clock.now()
     given_at = not_future("given_at", command.given_at, now)

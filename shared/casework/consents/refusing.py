@@ -1,6 +1,7 @@
 """Her no: kept like her yes, and acting at once on whatever was told before. It never ends what the law alone asks for."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,12 +9,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import load_case, not_future
 from shared.casework.consents.commands import take_back
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
-from shared.casework.referrals.commands import IssueReferral
+from shared.casework.referrals.commands import IssueReferral, open_services
 from shared.casework.referrals.tables import Referral
 from shared.casework.sharing import ASKED_BY_LAW
 from shared.contracts.casework import codes
@@ -39,19 +41,22 @@ class Refused:
 
 async def refuse(case_id: UUID, refused: Sequence[Refused], tx: Transaction, here: Here, by: Actor) -> list[IssueReferral]:
     """Takes back what these recipients were told before, and keeps each no. Returns what ended with it although the law asks
-    for it: to be issued anew, with the request alone, as soon as its legal basis is recorded."""
+    for it: to be issued anew, with the request alone, as soon as its legal basis is recorded.
+
+    Nothing about those requests ever stands in the way of her no: what no place can be asked for is an alarm.
+    """
     by.may_work()
     await load_case(tx, case_id, by)
-    anew = []
+    ended: list[Referral] = []
     for no in refused:
         standing = await _standing(tx, case_id, no.recipient)
         if no.is_by_law:
-            anew += await _asked_by_law(tx, case_id, [consent.id for consent in standing])
+            ended += await _asked_by_law(tx, case_id, [consent.id for consent in standing])
         for consent in standing:
             await take_back(case_id, consent.id, tx, here, by, consent.version)
     for no in refused:
         await _keep(case_id, no, tx, here, by)
-    return anew
+    return [request for former in ended if (request := await _anew(tx, here, former)) is not None]
 
 
 async def _standing(tx: Transaction, case_id: UUID, recipient: str) -> list[Consent]:
@@ -63,21 +68,38 @@ async def _standing(tx: Transaction, case_id: UUID, recipient: str) -> list[Cons
     return list((await tx.session.execute(query.order_by(col(Consent.id)))).scalars())
 
 
-async def _asked_by_law(tx: Transaction, case_id: UUID, consents: list[UUID]) -> list[IssueReferral]:
+async def _asked_by_law(tx: Transaction, case_id: UUID, consents: list[UUID]) -> list[Referral]:
+    """What is open under these consents although the law asks for it, once for each incident: the newest."""
     query = select(Referral).where(
         col(Referral.case_id) == case_id, col(Referral.direction) == "out", col(Referral.is_open),
         col(Referral.consent_id).in_(consents),
     )  # fmt: skip
     rows = (await tx.session.execute(query.order_by(col(Referral.id)))).scalars()
-    return [
-        IssueReferral(
-            case_id=case_id, incident_id=row.incident_id, to_agency=row.recipient,
-            to_facility=story.standing_of(row).facility or row.to_facility, urgency=codes.Urgency(row.urgency),
-            services=tuple(sorted(BY_LAW.intersection(map(ServicePackage, row.services)))),
-        )
-        for row in rows
-        if BY_LAW.intersection(row.services)
-    ]  # fmt: skip
+    return list({row.incident_id: row for row in rows if BY_LAW.intersection(row.services)}.values())
+
+
+async def _anew(tx: Transaction, here: Here, former: Referral) -> IssueReferral | None:
+    """What the law asks for of a request that has ended; None where it is asked for still, or by nobody who offers it."""
+    asked = BY_LAW.intersection(map(ServicePackage, former.services))
+    asked -= set(map(ServicePackage, await open_services(tx, former.case_id, former.incident_id, former.recipient)))
+    if not asked:
+        return None
+    place, urgency = _place(here, former, asked), codes.Urgency(former.urgency)
+    if place is None:
+        await raise_alarm(tx, here, "nobody_to_tell_by_law", former.id, former.desk, urgency, former.case_id)
+        return None
+    return IssueReferral(
+        case_id=former.case_id, incident_id=former.incident_id, to_agency=former.recipient, to_facility=place, urgency=urgency,
+        services=tuple(sorted(asked)),
+    )  # fmt: skip
+
+
+def _place(here: Here, former: Referral, services: AbstractSet[ServicePackage]) -> str | None:
+    """A place that offers it: where the former request stood, else where it was sent, else any of that agency."""
+    facilities = here.network.agencies[former.recipient].facilities
+    offering = [id_ for id_, facility in facilities.items() if services <= set(facility.services)]
+    known = (story.standing_of(former).facility, former.to_facility)
+    return next((place for place in (*known, *offering) if place in offering), None)
 
 
 async def _keep(case_id: UUID, no: Refused, tx: Transaction, here: Here, by: Actor) -> None:

@@ -39,11 +39,22 @@ def consent_view(consent: Consent) -> ConsentView:
 
 async def last_answers(tx: Transaction, case_id: UUID) -> dict[str, Consent | Refusal]:
     """By recipient, what was kept last: her yes, her no, or what the law or her life asked for instead of an answer."""
+    return {answer.recipient: answer for answer in await _kept(tx, case_id)}
+
+
+async def has_said_no(tx: Transaction, case_id: UUID, recipient: str) -> bool:
+    """Whether her own last word about a recipient is a no. What the law has asked for since is no word of hers."""
+    about = [answer for answer in await _kept(tx, case_id) if answer.recipient == recipient]
+    hers = [answer for answer in about if is_no(answer) or (isinstance(answer, Consent) and answer.basis == Basis.CONSENT)]
+    return is_no(hers[-1] if hers else None)
+
+
+async def _kept(tx: Transaction, case_id: UUID) -> list[Consent | Refusal]:
     consents = select(Consent).where(col(Consent.case_id) == case_id)
     refusals = select(Refusal).where(col(Refusal.case_id) == case_id)
     kept: list[Consent | Refusal] = [*(await tx.session.execute(consents)).scalars()]
     kept += (await tx.session.execute(refusals)).scalars()
-    return {answer.recipient: answer for answer in sorted(kept, key=lambda answer: answer.id)}  # UUIDv7: as they were recorded
+    return sorted(kept, key=lambda answer: answer.id)  # UUIDv7: as they were recorded
 
 
 def is_no(answer: Consent | Refusal | None) -> bool:

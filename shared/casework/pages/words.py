@@ -229,6 +229,7 @@ ALARMS: dict[str, str] = {
     **FLAGS,
     "declined_without_next_place": _("Could not be taken, and no next place was named"),
     "came_after_the_end": _("Came after the request had ended"),
+    "nobody_to_tell_by_law": _("The law asks that a child’s safety is told, and no place of theirs offers it: call them"),
     "never_left": _("Was cancelled before it was sent, in records that are lost: ask her, and send it again if she wants it"),
     "parked": _("A message could not be used"),
     "fork": _("A message came in two versions"),
