@@ -208,12 +208,14 @@ async def test_whoever_was_expected_and_took_consent_back_is_told_of_once(world:
     await take(clinic, [referral])
     await world.settle()
     assert GONE not in (await clinic.open("/work")).words
+    world.clock.advance(timedelta(minutes=5))
     await no_to_the_clinic(desk, case)
     await no_to_the_clinic(desk, other)
     await world.settle()
     page = await clinic.open("/work")
     assert page.words.count(GONE) == 1  # of the other nobody had heard there
-    assert ("10:30 at Ndola one-stop clinic" in page.words, "Bemba" in page.words) == (True, False)
+    assert f"Expected at Ndola one-stop clinic. {GONE}, 10:05." in page.words  # when she was expected is blanked with the rest
+    assert ("no time was said" in page.words, "Bemba" in page.words) == (False, False)
     assert GONE in (await clinic.open("/hand-over")).words
     elsewhere = await nurse(world, "nurse-9", "ndola_hospital")
     assert GONE not in (await elsewhere.open("/work")).words
