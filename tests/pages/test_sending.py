@@ -127,9 +127,9 @@ async def test_what_another_desk_kept_to_send_in_place_of_its_own_request_hides_
         came = (await tx.session.execute(select(Referral))).scalars().one()
     case = f"/cases/{came.case_id}"
     answers = {"answer_police": "no", "answer_social_welfare": "yes", "answer_back": "yes", "how": "spoken", "language": "bem"}
-    page = await clinic.send((await clinic.open(f"{case}/consent")).form(f"{case}/consent"), **answers)
+    page = await clinic.send((await clinic.open(f"{case}/consent")).form(f"{case}/consent"), None, **answers)
     office = {"care": "psychosocial", "place": "social_welfare/ndola_district_office", "mode": "car", "carries": "nothing"}
-    page = await clinic.send(page.form(f"{case}/refer"), escort="alone", **office)
+    page = await clinic.send(page.form(f"{case}/refer"), None, escort="alone", **office)
     own = page.path
     await world.settle()
     await declined(world, await at_work(world, "social_welfare", "worker-1", Role.SOCIAL_WORKER), own)
