@@ -87,11 +87,11 @@ class Letters:
             self.heard_from(peer)
         return fresh
 
-    async def write(self, peer: str) -> list[bytes]:
+    async def write(self, peer: str, *, asks_all: bool = False) -> list[bytes]:
         """What this peer is sent now, sealed: the statement, then the words that it asked back. Raises DatabaseAway."""
         owed = self._owed.pop(peer, Owed())
         async with self._database.write() as tx:
-            statement = await make_statement(tx, peer)
+            statement = await make_statement(tx, peer, asks_all=asks_all)
             words, bare = await held_of(tx, peer, owed.returns)
             sealed = await self._sealed(tx, peer, _fitting(_whole(statement, owed, bare)))
         return [sealed, *(self._seal.seal(word, peer) for word in words)]

@@ -47,15 +47,18 @@ ASK_AGAIN = timedelta(seconds=10)  # a slot that stays missing is asked for at t
 ASK_PARKED_AGAIN = timedelta(minutes=5)  # what could not be opened twice is asked for slowly, never given up for good
 
 
-async def make_statement(tx: Transaction, peer: str) -> Statement:
-    """Everything that this agency has to say to `peer` now; notes what it asks for."""
+async def make_statement(tx: Transaction, peer: str, *, asks_all: bool = False) -> Statement:
+    """Everything that this agency has to say to `peer` now; notes what it asks for.
+
+    `asks_all`: what was asked for a moment ago too, by a letter that a silent broker may have swallowed.
+    """
     heads = await _heads_of(tx, peer)
     known = await tx.session.get(Peer, peer, populate_existing=True)
     return Statement(
         made_at=tx.clock.now(),
         knows=known.incarnation if known is not None else None,
         heads=tuple(Head(incarnation=s.incarnation, size=s.size, root=_root(s)) for s in await _streams_to(tx, peer)),
-        receipts=tuple([await _receipt(tx, head) for head in heads]),
+        receipts=tuple([await _receipt(tx, head, asks_all=asks_all) for head in heads]),
         enquiries=await enquiries(tx, peer),
     )
 
@@ -89,9 +92,9 @@ async def summary(tx: Transaction, agency: str, peer: str) -> bytes:
     return digest.digest()
 
 
-async def _receipt(tx: Transaction, head: ReceivedHead) -> Receipt:
+async def _receipt(tx: Transaction, head: ReceivedHead, *, asks_all: bool) -> Receipt:
     above = await _above(tx, head) if head.highest > head.upto else []
-    missing, parked = await _missing(tx, head, [(seq, at) for seq, _, at in above])
+    missing, parked = await _missing(tx, head, [(seq, at) for seq, _, at in above], asks_all=asks_all)
     lost = _runs(await lost_slots(tx, head.sender, head.incarnation, head.upto)) if head.held < head.upto else ()
     upto, root = head.upto, _root(head)
     if len(lost) > RANGES_MAX:  # more than a letter tells of: it signs for what lies before the next
@@ -160,7 +163,7 @@ def _ranges(above: Sequence[tuple[int, bytes]]) -> tuple[HeldRange, ...]:
 
 
 async def _missing(
-    tx: Transaction, head: ReceivedHead, above: Sequence[tuple[int, datetime]]
+    tx: Transaction, head: ReceivedHead, above: Sequence[tuple[int, datetime]], *, asks_all: bool
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     now = tx.clock.real()
     is_still = await _is_still(tx, head)
@@ -172,7 +175,7 @@ async def _missing(
     held = {seq for seq, _ in above}
     held |= set(await lost_slots(tx, head.sender, head.incarnation, horizon)) if horizon > head.upto else set()
     holes = [seq for seq in range(head.upto + 1, min(horizon, head.upto + RANGE_SLOTS_MAX) + 1) if seq not in held]
-    return await _asked(tx, head, holes[: MISSING_MAX + PARKED_MAX]) if holes else ((), ())
+    return await _asked(tx, head, holes[: MISSING_MAX + PARKED_MAX], asks_all=asks_all) if holes else ((), ())
 
 
 async def _is_still(tx: Transaction, head: ReceivedHead) -> bool:
@@ -184,7 +187,9 @@ async def _is_still(tx: Transaction, head: ReceivedHead) -> bool:
     return last is None or tx.clock.real() - last >= STILL
 
 
-async def _asked(tx: Transaction, head: ReceivedHead, holes: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+async def _asked(
+    tx: Transaction, head: ReceivedHead, holes: Sequence[int], *, asks_all: bool
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     now = tx.clock.real()
     mine = (col(MissingSlot.sender) == head.sender, col(MissingSlot.incarnation) == head.incarnation)
     await _give_traces_back(tx, head.sender)
@@ -207,6 +212,8 @@ async def _asked(tx: Transaction, head: ReceivedHead, holes: Sequence[int]) -> t
             else:
                 ask.append(seq)
             row.asked_at, row.asked_count = now, row.asked_count + 1
+        elif asks_all and not row.is_parked:
+            ask.append(seq)
     await tx.session.flush()
     parked = tuple(seq for seq in holes if seq in known and known[seq].is_parked)
     return tuple(ask[:MISSING_MAX]), parked[:PARKED_MAX]

@@ -90,7 +90,7 @@ class Reconciler:
         if statement.summary is not None and statement.summary == digest:
             await self._note(peer, in_step=True)
             return short
-        return (await self._letters.write(peer))[0]
+        return (await self._letters.write(peer, asks_all=True))[0]
 
     def _open(self, envelope: bytes, peer: str) -> Inner:
         inner = self._seal.open(envelope, peer)
@@ -146,7 +146,7 @@ class Reconciler:
         async with self._database.read() as tx:
             is_enough = is_alike and not signs and not await _must_ask(tx, peer)
         if not is_enough:
-            await self._exchange(peer, line, (await self._letters.write(peer))[0])
+            await self._exchange(peer, line, (await self._letters.write(peer, asks_all=True))[0])
         return is_alike
 
     async def _exchange(self, peer: str, line: Line, envelope: bytes) -> Statement:
