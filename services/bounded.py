@@ -95,7 +95,18 @@ class BoundedProtocol(H11Protocol):
 
     def _send_within(self) -> None:
         if self._sending is None:
-            self._sending = self.loop.call_later(SEND_TIMEOUT_S, self.transport.abort)
+            self._look_again(self.transport.get_write_buffer_size())
+
+    def _look_again(self, left: int) -> None:
+        self._sending = self.loop.call_later(SEND_TIMEOUT_S, self._has_taken_any, left)
+
+    def _has_taken_any(self, left: int) -> None:
+        # A poor line takes little at a time; only a reader that takes nothing is cut off.
+        now_left = self.transport.get_write_buffer_size()
+        if now_left < left:
+            self._look_again(now_left)
+        else:
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""

@@ -24,9 +24,11 @@ from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import ConsentItem
+from shared.exchange.answers import settled_slots
 from shared.exchange.inbox import refuse_parked
 from shared.exchange.registry import Returned
 from shared.exchange.tables import DONE, InboxRow, InboxState, OutboxRow, ReceivedHead, Recovery, Tombstone
+from shared.kit.bulk import among
 from shared.kit.db import Transaction
 
 NOBODY = UUID(int=0)  # who explained a consent that is known only from what was said under it
@@ -87,22 +89,26 @@ async def _lost(tx: Transaction, peer: str, words: Sequence[Returned]) -> set[UU
     )  # fmt: skip
     said = set((await tx.session.execute(query)).scalars()) if ours else set()
     lost = {word.id for word in ours if word.subject not in said}
-    return lost | {word.id for word in words if word.type not in ISSUERS} if await _has_said_all(tx, peer) else lost
+    return (
+        lost | {word.id for word in words if word.type not in ISSUERS}
+        if await _has_said_all(tx, peer, {word.subject for word in words})
+        else lost
+    )
 
 
-async def _has_said_all(tx: Transaction, peer: str) -> bool:
+async def _has_said_all(tx: Transaction, peer: str, subjects: set[UUID]) -> bool:
     recovery = await tx.session.get(Recovery, peer, populate_existing=True)
     if recovery is None or tx.clock.now() - recovery.opened_at < SAID_AGAIN_WITHIN:
         return False
-    behind = (col(ReceivedHead.sender) == peer, col(ReceivedHead.upto) < col(ReceivedHead.announced))
-    waiting = (
-        col(InboxRow.sender) == peer, col(InboxRow.type) == events.ReferralIssued.type,
+    behind = select(ReceivedHead).where(col(ReceivedHead.sender) == peer, col(ReceivedHead.upto) < col(ReceivedHead.announced))
+    for head in (await tx.session.execute(behind)).scalars().all():
+        if await settled_slots(tx, peer, head.incarnation) < head.announced:
+            return False
+    waiting = select(col(InboxRow.event_id)).where(
+        col(InboxRow.sender) == peer, col(InboxRow.type) == events.ReferralIssued.type, among(tx, col(InboxRow.subject), subjects),
         col(InboxRow.state).in_([InboxState.WAITING, InboxState.PARKED]),
     )  # fmt: skip
-    for column, conditions in ((col(ReceivedHead.sender), behind), (col(InboxRow.sender), waiting)):
-        if (await tx.session.execute(select(column).where(*conditions).limit(1))).first() is not None:
-            return False
-    return True
+    return (await tx.session.execute(waiting.limit(1))).first() is None
 
 
 async def _put_fact(tx: Transaction, here: Here, referral: Referral, fact: events.Event, word: Returned) -> bool:

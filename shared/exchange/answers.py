@@ -49,6 +49,10 @@ class Owed:
         self.returns = list(dict.fromkeys([*self.returns, *other.returns]))
         self.is_home = other.is_home
 
+    def asks_back(self, incarnation: UUID, seq: int) -> bool:
+        """Whether a slot of ours is among those that the statement shows to be held there and not here."""
+        return any(one.incarnation == incarnation and one.first <= seq <= one.last for one in self.recalls)
+
     @property
     def is_anything(self) -> bool:
         """Whether the peer waits for a word of ours."""
@@ -71,10 +75,10 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
     if own is not None and await _was_held(tx, ears.agency, peer, own):
         await open_incarnation(tx, ears.peers, "own_signature")
         await ears.hooks.trouble("reopened", peer, {"because": "own_signature"}, tx)
-    for head in statement.heads:
-        await _note_head(tx, peer, head)
     for receipt in statement.receipts:
         await _take_receipt(tx, ears, inner, statement.made_at, receipt, owed)
+    for head in statement.heads:  # after what touches referrals: heads are locked last of all, as in a batch
+        await _note_head(tx, peer, head)
     for word in statement.lost:
         if word.incarnation != inner.header.incarnation:  # numbers of a living stream are never lost: the sender has them
             await _take_lost(tx, peer, word)
@@ -161,6 +165,7 @@ async def _compare(tx: Transaction, ears: Ears, peer: str, receipt: Receipt, hel
             await ears.hooks.trouble("root_mismatch", peer, {"incarnation": str(receipt.incarnation), "upto": receipt.upto}, tx)
             return found
         await open_incarnation(tx, ears.peers, "peer_holds_more")
+        await ears.hooks.trouble("reopened", peer, {"because": "peer_holds_more"}, tx)
     elif (receipt.upto, receipt.root, receipt.ranges) == (held.upto, held.root, ()):
         return said.Comparison(True)  # as it was last time: a whole life is not read again for every letter
     found = await said.compare_ended(tx, peer, receipt, await _agreed(tx, peer, receipt.incarnation))
@@ -252,13 +257,13 @@ async def _note_answer(tx: Transaction, peer: str, statement: Statement) -> None
         return
     for head in statement.heads:
         held = await tx.session.get(ReceivedHead, (peer, head.incarnation), populate_existing=True)
-        if (held is None or held.upto < head.size) and await _settled(tx, peer, head.incarnation) < head.size:
+        if (held is None or held.upto < head.size) and await settled_slots(tx, peer, head.incarnation) < head.size:
             return
     row.answered_at = tx.clock.now()
     await tx.session.flush()
 
 
-async def _settled(tx: Transaction, peer: str, incarnation: UUID) -> int:
+async def settled_slots(tx: Transaction, peer: str, incarnation: UUID) -> int:
     """How many slots of a stream are held, lost, or given up because they cannot be opened: those never come, and are alarmed."""
     total = 0
     for table in (ReceivedSlot, LostSlot, MissingSlot):

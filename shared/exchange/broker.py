@@ -174,8 +174,8 @@ class Receiver:
             self._letters.heard_from(sender)
 
     async def _take_letter(self, sender: str, inner: Inner) -> None:
-        """A statement, or a word of our own that comes home. Raises Unopenable for what breaks our code: letters are written anew
-        every few seconds, and one that is tried for ever would keep everybody's events behind it."""
+        """A statement, or a word of our own that comes home. One that breaks our code is told and passed over: letters are written
+        anew every few seconds, and one that is tried for ever would keep everybody's events behind it. Raises Unopenable."""
         try:
             if inner.header.sender != sender:
                 await self._letters.take_home(sender, [inner])
@@ -187,7 +187,7 @@ class Receiver:
             if isinstance(error, DatabaseAway) or is_transient(error):
                 raise
             log.error("letter_not_taken", extra={"sender": sender, "because": type(error).__name__})
-            raise Unopenable(f"it cannot be used ({type(error).__name__})") from error
+            await self._letters.trouble("unopenable", sender, {"reason": f"it cannot be used ({type(error).__name__})"})
 
     async def _note_unopenable(self, record: ConsumerRecord, sender: str, reason: str) -> None:
         await self._letters.note_unopenable(sender, record.value or b"", (record.topic, record.partition, record.offset), reason)

@@ -39,7 +39,11 @@ class Herald:
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set."""
         loop = asyncio.get_running_loop()
+        beat_at = loop.time() + HEARTBEAT_S  # whatever one peer's letters do meanwhile, no other waits for its own
         while not stop.is_set():
+            if loop.time() >= beat_at:
+                self._letters.due.update(self._peers)
+                beat_at = loop.time() + HEARTBEAT_S
             self._letters.woken.clear()  # before looking: what comes meanwhile wakes the next round
             stated_at = loop.time()
             try:
@@ -48,10 +52,8 @@ class Herald:
                 await self._database.clock.sleep(BACK_OFF_S)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._letters.woken.wait(), HEARTBEAT_S)
+                await asyncio.wait_for(self._letters.woken.wait(), max(0.0, beat_at - loop.time()))
                 await self._database.clock.sleep(max(GATHER_S, stated_at + STRETCH_S - loop.time()))
-                continue
-            self._letters.due.update(self._peers)
 
     async def state_all(self) -> None:
         """Every peer that waits for a letter is sent one; raises at the end what kept one from being sent, which is still due."""

@@ -58,8 +58,9 @@ class Letters:
         crash_point("statement.after_commit")
         if statement.gone:
             await self._inbox.gone(peer, statement.gone)
-        if statement.bare:
-            await self.take_home(peer, (), statement.bare)
+        # Signed by the peer alone: heeded where this very statement shows that it holds what we lack.
+        if bare := [one for one in statement.bare if owed.asks_back(one.incarnation, one.seq)]:
+            await self.take_home(peer, (), bare)
         if owed.is_home:
             await apply_home(self._database, self._hooks, peer)
             await self._inbox.sweep()

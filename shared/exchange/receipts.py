@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, delete, exists, select
+from sqlalchemy import and_, select
 from sqlmodel import col
 
 from shared.contracts.wire.merkle import Frontier, root_of
@@ -92,15 +92,27 @@ async def summary(tx: Transaction, agency: str, peer: str) -> bytes:
 async def _receipt(tx: Transaction, head: ReceivedHead) -> Receipt:
     above = await _above(tx, head) if head.highest > head.upto else []
     missing, parked = await _missing(tx, head, [(seq, at) for seq, _, at in above])
+    lost = _runs(await lost_slots(tx, head.sender, head.incarnation, head.upto)) if head.held < head.upto else ()
+    upto, root = head.upto, _root(head)
+    if len(lost) > RANGES_MAX:  # more than a letter tells of: it signs for what lies before the next
+        upto, lost = lost[RANGES_MAX].first - 1, lost[:RANGES_MAX]
+        root = await _root_up_to(tx, head, upto)
     return Receipt(
         incarnation=head.incarnation,
-        upto=head.upto,
-        root=_root(head),
-        lost=_runs(await lost_slots(tx, head.sender, head.incarnation, head.upto)) if head.held < head.upto else (),
+        upto=upto,
+        root=root,
+        lost=lost,
         ranges=_ranges([(seq, leaf) for seq, leaf, _ in above]),
         missing=missing,
         parked=parked,
     )
+
+
+async def _root_up_to(tx: Transaction, head: ReceivedHead, upto: int) -> bytes:
+    query = select(col(ReceivedSlot.leaf)).where(
+        col(ReceivedSlot.sender) == head.sender, col(ReceivedSlot.incarnation) == head.incarnation, col(ReceivedSlot.seq) <= upto
+    )
+    return root_of(list((await tx.session.execute(query.order_by(col(ReceivedSlot.seq)))).scalars()))
 
 
 async def lost_slots(tx: Transaction, sender: str, incarnation: UUID, upto: int) -> list[int]:
@@ -118,7 +130,7 @@ def _runs(lost: Sequence[int]) -> tuple[LostRange, ...]:
             runs[-1][-1] = seq
         else:
             runs.append([seq, seq])
-    return tuple(LostRange(first=first, last=last) for first, last in runs[:RANGES_MAX])
+    return tuple(LostRange(first=first, last=last) for first, last in runs)
 
 
 async def _above(tx: Transaction, head: ReceivedHead) -> list[tuple[int, bytes, datetime]]:
@@ -201,19 +213,22 @@ async def _asked(tx: Transaction, head: ReceivedHead, holes: Sequence[int]) -> t
 
 
 async def _give_traces_back(tx: Transaction, sender: str) -> None:
-    """A slot that was given up and has come all the same was not what could not be opened: its trace belongs to another."""
-    held = exists().where(
+    """A slot that was given up and has come all the same, while what could not be opened goes on coming, was not the one that is
+    meant: the trace belongs to another."""
+    same = and_(
         col(ReceivedSlot.sender) == col(MissingSlot.sender), col(ReceivedSlot.incarnation) == col(MissingSlot.incarnation),
         col(ReceivedSlot.seq) == col(MissingSlot.seq),
     )  # fmt: skip
-    filled = delete(MissingSlot).where(col(MissingSlot.sender) == sender, col(MissingSlot.is_parked), held)
-    found = (await tx.session.execute(filled.returning(col(MissingSlot.seq)))).all()
-    if found:
-        spent = select(UnopenableRecord).where(col(UnopenableRecord.sender) == sender, col(UnopenableRecord.is_settled))
-        latest = spent.order_by(col(UnopenableRecord.last_seen_at).desc()).limit(len(found)).with_for_update()
-        for trace in (await tx.session.execute(latest)).scalars():
-            trace.is_settled = False
-        await tx.session.flush()
+    filled = select(MissingSlot, col(ReceivedSlot.received_at)).join(ReceivedSlot, same)
+    filled = filled.where(col(MissingSlot.sender) == sender, col(MissingSlot.is_parked))
+    for slot, came_at in (await tx.session.execute(filled)).tuples().all():
+        later = (col(UnopenableRecord.last_seen_at) > came_at, col(UnopenableRecord.is_settled))
+        trace = select(UnopenableRecord).where(col(UnopenableRecord.sender) == sender, *later).limit(1).with_for_update()
+        found = (await tx.session.execute(trace)).scalars().first()
+        if found is not None:
+            found.is_settled = False
+            await tx.session.delete(slot)
+    await tx.session.flush()
 
 
 async def _unspent_traces(tx: Transaction, sender: str) -> list[UnopenableRecord]:
@@ -250,7 +265,7 @@ async def note_unopenable(
 ) -> None:
     """Keeps the trace of a record that could not be opened; the same record read again counts once more."""
     topic, partition, offset = place
-    now = tx.clock.now()
+    now = tx.clock.real()
     values = {"digest": digest, "sender": sender, "topic": topic, "kafka_partition": partition, "kafka_offset": offset}
     row = {**values, "reason": reason, "seen_count": 1, "first_seen_at": now, "last_seen_at": now, "is_settled": False}
     made = await tx.session.execute(insert_if_absent(tx, UnopenableRecord).returning(col(UnopenableRecord.digest)), [row])

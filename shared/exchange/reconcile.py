@@ -116,14 +116,17 @@ class Reconciler:
         """Compares with one peer until both are in step or nothing more can be had. Raises DatabaseAway."""
         report, moved = Report(peer), 0
         try:
-            for _ in range(ROUNDS_MAX):
-                if await self._agree(peer, line, signs=moved > 0):
-                    report.in_step = True
-                    break
-                moved = await self._fetch(peer, line, report)
-                if not moved:
-                    report.in_step = await self._agree(peer, line)
-                    break
+            async with asyncio.timeout(COMPARISON_S):
+                for _ in range(ROUNDS_MAX):
+                    if await self._agree(peer, line, signs=moved > 0):
+                        report.in_step = True
+                        break
+                    moved = await self._fetch(peer, line, report)
+                    if not moved:
+                        report.in_step = await self._agree(peer, line)
+                        break
+        except TimeoutError:
+            pass  # not in step yet: what came so far is kept, and the next comparison goes on from there
         except LineAway as error:
             report.away = str(error)
         except Unopenable as error:
@@ -271,14 +274,13 @@ async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, sto
     while not stop.is_set():
         is_in_step = False
         try:
-            async with asyncio.timeout(COMPARISON_S):
-                report = await reconciler.reconcile(peer, line)
+            report = await reconciler.reconcile(peer, line)
             is_in_step = report.in_step
             if report.received or report.returned or report.away:
                 log.info("reconciled", extra={"peer": peer, "received": report.received, "returned": report.returned,
                                               "in_step": report.in_step, "words": report.away})  # fmt: skip
-        except (DatabaseAway, TimeoutError):
-            pass  # what was fetched so far is kept: the next comparison goes on from there
+        except DatabaseAway:
+            pass  # the next comparison goes on from what was fetched so far
         except Exception as error:
             log.error("not_reconciled", extra={"peer": peer, "because": type(error).__name__})
         with contextlib.suppress(TimeoutError):

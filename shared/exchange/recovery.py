@@ -16,10 +16,10 @@ from shared.contracts.wire.envelope import Event, Inner, Reopened, unframe
 from shared.contracts.wire.statements import BARE_MAX, Bare, Recall
 from shared.exchange import said
 from shared.exchange.inbox import Heard, heard
-from shared.exchange.incarnations import current_incarnation, is_awaited, remember_incarnation
-from shared.exchange.outbox import lock_subjects, wake_on_commit, withhold_event
+from shared.exchange.incarnations import current_incarnation, remember_incarnation
+from shared.exchange.outbox import insert_if_absent, lock_subjects, wake_on_commit, withhold_event
 from shared.exchange.registry import Hooks, Returned
-from shared.exchange.tables import InboxRow, OutboxRow, ReceivedSlot
+from shared.exchange.tables import InboxRow, OutboxRow, Peer, ReceivedSlot
 from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import DatabaseAway
 
@@ -64,10 +64,12 @@ async def take_home(tx: Transaction, peer: str, words: Sequence[Inner], bare: Se
     The caller has verified our signature. The peer's copy of a slot counts: what this database numbered again in the same slot is
     said once more in the current life.
     """
+    # The same words may come by the broker and past it at once: one after the other, under the lock that a statement takes too.
+    await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
+    await tx.session.execute(select(col(Peer.peer)).where(col(Peer.peer) == peer).with_for_update())
     current = await current_incarnation(tx)
     found = [_Word.of(inner) for inner in words]
-    if bare and await is_awaited(tx, peer):  # these are signed by the peer alone: they are heeded where they were asked for
-        found += [_Word(b.incarnation, b.seq, b.leaf, b.event_id, None, None) for b in bare]
+    found += [_Word(b.incarnation, b.seq, b.leaf, b.event_id, None, None) for b in bare]
     fresh: dict[UUID, list[tuple[int, bytes]]] = {}
     for word in sorted(found, key=lambda w: (w.incarnation, w.seq)):
         if word.incarnation != current and await _put(tx, peer, word):

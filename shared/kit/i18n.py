@@ -70,8 +70,11 @@ class Times:
         return moment.astimezone(self._zone)
 
     def moment(self, on: date, at: time) -> datetime:
-        """A day and a clock time as somebody here writes them, in UTC."""
-        return datetime.combine(on, at, self._zone).astimezone(UTC)
+        """A day and a clock time as somebody here writes them, in UTC; raises ValueError where no such moment can be told."""
+        try:
+            return datetime.combine(on, at, self._zone).astimezone(UTC)
+        except OverflowError as error:  # the first day of all, and the last
+            raise ValueError(f"{on} {at} lies outside the years that can be told in UTC") from error
 
     def clock(self, moment: datetime) -> str:
         """14:05."""

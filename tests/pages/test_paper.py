@@ -382,6 +382,25 @@ async def test_what_a_desk_with_a_line_wrote_without_power_is_of_the_sheets_time
     assert first.expected_at == WRITTEN_UTC + timedelta(minutes=30)
 
 
+@pytest.mark.parametrize("kind", ["visit", "request"])
+@pytest.mark.parametrize("on_date", ["0001-01-01", "0026-01-05", "2001-01-05", "2026-01-04"])
+async def test_a_sheet_was_not_written_before_the_day_on_which_it_was_printed(world: World, kind: str, on_date: str) -> None:
+    visitor = await nurse(world)
+    _page, (number, _last) = await printed(visitor, "ndola_clinic", kind, 1)
+    form = (await visitor.open("/paper")).form("/paper/enter")
+    page = await visitor.send(form, number=number, on_date=on_date, at_time="00:10")
+    assert (page.status, "This sheet was not printed yet on that day" in page.words) == (422, True)
+    assert 'href="#on_date"' in page.text
+    page = await visitor.send(page.form("/paper/enter"), on_date="2026-01-05")
+    assert page.status == 200
+
+
+async def test_an_act_on_the_first_day_of_all_is_asked_for_its_day_again(world: World) -> None:
+    visitor = await nurse(world)
+    page = await visitor.send((await visitor.open("/arrivals/new")).form("/arrivals/new"), on_date="0001-01-01", at_time="00:30")
+    assert (page.status, "Choose the day, or leave day and time empty." in page.words) == (422, True)
+
+
 LAST_NIGHT: dict[str, Any] = {"on_date": "2026-01-04", "at_time": "20:00"}  # fourteen hours before it is typed
 LAST_NIGHT_UTC = datetime(2026, 1, 4, 18, tzinfo=UTC)
 
@@ -391,6 +410,8 @@ async def test_a_sheet_of_last_night_is_told_as_of_last_night_and_alarms_nobody_
     await sign_in(desk, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
     clinic = await nurse(world)
     _page, (number, _last) = await printed(desk, "ndola_central_vsu", "request", 1)
+    async with world["police"].database.write() as tx:
+        (await tx.session.get_one(Sheet, number)).printed_at -= timedelta(days=1)
     written = f"Sheet {number}, written Sunday 4 January, 20:00."
     page = await desk.send((await desk.open("/paper")).form("/paper/enter"), number=number, **LAST_NIGHT)
     assert written in page.words

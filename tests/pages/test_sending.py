@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from agencies import World
-from shift import SENDING, asked, declined, let_time_pass, nurse, officer, sent
+from shift import SENDING, asked, at_work, declined, let_time_pass, nurse, officer, sent
 from sqlalchemy import select
 from visitor import Form, Visitor
 
 from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import Role
 
 
 def unticked(form: Form) -> Form:
@@ -117,6 +118,28 @@ async def test_another_cases_referral_is_not_asked_back(world: World) -> None:
     page = await asked(desk)
     page = await desk.open(f"{page.path}?instead={referral.rpartition('/')[2]}")
     assert page.status == 404
+
+
+async def test_what_another_desk_kept_to_send_in_place_of_its_own_request_hides_page_3_from_nobody(world: World) -> None:
+    await sent(world, await officer(world))
+    clinic, hospital = await nurse(world), await nurse(world, "nurse-9", "ndola_hospital")
+    async with world["health"].database.read() as tx:
+        came = (await tx.session.execute(select(Referral))).scalars().one()
+    case = f"/cases/{came.case_id}"
+    answers = {"answer_police": "no", "answer_social_welfare": "yes", "answer_back": "yes", "how": "spoken", "language": "bem"}
+    page = await clinic.send((await clinic.open(f"{case}/consent")).form(f"{case}/consent"), None, **answers)
+    office = {"care": "psychosocial", "place": "social_welfare/ndola_district_office", "mode": "car", "carries": "nothing"}
+    page = await clinic.send(page.form(f"{case}/refer"), None, escort="alone", **office)
+    own = page.path
+    await world.settle()
+    await declined(world, await at_work(world, "social_welfare", "worker-1", Role.SOCIAL_WORKER), own)
+    page = await clinic.open(f"{case}/refer?instead={own.rpartition('/')[2]}")
+    await clinic.send(page.form(f"{case}/refer"), button=("think", "yes"))
+    form = (await clinic.open(f"/referrals/{came.id}/send-on")).form(f"/referrals/{came.id}/send-on")
+    await clinic.send(form, next_place="health/ndola_hospital")
+    page = await hospital.open(f"{case}/refer")
+    assert (page.status, "instead" in page.form(f"{case}/refer").fields) == (200, False)
+    assert (await hospital.open(f"{case}/refer?instead={own.rpartition('/')[2]}")).status == 404  # what an address names
 
 
 async def test_another_place_is_chosen_with_what_is_known_of_the_first(world: World) -> None:

@@ -208,18 +208,39 @@ async def test_whoever_was_expected_and_took_consent_back_is_told_of_once(world:
     await take(clinic, [referral])
     await world.settle()
     assert GONE not in (await clinic.open("/work")).words
+    world.clock.advance(timedelta(minutes=5))
     await no_to_the_clinic(desk, case)
     await no_to_the_clinic(desk, other)
     await world.settle()
     page = await clinic.open("/work")
     assert page.words.count(GONE) == 1  # of the other nobody had heard there
-    assert ("10:30 at Ndola one-stop clinic" in page.words, "Bemba" in page.words) == (True, False)
+    assert f"Expected at Ndola one-stop clinic. {GONE}, 10:05." in page.words  # when she was expected is blanked with the rest
+    assert ("no time was said" in page.words, "Bemba" in page.words) == (False, False)
     assert GONE in (await clinic.open("/hand-over")).words
     elsewhere = await nurse(world, "nurse-9", "ndola_hospital")
     assert GONE not in (await elsewhere.open("/work")).words
     page = await clinic.send(next(form for form in page.forms if form.action.startswith("/work/taken-back/")))
     assert (page.path, GONE in page.words) == ("/work", False)
     assert GONE not in (await (await nurse(world, "nurse-2")).open("/work")).words
+
+
+async def test_what_one_desk_has_read_stays_on_the_list_of_another_until_it_has_read_it_too(world: World) -> None:
+    program = await world["police"].sign_in("program")
+    case_id, incident_id = await open_case(program)
+    agreed = await consent(program, case_id, "health", "fb")
+    clinic, hospital = await nurse(world), await nurse(world, "nurse-9", "ndola_hospital")
+    for visitor, more in ((clinic, {}), (hospital, {"to_facility": "ndola_hospital", "services": ["follow_up_care"]})):
+        referral = await refer(program, case_id, incident_id, "health", **more)
+        await world.settle()
+        await take(visitor, [f"/referrals/{referral['id']}"])
+    await world.settle()
+    await program.take_back(case_id, agreed)
+    await world.settle()
+    for visitor in (clinic, hospital):
+        page = await visitor.open("/work")
+        assert GONE in page.words
+        page = await visitor.send(next(form for form in page.forms if form.action.startswith("/work/taken-back/")))
+        assert GONE not in page.words
 
 
 async def test_what_was_not_read_for_a_week_leaves_the_inbox(world: World) -> None:

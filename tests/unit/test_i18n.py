@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from shared.casework.pages.frame import LOCALES
 from shared.kit.i18n import Times, catalogue, is_rtl, language_name, locale_of, named_in
 from shared.kit.pages import Templates
@@ -47,6 +49,11 @@ def test_times_are_those_of_the_wall_clock_here() -> None:
     assert times.full(NOW) == "Wednesday 10 June, 00:30"
     assert times.moment(date(2026, 6, 10), time(0, 30)) == NOW
     assert Times("fr", LUSAKA, NOW).day(NOW) == "mercredi 10 juin"
+
+
+def test_a_day_that_cannot_be_told_in_utc_is_an_error_of_what_was_typed() -> None:
+    with pytest.raises(ValueError, match="0001-01-01 00:30"):
+        Times("en", LUSAKA, NOW).moment(date.min, time(0, 30))
 
 
 def test_languages_are_named_by_whoever_knows_them() -> None:

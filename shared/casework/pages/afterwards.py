@@ -26,4 +26,7 @@ class Afterwards(BaseModel):
             return None
         if self.on_date is None or self.at_time is None:
             raise MissingDetail("at_time", "Give both the day and the time, or leave both empty.")
-        return times.moment(self.on_date, self.at_time)
+        try:
+            return times.moment(self.on_date, self.at_time)
+        except ValueError as error:
+            raise MissingDetail("on_date", "Choose the day, or leave day and time empty.") from error

@@ -1,7 +1,7 @@
 """Printing numbered sheets, and entering afterwards what was written on them, with the times at which it happened."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from shared.exchange.outbox import insert_if_absent
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.errors import Coded, Conflict, NotFound
+from shared.kit.i18n import Times
 from shared.kit.ids import new_id
 
 SHEETS_MAX = 100  # of one printing: a pad
@@ -29,6 +30,10 @@ class SheetKind(StrEnum):
 
     VISIT = "visit"  # somebody came, and what was given
     REQUEST = "request"  # somebody asks for help, and is sent on
+
+
+class BeforePrinted(ValueError):
+    """What is said to stand on a sheet is of a day on which there was no such sheet."""
 
 
 def sheet_number(kind: SheetKind, count: int) -> str:
@@ -93,6 +98,16 @@ def _seen(sheet: Sheet | None, by: Actor) -> Sheet:
     if sheet is None or not by.sees(sheet.facility):
         raise NotFound("No sheet of this place has that number; look at it again.")
     return sheet
+
+
+def when_written(sheet: Sheet, on: date, at: time, times: Times) -> datetime:
+    """When a sheet was written, by what stands on it; raises BeforePrinted, and ValueError where there is no such time.
+
+    The day counts, not the hour: the clock on a wall is not the one of the printer.
+    """
+    if on < times.local(sheet.printed_at).date():
+        raise BeforePrinted
+    return times.moment(on, at)
 
 
 async def keep_entered(tx: Transaction, sheet: Sheet, by: Actor, case_id: UUID, when: datetime) -> None:

@@ -200,7 +200,7 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
     async def work(tx: Transaction) -> str:
         visit.actor.may_work()
         sheet = await commands.open_sheet(tx, visit.actor, asked.number)
-        written_at = edge.pages.times("en", tx.clock.now()).moment(asked.on_date, asked.at_time)
+        written_at = commands.when_written(sheet, asked.on_date, asked.at_time, edge.pages.times("en", tx.clock.now()))
         if sheet.kind == SheetKind.REQUEST:
             sheet.written_at = not_future("at_time", written_at, tx.clock.now())
             return with_sheet("/cases/new", sheet.number)
@@ -210,6 +210,8 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
         return await submit(request, edge, visit, values, work)
     except (Conflict, NotFound) as error:
         form.error("number", error)
+    except commands.BeforePrinted:
+        form.error("on_date", _("This sheet was not printed yet on that day; type the day that stands on the sheet."))
     except ValueError:
         form.error("at_time", _("This time has not come yet; type the one that stands on the sheet."))
     return await _page(request, edge, visit, form, status=422)

@@ -98,11 +98,10 @@ async def _refer_page(
         await note_read(tx, case.id, visit.actor, "case")
         drafted = await drafts.draft_at(tx, case.id, Step.REFER)
         form = as_drafted(form, drafted)
-        instead = instead or _id_in(form, "instead")
         told = {p: r for p, r in (await releases(tx, case.id, here.peers)).items() if ConsentItem.REQ in r.items}
         agreed = list(told)
         incident = await _last_incident(tx, case)
-        former = await _former(tx, case, incident, instead, visit)
+        former = await _former_shown(tx, case, incident, instead, form, visit)
         proposed = await proposed_place(tx, former) if former else None
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
@@ -162,7 +161,19 @@ async def _former(tx: Transaction, case: Case, incident: Incident | None, instea
         col(Referral.incident_id) == incident.id if incident else col(Referral.incident_id).is_(None),
     )  # fmt: skip
     rows = (await tx.session.execute(query.order_by(col(Referral.issued_at).desc()))).scalars()
-    return next((row for row in rows if story.standing_of(row).cancel_pending is None), None)
+    return next((row for row in rows if visit.actor.sees(row.desk) and story.standing_of(row).cancel_pending is None), None)
+
+
+async def _former_shown(
+    tx: Transaction, case: Case, incident: Incident | None, instead: UUID | None, form: Filled[Any], visit: Visit
+) -> Referral | None:
+    """The same, for the page: what another desk kept may name a referral that is not this account's, and it counts for nothing."""
+    if instead is None and (kept := _id_in(form, "instead")) is not None:
+        try:
+            return await _former(tx, case, incident, kept, visit)
+        except NotFound:
+            pass
+    return await _former(tx, case, incident, instead, visit)
 
 
 def _is_first(kind: AgencyKind, kinds: list[AgencyKind]) -> bool:

@@ -26,7 +26,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
-from shared.casework.work.views import LIST_MAX, REFERRALS, TAKEN_BACK_READ, alarm_at, open_items, shown_cases, work_list
+from shared.casework.work.views import LIST_MAX, REFERRALS, alarm_at, look_at_taken_back, open_items, shown_cases, work_list
 from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
@@ -67,7 +67,7 @@ async def post_read(referral_id: UUID, request: Request, edge: OneEdge, visit: V
 
     async def work(tx: Transaction) -> str:
         referral = await load_referral(tx, referral_id, visit.actor)
-        await note_read(tx, referral.case_id, visit.actor, TAKEN_BACK_READ)
+        await note_read(tx, referral.case_id, visit.actor, look_at_taken_back(referral.id))
         return "/work"
 
     return await submit(request, edge, visit, values, work)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    literal,
     or_,
     select,
 )
@@ -44,7 +45,7 @@ LIST_MAX = 50  # of one section: more than a desk does in a shift; the rest is c
 ANSWER_SHOWN = timedelta(days=2)  # how long "cannot take" stands on the work list
 OPENED_SHOWN = timedelta(days=7)  # how long a case of which nothing was sent stands there: one week's shifts have seen it
 TAKEN_BACK_SHOWN = timedelta(days=7)  # at most, until it is read: a place that is staffed once a week still sees it
-TAKEN_BACK_READ = "taken_back"  # the look that says so
+TAKEN_BACK_READ = "taken_back:"  # the look that says so, with the referral's id: of one case several desks may have expected her
 
 S = ReferralState
 REFERRALS = (  # sections of referrals
@@ -129,6 +130,11 @@ async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Work
         work.totals[section] = int(found[0][-1]) if found else 0
         getattr(work, section).extend(tuple(row[:-1]) if len(row) > 2 else row[0] for row in found)
     return work
+
+
+def look_at_taken_back(referral_id: UUID) -> str:
+    """What is kept where a desk has read that somebody whom it expected on this referral will not come."""
+    return f"{TAKEN_BACK_READ}{referral_id.hex}"
 
 
 def alarm_at(here: Here, referral: Referral) -> datetime | None:
@@ -276,8 +282,9 @@ def _taken_back(incoming: Conditions) -> Select[Any]:
         col(ReferralFact.referral_id) == col(Referral.id),
         col(ReferralFact.type).in_([events.Declined.type, events.Cancelled.type, events.Closed.type]),
     )
+    plain_id = func.replace(cast(col(Referral.id), String), "-", "")  # one of the two databases writes it with hyphens
     is_read = exists().where(
-        col(CaseRead.case_id) == col(Referral.case_id), col(CaseRead.what) == TAKEN_BACK_READ,
+        col(CaseRead.case_id) == col(Referral.case_id), col(CaseRead.what) == literal(TAKEN_BACK_READ).concat(plain_id),
         col(CaseRead.read_at) >= col(Referral.moved_at),
     )  # fmt: skip
     return (

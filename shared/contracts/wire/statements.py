@@ -6,7 +6,7 @@ A receipt says: I durably hold everything of your incarnation up to N, its root 
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from shared.contracts.wire.envelope import SLOT_MAX
 from shared.contracts.wire.merkle import HASH_BYTES
@@ -64,6 +64,16 @@ class Receipt(_Part):
     parked: Annotated[tuple[Slot, ...], Field(max_length=PARKED_MAX)] = ()
     lost: Annotated[tuple[LostRange, ...], Field(max_length=RANGES_MAX)] = ()
 
+    @model_validator(mode="after")
+    def _ranges_lie_in_order_above(self) -> "Receipt":
+        # Whoever reads it looks at each slot once: what is said twice would be work without end for a few bytes.
+        last = self.upto
+        for part in self.ranges:
+            if not last < part.first <= part.last:
+                raise ValueError("its ranges overlap, or lie below what is held without a hole")
+            last = part.last
+        return self
+
 
 class Recall(_Part):
     """Slots first..last of the signer's own stream: the reader holds them, and the signer, restored, wants its words back."""
@@ -108,6 +118,12 @@ class Statement(_Part):
     lost: Annotated[tuple[Lost, ...], Field(max_length=INCARNATIONS_MAX)] = ()
     bare: Annotated[tuple[Bare, ...], Field(max_length=BARE_MAX)] = ()
     shown: Annotated[bytes, Field(max_length=SHOWN_BYTES_MAX)] | None = None
+
+    @model_validator(mode="after")
+    def _one_receipt_a_life(self) -> "Statement":
+        if len({receipt.incarnation for receipt in self.receipts}) < len(self.receipts):
+            raise ValueError("it has two receipts for one incarnation")
+        return self
 
     def to_bytes(self) -> bytes:
         """The content bytes that the signature is over."""
