@@ -8,11 +8,16 @@ from uuid import UUID
 
 import pytest
 from agencies import PLACES, Desk, Refused, World, consent, open_case, refer
+from sqlalchemy import select
+from sqlmodel import col
 
 from shared.casework.alarms import watcher
 from shared.casework.alarms.commands import climb, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.here import Here
+from shared.casework.referrals import story
+from shared.casework.referrals.tables import ReferralFact
+from shared.contracts.casework import events
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, Role, Urgency
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
@@ -310,6 +315,27 @@ async def test_what_was_told_under_a_consent_is_blanked_when_it_is_taken_back(wo
     await desk["police"].take_back(case_id, given)
     await world.settle()
     assert (await desk["health"].get(f"/cases/{theirs['case_id']}"))["needs"] is None
+
+
+async def test_how_she_travels_is_blanked_in_the_story_when_consent_is_taken_back(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    given = await consent(desk["police"], case_id, "health", "needs")
+    sent = await refer(desk["police"], case_id, incident_id, "health")
+    await desk["police"].post(f"/referrals/{sent['id']}/set-out", {"mode": "car", "escort": "alone"})
+    await world.settle()
+    way = select(col(ReferralFact.data)).where(col(ReferralFact.type) == events.SetOut.type)
+    async with world["health"].database.read() as tx:
+        assert [data["mode"] for data in (await tx.session.execute(way)).scalars()] == ["car"]
+    await desk["police"].take_back(case_id, given)
+    await world.settle()
+    async with world["health"].database.read() as tx:
+        assert (await tx.session.execute(way)).scalars().all() == [{}]
+    async with world["health"].database.write() as tx:
+        referral = await story.lock(tx, UUID(sent["id"]))
+        assert referral is not None
+        await story.refold(tx, world["health"].here, referral)  # what a restore reads is all there
+        assert story.standing_of(referral).consent_taken_back
 
 
 async def test_an_alarm_moves_with_its_referral_and_returns_when_nothing_changed(world: World) -> None:

@@ -325,6 +325,22 @@ async def test_too_many_numbers_are_told_as_that_and_care_goes_on(world: World) 
     assert ("Too many numbers were tried" in page.words, "No request of this agency" in page.words) == (True, False)
 
 
+async def test_an_arrival_by_mistake_is_never_matched_to_a_request(world: World) -> None:
+    await sent(world, await officer(world))
+    visitor = await nurse(world)
+    await somebody_is_here(visitor)
+    page = await visitor.open("/here-now")
+    match = await visitor.open(next(one for one in page.links if one.endswith("/match")))
+    end = next(one for one in page.links if one.endswith("/end"))
+    await visitor.send((await visitor.open(end)).form(end))
+    form = next(form for form in match.forms if "referral_id" in form.choices)  # it stood open on another screen
+    page = await visitor.send(form, referral_id=form.choices["referral_id"][0])
+    assert (page.status, "was entered by mistake" in page.words) == (422, True)
+    async with world["health"].database.read() as tx:
+        (referral,) = (await tx.session.execute(select(Referral))).scalars()
+    assert referral.arrived_at is None
+
+
 async def test_an_arrival_by_mistake_is_ended_as_that_and_nothing_is_sent(world: World) -> None:
     visitor = await nurse(world)
     await somebody_is_here(visitor)

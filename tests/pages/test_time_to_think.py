@@ -135,3 +135,17 @@ async def test_another_desk_does_not_see_it_and_the_next_shift_does(world: World
     page = await desk.send(page.form("/hand-over"))
     assert page.path == "/locked"
     assert f"{ON_THE_LIST}: 1" in (await (await officer(world)).open("/hand-over")).words
+
+
+async def test_what_the_law_asks_for_is_not_left_out_by_a_draft_that_did_not_offer_it(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await to_consent(desk, age_band="10-14", safe_adult="here")
+    case = page.path.removesuffix("/consent")
+    await desk.send(form_of(page), button=THINK, answer_health="yes", how="spoken", language="bem")
+    page = await desk.open(f"{case}/refer")
+    await desk.send(form_of(page), button=THINK, care="acute_care")
+    page = await to_place(desk, await desk.open(f"{case}/consent"), answer_social_welfare="no", answer_back="no")
+    fields = form_of(page).fields
+    assert (fields["care"], fields["also_social_welfare"]) == (["acute_care"], ["child_protection"])
+    await to_sent(desk, page)
+    assert {r.recipient: r.services for r in await sent_by(world)}["social_welfare"] == ["child_protection"]

@@ -188,6 +188,8 @@ async def match_arrival(
     walk_in = await load_walk_in(tx, walk_in_id, by, lock=True)
     if walk_in.referral_id is not None:
         raise Conflict("This arrival has been matched to a referral already.")
+    if walk_in.outcome == MISTAKE:
+        raise Conflict("This arrival was entered by mistake: nobody had come. Whoever has come now is entered as a new arrival.")
     if command.referral_id is not None:
         referral: Referral | None = await load_referral(tx, command.referral_id, by)
     else:

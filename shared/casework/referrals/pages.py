@@ -113,6 +113,7 @@ async def _refer_page(
         desk = sheet.facility if sheet else visit.actor.facility
         found = await places(tx, here, asked, desk, local)
         also = await _also(tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local)
+        form = _with_new_offers(form, also)
         last = await last_answers(tx, case.id)
         by_law = {peer for peer, release in told.items() if release.basis is Basis.LEGAL_BASIS}
         said_no = all(peer in by_law or is_no(last.get(peer)) for peer in here.peers)
@@ -208,6 +209,17 @@ async def _also(
     return told
 
 
+def _with_new_offers(form: Filled[Any], also: list[tuple[Place, list[ServicePackage]]]) -> Filled[Any]:
+    """What the page offers now and did not when the form was written is ticked, as on a fresh page: nobody has left it out."""
+    if not form.values:
+        return form
+    ticked = dict(form.values)
+    for place, services in also:
+        name, offered = f"also_{place.agency}", form.values.get(f"offered_{place.agency}", [])
+        ticked[name] = [*form.values.get(name, []), *(str(service) for service in services if service not in offered)]
+    return Filled(ticked, form.errors, form.model)
+
+
 @router.post("/cases/{case_id}/refer")
 async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Sends, to the place and to whoever else agreed to be told; or keeps what is written, because she wants to think."""
@@ -252,7 +264,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
 
 
 async def _keep(case_id: UUID, edge: Edge, visit: Visit, values: Values, tx: Transaction) -> str:
-    told = {"also", *(f"also_{peer}" for peer in edge.here.peers)}
+    told = {"also", *(f"{part}_{peer}" for part in ("also", "offered") for peer in edge.here.peers)}
     names = (Sending.model_fields.keys() - {"expected"}) | told  # when she can be there is another time by then
     await drafts.keep_draft(case_id, Step.REFER, values, names, tx, edge.here, visit.actor)
     return f"/cases/{case_id}"

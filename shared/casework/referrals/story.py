@@ -270,6 +270,12 @@ async def _blank_lines(tx: Transaction, referral: Referral) -> None:
     await tx.session.execute(update(Activity).where(*theirs).values(detail=detail))
 
 
+async def _blank_travel(tx: Transaction, referral: Referral) -> None:
+    # And in the story. The rest of what the sender said there is where the referral stands, which is read again after a restore.
+    way = (col(ReferralFact.referral_id) == referral.id, col(ReferralFact.type) == events.SetOut.type)
+    await tx.session.execute(update(ReferralFact).where(*way).values(data={}))
+
+
 async def take_back(tx: Transaction, here: Here, referral: Referral, fact: events.ConsentTakenBack, told: Told) -> None:
     """Consent for this referral is gone: it ends at once, and what was received under it is blanked."""
     standing = lifecycle.evolve(standing_of(referral), fact)
@@ -279,6 +285,7 @@ async def take_back(tx: Transaction, here: Here, referral: Referral, fact: event
     if referral.direction == "in":
         referral.said = referral.expected_at = None
         await _blank_lines(tx, referral)
+        await _blank_travel(tx, referral)
     referral.ended_at = None
     await keep(tx, here, referral, fact, told)
     await settle(tx, here, referral, standing, standing, told.occurred_at)
