@@ -5,6 +5,7 @@ from agencies import World, consent, open_case, refer
 from shift import at_work, nurse
 from sqlalchemy import select
 from sqlmodel import col
+from statements import statements_of
 from visitor import Page, Visitor
 
 from shared.casework.accounts.tables import CaseRead
@@ -84,6 +85,17 @@ async def test_only_cases_of_ones_own_desk_are_listed_and_what_is_left_out_is_co
     assert page.text.count('/release"') == 1
     assert "1 more is not shown here" in page.words
     assert "After the restore" not in (await (await in_charge(world, "ndola_hospital")).open("/alarms")).words
+
+
+async def test_the_list_fetches_no_more_cases_than_it_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovering, "CASES_MAX", 1)
+    numbers = [case.rpartition("/")[2].replace("-", "") for case, _referral in await restored(world, 3)]
+    supervisor = await in_charge(world)
+    with statements_of(world["health"]) as said:
+        page = await supervisor.open("/alarms")
+    assert "2 more are not shown here" in page.words
+    named = [str(parameters).replace("-", "") for _statement, parameters in said]
+    assert max(sum(number in one for number in numbers) for one in named) == 1
 
 
 async def test_nothing_is_said_where_nothing_was_restored_or_the_others_have_answered(world: World) -> None:

@@ -115,6 +115,21 @@ async def test_what_was_hidden_is_found_again_after_signing_in_and_told_once(wor
     assert "Something was written here" in (await visitor.open(path)).words
 
 
+async def test_somebody_elses_case_throws_away_nothing_that_was_kept_and_not_shown(world: World) -> None:
+    visitor = await officer(world)
+    await visitor.send(hide_of((await visitor.open("/cases/new")).form("/cases/new")), **{**FIRST_PAGE, "age_band": "10-14"})
+    await unlocked(visitor)
+    page = await visitor.send((await visitor.open("/cases/new")).form("/cases/new"), **FIRST_PAGE)  # the next one
+    assert page.path.endswith("/consent"), page.words
+    assert "Something was written here" in (await visitor.open("/cases/new")).words
+    page = await visitor.open("/cases/new?kept=1")
+    page = await visitor.send(page.form("/cases/new"), at_most="")
+    assert (page.status, page.form("/cases/new").fields["age_band"]) == (422, ["10-14"])
+    page = await visitor.send(page.form("/cases/new"), at_most=3, safe_adult="here")
+    assert page.path.endswith("/consent"), page.words
+    assert "Something was written here" not in (await visitor.open("/cases/new")).words
+
+
 async def test_what_is_older_than_a_shift_is_offered_on_its_page_only(world: World) -> None:
     visitor, card, asked, path = await talking(world)
     await visitor.send(Form("/hide", "post", asked.fields, asked.choices), **ANSWERS)

@@ -6,12 +6,13 @@ from uuid import UUID
 
 import pytest
 from agencies import World, consent, open_case, refer
-from desk_pages import NO_TO_ALL, at_the_desk, to_consent, to_place, to_sent
+from desk_pages import NO_TO_ALL, PAGE_1, at_the_desk, fill_page, to_consent, to_place, to_sent
 from shift import SENDING, at_work, declined, let_time_pass, nurse, officer, sent
 from visitor import Form, Visitor
 
 from shared.casework.alarms.watcher import Watcher
 from shared.casework.pages.frame import short
+from shared.casework.paper.tables import Sheet
 from shared.casework.work import views
 from shared.contracts.casework.codes import Role
 
@@ -172,6 +173,28 @@ async def test_a_case_of_which_nothing_was_sent_stands_on_the_list_of_its_desk_f
     assert (case in page.links, refused in page.links) == (False, True)
     world.clock.advance(views.OPENED_SHOWN)
     assert OPENED not in (await (await officer(world, "officer-2")).open("/work")).words
+
+
+async def test_what_happened_again_and_a_sheet_of_last_month_wait_to_be_sent_like_what_is_told_now(world: World) -> None:
+    desk = await officer(world)
+    case, _referral = await sent(world, desk)
+    world.clock.advance(timedelta(minutes=5))
+    page = await desk.send((await desk.open(f"{case}/again")).form(f"{case}/again"), hurt_now="yes", at_least=1, at_most=2)
+    assert page.status == 200, page.words
+    page = await desk.open("/work")
+    assert ("Opened, nothing sent yet 1" in page.words, "Since 10:05" in page.words, case in page.links) == (True, True, True)
+    await to_sent(desk, await to_place(desk, await desk.open(f"{case}/consent")))
+    assert OPENED not in (await desk.open("/work")).words
+    page = await desk.open("/paper")
+    page = await desk.send(page.form("/paper/print"), facility="ndola_central_vsu", kind="request", count=1)
+    [number] = {word for word in page.words.split() if word.startswith("R-0")}
+    async with world["police"].database.write() as tx:
+        (await tx.session.get_one(Sheet, number)).printed_at -= timedelta(days=60)
+    form = (await desk.open("/paper")).form("/paper/enter")
+    page = await desk.send(form, number=number, on_date="2025-12-01", at_time="00:10")
+    page = await fill_page(desk, page, **PAGE_1)
+    page = await desk.open("/work")
+    assert ("Opened, nothing sent yet 1" in page.words, "Since 10:05" in page.words) == (True, True)
 
 
 async def test_who_came_without_a_request_and_what_was_received_is_no_case_that_waits_to_be_sent(world: World) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlmodel import col
 
 from shared.casework.cases.commands import load_case
@@ -18,6 +18,7 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.lifecycle import Transition
 from shared.exchange import feed
 from shared.exchange.tables import Recovery
+from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 
@@ -50,15 +51,18 @@ async def awaited(tx: Transaction, case_id: UUID) -> list[str]:
 async def waiting_cases(tx: Transaction, by: Actor) -> tuple[list[WaitingCase], int]:
     """The cases of the account's desks that wait, newest first as far as a page goes, and how many there are."""
     mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
-    waiting = await _waiting(tx, *mine)
-    query = select(Case).where(col(Case.id).in_(waiting)).order_by(col(Case.opened_at).desc(), col(Case.id)).limit(CASES_MAX)
-    cases = (await tx.session.execute(query)).scalars() if waiting else ()
-    return [WaitingCase(one, waiting[one.id]) for one in cases], len(waiting)
+    waits = col(Case.id).in_(_pairs(*mine).with_only_columns(col(Referral.case_id)))
+    newest = select(Case, func.count().over()).where(waits).order_by(col(Case.opened_at).desc(), col(Case.id)).limit(CASES_MAX)
+    rows = (await tx.session.execute(newest)).tuples().all()
+    peers = await _waiting(tx, *mine, among(tx, col(Referral.case_id), [one.id for one, _total in rows])) if rows else {}
+    found = [WaitingCase(one, peers[one.id]) for one, _total in rows if one.id in peers]  # one may be released meanwhile
+    return found, int(rows[0][1]) if rows else 0
 
 
-async def _waiting(tx: Transaction, *conditions: ColumnElement[bool]) -> dict[UUID, list[str]]:
+def _pairs(*conditions: ColumnElement[bool]) -> Select[tuple[UUID, str]]:
+    """Each case that waits, with whom it waits for."""
     other_end = case((col(Referral.direction) == "in", col(Referral.issuer)), else_=col(Referral.recipient))
-    query = (
+    return (
         select(col(Referral.case_id), col(Recovery.peer))
         .join(Recovery, col(Recovery.peer) == other_end)
         .outerjoin(Release, col(Release.case_id) == col(Referral.case_id))
@@ -66,9 +70,11 @@ async def _waiting(tx: Transaction, *conditions: ColumnElement[bool]) -> dict[UU
             col(Referral.is_open), col(Recovery.answered_at).is_(None),
             or_(col(Release.case_id).is_(None), col(Release.released_at) < col(Recovery.opened_at)), *conditions,
         )
-        .distinct()
-        .order_by(col(Referral.case_id), col(Recovery.peer))
     )  # fmt: skip
+
+
+async def _waiting(tx: Transaction, *conditions: ColumnElement[bool]) -> dict[UUID, list[str]]:
+    query = _pairs(*conditions).distinct().order_by(col(Referral.case_id), col(Recovery.peer))
     found: dict[UUID, list[str]] = {}
     for case_id, peer in (await tx.session.execute(query)).tuples():
         found.setdefault(case_id, []).append(peer)

@@ -175,7 +175,7 @@ async def keep_refused(request: Request, visit: Visit) -> str | None:
 
 
 def _written(values: Values) -> Values:
-    return {name: found for name, found in values.items() if name not in SECRETS and name != PAGE}
+    return {name: found for name, found in values.items() if name not in SECRETS and name not in {PAGE, KEPT}}
 
 
 async def leave(request: Request, visit: Visit | None) -> None:
@@ -227,7 +227,8 @@ async def submit(request: Request, edge: Edge, visit: Visit, values: Values, wor
             location = kept.answer.decode() if kept is not None and kept.body_digest == digest else None
         if location is None:
             location = await work(tx)
-            await sessions.forget_draft(tx, writer_of(request, visit), page_of(values) or request.url.path)
+            if KEPT in values:  # else what is kept there is of somebody else, and has not been shown
+                await sessions.forget_draft(tx, writer_of(request, visit), page_of(values) or request.url.path)
             if key:
                 await keep_answer(tx, by, route_of(request), key, digest, Response(location.encode(), 303))
         crash_point("command.before_commit")

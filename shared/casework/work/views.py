@@ -23,12 +23,13 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from shared.casework.accounts.tables import CaseRead
-from shared.casework.cases.tables import Case
+from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
@@ -43,7 +44,7 @@ UNSEEN_IS_RED = timedelta(minutes=10)  # an acute referral that nobody has opene
 WEEK = timedelta(days=7)  # "court this week"
 LIST_MAX = 50  # of one section: more than a desk does in a shift; the rest is counted, and stands in the list of cases
 ANSWER_SHOWN = timedelta(days=2)  # how long "cannot take" stands on the work list
-OPENED_SHOWN = timedelta(days=7)  # how long a case of which nothing was sent stands there: one week's shifts have seen it
+OPENED_SHOWN = timedelta(days=7)  # how long what happened, of which nothing was sent, stands there: one week's shifts have seen it
 TAKEN_BACK_SHOWN = timedelta(days=7)  # at most, until it is read: a place that is staffed once a week still sees it
 TAKEN_BACK_READ = "taken_back:"  # the look that says so, with the referral's id: of one case several desks may have expected her
 
@@ -66,7 +67,7 @@ class WorkList:
     told: list[Referral] = field(default_factory=list)  # ours, somebody there was told by phone and nobody has opened them
     refused: list[Referral] = field(default_factory=list)  # ours, the place cannot take them
     drafted: list[tuple[DraftedReferral, Case]] = field(default_factory=list)  # ours, not sent: she wants to think
-    opened: list[Case] = field(default_factory=list)  # ours, opened lately and nothing was sent, nor kept to be sent
+    opened: list[tuple[Case, datetime]] = field(default_factory=list)  # ours, told lately, nothing was sent nor kept to be sent
     waiting: list[Referral] = field(default_factory=list)  # ours, sent and not alarming yet
     under_way: int = 0  # ours, seen: nothing to do
     fresh: list[Referral] = field(default_factory=list)  # to us, not yet seen
@@ -264,16 +265,27 @@ def _drafted(*, is_everywhere: bool) -> Select[Any]:
 
 
 def _opened(*, is_everywhere: bool) -> Select[Any]:
-    """Her no is no end: it stands here too, and leaves after the same time. Who came without a request has a section of its own."""
-    is_sent = exists().where(col(Referral.case_id) == col(Case.id))
+    """By what happened last: it may have happened again to somebody of whom much was sent, and a sheet may be entered long after it
+    was written. Her no is no end: it stands here too, and leaves after the same time. Who came without a request has a section of
+    its own."""
+    later = aliased(Incident)
+    is_last = ~exists().where(col(later.case_id) == col(Case.id), col(later.recorded_at) > col(Incident.recorded_at))
+    of_this = or_(col(Referral.incident_id) == col(Incident.id), col(Referral.incident_id).is_(None), col(Incident.id).is_(None))
+    is_sent = exists().where(col(Referral.case_id) == col(Case.id), of_this)
     is_drafted = exists().where(col(DraftedReferral.case_id) == col(Case.id))
     came = select(col(WalkIn.case_id)).where(col(WalkIn.recorded_at) > OPENED_AFTER)
-    query = select(Case).where(
-        col(Case.is_received).is_(False), col(Case.opened_at) > OPENED_AFTER, ~is_sent, ~is_drafted, col(Case.id).not_in(came)
-    )
+    since = func.coalesce(col(Incident.recorded_at), col(Case.opened_at))
+    query = select(Case, since).outerjoin(Incident, col(Incident.case_id) == col(Case.id))
+    fresh, told = aliased(Case), aliased(Incident)
+    opened = select(col(fresh.id)).where(col(fresh.opened_at) > OPENED_AFTER)
     if not is_everywhere:
+        opened = opened.where(col(fresh.facility).in_(DESKS))
         query = query.where(col(Case.facility).in_(DESKS))
-    return query.order_by(col(Case.opened_at).desc(), col(Case.id).desc())
+    lately = union_all(select(col(told.case_id)).where(col(told.recorded_at) > OPENED_AFTER), opened)
+    query = query.where(
+        col(Case.id).in_(lately), col(Case.is_received).is_(False), is_last, ~is_sent, ~is_drafted, col(Case.id).not_in(came)
+    )
+    return query.order_by(since.desc(), col(Case.id).desc())
 
 
 def _taken_back(incoming: Conditions) -> Select[Any]:
@@ -338,5 +350,5 @@ def open_items(work: WorkList) -> dict[str, Any]:
     """What a hand-over keeps: ids by section and how many there were, never words."""
     ids: dict[str, Any] = {section: [str(row.id) for row in getattr(work, section)] for section in REFERRALS}
     ids |= {"walk_ins": [str(one.id) for one, _ in work.walk_ins], "messages": [str(one.id) for one, _ in work.messages]}
-    ids |= {"drafted": [str(one.id) for _, one in work.drafted], "opened": [str(one.id) for one in work.opened]}
+    ids |= {"drafted": [str(one.id) for _, one in work.drafted], "opened": [str(one.id) for one, _ in work.opened]}
     return {**ids, "under_way": work.under_way, "totals": {name: work.total(name) for name in ids}}
