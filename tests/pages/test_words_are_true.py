@@ -77,11 +77,11 @@ async def test_the_social_worker_is_not_told_that_nothing_else_is_seen(world: Wo
     await world.settle()
     rid = next(link for link in (await worker.open("/work")).links if re.fullmatch(r"/referrals/[0-9a-f-]{36}", link))
     page = await worker.open(rid)
-    assert "which other places are asked, for which care" in page.words
+    assert "which other places are asked, and how far that is, never for which care" in page.words
     case = await worker.open(next(link for link in page.links if link.startswith("/cases/")))
-    assert "Acute care after sexual violence" in case.words
+    assert "Acute care after sexual violence" not in case.words
     assert "anything about health" not in case.words
-    assert "Which care other places are asked for" in case.words
+    assert "Which other places are asked, and how far that is" in case.words
 
 
 async def sent_and_seen(world: World) -> tuple[Visitor, Visitor, str]:

@@ -110,8 +110,10 @@ SPOKEN: dict[str, str] = {  # what a tick adds to a question, as it is read to h
     "given": _("Which medicine you got here, and when: so that you do not get too much."),
     "given_mind": _("That you need care for the mind soon."),
     "safety": _("Whether going back is safe."),
-    "prog": _("How things go on with the police; and which other places are asked to help, with which care, and how far that is."),
-    "prog_places": _("Which other places are asked to help, with which care, and how far that is."),
+    "prog": _(
+        "How things go on with the police; and which other places are asked to help, and how far that is; not with which care."
+    ),
+    "prog_places": _("Which other places are asked to help, and how far that is; not with which care."),
 }
 BASES: dict[str, str] = {
     "consent": _("Agreed"),
