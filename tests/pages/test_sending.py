@@ -1,6 +1,7 @@
 """Sending, and sending elsewhere: whoever was told along with it is told once, and what is sent instead is asked back."""
 
 from datetime import timedelta
+from typing import Any
 
 from agencies import World
 from shift import SENDING, asked, at_work, declined, let_time_pass, nurse, officer, sent
@@ -126,9 +127,20 @@ async def test_what_another_desk_kept_to_send_in_place_of_its_own_request_hides_
     async with world["health"].database.read() as tx:
         came = (await tx.session.execute(select(Referral))).scalars().one()
     case = f"/cases/{came.case_id}"
-    answers = {"answer_police": "no", "answer_social_welfare": "yes", "answer_back": "yes", "how": "spoken", "language": "bem"}
+    answers: dict[str, Any] = {
+        "answer_police": "no",
+        "answer_social_welfare": "yes",
+        "answer_back": "yes",
+        "how": "spoken",
+        "language": "bem",
+    }
     page = await clinic.send((await clinic.open(f"{case}/consent")).form(f"{case}/consent"), **answers)
-    office = {"care": "psychosocial", "place": "social_welfare/ndola_district_office", "mode": "car", "carries": "nothing"}
+    office: dict[str, Any] = {
+        "care": "psychosocial",
+        "place": "social_welfare/ndola_district_office",
+        "mode": "car",
+        "carries": "nothing",
+    }
     page = await clinic.send(page.form(f"{case}/refer"), escort="alone", **office)
     own = page.path
     await world.settle()
