@@ -40,6 +40,15 @@ async def test_two_taps_that_reach_two_processes_are_one_as_well(world: World) -
     assert (first.path, first.status) == (second.path, second.status)
 
 
+async def test_whoever_sends_a_request_on_to_another_desk_goes_on_with_her_list(world: World) -> None:
+    _case, referral = await sent(world, await officer(world))
+    clinic = await nurse(world)
+    form = (await clinic.open(f"{referral}/send-on")).form(f"{referral}/send-on")
+    page = await clinic.send(form, next_place="health/ndola_hospital")
+    assert (page.status, page.path) == (200, "/work")
+    assert (await (await nurse(world, "nurse-9", "ndola_hospital")).open(referral)).status == 200
+
+
 async def facts(world: World) -> list[str]:
     async with world["health"].database.read() as tx:
         rows = (await tx.session.execute(select(ReferralFact).order_by(ReferralFact.position))).scalars()  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """What stood in a form is never lost to a lock, and never turns up before another person."""
 
+import random
 import re
 from datetime import timedelta
 from typing import Any
@@ -266,6 +267,18 @@ async def test_a_form_that_is_sent_elsewhere_than_it_stands_is_forgotten_too(wor
     assert form.fields["number"] == [number]
     assert (await visitor.send(form, on_date="2026-01-05", at_time="04:10")).status == 200
     assert "Something was written here" not in (await visitor.open("/paper")).words
+
+
+async def test_a_form_that_names_itself_at_length_reaches_no_key(world: World) -> None:
+    visitor = await officer(world)
+    form = (await visitor.open("/cases/new")).form("/cases/new")
+    endless = random.Random(1).randbytes(8000).hex()  # does not compress: an index of PostgreSQL takes 2,704 bytes
+    sent = {**{name: found for name, found in form.fields.items() if found}, **FIRST_PAGE, "once": endless}
+    answer = await visitor.client.post("/cases/new", data=sent, headers=OWN_PAGE)
+    assert (answer.status_code, "from another session or another page" in answer.text) == (403, True)
+    hidden = {**sent, "once": "1", "page": f"/{endless}"}
+    assert (await visitor.client.post("/hide", data=hidden, headers=OWN_PAGE)).status_code in {200, 303}
+    assert (await unlocked(visitor)).status == 200
 
 
 async def test_a_locked_page_says_that_something_is_kept_only_where_something_was_written(world: World) -> None:

@@ -51,7 +51,7 @@ class Incident(SQLModel, table=True):
     given: list[dict[str, Any]] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
     urgent_mental_health: bool | None = None
     hurt_now: bool | None = None
-    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_at: datetime = Field(sa_type=UtcDateTime, index=True)
     recorded_by: UUID
 
 

@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse
 from shared.casework.accounts import sessions
 from shared.casework.accounts.sessions import ABSOLUTE_END, Visit, Writer, device_id, new_browser
 from shared.casework.accounts.tables import KeptAnswer
-from shared.casework.edge import Edge, edge_of, in_turn, keep_answer, lock_key, route_of
+from shared.casework.edge import KEY_CHARACTERS_MAX, Edge, edge_of, in_turn, keep_answer, lock_key, route_of
 from shared.casework.here import Forbidden
 from shared.casework.pages.frame import KEPT, kept_form
 from shared.contracts.casework.codes import Role
@@ -27,6 +27,7 @@ from shared.kit.pages import is_same_site, same_token
 AUTO = "auto"  # in the address where a page without JavaScript fetches itself again
 LIVE = "/live"
 PAGE = "page"  # the field of a form that names its own page
+PATH_CHARACTERS_MAX = 200  # of a page's address, a key column: the longest, with two ids and a sheet's number, has some 120
 DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
 BROWSER_CHARACTERS = len(new_browser())
@@ -200,9 +201,10 @@ def as_it_stood(page: str) -> str:
 
 
 def page_of(values: Values) -> str | None:
-    """The page that a form stands on, as the form itself says; None where it is a button only, with nothing to keep."""
+    """The page that a form stands on, as the form itself says; None where it is a button only, with nothing to keep, or where what
+    it names is no page."""
     named = values.get(PAGE, [""])[-1]
-    return inside(named) if named else None
+    return inside(named) if 0 < len(named) <= PATH_CHARACTERS_MAX else None
 
 
 async def draft_of(request: Request, _visit: Visit) -> Filled:  # type: ignore[type-arg]
@@ -215,8 +217,10 @@ Work = Callable[[Transaction], Awaitable[str]]
 
 async def submit(request: Request, edge: Edge, visit: Visit, values: Values, work: Work) -> Response:
     """Runs a page's command in one transaction and goes where `work` says. The same form sent twice is done once, and the second
-    tap goes where the first one went."""
+    tap goes where the first one went. Raises StaleForm."""
     key = values.pop("once", [""])[-1]
+    if len(key) > KEY_CHARACTERS_MAX:
+        raise not_ours()
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()
     by = visit.actor
     async with in_turn(edge, (by.account_id, route_of(request), key or str(new_id()))), edge.database.write() as tx:

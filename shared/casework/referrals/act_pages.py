@@ -115,7 +115,7 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
             if transition is Transition.ACCEPT and visit.actor.role is codes.Role.SOCIAL_WORKER:
                 # Whoever takes a request is told from then on how the case goes.
                 await follow(Follow(case_id=referral.case_id), tx, edge.here, visit.actor)
-        return asked.back if asked.back in {"/work", "/here-now"} else f"/referrals/{referral.id}"
+        return _onward(asked, referral, visit)
 
     try:
         return await submit(request, edge, visit, values, work)
@@ -128,6 +128,13 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
             raise
         form.error(WITH_A_FORM[act], error)
     return await _again(referral_id, act, request, edge, visit, form)
+
+
+def _onward(asked: Act, referral: Referral, visit: Visit) -> str:
+    """Where an act leads: to the list that it was done on, or to its referral, unless that is another desk's by now."""
+    if not visit.actor.sees(referral.desk):
+        return "/work"
+    return asked.back if asked.back in {"/work", "/here-now"} else f"/referrals/{referral.id}"
 
 
 async def _again(referral_id: UUID, act: str, request: Request, edge: Edge, visit: Visit, form: Filled[Any]) -> Response:
