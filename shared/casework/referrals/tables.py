@@ -125,7 +125,7 @@ class WalkIn(SQLModel, table=True):
     facility: str
     referral_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_referrals.id")])
     came_at: datetime = Field(sa_type=UtcDateTime)
-    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_at: datetime = Field(sa_type=UtcDateTime, index=True)
     recorded_by: UUID
     matched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # care without a referral is finished

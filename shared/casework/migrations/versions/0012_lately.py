@@ -12,3 +12,5 @@ def upgrade() -> None:
     """Forward only: a schema is mended by a further migration."""
     with op.batch_alter_table("casework_incidents", schema=None) as batch_op:
         batch_op.create_index("ix_casework_incidents_recorded_at", ["recorded_at"])
+    with op.batch_alter_table("casework_walk_ins", schema=None) as batch_op:
+        batch_op.create_index("ix_casework_walk_ins_recorded_at", ["recorded_at"])
