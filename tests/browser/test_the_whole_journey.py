@@ -170,7 +170,7 @@ def test_a_supervisor_is_alarmed_takes_resolves_and_lets_a_colleague_in(town: To
     in_charge.choose("#role")
     in_charge.press("#page-form .govuk-button")
     in_charge.fits()
-    password = in_charge.page.inner_text("main p strong.app-code")
+    password = in_charge.page.inner_text("main p strong .app-code")
     codes = [text.replace(" ", "") for text in in_charge.page.locator(".app-codes strong").all_inner_texts()]
     in_charge.press('main form[action$="/card"] button')
     assert in_charge.path == "accounts"
