@@ -157,7 +157,7 @@ async def _take_receipt(tx: Transaction, ears: Ears, inner: Inner, made_at: date
 
 
 async def _compare(tx: Transaction, ears: Ears, peer: str, receipt: Receipt, held: HeldReceipt) -> said.Comparison:
-    if receipt.incarnation == await current_incarnation(tx):
+    if is_living := receipt.incarnation == await current_incarnation(tx):
         found = await said.compare_living(tx, peer, receipt)
         if not found.holds_more:
             return found
@@ -169,7 +169,7 @@ async def _compare(tx: Transaction, ears: Ears, peer: str, receipt: Receipt, hel
     elif (receipt.upto, receipt.root, receipt.ranges) == (held.upto, held.root, ()):
         return said.Comparison(True)  # as it was last time: a whole life is not read again for every letter
     found = await said.compare_ended(tx, peer, receipt, await _agreed(tx, peer, receipt.incarnation))
-    if found.holds_more:
+    if found.holds_more and not is_living:
         await ears.hooks.trouble("reopened", peer, {"because": "peer_holds_more"}, tx)
     return found
 
