@@ -17,7 +17,7 @@ demo: $(VENV)/.run ## three agencies and one synthetic survivor on this machine,
 	@$(BIN)/refnet demo $(DEMO)
 
 test: $(VENV)/.dev servers check ## everything but the long tier, on real Kafka and real PostgreSQL
-	@$(PYTEST) -m "not long and not bench"
+	@$(PYTEST) -m "not long and not bench" --ignore=tests/unit  # which `check` has just run
 
 test-long: $(VENV)/.dev servers ## the long tier: all fault tests, many seeds
 	@$(BIN)/python -m pytest -m long -v
