@@ -58,6 +58,7 @@ async def test_casework_ends_in_agreement_and_whatever_was_late_had_its_alarm(im
     assert restores > len(CASEWORK) // 4
 
 
+@pytest.mark.long  # a minute each; what they guard has tests of its own in tests/journeys/test_restored.py
 @pytest.mark.parametrize("rule", CASEWORK_RULES)
 async def test_a_rule_of_casework_that_is_left_out_is_found(rule: str, image: bytes, home: Path) -> None:
     for seed in CASEWORK:
