@@ -4,8 +4,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# -n 2: two cores; loadfile keeps a module's expensive fixtures in one worker.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+# -n 2: two cores; loadfile keeps a module's expensive fixtures in one worker; tests/conftest.py says which modules begin, because
+# one that takes minutes and comes last keeps the other core idle.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long check bench bench-peers broker-dies broker-wiped database-restored simulate screens servers lock clean

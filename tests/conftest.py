@@ -144,3 +144,15 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await made.close()
     for url in mine:
         await asyncio.to_thread(server.drop_database, url.rpartition("/")[2])
+
+
+LONGEST = (  # modules of minutes, with few tests each: they begin, so that nobody waits for the last of them alone
+    "test_every_page.py", "test_killed_between_steps.py", "test_simulator.py", "test_the_whole_journey.py",
+    "test_broker_wiped.py", "test_database_restored.py", "test_live_pages.py", "test_any_story_ends_in_agreement.py",
+)  # fmt: skip
+
+
+@pytest.hookimpl(trylast=True)  # after the order was shuffled
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(LONGEST)))
