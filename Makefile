@@ -28,7 +28,7 @@ check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: under a
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy services shared $(wildcard bench) tests
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m pytest -q --no-header --durations=0 --durations-min=1 tests/unit
+	@$(BIN)/python -m pytest -q -n 2 --no-header --durations=0 --durations-min=1 tests/unit
 
 bench: $(VENV)/.dev servers ## the benchmarks, each beside its raw limit; writes bench/results.json
 	@$(BIN)/python -m bench

@@ -14,7 +14,7 @@ from records import committed, ends, events_below
 
 from shared.kit.local.postgres_databases import PostgresDatabases
 
-STOPS = 2  # of either end, each under load
+STOPS = 1  # of either end, each under load
 REFERRALS_BETWEEN = 4  # that arrive between one stop and the next
 DESKS = 4
 pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
