@@ -89,11 +89,9 @@ async def _lost(tx: Transaction, peer: str, words: Sequence[Returned]) -> set[UU
     )  # fmt: skip
     said = set((await tx.session.execute(query)).scalars()) if ours else set()
     lost = {word.id for word in ours if word.subject not in said}
-    return (
-        lost | {word.id for word in words if word.type not in ISSUERS}
-        if await _has_said_all(tx, peer, {word.subject for word in words})
-        else lost
-    )
+    if await _has_said_all(tx, peer, {word.subject for word in words}):
+        lost |= {word.id for word in words if word.type not in ISSUERS}
+    return lost
 
 
 async def _has_said_all(tx: Transaction, peer: str, subjects: set[UUID]) -> bool:

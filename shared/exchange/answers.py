@@ -138,9 +138,8 @@ async def _take_receipt(tx: Transaction, ears: Ears, inner: Inner, made_at: date
         return
     found = await _compare(tx, ears, peer, receipt, held)
     owed.recalls = [*owed.recalls, *found.recalls][:RECALLS_MAX]
-    for part in receipt.ranges:
-        if await said.range_root(tx, peer, receipt.incarnation, part) == part.root:
-            await _deliver(tx, peer, receipt.incarnation, part.first, part.last, hooks)
+    for part in found.proved:
+        await _deliver(tx, peer, receipt.incarnation, part.first, part.last, hooks)
     if receipt.missing:
         await _send_again(tx, peer, receipt, owed)
     if not found.is_equal:

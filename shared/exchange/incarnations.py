@@ -12,7 +12,8 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import ENDED_MAX, EndedStream, Reopened
 from shared.contracts.wire.merkle import Frontier
 from shared.exchange.outbox import Outgoing, add, insert_if_absent, lock_subjects
-from shared.exchange.tables import Incarnation, Recovery, Stream
+from shared.exchange.said import streams_to
+from shared.exchange.tables import Incarnation, Recovery
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
@@ -67,11 +68,9 @@ async def open_incarnation(
 
 
 async def _say_what_ended(tx: Transaction, peer: str) -> None:
-    query = select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation).desc()).limit(ENDED_MAX)
-    newest = list((await tx.session.execute(query)).scalars())
     ended = tuple(
         EndedStream(incarnation=s.incarnation, size=s.size, root=Frontier.from_bytes(s.held, s.frontier).root())
-        for s in reversed(newest)
+        for s in (await streams_to(tx, peer))[-ENDED_MAX:]
     )
     if not ended:
         return

@@ -26,7 +26,7 @@ from shared.contracts.wire.statements import (
 )
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.registry import Hooks
-from shared.exchange.said import RANGE_SLOTS_MAX
+from shared.exchange.said import RANGE_SLOTS_MAX, streams_to
 from shared.exchange.tables import (
     InboxRow,
     InboxState,
@@ -57,7 +57,7 @@ async def make_statement(tx: Transaction, peer: str, *, asks_all: bool = False) 
     return Statement(
         made_at=tx.clock.now(),
         knows=known.incarnation if known is not None else None,
-        heads=tuple(Head(incarnation=s.incarnation, size=s.size, root=_root(s)) for s in await _streams_to(tx, peer)),
+        heads=tuple(Head(incarnation=s.incarnation, size=s.size, root=_root(s)) for s in await streams_to(tx, peer)),
         receipts=tuple([await _receipt(tx, head, asks_all=asks_all) for head in heads]),
         enquiries=await enquiries(tx, peer),
     )
@@ -69,12 +69,6 @@ async def _heads_of(tx: Transaction, peer: str) -> list[ReceivedHead]:
     return list((await tx.session.execute(query)).scalars())[::-1]
 
 
-async def _streams_to(tx: Transaction, peer: str) -> list[Stream]:
-    query = select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation).desc())
-    query = query.limit(INCARNATIONS_MAX).execution_options(populate_existing=True)
-    return list((await tx.session.execute(query)).scalars())[::-1]  # the newest, in order: of more lives a letter cannot tell
-
-
 def _root(head: ReceivedHead | Stream) -> bytes:
     return Frontier.from_bytes(head.held, head.frontier).root()
 
@@ -84,7 +78,7 @@ async def summary(tx: Transaction, agency: str, peer: str) -> bytes:
 
     What lies above a hole is held and not in it, so that a pair with a hole is never taken for one in step.
     """
-    ours = [(agency, str(s.incarnation), s.held, _root(s)) for s in await _streams_to(tx, peer) if s.held]
+    ours = [(agency, str(s.incarnation), s.held, _root(s)) for s in await streams_to(tx, peer) if s.held]
     theirs = [(peer, str(h.incarnation), h.held, _root(h)) for h in await _heads_of(tx, peer) if h.held]
     digest = hashlib.sha256()
     for sender, incarnation, held, root in sorted([*ours, *theirs]):

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from shared.contracts.wire.envelope import SLOT_MAX
 from shared.contracts.wire.merkle import EMPTY_ROOT, Frontier
-from shared.contracts.wire.statements import RECALLS_MAX, HeldRange, Recall, Receipt
+from shared.contracts.wire.statements import INCARNATIONS_MAX, RECALLS_MAX, HeldRange, Recall, Receipt
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.tables import OutboxRow, Stream
 from shared.kit.db import Transaction
@@ -29,11 +29,13 @@ class Comparison:
     """A peer's receipt beside our own stream. `is_equal`: what it holds without a hole is what we said.
 
     `holds_more`: it holds what this database does not know that it said. `recalls`: which words of ours to ask back.
+    `proved`: the ranges above a hole whose root is that of our own leaves.
     """
 
     is_equal: bool
     holds_more: bool = False
     recalls: list[Recall] = field(default_factory=list)
+    proved: list[HeldRange] = field(default_factory=list)
 
 
 def slots(peer: str, incarnation: UUID, first: int, last: int) -> tuple[Any, ...]:
@@ -53,14 +55,13 @@ async def compare_living(tx: Transaction, peer: str, receipt: Receipt) -> Compar
     A hole may stay for ever (a slot that cannot be opened): then what lies above it is all that shows a number given twice.
     """
     size = await _size(tx, peer, receipt.incarnation)
-    if max([receipt.upto, *(part.last for part in receipt.ranges)]) > size:
-        return Comparison(False, holds_more=True)
-    for part in receipt.ranges:
-        ours = await range_root(tx, peer, receipt.incarnation, part)
-        if ours is not None and ours != part.root:
-            return Comparison(False, holds_more=True)
+    roots = [(part, await range_root(tx, peer, receipt.incarnation, part)) for part in receipt.ranges]
+    proved = [part for part, ours in roots if ours == part.root]
+    is_other = any(ours not in (None, part.root) for part, ours in roots)
+    if is_other or max([receipt.upto, *(part.last for part in receipt.ranges)]) > size:
+        return Comparison(False, holds_more=True, proved=proved)
     root = await _root_after(tx, peer, receipt.incarnation, receipt.upto)
-    return Comparison(root == receipt.root and not receipt.lost, holds_more=root != receipt.root)
+    return Comparison(root == receipt.root and not receipt.lost, holds_more=root != receipt.root, proved=proved)
 
 
 async def _size(tx: Transaction, peer: str, incarnation: UUID) -> int:
@@ -86,12 +87,17 @@ async def compare_ended(tx: Transaction, peer: str, receipt: Receipt, agreed: in
     is_equal = not absent and root == receipt.root
     if not absent and not is_equal:
         absent = list(_without((agreed + 1, receipt.upto), lost)) or list(_without((1, receipt.upto), lost))
+    proved: list[HeldRange] = []
     for part in receipt.ranges:
+        if part.last - part.first >= RANGE_SLOTS_MAX:
+            continue
         span = (part.first, part.last)
-        if part.last - part.first < RANGE_SLOTS_MAX:
-            missing, root = await _beside(tx, peer, receipt.incarnation, span, [])
-            absent += missing if missing or root == part.root else [span]
-    return Comparison(is_equal, holds_more=bool(absent), recalls=_stretches(receipt.incarnation, absent))
+        missing, root = await _beside(tx, peer, receipt.incarnation, span, [])
+        if not missing and root == part.root:
+            proved.append(part)
+        else:
+            absent += missing or [span]
+    return Comparison(is_equal, holds_more=bool(absent), recalls=_stretches(receipt.incarnation, absent), proved=proved)
 
 
 Span = tuple[int, int]  # first and last slot; never written out one by one: a peer may name any number
@@ -115,9 +121,11 @@ def _without(span: Span, taken: Sequence[Span]) -> Iterator[Span]:
     """What is left of a stretch without others, which are in order."""
     first, last = span
     for start, end in taken:
-        if first < start <= last:
+        if start > last:
+            break
+        if first < start:
             yield first, start - 1
-        first = max(first, end + 1) if start <= last else first
+        first = max(first, end + 1)
     if first <= last:
         yield first, last
 
@@ -146,6 +154,13 @@ def _stretches(incarnation: UUID, wanted: Sequence[Span]) -> list[Recall]:
             found.append(Recall(incarnation=incarnation, first=first, last=end))
             first = end + 1
     return found
+
+
+async def streams_to(tx: Transaction, peer: str) -> list[Stream]:
+    """Our streams to a peer, one for each life, oldest first; the newest INCARNATIONS_MAX: of more a letter cannot tell."""
+    query = select(Stream).where(col(Stream.recipient) == peer).order_by(col(Stream.incarnation).desc())
+    query = query.limit(INCARNATIONS_MAX).execution_options(populate_existing=True)
+    return list((await tx.session.execute(query)).scalars())[::-1]
 
 
 async def range_root(tx: Transaction, peer: str, incarnation: UUID, part: HeldRange) -> bytes | None:

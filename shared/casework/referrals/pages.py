@@ -110,7 +110,7 @@ async def _refer_page(
         care = {peer: may_ask(told[peer], CARE_ORDER.get(here.kind_of(peer), ())) for peer in asked}
         sheet = await sheet_of_request(tx, case.id)
         sheets = await sheets_of(tx, case.id)
-        desk = sheet.facility if sheet else visit.actor.facility
+        set_out, desk = _leaving(edge, sheet, visit, now)
         found = await places(tx, here, asked, desk, local)
         also = await _also(tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local)
         form = _with_new_offers(form, also)
@@ -119,7 +119,6 @@ async def _refer_page(
         said_no = all(peer in by_law or is_no(last.get(peer)) for peer in here.peers)
         along = await places(tx, here, [p for p in here.peers if is_no(last.get(p))], desk, local) if said_no else []
     until = _care_until(edge, incident, now)
-    set_out = edge.pages.times("en", now).local((sheet.written_at if sheet else None) or now)
     services = list(dict.fromkeys(service for asked_for in care.values() for service in asked_for))
     before = next((service for service in services if former is not None and service in former.services), None)
     cannot = _cannot_take(former) if former is not None else None
@@ -141,6 +140,12 @@ def _cannot_take(former: Referral) -> str | None:
     """The place, as forms name it, that could not take what gets another place now; None where it only would have sent it on."""
     facility = story.standing_of(former).facility or former.to_facility
     return None if former.is_open else f"{former.recipient}/{facility}"
+
+
+def _leaving(edge: Edge, sheet: Sheet | None, visit: Visit, now: datetime) -> tuple[datetime, str | None]:
+    """When, by the clock here, and from which desk she sets out: as the sheet says that is entered, else now, from this one."""
+    left_at = (sheet.written_at if sheet else None) or now
+    return edge.pages.times("en", now).local(left_at), sheet.facility if sheet else visit.actor.facility
 
 
 def _way(facility: Facility | None, desk: str | None) -> timedelta:
@@ -299,10 +304,8 @@ def _as_written(sheet: Sheet | None) -> dict[str, Any]:
 
 
 def _expected(edge: Edge, tx: Transaction, asked: Sending, sheet: Sheet | None, visit: Visit) -> datetime:
-    now = tx.clock.now()
-    local = edge.pages.times("en", now).local((sheet.written_at if sheet else None) or now)
+    local, desk = _leaving(edge, sheet, visit, tx.clock.now())
     if asked.expected is None:
-        desk = sheet.facility if sheet else visit.actor.facility
         return local + _way(edge.here.network.facility(*asked.place.split("/")), desk)
     hour, minute = map(int, asked.expected.split(":"))
     when = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
