@@ -227,8 +227,8 @@ async def test_the_sheet_of_somebody_else_gives_no_times(world: World) -> None:
     assert await care_kept(world) == {}
 
 
-async def taken_on_paper(world: World, *, came: bool) -> tuple[str, Desk]:
-    """A referral that a place on paper has taken, and that its desk asks to cancel: (address, the desk)."""
+async def sent_to_masaiti(world: World) -> tuple[Desk, Any]:
+    """A desk, and its referral to a place that works on paper, delivered."""
     desk = await world["police"].sign_in("desk")
     case_id, incident_id = await open_case(desk)
     await consent(desk, case_id, "health", "fb")
@@ -236,6 +236,12 @@ async def taken_on_paper(world: World, *, came: bool) -> tuple[str, Desk]:
             "services": ["injury_care"], "urgency": "acute"}  # fmt: skip
     issued = await desk.post("/referrals", body)
     await world.settle()
+    return desk, issued
+
+
+async def taken_on_paper(world: World, *, came: bool) -> tuple[str, Desk]:
+    """A referral that a place on paper has taken, and that its desk asks to cancel: (address, the desk)."""
+    desk, issued = await sent_to_masaiti(world)
     program = await world["health"].sign_in("program", facility="masaiti_clinic")
     await program.post(f"/referrals/{issued['id']}/accept")
     if came:
@@ -271,13 +277,7 @@ async def test_what_a_place_on_paper_says_to_a_request_to_cancel_is_entered_by_i
 
 
 async def test_somebody_who_came_to_a_place_by_phone_is_entered_there_with_the_time(world: World) -> None:
-    desk = await world["police"].sign_in("desk")
-    case_id, incident_id = await open_case(desk)
-    await consent(desk, case_id, "health", "fb")
-    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": "health", "to_facility": "masaiti_clinic",
-            "services": ["injury_care"], "urgency": "acute"}  # fmt: skip
-    issued = await desk.post("/referrals", body)
-    await world.settle()
+    desk, issued = await sent_to_masaiti(world)
     code = (await desk.get(f"/referrals/{issued['id']}"))["arrival_code"]
     world.clock.advance(timedelta(minutes=30))
     visitor = await nurse(world)
