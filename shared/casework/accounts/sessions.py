@@ -315,7 +315,7 @@ async def forget_draft(tx: Transaction, writer: Writer, path: str) -> None:
 
 
 def _sessions_of(account_id: UUID, device: UUID) -> Select[tuple[UUID]]:
-    return select(col(Session.id)).where(col(Session.account_id) == account_id, col(Session.device) == device)
+    return WRITERS_SESSIONS.params(account_id=account_id, device=device)
 
 
 def _digest(token: str) -> bytes:
