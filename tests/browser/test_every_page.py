@@ -43,7 +43,8 @@ FULL = {
     "officer": [
         "/work", "/cases", "/cases/{case}", "/cases/{case}/consent", "/cases/{case}/refer", "/cases/{case}/again",
         "/cases/{case}/looked", "/cases/{case}/consents/{consent}/take-back", "/referrals/{unseen}", "/referrals/{closed}",
-        "/referrals/{late}", "/referrals/{declined}", "/referrals/{unseen}/card", "/referrals/{unseen}/cancel", "/referrals/{unseen}/told-by-phone",
+        "/referrals/{late}", "/referrals/{declined}",
+        "/referrals/{unseen}/card", "/referrals/{unseen}/cancel", "/referrals/{unseen}/told-by-phone",
         "/hand-over", "/paper", "/nothing-here", "/cases/{case}/docket", "/cases/{case}/cannot-answer",
         "/cases/{unasked_case}", "/cases/{unasked_case}/cannot-answer", "/referrals/{unasked}", "/cases/{drafted_case}",
         "/cases/{drafted_case}/refer",
