@@ -16,7 +16,7 @@ from uuid import UUID
 
 import httpcore
 
-from shared.contracts.wire.envelope import INNER_BYTES_MAX, OUTER_BYTES
+from shared.contracts.wire.envelope import OUTER_BYTES, PADDED_BYTES
 from shared.contracts.wire.topics import AGENCY_ID
 from shared.exchange.direct_tls import Credentials
 from shared.kit.errors import RefnetError
@@ -26,8 +26,8 @@ EVENTS = "/exchange/v1/events"
 LINE = "/exchange/v1/line"  # answers 204 to a peer and touches nothing: for whoever asks whether the line works
 OCTETS = "application/octet-stream"
 
-SEALING_BYTES_MAX = 256  # what sealing adds to an inner form: an encapsulated key and a tag, some 50 bytes today
-ENVELOPE_BYTES_MAX = OUTER_BYTES + INNER_BYTES_MAX + SEALING_BYTES_MAX
+SEALING_BYTES_MAX = 1_136  # what sealing adds: an encapsulated key (1,120 bytes with the hybrid suite) and a tag
+ENVELOPE_BYTES_MAX = OUTER_BYTES + PADDED_BYTES[-1] + SEALING_BYTES_MAX
 STATEMENT_BYTES_MAX = ENVELOPE_BYTES_MAX  # a statement is one envelope
 EVENTS_MAX = 500  # events a page, as many as one statement asks for again
 PAGE_BYTES_MAX = 1024 * 1024  # a page of events: 500 usual ones are 0.5 MB; of the largest, 15 fit

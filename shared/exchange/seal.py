@@ -1,13 +1,31 @@
-"""The place of sealing and signing, with one plain implementation: readable, unsigned, and named so.
+"""Signing, sealing and opening: sign-then-encrypt, so that the sender is hidden and the recipient can prove what it was told.
 
-Everything else in the exchange goes through a `Seal`, so that the real one (HPKE and Ed25519) takes this one's place.
+HPKE (RFC 9180) to one key of the recipient's, Ed25519 (RFC 8032) by one key of the sender's. Both ends are named in what is signed
+and in what the seal is bound to, so nothing can be sealed again for somebody else, or laid in another's lane.
 """
 
 from typing import Protocol
 
-from shared.contracts.wire.envelope import Header, Inner, Unopenable, frame, unframe, unwrap, wrap
+from cryptography.exceptions import InvalidSignature, InvalidTag
 
-PLAIN_SUITE = 0
+from shared.contracts.wire.envelope import (
+    KEY_ID_BYTES,
+    SIGNATURE_BYTES,
+    SIGNED_AS,
+    Header,
+    Inner,
+    Kind,
+    Unopenable,
+    pad,
+    unframe,
+    unpad,
+    unsigned,
+    unwrap,
+    wrap,
+)
+from shared.exchange.keyring import SUITES, Keyring
+
+BOUND_TO = b"refnet envelope 1"
 
 
 class Seal(Protocol):
@@ -33,33 +51,55 @@ class Seal(Protocol):
         ...
 
 
-class PlainSeal:
-    """No secrecy and no signature: for the time before keys, and never for real people."""
+class KeyedSeal:
+    """The seal under an agency's keys."""
 
-    def __init__(self, agency: str) -> None:
-        self._agency = agency
+    def __init__(self, keys: Keyring) -> None:
+        self._keys = keys
 
     def sign(self, header: Header, content: bytes) -> bytes:
-        return frame(header, content, b"")
+        signer, key = self._keys.signer()
+        said = unsigned(header.model_copy(update={"signer": signer}), content, SIGNATURE_BYTES)
+        return said + key.sign(SIGNED_AS + said)
 
     def seal(self, inner: bytes, recipient: str) -> bytes:
-        return wrap(PLAIN_SUITE, b"plain", inner)
+        suite, id_, key = self._keys.seals_to(recipient)
+        return wrap(suite, id_, SUITES[suite].encrypt(pad(inner), key, _bound_to(suite, id_, self._keys.agency, recipient)))
 
     def open(self, envelope: bytes, sender: str) -> Inner:
-        suite, key_id, body = unwrap(envelope)
-        if suite != PLAIN_SUITE or key_id != b"plain":
+        suite, id_, body = unwrap(envelope)
+        if suite not in SUITES:
             raise Unopenable("its suite is not known here")
-        inner = unframe(body)
-        if inner.header.sender == self._agency:
-            return self.own(body, sender)
-        if inner.header.recipient != self._agency:
-            raise Unopenable("it was made for another agency")
-        if inner.header.sender != sender:
-            raise Unopenable("it does not come from the agency whose lane it lies in")
-        return inner
+        key = self._keys.opens(id_, suite)
+        try:
+            padded = SUITES[suite].decrypt(body, key, _bound_to(suite, id_, sender, self._keys.agency))
+        except (InvalidTag, ValueError) as error:
+            raise Unopenable("it was sealed for another, by another, or is damaged") from error
+        inner = unframe(unpad(padded))
+        if inner.header.sender == self._keys.agency:
+            return self._verified(inner, self._keys.agency, sender)
+        return self._verified(inner, sender, self._keys.agency)
 
     def own(self, raw: bytes, recipient: str) -> Inner:
-        inner = unframe(raw)
-        if (inner.header.sender, inner.header.recipient) != (self._agency, recipient):
-            raise Unopenable("it is not a word of this agency's to the one that gives it back")
+        return self._verified(unframe(raw), self._keys.agency, recipient)
+
+    def _verified(self, inner: Inner, speaker: str, reader: str) -> Inner:
+        header = inner.header
+        if (header.sender, header.recipient) != (speaker, reader):
+            raise Unopenable("it is not a word of the one to the other")
+        if header.kind is Kind.DIRECTORY:
+            return inner  # its lines are under a root, whoever brings them
+        if header.signer is None:
+            raise Unopenable("it is not signed")
+        try:
+            self._keys.verifies(speaker, header.signer).verify(inner.signature, inner.signed)
+        except InvalidSignature as error:
+            raise Unopenable("its signature is not good") from error
+        if not self._keys.reaches(speaker, header.signer, reader, header.incarnation, header.seq):
+            raise Unopenable("its signer's key is revoked")
         return inner
+
+
+def _bound_to(suite: int, id_: bytes, sender: str, recipient: str) -> bytes:
+    # No name of an agency holds a zero byte, and a key's id has one length.
+    return BOUND_TO + bytes([suite]) + id_.ljust(KEY_ID_BYTES, b"\0") + sender.encode() + b"\0" + recipient.encode()

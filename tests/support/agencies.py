@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import yaml
+from keys import seal_of
 
 import services.demo
 from services.agency import AgencyParts
@@ -34,7 +35,6 @@ from shared.exchange.letters import Letters
 from shared.exchange.receipts import ASK_AGAIN
 from shared.exchange.registry import Registry
 from shared.exchange.relay import Outbound, Relay
-from shared.exchange.seal import PlainSeal
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database
 from shared.kit.ids import new_id
@@ -106,7 +106,7 @@ class TestAgency:
 
     def __init__(self, here: Here, parts: AgencyParts, database: Database) -> None:
         self.here, self.parts, self.database = here, parts, database
-        self.seal = PlainSeal(here.agency)
+        self.seal = seal_of(here.agency)
         self.hooks = ExchangeHooks(here)
         self.inbox = Inbox(database, Registry(subscribe(here, parts.subscriptions)), self.hooks)
         self.letters = Letters(database, here.agency, here.peers, self.seal, self.inbox, self.hooks)

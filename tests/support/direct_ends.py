@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from keys import seal_of
+
 from shared.contracts.wire.envelope import Header, Kind
 from shared.exchange.direct import DirectLine, StreamName
 from shared.exchange.direct_server import DirectServer
 from shared.exchange.direct_tls import Credentials
-from shared.exchange.seal import PlainSeal
 from shared.kit.certificates import Authority
 from shared.kit.errors import DatabaseAway
 
@@ -23,7 +24,7 @@ DEADLINE_S = 20.0
 
 def statement(sender: str, recipient: str, content: bytes = b"{}") -> bytes:
     """A sealed statement."""
-    seal = PlainSeal(sender)
+    seal = seal_of(sender)
     return seal.seal(
         seal.sign(Header(kind=Kind.STATEMENT, sender=sender, recipient=recipient, incarnation=LIFE), content), recipient
     )
@@ -56,7 +57,7 @@ class Memory:
 
     async def take_statement(self, peer: str, envelope: bytes) -> bytes:
         async with self._answering():
-            self.heard.append((peer, PlainSeal(self.agency).open(envelope, peer).content))
+            self.heard.append((peer, seal_of(self.agency).open(envelope, peer).content))
             return statement(self.agency, peer, self.heard[-1][1])
 
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
