@@ -30,6 +30,11 @@ def statement(sender: str, recipient: str, content: bytes = b"{}") -> bytes:
     )
 
 
+def said(answer: bytes, sender: str = "health", reader: str = "police") -> bytes:
+    """What a sealed statement says, as its reader opens it."""
+    return seal_of(reader).open(answer, sender).content
+
+
 class Memory:
     """What an agency answers, from memory. Slots are held by stream; `gate` holds every answer back while it is closed."""
 

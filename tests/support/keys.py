@@ -86,7 +86,7 @@ class Everyone(dict[str, Directory]):
         super().__init__()
         self._reader = reader
 
-    def get(self, agency: str, _: object = None) -> Directory:  # type: ignore[override]
+    def get(self, agency: str, _: object = None) -> Directory:
         if agency not in self:
             self[agency] = holder_of(agency).as_read_by(self._reader)
         return self[agency]

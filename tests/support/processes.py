@@ -27,6 +27,7 @@ from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import Role
 from shared.exchange.access import provision
+from shared.exchange.seal import KeyedSeal
 from shared.kit.db import Database
 from shared.kit.ids import new_id
 
@@ -216,6 +217,11 @@ class ProcessNetwork:
     def settings(self, kind: str) -> Settings:
         """The same as settings of this process."""
         return Settings.model_validate({k: v for k, v in self.environment(kind).items() if k.startswith(("REFNET_", "KAFKA_"))})
+
+    def seal(self, agency: str) -> KeyedSeal:
+        """The keys of an agency as its own processes have them."""
+        settings = self.settings("police")
+        return KeyedSeal(settings.keyring(agency, settings.network()))
 
     async def set_up(self, *, topics: bool = True) -> None:
         """Topics, databases and one account an agency."""
