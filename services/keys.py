@@ -175,6 +175,31 @@ def make_missing(home: Path, agencies: Iterable[str], now: datetime) -> None:
                 make_new(folder, now, None)
 
 
+class Keys:
+    """An agency's keys as they lie on this machine now, and whether they have changed since they were last read."""
+
+    def __init__(self, home: Path, agency: str, pins: Mapping[str, str | None]) -> None:
+        self._home, self._agency, self._pins = home, agency, pins
+        self._seen = self._stamp()
+
+    def load(self) -> Keyring:
+        """Raises RefnetError."""
+        return load_keyring(self._home, self._agency, self._pins)
+
+    def renewed(self) -> Keyring | None:
+        """The keys where anything of them has changed, else None; raises RefnetError, and then they are looked at again."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return None
+        keys = self.load()
+        self._seen = stamp
+        return keys
+
+    def _stamp(self) -> dict[str, int]:
+        files = [*(self._home / "directories").glob("*.json"), *(self._home / "keys" / self._agency).glob("*.json")]
+        return {str(file): file.stat().st_mtime_ns for file in files}
+
+
 def load_keyring(home: Path, agency: str, pins: Mapping[str, str | None]) -> Keyring:
     """An agency's keys and its peers' directories; `pins` has the fingerprint of each agency's root. Raises RefnetError."""
     folder = KeyFolder(home, agency)

@@ -10,11 +10,11 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.certificates import THROW_AWAY, files_of
-from services.keys import load_keyring, make_missing
+from services.keys import Keys, make_missing
 from shared.casework.directory.network import Network, load_network
 from shared.exchange.access import Access
 from shared.exchange.direct_tls import Credentials
-from shared.exchange.keyring import Keyring
+from shared.exchange.seal import KeyedSeal
 from shared.kit.clock import Clock, FileClock, SystemClock
 from shared.kit.errors import RefnetError
 
@@ -112,12 +112,13 @@ class Settings(BaseSettings):
         found = files_of(self.home, agency)
         return found if found.cert.is_file() else None
 
-    def keyring(self, agency: str, network: Network) -> Keyring:
-        """An agency's keys; for everything made up they are made where there are none. Raises RefnetError."""
+    def seal(self, agency: str, network: Network) -> KeyedSeal:
+        """The seal under an agency's keys; for everything made up they are made where there are none. Raises RefnetError."""
         if network.purpose in MADE_UP:
             make_missing(self.home, network.agencies, datetime.now(UTC))
         pins = {name: network.agencies[name].root for name in (agency, *network.peers_of(agency))}
-        return load_keyring(self.home, agency, pins)
+        keys = Keys(self.home, agency, pins)
+        return KeyedSeal(keys.load(), keys.renewed)
 
     def secret(self, agency: str, purpose: str) -> bytes:
         """This agency's own secret: named in production, made once in REFNET_HOME for everything made up."""

@@ -105,6 +105,16 @@ class Directory:
         elif line.revokes is not None and line.to is not None:
             self._cuts[(line.revokes.key, line.to)] |= {cut.incarnation: cut.upto for cut in line.revokes.cuts}
 
+    @property
+    def has_revoked(self) -> bool:
+        """Whether any key was ever given up."""
+        return bool(self._revoked)
+
+    def published(self) -> list[tuple[bytes, Line]]:
+        """The keys with the lines that published them, oldest first."""
+        lines = [Line.model_validate_json(told.signed[SIGNATURE_BYTES:]) for told in self.lines if told.signed is not None]
+        return [(key_id(line.publishes.public), line) for line in lines if line.publishes is not None]
+
     def next_line(self) -> tuple[int, bytes]:
         """(number, digest of the line before) of the line that would come next."""
         return self.size + 1, self._before

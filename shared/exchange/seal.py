@@ -4,6 +4,7 @@ HPKE (RFC 9180) to one key of the recipient's, Ed25519 (RFC 8032) by one key of 
 and in what the seal is bound to, so nothing can be sealed again for somebody else, or laid in another's lane.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -50,12 +51,20 @@ class Seal(Protocol):
         """The verified inner form that this agency made for `recipient`; raises Unopenable."""
         ...
 
+    def refresh(self) -> None:
+        """Takes up keys that have changed meanwhile."""
+        ...
+
 
 class KeyedSeal:
-    """The seal under an agency's keys."""
+    """The seal under an agency's keys. `renewed` gives them anew where they have changed since it was last asked."""
 
-    def __init__(self, keys: Keyring) -> None:
-        self._keys = keys
+    def __init__(self, keys: Keyring, renewed: Callable[[], Keyring | None] = lambda: None) -> None:
+        self._keys, self._renewed = keys, renewed
+
+    def refresh(self) -> None:
+        """Takes up keys that have changed, its own or a peer's; raises RefnetError, and then the former stand."""
+        self._keys = self._renewed() or self._keys
 
     def sign(self, header: Header, content: bytes) -> bytes:
         signer, key = self._keys.signer()
@@ -63,6 +72,8 @@ class KeyedSeal:
         return said + key.sign(SIGNED_AS + said)
 
     def seal(self, inner: bytes, recipient: str) -> bytes:
+        if self._keys.own.has_revoked:
+            inner = self._standing(inner, recipient)
         suite, id_, key = self._keys.seals_to(recipient)
         return wrap(suite, id_, SUITES[suite].encrypt(pad(inner), key, _bound_to(suite, id_, self._keys.agency, recipient)))
 
@@ -82,6 +93,16 @@ class KeyedSeal:
 
     def own(self, raw: bytes, recipient: str) -> Inner:
         return self._verified(unframe(raw), self._keys.agency, recipient)
+
+    def _standing(self, raw: bytes, recipient: str) -> bytes:
+        """What was signed with a key that no longer reaches its place is signed again: leaf and slot stay as they are."""
+        inner = unframe(raw)
+        header = inner.header
+        if header.sender != self._keys.agency or header.signer is None:
+            return raw
+        if self._keys.reaches(self._keys.agency, header.signer, recipient, header.incarnation, header.seq):
+            return raw
+        return self.sign(header, inner.content)
 
     def _verified(self, inner: Inner, speaker: str, reader: str) -> Inner:
         header = inner.header

@@ -30,7 +30,7 @@ from shared.exchange.relay import BrokerAway, Outbound, Relay
 from shared.exchange.seal import Seal
 from shared.exchange.watchdog import Hang, Watchdog
 from shared.kit.db import Database
-from shared.kit.errors import DatabaseAway
+from shared.kit.errors import DatabaseAway, RefnetError
 
 LOOK_S = 5.0  # how often the line is looked at while it works: an outage shows on the page within this
 RECONNECT_S = 1.0  # how often while it does not
@@ -39,6 +39,7 @@ START_TIMEOUT_S = 30.0  # a start of consumers that takes longer hangs: it is gi
 WATCH_TIMEOUT_S = 30.0  # the watchdog's own questions; whoever takes longer to answer is as good as away
 BATCH_TIMEOUT_S = 10.0  # a batch in flight is finished within this; it takes well under a second
 STOP_TIMEOUT_S = 15.0  # the batch, and what the relay has in hand, which waits for the broker; the rest stays due
+KEYS_LOOK_S = 10.0  # a key that was made or revoked is taken up within this, by every process
 LET_GO_S = 2.0  # whatever is cut off, the farewell to the peers, a producer that has nothing in hand any more: each within this
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -58,7 +59,7 @@ class ExchangeWorker:
         lane_secret: Callable[[str], bytes], anchor: Anchor, line: Line | None = None, instance: str | None = None,
     ) -> None:  # fmt: skip
         self._instance = instance
-        self._database, self._agency, self._peers, self._access = database, agency, peers, access
+        self._database, self._agency, self._peers, self._access, self._seal = database, agency, peers, access, seal
         self._secrets = {peer: lane_secret(peer) for peer in peers}
         self._courier: Courier | None = None
         self._consumers: KafkaBroker | None = None
@@ -92,7 +93,14 @@ class ExchangeWorker:
         marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 4 LET_GO_S, whatever hangs."""
         await self._anchored(stop)
         finishing = [self._begin(loop, stop) for loop in (self._relay_or_another, self._look_after_line)]
-        loops = [self._herald.run, self._feed, self._sweep, self._bell, *([self._reconcile] if self._line is not None else [])]
+        loops = [
+            self._herald.run,
+            self._feed,
+            self._sweep,
+            self._bell,
+            self._look_at_keys,
+            *([self._reconcile] if self._line is not None else []),
+        ]
         cut_off = [self._begin(loop, stop) for loop in loops]  # they lose nothing by it
         try:
             await stop.wait()
@@ -146,6 +154,15 @@ class ExchangeWorker:
     async def _reconcile(self, stop: asyncio.Event) -> None:
         assert self._line is not None
         await run_reconciler(self.reconciler, self._line, self._peers, stop)
+
+    async def _look_at_keys(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), KEYS_LOOK_S)
+            try:
+                self._seal.refresh()
+            except RefnetError as error:
+                log.error("keys_not_renewed", extra={"words": str(error)})
 
     async def _bell(self, stop: asyncio.Event) -> None:
         await bell.listen(self._database, stop)

@@ -221,7 +221,7 @@ class ProcessNetwork:
     def seal(self, agency: str) -> KeyedSeal:
         """The keys of an agency as its own processes have them."""
         settings = self.settings("police")
-        return KeyedSeal(settings.keyring(agency, settings.network()))
+        return settings.seal(agency, settings.network())
 
     async def set_up(self, *, topics: bool = True) -> None:
         """Topics, databases and one account an agency."""

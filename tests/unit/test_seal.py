@@ -166,6 +166,9 @@ def test_a_revoked_key_stands_up_to_its_place_in_the_log_and_for_no_statement() 
     assert honest.own(thief.sign(word(5), SAID), "health").content == SAID
     with pytest.raises(Unopenable, match="revoked"):
         honest.own(thief.sign(word(6), SAID), "health")
+    # What its own relay numbered under it a moment too late is signed again on its way out, under the same leaf.
+    late = health.open(honest.seal(thief.sign(word(6), SAID), "health"), "police")
+    assert (late.header.signer != stolen, late.content, late.header.salt) == (True, SAID, word().salt)
     with pytest.raises(Unopenable, match="revoked"):  # nothing was said to a third under it
         three.seal(three.other).open(thief.seal(thief.sign(word(1, recipient="other"), SAID), "other"), "police")
 
