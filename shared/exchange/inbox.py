@@ -23,7 +23,7 @@ from shared.exchange.tables import DONE, Fork, InboxRow, InboxState, LostSlot, R
 from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
-from shared.kit.errors import DatabaseAway, RefnetError, to_json
+from shared.kit.errors import RefnetError, to_json
 from shared.kit.ids import new_id
 
 HEAD_STEP = 5_000  # slots read at once when a hole closes and the held part of a stream moves on
@@ -177,8 +177,6 @@ class Inbox:
             return Outcome()
         try:
             return await self._receive_together(events, isolate=False)
-        except DatabaseAway:
-            raise
         except Exception as error:
             if is_transient(error):
                 raise
@@ -188,7 +186,7 @@ class Inbox:
             try:
                 part = await self._receive_together([one], isolate=True)
             except Exception as error:
-                if isinstance(error, DatabaseAway) or is_transient(error):
+                if is_transient(error):
                     raise
                 # It cannot even be stored: its slot stays missing and is asked for again, and the others go on.
                 log.error("event_unstorable", extra={"type": one.event.type, "because": type(error).__name__})
@@ -608,7 +606,7 @@ class _Batch:
                 raise
             return (InboxState.WAITING if isinstance(error, Unready) else InboxState.PARKED), error
         except Exception as error:
-            if is_transient(error) or isinstance(error, DatabaseAway) or not self._isolate:
+            if is_transient(error) or not self._isolate:
                 raise
             # Only the kind of error is kept: its text may hold what the event says.
             log.error("event_parked", extra={"type": one.event.type, "because": type(error).__name__})

@@ -21,7 +21,6 @@ from shared.exchange.outbox import insert_if_absent, lock_subjects, wake_on_comm
 from shared.exchange.registry import Hooks, Returned
 from shared.exchange.tables import InboxRow, OutboxRow, Peer, ReceivedSlot
 from shared.kit.db import Database, Transaction, is_transient
-from shared.kit.errors import DatabaseAway
 
 RETURN_MAX = 500  # words given back in one go: one relay batch
 HOME_BATCH = 200  # words put into our records in one transaction
@@ -155,7 +154,7 @@ async def apply_home(database: Database, hooks: Hooks, peer: str) -> int:
         try:
             done += await _apply(database, hooks, peer, positions)
         except Exception as error:
-            if isinstance(error, DatabaseAway) or is_transient(error):
+            if is_transient(error):
                 raise
             for position in positions:
                 done += await _apply_alone(database, hooks, peer, position)
@@ -197,7 +196,7 @@ async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: in
     try:
         return await _apply(database, hooks, peer, [position])
     except Exception as error:
-        if isinstance(error, DatabaseAway) or is_transient(error):
+        if is_transient(error):
             raise
         because = type(error).__name__
     async with database.write() as tx:
