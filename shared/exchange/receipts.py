@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, delete, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.merkle import Frontier, root_of
@@ -44,6 +44,7 @@ GRACE = timedelta(seconds=2)  # a number younger than this may still be on its w
 STILL = timedelta(seconds=10)  # a stream of which nothing came for so long has nothing under way; a batch takes a second or two
 OVERDUE = timedelta(seconds=60)  # a hole in a stream that goes on: what was sent before what came a minute ago was lost
 ASK_AGAIN = timedelta(seconds=10)  # a slot that stays missing is asked for at this pace, so that a dead line is not flooded
+TRACES_MAX = 1_000  # of one peer's records that cannot be opened: twice as many as slots are given up in one statement
 ASK_PARKED_AGAIN = timedelta(minutes=5)  # what could not be opened twice is asked for slowly, never given up for good
 
 
@@ -275,7 +276,21 @@ async def note_unopenable(
         if known is not None and (known.topic, known.kafka_partition, known.kafka_offset) != (topic, partition, offset):
             known.seen_count, known.last_seen_at = known.seen_count + 1, now
         return
+    await _forget_oldest(tx, sender)
     await hooks.trouble("unopenable", sender, {"reason": reason}, tx)
+
+
+async def _forget_oldest(tx: Transaction, sender: str) -> None:
+    """The newest traces are kept, of more the number: what still comes shows which slots cannot be opened."""
+    mine = col(UnopenableRecord.sender) == sender
+    newest_first = (col(UnopenableRecord.last_seen_at).desc(), col(UnopenableRecord.digest))
+    oldest = select(col(UnopenableRecord.digest)).where(mine).order_by(*newest_first).offset(TRACES_MAX)
+    beyond = list((await tx.session.execute(oldest)).scalars())
+    if beyond:
+        await tx.session.execute(delete(UnopenableRecord).where(col(UnopenableRecord.digest).in_(beyond)))
+        await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": sender}])
+        count = {"traces_beyond": col(Peer.traces_beyond) + len(beyond)}
+        await tx.session.execute(update(Peer).where(col(Peer.peer) == sender).values(count))
 
 
 async def heard_order(tx: Transaction, sender: str, event_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, int]]:

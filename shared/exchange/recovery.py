@@ -19,7 +19,7 @@ from shared.exchange.inbox import Heard, heard
 from shared.exchange.incarnations import current_incarnation, remember_incarnation
 from shared.exchange.outbox import insert_if_absent, lock_subjects, wake_on_commit, withhold_event
 from shared.exchange.registry import Hooks, Returned
-from shared.exchange.tables import InboxRow, OutboxRow, Peer, ReceivedSlot
+from shared.exchange.tables import UNKNOWN, InboxRow, OutboxRow, Peer, ReceivedSlot
 from shared.kit.db import Database, Transaction, is_transient
 
 RETURN_MAX = 500  # words given back in one go: one relay batch
@@ -100,7 +100,7 @@ async def _put(tx: Transaction, peer: str, word: _Word) -> bool:
     if there is not None:
         there.is_forked, there.is_due = True, False
         await tx.session.flush()
-        if there.event_id != word.event_id:
+        if there.event_id != word.event_id and there.inner is not None:  # what is cleared was signed for long ago
             await _say_again(tx, there)
     is_home = word.event is None
     if word.event is not None and word.event.withheld:
@@ -127,7 +127,7 @@ _UNSAID: dict[str, Any] = {"is_forked": False, "is_due": False, "is_home": True}
 
 def _row(tx: Transaction, peer: str, word: _Word, *, is_home: bool) -> dict[str, Any]:
     event, now = word.event, tx.clock.now()
-    told: dict[str, Any] = {"type": "unknown", "dataversion": 1, "subject": word.event_id, "occurred_at": now, "recorded_at": now}
+    told: dict[str, Any] = {"type": UNKNOWN, "dataversion": 1, "subject": word.event_id, "occurred_at": now, "recorded_at": now}
     if event is not None:
         told = {
             "type": event.type, "dataversion": event.dataversion, "subject": event.subject, "occurred_at": event.time,
