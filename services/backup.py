@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 
 from services.runtime import Agency
-from shared.casework.lines.recovery import RecoveryView, recovery_of
+from shared.casework.lines.recovery import RecoveryView, backup_days, recovery_of
 from shared.casework.migrate import migrate
 from shared.exchange.anchor import Anchor, reopen
 from shared.kit.errors import RefnetError
@@ -57,7 +57,7 @@ async def restore(agency: Agency, url: str, file: Path, anchor: Anchor) -> Recov
     with anchor.held():
         async with agency.database.write() as tx:
             await reopen(tx, anchor, agency.here.peers, "restored")
-            return await recovery_of(tx)
+            return (await recovery_of(tx)).model_copy(update={"backup_days": await backup_days(tx)})
 
 
 def _put(url: str, file: Path) -> None:

@@ -4,20 +4,20 @@ A receipt moves `delivered_at` only where its root equals our own at that place;
 lowers what was held: then the peer is shown its own older signature, and only the peer can tell a stale letter from a restore.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import case, delete, func, or_, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Inner, Kind
 from shared.contracts.wire.merkle import EMPTY_ROOT
-from shared.contracts.wire.statements import RECALLS_MAX, SHOWN_BYTES_MAX, Head, Lost, Recall, Receipt, Statement
+from shared.contracts.wire.statements import RECALLS_MAX, SHOWN_BYTES_MAX, Cleared, Head, Lost, Recall, Receipt, Statement
 from shared.exchange import said
-from shared.exchange.inbox import advance_head
+from shared.exchange.inbox import advance_head, is_room_for_life, keep_fork, take_wordless
 from shared.exchange.incarnations import current_incarnation, open_incarnation
 from shared.exchange.outbox import insert_if_absent, wake_on_commit
 from shared.exchange.receipts import GRACE
@@ -26,6 +26,8 @@ from shared.exchange.tables import HeldReceipt, LostSlot, MissingSlot, OutboxRow
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 
+RECEIPTS_MAX = 100  # signatures kept under one stream, one for each life of the peer's that gave one: as many as a letter tells of
+LOST_SLOTS_MAX = 100_000  # of one peer: what both ends lost, on the peer's word; a restore at both loses some hundreds
 REOPEN_AGAIN = timedelta(hours=1)  # a peer whose roots are wrong may make us open a new life this often; else it is an alarm
 
 
@@ -36,6 +38,7 @@ class Owed:
     gone: set[UUID] = field(default_factory=set)
     recalls: list[Recall] = field(default_factory=list)
     lost: dict[UUID, set[int]] = field(default_factory=dict)
+    cleared: set[Cleared] = field(default_factory=set)
     returns: list[Recall] = field(default_factory=list)
     shown: bytes | None = None
     is_home: bool = False  # nothing more is asked back: what came home may be applied
@@ -46,6 +49,7 @@ class Owed:
         self.recalls, self.shown = other.recalls, other.shown
         for incarnation, slots in other.lost.items():
             self.lost.setdefault(incarnation, set()).update(slots)
+        self.cleared |= other.cleared
         self.returns = list(dict.fromkeys([*self.returns, *other.returns]))
         self.is_home = other.is_home
 
@@ -56,7 +60,7 @@ class Owed:
     @property
     def is_anything(self) -> bool:
         """Whether the peer waits for a word of ours."""
-        return bool(self.gone or self.recalls or self.lost or self.returns or self.shown)
+        return bool(self.gone or self.recalls or self.lost or self.cleared or self.returns or self.shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +75,23 @@ class Ears:
 async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: Statement, own: Inner | None = None) -> Owed:
     """Takes a peer's statement in; `own` is the opened `shown`. Returns what the peer is owed."""
     peer, owed = inner.header.sender, Owed()
-    await _heard_from(tx, peer, inner.header.incarnation)
+    await _heard_from(tx, inner, statement)
     if own is not None and await _was_held(tx, ears.agency, peer, own):
         await open_incarnation(tx, ears.peers, "own_signature")
         await ears.hooks.trouble("reopened", peer, {"because": "own_signature"}, tx)
     for receipt in statement.receipts:
         await _take_receipt(tx, ears, inner, statement.made_at, receipt, owed)
     for head in statement.heads:  # after what touches referrals: heads are locked last of all, as in a batch
-        await _note_head(tx, peer, head)
+        await _note_head(tx, ears.hooks, peer, head)
     for word in statement.lost:
         if word.incarnation != inner.header.incarnation:  # numbers of a living stream are never lost: the sender has them
-            await _take_lost(tx, peer, word)
-    owed.gone |= set(await answer_enquiries(tx, peer, statement.enquiries)) if statement.enquiries else set()
+            await _take_lost(tx, ears.hooks, peer, word)
+    if statement.cleared:
+        await _take_cleared(tx, ears, inner, statement)
+    if statement.enquiries:
+        await _answer_enquiries(tx, peer, statement.enquiries, owed)
+    if owed.cleared:
+        await ears.hooks.trouble("cleared", peer, {}, tx)
     owed.returns += statement.recalls
     # The short form holds no receipts: it cannot say that nothing more is to be asked back.
     owed.is_home = statement.summary is None and not owed.recalls and await _waits_for_home(tx, peer)
@@ -91,10 +100,23 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
     return owed
 
 
-async def _heard_from(tx: Transaction, peer: str, incarnation: UUID) -> None:
+async def _heard_from(tx: Transaction, inner: Inner, statement: Statement) -> None:
+    """Notes when a peer spoke and from which life; whether it is whole, only a statement of where it stands shows."""
+    peer, incarnation, now = inner.header.sender, inner.header.incarnation, tx.clock.now()
     await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
-    values = {"last_heard_at": tx.clock.now(), "incarnation": incarnation}
+    values: dict[str, Any] = {"last_heard_at": now, "incarnation": incarnation}
+    if statement.summary is None:
+        spoke_at = min(now, statement.made_at)
+        is_later = or_(col(Peer.spoke_at).is_(None), col(Peer.spoke_at) < spoke_at)
+        values["spoke_at"] = case((is_later, spoke_at), else_=col(Peer.spoke_at))
+    asks = bool(statement.recalls) or or_(col(Peer.incarnation).is_(None), col(Peer.incarnation) != incarnation)
+    values["whole_since"] = now if asks is True else case((asks, now), else_=func.coalesce(col(Peer.whole_since), now))
     await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(**values))
+
+
+async def _is_not_whole(tx: Transaction, peer: str) -> None:
+    """It asks for what it once held: it is an older copy of itself, whatever life it speaks from."""
+    await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(whole_since=tx.clock.now()))
 
 
 async def _was_held(tx: Transaction, agency: str, peer: str, own: Inner) -> bool:
@@ -115,10 +137,14 @@ async def _was_held(tx: Transaction, agency: str, peer: str, own: Inner) -> bool
     return False
 
 
-async def _note_head(tx: Transaction, peer: str, head: Head) -> None:
+async def _note_head(tx: Transaction, hooks: Hooks, peer: str, head: Head) -> None:
     key = {"sender": peer, "incarnation": head.incarnation, "upto": 0, "held": 0, "frontier": b"", "highest": 0, "announced": 0}
-    await tx.session.execute(insert_if_absent(tx, ReceivedHead), [key])
+    made = await tx.session.execute(insert_if_absent(tx, ReceivedHead).returning(col(ReceivedHead.sender)), [key])
     mine = (col(ReceivedHead.sender) == peer, col(ReceivedHead.incarnation) == head.incarnation)
+    if made.first() is not None and not await is_room_for_life(tx, peer, head.incarnation):
+        await tx.session.execute(delete(ReceivedHead).where(*mine))
+        await hooks.trouble("overfull", peer, {}, tx)
+        return
     # The first time of an announced size is kept until it is reached, so that its grace period ends.
     await tx.session.execute(
         update(ReceivedHead)
@@ -133,29 +159,27 @@ async def _note_head(tx: Transaction, peer: str, head: Head) -> None:
 async def _take_receipt(tx: Transaction, ears: Ears, inner: Inner, made_at: datetime, receipt: Receipt, owed: Owed) -> None:
     peer, hooks = inner.header.sender, ears.hooks
     held = await _held(tx, peer, inner.header.incarnation, receipt.incarnation)
-    if receipt.upto < held.upto:
+    is_news = held is None or made_at > held.made_at
+    if held is not None and receipt.upto < held.upto:
         owed.shown = held.signed if len(held.signed) <= SHOWN_BYTES_MAX else None
+        if is_news:
+            await _is_not_whole(tx, peer)
         return
     found = await _compare(tx, ears, peer, receipt, held)
     owed.recalls = [*owed.recalls, *found.recalls][:RECALLS_MAX]
     for part in found.proved:
         await _deliver(tx, peer, receipt.incarnation, part.first, part.last, hooks)
     if receipt.missing:
-        await _send_again(tx, peer, receipt, owed)
+        is_older = await _send_again(tx, peer, receipt, owed)
+        if is_older and is_news:
+            await _is_not_whole(tx, peer)
     if not found.is_equal:
         return
-    await _deliver(tx, peer, receipt.incarnation, held.upto + 1, receipt.upto, hooks)
-    held.upto, held.root, held.made_at, held.signed, held.parked = (
-        receipt.upto,
-        receipt.root,
-        made_at,
-        inner.raw,
-        list(receipt.parked),
-    )
-    await tx.session.flush()
+    await _deliver(tx, peer, receipt.incarnation, held.upto + 1 if held is not None else 1, receipt.upto, hooks)
+    await _hold(tx, inner, made_at, receipt, held)
 
 
-async def _compare(tx: Transaction, ears: Ears, peer: str, receipt: Receipt, held: HeldReceipt) -> said.Comparison:
+async def _compare(tx: Transaction, ears: Ears, peer: str, receipt: Receipt, held: HeldReceipt | None) -> said.Comparison:
     if is_living := receipt.incarnation == await current_incarnation(tx):
         found = await said.compare_living(tx, peer, receipt)
         if not found.holds_more:
@@ -165,7 +189,7 @@ async def _compare(tx: Transaction, ears: Ears, peer: str, receipt: Receipt, hel
             return found
         await open_incarnation(tx, ears.peers, "peer_holds_more")
         await ears.hooks.trouble("reopened", peer, {"because": "peer_holds_more"}, tx)
-    elif (receipt.upto, receipt.root, receipt.ranges) == (held.upto, held.root, ()):
+    elif (receipt.upto, receipt.root, receipt.ranges) == ((held.upto, held.root, ()) if held is not None else (0, EMPTY_ROOT, ())):
         return said.Comparison(True)  # as it was last time: a whole life is not read again for every letter
     found = await said.compare_ended(tx, peer, receipt, await _agreed(tx, peer, receipt.incarnation))
     if found.holds_more and not is_living:
@@ -187,12 +211,37 @@ async def _agreed(tx: Transaction, peer: str, incarnation: UUID) -> int:
     return int((await tx.session.execute(query)).scalar_one() or 0)
 
 
-async def _held(tx: Transaction, peer: str, peer_incarnation: UUID, incarnation: UUID) -> HeldReceipt:
-    key: dict[str, Any] = {"peer": peer, "peer_incarnation": peer_incarnation, "incarnation": incarnation}
-    blank = {**key, "upto": 0, "root": EMPTY_ROOT, "made_at": tx.clock.now(), "signed": b"", "parked": []}
-    await tx.session.execute(insert_if_absent(tx, HeldReceipt), [blank])
-    query = select(HeldReceipt).where(*(getattr(HeldReceipt, name) == value for name, value in key.items()))
-    return (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalar_one()
+async def _held(tx: Transaction, peer: str, peer_incarnation: UUID, incarnation: UUID) -> HeldReceipt | None:
+    query = select(HeldReceipt).where(
+        col(HeldReceipt.peer) == peer, col(HeldReceipt.peer_incarnation) == peer_incarnation,
+        col(HeldReceipt.incarnation) == incarnation,
+    )  # fmt: skip
+    return (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def _hold(tx: Transaction, inner: Inner, made_at: datetime, receipt: Receipt, held: HeldReceipt | None) -> None:
+    """Keeps a signature in place of the one before it from the same life; of lives of the peer's, only the newest."""
+    if held is None:
+        if receipt.upto == 0:
+            return  # it signs for nothing
+        held = HeldReceipt(
+            peer=inner.header.sender, peer_incarnation=inner.header.incarnation, incarnation=receipt.incarnation, upto=0,
+            root=EMPTY_ROOT, made_at=made_at, signed=b"",
+        )  # fmt: skip
+        tx.session.add(held)
+        mine = (col(HeldReceipt.peer) == held.peer, col(HeldReceipt.incarnation) == held.incarnation)
+        oldest = select(col(HeldReceipt.made_at)).where(*mine).order_by(col(HeldReceipt.made_at).desc()).offset(RECEIPTS_MAX - 1)
+        limit = (await tx.session.execute(oldest.limit(1))).scalar_one_or_none()
+        if limit is not None:
+            await tx.session.execute(delete(HeldReceipt).where(*mine, col(HeldReceipt.made_at) < limit))
+    held.upto, held.root, held.made_at, held.signed, held.parked = (
+        receipt.upto,
+        receipt.root,
+        made_at,
+        inner.raw,
+        list(receipt.parked),
+    )
+    await tx.session.flush()
 
 
 async def _deliver(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int, hooks: Hooks) -> None:
@@ -211,37 +260,84 @@ async def _deliver(tx: Transaction, peer: str, incarnation: UUID, first: int, la
         await hooks.delivered(events, now, tx)
 
 
-async def _send_again(tx: Transaction, peer: str, receipt: Receipt, owed: Owed) -> None:
-    """What the peer misses is due again; what nobody has any more, of an ended life only, is stated lost."""
-    known = await said.known_slots(tx, peer, receipt.incarnation, receipt.missing)
-    here = (col(OutboxRow.recipient) == peer, col(OutboxRow.incarnation) == receipt.incarnation, col(OutboxRow.seq).in_(known))
-    await tx.session.execute(update(OutboxRow).where(*here, col(OutboxRow.is_forked).is_(False)).values(is_due=True))
-    wake_on_commit(tx)
+async def _send_again(tx: Transaction, peer: str, receipt: Receipt, owed: Owed) -> bool:
+    """What the peer misses is due again, or stated cleared; what nobody has any more, of an ended life only, is stated lost.
+
+    True where the peer has signed for some of it before.
+    """
+    known, is_older = await _due_or_cleared(tx, peer, said.of_slots(peer, receipt.incarnation, receipt.missing), owed)
     if known != set(receipt.missing) and receipt.incarnation != await current_incarnation(tx):
         owed.lost.setdefault(receipt.incarnation, set()).update(set(receipt.missing) - known)
+    return is_older
 
 
-async def _take_lost(tx: Transaction, peer: str, word: Lost) -> None:
+async def _due_or_cleared(tx: Transaction, peer: str, which: tuple[Any, ...], owed: Owed) -> tuple[set[int], bool]:
+    """Sends what is asked for again, or says that its words are not kept any more; returns the slots that are known, and whether
+    the peer has signed for any of them."""
+    due = update(OutboxRow).where(*which, col(OutboxRow.inner).is_not(None)).values(is_due=True)
+    rows = (await tx.session.execute(due.returning(col(OutboxRow.seq), col(OutboxRow.delivered_at)))).tuples().all()
+    wake_on_commit(tx)
+    # After it: what the sweep cleared meanwhile is no longer to be sent, and is found here.
+    query = select(col(OutboxRow.incarnation), col(OutboxRow.seq), col(OutboxRow.leaf), col(OutboxRow.event_id))
+    bare = (await tx.session.execute(query.where(*which, col(OutboxRow.inner).is_(None)))).tuples().all()
+    cleared = {Cleared(incarnation=i, seq=s, leaf=leaf, event_id=e) for i, s, leaf, e in bare if i and s and leaf}
+    owed.cleared |= cleared
+    is_older = bool(cleared) or any(delivered_at is not None for _, delivered_at in rows)
+    return {seq for seq, _ in rows if seq is not None} | {one.seq for one in cleared}, is_older
+
+
+async def _take_lost(tx: Transaction, hooks: Hooks, peer: str, word: Lost) -> None:
+    """What was asked for and nobody has is passed over."""
     held = select(col(ReceivedSlot.seq)).where(
         col(ReceivedSlot.sender) == peer, col(ReceivedSlot.incarnation) == word.incarnation, col(ReceivedSlot.seq).in_(word.slots)
     )
-    fresh = sorted(set(word.slots) - {int(seq) for seq in (await tx.session.execute(held)).scalars()})
+    asked = await asked_slots(tx, peer, word.incarnation, word.slots)
+    fresh = sorted(asked - {int(seq) for seq in (await tx.session.execute(held)).scalars()})
+    known = select(func.count()).select_from(LostSlot).where(col(LostSlot.sender) == peer)
+    if fresh and int((await tx.session.execute(known)).scalar_one()) >= LOST_SLOTS_MAX:
+        await hooks.trouble("overfull", peer, {}, tx)
+        return
     rows = [{"sender": peer, "incarnation": word.incarnation, "seq": seq, "stated_at": tx.clock.now()} for seq in fresh]
     await insert_many(tx, LostSlot, rows, absent_only=True)
     await advance_head(tx, peer, word.incarnation)
 
 
-async def answer_enquiries(tx: Transaction, peer: str, enquiries: Sequence[UUID]) -> tuple[UUID, ...]:
-    """Sends again what was numbered; returns the ids that this agency never said to `peer`, to be stated gone."""
-    query = select(col(OutboxRow.event_id), col(OutboxRow.position), col(OutboxRow.seq)).where(
-        col(OutboxRow.recipient) == peer, col(OutboxRow.event_id).in_(enquiries)
+async def _take_cleared(tx: Transaction, ears: Ears, inner: Inner, statement: Statement) -> None:
+    """A peer no longer keeps the words of slots that we asked for: they count as held, without words, and somebody is told.
+
+    Only what was asked for is heeded; another leaf than the one that is held here is evidence of a fork.
+    """
+    peer, is_any = inner.header.sender, False
+    for life in sorted({one.incarnation for one in statement.cleared}):
+        told = {one.seq: one for one in statement.cleared if one.incarnation == life}
+        held = select(col(ReceivedSlot.seq), col(ReceivedSlot.leaf)).where(
+            col(ReceivedSlot.sender) == peer, col(ReceivedSlot.incarnation) == life, col(ReceivedSlot.seq).in_(told)
+        )
+        leaves = {int(seq): leaf for seq, leaf in (await tx.session.execute(held)).tuples()}
+        for seq in [seq for seq, leaf in leaves.items() if leaf != told[seq].leaf]:
+            await keep_fork(tx, ears.hooks, (peer, life, seq), told[seq].leaf, inner.raw)
+        asked = await asked_slots(tx, peer, life, list(told))
+        fresh = [one for seq, one in sorted(told.items()) if seq in asked and seq not in leaves]
+        await take_wordless(tx, peer, [(one.incarnation, one.seq, one.leaf, one.event_id) for one in fresh])
+        is_any = is_any or bool(fresh)
+    if is_any:
+        await ears.hooks.trouble("cleared", peer, {}, tx)
+
+
+async def asked_slots(tx: Transaction, peer: str, incarnation: UUID, wanted: Collection[int]) -> set[int]:
+    """Those of the slots that we asked for: what a peer says of others is heeded no further."""
+    query = select(col(MissingSlot.seq)).where(
+        col(MissingSlot.sender) == peer, col(MissingSlot.incarnation) == incarnation, col(MissingSlot.seq).in_(wanted)
     )
-    rows = (await tx.session.execute(query)).tuples().all()
-    numbered = [position for _, position, seq in rows if seq is not None]
-    await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(numbered)).values(is_due=True))
-    wake_on_commit(tx)
-    known = {event_id for event_id, _, _ in rows}
-    return tuple(event_id for event_id in enquiries if event_id not in known)
+    return {int(seq) for seq in (await tx.session.execute(query)).scalars()}
+
+
+async def _answer_enquiries(tx: Transaction, peer: str, enquiries: Sequence[UUID], owed: Owed) -> None:
+    """Sends again what was numbered; what this agency never said to `peer` is to be stated gone."""
+    mine = (col(OutboxRow.recipient) == peer, col(OutboxRow.event_id).in_(enquiries))
+    known = set((await tx.session.execute(select(col(OutboxRow.event_id)).where(*mine))).scalars())
+    await _due_or_cleared(tx, peer, (*mine, col(OutboxRow.seq).is_not(None), col(OutboxRow.is_forked).is_(False)), owed)
+    owed.gone |= set(enquiries) - known
 
 
 async def _waits_for_home(tx: Transaction, peer: str) -> bool:

@@ -178,7 +178,7 @@ class Receiver:
             else:
                 await self._letters.take(inner)
         except Exception as error:
-            if isinstance(error, Unopenable | DatabaseAway) or is_transient(error):
+            if isinstance(error, Unopenable) or is_transient(error):
                 raise
             log.error("letter_not_taken", extra={"sender": sender, "because": type(error).__name__})
             await self._letters.trouble("unopenable", sender, {"reason": f"it cannot be used ({type(error).__name__})"})

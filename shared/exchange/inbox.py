@@ -6,28 +6,48 @@ An event waits until its predecessor is done. What cannot be applied is stored, 
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import delete, insert, null, or_, select, text, tuple_, update
+from sqlalchemy import delete, func, insert, literal, null, or_, select, text, tuple_, update
 from sqlmodel import col
 
-from shared.contracts.wire.envelope import Event, Inner, Kind, Reopened, Unopenable, unframe
+from shared.contracts.wire.envelope import ENDED_MAX, Event, Inner, Kind, Reopened, Unopenable, unframe
 from shared.contracts.wire.merkle import Frontier
 from shared.exchange.outbox import insert_if_absent, lock_subjects
 from shared.exchange.registry import Hooks, Received, Registry, Subscription, Unappliable, Unauthorised, Unready
-from shared.exchange.tables import DONE, Fork, InboxRow, InboxState, LostSlot, ReceivedHead, ReceivedSlot, Reopening, Tombstone
+from shared.exchange.tables import (
+    DONE,
+    UNKNOWN,
+    Fork,
+    InboxRow,
+    InboxState,
+    LostSlot,
+    Peer,
+    ReceivedHead,
+    ReceivedSlot,
+    Reopening,
+    Tombstone,
+)
 from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
-from shared.kit.errors import DatabaseAway, RefnetError, to_json
+from shared.kit.errors import RefnetError, to_json
 from shared.kit.ids import new_id
 
 HEAD_STEP = 5_000  # slots read at once when a hole closes and the held part of a stream moves on
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
+FORKS_MAX = 200  # of one sender kept whole: one proves it, 200 show how far it went; at 66 KB the largest, 13 MB
+LIVES_MAX = (
+    1_000  # of one sender's database: a restore a day for three years; each keeps a head, and letters tell of the newest 100
+)
+HELD_BACK_MAX = 100_000  # events of one sender that wait or are parked: months of words of a version that is not known here
+HELD_BACK_BYTES_MAX = 256 * 1024**2  # the same in bytes: 100,000 ordinary events are a third of it, 4,000 of the largest all
+COUNTED_FOR = timedelta(seconds=60)  # they are counted anew this often while more come; in between what comes is added
 
 # A batch is locked in one statement and looked up in another on PostgreSQL; the portable forms stand beside their use.
 LOCK_BATCH = """
@@ -64,6 +84,7 @@ MOVE_HEAD = """
 Slot = tuple[str, UUID, int]  # sender, incarnation, seq
 
 NO_LIFE = UUID(int=0)
+WORDLESS = frozenset({InboxState.GONE, InboxState.CLEARED})  # settled on its sender's word that there are none
 LAID = "tombstones laid in this transaction"
 
 log = logging.getLogger(__name__)
@@ -126,7 +147,10 @@ async def on_reopened(received: Received, tx: Transaction) -> None:
          "root": ended.root, "heard_at": tx.clock.now()}
         for ended in word.ended
     ]  # fmt: skip
-    await insert_many(tx, Reopening, rows, absent_only=True)
+    # It is the first word of a life, and says so once; what is said again is in its stream, signed.
+    told = select(func.count()).where(col(Reopening.sender) == received.sender, col(Reopening.opened) == received.incarnation)
+    room = ENDED_MAX - int((await tx.session.execute(told)).scalar_one())
+    await insert_many(tx, Reopening, rows[: max(0, room)], absent_only=True)
 
 
 def heard(inner: Inner) -> Heard:
@@ -163,6 +187,52 @@ class Outcome:
     unstorable: list[tuple[Heard, str]] = field(default_factory=list)  # with the kind of the fault
 
 
+async def keep_fork(tx: Transaction, hooks: Hooks, slot: Slot, leaf: bytes, signed: bytes) -> None:
+    """Keeps what a sender signed for a slot that holds another leaf: the first whole, of more the number. Somebody is told."""
+    sender, incarnation, seq = slot
+    query = select(col(Fork.incarnation), col(Fork.seq), col(Fork.leaf)).where(col(Fork.sender) == sender)
+    kept = set((await tx.session.execute(query)).tuples())
+    if (incarnation, seq, leaf) in kept:
+        return
+    if len(kept) < FORKS_MAX:
+        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": signed}
+        await tx.session.execute(insert(Fork).values(id=new_id(), received_at=tx.clock.now(), **values))
+    else:
+        await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": sender}])
+        beyond = update(Peer).where(col(Peer.peer) == sender).values(forks_beyond=col(Peer.forks_beyond) + 1)
+        await tx.session.execute(beyond)
+    await hooks.trouble("fork", sender, {"incarnation": str(incarnation), "seq": seq}, tx)
+
+
+async def take_wordless(tx: Transaction, sender: str, slots: Sequence[tuple[UUID, int, bytes, UUID]]) -> None:
+    """Takes slots, each with its leaf and event id, whose words their sender does not keep any more: they are done, and hold words
+    only where the same event came in another slot."""
+    now = tx.clock.now()
+    held = [
+        {"sender": sender, "incarnation": i, "seq": seq, "leaf": leaf, "event_id": event_id, "received_at": tx.clock.real()}
+        for i, seq, leaf, event_id in slots
+    ]
+    done = {"state": InboxState.CLEARED, "type": UNKNOWN, "dataversion": 1, "received_at": now, "settled_at": now}
+    await insert_many(tx, ReceivedSlot, held)
+    await insert_many(tx, InboxRow, [{"sender": sender, "event_id": one[3], **done} for one in slots], absent_only=True)
+    for incarnation in sorted({one[0] for one in slots}):
+        await find_lost(tx, sender, incarnation, [one[1] for one in slots if one[0] == incarnation])
+        await advance_head(tx, sender, incarnation)
+
+
+class Overfull(Exception):
+    """A peer's share of something is used up: what would need more of it is not taken, stays missing and is asked for again."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """What a peer keeps of us with events that wait or are parked, as it was counted, with what came since."""
+
+    counted_at: datetime
+    events: int
+    bytes: int
+
+
 class Inbox:
     """The receiving end of one agency."""
 
@@ -170,6 +240,7 @@ class Inbox:
         self._database = database
         self._registry = registry.and_also(Subscription(Reopened.TYPE, Reopened.VERSION, Reopened, on_reopened, waits=False))
         self._hooks = hooks
+        self._rooms: dict[str, _Room] = {}
 
     async def receive(self, events: Sequence[Heard]) -> Outcome:
         """Applies a batch; raises DatabaseAway, and then nothing of it was applied that will not be recognised again."""
@@ -177,8 +248,6 @@ class Inbox:
             return Outcome()
         try:
             return await self._receive_together(events, isolate=False)
-        except DatabaseAway:
-            raise
         except Exception as error:
             if is_transient(error):
                 raise
@@ -188,9 +257,11 @@ class Inbox:
             try:
                 part = await self._receive_together([one], isolate=True)
             except Exception as error:
-                if isinstance(error, DatabaseAway) or is_transient(error):
+                if is_transient(error):
                     raise
                 # It cannot even be stored: its slot stays missing and is asked for again, and the others go on.
+                if isinstance(error, Overfull):
+                    await self._tell_overfull(one.sender)
                 log.error("event_unstorable", extra={"type": one.event.type, "because": type(error).__name__})
                 whole.unstorable.append((one, type(error).__name__))
                 continue
@@ -208,7 +279,7 @@ class Inbox:
                 await lock_subjects(tx, {consent for consent in known.waiting if consent is not None})
             fresh = await self._take_slots(tx, events, known)
             outcome.duplicates = len(events) - len(fresh)
-            batch = await _Batch.open(tx, self._registry, self._hooks, fresh, known, isolate=isolate)
+            batch = await _Batch.open(tx, self._registry, self._hooks, fresh, known, self._hold_back, isolate=isolate)
             await batch.run()
             outcome.applied = batch.applied
             crash_point("inbox.before_commit")
@@ -217,6 +288,21 @@ class Inbox:
                 await advance_head(tx, sender, incarnation, taken)
         crash_point("inbox.after_commit")
         return outcome
+
+    async def _tell_overfull(self, sender: str) -> None:
+        async with self._database.write() as tx:
+            await self._hooks.trouble("overfull", sender, {}, tx)
+
+    async def _hold_back(self, tx: Transaction, one: Heard) -> None:
+        """Takes room for one more event that cannot be applied now; raises Overfull where its sender's is used up."""
+        now, room = tx.clock.real(), self._rooms.get(one.sender)
+        if room is None or now - room.counted_at >= COUNTED_FOR:
+            await tx.flush()
+            room = self._rooms[one.sender] = _Room(now, *await _held_back(tx, one.sender))
+        size = 0 if one.inner is None else len(one.inner.raw)
+        if room.events >= HELD_BACK_MAX or room.bytes + size > HELD_BACK_BYTES_MAX:
+            raise Overfull("too many events wait or are parked")
+        room.events, room.bytes = room.events + 1, room.bytes + size
 
     async def _lock(self, tx: Transaction, events: Sequence[Heard]) -> None:
         """Locks what a batch is about, the consents it rests on too: taking one back comes by the other lane at the same time.
@@ -236,17 +322,23 @@ class Inbox:
         await lock_subjects(tx, wanted | {c for c in (await tx.session.execute(waiting)).scalars() if c is not None})
 
     async def _take_slots(self, tx: Transaction, events: Sequence[Heard], known: "_Known") -> list[Heard]:
-        """The events whose slot was free, one for each slot; forks are kept apart as evidence."""
+        """The events whose slot was free, one for each slot; forks are kept apart as evidence.
+
+        Words that come to a slot which was taken without them count as new, once.
+        """
         now = tx.clock.real()
         held = known.leaves
         fresh: list[Heard] = []
+        worded: dict[Slot, Heard] = {}
         for one in events:
             leaf = one.signed.leaf
             if one.slot not in held:
                 held[one.slot] = leaf
                 fresh.append(one)
             elif held[one.slot] != leaf:
-                await self._keep_fork(tx, one, leaf)
+                await keep_fork(tx, self._hooks, one.slot, leaf, one.signed.raw)
+            elif known.states.get((one.sender, one.event.id)) == InboxState.CLEARED:
+                worded.setdefault(one.slot, one)
         rows = [
             {"sender": s, "incarnation": i, "seq": n, "leaf": held[(s, i, n)], "event_id": one.event.id, "received_at": now}
             for one in fresh
@@ -254,19 +346,10 @@ class Inbox:
         ]
         await insert_many(tx, ReceivedSlot, rows)
         if known.is_any_lost:
-            await _find_lost(tx, fresh)
-        return fresh
-
-    async def _keep_fork(self, tx: Transaction, one: Heard, leaf: bytes) -> None:
-        sender, incarnation, seq = one.slot
-        query = select(col(Fork.id)).where(
-            col(Fork.sender) == sender, col(Fork.incarnation) == incarnation, col(Fork.seq) == seq, col(Fork.leaf) == leaf
-        )
-        if (await tx.session.execute(query)).first() is not None:
-            return
-        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": one.signed.raw}
-        await tx.session.execute(insert(Fork).values(id=new_id(), received_at=tx.clock.now(), **values))
-        await self._hooks.trouble("fork", sender, {"incarnation": str(incarnation), "seq": seq}, tx)
+            for sender, incarnation in sorted({one.slot[:2] for one in fresh}):
+                seqs = [one.slot[2] for one in fresh if one.slot[:2] == (sender, incarnation)]
+                await find_lost(tx, sender, incarnation, seqs)
+        return [*fresh, *worded.values()]
 
     async def sweep(self) -> int:
         """Tries waiting events whose predecessor is done by now; returns how many were settled."""
@@ -303,7 +386,8 @@ class Inbox:
             row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True)
             if row is None or row.state != expected:
                 return 0
-            batch = await _Batch.open(tx, self._registry, self._hooks, [one], await _known(tx, [one]), isolate=True, again=True)
+            known = await _known(tx, [one])
+            batch = await _Batch.open(tx, self._registry, self._hooks, [one], known, self._hold_back, isolate=True, again=True)
             await batch.run()
             return batch.applied
 
@@ -317,7 +401,7 @@ class Inbox:
                 if not subjects:
                     continue
                 await lock_subjects(tx, subjects)
-                values = {"sender": sender, "event_id": event_id, "state": InboxState.GONE, "type": "unknown", "dataversion": 1}
+                values = {"sender": sender, "event_id": event_id, "state": InboxState.GONE, "type": UNKNOWN, "dataversion": 1}
                 now = tx.clock.now()
                 await tx.session.execute(insert_if_absent(tx, InboxRow), [{**values, "received_at": now, "settled_at": now}])
         await self.sweep()
@@ -378,15 +462,24 @@ async def _known_piece_by_piece(
     )
 
 
-async def _find_lost(tx: Transaction, fresh: Sequence[Heard]) -> None:
+async def _held_back(tx: Transaction, sender: str) -> tuple[int, int]:
+    """How many events of a sender wait or are parked, and their bytes."""
+    events = size = 0
+    for state in (InboxState.WAITING, InboxState.PARKED):  # each has an index of its own, found where the state is named
+        here = (col(InboxRow.sender) == sender, col(InboxRow.state) == literal(state.value, literal_execute=True))
+        query = select(func.count(), func.coalesce(func.sum(func.length(col(InboxRow.inner))), 0)).where(*here)
+        more, bytes_more = (await tx.session.execute(query)).one()
+        events, size = events + int(more), size + int(bytes_more)
+    return events, size
+
+
+async def find_lost(tx: Transaction, sender: str, incarnation: UUID, seqs: Sequence[int]) -> None:
     """A copy of what was stated lost takes its slot; its stream's held part is then counted from its beginning."""
-    for sender, incarnation in sorted({one.slot[:2] for one in fresh}):
-        here = (col(LostSlot.sender) == sender, col(LostSlot.incarnation) == incarnation)
-        seqs = [one.slot[2] for one in fresh if one.slot[:2] == (sender, incarnation)]
-        found = await tx.session.execute(delete(LostSlot).where(*here, col(LostSlot.seq).in_(seqs)).returning(col(LostSlot.seq)))
-        if found.first() is not None:
-            mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
-            await tx.session.execute(update(ReceivedHead).where(*mine).values(upto=0, held=0, frontier=b""))
+    here = (col(LostSlot.sender) == sender, col(LostSlot.incarnation) == incarnation)
+    found = await tx.session.execute(delete(LostSlot).where(*here, col(LostSlot.seq).in_(seqs)).returning(col(LostSlot.seq)))
+    if found.first() is not None:
+        mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
+        await tx.session.execute(update(ReceivedHead).where(*mine).values(upto=0, held=0, frontier=b""))
 
 
 async def advance_head(tx: Transaction, sender: str, incarnation: UUID, taken: Mapping[int, bytes] | None = None) -> None:
@@ -396,6 +489,8 @@ async def advance_head(tx: Transaction, sender: str, incarnation: UUID, taken: M
     What was stated lost is passed over: it is in no root.
     """
     head = await _locked_head(tx, sender, incarnation)
+    if not head.highest and not await is_room_for_life(tx, sender, incarnation):
+        raise Overfull("too many lives")
     frontier, upto, highest = Frontier.from_bytes(head.held, head.frontier), head.upto, head.highest
     while True:
         if taken is not None and upto == highest == head.highest:
@@ -418,6 +513,12 @@ async def advance_head(tx: Transaction, sender: str, incarnation: UUID, taken: M
     else:
         mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
         await tx.session.execute(update(ReceivedHead).where(*mine).values(**moved))
+
+
+async def is_room_for_life(tx: Transaction, sender: str, incarnation: UUID) -> bool:
+    """Whether a stream of this life of a sender's may be kept beside the others."""
+    others = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) != incarnation)
+    return int((await tx.session.execute(select(func.count()).select_from(ReceivedHead).where(*others))).scalar_one()) < LIVES_MAX
 
 
 async def _locked_head(tx: Transaction, sender: str, incarnation: UUID) -> "_Head":
@@ -452,11 +553,16 @@ async def _slots_above(tx: Transaction, sender: str, incarnation: UUID, seq: int
     return [(int(number), leaf) for number, leaf in (await tx.session.execute(query)).all()]
 
 
+HoldBack = Callable[[Transaction, Heard], Awaitable[None]]
+
+
 class _Batch:
     """The events of one transaction on their way to their handlers, with whatever waited for them."""
 
-    def __init__(self, tx: Transaction, registry: Registry, hooks: Hooks, known: _Known, *, isolate: bool) -> None:
-        self._tx, self._registry, self._hooks, self._isolate = tx, registry, hooks, isolate
+    def __init__(
+        self, tx: Transaction, registry: Registry, hooks: Hooks, known: _Known, hold_back: "HoldBack", *, isolate: bool
+    ) -> None:
+        self._tx, self._registry, self._hooks, self._hold_back, self._isolate = tx, registry, hooks, hold_back, isolate
         self._states = known.states
         self._tombstones = known.tombstones
         self._stored = set(known.states)
@@ -473,12 +579,13 @@ class _Batch:
         hooks: Hooks,
         events: Sequence[Heard],
         known: _Known,
+        hold_back: HoldBack,
         *,
         isolate: bool,
         again: bool = False,
     ) -> "_Batch":
         """Puts together what is known of the events, of their predecessors and of what waits on their subjects."""
-        batch = cls(tx, registry, hooks, known, isolate=isolate)
+        batch = cls(tx, registry, hooks, known, hold_back, isolate=isolate)
         if again:
             for one in events:
                 batch._states.pop((one.sender, one.event.id), None)
@@ -556,8 +663,8 @@ class _Batch:
         """Gives one event its state; True where it is done and its dependants may follow."""
         event, key = one.event, (one.sender, one.event.id)
         known = self._states.get(key)
-        if known == InboxState.GONE:
-            known = None  # its sender, restored, did not know of it, and it was under way: it is said all the same
+        if known in WORDLESS:
+            known = None  # its sender did not have its words, and they were under way: it is said all the same
         if known is not None and known != InboxState.WAITING:
             return event.withheld and await self._withhold(one, known)
         if known is not None and not event.withheld and not self._may_go(one):
@@ -608,7 +715,7 @@ class _Batch:
                 raise
             return (InboxState.WAITING if isinstance(error, Unready) else InboxState.PARKED), error
         except Exception as error:
-            if is_transient(error) or isinstance(error, DatabaseAway) or not self._isolate:
+            if is_transient(error) or not self._isolate:
                 raise
             # Only the kind of error is kept: its text may hold what the event says.
             log.error("event_parked", extra={"type": one.event.type, "because": type(error).__name__})
@@ -642,6 +749,8 @@ class _Batch:
             here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)
             await self._tx.session.execute(update(InboxRow).where(*here).values(**values))
             return
+        if state in {InboxState.WAITING, InboxState.PARKED}:
+            await self._hold_back(self._tx, one)
         row = {"sender": one.sender, "event_id": event.id, "received_at": self._tx.clock.real(), **values}
         if state is InboxState.WAITING:
             self._stored.add(key)

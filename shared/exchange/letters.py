@@ -13,7 +13,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import CONTENT_BYTES_MAX, Header, Inner, Kind, Unopenable
-from shared.contracts.wire.statements import ENQUIRIES_MAX, LOST_MAX, Bare, Lost, Recall, Statement
+from shared.contracts.wire.statements import CLEARED_MAX, ENQUIRIES_MAX, LOST_MAX, Bare, Lost, Recall, Statement
 from shared.exchange.answers import Ears, Owed, take_statement
 from shared.exchange.inbox import Inbox
 from shared.exchange.incarnations import current_incarnation
@@ -63,9 +63,10 @@ class Letters:
             await self.take_home(peer, (), bare)
         if owed.is_home:
             await apply_home(self._database, self._hooks, peer)
+        if owed.is_home or statement.cleared:
             await self._inbox.sweep()
         self._owed.setdefault(peer, Owed()).merge(owed)
-        if owed.is_anything or owed.is_home:
+        if owed.is_anything or owed.is_home or statement.cleared:
             self.heard_from(peer)
         return statement
 
@@ -135,6 +136,7 @@ def _whole(statement: Statement, owed: Owed, bare: Sequence[Bare]) -> Statement:
     return statement.model_copy(
         update={
             "gone": tuple(sorted(owed.gone)[:ENQUIRIES_MAX]), "recalls": tuple(owed.recalls), "lost": tuple(lost),
+            "cleared": tuple(sorted(owed.cleared, key=lambda one: (one.incarnation, one.seq))[:CLEARED_MAX]),
             "bare": tuple(bare), "shown": owed.shown,
         }
     )  # fmt: skip
@@ -142,7 +144,7 @@ def _whole(statement: Statement, owed: Owed, bare: Sequence[Bare]) -> Statement:
 
 def _fitting(statement: Statement) -> Statement:
     """The statement without what can be said another time, where all of it is more than an envelope holds."""
-    for unsaid in ({"shown": None}, {"bare": ()}, {"recalls": (), "lost": (), "gone": ()}, {"enquiries": ()}):
+    for unsaid in ({"shown": None}, {"bare": ()}, {"cleared": ()}, {"recalls": (), "lost": (), "gone": ()}, {"enquiries": ()}):
         if len(statement.to_bytes()) <= CONTENT_BYTES_MAX:
             return statement
         statement = statement.model_copy(update=unsaid)

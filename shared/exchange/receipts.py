@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, delete, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.merkle import Frontier, root_of
@@ -44,6 +44,8 @@ GRACE = timedelta(seconds=2)  # a number younger than this may still be on its w
 STILL = timedelta(seconds=10)  # a stream of which nothing came for so long has nothing under way; a batch takes a second or two
 OVERDUE = timedelta(seconds=60)  # a hole in a stream that goes on: what was sent before what came a minute ago was lost
 ASK_AGAIN = timedelta(seconds=10)  # a slot that stays missing is asked for at this pace, so that a dead line is not flooded
+TRACES_MAX = 1_000  # of one peer's records that cannot be opened: twice as many as slots are given up in one statement
+ASKED_IN_VAIN = 2  # how often a slot is asked for before what cannot be opened is taken for the answer
 ASK_PARKED_AGAIN = timedelta(minutes=5)  # what could not be opened twice is asked for slowly, never given up for good
 
 
@@ -186,10 +188,9 @@ async def _asked(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     now = tx.clock.real()
     mine = (col(MissingSlot.sender) == head.sender, col(MissingSlot.incarnation) == head.incarnation)
-    await _give_traces_back(tx, head.sender)
     query = select(MissingSlot).where(*mine, col(MissingSlot.seq).in_(holes))
     known = {row.seq: row for row in (await tx.session.execute(query)).scalars()}
-    traces = await _unspent_traces(tx, head.sender)
+    traces = await _fresh_traces(tx, head.sender)
     ask: list[int] = []
     for seq in holes:
         row = known.get(seq)
@@ -200,9 +201,11 @@ async def _asked(
             )
             ask.append(seq)
         elif now - row.asked_at >= (ASK_PARKED_AGAIN if row.is_parked else ASK_AGAIN):
-            # Asked for once more and come back unreadable: each record that came twice and could not be opened gives up one slot.
-            if not row.is_parked and traces:
-                row.is_parked, traces.pop().is_settled = True, True
+            # Asked for twice, and something came back after that which cannot be opened: each such record gives up one slot.
+            answer = next((one for one in traces if one.first_seen_at > row.asked_at), None)
+            if not row.is_parked and row.asked_count >= ASKED_IN_VAIN and answer is not None:
+                row.is_parked, answer.is_settled = True, True
+                traces.remove(answer)
             else:
                 ask.append(seq)
             row.asked_at, row.asked_count = now, row.asked_count + 1
@@ -213,30 +216,12 @@ async def _asked(
     return tuple(ask[:MISSING_MAX]), parked[:PARKED_MAX]
 
 
-async def _give_traces_back(tx: Transaction, sender: str) -> None:
-    """A slot that was given up and has come all the same, while what could not be opened goes on coming, was not the one that is
-    meant: the trace belongs to another."""
-    same = and_(
-        col(ReceivedSlot.sender) == col(MissingSlot.sender), col(ReceivedSlot.incarnation) == col(MissingSlot.incarnation),
-        col(ReceivedSlot.seq) == col(MissingSlot.seq),
-    )  # fmt: skip
-    filled = select(MissingSlot, col(ReceivedSlot.received_at)).join(ReceivedSlot, same)
-    filled = filled.where(col(MissingSlot.sender) == sender, col(MissingSlot.is_parked))
-    for slot, came_at in (await tx.session.execute(filled)).tuples().all():
-        later = (col(UnopenableRecord.last_seen_at) > came_at, col(UnopenableRecord.is_settled))
-        trace = select(UnopenableRecord).where(col(UnopenableRecord.sender) == sender, *later).limit(1).with_for_update()
-        found = (await tx.session.execute(trace)).scalars().first()
-        if found is not None:
-            found.is_settled = False
-            await tx.session.delete(slot)
-    await tx.session.flush()
-
-
-async def _unspent_traces(tx: Transaction, sender: str) -> list[UnopenableRecord]:
-    query = select(UnopenableRecord).where(
-        col(UnopenableRecord.sender) == sender, col(UnopenableRecord.seen_count) > 1, col(UnopenableRecord.is_settled).is_(False)
-    )
-    return list((await tx.session.execute(query.limit(PARKED_MAX).with_for_update())).scalars())
+async def _fresh_traces(tx: Transaction, sender: str) -> list[UnopenableRecord]:
+    """What could not be opened and has not yet given a slot up, oldest first. Whatever is sent again is sealed anew, so nothing
+    but when it came tells which slot it may be the answer for."""
+    query = select(UnopenableRecord).where(col(UnopenableRecord.sender) == sender, col(UnopenableRecord.is_settled).is_(False))
+    query = query.order_by(col(UnopenableRecord.first_seen_at)).limit(TRACES_MAX).with_for_update()
+    return list((await tx.session.execute(query)).scalars())
 
 
 async def enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:
@@ -275,7 +260,21 @@ async def note_unopenable(
         if known is not None and (known.topic, known.kafka_partition, known.kafka_offset) != (topic, partition, offset):
             known.seen_count, known.last_seen_at = known.seen_count + 1, now
         return
+    await _forget_oldest(tx, sender)
     await hooks.trouble("unopenable", sender, {"reason": reason}, tx)
+
+
+async def _forget_oldest(tx: Transaction, sender: str) -> None:
+    """The newest traces are kept, of more the number: what still comes shows which slots cannot be opened."""
+    mine = col(UnopenableRecord.sender) == sender
+    newest_first = (col(UnopenableRecord.last_seen_at).desc(), col(UnopenableRecord.digest))
+    oldest = select(col(UnopenableRecord.digest)).where(mine).order_by(*newest_first).offset(TRACES_MAX)
+    beyond = list((await tx.session.execute(oldest)).scalars())
+    if beyond:
+        await tx.session.execute(delete(UnopenableRecord).where(col(UnopenableRecord.digest).in_(beyond)))
+        await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": sender}])
+        count = {"traces_beyond": col(Peer.traces_beyond) + len(beyond)}
+        await tx.session.execute(update(Peer).where(col(Peer.peer) == sender).values(count))
 
 
 async def heard_order(tx: Transaction, sender: str, event_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, int]]:

@@ -233,7 +233,8 @@ async def note_step(tx: Transaction, peer: str, *, in_step: bool) -> None:
     await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
     here = col(Peer.peer) == peer
     if in_step:
-        await tx.session.execute(update(Peer).where(here).values(in_step_at=tx.clock.now(), behind_since=None))
+        values = {"in_step_at": tx.clock.now(), "spoke_at": tx.clock.now(), "behind_since": None}
+        await tx.session.execute(update(Peer).where(here).values(**values))
     else:
         await tx.session.execute(update(Peer).where(here, col(Peer.behind_since).is_(None)).values(behind_since=tx.clock.now()))
 

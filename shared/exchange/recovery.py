@@ -19,9 +19,8 @@ from shared.exchange.inbox import Heard, heard
 from shared.exchange.incarnations import current_incarnation, remember_incarnation
 from shared.exchange.outbox import insert_if_absent, lock_subjects, wake_on_commit, withhold_event
 from shared.exchange.registry import Hooks, Returned
-from shared.exchange.tables import InboxRow, OutboxRow, Peer, ReceivedSlot
+from shared.exchange.tables import UNKNOWN, InboxRow, OutboxRow, Peer, ReceivedSlot
 from shared.kit.db import Database, Transaction, is_transient
-from shared.kit.errors import DatabaseAway
 
 RETURN_MAX = 500  # words given back in one go: one relay batch
 HOME_BATCH = 200  # words put into our records in one transaction
@@ -101,7 +100,7 @@ async def _put(tx: Transaction, peer: str, word: _Word) -> bool:
     if there is not None:
         there.is_forked, there.is_due = True, False
         await tx.session.flush()
-        if there.event_id != word.event_id:
+        if there.event_id != word.event_id and there.inner is not None:  # what is cleared was signed for long ago
             await _say_again(tx, there)
     is_home = word.event is None
     if word.event is not None and word.event.withheld:
@@ -128,7 +127,7 @@ _UNSAID: dict[str, Any] = {"is_forked": False, "is_due": False, "is_home": True}
 
 def _row(tx: Transaction, peer: str, word: _Word, *, is_home: bool) -> dict[str, Any]:
     event, now = word.event, tx.clock.now()
-    told: dict[str, Any] = {"type": "unknown", "dataversion": 1, "subject": word.event_id, "occurred_at": now, "recorded_at": now}
+    told: dict[str, Any] = {"type": UNKNOWN, "dataversion": 1, "subject": word.event_id, "occurred_at": now, "recorded_at": now}
     if event is not None:
         told = {
             "type": event.type, "dataversion": event.dataversion, "subject": event.subject, "occurred_at": event.time,
@@ -155,7 +154,7 @@ async def apply_home(database: Database, hooks: Hooks, peer: str) -> int:
         try:
             done += await _apply(database, hooks, peer, positions)
         except Exception as error:
-            if isinstance(error, DatabaseAway) or is_transient(error):
+            if is_transient(error):
                 raise
             for position in positions:
                 done += await _apply_alone(database, hooks, peer, position)
@@ -197,7 +196,7 @@ async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: in
     try:
         return await _apply(database, hooks, peer, [position])
     except Exception as error:
-        if isinstance(error, DatabaseAway) or is_transient(error):
+        if is_transient(error):
             raise
         because = type(error).__name__
     async with database.write() as tx:

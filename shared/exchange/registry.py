@@ -93,7 +93,8 @@ class Hooks(Protocol):
         blank places back, and takes no words for them any more."""
 
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
-        """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`, `reopened`, `not_put_home`."""
+        """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`, `reopened`, `not_put_home`, `overfull`,
+        `cleared`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,13 +171,14 @@ async def range_root(tx: Transaction, peer: str, incarnation: UUID, part: HeldRa
     return None if absent else root
 
 
-async def known_slots(tx: Transaction, peer: str, incarnation: UUID, wanted: Sequence[int]) -> set[int]:
-    """Those of the wanted slots whose words are here."""
-    query = select(col(OutboxRow.seq)).where(
-        col(OutboxRow.recipient) == peer, col(OutboxRow.incarnation) == incarnation, col(OutboxRow.seq).in_(wanted),
+def of_slots(peer: str, incarnation: UUID, wanted: Sequence[int]) -> tuple[Any, ...]:
+    """The conditions for the rows of single slots."""
+    return (
+        col(OutboxRow.recipient) == peer,
+        col(OutboxRow.incarnation) == incarnation,
+        col(OutboxRow.seq).in_(wanted),
         col(OutboxRow.is_forked).is_(False),
-    )  # fmt: skip
-    return {int(seq) for seq in (await tx.session.execute(query)).scalars() if seq is not None}
+    )
 
 
 async def count_again(tx: Transaction, peer: str, incarnation: UUID, fresh: Sequence[tuple[int, bytes]]) -> None:

@@ -34,11 +34,19 @@ class InboxState(StrEnum):
     ERASED = "erased"
     REFUSED = "refused"  # parked, then discarded by a person
     GONE = "gone"  # the sender stated that it never said it
+    CLEARED = (
+        "cleared"  # the sender said it, and no longer keeps its words: asked for by a backup older than both ends keep them for
+    )
     WAITING = "waiting"  # for its predecessor
     PARKED = "parked"  # unappliable or unauthorised; a person decides
 
 
-DONE = frozenset({"applied", "withheld", "tombstoned", "erased", "refused", "gone"})  # a dependant may follow these
+DONE = frozenset({"applied", "withheld", "tombstoned", "erased", "refused", "gone", "cleared"})  # a dependant may follow these
+UNKNOWN = "unknown"  # the type of an event of which only its id, its slot and its leaf are known here
+OUTBOX_WORDS = text(
+    'delivered_at IS NOT NULL AND "inner" IS NOT NULL'
+)  # words that the sweep may clear one day, found by its index
+INBOX_WORDS = text("""state IN ('applied', 'refused') AND "inner" IS NOT NULL""")
 
 
 class Incarnation(SQLModel, table=True):
@@ -58,7 +66,11 @@ class Subject(SQLModel, table=True):
 
 
 class OutboxRow(SQLModel, table=True):
-    """One event told to one recipient. `seq` is given by the relay; until then the row may be blanked, never deleted."""
+    """One event told to one recipient. `seq` is given by the relay; until then the row may be blanked, never deleted.
+
+    `data` and `inner` are its words: cleared once nobody can need them any more. Of a numbered row without `inner` only the slot
+    and the leaf are known.
+    """
 
     __tablename__ = "exchange_outbox"
     __table_args__ = (
@@ -88,6 +100,7 @@ class OutboxRow(SQLModel, table=True):
             sqlite_where=text("delivered_at IS NULL AND is_forked = 0"),
             postgresql_where=text("delivered_at IS NULL AND NOT is_forked"),
         ),
+        Index("ix_exchange_outbox_words", "recipient", "delivered_at", sqlite_where=OUTBOX_WORDS, postgresql_where=OUTBOX_WORDS),
         Index("ix_exchange_outbox_due", "recipient", "seq", sqlite_where=text("is_due"), postgresql_where=text("is_due")),
         Index("ix_exchange_outbox_told", "subject", "recipient", "position"),
         Index("ix_exchange_outbox_returned", "recipient", sqlite_where=text("NOT is_home"), postgresql_where=text("NOT is_home")),
@@ -180,7 +193,8 @@ class LostSlot(SQLModel, table=True):
 
 
 class InboxRow(SQLModel, table=True):
-    """One received event, by the sender's id for it: applied once, whatever slots it came in."""
+    """One received event, by the sender's id for it: applied once, whatever slots it came in. `inner` is the signed form, until
+    it is cleared."""
 
     __tablename__ = "exchange_inbox"
     __table_args__ = (
@@ -203,6 +217,7 @@ class InboxRow(SQLModel, table=True):
             sqlite_where=text("state = 'withheld'"),
             postgresql_where=text("state = 'withheld'"),
         ),
+        Index("ix_exchange_inbox_words", "sender", "settled_at", sqlite_where=INBOX_WORDS, postgresql_where=INBOX_WORDS),
         Index(
             "ix_exchange_inbox_parked",
             "sender",
@@ -256,9 +271,11 @@ class MissingSlot(SQLModel, table=True):
 
 
 class Fork(SQLModel, table=True):
-    """Another leaf for a slot that is taken: evidence, kept unapplied."""
+    """Another leaf for a slot that is taken: evidence, kept unapplied. `inner` is what its sender signed: the event, or a statement
+    that names the slot."""
 
     __tablename__ = "exchange_forks"
+    __table_args__ = (Index("ix_exchange_forks_sender", "sender"),)
     id: UUID = Field(primary_key=True)
     sender: str
     incarnation: UUID
@@ -272,6 +289,7 @@ class UnopenableRecord(SQLModel, table=True):
     """A record that could not be opened: where it lay and why, by digest."""
 
     __tablename__ = "exchange_unopenable"
+    __table_args__ = (Index("ix_exchange_unopenable_sender", "sender", "last_seen_at"),)
     digest: bytes = Field(primary_key=True, sa_type=LargeBinary)
     sender: str
     topic: str
@@ -299,6 +317,10 @@ class Peer(SQLModel, table=True):
     __tablename__ = "exchange_peers"
     peer: str = Field(primary_key=True)
     incarnation: UUID | None = None  # the life of its database that it last spoke from
+    spoke_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # its newest word on where it stands, by the earlier clock
+    whole_since: datetime | None = Field(default=None, sa_type=UtcDateTime)  # in this life it has asked for nothing it once held
+    forks_beyond: int = 0  # other leaves for taken slots, beyond those that are kept whole
+    traces_beyond: int = 0  # records that could not be opened, whose traces are no longer kept
     in_step_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     behind_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_heard_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

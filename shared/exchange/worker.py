@@ -20,6 +20,7 @@ from shared.exchange import bell
 from shared.exchange.access import Access, BrokerUnreachable, partitions_of
 from shared.exchange.anchor import Anchor, AnchorAway, check_anchor
 from shared.exchange.broker import Courier, Receiver
+from shared.exchange.clearing import run_clearing
 from shared.exchange.feed import run_feed
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
@@ -66,7 +67,7 @@ class ExchangeWorker:
         self._listened = 0  # how often consumers were begun in this process
         self._heard: dict[str, int] = {}  # topics that are listened to, with how many partitions each has
         self._lacking: frozenset[str] = frozenset(topic for peer in peers for topic in self._topics_to(peer))
-        self._inbox = inbox
+        self._inbox, self._acts_first = inbox, hooks.acts_first
         self._anchor = anchor
         self._letters = Letters(database, agency, peers, seal, inbox, hooks)
         self.reconciler = Reconciler(database, agency, seal, inbox, self._letters)
@@ -93,14 +94,8 @@ class ExchangeWorker:
         marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 4 LET_GO_S, whatever hangs."""
         await self._anchored(stop)
         finishing = [self._begin(loop, stop) for loop in (self._relay_or_another, self._look_after_line)]
-        loops = [
-            self._herald.run,
-            self._feed,
-            self._sweep,
-            self._bell,
-            self._look_at_keys,
-            *([self._reconcile] if self._line is not None else []),
-        ]
+        loops = [self._herald.run, self._feed, self._sweep, self._clear, self._bell, self._look_at_keys]
+        loops += [self._reconcile] if self._line is not None else []
         cut_off = [self._begin(loop, stop) for loop in loops]  # they lose nothing by it
         try:
             await stop.wait()
@@ -173,6 +168,9 @@ class ExchangeWorker:
                 await self._inbox.sweep()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), SWEEP_S)
+
+    async def _clear(self, stop: asyncio.Event) -> None:
+        await run_clearing(self._database, self._acts_first, stop)
 
     async def _look_after_line(self, stop: asyncio.Event) -> None:
         try:

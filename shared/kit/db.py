@@ -203,8 +203,9 @@ async def errors_named() -> AsyncIterator[None]:
 
 
 def is_transient(error: BaseException) -> bool:
-    """True where the same statement may succeed later: server away, deadlock, serialisation failure, lock timeout."""
-    if isinstance(error, PoolTimeout | OSError):  # TimeoutError and ConnectionError are OSErrors
+    """True where the same call may succeed later: server away, deadlock, serialisation failure, lock timeout; named as such already
+    (DatabaseAway) or not yet, as inside a transaction. Whoever sets something aside because it failed asks this first."""
+    if isinstance(error, DatabaseAway | PoolTimeout | OSError):  # TimeoutError and ConnectionError are OSErrors
         return True
     if isinstance(error, asyncpg.PostgresError):  # while connecting, and from the driver's own statements: nobody wraps it
         return error.sqlstate in RETRYABLE_SQLSTATES

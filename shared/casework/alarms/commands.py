@@ -20,7 +20,9 @@ from shared.kit.errors import Conflict, NotFound
 from shared.kit.ids import new_id
 
 # About a peer, seen by whoever looks after lines.
-LINE_TROUBLES = frozenset({"parked", "fork", "unopenable", "root_mismatch", "reopened", "not_put_home", "broker_silent"})
+LINE_TROUBLES = frozenset(
+    {"parked", "fork", "unopenable", "root_mismatch", "reopened", "not_put_home", "broker_silent", "overfull", "cleared"}
+)
 
 
 class ResolveAlarm(Form):

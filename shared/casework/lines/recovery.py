@@ -9,14 +9,18 @@ from sqlmodel import col
 
 from shared.casework.cases.tables import Case
 from shared.casework.referrals.tables import Referral
-from shared.exchange.tables import OutboxRow, Recovery
+from shared.exchange.clearing import BACKUP_WINDOW
+from shared.exchange.tables import UNKNOWN, OutboxRow, Peer, Recovery
 from shared.kit.db import Transaction
 
 LIST_MAX = 500  # cases named on one page; the figures count all
 
 
 class PeerRecovery(BaseModel):
-    """One peer's part. `said_before`: words that the anchor says were numbered to it; `lost`: of these, what nobody has."""
+    """One peer's part. `said_before`: words that the anchor says were numbered to it; `lost`: of these, what nobody has.
+
+    `wordless`: of what came home, messages of which only the place is left: the backup was older than words are kept.
+    """
 
     peer: str
     because: str
@@ -24,15 +28,20 @@ class PeerRecovery(BaseModel):
     answered_at: datetime | None
     said_before: int
     came_home: int
+    wordless: int
     waiting: int
     lost: int
 
 
 class RecoveryView(BaseModel):
-    """The last restore. `thin_cases`: numbers of cases that are known only from what was told to peers."""
+    """The last restore. `thin_cases`: numbers of cases that are known only from what was told to peers.
+
+    `backup_days`: of a backup that was put back just now, how old it is.
+    """
 
     peers: list[PeerRecovery]
     thin_cases: list[str]
+    backup_days: int | None = None
 
     @property
     def words(self) -> str:
@@ -40,6 +49,11 @@ class RecoveryView(BaseModel):
         if not self.peers:
             return "This database has not been restored."
         lines = [_line(one) for one in self.peers]
+        if self.backup_days is not None and self.backup_days >= BACKUP_WINDOW.days:
+            lines.append(
+                f"This backup is {self.backup_days} days old, and words are kept for {BACKUP_WINDOW.days}: of older ones that it"
+                " lacks only the place comes back. Put a newer backup back if there is one."
+            )
         if self.thin_cases:
             lines.append(f"Known only from what was told to others, look for the paper: {', '.join(self.thin_cases)}.")
         lines.append("What was written here after the backup and told to nobody (notes, care given, sheets) is not recoverable.")
@@ -49,7 +63,8 @@ class RecoveryView(BaseModel):
 def _line(one: PeerRecovery) -> str:
     stands = f"answered {one.answered_at:%Y-%m-%d %H:%M} UTC" if one.answered_at else "has not answered yet"
     lost = f"; {one.lost} that were numbered are with nobody" if one.lost else ""
-    return f"{one.peer}: {stands}; {one.came_home} words of ours came home, {one.waiting} wait to be put back{lost}."
+    old = f" ({one.wordless} without what they said: it is no longer kept)" if one.wordless else ""
+    return f"{one.peer}: {stands}; {one.came_home} words of ours came home{old}, {one.waiting} wait to be put back{lost}."
 
 
 async def recovery_of(tx: Transaction) -> RecoveryView:
@@ -58,14 +73,21 @@ async def recovery_of(tx: Transaction) -> RecoveryView:
     return RecoveryView(peers=[await _peer(tx, row) for row in rows], thin_cases=await _thin_cases(tx))
 
 
+async def backup_days(tx: Transaction) -> int | None:
+    """How old a copy of the database is, in days, by when it last heard from a peer; None where it never did."""
+    heard_at = (await tx.session.execute(select(func.max(col(Peer.last_heard_at))))).scalar_one()
+    return None if heard_at is None else max(0, (tx.clock.now() - heard_at).days)
+
+
 async def _peer(tx: Transaction, row: Recovery) -> PeerRecovery:
     mine = (col(OutboxRow.recipient) == row.peer, col(OutboxRow.returned_at) >= row.opened_at)
     home, left = await _count(tx, *mine), await _count(tx, *mine, col(OutboxRow.is_home).is_(False))
+    wordless = await _count(tx, *mine, col(OutboxRow.type) == UNKNOWN)
     ended = (col(OutboxRow.recipient) == row.peer, col(OutboxRow.incarnation) == row.ended, col(OutboxRow.is_forked).is_(False))
     lost = max(0, row.said_before - await _count(tx, *ended)) if row.answered_at is not None and row.ended is not None else 0
     return PeerRecovery(
         peer=row.peer, because=row.because, opened_at=row.opened_at, answered_at=row.answered_at, said_before=row.said_before,
-        came_home=home, waiting=left, lost=lost,
+        came_home=home, wordless=wordless, waiting=left, lost=lost,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from shared.casework.edge import Edge, OneEdge, Page, SignedIn
 from shared.casework.lines import commands, views
 from shared.casework.lines.readiness import readiness
 from shared.contracts.casework.codes import ServicePackage
+from shared.exchange.tables import Peer
 
 router = APIRouter(tags=["lines"])
 
@@ -108,6 +109,8 @@ async def _figures(edge: Edge) -> bytes:
             "undelivered_events": "events not signed for by the recipient",
             "waiting_events": "received events that wait for their predecessor",
             "parked_events": "received events that could not be applied",
+            "forks_beyond": "other leaves for taken slots that are only counted",
+            "traces_beyond": "records that could not be opened whose traces are no longer kept",
         }.items()
     }
     open_alarms = Gauge("refnet_open_alarms", "alarms that nobody has resolved", registry=registry)
@@ -117,6 +120,9 @@ async def _figures(edge: Edge) -> bytes:
             gauges["undelivered_events"].labels(peer.agency).set(peer.undelivered)
             gauges["waiting_events"].labels(peer.agency).set(peer.waiting_here)
             gauges["parked_events"].labels(peer.agency).set(peer.parked_here)
+        for known in (await tx.session.execute(select(Peer))).scalars():
+            gauges["forks_beyond"].labels(known.peer).set(known.forks_beyond)
+            gauges["traces_beyond"].labels(known.peer).set(known.traces_beyond)
         query = select(func.count()).select_from(Alarm).where(col(Alarm.resolved_at).is_(None))
         open_alarms.set((await tx.session.execute(query)).scalar_one())
     return generate_latest(registry)

@@ -240,6 +240,8 @@ ALARMS: dict[str, str] = {
     "root_mismatch": _("A receipt does not fit what was sent"),
     "reopened": _("The other agency holds more than these records: they are an older copy"),
     "not_put_home": _("A message of ours that came back could not be put into these records"),
+    "overfull": _("More messages of an agency wait or cannot be used than are kept: the others are asked for again later"),
+    "cleared": _("Old messages are asked for whose words are no longer kept, after a restore: look for the paper, and phone"),
     "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
 ROLES: dict[str, str] = {

@@ -18,6 +18,7 @@ ENQUIRIES_MAX = 200  # predecessors asked for by id in one statement
 INCARNATIONS_MAX = 100  # streams of one pair; each restore opens one
 RECALLS_MAX = 20  # stretches of its own words that a restored agency asks for in one statement
 LOST_MAX = 500  # slots stated lost in one statement, as many as are asked for
+CLEARED_MAX = 100  # slots of its own without words that a sender tells in one statement, as large
 BARE_MAX = 100  # slots without words in one statement, of about 150 bytes each
 SHOWN_BYTES_MAX = 16 * 1024  # an earlier statement that is shown to its signer; in base64 a third of what an envelope holds
 
@@ -99,6 +100,15 @@ class Bare(_Part):
     event_id: UUID
 
 
+class Cleared(_Part):
+    """A slot of the signer's that was asked for, and whose words the signer no longer keeps: it counts as held by its leaf."""
+
+    incarnation: UUID
+    seq: Slot
+    leaf: Root
+    event_id: UUID
+
+
 class Statement(_Part):
     """Everything that one agency has to say to one other about their two streams.
 
@@ -117,6 +127,7 @@ class Statement(_Part):
     recalls: Annotated[tuple[Recall, ...], Field(max_length=RECALLS_MAX)] = ()
     lost: Annotated[tuple[Lost, ...], Field(max_length=INCARNATIONS_MAX)] = ()
     bare: Annotated[tuple[Bare, ...], Field(max_length=BARE_MAX)] = ()
+    cleared: Annotated[tuple[Cleared, ...], Field(max_length=CLEARED_MAX)] = ()
     shown: Annotated[bytes, Field(max_length=SHOWN_BYTES_MAX)] | None = None
 
     @model_validator(mode="after")
