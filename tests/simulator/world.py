@@ -15,8 +15,8 @@ from uuid import UUID
 
 from actors import CURRENT, Actor, Died, give_way
 from inline_sqlite import InlineDatabase
-from keys import Everyone, holder_of
 from network import Broker, Record, Weather, break_line
+from plain_seal import PlainSeal
 from pydantic import BaseModel
 
 from shared.contracts.wire.envelope import Inner, Unopenable
@@ -26,12 +26,10 @@ from shared.exchange.broker import Receiver
 from shared.exchange.direct import StreamName
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
-from shared.exchange.keyring import Keyring
 from shared.exchange.letters import Letters
 from shared.exchange.reconcile import Reconciler
 from shared.exchange.registry import Received, Registry, Returned, Subscription
 from shared.exchange.relay import BrokerAway, Outbound, Relay
-from shared.exchange.seal import KeyedSeal
 from shared.kit.clock import ManualClock
 from shared.kit.db import Transaction
 from shared.kit.errors import DatabaseAway
@@ -121,12 +119,11 @@ class App:
         tx.on_commit(lambda: ledger.troubles.append((name, kind)))
 
 
-class CursedSeal(KeyedSeal):
+class CursedSeal(PlainSeal):
     """One that can never open what is cursed: a key that is gone, or a sender that seals it wrong each time."""
 
     def __init__(self, agency: "Agency") -> None:
-        own = holder_of(agency.name)
-        super().__init__(Keyring(own.directory, Everyone(agency.name), own.signing, own.opening))
+        super().__init__(agency.name)
         self._cursed = agency.world.cursed
 
     def open(self, envelope: bytes, sender: str) -> Inner:
