@@ -1,5 +1,7 @@
-"""The simulator's seal: no secrecy and no signature, so that thousands of schedules fit into a minute. It names both ends as the real
-one does, and no two of its envelopes are alike, as none of the real one's are."""
+"""The simulator's seal: no secrecy and no signature, so that thousands of schedules fit into a minute.
+
+It names both ends as the real one does, and no two of its envelopes are alike, as none of the real one's are.
+"""
 
 from itertools import count
 
