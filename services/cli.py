@@ -338,9 +338,14 @@ def _keeper(agency: str) -> Any:
 
 
 @keys.command("new")
-def keys_new(agency: AgencyId, suite: SuiteName = "x25519", as_json: AsJson = False) -> None:
+def keys_new(
+    agency: AgencyId,
+    suite: SuiteName = "x25519",
+    if_none: Annotated[bool, typer.Option("--if-none", help="Where there are keys already, do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Make an agency's root and its first keys. The root belongs off this machine; its fingerprint is compared in person."""
-    _say(_keeper(agency).new(suite), as_json, lambda d: str(d["words"]))
+    _say(_keeper(agency).new(suite, if_none=if_none), as_json, lambda d: str(d["words"]))
 
 
 @keys.command("rotate")

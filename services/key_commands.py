@@ -36,8 +36,12 @@ class Keeper:
             raise RefnetError(f"The network file has no agency '{agency}'; it has {', '.join(sorted(self._network.agencies))}.")
         self._folder = KeyFolder(settings.home, agency)
 
-    def new(self, suite: str) -> dict[str, Any]:
-        """Makes the root and the first keys; raises RefnetError where there are any."""
+    def new(self, suite: str, *, if_none: bool = False) -> dict[str, Any]:
+        """Makes the root and the first keys; raises RefnetError where there are any, and it is not only to see that there are."""
+        there = self._folder.read(self._folder.agency) if if_none else None
+        if there is not None:
+            found = fingerprint(there.root)
+            return {"agency": self._folder.agency, "fingerprint": found, "words": f"{self._folder.agency} has keys: {found}."}
         directory = make_new(self._folder, self._now, self._passphrase(is_new=True), SUITE_OF[suite])
         print_of = fingerprint(directory.root)
         words = (

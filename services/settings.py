@@ -112,12 +112,15 @@ class Settings(BaseSettings):
         found = files_of(self.home, agency)
         return found if found.cert.is_file() else None
 
+    def pins(self, agency: str, network: Network) -> dict[str, str | None]:
+        """The fingerprints that the network file pins, of an agency's root and its peers'."""
+        return {name: network.agencies[name].root for name in (agency, *network.peers_of(agency))}
+
     def seal(self, agency: str, network: Network) -> KeyedSeal:
         """The seal under an agency's keys; for everything made up they are made where there are none. Raises RefnetError."""
         if network.purpose in MADE_UP:
             make_missing(self.home, network.agencies, datetime.now(UTC))
-        pins = {name: network.agencies[name].root for name in (agency, *network.peers_of(agency))}
-        keys = Keys(self.home, agency, pins)
+        keys = Keys(self.home, agency, self.pins(agency, network))
         return KeyedSeal(keys.load(), keys.renewed)
 
     def secret(self, agency: str, purpose: str) -> bytes:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
+from shared.exchange.keyring import KeyAway
 from shared.exchange.letters import Letters
 from shared.exchange.relay import BrokerAway
 from shared.kit.crash import crash_point
@@ -28,7 +29,7 @@ class Herald:
         self._database, self._peers, self._letters, self._send = database, peers, letters, send
 
     async def state(self, peer: str) -> None:
-        """Writes and sends what a peer is owed; raises DatabaseAway or BrokerAway, and then it is still due."""
+        """Writes and sends what a peer is owed; raises DatabaseAway, BrokerAway or KeyAway, and then it is still due."""
         letters = await self._letters.write(peer)
         crash_point("statement.before_send")
         for letter in letters:
@@ -48,7 +49,7 @@ class Herald:
             stated_at = loop.time()
             try:
                 await self.state_all()
-            except (DatabaseAway, BrokerAway):
+            except (DatabaseAway, BrokerAway, KeyAway):
                 await self._database.clock.sleep(BACK_OFF_S)
                 continue
             with contextlib.suppress(TimeoutError):
@@ -57,12 +58,12 @@ class Herald:
 
     async def state_all(self) -> None:
         """Every peer that waits for a letter is sent one; raises at the end what kept one from being sent, which is still due."""
-        away: DatabaseAway | BrokerAway | None = None
+        away: DatabaseAway | BrokerAway | KeyAway | None = None
         for peer in sorted(self._letters.due):
             self._letters.due.discard(peer)
             try:
                 await self.state(peer)
-            except (DatabaseAway, BrokerAway) as error:
+            except (DatabaseAway, BrokerAway, KeyAway) as error:
                 self._letters.due.add(peer)
                 away = error
         if away is not None:

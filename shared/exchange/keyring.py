@@ -70,6 +70,10 @@ def sealing_key(suite: int, public: bytes) -> Sealing:
     return MLKEM768X25519PublicKey(MLKEM768PublicKey.from_public_bytes(public[:-X25519_BYTES]), curve)
 
 
+class KeyAway(Exception):
+    """There is no key to sign with, or to seal to; what waits for it stays due."""
+
+
 class Keyring:
     """One agency's keys. `peers` are directories by agency; what this process does not hold the private half of, it cannot use."""
 
@@ -88,19 +92,19 @@ class Keyring:
         return self.own.agency
 
     def signer(self) -> tuple[bytes, Ed25519PrivateKey]:
-        """The key under which this agency speaks now; LookupError where it has none left."""
+        """The key under which this agency speaks now; raises KeyAway where it has none left."""
         newest = self.own.newest(Use.SIGN, self._signing)
         if newest is None:
-            raise LookupError(f"{self.agency} has no signing key that is not revoked")
+            raise KeyAway(f"{self.agency} has no signing key that is not revoked")
         return newest, self._signing[newest]
 
     def seals_to(self, peer: str) -> tuple[int, bytes, Sealing]:
-        """(suite, key id, key) that a peer opens with; LookupError where its directory names none that is known here."""
+        """(suite, key id, key) that a peer opens with; raises KeyAway where its directory names none."""
         directory = self.peers.get(peer)
         newest = directory.newest(Use.SEAL, suites=tuple(SUITES)) if directory is not None else None
         key = directory.key(newest, Use.SEAL) if directory is not None and newest is not None else None
         if newest is None or key is None:
-            raise LookupError(f"no key of {peer} is known to seal to")
+            raise KeyAway(f"no key of {peer} is known to seal to")
         if newest not in self._sealing:
             self._sealing[newest] = sealing_key(key.suite, key.public)
         return key.suite, newest, self._sealing[newest]

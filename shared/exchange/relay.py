@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from shared.exchange import streams
 from shared.exchange.anchor import Anchor, AnchorAway
+from shared.exchange.keyring import KeyAway
 from shared.exchange.outbox import on_new_rows
 from shared.exchange.registry import Hooks
 from shared.exchange.seal import Seal
@@ -180,7 +181,7 @@ class Relay:
                 sent = await self._serve_while_full(recipient, lying) if is_ours else 0
             if not sent:
                 await self._database.clock.sleep(POLL_S)  # another relay is at it
-        except (DatabaseAway, BrokerAway):
+        except (DatabaseAway, BrokerAway, KeyAway):
             await self._database.clock.sleep(BACK_OFF_S)
         except AnchorAway as error:
             log.error("anchor_away", extra={"words": str(error)})

@@ -24,6 +24,7 @@ from shared.exchange.clearing import run_clearing
 from shared.exchange.feed import run_feed
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
+from shared.exchange.keyring import KeyAway
 from shared.exchange.letters import Letters
 from shared.exchange.reconcile import Line, Reconciler, run_reconciler
 from shared.exchange.registry import Hooks
@@ -125,7 +126,7 @@ class ExchangeWorker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LET_GO_S):
                 for peer in self._peers if self.is_open else ():
-                    with contextlib.suppress(DatabaseAway, BrokerAway):
+                    with contextlib.suppress(DatabaseAway, BrokerAway, KeyAway):
                         await self._herald.state(peer)
 
     async def _anchored(self, stop: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from keys import Holder, ring
 from shared.contracts.wire.directory import Lines, Revocation, Told, Use
 from shared.contracts.wire.envelope import OUTER_BYTES, PADDED_BYTES, Header, Kind, Unopenable, unwrap, wrap
 from shared.exchange.directory import BadDirectory, Directory
-from shared.exchange.keyring import HYBRID, SUITES, X25519, Keyring
+from shared.exchange.keyring import HYBRID, SUITES, X25519, KeyAway, Keyring
 from shared.exchange.seal import KeyedSeal
 
 LIFE = UUID(int=7)
@@ -178,7 +178,7 @@ def test_an_agency_without_a_key_that_stands_says_nothing() -> None:
     only = three.police.directory.newest(Use.SIGN)
     assert only is not None
     three.police.revoke(only, {})
-    with pytest.raises(LookupError, match="no signing key"):
+    with pytest.raises(KeyAway, match="no signing key"):
         three.seal(three.police).sign(word(), SAID)
 
 
