@@ -24,6 +24,7 @@ from shared.exchange.tables import (
     Fork,
     HeldReceipt,
     InboxRow,
+    InboxState,
     LostSlot,
     MissingSlot,
     OutboxRow,

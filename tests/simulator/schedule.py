@@ -13,10 +13,13 @@ from casefiles import Casefiles
 from story import Story
 from world import Agency, World
 
+from shared.exchange import clearing
 from shared.kit import crash, ids
 
 ROUNDS_MAX = 60  # of fine weather until everything is in step; a restore at both ends takes about ten
 ACTORS_MAX = 5
+CLEARING_EVERY, CLEARING_AT = 8, 7  # seeds of this remainder clear words, after a window that is as short as a schedule
+SHORT_WINDOW = timedelta(seconds=45)  # some backups of a schedule are older
 CASEWORK_EVERY, CASEWORK_AT = 4, 1  # seeds of this remainder run the agencies' real casework, the others the exchange alone
 BROKER_ONLY, LINE_ONLY = 0.4, 0.15  # of schedules end with the direct line shut, and with a broker that swallows everything
 
@@ -80,9 +83,13 @@ def is_casework(seed: int) -> bool:
 
 async def run(seed: int, image: bytes, folder: Path, rule: AbstractContextManager[Any] | None = None) -> Verdict:
     """Runs one schedule; `rule` switches one rule of the exchange off for its length, and casework with it."""
-    with rule or nullcontext(), mock.patch.object(ids, "compat") as drawn:
+    clears = seed % CLEARING_EVERY == CLEARING_AT and rule is None
+    window = mock.patch.object(clearing, "BACKUP_WINDOW", SHORT_WINDOW) if clears else nullcontext()
+    with rule or nullcontext(), window, mock.patch.object(ids, "compat") as drawn:
         plot: Plot = Casefiles(seed, image, folder) if is_casework(seed) and rule is None else Story(seed, image, folder)
         world = plot.world
+        if clears:
+            world.clear_words()
         drawn.uuid7 = SeededIds(world).uuid7
         crash.watch(world.passing)
         try:

@@ -20,9 +20,10 @@ from plain_seal import PlainSeal
 from pydantic import BaseModel
 
 from shared.contracts.wire.envelope import Inner, Unopenable
-from shared.exchange import feed, outbox
+from shared.exchange import clearing, feed, outbox
 from shared.exchange.anchor import Anchor, check_anchor
 from shared.exchange.broker import Receiver
+from shared.exchange.clearing import clear
 from shared.exchange.direct import StreamName
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
@@ -168,6 +169,8 @@ class Process:
 
     async def sweep(self) -> None:
         await self.inbox.sweep()
+        if self.agency.world.clears:
+            await clear(self.agency.database, self.agency.app.acts_first)
         await feed.number_feed(self.agency.database)
 
     async def heartbeat(self, *, to_all: bool) -> None:
@@ -209,6 +212,7 @@ class Backup:
 
     image: bytes
     anchor: str | None
+    taken_at: datetime
 
 
 @cache
@@ -240,7 +244,7 @@ class Agency:
     def back_up(self) -> None:
         """Takes an image; older ones stay restorable."""
         anchor = self.anchor_path.read_text() if self.anchor_path.exists() else None
-        self.backups.append(Backup(self.database.image(), anchor))
+        self.backups.append(Backup(self.database.image(), anchor, self.clock.now()))
 
     async def restore(self, backup: Backup, anchor: str) -> None:
         """Every process dies, the database is an older one. The anchor is `kept`, `missing`, or `rolled_back` with it."""
@@ -248,6 +252,8 @@ class Agency:
             await self.world.kill(process)
         self.app.note_said()
         self.was_restored = True
+        if self.world.clears and backup.taken_at < self.clock.now() - clearing.BACKUP_WINDOW:
+            self.world.was_too_old = True
         self.world.ever_held(self.name)
         self.database.load(backup.image)
         if anchor == "missing":
@@ -280,10 +286,18 @@ class World:
         self.cursed: set[UUID] = set()
         self.actors: list[tuple[Process, Actor]] = []
         self.dying: dict[Actor, int] = {}
+        self.clears = False  # whether words are cleared, after clearing.BACKUP_WINDOW
+        self.was_too_old = False  # a backup that was put back: what was said before it may be without its words
         skews = {name: timedelta(seconds=self.chance.choice((0, 0, 0, -86_400, 86_400, 37))) for name in names}
         self.agencies = {
             name: Agency(self, name, tuple(n for n in names if n != name), image, folder, skews[name]) for name in names
         }
+
+    def clear_words(self) -> None:
+        """Words are cleared in this schedule. Clocks that are apart by more than its window would be another story."""
+        self.clears = True
+        for agency in self.agencies.values():
+            agency.clock.advance(START - agency.clock.now())
 
     async def open(self) -> None:
         for agency in self.agencies.values():
