@@ -69,9 +69,7 @@ def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None
     unknown = [peer for peer in network.peers_of(agency) if peer not in keys.peers]
     if unknown:
         file = KeyFolder(settings.home, agency).directory_file(unknown[0])
-        note(
-            False, f"{agency}: nothing can be sealed to {', '.join(unknown)}; take {file.name} from its owner and put it at {file}."
-        )
+        note(False, f"{agency}: nothing can be sealed to {', '.join(unknown)}; its owner has {file.name}, which belongs at {file}.")
     else:
         note(True, f"{agency}: its keys are here, and those of its peers are known.")
 
