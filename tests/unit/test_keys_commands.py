@@ -4,6 +4,7 @@ import json
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ from shared.exchange.seal import KeyedSeal
 from shared.kit.errors import RefnetError
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
-WORD = Header(kind=Kind.EVENT, sender="police", recipient="health", incarnation="0" * 32, seq=1, salt=b"s" * 16)
+WORD = Header(kind=Kind.EVENT, sender="police", recipient="health", incarnation=UUID(int=7), seq=1, salt=b"s" * 16)
 PINS = dict.fromkeys(("police", "health", "social_welfare"))
 
 
