@@ -15,11 +15,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, or_, select, true, update
 from sqlmodel import col
 
 from shared.casework.accounts.credentials import is_pin
-from shared.casework.accounts.tables import Account, Draft, Session
+from shared.casework.accounts.tables import Account, Draft, HandOver, Session
 from shared.casework.here import Actor, Here
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Database, Transaction
@@ -46,6 +46,14 @@ WRITERS_SESSIONS = select(col(Session.id)).where(
     col(Session.account_id) == bindparam("account_id"), col(Session.device) == bindparam("device")
 )
 DRAFTS = select(Draft).where(col(Draft.session_id).in_(WRITERS_SESSIONS), col(Draft.path) == bindparam("path"))
+
+# Its owner has handed her shift over since she used it last; whoever types her PIN goes on after that.
+HANDED_OVER = and_(
+    col(Session.locked_at).is_not(None),
+    exists()
+    .where(col(HandOver.given_by) == col(Session.account_id), col(HandOver.written_at) >= col(Session.seen_at))
+    .correlate(Session),
+)
 
 Fields = dict[str, list[str]]
 
@@ -98,11 +106,12 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A session on the same browser that a PIN opens again."""
+    """A session on the same browser that a PIN opens again; `handed_over` where its shift was."""
 
     session_id: UUID
     name: str
     role: Role
+    handed_over: bool
 
 
 async def open_session(tx: Transaction, account: Account, device: UUID, *, needs_code: bool, language: str | None = None) -> str:
@@ -232,14 +241,21 @@ async def waiting_on(tx: Transaction, device: UUID) -> list[Waiting]:
     """The sessions of a browser that are not over, by name: the next user is two actions away."""
     now = tx.clock.now()
     query = (
-        select(Session, Account)
+        select(Session, Account, HANDED_OVER)
         .join(Account, col(Account.id) == col(Session.account_id))
         .where(col(Session.device) == device, *_lives(now))
         .order_by(col(Account.name))
     )
-    return [
-        Waiting(session.id, account.name, Role(account.role)) for session, account in (await tx.session.execute(query)).tuples()
-    ]
+    found = (await tx.session.execute(query)).tuples()
+    return [Waiting(session.id, account.name, Role(account.role), is_over) for session, account, is_over in found]
+
+
+async def leave_shift(tx: Transaction, session_id: UUID, device: UUID) -> None:
+    """Whoever handed over leaves the locked page: her PIN opens it no more. What she wrote and did not send waits for her next
+    sign-in here. A session that has not handed over is not ended by whoever passes by."""
+    query = select(col(Session.id)).where(col(Session.id) == session_id, col(Session.device) == device, HANDED_OVER)
+    if (await tx.session.execute(query.with_for_update())).first() is not None:
+        await _end(tx, session_id)
 
 
 async def sign_out(tx: Transaction, writer: Writer) -> None:
