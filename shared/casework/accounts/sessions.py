@@ -90,10 +90,11 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What stood in a form when its page was hidden or locked, and when that was."""
+    """What stood in a form when its page was hidden or locked, when that was, and when it was first shown to its writer again."""
 
     fields: Fields
     kept_at: datetime
+    shown_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +312,20 @@ async def keep_draft(tx: Transaction, writer: Writer, path: str, fields: Fields)
 
 
 async def read_draft(tx: Transaction, writer: Writer, path: str) -> Kept | None:
-    """What its writer left unsent in the form of a page, in this session or one before, until it is sent or thrown away."""
+    """What its writer left unsent in the form of a page, in this session or one before, until it is sent or thrown away. What she
+    had before her again and did not send either is gone a shift later."""
     asked = {"account_id": writer.account_id, "device": writer.device, "path": path}
     draft = (await tx.session.execute(DRAFTS, asked)).scalar_one_or_none()
-    fields = _unseal(draft, writer) if draft is not None else None
-    return Kept(fields, draft.kept_at) if draft is not None and fields is not None else None
+    kept = _unseal(draft, writer) if draft is not None else None
+    is_left = kept is not None and kept.shown_at is not None and kept.shown_at + ABSOLUTE_END <= tx.clock.now()
+    return None if is_left else kept
+
+
+async def note_shown(tx: Transaction, writer: Writer, path: str, kept: Kept) -> None:
+    """Its writer has it before her again. What was kept anew meanwhile is another."""
+    sealed = _seal(writer, path, kept.fields, tx.clock.now())
+    mine = (col(Draft.session_id).in_(_sessions_of(writer.account_id, writer.device)), col(Draft.path) == path)
+    await tx.session.execute(update(Draft).where(*mine, col(Draft.kept_at) == kept.kept_at).values(sealed=sealed))
 
 
 async def keeps_something(tx: Transaction, account_id: UUID, device: UUID) -> bool:
@@ -343,15 +353,17 @@ def _key(writer: Writer) -> AESGCM:
     return AESGCM(derived)
 
 
-def _seal(writer: Writer, path: str, fields: Fields) -> bytes:
+def _seal(writer: Writer, path: str, fields: Fields, shown_at: datetime | None = None) -> bytes:
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + _key(writer).encrypt(nonce, json.dumps(fields).encode(), path.encode())
+    written = {"fields": fields, "shown_at": shown_at.isoformat() if shown_at is not None else None}
+    return nonce + _key(writer).encrypt(nonce, json.dumps(written).encode(), path.encode())
 
 
-def _unseal(draft: Draft, writer: Writer) -> Fields | None:
+def _unseal(draft: Draft, writer: Writer) -> Kept | None:
     nonce, sealed = draft.sealed[:NONCE_BYTES], draft.sealed[NONCE_BYTES:]
     try:
-        fields: Fields = json.loads(_key(writer).decrypt(nonce, sealed, draft.path.encode()))
+        written = json.loads(_key(writer).decrypt(nonce, sealed, draft.path.encode()))
     except InvalidTag:
         return None
-    return fields
+    shown_at = written["shown_at"]
+    return Kept(written["fields"], draft.kept_at, datetime.fromisoformat(shown_at) if shown_at else None)

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from shared.casework.accounts.sessions import IDLE_LOCK
+from shared.casework.arrivals.commands import CareKept
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.contracts.casework.codes import Role
@@ -64,6 +65,7 @@ class Look:
     rooms: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
+    care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 
@@ -110,8 +112,8 @@ class Pages:
             "actor": visit.actor if visit else None, "language": language, "direction": "rtl" if is_rtl(language) else "ltr",
             "languages": [(tag, language_name(tag)) for tag in PAGE_LANGUAGES], "now": now, "t": self.times(language, now),
             "kept": getattr(request.state, "kept", None), "is_kept_shown": KEPT in request.query_params,
-            "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(), "line_known": edge.exchange is not None,
-            "leaves_within": LEAVES_WITHIN, "banner": self._banner(edge),
+            "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(),
+            "line_known": edge.exchange is not None, "leaves_within": LEAVES_WITHIN, "banner": self._banner(edge),
             "facility": self._facility(visit.actor) if visit else None, "form": kept_form(request),
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
             "tell": partial(self.tell, language=language),

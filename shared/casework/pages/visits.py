@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from shared.casework.accounts import sessions
-from shared.casework.accounts.sessions import ABSOLUTE_END, Visit, Writer, device_id, new_browser
+from shared.casework.accounts.sessions import ABSOLUTE_END, Kept, Visit, Writer, device_id, new_browser
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.edge import KEY_CHARACTERS_MAX, Edge, edge_of, in_turn, keep_answer, lock_key, route_of
 from shared.casework.here import Forbidden
@@ -69,6 +69,10 @@ async def any_visit(request: Request) -> Visit | None:
         visit = await sessions.visit(tx, edge.here, token)
         if visit is not None and request.method == "GET" and not (visit.is_locked or visit.needs_code):
             request.state.kept = await sessions.read_draft(tx, writer_of(request, visit), request.url.path)
+    kept: Kept | None = getattr(request.state, "kept", None)
+    if visit is not None and kept is not None and KEPT in request.query_params and kept.shown_at is None:
+        async with edge.database.write() as tx:
+            await sessions.note_shown(tx, writer_of(request, visit), request.url.path, kept)
     if visit is not None and visit.needs_seen and not visit.is_locked and _is_by_hand(request):
         async with edge.database.write() as tx:
             await sessions.touch(tx, visit.session_id)
