@@ -237,7 +237,7 @@ async def _locked_page(
     if not waiting:
         raise Elsewhere("/sign-in")
     own = visit.session_id if visit else None
-    waiting.sort(key=lambda one: one.session_id != own)
+    waiting.sort(key=lambda one: (one.handed_over, one.session_id != own))  # whoever has left comes last
     return edge.pages.show(
         request, "accounts/locked.html", waiting=waiting, own=own, wrong=wrong, next=onward, status=status,
         errors=wrong is not None, is_kept=is_kept,
@@ -246,7 +246,7 @@ async def _locked_page(
 
 @router.post("/locked")
 async def post_unlock(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
-    """The PIN of one of the sessions that wait here."""
+    """The PIN of one of the sessions that wait here; or one of them leaves, because its shift was handed over."""
     if not is_same_site(request):
         raise StaleForm("This form is from another page; open the locked page and try again.")
     values = await read_values(request)
@@ -255,6 +255,10 @@ async def post_unlock(request: Request, edge: OneEdge, visit: MaybeVisitor) -> R
         session_id = UUID(values.get("session", [""])[-1])
     except ValueError:
         raise Elsewhere("/locked") from None
+    if "leave" in values:
+        async with edge.database.write() as tx:
+            await sessions.leave_shift(tx, session_id, device_of(request, edge))
+        return RedirectResponse("/locked", 303)
     is_same = visit is not None and visit.session_id == session_id
     opened = await sessions.unlock(edge.database, session_id, device_of(request, edge), values.get("pin", [""])[-1])
     if opened is None:

@@ -20,15 +20,32 @@ from shared.kit.ids import new_id
 
 NOTE_CHARACTERS_MAX = 4_000  # about two pages
 FUTURE_MAX = timedelta(minutes=5)  # clocks of desks differ by less; a later time is a typing mistake
+ENTERED_WITHIN = timedelta(days=365)  # paper that waited longer is an archive; an earlier time is a mistyped year
 
 
-class InTheFuture(ValueError):
-    """A time that has not come yet; `field` names it."""
+class WrongTime(ValueError):
+    """A time at which it cannot have happened; `field` names it, and `part` what of it a page asks about."""
+
+    part = "at_time"
+    said = ""
 
     def __init__(self, field: str) -> None:
-        self.field, self.sentence = field, _("This lies in the future; give the time at which it happened.")
+        self.field, self.sentence = field, self.said
         self.params: dict[str, object] = {}
         super().__init__(self.sentence)
+
+
+class InTheFuture(WrongTime):
+    """A time that has not come yet."""
+
+    said = _("This lies in the future; give the time at which it happened.")
+
+
+class TooLongAgo(WrongTime):
+    """A time that lies longer ago than anything is entered afterwards."""
+
+    part = "on_date"
+    said = _("This lies more than a year back; look at the year.")
 
 
 class Form(BaseModel):
@@ -79,6 +96,13 @@ def not_future(field: str, moment: datetime | None, now: datetime) -> datetime:
     if moment is not None and moment > now + FUTURE_MAX:
         raise InTheFuture(field)
     return moment or now
+
+
+def happened(field: str, moment: datetime | None, now: datetime) -> datetime:
+    """When something happened that is entered now or afterwards, from a screen as from a sheet; raises WrongTime."""
+    if moment is not None and moment < now - ENTERED_WITHIN:
+        raise TooLongAgo(field)
+    return not_future(field, moment, now)
 
 
 async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor, written_at: datetime | None = None) -> Case:

@@ -20,7 +20,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.consents import commands
 from shared.casework.consents.commands import RecordConsent
-from shared.casework.consents.refusing import Refused, refuse
+from shared.casework.consents.refusing import Refused, is_told_by_law, refuse, take_back_alone
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.consents.views import is_no, last_answers
 from shared.casework.edge import Edge, OneEdge
@@ -31,7 +31,7 @@ from shared.casework.paper.commands import sheets_of, written_at
 from shared.casework.referrals import drafts
 from shared.casework.referrals.commands import issue_referral
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
-from shared.contracts.casework import codes, events
+from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.kit.db import Transaction
@@ -45,8 +45,6 @@ PURPOSES = {
     AgencyKind.HEALTH: Purpose.CARE, AgencyKind.SOCIAL_WELFARE: Purpose.SUPPORT, AgencyKind.POLICE: Purpose.PROTECTION,
     AgencyKind.PARTNER: Purpose.SUPPORT, AgencyKind.JUSTICE: Purpose.JUSTICE, AgencyKind.OVERSIGHT: Purpose.STATISTICS,
 }  # fmt: skip
-# What the law makes an agency tell about a child, and whom (assumption until a programme says otherwise).
-TOLD_OF_CHILDREN = frozenset({AgencyKind.SOCIAL_WELFARE})
 CHANGEABLE = (ConsentItem.NEEDS, ConsentItem.GIVEN, ConsentItem.TYPE, ConsentItem.SAFETY, ConsentItem.PROG, ConsentItem.RELAY)
 
 
@@ -82,7 +80,6 @@ class Question:
 
 def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
     """The questions for a case, in the order of the network's peers. `was_given`: a product was given before care."""
-    is_child = (case.needs or {}).get("age_band") in {str(band) for band in codes.CHILD_BANDS}
     found = []
     for peer in here.peers:
         kind = here.kind_of(peer)
@@ -95,7 +92,7 @@ def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
         presets = {ConsentItem(item) for item in here.programme.consent_presets.get(kind, ())}
         found.append(
             Question(
-                peer, kind, tuple(i for i in offered if i in presets), offered, is_child and kind in TOLD_OF_CHILDREN,
+                peer, kind, tuple(i for i in offered if i in presets), offered, is_told_by_law(here, case, peer),
                 {item: _spoken(here.kind, kind, item) for item in offered if item is not ConsentItem.RELAY},
             )
         )  # fmt: skip
@@ -270,7 +267,10 @@ async def show_take_back(case_id: UUID, consent_id: UUID, request: Request, edge
         case = await load_case(tx, case_id, visit.actor)
         await note_read(tx, case.id, visit.actor, "consents")
         consent = await _load(tx, case, consent_id)
-    return edge.pages.show(request, "consents/take_back.html", visit, case=case, consent=consent, here_now="/cases")
+    return edge.pages.show(
+        request, "consents/take_back.html", visit, case=case, consent=consent, here_now="/cases",
+        by_law=is_told_by_law(edge.here, case, consent.recipient),
+    )  # fmt: skip
 
 
 async def _load(tx: Transaction, case: Case, consent_id: UUID) -> Consent:
@@ -289,7 +289,7 @@ async def post_take_back(
     version = Filled[BaseModel](values).value("version", "0")
 
     async def work(tx: Transaction) -> str:
-        await commands.take_back(case_id, consent_id, tx, edge.here, visit.actor, int(version) if version.isdigit() else 0)
+        await take_back_alone(case_id, consent_id, tx, edge.here, visit.actor, int(version) if version.isdigit() else 0)
         return f"/cases/{case_id}"
 
     return await submit(request, edge, visit, values, work)
