@@ -65,7 +65,7 @@ class Cost:
     code_n: int  # scrypt's N
 
 
-# The six digits of a code are few, but they are asked for one at a time, five times at most: its digest only keeps them out of sight.
+# The six digits of a code are few, but asked for one at a time, five times at most: their digest only keeps them out of sight.
 FULL_COST = Cost(RFC_9106_LOW_MEMORY, code_n=1024)
 cost = FULL_COST
 
