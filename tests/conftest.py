@@ -10,7 +10,9 @@ import pytest
 from agencies import World
 from schema import postgres_at_head, sqlite_at_head
 from servers import Address, Desk, KafkaClusterFactory, KafkaNodeFactory, Servers, What, ask
+from signing_in import CHEAP, at_cost
 
+from shared.casework.accounts.credentials import FULL_COST
 from shared.kit.local.cache import default_cache
 from shared.kit.local.kafka import KafkaNode
 from shared.kit.local.kafka_cluster import KafkaCluster
@@ -123,6 +125,20 @@ def postgres_cluster() -> Iterator[PostgresCluster]:
 def unique() -> str:
     """A suffix that no other test or run has: not from `random`, which pytest-randomly seeds alike everywhere."""
     return secrets.token_hex(6)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_secrets() -> Iterator[None]:
+    """A thousand tests sign in, and few of them care what guessing a password would cost."""
+    with at_cost(CHEAP):
+        yield
+
+
+@pytest.fixture
+def full_cost() -> Iterator[None]:
+    """Secrets cost what they cost in an agency."""
+    with at_cost(FULL_COST):
+        yield
 
 
 AGENCIES = ("police", "health", "social_welfare")

@@ -4,6 +4,7 @@ A test decides when a line delivers, what it doubles, and which waiting batch go
 """
 
 import asyncio
+import copy
 import random
 import sqlite3
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ from typing import Any
 
 import httpx
 import yaml
+from fastapi import FastAPI
 from keys import seal_of
+from starlette.datastructures import State
 
 import services.demo
 from services.agency import AgencyParts
@@ -58,6 +61,21 @@ class Refused(AssertionError):
         super().__init__(f"{answer.status_code}: {answer.text[:300]}")
         self.status = answer.status_code
         self.problem = answer.json()
+
+
+_apps: dict[tuple[str, str], FastAPI] = {}
+
+
+def app_of(edge: Edge, parts: AgencyParts) -> FastAPI:
+    """An agency's application. Its routes are read once for all of a kind, which takes longer than a whole test; an app keeps no
+    state but its edge."""
+    kind = (parts.kind.value, edge.here.network.purpose)
+    if kind not in _apps:
+        _apps[kind] = create_app(edge, parts.routers, {})
+        _apps[kind].middleware_stack = _apps[kind].build_middleware_stack()
+    app = copy.copy(_apps[kind])
+    app.state = State({"edge": edge})
+    return app
 
 
 def _image(path: str) -> bytes:
@@ -111,7 +129,7 @@ class TestAgency:
         self.inbox = Inbox(database, Registry(subscribe(here, parts.subscriptions)), self.hooks)
         self.letters = Letters(database, here.agency, here.peers, self.seal, self.inbox, self.hooks)
         self.edge = Edge(database, here, self.inbox, Pages(here, parts.look, is_secure=False), parts.migrations)
-        self.app = create_app(self.edge, parts.routers, {})
+        self.app = app_of(self.edge, parts)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")
         self.watcher = Watcher(database, here)

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import yaml
 from agencies import ROLE_OF
+from ready_made import Child, source
 
 import services.demo
 from bench.children import rss_mb
@@ -62,7 +63,7 @@ class Process:
         self.points: Iterator[str] = iter(())
         self.armed: str | None = None
         self.died_at: list[str] = []
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | Child | None = None
         self._log = network.home / f"{self.agency}-{role}.log"
         self._http = httpx.Client(base_url=f"http://{network.host(kind)}:{self.port}", timeout=20)
 
@@ -70,9 +71,13 @@ class Process:
         """Starts the process, armed with its next crash point if there is one left."""
         self.armed = next(self.points, None)
         environment = self.network.environment(self.kind) | ({"REFNET_CRASH": self.armed} if self.armed else {})
+        arguments = [self.role, self.agency, "--host", self.network.host(self.kind), "--port", str(self.port)]
+        within = self.network.within(self.kind)
+        if not within:
+            self._child = source().start(arguments, environment, self._log)
+            return
         with self._log.open("ab") as log:
-            where = ["--host", self.network.host(self.kind), "--port", str(self.port)]
-            command = [*self.network.within(self.kind), sys.executable, "-m", "services.cli", self.role, self.agency, *where]
+            command = [*within, sys.executable, "-m", "services.cli", *arguments]
             self._child = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     @property

@@ -1,5 +1,6 @@
 """Pages: printing numbered sheets, and entering afterwards what was written on them."""
 
+import asyncio
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -122,7 +123,8 @@ async def get_sheets(batch: UUID, request: Request, edge: OneEdge, visit: Visito
     text = sheet_text(edge, edge.pages.language(request, visit.language), SheetKind(sheets[0].kind))
     places = [(sheet.number, edge.pages.place(edge.here.agency, sheet.facility)) for sheet in sheets]
     headers = {"Content-Disposition": 'inline; filename="sheets.pdf"'}
-    return Response(sheets_pdf(text, places), media_type="application/pdf", headers=headers)
+    file = await asyncio.to_thread(sheets_pdf, text, places)  # nobody else at a page waits for it
+    return Response(file, media_type="application/pdf", headers=headers)
 
 
 async def _batch(batch: UUID, edge: Edge, visit: Visit) -> list[Sheet]:
