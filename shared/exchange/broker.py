@@ -175,6 +175,8 @@ class Receiver:
         try:
             if inner.header.sender != sender:
                 await self._letters.take_home(sender, [inner])
+            elif inner.header.kind is Kind.DIRECTORY:
+                await self._letters.take_lines(sender, inner.content)
             else:
                 await self._letters.take(inner)
         except Exception as error:

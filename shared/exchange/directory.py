@@ -132,14 +132,17 @@ class Directory:
         """Whether a slot of the stream to `reader` may stand under this key: any, until it was revoked."""
         return id_ not in self._revoked or seq <= self._cuts.get((id_, reader), {}).get(incarnation, 0)
 
-    def newest(self, use: Use, among: Iterable[bytes] | None = None, suites: Sequence[int] = ()) -> bytes | None:
-        """The id of the newest key that is not revoked; `among` those, and of these suites, where they are given."""
+    def newest(
+        self, use: Use, among: Iterable[bytes] | None = None, suites: Sequence[int] = (), upto: int | None = None
+    ) -> bytes | None:
+        """The id of the newest key that is not revoked; `among` those, of these suites, up to that line, where they are given."""
         known = set(among) if among is not None else None
         good = [
             (published.number, id_)
             for id_, published in self._published.items()
             if published.key.use is use and id_ not in self._revoked
             and (known is None or id_ in known) and (not suites or published.key.suite in suites)
+            and (upto is None or published.number <= upto)
         ]  # fmt: skip
         return max(good)[1] if good else None
 

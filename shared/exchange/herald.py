@@ -30,7 +30,7 @@ class Herald:
 
     async def state(self, peer: str) -> None:
         """Writes and sends what a peer is owed; raises DatabaseAway, BrokerAway or KeyAway, and then it is still due."""
-        letters = await self._letters.write(peer)
+        letters = [*await self._letters.write_lines(peer), *await self._letters.write(peer)]
         crash_point("statement.before_send")
         for letter in letters:
             await self._send(peer, letter)

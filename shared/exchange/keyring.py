@@ -91,9 +91,12 @@ class Keyring:
         """Whose they are."""
         return self.own.agency
 
-    def signer(self) -> tuple[bytes, Ed25519PrivateKey]:
-        """The key under which this agency speaks now; raises KeyAway where it has none left."""
-        newest = self.own.newest(Use.SIGN, self._signing)
+    def signer(self, known: int | None = None) -> tuple[bytes, Ed25519PrivateKey]:
+        """The key under which this agency speaks now; raises KeyAway where it has none left.
+
+        To a reader that knows so many lines of its directory it is one that the reader can look up, while such a one stands.
+        """
+        newest = self.own.newest(Use.SIGN, self._signing, upto=known) or self.own.newest(Use.SIGN, self._signing)
         if newest is None:
             raise KeyAway(f"{self.agency} has no signing key that is not revoked")
         return newest, self._signing[newest]

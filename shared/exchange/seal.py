@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 
+from shared.contracts.wire.directory import Lines
 from shared.contracts.wire.envelope import (
     KEY_ID_BYTES,
     SIGNATURE_BYTES,
@@ -24,6 +25,7 @@ from shared.contracts.wire.envelope import (
     unwrap,
     wrap,
 )
+from shared.exchange.directory import BadDirectory
 from shared.exchange.keyring import SUITES, Keyring
 
 BOUND_TO = b"refnet envelope 1"
@@ -55,19 +57,57 @@ class Seal(Protocol):
         """Takes up keys that have changed meanwhile."""
         ...
 
+    def knows(self, peer: str) -> int:
+        """How many lines of a peer's directory are known here."""
+        ...
+
+    def is_known(self, peer: str, lines: int) -> None:
+        """A peer has said how many lines of this agency's directory it knows."""
+        ...
+
+    def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
+        """What a peer that knows so many lines of this agency's directory is told next, without a number as many as it last said;
+        None where it knows them all, or never said."""
+        ...
+
+    def learn(self, told: Lines) -> int:
+        """Takes lines of a peer's directory up and returns how many were new; raises Unopenable, and then those before stand."""
+        ...
+
 
 class KeyedSeal:
     """The seal under an agency's keys. `renewed` gives them anew where they have changed since it was last asked."""
 
     def __init__(self, keys: Keyring, renewed: Callable[[], Keyring | None] = lambda: None) -> None:
         self._keys, self._renewed = keys, renewed
+        self._known: dict[str, int] = {}  # lines of our directory, by peer, as each last said
 
     def refresh(self) -> None:
         """Takes up keys that have changed, its own or a peer's; raises RefnetError, and then the former stand."""
         self._keys = self._renewed() or self._keys
 
+    def knows(self, peer: str) -> int:
+        directory = self._keys.peers.get(peer)
+        return directory.size if directory is not None else 0
+
+    def is_known(self, peer: str, lines: int) -> None:
+        self._known[peer] = lines
+
+    def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
+        known = self._known.get(peer, self._keys.own.size) if known is None else known
+        return self._keys.own.told_to(peer, known + 1) if known < self._keys.own.size else None
+
+    def learn(self, told: Lines) -> int:
+        directory = self._keys.peers.get(told.agency)
+        if directory is None:
+            raise Unopenable("no root is known that these keys could be under")
+        try:
+            return directory.take(told)
+        except BadDirectory as error:
+            raise Unopenable("it is not a piece of its sender's directory") from error
+
     def sign(self, header: Header, content: bytes) -> bytes:
-        signer, key = self._keys.signer()
+        signer, key = self._keys.signer(self._known.get(header.recipient))
         said = unsigned(header.model_copy(update={"signer": signer}), content, SIGNATURE_BYTES)
         return said + key.sign(SIGNED_AS + said)
 

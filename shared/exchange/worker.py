@@ -15,12 +15,14 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
+from shared.contracts.wire.envelope import Unopenable
 from shared.contracts.wire.topics import Direction
 from shared.exchange import bell
 from shared.exchange.access import Access, BrokerUnreachable, partitions_of
 from shared.exchange.anchor import Anchor, AnchorAway, check_anchor
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.clearing import run_clearing
+from shared.exchange.directories import recall_lines
 from shared.exchange.feed import run_feed
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
@@ -94,6 +96,8 @@ class ExchangeWorker:
         """Works until `stop` is set. Then the batch in flight is finished and committed, what the relay has in hand is sent and
         marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 4 LET_GO_S, whatever hangs."""
         await self._anchored(stop)
+        with contextlib.suppress(DatabaseAway, Unopenable):
+            await recall_lines(self._database, self._seal)
         finishing = [self._begin(loop, stop) for loop in (self._relay_or_another, self._look_after_line)]
         loops = [self._herald.run, self._feed, self._sweep, self._clear, self._bell, self._look_at_keys]
         loops += [self._reconcile] if self._line is not None else []
@@ -157,7 +161,10 @@ class ExchangeWorker:
                 await asyncio.wait_for(stop.wait(), KEYS_LOOK_S)
             try:
                 self._seal.refresh()
-            except RefnetError as error:
+                await recall_lines(self._database, self._seal)  # what other processes of this agency have heard
+            except DatabaseAway:
+                pass
+            except (RefnetError, Unopenable) as error:
                 log.error("keys_not_renewed", extra={"words": str(error)})
 
     async def _bell(self, stop: asyncio.Event) -> None:

@@ -17,6 +17,7 @@ import pytest
 import uvloop
 from direct_ends import DAY, DEADLINE_S, LIFE, Memory, Town, asking, bound, listening, said, statement, url_of
 
+from shared.contracts.wire.directory import Lines
 from shared.exchange.direct import (
     ENVELOPE_BYTES_MAX,
     EVENTS_MAX,
@@ -228,6 +229,16 @@ async def test_a_body_over_the_limit_is_refused_declared_or_not(town: Town) -> N
                 await line.state("health", large)
             await line.look("health")
     assert health.heard == []
+
+
+async def test_lines_of_a_directory_are_asked_for_from_where_they_are_known(town: Town) -> None:
+    health, police = Memory("health"), town.credentials("police")
+    async with listening(health, town.credentials("health")) as url, asking(url, police) as line:
+        told = Lines.model_validate_json(await line.directory("health", 0))
+        assert (told.agency, told.first, len(told.lines)) == ("health", 1, 2)
+        assert await line.directory("health", 2) == b""
+        async with raw(url, police, town) as client:
+            assert (await ask(client, "GET", "/exchange/v1/directory?from=first")).status_code == 400
 
 
 async def test_an_answer_over_the_limit_is_not_read_to_its_end(town: Town) -> None:

@@ -38,6 +38,9 @@ class _Line:
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
         return await self._ends.at[peer].events(self._agency, stream, first, last)
 
+    async def directory(self, peer: str, known: int) -> bytes:
+        return self._ends.at[peer].directory(self._agency, known)
+
 
 def _reconciler(node: Node, peer: str) -> Reconciler:
     return Reconciler(node.database, node.agency, node.seal, node.inbox, node.letters(peer))

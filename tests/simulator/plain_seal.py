@@ -5,6 +5,7 @@ It names both ends as the real one does, and no two of its envelopes are alike, 
 
 from itertools import count
 
+from shared.contracts.wire.directory import Lines
 from shared.contracts.wire.envelope import Header, Inner, Unopenable, unframe, unsigned, unwrap, wrap
 
 SUITE, KEY = 0, b"plain"
@@ -19,6 +20,19 @@ class PlainSeal:
 
     def refresh(self) -> None:
         """Nothing changes."""
+
+    def knows(self, peer: str) -> int:
+        """Nobody has keys."""
+        return 0
+
+    def is_known(self, peer: str, lines: int) -> None:
+        """Nothing comes of it."""
+
+    def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
+        return None
+
+    def learn(self, told: Lines) -> int:
+        return 0
 
     def sign(self, header: Header, content: bytes) -> bytes:
         return unsigned(header, content, 0)

@@ -198,6 +198,9 @@ class DirectLine:
         assert isinstance(found, list)
         return found
 
+    async def directory(self, peer: str, known: int) -> bytes:
+        return self._world.agencies[peer].process().reconciler.directory(self._agency.name, known)
+
     async def _ask(self, question: Callable[[Process], Coroutine[Any, Any, Any]], peer: str) -> bytes | list[bytes]:
         break_line(self._world.chance, self._world.weather)
         process = self._world.agencies[peer].process()

@@ -70,6 +70,10 @@ class Memory:
             held = self.slots.get(stream, {})
             return [held[slot] for slot in range(first, last + 1) if slot in held]
 
+    def directory(self, peer: str, known: int) -> bytes:
+        told = seal_of(self.agency).lines_for(peer, known)
+        return told.to_bytes() if told is not None else b""
+
 
 class Town:
     """An authority, the credentials it gave out, and a folder for their files."""
