@@ -116,6 +116,17 @@ async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...
     return because
 
 
+async def is_replaced(database: Database, anchor: Anchor) -> bool:
+    """Whether a newer life than this database knows of has been opened elsewhere: then another copy has taken its place, and what
+    works on this one is to keep still. Raises DatabaseAway or AnchorAway."""
+    with anchor.held():  # whoever opens a life commits it before letting go
+        marks = anchor.read()
+        async with database.read() as tx:
+            query = select(col(Incarnation.id)).where(col(Incarnation.is_current))
+            known = (await tx.session.execute(query)).scalar_one_or_none()
+    return marks is not None and known is not None and marks.incarnation > known
+
+
 def _misfit(marks: Marks | None, identity: str, incarnation: UUID, sizes: dict[str, int]) -> str | None:
     if marks is None:
         return "anchor_missing"

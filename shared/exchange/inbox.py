@@ -86,6 +86,7 @@ Slot = tuple[str, UUID, int]  # sender, incarnation, seq
 NO_LIFE = UUID(int=0)
 WORDLESS = frozenset({InboxState.GONE, InboxState.CLEARED})  # settled on its sender's word that there are none
 LAID = "tombstones laid in this transaction"
+TAKEN = "room taken in this transaction"
 
 log = logging.getLogger(__name__)
 
@@ -232,6 +233,13 @@ class _Room:
     events: int
     bytes: int
 
+    def add(self, size: int) -> None:
+        """One more is kept."""
+        self.events, self.bytes = self.events + 1, self.bytes + size
+
+
+_Taken = dict[str, tuple[int, int]]  # events and bytes that a transaction is about to keep, by sender
+
 
 class Inbox:
     """The receiving end of one agency."""
@@ -300,9 +308,12 @@ class Inbox:
             await tx.flush()
             room = self._rooms[one.sender] = _Room(now, *await _held_back(tx, one.sender))
         size = 0 if one.inner is None else len(one.inner.raw)
-        if room.events >= HELD_BACK_MAX or room.bytes + size > HELD_BACK_BYTES_MAX:
+        taken: _Taken = tx.session.info.setdefault(TAKEN, {})
+        events, in_bytes = taken.get(one.sender, (0, 0))
+        if room.events + events >= HELD_BACK_MAX or room.bytes + in_bytes + size > HELD_BACK_BYTES_MAX:
             raise Overfull("too many events wait or are parked")
-        room.events, room.bytes = room.events + 1, room.bytes + size
+        taken[one.sender] = (events + 1, in_bytes + size)
+        tx.on_commit(lambda: self._rooms[one.sender].add(size))
 
     async def _lock(self, tx: Transaction, events: Sequence[Heard]) -> None:
         """Locks what a batch is about, the consents it rests on too: taking one back comes by the other lane at the same time.

@@ -26,6 +26,7 @@ from shared.exchange.seal import Seal
 from shared.exchange.tables import Peer
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction
+from shared.kit.errors import DatabaseAway
 
 MISSING_AT_LEAST = 50  # slots of each life that even the shortest statement asks for
 
@@ -39,6 +40,11 @@ class Letters:
         self._owed: dict[str, Owed] = {}
         self.due: set[str] = set(peers)  # at start everybody is told where we stand
         self.woken = asyncio.Event()
+        self.is_still = False  # another copy of the database has this one's place: nothing is said or taken
+
+    def _check(self) -> None:
+        if self.is_still:
+            raise DatabaseAway("Another copy of this agency's database has taken this one's place; ask again.")
 
     def heard_from(self, peer: str) -> None:
         """Something of this peer's is held now, or it waits for an answer."""
@@ -47,6 +53,7 @@ class Letters:
 
     async def take(self, inner: Inner) -> Statement:
         """Takes an opened statement in; raises Unopenable or DatabaseAway."""
+        self._check()
         peer = inner.header.sender
         try:
             statement = Statement.model_validate_json(inner.content)
@@ -100,6 +107,7 @@ class Letters:
 
     async def write(self, peer: str, *, asks_all: bool = False) -> list[bytes]:
         """What this peer is sent now, sealed: the statement, then the words that it asked back. Raises DatabaseAway or KeyAway."""
+        self._check()
         owed = self._owed.pop(peer, Owed())
         async with self._database.write() as tx:
             statement = await make_statement(tx, peer, asks_all=asks_all)
@@ -116,6 +124,7 @@ class Letters:
         told = self._seal.lines_for(peer)
         if told is None:
             return []
+        self._check()
         async with self._database.read() as tx:
             incarnation = await current_incarnation(tx)
         header = Header(kind=Kind.DIRECTORY, sender=self._ears.agency, recipient=peer, incarnation=incarnation)
@@ -123,6 +132,7 @@ class Letters:
 
     async def write_short(self, peer: str) -> tuple[bytes, bytes]:
         """The short form, sealed, and the summary that it holds: one hash over both directions."""
+        self._check()
         async with self._database.write() as tx:
             digest = await summary(tx, self._ears.agency, peer)
             sealed = await self._sealed(tx, peer, Statement(made_at=tx.clock.now(), summary=digest))

@@ -1,4 +1,5 @@
-"""Turns: of an agency's several workers one at a time relays to a recipient, so that none sends what another is just sending.
+"""Turns: of an agency's several workers one at a time relays to a recipient, so that none sends what another is just sending; and
+each has a name in its consumer groups that no other has.
 
 This only saves work: the stream head's lock is the fence. A turn ends with the process that has it, so another goes on at once.
 """
@@ -19,6 +20,7 @@ PATIENCE = timedelta(
 )  # whoever keeps a turn for longer hangs, or is cut off where the server has not noticed: we go anyway
 SPACE = 0x5245464E  # our corner of PostgreSQL's advisory locks
 TAKE = "SELECT pg_try_advisory_lock($1, hashtext($2))"
+STILL_HERE = "SELECT true OR $1 = hashtext($2)"
 GIVE_BACK = "SELECT pg_advisory_unlock($1, hashtext($2))"
 
 
@@ -30,6 +32,7 @@ class Turns:
         self._connection: AsyncConnection | None = None
         self._asking = asyncio.Lock()  # a connection does one thing at a time
         self._refused_at: dict[str, datetime] = {}
+        self._kept: str | None = None
 
     @contextlib.asynccontextmanager
     async def of(self, recipient: str) -> AsyncIterator[bool]:
@@ -46,6 +49,18 @@ class Turns:
                         await self._ask(GIVE_BACK, recipient)
         else:
             yield self._has_been_patient(recipient)
+
+    async def keep(self, what: str) -> bool:
+        """Whether `what` is ours, from now on and until `end`. It goes with the connection, so it is asked for again and again.
+
+        Raises DatabaseAway.
+        """
+        if self._database.dialect == "sqlite":
+            return True
+        if self._kept == what and self._connection is not None:
+            return await self._ask(STILL_HERE, what)
+        self._kept = what if await self._ask(TAKE, what) else None
+        return self._kept is not None
 
     def _has_been_patient(self, recipient: str) -> bool:
         now = self._database.clock.real()

@@ -19,7 +19,7 @@ from shared.contracts.wire.envelope import Unopenable
 from shared.contracts.wire.topics import Direction
 from shared.exchange import bell
 from shared.exchange.access import Access, BrokerUnreachable, partitions_of
-from shared.exchange.anchor import Anchor, AnchorAway, check_anchor
+from shared.exchange.anchor import Anchor, AnchorAway, check_anchor, is_replaced
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.clearing import run_clearing
 from shared.exchange.directories import recall_lines
@@ -32,6 +32,7 @@ from shared.exchange.reconcile import Line, Reconciler, run_reconciler
 from shared.exchange.registry import Hooks
 from shared.exchange.relay import BrokerAway, Outbound, Relay
 from shared.exchange.seal import Seal
+from shared.exchange.turns import Turns
 from shared.exchange.watchdog import Hang, Watchdog
 from shared.kit.db import Database
 from shared.kit.errors import DatabaseAway, RefnetError
@@ -45,6 +46,15 @@ BATCH_TIMEOUT_S = 10.0  # a batch in flight is finished within this; it takes we
 STOP_TIMEOUT_S = 15.0  # the batch, and what the relay has in hand, which waits for the broker; the rest stays due
 KEYS_LOOK_S = 10.0  # a key that was made or revoked is taken up within this, by every process
 LET_GO_S = 2.0  # whatever is cut off, the farewell to the peers, a producer that has nothing in hand any more: each within this
+
+REPLACED = (
+    "This process works on an older copy of the agency's database: another process has opened a newer life on another one. It"
+    " sends and receives nothing any more; stop it, and start it on the database that is current."
+)
+NAMESAKE = (
+    "Another process of this agency is called {name} too, so this one works without a lasting name: give each machine a host name"
+    " of its own."
+)
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -64,6 +74,8 @@ class ExchangeWorker:
     ) -> None:  # fmt: skip
         self._instance = instance
         self._database, self._agency, self._peers, self._access, self._seal = database, agency, peers, access, seal
+        self._names = Turns(database)
+        self._listens_as: str | None = None  # the lasting name under which consumers were begun, None for none
         self._secrets = {peer: lane_secret(peer) for peer in peers}
         self._courier: Courier | None = None
         self._consumers: KafkaBroker | None = None
@@ -110,6 +122,8 @@ class ExchangeWorker:
         finally:
             await _cancel([*cut_off, *finishing])
             await self._disconnect()
+            with contextlib.suppress(DatabaseAway):
+                await self._names.end()
 
     def _begin(self, loop: Loop, stop: asyncio.Event) -> asyncio.Task[None]:
         return asyncio.create_task(_kept_alive(loop, stop, self._database))
@@ -184,9 +198,14 @@ class ExchangeWorker:
         try:
             while not stop.is_set():
                 try:
-                    await self._connect()
-                    self.is_open = True
-                    await self._watch()
+                    if await self._is_replaced():
+                        await self._disconnect()
+                        self._not_open(None)
+                        self.stuck = REPLACED
+                    else:
+                        await self._connect()
+                        self.is_open = True
+                        await self._watch()
                 except BrokerUnreachable as error:
                     self._not_open(str(error))
                 except (KafkaError, TimeoutError) as error:
@@ -198,7 +217,7 @@ class ExchangeWorker:
             if not stop.is_set():  # at the end the producer outlives the relay, which may have something in hand
                 await self._disconnect()
 
-    def _not_open(self, words: str) -> None:
+    def _not_open(self, words: str | None) -> None:
         """What waits for the broker does not hang."""
         self._say(words)
         self._watchdog.pause()
@@ -233,6 +252,27 @@ class ExchangeWorker:
         if self._relaying is not None:
             self._relaying.cancel()
 
+    async def _is_replaced(self) -> bool:
+        """Keeps still, and says so, while another copy of the database has this one's place."""
+        try:
+            found = await is_replaced(self._database, self._anchor)
+        except (DatabaseAway, AnchorAway):
+            return self._letters.is_still  # who cannot look goes on as before
+        if found != self._letters.is_still:
+            log.error("replaced", extra={"words": REPLACED}) if found else log.info("in_place_again")
+        self._letters.is_still = found
+        return found
+
+    async def _name(self) -> str | None:
+        """The lasting name that this process has to itself, None where another has it: under one name two would take each other's
+        place for ever. Raises nothing."""
+        if self._instance is None:
+            return None
+        try:
+            return self._instance if await self._names.keep(f"name {self._instance}") else None
+        except DatabaseAway:
+            return self._listens_as
+
     async def _connect(self) -> None:
         partitions = await partitions_of(self._access)
         seen = frozenset(partitions)
@@ -240,10 +280,13 @@ class ExchangeWorker:
         if self._courier is None:
             self._courier = await self._new_courier()
         heard = {t: partitions[t] for peer in self._peers for t in self._topics_from(peer) if t in partitions}
-        if heard != self._heard:
-            await self._listen(heard)
+        name = await self._name()
+        if heard != self._heard or name != self._listens_as:
+            await self._listen(heard, name)
         absent = [p for p in self._peers if not {*self._topics_to(p), *self._topics_from(p)} <= seen]
-        self._say(f"Not connected to {', '.join(absent)}: its topics do not exist; run `refnet provision`." if absent else None)
+        troubles = [f"Not connected to {', '.join(absent)}: its topics do not exist; run `refnet provision`."] if absent else []
+        troubles += [NAMESAKE.format(name=self._instance)] if self._instance is not None and name is None else []
+        self._say(" ".join(troubles) or None)
 
     async def _new_courier(self) -> Courier:
         courier = Courier(self._agency, self._access, self._secrets)
@@ -255,7 +298,7 @@ class ExchangeWorker:
             raise
         return courier
 
-    async def _listen(self, topics: dict[str, int]) -> None:
+    async def _listen(self, topics: dict[str, int], name: str | None) -> None:
         await self._stop_listening()
         broker = KafkaBroker(
             self._access.servers, security=self._access.faststream(), allow_auto_create_topics=False,
@@ -263,7 +306,7 @@ class ExchangeWorker:
         )  # fmt: skip
         for group, lanes in _groups(self._agency, topics).items():
             if lanes:
-                self._receiver.subscribe(broker, sorted(lanes), group, instance=_instance(self._instance, lanes, self._listened))
+                self._receiver.subscribe(broker, sorted(lanes), group, instance=_instance(name, lanes, self._listened))
         self._listened += 1
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
@@ -271,7 +314,7 @@ class ExchangeWorker:
         except BaseException:
             await broker.stop()
             raise
-        self._consumers, self._heard = broker, topics
+        self._consumers, self._heard, self._listens_as = broker, topics, name
 
     async def _stop_listening(self) -> None:
         if self._consumers is not None:

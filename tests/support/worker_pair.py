@@ -33,7 +33,7 @@ class Pair:
 
     def __init__(self, kafka: str, police: Node, health: Node, clock: FastClock, folder: Path) -> None:
         self.police, self.health, self.clock = police, health, clock
-        self.stop = asyncio.Event()
+        self.stop, self.folder = asyncio.Event(), folder
         self.workers = {
             node: ExchangeWorker(
                 node.database, node.agency, [peer.agency], node.inbox, node, node.seal, Access(kafka), lambda _: b"x",

@@ -1,0 +1,95 @@
+"""A process whose place another has taken says so, and neither idles for ever nor fights for it."""
+
+import asyncio
+
+import pytest
+from exchange_node import Node
+from kafka_line import until
+from worker_pair import at_work
+
+from shared.exchange import worker as worker_module
+from shared.exchange.access import Access
+from shared.exchange.anchor import Anchor, Marks
+from shared.exchange.turns import Turns
+from shared.exchange.worker import ExchangeWorker
+from shared.kit.clock import SystemClock
+from shared.kit.db import Database
+from shared.kit.ids import new_id
+from shared.kit.local.postgres_databases import PostgresDatabases
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line is looked at all the time."""
+    monkeypatch.setattr(worker_module, "LOOK_S", 0.2)
+    monkeypatch.setattr(worker_module, "RECONNECT_S", 0.2)
+
+
+@pytest.fixture
+def urls(postgres: PostgresDatabases) -> list[str]:
+    return [postgres.fresh_database() for _ in range(2)]
+
+
+async def test_a_name_is_one_processs_until_it_ends(urls: list[str]) -> None:
+    databases = [Database(urls[0]) for _ in range(2)]
+    one, other = (Turns(database) for database in databases)
+    assert await one.keep("name host.0")
+    assert await one.keep("name host.0")  # asked again, it is still ours
+    assert not await other.keep("name host.0")
+    assert await other.keep("name host.1")
+    await one.end()
+    async with asyncio.timeout(30):  # the server notices a moment later
+        while not await other.keep("name host.0"):
+            await asyncio.sleep(0.01)
+    await other.end()
+    for database in databases:
+        await database.close()
+
+
+async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: str, unique: str, urls: list[str]) -> None:
+    """Machines that were given the same host name: under it they would take each other's lanes every few seconds."""
+    async with at_work(kafka, unique, urls) as pair:
+        first, clinic = pair.workers[pair.health], pair.health.agency
+        twin = Node(clinic, Database(urls[1], SystemClock()))
+        second = ExchangeWorker(
+            twin.database, clinic, [pair.police.agency], twin.inbox, twin, twin.seal, Access(kafka), lambda _: b"x",
+            Anchor(pair.folder / f"{clinic}.anchor"), instance=f"host.{clinic}.0",
+        )  # fmt: skip
+        stop = asyncio.Event()
+        running = asyncio.create_task(second.run(stop))
+        await until(lambda: second.is_open and second.words is not None and "another" in second.words.lower())
+        assert first.words is None
+        assert (first._listens_as, second._listens_as) == (f"host.{clinic}.0", None)
+        await pair.say(1)
+        await until(lambda: sorted([*pair.heard(), *(step for _, step in twin.applied)]) == [0, 1])
+        pair.stop.set()  # the one that had the name ends, and the other takes it
+        await until(lambda: second.words is None)
+        assert second._listens_as == f"host.{clinic}.0"
+        stop.set()
+        await running
+        await twin.database.close()
+
+
+async def test_a_process_on_a_copy_that_was_replaced_keeps_still_and_says_so(kafka: str, unique: str, urls: list[str]) -> None:
+    async with at_work(kafka, unique, urls) as pair:
+        worker = pair.workers[pair.health]
+        anchor = Anchor(pair.folder / f"{pair.health.agency}.anchor")
+        before = anchor.read()
+        assert before is not None
+        with anchor.held():  # a standby was promoted, and its process opened a newer life
+            anchor.write(Marks(before.database, new_id()))
+        await until(lambda: worker.stuck is not None)
+        assert "older copy" in str(worker.stuck)
+        assert not worker.is_open
+        assert worker._given() == frozenset()
+        await pair.say(1)
+        await pair.health.say(pair.police.agency, new_id(), 2)
+        police = pair.workers[pair.police]
+        await pair.looks(police, 3)
+        assert (pair.heard(), pair.police.applied) == ([0], [])
+        with anchor.held():  # the address leads to the current copy now
+            anchor.write(before)
+        await until(lambda: worker.stuck is None)
+        await until(lambda: (pair.heard(), [step for _, step in pair.police.applied]) == ([0, 1], [2]))
