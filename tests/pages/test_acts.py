@@ -157,6 +157,6 @@ async def test_nothing_is_entered_afterwards_under_a_mistyped_year(world: World)
         assert (page.status, TOO_LONG_AGO in page.words, 'href="#on_date"' in page.text) == (422, True, True), address
         assert page.form(address).fields["at_time"] == ["08:15"]
     program = await world["health"].sign_in("program")
-    for path in (f"{referral}/acknowledge", "/arrivals"):
-        answer = await program.ask("POST", path, {"occurred_at": "2024-12-31T00:00:00Z"})
+    for path, where in ((f"{referral}/acknowledge", {}), ("/arrivals", {"facility": "ndola_clinic"})):
+        answer = await program.ask("POST", path, {**where, "occurred_at": "2024-12-31T00:00:00Z"})
         assert (answer.status_code, TOO_LONG_AGO in answer.text) == (422, True), path
