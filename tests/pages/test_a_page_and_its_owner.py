@@ -1,4 +1,4 @@
-"""What a page may do to its owner's session: two taps at once, a colleague's PIN that is guessed, a second sign-in, a slow start."""
+"""What a page does to its owner: two taps at once, a PIN that is guessed, a second sign-in, an answer that has grown old."""
 
 import asyncio
 from datetime import timedelta

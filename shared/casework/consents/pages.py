@@ -125,8 +125,8 @@ def _context(case: Case, asked: list[Question], last: dict[str, Consent | Refusa
     no = {recipient: _when(answer) for recipient, answer in last.items() if is_no(answer)}
     yes = {recipient: answer for recipient, answer in last.items() if recipient not in no}
     cannot_answer = any(question.kind is AgencyKind.HEALTH for question in asked)  # only care may go before her answer
-    return {"case": case, "questions": asked, "seen": _seen(last), "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer, "here_now": "/cases",
-            "asked_words": ASKED, "said_yes": yes, "said_no": no}  # fmt: skip
+    return {"case": case, "questions": asked, "seen": _seen(last), "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer,
+            "here_now": "/cases", "asked_words": ASKED, "said_yes": yes, "said_no": no}  # fmt: skip
 
 
 def _seen(last: dict[str, Consent | Refusal]) -> dict[str, str]:
@@ -177,13 +177,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         last = await last_answers(tx, case.id)
         sheets = await sheets_of(tx, case.id)
     think = THINK in values
-    words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
-    form = fill(HowAnswered, values, words)
-    for question in _outdated(asked, values, last):
-        form.error(f"answer_{question.recipient}", _answered_since(question))
-    form = _to_ask_again(form, asked, last)
-    if not think:
-        _check(form, asked, values)
+    form = _answers(asked, values, last, think=think)
     answered = form.model
     if think and not any(name.startswith("answer_") for name in values):
         return await submit(request, edge, visit, values, partial(_keep, case_id, asked, values, edge, visit))
@@ -219,6 +213,18 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         return f"/cases/{case_id}/refer"
 
     return await submit(request, edge, visit, values, work)
+
+
+def _answers(asked: list[Question], values: Values, last: dict[str, Consent | Refusal], *, think: bool) -> Filled[HowAnswered]:
+    """How she answered, with what is wrong in the answers; whoever wants to think need not have answered all of them."""
+    words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
+    form = fill(HowAnswered, values, words)
+    for question in _outdated(asked, values, last):
+        form.error(f"answer_{question.recipient}", _answered_since(question))
+    form = _to_ask_again(form, asked, last)
+    if not think:
+        _check(form, asked, values)
+    return form
 
 
 def _passed_on_for(asked: list[Question], values: Values) -> list[str]:

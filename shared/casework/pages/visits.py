@@ -154,8 +154,9 @@ class KeptForm:
 
 
 async def keep_form(request: Request, spared: UUID | None = None) -> KeptForm | None:
-    """Keeps what stands in a posted form for whoever's page it was, and locks that session; None where no page of this browser sent
-    it. A session that is `spared` is not locked. Its writer finds it after her PIN, or after signing in where her session is over; nobody else can.
+    """Keeps what stands in a posted form for whoever's page it was, and locks that session, unless it is the one that is `spared`;
+    None where no page of this browser sent it. Its writer finds it after her PIN, or after signing in where her session is over;
+    nobody else can.
 
     A conversation may take longer than the lock and than the session: what was answered is lost by neither.
     """

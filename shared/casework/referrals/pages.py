@@ -239,10 +239,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     async def work(tx: Transaction) -> str:
         case = await load_case(tx, case_id, visit.actor)
         incident = await _last_incident(tx, case)
-        if asked.incident is not None and incident is not None and asked.incident != incident.id:
-            raise Conflict(
-                "Since this page was opened something else has happened, and it is about that now. Look, then send again."
-            )
+        _still_about(asked.incident, incident)
         sheet = await sheet_of_request(tx, case.id)
         expected_at = _expected(edge, tx, asked, sheet, visit)
         asked_first = _issue(edge, case, incident, asked, sheet, expected_at)
@@ -294,6 +291,12 @@ async def post_forget(case_id: UUID, request: Request, edge: OneEdge, visit: Vis
         return f"/cases/{case.id}"
 
     return await submit(request, edge, visit, values, work)
+
+
+def _still_about(shown: UUID | None, incident: Incident | None) -> None:
+    """Raises Conflict where it has happened again since the page was shown: windows of care and urgency are another's then."""
+    if shown is not None and incident is not None and shown != incident.id:
+        raise Conflict("Since this page was opened something else has happened, and it is about that now. Look, then send again.")
 
 
 def _id_in(form: Filled[Any], name: str) -> UUID | None:
