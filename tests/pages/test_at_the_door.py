@@ -418,7 +418,7 @@ async def test_what_was_said_at_the_door_stands_there_after_a_miss_and_a_second_
     wrong = "000000" if code != "000000" else "000001"
     visitor = await nurse(world)
     form = (await visitor.open("/arrivals/new")).form("/arrivals/new")
-    said = {"code": wrong, "facility": "masaiti_clinic", "on_date": TODAY, "at_time": "08:15"}
+    said: dict[str, Any] = {"code": wrong, "facility": "masaiti_clinic", "on_date": TODAY, "at_time": "08:15"}
     for _tap in range(2):
         page = await visitor.send(form, **said)
         again = page.form("/arrivals/new").fields
@@ -426,7 +426,7 @@ async def test_what_was_said_at_the_door_stands_there_after_a_miss_and_a_second_
         assert "No open request of this desk has that number" in page.words
     assert await attempts(world) == 1
     form = said_form(await somebody_is_here(visitor))
-    three = {"code": wrong, "sent_from": SENT_FROM, "sent_on": TODAY}
+    three: dict[str, Any] = {"code": wrong, "sent_from": SENT_FROM, "sent_on": TODAY}
     for _tap in range(2):
         page = await visitor.send(form, **three)
         again = said_form(page).fields

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, or_, select, update
 from sqlmodel import col
 
 from shared.casework.accounts.credentials import is_pin
@@ -214,6 +214,20 @@ async def unlock(database: Database, session_id: UUID, device: UUID, pin: str) -
         return Opened(await _renew(tx, session), back_to)
 
 
+async def note_pin(tx: Transaction, session_id: UUID, *, is_right: bool) -> bool:
+    """Counts a PIN that was asked for in an open session as at a locked one; False where the session is over, or ends now."""
+    query = select(Session).where(col(Session.id) == session_id, col(Session.opened_at) > tx.clock.now() - ABSOLUTE_END)
+    session = (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalar_one_or_none()
+    if session is None:
+        return False
+    session.pin_failed_count = 0 if is_right else session.pin_failed_count + 1
+    await tx.session.flush()
+    if session.pin_failed_count >= PIN_FAILURES_MAX:
+        await _end(tx, session.id)
+        return False
+    return True
+
+
 async def _openable(
     tx: Transaction, session_id: UUID, device: UUID, *, is_for_update: bool = False
 ) -> tuple[Session, Account] | None:
@@ -244,7 +258,7 @@ async def waiting_on(tx: Transaction, device: UUID) -> list[Waiting]:
     query = (
         select(Session, Account, HANDED_OVER)
         .join(Account, col(Account.id) == col(Session.account_id))
-        .where(col(Session.device) == device, *_lives(now))
+        .where(col(Session.device) == device, col(Account.pin_hash).is_not(None), *_lives(now))
         .order_by(col(Account.name))
     )
     found = (await tx.session.execute(query)).tuples()
@@ -260,9 +274,11 @@ async def leave_shift(tx: Transaction, session_id: UUID, device: UUID) -> None:
 
 
 async def sign_out(tx: Transaction, writer: Writer) -> None:
-    """Its owner leaves: the cookie opens nothing any more, and what she did not send at this browser is gone."""
-    await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(_sessions_of(writer.account_id, writer.device))))
-    await _end(tx, writer.session_id)
+    """Its owner leaves: no session of hers at this browser opens any more, and what she did not send there is gone."""
+    mine = list((await tx.session.execute(_sessions_of(writer.account_id, writer.device))).scalars())
+    await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
+    for session_id in mine:
+        await _end(tx, session_id)
 
 
 async def _end(tx: Transaction, session_id: UUID) -> None:
@@ -272,10 +288,15 @@ async def _end(tx: Transaction, session_id: UUID) -> None:
 
 
 async def end_all(tx: Transaction, account_id: UUID, but: UUID | None = None) -> None:
-    """Ends every session of an account, but for one where it is given."""
-    mine = select(col(Session.id)).where(col(Session.account_id) == account_id, col(Session.id) != but if but else true())
-    await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
-    await tx.session.execute(delete(Session).where(col(Session.id).in_(mine)))
+    """Ends every session of an account. Where its owner does it herself, `but` goes on, and what she wrote and did not send stays;
+    otherwise that is gone."""
+    mine = select(col(Session.id)).where(col(Session.account_id) == account_id)
+    if but is None:
+        await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
+        await tx.session.execute(delete(Session).where(col(Session.id).in_(mine)))
+        return
+    for session_id in list((await tx.session.execute(mine.where(col(Session.id) != but))).scalars()):
+        await _end(tx, session_id)
 
 
 async def choose_language(tx: Transaction, session_id: UUID, language: str) -> None:
@@ -305,10 +326,18 @@ async def keep_draft(tx: Transaction, writer: Writer, path: str, fields: Fields)
     sealed = _seal(writer, path, fields)
     if len(sealed) > DRAFT_BYTES_MAX:
         return False
+    await _alone(tx, writer)
     await forget_draft(tx, writer, path)
     tx.session.add(Draft(session_id=writer.session_id, path=path, sealed=sealed, kept_at=tx.clock.now()))
     await tx.session.flush()
     return True
+
+
+async def _alone(tx: Transaction, writer: Writer) -> None:
+    # Hide is tapped twice: the second tap waits for the first one's draft, and keeps its own in its place.
+    if tx.dialect == "postgresql":
+        digest = hashlib.sha256(b"draft" + writer.account_id.bytes + writer.device.bytes).digest()
+        await tx.session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
 
 
 async def read_draft(tx: Transaction, writer: Writer, path: str) -> Kept | None:

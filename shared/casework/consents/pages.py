@@ -35,7 +35,7 @@ from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.kit.db import Transaction
-from shared.kit.errors import Coded, NotFound, Sentence
+from shared.kit.errors import Coded, Conflict, NotFound, Sentence
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -48,6 +48,7 @@ PURPOSES = {
 CHANGEABLE = (ConsentItem.NEEDS, ConsentItem.GIVEN, ConsentItem.TYPE, ConsentItem.SAFETY, ConsentItem.PROG, ConsentItem.RELAY)
 
 
+NEVER = "-"  # which answer a page was shown with, where there was none
 SAFE_HOURS = (SafeHours.MORNING, SafeHours.AFTERNOON, SafeHours.EVENING)  # "never" is no yes to messages
 
 
@@ -124,8 +125,26 @@ def _context(case: Case, asked: list[Question], last: dict[str, Consent | Refusa
     no = {recipient: _when(answer) for recipient, answer in last.items() if is_no(answer)}
     yes = {recipient: answer for recipient, answer in last.items() if recipient not in no}
     cannot_answer = any(question.kind is AgencyKind.HEALTH for question in asked)  # only care may go before her answer
-    return {"case": case, "questions": asked, "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer, "here_now": "/cases",
-            "asked_words": ASKED, "said_yes": yes, "said_no": no}  # fmt: skip
+    return {"case": case, "questions": asked, "seen": _seen(last), "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer,
+            "here_now": "/cases", "asked_words": ASKED, "said_yes": yes, "said_no": no}  # fmt: skip
+
+
+def _seen(last: dict[str, Consent | Refusal]) -> dict[str, str]:
+    """By recipient, which answer a page was shown with: it goes back with the page."""
+    return {recipient: f"{answer.id.hex}{'_no' if is_no(answer) else ''}" for recipient, answer in last.items()}
+
+
+def _outdated(asked: list[Question], values: Values, last: dict[str, Consent | Refusal]) -> list[Question]:
+    """The questions that were answered otherwise since the page was shown: what is marked on it was said before."""
+    seen = _seen(last)
+    shown = {q.recipient: values.get(f"seen_{q.recipient}", [None])[-1] for q in asked}
+    return [q for q in asked if shown[q.recipient] is not None and shown[q.recipient] != seen.get(q.recipient, NEVER)]
+
+
+def _to_ask_again(form: Filled[Any], asked: list[Question], last: dict[str, Consent | Refusal]) -> Filled[Any]:
+    """The form without the answers that are outdated."""
+    gone = {f"answer_{question.recipient}" for question in _outdated(asked, form.values, last)}
+    return Filled({name: found for name, found in form.values.items() if name not in gone}, form.errors, form.model)
 
 
 def _when(no: Consent | Refusal) -> datetime | None:
@@ -143,7 +162,7 @@ async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         last = await last_answers(tx, case.id)
         drafted = await drafts.draft_at(tx, case.id, Step.CONSENT)
         sheets = await sheets_of(tx, case.id)
-    form = as_drafted(await draft_of(request, visit), drafted)
+    form = as_drafted(_to_ask_again(await draft_of(request, visit), asked, last), drafted)
     return edge.pages.show(
         request, "consents/ask.html", visit, form=form, drafted=drafted, sheets=sheets, **_context(case, asked, last)
     )
@@ -158,10 +177,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         last = await last_answers(tx, case.id)
         sheets = await sheets_of(tx, case.id)
     think = THINK in values
-    words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
-    form = fill(HowAnswered, values, words)
-    if not think:
-        _check(form, asked, values)
+    form = _answers(asked, values, last, think=think)
     answered = form.model
     if think and not any(name.startswith("answer_") for name in values):
         return await submit(request, edge, visit, values, partial(_keep, case_id, asked, values, edge, visit))
@@ -178,6 +194,8 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         )
 
     async def work(tx: Transaction) -> str:
+        if _outdated(asked, values, await last_answers(tx, case_id)):
+            raise Conflict("A question has been answered since this page was opened; look at it, and ask once more.")
         given_at = await written_at(tx, case_id)
         refused = [_refused(q, answered, given_at) for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "no"]
         told_by_law = await refuse(case_id, refused, tx, edge.here, visit.actor)
@@ -197,6 +215,18 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     return await submit(request, edge, visit, values, work)
 
 
+def _answers(asked: list[Question], values: Values, last: dict[str, Consent | Refusal], *, think: bool) -> Filled[HowAnswered]:
+    """How she answered, with what is wrong in the answers; whoever wants to think need not have answered all of them."""
+    words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
+    form = fill(HowAnswered, values, words)
+    for question in _outdated(asked, values, last):
+        form.error(f"answer_{question.recipient}", _answered_since(question))
+    form = _to_ask_again(form, asked, last)
+    if not think:
+        _check(form, asked, values)
+    return form
+
+
 def _passed_on_for(asked: list[Question], values: Values) -> list[str]:
     """For whom messages may be passed on."""
     yes = [q.recipient for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "yes"]
@@ -214,9 +244,18 @@ def _check(form: Filled[HowAnswered], asked: list[Question], values: Values) -> 
 
 
 def _unanswered(question: Question) -> Sentence:
+    return Sentence(_("%(who)s: ask, and mark the answer, yes or no."), {"who": _named(question)})
+
+
+def _answered_since(question: Question) -> Sentence:
+    return Sentence(
+        _("%(who)s: has been answered since this page was opened. Ask once more, and mark the answer."), {"who": _named(question)}
+    )
+
+
+def _named(question: Question) -> Coded:
     # By the heading of its box, so that each of several lines says which question it is.
-    named = Coded(question.kind, "asked") if question.kind in ASKED else Coded(question.recipient, "agency")
-    return Sentence(_("%(who)s: ask, and mark the answer, yes or no."), {"who": named})
+    return Coded(question.kind, "asked") if question.kind in ASKED else Coded(question.recipient, "agency")
 
 
 async def _keep(case_id: UUID, asked: list[Question], values: Values, edge: Edge, visit: Visit, tx: Transaction) -> str:

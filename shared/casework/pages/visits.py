@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeGuard
 from urllib.parse import quote
 from uuid import UUID
 
@@ -91,9 +91,15 @@ async def visiting(request: Request) -> Visit:
     first = _comes_first(visit, quote(request.url.path if request.method == "GET" else "/", safe="/"))
     if visit is not None and first is None:
         return visit
-    if request.method == "POST" and await keep_form(request) is None and visit is not None:
+    spared = visit.session_id if is_choosing_secrets(visit) else None
+    if request.method == "POST" and await keep_form(request, spared) is None and visit is not None:
         raise not_ours()
     raise Elsewhere(first or "/sign-in")
+
+
+def is_choosing_secrets(visit: Visit | None) -> TypeGuard[Visit]:
+    """Whether somebody stands before her own first password and PIN: no PIN could open her session again."""
+    return visit is not None and visit.must_renew and not (visit.is_locked or visit.needs_code)
 
 
 def _comes_first(visit: Visit | None, here: str) -> str | None:
@@ -147,9 +153,10 @@ class KeptForm:
     page: str | None
 
 
-async def keep_form(request: Request) -> KeptForm | None:
-    """Keeps what stands in a posted form for whoever's page it was, and locks that session; None where no page of this browser sent
-    it. Its writer finds it after her PIN, or after signing in where her session is over; nobody else can.
+async def keep_form(request: Request, spared: UUID | None = None) -> KeptForm | None:
+    """Keeps what stands in a posted form for whoever's page it was, and locks that session, unless it is the one that is `spared`;
+    None where no page of this browser sent it. Its writer finds it after her PIN, or after signing in where her session is over;
+    nobody else can.
 
     A conversation may take longer than the lock and than the session: what was answered is lost by neither.
     """
@@ -166,7 +173,8 @@ async def keep_form(request: Request) -> KeptForm | None:
             return KeptForm(writer.account_id, None)  # a second tap on what locked the page: nothing of it is unsent
         if page is None or not kept or not await sessions.keep_draft(tx, writer, page, kept):
             page = None
-        await sessions.lock(tx, writer.session_id, page)
+        if writer.session_id != spared:
+            await sessions.lock(tx, writer.session_id, page)
     return KeptForm(writer.account_id, page)
 
 
