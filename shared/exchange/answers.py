@@ -28,6 +28,14 @@ from shared.kit.db import Transaction
 
 RECEIPTS_MAX = 100  # signatures kept under one stream, one for each life of the peer's that gave one: as many as a letter tells of
 LOST_SLOTS_MAX = 100_000  # of one peer: what both ends lost, on the peer's word; a restore at both loses some hundreds
+
+# A stretch of a stream at once, on the driver on PostgreSQL; the portable form stands beside its use.
+DELIVER = """
+    UPDATE exchange_outbox SET delivered_at = $5, is_due = false
+    WHERE recipient = $1 AND incarnation = $2 AND seq BETWEEN $3 AND $4 AND NOT is_forked AND delivered_at IS NULL
+    RETURNING event_id, is_withheld
+"""
+
 REOPEN_AGAIN = timedelta(hours=1)  # a peer whose roots are wrong may make us open a new life this often; else it is an alarm
 
 
@@ -248,16 +256,26 @@ async def _deliver(tx: Transaction, peer: str, incarnation: UUID, first: int, la
     if last < first:
         return
     now = tx.clock.now()
+    covered = await _cover(tx, peer, incarnation, first, last, now)
+    # What was withheld took its slot and told nothing: its receipt proves nothing about the event.
+    events = [event_id for event_id, is_withheld in covered if not is_withheld]
+    if events:
+        await hooks.delivered(events, now, tx)
+
+
+async def _cover(
+    tx: Transaction, peer: str, incarnation: UUID, first: int, last: int, now: datetime
+) -> Sequence[tuple[UUID, bool]]:
+    if tx.dialect == "postgresql":
+        await tx.flush()
+        return [tuple(row) for row in await (await tx.driver()).fetch(DELIVER, peer, incarnation, first, last, now)]
     query = (
         update(OutboxRow)
         .where(*said.slots(peer, incarnation, first, last), col(OutboxRow.delivered_at).is_(None))
         .values(delivered_at=now, is_due=False)
         .returning(col(OutboxRow.event_id), col(OutboxRow.is_withheld))
     )
-    # What was withheld took its slot and told nothing: its receipt proves nothing about the event.
-    events = [event_id for event_id, is_withheld in (await tx.session.execute(query)).tuples() if not is_withheld]
-    if events:
-        await hooks.delivered(events, now, tx)
+    return (await tx.session.execute(query)).tuples().all()
 
 
 async def _send_again(tx: Transaction, peer: str, receipt: Receipt, owed: Owed) -> bool:

@@ -108,7 +108,7 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
     entered_for = _entered_for(here, command.entered_for, by) or here.on_paper(said.from_facility)
     told = Told(here.agency, True, issued_at, by.account_id, entered_for, event_id)
     await _put(tx, here, ground, row, _issued(row, case, issued_at), told)
-    referral = as_read(tx, Referral(**row))
+    referral = as_read(tx, Referral, row)
     await add_note(tx, case.id, referral.id, command.note, by)
     if command.in_place_of is not None:
         await _cancel_former(tx, here, command.in_place_of, case.id, by, referral)
