@@ -61,7 +61,7 @@ def test_an_envelope_shows_neither_its_sender_nor_its_words_and_has_one_of_four_
     assert lengths == set(PADDED_BYTES)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_no_flipped_bit_is_opened(three: Three, data: st.DataObject) -> None:
     police, health = three.seal(three.police), three.seal(three.health)
