@@ -135,7 +135,8 @@ async def _happen(world: World, plot: Plot, restores: int) -> None:
         agency.back_up()
     elif draw < 0.985 and plot.restores < restores and agency.backups:
         plot.restores += 1
-        await agency.restore(chance.choice(agency.backups), chance.choice(("kept", "kept", "missing", "rolled_back")))
+        backup = agency.backups[0] if world.clears else chance.choice(agency.backups)  # where words are cleared, the oldest
+        await agency.restore(backup, chance.choice(("kept", "kept", "missing", "rolled_back")))
     else:
         _later(world, timedelta(seconds=chance.choice(plot.pauses)))
         await plot.watch()
