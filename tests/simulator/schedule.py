@@ -18,7 +18,7 @@ from shared.kit import crash, ids
 
 ROUNDS_MAX = 60  # of fine weather until everything is in step; a restore at both ends takes about ten
 ACTORS_MAX = 5
-CLEARING_EVERY, CLEARING_AT = 8, 7  # seeds of this remainder clear words, after a window that is as short as a schedule
+CLEARING_EVERY, CLEARING_AT = 16, 3  # seeds of this remainder clear words, after a window that is as short as a schedule
 SHORT_WINDOW = timedelta(seconds=5)  # half of the backups that a schedule puts back are older
 CASEWORK_EVERY, CASEWORK_AT = 4, 1  # seeds of this remainder run the agencies' real casework, the others the exchange alone
 BROKER_ONLY, LINE_ONLY = 0.4, 0.15  # of schedules end with the direct line shut, and with a broker that swallows everything
