@@ -194,7 +194,7 @@ def sizes_not_sets() -> Iterator[None]:
 def nothing_is_lost() -> Iterator[None]:
     """What both ends lost is stated, of ended lives only; else a hole that nobody can fill keeps a pair out of step for ever."""
 
-    async def never(_tx: Transaction, _peer: str, _word: Any) -> None:
+    async def never(_tx: Transaction, _hooks: Any, _peer: str, _word: Any) -> None:
         return None
 
     with mock.patch.object(answers, "_take_lost", never):

@@ -18,7 +18,7 @@ from shared.kit import crash, ids
 
 ROUNDS_MAX = 60  # of fine weather until everything is in step; a restore at both ends takes about ten
 ACTORS_MAX = 5
-CLEARING_EVERY, CLEARING_AT = 8, 7  # seeds of this remainder clear words, after a window that is as short as a schedule
+CLEARING_EVERY, CLEARING_AT = 16, 3  # seeds of this remainder clear words, after a window that is as short as a schedule
 SHORT_WINDOW = timedelta(seconds=5)  # half of the backups that a schedule puts back are older
 CASEWORK_EVERY, CASEWORK_AT = 4, 1  # seeds of this remainder run the agencies' real casework, the others the exchange alone
 BROKER_ONLY, LINE_ONLY = 0.4, 0.15  # of schedules end with the direct line shut, and with a broker that swallows everything
@@ -135,7 +135,8 @@ async def _happen(world: World, plot: Plot, restores: int) -> None:
         agency.back_up()
     elif draw < 0.985 and plot.restores < restores and agency.backups:
         plot.restores += 1
-        await agency.restore(chance.choice(agency.backups), chance.choice(("kept", "kept", "missing", "rolled_back")))
+        backup = agency.backups[0] if world.clears else chance.choice(agency.backups)  # where words are cleared, the oldest
+        await agency.restore(backup, chance.choice(("kept", "kept", "missing", "rolled_back")))
     else:
         _later(world, timedelta(seconds=chance.choice(plot.pauses)))
         await plot.watch()
