@@ -18,6 +18,7 @@ import httpx
 import yaml
 from agencies import ROLE_OF
 from ready_made import Child, source
+from schema import sqlite_at_head
 
 import services.demo
 from bench.children import rss_mb
@@ -236,7 +237,10 @@ class ProcessNetwork:
             await provision(settings.access(), network.topics(), network.partitions)
         for kind in KINDS:
             made = build(self.settings(kind), self.names[kind])
-            await migrate(made.database, made.parts.migrations, f"{made.parts.kind}_")
+            if self.urls[kind].startswith("sqlite"):
+                await asyncio.to_thread(sqlite_at_head, Path(self.urls[kind].removeprefix("sqlite:///")), kind)
+            else:
+                await migrate(made.database, made.parts.migrations, f"{made.parts.kind}_")
             async with made.database.write() as tx:
                 await add_account(tx, made.here, "one", Role(ROLE_OF[kind]), None)
                 self.tokens[kind] = await make_token(tx, "one")
