@@ -26,7 +26,11 @@ from shared.exchange.tables import HeldReceipt, LostSlot, MissingSlot, OutboxRow
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 
-# A stretch of a stream at once, on the driver on PostgreSQL; the portable form stands beside its use.
+# What every letter costs, on the driver on PostgreSQL; the portable forms stand beside their use.
+HEARD_FROM = """
+    INSERT INTO exchange_peers (peer, last_heard_at, incarnation) VALUES ($1, $2, $3)
+    ON CONFLICT (peer) DO UPDATE SET last_heard_at = excluded.last_heard_at, incarnation = excluded.incarnation
+"""
 DELIVER = """
     UPDATE exchange_outbox SET delivered_at = $5, is_due = false
     WHERE recipient = $1 AND incarnation = $2 AND seq BETWEEN $3 AND $4 AND NOT is_forked AND delivered_at IS NULL
@@ -99,6 +103,10 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
 
 
 async def _heard_from(tx: Transaction, peer: str, incarnation: UUID) -> None:
+    if tx.dialect == "postgresql":
+        await tx.flush()
+        await (await tx.driver()).execute(HEARD_FROM, peer, tx.clock.now(), incarnation)
+        return
     await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
     values = {"last_heard_at": tx.clock.now(), "incarnation": incarnation}
     await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(**values))
