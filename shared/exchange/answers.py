@@ -29,7 +29,15 @@ from shared.kit.db import Transaction
 RECEIPTS_MAX = 100  # signatures kept under one stream, one for each life of the peer's that gave one: as many as a letter tells of
 LOST_SLOTS_MAX = 100_000  # of one peer: what both ends lost, on the peer's word; a restore at both loses some hundreds
 
-# A stretch of a stream at once, on the driver on PostgreSQL; the portable form stands beside its use.
+# What every letter costs, on the driver on PostgreSQL; the portable forms stand beside their use.
+HEARD_FROM = """
+    INSERT INTO exchange_peers AS p (peer, last_heard_at, incarnation, spoke_at, whole_since) VALUES ($1, $2, $3, $4, $2)
+    ON CONFLICT (peer) DO UPDATE SET
+        last_heard_at = excluded.last_heard_at, incarnation = excluded.incarnation,
+        spoke_at = greatest(p.spoke_at, excluded.spoke_at),
+        whole_since = CASE WHEN $5::boolean OR p.incarnation IS DISTINCT FROM excluded.incarnation
+            THEN excluded.last_heard_at ELSE coalesce(p.whole_since, excluded.last_heard_at) END
+"""
 DELIVER = """
     UPDATE exchange_outbox SET delivered_at = $5, is_due = false
     WHERE recipient = $1 AND incarnation = $2 AND seq BETWEEN $3 AND $4 AND NOT is_forked AND delivered_at IS NULL
@@ -111,6 +119,11 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
 async def _heard_from(tx: Transaction, inner: Inner, statement: Statement) -> None:
     """Notes when a peer spoke and from which life; whether it is whole, only a statement of where it stands shows."""
     peer, incarnation, now = inner.header.sender, inner.header.incarnation, tx.clock.now()
+    if tx.dialect == "postgresql":
+        spoke_at = min(now, statement.made_at) if statement.summary is None else None
+        await tx.flush()
+        await (await tx.driver()).execute(HEARD_FROM, peer, now, incarnation, spoke_at, bool(statement.recalls))
+        return
     await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
     values: dict[str, Any] = {"last_heard_at": now, "incarnation": incarnation}
     if statement.summary is None:

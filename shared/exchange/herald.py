@@ -16,7 +16,7 @@ from shared.kit.errors import DatabaseAway
 
 HEARTBEAT_S = 5.0  # every peer hears from us at least this often: an outage shows within a few of them
 GATHER_S = 0.05  # a receipt waits this long for the next batch, so that a backlog is receipted in stretches
-STRETCH_S = 0.2  # between receipts of a stream that goes on: a statement costs both ends more than the event that it covers
+STRETCH_S = 0.5  # between receipts of a stream that goes on: a statement costs both ends more than the event that it covers
 BACK_OFF_S = 1.0  # after a failure; the peers stay marked
 
 SendStatement = Callable[[str, bytes], Awaitable[None]]

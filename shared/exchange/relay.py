@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
-
 from shared.exchange import streams
 from shared.exchange.anchor import Anchor, AnchorAway
 from shared.exchange.keyring import KeyAway
@@ -30,7 +28,7 @@ BACK_OFF_S = 1.0  # between tries while the database or the broker is away
 
 
 # From recipient to recipient along the partial indexes: DISTINCT would read a whole backlog each time.
-LYING = text("""
+LYING = """
     WITH RECURSIVE waiting(recipient) AS (
         SELECT min(recipient) FROM exchange_outbox WHERE seq IS NULL
         UNION ALL
@@ -45,7 +43,7 @@ LYING = text("""
     SELECT recipient, 'new' FROM waiting WHERE recipient IS NOT NULL
     UNION ALL
     SELECT recipient, 'due' FROM numbered WHERE recipient IS NOT NULL
-""")
+"""
 
 
 class BrokerAway(Exception):
@@ -98,9 +96,8 @@ class Relay:
     async def _lying(self) -> dict[str, set[str]]:
         """What lies in the outbox by recipient: rows that are `new`, rows that are `due`."""
         found: dict[str, set[str]] = {}
-        async with self._database.glance() as connection:
-            for recipient, what in (await connection.execute(LYING)).tuples():
-                found.setdefault(recipient, set()).add(what)
+        for recipient, what in await self._database.glance(LYING):
+            found.setdefault(recipient, set()).add(what)
         return found
 
     async def _serve(self, recipient: str, lying: set[str]) -> int:

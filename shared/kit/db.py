@@ -102,13 +102,13 @@ class Database:
             finally:
                 await tx.close()
 
-    @contextlib.asynccontextmanager
-    async def glance(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for one statement that only looks, with no transaction around it: one trip on PostgreSQL."""
+    async def glance(self, query: str) -> list[tuple[Any, ...]]:
+        """What one statement that only looks finds, with no transaction around it: one trip on PostgreSQL, on the driver."""
         async with errors_named(), self.engine.connect() as connection:
             if self.dialect == "postgresql":
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
-            yield connection
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                return [tuple(row) for row in await driver.fetch(query)]
+            return [tuple(row) for row in await connection.exec_driver_sql(query)]
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:

@@ -42,7 +42,6 @@ from shared.contracts.casework.codes import (
     Urgency,
 )  # fmt: skip
 from shared.contracts.casework.lifecycle import Transition
-from shared.exchange.tables import Feed
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
@@ -52,7 +51,7 @@ router = APIRouter(include_in_schema=False)
 
 EXPECTED_DEFAULT = timedelta(minutes=40)  # where the way's length is not known; whoever knows better types the time
 WITH = {ServicePackage.ACUTE_CARE: (ServicePackage.ACUTE_CARE, ServicePackage.EXAMINATION_AND_REPORT)}  # what comes along
-LAST_SEEN = select(col(Feed.last)).where(col(Feed.id) == 1)  # one statement for every look: nothing in it changes
+LAST_SEEN = "SELECT last FROM exchange_feed WHERE id = 1"
 
 
 class Sending(BaseModel):
@@ -407,8 +406,8 @@ async def referral_page(
 
 async def last_seen(edge: Edge) -> int:
     """The number from which a page's stream goes on."""
-    async with edge.database.glance() as connection:
-        return (await connection.execute(LAST_SEEN)).scalar() or 0
+    rows = await edge.database.glance(LAST_SEEN)
+    return int(rows[0][0]) if rows else 0
 
 
 def care_until(referral: Referral) -> datetime | None:
