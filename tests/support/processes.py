@@ -74,6 +74,7 @@ class Process:
         environment = self.network.environment(self.kind) | ({"REFNET_CRASH": self.armed} if self.armed else {})
         arguments = [self.role, self.agency, "--host", self.network.host(self.kind), "--port", str(self.port)]
         within = self.network.within(self.kind)
+        self._log.touch()  # a child opens it in its own time
         if not within:
             self._child = source().start(arguments, environment, self._log)
             return
