@@ -11,7 +11,6 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 
 from shared.contracts.wire.directory import Lines
 from shared.contracts.wire.envelope import (
-    KEY_ID_BYTES,
     SIGNATURE_BYTES,
     SIGNED_AS,
     Header,
@@ -163,4 +162,4 @@ class KeyedSeal:
 
 def _bound_to(suite: int, id_: bytes, sender: str, recipient: str) -> bytes:
     # No name of an agency holds a zero byte, and a key's id has one length.
-    return BOUND_TO + bytes([suite]) + id_.ljust(KEY_ID_BYTES, b"\0") + sender.encode() + b"\0" + recipient.encode()
+    return BOUND_TO + bytes([suite]) + id_ + sender.encode() + b"\0" + recipient.encode()

@@ -6,9 +6,9 @@ It names both ends as the real one does, and no two of its envelopes are alike, 
 from itertools import count
 
 from shared.contracts.wire.directory import Lines
-from shared.contracts.wire.envelope import Header, Inner, Unopenable, unframe, unsigned, unwrap, wrap
+from shared.contracts.wire.envelope import KEY_ID_BYTES, Header, Inner, Unopenable, unframe, unsigned, unwrap, wrap
 
-SUITE, KEY = 0, b"plain"
+SUITE, KEY = 0, b"plain".ljust(KEY_ID_BYTES)
 NONCE_BYTES = 8
 
 

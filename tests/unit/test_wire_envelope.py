@@ -48,8 +48,9 @@ def test_an_inner_form_is_read_back_to_the_byte() -> None:
 
 
 def test_an_envelope_shows_its_suite_and_key_only() -> None:
-    envelope = wrap(0, b"health-1", b"sealed")
-    assert unwrap(envelope) == (0, b"health-1", b"sealed")
+    for id_ in (b"\0" * 11, b"health-1\0\0\0", b"\0health-1\0\0"):  # an id is any eleven bytes
+        assert unwrap(wrap(0, id_, b"sealed")) == (0, id_, b"sealed")
+    envelope = wrap(0, b"health-key1", b"sealed")
     assert b"police" not in envelope
 
 

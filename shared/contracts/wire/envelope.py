@@ -170,11 +170,12 @@ def unpad(padded: bytes) -> bytes:
 
 def wrap(suite: int, key_id: bytes, body: bytes) -> bytes:
     """The envelope as it lies on the broker."""
-    return bytes([suite]) + key_id.ljust(KEY_ID_BYTES, b"\0") + body
+    assert len(key_id) == KEY_ID_BYTES, "a key's id has one length"
+    return bytes([suite]) + key_id + body
 
 
 def unwrap(envelope: bytes) -> tuple[int, bytes, bytes]:
     """(suite, recipient key id, sealed body); raises Unopenable."""
     if len(envelope) <= OUTER_BYTES:
         raise Unopenable("it is too short to be an envelope")
-    return envelope[0], envelope[1:OUTER_BYTES].rstrip(b"\0"), envelope[OUTER_BYTES:]
+    return envelope[0], envelope[1:OUTER_BYTES], envelope[OUTER_BYTES:]
