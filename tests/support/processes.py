@@ -34,7 +34,7 @@ from shared.kit.db import Database
 from shared.kit.ids import new_id
 
 DEADLINE_S = 120.0  # seconds are enough when quiet; the rest is for a machine that is busy with other things
-POLL_S = 0.05
+POLL_S = (0.05, 0.3)  # between looks, longer each time: every look is work for the one that is waited for
 STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 23, whatever hangs
 KINDS = ("police", "health", "social_welfare")
 
@@ -48,10 +48,11 @@ def free_port() -> int:
 
 def until(true: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Waits for a condition; fails after the deadline."""
-    end = time.monotonic() + deadline_s
+    end, (pause, longest) = time.monotonic() + deadline_s, POLL_S
     while not true():
         assert time.monotonic() < end, f"waited {deadline_s:.0f} s for {what}"
-        time.sleep(POLL_S)
+        time.sleep(pause)
+        pause = min(pause * 1.5, longest)
 
 
 class Process:
@@ -132,11 +133,11 @@ class Process:
                 answer = self._http.request(method, path, json=body, headers=headers)
             except httpx.TransportError:
                 assert time.monotonic() < end, f"{self.agency} does not answer: {self.last_words()}"
-                time.sleep(POLL_S)
+                time.sleep(POLL_S[0])
                 continue
             if answer.status_code == 503:  # the database is away: the same request again, as the answer says
                 assert time.monotonic() < end, f"{self.agency}: {answer.text[:300]}"
-                time.sleep(POLL_S)
+                time.sleep(POLL_S[0])
                 continue
             assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
             return answer.json()
@@ -328,4 +329,4 @@ def everyone_is_ready(processes: dict[str, Process] | list[Process]) -> None:
         while (said := process.health())[1].get("status") != "ready":
             process.look()
             assert time.monotonic() < deadline, f"{process.agency} is not ready: {said}; {process.last_words()}"
-            time.sleep(POLL_S)
+            time.sleep(POLL_S[0])

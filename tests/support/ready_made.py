@@ -74,6 +74,7 @@ class Source:
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Child:
         """`refnet` with these arguments, its output at the end of a log."""
+        log.touch()  # whoever looks at once finds it empty
         asked = {"arguments": list(arguments), "environment": dict(environment), "log": str(log), "folder": str(Path.cwd())}
         return Child(self, self.ask(asked)["pid"])
 
