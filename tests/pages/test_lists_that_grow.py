@@ -13,7 +13,7 @@ from visitor import Visitor
 
 from shared.casework.lines.figures import FIGURES_KEPT_S
 from shared.contracts.casework.codes import Role
-from shared.exchange.tables import OutboxRow
+from shared.exchange.tables import InboxRow, OutboxRow
 from shared.kit.ids import new_id
 
 GROWING = ("casework_cases", "casework_referrals", "casework_referral_facts", "casework_progress", "casework_case_reads",
@@ -76,11 +76,13 @@ async def test_figures_are_counted_by_an_index_of_what_is_open(world: World) -> 
     await sent(world, await officer(world))
     police = world["police"]
     chief = await police.sign_in("chief", Role.SUPERVISOR)
-    async with police.database.write() as tx:  # beside what has been signed for, what has not is little
+    async with police.database.write() as tx:  # beside what has been signed for, and what waits from another, there is little
         now = tx.clock.now()
         tx.session.add_all([spoken(now, delivered_at=now) for _ in range(300)])
+        tx.session.add_all([heard(now, "social_welfare", state) for state in ("waiting", "applied") for _ in range(300)])
         await tx.flush()
-        await tx.session.execute(text("ANALYZE exchange_outbox"))
+        for table in ("exchange_outbox", "exchange_inbox"):
+            await tx.session.execute(text(f"ANALYZE {table}"))
     with statements_of(police) as said:
         assert (await police.client.get("/metrics")).status_code == 200
         assert (await chief.get("/peers"))["items"]
@@ -88,6 +90,13 @@ async def test_figures_are_counted_by_an_index_of_what_is_open(world: World) -> 
     found = [plan async for _statement, plan in plans(police, said)]
     assert [name for name in COUNTED_BY if not any(name in plan for plan in found)] == []
     assert await tables_read_whole(police, said) == []
+
+
+def heard(at: datetime, sender: str, state: str) -> InboxRow:
+    """A word of that sender, in that state."""
+    return InboxRow(
+        sender=sender, event_id=new_id(), state=state, type="story.told", dataversion=1, subject=new_id(), received_at=at
+    )
 
 
 def spoken(at: datetime, delivered_at: datetime | None = None) -> OutboxRow:
