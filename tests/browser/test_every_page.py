@@ -33,7 +33,7 @@ AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practi
 
 # By person: what is opened before anything has happened, and once a day's work is there. {…} are filled in from that work.
 EMPTY = {
-    "officer": ["/work", "/cases", "/cases/new", "/directory", "/hand-over", "/paper", "/me", "/me/secrets"],
+    "officer": ["/work", "/cases", "/cases/new", "/directory", "/hand-over", "/paper", "/paper/print", "/me", "/me/secrets"],
     "nurse": ["/work", "/here-now", "/cases", "/arrivals/new", "/hand-over", "/paper", "/directory"],
     "worker": ["/work", "/cases", "/hand-over", "/following"],
     "in-charge": ["/alarms", "/overdue", "/posts", "/accounts", "/accounts/new", "/parked", "/lines"],
@@ -65,7 +65,7 @@ FULL = {
 ERRORS = {
     "officer": [
         ("/cases/new", ""), ("/cases/{case}/consent", ""), ("/cases/{case}/refer", ""), ("/cases/{case}/again", ""),
-        ("/referrals/{unseen}/cancel", ""), ("/referrals/{unseen}/told-by-phone", ""), ("/paper", "/enter"), ("/paper", "/print"),
+        ("/referrals/{unseen}/cancel", ""), ("/referrals/{unseen}/told-by-phone", ""), ("/paper", "/enter"), ("/paper/print", ""),
         ("/me/secrets", ""), ("/cases/{case}", "/progress"), ("/cases/{case}/docket", ""),
     ],
     "nurse": [
@@ -246,7 +246,7 @@ def a_days_work(town: Town) -> dict[str, str]:
 
 def at_desks(nurse: Person, in_charge: Person) -> dict[str, str]:
     """What only pages make: a printed pad, and an account to look after."""
-    nurse.open("/paper")
+    nurse.open("/paper/print")
     nurse.write("#count", "2")
     nurse.press('form[action="/paper/print"] button')
     batch = nurse.path.rsplit("/", 1)[1]

@@ -14,7 +14,7 @@ from sqlmodel import col
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import load_case, not_future
 from shared.casework.cases.tables import Case
-from shared.casework.consents.commands import RecordConsent, record_consent, take_back
+from shared.casework.consents.commands import RecordConsent, answers_about, record_consent, take_back
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
@@ -51,6 +51,7 @@ async def refuse(case_id: UUID, refused: Sequence[Refused], tx: Transaction, her
     Nothing about those requests ever stands in the way of her no: what no place can be asked for is an alarm.
     """
     by.may_work()
+    await tx.in_turn(answers_about(case_id))
     await load_case(tx, case_id, by)
     ended: list[Referral] = []
     for no in refused:
