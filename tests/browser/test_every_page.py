@@ -117,6 +117,7 @@ def look_at(person: Person, name: str, axe: str, look: Look, direction: str) -> 
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:
             look.faults.append(f"{name} {direction} {width} px: {wide} px too wide ({widest(person)})")
+        look.faults += [f"{name} {direction} {width} px: “{word}” is broken" for word in broken_words(person)]
         # What the style sheets say of the window's orientation, which axe fetches them for, is the same at every width.
         faults = axe_faults(person, preload=width == WIDTHS[0])
         look.faults += [f"{name} {direction} {width} px: {fault}" for fault in faults]
@@ -138,6 +139,28 @@ def widest(person: Person) -> Any:
         """() => [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
         || e.getBoundingClientRect().left < -1).slice(0, 3).map(e => e.tagName + '.' + e.className)"""
     )
+
+
+def broken_words(person: Person) -> list[str]:
+    """Words of answers that stand on two lines, as the page is and with that answer chosen: they are bold then, with a tick."""
+    found: list[str] = person.page.evaluate(
+        """() => [...document.querySelectorAll('.app-choice__one')].flatMap(one => {
+          const input = one.querySelector('input'), chosen = [...document.getElementsByName(input.name)].find(e => e.checked);
+          const broken = () => [...one.querySelector('span').firstChild.data.matchAll(/[^\\s-]+/g)].filter(word => {
+            const range = document.createRange(), text = one.querySelector('span').firstChild;
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            return new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1;
+          }).map(word => word[0]);
+          const before = broken();
+          input.checked = true;
+          const after = broken();
+          input.checked = false;
+          if (chosen) chosen.checked = true;
+          return [...new Set([...before, ...after])];
+        })"""
+    )
+    return found
 
 
 def assets_weight(direction: str) -> int:

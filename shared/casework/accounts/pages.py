@@ -153,7 +153,7 @@ async def _own(tx: Transaction, visit: Visit) -> Account:
 
 @router.post("/sign-in/code")
 async def post_code(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
-    """The second step: the session is whole. It goes on to the address that was asked for, unless another person may have left it."""
+    """The second step: the session is whole. It goes on to the address that was asked for, unless another may have left it."""
     if visit is None:
         raise Elsewhere("/sign-in")
     values = await form_of(request, visit)

@@ -348,7 +348,8 @@ async def keep_draft(tx: Transaction, writer: Writer, path: str, fields: Fields)
     sealed = _seal(writer, path, fields)
     if len(sealed) > DRAFT_BYTES_MAX:
         return False
-    await tx.in_turn(f"draft:{writer.account_id}:{writer.device}")  # Hide is tapped twice: the second tap finds the first one's draft
+    # Hide is tapped twice: the second tap finds the first one's draft.
+    await tx.in_turn(f"draft:{writer.account_id}:{writer.device}")
     await forget_draft(tx, writer, path)
     tx.session.add(Draft(session_id=writer.session_id, path=path, sealed=sealed, kept_at=tx.clock.now()))
     await tx.session.flush()

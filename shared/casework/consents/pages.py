@@ -151,7 +151,7 @@ def _outdated(asked: list[Question], values: Values, last: dict[str, Consent | R
 
 
 def _to_ask_again(form: Filled[Any], asked: list[Question], last: dict[str, Consent | Refusal]) -> Filled[Any]:
-    """The form without the answers that are outdated. What comes back and when a message is safe was said again with any of them."""
+    """The form without the answers that are outdated. What comes back and when a message is safe was said with any of them."""
     outdated = [f"answer_{question.recipient}" for question in _outdated(asked, form.values, last)]
     gone = {*outdated, *AGAIN} if outdated else set()
     return Filled({name: found for name, found in form.values.items() if name not in gone}, form.errors, form.model)
@@ -198,17 +198,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         await tx.in_turn(commands.answers_about(case_id))
         if _outdated(asked, values, await last_answers(tx, case_id)):
             raise AnsweredSince
-        given_at = await written_at(tx, case_id)
-        refused = [_refused(q, answered, given_at) for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "no"]
-        told_by_law = await refuse(case_id, refused, tx, edge.here, visit.actor)
-        if answered.safe_hours and _passed_on_for(asked, values):
-            await keep_safe_hours(case_id, SafeHours(answered.safe_hours), tx, visit.actor)
-        for question in asked:
-            command = _consent(question, values, answered, given_at)
-            if command is not None:
-                await commands.record_consent(case_id, command, tx, edge.here, visit.actor)
-        for request in told_by_law:
-            await issue_referral(request, tx, edge.here, visit.actor)
+        await _keep_answers(case_id, asked, values, answered, edge, visit, tx)
         if think:
             return await _keep(case_id, asked, values, edge, visit, tx)
         await drafts.forget_drafts(tx, case_id, Step.CONSENT)
@@ -218,6 +208,22 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         return await submit(request, edge, visit, values, work)
     except AnsweredSince:  # only then: a second tap goes where the first one went
         return await _asked_again(case_id, request, edge, visit, form)
+
+
+async def _keep_answers(
+    case_id: UUID, asked: list[Question], values: Values, answered: HowAnswered, edge: Edge, visit: Visit, tx: Transaction
+) -> None:
+    given_at = await written_at(tx, case_id)
+    refused = [_refused(q, answered, given_at) for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "no"]
+    told_by_law = await refuse(case_id, refused, tx, edge.here, visit.actor)
+    if answered.safe_hours and _passed_on_for(asked, values):
+        await keep_safe_hours(case_id, SafeHours(answered.safe_hours), tx, visit.actor)
+    for question in asked:
+        command = _consent(question, values, answered, given_at)
+        if command is not None:
+            await commands.record_consent(case_id, command, tx, edge.here, visit.actor)
+    for request in told_by_law:
+        await issue_referral(request, tx, edge.here, visit.actor)
 
 
 async def _asked_again(case_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any]) -> Response:
