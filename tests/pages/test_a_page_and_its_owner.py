@@ -1,6 +1,7 @@
 """What a page does to its owner: two taps at once, a PIN that is guessed, a second sign-in, an answer that has grown old."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
@@ -15,6 +16,7 @@ from signing_in import PASSWORD, PIN, hide_of, new_account, settled_account, sig
 from sqlalchemy import func, select
 from visitor import OWN_PAGE, Page, Visitor
 
+from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.sessions import ABSOLUTE_END, IDLE_END, KEPT, PIN_FAILURES_MAX
 from shared.casework.accounts.tables import Session
@@ -255,6 +257,21 @@ async def test_what_an_old_session_kept_is_gone_with_it_however_often_its_owner_
 
 def cookie(world: World) -> str:
     return str(world["police"].app.state.edge.pages.cookie)
+
+
+async def test_what_an_earlier_version_kept_is_there_still(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Visitor(world["police"].app)
+    await sign_in(desk, await settled_account(world["police"], "officer-1", Role.OFFICER), "officer-1")
+
+    def sealed(writer: Any, path: str, fields: Any, shown_at: Any = None) -> bytes:
+        nonce = bytes(sessions.NONCE_BYTES)
+        return nonce + sessions._key(writer).encrypt(nonce, json.dumps(fields).encode(), path.encode())
+
+    with monkeypatch.context() as before:
+        before.setattr(sessions, "_seal", sealed)
+        await desk.send(hide_of((await desk.open("/cases/new")).form("/cases/new")), hurt_now="yes")
+    page = await desk.send((await desk.open("/locked")).form("/locked"), pin=PIN)
+    assert (page.path, page.form("/cases/new").fields["hurt_now"]) == ("/cases/new?kept=1", ["yes"])
 
 
 async def test_a_browser_that_has_lost_its_own_cookie_hides_and_signs_out_all_the_same(world: World) -> None:

@@ -415,5 +415,7 @@ def _unseal(draft: Draft, writer: Writer) -> Kept | None:
         written = json.loads(_key(writer).decrypt(nonce, sealed, draft.path.encode()))
     except InvalidTag:
         return None
+    if "shown_at" not in written:  # kept by an earlier version, which wrote no more than the fields
+        return Kept(written, draft.kept_at, None)
     shown_at = written["shown_at"]
     return Kept(written["fields"], draft.kept_at, datetime.fromisoformat(shown_at) if shown_at else None)
