@@ -15,6 +15,7 @@ from shared.casework.referrals.commands import IssueReferral, issue_referral
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role, ServicePackage, Urgency
 from shared.exchange import bell
+from shared.kit.collector import calm_collector
 from shared.kit.ids import new_id
 
 FACILITY = "ndola_central_vsu"
@@ -40,8 +41,9 @@ async def desk(agency_id: str, clinic_id: str) -> None:
         async with agency.database.write() as tx:
             await issue_referral(command, tx, agency.here, officer)
 
+    calm_collector()  # this, and the ringing, as the web process does
     stop = asyncio.Event()
-    ringing = asyncio.create_task(bell.ring(agency.database, stop))  # as the web process does
+    ringing = asyncio.create_task(bell.ring(agency.database, stop))
     await clients.take_orders(issue)
     stop.set()
     await ringing

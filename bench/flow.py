@@ -66,6 +66,8 @@ async def line(pipe: Pipe, servers: Servers, referrals: int) -> AsyncIterator[Li
         made = Line(pipe, place, *children, *ends)
         await made.desk.order(count=WARM_UPS)
         await made.arrived(WARM_UPS)
+        for end in ends:
+            await end.execute("ANALYZE")
         yield made
 
 

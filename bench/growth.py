@@ -5,7 +5,9 @@ Both agencies have as many open referrals; what differs is what lies behind them
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median, quantiles
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from bench.payload import referral_data
 from bench.pipes import connected
 from bench.report import say
 from bench.servers import Servers
+from services.keys import load_keyring, make_missing
 from shared.casework.here import Actor
 from shared.casework.referrals.commands import MakeTransition, make_transition
 from shared.contracts.casework import codes
@@ -27,7 +30,7 @@ from shared.exchange.feed import number_feed
 from shared.exchange.inbox import heard
 from shared.exchange.letters import Letters
 from shared.exchange.relay import Outbound, Relay
-from shared.exchange.seal import PlainSeal
+from shared.exchange.seal import KeyedSeal
 from shared.kit.collector import calm_collector
 from shared.kit.ids import new_id
 
@@ -66,7 +69,12 @@ class GrownAgency(FullAgency):
 
     def __init__(self, kind: str, url: str) -> None:
         super().__init__(kind, url)
+        self._keys = TemporaryDirectory()
+        make_missing(Path(self._keys.name), self.here.network.agencies, self.database.clock.now())
         self.issuer, self.heard_count = new_id(), 0  # the police's stream, as far as it was heard
+
+    def _seal(self, agency: str) -> KeyedSeal:
+        return KeyedSeal(load_keyring(Path(self._keys.name), agency, dict.fromkeys(self.here.network.agencies)))
 
     async def grow(self, url: str, referrals: int) -> None:
         """Two referrals through the real handlers, one to its end and one still open, then copies of both."""
@@ -78,7 +86,7 @@ class GrownAgency(FullAgency):
         for step, body in STEPS:
             async with self.database.write() as tx:
                 await make_transition(ended, step, MakeTransition(**body), tx, self.here, officer)
-        relay = Relay(self.database, KIND, PlainSeal(KIND), _nowhere, self.hooks)
+        relay = Relay(self.database, KIND, self._seal(KIND), _nowhere, self.hooks)
         while await relay.cycle() or await number_feed(self.database):
             pass
         async with connected(url) as connection:
@@ -97,7 +105,7 @@ class GrownAgency(FullAgency):
         header = Header(
             kind=Kind.EVENT, sender="police", recipient=KIND, incarnation=self.issuer, seq=self.heard_count, salt=bytes(SALT_BYTES)
         )
-        outcome = await self.inbox.receive([heard(unframe(PlainSeal("police").sign(header, event.to_bytes())))])
+        outcome = await self.inbox.receive([heard(unframe(self._seal("police").sign(header, event.to_bytes())))])
         if outcome.applied != 1:
             raise Unmeasured("The clinic did not take the referral that its growth is stamped from; see what its inbox parked.")
 
@@ -110,9 +118,9 @@ class GrownAgency(FullAgency):
 
     async def letter_bytes(self) -> int:
         """The payload of what is said to a peer, to find that both are in step."""
-        letters = Letters(self.database, KIND, ("police",), PlainSeal(KIND), self.inbox, self.hooks)
+        letters = Letters(self.database, KIND, ("police",), self._seal(KIND), self.inbox, self.hooks)
         envelope, _digest = await letters.write_short("police")
-        return len(PlainSeal("police").open(envelope, KIND).content)
+        return len(self._seal("police").open(envelope, KIND).content)
 
 
 async def _nowhere(_: Sequence[Outbound]) -> None:

@@ -3,7 +3,6 @@
 Whoever holds the authority's key can make itself any agency of the network, so a production network brings its own authority.
 """
 
-import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from shared.exchange.direct_tls import Credentials
 from shared.kit.certificates import Authority, Certificate, good_until, names_in
 from shared.kit.errors import RefnetError
+from shared.kit.files import write_whole
 
 THROW_AWAY = "refnet throw-away authority"  # its name, by which a production network knows it and refuses it
 AUTHORITY_LASTS = timedelta(days=730)
@@ -53,8 +53,8 @@ def _own_authority(folder: Path, now: datetime) -> Authority:
         if _is_good(found, found.pair, now):
             return found
     made = Authority.make(THROW_AWAY, now, AUTHORITY_LASTS)
-    _write(key, made.pair.key)
-    _write(cert, made.pair.cert)
+    write_whole(key, made.pair.key)
+    write_whole(cert, made.pair.cert)
     return made
 
 
@@ -72,19 +72,9 @@ def _make(files: Credentials, agency: str, signer: Authority, now: datetime) -> 
             return False
     made = signer.issue(agency, now, LASTS)
     for file, content in ((files.key, made.key), (files.cert, made.cert), (files.ca, signer.pair.cert)):
-        _write(file, content)
+        write_whole(file, content)
     return True
 
 
 def _is_good(signer: Authority, held: Certificate, now: datetime) -> bool:
     return signer.made(held) and good_until(held.cert) - now > RENEW_BEFORE
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Whole or not at all, and for this user only."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = file.with_name(f".{file.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-        handle.write(content)
-    new.replace(file)

@@ -19,8 +19,10 @@ LOOPBACK = "127.0.0.1"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Referrals between agencies.")
 users = typer.Typer(no_args_is_help=True, help="Accounts of an agency.")
+keys = typer.Typer(no_args_is_help=True, help="Keys of an agency: what it signs with, and what is sealed to it.")
 parked = typer.Typer(no_args_is_help=True, help="Received events that could not be applied.")
 app.add_typer(users, name="users")
+app.add_typer(keys, name="keys")
 app.add_typer(parked, name="parked")
 
 AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
@@ -320,6 +322,53 @@ def token(
 
     made = _in_database(agency, lambda tx, _here: make_token(tx, user))
     _say({"token": made}, as_json, lambda d: str(d["token"]))
+
+
+# --- keys --------------------------------------------------------------------------------------------------------------
+
+RootFile = Annotated[Path | None, typer.Option("--root", help="Where the root is now; left out, beside the other keys.")]
+SuiteName = Annotated[Literal["x25519", "hybrid"], typer.Option("--suite", help="What peers seal to; hybrid is post-quantum too.")]
+
+
+def _keeper(agency: str) -> Any:
+    from services.key_commands import Keeper
+    from services.settings import load_settings
+
+    return Keeper(load_settings(), agency, datetime.now(UTC), lambda words: typer.prompt(words, hide_input=True))
+
+
+@keys.command("new")
+def keys_new(
+    agency: AgencyId,
+    suite: SuiteName = "x25519",
+    if_none: Annotated[bool, typer.Option("--if-none", help="Where there are keys already, do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make an agency's root and its first keys. The root belongs off this machine; its fingerprint is compared in person."""
+    _say(_keeper(agency).new(suite, if_none=if_none), as_json, lambda d: str(d["words"]))
+
+
+@keys.command("rotate")
+def keys_rotate(agency: AgencyId, suite: SuiteName = "x25519", root: RootFile = None, as_json: AsJson = False) -> None:
+    """Make new keys beside the old ones, which go on opening what is under way."""
+    _say(_keeper(agency).rotate(suite, root), as_json, lambda d: str(d["words"]))
+
+
+@keys.command("revoke")
+def keys_revoke(
+    agency: AgencyId,
+    key: Annotated[str, typer.Option("--key", help="The signing key's id, from `refnet keys list`.")],
+    root: RootFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a signing key up: what was said under it until now stands, and nothing after."""
+    _say(_keeper(agency).revoke(key, root), as_json, lambda d: str(d["words"]))
+
+
+@keys.command("list")
+def keys_list(agency: AgencyId, as_json: AsJson = False) -> None:
+    """List an agency's keys, and the fingerprints of the roots that this machine knows."""
+    _say(_keeper(agency).listed(), as_json, lambda d: str(d["words"]))
 
 
 # --- what could not be applied -----------------------------------------------------------------------------------------

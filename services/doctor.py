@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.certificates import RENEW_BEFORE
+from services.keys import KeyFolder, load_keyring
 from services.kinds import MODULES
 from services.runtime import NO_CERTIFICATE, build, check_database
 from services.settings import Settings
@@ -12,6 +13,7 @@ from shared.casework.directory.network import Network
 from shared.exchange.access import thin_topics, topics_of
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
+from shared.exchange.keyring import KeyAway
 from shared.kit.errors import RefnetError
 
 Note = Callable[[bool, str], None]
@@ -49,8 +51,27 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
     for agency, entry in network.agencies.items():
         if entry.kind in MODULES:
             await _database(settings, agency, note)
+    for agency in network.agencies:
+        if KeyFolder(settings.home, agency).private.is_dir():
+            _keys(settings, agency, network, note)
     await _direct_lines(settings, network, note)
     return findings
+
+
+def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None:
+    """An agency whose private keys are on this machine, and what it knows of its peers'."""
+    try:
+        keys = load_keyring(settings.home, agency, settings.pins(agency, network))
+        keys.signer()
+    except (RefnetError, KeyAway) as error:
+        note(False, f"{agency}: {error}")
+        return
+    unknown = [peer for peer in network.peers_of(agency) if peer not in keys.peers]
+    if unknown:
+        file = KeyFolder(settings.home, agency).directory_file(unknown[0])
+        note(False, f"{agency}: nothing can be sealed to {', '.join(unknown)}; its owner has {file.name}, which belongs at {file}.")
+    else:
+        note(True, f"{agency}: its keys are here, and those of its peers are known.")
 
 
 async def _direct_lines(settings: Settings, network: Network, note: Note) -> None:

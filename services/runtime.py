@@ -24,7 +24,6 @@ from shared.exchange.direct import Answers, DirectLine
 from shared.exchange.direct_server import DirectServer
 from shared.exchange.inbox import Inbox
 from shared.exchange.registry import Registry
-from shared.exchange.seal import PlainSeal
 from shared.exchange.worker import ExchangeWorker
 from shared.kit import crash
 from shared.kit.db import Database
@@ -63,9 +62,10 @@ class Agency:
         """The exchange at work."""
         here = self.here
         slot = Slot(settings.home, f"{here.agency}.worker")  # its lock is held until the process ends
+        seal = settings.seal(here.agency, here.network)
         return ExchangeWorker(
-            self.database, here.agency, here.peers, self.inbox, self.hooks, PlainSeal(here.agency), settings.access(),
-            here.lane_secret, Anchor(settings.anchor(here.agency)), self.direct_line(settings),
+            self.database, here.agency, here.peers, self.inbox, self.hooks, seal, settings.access(), here.lane_secret,
+            Anchor(settings.anchor(here.agency)), self.direct_line(settings),
             instance=f"{socket.gethostname()}.{slot.number}",
         )  # fmt: skip
 

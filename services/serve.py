@@ -117,6 +117,7 @@ async def _work(agency: Agency, exchange: ExchangeWorker, direct: list[Loop], li
     probe = ProbeServer(agency, exchange)
     probing = [asyncio.create_task(probe.serve(sockets=[listener]))] if listener is not None else []
     stop = asyncio.Event()
+    calm_collector()
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(kind, stop.set)

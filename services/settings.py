@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -9,9 +10,11 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.certificates import THROW_AWAY, files_of
+from services.keys import Keys, make_missing
 from shared.casework.directory.network import Network, load_network
 from shared.exchange.access import Access
 from shared.exchange.direct_tls import Credentials
+from shared.exchange.seal import KeyedSeal
 from shared.kit.clock import Clock, FileClock, SystemClock
 from shared.kit.errors import RefnetError
 
@@ -108,6 +111,17 @@ class Settings(BaseSettings):
             raise RefnetError("REFNET_EXCHANGE_CA, _CERT and _KEY go together; set all three or none.")
         found = files_of(self.home, agency)
         return found if found.cert.is_file() else None
+
+    def pins(self, agency: str, network: Network) -> dict[str, str | None]:
+        """The fingerprints that the network file pins, of an agency's root and its peers'."""
+        return {name: network.agencies[name].root for name in (agency, *network.peers_of(agency))}
+
+    def seal(self, agency: str, network: Network) -> KeyedSeal:
+        """The seal under an agency's keys; for everything made up they are made where there are none. Raises RefnetError."""
+        if network.purpose in MADE_UP:
+            make_missing(self.home, network.agencies, datetime.now(UTC))
+        keys = Keys(self.home, agency, self.pins(agency, network))
+        return KeyedSeal(keys.load(), keys.renewed)
 
     def secret(self, agency: str, purpose: str) -> bytes:
         """This agency's own secret: named in production, made once in REFNET_HOME for everything made up."""

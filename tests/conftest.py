@@ -8,9 +8,11 @@ from typing import cast
 
 import pytest
 from agencies import World
-from schema import postgres_at_head, sqlite_at_head
+from schema import empty, postgres_at_head, sqlite_at_head
 from servers import Address, Desk, KafkaClusterFactory, KafkaNodeFactory, Servers, What, ask
+from signing_in import CHEAP, at_cost
 
+from shared.casework.accounts.credentials import FULL_COST
 from shared.kit.local.cache import default_cache
 from shared.kit.local.kafka import KafkaNode
 from shared.kit.local.kafka_cluster import KafkaCluster
@@ -125,25 +127,49 @@ def unique() -> str:
     return secrets.token_hex(6)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_secrets() -> Iterator[None]:
+    """A thousand tests sign in, and few of them care what guessing a password would cost."""
+    with at_cost(CHEAP):
+        yield
+
+
+@pytest.fixture
+def full_cost() -> Iterator[None]:
+    """Secrets cost what they cost in an agency."""
+    with at_cost(FULL_COST):
+        yield
+
+
 AGENCIES = ("police", "health", "social_welfare")
+
+
+@pytest.fixture(scope="session")
+def databases_of_worlds(postgres: PostgresDatabases) -> Iterator[dict[str, str]]:
+    """One for each agency, made by the first world and emptied after each."""
+    urls: dict[str, str] = {}
+    yield urls
+    for url in urls.values():
+        postgres.drop_database(url.rpartition("/")[2])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     """Three agencies in this process, each with a database of its own, once on each kind; the lines are carried by hand."""
-    urls, mine = {}, []
-    for agency in AGENCIES:
-        if request.param == "sqlite":
-            urls[agency] = await asyncio.to_thread(sqlite_at_head, tmp_path / f"{agency}.db", agency)
-        else:
-            server: PostgresDatabases = request.getfixturevalue("postgres")
-            urls[agency] = await asyncio.to_thread(postgres_at_head, server, agency)
-            mine.append(urls[agency])
+    if request.param == "sqlite":
+        files = {agency: tmp_path / f"{agency}.db" for agency in AGENCIES}
+        made = await World.make({agency: await asyncio.to_thread(sqlite_at_head, file, agency) for agency, file in files.items()})
+        yield made
+        await made.close()
+        return
+    urls: dict[str, str] = request.getfixturevalue("databases_of_worlds")
+    for agency in AGENCIES if not urls else ():
+        urls[agency] = await asyncio.to_thread(postgres_at_head, request.getfixturevalue("postgres"), agency)
     made = await World.make(urls)
     yield made
     await made.close()
-    for url in mine:
-        await asyncio.to_thread(server.drop_database, url.rpartition("/")[2])
+    for url in urls.values():
+        await empty(url)
 
 
 LONGEST = (  # modules of minutes, with few tests each: they begin, so that nobody waits for the last of them alone

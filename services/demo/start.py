@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse
 
-from shared.casework.pages.frame import GLOBALS, LOCALES, PAGE_LANGUAGES, STATIC, STATIC_VERSION
+from shared.casework.pages.frame import GLOBALS, LOCALES, PAGE_LANGUAGES, STATIC, STATIC_VERSION, marks
 from shared.kit.i18n import SOURCE, catalogue, is_rtl, language_name
 from shared.kit.i18n import mark as _
 from shared.kit.pages import CONTENT_POLICY, CachedFiles, SafeHeaders, Templates, html
@@ -38,7 +38,7 @@ def start_app(addresses: dict[str, str], accounts: dict[str, list[tuple[str, str
         context = {
             "request": request, "addresses": addresses, "accounts": accounts, "label": _label(label, chosen), "forgets": forgets,
             "language": chosen, "direction": "rtl" if is_rtl(chosen) else "ltr", "static_version": STATIC_VERSION,
-            "languages": [(tag, language_name(tag)) for tag in PAGE_LANGUAGES],
+            "languages": [(tag, language_name(tag)) for tag in PAGE_LANGUAGES], **marks(chosen),
         }  # fmt: skip
         response = html(templates.render("start/start.html", chosen, context))
         response.headers["Content-Security-Policy"] = policy

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from services.agency import AgencyParts
+from services.health.care.commands import is_kept_of
 from services.health.care.pages import router as pages
 from services.health.care.tables import CareGiven
 from services.health.care.web import router
@@ -37,6 +38,7 @@ PARTS = AgencyParts(
             ("/hand-over", _("Hand over shift")),
         ),
         words={"care": CARE, "result": RESULTS},
+        care_kept=is_kept_of,
         sheet_lines=tuple(CARE.values()),
         rooms={"health": Path(__file__).parent / "templates"},
     ),

@@ -23,7 +23,7 @@ from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import actor_of
 from shared.casework.accounts.credentials import TooBusy
 from shared.casework.accounts.tables import KeptAnswer
-from shared.casework.cases.commands import InTheFuture
+from shared.casework.cases.commands import WrongTime
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.following.streams import OpenStreams, TooManyStreams
 from shared.casework.here import Actor, Forbidden, Here
@@ -277,7 +277,7 @@ def install_refusals(app: FastAPI) -> None:
     for kind, status, slug, title in REFUSALS:
         app.add_exception_handler(kind, _refusal(status, slug, title))
     app.add_exception_handler(MissingDetail, _fault)
-    app.add_exception_handler(InTheFuture, _fault)
+    app.add_exception_handler(WrongTime, _fault)
     app.add_exception_handler(ConsentMissing, _consent_missing)
 
 

@@ -14,6 +14,7 @@ from sqlmodel import col
 from shared.casework.cases.commands import case_for_circle
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember, Progress
+from shared.casework.consents.commands import note_line
 from shared.casework.consents.tables import Consent
 from shared.casework.directory.news import keep_place_news
 from shared.casework.here import Here
@@ -165,9 +166,15 @@ async def _consent(
         basis=fact.basis, legal_duty=duty, how=codes.ConsentHow.NOT_KNOWN, language=language, explained_by=NOBODY,
         given_at=word.occurred_at,
     )  # fmt: skip
+    await _keep_consent(tx, here, case, consent)
+    return consent
+
+
+async def _keep_consent(tx: Transaction, here: Here, case: Case, consent: Consent) -> None:
+    """In its table and in the diary, as one that was recorded here: whoever asks for a case's consents finds it."""
     tx.session.add(consent)
     await tx.session.flush()
-    return consent
+    await note_line(tx, here, case, consent, "consent.recorded", consent.given_at)
 
 
 async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
@@ -181,9 +188,10 @@ async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Tr
             basis=codes.Basis.CONSENT, how=codes.ConsentHow.NOT_KNOWN, language=UNDETERMINED, explained_by=NOBODY,
             given_at=word.occurred_at,
         )  # fmt: skip
-        tx.session.add(consent)
+        await _keep_consent(tx, here, case, consent)
     if consent.taken_back_at is None:
         consent.taken_back_at, consent.version = word.occurred_at, consent.version + 1
+        await note_line(tx, here, case, consent, "consent.taken_back", word.occurred_at)
     await tx.session.flush()
     await story.end_resting(tx, here, fact, Told(here.agency, True, word.occurred_at, event_id=word.id))
     return True

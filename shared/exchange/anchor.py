@@ -119,12 +119,19 @@ async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...
 async def is_replaced(database: Database, anchor: Anchor) -> bool:
     """Whether a newer life than this database knows of has been opened elsewhere: then another copy has taken its place, and what
     works on this one is to keep still. Raises DatabaseAway or AnchorAway."""
-    with anchor.held():  # whoever opens a life commits it before letting go
-        marks = anchor.read()
-        async with database.read() as tx:
-            query = select(col(Incarnation.id)).where(col(Incarnation.is_current))
-            known = (await tx.session.execute(query)).scalar_one_or_none()
-    return marks is not None and known is not None and marks.incarnation > known
+    marks = anchor.read()
+    if marks is None or not await _is_behind(database, marks.incarnation):
+        return False
+    with anchor.held():
+        pass  # whoever opens a life commits it before letting go; nothing is awaited while we hold it: the relay here takes it too
+    return await _is_behind(database, marks.incarnation)
+
+
+async def _is_behind(database: Database, incarnation: UUID) -> bool:
+    async with database.read() as tx:
+        query = select(col(Incarnation.id)).where(col(Incarnation.is_current))
+        known = (await tx.session.execute(query)).scalar_one_or_none()
+    return known is not None and incarnation > known
 
 
 def _misfit(marks: Marks | None, identity: str, incarnation: UUID, sizes: dict[str, int]) -> str | None:

@@ -28,6 +28,22 @@ from shared.kit.db import Transaction
 
 RECEIPTS_MAX = 100  # signatures kept under one stream, one for each life of the peer's that gave one: as many as a letter tells of
 LOST_SLOTS_MAX = 100_000  # of one peer: what both ends lost, on the peer's word; a restore at both loses some hundreds
+
+# What every letter costs, on the driver on PostgreSQL; the portable forms stand beside their use.
+HEARD_FROM = """
+    INSERT INTO exchange_peers AS p (peer, last_heard_at, incarnation, spoke_at, whole_since) VALUES ($1, $2, $3, $4, $2)
+    ON CONFLICT (peer) DO UPDATE SET
+        last_heard_at = excluded.last_heard_at, incarnation = excluded.incarnation,
+        spoke_at = greatest(p.spoke_at, excluded.spoke_at),
+        whole_since = CASE WHEN $5::boolean OR p.incarnation IS DISTINCT FROM excluded.incarnation
+            THEN excluded.last_heard_at ELSE coalesce(p.whole_since, excluded.last_heard_at) END
+"""
+DELIVER = """
+    UPDATE exchange_outbox SET delivered_at = $5, is_due = false
+    WHERE recipient = $1 AND incarnation = $2 AND seq BETWEEN $3 AND $4 AND NOT is_forked AND delivered_at IS NULL
+    RETURNING event_id, is_withheld
+"""
+
 REOPEN_AGAIN = timedelta(hours=1)  # a peer whose roots are wrong may make us open a new life this often; else it is an alarm
 
 
@@ -103,6 +119,11 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
 async def _heard_from(tx: Transaction, inner: Inner, statement: Statement) -> None:
     """Notes when a peer spoke and from which life; whether it is whole, only a statement of where it stands shows."""
     peer, incarnation, now = inner.header.sender, inner.header.incarnation, tx.clock.now()
+    if tx.dialect == "postgresql":
+        spoke_at = min(now, statement.made_at) if statement.summary is None else None
+        await tx.flush()
+        await (await tx.driver()).execute(HEARD_FROM, peer, now, incarnation, spoke_at, bool(statement.recalls))
+        return
     await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
     values: dict[str, Any] = {"last_heard_at": now, "incarnation": incarnation}
     if statement.summary is None:
@@ -248,16 +269,26 @@ async def _deliver(tx: Transaction, peer: str, incarnation: UUID, first: int, la
     if last < first:
         return
     now = tx.clock.now()
+    covered = await _cover(tx, peer, incarnation, first, last, now)
+    # What was withheld took its slot and told nothing: its receipt proves nothing about the event.
+    events = [event_id for event_id, is_withheld in covered if not is_withheld]
+    if events:
+        await hooks.delivered(events, now, tx)
+
+
+async def _cover(
+    tx: Transaction, peer: str, incarnation: UUID, first: int, last: int, now: datetime
+) -> Sequence[tuple[UUID, bool]]:
+    if tx.dialect == "postgresql":
+        await tx.flush()
+        return [tuple(row) for row in await (await tx.driver()).fetch(DELIVER, peer, incarnation, first, last, now)]
     query = (
         update(OutboxRow)
         .where(*said.slots(peer, incarnation, first, last), col(OutboxRow.delivered_at).is_(None))
         .values(delivered_at=now, is_due=False)
         .returning(col(OutboxRow.event_id), col(OutboxRow.is_withheld))
     )
-    # What was withheld took its slot and told nothing: its receipt proves nothing about the event.
-    events = [event_id for event_id, is_withheld in (await tx.session.execute(query)).tuples() if not is_withheld]
-    if events:
-        await hooks.delivered(events, now, tx)
+    return (await tx.session.execute(query)).tuples().all()
 
 
 async def _send_again(tx: Transaction, peer: str, receipt: Receipt, owed: Owed) -> bool:

@@ -29,6 +29,9 @@ from shared.kit.errors import DatabaseAway
 
 BATCH_RECORDS = 500  # records applied in one transaction; the relay numbers as many
 BATCH_WAIT_MS = 1_000  # a look that finds nothing; one that finds anything is answered at once
+# How long the broker holds a fetch that finds nothing. While a batch is worked on for more than 100 ms aiokafka asks for the other
+# lanes alone, and is deaf to the busy one until that is answered: Kafka's 500 ms are what a busy lane's latency then jumps by.
+FETCH_WAIT_MS = 100
 SEND_TIMEOUT_S = 30.0  # a broker that takes longer is treated as away: the rows stay due
 REQUEST_TIMEOUT_MS = 5_000  # one request to the broker
 MAX_POLL_MS = 300_000  # a batch that takes longer loses its partition; the database's own waits end well before
@@ -115,6 +118,7 @@ class Receiver:
             batch=True,
             max_records=BATCH_RECORDS,
             batch_timeout_ms=BATCH_WAIT_MS,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_interval_ms=max_poll_ms,
             session_timeout_ms=SESSION_TIMEOUT_MS,
             group_instance_id=instance,
@@ -175,6 +179,8 @@ class Receiver:
         try:
             if inner.header.sender != sender:
                 await self._letters.take_home(sender, [inner])
+            elif inner.header.kind is Kind.DIRECTORY:
+                await self._letters.take_lines(sender, inner.content)
             else:
                 await self._letters.take(inner)
         except Exception as error:

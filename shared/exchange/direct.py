@@ -16,21 +16,23 @@ from uuid import UUID
 
 import httpcore
 
-from shared.contracts.wire.envelope import INNER_BYTES_MAX, OUTER_BYTES
+from shared.contracts.wire.envelope import OUTER_BYTES, PADDED_BYTES
 from shared.contracts.wire.topics import AGENCY_ID
 from shared.exchange.direct_tls import Credentials
 from shared.kit.errors import RefnetError
 
 STATEMENTS = "/exchange/v1/statements"
 EVENTS = "/exchange/v1/events"
+DIRECTORY = "/exchange/v1/directory"
 LINE = "/exchange/v1/line"  # answers 204 to a peer and touches nothing: for whoever asks whether the line works
 OCTETS = "application/octet-stream"
 
-SEALING_BYTES_MAX = 256  # what sealing adds to an inner form: an encapsulated key and a tag, some 50 bytes today
-ENVELOPE_BYTES_MAX = OUTER_BYTES + INNER_BYTES_MAX + SEALING_BYTES_MAX
+SEALING_BYTES_MAX = 1_136  # what sealing adds: an encapsulated key (1,120 bytes with the hybrid suite) and a tag
+ENVELOPE_BYTES_MAX = OUTER_BYTES + PADDED_BYTES[-1] + SEALING_BYTES_MAX
 STATEMENT_BYTES_MAX = ENVELOPE_BYTES_MAX  # a statement is one envelope
 EVENTS_MAX = 500  # events a page, as many as one statement asks for again
 PAGE_BYTES_MAX = 1024 * 1024  # a page of events: 500 usual ones are 0.5 MB; of the largest, 15 fit
+LINES_BYTES_MAX = 256 * 1024  # TOLD_MAX lines, each of at most SIGNED_BYTES_MAX, in base64
 TIMEOUT_S = 20.0  # a question and its whole answer: a page takes 0.1 s, over a poor line some seconds
 CONNECTIONS_MAX = 4  # to one peer from one process: a statement and a few pages at a time; more wait
 IDLE_S = 20.0  # an unused connection is kept this long, less than the other end keeps it
@@ -73,6 +75,10 @@ class Answers(Protocol):
 
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
         """Sealed envelopes of slots first..last that are held, in slot order, EVENTS_MAX at most; raises DatabaseAway."""
+        ...
+
+    def directory(self, peer: str, known: int) -> bytes:
+        """Lines of our directory of keys after the first `known`, for that peer."""
         ...
 
 
@@ -136,6 +142,10 @@ class DirectLine:
         if len(envelopes) > last - first + 1:
             raise LineAway(f"{_at(peer, self._urls[peer])} answers with more events than were asked for; update it or us.")
         return envelopes
+
+    async def directory(self, peer: str, known: int) -> bytes:
+        """Lines of the peer's directory of keys after those that are known; raises LineAway."""
+        return await self._ask(peer, f"{DIRECTORY}?{urlencode({'from': known + 1})}", LINES_BYTES_MAX)
 
     async def look(self, peer: str) -> None:
         """Asks whether the line works and whether we are known there; raises LineAway."""

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.contracts.wire.envelope import SLOT_MAX, Unopenable
 from shared.exchange.direct import (
+    DIRECTORY,
     EVENTS,
     EVENTS_MAX,
     LINE,
@@ -182,7 +183,7 @@ class DirectServer:
         return self._context
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The whole application: three addresses, behind one question."""
+        """The whole application: four addresses, behind one question."""
         response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 
@@ -205,6 +206,7 @@ class DirectServer:
 
     def _answers_at(self, method: str, path: str) -> Answer:
         known = {("POST", STATEMENTS): self._take_statement, ("GET", EVENTS): self._events, ("GET", LINE): self._line}
+        known["GET", DIRECTORY] = self._directory
         if (method, path) not in known:
             raise Refused(404, "http-404", "Not found", "Nothing takes that method at this address.")
         return known[method, path]
@@ -237,6 +239,9 @@ class DirectServer:
             raise Refused(400, "range", "The range is not valid", f"Ask for 1 to {EVENTS_MAX} slots, from the lower to the higher.")
         async with self._answering[peer]:
             return Response(pack(await self._answers.events(peer, stream, first, last)), media_type=OCTETS)
+
+    async def _directory(self, request: Request, peer: str) -> Response:
+        return Response(self._answers.directory(peer, _number(request, "from") - 1), media_type=OCTETS)
 
     async def _line(self, _request: Request, _peer: str) -> Response:
         return Response(status_code=204)

@@ -38,6 +38,7 @@ NUMBER_FEED = """
     )
     SELECT count(*) FROM numbered
 """
+IS_UNFED = "SELECT 1 FROM exchange_activity WHERE feed_seq IS NULL LIMIT 1"
 UNFED = select(col(Activity.position)).where(col(Activity.feed_seq).is_(None)).order_by(col(Activity.position))
 
 
@@ -74,9 +75,8 @@ def row_of(tx: Transaction, line: Line) -> dict[str, Any]:
 
 async def number_feed(database: Database) -> int:
     """Gives feed_seq to what was committed since; returns how many. Any number of relays may call it at once."""
-    async with database.glance() as connection:
-        if (await connection.execute(UNFED.limit(1))).first() is None:
-            return 0
+    if not await database.glance(IS_UNFED):
+        return 0
     async with database.write() as tx:
         if tx.dialect == "postgresql":
             driver = await tx.driver()

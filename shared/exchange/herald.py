@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
+from shared.exchange.keyring import KeyAway
 from shared.exchange.letters import Letters
 from shared.exchange.relay import BrokerAway
 from shared.kit.crash import crash_point
@@ -15,7 +16,7 @@ from shared.kit.errors import DatabaseAway
 
 HEARTBEAT_S = 5.0  # every peer hears from us at least this often: an outage shows within a few of them
 GATHER_S = 0.05  # a receipt waits this long for the next batch, so that a backlog is receipted in stretches
-STRETCH_S = 0.2  # between receipts of a stream that goes on: a statement costs both ends more than the event that it covers
+STRETCH_S = 0.5  # between receipts of a stream that goes on: a statement costs both ends more than the event that it covers
 BACK_OFF_S = 1.0  # after a failure; the peers stay marked
 
 SendStatement = Callable[[str, bytes], Awaitable[None]]
@@ -28,8 +29,8 @@ class Herald:
         self._database, self._peers, self._letters, self._send = database, peers, letters, send
 
     async def state(self, peer: str) -> None:
-        """Writes and sends what a peer is owed; raises DatabaseAway or BrokerAway, and then it is still due."""
-        letters = await self._letters.write(peer)
+        """Writes and sends what a peer is owed; raises DatabaseAway, BrokerAway or KeyAway, and then it is still due."""
+        letters = [*await self._letters.write_lines(peer), *await self._letters.write(peer)]
         crash_point("statement.before_send")
         for letter in letters:
             await self._send(peer, letter)
@@ -48,7 +49,7 @@ class Herald:
             stated_at = loop.time()
             try:
                 await self.state_all()
-            except (DatabaseAway, BrokerAway):
+            except (DatabaseAway, BrokerAway, KeyAway):
                 await self._database.clock.sleep(BACK_OFF_S)
                 continue
             with contextlib.suppress(TimeoutError):
@@ -57,12 +58,12 @@ class Herald:
 
     async def state_all(self) -> None:
         """Every peer that waits for a letter is sent one; raises at the end what kept one from being sent, which is still due."""
-        away: DatabaseAway | BrokerAway | None = None
+        away: DatabaseAway | BrokerAway | KeyAway | None = None
         for peer in sorted(self._letters.due):
             self._letters.due.discard(peer)
             try:
                 await self.state(peer)
-            except (DatabaseAway, BrokerAway) as error:
+            except (DatabaseAway, BrokerAway, KeyAway) as error:
                 self._letters.due.add(peer)
                 away = error
         if away is not None:

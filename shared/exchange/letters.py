@@ -15,6 +15,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import CONTENT_BYTES_MAX, Header, Inner, Kind, Unopenable
 from shared.contracts.wire.statements import CLEARED_MAX, ENQUIRIES_MAX, LOST_MAX, Bare, Lost, Recall, Statement
 from shared.exchange.answers import Ears, Owed, take_statement
+from shared.exchange.directories import take_lines
 from shared.exchange.inbox import Inbox
 from shared.exchange.incarnations import current_incarnation
 from shared.exchange.outbox import insert_if_absent
@@ -28,6 +29,11 @@ from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway
 
 MISSING_AT_LEAST = 50  # slots of each life that even the shortest statement asks for
+# On the driver on PostgreSQL; the portable form stands beside its use.
+STATED = """
+    INSERT INTO exchange_peers (peer, last_stated_at) VALUES ($1, $2)
+    ON CONFLICT (peer) DO UPDATE SET last_stated_at = excluded.last_stated_at
+"""
 
 
 class Letters:
@@ -73,6 +79,8 @@ class Letters:
         if owed.is_home or statement.cleared:
             await self._inbox.sweep()
         self._owed.setdefault(peer, Owed()).merge(owed)
+        if statement.summary is None:  # the short form does not say
+            self._seal.is_known(peer, statement.knows_lines)
         if owed.is_anything or owed.is_home or statement.cleared:
             self.heard_from(peer)
         return statement
@@ -85,6 +93,13 @@ class Letters:
         except Unopenable:
             return None  # not our signature: it shows nothing
 
+    async def take_lines(self, peer: str, content: bytes) -> int:
+        """Takes lines of a peer's directory of keys in; returns how many were new. Raises Unopenable or DatabaseAway."""
+        fresh = await take_lines(self._database, self._seal, peer, content)
+        if fresh:
+            self.heard_from(peer)
+        return fresh
+
     async def take_home(self, peer: str, words: Sequence[Inner], bare: Sequence[Bare] = ()) -> int:
         """Takes our own words back from the peer that held them; returns how many were not here. Raises Unopenable."""
         async with self._database.write() as tx:
@@ -96,14 +111,29 @@ class Letters:
         return fresh
 
     async def write(self, peer: str, *, asks_all: bool = False) -> list[bytes]:
-        """What this peer is sent now, sealed: the statement, then the words that it asked back. Raises DatabaseAway."""
+        """What this peer is sent now, sealed: the statement, then the words that it asked back. Raises DatabaseAway or KeyAway."""
         self._check()
         owed = self._owed.pop(peer, Owed())
         async with self._database.write() as tx:
             statement = await make_statement(tx, peer, asks_all=asks_all)
+            statement = statement.model_copy(update={"knows_lines": self._seal.knows(peer)})
             words, bare = await held_of(tx, peer, owed.returns)
             sealed = await self._sealed(tx, peer, _fitting(_whole(statement, owed, bare)))
         return [sealed, *(self._seal.seal(word, peer) for word in words)]
+
+    async def write_lines(self, peer: str) -> list[bytes]:
+        """A letter of our directory for a peer that knows less of it, as it last said; nothing where it knows all. Raises as above.
+
+        It goes before anything that is signed with a key that the peer has yet to learn of.
+        """
+        told = self._seal.lines_for(peer)
+        if told is None:
+            return []
+        self._check()
+        async with self._database.read() as tx:
+            incarnation = await current_incarnation(tx)
+        header = Header(kind=Kind.DIRECTORY, sender=self._ears.agency, recipient=peer, incarnation=incarnation)
+        return [self._seal.seal(self._seal.sign(header, told.to_bytes()), peer)]
 
     async def write_short(self, peer: str) -> tuple[bytes, bytes]:
         """The short form, sealed, and the summary that it holds: one hash over both directions."""
@@ -121,6 +151,9 @@ class Letters:
     async def note_stated(self, peer: str) -> None:
         """A statement has been taken by what carries it."""
         async with self._database.write() as tx:
+            if tx.dialect == "postgresql":
+                await (await tx.driver()).execute(STATED, peer, tx.clock.now())
+                return
             await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
             await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(last_stated_at=tx.clock.now()))
 

@@ -45,6 +45,7 @@ STILL = timedelta(seconds=10)  # a stream of which nothing came for so long has 
 OVERDUE = timedelta(seconds=60)  # a hole in a stream that goes on: what was sent before what came a minute ago was lost
 ASK_AGAIN = timedelta(seconds=10)  # a slot that stays missing is asked for at this pace, so that a dead line is not flooded
 TRACES_MAX = 1_000  # of one peer's records that cannot be opened: twice as many as slots are given up in one statement
+ASKED_IN_VAIN = 2  # how often a slot is asked for before what cannot be opened is taken for the answer
 ASK_PARKED_AGAIN = timedelta(minutes=5)  # what could not be opened twice is asked for slowly, never given up for good
 
 
@@ -187,10 +188,9 @@ async def _asked(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     now = tx.clock.real()
     mine = (col(MissingSlot.sender) == head.sender, col(MissingSlot.incarnation) == head.incarnation)
-    await _give_traces_back(tx, head.sender)
     query = select(MissingSlot).where(*mine, col(MissingSlot.seq).in_(holes))
     known = {row.seq: row for row in (await tx.session.execute(query)).scalars()}
-    traces = await _unspent_traces(tx, head.sender)
+    traces = await _fresh_traces(tx, head.sender)
     ask: list[int] = []
     for seq in holes:
         row = known.get(seq)
@@ -201,9 +201,11 @@ async def _asked(
             )
             ask.append(seq)
         elif now - row.asked_at >= (ASK_PARKED_AGAIN if row.is_parked else ASK_AGAIN):
-            # Asked for once more and come back unreadable: each record that came twice and could not be opened gives up one slot.
-            if not row.is_parked and traces:
-                row.is_parked, traces.pop().is_settled = True, True
+            # Asked for twice, and something came back after that which cannot be opened: each such record gives up one slot.
+            answer = next((one for one in traces if one.first_seen_at > row.asked_at), None)
+            if not row.is_parked and row.asked_count >= ASKED_IN_VAIN and answer is not None:
+                row.is_parked, answer.is_settled = True, True
+                traces.remove(answer)
             else:
                 ask.append(seq)
             row.asked_at, row.asked_count = now, row.asked_count + 1
@@ -214,30 +216,12 @@ async def _asked(
     return tuple(ask[:MISSING_MAX]), parked[:PARKED_MAX]
 
 
-async def _give_traces_back(tx: Transaction, sender: str) -> None:
-    """A slot that was given up and has come all the same, while what could not be opened goes on coming, was not the one that is
-    meant: the trace belongs to another."""
-    same = and_(
-        col(ReceivedSlot.sender) == col(MissingSlot.sender), col(ReceivedSlot.incarnation) == col(MissingSlot.incarnation),
-        col(ReceivedSlot.seq) == col(MissingSlot.seq),
-    )  # fmt: skip
-    filled = select(MissingSlot, col(ReceivedSlot.received_at)).join(ReceivedSlot, same)
-    filled = filled.where(col(MissingSlot.sender) == sender, col(MissingSlot.is_parked))
-    for slot, came_at in (await tx.session.execute(filled)).tuples().all():
-        later = (col(UnopenableRecord.last_seen_at) > came_at, col(UnopenableRecord.is_settled))
-        trace = select(UnopenableRecord).where(col(UnopenableRecord.sender) == sender, *later).limit(1).with_for_update()
-        found = (await tx.session.execute(trace)).scalars().first()
-        if found is not None:
-            found.is_settled = False
-            await tx.session.delete(slot)
-    await tx.session.flush()
-
-
-async def _unspent_traces(tx: Transaction, sender: str) -> list[UnopenableRecord]:
-    query = select(UnopenableRecord).where(
-        col(UnopenableRecord.sender) == sender, col(UnopenableRecord.seen_count) > 1, col(UnopenableRecord.is_settled).is_(False)
-    )
-    return list((await tx.session.execute(query.limit(PARKED_MAX).with_for_update())).scalars())
+async def _fresh_traces(tx: Transaction, sender: str) -> list[UnopenableRecord]:
+    """What could not be opened and has not yet given a slot up, oldest first. Whatever is sent again is sealed anew, so nothing
+    but when it came tells which slot it may be the answer for."""
+    query = select(UnopenableRecord).where(col(UnopenableRecord.sender) == sender, col(UnopenableRecord.is_settled).is_(False))
+    query = query.order_by(col(UnopenableRecord.first_seen_at)).limit(TRACES_MAX).with_for_update()
+    return list((await tx.session.execute(query)).scalars())
 
 
 async def enquiries(tx: Transaction, peer: str) -> tuple[UUID, ...]:

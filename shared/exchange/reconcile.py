@@ -52,6 +52,10 @@ class Line(Protocol):
         """Sealed envelopes of slots first..last; raises LineAway."""
         ...
 
+    async def directory(self, peer: str, known: int) -> bytes:
+        """Lines of the peer's directory after those that are known; raises LineAway."""
+        ...
+
 
 @dataclass(slots=True)
 class Report:
@@ -91,6 +95,11 @@ class Reconciler:
             await self._note(peer, in_step=True)
             return short
         return (await self._letters.write(peer, asks_all=True))[0]
+
+    def directory(self, peer: str, known: int) -> bytes:
+        """Lines of our directory of keys that a peer does not know yet, as it says."""
+        told = self._seal.lines_for(peer, known)
+        return told.to_bytes() if told is not None else b""
 
     def _open(self, envelope: bytes, peer: str) -> Inner:
         inner = self._seal.open(envelope, peer)
@@ -150,7 +159,14 @@ class Reconciler:
         return is_alike
 
     async def _exchange(self, peer: str, line: Line, envelope: bytes) -> Statement:
-        return await self._letters.take(self._open(await line.state(peer, envelope), peer))
+        answer = await line.state(peer, envelope)
+        try:
+            return await self._letters.take(self._open(answer, peer))
+        except Unopenable:
+            # It may be signed with a key that we have yet to hear of.
+            if not await self._letters.take_lines(peer, await line.directory(peer, self._seal.knows(peer))):
+                raise
+            return await self._letters.take(self._open(answer, peer))
 
     async def _fetch(self, peer: str, line: Line, report: Report) -> int:
         """Fetches a page of each stream of the peer's that has a hole, and of each of ours that is asked back."""

@@ -9,10 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
-
 from shared.exchange import streams
 from shared.exchange.anchor import Anchor, AnchorAway
+from shared.exchange.keyring import KeyAway
 from shared.exchange.outbox import on_new_rows
 from shared.exchange.registry import Hooks
 from shared.exchange.seal import Seal
@@ -29,7 +28,7 @@ BACK_OFF_S = 1.0  # between tries while the database or the broker is away
 
 
 # From recipient to recipient along the partial indexes: DISTINCT would read a whole backlog each time.
-LYING = text("""
+LYING = """
     WITH RECURSIVE waiting(recipient) AS (
         SELECT min(recipient) FROM exchange_outbox WHERE seq IS NULL
         UNION ALL
@@ -44,7 +43,7 @@ LYING = text("""
     SELECT recipient, 'new' FROM waiting WHERE recipient IS NOT NULL
     UNION ALL
     SELECT recipient, 'due' FROM numbered WHERE recipient IS NOT NULL
-""")
+"""
 
 
 class BrokerAway(Exception):
@@ -97,9 +96,8 @@ class Relay:
     async def _lying(self) -> dict[str, set[str]]:
         """What lies in the outbox by recipient: rows that are `new`, rows that are `due`."""
         found: dict[str, set[str]] = {}
-        async with self._database.glance() as connection:
-            for recipient, what in (await connection.execute(LYING)).tuples():
-                found.setdefault(recipient, set()).add(what)
+        for recipient, what in await self._database.glance(LYING):
+            found.setdefault(recipient, set()).add(what)
         return found
 
     async def _serve(self, recipient: str, lying: set[str]) -> int:
@@ -180,7 +178,7 @@ class Relay:
                 sent = await self._serve_while_full(recipient, lying) if is_ours else 0
             if not sent:
                 await self._database.clock.sleep(POLL_S)  # another relay is at it
-        except (DatabaseAway, BrokerAway):
+        except (DatabaseAway, BrokerAway, KeyAway):
             await self._database.clock.sleep(BACK_OFF_S)
         except AnchorAway as error:
             log.error("anchor_away", extra={"words": str(error)})

@@ -1,13 +1,33 @@
-"""The place of sealing and signing, with one plain implementation: readable, unsigned, and named so.
+"""Signing, sealing and opening: sign-then-encrypt, so that the sender is hidden and the recipient can prove what it was told.
 
-Everything else in the exchange goes through a `Seal`, so that the real one (HPKE and Ed25519) takes this one's place.
+HPKE (RFC 9180) to one key of the recipient's, Ed25519 (RFC 8032) by one key of the sender's. Both ends are named in what is signed
+and in what the seal is bound to, so nothing can be sealed again for somebody else, or laid in another's lane.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
-from shared.contracts.wire.envelope import Header, Inner, Unopenable, frame, unframe, unwrap, wrap
+from cryptography.exceptions import InvalidSignature, InvalidTag
 
-PLAIN_SUITE = 0
+from shared.contracts.wire.directory import Lines
+from shared.contracts.wire.envelope import (
+    SIGNATURE_BYTES,
+    SIGNED_AS,
+    Header,
+    Inner,
+    Kind,
+    Unopenable,
+    pad,
+    unframe,
+    unpad,
+    unsigned,
+    unwrap,
+    wrap,
+)
+from shared.exchange.directory import BadDirectory
+from shared.exchange.keyring import SUITES, Keyring
+
+BOUND_TO = b"refnet envelope 1"
 
 
 class Seal(Protocol):
@@ -32,34 +52,114 @@ class Seal(Protocol):
         """The verified inner form that this agency made for `recipient`; raises Unopenable."""
         ...
 
+    def refresh(self) -> None:
+        """Takes up keys that have changed meanwhile."""
+        ...
 
-class PlainSeal:
-    """No secrecy and no signature: for the time before keys, and never for real people."""
+    def knows(self, peer: str) -> int:
+        """How many lines of a peer's directory are known here."""
+        ...
 
-    def __init__(self, agency: str) -> None:
-        self._agency = agency
+    def is_known(self, peer: str, lines: int) -> None:
+        """A peer has said how many lines of this agency's directory it knows."""
+        ...
+
+    def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
+        """What a peer that knows so many lines of this agency's directory is told next, without a number as many as it last said;
+        None where it knows them all, or never said."""
+        ...
+
+    def learn(self, told: Lines) -> int:
+        """Takes lines of a peer's directory up and returns how many were new; raises Unopenable, and then those before stand."""
+        ...
+
+
+class KeyedSeal:
+    """The seal under an agency's keys. `renewed` gives them anew where they have changed since it was last asked."""
+
+    def __init__(self, keys: Keyring, renewed: Callable[[], Keyring | None] = lambda: None) -> None:
+        self._keys, self._renewed = keys, renewed
+        self._known: dict[str, int] = {}  # lines of our directory, by peer, as each last said
+
+    def refresh(self) -> None:
+        """Takes up keys that have changed, its own or a peer's; raises RefnetError, and then the former stand."""
+        self._keys = self._renewed() or self._keys
+
+    def knows(self, peer: str) -> int:
+        directory = self._keys.peers.get(peer)
+        return directory.size if directory is not None else 0
+
+    def is_known(self, peer: str, lines: int) -> None:
+        self._known[peer] = lines
+
+    def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
+        known = self._known.get(peer, self._keys.own.size) if known is None else known
+        return self._keys.own.told_to(peer, known + 1) if known < self._keys.own.size else None
+
+    def learn(self, told: Lines) -> int:
+        directory = self._keys.peers.get(told.agency)
+        if directory is None:
+            raise Unopenable("no root is known that these keys could be under")
+        try:
+            return directory.take(told)
+        except BadDirectory as error:
+            raise Unopenable("it is not a piece of its sender's directory") from error
 
     def sign(self, header: Header, content: bytes) -> bytes:
-        return frame(header, content, b"")
+        signer, key = self._keys.signer(self._known.get(header.recipient))
+        said = unsigned(header.model_copy(update={"signer": signer}), content, SIGNATURE_BYTES)
+        return said + key.sign(SIGNED_AS + said)
 
     def seal(self, inner: bytes, recipient: str) -> bytes:
-        return wrap(PLAIN_SUITE, b"plain", inner)
+        if self._keys.own.has_revoked:
+            inner = self._standing(inner, recipient)
+        suite, id_, key = self._keys.seals_to(recipient)
+        return wrap(suite, id_, SUITES[suite].encrypt(pad(inner), key, _bound_to(suite, id_, self._keys.agency, recipient)))
 
     def open(self, envelope: bytes, sender: str) -> Inner:
-        suite, key_id, body = unwrap(envelope)
-        if suite != PLAIN_SUITE or key_id != b"plain":
+        suite, id_, body = unwrap(envelope)
+        if suite not in SUITES:
             raise Unopenable("its suite is not known here")
-        inner = unframe(body)
-        if inner.header.sender == self._agency:
-            return self.own(body, sender)
-        if inner.header.recipient != self._agency:
-            raise Unopenable("it was made for another agency")
-        if inner.header.sender != sender:
-            raise Unopenable("it does not come from the agency whose lane it lies in")
-        return inner
+        key = self._keys.opens(id_, suite)
+        try:
+            padded = SUITES[suite].decrypt(body, key, _bound_to(suite, id_, sender, self._keys.agency))
+        except (InvalidTag, ValueError) as error:
+            raise Unopenable("it was sealed for another, by another, or is damaged") from error
+        inner = unframe(unpad(padded))
+        if inner.header.sender == self._keys.agency:
+            return self._verified(inner, self._keys.agency, sender)
+        return self._verified(inner, sender, self._keys.agency)
 
     def own(self, raw: bytes, recipient: str) -> Inner:
+        return self._verified(unframe(raw), self._keys.agency, recipient)
+
+    def _standing(self, raw: bytes, recipient: str) -> bytes:
+        """What was signed with a key that no longer reaches its place is signed again: leaf and slot stay as they are."""
         inner = unframe(raw)
-        if (inner.header.sender, inner.header.recipient) != (self._agency, recipient):
-            raise Unopenable("it is not a word of this agency's to the one that gives it back")
+        header = inner.header
+        if header.sender != self._keys.agency or header.signer is None:
+            return raw
+        if self._keys.reaches(self._keys.agency, header.signer, recipient, header.incarnation, header.seq):
+            return raw
+        return self.sign(header, inner.content)
+
+    def _verified(self, inner: Inner, speaker: str, reader: str) -> Inner:
+        header = inner.header
+        if (header.sender, header.recipient) != (speaker, reader):
+            raise Unopenable("it is not a word of the one to the other")
+        if header.kind is Kind.DIRECTORY:
+            return inner  # its lines are under a root, whoever brings them
+        if header.signer is None:
+            raise Unopenable("it is not signed")
+        try:
+            self._keys.verifies(speaker, header.signer).verify(inner.signature, inner.signed)
+        except InvalidSignature as error:
+            raise Unopenable("its signature is not good") from error
+        if not self._keys.reaches(speaker, header.signer, reader, header.incarnation, header.seq):
+            raise Unopenable("its signer's key is revoked")
         return inner
+
+
+def _bound_to(suite: int, id_: bytes, sender: str, recipient: str) -> bytes:
+    # No name of an agency holds a zero byte, and a key's id has one length.
+    return BOUND_TO + bytes([suite]) + id_ + sender.encode() + b"\0" + recipient.encode()

@@ -311,6 +311,17 @@ class Tombstone(SQLModel, table=True):
     laid_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class DirectoryLine(SQLModel, table=True):
+    """A line of a peer's directory of keys that came by a letter: signed, or the digest of one that is meant for another."""
+
+    __tablename__ = "exchange_directory_lines"
+    agency: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    signed: bytes | None = Field(default=None, sa_type=LargeBinary)
+    digest: bytes | None = Field(default=None, sa_type=LargeBinary)
+    heard_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class Peer(SQLModel, table=True):
     """What is known of the line to one other agency."""
 

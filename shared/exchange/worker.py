@@ -15,15 +15,18 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
+from shared.contracts.wire.envelope import Unopenable
 from shared.contracts.wire.topics import Direction
 from shared.exchange import bell
 from shared.exchange.access import Access, BrokerUnreachable, partitions_of
 from shared.exchange.anchor import Anchor, AnchorAway, check_anchor, is_replaced
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.clearing import run_clearing
+from shared.exchange.directories import recall_lines
 from shared.exchange.feed import run_feed
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
+from shared.exchange.keyring import KeyAway
 from shared.exchange.letters import Letters
 from shared.exchange.reconcile import Line, Reconciler, run_reconciler
 from shared.exchange.registry import Hooks
@@ -32,7 +35,7 @@ from shared.exchange.seal import Seal
 from shared.exchange.turns import Turns
 from shared.exchange.watchdog import Hang, Watchdog
 from shared.kit.db import Database
-from shared.kit.errors import DatabaseAway
+from shared.kit.errors import DatabaseAway, RefnetError
 
 LOOK_S = 5.0  # how often the line is looked at while it works: an outage shows on the page within this
 RECONNECT_S = 1.0  # how often while it does not
@@ -41,6 +44,7 @@ START_TIMEOUT_S = 30.0  # a start of consumers that takes longer hangs: it is gi
 WATCH_TIMEOUT_S = 30.0  # the watchdog's own questions; whoever takes longer to answer is as good as away
 BATCH_TIMEOUT_S = 10.0  # a batch in flight is finished within this; it takes well under a second
 STOP_TIMEOUT_S = 15.0  # the batch, and what the relay has in hand, which waits for the broker; the rest stays due
+KEYS_LOOK_S = 10.0  # a key that was made or revoked is taken up within this, by every process
 LET_GO_S = 2.0  # whatever is cut off, the farewell to the peers, a producer that has nothing in hand any more: each within this
 
 REPLACED = (
@@ -69,9 +73,9 @@ class ExchangeWorker:
         lane_secret: Callable[[str], bytes], anchor: Anchor, line: Line | None = None, instance: str | None = None,
     ) -> None:  # fmt: skip
         self._instance = instance
+        self._database, self._agency, self._peers, self._access, self._seal = database, agency, peers, access, seal
         self._names = Turns(database)
         self._listens_as: str | None = None  # the lasting name under which consumers were begun, None for none
-        self._database, self._agency, self._peers, self._access = database, agency, peers, access
         self._secrets = {peer: lane_secret(peer) for peer in peers}
         self._courier: Courier | None = None
         self._consumers: KafkaBroker | None = None
@@ -104,15 +108,11 @@ class ExchangeWorker:
         """Works until `stop` is set. Then the batch in flight is finished and committed, what the relay has in hand is sent and
         marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 4 LET_GO_S, whatever hangs."""
         await self._anchored(stop)
+        with contextlib.suppress(DatabaseAway, Unopenable):
+            await recall_lines(self._database, self._seal)
         finishing = [self._begin(loop, stop) for loop in (self._relay_or_another, self._look_after_line)]
-        loops = [
-            self._herald.run,
-            self._feed,
-            self._sweep,
-            self._clear,
-            self._bell,
-            *([self._reconcile] if self._line is not None else []),
-        ]
+        loops = [self._herald.run, self._feed, self._sweep, self._clear, self._bell, self._look_at_keys]
+        loops += [self._reconcile] if self._line is not None else []
         cut_off = [self._begin(loop, stop) for loop in loops]  # they lose nothing by it
         try:
             await stop.wait()
@@ -144,7 +144,7 @@ class ExchangeWorker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LET_GO_S):
                 for peer in self._peers if self.is_open else ():
-                    with contextlib.suppress(DatabaseAway, BrokerAway):
+                    with contextlib.suppress(DatabaseAway, BrokerAway, KeyAway):
                         await self._herald.state(peer)
 
     async def _anchored(self, stop: asyncio.Event) -> None:
@@ -168,6 +168,18 @@ class ExchangeWorker:
     async def _reconcile(self, stop: asyncio.Event) -> None:
         assert self._line is not None
         await run_reconciler(self.reconciler, self._line, self._peers, stop)
+
+    async def _look_at_keys(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), KEYS_LOOK_S)
+            try:
+                self._seal.refresh()
+                await recall_lines(self._database, self._seal)  # what other processes of this agency have heard
+            except DatabaseAway:
+                pass
+            except (RefnetError, Unopenable) as error:
+                log.error("keys_not_renewed", extra={"words": str(error)})
 
     async def _bell(self, stop: asyncio.Event) -> None:
         await bell.listen(self._database, stop)

@@ -3,14 +3,14 @@
 A row costs PostgreSQL less than the round trip and the parameters that carry it, so the hot paths send columns, not rows.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
+from pydantic_core import to_json
 from sqlalchemy import ARRAY, JSON, ColumnElement, any_, insert, literal
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm import class_mapper, make_transient_to_detached
 from sqlmodel import SQLModel
 
 from shared.kit.db import Transaction
@@ -69,17 +69,20 @@ def among(tx: Transaction, column: Any, values: Iterable[Any]) -> ColumnElement[
     return cast(ColumnElement[bool], column.in_(list(values)))
 
 
-def as_read(tx: Transaction, row: Record) -> Record:
-    """A record of which every column was just inserted, in the session as if it had been read."""
-    make_transient_to_detached(row)
-    tx.session.add(row)
-    return row
+def as_read(tx: Transaction, table: type[Record], row: Mapping[str, Any]) -> Record:
+    """A record of a row that was just inserted, in the session as if it had been read; what the row leaves out is NULL there."""
+    mapper = class_mapper(table)
+    record: Record = mapper.class_manager.new_instance()
+    record.__dict__.update({**dict.fromkeys(mapper.column_attrs.keys()), **row})
+    make_transient_to_detached(record)
+    tx.session.add(record)
+    return record
 
 
 def columns_of(table: type[SQLModel], names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     """The rows as the driver takes them: one array a column, JSON as text."""
     is_json = _json_names(table)
-    return [[json.dumps(row[n]) for row in rows] if n in is_json else [row[n] for row in rows] for n in names]
+    return [[to_json(row[n]).decode() for row in rows] if n in is_json else [row[n] for row in rows] for n in names]
 
 
 @cache

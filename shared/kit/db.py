@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import asyncpg
+from pydantic_core import from_json
 from sqlalchemy import AsyncAdaptedQueuePool, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -101,20 +102,21 @@ class Database:
             finally:
                 await tx.close()
 
-    @contextlib.asynccontextmanager
-    async def glance(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for one statement that only looks, with no transaction around it: one trip on PostgreSQL."""
+    async def glance(self, query: str) -> list[tuple[Any, ...]]:
+        """What one statement that only looks finds, with no transaction around it: one trip on PostgreSQL, on the driver."""
         async with errors_named(), self.engine.connect() as connection:
             if self.dialect == "postgresql":
-                await connection.execution_options(isolation_level="AUTOCOMMIT")
-            yield connection
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                return [tuple(row) for row in await driver.fetch(query)]
+            return [tuple(row) for row in await connection.exec_driver_sql(query)]
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """A transaction that commits when the block ends well and rolls back when it does not."""
         async with errors_named():
             async with self.engine.connect() as connection:
-                await connection.execution_options(write=True)
+                if self.dialect == "sqlite":
+                    await connection.execution_options(write=True)
                 await connection.begin()
                 tx = Transaction(connection, self.clock, self.dialect)
                 try:
@@ -152,6 +154,7 @@ def _engine(url: str) -> AsyncEngine:
             max_overflow=SQLITE_POOL_OVERFLOW,
             pool_timeout=SQLITE_POOL_TIMEOUT_S,
             hide_parameters=True,
+            json_deserializer=from_json,
             connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
         )
         event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
@@ -164,6 +167,7 @@ def _engine(url: str) -> AsyncEngine:
         pool_timeout=POOL_TIMEOUT_S,
         pool_pre_ping=False,
         hide_parameters=True,  # an error's text never holds what a row says
+        json_deserializer=from_json,  # a fifth of what Python's own takes, and half of a row's columns are JSON
         connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"timezone": "UTC", **_time_limits()}},
     )
 

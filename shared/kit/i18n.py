@@ -65,6 +65,11 @@ class Times:
     def __init__(self, language: str, zone: ZoneInfo, now: datetime) -> None:
         self._locale, self._zone, self._now = locale_of(language), zone, now.astimezone(zone)
 
+    @property
+    def now(self) -> datetime:
+        """The moment at which the page is made."""
+        return self._now
+
     def local(self, moment: datetime) -> datetime:
         """The moment on the wall clock here."""
         return moment.astimezone(self._zone)

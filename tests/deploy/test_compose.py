@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from services.certificates import files_of
+from services.keys import KeyFolder
 from shared.casework.directory.network import load_network
 
 ROOT = Path(__file__).parents[2]
@@ -33,13 +34,13 @@ VARIABLE = re.compile(r"(?<!\$)\$(?:\{(?P<name>\w+)(?P<rest>[^}]*)\}|(?P<bare>\w
 
 
 def of(agency: str) -> dict[str, dict[str, Any]]:
-    """The services of one agency by their role: postgres, migrate, web, worker."""
+    """The services of one agency by their role: postgres, migrate, keys, web, worker."""
     prefix = agency.replace("_", "-") + "-"
     return {name.removeprefix(prefix): service for name, service in SERVICES.items() if name.startswith(prefix)}
 
 
 def networks(agency: str) -> set[str]:
-    return {network for service in of(agency).values() for network in service["networks"]}
+    return {network for service in of(agency).values() for network in service.get("networks", ())}
 
 
 def validate(file: Path) -> subprocess.CompletedProcess[str]:
@@ -75,7 +76,7 @@ def test_a_planted_mistake_does_not_fit_the_compose_schema(tmp_path: Path, right
 
 
 def test_there_are_three_agencies_the_broker_what_sets_them_up_and_nothing_else() -> None:
-    roles = {"postgres", "migrate", "web", "worker"}
+    roles = {"postgres", "migrate", "keys", "web", "worker"}
     assert all(set(of(agency)) == roles for agency in PORTS)
     assert len(SERVICES) == len(PORTS) * len(roles) + len(["kafka", "provision", "certificates"])
 
@@ -124,7 +125,7 @@ def test_an_agencys_address_for_its_peers_leads_to_its_own_worker(agency: str) -
 
 def test_every_network_is_named_because_the_default_one_joins_everybody() -> None:
     alone = {name for name, service in SERVICES.items() if service.get("network_mode") == "none"}
-    assert alone == {"certificates"}
+    assert alone == {"certificates", "police-keys", "health-keys", "social-welfare-keys"}
     assert all(bool(service.get("networks")) != (name in alone) for name, service in SERVICES.items())
     assert not any("links" in service or service.get("network_mode", "none") != "none" for service in SERVICES.values())
 
@@ -142,6 +143,27 @@ def test_each_worker_reads_its_own_certificate_and_only_certificates_writes_them
     assert places == workers | maker
     made = Path("/var/lib/refnet")
     assert {str(files_of(made, agency).cert.parent) for agency in PORTS} == {target for _, target in folders.values()}
+
+
+@pytest.mark.parametrize("agency", PORTS)
+def test_an_agencys_keys_are_read_by_its_worker_and_written_by_what_makes_them_alone(agency: str) -> None:
+    source, target = f"{agency.replace('_', '-')}-keys", str(KeyFolder(Path("/var/lib/refnet"), agency).private)
+    places = {
+        (name, v["target"], v.get("read_only", False))
+        for name, service in SERVICES.items()
+        for v in service.get("volumes", ())
+        if v["source"] == source
+    }
+    worker = f"{agency.replace('_', '-')}-worker"
+    assert places == {(source, target, False), (worker, target, True)}
+    assert of(agency)["keys"]["command"] == ["keys", "new", agency, "--if-none"]
+    assert "REFNET_ROOT_PASSPHRASE" not in of(agency)["worker"]["environment"]
+    everybodys = {v["target"]: v.get("read_only") for v in of(agency)["worker"]["volumes"] if v["source"] == "directories"}
+    assert everybodys == {str(KeyFolder(Path("/var/lib/refnet"), agency).directory_file(agency).parent): True}
+    waits = of(agency)["worker"]["depends_on"]
+    assert {f"{kind.replace('_', '-')}-keys" for kind in PORTS} <= set(
+        waits
+    )  # one that is not read at start is unknown for a while
 
 
 def test_every_volume_of_ours_takes_its_owner_from_the_image() -> None:
@@ -169,7 +191,7 @@ def test_no_volume_but_the_broker_and_an_agencys_own_is_shared() -> None:
     for one, other in combinations(PORTS, 2):
         kept = [{v["source"] for s in of(a).values() for v in s["volumes"] if v["type"] == "volume"} for a in (one, other)]
         assert all(kept)
-        assert not kept[0] & kept[1]
+        assert kept[0] & kept[1] == {"directories"}  # public, and written by nothing that serves
 
 
 def test_no_published_port_leaves_this_machine() -> None:
@@ -192,7 +214,7 @@ def test_every_service_of_ours_has_no_privilege_and_nothing_to_write_on_but_its_
 def test_every_service_has_limits_a_way_to_stop_and_a_restart_policy(name: str) -> None:
     service = SERVICES[name]
     assert {"mem_limit", "pids_limit", "stop_grace_period", "cap_drop", "security_opt"} <= set(service)
-    once = name in ("provision", "certificates") or name.endswith("-migrate")
+    once = name in ("provision", "certificates") or name.endswith(("-migrate", "-keys"))
     assert service["restart"] == ("no" if once else "unless-stopped")
 
 

@@ -15,8 +15,9 @@ from uuid import UUID
 import httpx
 import pytest
 import uvloop
-from direct_ends import DAY, DEADLINE_S, LIFE, Memory, Town, asking, bound, listening, statement, url_of
+from direct_ends import DAY, DEADLINE_S, LIFE, Memory, Town, asking, bound, listening, said, statement, url_of
 
+from shared.contracts.wire.directory import Lines
 from shared.exchange.direct import (
     ENVELOPE_BYTES_MAX,
     EVENTS_MAX,
@@ -73,7 +74,7 @@ async def both_questions(folder: Path) -> None:
     async with listening(health, town.credentials("health")) as url, asking(url, town.credentials("police")) as line:
         await line.look("health")
         answer = await line.state("health", statement("police", "health", b'"the desk"'))
-        assert answer == statement("health", "police", b'"the desk"')
+        assert said(answer) == b'"the desk"'
         assert health.heard == [("police", b'"the desk"')]
         assert await line.events("health", OUT, 1, 3) == [b"sealed 1", b"sealed 2"]
         assert await line.events("health", OUT, 3, 9) == [b"sealed 4"]
@@ -230,6 +231,16 @@ async def test_a_body_over_the_limit_is_refused_declared_or_not(town: Town) -> N
     assert health.heard == []
 
 
+async def test_lines_of_a_directory_are_asked_for_from_where_they_are_known(town: Town) -> None:
+    health, police = Memory("health"), town.credentials("police")
+    async with listening(health, town.credentials("health")) as url, asking(url, police) as line:
+        told = Lines.model_validate_json(await line.directory("health", 0))
+        assert (told.agency, told.first, len(told.lines)) == ("health", 1, 2)
+        assert await line.directory("health", 2) == b""
+        async with raw(url, police, town) as client:
+            assert (await ask(client, "GET", "/exchange/v1/directory?from=first")).status_code == 400
+
+
 async def test_an_answer_over_the_limit_is_not_read_to_its_end(town: Town) -> None:
     class Boaster(Memory):
         async def take_statement(self, peer: str, envelope: bytes) -> bytes:
@@ -314,7 +325,7 @@ async def test_questions_at_the_same_time_are_each_answered_and_only_so_many_of_
         await asyncio.wait_for(health.entered.wait(), DEADLINE_S)
         health.gate.set()
         for n, answer in enumerate(await asyncio.gather(*asked)):
-            assert answer == statement("health", "police", b"%d" % n)
+            assert said(answer) == b"%d" % n
         assert health.at_once_max <= ANSWERING_MAX
         assert len(health.heard) == 30
         for line in lines:
@@ -432,7 +443,7 @@ async def test_a_stop_answers_what_is_in_flight_and_then_lets_go_of_the_port(tow
             while await listens(port):
                 await asyncio.sleep(0.01)
         health.gate.set()
-        assert await asked == statement("health", "police")
+        assert said(await asked) == b"{}"
         await asyncio.wait_for(running, DEADLINE_S)
         assert "refuses the connection" in await why_not(line)
 

@@ -1,6 +1,10 @@
 """A process whose place another has taken says so, and neither idles for ever nor fights for it."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from exchange_node import Node
@@ -9,11 +13,11 @@ from worker_pair import at_work
 
 from shared.exchange import worker as worker_module
 from shared.exchange.access import Access
-from shared.exchange.anchor import Anchor, Marks
+from shared.exchange.anchor import Anchor, Marks, check_anchor, is_replaced
 from shared.exchange.turns import Turns
 from shared.exchange.worker import ExchangeWorker
-from shared.kit.clock import SystemClock
-from shared.kit.db import Database
+from shared.kit.clock import ManualClock, SystemClock
+from shared.kit.db import Database, Transaction
 from shared.kit.ids import new_id
 from shared.kit.local.postgres_databases import PostgresDatabases
 
@@ -93,3 +97,33 @@ async def test_a_process_on_a_copy_that_was_replaced_keeps_still_and_says_so(kaf
             anchor.write(before)
         await until(lambda: worker.stuck is None)
         await until(lambda: (pair.heard(), [step for _, step in pair.police.applied]) == ([0, 1], [2]))
+
+
+async def test_whoever_looks_whether_it_was_replaced_never_keeps_its_own_relay_from_the_anchor(
+    urls: list[str], tmp_path: Path
+) -> None:
+    """The lock is a file's: held over an answer of the database, it stopped the process that waited for both."""
+    node = await Node.make("police", urls[0], ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
+    anchor = Anchor(tmp_path / "police.anchor")
+    await check_anchor(node.database, anchor, ("health",))
+    marks = anchor.read()
+    assert marks is not None
+    newer = Marks(marks.database, new_id())  # so that it has to look twice
+    anchor.write(newer)
+    covered: list[int] = []
+
+    class Slow(Database):
+        """Whose answers take as long as the relay needs to number and to cover what it numbered."""
+
+        @contextlib.asynccontextmanager
+        async def read(self) -> AsyncIterator[Transaction]:
+            await asyncio.wait_for(asyncio.to_thread(anchor.cover, newer.incarnation, "health", len(covered) + 1), 10)
+            covered.append(len(covered) + 1)
+            async with super().read() as tx:
+                yield tx
+
+    slow = Slow(urls[0])
+    assert await is_replaced(slow, anchor)
+    assert covered == [1, 2]
+    await slow.close()
+    await node.database.close()

@@ -8,7 +8,7 @@ import pytest
 from exchange_node import new_subject
 from exchange_pair import Pair
 
-from shared.contracts.wire.envelope import Header, Kind, unframe, unwrap
+from shared.contracts.wire.envelope import Header, Kind
 from shared.exchange import outbox
 from shared.exchange.receipts import ASK_AGAIN, GRACE, STILL
 from shared.exchange.streams import recipients_waiting
@@ -163,7 +163,7 @@ async def test_another_leaf_in_a_taken_slot_is_kept_as_evidence_only(pair: Pair)
     await pair.police.say("health", subject, 0)
     (envelope,) = await pair.police.number("health")
     await pair.health.hear("police", [envelope])
-    inner = unframe(unwrap(envelope)[2])
+    inner = pair.health.seal.open(envelope, "police")
     header = Header(**{**inner.header.model_dump(), "kind": Kind.EVENT, "salt": b"other" * 3 + b"!"})
     forged = pair.police.seal.seal(pair.police.seal.sign(header, inner.content), "health")
     await pair.health.hear("police", [forged])

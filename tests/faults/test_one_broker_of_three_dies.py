@@ -112,7 +112,7 @@ def run(cluster: KafkaCluster, postgres: PostgresDatabases, unique: str, home: P
                 kill_and_bring_back(cluster, number, network, load)
         check_nothing_lost_or_doubled(network, load.sent, everyone)
         lanes = asyncio.run(ends(cluster.bootstrap_servers, network.names["police"], network.names["health"]))
-        again = Counter(Counter(asyncio.run(events_below(cluster.bootstrap_servers, lanes))).values())
+        again = Counter(Counter(asyncio.run(events_below(cluster.bootstrap_servers, lanes, network.seal))).values())
         print(f"{len(load.sent)} referrals were issued and {len(arrived(network))} arrived, each once, and are signed for.")
         print(f"  Records on the brokers by how often an event lies there: {dict(sorted(again.items()))} (repeats are recognised).")
         print(f"  The longest that a clerk waited for an answer was {load.slowest_s:.1f} s.")

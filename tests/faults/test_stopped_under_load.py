@@ -33,7 +33,7 @@ def check_what_was_committed_was_applied(network: ProcessNetwork) -> None:
         lanes = await ends(network.kafka, sender, recipient)
         for group in ("exchange", "express"):
             offsets = {p: at for p, at in (await committed(network.kafka, f"{recipient}.{group}")).items() if p in lanes}
-            found += await events_below(network.kafka, offsets)
+            found += await events_below(network.kafka, offsets, network.seal)
         return found
 
     held = ids(network.rows("health", f"SELECT event_id FROM exchange_slots WHERE sender = '{sender}'"))
@@ -46,7 +46,7 @@ def check_what_was_sent_was_marked(network: ProcessNetwork) -> None:
     sender, recipient = network.names["police"], network.names["health"]
 
     async def lies() -> list[UUID]:
-        return await events_below(network.kafka, await ends(network.kafka, sender, recipient))
+        return await events_below(network.kafka, await ends(network.kafka, sender, recipient), network.seal)
 
     query = f"SELECT event_id FROM exchange_outbox WHERE recipient = '{recipient}' AND sent_at IS NOT NULL"
     assert set(asyncio.run(lies())) == ids(network.rows("police", query))

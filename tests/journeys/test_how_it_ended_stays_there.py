@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from agencies import Desk, World, consent, open_case, refer
+from keys import seal_of
 from signing_in import settled_account, sign_in
 from sqlalchemy import inspect, text
 from visitor import Visitor
@@ -30,12 +31,12 @@ FINE_WORDS = {words.OUTCOMES[code] for code in OutcomeCode} - {words.OUTCOMES["n
 
 
 def carried_by(world: World, sender: str) -> list[bytes]:
-    """Everything that an agency puts on its lines from now on."""
+    """Everything that an agency puts on its lines from now on, as its recipients open it."""
     kept: list[bytes] = []
     agency = world[sender]
 
     async def send(outbound: Any) -> None:
-        kept.extend(one.envelope for one in outbound)
+        kept.extend(seal_of(one.recipient).open(one.envelope, sender).raw for one in outbound)
         agency.line += outbound
 
     agency.relay._send = send
@@ -182,7 +183,9 @@ async def test_a_peer_that_says_more_is_kept_in_coarse_words_only(world: World) 
         assert received is not None
         await story.say(tx, clinic.here, received, events.Closed(outcome_code=O.ADMITTED), tx.clock.now())
     await clinic.flush()
-    assert any(b"admitted" in one.envelope for one in clinic.line)
+    assert any(
+        b"admitted" in seal_of("police").open(one.envelope, "health").raw for one in clinic.line if one.recipient == "police"
+    )
     await world.settle()
     assert (await desk.get(f"/referrals/{referral}"))["outcome_code"] == "served"
     timeline = json.dumps(await desk.get(f"/cases/{(await desk.get(f'/referrals/{referral}'))['case_id']}/timeline?limit=200"))

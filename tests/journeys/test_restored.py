@@ -270,3 +270,26 @@ async def test_after_a_restore_the_law_opens_no_more_than_before(town: World) ->
     with pytest.raises(Refused, match="what the law asks for"):
         await refer(officer, case, None, "social_welfare")
     await town.close()
+
+
+async def test_consents_that_were_put_back_are_listed_like_any_other(town: World) -> None:
+    officer = await town["police"].sign_in("officer")
+    image = await town.back_up("police")
+    case, incident = await open_case(officer)
+    to_clinic = await consent(officer, case, "health", "needs")
+    to_office = await consent(officer, case, "social_welfare")
+    await refer(officer, case, incident, "health")
+    await refer(officer, case, incident, "social_welfare")
+    await town.settle()
+    await officer.take_back(case, to_office)
+    await town.settle()
+    await town.restore("police", image)
+    await town.settle_restored()
+    desk = await town["police"].sign_in("eyes")
+    (put_back,) = (await desk.get("/cases"))["items"]
+    listed = (await desk.get(f"/cases/{put_back['id']}/consents"))["items"]
+    assert {one["id"]: one["taken_back_at"] is not None for one in listed} == {to_clinic["id"]: False, to_office["id"]: True}
+    first = await desk.get(f"/cases/{put_back['id']}/consents?limit=1")
+    rest = await desk.get(f"/cases/{put_back['id']}/consents?limit=1&cursor={first['next_cursor']}")
+    assert len({one["id"] for page in (first, rest) for one in page["items"]}) == 2
+    await town.close()

@@ -7,7 +7,7 @@ from uuid import UUID
 from agencies import TestAgency, World
 from shift import SENDING, asked, nurse, officer, sent
 from sqlalchemy import func, select
-from visitor import Visitor
+from visitor import Form, Visitor
 
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.kit.db import Database
@@ -134,3 +134,29 @@ async def states(world: World, referral: str) -> str:
         row = await tx.session.get(Referral, UUID(referral.rpartition("/")[2]))
         assert row is not None
         return row.state
+
+
+LONG_AGO: dict[str, Any] = {"on_date": "0026-01-05", "at_time": "08:15"}
+TOO_LONG_AGO = "This lies more than a year back"
+
+
+async def test_nothing_is_entered_afterwards_under_a_mistyped_year(world: World) -> None:
+    desk, hub = await officer(world), await nurse(world)
+    page = await asked(desk)
+    at_paper = {**SENDING, "care": "injury_care", "place": "health/masaiti_clinic"}
+    referral = (await desk.send(page.form(page.path), **at_paper)).path
+    await world.settle()
+    care = f"/care/{referral.rpartition('/')[2]}"
+    forms: dict[str, tuple[Form, dict[str, Any]]] = {
+        f"{referral}/entered": ((await hub.open(referral)).form(f"{referral}/entered"), {"what": "arrive"}),
+        "/arrivals/new": ((await hub.open("/arrivals/new")).form("/arrivals/new"), {"facility": "masaiti_clinic"}),
+        care: ((await hub.open(care)).form(care), {"care_injury_care": "given"}),
+    }
+    for address, (form, answers) in forms.items():
+        page = await hub.send(form, **answers, **LONG_AGO)
+        assert (page.status, TOO_LONG_AGO in page.words, 'href="#on_date"' in page.text) == (422, True, True), address
+        assert page.form(address).fields["at_time"] == ["08:15"]
+    program = await world["health"].sign_in("program")
+    for path, where in ((f"{referral}/acknowledge", {}), ("/arrivals", {"facility": "ndola_clinic"})):
+        answer = await program.ask("POST", path, {**where, "occurred_at": "2024-12-31T00:00:00Z"})
+        assert (answer.status_code, TOO_LONG_AGO in answer.text) == (422, True), path

@@ -9,6 +9,7 @@ from agencies import World, consent, open_case, refer
 from shift import nurse, officer, sent
 from sqlalchemy import select
 from sqlmodel import col
+from statements import statements_of
 from visitor import Form, Page, Visitor
 
 from services.health.care.tables import CareGiven
@@ -359,3 +360,88 @@ async def test_an_arrival_by_mistake_is_ended_as_that_and_nothing_is_sent(world:
     async with world["health"].database.read() as tx:
         walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
     assert (walk_in.outcome, walk_in.ended_at is not None) == ("entered_in_error", True)
+
+
+async def test_an_arrival_with_care_kept_on_it_was_no_mistake(world: World) -> None:
+    visitor = await nurse(world)
+    await somebody_is_here(visitor)
+    page = await visitor.open("/here-now")
+    end = next(one for one in page.links if one.endswith("/end"))
+    before = (await visitor.open(end)).form(end)  # it stands open on another screen
+    care = f"/care{end.removesuffix('/end')}"
+    await visitor.send((await visitor.open(care)).form(care), care_pep="given")
+    page = await visitor.open(end)
+    assert ("so somebody had come" in page.words, [f for f in page.forms if f.action == end]) == (True, [])
+    assert {care, end.replace("/end", "/match")} <= set(page.links)
+    page = await visitor.send(before)
+    assert (page.status, "so somebody had come" in page.words) == (409, True)
+    program = await world["health"].sign_in("program", facility="ndola_clinic")
+    refused = await program.ask("POST", end, {"outcome_code": "entered_in_error"})
+    assert refused.status_code == 409
+    assert care in (await visitor.open("/here-now")).links
+    assert (await visitor.open(care)).form(care).fields["care_pep"] == ["given"]
+    assert (await visitor.send((await visitor.open(care)).form(care), button=("then", "close"))).path == "/here-now"
+
+
+async def test_no_care_is_kept_on_an_arrival_that_was_a_mistake(world: World) -> None:
+    visitor = await nurse(world)
+    await somebody_is_here(visitor)
+    end = next(one for one in (await visitor.open("/here-now")).links if one.endswith("/end"))
+    care = f"/care{end.removesuffix('/end')}"
+    form = (await visitor.open(care)).form(care)
+    await visitor.send((await visitor.open(end)).form(end))
+    page = await visitor.send(form, care_pep="given")
+    assert (page.status, "was entered by mistake" in page.words) == (422, True)
+    assert page.form(care).fields["care_pep"] == ["given"]  # nothing that was typed is lost
+    async with world["health"].database.read() as tx:
+        assert list((await tx.session.execute(select(CareGiven))).scalars()) == []
+
+
+async def test_a_number_is_looked_for_once(world: World) -> None:
+    _id, code = await a_request(world)
+    wrong = "000000" if code != "000000" else "000001"
+    visitor = await nurse(world)
+    form = (await visitor.open("/arrivals/new")).form("/arrivals/new")
+    with statements_of(world["health"]) as said:
+        await visitor.send(form, code=wrong)
+    asked = [one for one, _parameters in said if one.startswith("SELECT count") and "casework_code_attempts" in one]
+    assert (len(asked), await attempts(world)) == (1, 1)
+    match = await somebody_is_here(visitor)
+    with statements_of(world["health"]) as said:
+        await visitor.send(said_form(match), code=wrong, sent_from=SENT_FROM, sent_on=TODAY)
+    asked = [one for one, _parameters in said if one.startswith("SELECT count") and "casework_code_attempts" in one]
+    assert (len(asked), await attempts(world)) == (1, 2)
+
+
+async def test_what_was_said_at_the_door_stands_there_after_a_miss_and_a_second_tap(world: World) -> None:
+    _id, code = await a_request(world)
+    wrong = "000000" if code != "000000" else "000001"
+    visitor = await nurse(world)
+    form = (await visitor.open("/arrivals/new")).form("/arrivals/new")
+    said: dict[str, Any] = {"code": wrong, "facility": "masaiti_clinic", "on_date": TODAY, "at_time": "08:15"}
+    for _tap in range(2):
+        page = await visitor.send(form, **said)
+        again = page.form("/arrivals/new").fields
+        assert {name: again[name] for name in said} == {name: [value] for name, value in said.items()}
+        assert "No open request of this desk has that number" in page.words
+    assert await attempts(world) == 1
+    form = said_form(await somebody_is_here(visitor))
+    three: dict[str, Any] = {"code": wrong, "sent_from": SENT_FROM, "sent_on": TODAY}
+    for _tap in range(2):
+        page = await visitor.send(form, **three)
+        again = said_form(page).fields
+        assert {name: again[name] for name in three} == {name: [value] for name, value in three.items()}
+        assert "No request of this agency has that number" in page.words
+    assert await attempts(world) == 2
+
+
+async def test_a_request_on_which_somebody_came_meanwhile_is_not_chosen_from_an_old_list(world: World) -> None:
+    _case, referral = await sent(world, await officer(world))
+    visitor = await nurse(world)
+    old = next(f for f in (await somebody_is_here(visitor)).forms if "referral_id" in f.choices)
+    await visitor.send((await visitor.open(referral)).form(f"{referral}/arrive"))  # another person, at the next window
+    page = await visitor.send(old, referral_id=referral.rpartition("/")[2])
+    assert (page.status, "Somebody has come on this request" in page.words) == (422, True)
+    async with world["health"].database.read() as tx:
+        walk_in = (await tx.session.execute(select(WalkIn))).scalars().one()
+    assert walk_in.referral_id is None

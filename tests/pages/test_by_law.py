@@ -106,3 +106,78 @@ async def test_who_said_no_is_not_asked_again_and_sees_where_to_go(world: World)
     assert ("She said no" in page.words, "She may go along without a message" in page.words) == (True, True)
     assert ("Ask first" in page.words, "Ndola one-stop clinic" in page.words) == (False, True)
     assert ("/work" in page.links, [f for f in page.forms if f.action == address]) == (True, [])
+
+
+async def a_childs_yes(world: World, desk: Visitor) -> tuple[str, str]:
+    """A child's request to the clinic, with which the social worker is told: (the case's address, where her yes is taken back)."""
+    page = await to_place(desk, await to_consent(desk, age_band="10-14", safe_adult="here"))
+    case = page.path.removesuffix("/refer")
+    await to_sent(desk, page)
+    await world.settle()
+    async with world["police"].database.read() as tx:
+        query = select(Consent).where(Consent.recipient == "social_welfare")  # type: ignore[arg-type]
+        consent = (await tx.session.execute(query)).scalars().one()
+    return case, f"{case}/consents/{consent.id}/take-back"
+
+
+async def at_the_office(world: World) -> list[tuple[bool, list[str], str | None, bool]]:
+    """What the office holds: whether it is open, what is asked, on which basis, and whether anything of her goes along."""
+    async with world["social_welfare"].database.read() as tx:
+        rows = (await tx.session.execute(select(Referral).order_by(Referral.id))).scalars()  # type: ignore[arg-type]
+        return [(r.is_open, r.services, (r.said or {}).get("basis"), "needs" in (r.said or {})) for r in rows]
+
+
+@pytest.mark.parametrize("way", ["button", "program"])
+async def test_a_childs_yes_that_is_taken_back_leaves_what_the_law_asks_for(world: World, way: str) -> None:
+    desk = await at_the_desk(world)
+    case, back = await a_childs_yes(world, desk)
+    page = await desk.open(back)
+    assert "By law they are told all the same" in page.words
+    if way == "button":
+        form = page.form(back)
+        for _tap in range(2):
+            assert (await desk.send(form)).path == case
+    else:
+        program = await world["police"].sign_in("program")
+        path = f"/cases/{case.rpartition('/')[2]}/consents/{back.split('/')[-2]}"
+        for _time in range(2):
+            assert (await program.ask("DELETE", path, **{"If-Match": '"1"'})).status_code in {200, 412}
+    await world.settle()
+    former, anew = await at_the_office(world)
+    assert former[0] is False
+    assert anew == (True, ["child_protection"], "legal_basis", False)
+    async with world["police"].database.read() as tx:
+        query = select(Consent).where(Consent.recipient == "social_welfare").order_by(Consent.id)  # type: ignore[arg-type]
+        kept = [(c.basis, c.taken_back_at is None) for c in (await tx.session.execute(query)).scalars()]
+    assert kept == [("consent", False), ("legal_basis", True)]
+    assert "nobody can take it back" in (await desk.open(case)).words
+
+
+async def test_nothing_is_issued_anew_for_a_grown_woman_who_takes_her_yes_back(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await to_place(desk, await to_consent(desk))
+    case = page.path.removesuffix("/refer")
+    await to_sent(desk, page)
+    await world.settle()
+    async with world["police"].database.read() as tx:
+        consents = list((await tx.session.execute(select(Consent))).scalars())
+    for consent in consents:
+        back = f"{case}/consents/{consent.id}/take-back"
+        page = await desk.open(back)
+        assert "By law they are told" not in page.words
+        await desk.send(page.form(back))
+    await world.settle()
+    assert [r.is_open for r in await requests(world)] == [False, False]
+    async with world["police"].database.read() as tx:
+        assert len(list((await tx.session.execute(select(Consent))).scalars())) == len(consents)
+
+
+async def test_an_older_yes_that_is_taken_back_leaves_the_newer_one_which_the_law_rests_on(world: World) -> None:
+    desk = await at_the_desk(world)
+    case, back = await a_childs_yes(world, desk)
+    page = await desk.open(f"{case}/consent")
+    await to_place(desk, page)  # asked again: yes
+    await desk.send((await desk.open(back)).form(back))
+    await world.settle()
+    former, anew = await at_the_office(world)
+    assert (former[0], anew) == (False, (True, ["child_protection"], "consent", True))

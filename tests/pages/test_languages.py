@@ -1,5 +1,6 @@
 """What a page says is said in its language, refusals included, and what somebody typed is never taken for markup."""
 
+import re
 from typing import Any
 
 from agencies import World, consent, open_case, refer
@@ -103,3 +104,15 @@ async def test_what_was_typed_is_shown_as_it_was_typed(world: World) -> None:
     for page in (again, await visitor.open("/accounts")):
         assert name not in page.text
         assert "&lt;b onclick" in page.text
+
+
+async def test_a_french_page_has_a_space_that_does_not_break_before_each_of_its_marks(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health")
+    rid = (await refer(desk, case_id, incident_id, "health"))["id"]
+    officer = await french(world, "police", "officer-1", Role.OFFICER)
+    for address in (f"/cases/{case_id}", f"/referrals/{rid}", "/work", "/me", f"/cases/{case_id}/consent", "/hand-over"):
+        page = await officer.open(address)
+        typed = re.findall(r"[^\s\u00a0][:;?!](?=\s|$)|(?<!\u00a0) [:;?!](?=\s|$)", re.sub(r"<[^>]*>", "", page.text))
+        assert (page.status, typed) == (200, []), address

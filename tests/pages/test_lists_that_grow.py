@@ -76,6 +76,11 @@ async def test_figures_are_counted_by_an_index_of_what_is_open(world: World) -> 
     await sent(world, await officer(world))
     police = world["police"]
     chief = await police.sign_in("chief", Role.SUPERVISOR)
+    async with police.database.write() as tx:  # beside what has been signed for, what has not is little
+        now = tx.clock.now()
+        tx.session.add_all([spoken(now, delivered_at=now) for _ in range(300)])
+        await tx.flush()
+        await tx.session.execute(text("ANALYZE exchange_outbox"))
     with statements_of(police) as said:
         assert (await police.client.get("/metrics")).status_code == 200
         assert (await chief.get("/peers"))["items"]
@@ -85,8 +90,8 @@ async def test_figures_are_counted_by_an_index_of_what_is_open(world: World) -> 
     assert await tables_read_whole(police, said) == []
 
 
-def spoken(at: datetime) -> OutboxRow:
-    """A word to the clinic that nobody has signed for."""
+def spoken(at: datetime, delivered_at: datetime | None = None) -> OutboxRow:
+    """A word to the clinic, that nobody has signed for unless it says when."""
     about = new_id()
     return OutboxRow(
         event_id=new_id(),
@@ -97,6 +102,7 @@ def spoken(at: datetime) -> OutboxRow:
         lane_key=about,
         occurred_at=at,
         recorded_at=at,
+        delivered_at=delivered_at,
     )
 
 

@@ -8,6 +8,7 @@ from agencies import Desk, World, consent, open_case, refer
 from desk_pages import to_place, to_sent
 from hypothesis import given
 from hypothesis import strategies as st
+from shift import at_work
 from signing_in import settled_account, sign_in
 from sqlalchemy import select
 from visitor import OWN_PAGE, Page, Visitor
@@ -15,6 +16,7 @@ from visitor import OWN_PAGE, Page, Visitor
 from services.health.care.tables import CareGiven
 from shared.casework.accounts.commands import find_account
 from shared.casework.alarms.watcher import Watcher
+from shared.casework.cases.commands import ENTERED_WITHIN
 from shared.casework.cases.tables import Case
 from shared.casework.paper.commands import SheetKind, read_number, sheet_number
 from shared.casework.paper.pages import sheet_text
@@ -515,3 +517,13 @@ async def test_the_sheet_of_a_visit_is_no_request(world: World) -> None:
         sheet = await tx.session.get(Sheet, number)
     assert sheet is not None
     assert sheet.entered_at is None
+
+
+async def test_a_sheet_of_last_year_is_asked_for_its_year_as_every_act_is(world: World) -> None:
+    visitor = await nurse(world)
+    _page, (number, _last) = await printed(visitor, "ndola_clinic", "visit", 1)
+    world.clock.advance(ENTERED_WITHIN + timedelta(days=1))
+    visitor = await at_work(world, "health", "nurse-2", Role.CLINICIAN)
+    form = (await visitor.open("/paper")).form("/paper/enter")
+    page = await visitor.send(form, number=number, on_date="2026-01-05", at_time="23:10")
+    assert (page.status, "This lies more than a year back" in page.words, 'href="#on_date"' in page.text) == (422, True, True)

@@ -232,6 +232,13 @@ async def guesses(world: World, addresses: list[str]) -> list[Answer | BaseExcep
     return await asyncio.gather(*asked, return_exceptions=True)
 
 
+@pytest.mark.usefixtures("full_cost")
+async def test_a_stolen_database_costs_whoever_guesses_what_rfc_9106_asks() -> None:
+    assert (await credentials.one_time()).hashed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # 64 MiB, its second choice
+    assert credentials.cost.code_n >= 1024
+
+
+@pytest.mark.usefixtures("full_cost")
 async def test_a_flood_of_sign_ins_is_told_to_wait_and_the_agency_goes_on(world: World) -> None:
     await settled_account(world["health"])
     done = await guesses(world, [f"192.0.2.{n}" for n in range(credentials.HASHES_WAITING_MAX + 5)])
@@ -241,6 +248,7 @@ async def test_a_flood_of_sign_ins_is_told_to_wait_and_the_agency_goes_on(world:
     assert sum(isinstance(one, TooBusy) for one in done) == 10 - credentials.CLIENT_HASHES_MAX
 
 
+@pytest.mark.usefixtures("full_cost")
 async def test_strangers_who_guess_keep_nobody_from_her_own_browser(world: World) -> None:
     health = world["health"]
     issued = await settled_account(health)

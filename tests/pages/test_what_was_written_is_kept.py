@@ -300,3 +300,27 @@ async def test_since_you_left_is_said_only_to_somebody_who_had_left(world: World
     await visitor.send((await visitor.open("/work")).form("/switch"))
     world.clock.advance(timedelta(minutes=30))
     assert "Since you left 10:02." in (await sign_in(Visitor(world["police"].app), card, "officer-1")).words
+
+
+async def test_what_was_taken_up_again_and_left_says_so_and_is_gone_a_shift_later(world: World) -> None:
+    visitor, card, asked, path = await talking(world)
+    await visitor.send(Form("/hide", "post", asked.fields, asked.choices), **ANSWERS)
+    world.clock.advance(timedelta(minutes=1))
+    stands(await unlocked(visitor), path)
+    words = (await visitor.open(path)).words
+    assert ("it was shown again at" in words, "hidden at" in words) == (True, False)
+    stands(await visitor.open(f"{path}?kept=1"), path)  # still there for whoever left the page by a wrong tap
+    world.clock.advance(ABSOLUTE_END)
+    await sign_in(visitor, card, "officer-1")
+    assert "written here" not in (await visitor.open(path)).words
+    assert "answer_health" not in (await visitor.open(f"{path}?kept=1")).form(path).fields
+
+
+async def test_what_is_written_on_in_a_form_that_was_taken_up_again_is_kept_anew(world: World) -> None:
+    visitor, card, asked, path = await talking(world)
+    await visitor.send(Form("/hide", "post", asked.fields, asked.choices), **ANSWERS)
+    again = stands(await unlocked(visitor), path)
+    world.clock.advance(ABSOLUTE_END - timedelta(minutes=1))
+    await visitor.send(Form("/hide", "post", again.fields, again.choices), answer_health="no")
+    world.clock.advance(timedelta(minutes=2))
+    stands(await sign_in(visitor, card, "officer-1"), path, {**ANSWERS, "answer_health": "no"})

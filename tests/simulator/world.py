@@ -16,6 +16,7 @@ from uuid import UUID
 from actors import CURRENT, Actor, Died, give_way
 from inline_sqlite import InlineDatabase
 from network import Broker, Record, Weather, break_line
+from plain_seal import PlainSeal
 from pydantic import BaseModel
 
 from shared.contracts.wire.envelope import Inner, Unopenable
@@ -30,7 +31,6 @@ from shared.exchange.letters import Letters
 from shared.exchange.reconcile import Reconciler
 from shared.exchange.registry import Received, Registry, Returned, Subscription
 from shared.exchange.relay import BrokerAway, Outbound, Relay
-from shared.exchange.seal import PlainSeal
 from shared.kit.clock import ManualClock
 from shared.kit.db import Transaction
 from shared.kit.errors import DatabaseAway
@@ -201,6 +201,9 @@ class DirectLine:
         found = await self._ask(lambda p: p.reconciler.events(self._agency.name, stream, first, last), peer)
         assert isinstance(found, list)
         return found
+
+    async def directory(self, peer: str, known: int) -> bytes:
+        return self._world.agencies[peer].process().reconciler.directory(self._agency.name, known)
 
     async def _ask(self, question: Callable[[Process], Coroutine[Any, Any, Any]], peer: str) -> bytes | list[bytes]:
         break_line(self._world.chance, self._world.weather)

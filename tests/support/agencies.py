@@ -4,6 +4,7 @@ A test decides when a line delivers, what it doubles, and which waiting batch go
 """
 
 import asyncio
+import copy
 import random
 import sqlite3
 from collections.abc import Sequence
@@ -13,6 +14,10 @@ from typing import Any
 
 import httpx
 import yaml
+from fastapi import FastAPI
+from keys import seal_of
+from sqlalchemy import Engine
+from starlette.datastructures import State
 
 import services.demo
 from services.agency import AgencyParts
@@ -34,7 +39,6 @@ from shared.exchange.letters import Letters
 from shared.exchange.receipts import ASK_AGAIN
 from shared.exchange.registry import Registry
 from shared.exchange.relay import Outbound, Relay
-from shared.exchange.seal import PlainSeal
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database
 from shared.kit.ids import new_id
@@ -58,6 +62,34 @@ class Refused(AssertionError):
         super().__init__(f"{answer.status_code}: {answer.text[:300]}")
         self.status = answer.status_code
         self.problem = answer.json()
+
+
+_apps: dict[tuple[str, str], FastAPI] = {}
+
+
+def app_of(edge: Edge, parts: AgencyParts) -> FastAPI:
+    """An agency's application. Its routes are read once for all of a kind, which takes longer than a whole test; an app keeps no
+    state but its edge."""
+    kind = (parts.kind.value, edge.here.network.purpose)
+    if kind not in _apps:
+        _apps[kind] = create_app(edge, parts.routers, {})
+        _apps[kind].middleware_stack = _apps[kind].build_middleware_stack()
+    app = copy.copy(_apps[kind])
+    app.state = State({"edge": edge})
+    return app
+
+
+_engines: dict[str, Engine] = {}
+
+
+def database_at(url: str, clock: ManualClock) -> Database:
+    """A database that knows what the first of its kind has made of each statement: compiling them is a fifth of a small test."""
+    database = Database(url, clock)
+    engine = database.engine.sync_engine
+    first = _engines.setdefault(engine.name, engine)
+    if first.dialect.server_version_info:  # it has asked its server, and knows how to speak to it
+        engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+    return database
 
 
 def _image(path: str) -> bytes:
@@ -106,12 +138,12 @@ class TestAgency:
 
     def __init__(self, here: Here, parts: AgencyParts, database: Database) -> None:
         self.here, self.parts, self.database = here, parts, database
-        self.seal = PlainSeal(here.agency)
+        self.seal = seal_of(here.agency)
         self.hooks = ExchangeHooks(here)
         self.inbox = Inbox(database, Registry(subscribe(here, parts.subscriptions)), self.hooks)
         self.letters = Letters(database, here.agency, here.peers, self.seal, self.inbox, self.hooks)
         self.edge = Edge(database, here, self.inbox, Pages(here, parts.look, is_secure=False), parts.migrations)
-        self.app = create_app(self.edge, parts.routers, {})
+        self.app = app_of(self.edge, parts)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")
         self.watcher = Watcher(database, here)
@@ -168,7 +200,7 @@ class World:
         agencies = {}
         for agency, url in urls.items():
             parts = parts_of(AgencyKind(agency))
-            agencies[agency] = TestAgency(Here(agency, net, programme, SECRET), parts, Database(url, clock))
+            agencies[agency] = TestAgency(Here(agency, net, programme, SECRET), parts, database_at(url, clock))
         return cls(agencies, clock)
 
     async def deliver(self, sender: str, recipient: str, *, chance: random.Random | None = None) -> int:
@@ -215,7 +247,7 @@ class World:
         for left in ("-wal", "-shm"):
             Path(f"{path}{left}").unlink(missing_ok=True)
         path.write_bytes(image)
-        self.agencies[agency_id] = fresh = TestAgency(former.here, former.parts, Database(f"sqlite:///{path}", self.clock))
+        self.agencies[agency_id] = fresh = TestAgency(former.here, former.parts, database_at(f"sqlite:///{path}", self.clock))
         async with fresh.database.write() as tx:
             await open_incarnation(tx, former.here.peers, "restored")
 

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from keys import seal_of
+
 from shared.contracts.wire.envelope import Header, Kind
 from shared.exchange.direct import DirectLine, StreamName
 from shared.exchange.direct_server import DirectServer
 from shared.exchange.direct_tls import Credentials
-from shared.exchange.seal import PlainSeal
 from shared.kit.certificates import Authority
 from shared.kit.errors import DatabaseAway
 
@@ -23,10 +24,15 @@ DEADLINE_S = 20.0
 
 def statement(sender: str, recipient: str, content: bytes = b"{}") -> bytes:
     """A sealed statement."""
-    seal = PlainSeal(sender)
+    seal = seal_of(sender)
     return seal.seal(
         seal.sign(Header(kind=Kind.STATEMENT, sender=sender, recipient=recipient, incarnation=LIFE), content), recipient
     )
+
+
+def said(answer: bytes, sender: str = "health", reader: str = "police") -> bytes:
+    """What a sealed statement says, as its reader opens it."""
+    return seal_of(reader).open(answer, sender).content
 
 
 class Memory:
@@ -56,13 +62,17 @@ class Memory:
 
     async def take_statement(self, peer: str, envelope: bytes) -> bytes:
         async with self._answering():
-            self.heard.append((peer, PlainSeal(self.agency).open(envelope, peer).content))
+            self.heard.append((peer, seal_of(self.agency).open(envelope, peer).content))
             return statement(self.agency, peer, self.heard[-1][1])
 
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
         async with self._answering():
             held = self.slots.get(stream, {})
             return [held[slot] for slot in range(first, last + 1) if slot in held]
+
+    def directory(self, peer: str, known: int) -> bytes:
+        told = seal_of(self.agency).lines_for(peer, known)
+        return told.to_bytes() if told is not None else b""
 
 
 class Town:

@@ -5,19 +5,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from keys import seal_of
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.migrate import migrate
-from shared.contracts.wire.envelope import Header, Kind, frame, unframe
+from shared.contracts.wire.envelope import Header, Kind, unframe, unsigned
 from shared.contracts.wire.statements import Statement
 from shared.exchange import outbox, receipts, streams
 from shared.exchange.answers import Ears, take_statement
 from shared.exchange.inbox import Inbox, Outcome, heard
 from shared.exchange.letters import Letters
 from shared.exchange.registry import Received, Registry, Returned, Subscription, Unauthorised, Unready
-from shared.exchange.seal import PlainSeal
 from shared.exchange.tables import InboxRow, OutboxRow
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database, Transaction
@@ -35,7 +35,7 @@ class Node:
 
     def __init__(self, agency: str, database: Database) -> None:
         self.agency, self.database = agency, database
-        self.seal = PlainSeal(agency)
+        self.seal = seal_of(agency)
         self.applied: list[tuple[UUID, int]] = []
         self.troubles: list[str] = []
         self.delivered_ids: list[UUID] = []
@@ -144,7 +144,7 @@ class Node:
     async def take(self, peer: str, statement: Statement, peer_incarnation: UUID | None = None) -> None:
         """Takes a peer's statement in."""
         header = Header(kind=Kind.STATEMENT, sender=peer, recipient=self.agency, incarnation=peer_incarnation or UUID(int=1))
-        inner = unframe(frame(header, statement.to_bytes(), b""))
+        inner = unframe(unsigned(header, statement.to_bytes(), 0))
         async with self.database.write() as tx:
             await take_statement(tx, Ears(self.agency, (peer,), self), inner, statement)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from processes import Process, ProcessNetwork
-from signing_in import PASSWORD, PIN
+from signing_in import PASSWORD, PIN, at_cost
 
 from services.runtime import build
 from shared.casework.accounts import credentials
@@ -40,7 +40,12 @@ def apart(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
 
 
 async def hire(network: ProcessNetwork) -> dict[str, credentials.Issued]:
-    """Accounts with password, PIN and card; returns the cards by name."""
+    """Accounts with password, PIN and card, at the cost that the processes take; returns the cards by name."""
+    with at_cost(credentials.FULL_COST):
+        return await _hire(network)
+
+
+async def _hire(network: ProcessNetwork) -> dict[str, credentials.Issued]:
     cards = {}
     for kind, staff in STAFF.items():
         agency = build(network.settings(kind), network.names[kind])

@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import yaml
 from agencies import ROLE_OF
+from ready_made import Child, source
+from schema import sqlite_at_head
 
 import services.demo
 from bench.children import rss_mb
@@ -27,11 +29,12 @@ from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import Role
 from shared.exchange.access import provision
+from shared.exchange.seal import KeyedSeal
 from shared.kit.db import Database
 from shared.kit.ids import new_id
 
 DEADLINE_S = 120.0  # seconds are enough when quiet; the rest is for a machine that is busy with other things
-POLL_S = 0.05
+POLL_S = (0.05, 0.3)  # between looks, longer each time: every look is work for the one that is waited for
 STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 23, whatever hangs
 KINDS = ("police", "health", "social_welfare")
 
@@ -45,10 +48,11 @@ def free_port() -> int:
 
 def until(true: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Waits for a condition; fails after the deadline."""
-    end = time.monotonic() + deadline_s
+    end, (pause, longest) = time.monotonic() + deadline_s, POLL_S
     while not true():
         assert time.monotonic() < end, f"waited {deadline_s:.0f} s for {what}"
-        time.sleep(POLL_S)
+        time.sleep(pause)
+        pause = min(pause * 1.5, longest)
 
 
 class Process:
@@ -61,7 +65,7 @@ class Process:
         self.points: Iterator[str] = iter(())
         self.armed: str | None = None
         self.died_at: list[str] = []
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | Child | None = None
         self._log = network.home / f"{self.agency}-{role}.log"
         self._http = httpx.Client(base_url=f"http://{network.host(kind)}:{self.port}", timeout=20)
 
@@ -69,9 +73,14 @@ class Process:
         """Starts the process, armed with its next crash point if there is one left."""
         self.armed = next(self.points, None)
         environment = self.network.environment(self.kind) | ({"REFNET_CRASH": self.armed} if self.armed else {})
+        arguments = [self.role, self.agency, "--host", self.network.host(self.kind), "--port", str(self.port)]
+        within = self.network.within(self.kind)
+        self._log.touch()  # a child opens it in its own time
+        if not within:
+            self._child = source().start(arguments, environment, self._log)
+            return
         with self._log.open("ab") as log:
-            where = ["--host", self.network.host(self.kind), "--port", str(self.port)]
-            command = [*self.network.within(self.kind), sys.executable, "-m", "services.cli", self.role, self.agency, *where]
+            command = [*within, sys.executable, "-m", "services.cli", *arguments]
             self._child = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     @property
@@ -124,11 +133,11 @@ class Process:
                 answer = self._http.request(method, path, json=body, headers=headers)
             except httpx.TransportError:
                 assert time.monotonic() < end, f"{self.agency} does not answer: {self.last_words()}"
-                time.sleep(POLL_S)
+                time.sleep(POLL_S[0])
                 continue
             if answer.status_code == 503:  # the database is away: the same request again, as the answer says
                 assert time.monotonic() < end, f"{self.agency}: {answer.text[:300]}"
-                time.sleep(POLL_S)
+                time.sleep(POLL_S[0])
                 continue
             assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
             return answer.json()
@@ -217,6 +226,11 @@ class ProcessNetwork:
         """The same as settings of this process."""
         return Settings.model_validate({k: v for k, v in self.environment(kind).items() if k.startswith(("REFNET_", "KAFKA_"))})
 
+    def seal(self, agency: str) -> KeyedSeal:
+        """The keys of an agency as its own processes have them."""
+        settings = self.settings("police")
+        return settings.seal(agency, settings.network())
+
     async def set_up(self, *, topics: bool = True) -> None:
         """Topics, databases and one account an agency."""
         settings = self.settings("police")
@@ -225,7 +239,10 @@ class ProcessNetwork:
             await provision(settings.access(), network.topics(), network.partitions)
         for kind in KINDS:
             made = build(self.settings(kind), self.names[kind])
-            await migrate(made.database, made.parts.migrations, f"{made.parts.kind}_")
+            if self.urls[kind].startswith("sqlite"):
+                await asyncio.to_thread(sqlite_at_head, Path(self.urls[kind].removeprefix("sqlite:///")), kind)
+            else:
+                await migrate(made.database, made.parts.migrations, f"{made.parts.kind}_")
             async with made.database.write() as tx:
                 await add_account(tx, made.here, "one", Role(ROLE_OF[kind]), None)
                 self.tokens[kind] = await make_token(tx, "one")
@@ -312,4 +329,4 @@ def everyone_is_ready(processes: dict[str, Process] | list[Process]) -> None:
         while (said := process.health())[1].get("status") != "ready":
             process.look()
             assert time.monotonic() < deadline, f"{process.agency} is not ready: {said}; {process.last_words()}"
-            time.sleep(POLL_S)
+            time.sleep(POLL_S[0])

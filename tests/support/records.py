@@ -1,7 +1,7 @@
 """What really lies on the broker: records read from the beginning and opened, and how far a consumer group has committed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from shared.contracts.wire.envelope import Event, Kind
 from shared.contracts.wire.topics import Direction, direction_of
 from shared.exchange.access import Access, partitions_of
-from shared.exchange.seal import PlainSeal
+from shared.exchange.seal import Seal
 
 READ_DEADLINE_S = 60.0
 
@@ -37,7 +37,7 @@ async def ends(servers: str, sender: str, recipient: str) -> Offsets:
         return dict(await consumer.end_offsets(wanted))
 
 
-async def events_below(servers: str, offsets: Offsets) -> list[UUID]:
+async def events_below(servers: str, offsets: Offsets, seal_of: Callable[[str], Seal]) -> list[UUID]:
     """The ids of the events below these offsets, each as often as it lies there; statements are left out."""
     wanted = {partition: end for partition, end in offsets.items() if end > 0}
     found: list[UUID] = []
@@ -45,7 +45,7 @@ async def events_below(servers: str, offsets: Offsets) -> list[UUID]:
         consumer.assign(list(wanted))
         while [p for p, end in wanted.items() if await consumer.position(p) < end]:
             for partition, records in (await consumer.getmany(timeout_ms=200)).items():
-                found += [event for r in records if r.offset < wanted[partition] for event in _event(r.topic, r.value)]
+                found += [event for r in records if r.offset < wanted[partition] for event in _event(r.topic, r.value, seal_of)]
     return found
 
 
@@ -60,7 +60,7 @@ async def _reader(servers: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-def _event(topic: str, value: bytes | None) -> list[UUID]:
+def _event(topic: str, value: bytes | None, seal_of: Callable[[str], Seal]) -> list[UUID]:
     way = direction_of(topic)
-    inner = PlainSeal(way.recipient).open(value or b"", way.sender)
+    inner = seal_of(way.recipient).open(value or b"", way.sender)
     return [Event.model_validate_json(inner.content).id] if inner.header.kind is Kind.EVENT else []

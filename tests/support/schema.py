@@ -8,6 +8,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import asyncpg
+
 from services.kinds import parts_of
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import AgencyKind
@@ -38,3 +40,26 @@ def sqlite_at_head(file: Path, kind: str) -> str:
 def postgres_at_head(server: PostgresDatabases, kind: str) -> str:
     """The address of a new database at an agency's newest schema."""
     return server.fresh_database(server.template(f"{kind}_head", lambda url: asyncio.run(_migrate(url, kind))))
+
+
+# Only tables that hold something: a table costs files, and most tests fill few. CASCADE: what refers to them is empty or named too.
+EMPTY = """
+DO $$ DECLARE one text; is_full bool; full_ones text[]; BEGIN
+    FOR one IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+        EXECUTE 'SELECT EXISTS (SELECT FROM ' || one || ')' INTO is_full;
+        IF is_full THEN full_ones := full_ones || one; END IF;
+    END LOOP;
+    IF full_ones IS NOT NULL THEN EXECUTE 'TRUNCATE ' || array_to_string(full_ones, ', ') || ' RESTART IDENTITY CASCADE'; END IF;
+END $$
+"""
+
+
+async def empty(url: str) -> None:
+    """A database as `postgres_at_head` made it, at a fifth of the cost of a new one; whoever is still connected is thrown out."""
+    connection = await asyncpg.connect(url)
+    try:
+        others = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database()"
+        await connection.execute(f"{others} AND pid <> pg_backend_pid()")
+        await connection.execute(EMPTY)
+    finally:
+        await connection.close()

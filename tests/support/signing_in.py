@@ -1,16 +1,31 @@
-"""Accounts with their cards, and signing in as their owners do."""
+"""Accounts with their cards, and signing in as their owners do: at a cost that keeps no secret, where a test asks for no other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from agencies import TestAgency
+from argon2.profiles import CHEAPEST
 from visitor import Form, Page, Visitor
 
 from shared.casework.accounts import credentials
 from shared.casework.accounts.commands import add_account, find_account
-from shared.casework.accounts.credentials import Issued
+from shared.casework.accounts.credentials import Cost, Issued
 from shared.casework.here import Actor
 from shared.contracts.casework.codes import Role
 
 PASSWORD = "kettle orbit mango fence"
 PIN = "271828"
+CHEAP = Cost(CHEAPEST, code_n=2)
+
+
+@contextmanager
+def at_cost(cost: Cost) -> Iterator[None]:
+    """Secrets cost this meanwhile; `FULL_COST` is what the agencies' own processes take."""
+    before, credentials.cost = credentials.cost, cost
+    try:
+        yield
+    finally:
+        credentials.cost = before
 
 
 async def new_account(agency: TestAgency, name: str = "nurse-1", role: Role = Role.CLINICIAN) -> Issued:

@@ -63,6 +63,14 @@ def test_french_puts_a_space_that_does_not_break_before_its_colons() -> None:
         assert not re.search(r"(?:[^\u00a0]|^):(?=\s|$)|[ \u202f][;?!»]|«[ \u202f]", string or ""), string
 
 
+def test_no_template_types_a_mark_that_languages_space_differently() -> None:
+    """Beside what is filled in, a colon and a semicolon are `colon` and `semicolon`: a typed one stands wrongly in French."""
+    typed = re.compile(r"(?:[}%]\}|</\w+>|visually-hidden\">)\s*[:;?!](?=[\s{<]|$)|~ ?\"[:;]", re.MULTILINE)
+    pages = [page for source in ("shared", "services") for page in (ROOT / source).glob("**/templates/**/*.html")]
+    assert len(pages) > 40
+    assert {str(page.relative_to(ROOT)): found for page in pages if (found := typed.findall(page.read_text()))} == {}
+
+
 def test_every_line_of_the_diary_has_its_words() -> None:
     """A kind that the code writes down and that no table has words for would be shown as the code that it is."""
     written = {

@@ -8,8 +8,8 @@ from sqlalchemy import or_, select
 from sqlmodel import col
 
 from services.health.care.tables import CareGiven
-from shared.casework.arrivals.commands import load_walk_in
-from shared.casework.cases.commands import Form, not_future
+from shared.casework.arrivals.commands import load_walk_in, somebody_came
+from shared.casework.cases.commands import Form, happened
 from shared.casework.here import Actor
 from shared.casework.paper.commands import sheet_of_visit
 from shared.casework.paper.tables import Sheet
@@ -87,16 +87,24 @@ async def sheet_of(whom: InCare, number: str, tx: Transaction, by: Actor) -> She
 
 
 async def keep_care(whom: InCare, command: KeepCare, tx: Transaction, by: Actor) -> CareGiven:
-    """Keeps one line."""
+    """Keeps one line; raises Conflict where nobody had come."""
     now = tx.clock.now()
+    if whom.walk_in is not None:  # held until this is kept: nobody ends it as a mistake meanwhile
+        somebody_came(await load_walk_in(tx, whom.walk_in.id, by, lock=True))
     row = CareGiven(
         id=new_id(), referral_id=whom.referral.id if whom.referral else None, walk_in_id=whom.walk_in.id if whom.walk_in else None,
-        care=command.care, result=command.result, occurred_at=not_future("occurred_at", command.occurred_at, now),
+        care=command.care, result=command.result, occurred_at=happened("occurred_at", command.occurred_at, now),
         recorded_at=now, recorded_by=by.account_id,
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
     return row
+
+
+async def is_kept_of(tx: Transaction, walk_in_id: UUID) -> bool:
+    """Whether anything was kept on an arrival."""
+    query = select(col(CareGiven.id)).where(col(CareGiven.walk_in_id) == walk_in_id).limit(1)
+    return (await tx.session.execute(query)).first() is not None
 
 
 async def care_of(whom: InCare, tx: Transaction) -> list[CareGiven]:

@@ -14,7 +14,7 @@ from services.health.care import commands
 from services.health.care.commands import Care, CareResult, InCare, KeepCare
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals.commands import EndArrival, end_arrival
-from shared.casework.cases.commands import InTheFuture
+from shared.casework.cases.commands import WrongTime
 from shared.casework.cases.views import note_read
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.directory.places import places
@@ -195,8 +195,8 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
         return await submit(request, edge, visit, values, work)
     except MissingDetail as error:
         form.error(error.field, WORDS.get(error.field, error))
-    except (InTheFuture, LineChanged) as error:
-        form.error("at_time" if isinstance(error, InTheFuture) else error.field, error)
+    except (WrongTime, LineChanged) as error:
+        form.error(error.part if isinstance(error, WrongTime) else error.field, error)
     except (IllegalTransition, EndingUnclear) as error:
         form.error("outcome_code", error)
     except Conflict as error:

@@ -30,11 +30,14 @@ from shared.casework.pages.visits import (
     form_of,
     home_of,
     inside,
+    is_choosing_secrets,
     leave,
     page_of,
+    posted,
     set_browser,
     set_session,
     submit,
+    visiting,
     writer_of,
 )  # fmt: skip
 from shared.contracts.casework.codes import Role
@@ -200,8 +203,13 @@ async def show_blank(request: Request, edge: OneEdge) -> Response:
 
 
 @router.post("/touch", status_code=204)
-async def post_touch(_visit: Visitor, _values: Posted) -> Response:
-    """Somebody sits before the page and types or points: it is not idle. The visit itself has noted it."""
+async def post_touch(request: Request, visit: MaybeVisitor) -> Response:
+    """Somebody sits before the page and types or points: it is not idle. The visit itself has noted it. So does whoever chooses
+    her first password and PIN: without one, a lock would shut her out."""
+    if is_choosing_secrets(visit):
+        await form_of(request, visit)
+    else:
+        await posted(request, await visiting(request))
     return Response(status_code=204)
 
 
@@ -237,7 +245,7 @@ async def _locked_page(
     if not waiting:
         raise Elsewhere("/sign-in")
     own = visit.session_id if visit else None
-    waiting.sort(key=lambda one: one.session_id != own)
+    waiting.sort(key=lambda one: (one.handed_over, one.session_id != own))  # whoever has left comes last
     return edge.pages.show(
         request, "accounts/locked.html", waiting=waiting, own=own, wrong=wrong, next=onward, status=status,
         errors=wrong is not None, is_kept=is_kept,
@@ -246,7 +254,7 @@ async def _locked_page(
 
 @router.post("/locked")
 async def post_unlock(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
-    """The PIN of one of the sessions that wait here."""
+    """The PIN of one of the sessions that wait here; or one of them leaves, because its shift was handed over."""
     if not is_same_site(request):
         raise StaleForm("This form is from another page; open the locked page and try again.")
     values = await read_values(request)
@@ -255,6 +263,10 @@ async def post_unlock(request: Request, edge: OneEdge, visit: MaybeVisitor) -> R
         session_id = UUID(values.get("session", [""])[-1])
     except ValueError:
         raise Elsewhere("/locked") from None
+    if "leave" in values:
+        async with edge.database.write() as tx:
+            await sessions.leave_shift(tx, session_id, device_of(request, edge))
+        return RedirectResponse("/locked", 303)
     is_same = visit is not None and visit.session_id == session_id
     opened = await sessions.unlock(edge.database, session_id, device_of(request, edge), values.get("pin", [""])[-1])
     if opened is None:
@@ -316,7 +328,7 @@ async def post_secrets(request: Request, edge: OneEdge, visit: MaybeVisitor) -> 
         form.error("again", _("The two passwords are not the same."))
     if form.model is not None and not form.errors:
         try:
-            await _only_herself(edge, visit, form.model.old)
+            await _only_herself(edge, visit, form.model.old)  # ends the session where somebody guesses
             await credentials.set_own_secrets(edge.database, visit.actor, form.model.password, form.model.pin)
             async with edge.database.write() as tx:
                 await sessions.end_all(tx, visit.actor.account_id, but=visit.session_id)
@@ -332,7 +344,12 @@ async def _only_herself(edge: Edge, visit: Visit, pin: str) -> None:
         return
     async with edge.database.read() as tx:
         account = await _own(tx, visit)
-    if not await credentials.is_pin(account.pin_hash, pin, account.id):
+    is_right = await credentials.is_pin(account.pin_hash, pin, account.id)
+    async with edge.database.write() as tx:
+        goes_on = await sessions.note_pin(tx, visit.session_id, is_right=is_right)
+    if not goes_on:
+        raise Elsewhere("/sign-in")
+    if not is_right:
         raise WeakSecret("old", _("That is not your PIN until now."))
 
 

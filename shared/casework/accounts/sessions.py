@@ -15,11 +15,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, or_, select, update
 from sqlmodel import col
 
 from shared.casework.accounts.credentials import is_pin
-from shared.casework.accounts.tables import Account, Draft, Session
+from shared.casework.accounts.tables import Account, Draft, HandOver, Session
 from shared.casework.here import Actor, Here
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Database, Transaction
@@ -46,6 +46,14 @@ WRITERS_SESSIONS = select(col(Session.id)).where(
     col(Session.account_id) == bindparam("account_id"), col(Session.device) == bindparam("device")
 )
 DRAFTS = select(Draft).where(col(Draft.session_id).in_(WRITERS_SESSIONS), col(Draft.path) == bindparam("path"))
+
+# Its owner has handed her shift over since she used it last; whoever types her PIN goes on after that.
+HANDED_OVER = and_(
+    col(Session.locked_at).is_not(None),
+    exists()
+    .where(col(HandOver.given_by) == col(Session.account_id), col(HandOver.written_at) >= col(Session.seen_at))
+    .correlate(Session),
+)
 
 Fields = dict[str, list[str]]
 
@@ -82,10 +90,11 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What stood in a form when its page was hidden or locked, and when that was."""
+    """What stood in a form when its page was hidden or locked, when that was, and when it was first shown to its writer again."""
 
     fields: Fields
     kept_at: datetime
+    shown_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +107,12 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A session on the same browser that a PIN opens again."""
+    """A session on the same browser that a PIN opens again; `handed_over` where its shift was."""
 
     session_id: UUID
     name: str
     role: Role
+    handed_over: bool
 
 
 async def open_session(tx: Transaction, account: Account, device: UUID, *, needs_code: bool, language: str | None = None) -> str:
@@ -204,6 +214,20 @@ async def unlock(database: Database, session_id: UUID, device: UUID, pin: str) -
         return Opened(await _renew(tx, session), back_to)
 
 
+async def note_pin(tx: Transaction, session_id: UUID, *, is_right: bool) -> bool:
+    """Counts a PIN that was asked for in an open session as at a locked one; False where the session is over, or ends now."""
+    query = select(Session).where(col(Session.id) == session_id, col(Session.opened_at) > tx.clock.now() - ABSOLUTE_END)
+    session = (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalar_one_or_none()
+    if session is None:
+        return False
+    session.pin_failed_count = 0 if is_right else session.pin_failed_count + 1
+    await tx.session.flush()
+    if session.pin_failed_count >= PIN_FAILURES_MAX:
+        await _end(tx, session.id)
+        return False
+    return True
+
+
 async def _openable(
     tx: Transaction, session_id: UUID, device: UUID, *, is_for_update: bool = False
 ) -> tuple[Session, Account] | None:
@@ -232,20 +256,29 @@ async def waiting_on(tx: Transaction, device: UUID) -> list[Waiting]:
     """The sessions of a browser that are not over, by name: the next user is two actions away."""
     now = tx.clock.now()
     query = (
-        select(Session, Account)
+        select(Session, Account, HANDED_OVER)
         .join(Account, col(Account.id) == col(Session.account_id))
-        .where(col(Session.device) == device, *_lives(now))
+        .where(col(Session.device) == device, col(Account.pin_hash).is_not(None), *_lives(now))
         .order_by(col(Account.name))
     )
-    return [
-        Waiting(session.id, account.name, Role(account.role)) for session, account in (await tx.session.execute(query)).tuples()
-    ]
+    found = (await tx.session.execute(query)).tuples()
+    return [Waiting(session.id, account.name, Role(account.role), is_over) for session, account, is_over in found]
+
+
+async def leave_shift(tx: Transaction, session_id: UUID, device: UUID) -> None:
+    """Whoever handed over leaves the locked page: her PIN opens it no more. What she wrote and did not send waits for her next
+    sign-in here. A session that has not handed over is not ended by whoever passes by."""
+    query = select(col(Session.id)).where(col(Session.id) == session_id, col(Session.device) == device, HANDED_OVER)
+    if (await tx.session.execute(query.with_for_update())).first() is not None:
+        await _end(tx, session_id)
 
 
 async def sign_out(tx: Transaction, writer: Writer) -> None:
-    """Its owner leaves: the cookie opens nothing any more, and what she did not send at this browser is gone."""
-    await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(_sessions_of(writer.account_id, writer.device))))
-    await _end(tx, writer.session_id)
+    """Its owner leaves: no session of hers at this browser opens any more, and what she did not send there is gone."""
+    mine = list((await tx.session.execute(_sessions_of(writer.account_id, writer.device))).scalars())
+    await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
+    for session_id in mine:
+        await _end(tx, session_id)
 
 
 async def _end(tx: Transaction, session_id: UUID) -> None:
@@ -255,10 +288,15 @@ async def _end(tx: Transaction, session_id: UUID) -> None:
 
 
 async def end_all(tx: Transaction, account_id: UUID, but: UUID | None = None) -> None:
-    """Ends every session of an account, but for one where it is given."""
-    mine = select(col(Session.id)).where(col(Session.account_id) == account_id, col(Session.id) != but if but else true())
-    await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
-    await tx.session.execute(delete(Session).where(col(Session.id).in_(mine)))
+    """Ends every session of an account. Where its owner does it herself, `but` goes on, and what she wrote and did not send stays;
+    otherwise that is gone."""
+    mine = select(col(Session.id)).where(col(Session.account_id) == account_id)
+    if but is None:
+        await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
+        await tx.session.execute(delete(Session).where(col(Session.id).in_(mine)))
+        return
+    for session_id in list((await tx.session.execute(mine.where(col(Session.id) != but))).scalars()):
+        await _end(tx, session_id)
 
 
 async def choose_language(tx: Transaction, session_id: UUID, language: str) -> None:
@@ -288,18 +326,35 @@ async def keep_draft(tx: Transaction, writer: Writer, path: str, fields: Fields)
     sealed = _seal(writer, path, fields)
     if len(sealed) > DRAFT_BYTES_MAX:
         return False
+    await _alone(tx, writer)
     await forget_draft(tx, writer, path)
     tx.session.add(Draft(session_id=writer.session_id, path=path, sealed=sealed, kept_at=tx.clock.now()))
     await tx.session.flush()
     return True
 
 
+async def _alone(tx: Transaction, writer: Writer) -> None:
+    # Hide is tapped twice: the second tap waits for the first one's draft, and keeps its own in its place.
+    if tx.dialect == "postgresql":
+        digest = hashlib.sha256(b"draft" + writer.account_id.bytes + writer.device.bytes).digest()
+        await tx.session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
+
+
 async def read_draft(tx: Transaction, writer: Writer, path: str) -> Kept | None:
-    """What its writer left unsent in the form of a page, in this session or one before, until it is sent or thrown away."""
+    """What its writer left unsent in the form of a page, in this session or one before, until it is sent or thrown away. What she
+    had before her again and did not send either is gone a shift later."""
     asked = {"account_id": writer.account_id, "device": writer.device, "path": path}
     draft = (await tx.session.execute(DRAFTS, asked)).scalar_one_or_none()
-    fields = _unseal(draft, writer) if draft is not None else None
-    return Kept(fields, draft.kept_at) if draft is not None and fields is not None else None
+    kept = _unseal(draft, writer) if draft is not None else None
+    is_left = kept is not None and kept.shown_at is not None and kept.shown_at + ABSOLUTE_END <= tx.clock.now()
+    return None if is_left else kept
+
+
+async def note_shown(tx: Transaction, writer: Writer, path: str, kept: Kept) -> None:
+    """Its writer has it before her again. What was kept anew meanwhile is another."""
+    sealed = _seal(writer, path, kept.fields, tx.clock.now())
+    mine = (col(Draft.session_id).in_(_sessions_of(writer.account_id, writer.device)), col(Draft.path) == path)
+    await tx.session.execute(update(Draft).where(*mine, col(Draft.kept_at) == kept.kept_at).values(sealed=sealed))
 
 
 async def keeps_something(tx: Transaction, account_id: UUID, device: UUID) -> bool:
@@ -327,15 +382,17 @@ def _key(writer: Writer) -> AESGCM:
     return AESGCM(derived)
 
 
-def _seal(writer: Writer, path: str, fields: Fields) -> bytes:
+def _seal(writer: Writer, path: str, fields: Fields, shown_at: datetime | None = None) -> bytes:
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + _key(writer).encrypt(nonce, json.dumps(fields).encode(), path.encode())
+    written = {"fields": fields, "shown_at": shown_at.isoformat() if shown_at is not None else None}
+    return nonce + _key(writer).encrypt(nonce, json.dumps(written).encode(), path.encode())
 
 
-def _unseal(draft: Draft, writer: Writer) -> Fields | None:
+def _unseal(draft: Draft, writer: Writer) -> Kept | None:
     nonce, sealed = draft.sealed[:NONCE_BYTES], draft.sealed[NONCE_BYTES:]
     try:
-        fields: Fields = json.loads(_key(writer).decrypt(nonce, sealed, draft.path.encode()))
+        written = json.loads(_key(writer).decrypt(nonce, sealed, draft.path.encode()))
     except InvalidTag:
         return None
-    return fields
+    shown_at = written["shown_at"]
+    return Kept(written["fields"], draft.kept_at, datetime.fromisoformat(shown_at) if shown_at else None)

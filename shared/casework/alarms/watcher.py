@@ -7,7 +7,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, union
@@ -33,6 +35,43 @@ WATCH_BATCH = 200  # referrals looked at in one read
 CLIMB_BATCH = 200  # alarms found in one read: a line that breaks may alarm about everything under way at once
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What of a referral every tick looks at; the columns of WATCHED."""
+
+    id: UUID
+    case_id: UUID
+    direction: str
+    issuer: str
+    desk: str
+    urgency: str
+    state: str
+    is_open: bool
+    standing: dict[str, Any]
+    flags: list[str]
+    windows: list[dict[str, Any]] | None
+    issued_at: datetime
+    moved_at: datetime
+    delivered_at: datetime | None
+    told_by_phone_at: datetime | None
+    respond_by: datetime
+
+
+# Columns, not objects: every open referral is read every few seconds, in the process that relays and receives.
+WATCHED = (
+    col(Referral.id), col(Referral.case_id), col(Referral.direction), col(Referral.issuer), col(Referral.desk),
+    col(Referral.urgency), col(Referral.state), col(Referral.is_open), col(Referral.standing), col(Referral.flags),
+    col(Referral.said)["windows"], col(Referral.issued_at), col(Referral.moved_at), col(Referral.delivered_at),
+    col(Referral.told_by_phone_at), col(Referral.respond_by),
+)  # fmt: skip
+
+
+def _watched(referral: Referral) -> _Watched:
+    """The same of a record."""
+    kept: dict[str, Any] = {name: getattr(referral, name) for name in _Watched.__slots__ if name != "windows"}
+    return _Watched(**kept, windows=(referral.said or {}).get("windows"))
 
 
 class Watcher:
@@ -83,11 +122,11 @@ class Watcher:
             kept_back = select(col(ReferralFact.referral_id)).where(col(ReferralFact.is_kept_back))
             flagged = select(col(Referral.id)).where(IS_FLAGGED)
             watched = union(select(col(Referral.id)).where(col(Referral.is_open)), flagged, kept_back)
-            query = select(Referral).where(col(Referral.id).in_(watched)).order_by(col(Referral.id)).limit(WATCH_BATCH)
+            query = select(*WATCHED).where(col(Referral.id).in_(watched)).order_by(col(Referral.id)).limit(WATCH_BATCH)
             if after is not None:
                 query = query.where(col(Referral.id) > after)
             now = tx.clock.now()
-            rows = list((await tx.session.execute(query)).scalars())
+            rows = [_Watched(*row) for row in (await tx.session.execute(query)).tuples()]
             alarms = await alarms_about(tx, [r.id for r in rows if r.flags])
             entered = await self._entered(tx, rows)
             found = []
@@ -97,7 +136,7 @@ class Watcher:
                 found.append((row.id, is_due or owes))
             return found
 
-    def _unalarmed(self, referral: Referral, alarms: list[Alarm], now: datetime) -> set[Flag]:
+    def _unalarmed(self, referral: _Watched, alarms: list[Alarm], now: datetime) -> set[Flag]:
         """Standing flags that nobody at the desk is alarmed of: it moved, or an alarm was resolved and nothing changed."""
         rest = self._here.programme.limits.ladder_step_h.of(referral.urgency)
         heard = {
@@ -106,33 +145,33 @@ class Watcher:
         }  # fmt: skip
         return {Flag(flag) for flag in referral.flags if flag not in heard}
 
-    async def _entered(self, tx: Transaction, rows: Sequence[Referral]) -> dict[UUID, datetime]:
+    async def _entered(self, tx: Transaction, rows: Sequence[_Watched]) -> dict[UUID, datetime]:
         # Only for what nobody has seen yet does it matter.
         return await story.entered_at(tx, [row.id for row in rows if row.state == ReferralState.ISSUED])
 
-    def _flags(self, referral: Referral, now: datetime, entered: Mapping[UUID, datetime]) -> frozenset[Flag]:
-        standing = story.standing_of(referral)
-        windows = (referral.said or {}).get("windows", [])
+    def _flags(self, referral: _Watched, now: datetime, entered: Mapping[UUID, datetime]) -> frozenset[Flag]:
+        standing = story.load(referral.standing)
+        windows = tuple(datetime.fromisoformat(window["until"]) for window in referral.windows or ())
         clocks = domain.Clocks(
             referral.direction, standing.state, Urgency(referral.urgency), referral.is_open, standing.arrived,
             standing.no_feedback, referral.issued_at, referral.moved_at, referral.delivered_at, referral.told_by_phone_at,
-            tuple(datetime.fromisoformat(window["until"]) for window in windows), referral.respond_by, entered.get(referral.id),
+            windows, referral.respond_by, entered.get(referral.id),
         )  # fmt: skip
         return domain.flags_of(clocks, self._here.programme.limits, now)
 
-    async def _owes_word(self, tx: Transaction, referral: Referral, now: datetime) -> bool:
+    async def _owes_word(self, tx: Transaction, referral: _Watched, now: datetime) -> bool:
         due = lifecycle.no_feedback_due(referral.issued_at, now)
         if referral.direction != "in" or due is None:
             return False
-        end = await story.recipient_end(tx, referral)
+        end = await story.recipient_end(tx, await tx.session.get_one(Referral, referral.id))
         # What came to be kept back since the last moment of the grid waits for the next one.
         if end.feedback_agreed and referral.moved_at > due:
             return False
         return bool(lifecycle.no_feedback_word(end))
 
-    async def _owes_answer(self, tx: Transaction, referral: Referral) -> bool:
+    async def _owes_answer(self, tx: Transaction, referral: _Watched) -> bool:
         """A request to cancel that the machine left pending while this agency recovered from a restore."""
-        standing = story.standing_of(referral)
+        standing = story.load(referral.standing)
         if referral.direction != "in" or standing.cancel_pending is None or standing.state not in MACHINE_ANSWERS:
             return False
         return not await waits_for(tx, referral.case_id, referral.issuer)
@@ -143,18 +182,19 @@ class Watcher:
             if referral is None:
                 return
             now = tx.clock.now()
-            await self._set_flags(tx, referral, self._flags(referral, now, await self._entered(tx, [referral])))
-            if await self._owes_word(tx, referral, now):
+            seen = _watched(referral)
+            await self._set_flags(tx, referral, self._flags(seen, now, await self._entered(tx, [seen])))
+            if await self._owes_word(tx, seen, now):
                 end = await story.recipient_end(tx, referral)
                 told = Told(self._here.agency, True, lifecycle.no_feedback_due(referral.issued_at, now) or now)
                 await story.tell_facts(tx, self._here, referral, end, lifecycle.no_feedback_word(end), told)
-            if await self._owes_answer(tx, referral):
+            if await self._owes_answer(tx, _watched(referral)):
                 await answer_late(tx, self._here, referral)
 
     async def _set_flags(self, tx: Transaction, referral: Referral, flags: frozenset[Flag]) -> None:
         before = frozenset(map(Flag, referral.flags))
         alarms = await alarms_about(tx, [referral.id])
-        unalarmed = self._unalarmed(referral, alarms, tx.clock.now()) & flags
+        unalarmed = self._unalarmed(_watched(referral), alarms, tx.clock.now()) & flags
         gone = {a.kind for a in alarms if a.resolved_at is None and a.facility != referral.desk and a.kind in flags}
         await clear(tx, self._here, referral.id, gone)  # the desk that held it can no longer see it
         urgency = Urgency(referral.urgency)

@@ -3,8 +3,9 @@
 A number alone opens only what is open at this door: of any other it may be a stranger's, mistyped, and is asked about first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
+from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from sqlalchemy import func, or_, select
 from sqlmodel import col
 
 from shared.casework.accounts.tables import Account
-from shared.casework.cases.commands import Form, NoteText, OpenCase, add_note, not_future, open_case
+from shared.casework.cases.commands import Form, NoteText, OpenCase, add_note, happened, open_case
 from shared.casework.cases.views import note_read
 from shared.casework.here import Actor, Here
 from shared.casework.paper.commands import is_from_sheet
@@ -35,7 +36,15 @@ CODE_LIFE_ENDED = timedelta(days=30)  # after the end: a course of PEP takes 28 
 SENT_ON_OFF = timedelta(days=1)  # how far off the day may be that she says: a night belongs to two
 CODE_CHARACTERS_MAX = 16
 MISTAKE: Literal["entered_in_error"] = "entered_in_error"  # nobody came: a number was mistyped, or she was entered twice
+CareKept = Callable[[Transaction, UUID], Awaitable[bool]]  # by an arrival's id
 SENT_FROM = r"^[a-z][a-z0-9_]{0,39}/[a-z][a-z0-9_-]{0,39}$"  # agency/facility
+
+
+class Miss(StrEnum):
+    """Why a number that was said opened nothing."""
+
+    UNKNOWN = "unknown"  # it was looked for, and counted
+    TRIED = "tried"  # too many were, so that it was not looked for
 
 
 class RecordArrival(Form):
@@ -75,11 +84,11 @@ class EndArrival(Form):
 
 async def record_arrival(
     command: RecordArrival, tx: Transaction, here: Here, by: Actor, *, only_known: bool = False
-) -> tuple[WalkIn | None, Referral | None]:
+) -> tuple[WalkIn | None, Referral | Miss | None]:
     """Somebody is at the door: matched by the code of a referral that is open there, or kept as a walk-in; nobody is asked for a
     police number. A code of another door, or of what has ended, is looked for again with who sent her, and when.
 
-    `only_known`: where the code fits nothing, nothing but the attempt is kept; whoever typed it is asked first.
+    `only_known`: where the code opens nothing, nothing but the attempt is kept; whoever typed it is asked first.
     """
     by.may_work()
     facility = command.entered_for or command.facility or by.facility
@@ -88,15 +97,15 @@ async def record_arrival(
     here.facility(facility)
     if not by.sees(facility):
         raise NotFound("This account does not work at %(place)s.", place=Coded(facility, "place"))
-    came_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
+    came_at = happened("occurred_at", command.occurred_at, tx.clock.now())
     found = await _open_here(tx, command.code, facility, by) if command.code is not None else None
-    if found is not None:
+    if isinstance(found, Referral):
         await note_read(tx, found.case_id, by, "referral")
         await add_note(tx, found.case_id, found.id, command.note, by)
         told = Told(here.agency, True, came_at, by.account_id, command.entered_for or here.on_paper(facility))
         return None, await arrive(tx, here, found, facility, command.feedback, told)
     if only_known:
-        return None, None
+        return None, found
     # No code, or one that fits nothing: she is here all the same, and is matched later.
     case = await open_case(OpenCase(facility=facility, note=command.note), tx, here, by)
     walk_in = WalkIn(id=new_id(), case_id=case.id, facility=facility, came_at=came_at, recorded_at=tx.clock.now(),
@@ -110,7 +119,7 @@ async def record_arrival(
     return walk_in, None
 
 
-async def may_try(tx: Transaction, by: Actor) -> bool:
+async def _may_try(tx: Transaction, by: Actor) -> bool:
     """Whether this account may have another code looked up now. Its row is locked: guesses at once are counted one by one."""
     await tx.session.execute(select(col(Account.id)).where(col(Account.id) == by.account_id).with_for_update())
     since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
@@ -131,22 +140,22 @@ async def _fitting(tx: Transaction, code: str) -> list[Referral]:
     return list((await tx.session.execute(select(Referral).where(col(Referral.id).in_(ids)))).scalars()) if ids else []
 
 
-async def _open_here(tx: Transaction, code: str, facility: str, by: Actor) -> Referral | None:
+async def _open_here(tx: Transaction, code: str, facility: str, by: Actor) -> Referral | Miss:
     """The open referral of a spoken code at this door, or at one that its hub works for."""
-    if not await may_try(tx, by):
-        return None
+    if not await _may_try(tx, by):
+        return Miss.TRIED
     fitting = await _fitting(tx, code)
     desks = by.desks if by.facility is not None else [facility]
     here = [one for one in fitting if one.is_open and one.desk in desks]
     return await _only(tx, here, fitting, by)
 
 
-async def _as_said(tx: Transaction, command: MatchArrival, here: Here, by: Actor) -> Referral | None:
+async def _as_said(tx: Transaction, command: MatchArrival, here: Here, by: Actor) -> Referral | Miss:
     """The referral that fits all three things that she says, at whichever desk of this agency, open or ended."""
     assert command.code is not None
     assert command.sent_on is not None
-    if not await may_try(tx, by):
-        return None
+    if not await _may_try(tx, by):
+        return Miss.TRIED
     fitting, zone = await _fitting(tx, command.code), ZoneInfo(here.programme.time_zone)
     said = [
         one for one in fitting
@@ -156,7 +165,7 @@ async def _as_said(tx: Transaction, command: MatchArrival, here: Here, by: Actor
     return await _only(tx, [one for one in said if one.is_open] or said, fitting, by)
 
 
-async def _only(tx: Transaction, found: Sequence[Referral], fitting: Sequence[Referral], by: Actor) -> Referral | None:
+async def _only(tx: Transaction, found: Sequence[Referral], fitting: Sequence[Referral], by: Actor) -> Referral | Miss:
     """The one that was found. Else the attempt is counted, and kept on every case whose number it was: nothing of it is shown."""
     if len(found) == 1:
         return found[0]
@@ -164,14 +173,16 @@ async def _only(tx: Transaction, found: Sequence[Referral], fitting: Sequence[Re
     await tx.session.flush()
     for case_id in sorted({one.case_id for one in fitting}):
         await note_read(tx, case_id, by, "number")
-    return None
+    return Miss.UNKNOWN
 
 
 async def load_walk_in(tx: Transaction, walk_in_id: UUID, by: Actor, *, lock: bool = False) -> WalkIn:
     """An arrival at one of the account's own doors; raises NotFound."""
     by.may_work()
     query = select(WalkIn).where(col(WalkIn.id) == walk_in_id)
-    walk_in = (await tx.session.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    walk_in = (await tx.session.execute(query)).scalar_one_or_none()
     if walk_in is None or not by.sees(walk_in.facility):
         raise NotFound("There is no such arrival.")
     return walk_in
@@ -179,44 +190,58 @@ async def load_walk_in(tx: Transaction, walk_in_id: UUID, by: Actor, *, lock: bo
 
 async def match_arrival(
     walk_in_id: UUID, command: MatchArrival, tx: Transaction, here: Here, by: Actor
-) -> tuple[WalkIn, Referral | None]:
+) -> tuple[WalkIn, Referral | Miss]:
     """Later it is known which referral she came on: the arrival counts from when she came.
 
     A referral of another desk is never picked from a list, only found by her code, by who sent her and by when; a wrong guess is
-    counted, and answered with None.
+    counted, and answered with a Miss.
     """
     walk_in = await load_walk_in(tx, walk_in_id, by, lock=True)
     if walk_in.referral_id is not None:
         raise Conflict("This arrival has been matched to a referral already.")
-    if walk_in.outcome == MISTAKE:
-        raise Conflict("This arrival was entered by mistake: nobody had come. Whoever has come now is entered as a new arrival.")
+    somebody_came(walk_in)
     if command.referral_id is not None:
-        referral: Referral | None = await load_referral(tx, command.referral_id, by)
+        found: Referral | Miss = await load_referral(tx, command.referral_id, by)
     else:
-        referral = await _as_said(tx, command, here, by)
-    if referral is None:
-        return walk_in, None
-    if referral.direction != "in":
+        found = await _as_said(tx, command, here, by)
+    if isinstance(found, Miss):
+        return walk_in, found
+    if found.direction != "in":
         raise Conflict("An arrival is matched to a referral that this agency received.")
     entered_for = walk_in.facility if await is_from_sheet(tx, walk_in.case_id) else here.on_paper(walk_in.facility)
     told = Told(here.agency, True, walk_in.came_at, by.account_id, entered_for)
-    referral = await arrive(tx, here, referral, walk_in.facility, command.feedback, told)
+    referral = await arrive(tx, here, found, walk_in.facility, command.feedback, told)
     await note_read(tx, referral.case_id, by, "referral")
     walk_in.referral_id, walk_in.matched_at = referral.id, tx.clock.now()
     await tx.session.flush()
     return walk_in, referral
 
 
-async def end_arrival(walk_in_id: UUID, command: EndArrival, tx: Transaction, here: Here, by: Actor) -> WalkIn:
-    """Care is finished for somebody who came without a referral. Nothing leaves; a second end changes nothing."""
+def somebody_came(walk_in: WalkIn) -> None:
+    """Raises Conflict where it was ended because nobody had come: nothing is kept of nobody."""
+    if walk_in.outcome == MISTAKE:
+        raise Conflict("This arrival was entered by mistake: nobody had come. Whoever has come now is entered as a new arrival.")
+
+
+async def end_arrival(
+    walk_in_id: UUID, command: EndArrival, tx: Transaction, here: Here, by: Actor, care_kept: CareKept | None = None
+) -> WalkIn:
+    """Care is finished for somebody who came without a referral. Nothing leaves; a second end changes nothing.
+
+    `care_kept` says whether anything was kept on it: then nobody's mistake takes it off the list. Whoever keeps care holds the
+    arrival meanwhile, so that the two see each other.
+    """
     walk_in = await load_walk_in(tx, walk_in_id, by, lock=True)
     if walk_in.referral_id is not None:
         raise Conflict("This arrival has been matched to a referral; close that one.")
+    is_mistake = command.outcome_code == MISTAKE
+    if is_mistake and walk_in.ended_at is None and care_kept is not None and await care_kept(tx, walk_in.id):
+        raise Conflict("Care was kept on this arrival, so somebody had come. Finish it with its care, or find its request instead.")
     if walk_in.ended_at is None:
-        walk_in.ended_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
+        walk_in.ended_at = happened("occurred_at", command.occurred_at, tx.clock.now())
         walk_in.outcome = command.outcome_code
         await tx.session.flush()
-        kind = "arrival.entered_in_error" if command.outcome_code == MISTAKE else "arrival.ended"
+        kind = "arrival.entered_in_error" if is_mistake else "arrival.ended"
         await feed.record(
             tx, feed.Line(kind=kind, subject=walk_in.id, agency=here.agency, is_own=True, occurred_at=walk_in.ended_at,
                           case_id=walk_in.case_id, facility=walk_in.facility),

@@ -1,7 +1,8 @@
 """Pages: somebody is at the door, and which request she came on. A request of another desk is never shown in a list here."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, cast
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -11,14 +12,15 @@ from sqlmodel import col
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals import commands
-from shared.casework.arrivals.commands import MISTAKE, SENT_FROM, EndArrival, MatchArrival, RecordArrival
-from shared.casework.cases.commands import InTheFuture
+from shared.casework.arrivals.commands import MISTAKE, SENT_FROM, EndArrival, MatchArrival, Miss, RecordArrival
+from shared.casework.cases.commands import WrongTime
 from shared.casework.cases.views import note_listed, note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
 from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.pages import SheetNumber, with_sheet
+from shared.casework.referrals.commands import lock_referral
 from shared.casework.referrals.domain import is_code
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import AgencyKind
@@ -81,31 +83,36 @@ async def post_arrival(request: Request, edge: OneEdge, visit: Visitor, values: 
     if asked is None or form.errors:
         return _arrival_page(request, edge, visit, form, status=422)
     code = typed(asked.code or "") or None
-    unknown: list[Unknown] = []
 
     async def work(tx: Transaction) -> str:
         happened_at = asked.happened_at(edge.pages.times("en", tx.clock.now()))
         feedback = FEEDBACK.get(asked.feedback or "")
         looked_for = None if asked.without else code
         body = RecordArrival(code=looked_for, facility=asked.facility, occurred_at=happened_at, feedback=feedback)
-        may_try = looked_for is None or await commands.may_try(tx, visit.actor)
-        walk_in, referral = await commands.record_arrival(body, tx, edge.here, visit.actor, only_known=looked_for is not None)
-        if referral is not None:
-            return f"/referrals/{referral.id}"
+        walk_in, found = await commands.record_arrival(body, tx, edge.here, visit.actor, only_known=looked_for is not None)
+        if isinstance(found, Referral):
+            return f"/referrals/{found.id}"
         if walk_in is not None:
             return f"/arrivals/{walk_in.id}/match?unknown=number" if code else "/here-now"
-        unknown.append("number" if may_try else "tried")
-        return f"/arrivals/new?unknown={unknown[0]}"
+        return f"/arrivals/new?unknown={'tried' if found is Miss.TRIED else 'number'}"
 
     try:
         answer = await submit(request, edge, visit, values, work)
-        if not unknown:
-            return answer
-    except InTheFuture as error:
-        form.error("at_time", error)
+        unknown = _unknown(answer, request)
+        return _arrival_page(request, edge, visit, form, unknown, status=422) if unknown else answer
+    except WrongTime as error:
+        form.error(error.part, error)
     except MissingDetail as error:
         form.error(error.field, AFTERWARDS_WORDS.get(error.field, error))
-    return _arrival_page(request, edge, visit, form, unknown[0] if unknown else None, status=422)
+    return _arrival_page(request, edge, visit, form, status=422)
+
+
+def _unknown(answer: Response, request: Request) -> Unknown | None:
+    """Why what was said opened nothing, where the form's own page says so: then it stands there as it was typed, after a second
+    tap too."""
+    there = urlsplit(answer.headers["location"])
+    said = parse_qs(there.query).get("unknown", [""])[-1] if there.path == request.url.path else ""
+    return cast(Unknown, said) if said in NOT_FOUND else None
 
 
 class WhichRequest(BaseModel):
@@ -180,18 +187,32 @@ async def post_match(arrival_id: UUID, request: Request, edge: OneEdge, visit: V
 
     async def work(tx: Transaction) -> str:
         body = MatchArrival.model_validate(form_said)
-        may_try = asked.way == "list" or await commands.may_try(tx, visit.actor)
+        if asked.way == "list":
+            await commands.load_walk_in(tx, arrival_id, visit.actor, lock=True)  # before the request, as the command locks them
+            await _nobody_came_on(tx, asked.referral_id, visit.actor)
         _walk_in, referral = await commands.match_arrival(arrival_id, body, tx, edge.here, visit.actor)
-        if referral is None:
-            return with_sheet(f"/arrivals/{arrival_id}/match?unknown={'said' if may_try else 'tried'}", asked.sheet)
+        if isinstance(referral, Miss):
+            return f"/arrivals/{arrival_id}/match?unknown={'tried' if referral is Miss.TRIED else 'said'}"
         goes_on = asked.sheet and edge.here.kind is AgencyKind.HEALTH  # what was given stands on the same sheet
         return with_sheet(f"/care/{referral.id}", asked.sheet) if goes_on else f"/referrals/{referral.id}"
 
     try:
-        return await submit(request, edge, visit, values, work)
+        answer = await submit(request, edge, visit, values, work)
+        unknown = _unknown(answer, request)
+        if unknown is None:
+            return answer
+        form.error("code", NOT_FOUND[unknown])
     except Conflict as error:
         form.error("referral_id" if asked.way == "list" else "code", error)
     return await _match_page(arrival_id, request, edge, visit, form, status=422)
+
+
+async def _nobody_came_on(tx: Transaction, referral_id: UUID | None, by: Actor) -> None:
+    """The list has none on which somebody came: a colleague may have said so of one since it was shown."""
+    assert referral_id is not None
+    referral = await lock_referral(tx, referral_id, by)
+    if referral.direction == "in" and referral.arrived_at is not None:
+        raise Conflict("Somebody has come on this request since the page was opened; look at it before it is chosen.")
 
 
 @router.get("/arrivals/{arrival_id}/end")
@@ -200,7 +221,9 @@ async def show_mistake(arrival_id: UUID, request: Request, edge: OneEdge, visit:
     async with edge.database.write() as tx:  # the look is kept
         walk_in = await commands.load_walk_in(tx, arrival_id, visit.actor)
         await note_read(tx, walk_in.case_id, visit.actor, "case")
-    return edge.pages.show(request, "arrivals/mistake.html", visit, walk_in=walk_in, here_now="/here-now")
+        look = edge.pages.look
+        had_come = look.care_kept is not None and await look.care_kept(tx, walk_in.id)
+    return edge.pages.show(request, "arrivals/mistake.html", visit, walk_in=walk_in, had_come=had_come, here_now="/here-now")
 
 
 @router.post("/arrivals/{arrival_id}/end")
@@ -210,7 +233,7 @@ async def post_end(arrival_id: UUID, request: Request, edge: OneEdge, visit: Vis
 
     async def work(tx: Transaction) -> str:
         end = EndArrival(outcome_code=MISTAKE if is_mistake else None)
-        await commands.end_arrival(arrival_id, end, tx, edge.here, visit.actor)
+        await commands.end_arrival(arrival_id, end, tx, edge.here, visit.actor, edge.pages.look.care_kept)
         return "/here-now"
 
     return await submit(request, edge, visit, values, work)

@@ -5,9 +5,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from shared.casework.arrivals import commands
-from shared.casework.arrivals.commands import EndArrival, MatchArrival, RecordArrival
+from shared.casework.arrivals.commands import EndArrival, MatchArrival, Miss, RecordArrival
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.referrals import views
+from shared.casework.referrals.tables import Referral, WalkIn
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["referrals"])
@@ -21,9 +22,13 @@ async def post_arrival(
     `matched: false`, whether it fits another or nothing: ask who sent her, and when, and match the arrival with that."""
 
     async def work(tx: Transaction) -> views.ArrivalView:
-        return views.arrival_view(*await commands.record_arrival(body or RecordArrival(), tx, edge.here, by))
+        return _view(*await commands.record_arrival(body or RecordArrival(), tx, edge.here, by))
 
     return await command(request, edge, by, work, status=201, key=key)
+
+
+def _view(walk_in: WalkIn | None, found: Referral | Miss | None) -> views.ArrivalView:
+    return views.arrival_view(walk_in, None if isinstance(found, Miss) else found)
 
 
 @router.get("/arrivals")
@@ -41,7 +46,7 @@ async def post_match(
     """Later it is known which referral she came on: one of this desk's by its id, any other by her code, who sent her and when."""
 
     async def work(tx: Transaction) -> views.ArrivalView:
-        return views.arrival_view(*await commands.match_arrival(arrival_id, body, tx, edge.here, by))
+        return _view(*await commands.match_arrival(arrival_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, key=key)
 
@@ -51,8 +56,9 @@ async def post_end(
     arrival_id: UUID, request: Request, edge: OneEdge, by: SignedIn, body: EndArrival | None = None, key: IdempotencyKey = None
 ) -> Response:
     """Care is finished for somebody who came without a referral; nothing is told to anybody."""
+    end = body or EndArrival()
 
     async def work(tx: Transaction) -> views.ArrivalView:
-        return views.arrival_view(await commands.end_arrival(arrival_id, body or EndArrival(), tx, edge.here, by), None)
+        return views.arrival_view(await commands.end_arrival(arrival_id, end, tx, edge.here, by, edge.pages.look.care_kept), None)
 
     return await command(request, edge, by, work, key=key)

@@ -20,15 +20,38 @@ from shared.kit.ids import new_id
 
 NOTE_CHARACTERS_MAX = 4_000  # about two pages
 FUTURE_MAX = timedelta(minutes=5)  # clocks of desks differ by less; a later time is a typing mistake
+ENTERED_WITHIN = timedelta(days=365)  # paper that waited longer is an archive; an earlier time is a mistyped year
+
+# One trip on PostgreSQL; the portable form stands beside its use.
+NUMBER_CASES = """
+    INSERT INTO casework_case_numbers AS n (year, last) VALUES ($1, $2)
+    ON CONFLICT (year) DO UPDATE SET last = n.last + excluded.last RETURNING last
+"""
 
 
-class InTheFuture(ValueError):
-    """A time that has not come yet; `field` names it."""
+class WrongTime(ValueError):
+    """A time at which it cannot have happened; `field` names it, and `part` what of it a page asks about."""
+
+    part = "at_time"
+    said = ""
 
     def __init__(self, field: str) -> None:
-        self.field, self.sentence = field, _("This lies in the future; give the time at which it happened.")
+        self.field, self.sentence = field, self.said
         self.params: dict[str, object] = {}
         super().__init__(self.sentence)
+
+
+class InTheFuture(WrongTime):
+    """A time that has not come yet."""
+
+    said = _("This lies in the future; give the time at which it happened.")
+
+
+class TooLongAgo(WrongTime):
+    """A time that lies longer ago than anything is entered afterwards."""
+
+    part = "on_date"
+    said = _("This lies more than a year back; look at the year.")
 
 
 class Form(BaseModel):
@@ -81,6 +104,13 @@ def not_future(field: str, moment: datetime | None, now: datetime) -> datetime:
     return moment or now
 
 
+def happened(field: str, moment: datetime | None, now: datetime) -> datetime:
+    """When something happened that is entered now or afterwards, from a screen as from a sheet; raises WrongTime."""
+    if moment is not None and moment < now - ENTERED_WITHIN:
+        raise TooLongAgo(field)
+    return not_future(field, moment, now)
+
+
 async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor, written_at: datetime | None = None) -> Case:
     """Opens a case at the actor's facility, or at the one named by an account that sees the whole agency. `written_at`: when it was
     written on the sheet that it is entered from."""
@@ -130,9 +160,12 @@ def opened_line(here: Here, case_id: UUID, facility: str, now: datetime) -> feed
 
 async def next_numbers(tx: Transaction, here: Here, year: int, count: int) -> list[str]:
     """The next `count` numbers of this agency's cases."""
-    await tx.session.execute(insert_if_absent(tx, CaseNumber), [{"year": year, "last": 0}])
-    query = text("UPDATE casework_case_numbers SET last = last + :count WHERE year = :year RETURNING last")
-    last = (await tx.session.execute(query, {"year": year, "count": count})).scalar_one()
+    if tx.dialect == "postgresql":
+        last = await (await tx.driver()).fetchval(NUMBER_CASES, year, count)
+    else:
+        await tx.session.execute(insert_if_absent(tx, CaseNumber), [{"year": year, "last": 0}])
+        query = text("UPDATE casework_case_numbers SET last = last + :count WHERE year = :year RETURNING last")
+        last = (await tx.session.execute(query, {"year": year, "count": count})).scalar_one()
     return [f"{here.kind.value[0].upper()}-{year}-{number:05d}" for number in range(last - count + 1, last + 1)]
 
 

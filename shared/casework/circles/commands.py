@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework import sharing
-from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
+from shared.casework.cases.commands import Form, NoteText, add_note, happened, load_case
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.here import Actor, Here
@@ -47,7 +47,7 @@ async def record_progress(
     if command.code not in codes.PROGRESS_OF[here.kind]:
         raise Conflict("“%(step)s” is not for this agency to record.", step=command.code)
     fact = events.CaseProgress(code=command.code, on_date=command.on_date)
-    occurred_at = not_future("occurred_at", command.occurred_at, tx.clock.now())
+    occurred_at = happened("occurred_at", command.occurred_at, tx.clock.now())
     row = Progress(
         case_id=case.id, agency=here.agency, code=command.code, on_date=command.on_date, occurred_at=occurred_at,
         recorded_at=tx.clock.now(), recorded_by=by.account_id,

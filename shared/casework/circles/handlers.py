@@ -1,6 +1,6 @@
 """Hearing of a circle: membership, how referrals between other members stand, and coded progress."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,13 @@ from shared.kit.bulk import among, insert_many
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded
 
+# One trip on PostgreSQL; the portable form stands beside its use.
+STANDING = """
+    SELECT circle, agency, circle_version, NULL AS case_id, NULL AS facility
+    FROM casework_circle_members WHERE circle = ANY($1::uuid[])
+    UNION ALL SELECT circle, NULL, NULL, id, facility FROM casework_cases WHERE circle = ANY($1::uuid[])
+"""
+
 
 async def on_circle_announced(received: Received, tx: Transaction, here: Here) -> None:
     """A member says whom it shares with; an older version never replaces a newer one."""
@@ -29,10 +36,7 @@ async def on_circle_announced(received: Received, tx: Transaction, here: Here) -
 async def on_circles_announced(received: Sequence[Received], tx: Transaction, here: Here) -> None:
     """What members say of whom they share with, for several circles at once."""
     await insert_many(tx, CircleMember, [_member(one) for one in received], absent_only=True)
-    circles = {one.subject for one in received}
-    query = select(col(CircleMember.circle), col(CircleMember.agency), col(CircleMember.circle_version))
-    rows = (await tx.session.execute(query.where(among(tx, col(CircleMember.circle), circles)))).tuples()
-    versions = {(circle, agency): version for circle, agency, version in rows}
+    versions, cases = await _standing(tx, {one.subject for one in received})
     for one in received:
         if versions[(one.subject, one.sender)] < one.data.circle_version:
             versions[(one.subject, one.sender)] = one.data.circle_version
@@ -40,8 +44,6 @@ async def on_circles_announced(received: Sequence[Received], tx: Transaction, he
             newer = {name: value for name, value in _member(one).items() if name not in {"circle", "agency"}}
             await tx.session.execute(update(CircleMember).where(*mine).values(**newer))
     # Membership alone opens no file: the first referral or progress does.
-    found = select(col(Case.circle), col(Case.id), col(Case.facility)).where(among(tx, col(Case.circle), circles))
-    cases = {circle: (case_id, facility) for circle, case_id, facility in (await tx.session.execute(found)).tuples()}
     lines = [
         feed.row_of(tx, _line_of(one, *cases[one.subject], {"shares_with": list(one.data.shares_with)}))
         for one in received if one.subject in cases
@@ -49,6 +51,24 @@ async def on_circles_announced(received: Sequence[Received], tx: Transaction, he
     await insert_many(tx, Activity, lines)
     if lines:
         wake_on_commit(tx)
+
+
+Versions = dict[tuple[UUID, str], int]  # what each member has announced last, by circle and agency
+Files = dict[UUID, tuple[UUID, str]]  # case and facility, by circle
+
+
+async def _standing(tx: Transaction, circles: Set[UUID]) -> tuple[Versions, Files]:
+    if tx.dialect == "postgresql":
+        await tx.flush()
+        rows = await (await tx.driver()).fetch(STANDING, list(circles))
+        versions = {(circle, agency): version for circle, agency, version, _, _ in rows if agency is not None}
+        return versions, {circle: (case_id, facility) for circle, agency, _, case_id, facility in rows if agency is None}
+    query = select(col(CircleMember.circle), col(CircleMember.agency), col(CircleMember.circle_version))
+    members = (await tx.session.execute(query.where(among(tx, col(CircleMember.circle), circles)))).tuples()
+    versions = {(circle, agency): version for circle, agency, version in members}
+    found = select(col(Case.circle), col(Case.id), col(Case.facility)).where(among(tx, col(Case.circle), circles))
+    files = (await tx.session.execute(found)).tuples()
+    return versions, {circle: (case_id, facility) for circle, case_id, facility in files}
 
 
 def _member(received: Received) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Recording consent, one recipient at a time, and taking it back: at once, nobody's approval, told to all who hold something."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -86,12 +87,13 @@ async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction,
     )  # fmt: skip
     tx.session.add(consent)
     await tx.session.flush()
-    await _line(tx, here, case, consent, "consent.recorded", given_at)
+    await note_line(tx, here, case, consent, "consent.recorded", given_at)
     await add_note(tx, case.id, consent.id, command.note, by)
     return consent
 
 
-async def _line(tx: Transaction, here: Here, case: Case, consent: Consent, kind: str, occurred_at: datetime) -> None:
+async def note_line(tx: Transaction, here: Here, case: Case, consent: Consent, kind: str, occurred_at: datetime) -> None:
+    """What the diary says of a consent: by its first line a list finds it."""
     detail = {"recipient": consent.recipient, "items": consent.items, "basis": consent.basis, "consent_id": str(consent.id)}
     await feed.record(
         tx, feed.Line(kind=kind, subject=consent.id, agency=here.agency, is_own=True, occurred_at=occurred_at, case_id=case.id,
@@ -99,9 +101,19 @@ async def _line(tx: Transaction, here: Here, case: Case, consent: Consent, kind:
     )  # fmt: skip
 
 
-async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here, by: Actor, seen_version: int) -> Consent:
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A consent that was taken back, and the referrals that ended with it; `is_new` where it was just now."""
+
+    consent: Consent
+    ended: tuple[Referral, ...] = ()
+    is_new: bool = False
+
+
+async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here, by: Actor, seen_version: int) -> TakenBack:
     """She takes it back. Unsent words are blanked, referrals under it end, and every recipient it names is told, sent or not.
 
+    What the law asks for all the same is the caller's to ask anew: see `refusing`.
     Locks in the order of all commands: subjects, case, consent. FOR UPDATE waits for whatever is being said under it.
     """
     by.may_work()
@@ -116,7 +128,7 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     if consent is None:
         raise NotFound("The case has no such consent.")
     if consent.taken_back_at is not None:
-        return consent
+        return TakenBack(consent)
     if consent.basis == codes.Basis.LEGAL_BASIS:
         raise Conflict(
             "What the law says is told all the same and cannot be taken back; ask to cancel the request where it was a mistake."
@@ -130,15 +142,17 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     await outbox.withhold_consent(tx, consent.id)
     # Referrals that were issued while this waited hold the consent FOR SHARE until they are committed: they are seen here.
     word = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
+    ended: list[Referral] = []
     for referral_id in sorted((await tx.session.execute(resting)).scalars()):
         referral = await story.lock(tx, referral_id)
         if referral is not None:
+            ended += [referral] if referral.is_open else []
             await story.take_back(tx, here, referral, word, Told(here.agency, True, now, by.account_id))
     for recipient in sorted(told_before | {consent.recipient}):
         await _tell(tx, case, consent.id, recipient, word)
     await announce(tx, here, case)
-    await _line(tx, here, case, consent, "consent.taken_back", now)
-    return consent
+    await note_line(tx, here, case, consent, "consent.taken_back", now)
+    return TakenBack(consent, tuple(ended), is_new=True)
 
 
 async def _tell(tx: Transaction, case: Case, consent_id: UUID, recipient: str, word: events.ConsentTakenBack) -> None:

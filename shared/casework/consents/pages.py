@@ -20,7 +20,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.consents import commands
 from shared.casework.consents.commands import RecordConsent
-from shared.casework.consents.refusing import Refused, refuse
+from shared.casework.consents.refusing import Refused, is_told_by_law, refuse, take_back_alone
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.consents.views import is_no, last_answers
 from shared.casework.edge import Edge, OneEdge
@@ -31,11 +31,11 @@ from shared.casework.paper.commands import sheets_of, written_at
 from shared.casework.referrals import drafts
 from shared.casework.referrals.commands import issue_referral
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
-from shared.contracts.casework import codes, events
+from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.kit.db import Transaction
-from shared.kit.errors import Coded, NotFound, Sentence
+from shared.kit.errors import Coded, Conflict, NotFound, Sentence
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -45,11 +45,10 @@ PURPOSES = {
     AgencyKind.HEALTH: Purpose.CARE, AgencyKind.SOCIAL_WELFARE: Purpose.SUPPORT, AgencyKind.POLICE: Purpose.PROTECTION,
     AgencyKind.PARTNER: Purpose.SUPPORT, AgencyKind.JUSTICE: Purpose.JUSTICE, AgencyKind.OVERSIGHT: Purpose.STATISTICS,
 }  # fmt: skip
-# What the law makes an agency tell about a child, and whom (assumption until a programme says otherwise).
-TOLD_OF_CHILDREN = frozenset({AgencyKind.SOCIAL_WELFARE})
 CHANGEABLE = (ConsentItem.NEEDS, ConsentItem.GIVEN, ConsentItem.TYPE, ConsentItem.SAFETY, ConsentItem.PROG, ConsentItem.RELAY)
 
 
+NEVER = "-"  # which answer a page was shown with, where there was none
 SAFE_HOURS = (SafeHours.MORNING, SafeHours.AFTERNOON, SafeHours.EVENING)  # "never" is no yes to messages
 
 
@@ -82,7 +81,6 @@ class Question:
 
 def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
     """The questions for a case, in the order of the network's peers. `was_given`: a product was given before care."""
-    is_child = (case.needs or {}).get("age_band") in {str(band) for band in codes.CHILD_BANDS}
     found = []
     for peer in here.peers:
         kind = here.kind_of(peer)
@@ -95,7 +93,7 @@ def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
         presets = {ConsentItem(item) for item in here.programme.consent_presets.get(kind, ())}
         found.append(
             Question(
-                peer, kind, tuple(i for i in offered if i in presets), offered, is_child and kind in TOLD_OF_CHILDREN,
+                peer, kind, tuple(i for i in offered if i in presets), offered, is_told_by_law(here, case, peer),
                 {item: _spoken(here.kind, kind, item) for item in offered if item is not ConsentItem.RELAY},
             )
         )  # fmt: skip
@@ -127,8 +125,26 @@ def _context(case: Case, asked: list[Question], last: dict[str, Consent | Refusa
     no = {recipient: _when(answer) for recipient, answer in last.items() if is_no(answer)}
     yes = {recipient: answer for recipient, answer in last.items() if recipient not in no}
     cannot_answer = any(question.kind is AgencyKind.HEALTH for question in asked)  # only care may go before her answer
-    return {"case": case, "questions": asked, "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer, "here_now": "/cases",
-            "asked_words": ASKED, "said_yes": yes, "said_no": no}  # fmt: skip
+    return {"case": case, "questions": asked, "seen": _seen(last), "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer,
+            "here_now": "/cases", "asked_words": ASKED, "said_yes": yes, "said_no": no}  # fmt: skip
+
+
+def _seen(last: dict[str, Consent | Refusal]) -> dict[str, str]:
+    """By recipient, which answer a page was shown with: it goes back with the page."""
+    return {recipient: f"{answer.id.hex}{'_no' if is_no(answer) else ''}" for recipient, answer in last.items()}
+
+
+def _outdated(asked: list[Question], values: Values, last: dict[str, Consent | Refusal]) -> list[Question]:
+    """The questions that were answered otherwise since the page was shown: what is marked on it was said before."""
+    seen = _seen(last)
+    shown = {q.recipient: values.get(f"seen_{q.recipient}", [None])[-1] for q in asked}
+    return [q for q in asked if shown[q.recipient] is not None and shown[q.recipient] != seen.get(q.recipient, NEVER)]
+
+
+def _to_ask_again(form: Filled[Any], asked: list[Question], last: dict[str, Consent | Refusal]) -> Filled[Any]:
+    """The form without the answers that are outdated."""
+    gone = {f"answer_{question.recipient}" for question in _outdated(asked, form.values, last)}
+    return Filled({name: found for name, found in form.values.items() if name not in gone}, form.errors, form.model)
 
 
 def _when(no: Consent | Refusal) -> datetime | None:
@@ -146,7 +162,7 @@ async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         last = await last_answers(tx, case.id)
         drafted = await drafts.draft_at(tx, case.id, Step.CONSENT)
         sheets = await sheets_of(tx, case.id)
-    form = as_drafted(await draft_of(request, visit), drafted)
+    form = as_drafted(_to_ask_again(await draft_of(request, visit), asked, last), drafted)
     return edge.pages.show(
         request, "consents/ask.html", visit, form=form, drafted=drafted, sheets=sheets, **_context(case, asked, last)
     )
@@ -161,10 +177,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         last = await last_answers(tx, case.id)
         sheets = await sheets_of(tx, case.id)
     think = THINK in values
-    words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
-    form = fill(HowAnswered, values, words)
-    if not think:
-        _check(form, asked, values)
+    form = _answers(asked, values, last, think=think)
     answered = form.model
     if think and not any(name.startswith("answer_") for name in values):
         return await submit(request, edge, visit, values, partial(_keep, case_id, asked, values, edge, visit))
@@ -181,6 +194,8 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         )
 
     async def work(tx: Transaction) -> str:
+        if _outdated(asked, values, await last_answers(tx, case_id)):
+            raise Conflict("A question has been answered since this page was opened; look at it, and ask once more.")
         given_at = await written_at(tx, case_id)
         refused = [_refused(q, answered, given_at) for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "no"]
         told_by_law = await refuse(case_id, refused, tx, edge.here, visit.actor)
@@ -200,6 +215,18 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     return await submit(request, edge, visit, values, work)
 
 
+def _answers(asked: list[Question], values: Values, last: dict[str, Consent | Refusal], *, think: bool) -> Filled[HowAnswered]:
+    """How she answered, with what is wrong in the answers; whoever wants to think need not have answered all of them."""
+    words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
+    form = fill(HowAnswered, values, words)
+    for question in _outdated(asked, values, last):
+        form.error(f"answer_{question.recipient}", _answered_since(question))
+    form = _to_ask_again(form, asked, last)
+    if not think:
+        _check(form, asked, values)
+    return form
+
+
 def _passed_on_for(asked: list[Question], values: Values) -> list[str]:
     """For whom messages may be passed on."""
     yes = [q.recipient for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "yes"]
@@ -217,9 +244,18 @@ def _check(form: Filled[HowAnswered], asked: list[Question], values: Values) -> 
 
 
 def _unanswered(question: Question) -> Sentence:
+    return Sentence(_("%(who)s: ask, and mark the answer, yes or no."), {"who": _named(question)})
+
+
+def _answered_since(question: Question) -> Sentence:
+    return Sentence(
+        _("%(who)s: has been answered since this page was opened. Ask once more, and mark the answer."), {"who": _named(question)}
+    )
+
+
+def _named(question: Question) -> Coded:
     # By the heading of its box, so that each of several lines says which question it is.
-    named = Coded(question.kind, "asked") if question.kind in ASKED else Coded(question.recipient, "agency")
-    return Sentence(_("%(who)s: ask, and mark the answer, yes or no."), {"who": named})
+    return Coded(question.kind, "asked") if question.kind in ASKED else Coded(question.recipient, "agency")
 
 
 async def _keep(case_id: UUID, asked: list[Question], values: Values, edge: Edge, visit: Visit, tx: Transaction) -> str:
@@ -270,7 +306,10 @@ async def show_take_back(case_id: UUID, consent_id: UUID, request: Request, edge
         case = await load_case(tx, case_id, visit.actor)
         await note_read(tx, case.id, visit.actor, "consents")
         consent = await _load(tx, case, consent_id)
-    return edge.pages.show(request, "consents/take_back.html", visit, case=case, consent=consent, here_now="/cases")
+    return edge.pages.show(
+        request, "consents/take_back.html", visit, case=case, consent=consent, here_now="/cases",
+        by_law=is_told_by_law(edge.here, case, consent.recipient),
+    )  # fmt: skip
 
 
 async def _load(tx: Transaction, case: Case, consent_id: UUID) -> Consent:
@@ -289,7 +328,7 @@ async def post_take_back(
     version = Filled[BaseModel](values).value("version", "0")
 
     async def work(tx: Transaction) -> str:
-        await commands.take_back(case_id, consent_id, tx, edge.here, visit.actor, int(version) if version.isdigit() else 0)
+        await take_back_alone(case_id, consent_id, tx, edge.here, visit.actor, int(version) if version.isdigit() else 0)
         return f"/cases/{case_id}"
 
     return await submit(request, edge, visit, values, work)

@@ -1,4 +1,6 @@
-"""Her no: kept like her yes, and acting at once on whatever was told before. It never ends what the law alone asks for."""
+"""Her no: kept like her yes, and acting at once on whatever was told before, whether she is asked again or takes a yes back by
+itself. It never ends what the law alone asks for.
+"""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -11,19 +13,22 @@ from sqlmodel import col
 
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import load_case, not_future
-from shared.casework.consents.commands import take_back
+from shared.casework.cases.tables import Case
+from shared.casework.consents.commands import RecordConsent, record_consent, take_back
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
-from shared.casework.referrals.commands import IssueReferral, open_services
+from shared.casework.referrals.commands import IssueReferral, issue_referral, open_services
 from shared.casework.referrals.tables import Referral
-from shared.casework.sharing import ASKED_BY_LAW
+from shared.casework.sharing import ASKED_BY_LAW, released
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import Basis, LegalDuty, ServicePackage
 from shared.exchange import feed
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
+# What the law makes an agency tell about a child, and whom (assumption until a programme says otherwise).
+TOLD_OF_CHILDREN = frozenset({codes.AgencyKind.SOCIAL_WELFARE})
 BY_LAW = ASKED_BY_LAW[LegalDuty.CHILD_PROTECTION_LAW]  # asked for whatever she answers
 
 
@@ -49,11 +54,12 @@ async def refuse(case_id: UUID, refused: Sequence[Refused], tx: Transaction, her
     await load_case(tx, case_id, by)
     ended: list[Referral] = []
     for no in refused:
-        standing = await _standing(tx, case_id, no.recipient)
-        if no.is_by_law:
-            ended += await _asked_by_law(tx, case_id, [consent.id for consent in standing])
-        for consent in standing:
+        taken = [
             await take_back(case_id, consent.id, tx, here, by, consent.version)
+            for consent in await _standing(tx, case_id, no.recipient)
+        ]
+        if no.is_by_law:
+            ended += _asked_by_law([referral for one in taken for referral in one.ended])
     for no in refused:
         await _keep(case_id, no, tx, here, by)
     return [request for former in ended if (request := await _anew(tx, here, former)) is not None]
@@ -68,14 +74,42 @@ async def _standing(tx: Transaction, case_id: UUID, recipient: str) -> list[Cons
     return list((await tx.session.execute(query.order_by(col(Consent.id)))).scalars())
 
 
-async def _asked_by_law(tx: Transaction, case_id: UUID, consents: list[UUID]) -> list[Referral]:
-    """What is open under these consents although the law asks for it, once for each incident: the newest."""
-    query = select(Referral).where(
-        col(Referral.case_id) == case_id, col(Referral.direction) == "out", col(Referral.is_open),
-        col(Referral.consent_id).in_(consents),
-    )  # fmt: skip
-    rows = (await tx.session.execute(query.order_by(col(Referral.id)))).scalars()
+def _asked_by_law(ended: Sequence[Referral]) -> list[Referral]:
+    """What has ended although the law asks for it, once for each incident: the newest."""
+    rows = sorted(ended, key=lambda row: row.id)
     return list({row.incident_id: row for row in rows if BY_LAW.intersection(row.services)}.values())
+
+
+async def take_back_alone(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here, by: Actor, seen_version: int) -> Consent:
+    """She takes one yes back, without being asked again. Where the law has that agency told of a child all the same, the duty is
+    recorded with the same hand, and what ended with her yes is issued anew with the request alone, as after a no."""
+    taken = await take_back(case_id, consent_id, tx, here, by, seen_version)
+    former = taken.consent
+    case = await load_case(tx, case_id, by)
+    if not taken.is_new or not is_told_by_law(here, case, former.recipient):
+        return former
+    if await released(tx, case.id, former.recipient) is None:  # else another answer stands, and what is issued rests on it
+        duty = RecordConsent(
+            recipient=former.recipient, purpose=codes.Purpose.PROTECTION, items=(codes.ConsentItem.REQ,), basis=Basis.LEGAL_BASIS,
+            legal_duty=LegalDuty.CHILD_PROTECTION_LAW, how=codes.ConsentHow.SPOKEN, language=_language(here, former),
+        )  # fmt: skip
+        await record_consent(case.id, duty, tx, here, by)
+    for ended in _asked_by_law(taken.ended):
+        request = await _anew(tx, here, ended)
+        if request is not None:
+            await issue_referral(request, tx, here, by)
+    return former
+
+
+def _language(here: Here, former: Consent) -> str:
+    """In which language she was spoken to; after a restore it may not be known, then in the programme's first."""
+    return former.language if former.how != codes.ConsentHow.NOT_KNOWN else here.programme.languages[0]
+
+
+def is_told_by_law(here: Here, case: Case, recipient: str) -> bool:
+    """Whether the law has an agency told about a child, whatever is answered."""
+    is_child = (case.needs or {}).get("age_band") in {str(band) for band in codes.CHILD_BANDS}
+    return is_child and here.kind_of(recipient) in TOLD_OF_CHILDREN
 
 
 async def _anew(tx: Transaction, here: Here, former: Referral) -> IssueReferral | None:

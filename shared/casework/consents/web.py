@@ -9,6 +9,7 @@ from shared.casework.cases.views import note_read
 from shared.casework.cases.web import Cursor, Limit
 from shared.casework.consents import commands, views
 from shared.casework.consents.commands import RecordConsent
+from shared.casework.consents.refusing import take_back_alone
 from shared.casework.edge import (
     PAGE_DEFAULT,
     IdempotencyKey,
@@ -55,4 +56,4 @@ async def delete_consent(case_id: UUID, consent_id: UUID, edge: OneEdge, by: Sig
     if version is None:
         raise VersionMissing("Send If-Match with the ETag of the consent that you read; '*' is not enough for taking back.")
     async with edge.database.write() as tx:
-        return answer(views.consent_view(await commands.take_back(case_id, consent_id, tx, edge.here, by, version)))
+        return answer(views.consent_view(await take_back_alone(case_id, consent_id, tx, edge.here, by, version)))

@@ -55,6 +55,7 @@ class AgencyEntry(_Part):
 
     kind: AgencyKind
     name: Label
+    root: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")  # the fingerprint of its root, compared in person
     exchange_url: str | None = None  # where its direct line listens, for the agencies it is paired with
     facilities: dict[FacilityId, Facility] = Field(min_length=1)
 
@@ -102,6 +103,13 @@ class Network(_Part):
                     raise ValueError(
                         f"{agency_id}.{facility_id}: a {agency.kind} agency does not provide {', '.join(sorted(foreign))}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _pins_every_root(self) -> "Network":
+        unpinned = [name for name, agency in self.agencies.items() if agency.root is None]
+        if self.purpose == "production" and unpinned:
+            raise ValueError(f"{unpinned[0]}: a production network names the fingerprint of every agency's root")
         return self
 
     def peers_of(self, agency: str) -> tuple[str, ...]:

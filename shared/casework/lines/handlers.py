@@ -19,6 +19,15 @@ from shared.exchange.registry import Received, Returned
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
 
+# Of whole batches, so on the driver on PostgreSQL; the portable forms stand beside their use.
+DELIVERED = """
+    UPDATE casework_referrals SET delivered_at = $2, sent_at = coalesce(sent_at, $2)
+    WHERE issued_event_id = ANY($1::uuid[]) AND direction = 'out' AND delivered_at IS NULL
+"""
+SENT = """
+    UPDATE casework_referrals SET sent_at = $2 WHERE issued_event_id = ANY($1::uuid[]) AND direction = 'out' AND sent_at IS NULL
+"""
+
 LINE = UUID("6f1d3c1e-6a55-4c7e-9d53-3d6f2b1c0a11")  # the namespace of what stands in for a peer's trouble in an alarm
 
 
@@ -43,6 +52,10 @@ class ExchangeHooks:
     async def delivered(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         """The recipient's signature covers these events."""
         # A receipt proves that it was sent, even where a crash swallowed our own mark.
+        if tx.dialect == "postgresql":
+            await tx.flush()
+            await (await tx.driver()).execute(DELIVERED, event_ids, at)
+            return
         times = {"delivered_at": at, "sent_at": func.coalesce(col(Referral.sent_at), at)}
         mine = (among(tx, col(Referral.issued_event_id), event_ids), col(Referral.direction) == "out")
         fresh = update(Referral).where(*mine, col(Referral.delivered_at).is_(None)).values(**times)
@@ -50,6 +63,10 @@ class ExchangeHooks:
 
     async def sent(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         """The broker has taken these events."""
+        if tx.dialect == "postgresql":
+            await tx.flush()
+            await (await tx.driver()).execute(SENT, event_ids, at)
+            return
         mine = (among(tx, col(Referral.issued_event_id), event_ids), col(Referral.direction) == "out")
         fresh = update(Referral).where(*mine, col(Referral.sent_at).is_(None)).values(sent_at=at)
         await tx.session.execute(fresh.execution_options(synchronize_session=False))

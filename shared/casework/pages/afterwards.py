@@ -4,6 +4,7 @@ from datetime import date, datetime, time
 
 from pydantic import BaseModel
 
+from shared.casework.cases.commands import happened
 from shared.contracts.casework.lifecycle import MissingDetail
 from shared.kit.i18n import Times
 from shared.kit.i18n import mark as _
@@ -21,12 +22,14 @@ class Afterwards(BaseModel):
     at_time: time | None = None
 
     def happened_at(self, times: Times) -> datetime | None:
-        """When it happened, by the wall clock here; None where it happens now. Raises MissingDetail where only half is said."""
+        """When it happened, by the wall clock here; None where it happens now. Raises MissingDetail where only half is said, and
+        WrongTime."""
         if self.on_date is None and self.at_time is None:
             return None
         if self.on_date is None or self.at_time is None:
             raise MissingDetail("at_time", "Give both the day and the time, or leave both empty.")
         try:
-            return times.moment(self.on_date, self.at_time)
+            moment = times.moment(self.on_date, self.at_time)
         except ValueError as error:
             raise MissingDetail("on_date", "Choose the day, or leave day and time empty.") from error
+        return happened("occurred_at", moment, times.now)

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from shared.casework.accounts.sessions import IDLE_LOCK
+from shared.casework.arrivals.commands import CareKept
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.contracts.casework.codes import Role
@@ -33,6 +34,7 @@ ROOM = Path(__file__).parent
 STATIC = ROOM / "static"
 LOCALES = Path(__file__).parents[1] / "locales"
 PAGE_LANGUAGES = ("en", "fr", "fa_AF")  # what the catalogues hold; a programme's spoken languages are more
+LEAVES_WITHIN = timedelta(minutes=1)  # with an open line a word leaves in a second; one that lies longer than this is stuck
 REFRESH_S = 120  # how often a list fetches itself again where nothing tells it to, in a browser without JavaScript
 ISOLATE, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"  # where no element can stand
 KEPT = "kept"  # in the address where a form shall stand as it stood when its page was hidden, and in the form that stands so
@@ -63,6 +65,7 @@ class Look:
     rooms: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
+    care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 
@@ -109,7 +112,8 @@ class Pages:
             "actor": visit.actor if visit else None, "language": language, "direction": "rtl" if is_rtl(language) else "ltr",
             "languages": [(tag, language_name(tag)) for tag in PAGE_LANGUAGES], "now": now, "t": self.times(language, now),
             "kept": getattr(request.state, "kept", None), "is_kept_shown": KEPT in request.query_params,
-            "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(), "banner": self._banner(edge),
+            "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(),
+            "line_known": edge.exchange is not None, "leaves_within": LEAVES_WITHIN, "banner": self._banner(edge),
             "facility": self._facility(visit.actor) if visit else None, "form": kept_form(request),
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
             "tell": partial(self.tell, language=language),
@@ -120,7 +124,7 @@ class Pages:
             "as_moment": datetime.fromisoformat, "as_date": as_date,
             "short": short, "place": self.place, "place_of": self.place_of, "agency_name": self.agency_name,
             "options": partial(self._options, language=language), "places_of_here": self._places_of_here(visit, language),
-            "hours": hours_left, "errors": None, "posts": self._posts(visit.actor) if visit else (),
+            "hours": hours_left, "errors": None, **marks(language), "posts": self._posts(visit.actor) if visit else (),
             "language_name": partial(named_in, language), "languages_here": self._languages_here(language),
         }  # fmt: skip
         return html(self._templates.render(name, language, {**base, **context}), status)
@@ -202,6 +206,13 @@ class Pages:
         """The name of an agency."""
         entry = self.here.network.agencies.get(agency)
         return entry.name if entry else agency
+
+
+def marks(language: str) -> dict[str, str]:
+    """The marks between a name and what is said of it, and between the parts of a list, as a language spaces them: templates write
+    these, because French puts a space that does not break before each."""
+    say = catalogue(LOCALES, language).gettext
+    return {"colon": say(_(": ")), "semicolon": say(_("; "))}
 
 
 def kept_form(request: Request) -> Filled[Any]:

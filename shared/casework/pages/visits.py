@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeGuard
 from urllib.parse import quote
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from shared.casework.accounts import sessions
-from shared.casework.accounts.sessions import ABSOLUTE_END, Visit, Writer, device_id, new_browser
+from shared.casework.accounts.sessions import ABSOLUTE_END, Kept, Visit, Writer, device_id, new_browser
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.edge import KEY_CHARACTERS_MAX, Edge, edge_of, in_turn, keep_answer, lock_key, route_of
 from shared.casework.here import Forbidden
@@ -69,6 +69,10 @@ async def any_visit(request: Request) -> Visit | None:
         visit = await sessions.visit(tx, edge.here, token)
         if visit is not None and request.method == "GET" and not (visit.is_locked or visit.needs_code):
             request.state.kept = await sessions.read_draft(tx, writer_of(request, visit), request.url.path)
+    kept: Kept | None = getattr(request.state, "kept", None)
+    if visit is not None and kept is not None and KEPT in request.query_params and kept.shown_at is None:
+        async with edge.database.write() as tx:
+            await sessions.note_shown(tx, writer_of(request, visit), request.url.path, kept)
     if visit is not None and visit.needs_seen and not visit.is_locked and _is_by_hand(request):
         async with edge.database.write() as tx:
             await sessions.touch(tx, visit.session_id)
@@ -87,9 +91,15 @@ async def visiting(request: Request) -> Visit:
     first = _comes_first(visit, quote(request.url.path if request.method == "GET" else "/", safe="/"))
     if visit is not None and first is None:
         return visit
-    if request.method == "POST" and await keep_form(request) is None and visit is not None:
+    spared = visit.session_id if is_choosing_secrets(visit) else None
+    if request.method == "POST" and await keep_form(request, spared) is None and visit is not None:
         raise not_ours()
     raise Elsewhere(first or "/sign-in")
+
+
+def is_choosing_secrets(visit: Visit | None) -> TypeGuard[Visit]:
+    """Whether somebody stands before her own first password and PIN: no PIN could open her session again."""
+    return visit is not None and visit.must_renew and not (visit.is_locked or visit.needs_code)
 
 
 def _comes_first(visit: Visit | None, here: str) -> str | None:
@@ -143,9 +153,10 @@ class KeptForm:
     page: str | None
 
 
-async def keep_form(request: Request) -> KeptForm | None:
-    """Keeps what stands in a posted form for whoever's page it was, and locks that session; None where no page of this browser sent
-    it. Its writer finds it after her PIN, or after signing in where her session is over; nobody else can.
+async def keep_form(request: Request, spared: UUID | None = None) -> KeptForm | None:
+    """Keeps what stands in a posted form for whoever's page it was, and locks that session, unless it is the one that is `spared`;
+    None where no page of this browser sent it. Its writer finds it after her PIN, or after signing in where her session is over;
+    nobody else can.
 
     A conversation may take longer than the lock and than the session: what was answered is lost by neither.
     """
@@ -158,10 +169,19 @@ async def keep_form(request: Request) -> KeptForm | None:
         writer = await sessions.writer_of_form(tx, browser_of(request, edge), csrf)
         if writer is None:
             return None
+        if await _was_sent(tx, request, writer, values):
+            return KeptForm(writer.account_id, None)  # a second tap on what locked the page: nothing of it is unsent
         if page is None or not kept or not await sessions.keep_draft(tx, writer, page, kept):
             page = None
-        await sessions.lock(tx, writer.session_id, page)
+        if writer.session_id != spared:
+            await sessions.lock(tx, writer.session_id, page)
     return KeptForm(writer.account_id, page)
+
+
+async def _was_sent(tx: Transaction, request: Request, writer: Writer, values: Values) -> bool:
+    key = values.get("once", [""])[-1]
+    sent = await tx.session.get(KeptAnswer, (writer.account_id, route_of(request), key)) if key else None
+    return sent is not None and sent.body_digest == _digest({name: found for name, found in values.items() if name != "once"})
 
 
 async def keep_refused(request: Request, visit: Visit) -> str | None:
@@ -221,8 +241,7 @@ async def submit(request: Request, edge: Edge, visit: Visit, values: Values, wor
     key = values.pop("once", [""])[-1]
     if len(key) > KEY_CHARACTERS_MAX:
         raise not_ours()
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()
-    by = visit.actor
+    digest, by = _digest(values), visit.actor
     async with in_turn(edge, (by.account_id, route_of(request), key or str(new_id()))), edge.database.write() as tx:
         location = None
         if key:
@@ -238,6 +257,10 @@ async def submit(request: Request, edge: Edge, visit: Visit, values: Values, wor
         crash_point("command.before_commit")
     crash_point("command.after_commit")
     return RedirectResponse(location, 303)
+
+
+def _digest(values: Values) -> bytes:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()
 
 
 def set_session(response: Response, edge: Edge, token: str) -> None:

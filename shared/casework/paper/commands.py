@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlmodel import col
 
-from shared.casework.cases.commands import not_future
+from shared.casework.cases.commands import happened
 from shared.casework.here import Actor, Here
 from shared.casework.paper.tables import Sheet, SheetCount
 from shared.exchange.outbox import insert_if_absent
@@ -101,19 +101,19 @@ def _seen(sheet: Sheet | None, by: Actor) -> Sheet:
 
 
 def when_written(sheet: Sheet, on: date, at: time, times: Times) -> datetime:
-    """When a sheet was written, by what stands on it; raises BeforePrinted, and ValueError where there is no such time.
+    """When a sheet was written, by what stands on it; raises BeforePrinted, WrongTime, and ValueError where there is no such time.
 
     The day counts, not the hour: the clock on a wall is not the one of the printer.
     """
     if on < times.local(sheet.printed_at).date():
         raise BeforePrinted
-    return times.moment(on, at)
+    return happened("written_at", times.moment(on, at), times.now)
 
 
 async def keep_entered(tx: Transaction, sheet: Sheet, by: Actor, case_id: UUID, when: datetime) -> None:
     """The sheet is in the records: the paper can be filed."""
     now = tx.clock.now()
-    sheet.written_at = not_future("written_at", when, now)
+    sheet.written_at = happened("written_at", when, now)
     sheet.entered_at, sheet.entered_by, sheet.case_id = now, by.account_id, case_id
     await tx.session.flush()
 

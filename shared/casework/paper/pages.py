@@ -1,5 +1,6 @@
 """Pages: printing numbered sheets, and entering afterwards what was written on them."""
 
+import asyncio
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals.commands import RecordArrival, record_arrival
-from shared.casework.cases.commands import not_future
+from shared.casework.cases.commands import TooLongAgo
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands
@@ -19,6 +20,7 @@ from shared.casework.paper.sheets import Row, SheetText, sheets_pdf
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.choices import CARE_ORDER, ESCORTS, MODES
 from shared.casework.referrals.domain import is_code
+from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.db import Transaction
@@ -121,7 +123,8 @@ async def get_sheets(batch: UUID, request: Request, edge: OneEdge, visit: Visito
     text = sheet_text(edge, edge.pages.language(request, visit.language), SheetKind(sheets[0].kind))
     places = [(sheet.number, edge.pages.place(edge.here.agency, sheet.facility)) for sheet in sheets]
     headers = {"Content-Disposition": 'inline; filename="sheets.pdf"'}
-    return Response(sheets_pdf(text, places), media_type="application/pdf", headers=headers)
+    file = await asyncio.to_thread(sheets_pdf, text, places)  # nobody else at a page waits for it
+    return Response(file, media_type="application/pdf", headers=headers)
 
 
 async def _batch(batch: UUID, edge: Edge, visit: Visit) -> list[Sheet]:
@@ -202,7 +205,7 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
         sheet = await commands.open_sheet(tx, visit.actor, asked.number)
         written_at = commands.when_written(sheet, asked.on_date, asked.at_time, edge.pages.times("en", tx.clock.now()))
         if sheet.kind == SheetKind.REQUEST:
-            sheet.written_at = not_future("at_time", written_at, tx.clock.now())
+            sheet.written_at = written_at
             return with_sheet("/cases/new", sheet.number)
         return await _enter_visit(tx, edge, visit, sheet, asked, written_at)
 
@@ -212,6 +215,8 @@ async def post_enter(request: Request, edge: OneEdge, visit: Visitor, values: Po
         form.error("number", error)
     except commands.BeforePrinted:
         form.error("on_date", _("This sheet was not printed yet on that day; type the day that stands on the sheet."))
+    except TooLongAgo as error:
+        form.error(error.part, error)
     except ValueError:
         form.error("at_time", _("This time has not come yet; type the one that stands on the sheet."))
     return await _page(request, edge, visit, form, status=422)
@@ -221,7 +226,8 @@ async def _enter_visit(tx: Transaction, edge: Edge, visit: Visit, sheet: Sheet, 
     feedback = {"yes": True, "no": False}.get(asked.feedback or "")
     code = typed(asked.code or "") or None
     body = RecordArrival(code=code, entered_for=sheet.facility, occurred_at=came_at, feedback=feedback)
-    walk_in, referral = await record_arrival(body, tx, edge.here, visit.actor)
+    walk_in, found = await record_arrival(body, tx, edge.here, visit.actor)
+    referral = found if isinstance(found, Referral) else None
     case_id = referral.case_id if referral else walk_in.case_id if walk_in else None
     assert case_id is not None
     await commands.keep_entered(tx, sheet, visit.actor, case_id, came_at)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from shared.kit.pdf import Document
+if TYPE_CHECKING:
+    from shared.kit.pdf import Document
 
 MARGIN_MM = 14.0
 LABEL_MM = 58.0  # width of a row's label
@@ -36,13 +38,15 @@ class SheetText:
 
 def sheets_pdf(text: SheetText, sheets: Sequence[tuple[str, str]]) -> bytes:
     """One A4 page for each sheet, given by its number and the name of the place that it was printed for."""
+    from shared.kit.pdf import Document  # the library takes a third of a process's start, and most print nothing
+
     document = Document("A4", margin_mm=MARGIN_MM, is_rtl=text.is_rtl)
     for number, place in sheets:
         _page(document, text, number, place)
     return document.bytes()
 
 
-def _page(document: Document, text: SheetText, number: str, place: str) -> None:
+def _page(document: "Document", text: SheetText, number: str, place: str) -> None:
     document.add_page()
     width = document.epw
     _write(document, text, MARGIN_MM, MARGIN_MM, width * 0.6, text.title, 18, bold=True)
@@ -59,7 +63,7 @@ def _page(document: Document, text: SheetText, number: str, place: str) -> None:
         y = _row(document, text, row, y)
 
 
-def _row(document: Document, text: SheetText, row: Row, y: float) -> float:
+def _row(document: "Document", text: SheetText, row: Row, y: float) -> float:
     document.set_line_width(0.2)
     document.line(MARGIN_MM, y, MARGIN_MM + document.epw, y)
     y += GAP_MM / 2
@@ -87,13 +91,13 @@ def _row(document: Document, text: SheetText, row: Row, y: float) -> float:
     return max(label_end, y + LINE_MM, top + LINE_MM) + GAP_MM
 
 
-def _from(document: Document, text: SheetText, x: float, wide: float) -> float:
+def _from(document: "Document", text: SheetText, x: float, wide: float) -> float:
     """Where something that begins at `x` from the reading side stands on the page."""
     return document.w - x - wide if text.is_rtl else x
 
 
 def _write(
-    document: Document, text: SheetText, x: float, y: float, wide: float, words: str, points: float, *, bold: bool = False
+    document: "Document", text: SheetText, x: float, y: float, wide: float, words: str, points: float, *, bold: bool = False
 ) -> float:
     document.set_xy(_from(document, text, x, wide), y)
     document.set_font("DejaVu", "B" if bold else "", points)

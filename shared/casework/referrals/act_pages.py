@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from shared.casework.accounts.sessions import Visit
-from shared.casework.cases.commands import InTheFuture
+from shared.casework.cases.commands import WrongTime
 from shared.casework.cases.views import note_read
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
@@ -119,8 +119,8 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
 
     try:
         return await submit(request, edge, visit, values, work)
-    except InTheFuture as error:
-        form.error("at_time", error)
+    except WrongTime as error:
+        form.error(error.part, error)
     except MissingDetail as error:
         form.error(TIMES.get(error.field, error.field), ACT_WORDS.get(error.field, error))
     except (IllegalTransition, Conflict) as error:

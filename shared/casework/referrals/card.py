@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from shared.kit.pdf import Document
-
 MARGIN_MM = 9.0
 BOX_MM = 24.0  # height of the number's box
 LINE_MM = 1.2
@@ -29,6 +27,8 @@ def spoken(code: str) -> str:
 
 def card_pdf(sides: tuple[CardText, ...], code: str) -> bytes:
     """An A6 card, a page for each side. The same words give the same bytes."""
+    from shared.kit.pdf import Document  # the library takes a third of a process's start, and most print nothing
+
     document = Document("A6", margin_mm=MARGIN_MM, is_rtl=sides[0].is_rtl)
     for side in sides:
         document.is_rtl = side.is_rtl

@@ -1,5 +1,6 @@
 """Pages: the neutral card, on screen and as a file to print."""
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -64,4 +65,5 @@ async def get_card(referral_id: UUID, request: Request, edge: OneEdge, visit: Vi
     back = [tag for tag in PAGE_LANGUAGES if tag.split("_")[0] == hers and tag != front]
     sides = tuple(_text(edge, language, referral, with_place=with_place) for language in (front, *back))
     headers = {"Content-Disposition": 'inline; filename="card.pdf"'}
-    return Response(card_pdf(sides, code), media_type="application/pdf", headers=headers)
+    card = await asyncio.to_thread(card_pdf, sides, code)  # nobody else at a page waits for it
+    return Response(card, media_type="application/pdf", headers=headers)

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from shared.casework import sharing
 from shared.casework.alarms.commands import raise_alarm
-from shared.casework.cases.commands import Form, NoteText, add_note, not_future
+from shared.casework.cases.commands import Form, NoteText, add_note, happened
 from shared.casework.cases.recovering import may_decide
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import announce, announcement, referral_progress_words, shared_with
@@ -95,7 +95,7 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
     _refuse_beyond_the_law(command, release)
     _refuse_duplicate(command, ground)
     now = tx.clock.now()
-    issued_at = not_future("occurred_at", command.occurred_at, now)
+    issued_at = happened("occurred_at", command.occurred_at, now)
     code = domain.new_arrival_code()
     said = sharing.project(
         here, command.to_agency, release,
@@ -108,7 +108,7 @@ async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by
     entered_for = _entered_for(here, command.entered_for, by) or here.on_paper(said.from_facility)
     told = Told(here.agency, True, issued_at, by.account_id, entered_for, event_id)
     await _put(tx, here, ground, row, _issued(row, case, issued_at), told)
-    referral = as_read(tx, Referral(**row))
+    referral = as_read(tx, Referral, row)
     await add_note(tx, case.id, referral.id, command.note, by)
     if command.in_place_of is not None:
         await _cancel_former(tx, here, command.in_place_of, case.id, by, referral)
@@ -294,7 +294,7 @@ async def make_transition(
         raise Conflict("Only the agency that received it does this.")
     await may_decide(tx, referral.case_id, referral.recipient if referral.direction == "out" else referral.issuer, transition)
     now = tx.clock.now()
-    occurred_at = not_future("occurred_at", command.occurred_at, now)
+    occurred_at = happened("occurred_at", command.occurred_at, now)
     told = Told(here.agency, True, occurred_at, by.account_id, _entered_for(here, command.entered_for, by))
     details = _details(here, referral, transition, command, by)
     if referral.direction == "out":

@@ -17,6 +17,7 @@ from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import DraftedReferral
 from shared.exchange import feed
 from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
 from shared.kit.forms import Filled
 
 THINK = "think"  # the button by which a page keeps what is written and stops
@@ -65,6 +66,16 @@ async def drafts_of(tx: Transaction, case_id: UUID) -> list[DraftedReferral]:
     """What was kept for a case, the newest first."""
     query = select(DraftedReferral).where(col(DraftedReferral.case_id) == case_id).order_by(col(DraftedReferral.kept_at).desc())
     return list((await tx.session.execute(query)).scalars())
+
+
+async def throw_away(tx: Transaction, case_id: UUID, step: Step, shown: str) -> None:
+    """She does not want what stands on a page, which was shown as it was kept at `shown`; raises Conflict where somebody has
+    written it anew since."""
+    await tx.session.execute(select(col(Case.id)).where(col(Case.id) == case_id).with_for_update())
+    draft = await tx.session.get(DraftedReferral, (case_id, step), populate_existing=True)
+    if draft is not None and shown and draft.kept_at.isoformat() != shown:
+        raise Conflict("It was written anew since this page was opened; look at it before it is thrown away.")
+    await forget_drafts(tx, case_id, step)
 
 
 async def forget_drafts(tx: Transaction, case_id: UUID, *steps: Step) -> None:

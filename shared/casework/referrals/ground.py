@@ -4,13 +4,13 @@ On PostgreSQL two statements on the driver: the first locks circle and referral,
 committed before it got the lock. The portable form beside it asks for the same piece by piece.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import from_json
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -122,7 +122,7 @@ async def _at_once(
     row = await driver.fetchrow(query, case_id, incident_id, recipient, here.agency)
     if row["file"] is None:
         raise NotFound("There is no such case.")
-    file = json.loads(row["file"])
+    file = from_json(row["file"])
     case = CaseFacts(**{**file, "id": case_id, "circle": UUID(file["circle"])})
     if not by.sees(case.facility):
         await _check_scope(tx, case_id, by)
@@ -130,23 +130,23 @@ async def _at_once(
         raise NotFound("The case has no such incident.")
     return Ground(
         case, _incident(row["incident"]), _releases(tx, here, row["answers"]),
-        [Asked(UUID(one["id"]), one["services"], one["standing"]) for one in json.loads(row["open"] or "[]")],
-        json.loads(row["shares_with"]) if row["shares_with"] is not None else None,
-        {(case.circle, peer): UUID(event_id) for peer, event_id in json.loads(row["told"] or "{}").items()},
+        [Asked(UUID(one["id"]), one["services"], one["standing"]) for one in from_json(row["open"] or "[]")],
+        from_json(row["shares_with"]) if row["shares_with"] is not None else None,
+        {(case.circle, peer): UUID(event_id) for peer, event_id in from_json(row["told"] or "{}").items()},
     )  # fmt: skip
 
 
 def _incident(text: str | None) -> IncidentFacts | None:
     if text is None:
         return None
-    row = json.loads(text)
+    row = from_json(text)
     earliest = row["earliest_at"]
     return IncidentFacts(**{**row, "id": UUID(row["id"]), "earliest_at": datetime.fromisoformat(earliest) if earliest else None})
 
 
 def _releases(tx: Transaction, here: Here, text: str | None) -> dict[str, sharing.Released]:
     """Her last answer about each recipient, where it stands."""
-    last = {row["recipient"]: row for row in json.loads(text or "[]") if row["recipient"] in here.peers}
+    last = {row["recipient"]: row for row in from_json(text or "[]") if row["recipient"] in here.peers}
     found = {}
     for recipient, row in last.items():
         ends = row["expires_at"]

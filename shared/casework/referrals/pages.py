@@ -42,7 +42,6 @@ from shared.contracts.casework.codes import (
     Urgency,
 )  # fmt: skip
 from shared.contracts.casework.lifecycle import Transition
-from shared.exchange.tables import Feed
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
@@ -52,7 +51,7 @@ router = APIRouter(include_in_schema=False)
 
 EXPECTED_DEFAULT = timedelta(minutes=40)  # where the way's length is not known; whoever knows better types the time
 WITH = {ServicePackage.ACUTE_CARE: (ServicePackage.ACUTE_CARE, ServicePackage.EXAMINATION_AND_REPORT)}  # what comes along
-LAST_SEEN = select(col(Feed.last)).where(col(Feed.id) == 1)  # one statement for every look: nothing in it changes
+LAST_SEEN = "SELECT last FROM exchange_feed WHERE id = 1"
 
 
 class Sending(BaseModel):
@@ -66,6 +65,7 @@ class Sending(BaseModel):
     carries: Literal["card", "code", "nothing"]
     urgency: Urgency | None = None
     instead: UUID | None = None  # the referral that this one takes the place of
+    incident: UUID | None = None  # what the page was about: it may have happened again since
 
 
 WORDS = {
@@ -131,7 +131,7 @@ async def _refer_page(
         places=[p for p in found if set(p.facility.services).intersection(care[p.agency])], also=also, until=until, agreed=agreed,
         modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks,
         there={p.key: (set_out + _way(p.facility, desk)).strftime("%H:%M") for p in found},
-        here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
+        incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
         from_sheet=sheet is not None,  # who left with a sheet took no number along
     )  # fmt: skip
 
@@ -238,6 +238,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     async def work(tx: Transaction) -> str:
         case = await load_case(tx, case_id, visit.actor)
         incident = await _last_incident(tx, case)
+        _still_about(asked.incident, incident)
         sheet = await sheet_of_request(tx, case.id)
         expected_at = _expected(edge, tx, asked, sheet, visit)
         asked_first = _issue(edge, case, incident, asked, sheet, expected_at)
@@ -270,7 +271,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
 
 async def _keep(case_id: UUID, edge: Edge, visit: Visit, values: Values, tx: Transaction) -> str:
     told = {"also", *(f"{part}_{peer}" for part in ("also", "offered") for peer in edge.here.peers)}
-    names = (Sending.model_fields.keys() - {"expected"}) | told  # when she can be there is another time by then
+    names = (Sending.model_fields.keys() - {"expected", "incident"}) | told  # when she can be there is another time by then
     await drafts.keep_draft(case_id, Step.REFER, values, names, tx, edge.here, visit.actor)
     return f"/cases/{case_id}"
 
@@ -285,10 +286,16 @@ async def post_forget(case_id: UUID, request: Request, edge: OneEdge, visit: Vis
         case = await load_case(tx, case_id, visit.actor)
         if step not in set(Step):
             raise NotFound("There is no such page.")
-        await drafts.forget_drafts(tx, case.id, Step(step))
+        await drafts.throw_away(tx, case.id, Step(step), Filled[BaseModel](values).value("kept_at"))
         return f"/cases/{case.id}"
 
     return await submit(request, edge, visit, values, work)
+
+
+def _still_about(shown: UUID | None, incident: Incident | None) -> None:
+    """Raises Conflict where it has happened again since the page was shown: windows of care and urgency are another's then."""
+    if shown is not None and incident is not None and shown != incident.id:
+        raise Conflict("Since this page was opened something else has happened, and it is about that now. Look, then send again.")
 
 
 def _id_in(form: Filled[Any], name: str) -> UUID | None:
@@ -399,8 +406,8 @@ async def referral_page(
 
 async def last_seen(edge: Edge) -> int:
     """The number from which a page's stream goes on."""
-    async with edge.database.glance() as connection:
-        return (await connection.execute(LAST_SEEN)).scalar() or 0
+    rows = await edge.database.glance(LAST_SEEN)
+    return int(rows[0][0]) if rows else 0
 
 
 def care_until(referral: Referral) -> datetime | None:

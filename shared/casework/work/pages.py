@@ -23,6 +23,7 @@ from shared.casework.following.commands import subscriptions
 from shared.casework.following.streams import LiveStream
 from shared.casework.following.web import STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.referrals import story
 from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
@@ -54,9 +55,11 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         await note_listed(tx, shown_cases(work), visit.actor)
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
         unsigned = await _unsigned(tx, visit)
+        entered_at = await story.entered_at(tx, [r.id for r in work.unsent])
     return edge.pages.show(
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
         hand_overs=[(row, name, _what_was_open(row)) for row, name in unsigned], alarm_at=partial(alarm_at, edge.here),
+        entered_at=entered_at,
     )  # fmt: skip
 
 

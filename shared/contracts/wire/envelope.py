@@ -1,7 +1,8 @@
 """What travels: an event or statement, framed with its slot, signed, then sealed for one recipient.
 
-Three layers, outermost first. Envelope: `suite (1 byte) | recipient key id (11 bytes) | sealed body`, nothing else visible.
-Inner: `header length (4 bytes) | header | content | signature (0 or 64 bytes)`. Content: the event or statement as JSON.
+Three layers, outermost first. Envelope: `suite (1 byte) | recipient key id (11 bytes) | sealed body`, nothing else visible; what is
+sealed is padded to one of four sizes. Inner: `header length (4 bytes) | signature length (1 byte) | header | content | signature`,
+the signature (64 bytes) over all before it. Content: the event or statement as JSON.
 The bytes of the content are never written again by a reader: leaves and signatures are over what was sent.
 """
 
@@ -19,12 +20,16 @@ from shared.contracts.wire.topics import AGENCY_ID
 ENVELOPE_VERSION = b"1"
 KEY_ID_BYTES = 11
 OUTER_BYTES = 1 + KEY_ID_BYTES
-CONTENT_BYTES_MAX = 64 * 1024  # the largest padding class; an event is a few hundred bytes of codes
+PADDED_BYTES = (1024, 4 * 1024, 16 * 1024, 64 * 1024)  # what is sealed has one of these sizes: an event of codes always the first
+LENGTH_BYTES = 4  # before what is padded
+SIGNATURE_BYTES = 64  # Ed25519
 VERSION_MAX = 2**31 - 1  # what a reader's integer column holds
 SLOT_MAX = 2**63 - 1  # what a reader's column of slots holds
 ENDED_MAX = 100  # incarnations of one pair; each restore ends one
 HEADER_BYTES_MAX = 2 * 1024  # a header is about 300 bytes
-INNER_BYTES_MAX = 4 + HEADER_BYTES_MAX + CONTENT_BYTES_MAX + 64
+INNER_BYTES_MAX = PADDED_BYTES[-1] - LENGTH_BYTES
+CONTENT_BYTES_MAX = INNER_BYTES_MAX - 5 - HEADER_BYTES_MAX - SIGNATURE_BYTES  # an event is a few hundred bytes of codes
+SIGNED_AS = b"refnet inner 1\0"  # what signs an inner form never signs anything else
 
 AgencyId = Annotated[str, StringConstraints(pattern=rf"^{AGENCY_ID}$")]
 
@@ -38,6 +43,7 @@ class Kind(StrEnum):
 
     EVENT = "event"
     STATEMENT = "statement"
+    DIRECTORY = "directory"  # lines of a directory of keys, which are the word of a root and not of whoever signs this form
 
 
 class _Wire(BaseModel):
@@ -45,12 +51,16 @@ class _Wire(BaseModel):
 
 
 class Header(_Wire):
-    """Who says it to whom, and for an event its slot: (incarnation, seq) of the stream and the salt of its leaf."""
+    """Who says it to whom, and for an event its slot: (incarnation, seq) of the stream and the salt of its leaf.
+
+    `signer` is the id of the key of the sender's under which it stands.
+    """
 
     kind: Kind
     sender: AgencyId
     recipient: AgencyId
     incarnation: UUID
+    signer: Annotated[bytes, Field(min_length=KEY_ID_BYTES, max_length=KEY_ID_BYTES)] | None = None
     seq: Annotated[int, Field(ge=1, le=SLOT_MAX)] | None = None
     salt: Annotated[bytes, Field(min_length=SALT_BYTES, max_length=SALT_BYTES)] | None = None
 
@@ -104,6 +114,11 @@ class Inner:
     raw: bytes
 
     @property
+    def signed(self) -> bytes:
+        """What the signature is over."""
+        return SIGNED_AS + self.raw[: len(self.raw) - len(self.signature)]
+
+    @property
     def leaf(self) -> bytes:
         """The leaf that this slot has in the sender's stream."""
         if self.header.salt is None:
@@ -111,17 +126,17 @@ class Inner:
         return leaf_of(self.content, self.header.salt)
 
 
-def frame(header: Header, content: bytes, signature: bytes) -> bytes:
-    """The inner bytes; ValueError where the content is larger than an envelope may hold."""
+def unsigned(header: Header, content: bytes, signature_length: int) -> bytes:
+    """The inner bytes before the signature; ValueError where the content is larger than an envelope may hold."""
     if len(content) > CONTENT_BYTES_MAX:
         raise ValueError(f"an event of {len(content)} bytes is over the limit of {CONTENT_BYTES_MAX}")
     head = header.model_dump_json(exclude_none=True).encode()
-    return struct.pack(">IB", len(head), len(signature)) + head + content + signature
+    return struct.pack(">IB", len(head), signature_length) + head + content
 
 
 def unframe(raw: bytes) -> Inner:
-    """Reads inner bytes; raises Unopenable."""
-    if not 5 <= len(raw) <= INNER_BYTES_MAX + 1:
+    """Reads inner bytes without verifying their signature; raises Unopenable."""
+    if not 5 <= len(raw) <= INNER_BYTES_MAX:
         raise Unopenable("its length is outside the limits")
     head_length, signature_length = struct.unpack_from(">IB", raw)
     end = len(raw) - signature_length
@@ -136,13 +151,31 @@ def unframe(raw: bytes) -> Inner:
     return Inner(header, raw[5 + head_length : end], raw[end:], raw)
 
 
+def pad(inner: bytes) -> bytes:
+    """The inner bytes at the smallest of the sizes that holds them, so that a length tells nothing of what is said."""
+    size = next(size for size in PADDED_BYTES if len(inner) + LENGTH_BYTES <= size)
+    return (struct.pack(">I", len(inner)) + inner).ljust(size, b"\0")
+
+
+def unpad(padded: bytes) -> bytes:
+    """What was padded; raises Unopenable where it is not one of the sizes or anything but zeros was filled in."""
+    if len(padded) not in PADDED_BYTES:
+        raise Unopenable("its length is not one of the sizes")
+    (length,) = struct.unpack_from(">I", padded)
+    inner, filled = padded[LENGTH_BYTES : LENGTH_BYTES + length], padded[LENGTH_BYTES + length :]
+    if length > len(padded) - LENGTH_BYTES or filled.strip(b"\0"):
+        raise Unopenable("its padding is broken")
+    return inner
+
+
 def wrap(suite: int, key_id: bytes, body: bytes) -> bytes:
     """The envelope as it lies on the broker."""
-    return bytes([suite]) + key_id.ljust(KEY_ID_BYTES, b"\0") + body
+    assert len(key_id) == KEY_ID_BYTES, "a key's id has one length"
+    return bytes([suite]) + key_id + body
 
 
 def unwrap(envelope: bytes) -> tuple[int, bytes, bytes]:
     """(suite, recipient key id, sealed body); raises Unopenable."""
     if len(envelope) <= OUTER_BYTES:
         raise Unopenable("it is too short to be an envelope")
-    return envelope[0], envelope[1:OUTER_BYTES].rstrip(b"\0"), envelope[OUTER_BYTES:]
+    return envelope[0], envelope[1:OUTER_BYTES], envelope[OUTER_BYTES:]

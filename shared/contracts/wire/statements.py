@@ -113,12 +113,14 @@ class Statement(_Part):
     """Everything that one agency has to say to one other about their two streams.
 
     `knows` is the reader's incarnation that the signer last heard from: a restored reader tells an answer from an old letter
-    by it. `summary` alone is the short form: one hash over both directions, equal at both ends where they are in step. `shown` is
-    a statement that the reader signed earlier, held against it where it now claims to hold less.
+    by it. `knows_lines` is how many lines of the reader's directory of keys it knows. `summary` alone is the short form: one hash
+    over both directions, equal at both ends where they are in step. `shown` is a statement that the reader signed earlier, held
+    against it where it now claims to hold less.
     """
 
     made_at: AwareDatetime
     knows: UUID | None = None
+    knows_lines: Count = 0
     summary: Root | None = None
     heads: Annotated[tuple[Head, ...], Field(max_length=INCARNATIONS_MAX)] = ()
     receipts: Annotated[tuple[Receipt, ...], Field(max_length=INCARNATIONS_MAX)] = ()

@@ -1,0 +1,146 @@
+"""`refnet keys`: what the person who holds an agency's keys does with them."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from services.keys import KeyFolder, make_new
+from services.runtime import build, check_database
+from services.settings import MADE_UP, Settings
+from shared.contracts.wire.directory import Cut, Revocation, Use
+from shared.exchange.directory import Directory, fingerprint
+from shared.exchange.keyring import HYBRID, X25519
+from shared.exchange.tables import Stream
+from shared.kit.errors import RefnetError
+
+PASSPHRASE = "REFNET_ROOT_PASSPHRASE"  # noqa: S105 — the name of a variable
+PASSPHRASE_CHARACTERS_MIN = 16  # of a root that may lie in a drawer for years: four words
+SUITE_OF = {"x25519": X25519, "hybrid": HYBRID}
+SUITE_NAMES = {number: name for name, number in SUITE_OF.items()}
+
+Ask = Callable[[str], str]
+
+
+class Keeper:
+    """One agency's keys on this machine. `ask` is how a passphrase is asked for."""
+
+    def __init__(self, settings: Settings, agency: str, now: datetime, ask: Ask) -> None:
+        self._settings, self._network, self._now, self._ask = settings, settings.network(), now, ask
+        if agency not in self._network.agencies:
+            raise RefnetError(f"The network file has no agency '{agency}'; it has {', '.join(sorted(self._network.agencies))}.")
+        self._folder = KeyFolder(settings.home, agency)
+
+    def new(self, suite: str, *, if_none: bool = False) -> dict[str, Any]:
+        """Makes the root and the first keys; raises RefnetError where there are any, and it is not only to see that there are."""
+        there = self._folder.read(self._folder.agency) if if_none else None
+        if there is not None:
+            found = fingerprint(there.root)
+            return {"agency": self._folder.agency, "fingerprint": found, "words": f"{self._folder.agency} has keys: {found}."}
+        directory = make_new(self._folder, self._now, self._passphrase(is_new=True), SUITE_OF[suite])
+        print_of = fingerprint(directory.root)
+        words = (
+            f"{self._folder.agency} has keys now. The fingerprint of its root is\n    {print_of}\n"
+            f"Compare it in person; it stands in the network file as `root` of {self._folder.agency}.\n"
+            f"Give {self._folder.directory_file(self._folder.agency)} to every peer, and take the root,"
+            f" {self._folder.private / 'root.pem'}, off this machine."
+        )
+        return {"agency": self._folder.agency, "fingerprint": print_of, "words": words}
+
+    def rotate(self, suite: str, root: Path | None) -> dict[str, Any]:
+        """Makes new keys; raises RefnetError."""
+        directory = self._folder.own()
+        self._folder.make_keys(self._folder.root(root, self._passphrase()), self._now, SUITE_OF[suite], directory)
+        newest = {use: directory.newest(use) for use in Use}
+        words = (
+            f"New keys: {', '.join(f'{id_.hex()} to {use}' for use, id_ in newest.items() if id_)}."
+            f" Give {self._folder.directory_file(self._folder.agency)} to every peer; the old keys go on opening what is under way."
+        )
+        return {"agency": self._folder.agency, **{use: (id_ or b"").hex() for use, id_ in newest.items()}, "words": words}
+
+    def revoke(self, key: str, root: Path | None) -> dict[str, Any]:
+        """Gives a signing key up, from where the streams are now; raises RefnetError."""
+        directory = self._folder.own()
+        id_ = _id(key)
+        if directory.key(id_, Use.SIGN) is None:
+            raise RefnetError(f"{self._folder.agency} has no signing key {key}; `refnet keys list` shows them.")
+        if directory.is_revoked(id_):
+            raise RefnetError(f"The key {key} is revoked already.")
+        if directory.newest(Use.SIGN) == id_:
+            raise RefnetError(f"{key} is the key in use; make another first with `refnet keys rotate {self._folder.agency}`.")
+        signer = self._folder.root(root, self._passphrase())
+        for peer, cuts in asyncio.run(self._reached()).items():
+            self._folder.write_line(directory, signer, self._now, to=peer, revokes=Revocation(key=id_, cuts=cuts))
+        self._folder.write_line(directory, signer, self._now, revokes=Revocation(key=id_))
+        self._folder.save(directory)
+        words = f"{key} is revoked: what was said under it until now stands. Give the directory's file to every peer."
+        return {"agency": self._folder.agency, "revoked": key, "words": words}
+
+    async def _reached(self) -> dict[str, tuple[Cut, ...]]:
+        """How far the stream to each peer goes, in every life of the database."""
+        agency = build(self._settings, self._folder.agency)
+        try:
+            await check_database(agency)
+            async with agency.database.read() as tx:
+                rows = (await tx.session.execute(select(Stream).where(col(Stream.size) > 0))).scalars()
+                found: dict[str, list[Cut]] = {}
+                for row in rows:
+                    found.setdefault(row.recipient, []).append(Cut(incarnation=row.incarnation, upto=row.size))
+        finally:
+            await agency.database.close()
+        return {peer: tuple(cuts) for peer, cuts in sorted(found.items())}
+
+    def listed(self) -> dict[str, Any]:
+        """Its keys with what has become of each, and the roots that are known here; raises RefnetError."""
+        directory = self._folder.own()
+        keys = [_shown(directory, id_, line) for id_, line in directory.published()]
+        roots = {}
+        for agency in (self._folder.agency, *self._network.peers_of(self._folder.agency)):
+            known = self._folder.read(agency)
+            pinned = self._network.agencies[agency].root
+            roots[agency] = {
+                "fingerprint": fingerprint(known.root) if known else None,
+                "pinned": None if pinned is None or known is None else fingerprint(known.root) == pinned,
+            }
+        words = "\n".join(
+            [*(f"{one['id']}  {one['use']:<4}  {one['suite']:<7}  {one['made_at']:%Y-%m-%d}  {one['state']}" for one in keys)]
+            + [f"{agency}: {_root_words(root)}" for agency, root in roots.items()]
+        )
+        return {"agency": self._folder.agency, "keys": keys, "roots": roots, "words": words}
+
+    def _passphrase(self, *, is_new: bool = False) -> bytes | None:
+        """What opens the root; a made-up network's has none."""
+        given = os.environ.get(PASSPHRASE)
+        if given is None and self._network.purpose in MADE_UP:
+            return None
+        if given is None:
+            given = self._ask(f"Passphrase of the root of {self._folder.agency}")
+        if is_new and len(given) < PASSPHRASE_CHARACTERS_MIN:
+            raise RefnetError(f"A root's passphrase has {PASSPHRASE_CHARACTERS_MIN} or more characters; take four words.")
+        return given.encode()
+
+
+def _id(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise RefnetError(f"'{text}' is no key's id; `refnet keys list` shows them.") from error
+
+
+def _shown(directory: Directory, id_: bytes, line: Any) -> dict[str, Any]:
+    key = line.publishes
+    state = "revoked" if directory.is_revoked(id_) else "in use" if directory.newest(key.use) == id_ else "old"
+    suite = "ed25519" if key.use is Use.SIGN else SUITE_NAMES.get(key.suite, str(key.suite))
+    return {"id": id_.hex(), "use": str(key.use), "suite": suite, "made_at": line.made_at, "state": state}
+
+
+def _root_words(root: dict[str, Any]) -> str:
+    if root["fingerprint"] is None:
+        return "its directory is not here; take it from its owner"
+    pinned = {True: "as the network file pins it", False: "NOT what the network file pins", None: "not pinned"}[root["pinned"]]
+    return f"{root['fingerprint']}, {pinned}"

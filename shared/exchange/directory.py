@@ -1,0 +1,156 @@
+"""An agency's directory as its peers read it: verified line by line against the root whose fingerprint was pinned in person.
+
+Keys are never looked up by anything but their id, and an id is a digest of the key.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import ValidationError
+
+from shared.contracts.wire.directory import DOMAIN, LINES_MAX, SIGNATURE_BYTES, START, TOLD_MAX, Key, Line, Lines, Told, Use
+from shared.contracts.wire.envelope import KEY_ID_BYTES
+from shared.kit.errors import RefnetError
+
+
+class BadDirectory(RefnetError):
+    """Lines that the pinned root did not sign, or that do not follow on what is known."""
+
+
+def key_id(public: bytes) -> bytes:
+    """The id by which envelopes and headers name a key."""
+    return hashlib.sha256(b"refnet key 1\0" + public).digest()[:KEY_ID_BYTES]
+
+
+def fingerprint(root: bytes) -> str:
+    """What two people compare in person: 64 hex digits of the root's public key."""
+    return hashlib.sha256(b"refnet root 1\0" + root).hexdigest()
+
+
+def digest_of(signed: bytes) -> bytes:
+    """The digest that the next line names."""
+    return hashlib.sha256(DOMAIN + signed).digest()
+
+
+def sign_line(root: Ed25519PrivateKey, line: Line) -> bytes:
+    """A line under the root's signature: 64 bytes, then the line."""
+    said = line.model_dump_json(exclude_none=True).encode()
+    return root.sign(DOMAIN + said) + said
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    number: int
+    key: Key
+
+
+class Directory:
+    """What is known of one agency's keys. Lines are only ever added."""
+
+    def __init__(self, agency: str, root: bytes) -> None:
+        self.agency, self.root = agency, root
+        self.lines: list[Told] = []
+        self._verifier = Ed25519PublicKey.from_public_bytes(root)
+        self._before = START
+        self._published: dict[bytes, _Published] = {}
+        self._revoked: set[bytes] = set()
+        self._cuts: dict[tuple[bytes, str], dict[UUID, int]] = defaultdict(dict)
+
+    @property
+    def size(self) -> int:
+        """How many lines are known, told in full or not."""
+        return len(self.lines)
+
+    def take(self, told: Lines) -> int:
+        """Adds what is new of some lines and returns how many were; raises BadDirectory, and then those before stand."""
+        if told.agency != self.agency or told.first > self.size + 1:
+            raise BadDirectory("These lines do not follow on what is known of %(agency)s.", agency=self.agency)
+        fresh = told.lines[self.size + 1 - told.first :]
+        for one in fresh:
+            self._add(one)
+        return len(fresh)
+
+    def _add(self, told: Told) -> None:
+        if self.size >= LINES_MAX:
+            raise BadDirectory("The directory of %(agency)s is longer than any can be.", agency=self.agency)
+        if told.signed is None:
+            assert told.digest is not None
+            self._before = told.digest
+        else:
+            line = self._read(told.signed)
+            if (line.agency, line.number, line.before) != (self.agency, self.size + 1, self._before):
+                raise BadDirectory("A line in the directory of %(agency)s does not follow on the one before.", agency=self.agency)
+            self._learn(line)
+            self._before = digest_of(told.signed)
+        self.lines.append(told)
+
+    def _read(self, signed: bytes) -> Line:
+        signature, said = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
+        try:
+            self._verifier.verify(signature, DOMAIN + said)
+            return Line.model_validate_json(said)
+        except (InvalidSignature, ValidationError) as error:
+            raise BadDirectory("A line in the directory of %(agency)s is not its root's.", agency=self.agency) from error
+
+    def _learn(self, line: Line) -> None:
+        if line.publishes is not None:
+            self._published[key_id(line.publishes.public)] = _Published(line.number, line.publishes)
+        elif line.revokes is not None and line.to is None:
+            self._revoked.add(line.revokes.key)
+        elif line.revokes is not None and line.to is not None:
+            self._cuts[(line.revokes.key, line.to)] |= {cut.incarnation: cut.upto for cut in line.revokes.cuts}
+
+    @property
+    def has_revoked(self) -> bool:
+        """Whether any key was ever given up."""
+        return bool(self._revoked)
+
+    def published(self) -> list[tuple[bytes, Line]]:
+        """The keys with the lines that published them, oldest first."""
+        lines = [Line.model_validate_json(told.signed[SIGNATURE_BYTES:]) for told in self.lines if told.signed is not None]
+        return [(key_id(line.publishes.public), line) for line in lines if line.publishes is not None]
+
+    def next_line(self) -> tuple[int, bytes]:
+        """(number, digest of the line before) of the line that would come next."""
+        return self.size + 1, self._before
+
+    def key(self, id_: bytes, use: Use) -> Key | None:
+        """A published key, in use, retired or revoked."""
+        found = self._published.get(id_)
+        return found.key if found is not None and found.key.use is use else None
+
+    def is_revoked(self, id_: bytes) -> bool:
+        """Whether the agency has given the key up, from some place in its streams on."""
+        return id_ in self._revoked
+
+    def reaches(self, id_: bytes, reader: str, incarnation: UUID, seq: int) -> bool:
+        """Whether a slot of the stream to `reader` may stand under this key: any, until it was revoked."""
+        return id_ not in self._revoked or seq <= self._cuts.get((id_, reader), {}).get(incarnation, 0)
+
+    def newest(
+        self, use: Use, among: Iterable[bytes] | None = None, suites: Sequence[int] = (), upto: int | None = None
+    ) -> bytes | None:
+        """The id of the newest key that is not revoked; `among` those, of these suites, up to that line, where they are given."""
+        known = set(among) if among is not None else None
+        good = [
+            (published.number, id_)
+            for id_, published in self._published.items()
+            if published.key.use is use and id_ not in self._revoked
+            and (known is None or id_ in known) and (not suites or published.key.suite in suites)
+            and (upto is None or published.number <= upto)
+        ]  # fmt: skip
+        return max(good)[1] if good else None
+
+    def told_to(self, reader: str, first: int) -> Lines:
+        """Lines from a number on, as one peer is told them: those for another as their digests."""
+        lines = []
+        for told in self.lines[first - 1 : first - 1 + TOLD_MAX]:
+            line = None if told.signed is None else Line.model_validate_json(told.signed[SIGNATURE_BYTES:])
+            is_anothers = line is not None and line.to not in (None, reader)
+            lines.append(Told(digest=digest_of(told.signed)) if is_anothers and told.signed is not None else told)
+        return Lines(agency=self.agency, first=first, lines=tuple(lines))

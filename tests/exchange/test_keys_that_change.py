@@ -1,0 +1,209 @@
+"""Keys that change while agencies speak: what is known of them travels by itself, and nothing becomes unreadable by it."""
+
+from functools import partial
+from typing import NamedTuple
+from uuid import UUID
+
+import pytest
+from exchange_node import Node, new_subject
+from exchange_pair import Pair
+from keys import Holder, ring
+
+from shared.contracts.wire.directory import Lines, Use
+from shared.contracts.wire.envelope import Header, Kind, Unopenable
+from shared.exchange.direct import StreamName
+from shared.exchange.directories import recall_lines, take_lines
+from shared.exchange.directory import Directory
+from shared.exchange.keyring import HYBRID, X25519, Keyring
+from shared.exchange.letters import Letters
+from shared.exchange.receipts import ASK_AGAIN, STILL
+from shared.exchange.reconcile import Reconciler
+from shared.exchange.seal import KeyedSeal
+
+STATEMENT = Header(kind=Kind.STATEMENT, sender="police", recipient="health", incarnation=UUID(int=1))
+
+
+class End(NamedTuple):
+    """An agency in this test: its node, whoever holds its keys, its seal and its letters."""
+
+    node: Node
+    holder: Holder
+    seal: KeyedSeal
+    letters: Letters
+
+    async def hear_letters(self, sender: str, envelopes: list[bytes]) -> list[Kind]:
+        """Takes letters in as a consumer does."""
+        kinds = []
+        for envelope in envelopes:
+            inner = self.seal.open(envelope, sender)
+            kinds.append(inner.header.kind)
+            if inner.header.kind is Kind.DIRECTORY:
+                await self.letters.take_lines(sender, inner.content)
+            else:
+                await self.letters.take(inner)
+        return kinds
+
+
+def ring_of(own: Holder, peers: dict[str, Directory]) -> Keyring:
+    """The keys as they lie on its machine now."""
+    return Keyring(own.directory, peers, own.signing, own.opening)
+
+
+def new_signer(end: End) -> bytes:
+    """A new signing key, which the process has taken up."""
+    made = end.holder.new_signer()
+    end.seal.refresh()
+    return made
+
+
+@pytest.fixture
+def ends(pair: Pair) -> tuple[End, End]:
+    holders = Holder("police"), Holder("health")
+    made = []
+    for node, own, other in ((pair.police, holders[0], holders[1]), (pair.health, holders[1], holders[0])):
+        known = {other.agency: other.as_read_by(own.agency)}
+        node.seal = KeyedSeal(ring_of(own, known), partial(ring_of, own, known))
+        made.append(End(node, own, node.seal, node.letters(other.agency)))
+    return made[0], made[1]
+
+
+async def by_broker(one: End, to: End) -> list[Kind]:
+    """A herald's round from one to the other."""
+    peer = to.node.agency
+    return await to.hear_letters(one.node.agency, [*await one.letters.write_lines(peer), *await one.letters.write(peer)])
+
+
+async def test_a_new_signing_key_is_told_before_it_is_used(ends: tuple[End, End]) -> None:
+    police, health = ends
+    await by_broker(health, police)
+    old, new = police.holder.directory.newest(Use.SIGN), new_signer(police)
+    subject = new_subject()
+    await police.node.say("health", subject, 0)
+    (event,) = await police.node.number("health")  # the clinic has said that it knows the old key, so this is signed with it
+    assert health.seal.open(event, "police").header.signer == old
+    await health.node.hear("police", [event])
+    assert await by_broker(police, health) == [Kind.DIRECTORY, Kind.STATEMENT]
+    await by_broker(health, police)  # it knows the new one now
+    await police.node.say("health", subject, 1)
+    (event,) = await police.node.number("health")
+    assert health.seal.open(event, "police").header.signer == new
+    await health.node.hear("police", [event])
+    assert health.node.applied == [(subject, 0), (subject, 1)]
+    assert await by_broker(police, health) == [Kind.STATEMENT]  # nothing more to tell
+
+
+async def test_a_new_key_to_seal_to_is_used_once_it_is_known_and_the_old_one_opens_until_then(ends: tuple[End, End]) -> None:
+    police, health = ends
+    await by_broker(police, health)
+    before = police.seal.seal(police.seal.sign(STATEMENT, b"{}"), "health")
+    health.holder.new_seal(HYBRID)
+    health.seal.refresh()  # as a worker does every few seconds
+    assert health.seal.open(before, "police").content == b"{}"
+    await by_broker(health, police)
+    after = police.seal.seal(police.seal.sign(STATEMENT, b"{}"), "health")
+    assert (before[0], after[0]) == (X25519, HYBRID)
+    assert health.seal.open(after, "police").content == b"{}"
+
+
+async def test_what_was_heard_of_a_peers_keys_outlives_the_process_and_reaches_its_siblings(ends: tuple[End, End]) -> None:
+    police, health = ends
+    sibling = KeyedSeal(ring(health.holder, [police.holder]))
+    new = new_signer(police)
+    told = police.holder.directory.told_to("health", health.seal.knows("police") + 1)
+    await take_lines(health.node.database, health.seal, "police", told.to_bytes())
+    assert sibling.knows("police") == 2
+    await recall_lines(health.node.database, sibling)
+    assert sibling.knows("police") == 3
+    signed = police.seal.sign(STATEMENT, b"{}")
+    assert sibling.open(police.seal.seal(signed, "health"), "police").header.signer == new
+
+
+async def test_what_could_not_be_verified_is_asked_for_again_once_the_key_is_known(pair: Pair, ends: tuple[End, End]) -> None:
+    police, health = ends
+    for step in range(2):
+        await police.node.say("health", new_subject(), step)
+    await health.node.hear("police", (await police.node.number("health"))[1:])
+    pair.clock.advance(STILL)
+    for offset in range(3):
+        await health.node.state("police")
+        pair.clock.advance(ASK_AGAIN / 2)
+        await health.letters.note_unopenable("police", bytes([offset]), ("refnet.police.to.health.v1", 0, offset), "no key")
+        pair.clock.advance(ASK_AGAIN / 2)
+    assert (await health.node.state("police")).receipts[0].parked == (1,)
+    new_signer(police)
+    told = police.holder.directory.told_to("health", 3)
+    await take_lines(health.node.database, health.seal, "police", told.to_bytes())
+    assert (await pair.health.state("police")).receipts[0].parked == ()
+
+
+@pytest.mark.parametrize("wrong", ["another's", "not lines", "forged", "a hole"])
+async def test_lines_that_are_not_the_senders_own_are_unopenable_and_change_nothing(ends: tuple[End, End], wrong: str) -> None:
+    police, health = ends
+    for _ in range(2):
+        new_signer(police)
+    stranger = Holder("police")
+    stranger.new_signer()
+    content = {
+        "another's": health.holder.directory.told_to("police", 1).to_bytes(),
+        "not lines": b"{}",
+        "forged": stranger.directory.told_to("health", 3).to_bytes(),
+        "a hole": police.holder.directory.told_to("health", 4).to_bytes(),
+    }[wrong]
+    with pytest.raises(Unopenable):
+        await take_lines(health.node.database, health.seal, "police", content)
+    assert health.seal.knows("police") == 2
+    fresh = KeyedSeal(ring(health.holder, [stranger]))
+    await recall_lines(health.node.database, fresh)  # nothing of it was kept
+    assert fresh.knows("police") == stranger.directory.size
+
+
+class Direct:
+    """The direct line from the clinic to the desk."""
+
+    def __init__(self, desk: End, by: str) -> None:
+        self.desk, self.by = Reconciler(desk.node.database, desk.node.agency, desk.seal, desk.node.inbox, desk.letters), by
+        self.asked: list[int] = []
+
+    async def state(self, peer: str, envelope: bytes) -> bytes:
+        return await self.desk.take_statement(self.by, envelope)
+
+    async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
+        return await self.desk.events(self.by, stream, first, last)
+
+    async def directory(self, peer: str, known: int) -> bytes:
+        self.asked.append(known)
+        return self.desk.directory(self.by, known)
+
+
+async def test_past_a_broker_that_is_gone_a_new_key_is_asked_for_on_the_direct_line(ends: tuple[End, End]) -> None:
+    police, health = ends
+    old = police.holder.directory.newest(Use.SIGN)
+    assert old is not None
+    new_signer(police)
+    police.holder.revoke(old, {"health": {}})
+    subject = new_subject()
+    await police.node.say("health", subject, 0)
+    await police.node.number("health")
+    line = Direct(police, "health")
+    reconciler = Reconciler(health.node.database, "health", health.seal, health.node.inbox, health.letters)
+    report = await reconciler.reconcile("police", line)
+    assert (report.in_step, report.received, report.away) == (True, 1, None)
+    assert health.node.applied == [(subject, 0)]
+    assert line.asked == [2]
+    assert (await reconciler.reconcile("police", line)).in_step
+    assert line.asked == [2]  # once
+
+
+async def test_the_directory_is_told_in_pieces_that_fit_a_letter(ends: tuple[End, End]) -> None:
+    police, health = ends
+    for _ in range(90):
+        new_signer(police)
+    await by_broker(health, police)
+    rounds = 0
+    while health.seal.knows("police") < police.holder.directory.size:
+        rounds += 1
+        await by_broker(police, health)
+        await by_broker(health, police)
+    assert rounds == 3
+    assert police.seal.lines_for("health") is None
+    assert isinstance(police.seal.lines_for("health", 0), Lines)

@@ -1,0 +1,148 @@
+"""`refnet keys` as the person who holds them uses it: made, rotated, revoked, listed, and each refusal in one sentence."""
+
+import json
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import yaml
+
+import services.demo
+from services.key_commands import PASSPHRASE, Keeper
+from services.keys import KeyFolder, Keys, load_keyring, make_missing
+from services.settings import Settings
+from shared.contracts.wire.directory import Use
+from shared.contracts.wire.envelope import Header, Kind, Unopenable
+from shared.exchange.directory import fingerprint
+from shared.exchange.seal import KeyedSeal
+from shared.kit.errors import RefnetError
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+WORD = Header(kind=Kind.EVENT, sender="police", recipient="health", incarnation=UUID(int=7), seq=1, salt=b"s" * 16)
+PINS = dict.fromkeys(("police", "health", "social_welfare"))
+
+
+def keeper(
+    home: Path, agency: str = "police", purpose: str = "demo", asked: str = "", roots: dict[str, str] | None = None
+) -> Keeper:
+    content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
+    content["purpose"] = purpose
+    for name, root in (roots or {}).items():
+        content["agencies"][name]["root"] = root
+    home.mkdir(exist_ok=True)
+    (home / "network.yaml").write_text(yaml.safe_dump(content))
+    return Keeper(Settings.model_validate({"REFNET_HOME": str(home)}), agency, NOW, lambda _: asked)
+
+
+def test_new_keys_are_files_for_this_user_alone_and_a_fingerprint_to_compare(tmp_path: Path) -> None:
+    made = keeper(tmp_path).new("x25519")
+    assert made["fingerprint"] in made["words"]
+    private = list((tmp_path / "keys" / "police").iterdir())
+    assert sorted(file.name.partition("-")[0] for file in private) == ["root.pem", "seal", "sign"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in private} == {0o600}
+    public = (tmp_path / "directories" / "police.json").read_text()
+    assert "private" not in public
+    with pytest.raises(RefnetError, match="has keys already"):
+        keeper(tmp_path).new("x25519")
+
+
+def test_what_is_rotated_opens_the_old_and_the_new(tmp_path: Path) -> None:
+    make_missing(tmp_path, PINS, NOW)
+    police, health = (KeyedSeal(load_keyring(tmp_path, agency, PINS)) for agency in ("police", "health"))
+    old = police.seal(police.sign(WORD, b"old"), "health")
+    keys = Keys(tmp_path, "police", PINS)
+    seal = KeyedSeal(keys.load(), keys.renewed)
+    keeper(tmp_path, "health").rotate("hybrid", None)
+    keeper(tmp_path, "police").rotate("x25519", None)
+    seal.refresh()  # as a worker does every few seconds
+    new = seal.seal(seal.sign(WORD, b"new"), "health")
+    assert new[0] != old[0]
+    with pytest.raises(Unopenable):
+        health.open(new, "police")  # one that has not looked yet
+    health = KeyedSeal(load_keyring(tmp_path, "health", PINS))
+    assert [health.open(one, "police").content for one in (old, new)] == [b"old", b"new"]
+
+
+def test_a_listing_says_what_has_become_of_each_key_and_what_is_pinned(tmp_path: Path) -> None:
+    print_of = keeper(tmp_path).new("x25519")["fingerprint"]
+    keeper(tmp_path).rotate("hybrid", None)
+    keeper(tmp_path, "health").new("x25519")
+    listed = keeper(tmp_path, roots={"police": print_of, "health": "0" * 64}).listed()
+    assert [(one["use"], one["suite"], one["state"]) for one in listed["keys"]] == [
+        ("sign", "ed25519", "old"), ("seal", "x25519", "old"), ("sign", "ed25519", "in use"), ("seal", "hybrid", "in use"),
+    ]  # fmt: skip
+    assert {agency: root["pinned"] for agency, root in listed["roots"].items()} == {
+        "police": True, "health": False, "social_welfare": None,
+    }  # fmt: skip
+    assert "NOT what the network file pins" in listed["words"]
+
+
+def test_the_key_in_use_and_a_key_of_nobody_are_not_revoked(tmp_path: Path) -> None:
+    keeper(tmp_path).new("x25519")
+    in_use = KeyFolder(tmp_path, "police").own().newest(Use.SIGN)
+    assert in_use is not None
+    for key, words in ((in_use.hex(), "key in use"), ("00" * 11, "no signing key"), ("first", "no key's id")):
+        with pytest.raises(RefnetError, match=words):
+            keeper(tmp_path).revoke(key, None)
+
+
+def test_a_root_is_kept_under_a_passphrase_wherever_people_are_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pins = dict.fromkeys(PINS, "0" * 64)
+    with pytest.raises(RefnetError, match="16 or more characters"):
+        keeper(tmp_path, purpose="production", asked="short", roots=pins).new("x25519")
+    keeper(tmp_path, purpose="production", asked="four words of a song", roots=pins).new("x25519")
+    with pytest.raises(RefnetError, match="passphrase"):
+        keeper(tmp_path, purpose="production", asked="another song altogether", roots=pins).rotate("x25519", None)
+    monkeypatch.setenv(PASSPHRASE, "four words of a song")
+    assert keeper(tmp_path, purpose="production", roots=pins).rotate("x25519", None)["sign"]
+    root = tmp_path / "keys" / "police" / "root.pem"
+    away = root.rename(tmp_path / "stick.pem")  # into the drawer
+    with pytest.raises(RefnetError, match="bring it"):
+        keeper(tmp_path, purpose="production", roots=pins).rotate("x25519", None)
+    assert keeper(tmp_path, purpose="production", roots=pins).rotate("x25519", away)["sign"]
+
+
+def test_anothers_root_writes_no_line_here(tmp_path: Path) -> None:
+    for agency in ("police", "health"):
+        keeper(tmp_path, agency).new("x25519")
+    with pytest.raises(RefnetError, match="not the root of police"):
+        keeper(tmp_path).rotate("x25519", tmp_path / "keys" / "health" / "root.pem")
+
+
+def test_a_directory_under_another_root_than_the_pinned_is_refused_at_start(tmp_path: Path) -> None:
+    make_missing(tmp_path, PINS, NOW)
+    known = KeyFolder(tmp_path, "police").read("health")
+    assert known is not None
+    good = {"police": None, "health": fingerprint(known.root), "social_welfare": None}
+    load_keyring(tmp_path, "police", good)
+    (tmp_path / "directories" / "health.json").unlink()
+    make_missing(tmp_path / "elsewhere", ["health"], NOW)
+    (tmp_path / "elsewhere" / "directories" / "health.json").rename(tmp_path / "directories" / "health.json")
+    with pytest.raises(RefnetError, match="compare its fingerprint"):
+        load_keyring(tmp_path, "police", good)
+
+
+@pytest.mark.parametrize("damage", ["not json", '{"root": "AA==", "lines": []}', "flip"])
+def test_a_damaged_directory_is_named_and_never_half_used(tmp_path: Path, damage: str) -> None:
+    make_missing(tmp_path, PINS, NOW)
+    file = tmp_path / "directories" / "health.json"
+    if damage == "flip":
+        said = json.loads(file.read_text())
+        signed = said["lines"][0]["signed"]
+        said["lines"][0]["signed"] = ("B" if signed[0] == "A" else "A") + signed[1:]
+        damage = json.dumps(said)
+    file.write_text(damage)
+    with pytest.raises(RefnetError, match="not the directory of health"):
+        load_keyring(tmp_path, "police", PINS)
+
+
+def test_an_agency_without_keys_is_told_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(RefnetError, match="refnet keys new police"):
+        load_keyring(tmp_path, "police", PINS)
+
+
+def test_a_production_network_pins_every_root(tmp_path: Path) -> None:
+    with pytest.raises(RefnetError, match="fingerprint of every agency's root"):
+        keeper(tmp_path, purpose="production", roots={"police": "0" * 64})

@@ -1,0 +1,228 @@
+"""Sealing and signing: what is opened is what was said, by whom and to whom it was said; anything else is unopenable."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keys import Holder, ring
+
+from shared.contracts.wire.directory import Lines, Revocation, Told, Use
+from shared.contracts.wire.envelope import OUTER_BYTES, PADDED_BYTES, Header, Kind, Unopenable, unwrap, wrap
+from shared.exchange.directory import BadDirectory, Directory
+from shared.exchange.keyring import HYBRID, SUITES, X25519, KeyAway, Keyring
+from shared.exchange.seal import KeyedSeal
+
+LIFE = UUID(int=7)
+SAID = b'{"said": "that she is on her way"}'
+
+
+class Three:
+    """Police, health and a third that is paired with both."""
+
+    def __init__(self, suite: int = X25519) -> None:
+        self.police, self.health, self.other = (Holder(name, suite) for name in ("police", "health", "other"))
+        self.everyone = (self.police, self.health, self.other)
+
+    def seal(self, holder: Holder) -> KeyedSeal:
+        return KeyedSeal(ring(holder, [one for one in self.everyone if one is not holder]))
+
+
+@pytest.fixture(scope="module")
+def three() -> Three:
+    return Three()
+
+
+def word(seq: int = 1, sender: str = "police", recipient: str = "health", life: UUID = LIFE) -> Header:
+    return Header(kind=Kind.EVENT, sender=sender, recipient=recipient, incarnation=life, seq=seq, salt=b"s" * 16)
+
+
+@pytest.mark.parametrize("suite", sorted(SUITES))
+def test_what_is_sealed_is_opened_by_its_recipient_alone(suite: int) -> None:
+    three = Three(suite)
+    police, health, other = (three.seal(one) for one in three.everyone)
+    inner = police.sign(word(), SAID)
+    envelope = police.seal(inner, "health")
+    opened = health.open(envelope, "police")
+    assert (opened.content, opened.raw, opened.header.seq) == (SAID, inner, 1)
+    assert unwrap(envelope)[0] == suite
+    for wrong in (other, police):
+        with pytest.raises(Unopenable, match="key"):
+            wrong.open(envelope, "police")
+
+
+def test_an_envelope_shows_neither_its_sender_nor_its_words_and_has_one_of_four_lengths(three: Three) -> None:
+    police = three.seal(three.police)
+    lengths = set()
+    for words in (b"x", b"x" * 400, b"x" * 3_000, b"x" * 9_000, b"x" * 60_000):
+        envelope = police.seal(police.sign(word(), words), "health")
+        assert not [shown for shown in (b"police", b"health", words[:3] * 2) if shown in envelope]
+        lengths.add(len(envelope) - OUTER_BYTES - 48)
+    assert lengths == set(PADDED_BYTES)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_no_flipped_bit_is_opened(three: Three, data: st.DataObject) -> None:
+    police, health = three.seal(three.police), three.seal(three.health)
+    envelope = bytearray(police.seal(police.sign(word(), SAID), "health"))
+    bit = data.draw(st.integers(0, len(envelope) * 8 - 1))
+    envelope[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(Unopenable):
+        health.open(bytes(envelope), "police")
+
+
+def test_no_flipped_bit_of_an_inner_form_is_verified(three: Three) -> None:
+    """What a peer gives back, or the database of one who was broken into holds, is no word of ours unless it is to the bit."""
+    police = three.seal(three.police)
+    inner = police.sign(word(), SAID)
+    for bit in range(len(inner) * 8):
+        flipped = bytearray(inner)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(Unopenable):
+            police.own(bytes(flipped), "health")
+    assert police.own(inner, "health").content == SAID
+
+
+def test_what_was_said_to_one_cannot_be_sealed_again_for_another(three: Three) -> None:
+    police, health, other = (three.seal(one) for one in three.everyone)
+    said = health.open(police.seal(police.sign(word(), SAID), "health"), "police")
+    with pytest.raises(Unopenable, match="to the other"):
+        other.open(health.seal(said.raw, "other"), "health")
+    # Nor may its lane be pretended.
+    with pytest.raises(Unopenable):
+        other.open(health.seal(said.raw, "other"), "police")
+
+
+def test_an_envelope_laid_in_anothers_lane_is_unopenable(three: Three) -> None:
+    police, health = three.seal(three.police), three.seal(three.health)
+    with pytest.raises(Unopenable, match="by another"):
+        health.open(police.seal(police.sign(word(), SAID), "health"), "other")
+
+
+def test_only_a_key_of_the_speakers_directory_signs_for_it(three: Three) -> None:
+    health, other = three.seal(three.health), three.seal(three.other)
+    forged = other.sign(word(sender="police"), SAID)
+    # Whoever forges seals as itself or, having broken into the broker, knows the recipient's public key as everybody does.
+    for lane in ("other", "police"):
+        with pytest.raises(Unopenable):
+            health.open(other.seal(forged, "health"), lane)
+
+
+def test_ones_own_word_is_known_again_when_it_is_given_back(three: Three) -> None:
+    police, health = three.seal(three.police), three.seal(three.health)
+    inner = police.sign(word(), SAID)
+    assert police.open(health.seal(inner, "police"), "health").raw == inner
+    with pytest.raises(Unopenable):
+        police.open(three.seal(three.other).seal(inner, "police"), "other")
+
+
+def test_an_unknown_suite_and_an_unsigned_form_are_named(three: Three) -> None:
+    police, health = three.seal(three.police), three.seal(three.health)
+    _, id_, body = unwrap(police.seal(police.sign(word(), SAID), "health"))
+    with pytest.raises(Unopenable, match="suite is not known"):
+        health.open(wrap(99, id_, body), "police")
+    with pytest.raises(Unopenable, match="not that of its key"):
+        health.open(wrap(HYBRID, id_, body), "police")
+    inner = bytearray(police.sign(word(), SAID))
+    inner[4] = 0  # as long as before, and said to hold no signature
+    with pytest.raises(Unopenable):
+        health.open(police.seal(bytes(inner), "health"), "police")
+
+
+# --- keys that change -------------------------------------------------------------------------------------------------
+
+
+def test_a_new_key_is_used_at_once_and_what_lay_under_the_old_ones_is_opened_still() -> None:
+    three = Three()
+    before = three.seal(three.police)
+    old = before.seal(before.sign(word(1), SAID), "health")
+    signer, sealed_to = three.police.new_signer(), three.health.new_seal(HYBRID)
+    police, health = three.seal(three.police), three.seal(three.health)
+    new = police.seal(police.sign(word(2), SAID), "health")
+    assert unwrap(new)[:2] == (HYBRID, sealed_to)
+    assert health.open(new, "police").header.signer == signer
+    assert health.open(old, "police").content == SAID
+
+
+def test_a_revoked_key_stands_up_to_its_place_in_the_log_and_for_no_statement() -> None:
+    three = Three()
+    as_it_was = three.police.as_read_by("police")  # the thief has the keys of that day
+    peers = {one.agency: one.directory for one in (three.health, three.other)}
+    thief = KeyedSeal(Keyring(as_it_was, peers, three.police.signing[:], three.police.opening))
+    stolen = three.police.directory.newest(Use.SIGN)
+    assert stolen is not None
+    three.police.new_signer()
+    three.police.revoke(stolen, {"health": {LIFE: 5}})
+    health = three.seal(three.health)
+    assert health.open(thief.seal(thief.sign(word(5), SAID), "health"), "police").content == SAID
+    statement = Header(kind=Kind.STATEMENT, sender="police", recipient="health", incarnation=LIFE)
+    for refused in (word(6), word(1, life=uuid4()), statement):
+        with pytest.raises(Unopenable, match="revoked"):
+            health.open(thief.seal(thief.sign(refused, SAID), "health"), "police")
+    honest = three.seal(three.police)
+    assert health.open(honest.seal(honest.sign(word(6), SAID), "health"), "police").header.signer != stolen
+    # The agency knows of itself how far its own words go under it.
+    assert honest.own(thief.sign(word(5), SAID), "health").content == SAID
+    with pytest.raises(Unopenable, match="revoked"):
+        honest.own(thief.sign(word(6), SAID), "health")
+    # What its own relay numbered under it a moment too late is signed again on its way out, under the same leaf.
+    late = health.open(honest.seal(thief.sign(word(6), SAID), "health"), "police")
+    assert (late.header.signer != stolen, late.content, late.header.salt) == (True, SAID, word().salt)
+    with pytest.raises(Unopenable, match="revoked"):  # nothing was said to a third under it
+        three.seal(three.other).open(thief.seal(thief.sign(word(1, recipient="other"), SAID), "other"), "police")
+
+
+def test_an_agency_without_a_key_that_stands_says_nothing() -> None:
+    three = Three()
+    only = three.police.directory.newest(Use.SIGN)
+    assert only is not None
+    three.police.revoke(only, {})
+    with pytest.raises(KeyAway, match="no signing key"):
+        three.seal(three.police).sign(word(), SAID)
+
+
+# --- directories ------------------------------------------------------------------------------------------------------
+
+
+def test_lines_for_one_peer_are_read_by_it_and_kept_in_their_place_by_others() -> None:
+    holder = Holder("police")
+    key = holder.directory.newest(Use.SIGN)
+    assert key is not None
+    holder.new_signer()
+    holder.revoke(key, {"health": {LIFE: 9}, "other": {LIFE: 2}})
+    health, other = holder.as_read_by("health"), holder.as_read_by("other")
+    assert health.size == other.size == holder.directory.size
+    assert [health.reaches(key, "health", LIFE, seq) for seq in (9, 10)] == [True, False]
+    assert [other.reaches(key, "other", LIFE, seq) for seq in (2, 3)] == [True, False]
+    assert [one.signed is None for one in other.lines].count(True) == 1
+    assert not other.reaches(key, "health", LIFE, 1)  # what it was not told, it does not know
+
+
+def test_a_directory_takes_only_its_roots_lines_in_their_order() -> None:
+    holder, stranger = Holder("police"), Holder("police")
+    lines = holder.directory.told_to("health", 1).lines
+    read = Directory("police", holder.directory.root)
+    for wrong in ((lines[1],), (stranger.directory.lines[0],)):
+        with pytest.raises(BadDirectory):
+            read.take(Lines(agency="police", first=1, lines=wrong))
+    with pytest.raises(BadDirectory, match="follow"):
+        read.take(Lines(agency="police", first=2, lines=lines[1:]))
+    with pytest.raises(BadDirectory):
+        read.take(Lines(agency="health", first=1, lines=lines))
+    assert read.size == 0
+    assert read.take(Lines(agency="police", first=1, lines=lines)) == 2
+    assert read.take(Lines(agency="police", first=1, lines=lines)) == 0  # told again
+
+
+def test_a_line_that_was_left_out_cannot_be_passed_over() -> None:
+    holder = Holder("police")
+    holder.write(revokes=Revocation(key=holder.directory.newest(Use.SIGN) or b""))
+    holder.new_signer()
+    lines = holder.directory.told_to("health", 1).lines
+    read = Directory("police", holder.directory.root)
+    with pytest.raises(BadDirectory):
+        read.take(Lines(agency="police", first=1, lines=(*lines[:2], lines[3])))
+    with pytest.raises(BadDirectory):  # nor with another's digest in its place
+        read.take(Lines(agency="police", first=3, lines=(Told(digest=b"d" * 32), lines[3])))
+    assert read.size <= 3  # what came before the break stands
