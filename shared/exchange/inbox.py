@@ -6,7 +6,7 @@ An event waits until its predecessor is done. What cannot be applied is stored, 
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -386,6 +386,19 @@ class Inbox:
         if row is None or row.subject is None:
             return False
         return await self._again(sender, event_id, row.subject, InboxState.PARKED) > 0
+
+    async def retry_about(self, sender: str, subjects: Collection[UUID]) -> None:
+        """Tries a sender's parked events about these again: our own words about them have come home since.
+
+        A word that was under way when we were restored may be answered by a recipient that had given everything back before.
+        """
+        async with self._database.read() as tx:
+            is_parked = col(InboxRow.state) == literal(InboxState.PARKED.value, literal_execute=True)
+            query = select(col(InboxRow.event_id), col(InboxRow.subject)).where(col(InboxRow.sender) == sender, is_parked)
+            parked = (await tx.session.execute(query.order_by(col(InboxRow.received_at)))).tuples().all() if subjects else []
+        for event_id, subject in parked:
+            if subject is not None and subject in subjects:
+                await self._again(sender, event_id, subject, InboxState.PARKED)
 
     async def _again(self, sender: str, event_id: UUID, subject: UUID, expected: InboxState) -> int:
         async with self._database.write() as tx:

@@ -142,36 +142,35 @@ def _row(tx: Transaction, peer: str, word: _Word, *, is_home: bool) -> dict[str,
     }  # fmt: skip
 
 
-async def apply_home(database: Database, hooks: Hooks, peer: str) -> int:
-    """Puts what came home into our own records, what takes a consent back before all else; returns how many words.
+async def apply_home(database: Database, hooks: Hooks, peer: str) -> set[UUID]:
+    """Puts what came home into our own records, what takes a consent back before all else; returns what it is about.
 
     One that cannot be put there is named in an alarm and keeps nothing else from coming home. Raises DatabaseAway.
     """
-    done = 0
     waiting = await _waiting(database, peer, hooks.acts_first)
     for start in range(0, len(waiting), HOME_BATCH):
-        positions = waiting[start : start + HOME_BATCH]
+        positions = [position for position, _ in waiting[start : start + HOME_BATCH]]
         try:
-            done += await _apply(database, hooks, peer, positions)
+            await _apply(database, hooks, peer, positions)
         except Exception as error:
             if is_transient(error):
                 raise
             for position in positions:
-                done += await _apply_alone(database, hooks, peer, position)
-    return done
+                await _apply_alone(database, hooks, peer, position)
+    return {subject for _, subject in waiting}
 
 
-async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) -> list[int]:
+async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) -> list[tuple[int, UUID]]:
     async with database.read() as tx:
         query = (
-            select(col(OutboxRow.position))
+            select(col(OutboxRow.position), col(OutboxRow.subject))
             .where(col(OutboxRow.recipient) == peer, col(OutboxRow.is_home).is_(False))
             .order_by(col(OutboxRow.type).in_(acts_first).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
         )
-        return [position for position in (await tx.session.execute(query)).scalars() if position is not None]
+        return [(position, subject) for position, subject in (await tx.session.execute(query)).tuples() if position is not None]
 
 
-async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequence[int]) -> int:
+async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequence[int]) -> None:
     async with database.write() as tx:
         query = select(OutboxRow).where(col(OutboxRow.position).in_(positions), col(OutboxRow.is_home).is_(False))
         found = {row.position: row for row in (await tx.session.execute(query)).scalars()}
@@ -183,7 +182,6 @@ async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequenc
         await hooks.never_told(peer, [row.event_id for row in rows if row.is_withheld], tx)
         home = [row.position for row in rows if row.event_id not in waiting]
         await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(home)).values(is_home=True))
-        return len(home)
 
 
 def _returned(row: OutboxRow) -> Returned:
@@ -192,9 +190,10 @@ def _returned(row: OutboxRow) -> Returned:
     )
 
 
-async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: int) -> int:
+async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: int) -> None:
     try:
-        return await _apply(database, hooks, peer, [position])
+        await _apply(database, hooks, peer, [position])
+        return
     except Exception as error:
         if is_transient(error):
             raise
@@ -206,4 +205,3 @@ async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: in
             row.is_home = True
             detail = {"event_id": str(row.event_id), "type": row.type, "subject": str(row.subject)}
             await hooks.trouble("not_put_home", peer, detail, tx)
-    return 0

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from exchange_node import Node, new_subject
 from exchange_pair import Pair
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Inner, Unopenable
@@ -13,7 +13,7 @@ from shared.exchange.direct import StreamName
 from shared.exchange.incarnations import open_incarnation
 from shared.exchange.receipts import ASK_AGAIN, STILL
 from shared.exchange.reconcile import Reconciler, Report
-from shared.exchange.tables import OutboxRow, Recovery
+from shared.exchange.tables import OutboxRow, Recovery, Stream
 
 
 class Ends:
@@ -78,6 +78,30 @@ async def test_a_restore_is_answered(pair: Pair, ends: Ends) -> None:
     async with pair.police.database.read() as tx:
         (answered,) = (await tx.session.execute(select(col(Recovery.answered_at)))).scalars()
     assert answered is not None
+
+
+async def test_an_answer_that_came_before_our_own_word_came_home_is_used_once_it_has(pair: Pair, ends: Ends) -> None:
+    """It was under way when we were restored: its recipient had given everything back, got it, and answered."""
+    subject = new_subject()
+    said = await pair.police.say("health", subject, 0)
+    under_way = await pair.police.number("health")
+    async with pair.police.database.write() as tx:  # an older copy
+        await tx.session.execute(delete(OutboxRow).where(col(OutboxRow.event_id) == said))
+        await tx.session.execute(update(Stream).values(size=0, held=0, frontier=b""))
+        await open_incarnation(tx, ["health"], "restored")
+        await tx.session.execute(update(Recovery).values(answered_at=tx.clock.now()))
+    await pair.health.hear("police", under_way)
+    pair.police.broken = True  # what it answers is not known here yet
+    await pair.health.say("police", subject, 1, fails="once")
+    await pair.police.hear("health", await pair.health.number("police"))
+    assert set((await pair.police.inbox_states()).values()) == {"parked"}
+    pair.police.broken = False
+    for _ in range(3):
+        await ends.compare("police", "health")
+        await ends.compare("health", "police")
+        pair.clock.advance(ASK_AGAIN)
+    assert pair.police.home_ids == [said]
+    assert pair.police.applied == [(subject, 1)]
 
 
 async def test_what_waits_for_a_word_that_nobody_has_asks_for_it(pair: Pair, ends: Ends) -> None:

@@ -169,14 +169,18 @@ class Process:
 
     async def sweep(self) -> None:
         await self.inbox.sweep()
+        await self._clear()
+        await feed.number_feed(self.agency.database)
+
+    async def _clear(self) -> None:
         if self.agency.world.clears:
             await clear(self.agency.database, self.agency.app.acts_first)
-        await feed.number_feed(self.agency.database)
 
     async def heartbeat(self, *, to_all: bool) -> None:
         if to_all:
             self.letters.due.update(self.agency.peers)
         await self.herald.state_all()
+        await self._clear()
 
     async def reconcile(self, peer: str) -> None:
         await self.reconciler.reconcile(peer, DirectLine(self.agency))
