@@ -114,6 +114,16 @@ async def refuse_parked(tx: Transaction, sender: str, event_id: UUID) -> UUID | 
     return row.subject
 
 
+async def unpark(tx: Transaction, sender: str, subjects: Collection[UUID]) -> None:
+    """A sender's parked events about these are tried again by the next sweep: what they are about has changed.
+
+    The caller has locked the subjects.
+    """
+    is_parked = col(InboxRow.state) == literal(InboxState.PARKED.value, literal_execute=True)  # found by its index
+    parked = update(InboxRow).where(col(InboxRow.sender) == sender, is_parked, col(InboxRow.subject).in_(subjects))
+    await tx.session.execute(parked.values(state=InboxState.WAITING))
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """An opened event: what it says and the signed form it came in, None where its words are gone and only its place is kept."""
@@ -363,13 +373,14 @@ class Inbox:
         return [*fresh, *worded.values()]
 
     async def sweep(self) -> int:
-        """Tries waiting events whose predecessor is done by now; returns how many were settled."""
+        """Tries waiting events whose predecessor is done by now, or that need none; returns how many were settled."""
         async with self._database.read() as tx:
             done = InboxRow.__table__.alias("done")  # type: ignore[attr-defined]
             query = (
                 select(col(InboxRow.sender), col(InboxRow.event_id), col(InboxRow.subject))
                 .outerjoin(done, (done.c.sender == col(InboxRow.sender)) & (done.c.event_id == col(InboxRow.after)))
-                .where(col(InboxRow.state) == InboxState.WAITING, or_(done.c.state.in_(DONE), col(InboxRow.after).is_(None)))
+                .where(col(InboxRow.state) == InboxState.WAITING)
+                .where(or_(done.c.state.in_(DONE), col(InboxRow.after).is_(None), col(InboxRow.type).in_(self._registry.unwaiting)))
                 .order_by(col(InboxRow.received_at))
                 .limit(SWEEP_BATCH)
             )
@@ -386,19 +397,6 @@ class Inbox:
         if row is None or row.subject is None:
             return False
         return await self._again(sender, event_id, row.subject, InboxState.PARKED) > 0
-
-    async def retry_about(self, sender: str, subjects: Collection[UUID]) -> None:
-        """Tries a sender's parked events about these again: our own words about them have come home since.
-
-        A word that was under way when we were restored may be answered by a recipient that had given everything back before.
-        """
-        async with self._database.read() as tx:
-            is_parked = col(InboxRow.state) == literal(InboxState.PARKED.value, literal_execute=True)
-            query = select(col(InboxRow.event_id), col(InboxRow.subject)).where(col(InboxRow.sender) == sender, is_parked)
-            parked = (await tx.session.execute(query.order_by(col(InboxRow.received_at)))).tuples().all() if subjects else []
-        for event_id, subject in parked:
-            if subject is not None and subject in subjects:
-                await self._again(sender, event_id, subject, InboxState.PARKED)
 
     async def _again(self, sender: str, event_id: UUID, subject: UUID, expected: InboxState) -> int:
         async with self._database.write() as tx:

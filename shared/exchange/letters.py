@@ -75,7 +75,7 @@ class Letters:
         if bare := [one for one in statement.bare if owed.asks_back(one.incarnation, one.seq)]:
             await self.take_home(peer, (), bare)
         if owed.is_home:
-            await self._inbox.retry_about(peer, await apply_home(self._database, self._hooks, peer))
+            await apply_home(self._database, self._hooks, peer)
         if owed.is_home or statement.cleared:
             await self._inbox.sweep()
         self._owed.setdefault(peer, Owed()).merge(owed)

@@ -15,7 +15,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import Event, Inner, Reopened, unframe
 from shared.contracts.wire.statements import BARE_MAX, Bare, Recall
 from shared.exchange import said
-from shared.exchange.inbox import Heard, heard
+from shared.exchange.inbox import Heard, heard, unpark
 from shared.exchange.incarnations import current_incarnation, remember_incarnation
 from shared.exchange.outbox import insert_if_absent, lock_subjects, wake_on_commit, withhold_event
 from shared.exchange.registry import Hooks, Returned
@@ -142,14 +142,14 @@ def _row(tx: Transaction, peer: str, word: _Word, *, is_home: bool) -> dict[str,
     }  # fmt: skip
 
 
-async def apply_home(database: Database, hooks: Hooks, peer: str) -> set[UUID]:
-    """Puts what came home into our own records, what takes a consent back before all else; returns what it is about.
+async def apply_home(database: Database, hooks: Hooks, peer: str) -> None:
+    """Puts what came home into our own records, what takes a consent back before all else.
 
     One that cannot be put there is named in an alarm and keeps nothing else from coming home. Raises DatabaseAway.
     """
     waiting = await _waiting(database, peer, hooks.acts_first)
     for start in range(0, len(waiting), HOME_BATCH):
-        positions = [position for position, _ in waiting[start : start + HOME_BATCH]]
+        positions = waiting[start : start + HOME_BATCH]
         try:
             await _apply(database, hooks, peer, positions)
         except Exception as error:
@@ -157,17 +157,16 @@ async def apply_home(database: Database, hooks: Hooks, peer: str) -> set[UUID]:
                 raise
             for position in positions:
                 await _apply_alone(database, hooks, peer, position)
-    return {subject for _, subject in waiting}
 
 
-async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) -> list[tuple[int, UUID]]:
+async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) -> list[int]:
     async with database.read() as tx:
         query = (
-            select(col(OutboxRow.position), col(OutboxRow.subject))
+            select(col(OutboxRow.position))
             .where(col(OutboxRow.recipient) == peer, col(OutboxRow.is_home).is_(False))
             .order_by(col(OutboxRow.type).in_(acts_first).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
         )
-        return [(position, subject) for position, subject in (await tx.session.execute(query)).tuples() if position is not None]
+        return [position for position in (await tx.session.execute(query)).scalars() if position is not None]
 
 
 async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequence[int]) -> None:
@@ -180,8 +179,11 @@ async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequenc
         words = [_returned(row) for row in rows if not row.is_withheld and row.type != Reopened.TYPE]
         waiting = await hooks.came_home(peer, words, tx)
         await hooks.never_told(peer, [row.event_id for row in rows if row.is_withheld], tx)
-        home = [row.position for row in rows if row.event_id not in waiting]
-        await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(home)).values(is_home=True))
+        home = [row for row in rows if row.event_id not in waiting]
+        here = col(OutboxRow.position).in_([row.position for row in home])
+        await tx.session.execute(update(OutboxRow).where(here).values(is_home=True))
+        # A word that was under way at the restore may have been answered before it came home, and the answer parked.
+        await unpark(tx, peer, {row.subject for row in home})
 
 
 def _returned(row: OutboxRow) -> Returned:
