@@ -321,17 +321,11 @@ class World:
 
     def begin(self, process: Process, work: Coroutine[Any, Any, Any], dies_in: int | None = None) -> Actor:
         """Starts a piece of work of a process."""
-        actor = Actor(self._forgiving(work))
+        actor = Actor(work, forgiven=(BrokerAway, DatabaseAway))
         self.actors.append((process, actor))
         if dies_in is not None:
             self.dying[actor] = dies_in
         return actor
-
-    async def _forgiving(self, work: Coroutine[Any, Any, Any]) -> Any:
-        try:
-            return await work
-        except (BrokerAway, DatabaseAway):
-            return None
 
     async def step(self, place: int) -> None:
         """One actor goes on; where it dies its process dies with it."""
