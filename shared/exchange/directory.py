@@ -5,7 +5,7 @@ Keys are never looked up by anything but their id, and an id is a digest of the 
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -148,15 +148,14 @@ class Directory:
         return id_ not in self._revoked or seq <= self._cuts.get((id_, reader), {}).get(incarnation, 0)
 
     def newest(
-        self, use: Use, among: Iterable[bytes] | None = None, suites: Sequence[int] = (), upto: int | None = None
+        self, use: Use, among: Container[bytes] | None = None, suites: Sequence[int] = (), upto: int | None = None
     ) -> bytes | None:
         """The id of the newest key that is not revoked; `among` those, of these suites, up to that line, where they are given."""
-        known = set(among) if among is not None else None
         good = [
             (published.number, id_)
             for id_, published in self._published.items()
             if published.key.use is use and id_ not in self._revoked
-            and (known is None or id_ in known) and (not suites or published.key.suite in suites)
+            and (among is None or id_ in among) and (not suites or published.key.suite in suites)
             and (upto is None or published.number <= upto)
         ]  # fmt: skip
         return max(good)[1] if good else None
