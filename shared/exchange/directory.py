@@ -7,6 +7,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -125,10 +126,10 @@ class Directory:
         """Whether any key was ever given up."""
         return bool(self._revoked)
 
-    def published(self) -> list[tuple[bytes, Line]]:
-        """The keys with the lines that published them, oldest first."""
+    def published(self) -> list[tuple[Key, datetime]]:
+        """The keys, each with when it was published, oldest first."""
         lines = [Line.model_validate_json(told.signed[SIGNATURE_BYTES:]) for told in self.lines if told.signed is not None]
-        return [(key_id(line.publishes.public), line) for line in lines if line.publishes is not None]
+        return [(line.publishes, line.made_at) for line in lines if line.publishes is not None]
 
     def next_line(self) -> tuple[int, bytes]:
         """(number, digest of the line before) of the line that would come next."""
