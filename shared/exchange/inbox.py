@@ -42,9 +42,8 @@ from shared.kit.ids import new_id
 HEAD_STEP = 5_000  # slots read at once when a hole closes and the held part of a stream moves on
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
 FORKS_MAX = 200  # of one sender kept whole: one proves it, 200 show how far it went; at 66 KB the largest, 13 MB
-LIVES_MAX = (
-    1_000  # of one sender's database: a restore a day for three years; each keeps a head, and letters tell of the newest 100
-)
+# Of one sender's database: a restore a day for three years; each keeps a head, and letters tell of the newest 100.
+LIVES_MAX = 1_000
 HELD_BACK_MAX = 100_000  # events of one sender that wait or are parked: months of words of a version that is not known here
 HELD_BACK_BYTES_MAX = 256 * 1024**2  # the same in bytes: 100,000 ordinary events are a third of it, 4,000 of the largest all
 COUNTED_FOR = timedelta(seconds=60)  # they are counted anew this often while more come; in between what comes is added
