@@ -78,7 +78,8 @@ LOCK_HEAD = """
     RETURNING upto, held, frontier, highest
 """
 MOVE_HEAD = """
-    UPDATE exchange_heads SET upto = $3, held = $4, frontier = $5, highest = $6 WHERE sender = $1 AND incarnation = $2
+    UPDATE exchange_heads SET upto = $3, held = $4, frontier = $5, highest = $6, heard_at = coalesce($7, heard_at)
+    WHERE sender = $1 AND incarnation = $2
 """
 
 Slot = tuple[str, UUID, int]  # sender, incarnation, seq
@@ -116,10 +117,14 @@ async def refuse_parked(tx: Transaction, sender: str, event_id: UUID) -> UUID | 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An opened event: what it says and the signed form it came in, None where its words are gone and only its place is kept."""
+    """An opened event: what it says and the signed form it came in, None where its words are gone and only its place is kept.
+
+    `is_express`: it came by the express lane, past whatever was before it.
+    """
 
     event: Event
     inner: Inner | None
+    is_express: bool = False
 
     @property
     def sender(self) -> str:
@@ -154,7 +159,7 @@ async def on_reopened(received: Received, tx: Transaction) -> None:
     await insert_many(tx, Reopening, rows[: max(0, room)], absent_only=True)
 
 
-def heard(inner: Inner) -> Heard:
+def heard(inner: Inner, *, is_express: bool = False) -> Heard:
     """Reads an event out of an opened inner form; raises Unopenable."""
     if inner.header.kind is not Kind.EVENT:
         raise Unopenable("it is not an event")
@@ -164,7 +169,7 @@ def heard(inner: Inner) -> Heard:
         raise Unopenable("its content is not an event") from error
     if event.source != inner.header.sender:
         raise Unopenable("its source is not its sender")
-    return Heard(event, inner)
+    return Heard(event, inner, is_express)
 
 
 def _kept(row: InboxRow) -> Heard:
@@ -210,7 +215,8 @@ async def take_wordless(tx: Transaction, sender: str, slots: Sequence[tuple[UUID
     only where the same event came in another slot."""
     now = tx.clock.now()
     held = [
-        {"sender": sender, "incarnation": i, "seq": seq, "leaf": leaf, "event_id": event_id, "received_at": tx.clock.real()}
+        {"sender": sender, "incarnation": i, "seq": seq, "leaf": leaf, "event_id": event_id, "received_at": tx.clock.real(),
+         "is_express": False}
         for i, seq, leaf, event_id in slots
     ]
     done = {"state": InboxState.CLEARED, "type": UNKNOWN, "dataversion": 1, "received_at": now, "settled_at": now}
@@ -292,8 +298,9 @@ class Inbox:
             outcome.applied = batch.applied
             crash_point("inbox.before_commit")
             for sender, incarnation in sorted(outcome.streams):
-                taken = {e.slot[2]: e.signed.leaf for e in fresh if e.slot[:2] == (sender, incarnation)}
-                await advance_head(tx, sender, incarnation, taken)
+                new = [e for e in fresh if e.slot[:2] == (sender, incarnation)]
+                heard_at = tx.clock.real() if any(not e.is_express for e in new) else None
+                await advance_head(tx, sender, incarnation, {e.slot[2]: e.signed.leaf for e in new}, heard_at)
         crash_point("inbox.after_commit")
         return outcome
 
@@ -351,7 +358,8 @@ class Inbox:
             elif known.states.get((one.sender, one.event.id)) == InboxState.CLEARED:
                 worded.setdefault(one.slot, one)
         rows = [
-            {"sender": s, "incarnation": i, "seq": n, "leaf": held[(s, i, n)], "event_id": one.event.id, "received_at": now}
+            {"sender": s, "incarnation": i, "seq": n, "leaf": held[(s, i, n)], "event_id": one.event.id, "received_at": now,
+             "is_express": one.is_express}
             for one in fresh
             for (s, i, n) in [one.slot]
         ]
@@ -493,10 +501,13 @@ async def find_lost(tx: Transaction, sender: str, incarnation: UUID, seqs: Seque
         await tx.session.execute(update(ReceivedHead).where(*mine).values(upto=0, held=0, frontier=b""))
 
 
-async def advance_head(tx: Transaction, sender: str, incarnation: UUID, taken: Mapping[int, bytes] | None = None) -> None:
+async def advance_head(
+    tx: Transaction, sender: str, incarnation: UUID, taken: Mapping[int, bytes] | None = None, heard_at: datetime | None = None
+) -> None:
     """Moves the hole-free part of a stream as far as the held slots reach; the head's lock is taken last of all locks.
 
     `taken` are leaves that this transaction put into slots: where nothing else lies above the head they are all there is to read.
+    `heard_at` is now where any of them came otherwise than by the express lane.
     What was stated lost is passed over: it is in no root.
     """
     head = await _locked_head(tx, sender, incarnation)
@@ -516,13 +527,16 @@ async def advance_head(tx: Transaction, sender: str, incarnation: UUID, taken: M
                 frontier = frontier.append(leaf) if leaf is not None else frontier
         if len(rows) < HEAD_STEP or upto == start:
             break
-    if (upto, highest) == (head.upto, head.highest):
+    highest = max([highest, *(taken or ())])  # of what lies above only a step was read
+    if (upto, highest, heard_at) == (head.upto, head.highest, None):
         return
-    moved = {"upto": upto, "held": frontier.size, "frontier": frontier.to_bytes(), "highest": highest}
+    moved = {"upto": upto, "held": frontier.size, "frontier": frontier.to_bytes(), "highest": highest, "heard_at": heard_at}
     if tx.dialect == "postgresql":
         await (await tx.driver()).execute(MOVE_HEAD, sender, incarnation, *moved.values())
     else:
         mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
+        if heard_at is None:
+            del moved["heard_at"]
         await tx.session.execute(update(ReceivedHead).where(*mine).values(**moved))
 
 
