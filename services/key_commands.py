@@ -59,7 +59,7 @@ class Keeper:
         newest = {use: directory.newest(use) for use in Use}
         words = (
             f"New keys: {', '.join(f'{id_.hex()} to {use}' for use, id_ in newest.items() if id_)}."
-            f" Give {self._folder.directory_file(self._folder.agency)} to every peer; the old keys go on opening what is under way."
+            " The workers take them up and tell the peers by themselves; the old keys go on opening what is under way."
         )
         return {"agency": self._folder.agency, **{use: (id_ or b"").hex() for use, id_ in newest.items()}, "words": words}
 
@@ -78,7 +78,7 @@ class Keeper:
             self._folder.write_line(directory, signer, self._now, to=peer, revokes=Revocation(key=id_, cuts=cuts))
         self._folder.write_line(directory, signer, self._now, revokes=Revocation(key=id_))
         self._folder.save(directory)
-        words = f"{key} is revoked: what was said under it until now stands. Give the directory's file to every peer."
+        words = f"{key} is revoked: what was said under it until now stands. The workers tell the peers by themselves."
         return {"agency": self._folder.agency, "revoked": key, "words": words}
 
     async def _reached(self) -> dict[str, tuple[Cut, ...]]:
