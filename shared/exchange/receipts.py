@@ -45,7 +45,7 @@ from shared.kit.db import Transaction
 GRACE = timedelta(seconds=2)  # a number younger than this may still be on its way; a relay's batch takes well under a second
 STILL = timedelta(seconds=10)  # a stream of which nothing came for so long has nothing under way; a batch takes a second or two
 OVERDUE = timedelta(seconds=60)  # a hole in a stream that goes on: what was sent before what came a minute ago was lost
-OVERTOOK_MAX = RANGES_MAX // 2  # stretches of a receipt for what came by the express lane; of more the newest, which were not told yet
+OVERTOOK_MAX = RANGES_MAX // 2  # of a receipt's stretches, for what came by the express lane: of more the newest, not told yet
 OVERTOOK_SLOTS_MAX = 1_000  # slots of it that one receipt looks at: two relay batches
 ASK_AGAIN = timedelta(seconds=10)  # a slot that stays missing is asked for at this pace, so that a dead line is not flooded
 TRACES_MAX = 1_000  # of one peer's records that cannot be opened: twice as many as slots are given up in one statement
@@ -174,10 +174,12 @@ def _slots_above(head: ReceivedHead) -> tuple[ColumnElement[bool], ...]:
 def _ranges(above: Sequence[_Held], overtook: Sequence[_Held]) -> tuple[HeldRange, ...]:
     """The lowest stretches that are held above the first hole; where there are more than a receipt tells of, what overtook them
     has its part: while a backlog is read it lies far above them, and its sender waits for a signature more than for theirs."""
-    room = RANGES_MAX - len(_stretches(overtook)[-OVERTOOK_MAX:])
-    lowest = _stretches(above)[:room]
-    told = lowest[-1][-1].seq if lowest else 0
-    beyond = _stretches([one for one in overtook if one.seq > told])[-OVERTOOK_MAX:]
+    lowest, beyond = _stretches(above)[:RANGES_MAX], list[list[_Held]]()
+    while lowest:
+        beyond = _stretches([one for one in overtook if one.seq > lowest[-1][-1].seq])[-OVERTOOK_MAX:]
+        if len(lowest) + len(beyond) <= RANGES_MAX:
+            break
+        lowest = lowest[: RANGES_MAX - len(beyond)]  # which may uncover more that overtook
     return tuple(
         HeldRange(first=run[0].seq, last=run[-1].seq, root=root_of([one.leaf for one in run])) for run in [*lowest, *beyond]
     )

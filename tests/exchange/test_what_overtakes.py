@@ -1,4 +1,4 @@
-"""What comes by the express lane is signed for before the backlog that it overtakes, and says nothing of what is still to be read."""
+"""What comes by the express lane is signed for before the backlog that it overtakes, and says nothing of what is yet to be read."""
 
 import re
 from collections.abc import Sequence
@@ -71,6 +71,16 @@ async def test_what_overtook_is_not_told_twice_where_the_lowest_reach_it(pair: P
     await pair.health.hear("police", [urgent], is_express=True)
     (receipt,) = (await pair.health.state("police")).receipts
     assert [(part.first, part.last) for part in receipt.ranges] == [(2 * HOLES - 2, 2 * HOLES + 4)]
+
+
+async def test_where_a_receipt_has_room_for_every_stretch_it_tells_of_all_whatever_lane_they_came_by(pair: Pair) -> None:
+    stretches = RANGES_MAX // 2 + 8
+    for step in range(stretches):
+        _, ordinary = await backlog(pair, 2)
+        await pair.health.hear("police", [ordinary])
+        await pair.health.hear("police", [await acute(pair, step)], is_express=True)
+    (receipt,) = (await pair.health.state("police")).receipts
+    assert [(part.first, part.last) for part in receipt.ranges] == [(3 * n + 2, 3 * n + 3) for n in range(stretches)]
 
 
 async def test_nothing_is_asked_for_while_a_backlog_is_read_that_something_has_overtaken(pair: Pair) -> None:
