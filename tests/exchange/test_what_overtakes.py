@@ -12,7 +12,7 @@ from sqlmodel import col
 from statements import statements_of
 
 from shared.contracts.wire.statements import RANGES_MAX
-from shared.exchange import inbox, receipts
+from shared.exchange import heads, receipts
 from shared.exchange.receipts import ASK_AGAIN, GRACE, OVERDUE, STILL
 from shared.exchange.tables import ReceivedHead
 
@@ -123,7 +123,7 @@ async def test_of_a_stream_that_goes_on_no_more_is_asked_for_before_it_came(pair
 
 
 async def test_the_highest_slot_is_known_however_much_lies_above_a_hole(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "HEAD_STEP", 4)
+    monkeypatch.setattr(heads, "HEAD_STEP", 4)
     lying = await backlog(pair, 20)
     await pair.health.hear("police", lying[1:15])
     await pair.health.hear("police", [lying[19]])
