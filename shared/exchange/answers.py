@@ -367,12 +367,12 @@ async def _answer_enquiries(tx: Transaction, peer: str, enquiries: Sequence[UUID
     """Sends again what was numbered; what this agency never said to `peer` is to be stated gone."""
     mine = (col(OutboxRow.recipient) == peer, col(OutboxRow.event_id).in_(enquiries))
     known = set((await tx.session.execute(select(col(OutboxRow.event_id)).where(*mine))).scalars())
-    await _due_or_cleared(tx, peer, (*mine, col(OutboxRow.seq).is_not(None), col(OutboxRow.is_forked).is_(False)), owed)
+    await _due_or_cleared(tx, peer, (*mine, col(OutboxRow.seq).is_not(None), ~col(OutboxRow.is_forked)), owed)
     owed.gone |= set(enquiries) - known
 
 
 async def _waits_for_home(tx: Transaction, peer: str) -> bool:
-    query = select(col(OutboxRow.position)).where(col(OutboxRow.recipient) == peer, col(OutboxRow.is_home).is_(False)).limit(1)
+    query = select(col(OutboxRow.position)).where(col(OutboxRow.recipient) == peer, ~col(OutboxRow.is_home)).limit(1)
     return (await tx.session.execute(query)).first() is not None
 
 

@@ -157,11 +157,12 @@ class Receiver:
         events: list[Heard] = []
         records: dict[bytes, ConsumerRecord] = {}
         for record in batch:
-            sender = direction_of(record.topic).sender
+            way = direction_of(record.topic)
+            sender, is_express = way.sender, record.topic == way.express_topic
             try:
                 inner = self._seal.open(record.value or b"", sender)
                 if inner.header.sender == sender and inner.header.kind is Kind.EVENT:
-                    events.append(heard(inner))
+                    events.append(heard(inner, is_express=is_express))
                     records[inner.raw] = record
                 else:
                     await self._take_letter(sender, inner)

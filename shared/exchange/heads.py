@@ -5,6 +5,7 @@ A slot's leaf never changes. A head is locked last of all locks (decision 1).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, null, select, text, update
@@ -30,7 +31,8 @@ LOCK_HEAD = """
     RETURNING upto, held, frontier, highest
 """
 MOVE_HEAD = """
-    UPDATE exchange_heads SET upto = $3, held = $4, frontier = $5, highest = $6 WHERE sender = $1 AND incarnation = $2
+    UPDATE exchange_heads SET upto = $3, held = $4, frontier = $5, highest = $6, heard_at = coalesce($7, heard_at)
+    WHERE sender = $1 AND incarnation = $2
 """
 
 Slot = tuple[str, UUID, int]  # sender, incarnation, seq
@@ -59,10 +61,13 @@ async def find_lost(tx: Transaction, sender: str, incarnation: UUID, seqs: Seque
         await tx.session.execute(update(ReceivedHead).where(*mine).values(upto=0, held=0, frontier=b""))
 
 
-async def advance_head(tx: Transaction, sender: str, incarnation: UUID, taken: Mapping[int, bytes] | None = None) -> None:
+async def advance_head(
+    tx: Transaction, sender: str, incarnation: UUID, taken: Mapping[int, bytes] | None = None, heard_at: datetime | None = None
+) -> None:
     """Moves the hole-free part of a stream as far as the held slots reach; the head's lock is taken last of all locks.
 
     `taken` are leaves that this transaction put into slots: where nothing else lies above the head they are all there is to read.
+    `heard_at` is now where any of them came otherwise than by the express lane.
     What was stated lost is passed over: it is in no root.
     """
     head = await _locked_head(tx, sender, incarnation)
@@ -82,13 +87,16 @@ async def advance_head(tx: Transaction, sender: str, incarnation: UUID, taken: M
                 frontier = frontier.append(leaf) if leaf is not None else frontier
         if len(rows) < HEAD_STEP or upto == start:
             break
-    if (upto, highest) == (head.upto, head.highest):
+    highest = max([highest, *(taken or ())])  # of what lies above only a step was read
+    if (upto, highest, heard_at) == (head.upto, head.highest, None):
         return
-    moved = {"upto": upto, "held": frontier.size, "frontier": frontier.to_bytes(), "highest": highest}
+    moved = {"upto": upto, "held": frontier.size, "frontier": frontier.to_bytes(), "highest": highest, "heard_at": heard_at}
     if tx.dialect == "postgresql":
         await (await tx.driver()).execute(MOVE_HEAD, sender, incarnation, *moved.values())
     else:
         mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
+        if heard_at is None:
+            del moved["heard_at"]
         await tx.session.execute(update(ReceivedHead).where(*mine).values(**moved))
 
 
@@ -142,12 +150,16 @@ async def take_wordless(tx: Transaction, sender: str, slots: Sequence[tuple[UUID
     only where the same event came in another slot."""
     now = tx.clock.now()
     held = [
-        {"sender": sender, "incarnation": i, "seq": seq, "leaf": leaf, "event_id": event_id, "received_at": tx.clock.real()}
+        {
+            "sender": sender, "incarnation": i, "seq": seq, "leaf": leaf, "event_id": event_id, "received_at": tx.clock.real(),
+            "is_express": False,
+        }
         for i, seq, leaf, event_id in slots
-    ]
+    ]  # fmt: skip
     done = {"state": InboxState.CLEARED, "type": UNKNOWN, "dataversion": 1, "received_at": now, "settled_at": now}
     await insert_many(tx, ReceivedSlot, held)
     await insert_many(tx, InboxRow, [{"sender": sender, "event_id": one[3], **done} for one in slots], absent_only=True)
     for incarnation in sorted({one[0] for one in slots}):
-        await find_lost(tx, sender, incarnation, [one[1] for one in slots if one[0] == incarnation])
-        await advance_head(tx, sender, incarnation)
+        taken = {seq: leaf for i, seq, leaf, _ in slots if i == incarnation}
+        await find_lost(tx, sender, incarnation, list(taken))
+        await advance_head(tx, sender, incarnation, taken)

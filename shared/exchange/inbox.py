@@ -98,10 +98,14 @@ async def unpark(tx: Transaction, sender: str, subjects: Collection[UUID]) -> No
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An opened event: what it says and the signed form it came in, None where its words are gone and only its place is kept."""
+    """An opened event: what it says and the signed form it came in, None where its words are gone and only its place is kept.
+
+    `is_express`: it came by the express lane, past whatever was before it.
+    """
 
     event: Event
     inner: Inner | None
+    is_express: bool = False
 
     @property
     def sender(self) -> str:
@@ -136,7 +140,7 @@ async def on_reopened(received: Received, tx: Transaction) -> None:
     await insert_many(tx, Reopening, rows[: max(0, room)], absent_only=True)
 
 
-def heard(inner: Inner) -> Heard:
+def heard(inner: Inner, *, is_express: bool = False) -> Heard:
     """Reads an event out of an opened inner form; raises Unopenable."""
     if inner.header.kind is not Kind.EVENT:
         raise Unopenable("it is not an event")
@@ -146,7 +150,7 @@ def heard(inner: Inner) -> Heard:
         raise Unopenable("its content is not an event") from error
     if event.source != inner.header.sender:
         raise Unopenable("its source is not its sender")
-    return Heard(event, inner)
+    return Heard(event, inner, is_express)
 
 
 def _kept(row: InboxRow) -> Heard:
@@ -237,8 +241,9 @@ class Inbox:
             outcome.applied = batch.applied
             crash_point("inbox.before_commit")
             for sender, incarnation in sorted(outcome.streams):
-                taken = {e.slot[2]: e.signed.leaf for e in fresh if e.slot[:2] == (sender, incarnation)}
-                await advance_head(tx, sender, incarnation, taken)
+                new = [e for e in fresh if e.slot[:2] == (sender, incarnation)]
+                heard_at = tx.clock.real() if any(not e.is_express for e in new) else None
+                await advance_head(tx, sender, incarnation, {e.slot[2]: e.signed.leaf for e in new}, heard_at)
         crash_point("inbox.after_commit")
         return outcome
 
@@ -296,10 +301,13 @@ class Inbox:
             elif known.states.get((one.sender, one.event.id)) == InboxState.CLEARED:
                 worded.setdefault(one.slot, one)
         rows = [
-            {"sender": s, "incarnation": i, "seq": n, "leaf": held[(s, i, n)], "event_id": one.event.id, "received_at": now}
+            {
+                "sender": s, "incarnation": i, "seq": n, "leaf": held[(s, i, n)], "event_id": one.event.id, "received_at": now,
+                "is_express": one.is_express,
+            }
             for one in fresh
             for (s, i, n) in [one.slot]
-        ]
+        ]  # fmt: skip
         await insert_many(tx, ReceivedSlot, rows)
         if known.is_any_lost:
             for sender, incarnation in sorted({one.slot[:2] for one in fresh}):

@@ -106,7 +106,7 @@ async def _put(tx: Transaction, peer: str, word: _Word) -> bool:
     if word.event is not None and word.event.withheld:
         await withhold_event(tx, word.event_id)  # what was blanked in the life that is lost is not told in this one
     elif word.event is not None:
-        known = select(col(OutboxRow.position)).where(col(OutboxRow.event_id) == word.event_id, col(OutboxRow.is_forked).is_(False))
+        known = select(col(OutboxRow.position)).where(col(OutboxRow.event_id) == word.event_id, ~col(OutboxRow.is_forked))
         is_home = (await tx.session.execute(known.limit(1))).first() is not None
     await tx.session.execute(insert(OutboxRow).values(**_row(tx, peer, word, is_home=is_home)))
     return True
@@ -163,7 +163,7 @@ async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) ->
     async with database.read() as tx:
         query = (
             select(col(OutboxRow.position))
-            .where(col(OutboxRow.recipient) == peer, col(OutboxRow.is_home).is_(False))
+            .where(col(OutboxRow.recipient) == peer, ~col(OutboxRow.is_home))
             .order_by(col(OutboxRow.type).in_(acts_first).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
         )
         return [position for position in (await tx.session.execute(query)).scalars() if position is not None]
@@ -171,7 +171,7 @@ async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) ->
 
 async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequence[int]) -> None:
     async with database.write() as tx:
-        query = select(OutboxRow).where(col(OutboxRow.position).in_(positions), col(OutboxRow.is_home).is_(False))
+        query = select(OutboxRow).where(col(OutboxRow.position).in_(positions), ~col(OutboxRow.is_home))
         found = {row.position: row for row in (await tx.session.execute(query)).scalars()}
         rows = [found[position] for position in positions if position in found]
         subjects = [row.subject for row in rows]

@@ -45,7 +45,7 @@ def slots(peer: str, incarnation: UUID, first: int, last: int) -> tuple[Any, ...
         col(OutboxRow.incarnation) == incarnation,
         col(OutboxRow.seq) >= first,
         col(OutboxRow.seq) <= last,
-        col(OutboxRow.is_forked).is_(False),
+        ~col(OutboxRow.is_forked),
     )
 
 
@@ -177,7 +177,7 @@ def of_slots(peer: str, incarnation: UUID, wanted: Sequence[int]) -> tuple[Any, 
         col(OutboxRow.recipient) == peer,
         col(OutboxRow.incarnation) == incarnation,
         col(OutboxRow.seq).in_(wanted),
-        col(OutboxRow.is_forked).is_(False),
+        ~col(OutboxRow.is_forked),
     )
 
 
@@ -203,7 +203,7 @@ async def said_order(tx: Transaction, recipient: str, event_ids: Sequence[UUID])
     """Where our events first stood in our streams to one recipient: (incarnation, seq), which sort as they were said."""
     query = select(col(OutboxRow.event_id), col(OutboxRow.incarnation), col(OutboxRow.seq)).where(
         col(OutboxRow.recipient) == recipient, col(OutboxRow.event_id).in_(event_ids), col(OutboxRow.seq).is_not(None),
-        col(OutboxRow.is_forked).is_(False),
+        ~col(OutboxRow.is_forked),
     )  # fmt: skip
     found: dict[UUID, tuple[UUID, int]] = {}
     for event_id, incarnation, seq in (await tx.session.execute(query)).tuples():

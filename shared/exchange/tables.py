@@ -79,7 +79,7 @@ class OutboxRow(SQLModel, table=True):
             "incarnation",
             "seq",
             unique=True,
-            sqlite_where=text("NOT is_forked"),
+            sqlite_where=text("is_forked = 0"),
             postgresql_where=text("NOT is_forked"),
         ),
         # Not unique: what was said again after a restore keeps its id.
@@ -101,7 +101,7 @@ class OutboxRow(SQLModel, table=True):
         Index("ix_exchange_outbox_words", "recipient", "delivered_at", sqlite_where=OUTBOX_WORDS, postgresql_where=OUTBOX_WORDS),
         Index("ix_exchange_outbox_due", "recipient", "seq", sqlite_where=text("is_due"), postgresql_where=text("is_due")),
         Index("ix_exchange_outbox_told", "subject", "recipient", "position"),
-        Index("ix_exchange_outbox_returned", "recipient", sqlite_where=text("NOT is_home"), postgresql_where=text("NOT is_home")),
+        Index("ix_exchange_outbox_returned", "recipient", sqlite_where=text("is_home = 0"), postgresql_where=text("NOT is_home")),
         Index(
             "ix_exchange_outbox_consent",
             "consent_id",
@@ -168,16 +168,27 @@ class HeldReceipt(SQLModel, table=True):
 
 
 class ReceivedSlot(SQLModel, table=True):
-    """One slot of a sender's stream, held for ever."""
+    """One slot of a sender's stream, held for ever; `is_express` where it came by the express lane, past whatever was before it."""
 
     __tablename__ = "exchange_slots"
-    __table_args__ = (Index("ix_exchange_slots_event", "event_id"),)
+    __table_args__ = (
+        Index("ix_exchange_slots_event", "event_id"),
+        Index(
+            "ix_exchange_slots_express",
+            "sender",
+            "incarnation",
+            "seq",
+            sqlite_where=text("is_express = 1"),
+            postgresql_where=text("is_express"),
+        ),
+    )
     sender: str = Field(primary_key=True)
     incarnation: UUID = Field(primary_key=True)
     seq: int = Field(primary_key=True, sa_type=BigInteger)
     leaf: bytes = Field(sa_type=LargeBinary)
     event_id: UUID
     received_at: datetime = Field(sa_type=UtcDateTime)
+    is_express: bool = False
 
 
 class LostSlot(SQLModel, table=True):
@@ -242,7 +253,8 @@ class InboxRow(SQLModel, table=True):
 class ReceivedHead(SQLModel, table=True):
     """How far a sender's stream is held without a hole, and how far the sender says it goes.
 
-    `held` counts the leaves in `frontier`: as many as `upto`, less what was stated lost.
+    `held` counts the leaves in `frontier`: as many as `upto`, less what was stated lost. `heard_at`: when a slot of it was last
+    taken, other than by the express lane.
     """
 
     __tablename__ = "exchange_heads"
@@ -254,6 +266,7 @@ class ReceivedHead(SQLModel, table=True):
     highest: int = Field(default=0, sa_type=BigInteger)
     announced: int = Field(default=0, sa_type=BigInteger)
     announced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    heard_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class MissingSlot(SQLModel, table=True):

@@ -132,9 +132,9 @@ class Node:
             rows = (await tx.session.execute(select(col(OutboxRow.position)).where(col(OutboxRow.is_due)))).scalars()
             await streams.mark_sent(tx, [p for p in rows if p is not None], tx.clock.now())
 
-    async def hear(self, sender: str, envelopes: Sequence[bytes]) -> Outcome:
-        """Opens and applies one batch."""
-        return await self.inbox.receive([heard(self.seal.open(e, sender)) for e in envelopes])
+    async def hear(self, sender: str, envelopes: Sequence[bytes], *, is_express: bool = False) -> Outcome:
+        """Opens and applies one batch, which came by the express lane or by the other."""
+        return await self.inbox.receive([heard(self.seal.open(e, sender), is_express=is_express) for e in envelopes])
 
     async def state(self, to: str) -> Statement:
         """This node's statement to a peer."""

@@ -2,16 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from agencies import TestAgency
 from sqlalchemy import event
+
+from shared.kit.db import Database
 
 Said = tuple[str, Any]  # a statement and its parameters
 
 
+class Agency(Protocol):
+    """Whoever has a database."""
+
+    @property
+    def database(self) -> Database:
+        """It."""
+        ...
+
+
 @contextmanager
-def statements_of(agency: TestAgency) -> Iterator[list[Said]]:
+def statements_of(agency: Agency) -> Iterator[list[Said]]:
     """What an agency asks its database meanwhile."""
     said: list[Said] = []
 

@@ -81,9 +81,9 @@ async def backup_days(tx: Transaction) -> int | None:
 
 async def _peer(tx: Transaction, row: Recovery) -> PeerRecovery:
     mine = (col(OutboxRow.recipient) == row.peer, col(OutboxRow.returned_at) >= row.opened_at)
-    home, left = await _count(tx, *mine), await _count(tx, *mine, col(OutboxRow.is_home).is_(False))
+    home, left = await _count(tx, *mine), await _count(tx, *mine, ~col(OutboxRow.is_home))
     wordless = await _count(tx, *mine, col(OutboxRow.type) == UNKNOWN)
-    ended = (col(OutboxRow.recipient) == row.peer, col(OutboxRow.incarnation) == row.ended, col(OutboxRow.is_forked).is_(False))
+    ended = (col(OutboxRow.recipient) == row.peer, col(OutboxRow.incarnation) == row.ended, ~col(OutboxRow.is_forked))
     lost = max(0, row.said_before - await _count(tx, *ended)) if row.answered_at is not None and row.ended is not None else 0
     return PeerRecovery(
         peer=row.peer, because=row.because, opened_at=row.opened_at, answered_at=row.answered_at, said_before=row.said_before,

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from shared.contracts.wire.envelope import SLOT_MAX
 from shared.contracts.wire.merkle import HASH_BYTES
 
-RANGES_MAX = 64  # a stream with more holes than this is told in pieces: the lowest first
+RANGES_MAX = 64  # of a stream with more holes than this the lowest are told, and what came by the express lane
 MISSING_MAX = 500  # one relay batch; the next statement asks for the rest
 PARKED_MAX = 500  # slots that were asked for once more and still cannot be opened
 ENQUIRIES_MAX = 200  # predecessors asked for by id in one statement
