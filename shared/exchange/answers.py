@@ -31,8 +31,13 @@ LOST_SLOTS_MAX = 100_000  # of one peer: what both ends lost, on the peer's word
 
 # What every letter costs, on the driver on PostgreSQL; the portable forms stand beside their use.
 HEARD_FROM = """
-    INSERT INTO exchange_peers AS p (peer, last_heard_at, incarnation, spoke_at, whole_since) VALUES ($1, $2, $3, $4, $2)
+    INSERT INTO exchange_peers AS p (peer, last_heard_at, incarnation, spoke_at, whole_since, knows_lines, knows_since)
+    VALUES ($1, $2, $3, $4, $2, coalesce($6::integer, 0), $2)
     ON CONFLICT (peer) DO UPDATE SET
+        knows_lines = CASE WHEN $6 > p.knows_lines OR p.incarnation IS DISTINCT FROM excluded.incarnation
+            THEN coalesce($6, p.knows_lines) ELSE p.knows_lines END,
+        knows_since = CASE WHEN $6 > p.knows_lines OR p.incarnation IS DISTINCT FROM excluded.incarnation
+            THEN excluded.last_heard_at ELSE coalesce(p.knows_since, excluded.last_heard_at) END,
         last_heard_at = excluded.last_heard_at, incarnation = excluded.incarnation,
         spoke_at = greatest(p.spoke_at, excluded.spoke_at),
         whole_since = CASE WHEN $5::boolean OR p.incarnation IS DISTINCT FROM excluded.incarnation
@@ -122,7 +127,8 @@ async def _heard_from(tx: Transaction, inner: Inner, statement: Statement) -> No
     if tx.dialect == "postgresql":
         spoke_at = min(now, statement.made_at) if statement.summary is None else None
         await tx.flush()
-        await (await tx.driver()).execute(HEARD_FROM, peer, now, incarnation, spoke_at, bool(statement.recalls))
+        knows = statement.knows_lines if statement.summary is None else None
+        await (await tx.driver()).execute(HEARD_FROM, peer, now, incarnation, spoke_at, bool(statement.recalls), knows)
         return
     await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
     values: dict[str, Any] = {"last_heard_at": now, "incarnation": incarnation}
@@ -131,6 +137,11 @@ async def _heard_from(tx: Transaction, inner: Inner, statement: Statement) -> No
         is_later = or_(col(Peer.spoke_at).is_(None), col(Peer.spoke_at) < spoke_at)
         values["spoke_at"] = case((is_later, spoke_at), else_=col(Peer.spoke_at))
     asks = bool(statement.recalls) or or_(col(Peer.incarnation).is_(None), col(Peer.incarnation) != incarnation)
+    # In one life what is known of a directory only grows: an old letter that comes again takes nothing from it.
+    knows = statement.knows_lines if statement.summary is None else None
+    is_news = or_(col(Peer.knows_lines) < (knows or 0), col(Peer.incarnation).is_(None), col(Peer.incarnation) != incarnation)
+    values["knows_lines"] = case((is_news, knows if knows is not None else col(Peer.knows_lines)), else_=col(Peer.knows_lines))
+    values["knows_since"] = case((is_news, now), else_=func.coalesce(col(Peer.knows_since), now))
     values["whole_since"] = now if asks is True else case((asks, now), else_=func.coalesce(col(Peer.whole_since), now))
     await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(**values))
 
