@@ -1,13 +1,14 @@
 """Keys to seal to that another has replaced: whether anything that is still to come may lie under one.
 
-Nothing does once the window is over, and every peer has said, signed, that it knows the key in its place, and everything that a peer
-says it has said was here some time after that. A copy that comes under the old key later is then of what is held; and whatever should
-be missing all the same is asked for, and sealed anew.
+Nothing does once the window is over, every peer has said, signed, that it knows the key in its place, and everything that it says
+it has said was here some time after that. A copy that comes under the old key later is then of what is held; and whatever should be
+missing all the same is asked for, and sealed anew.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -41,7 +42,7 @@ def replaced(directory: Directory) -> list[Replaced]:
     """An agency's own keys that nobody seals to who knows its whole directory, oldest first."""
     lines = [Line.model_validate_json(told.signed[SIGNATURE_BYTES:]) for told in directory.lines if told.signed is not None]
     made = [(key_id(one.publishes.public), one) for one in lines if one.publishes is not None and one.publishes.use is Use.SEAL]
-    return [Replaced(id_, after.number, after.made_at) for (id_, _), (_, after) in zip(made, made[1:], strict=False)]
+    return [Replaced(id_, after.number, after.made_at) for (id_, _), (_, after) in pairwise(made)]
 
 
 async def waits_for(tx: Transaction, peers: Iterable[str], line: int) -> dict[str, str]:
