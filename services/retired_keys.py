@@ -1,7 +1,7 @@
 """Private keys to seal to that another has replaced are destroyed, once nothing that is still to come can lie under them.
 
-Whoever takes old disks of the broker's and, later, this machine, then opens nothing of them. A worker does it by itself where it may
-write to its keys' folder; where it may not, `refnet keys destroy` is the keeper's, and `refnet doctor` says when.
+Whoever takes old disks of the broker's and, later, this machine, then opens nothing of them. A worker does it by itself where it
+may write to its keys' folder; where it may not, `refnet keys destroy` is the keeper's, and `refnet doctor` says when.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.keys import KeyFolder
+from shared.exchange.directory import key_id
 from shared.exchange.retired import Replaced, replaced, waits_for
 from shared.kit.db import Database
 from shared.kit.errors import DatabaseAway, RefnetError
@@ -44,7 +45,7 @@ class Held:
 
 async def held(database: Database, folder: KeyFolder, peers: Sequence[str], now: datetime) -> list[Held]:
     """The agency's replaced keys that are still here, oldest first. Raises RefnetError or DatabaseAway."""
-    here = {key.id for key in folder.opening()}
+    here = {key_id(key.public) for key in folder.opening()}
     old = [key for key in replaced(folder.own()) if key.id in here]
     if not old:
         return []
@@ -53,7 +54,7 @@ async def held(database: Database, folder: KeyFolder, peers: Sequence[str], now:
 
 
 async def destroy_retired(database: Database, folder: KeyFolder, peers: Sequence[str], now: datetime) -> list[Held]:
-    """Destroys what is due and returns all that was looked at. Raises RefnetError, DatabaseAway, or OSError where it may not write."""
+    """Destroys what is due and returns all that was looked at. Raises RefnetError or DatabaseAway, and OSError where it may not."""
     found = await held(database, folder, peers, now)
     for one in found:
         if one.is_due:
