@@ -15,7 +15,6 @@ from shared.casework.directory.network import Network
 from shared.exchange.access import thin_topics, topics_of
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
-from shared.exchange.keyring import KeyAway
 from shared.kit.errors import DatabaseAway, RefnetError
 
 DESTROYED_WITHIN = timedelta(days=1)  # a worker looks every hour
@@ -68,7 +67,7 @@ def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None
     try:
         keys = load_keyring(settings.home, agency, settings.pins(agency, network))
         keys.signer()
-    except (RefnetError, KeyAway) as error:
+    except RefnetError as error:
         note(False, f"{agency}: {error}")
         return
     unknown = [peer for peer in network.peers_of(agency) if peer not in keys.peers]
