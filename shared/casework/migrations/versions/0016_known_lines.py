@@ -1,6 +1,6 @@
 """How many lines of this agency's directory of keys a peer has said that it knows, and since when.
 
-Revision ID: 0015_known_lines
+Revision ID: 0016_known_lines
 Revises: 0014_directories
 """
 
@@ -9,7 +9,7 @@ from alembic import op
 
 from shared.kit.columns import UtcDateTime
 
-revision = "0015_known_lines"
+revision = "0016_known_lines"
 down_revision = "0014_directories"
 
 
