@@ -15,7 +15,7 @@ from services.keys import KeyFolder
 from shared.exchange.directory import key_id
 from shared.exchange.retired import Replaced, replaced, waits_for
 from shared.kit.db import Database
-from shared.kit.errors import DatabaseAway, RefnetError
+from shared.kit.errors import DatabaseAway
 
 LOOK_EVERY_S = 3_600.0  # for what is decided by days
 
@@ -63,14 +63,27 @@ async def destroy_retired(database: Database, folder: KeyFolder, peers: Sequence
     return found
 
 
-async def keep_destroying(database: Database, folder: KeyFolder, peers: Sequence[str], stop: asyncio.Event) -> None:
-    """Looks every hour until `stop` is set."""
+async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in (one, other)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+async def keep_destroying(
+    database: Database, folder: KeyFolder, peers: Sequence[str], anchored: asyncio.Event, stop: asyncio.Event
+) -> None:
+    """Looks every hour until `stop` is set; first once it is known whether this database is an older copy of itself, which `anchored`
+    says: what such a one knows of its peers is of the past."""
+    await _either(anchored, stop)
     while not stop.is_set():
         try:
             await destroy_retired(database, folder, peers, database.clock.real())
         except DatabaseAway:
             pass
-        except (OSError, RefnetError) as error:
+        except Exception as error:  # whatever it was, the exchange beside this goes on, and the next look may do
             log.warning("keys_not_destroyed", extra={"because": type(error).__name__})
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)

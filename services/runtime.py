@@ -96,10 +96,10 @@ class Agency:
             return None
         return DirectServer(here.agency, here.peers, credentials, answers, settings.exchange_host, port)
 
-    def keeper(self, settings: Settings) -> Callable[[asyncio.Event], Coroutine[Any, Any, None]]:
-        """The loop that destroys replaced keys."""
+    def keeper(self, settings: Settings, exchange: ExchangeWorker) -> Callable[[asyncio.Event], Coroutine[Any, Any, None]]:
+        """The loop that destroys replaced keys, beside this exchange."""
         folder = KeyFolder(settings.home, self.here.agency)
-        return lambda stop: keep_destroying(self.database, folder, self.here.peers, stop)
+        return lambda stop: keep_destroying(self.database, folder, self.here.peers, exchange.anchored, stop)
 
     def watcher(self) -> Watcher:
         """The watcher."""

@@ -78,7 +78,7 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
     if with_worker:
         exchange = agency.exchange(settings)
         edge.exchange = exchange
-        loops = [exchange.run, agency.watcher().run, agency.keeper(settings)]
+        loops = [exchange.run, agency.watcher().run, agency.keeper(settings, exchange)]
         loops += _direct(agency, settings, exchange, listener.getsockname()[1])
     server = Server(config_of(agency.app(edge)), edge)
     stop = asyncio.Event()
@@ -109,7 +109,7 @@ def work(agency: Agency, settings: Settings, host: str, port: int | None) -> Non
     """Runs the exchange and the watcher until a signal comes; with a port, it tells there whether it works."""
     listener = _bind(host, port) if port is not None else None
     exchange = agency.exchange(settings)
-    uvloop.run(_work(agency, exchange, [agency.keeper(settings), *_direct(agency, settings, exchange, port)], listener))
+    uvloop.run(_work(agency, exchange, [agency.keeper(settings, exchange), *_direct(agency, settings, exchange, port)], listener))
     _leave_at_once()
 
 

@@ -125,6 +125,10 @@ class Keyring:
             raise Unopenable("its suite is not that of its key")
         return key
 
+    def holds(self, id_: bytes) -> bool:
+        """Whether the private key of that id is here."""
+        return id_ in self._opening
+
     def verifies(self, speaker: str, id_: bytes) -> Ed25519PublicKey:
         """The key of that id in the directory of who speaks; raises Unopenable. A station's speaks for nobody yet."""
         directory = self._directory(speaker)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.contracts.wire.directory import SIGNATURE_BYTES, Line, Use
-from shared.exchange.answers import settled_slots
+from shared.exchange.answers import is_settled
 from shared.exchange.directory import Directory, key_id
 from shared.exchange.incarnations import awaited_peers
 from shared.exchange.tables import Peer, ReceivedHead
@@ -61,6 +61,6 @@ async def _why(tx: Transaction, peer: str, line: int) -> str | None:
         return "it has not been heard an hour after it said that it knows the newer key"
     query = select(ReceivedHead).where(col(ReceivedHead.sender) == peer, col(ReceivedHead.upto) < col(ReceivedHead.announced))
     for head in (await tx.session.execute(query)).scalars().all():
-        if await settled_slots(tx, peer, head.incarnation) < head.announced:
+        if not await is_settled(tx, peer, head.incarnation, head.announced):
             return "not everything that it has said is here"
     return None

@@ -1,5 +1,6 @@
 """A private key to seal to is destroyed once nothing that is still to come can lie under it, and not before: files, as they lie."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import NamedTuple
 import pytest
 from exchange_node import Node, new_subject
 from exchange_pair import Pair
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlmodel import col
 
 from services.keys import KeyFolder, Keys, make_missing
-from services.retired_keys import destroy_retired, held
+from services.retired_keys import destroy_retired, held, keep_destroying
 from shared.contracts.wire.envelope import Kind, Unopenable
 from shared.exchange.incarnations import open_incarnation
 from shared.exchange.keyring import HYBRID, X25519
@@ -58,6 +59,12 @@ class Ends(NamedTuple):
                 await to.letters.take_lines(one.node.agency, inner.content)
             else:
                 await to.letters.take(inner)
+
+    def process_of_now(self) -> End:
+        """Another process of the desk's, that will hear of no key which is made from now on."""
+        node, folder = self.police.node, self.police.folder
+        seal = KeyedSeal(Keys(folder.home, node.agency, PINS).load())
+        return End(node, folder, seal, Letters(node.database, node.agency, ["health"], seal, node.inbox, node))
 
     async def waits_for(self) -> str:
         (one,) = await held(self.health.node.database, self.health.folder, ["police"], self.now())
@@ -171,3 +178,120 @@ async def test_a_silent_peer_is_waited_for(ends: Ends, pair: Pair) -> None:
     async with ends.health.node.database.write() as tx:
         await tx.session.execute(update(Peer).where(col(Peer.peer) == "police").values(knows_lines=99))
     assert "has not said" in await ends.waits_for()  # a number alone is no word of it
+
+
+async def test_what_lies_above_a_hole_does_not_fill_it(ends: Ends, pair: Pair) -> None:
+    police, health = ends.police.node, ends.health.node
+    for step in range(2):
+        await police.say("health", new_subject(), step)
+    first, _ = await police.number("health")
+    ends.replace_key()
+    await known_to_all(ends, pair)  # it says that it has said two
+    await police.say("health", new_subject(), 2)
+    await health.hear("police", [first, *await police.number("health")])
+    pair.clock.advance(KEPT)
+    assert await ends.waits_for() == "police: not everything that it has said is here"
+
+
+async def test_a_new_life_whose_first_word_is_a_short_one_may_know_less(ends: Ends, pair: Pair) -> None:
+    restored = ends.process_of_now()
+    ends.replace_key()
+    await known_to_all(ends, pair)
+    pair.clock.advance(KEPT)
+    assert await ends.waits_for() == "due"
+    async with ends.police.node.database.write() as tx:
+        await open_incarnation(tx, ["health"], "restored")
+    short, _ = await restored.letters.write_short("health")
+    await ends.health.letters.take(ends.health.seal.open(short, "police"))
+    for _ in range(2):
+        await ends.letter(restored, ends.health)
+        pair.clock.advance(LONG_ENOUGH)
+    await ends.health.node.hear("police", await ends.police.node.number("health"))
+    assert await ends.waits_for() == "police: it has not said that it knows the newer key"
+
+
+async def test_a_process_of_a_peer_that_has_yet_to_hear_of_the_key_is_waited_for(ends: Ends, pair: Pair) -> None:
+    laggard = ends.process_of_now()
+    ends.replace_key()
+    await known_to_all(ends, pair)
+    pair.clock.advance(KEPT)
+    assert await ends.waits_for() == "due"
+    await ends.letter(laggard, ends.health)
+    assert "an hour after" in await ends.waits_for()
+    pair.clock.advance(LONG_ENOUGH)
+    await ends.letter(ends.police, ends.health)
+    assert await ends.waits_for() == "due"
+
+
+async def test_who_seals_to_a_destroyed_key_is_told_of_the_newer_and_is_heard_again(ends: Ends, pair: Pair) -> None:
+    """As after a restore from before it heard of it: nothing that it sends can say that it does not know."""
+    restored = ends.process_of_now()
+    old = ends.replace_key()
+    await known_to_all(ends, pair)
+    pair.clock.advance(KEPT)
+    assert await ends.destroy() == [True]
+    ends.health.seal.refresh()
+    (lost,) = await restored.letters.write("health")
+    with pytest.raises(Unopenable) as why:
+        ends.health.seal.open(lost, "police")
+    with pytest.raises(Unopenable, match="signer is not known"):
+        await ends.letter(ends.health, restored)
+    ends.health.letters.due.clear()
+    await ends.health.letters.note_unopenable("police", lost, ("refnet.police.to.health.v1.express", 0, 7), str(why.value))
+    assert ends.health.letters.due == {"police"}
+    await ends.letter(ends.health, restored)
+    await ends.letter(restored, ends.health)
+    assert restored.seal.knows("health") == 4
+    assert (await restored.letters.write("health"))[0][1:9] != old[:8]
+    assert await ends.health.letters.write_lines("police") == []  # once
+
+
+async def test_whatever_else_cannot_be_opened_is_told_nothing(ends: Ends, pair: Pair) -> None:
+    ends.replace_key()
+    await known_to_all(ends, pair)
+    (fine,) = await ends.police.letters.write("health")
+    ends.health.letters.due.clear()
+    for wrong in (b"", fine[:-1] + bytes([fine[-1] ^ 1]), b"\1" + b"unknown!" + fine[9:]):
+        await ends.health.letters.note_unopenable("police", wrong, ("refnet.police.to.health.v1.express", 0, 8), "damaged")
+    assert ends.health.letters.due == set()
+    assert await ends.health.letters.write_lines("police") == []
+
+
+async def test_nothing_is_destroyed_before_it_is_known_whether_this_database_was_restored(ends: Ends, pair: Pair) -> None:
+    ends.replace_key()
+    await known_to_all(ends, pair)
+    pair.clock.advance(KEPT)
+    database, folder = ends.health.node.database, ends.health.folder
+    anchored, stop = asyncio.Event(), asyncio.Event()
+    keeping = asyncio.create_task(keep_destroying(database, folder, ["police"], anchored, stop))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert await ends.waits_for() == "due"
+    stop.set()
+    anchored.set()
+    await asyncio.wait_for(keeping, 10)
+    assert await ends.waits_for() == "due"  # it was to stop
+    stop.clear()
+    keeping = asyncio.create_task(keep_destroying(database, folder, ["police"], anchored, stop))
+    async with asyncio.timeout(10):
+        while folder.opening()[1:]:
+            await asyncio.sleep(0.01)
+    stop.set()
+    await asyncio.wait_for(keeping, 10)
+
+
+async def test_a_look_that_fails_for_any_reason_is_made_again_and_stops_nothing_else(
+    ends: Ends, caplog: pytest.LogCaptureFixture
+) -> None:
+    anchored, stop = asyncio.Event(), asyncio.Event()
+    anchored.set()
+    async with ends.health.node.database.write() as tx:
+        await tx.session.execute(text("ALTER TABLE exchange_peers RENAME TO elsewhere"))
+    ends.replace_key()
+    keeping = asyncio.create_task(keep_destroying(ends.health.node.database, ends.health.folder, ["police"], anchored, stop))
+    async with asyncio.timeout(10):
+        while "keys_not_destroyed" not in caplog.text:
+            await asyncio.sleep(0.01)
+    assert not keeping.done()
+    stop.set()
+    await asyncio.wait_for(keeping, 10)
