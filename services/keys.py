@@ -146,11 +146,13 @@ class KeyFolder:
             try:
                 said = json.loads(file.read_bytes())
                 if DESTROYED_AT in said:
-                    continue  # a process died between two steps; the next look takes the second
+                    continue  # a process died between two steps
                 yield {
                     "suite": said["suite"],
                     **{name: base64.b64decode(said[name], validate=True) for name in ("private", "public")},
                 }
+            except FileNotFoundError:
+                continue  # another process has just destroyed it
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise RefnetError(f"{file} is not a key, or cannot be read; restore it from the keys' own backup.") from error
 
@@ -169,13 +171,18 @@ class KeyFolder:
             file.rename(file.with_suffix(DESTROYED))
         sync_folder(self.private)
 
+    def finish_destroying(self) -> None:
+        """Takes the second step where a process died between the two. Raises OSError."""
+        for file in self.private.glob(f"{Use.SEAL}-*.json"):
+            if _destroyed_at(file) is not None:
+                with contextlib.suppress(FileNotFoundError):  # another process of this machine was first
+                    file.rename(file.with_suffix(DESTROYED))
+                sync_folder(self.private)
+
     def destroyed(self, id_: bytes) -> datetime | None:
         """When a private key to seal to was destroyed; None where it was not, or its file has been put back."""
-        try:
-            said = json.loads(self._seal_file(id_).with_suffix(DESTROYED).read_bytes())
-            return None if self._seal_file(id_).exists() else datetime.fromisoformat(said[DESTROYED_AT])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        file = self._seal_file(id_)
+        return _destroyed_at(file if file.exists() else file.with_suffix(DESTROYED))
 
     def _seal_file(self, id_: bytes) -> Path:
         return self.private / f"{Use.SEAL}-{id_.hex()}.json"
@@ -187,6 +194,14 @@ class KeyFolder:
     def opening(self) -> list[SealKey]:
         """The private keys to open with; raises RefnetError."""
         return [SealKey(found["suite"], found["private"], found["public"]) for found in self._private(Use.SEAL)]
+
+
+def _destroyed_at(file: Path) -> datetime | None:
+    """When a key's file was written over; None where it was not."""
+    try:
+        return datetime.fromisoformat(json.loads(file.read_bytes())[DESTROYED_AT])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def make_new(folder: KeyFolder, now: datetime, passphrase: bytes | None, suite: int = X25519) -> Directory:
@@ -229,7 +244,11 @@ class Keys:
 
     def _stamp(self) -> dict[str, int]:
         files = [*(self._home / "directories").glob("*.json"), *(self._home / "keys" / self._agency).glob("*.json")]
-        return {str(file): file.stat().st_mtime_ns for file in files}
+        stamps = {}
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):  # another process has just destroyed it
+                stamps[str(file)] = file.stat().st_mtime_ns
+        return stamps
 
 
 def load_keyring(home: Path, agency: str, pins: Mapping[str, str | None]) -> Keyring:

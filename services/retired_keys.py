@@ -55,6 +55,7 @@ async def held(database: Database, folder: KeyFolder, peers: Sequence[str], now:
 
 async def destroy_retired(database: Database, folder: KeyFolder, peers: Sequence[str], now: datetime) -> list[Held]:
     """Destroys what is due and returns all that was looked at. Raises RefnetError or DatabaseAway, and OSError where it may not."""
+    folder.finish_destroying()
     found = await held(database, folder, peers, now)
     for one in found:
         if one.is_due:
@@ -75,8 +76,8 @@ async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
 async def keep_destroying(
     database: Database, folder: KeyFolder, peers: Sequence[str], anchored: asyncio.Event, stop: asyncio.Event
 ) -> None:
-    """Looks every hour until `stop` is set; first once it is known whether this database is an older copy of itself, which `anchored`
-    says: what such a one knows of its peers is of the past."""
+    """Looks every hour until `stop` is set; first once it is known whether this database is an older copy of itself (`anchored`):
+    what such a one knows of its peers is of the past."""
     await _either(anchored, stop)
     while not stop.is_set():
         try:

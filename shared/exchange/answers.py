@@ -411,8 +411,10 @@ async def is_settled(tx: Transaction, peer: str, incarnation: UUID, upto: int) -
     are alarmed. What lies above says nothing of a hole below."""
     total = 0
     for table in (ReceivedSlot, LostSlot, MissingSlot):
-        query = select(func.count()).select_from(table).where(
-            col(table.sender) == peer, col(table.incarnation) == incarnation, col(table.seq) <= upto
+        query = (
+            select(func.count())
+            .select_from(table)
+            .where(col(table.sender) == peer, col(table.incarnation) == incarnation, col(table.seq) <= upto)
         )
         if table is MissingSlot:
             held = select(col(ReceivedSlot.seq)).where(

@@ -151,8 +151,7 @@ class ExchangeWorker:
         that letters have told, because those in the files may be destroyed."""
         while not stop.is_set():
             try:
-                with contextlib.suppress(Unopenable):
-                    await recall_lines(self._database, self._seal)
+                await self.reconciler.recall_keys()
                 because = await check_anchor(self._database, self._anchor, tuple(self._peers))
             except DatabaseAway:
                 await self._database.clock.sleep(RECONNECT_S)

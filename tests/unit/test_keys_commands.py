@@ -123,6 +123,28 @@ def test_a_key_whose_destruction_was_cut_short_is_a_key_no_more(tmp_path: Path) 
     load_keyring(tmp_path, "police", PINS)
 
 
+def test_a_destruction_that_was_cut_short_is_finished_at_the_next_look(tmp_path: Path) -> None:
+    sqlite_at_head(tmp_path / "police.db", "police")
+    keeper(tmp_path).new("x25519")
+    old = seal_file(tmp_path)
+    keeper(tmp_path).rotate("x25519", None)
+    KeyFolder(tmp_path, "police").destroy(bytes.fromhex(old.stem.removeprefix("seal-")), NOW)
+    old.with_suffix(".destroyed").rename(old)
+    assert [one["state"] for one in keeper(tmp_path).listed()["keys"]][1] == "destroyed"  # it is, whatever its file is called
+    keeper(tmp_path).destroy()
+    assert (old.exists(), old.with_suffix(".destroyed").exists()) == (False, True)
+    assert [one["state"] for one in keeper(tmp_path).listed()["keys"]][1] == "destroyed"
+
+
+def test_a_key_that_another_process_destroys_while_its_folder_is_read_is_left_out(tmp_path: Path) -> None:
+    make_missing(tmp_path, PINS, NOW)
+    keys = Keys(tmp_path, "police", PINS)
+    (tmp_path / "keys" / "police" / "seal-00.json").symlink_to(tmp_path / "gone")  # listed, and not there when it is opened
+    assert len(KeyFolder(tmp_path, "police").opening()) == 1
+    Keys(tmp_path, "police", PINS).load()
+    assert keys.renewed() is None  # nothing has changed
+
+
 def test_the_keeper_is_told_what_an_old_key_waits_for(tmp_path: Path) -> None:
     sqlite_at_head(tmp_path / "police.db", "police")
     keeper(tmp_path).new("x25519")
