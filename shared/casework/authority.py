@@ -29,7 +29,10 @@ from shared.kit.errors import Coded
 async def check(event: type[events.Event], received: Sequence[Received], tx: Transaction, here: Here) -> None:
     """Raises Unauthorised where any of these, all of one type, was not its sender's to say; Unready where this is not known yet."""
     for one in received:
-        way = (here.kind_of(one.sender), here.kind)
+        kind = here.known_kind(one.sender)
+        if kind is None:  # it has left, and what it had said waited here
+            raise Unauthorised("There is no agency “%(agency)s” in this network.", agency=one.sender)
+        way = (kind, here.kind)
         if way not in event.authority.ways:
             raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded(event.type, "line"))
         _check_words(one, way, here)
@@ -131,6 +134,10 @@ async def _joiner(received: Sequence[Received], _tx: Transaction, _here: Here) -
 async def _member(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
     _rests_on_something(received)
     for one in received:
+        if isinstance(one.data, events.CircleReferralProgress):
+            told = await tx.session.get(Referral, one.data.referral, populate_existing=True)
+            if told is not None and told.issuer != one.sender:
+                raise Unauthorised("The referral that it tells of is another agency's.")
         if await tx.session.get(CircleMember, (one.subject, one.sender)) is not None:
             continue
         query = (

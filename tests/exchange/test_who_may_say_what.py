@@ -181,6 +181,7 @@ class Town:
                 yield Cell(event, of, subject, self.data(event, sender, of, subject), is_own)
         yield from self._requests(sender)
         yield from self._steps(sender)
+        yield from self._other_places(sender)
 
     def _requests(self, sender: str) -> "Iterator[Cell]":
         way, event = (self.kind(sender), self.here.kind), events.ReferralIssued
@@ -202,6 +203,16 @@ class Town:
             is_own = code in minimal_data.PROGRESS_CROSSES.get(way, {})
             dated = {"on_date": "2026-02-01"} if code in codes.DATED else {}
             yield Cell(event, f"step {code}", self.known[sender].joined, {"code": code, **dated}, is_own)
+
+    def _other_places(self, sender: str) -> "Iterator[Cell]":
+        """How a referral stands is its issuer's to tell: not that of ours, and not that of a third agency's to us."""
+        way, event = (self.kind(sender), self.here.kind), events.CircleReferralProgress
+        mine, theirs = self.known[sender], self.known[self.another(sender)]
+        told = {"its own": (mine.sent_here, way in event.authority.ways), "ours": (mine.sent_there, False),
+                "anothers": (theirs.sent_here, False), "ours to another": (theirs.sent_there, False)}  # fmt: skip
+        for of, (referral, is_own) in told.items():
+            data = self.data(event, sender, "joined", mine.joined) | {"referral": str(referral)}
+            yield Cell(event, f"how {of} stands", mine.joined, data, is_own)
 
     def data(self, event: type[events.Event], sender: str, of: str, subject: UUID) -> dict[str, Any]:
         """The golden sample, with this network's places in it."""
@@ -355,3 +366,22 @@ async def test_whatever_was_its_senders_to_say_is_applied(town: Town) -> None:
         states = await town.states(sender)
         assert {str(cell): states[cell.id].reason for cell in cells if states[cell.id].state != "applied"} == {}, sender
         assert bool(cells) == (town.kind(sender) is not AgencyKind.OVERSIGHT)
+
+
+@pytest.mark.parametrize("town", [(AgencyKind.HEALTH, "sqlite")], ids="-".join, indirect=True)
+async def test_what_an_agency_said_that_has_left_the_network_is_parked_with_that_as_its_reason(town: Town) -> None:
+    """It waited here when the network file was changed, or still lay on the broker."""
+    sender = "other_police"
+    cells = [cell for cell in town.cells(sender) if cell.is_own]
+    envelopes = [town.sealed(sender, cell) for cell in cells]
+    network = town.here.network
+    network.agencies.pop(sender)
+    left = network.model_copy(update={"pairs": tuple(pair for pair in network.pairs if sender not in pair)})
+    object.__setattr__(town.here, "network", left)  # as in a process that has read the changed file
+    await town.agency.hear(sender, envelopes)
+    reasons = {(row.state, row.reason) for row in (await town.states(sender)).values()}
+    assert reasons == {("parked", f"There is no agency “{sender}” in this network.")}
+    visitor = Visitor(town.agency.app)
+    await sign_in(visitor, await settled_account(town.agency, "in-charge", Role.SUPERVISOR), "in-charge")
+    for page in ("/parked", "/alarms", "/lines"):
+        assert (await visitor.open(page)).status == 200
