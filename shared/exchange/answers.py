@@ -34,8 +34,9 @@ HEARD_FROM = """
     INSERT INTO exchange_peers AS p (peer, last_heard_at, incarnation, spoke_at, whole_since, knows_lines, knows_since)
     VALUES ($1, $2, $3, $4, $2, coalesce($6::integer, 0), $2)
     ON CONFLICT (peer) DO UPDATE SET
-        knows_lines = CASE WHEN p.incarnation IS DISTINCT FROM excluded.incarnation THEN excluded.knows_lines
-            ELSE greatest(p.knows_lines, excluded.knows_lines) END,
+        knows_lines = CASE WHEN p.incarnation IS DISTINCT FROM excluded.incarnation OR $6 > p.knows_lines
+            OR $6 < p.knows_lines AND $4 > p.knows_since
+            THEN excluded.knows_lines ELSE p.knows_lines END,
         knows_since = CASE WHEN p.incarnation IS DISTINCT FROM excluded.incarnation OR $6 > p.knows_lines
             OR $6 < p.knows_lines AND $4 > p.knows_since
             THEN excluded.last_heard_at ELSE coalesce(p.knows_since, excluded.last_heard_at) END,
@@ -134,19 +135,17 @@ async def _heard_from(tx: Transaction, inner: Inner, statement: Statement) -> No
     await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
     values: dict[str, Any] = {"last_heard_at": now, "incarnation": incarnation}
     is_new_life = or_(col(Peer.incarnation).is_(None), col(Peer.incarnation) != incarnation)
-    knows = 0
+    is_news, knows = is_new_life, 0
     if statement.summary is None:
         spoke_at, knows = min(now, statement.made_at), statement.knows_lines
         is_later = or_(col(Peer.spoke_at).is_(None), col(Peer.spoke_at) < spoke_at)
         values["spoke_at"] = case((is_later, spoke_at), else_=col(Peer.spoke_at))
-        # In one life what is known of a directory only grows, and an old letter that comes again takes nothing from it. But one of
-        # its processes may lag behind.
+        # An old letter that comes again takes nothing from what is known since. But one of its processes may lag behind, and of a
+        # new root's directory it may know less than it did of the former's.
         lags = (col(Peer.knows_lines) > knows) & (col(Peer.knows_since) < spoke_at)
-        since = case((or_(is_new_life, col(Peer.knows_lines) < knows, lags), now), else_=func.coalesce(col(Peer.knows_since), now))
-        values["knows_since"] = since
-    else:
-        values["knows_since"] = case((is_new_life, now), else_=col(Peer.knows_since))
-    values["knows_lines"] = case((or_(is_new_life, col(Peer.knows_lines) < knows), knows), else_=col(Peer.knows_lines))
+        is_news = or_(is_new_life, col(Peer.knows_lines) < knows, lags)
+    values["knows_lines"] = case((is_news, knows), else_=col(Peer.knows_lines))
+    values["knows_since"] = case((is_news, now), else_=func.coalesce(col(Peer.knows_since), now))
     asks = bool(statement.recalls) or is_new_life
     values["whole_since"] = now if asks is True else case((asks, now), else_=func.coalesce(col(Peer.whole_since), now))
     await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(**values))

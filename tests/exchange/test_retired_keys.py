@@ -217,6 +217,21 @@ async def test_a_process_of_a_peer_that_has_yet_to_hear_of_the_key_is_waited_for
     pair.clock.advance(KEPT)
     assert await ends.waits_for() == "due"
     await ends.letter(laggard, ends.health)
+    assert "has not said" in await ends.waits_for()
+    await ends.letter(ends.police, ends.health)
+    assert "an hour after" in await ends.waits_for()
+    pair.clock.advance(LONG_ENOUGH)
+    await ends.letter(ends.police, ends.health)
+    assert await ends.waits_for() == "due"
+
+
+async def test_what_a_peer_knew_of_a_former_root_says_nothing_of_the_new_ones_keys(ends: Ends, pair: Pair) -> None:
+    ends.replace_key()
+    await known_to_all(ends, pair)
+    pair.clock.advance(KEPT)
+    async with ends.health.node.database.write() as tx:
+        await tx.session.execute(update(Peer).values(knows_lines=99))
+    await ends.letter(ends.police, ends.health)
     assert "an hour after" in await ends.waits_for()
     pair.clock.advance(LONG_ENOUGH)
     await ends.letter(ends.police, ends.health)
