@@ -42,7 +42,6 @@ TITLES = {  # a test holds every slug that there is to a title
     "too-slow": _("Not possible just now"),
     "too-many-connections": _("Many people are here at this moment"),
     "database-away": _("Not possible just now"),
-    "key-away": _("Not possible just now"),
     "consent-missing": _("Nobody agreed to this yet"),
     "invalid": _("Something is missing or wrong"),
     "not-json": REFUSED,
