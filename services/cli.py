@@ -365,6 +365,12 @@ def keys_revoke(
     _say(_keeper(agency).revoke(key, root), as_json, lambda d: str(d["words"]))
 
 
+@keys.command("destroy")
+def keys_destroy(agency: AgencyId, as_json: AsJson = False) -> None:
+    """Destroy the private halves of replaced keys that nothing needs any more; of the others it says what they wait for."""
+    _say(_keeper(agency).destroy(), as_json, lambda d: str(d["words"]))
+
+
 @keys.command("list")
 def keys_list(agency: AgencyId, as_json: AsJson = False) -> None:
     """List an agency's keys, and the fingerprints of the roots that this machine knows."""

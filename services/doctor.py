@@ -1,19 +1,23 @@
 """What `refnet doctor` looks at: settings, network, broker, topics, and the databases and direct lines of this machine."""
 
+import contextlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.certificates import RENEW_BEFORE
 from services.keys import KeyFolder, load_keyring
 from services.kinds import MODULES
-from services.runtime import NO_CERTIFICATE, build, check_database
+from services.retired_keys import held
+from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, check_database
 from services.settings import Settings
 from shared.casework.directory.network import Network
 from shared.exchange.access import thin_topics, topics_of
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
-from shared.kit.errors import RefnetError
+from shared.kit.errors import DatabaseAway, RefnetError
+
+DESTROYED_WITHIN = timedelta(days=1)  # a worker looks every hour
 
 Note = Callable[[bool, str], None]
 
@@ -53,6 +57,7 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
     for agency in network.agencies:
         if KeyFolder(settings.home, agency).private.is_dir():
             _keys(settings, agency, network, note)
+            await _old_keys(settings, agency, note)
     await _direct_lines(settings, network, note)
     return findings
 
@@ -71,6 +76,20 @@ def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None
         note(False, f"{agency}: nothing can be sealed to {', '.join(unknown)}; its owner has {file.name}, which belongs at {file}.")
     else:
         note(True, f"{agency}: its keys are here, and those of its peers are known.")
+
+
+async def _old_keys(settings: Settings, agency: str, note: Note) -> None:
+    """Replaced keys that a worker should have destroyed: within an hour, where it may write to their folder."""
+    with contextlib.suppress(RefnetError, DatabaseAway, *DATABASE_ERRORS):  # told already
+        made, now = build(settings, agency), datetime.now(UTC)
+        try:
+            found = await held(made.database, KeyFolder(settings.home, agency), made.here.peers, now)
+        finally:
+            await made.database.close()
+        overdue = [one.key.id.hex() for one in found if one.is_due and one.key.kept_until + DESTROYED_WITHIN <= now]
+        if overdue:
+            words = f"{len(overdue)} replaced keys are still here, such as {overdue[0]}; run `refnet keys destroy {agency}`."
+            note(False, f"{agency}: {words}")
 
 
 async def _direct_lines(settings: Settings, network: Network, note: Note) -> None:

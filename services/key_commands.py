@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.keys import KeyFolder, make_new
+from services.retired_keys import Held, destroy_retired
 from services.runtime import build, check_database
 from services.settings import MADE_UP, Settings
 from shared.contracts.wire.directory import Cut, Key, Revocation, Use
@@ -98,7 +99,7 @@ class Keeper:
     def listed(self) -> dict[str, Any]:
         """Its keys with what has become of each, and the roots that are known here; raises RefnetError."""
         directory = self._folder.own()
-        keys = [_shown(directory, key, made_at) for key, made_at in directory.published()]
+        keys = [self._fate(_shown(directory, key, made_at)) for key, made_at in directory.published()]
         roots = {}
         for agency in (self._folder.agency, *self._network.peers_of(self._folder.agency)):
             known = self._folder.read(agency)
@@ -108,10 +109,32 @@ class Keeper:
                 "pinned": None if pinned is None or known is None else fingerprint(known.root) == pinned,
             }
         words = "\n".join(
-            [*(f"{one['id']}  {one['use']:<4}  {one['suite']:<7}  {one['made_at']:%Y-%m-%d}  {one['state']}" for one in keys)]
+            [*(f"{one['id']}  {one['use']:<4}  {one['suite']:<7}  {one['made_at']:%Y-%m-%d}  {_state_words(one)}" for one in keys)]
             + [f"{agency}: {_root_words(root)}" for agency, root in roots.items()]
         )
         return {"agency": self._folder.agency, "keys": keys, "roots": roots, "words": words}
+
+    def _fate(self, shown: dict[str, Any]) -> dict[str, Any]:
+        """A key as it is listed, with when its private half was destroyed, if it was."""
+        at = self._folder.destroyed(bytes.fromhex(shown["id"])) if shown["use"] == Use.SEAL else None
+        return shown if at is None else {**shown, "state": "destroyed", "destroyed_at": at}
+
+    def destroy(self) -> dict[str, Any]:
+        """Destroys the private halves of keys to seal to that nothing needs any more, and says of the others why not yet."""
+        found = asyncio.run(self._destroyed())
+        keys = [{"id": one.key.id.hex(), "is_destroyed": one.is_due, "waits_for": one.words} for one in found]
+        words = [f"{one.key.id.hex()} is destroyed." if one.is_due else f"{one.key.id.hex()} stays: {one.words}." for one in found]
+        return {"agency": self._folder.agency, "keys": keys, "words": "\n".join(words) or "No key has been replaced."}
+
+    async def _destroyed(self) -> list[Held]:
+        agency = build(self._settings, self._folder.agency)
+        try:
+            await check_database(agency)
+            return await destroy_retired(agency.database, self._folder, agency.here.peers, self._now)
+        except OSError as error:
+            raise RefnetError(f"{self._folder.private} cannot be written to; run this where it can, as the keys' owner.") from error
+        finally:
+            await agency.database.close()
 
     def _passphrase(self, *, is_new: bool = False) -> bytes | None:
         """What opens the root; a made-up network's has none."""
@@ -137,6 +160,10 @@ def _shown(directory: Directory, key: Key, made_at: datetime) -> dict[str, Any]:
     state = "revoked" if directory.is_revoked(id_) else "in use" if directory.newest(key.use) == id_ else "old"
     suite = "ed25519" if key.use is Use.SIGN else SUITE_NAMES.get(key.suite, str(key.suite))
     return {"id": id_.hex(), "use": str(key.use), "suite": suite, "made_at": made_at, "state": state}
+
+
+def _state_words(shown: dict[str, Any]) -> str:
+    return f"destroyed on {shown['destroyed_at']:%Y-%m-%d}" if shown["state"] == "destroyed" else str(shown["state"])
 
 
 def _root_words(root: dict[str, Any]) -> str:

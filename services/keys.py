@@ -2,6 +2,7 @@
 
     <home>/keys/<agency>/root.pem            the root; taken off the machine, put back to sign a line
     <home>/keys/<agency>/<use>-<id>.json     one private key each
+    <home>/keys/<agency>/seal-<id>.destroyed when a private key was destroyed, and nothing else of it
     <home>/directories/<agency>.json         what this machine knows of an agency's directory, its own and its peers'
 
 None of it lies in a database or in a database's backup.
@@ -9,7 +10,9 @@ None of it lies in a database or in a database's backup.
 
 import base64
 import binascii
+import contextlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,10 +34,11 @@ from shared.contracts.wire.directory import TOLD_MAX, Key, Line, Lines, Revocati
 from shared.exchange.directory import BadDirectory, Directory, fingerprint, key_id, sign_line
 from shared.exchange.keyring import ED25519_SUITE, X25519, Keyring, SealKey
 from shared.kit.errors import RefnetError
-from shared.kit.files import EVERYBODY, write_whole
+from shared.kit.files import EVERYBODY, sync_folder, write_whole
 from shared.kit.local.cache import held
 
 ROOT = "root.pem"
+DESTROYED, DESTROYED_AT = ".destroyed", "destroyed_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +145,47 @@ class KeyFolder:
         for file in sorted(self.private.glob(f"{use}-*.json")):
             try:
                 said = json.loads(file.read_bytes())
+                if DESTROYED_AT in said:
+                    continue  # a process died between two steps
                 yield {
                     "suite": said["suite"],
                     **{name: base64.b64decode(said[name], validate=True) for name in ("private", "public")},
                 }
+            except FileNotFoundError:
+                continue  # another process has just destroyed it
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise RefnetError(f"{file} is not a key, or cannot be read; restore it from the keys' own backup.") from error
+
+    def destroy(self, id_: bytes, now: datetime) -> None:
+        """Overwrites a private key to seal to where it lies and takes its file away; a mark says when. Raises OSError.
+
+        A disk may keep what was overwritten elsewhere: only one that is encrypted as a whole forgets for certain.
+        """
+        file = self._seal_file(id_)
+        mark = json.dumps({DESTROYED_AT: now.isoformat()}).encode()
+        with contextlib.suppress(FileNotFoundError):  # another process of this machine was first
+            with file.open("r+b") as handle:
+                handle.write(mark.ljust(file.stat().st_size))
+                handle.flush()
+                os.fsync(handle.fileno())
+            file.rename(file.with_suffix(DESTROYED))
+        sync_folder(self.private)
+
+    def finish_destroying(self) -> None:
+        """Takes the second step where a process died between the two. Raises OSError."""
+        for file in self.private.glob(f"{Use.SEAL}-*.json"):
+            if _destroyed_at(file) is not None:
+                with contextlib.suppress(FileNotFoundError):  # another process of this machine was first
+                    file.rename(file.with_suffix(DESTROYED))
+                sync_folder(self.private)
+
+    def destroyed(self, id_: bytes) -> datetime | None:
+        """When a private key to seal to was destroyed; None where it was not, or its file has been put back."""
+        file = self._seal_file(id_)
+        return _destroyed_at(file if file.exists() else file.with_suffix(DESTROYED))
+
+    def _seal_file(self, id_: bytes) -> Path:
+        return self.private / f"{Use.SEAL}-{id_.hex()}.json"
 
     def signing(self) -> list[Ed25519PrivateKey]:
         """The private keys to sign with; raises RefnetError."""
@@ -155,6 +194,14 @@ class KeyFolder:
     def opening(self) -> list[SealKey]:
         """The private keys to open with; raises RefnetError."""
         return [SealKey(found["suite"], found["private"], found["public"]) for found in self._private(Use.SEAL)]
+
+
+def _destroyed_at(file: Path) -> datetime | None:
+    """When a key's file was written over; None where it was not."""
+    try:
+        return datetime.fromisoformat(json.loads(file.read_bytes())[DESTROYED_AT])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def make_new(folder: KeyFolder, now: datetime, passphrase: bytes | None, suite: int = X25519) -> Directory:
@@ -197,7 +244,11 @@ class Keys:
 
     def _stamp(self) -> dict[str, int]:
         files = [*(self._home / "directories").glob("*.json"), *(self._home / "keys" / self._agency).glob("*.json")]
-        return {str(file): file.stat().st_mtime_ns for file in files}
+        stamps = {}
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):  # another process has just destroyed it
+                stamps[str(file)] = file.stat().st_mtime_ns
+        return stamps
 
 
 def load_keyring(home: Path, agency: str, pins: Mapping[str, str | None]) -> Keyring:

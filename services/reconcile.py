@@ -20,6 +20,7 @@ async def reconcile_now(settings: Settings, agency_id: str, only: str | None) ->
         await check_database(agency)
         await check_anchor(agency.database, Anchor(settings.anchor(agency_id)), agency.here.peers)
         reconciler = agency.exchange(settings).reconciler
+        await reconciler.recall_keys()
         reports = [await reconciler.reconcile(peer, line) for peer in agency.here.peers if only in (None, peer)]
         async with agency.database.read() as tx:
             return reports, await recovery_of(tx)

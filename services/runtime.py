@@ -1,15 +1,20 @@
 """One agency, put together: database, exchange, watcher and web, from the settings and the network file."""
 
+import asyncio
 import logging
 import socket
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
 from services.agency import AgencyParts
+from services.keys import KeyFolder
 from services.kinds import parts_of
+from services.retired_keys import keep_destroying
 from services.settings import Settings
 from shared.casework.alarms.watcher import Watcher
 from shared.casework.app import create_app
@@ -90,6 +95,11 @@ class Agency:
             log.warning("direct_line_closed", extra={"words": NO_CERTIFICATE})
             return None
         return DirectServer(here.agency, here.peers, credentials, answers, settings.exchange_host, port)
+
+    def keeper(self, settings: Settings, exchange: ExchangeWorker) -> Callable[[asyncio.Event], Coroutine[Any, Any, None]]:
+        """The loop that destroys replaced keys, beside this exchange."""
+        folder = KeyFolder(settings.home, self.here.agency)
+        return lambda stop: keep_destroying(self.database, folder, self.here.peers, exchange.anchored, stop)
 
     def watcher(self) -> Watcher:
         """The watcher."""

@@ -78,7 +78,8 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
     if with_worker:
         exchange = agency.exchange(settings)
         edge.exchange = exchange
-        loops = [exchange.run, agency.watcher().run, *_direct(agency, settings, exchange, listener.getsockname()[1])]
+        loops = [exchange.run, agency.watcher().run, agency.keeper(settings, exchange)]
+        loops += _direct(agency, settings, exchange, listener.getsockname()[1])
     server = Server(config_of(agency.app(edge)), edge)
     stop = asyncio.Event()
     calm_collector()
@@ -108,11 +109,11 @@ def work(agency: Agency, settings: Settings, host: str, port: int | None) -> Non
     """Runs the exchange and the watcher until a signal comes; with a port, it tells there whether it works."""
     listener = _bind(host, port) if port is not None else None
     exchange = agency.exchange(settings)
-    uvloop.run(_work(agency, exchange, _direct(agency, settings, exchange, port), listener))
+    uvloop.run(_work(agency, exchange, [agency.keeper(settings, exchange), *_direct(agency, settings, exchange, port)], listener))
     _leave_at_once()
 
 
-async def _work(agency: Agency, exchange: ExchangeWorker, direct: list[Loop], listener: socket.socket | None) -> None:
+async def _work(agency: Agency, exchange: ExchangeWorker, beside: list[Loop], listener: socket.socket | None) -> None:
     await check_database(agency)
     probe = ProbeServer(agency, exchange)
     probing = [asyncio.create_task(probe.serve(sockets=[listener]))] if listener is not None else []
@@ -121,7 +122,7 @@ async def _work(agency: Agency, exchange: ExchangeWorker, direct: list[Loop], li
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(kind, stop.set)
-    await asyncio.gather(exchange.run(stop), agency.watcher().run(stop), *(run(stop) for run in direct))
+    await asyncio.gather(exchange.run(stop), agency.watcher().run(stop), *(run(stop) for run in beside))
     probe.should_exit = True
     await asyncio.gather(*probing)
     await agency.database.close()

@@ -25,7 +25,7 @@ from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import ConsentItem
-from shared.exchange.answers import settled_slots
+from shared.exchange.answers import is_settled
 from shared.exchange.inbox import refuse_parked
 from shared.exchange.registry import Returned
 from shared.exchange.tables import DONE, InboxRow, InboxState, OutboxRow, ReceivedHead, Recovery, Tombstone
@@ -101,7 +101,7 @@ async def _has_said_all(tx: Transaction, peer: str, subjects: set[UUID]) -> bool
         return False
     behind = select(ReceivedHead).where(col(ReceivedHead.sender) == peer, col(ReceivedHead.upto) < col(ReceivedHead.announced))
     for head in (await tx.session.execute(behind)).scalars().all():
-        if await settled_slots(tx, peer, head.incarnation) < head.announced:
+        if not await is_settled(tx, peer, head.incarnation, head.announced):
             return False
     waiting = select(col(InboxRow.event_id)).where(
         col(InboxRow.sender) == peer, col(InboxRow.type) == events.ReferralIssued.type, among(tx, col(InboxRow.subject), subjects),

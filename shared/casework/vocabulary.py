@@ -1,7 +1,11 @@
-"""Every event that an agency may take, with its handler, in groups: agencies make their own tables of contents from these."""
+"""Every event that an agency may take, with its handler, in groups: agencies make their own tables of contents from these.
+
+What is in no table of contents is nobody's to tell that agency, and says so where it is parked.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from shared.casework import authority
 from shared.casework.circles.handlers import on_case_progress, on_circle_announced, on_circles_announced, on_referral_progress
 from shared.casework.consents.handlers import on_consent_taken_back
 from shared.casework.directory.news import on_place_announced
@@ -10,8 +14,9 @@ from shared.casework.lines.handlers import on_exchange_refused
 from shared.casework.messages.handlers import on_message_answered, on_message_asked
 from shared.casework.referrals.handlers import on_issuers_fact, on_recipients_fact, on_referral_issued, on_referrals_issued
 from shared.contracts.casework import events
-from shared.exchange.registry import Received, Subscription
+from shared.exchange.registry import Received, Subscription, Unauthorised
 from shared.kit.db import Transaction
+from shared.kit.errors import Coded
 
 CaseworkHandler = Callable[[Received, Transaction, Here], Awaitable[None]]
 CaseworkManyHandler = Callable[[Sequence[Received], Transaction, Here], Awaitable[None]]
@@ -65,11 +70,19 @@ TOGETHER: dict[type[events.Event], CaseworkManyHandler] = {
 
 
 def subscribe(here: Here, contents: Contents) -> list[Subscription]:
-    """The registry's entries for a table of contents, each handler told where it runs."""
-    return [_bound(here, event, handler) for event, handler in contents.items()]
+    """The registry's entries for a table of contents, each handler told where it runs; then for what is not in it."""
+    others = (event for event in events.EVENTS if event not in contents)
+    return [_bound(here, event, handler) for event, handler in contents.items()] + [_bound(here, one, _not_ours) for one in others]
+
+
+async def _not_ours(received: Received, tx: Transaction, here: Here) -> None:
+    raise Unauthorised("This agency is told of no such thing: %(what)s.", what=Coded(received.type, "line"))
 
 
 def _bound(here: Here, event: type[events.Event], handler: CaseworkHandler) -> Subscription:
+    async def check(received: Sequence[Received], tx: Transaction) -> None:
+        await authority.check(event, received, tx, here)
+
     async def on_event(received: Received, tx: Transaction) -> None:
         await handler(received, tx, here)
 
@@ -80,5 +93,6 @@ def _bound(here: Here, event: type[events.Event], handler: CaseworkHandler) -> S
         await together(received, tx, here)
 
     return Subscription(
-        event.type, event.version, event, on_event, waits=not event.never_waits, many=None if together is None else on_events
-    )
+        event.type, event.version, event, check, on_event, waits=not event.never_waits,
+        many=None if together is None else on_events,
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.contracts.casework.authority import EVERY_WAY, Authority
 from shared.contracts.casework.events import Event, json_schema
 from shared.contracts.wire.envelope import Event as Envelope
 from shared.contracts.wire.topics import Direction
@@ -63,9 +64,16 @@ def _message(kind: type[Event], schemas: dict[str, Any]) -> dict[str, Any]:
                 {"type": "object", "properties": {"data": {"$ref": f"#/components/schemas/{name}"}}},
             ]
         },
-        "x-writer": kind.writer,
+        "x-party": kind.authority.party,
+        "x-ways": _ways(kind.authority),
         "x-never-waits": kind.never_waits,
     }
+
+
+def _ways(authority: Authority) -> str | list[str]:
+    if authority.ways == EVERY_WAY:
+        return "any that serves to any that serves"
+    return sorted(f"{sender} to {recipient}" for sender, recipient in authority.ways)
 
 
 def _add_schema(schema: dict[str, Any], name: str, schemas: dict[str, Any]) -> None:

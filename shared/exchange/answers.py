@@ -31,8 +31,15 @@ LOST_SLOTS_MAX = 100_000  # of one peer: what both ends lost, on the peer's word
 
 # What every letter costs, on the driver on PostgreSQL; the portable forms stand beside their use.
 HEARD_FROM = """
-    INSERT INTO exchange_peers AS p (peer, last_heard_at, incarnation, spoke_at, whole_since) VALUES ($1, $2, $3, $4, $2)
+    INSERT INTO exchange_peers AS p (peer, last_heard_at, incarnation, spoke_at, whole_since, knows_lines, knows_since)
+    VALUES ($1, $2, $3, $4, $2, coalesce($6::integer, 0), $2)
     ON CONFLICT (peer) DO UPDATE SET
+        knows_lines = CASE WHEN p.incarnation IS DISTINCT FROM excluded.incarnation OR $6 > p.knows_lines
+            OR $6 < p.knows_lines AND $4 > p.knows_since
+            THEN excluded.knows_lines ELSE p.knows_lines END,
+        knows_since = CASE WHEN p.incarnation IS DISTINCT FROM excluded.incarnation OR $6 > p.knows_lines
+            OR $6 < p.knows_lines AND $4 > p.knows_since
+            THEN excluded.last_heard_at ELSE coalesce(p.knows_since, excluded.last_heard_at) END,
         last_heard_at = excluded.last_heard_at, incarnation = excluded.incarnation,
         spoke_at = greatest(p.spoke_at, excluded.spoke_at),
         whole_since = CASE WHEN $5::boolean OR p.incarnation IS DISTINCT FROM excluded.incarnation
@@ -122,15 +129,24 @@ async def _heard_from(tx: Transaction, inner: Inner, statement: Statement) -> No
     if tx.dialect == "postgresql":
         spoke_at = min(now, statement.made_at) if statement.summary is None else None
         await tx.flush()
-        await (await tx.driver()).execute(HEARD_FROM, peer, now, incarnation, spoke_at, bool(statement.recalls))
+        knows = statement.knows_lines if statement.summary is None else None
+        await (await tx.driver()).execute(HEARD_FROM, peer, now, incarnation, spoke_at, bool(statement.recalls), knows)
         return
     await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
     values: dict[str, Any] = {"last_heard_at": now, "incarnation": incarnation}
+    is_new_life = or_(col(Peer.incarnation).is_(None), col(Peer.incarnation) != incarnation)
+    is_news, knows = is_new_life, 0
     if statement.summary is None:
-        spoke_at = min(now, statement.made_at)
+        spoke_at, knows = min(now, statement.made_at), statement.knows_lines
         is_later = or_(col(Peer.spoke_at).is_(None), col(Peer.spoke_at) < spoke_at)
         values["spoke_at"] = case((is_later, spoke_at), else_=col(Peer.spoke_at))
-    asks = bool(statement.recalls) or or_(col(Peer.incarnation).is_(None), col(Peer.incarnation) != incarnation)
+        # An old letter that comes again takes nothing from what is known since. But one of its processes may lag behind, and of a
+        # new root's directory it may know less than it did of the former's.
+        lags = (col(Peer.knows_lines) > knows) & (col(Peer.knows_since) < spoke_at)
+        is_news = or_(is_new_life, col(Peer.knows_lines) < knows, lags)
+    values["knows_lines"] = case((is_news, knows), else_=col(Peer.knows_lines))
+    values["knows_since"] = case((is_news, now), else_=func.coalesce(col(Peer.knows_since), now))
+    asks = bool(statement.recalls) or is_new_life
     values["whole_since"] = now if asks is True else case((asks, now), else_=func.coalesce(col(Peer.whole_since), now))
     await tx.session.execute(update(Peer).where(col(Peer.peer) == peer).values(**values))
 
@@ -383,21 +399,26 @@ async def _note_answer(tx: Transaction, peer: str, statement: Statement) -> None
         return
     for head in statement.heads:
         held = await tx.session.get(ReceivedHead, (peer, head.incarnation), populate_existing=True)
-        if (held is None or held.upto < head.size) and await settled_slots(tx, peer, head.incarnation) < head.size:
+        if (held is None or held.upto < head.size) and not await is_settled(tx, peer, head.incarnation, head.size):
             return
     row.answered_at = tx.clock.now()
     await tx.session.flush()
 
 
-async def settled_slots(tx: Transaction, peer: str, incarnation: UUID) -> int:
-    """How many slots of a stream are held, lost, or given up because they cannot be opened: those never come, and are alarmed."""
+async def is_settled(tx: Transaction, peer: str, incarnation: UUID, upto: int) -> bool:
+    """Whether every slot of a stream up to that one is held, lost, or given up because it cannot be opened: those never come, and
+    are alarmed. What lies above says nothing of a hole below."""
     total = 0
     for table in (ReceivedSlot, LostSlot, MissingSlot):
-        query = select(func.count()).select_from(table).where(col(table.sender) == peer, col(table.incarnation) == incarnation)
+        query = (
+            select(func.count())
+            .select_from(table)
+            .where(col(table.sender) == peer, col(table.incarnation) == incarnation, col(table.seq) <= upto)
+        )
         if table is MissingSlot:
             held = select(col(ReceivedSlot.seq)).where(
                 col(ReceivedSlot.sender) == peer, col(ReceivedSlot.incarnation) == incarnation
             )
             query = query.where(col(MissingSlot.is_parked), col(MissingSlot.seq).not_in(held))
         total += int((await tx.session.execute(query)).scalar_one())
-    return total
+    return total >= upto

@@ -26,6 +26,7 @@ EVENTS = "/exchange/v1/events"
 DIRECTORY = "/exchange/v1/directory"
 LINE = "/exchange/v1/line"  # answers 204 to a peer and touches nothing: for whoever asks whether the line works
 OCTETS = "application/octet-stream"
+UNOPENABLE = 400  # to a statement
 
 SEALING_BYTES_MAX = 1_136  # what sealing adds: an encapsulated key (1,120 bytes with the hybrid suite) and a tag
 ENVELOPE_BYTES_MAX = OUTER_BYTES + PADDED_BYTES[-1] + SEALING_BYTES_MAX
@@ -44,6 +45,10 @@ _STREAM = re.compile(rf"({AGENCY_ID})\.({AGENCY_ID})\.([0-9a-f]{{8}}(?:-[0-9a-f]
 
 class LineAway(RefnetError):
     """The peer could not be asked, or refused us: one sentence that says why and what to do. Nothing is lost; ask again later."""
+
+
+class NotOpened(LineAway):
+    """The peer cannot open our statement: it may no longer have the key that we seal to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,10 @@ class DirectLine:
         self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def state(self, peer: str, envelope: bytes) -> bytes:
-        """Hands our sealed statement over and returns the peer's; raises LineAway. `envelope` is STATEMENT_BYTES_MAX at most."""
+        """Hands our sealed statement over and returns the peer's; raises LineAway, of which NotOpened is one.
+
+        `envelope` is STATEMENT_BYTES_MAX at most.
+        """
         return await self._ask(peer, STATEMENTS, STATEMENT_BYTES_MAX, envelope)
 
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
@@ -174,6 +182,8 @@ class DirectLine:
             method, self._urls[peer] + path, headers=headers, content=content, extensions={"sni_hostname": peer}
         )
         async with asked as answer:
+            if answer.status == UNOPENABLE and content is not None:
+                raise NotOpened(f"{_at(peer, self._urls[peer])} {_NOT_OPENED}.")
             if answer.status not in {200, 204}:
                 raise LineAway(_refused(answer.status, _at(peer, self._urls[peer])))
             body = bytearray()
@@ -199,6 +209,7 @@ def _at(peer: str, url: str) -> str:
     return f"{peer} at {url.removeprefix('https://')}"
 
 
+_NOT_OPENED = "cannot open what we send; bring its directory of keys from its owner again, and ours to it"
 _REFUSALS = {
     400: "does not understand what we ask; update it or us",
     403: "is not paired with the agency that our certificate names; correct its network file, or our REFNET_EXCHANGE_CERT",

@@ -29,6 +29,7 @@ from shared.exchange.direct import (
     STATEMENT_BYTES_MAX,
     STATEMENTS,
     TIMEOUT_S,
+    UNOPENABLE,
     Answers,
     StreamName,
     pack,
@@ -198,7 +199,7 @@ class DirectServer:
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except Unopenable:
-            return problem(400, "unopenable", "The statement cannot be opened", "Seal it for this agency and send it again.")
+            return problem(UNOPENABLE, "unopenable", "The statement cannot be opened", "Seal it for this agency and send it again.")
         except DatabaseAway:
             return problem(503, "database-away", "Not just now", "The database here does not answer; ask again later.")
         except KeyAway:

@@ -3,6 +3,7 @@
 Keys are never looked up by anything but their id, and an id is a digest of the key.
 """
 
+import contextlib
 import hashlib
 from collections import defaultdict
 from collections.abc import Container, Sequence
@@ -84,6 +85,13 @@ class Directory:
             self.lines.append(one)
         return len(fresh)
 
+    def catch_up(self, other: "Directory") -> None:
+        """Adds what another reading of the same directory has beyond this one; of another root's, nothing."""
+        with contextlib.suppress(BadDirectory):
+            while other.root == self.root and self.size < other.size:
+                lines = tuple(other.lines[self.size : self.size + TOLD_MAX])
+                self.take(Lines(agency=other.agency, first=self.size + 1, lines=lines))
+
     def with_lines(self, told: Lines) -> list[Told]:
         """The same stretch as these lines would leave it: known ones as they stand, new ones verified. Raises BadDirectory."""
         fresh = self._verified(told)
@@ -139,6 +147,12 @@ class Directory:
         """A published key, in use, retired or revoked."""
         found = self._published.get(id_)
         return found.key if found is not None and found.key.use is use else None
+
+    def replaced_at(self, id_: bytes) -> int | None:
+        """The line that published a key to seal to which is not the newest any more; None for every other id."""
+        found = self._published.get(id_)
+        is_old = found is not None and found.key.use is Use.SEAL and self.newest(Use.SEAL) != id_
+        return found.number if found is not None and is_old else None
 
     def is_revoked(self, id_: bytes) -> bool:
         """Whether the agency has given the key up, from some place in its streams on."""

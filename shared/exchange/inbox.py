@@ -7,6 +7,7 @@ An event waits until its predecessor is done. What cannot be applied is stored, 
 import logging
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import ENDED_MAX, Event, Inner, Kind, Reopened, Unopenable, unframe
 from shared.exchange.heads import Overfull, Slot, advance_head, find_lost, keep_fork
 from shared.exchange.outbox import insert_if_absent, lock_subjects
-from shared.exchange.registry import Hooks, Received, Registry, Subscription, Unappliable, Unauthorised, Unready
+from shared.exchange.registry import Hooks, Received, Registry, Subscription, Unappliable, Unauthorised, Unready, of_itself
 from shared.exchange.tables import DONE, UNKNOWN, InboxRow, InboxState, LostSlot, ReceivedSlot, Reopening, Tombstone
 from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
@@ -195,7 +196,8 @@ class Inbox:
 
     def __init__(self, database: Database, registry: Registry, hooks: Hooks) -> None:
         self._database = database
-        self._registry = registry.and_also(Subscription(Reopened.TYPE, Reopened.VERSION, Reopened, on_reopened, waits=False))
+        reopened = Subscription(Reopened.TYPE, Reopened.VERSION, Reopened, of_itself, on_reopened, waits=False)
+        self._registry = registry.and_also(reopened)
         self._hooks = hooks
         self._rooms: dict[str, _Room] = {}
 
@@ -535,7 +537,9 @@ class _Batch:
             events = run[place]
             many = self._registry.together(events[0].event)
             assert many is not None
-            received = [self._registry.resolve(one.event, one.sender, one.slot[1])[1] for one in events]
+            resolved = [self._registry.resolve(one.event, one.sender, one.slot[1]) for one in events]
+            received = [one for _, one in resolved]
+            await resolved[0][0].check(received, self._tx)
             await many[1](received, self._tx)
             for one in events:
                 self._states[(one.sender, one.event.id)] = InboxState.APPLIED
@@ -609,12 +613,10 @@ class _Batch:
         return InboxState.APPLIED, None
 
     async def _apply(self, one: Heard) -> None:
-        handler, received = self._registry.resolve(one.event, one.sender, one.slot[1])
-        if self._isolate:
-            async with self._tx.session.begin_nested():
-                await handler(received, self._tx)
-        else:
-            await handler(received, self._tx)
+        subscription, received = self._registry.resolve(one.event, one.sender, one.slot[1])
+        async with self._tx.session.begin_nested() if self._isolate else nullcontext():
+            await subscription.check([received], self._tx)
+            await subscription.handler(received, self._tx)
         # A consent that this event took back stops what follows in the same batch.
         self._tombstones |= self._tx.session.info.get(LAID, set())
 

@@ -125,11 +125,15 @@ class Keyring:
             raise Unopenable("its suite is not that of its key")
         return key
 
+    def holds(self, id_: bytes) -> bool:
+        """Whether the private key of that id is here."""
+        return id_ in self._opening
+
     def verifies(self, speaker: str, id_: bytes) -> Ed25519PublicKey:
-        """The key of that id in the directory of who speaks; raises Unopenable."""
+        """The key of that id in the directory of who speaks; raises Unopenable. A station's speaks for nobody yet."""
         directory = self._directory(speaker)
         key = directory.key(id_, Use.SIGN) if directory is not None else None
-        if key is None:
+        if key is None or key.station is not None:
             raise Unopenable("its signer is not known")
         if id_ not in self._verifying:
             self._verifying[id_] = Ed25519PublicKey.from_public_bytes(key.public)

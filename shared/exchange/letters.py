@@ -43,6 +43,7 @@ class Letters:
         self._database, self._seal, self._inbox, self._hooks = database, seal, inbox, hooks
         self._ears = Ears(agency, tuple(peers), hooks)
         self._owed: dict[str, Owed] = {}
+        self._behind: dict[str, int] = {}  # peers that sealed to a key that is gone: how much of our directory they know at least
         self.due: set[str] = set(peers)  # at start everybody is told where we stand
         self.woken = asyncio.Event()
         self.is_still = False  # another copy of the database has this one's place: nothing is said or taken
@@ -126,7 +127,7 @@ class Letters:
 
         It goes before anything that is signed with a key that the peer has yet to learn of.
         """
-        told = self._seal.lines_for(peer)
+        told = self._seal.lines_for(peer, self._behind.pop(peer, None))
         if told is None:
             return []
         self._check()
@@ -163,7 +164,15 @@ class Letters:
             await self._hooks.trouble(kind, peer, detail, tx)
 
     async def note_unopenable(self, sender: str, envelope: bytes, place: tuple[str, int, int], reason: str) -> None:
-        """Keeps the trace of what cannot be opened, and tells it; `place` is where it came from: (topic, partition, offset)."""
+        """Keeps the trace of what cannot be opened, and tells it; `place` is where it came from: (topic, partition, offset).
+
+        Who seals to a key of ours that is destroyed, as after a restore, can say nothing that is heard here, not even that it knows
+        no other: it is told our directory unasked.
+        """
+        known = self._seal.known_by_sealer(envelope)
+        if known is not None:
+            self._behind[sender] = known
+            self.heard_from(sender)
         digest = hashlib.sha256(sender.encode() + b"|" + envelope).digest()
         async with self._database.write() as tx:
             await note_unopenable(tx, digest, sender, place, reason, self._hooks)

@@ -19,7 +19,8 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import Inner, Kind, Unopenable
 from shared.contracts.wire.statements import RECALLS_MAX, Recall, Statement
 from shared.exchange import said
-from shared.exchange.direct import EVENTS_MAX, LineAway, StreamName
+from shared.exchange.direct import EVENTS_MAX, LineAway, NotOpened, StreamName
+from shared.exchange.directories import recall_lines
 from shared.exchange.inbox import Heard, Inbox, heard
 from shared.exchange.incarnations import is_awaited
 from shared.exchange.keyring import KeyAway
@@ -46,7 +47,7 @@ class Line(Protocol):
     """The direct line, as this module asks it; `DirectLine` is one."""
 
     async def state(self, peer: str, envelope: bytes) -> bytes:
-        """Gives the peer a statement and returns the peer's; raises LineAway."""
+        """Gives the peer a statement and returns the peer's; raises LineAway, or NotOpened."""
         ...
 
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
@@ -120,21 +121,25 @@ class Reconciler:
                 words = []
         return [self._seal.seal(word, peer) for word in words]
 
+    async def recall_keys(self) -> None:
+        """Takes up what letters have told of peers' keys, in a process that has heard none. Raises DatabaseAway."""
+        with contextlib.suppress(Unopenable):
+            await recall_lines(self._database, self._seal)
+
     # --- asking ----------------------------------------------------------------------------------------------------------
 
     async def reconcile(self, peer: str, line: Line) -> Report:
         """Compares with one peer until both are in step or nothing more can be had. Raises DatabaseAway."""
-        report, moved = Report(peer), 0
+        report = Report(peer)
         try:
             async with asyncio.timeout(COMPARISON_S):
-                for _ in range(ROUNDS_MAX):
-                    if await self._agree(peer, line, signs=moved > 0):
-                        report.in_step = True
-                        break
-                    moved = await self._fetch(peer, line, report)
-                    if not moved:
-                        report.in_step = await self._agree(peer, line)
-                        break
+                try:
+                    await self._compare(peer, line, report)
+                except NotOpened:
+                    # What we know of its keys may be from before it destroyed the one that we seal to.
+                    if not await self._learn_keys(peer, line):
+                        raise
+                    await self._compare(peer, line, report)
         except TimeoutError:
             pass  # not in step yet: what came so far is kept, and the next comparison goes on from there
         except (LineAway, KeyAway) as error:
@@ -145,6 +150,21 @@ class Reconciler:
         if report.bypassed:
             await self._letters.trouble("broker_silent", peer, {"count": report.bypassed})
         return report
+
+    async def _compare(self, peer: str, line: Line, report: Report) -> None:
+        moved = 0
+        for _ in range(ROUNDS_MAX):
+            if await self._agree(peer, line, signs=moved > 0):
+                report.in_step = True
+                break
+            moved = await self._fetch(peer, line, report)
+            if not moved:
+                report.in_step = await self._agree(peer, line)
+                break
+
+    async def _learn_keys(self, peer: str, line: Line) -> int:
+        """Asks for what we do not know of the peer's directory; returns how many lines were new."""
+        return await self._letters.take_lines(peer, await line.directory(peer, self._seal.knows(peer)))
 
     async def _agree(self, peer: str, line: Line, *, signs: bool = False) -> bool:
         """One exchange of hashes; where they differ, or a hash is not enough, of whole statements. True where the pair is in step.
@@ -165,7 +185,7 @@ class Reconciler:
             return await self._letters.take(self._open(answer, peer))
         except Unopenable:
             # It may be signed with a key that we have yet to hear of.
-            if not await self._letters.take_lines(peer, await line.directory(peer, self._seal.knows(peer))):
+            if not await self._learn_keys(peer, line):
                 raise
             return await self._letters.take(self._open(answer, peer))
 

@@ -60,6 +60,11 @@ class Returned:
 
 Handler = Callable[[Received, Transaction], Awaitable[None]]
 ManyHandler = Callable[[Sequence[Received], Transaction], Awaitable[None]]
+Check = Callable[[Sequence[Received], Transaction], Awaitable[None]]
+
+
+async def of_itself(received: Sequence[Received], tx: Transaction) -> None:
+    """The check of what a peer says of the line to it and of nothing else: any may."""
 
 
 class Hooks(Protocol):
@@ -99,15 +104,17 @@ class Hooks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One event type and version, its contract model and its handler. `waits` is False for what never waits.
+    """One event type and version, its contract model, who may say it, and its handler. `waits` is False for what never waits.
 
-    `many` takes several events of the type at once, in their order, and leaves what the handler would leave one by one. It
+    `check` raises Unauthorised, or Unready, where any of several events of the type was not its sender's to say: then no handler
+    sees it. `many` takes several events of the type at once, in their order, and leaves what the handler would leave one by one. It
     locks no further subject, so that the inbox need not ask for any.
     """
 
     event_type: str
     dataversion: int
     model: type[BaseModel]
+    check: Check
     handler: Handler
     waits: bool = True
     many: ManyHandler | None = None
@@ -146,8 +153,8 @@ class Registry:
         known = self._by_type.get((event.type, event.dataversion))
         return None if known is None or known.many is None else (self._places[known], known.many)
 
-    def resolve(self, event: Event, sender: str, incarnation: UUID) -> tuple[Handler, Received]:
-        """The handler and what to give it; raises Unappliable."""
+    def resolve(self, event: Event, sender: str, incarnation: UUID) -> tuple[Subscription, Received]:
+        """What takes the event, and what to give to its check and its handler; raises Unappliable."""
         subscription = self._by_type.get((event.type, event.dataversion))
         if subscription is None:
             raise Unappliable(
@@ -167,4 +174,4 @@ class Registry:
             event.id, sender, incarnation, event.type, event.dataversion, event.subject, event.time, event.recordedtime,
             event.consentid, event.circleversion, data,
         )  # fmt: skip
-        return subscription.handler, received
+        return subscription, received

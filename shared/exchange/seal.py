@@ -70,6 +70,11 @@ class Seal(Protocol):
         None where it knows them all, or never said."""
         ...
 
+    def known_by_sealer(self, envelope: bytes) -> int | None:
+        """How many lines of this agency's directory whoever sealed this must have known, where it is sealed to a key that another
+        has replaced and that is no longer here; else None."""
+        ...
+
     def verified(self, told: Lines) -> Sequence[Told]:
         """The same stretch of a peer's directory as these lines would leave it; raises Unopenable. Nothing is taken up."""
         ...
@@ -87,8 +92,17 @@ class KeyedSeal:
         self._known: dict[str, int] = {}  # lines of our directory, by peer, as each last said
 
     def refresh(self) -> None:
-        """Takes up keys that have changed, its own or a peer's; raises RefnetError, and then the former stand."""
-        self._keys = self._renewed() or self._keys
+        """Takes up keys that have changed, its own or a peer's; raises RefnetError, and then the former stand.
+
+        What letters have told of a peer's is in no file: it is taken over, so that nothing is sealed meanwhile to an older key.
+        """
+        renewed = self._renewed()
+        if renewed is None:
+            return
+        for peer, former in self._keys.peers.items():
+            if peer in renewed.peers:
+                renewed.peers[peer].catch_up(former)
+        self._keys = renewed
 
     def knows(self, peer: str) -> int:
         directory = self._keys.peers.get(peer)
@@ -100,6 +114,13 @@ class KeyedSeal:
     def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
         known = self._known.get(peer, self._keys.own.size) if known is None else known
         return self._keys.own.told_to(peer, known + 1) if known < self._keys.own.size else None
+
+    def known_by_sealer(self, envelope: bytes) -> int | None:
+        try:
+            _, id_, _ = unwrap(envelope)
+        except Unopenable:
+            return None
+        return None if self._keys.holds(id_) else self._keys.own.replaced_at(id_)
 
     def verified(self, told: Lines) -> Sequence[Told]:
         with _a_piece_of_it():

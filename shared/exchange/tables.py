@@ -341,6 +341,8 @@ class Peer(SQLModel, table=True):
     incarnation: UUID | None = None  # the life of its database that it last spoke from
     spoke_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # its newest word on where it stands, by the earlier clock
     whole_since: datetime | None = Field(default=None, sa_type=UtcDateTime)  # in this life it has asked for nothing it once held
+    knows_lines: int = 0  # of our directory of keys, as it last said in a life
+    knows_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     forks_beyond: int = 0  # other leaves for taken slots, beyond those that are kept whole
     traces_beyond: int = 0  # records that could not be opened, whose traces are no longer kept
     in_step_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -95,6 +95,7 @@ class ExchangeWorker:
         self.words: str | None = "The broker has not answered yet."
         self.stuck: str | None = None
         self.is_open = False
+        self.anchored = asyncio.Event()  # it is known whether this database is an older copy of itself
 
     def _topics_to(self, peer: str) -> tuple[str, str]:
         way = Direction(self._agency, peer)
@@ -107,9 +108,7 @@ class ExchangeWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set. Then the batch in flight is finished and committed, what the relay has in hand is sent and
         marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 4 LET_GO_S, whatever hangs."""
-        await self._anchored(stop)
-        with contextlib.suppress(DatabaseAway, Unopenable):
-            await recall_lines(self._database, self._seal)
+        await self._begin_where_it_ended(stop)
         finishing = [self._begin(loop, stop) for loop in (self._relay_or_another, self._look_after_line)]
         loops = [self._herald.run, self._feed, self._sweep, self._clear, self._bell, self._look_at_keys]
         loops += [self._reconcile] if self._line is not None else []
@@ -147,10 +146,12 @@ class ExchangeWorker:
                     with contextlib.suppress(DatabaseAway, BrokerAway, KeyAway):
                         await self._herald.state(peer)
 
-    async def _anchored(self, stop: asyncio.Event) -> None:
-        """Before anything is numbered: whether this database is an older copy of itself."""
+    async def _begin_where_it_ended(self, stop: asyncio.Event) -> None:
+        """Before anything is numbered: whether this database is an older copy of itself. Before anything is sealed: the peers' keys
+        that letters have told, because those in the files may be destroyed."""
         while not stop.is_set():
             try:
+                await self.reconciler.recall_keys()
                 because = await check_anchor(self._database, self._anchor, tuple(self._peers))
             except DatabaseAway:
                 await self._database.clock.sleep(RECONNECT_S)
@@ -160,6 +161,7 @@ class ExchangeWorker:
             else:
                 if because is not None:
                     log.warning("new_incarnation", extra={"because": because})
+                self.anchored.set()
                 return
 
     async def _feed(self, stop: asyncio.Event) -> None:

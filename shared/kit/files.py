@@ -17,3 +17,12 @@ def write_whole(file: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     new.replace(file)
+
+
+def sync_folder(folder: Path) -> None:
+    """What was renamed or taken away in a folder stays so after a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -19,6 +19,7 @@ from direct_ends import DAY, DEADLINE_S, LIFE, Memory, Town, asking, bound, list
 from keys import holder_of
 
 from shared.contracts.wire.directory import Lines
+from shared.contracts.wire.envelope import Unopenable
 from shared.exchange.direct import (
     ENVELOPE_BYTES_MAX,
     EVENTS_MAX,
@@ -26,6 +27,7 @@ from shared.exchange.direct import (
     STATEMENT_BYTES_MAX,
     DirectLine,
     LineAway,
+    NotOpened,
     StreamName,
     pack,
     unpack,
@@ -234,6 +236,22 @@ async def test_a_body_over_the_limit_is_refused_declared_or_not(town: Town) -> N
     assert health.heard == []
 
 
+async def test_what_the_peer_cannot_open_is_told_apart_from_every_other_refusal(town: Town) -> None:
+    """Whoever asks may then ask which key is the newest."""
+
+    class Forgetful(Memory):
+        async def take_statement(self, peer: str, envelope: bytes) -> bytes:
+            raise Unopenable("the key that it is sealed to is not here")
+
+    police = town.credentials("police")
+    async with listening(Forgetful("health"), town.credentials("health")) as url, asking(url, police) as line:
+        with pytest.raises(NotOpened, match="cannot open what we send"):
+            await line.state("health", b"sealed to a key that is destroyed")
+        with pytest.raises(LineAway, match="does not understand") as other:
+            await line._ask("health", "/exchange/v1/directory?from=first", 1)
+        assert not isinstance(other.value, NotOpened)
+
+
 async def test_lines_of_a_directory_are_asked_for_from_where_they_are_known(town: Town) -> None:
     health, police = Memory("health"), town.credentials("police")
     async with listening(health, town.credentials("health")) as url, asking(url, police) as line:
@@ -372,9 +390,9 @@ def test_what_is_no_page_is_not_read_as_one(body: bytes) -> None:
 async def test_a_database_that_is_away_and_a_statement_that_cannot_be_opened_are_told_apart(town: Town) -> None:
     health = Memory("health")
     async with listening(health, town.credentials("health")) as url, asking(url, town.credentials("police")) as line:
-        with pytest.raises(LineAway, match="does not understand what we ask"):
+        with pytest.raises(LineAway, match="cannot open what we send"):
             await line.state("health", statement("justice", "health"))  # from another than the certificate names
-        with pytest.raises(LineAway, match="does not understand what we ask"):
+        with pytest.raises(LineAway, match="cannot open what we send"):
             await line.state("health", b"garbage")
         health.is_away = True
         assert "its database is away; it is asked again later" in await why_not(line)

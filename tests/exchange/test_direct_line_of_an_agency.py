@@ -15,12 +15,14 @@ from processes import KINDS, Process, ProcessNetwork, free_port, until
 
 from services.certificates import files_of, make_certificates
 from services.doctor import examine
-from services.keys import KeyFolder
+from services.keys import KeyFolder, load_keyring
 from services.runtime import build
 from shared.casework.lines.views import peers
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
+from shared.exchange.directories import take_lines
 from shared.exchange.directory import Directory
+from shared.exchange.seal import KeyedSeal
 from shared.kit.certificates import Authority, Certificate
 
 DAY = timedelta(days=1)
@@ -157,6 +159,26 @@ def test_a_comparison_without_a_key_says_which_and_what_to_do(town: Town, lost: 
     assert said[health] == words
     if lost == "a peer's":
         assert "refuses the connection" in said[welfare]
+
+
+def test_a_comparison_by_hand_knows_what_letters_have_told_of_keys(town: Town) -> None:
+    """The file alone may name none but a key that is destroyed."""
+    asyncio.run(town.set_up(topics=False))
+    police, health = town.names["police"], town.names["health"]
+    town.seal(police)
+    told = KeyFolder(town.home, health).own().told_to(police, 1)
+    KeyFolder(town.home, health).save(Directory(health, KeyFolder(town.home, health).own().root))
+
+    async def letter() -> None:
+        agency = build(town.settings("police"), police)
+        await take_lines(agency.database, KeyedSeal(load_keyring(town.home, police, {police: None, health: None})), health,
+                         told.to_bytes())  # fmt: skip
+        await agency.database.close()
+
+    asyncio.run(letter())
+    done = town.refnet("police", "reconcile", police, "--json")
+    said = {report["peer"]: report["away"] for report in json.loads(done.stdout)["peers"]}
+    assert "refuses the connection" in said[health]
 
 
 def answers(town: Town, line: DirectLine) -> bool:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from shared.contracts.wire.directory import Lines, Use
-from shared.contracts.wire.envelope import Header, Kind, Unopenable
-from shared.exchange.direct import StreamName
+from shared.contracts.wire.envelope import Header, Kind, Unopenable, unwrap
+from shared.exchange.direct import NotOpened, StreamName
 from shared.exchange.directories import recall_lines, take_lines
 from shared.exchange.directory import Directory
 from shared.exchange.keyring import HYBRID, X25519, Keyring
@@ -124,6 +124,24 @@ async def test_what_was_heard_of_a_peers_keys_outlives_the_process_and_reaches_i
     assert sibling.open(police.seal.seal(signed, "health"), "police").header.signer == new
 
 
+async def test_what_letters_told_stands_when_files_are_read_again(ends: tuple[End, End]) -> None:
+    """Between that and the next look into the database, what is sealed would be sealed to a key that may be destroyed."""
+    police, health = ends
+    files = [ring(health.holder, [police.holder])]
+    seal = KeyedSeal(ring(health.holder, [police.holder]), lambda: files[0])
+    for _ in range(90):
+        new_signer(police)  # more than one letter holds
+    newest = police.holder.new_seal(HYBRID)
+    while seal.knows("police") < police.holder.directory.size:
+        seal.learn(police.holder.directory.told_to("health", seal.knows("police") + 1))
+    seal.refresh()
+    assert seal.knows("police") == police.holder.directory.size
+    assert unwrap(seal.seal(seal.sign(STATEMENT, b"{}"), "police"))[1] == newest
+    files = [ring(health.holder, [Holder("police")])]  # another root, compared in person: nothing of the former's stands
+    seal.refresh()
+    assert seal.knows("police") == 2
+
+
 async def test_lines_that_could_not_be_kept_are_learnt_when_they_come_again(ends: tuple[End, End]) -> None:
     police, health = ends
     sibling = KeyedSeal(ring(health.holder, [police.holder]))
@@ -215,7 +233,10 @@ class Direct:
         self.asked: list[int] = []
 
     async def state(self, peer: str, envelope: bytes) -> bytes:
-        return await self.desk.take_statement(self.by, envelope)
+        try:
+            return await self.desk.take_statement(self.by, envelope)
+        except Unopenable as error:
+            raise NotOpened(f"It could not be opened: {error}.") from error
 
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
         return await self.desk.events(self.by, stream, first, last)
@@ -242,6 +263,28 @@ async def test_past_a_broker_that_is_gone_a_new_key_is_asked_for_on_the_direct_l
     assert line.asked == [2]
     assert (await reconciler.reconcile("police", line)).in_step
     assert line.asked == [2]  # once
+
+
+async def test_past_a_broker_that_is_gone_a_destroyed_key_is_replaced_on_the_direct_line(ends: tuple[End, End]) -> None:
+    """The clinic was restored from before it heard of the desk's newer key: the desk can open nothing that it sends."""
+    police, health = ends
+    police.holder.opening.clear()
+    police.holder.new_seal(HYBRID)
+    police.seal.refresh()
+    subject = new_subject()
+    await health.node.say("police", subject, 0)
+    await health.node.number("police")
+    line = Direct(police, "health")
+    reconciler = Reconciler(health.node.database, "health", health.seal, health.node.inbox, health.letters)
+    report = await reconciler.reconcile("police", line)
+    assert (report.in_step, report.away, line.asked) == (False, None, [2])  # the desk has yet to fetch what it lacks
+    await police.letters.take_lines("health", health.holder.directory.told_to("police", 3).to_bytes())
+    police.holder.opening.clear()  # and now nothing newer is told
+    police.seal.refresh()
+    report = await reconciler.reconcile("police", line)
+    assert (report.in_step, line.asked) == (False, [2, 3])
+    assert report.away is not None
+    assert report.away.startswith("It could not be opened")
 
 
 async def test_the_directory_is_told_in_pieces_that_fit_a_letter(ends: tuple[End, End]) -> None:

@@ -12,7 +12,7 @@ from shared.casework.migrate import migrate
 from shared.exchange import bell
 from shared.exchange.inbox import Inbox
 from shared.exchange.outbox import on_new_rows
-from shared.exchange.registry import Received, Registry, Subscription
+from shared.exchange.registry import Received, Registry, Subscription, of_itself
 from shared.exchange.turns import Turns
 from shared.kit import db
 from shared.kit.clock import ManualClock
@@ -107,7 +107,7 @@ async def test_an_event_that_met_a_limit_is_taken_again_and_never_parked(
             await tx.session.execute(text(FOREVER))
         health.note(tx, received.subject, received.data.step)
 
-    health.inbox = Inbox(health.database, Registry([Subscription("story.told", 1, Said, on_told)]), health)
+    health.inbox = Inbox(health.database, Registry([Subscription("story.told", 1, Said, of_itself, on_told)]), health)
     subject = new_subject()
     await police.say("health", subject, 1)
     envelopes = await police.number("health")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from agencies import PLACES, Desk, Refused, World, consent, open_case, refer
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlmodel import col
 
 from shared.casework.alarms import watcher
@@ -19,6 +19,7 @@ from shared.casework.referrals import story
 from shared.casework.referrals.tables import ReferralFact
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, Role, Urgency
+from shared.exchange.tables import InboxRow, ReceivedSlot
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
@@ -194,6 +195,51 @@ async def test_the_social_worker_follows_the_case_across_agencies(world: World) 
     classes = {tuple(x["detail"]["services"]) for x in lines if x["kind"] == "circle.referral_progress"}
     assert classes == {tuple(sorted(PROVIDED_BY[AgencyKind.HEALTH]))}  # the class of service, never what was asked for
     assert (await desk["health"].get("/cases"))["items"][0]["id"] not in json.dumps(lines)
+
+
+async def heard(world: World, agency: str) -> list[tuple[str, str]]:
+    """What an agency was told, with what became of it, in the order of its streams."""
+    async with world[agency].database.read() as tx:
+        slot = (col(ReceivedSlot.sender) == col(InboxRow.sender), col(ReceivedSlot.event_id) == col(InboxRow.event_id))
+        query = select(col(InboxRow.type), col(InboxRow.state)).join(ReceivedSlot, and_(*slot))
+        return [(kind, state) for kind, state in await tx.session.execute(query.order_by(col(ReceivedSlot.seq)))]
+
+
+async def test_a_member_is_told_who_tells_it_before_it_is_told_anything_else(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    await consent(desk["police"], case_id, "social_welfare", "prog")
+    await desk["police"].post(f"/cases/{case_id}/progress", {"code": "statement_taken"})  # nobody was sent anything yet
+    await world.settle()
+    assert await heard(world, "social_welfare") == [("circle.announced", "applied"), ("case.progress", "applied")]
+    await consent(desk["police"], case_id, "health")
+    await desk["police"].post(f"/cases/{case_id}/progress", {"code": "charged"})
+    await world.settle()
+    assert await heard(world, "health") == []  # to tell one member something tells nobody who is only being thought about
+    await refer(desk["police"], case_id, incident_id, "health")
+    await world.settle()
+    told = [("case.progress", "applied"), ("circle.announced", "applied"), ("circle.referral_progress", "applied")]
+    assert (await heard(world, "social_welfare"))[2:] == told
+
+
+async def test_a_member_knows_who_tells_it_though_the_first_announcement_was_never_opened(world: World) -> None:
+    desk = await desks(world)
+    case_id, incident_id = await open_case(desk["police"])
+    first = await consent(desk["police"], case_id, "social_welfare", "prog")
+    await refer(desk["police"], case_id, incident_id, "social_welfare")
+    await world["police"].flush()  # numbered: it cannot be blanked any more
+    await consent(desk["police"], case_id, "social_welfare", "prog")
+    await desk["police"].take_back(case_id, first)
+    await world["police"].flush()
+    line = world["police"].line
+    taken_back = max(line, key=lambda record: record.position if record.is_express else 0)
+    await world["social_welfare"].hear("police", [taken_back.envelope])  # by the other topic, before what it takes back
+    await desk["police"].post(f"/cases/{case_id}/progress", {"code": "statement_taken"})
+    await world.settle()
+    states = await heard(world, "social_welfare")
+    assert ("circle.announced", "tombstoned") in states
+    assert states[-1] == ("case.progress", "applied")
+    assert "parked" not in dict(states).values()
 
 
 async def test_each_agency_can_issue_and_receive(world: World) -> None:

@@ -1,13 +1,16 @@
 """Pages of whoever looks after the lines: what came and could not be used, tried again or given up; how each line stands."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from agencies import World, consent, open_case, refer
 from signing_in import settled_account, sign_in
 from visitor import Visitor
 
-from shared.casework.lines.views import SILENT_AFTER
+from shared.casework.lines.views import SILENT_AFTER, TRACES_SHOWN
 from shared.contracts.casework.codes import Role
+from shared.exchange.tables import Fork
+from shared.kit.ids import new_id
 
 
 async def supervisor(world: World, agency: str = "health") -> Visitor:
@@ -56,6 +59,49 @@ async def test_what_is_given_up_is_told_to_its_sender_once(world: World) -> None
     wrong = discard
     wrong.action = discard.action.replace("/discard", "/burn")
     assert (await visitor.send(wrong)).status == 404
+
+
+SET_ASIDE = {
+    "the key that it is sealed to is not here": ("It is locked with a key that is not here any more", "Verrouillé avec une clé"),
+    "its signer's key is revoked": ("It is signed with a key that its owner has given up", "Signé avec une clé que"),
+    "its signer is not known": ("It is signed with a key that is not known here", "Signé avec une clé inconnue"),
+    "it is not a word of the one to the other": ("It was meant for another, comes from another, or is damaged", "Destiné à"),
+    "its padding is broken": ("It is damaged, or has a form that is not known here", "Endommagé"),
+}
+
+
+async def test_what_could_not_be_opened_is_shown_by_sender_and_reason(world: World) -> None:
+    health = world["health"]
+    for place, reason in enumerate([*SET_ASIDE, "its padding is broken"]):
+        await health.letters.note_unopenable("police", bytes([place]), ("refnet.police.to.health.v1", 0, place), reason)
+    visitor = await supervisor(world)
+    assert (await visitor.open("/alarms")).words.count("A message could not be opened") == 1
+    page = await visitor.open("/parked")
+    assert "Nothing waits." in page.words
+    for english, _ in SET_ASIDE.values():
+        assert page.words.count(f"{english}.") == 1, english
+    assert page.words.count("Messages: 1") == len(SET_ASIDE) - 1
+    assert page.words.count("Messages: 2") == 1
+    await visitor.send((await visitor.open("/me")).form("/me/language"), button=("language", "fr"))
+    french = (await visitor.open("/parked")).words
+    assert "Messages : 2" in french
+    for english, words in SET_ASIDE.values():
+        assert (words in french, english in french) == (True, False)
+    world.clock.advance(TRACES_SHOWN)
+    assert "Mis de côté" not in (await visitor.open("/parked")).words
+
+
+async def test_a_message_in_two_versions_is_shown(world: World) -> None:
+    async with world["health"].database.write() as tx:
+        for seq in (1, 2):
+            fork = Fork(
+                id=new_id(), sender="police", incarnation=UUID(int=7), seq=seq, leaf=b"", inner=b"", received_at=tx.clock.now()
+            )  # fmt: skip
+            tx.session.add(fork)
+    page = await (await supervisor(world)).open("/parked")
+    assert "It came in two versions: the first stands, the other is kept as evidence." in page.words
+    assert "Messages: 2" in page.words
+    assert "Set aside" not in (await (await supervisor(world, "police")).open("/parked")).words
 
 
 class Broken:

@@ -31,6 +31,9 @@ class PlainSeal:
     def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
         return None
 
+    def known_by_sealer(self, envelope: bytes) -> int | None:
+        return None
+
     def verified(self, told: Lines) -> list[Told]:
         return []
 

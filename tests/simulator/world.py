@@ -29,7 +29,7 @@ from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
 from shared.exchange.letters import Letters
 from shared.exchange.reconcile import Reconciler
-from shared.exchange.registry import Received, Registry, Returned, Subscription
+from shared.exchange.registry import Received, Registry, Returned, Subscription, of_itself
 from shared.exchange.relay import BrokerAway, Outbound, Relay
 from shared.kit.clock import ManualClock
 from shared.kit.db import Transaction
@@ -81,7 +81,10 @@ class App:
 
     def subscriptions(self) -> list[Subscription]:
         """The agency's table of contents."""
-        return [Subscription(STORY, 1, Step, self.on_story), Subscription(BEGUN, 1, Step, self.on_story, waits=False)]
+        return [
+            Subscription(STORY, 1, Step, of_itself, self.on_story),
+            Subscription(BEGUN, 1, Step, of_itself, self.on_story, waits=False),
+        ]
 
     def note_said(self) -> None:
         """Puts into the ledger what the agency has said and only its database knows of; called before a restore."""

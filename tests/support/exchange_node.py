@@ -17,7 +17,7 @@ from shared.exchange import outbox, receipts, streams
 from shared.exchange.answers import Ears, take_statement
 from shared.exchange.inbox import Inbox, Outcome, heard
 from shared.exchange.letters import Letters
-from shared.exchange.registry import Received, Registry, Returned, Subscription, Unauthorised, Unready
+from shared.exchange.registry import Received, Registry, Returned, Subscription, Unauthorised, Unready, of_itself
 from shared.exchange.tables import InboxRow, OutboxRow
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database, Transaction
@@ -46,7 +46,10 @@ class Node:
         self.acts_first: frozenset[str] = frozenset()
         self.broken = False
         registry = Registry(
-            [Subscription("story.told", 1, Said, self._on_told), Subscription("story.begun", 1, Said, self._on_told, False)]
+            [
+                Subscription("story.told", 1, Said, of_itself, self._on_told),
+                Subscription("story.begun", 1, Said, of_itself, self._on_told, False),
+            ]
         )
         self.inbox = Inbox(database, registry, self)
 

@@ -1,5 +1,6 @@
 """`refnet keys` as the person who holds them uses it: made, rotated, revoked, listed, and each refusal in one sentence."""
 
+import asyncio
 import json
 import stat
 from datetime import UTC, datetime
@@ -8,15 +9,21 @@ from uuid import UUID
 
 import pytest
 import yaml
+from schema import sqlite_at_head
 
 import services.demo
+from services.doctor import DESTROYED_WITHIN, examine
 from services.key_commands import PASSPHRASE, Keeper
-from services.keys import KeyFolder, Keys, load_keyring, make_missing
+from services.keys import KeyFolder, Keys, load_keyring, make_missing, make_new
 from services.settings import Settings
 from shared.contracts.wire.directory import Use
 from shared.contracts.wire.envelope import Header, Kind, Unopenable
 from shared.exchange.directory import fingerprint
+from shared.exchange.keyring import X25519
+from shared.exchange.retired import KEPT
 from shared.exchange.seal import KeyedSeal
+from shared.exchange.tables import Peer
+from shared.kit.db import Database
 from shared.kit.errors import RefnetError
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -25,15 +32,16 @@ PINS = dict.fromkeys(("police", "health", "social_welfare"))
 
 
 def keeper(
-    home: Path, agency: str = "police", purpose: str = "demo", asked: str = "", roots: dict[str, str] | None = None
-) -> Keeper:
+    home: Path, agency: str = "police", purpose: str = "demo", asked: str = "", roots: dict[str, str] | None = None,
+    now: datetime = NOW,
+) -> Keeper:  # fmt: skip
     content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
     content["purpose"] = purpose
     for name, root in (roots or {}).items():
         content["agencies"][name]["root"] = root
     home.mkdir(exist_ok=True)
     (home / "network.yaml").write_text(yaml.safe_dump(content))
-    return Keeper(Settings.model_validate({"REFNET_HOME": str(home)}), agency, NOW, lambda _: asked)
+    return Keeper(Settings.model_validate({"REFNET_HOME": str(home)}), agency, now, lambda _: asked)
 
 
 def test_new_keys_are_files_for_this_user_alone_and_a_fingerprint_to_compare(tmp_path: Path) -> None:
@@ -77,6 +85,103 @@ def test_a_listing_says_what_has_become_of_each_key_and_what_is_pinned(tmp_path:
         "police": True, "health": False, "social_welfare": None,
     }  # fmt: skip
     assert "NOT what the network file pins" in listed["words"]
+
+
+def seal_file(home: Path) -> Path:
+    (found,) = (home / "keys" / "police").glob("seal-*.json")
+    return found
+
+
+def test_a_destroyed_key_is_gone_from_its_file_and_its_day_is_listed(tmp_path: Path) -> None:
+    keeper(tmp_path).new("x25519")
+    old = seal_file(tmp_path)
+    kept, id_ = old.read_bytes(), bytes.fromhex(old.stem.removeprefix("seal-"))
+    keeper(tmp_path).rotate("x25519", None)
+    folder = KeyFolder(tmp_path, "police")
+    folder.destroy(id_, NOW)
+    folder.destroy(id_, NOW)  # another process of this machine, at the same time
+    assert not old.exists()
+    private = json.loads(kept)["private"].encode()
+    assert not [file for file in (tmp_path / "keys" / "police").iterdir() if private in file.read_bytes()]
+    assert old.with_suffix(".destroyed").stat().st_size == len(kept)  # written over where it lay
+    listed = keeper(tmp_path).listed()
+    assert [(one["use"], one["state"]) for one in listed["keys"]][:2] == [("sign", "old"), ("seal", "destroyed")]
+    assert "destroyed on 2026-01-05" in listed["words"]
+    load_keyring(tmp_path, "police", PINS)
+    old.write_bytes(kept)  # from a stick that was forgotten
+    assert "destroyed on" not in keeper(tmp_path).listed()["words"]
+
+
+def test_a_key_whose_destruction_was_cut_short_is_a_key_no_more(tmp_path: Path) -> None:
+    keeper(tmp_path).new("x25519")
+    old = seal_file(tmp_path)
+    keeper(tmp_path).rotate("x25519", None)
+    KeyFolder(tmp_path, "police").destroy(bytes.fromhex(old.stem.removeprefix("seal-")), NOW)
+    old.with_suffix(".destroyed").rename(old)  # as a power cut left it between two steps
+    assert len(KeyFolder(tmp_path, "police").opening()) == 1
+    make_missing(tmp_path, PINS, NOW)
+    load_keyring(tmp_path, "police", PINS)
+
+
+def test_a_destruction_that_was_cut_short_is_finished_at_the_next_look(tmp_path: Path) -> None:
+    sqlite_at_head(tmp_path / "police.db", "police")
+    keeper(tmp_path).new("x25519")
+    old = seal_file(tmp_path)
+    keeper(tmp_path).rotate("x25519", None)
+    KeyFolder(tmp_path, "police").destroy(bytes.fromhex(old.stem.removeprefix("seal-")), NOW)
+    old.with_suffix(".destroyed").rename(old)
+    assert [one["state"] for one in keeper(tmp_path).listed()["keys"]][1] == "destroyed"  # it is, whatever its file is called
+    keeper(tmp_path).destroy()
+    assert (old.exists(), old.with_suffix(".destroyed").exists()) == (False, True)
+    assert [one["state"] for one in keeper(tmp_path).listed()["keys"]][1] == "destroyed"
+
+
+def test_a_key_that_another_process_destroys_while_its_folder_is_read_is_left_out(tmp_path: Path) -> None:
+    make_missing(tmp_path, PINS, NOW)
+    keys = Keys(tmp_path, "police", PINS)
+    (tmp_path / "keys" / "police" / "seal-00.json").symlink_to(tmp_path / "gone")  # listed, and not there when it is opened
+    assert len(KeyFolder(tmp_path, "police").opening()) == 1
+    Keys(tmp_path, "police", PINS).load()
+    assert keys.renewed() is None  # nothing has changed
+
+
+def test_the_keeper_is_told_what_an_old_key_waits_for(tmp_path: Path) -> None:
+    sqlite_at_head(tmp_path / "police.db", "police")
+    keeper(tmp_path).new("x25519")
+    assert keeper(tmp_path).destroy()["words"] == "No key has been replaced."
+    old = seal_file(tmp_path).stem.removeprefix("seal-")
+    keeper(tmp_path).rotate("x25519", None)
+    said = keeper(tmp_path).destroy()
+    why = "it has not said that it knows the newer key"
+    assert said["words"] == f"{old} stays: it is kept until 2026-02-09 at least; health: {why}; social_welfare: {why}."
+    assert [one["is_destroyed"] for one in said["keys"]] == [False]
+
+
+def test_the_doctor_names_old_keys_that_nobody_destroyed(tmp_path: Path) -> None:
+    """As where a worker may not write to their folder."""
+    database = Database(sqlite_at_head(tmp_path / "police.db", "police"))
+    now = datetime.now(UTC)
+    folder = KeyFolder(tmp_path, "police")
+    make_new(folder, now - 3 * KEPT, None)
+    folder.make_keys(folder.root(None, None), now - KEPT - DESTROYED_WITHIN, X25519, folder.own())
+    keeper(tmp_path)  # its network file
+
+    async def found(**known: int) -> list[str]:
+        async with database.write() as tx:
+            for peer, lines in known.items():
+                tx.session.add(Peer(peer=peer, knows_lines=lines, knows_since=now - KEPT, spoke_at=now))
+        findings = await examine(Settings.model_validate({"REFNET_HOME": str(tmp_path)}))
+        return [one["words"] for one in findings if "replaced" in one["words"]]
+
+    async def look() -> None:
+        assert await found() == []
+        (words,) = await found(health=4, social_welfare=4)
+        assert "police: 1 replaced keys are still here" in words
+        assert "run `refnet keys destroy police`" in words
+        await database.close()
+
+    asyncio.run(look())
+    assert keeper(tmp_path, now=now).destroy()["words"].endswith(" is destroyed.")
 
 
 def test_the_key_in_use_and_a_key_of_nobody_are_not_revoked(tmp_path: Path) -> None:

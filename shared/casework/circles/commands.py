@@ -1,5 +1,7 @@
 """What a circle's members are told: who shares with whom, how referrals to other members stand, and coded progress."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
@@ -16,6 +18,7 @@ from shared.casework.here import Actor, Here
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ConsentItem, ReferralState
 from shared.exchange import feed, outbox
+from shared.exchange.tables import OutboxRow
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
@@ -54,13 +57,11 @@ async def record_progress(
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
-    told = []
-    event_id = None
-    for peer in here.peers:
-        release = await sharing.released(tx, case.id, peer)
-        if release is not None and sharing.may_pass_progress(here, peer, release, command.code):
-            event_id = await outbox.add(tx, _word(case, peer, release.consent_id, fact, occurred_at))
-            told.append(peer)
+    releases = await sharing.releases(tx, case.id, here.peers)
+    told = [peer for peer, release in releases.items() if sharing.may_pass_progress(here, peer, release, command.code)]
+    words = [_word(case, peer, releases[peer].consent_id, fact, occurred_at) for peer in told]
+    event_id = words[-1].event_id if words else None
+    await tell_members(tx, here, case.id, words)
     await feed.record(
         tx, feed.Line(kind=fact.type, subject=circle, agency=here.agency, is_own=True, occurred_at=occurred_at, case_id=case.id,
                       facility=case.facility, event_id=event_id, detail={**events.data_of(fact), "told": told}),
@@ -123,8 +124,17 @@ async def tell_referral_progress(
     words = referral_progress_words(here, case, releases, referral_id, recipient, state, tx.clock.now())
     if words:
         await outbox.lock_subjects(tx, [case.circle])
+    await tell_members(tx, here, case.id, words)
+
+
+async def tell_members(tx: Transaction, here: Here, case_id: UUID, words: Sequence[outbox.Outgoing]) -> None:
+    """Tells members of the circle, whose subject is locked. Each is told before it that this agency is one, or would park it."""
+    if not words:
+        return
+    case = await tx.session.get_one(Case, case_id, populate_existing=True)
+    await announce(tx, here, case, to={word.recipient for word in words})
     for word in words:
-        await outbox.add(tx, word)
+        await outbox.add(tx, replace(word, circle_version=case.circle_version))
 
 
 def shared_with(releases: sharing.Releases) -> list[str]:
@@ -143,16 +153,36 @@ def announcement(case: Circle, releases: sharing.Releases, now: datetime) -> lis
     return words
 
 
-async def announce(tx: Transaction, here: Here, case: Case) -> None:
-    """Announces this agency's own membership when whom it shares with has changed."""
+async def _told_under(tx: Transaction, circle: UUID) -> set[tuple[str, UUID | None]]:
+    """Who has been told that this agency is in a circle, and under which consents."""
+    query = select(col(OutboxRow.recipient), col(OutboxRow.consent_id)).where(
+        col(OutboxRow.subject) == circle, col(OutboxRow.type) == events.CircleAnnounced.type,
+        col(OutboxRow.is_withheld).is_(False),
+    )  # fmt: skip
+    return set((await tx.session.execute(query)).tuples())
+
+
+async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] | None = None) -> None:
+    """Announces this agency's own membership when whom it shares with has changed, and to whom it has not been told under the
+    consent that stands: what was told under one that was taken back may never have been opened there.
+
+    `to`: only to these and to whom it was announced before; others are not told of a request that is only being thought about.
+    """
     releases = await sharing.releases(tx, case.id, here.peers)
     query = select(CircleMember).where(col(CircleMember.circle) == case.circle, col(CircleMember.agency) == here.agency)
     own = (await tx.session.execute(query)).scalar_one_or_none()
+    if to is not None:
+        known = {*to, *(own.shares_with if own is not None else ())}
+        releases = {peer: release for peer, release in releases.items() if peer in known}
     shares_with = shared_with(releases)
-    if own is not None and own.shares_with == shares_with:
-        return
     await outbox.lock_subjects(tx, [case.circle])
     now = tx.clock.now()
+    if own is not None and own.shares_with == shares_with:
+        told = await _told_under(tx, case.circle)
+        for word in announcement(case, releases, now):
+            if (word.recipient, word.consent_id) not in told:
+                await outbox.add(tx, word)
+        return
     if own is None:
         own = CircleMember(
             circle=case.circle, agency=here.agency, circle_version=case.circle_version, shares_with=shares_with, announced_at=now

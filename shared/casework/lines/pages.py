@@ -26,11 +26,11 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/parked")
 async def show_parked(request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """What could not be used, in words, with a retry."""
+    """What could not be used, in words, with a retry; and what could not be opened, or came in two versions."""
     visit.actor.may_supervise()
     async with edge.database.read() as tx:
-        rows = await views.parked(tx)
-    return edge.pages.show(request, "lines/parked.html", visit, rows=rows)
+        rows, set_aside = await views.parked(tx), await views.set_aside(tx)
+    return edge.pages.show(request, "lines/parked.html", visit, rows=rows, set_aside=set_aside)
 
 
 @router.post("/parked/{sender}/{event_id}/{what}")

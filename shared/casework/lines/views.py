@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from shared.casework.here import Here
 from shared.exchange.incarnations import awaited_peers
-from shared.exchange.tables import InboxRow, InboxState, OutboxRow, Peer
+from shared.exchange.tables import Fork, InboxRow, InboxState, OutboxRow, Peer, UnopenableRecord
 from shared.kit.db import Transaction
 from shared.kit.errors import Sentence, from_json
 
@@ -46,6 +46,27 @@ class ParkedView(BaseModel):
     reason: str | None
     said: Sentence | None = Field(default=None, exclude=True)  # the same, for a page in its own language
     received_at: datetime
+
+
+class SetAsideView(BaseModel):
+    """Records of one sender that could not be opened, for one reason, or that came in a second version; nothing of them is used."""
+
+    sender: str
+    why: str  # a code of the group "set_aside"
+    count: int
+    last_seen_at: datetime
+
+
+WHY = {  # the seal's reasons that a person can do something about; whatever else it says is damage
+    "the key that it is sealed to is not here": "old_key",
+    "its signer's key is revoked": "given_up",
+    "its signer is not known": "unknown_signer",
+    "its signature is not good": "another",
+    "it was sealed for another, by another, or is damaged": "another",
+    "it is not a word of the one to the other": "another",
+}
+TRACES_SHOWN = timedelta(days=30)  # somebody has looked by then; what comes again is shown again
+DAMAGED, FORKED = "damaged", "forked"
 
 
 async def peers(tx: Transaction, here: Here) -> list[PeerView]:
@@ -100,6 +121,27 @@ def _peer(
         in_step_at=row.in_step_at, behind_since=row.behind_since, is_recovering=is_recovering, unsent=out[0], undelivered=out[1],
         waiting_here=held.get((peer, "waiting"), 0), parked_here=held.get((peer, "parked"), 0),
     )  # fmt: skip
+
+
+async def set_aside(tx: Transaction) -> list[SetAsideView]:
+    """What could not be opened, by sender and reason, and what came in two versions; the newest first."""
+    record = UnopenableRecord
+    opened = select(col(record.sender), col(record.reason), func.count(), func.max(col(record.last_seen_at))).where(
+        col(record.last_seen_at) > tx.clock.real() - TRACES_SHOWN
+    )
+    forked = select(col(Fork.sender), literal(FORKED), func.count(), func.max(col(Fork.received_at))).group_by(col(Fork.sender))
+    found: dict[tuple[str, str], SetAsideView] = {}
+    for sender, reason, count, at in [
+        *(await tx.session.execute(opened.group_by(col(record.sender), col(record.reason)))).tuples(),
+        *(await tx.session.execute(forked)).tuples(),
+    ]:
+        key = (sender, reason if reason == FORKED else WHY.get(reason, DAMAGED))
+        former = found.get(key)
+        found[key] = SetAsideView(
+            sender=sender, why=key[1], count=count + (former.count if former else 0),
+            last_seen_at=max(at, former.last_seen_at) if former else at,
+        )  # fmt: skip
+    return sorted(found.values(), key=lambda one: (one.last_seen_at, one.sender, one.why), reverse=True)
 
 
 async def parked(tx: Transaction) -> list[ParkedView]:

@@ -6,19 +6,17 @@ from sqlmodel import col
 from shared.casework.here import Here
 from shared.casework.messages.commands import agreed_to_messages, line, settle
 from shared.casework.messages.tables import Message
-from shared.casework.referrals import story
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import MessageAnswer
-from shared.exchange.incarnations import is_awaited
-from shared.exchange.registry import Received, Unauthorised, Unready
+from shared.exchange.registry import Received, Unauthorised
 from shared.kit.db import Transaction
 
 
 async def on_message_asked(received: Received, tx: Transaction, here: Here) -> None:
     """A message to pass on; where she has not agreed to messages, the machine answers that it is not safe."""
     word: events.MessageAsked = received.data
-    referral = await _party(received, tx, "out")
+    referral = await tx.session.get_one(Referral, received.subject)
     if await tx.session.get(Message, word.message) is not None:
         raise Unauthorised("A message with this id is known already.")
     message = Message(
@@ -35,7 +33,9 @@ async def on_message_asked(received: Received, tx: Transaction, here: Here) -> N
 async def on_message_answered(received: Received, tx: Transaction, here: Here) -> None:
     """What became of a message that this agency asked for."""
     word: events.MessageAnswered = received.data
-    referral = await _party(received, tx, "in")
+    referral = await tx.session.get(Referral, received.subject)
+    if referral is None:
+        return  # its issuer had cancelled the request before it left: nobody here asked
     query = select(Message).where(col(Message.id) == word.message, col(Message.referral_id) == referral.id)
     message = (await tx.session.execute(query)).scalar_one_or_none()
     if message is None or message.direction != "out":
@@ -44,13 +44,3 @@ async def on_message_answered(received: Received, tx: Transaction, here: Here) -
         message.answer, message.answered_at = word.answer, received.occurred_at
         await tx.session.flush()
     await line(tx, referral, word, received.sender, received.id)
-
-
-async def _party(received: Received, tx: Transaction, direction: str) -> Referral:
-    referral = await story.lock(tx, received.subject)
-    other = None if referral is None else referral.recipient if referral.direction == "out" else referral.issuer
-    if referral is None and await is_awaited(tx, received.sender):
-        raise Unready("The referral is not here yet: this agency was restored, and its records are still coming home.")
-    if referral is None or referral.direction != direction or other != received.sender:
-        raise Unauthorised("The sender is no party to this referral.")
-    return referral

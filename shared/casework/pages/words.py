@@ -244,6 +244,14 @@ ALARMS: dict[str, str] = {
     "cleared": _("Old messages are asked for whose words are no longer kept, after a restore: look for the paper, and phone"),
     "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
+SET_ASIDE: dict[str, str] = {
+    "old_key": _("It is locked with a key that is not here any more."),
+    "given_up": _("It is signed with a key that its owner has given up."),
+    "unknown_signer": _("It is signed with a key that is not known here."),
+    "another": _("It was meant for another, comes from another, or is damaged."),
+    "damaged": _("It is damaged, or has a form that is not known here."),
+    "forked": _("It came in two versions: the first stands, the other is kept as evidence."),
+}
 ROLES: dict[str, str] = {
     "officer": _("Officer"),
     "clinician": _("Nurse or doctor"),
@@ -367,7 +375,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
     "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
-    "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS,
+    "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS, "set_aside": SET_ASIDE,
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
     "field": FIELDS, "page": PAGES,
 }  # fmt: skip

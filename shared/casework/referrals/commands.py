@@ -14,7 +14,7 @@ from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, NoteText, add_note, happened
 from shared.casework.cases.recovering import may_decide
 from shared.casework.cases.tables import Case
-from shared.casework.circles.commands import announce, announcement, referral_progress_words, shared_with
+from shared.casework.circles.commands import announce, announcement, referral_progress_words, shared_with, tell_members
 from shared.casework.circles.tables import CircleMember
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import domain, story
@@ -125,22 +125,24 @@ async def _put(tx: Transaction, here: Here, ground: Ground, row: dict[str, Any],
     """Everything that a new referral is, at once: its record, its story, what its recipient and its circle are told."""
     case, releases, now = ground.case, ground.releases, tx.clock.now()
     words = [issued]
+    progress = referral_progress_words(here, case, releases, row["id"], row["recipient"], ReferralState.ISSUED, now)
     member = []
     if ground.shares_with is None:
-        words += announcement(case, releases, now)
+        words += [*announcement(case, releases, now), *progress]
         member.append(
             {"circle": case.circle, "agency": here.agency, "circle_version": case.circle_version,
              "shares_with": shared_with(releases), "announced_at": now}
         )  # fmt: skip
-    words += referral_progress_words(here, case, releases, row["id"], row["recipient"], ReferralState.ISSUED, now)
     fact, line = story.first_entries(tx, row, told)
     outgoing = outbox.rows_in_order(tx, words, ground.told)
     await insert_together(
         tx, [(Referral, [row]), (CircleMember, member), (OutboxRow, outgoing), (ReferralFact, [fact]), (Activity, [line])]
     )
     outbox.wake_on_commit(tx)
-    if ground.shares_with is not None and ground.shares_with != shared_with(releases):
-        await announce(tx, here, await tx.session.get_one(Case, case.id, populate_existing=True))
+    if ground.shares_with is not None:
+        if ground.shares_with != shared_with(releases):
+            await announce(tx, here, await tx.session.get_one(Case, case.id, populate_existing=True))
+        await tell_members(tx, here, case.id, progress)
 
 
 def _check_place(here: Here, command: IssueReferral) -> None:

@@ -1,7 +1,4 @@
-"""Hearing of a referral: a new one at the recipient, the issuer's facts there, and the recipient's facts at the issuer.
-
-A signature is not enough: only a party to the referral, of the right kind, may say each thing; everything else is parked.
-"""
+"""Hearing of a referral: a new one at the recipient, the issuer's facts there, and the recipient's facts at the issuer."""
 
 from collections.abc import Container, Sequence, Set
 from typing import Any
@@ -18,22 +15,14 @@ from shared.casework.here import Here
 from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
-from shared.contracts.casework import codes, events, lifecycle, minimal_data
+from shared.contracts.casework import codes, events, lifecycle
 from shared.contracts.casework.codes import Urgency
 from shared.exchange import feed, outbox
-from shared.exchange.incarnations import is_awaited
-from shared.exchange.registry import Received, Unauthorised, Unready
-from shared.exchange.tables import Activity, InboxRow, InboxState
+from shared.exchange.registry import Received, Unauthorised
+from shared.exchange.tables import Activity
 from shared.kit.bulk import among, insert_together
 from shared.kit.db import Transaction
-from shared.kit.errors import Coded
 from shared.kit.ids import new_id
-
-# One trip on PostgreSQL where all is new; the portable form stands beside its use.
-KNOWN_HERE = """
-    SELECT 'referral' AS what FROM casework_referrals WHERE id = ANY($1::uuid[])
-    UNION SELECT 'case' FROM casework_cases WHERE circle = ANY($2::uuid[])
-"""
 
 
 async def on_referral_issued(received: Received, tx: Transaction, here: Here) -> None:
@@ -43,12 +32,7 @@ async def on_referral_issued(received: Received, tx: Transaction, here: Here) ->
 
 async def on_referrals_issued(received: Sequence[Received], tx: Transaction, here: Here) -> None:
     """New referrals, each opening or joining this agency's own case, put into the database at once."""
-    for one in received:
-        _check_projection(one, here, one.data)
-    ids = [one.subject for one in received]
-    is_known, cases = await _known_here(tx, ids, {one.data.circle for one in received})
-    if is_known or len(set(ids)) < len(ids):
-        raise Unauthorised("A referral with this id is known already; an issuer may not issue it twice.")
+    cases = await _known_here(tx, {one.data.circle for one in received})
     files = await _new_files(received, cases.keys(), tx, here)
     referrals, facts, lines = [], [], []
     for one in received:
@@ -72,16 +56,10 @@ async def on_referrals_issued(received: Sequence[Received], tx: Transaction, her
     outbox.wake_on_commit(tx)
 
 
-async def _known_here(tx: Transaction, ids: Sequence[UUID], circles: Set[UUID]) -> tuple[bool, dict[UUID, Case]]:
-    """Whether any of the referrals is known, and the cases that the circles have here; mostly neither is."""
-    if tx.dialect == "postgresql":
-        await tx.flush()
-        found = {row["what"] for row in await (await tx.driver()).fetch(KNOWN_HERE, ids, list(circles))}
-        if "case" not in found:
-            return "referral" in found, {}
-    known = await tx.session.execute(select(col(Referral.id)).where(among(tx, col(Referral.id), ids)).limit(1))
+async def _known_here(tx: Transaction, circles: Set[UUID]) -> dict[UUID, Case]:
+    """The cases that the circles have here."""
     cases = (await tx.session.execute(select(Case).where(among(tx, col(Case.circle), circles)))).scalars()
-    return known.first() is not None, {case.circle: case for case in cases}
+    return {case.circle: case for case in cases}
 
 
 async def _new_files(
@@ -103,23 +81,6 @@ async def _new_files(
         }
         for (circle, event_id), number in zip(first.items(), numbers, strict=True)
     }  # fmt: skip
-
-
-def _check_projection(received: Received, here: Here, said: events.ReferralIssued) -> None:
-    if received.consent_id is None:
-        raise Unauthorised("It names no consent, legal duty or vital interest that it rests on.")
-    if said.to_facility not in here.entry.facilities:
-        raise Unauthorised("This agency has no facility “%(place)s”.", place=said.to_facility)
-    rows = minimal_data.CROSSES.get((here.kind_of(received.sender), here.kind), {})
-    unlisted = sorted(said.model_fields_set & (minimal_data.FIELD_CLASS.keys() - rows.keys()))
-    if unlisted:
-        what = tuple(Coded(name, "field") for name in unlisted)
-        raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=what)
-    foreign = set(said.services) - codes.PROVIDED_BY[here.kind]
-    if foreign:
-        raise Unauthorised(
-            "This agency does not provide: %(services)s.", services=tuple(Coded(s, "service") for s in sorted(foreign))
-        )
 
 
 PARTS = ("needs", "child", "safety", "relay", "dependants")  # of a case, as another agency may tell them
@@ -154,23 +115,11 @@ def forget_parts(case: Case, consent_id: UUID) -> None:
 
 async def on_issuers_fact(received: Received, tx: Transaction, here: Here) -> None:
     """The issuer asks to cancel, or tells that she set out or that it phoned."""
-    if await tx.session.get(Referral, received.subject) is None and await _was_never_told(received, tx):
+    referral = await tx.session.get(Referral, received.subject)
+    if referral is None:
         return  # said before the restored issuer learned that it had cancelled its request: it is about nothing here
-    referral = await _known(received, tx, "issuer")
-    if isinstance(received.data, events.SetOut):
-        kinds = (here.kind_of(received.sender), here.kind)
-        if "travel" not in minimal_data.CROSSES.get(kinds, {}):
-            raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded("travel", "field"))
     told = Told(received.sender, False, received.occurred_at, event_id=received.id)
     await hear_issuer(tx, here, referral, received.data, told)
-
-
-async def _was_never_told(received: Received, tx: Transaction) -> bool:
-    query = select(col(InboxRow.event_id)).where(
-        col(InboxRow.subject) == received.subject, col(InboxRow.sender) == received.sender,
-        col(InboxRow.type) == events.ReferralIssued.type, col(InboxRow.state) == InboxState.WITHHELD,
-    )  # fmt: skip
-    return (await tx.session.execute(query.limit(1))).first() is not None
 
 
 async def hear_issuer(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told) -> None:
@@ -200,7 +149,7 @@ async def _say_answers(tx: Transaction, here: Here, referral: Referral, answers:
 
 async def on_recipients_fact(received: Received, tx: Transaction, here: Here) -> None:
     """The issuer adopts what the recipient says."""
-    referral = await _known(received, tx, "recipient")
+    referral = await tx.session.get_one(Referral, received.subject)
     fact = lifecycle.told_as(_known_places(here, received.sender, received.data))  # a peer that says more is not listened to
     standing = lifecycle.evolve(story.standing_of(referral), fact)
     is_late = referral.heard_life is not None and received.incarnation < referral.heard_life
@@ -231,17 +180,6 @@ def _known_places(here: Here, sender: str, fact: events.Event) -> events.Event:
     if isinstance(fact, events.Arrived | events.CameWithoutReferral) and here.network.facility(sender, fact.facility) is None:
         raise Unauthorised("It names a facility that the network file does not know.")
     return fact
-
-
-async def _known(received: Received, tx: Transaction, party: str) -> Referral:
-    referral = await tx.session.get(Referral, received.subject, populate_existing=True)
-    if referral is None:
-        if await is_awaited(tx, received.sender):
-            raise Unready("The referral is not here yet: this agency was restored, and its records are still coming home.")
-        raise Unauthorised("No referral with this id is known here.")
-    if getattr(referral, party) != received.sender:
-        raise Unauthorised("The sender is no party to this referral.")
-    return referral
 
 
 async def on_withheld(sender: str, event_id: UUID, subject: UUID, tx: Transaction, here: Here) -> None:

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from shared.contracts.casework import authority as authorities
 from shared.contracts.casework import codes
+from shared.contracts.casework.authority import Authority
 from shared.contracts.casework.codes import ReferralState
-
-Writer = Literal["issuer", "recipient", "member", "holder", "reader", "keeper"]
 
 FACILITY_ID_PATTERN = r"^[a-z][a-z0-9_-]{1,39}$"
 FacilityId = Annotated[str, StringConstraints(pattern=FACILITY_ID_PATTERN)]
@@ -42,11 +42,11 @@ class _Coded(BaseModel):
 
 
 class Event(_Coded):
-    """The data of an event. `writer` is the party that may say it; `never_waits` ones need no predecessor."""
+    """The data of an event. `authority` is who may say it, and of what; `never_waits` ones need no predecessor."""
 
     type: ClassVar[str]
     version: ClassVar[int] = 1
-    writer: ClassVar[Writer]
+    authority: ClassVar[Authority]
     never_waits: ClassVar[bool] = False
 
 
@@ -121,7 +121,7 @@ class ReferralIssued(Event):
     """A request for a package of services. Its subject is the referral."""
 
     type: ClassVar[str] = "referral.issued"
-    writer: ClassVar[Writer] = "issuer"
+    authority: ClassVar[Authority] = authorities.OPENER
     never_waits: ClassVar[bool] = True
 
     circle: UUID
@@ -157,7 +157,7 @@ class CancelRequested(Event):
     """The issuer asks; the recipient's database decides."""
 
     type: ClassVar[str] = "referral.cancel_requested"
-    writer: ClassVar[Writer] = "issuer"
+    authority: ClassVar[Authority] = authorities.ISSUER
     reason_code: codes.CancelReason
 
 
@@ -165,7 +165,7 @@ class SetOut(Event):
     """She is on her way."""
 
     type: ClassVar[str] = "referral.set_out"
-    writer: ClassVar[Writer] = "issuer"
+    authority: ClassVar[Authority] = authorities.TELLS_THE_WAY
     mode: codes.TravelMode
     escort: codes.Escort
     expected_at: Moment | None = None
@@ -175,7 +175,7 @@ class ToldByPhone(Event):
     """The issuer has told a post by phone: it stops the ladder and is never a receipt."""
 
     type: ClassVar[str] = "referral.told_by_phone"
-    writer: ClassVar[Writer] = "issuer"
+    authority: ClassVar[Authority] = authorities.ISSUER
     post: Code
 
 
@@ -183,21 +183,21 @@ class Acknowledged(Event):
     """A person at the recipient has seen it."""
 
     type: ClassVar[str] = "referral.acknowledged"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
 
 
 class Accepted(Event):
     """The promise to serve."""
 
     type: ClassVar[str] = "referral.accepted"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
 
 
 class Declined(Event):
     """The place cannot take her; `next_facility` is where it proposes that she goes."""
 
     type: ClassVar[str] = "referral.declined"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     reason_code: codes.DeclineReason
     next_agency: AgencyId | None = None
     next_facility: FacilityId | None = None
@@ -207,7 +207,7 @@ class Redirected(Event):
     """Another facility of the same agency takes it."""
 
     type: ClassVar[str] = "referral.redirected"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     to_facility: FacilityId
 
 
@@ -215,7 +215,7 @@ class Suggested(Event):
     """Another agency would serve better: the issuer asks her."""
 
     type: ClassVar[str] = "referral.suggested"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     to_agency: AgencyId
     to_facility: FacilityId | None = None
 
@@ -224,7 +224,7 @@ class Arrived(Event):
     """She is at the door of `facility`."""
 
     type: ClassVar[str] = "referral.arrived"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     facility: FacilityId
 
 
@@ -232,14 +232,14 @@ class InService(Event):
     """Service has begun."""
 
     type: ClassVar[str] = "referral.in_service"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
 
 
 class OnHold(Event):
     """It waits, and resumes where it was."""
 
     type: ClassVar[str] = "referral.on_hold"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     reason_code: codes.HoldReason | None = None
 
 
@@ -247,21 +247,21 @@ class Resumed(Event):
     """It goes on where it was."""
 
     type: ClassVar[str] = "referral.resumed"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
 
 
 class NotAttended(Event):
     """She has not come yet: a fact, not an end."""
 
     type: ClassVar[str] = "referral.not_attended"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
 
 
 class Closed(Event):
     """The end, with its outcome."""
 
     type: ClassVar[str] = "referral.closed"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     outcome_code: codes.OutcomeCode
 
 
@@ -269,7 +269,7 @@ class Cancelled(Event):
     """The recipient's answer to a request to cancel."""
 
     type: ClassVar[str] = "referral.cancelled"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     reason_code: codes.CancelReason
 
 
@@ -277,7 +277,7 @@ class CancelRefused(Event):
     """A person at the recipient will not cancel; `stands` is what does."""
 
     type: ClassVar[str] = "referral.cancel_refused"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     stands: ReferralState
 
 
@@ -285,7 +285,7 @@ class CameWithoutReferral(Event):
     """She came after the referral had ended."""
 
     type: ClassVar[str] = "referral.came_without_referral"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     facility: FacilityId
 
 
@@ -293,21 +293,21 @@ class NoFeedbackByChoice(Event):
     """Sent at a fixed deadline, never at the moment of her answer: the issuer's clocks end."""
 
     type: ClassVar[str] = "referral.no_feedback_by_choice"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
 
 
 class EndedUndisclosed(Event):
     """It has ended, and how is not the issuer's to know."""
 
     type: ClassVar[str] = "referral.ended_undisclosed"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
 
 
 class TransitionRefused(Event):
     """What was asked is not possible; this is what stands, and the issuer adopts it."""
 
     type: ClassVar[str] = "referral.transition_refused"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     refused: Literal["referral.cancel_requested"]
     stands: ReferralState
     outcome_code: codes.OutcomeCode | None = None
@@ -318,7 +318,7 @@ class ConsentTakenBack(Event):
     """The survivor has taken the consent back that the envelope names: acts at once, on whatever state, and wins over the data."""
 
     type: ClassVar[str] = "consent.taken_back"
-    writer: ClassVar[Writer] = "holder"
+    authority: ClassVar[Authority] = authorities.HOLDER
     never_waits: ClassVar[bool] = True
     consent: UUID
     circle: UUID
@@ -328,7 +328,7 @@ class CircleAnnounced(Event):
     """The sender's own membership of a care circle and whom it shares with there."""
 
     type: ClassVar[str] = "circle.announced"
-    writer: ClassVar[Writer] = "member"
+    authority: ClassVar[Authority] = authorities.JOINER
     circle_version: Annotated[int, Field(ge=1)]
     shares_with: Annotated[tuple[AgencyId, ...], Field(max_length=MEMBERS_MAX)]
 
@@ -337,7 +337,7 @@ class CircleReferralProgress(Event):
     """How a referral of the sender's to another member stands: service class and state (consent item `prog`)."""
 
     type: ClassVar[str] = "circle.referral_progress"
-    writer: ClassVar[Writer] = "member"
+    authority: ClassVar[Authority] = authorities.TELLS_OF_OTHER_PLACES
     referral: UUID
     to_agency: AgencyId
     services: Annotated[tuple[codes.ServicePackage, ...], Field(min_length=1, max_length=len(codes.ServicePackage))]
@@ -348,7 +348,7 @@ class CaseProgress(Event):
     """A coded fact on a case."""
 
     type: ClassVar[str] = "case.progress"
-    writer: ClassVar[Writer] = "member"
+    authority: ClassVar[Authority] = authorities.TELLS_STEPS
     code: codes.ProgressCode
     on_date: date | None = None
 
@@ -363,7 +363,7 @@ class MessageAsked(Event):
     """The recipient asks the issuer to pass a coded message on (consent item `relay`). Contact itself never crosses."""
 
     type: ClassVar[str] = "message.asked"
-    writer: ClassVar[Writer] = "recipient"
+    authority: ClassVar[Authority] = authorities.RECIPIENT
     message: UUID
     code: codes.MessageCode
     on_at: Moment | None = None
@@ -379,7 +379,7 @@ class MessageAnswered(Event):
     """The issuer has passed a message on, or it was not safe to."""
 
     type: ClassVar[str] = "message.answered"
-    writer: ClassVar[Writer] = "issuer"
+    authority: ClassVar[Authority] = authorities.ISSUER
     message: UUID
     answer: codes.MessageAnswer
 
@@ -388,7 +388,7 @@ class PlaceAnnounced(Event):
     """A facility of the sender says whether it is open, who is there and how many wait: about a place, never about a person."""
 
     type: ClassVar[str] = "place.announced"
-    writer: ClassVar[Writer] = "keeper"
+    authority: ClassVar[Authority] = authorities.KEEPER
     never_waits: ClassVar[bool] = True
     facility: FacilityId
     is_open: bool
@@ -401,7 +401,7 @@ class ExchangeRefused(Event):
     """A person at the recipient has discarded an event that could not be applied."""
 
     type: ClassVar[str] = "exchange.refused"
-    writer: ClassVar[Writer] = "reader"
+    authority: ClassVar[Authority] = authorities.READER
     event_id: UUID
 
 

@@ -1,0 +1,182 @@
+"""Whether what was said was its sender's to say: looked at once for every event, before its handler, by what the event declares.
+
+A signature is not enough: only the right kind of agency, and only a party to what an event is about, may say it. Whatever else
+comes is parked, shown and alarmed, and nothing of it is applied.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlmodel import col
+
+from shared.casework.cases.tables import Case
+from shared.casework.circles.tables import CircleMember
+from shared.casework.consents.tables import Consent
+from shared.casework.directory.news import place_subject
+from shared.casework.here import Here
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework import codes, events, minimal_data
+from shared.contracts.casework.authority import Party, Way
+from shared.exchange.incarnations import is_awaited
+from shared.exchange.registry import Received, Unauthorised, Unready
+from shared.exchange.tables import UNKNOWN, InboxRow, InboxState, OutboxRow
+from shared.kit.bulk import among
+from shared.kit.db import Transaction
+from shared.kit.errors import Coded
+
+
+async def check(event: type[events.Event], received: Sequence[Received], tx: Transaction, here: Here) -> None:
+    """Raises Unauthorised where any of these, all of one type, was not its sender's to say; Unready where this is not known yet."""
+    for one in received:
+        kind = here.known_kind(one.sender)
+        if kind is None:  # it has left, and what it had said waited here
+            raise Unauthorised("There is no agency “%(agency)s” in this network.", agency=one.sender)
+        way = (kind, here.kind)
+        if way not in event.authority.ways:
+            raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded(event.type, "line"))
+        _check_words(one, way, here)
+    await _PARTIES[event.authority.party](received, tx, here)
+
+
+# --- what an agency of one kind may tell one of another -----------------------------------------------------------------
+
+
+def _check_words(one: Received, way: Way, here: Here) -> None:
+    if isinstance(one.data, events.ReferralIssued):
+        _check_request(one.data, way, here)
+    elif isinstance(one.data, events.CaseProgress):
+        code = one.data.code
+        if code not in codes.PROGRESS_OF[way[0]] or code not in minimal_data.PROGRESS_CROSSES[way]:
+            raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded(code, "progress"))
+
+
+def _check_request(said: events.ReferralIssued, way: Way, here: Here) -> None:
+    if said.to_facility not in here.entry.facilities:
+        raise Unauthorised("This agency has no facility “%(place)s”.", place=said.to_facility)
+    rows = minimal_data.CROSSES.get(way, {})
+    unlisted = sorted(said.model_fields_set & (minimal_data.FIELD_CLASS.keys() - rows.keys()))
+    if unlisted:
+        what = tuple(Coded(name, "field") for name in unlisted)
+        raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=what)
+    foreign = set(said.services) - codes.PROVIDED_BY[here.kind]
+    if foreign:
+        raise Unauthorised(
+            "This agency does not provide: %(services)s.", services=tuple(Coded(s, "service") for s in sorted(foreign))
+        )
+
+
+# --- what the sender is to what it speaks of ----------------------------------------------------------------------------
+
+
+async def _opener(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
+    _rests_on_something(received)
+    ids = [one.subject for one in received]
+    known = await tx.session.execute(select(col(Referral.id)).where(among(tx, col(Referral.id), set(ids))).limit(1))
+    if len(set(ids)) < len(ids) or known.first() is not None:
+        raise Unauthorised("A referral with this id is known already; an issuer may not issue it twice.")
+
+
+def _rests_on_something(received: Sequence[Received]) -> None:
+    if any(one.consent_id is None for one in received):
+        raise Unauthorised("It names no consent, legal duty or vital interest that it rests on.")
+
+
+async def _issuer(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
+    for one in received:
+        referral = await tx.session.get(Referral, one.subject, populate_existing=True)
+        # Said before the restored issuer learned that it had cancelled its request: it is about nothing here, and the issuer's.
+        if referral is not None or not await was_never_told(one, tx):
+            await _party_to(one, referral, "in", tx)
+
+
+async def _recipient(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
+    for one in received:
+        await _party_to(one, await tx.session.get(Referral, one.subject, populate_existing=True), "out", tx)
+
+
+async def _party_to(one: Received, referral: Referral | None, direction: str, tx: Transaction) -> None:
+    if referral is None:
+        if await is_awaited(tx, one.sender):
+            raise Unready("The referral is not here yet: this agency was restored, and its records are still coming home.")
+        raise Unauthorised("No referral with this id is known here.")
+    if one.sender not in {referral.issuer, referral.recipient}:
+        raise Unauthorised("The sender is no party to this referral.")
+    if referral.direction != direction:
+        raise Unauthorised("The sender is the other party to this referral: this was not for it to say.")
+
+
+async def was_never_told(one: Received, tx: Transaction) -> bool:
+    """Whether the sender issued this referral and blanked that before it left."""
+    query = select(col(InboxRow.event_id)).where(
+        col(InboxRow.subject) == one.subject, col(InboxRow.sender) == one.sender,
+        col(InboxRow.type) == events.ReferralIssued.type, col(InboxRow.state) == InboxState.WITHHELD,
+    )  # fmt: skip
+    return (await tx.session.execute(query.limit(1))).first() is not None
+
+
+async def _holder(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
+    # It never waits, so the words that rest on it may still be to come. Of another's it would stop nothing: it is forged.
+    for one in received:
+        consent: UUID = one.data.consent
+        if one.subject != consent:
+            raise Unauthorised("The consent that it names is not the one that it is about.")
+        resting = await tx.session.execute(select(col(Referral.issuer)).where(col(Referral.consent_id) == consent).distinct())
+        holders = set(resting.scalars())
+        if await tx.session.get(Consent, consent) is not None or (holders and one.sender not in holders):
+            raise Unauthorised("The consent that it takes back is another agency's.")
+
+
+async def _joiner(received: Sequence[Received], _tx: Transaction, _here: Here) -> None:
+    _rests_on_something(received)
+
+
+async def _member(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
+    _rests_on_something(received)
+    for one in received:
+        if isinstance(one.data, events.CircleReferralProgress):
+            told = await tx.session.get(Referral, one.data.referral, populate_existing=True)
+            if told is not None and told.issuer != one.sender:
+                raise Unauthorised("The referral that it tells of is another agency's.")
+        if await tx.session.get(CircleMember, (one.subject, one.sender)) is not None:
+            continue
+        query = (
+            select(col(Referral.id))
+            .join(Case, col(Case.id) == col(Referral.case_id))
+            .where(col(Case.circle) == one.subject, or_(col(Referral.issuer) == one.sender, col(Referral.recipient) == one.sender))
+        )
+        if (await tx.session.execute(query.limit(1))).first() is None:
+            raise Unauthorised("The sender is not known here as one of those who work together on this case.")
+
+
+async def _keeper(received: Sequence[Received], _tx: Transaction, here: Here) -> None:
+    for one in received:
+        place: str = one.data.facility
+        if here.network.facility(one.sender, place) is None:
+            raise Unauthorised("The network file knows no facility “%(place)s” of the sender.", place=place)
+        if one.subject != place_subject(one.sender, place):
+            raise Unauthorised("It is about another place than it names.")
+
+
+async def _reader(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
+    for one in received:
+        query = select(col(OutboxRow.subject), col(OutboxRow.type)).where(
+            col(OutboxRow.event_id) == one.data.event_id, col(OutboxRow.recipient) == one.sender
+        )
+        told = (await tx.session.execute(query)).tuples().all()
+        if not told and await is_awaited(tx, one.sender):
+            raise Unready("Our word that it refuses is not here yet: this agency was restored, and its records are coming home.")
+        if not any(subject == one.subject or kind == UNKNOWN for subject, kind in told):
+            raise Unauthorised("This agency told the sender no such thing.")
+
+
+_PARTIES: dict[Party, Callable[[Sequence[Received], Transaction, Here], Awaitable[None]]] = {
+    "opener": _opener,
+    "issuer": _issuer,
+    "recipient": _recipient,
+    "holder": _holder,
+    "joiner": _joiner,
+    "member": _member,
+    "keeper": _keeper,
+    "reader": _reader,
+}

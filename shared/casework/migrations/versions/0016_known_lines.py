@@ -1,0 +1,27 @@
+"""How many lines of this agency's directory of keys a peer has said that it knows, and since when.
+
+Revision ID: 0016_known_lines
+Revises: 0014_directories
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from shared.kit.columns import UtcDateTime
+
+revision = "0016_known_lines"
+down_revision = "0014_directories"
+
+
+def upgrade() -> None:
+    """Adds the columns."""
+    with op.batch_alter_table("exchange_peers", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("knows_lines", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("knows_since", UtcDateTime(), nullable=True))
+
+
+def downgrade() -> None:
+    """Takes them away."""
+    with op.batch_alter_table("exchange_peers", schema=None) as batch_op:
+        batch_op.drop_column("knows_since")
+        batch_op.drop_column("knows_lines")

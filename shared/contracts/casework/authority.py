@@ -1,0 +1,39 @@
+"""Who may say what, and of what: declared with each event, looked at once by whoever hears it, before any handler.
+
+A signature says who spoke. It does not say that this was for them to say.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+from shared.contracts.casework import minimal_data
+from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind
+
+Party = Literal["opener", "issuer", "recipient", "holder", "joiner", "member", "keeper", "reader"]
+Way = tuple[AgencyKind, AgencyKind]  # from which kind of agency to which
+
+SERVING = frozenset(kind for kind, services in PROVIDED_BY.items() if services)  # who serves nobody says nothing of anybody
+EVERY_WAY: frozenset[Way] = frozenset(product(SERVING, SERVING))
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """What its sender must be to what an event is about, and from which kinds of agencies to which it may be said at all."""
+
+    party: Party
+    ways: frozenset[Way] = EVERY_WAY
+
+
+OPENER = Authority("opener")  # of a referral: nobody has issued another under its id
+ISSUER = Authority("issuer")  # of the referral
+RECIPIENT = Authority("recipient")  # of the referral
+HOLDER = Authority("holder")  # of the consent: what rests on it here, if anything, was said by the sender
+JOINER = Authority("joiner")  # says of itself that it is in a circle, whose reference only members are told
+MEMBER = Authority("member")  # of the circle: it has joined, or has sent or been sent a referral in it
+KEEPER = Authority("keeper")  # of the facility
+READER = Authority("reader")  # of our event that it is about
+
+TELLS_THE_WAY = Authority("issuer", frozenset(way for way, rows in minimal_data.CROSSES.items() if "travel" in rows))
+TELLS_STEPS = Authority("member", frozenset(minimal_data.PROGRESS_CROSSES))
+TELLS_OF_OTHER_PLACES = Authority("member", minimal_data.REFERRAL_PROGRESS_CROSSES)
