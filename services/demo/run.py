@@ -22,13 +22,13 @@ from services.certificates import make_certificates
 from services.demo import journey
 from services.demo.client import Client
 from services.demo.start import serving, start_app
+from services.provision import provision
 from services.runtime import Agency, build
 from services.settings import Settings
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.accounts.credentials import set_own_secrets
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import Role
-from shared.exchange.access import provision
 from shared.kit.errors import Conflict, RefnetError
 from shared.kit.local.broker import Broker, start_broker
 from shared.kit.local.errors import LocalServerError
@@ -142,7 +142,7 @@ async def _set_up(environment: dict[str, str], *, with_topics: bool) -> dict[str
     network = settings.network()
     make_certificates(settings.home, AGENCIES, network.purpose, datetime.now(UTC))
     if with_topics:
-        await provision(settings.access(), network.topics(), network.partitions)
+        await provision(settings)
     else:
         await asyncio.to_thread(name_topics, settings.access().bootstrap_servers, network.topics())
     return {agency: await _accounts(build(settings, agency)) for agency in AGENCIES}

@@ -20,7 +20,7 @@ from shared.kit.errors import RefnetError
 
 PROBE_TIMEOUT_S = 10.0  # a broker that is up answers in 0.01 s; this covers one that is just starting
 REQUEST_TIMEOUT_MS = 5_000
-TOPIC_EXISTS = 36  # Kafka's error code
+TOPIC_EXISTS, NO_RIGHT = 36, 29  # Kafka's error codes
 OVERHEARD_CHARACTERS_MAX = 2_000  # the reason stands in the last line or two, of a few hundred each
 REPLICAS_MAX = 3  # copies of a topic where there are as many brokers: one may die and two still agree
 # By copies, how many must have a record before it counts as sent; with fewer than three, one death would stop every sender.
@@ -83,6 +83,18 @@ class Access:
             options["security_protocol"] = "SSL"
         return options | ({"ssl_context": self.context()} if self.is_tls else {})
 
+    def librdkafka(self) -> dict[str, str | int | float | bool]:
+        """What confluent-kafka's clients are given; raises BrokerUnreachable where a file cannot be used."""
+        self.context()  # says in a sentence what librdkafka would say of a file in its own words
+        sasl = {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": self.username, "sasl.password": self.password}
+        files = {"ssl.ca.location": self.ca, "ssl.certificate.location": self.cert, "ssl.key.location": self.key}
+        protocol = ("SASL_" if self.username is not None else "") + ("SSL" if self.is_tls else "PLAINTEXT")
+        chosen = (sasl if self.username is not None else {}) | (files if self.is_tls else {})
+        return {
+            "bootstrap.servers": self.bootstrap_servers, "security.protocol": protocol,
+            **{name: str(value) for name, value in chosen.items() if value is not None},
+        }  # fmt: skip
+
     def faststream(self) -> BaseSecurity | None:
         """What FastStream's broker is given."""
         if self.username is not None:
@@ -99,6 +111,14 @@ class _Overheard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.words = f"{self.words} {record.getMessage()}"[-OVERHEARD_CHARACTERS_MAX:]
+
+
+def not_the_operator(access: Access) -> BrokerUnreachable:
+    """What whoever is not its operator is told who would change the broker."""
+    return BrokerUnreachable(
+        f"The broker at {access.bootstrap_servers} lets only its operator make topics, users and rights; run `refnet provision`"
+        " with the operator's REFNET_KAFKA_USERNAME and REFNET_KAFKA_PASSWORD, or certificate."
+    )
 
 
 async def topics_of(access: Access) -> frozenset[str]:
@@ -180,6 +200,8 @@ async def provision(access: Access, topics: tuple[str, ...], partitions: int) ->
     finally:
         await admin.close()
     for topic, code, *_ in answer.topic_errors:
+        if code == NO_RIGHT:
+            raise not_the_operator(access)
         if code not in (0, TOPIC_EXISTS):
             raise BrokerUnreachable(
                 f"The broker refuses to make the topic '{topic}' (Kafka error {code}); use an account that may."

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from faststream.kafka import KafkaBroker
 
 from shared.contracts.wire.envelope import Unopenable
@@ -51,6 +51,8 @@ REPLACED = (
     "This process works on an older copy of the agency's database: another process has opened a newer life on another one. It"
     " sends and receives nothing any more; stop it, and start it on the database that is current."
 )
+ASK_OPERATOR = "its operator runs `refnet provision`."
+LACKING = f"its topics do not exist, or the broker gives no right to them; {ASK_OPERATOR}"
 NAMESAKE = (
     "Another process of this agency is called {name} too, so this one works without a lasting name: give each machine a host name"
     " of its own."
@@ -208,6 +210,8 @@ class ExchangeWorker:
                         await self._watch()
                 except BrokerUnreachable as error:
                     self._not_open(str(error))
+                except (GroupAuthorizationFailedError, TopicAuthorizationFailedError) as error:
+                    self._not_open(f"The broker gives this agency no right to its work ({type(error).__name__}); {ASK_OPERATOR}")
                 except (KafkaError, TimeoutError) as error:
                     self._not_open(f"The broker answers and refuses the work ({type(error).__name__}); see `refnet doctor`.")
                 with contextlib.suppress(TimeoutError):
@@ -284,7 +288,7 @@ class ExchangeWorker:
         if heard != self._heard or name != self._listens_as:
             await self._listen(heard, name)
         absent = [p for p in self._peers if not {*self._topics_to(p), *self._topics_from(p)} <= seen]
-        troubles = [f"Not connected to {', '.join(absent)}: its topics do not exist; run `refnet provision`."] if absent else []
+        troubles = [f"Not connected to {', '.join(absent)}: {LACKING}"] if absent else []
         troubles += [NAMESAKE.format(name=self._instance)] if self._instance is not None and name is None else []
         self._say(" ".join(troubles) or None)
 

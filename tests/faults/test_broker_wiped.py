@@ -13,7 +13,7 @@ from desks import issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
 from servers import KafkaNodeFactory
 
-from shared.exchange.access import provision
+from services.provision import provision
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 SHORT, LONG = 40, 1_000  # referrals on their way when the broker's disk is lost
@@ -40,7 +40,7 @@ def test_a_wiped_broker_costs_time_and_nothing_else(
         node.wipe()
         node.start()
         settings = network.settings("police")
-        asyncio.run(provision(settings.access(), settings.network().topics(), 1))
+        asyncio.run(provision(settings))
         back_at = time.monotonic()
         print("It is back, empty, and provisioned.")
 

@@ -23,12 +23,12 @@ from schema import sqlite_at_head
 import services.demo
 from bench.children import rss_mb
 from services.certificates import make_certificates
+from services.provision import provision
 from services.runtime import build
 from services.settings import Settings
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import Role
-from shared.exchange.access import provision
 from shared.exchange.seal import KeyedSeal
 from shared.kit.db import Database
 from shared.kit.ids import new_id
@@ -233,10 +233,8 @@ class ProcessNetwork:
 
     async def set_up(self, *, topics: bool = True) -> None:
         """Topics, databases and one account an agency."""
-        settings = self.settings("police")
-        network = settings.network()
         if topics:
-            await provision(settings.access(), network.topics(), network.partitions)
+            await provision(self.settings("police"))
         for kind in KINDS:
             made = build(self.settings(kind), self.names[kind])
             if self.urls[kind].startswith("sqlite"):
