@@ -36,7 +36,7 @@ from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail
 from shared.exchange.inbox import Inbox
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.crash import crash_point
-from shared.kit.db import Database, Transaction
+from shared.kit.db import Database, Transaction, turn_number
 from shared.kit.errors import Conflict, DatabaseAway, NotFound, RefnetError
 from shared.kit.pages import is_same_site, same_token
 from shared.kit.web import dump, problem
@@ -216,14 +216,13 @@ async def in_turn(edge: Edge, what: tuple[Any, ...]) -> AsyncIterator[None]:
 async def lock_key(tx: Transaction, by: Actor, request: Request, key: str, *, waits: bool = False) -> None:
     """Other processes of the agency: the same request at the same time is told to wait, or `waits` its turn here, as long as for
     any lock. On SQLite a writer is alone already."""
-    if tx.dialect != "postgresql":
-        return
-    digest = hashlib.sha256(f"{by.account_id}:{route_of(request)}:{key}".encode()).digest()
-    number = int.from_bytes(digest[:8], signed=True)
+    what = f"{by.account_id}:{route_of(request)}:{key}"
     if waits:
-        await tx.session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
-    elif not (await tx.session.execute(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number})).scalar_one():
-        raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
+        await tx.in_turn(what)
+    elif tx.dialect == "postgresql":
+        query = text("SELECT pg_try_advisory_xact_lock(:number)")
+        if not (await tx.session.execute(query, {"number": turn_number(what)})).scalar_one():
+            raise StillRunning("The first request with this Idempotency-Key is still running; wait for its answer.")
 
 
 def route_of(request: Request) -> str:

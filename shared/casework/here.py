@@ -42,10 +42,15 @@ class Here:
 
     def kind_of(self, agency: str) -> AgencyKind:
         """The kind of a peer; raises NotFound."""
-        entry = self.network.agencies.get(agency)
-        if entry is None:
+        kind = self.known_kind(agency)
+        if kind is None:
             raise NotFound("There is no agency “%(agency)s” in this network.", agency=agency)
-        return entry.kind
+        return kind
+
+    def known_kind(self, agency: str) -> AgencyKind | None:
+        """The kind of an agency; None of one that has left the network, though records and stories still name it."""
+        entry = self.network.agencies.get(agency)
+        return entry.kind if entry is not None else None
 
     def facility(self, facility: str) -> Facility:
         """One of this agency's facilities; raises NotFound."""

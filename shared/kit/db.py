@@ -4,6 +4,7 @@ A transaction belongs to its edge (a request, a batch, a tick): code inside neve
 """
 
 import contextlib
+import hashlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any, Literal
 
 import asyncpg
 from pydantic_core import from_json
-from sqlalchemy import AsyncAdaptedQueuePool, event
+from sqlalchemy import AsyncAdaptedQueuePool, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -74,6 +75,12 @@ class Transaction:
         """Runs `action` after the commit and never after a rollback."""
         self.committed.append(action)
 
+    async def in_turn(self, what: str) -> None:
+        """Waits for every other transaction that has this name for what it does, and lets none begin before this one has ended: for
+        what no row stands for. On SQLite a writer is alone already."""
+        if self.dialect == "postgresql":
+            await self.session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": turn_number(what)})
+
     async def driver(self) -> Any:
         """The asyncpg connection beneath, inside this transaction, for the hot statements that have a PostgreSQL form."""
         adapted: Any = (await self.connection.get_raw_connection()).dbapi_connection
@@ -81,6 +88,11 @@ class Transaction:
         if not driver.is_in_transaction():  # SQLAlchemy begins with its first statement: before it, ours would commit by itself
             await adapted._start_transaction()  # noqa: SLF001 — as it does itself; a statement instead would be one more trip
         return driver
+
+
+def turn_number(what: str) -> int:
+    """The number of PostgreSQL's advisory lock for what has this name."""
+    return int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], signed=True)
 
 
 class Database:

@@ -33,7 +33,7 @@ AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practi
 
 # By person: what is opened before anything has happened, and once a day's work is there. {…} are filled in from that work.
 EMPTY = {
-    "officer": ["/work", "/cases", "/cases/new", "/directory", "/hand-over", "/paper", "/me", "/me/secrets"],
+    "officer": ["/work", "/cases", "/cases/new", "/directory", "/hand-over", "/paper", "/paper/print", "/me", "/me/secrets"],
     "nurse": ["/work", "/here-now", "/cases", "/arrivals/new", "/hand-over", "/paper", "/directory"],
     "worker": ["/work", "/cases", "/hand-over", "/following"],
     "in-charge": ["/alarms", "/overdue", "/posts", "/accounts", "/accounts/new", "/parked", "/lines"],
@@ -65,7 +65,7 @@ FULL = {
 ERRORS = {
     "officer": [
         ("/cases/new", ""), ("/cases/{case}/consent", ""), ("/cases/{case}/refer", ""), ("/cases/{case}/again", ""),
-        ("/referrals/{unseen}/cancel", ""), ("/referrals/{unseen}/told-by-phone", ""), ("/paper", "/enter"), ("/paper", "/print"),
+        ("/referrals/{unseen}/cancel", ""), ("/referrals/{unseen}/told-by-phone", ""), ("/paper", "/enter"), ("/paper/print", ""),
         ("/me/secrets", ""), ("/cases/{case}", "/progress"), ("/cases/{case}/docket", ""),
     ],
     "nurse": [
@@ -117,6 +117,7 @@ def look_at(person: Person, name: str, axe: str, look: Look, direction: str) -> 
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:
             look.faults.append(f"{name} {direction} {width} px: {wide} px too wide ({widest(person)})")
+        look.faults += [f"{name} {direction} {width} px: “{word}” is broken" for word in broken_words(person)]
         # What the style sheets say of the window's orientation, which axe fetches them for, is the same at every width.
         faults = axe_faults(person, preload=width == WIDTHS[0])
         look.faults += [f"{name} {direction} {width} px: {fault}" for fault in faults]
@@ -138,6 +139,28 @@ def widest(person: Person) -> Any:
         """() => [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
         || e.getBoundingClientRect().left < -1).slice(0, 3).map(e => e.tagName + '.' + e.className)"""
     )
+
+
+def broken_words(person: Person) -> list[str]:
+    """Words of answers that stand on two lines, as the page is and with that answer chosen: they are bold then, with a tick."""
+    found: list[str] = person.page.evaluate(
+        """() => [...document.querySelectorAll('.app-choice__one')].flatMap(one => {
+          const input = one.querySelector('input'), chosen = [...document.getElementsByName(input.name)].find(e => e.checked);
+          const broken = () => [...one.querySelector('span').firstChild.data.matchAll(/[^\\s-]+/g)].filter(word => {
+            const range = document.createRange(), text = one.querySelector('span').firstChild;
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            return new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1;
+          }).map(word => word[0]);
+          const before = broken();
+          input.checked = true;
+          const after = broken();
+          input.checked = false;
+          if (chosen) chosen.checked = true;
+          return [...new Set([...before, ...after])];
+        })"""
+    )
+    return found
 
 
 def assets_weight(direction: str) -> int:
@@ -246,7 +269,7 @@ def a_days_work(town: Town) -> dict[str, str]:
 
 def at_desks(nurse: Person, in_charge: Person) -> dict[str, str]:
     """What only pages make: a printed pad, and an account to look after."""
-    nurse.open("/paper")
+    nurse.open("/paper/print")
     nurse.write("#count", "2")
     nurse.press('form[action="/paper/print"] button')
     batch = nurse.path.rsplit("/", 1)[1]

@@ -6,6 +6,7 @@ from desk_pages import NO_TO_ALL, at_the_desk, to_consent, to_place, to_sent
 from sqlalchemy import select
 from visitor import OWN_PAGE, Page, Visitor
 
+from shared.casework.alarms.tables import Alarm
 from shared.casework.consents.tables import Consent
 from shared.casework.referrals.tables import Referral
 
@@ -172,7 +173,7 @@ async def test_nothing_is_issued_anew_for_a_grown_woman_who_takes_her_yes_back(w
         assert len(list((await tx.session.execute(select(Consent))).scalars())) == len(consents)
 
 
-async def test_an_older_yes_that_is_taken_back_leaves_the_newer_one_which_the_law_rests_on(world: World) -> None:
+async def test_an_older_yes_that_is_taken_back_leaves_the_newer_one_on_which_the_law_alone_is_told(world: World) -> None:
     desk = await at_the_desk(world)
     case, back = await a_childs_yes(world, desk)
     page = await desk.open(f"{case}/consent")
@@ -180,4 +181,39 @@ async def test_an_older_yes_that_is_taken_back_leaves_the_newer_one_which_the_la
     await desk.send((await desk.open(back)).form(back))
     await world.settle()
     former, anew = await at_the_office(world)
-    assert (former[0], anew) == (False, (True, ["child_protection"], "consent", True))
+    assert (former[0], anew) == (False, (True, ["child_protection"], "consent", False))  # nothing else, as the page says
+
+
+async def alarms(world: World) -> list[str]:
+    async with world["police"].database.read() as tx:
+        return list((await tx.session.execute(select(Alarm.kind).where(Alarm.resolved_at.is_(None)))).scalars())  # type: ignore[union-attr, call-overload]
+
+
+@pytest.mark.parametrize("what", ["pathway", "agency"])
+async def test_a_childs_yes_is_taken_back_though_nobody_is_left_to_tell(world: World, what: str) -> None:
+    desk = await at_the_desk(world)
+    case, back = await a_childs_yes(world, desk)
+    here = world["police"].here
+    pairs = [pair for pair in here.network.pairs if "social_welfare" not in pair]
+    agencies = {name: entry for name, entry in here.network.agencies.items() if what == "pathway" or name != "social_welfare"}
+    object.__setattr__(here, "network", here.network.model_copy(update={"pairs": tuple(pairs), "agencies": agencies}))
+    page = await desk.open(back)
+    page = await desk.send(page.form(back))
+    assert (page.path, page.status) == (case, 200)
+    async with world["police"].database.read() as tx:
+        query = select(Consent).where(Consent.recipient == "social_welfare")  # type: ignore[arg-type]
+        assert [c.taken_back_at is None for c in (await tx.session.execute(query)).scalars()] == [False]
+    assert [r.is_open for r in await requests(world) if r.recipient == "social_welfare"] == [False]
+    assert ("nobody_to_tell_by_law" in await alarms(world)) is (what == "pathway")
+
+
+async def test_a_childs_yes_is_taken_back_though_a_duty_of_another_kind_has_taken_its_place(world: World) -> None:
+    desk = await at_the_desk(world)
+    case, back = await a_childs_yes(world, desk)
+    program = await world["police"].sign_in("program")
+    order = {"recipient": "social_welfare", "purpose": "care", "items": ["req"], "how": "spoken", "language": "bem",
+             "basis": "legal_basis", "legal_duty": "court_order"}  # fmt: skip
+    await program.post(f"/cases/{case.rpartition('/')[2]}/consents", order)
+    assert (await desk.send((await desk.open(back)).form(back))).path == case
+    assert [r.is_open for r in await requests(world) if r.recipient == "social_welfare"] == [False]
+    assert "nobody_to_tell_by_law" in await alarms(world)

@@ -63,7 +63,12 @@ async def test_a_colleague_who_waits_comes_before_whoever_handed_over(world: Wor
     assert OVER not in page.words
     await desk.send(page.form("/locked"), pin=PIN)
     page = await handed_over(desk)
-    assert place_of(page, "a-officer") < place_of(page, "z-officer")
+    assert (OVER in page.words, place_of(page, "a-officer") < place_of(page, "z-officer")) == (True, True)
+    await desk.send(page.form("/locked"), pin=PIN)  # the colleague goes on, and only locks her page
+    new = (await desk.open("/cases/new")).form("/cases/new")
+    page = await desk.send(Form("/switch", "post", new.fields, new.choices), hurt_now="no")
+    assert (OVER in page.words, "What you had written is kept." in page.words) == (False, True)
+    assert place_of(page, "a-officer") < place_of(page, "z-officer") < page.words.index("Somebody else: sign in")
 
 
 async def test_a_second_tap_hands_over_once_and_leads_nobody_back_to_it(world: World) -> None:

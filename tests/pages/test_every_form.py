@@ -124,7 +124,7 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("arrivals/match.html", "nurse", match, match, {"code": "271828"}, way="said"),
         Mistake("arrivals/match.html", "nurse", match, match, {}, way="list"),
         Mistake("paper/paper.html", "nurse", "/paper", "/paper/enter", {"feedback": "no", "at_time": "04:10"}),
-        Mistake("paper/paper.html", "nurse", "/paper", "/paper/print", {"count": "a few", "kind": "visit"}),
+        Mistake("paper/print.html", "nurse", "/paper/print", "/paper/print", {"count": "a few", "kind": "visit"}),
         Mistake("lines/directory.html", "nurse", "/directory", "/directory/ours", {"staff": "3", "waiting": "many"}),
         Mistake("following/list.html", "nurse", "/following", "/following", {"facility": "closed_clinic"}, way="facility",
                 is_offered=False),

@@ -38,7 +38,7 @@ async def test_what_a_place_says_about_itself_is_said_or_refused_never_dropped(w
 
 
 async def printed(visitor: Visitor, kind: str) -> str:
-    page = await visitor.open("/paper")
+    page = await visitor.open("/paper/print")
     page = await visitor.send(
         page.form("/paper/print"), facility=page.form("/paper/print").choices["facility"][0], kind=kind, count=1
     )

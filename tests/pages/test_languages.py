@@ -49,7 +49,7 @@ async def test_a_refusal_says_words_for_its_codes_in_the_pages_language(world: W
     assert world["police"].here.network.agencies["health"].name in page.words
     assert "acute_care" not in page.words
 
-    printing = (await officer.open("/paper")).form("/paper/print")
+    printing = (await officer.open("/paper/print")).form("/paper/print")
     page = await officer.send(printing, facility=printing.choices["facility"][0], kind="visit", count=500)
     assert "Un lot compte de 1 à 100 fiches." in page.words
     for address, status, title, said in (

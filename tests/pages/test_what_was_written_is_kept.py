@@ -258,7 +258,7 @@ async def test_the_next_person_never_gets_the_last_ones_answers(world: World) ->
 async def test_a_form_that_is_sent_elsewhere_than_it_stands_is_forgotten_too(world: World) -> None:
     visitor = Visitor(world["health"].app)
     await sign_in(visitor, await settled_account(world["health"]))
-    page = await visitor.open("/paper")
+    page = await visitor.open("/paper/print")
     printed = await visitor.send(page.form("/paper/print"), facility="masaiti_clinic", kind="visit", count=1)
     number = next(word for word in printed.words.split() if word.startswith("V-"))
     await visitor.send(hide_of((await visitor.open("/paper")).form("/paper/enter")), number=number)
@@ -267,6 +267,22 @@ async def test_a_form_that_is_sent_elsewhere_than_it_stands_is_forgotten_too(wor
     assert form.fields["number"] == [number]
     assert (await visitor.send(form, on_date="2026-01-05", at_time="04:10")).status == 200
     assert "Something was written here" not in (await visitor.open("/paper")).words
+
+
+async def test_printing_a_pad_neither_takes_the_place_of_a_sheet_that_was_not_entered_nor_throws_it_away(world: World) -> None:
+    visitor = Visitor(world["health"].app)
+    await sign_in(visitor, await settled_account(world["health"]))
+    printing = (await visitor.open("/paper/print")).form("/paper/print")
+    await visitor.send(hide_of((await visitor.open("/paper")).form("/paper/enter")), number="V-00017-K")
+    await unlocked(visitor)
+    world.clock.advance(IDLE_LOCK)
+    await visitor.send(printing, kind="visit", count=7)  # too late: the page had locked
+    page = await unlocked(visitor)
+    assert (page.path, page.form("/paper/print").fields["count"]) == ("/paper/print?kept=1", ["7"])
+    page = await visitor.send(page.form("/paper/print"))
+    assert page.path.startswith("/paper/batches/"), page.words
+    assert "Something was written here" not in (await visitor.open("/paper/print")).words
+    assert (await visitor.open("/paper?kept=1")).form("/paper/enter").fields["number"] == ["V-00017-K"]
 
 
 async def test_a_form_that_names_itself_at_length_reaches_no_key(world: World) -> None:

@@ -185,7 +185,7 @@ async def test_what_happened_again_and_a_sheet_of_last_month_wait_to_be_sent_lik
     assert ("Opened, nothing sent yet 1" in page.words, "Since 10:05" in page.words, case in page.links) == (True, True, True)
     await to_sent(desk, await to_place(desk, await desk.open(f"{case}/consent")))
     assert OPENED not in (await desk.open("/work")).words
-    page = await desk.open("/paper")
+    page = await desk.open("/paper/print")
     page = await desk.send(page.form("/paper/print"), facility="ndola_central_vsu", kind="request", count=1)
     [number] = {word for word in page.words.split() if word.startswith("R-0")}
     async with world["police"].database.write() as tx:

@@ -153,13 +153,15 @@ async def _own(tx: Transaction, visit: Visit) -> Account:
 
 @router.post("/sign-in/code")
 async def post_code(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Response:
-    """The second step: the session is whole."""
+    """The second step: the session is whole. It goes on to the address that was asked for, unless another may have left it."""
     if visit is None:
         raise Elsewhere("/sign-in")
     values = await form_of(request, visit)
     onward = inside(values.get("next", ["/"])[-1])
     async with edge.database.write() as tx:
         answer = await credentials.check_code(tx, await _own(tx, visit), values.get("code", [""])[-1], visit.device)
+        if await sessions.was_another_here(tx, visit):
+            onward = "/"
         opened = await sessions.admit(tx, visit.session_id) if answer is Answer.RIGHT else None
     if opened is None:
         form: Filled[BaseModel] = Filled(values).error(
@@ -177,7 +179,7 @@ async def post_sign_out(request: Request, edge: OneEdge, visit: MaybeVisitor) ->
     if visit is not None:
         await form_of(request, visit)
         async with edge.database.write() as tx:
-            await sessions.sign_out(tx, writer_of(request, visit))
+            await sessions.sign_out(tx, visit)
     response = RedirectResponse("/sign-in", 303)
     drop_session(response, edge)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
@@ -239,16 +241,16 @@ async def _locked_page(
     request: Request, edge: Edge, visit: Visit | None, onward: str, wrong: UUID | None = None, status: int = 200
 ) -> Response:
     async with edge.database.read() as tx:
-        device = device_of(request, edge)
-        waiting = await sessions.waiting_on(tx, device)
-        is_kept = visit is not None and await sessions.keeps_something(tx, visit.actor.account_id, device)
+        waiting = await sessions.waiting_on(tx, device_of(request, edge))
+        is_kept = visit is not None and await sessions.keeps_something(tx, writer_of(request, visit))
     if not waiting:
         raise Elsewhere("/sign-in")
     own = visit.session_id if visit else None
     waiting.sort(key=lambda one: (one.handed_over, one.session_id != own))  # whoever has left comes last
+    here = [one for one in waiting if one.session_id == own] or waiting
     return edge.pages.show(
         request, "accounts/locked.html", waiting=waiting, own=own, wrong=wrong, next=onward, status=status,
-        errors=wrong is not None, is_kept=is_kept,
+        errors=wrong is not None, is_kept=is_kept, is_over=all(one.handed_over for one in here),
     )  # fmt: skip
 
 
@@ -421,7 +423,7 @@ async def post_reset(account_id: UUID, request: Request, edge: OneEdge, visit: V
 
 
 def _card_key(account_id: UUID) -> str:
-    return f"/accounts/{account_id}/card#card"  # no page's own form can have this address
+    return f"/accounts/{account_id}/card{sessions.APART}card"
 
 
 async def _keep_card(tx: Transaction, request: Request, edge: Edge, visit: Visit, account_id: UUID, issued: Issued) -> str:

@@ -35,6 +35,7 @@ SEEN_STEP = timedelta(minutes=1)  # how exactly the last touch is kept, so that 
 PIN_FAILURES_MAX = 5  # then the session ends, and password and code are asked for
 DRAFT_BYTES_MAX = 32 * 1024  # the longest form is a few kilobytes
 NONCE_BYTES = 12
+APART = "#"  # in the path of what is kept beside the forms: no page's own address has one
 
 # What every page asks before anything else, put together once.
 VISITS = (
@@ -171,6 +172,17 @@ async def admit(tx: Transaction, session_id: UUID) -> Opened:
     return Opened(await _renew(tx, session), await come_back(tx, session.account_id, session.device))
 
 
+async def was_another_here(tx: Transaction, visit: Visit) -> bool:
+    """Whether somebody else was the last to be signed in at this browser: the address that was asked for may be what she left."""
+    query = (
+        select(col(Session.account_id))
+        .where(col(Session.device) == visit.device, col(Session.id) != visit.session_id, col(Session.needs_code).is_(False))
+        .order_by(col(Session.seen_at).desc(), col(Session.id).desc())
+        .limit(1)
+    )
+    return (await tx.session.execute(query)).scalar_one_or_none() not in (None, visit.actor.account_id)
+
+
 async def lock(tx: Transaction, session_id: UUID, back_to: str | None = None) -> None:
     """From now on the PIN is needed. `back_to` is the page whose form was kept just now."""
     locked = {"locked_at": tx.clock.now(), **({"back_to": back_to} if back_to is not None else {})}
@@ -273,11 +285,22 @@ async def leave_shift(tx: Transaction, session_id: UUID, device: UUID) -> None:
         await _end(tx, session_id)
 
 
-async def sign_out(tx: Transaction, writer: Writer) -> None:
-    """Its owner leaves: no session of hers at this browser opens any more, and what she did not send there is gone."""
-    mine = list((await tx.session.execute(_sessions_of(writer.account_id, writer.device))).scalars())
-    await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
-    for session_id in mine:
+async def sign_out(tx: Transaction, visit: Visit) -> None:
+    """Whoever is at the page leaves: no session of hers at this browser opens any more, and what she did not send there is gone.
+
+    Who has not shown that it is her, at a locked page or between password and code, throws nothing of hers away; and with the
+    password alone ends no session but the half one.
+    """
+    mine = _sessions_of(visit.actor.account_id, visit.device)
+    if not (visit.is_locked or visit.needs_code):
+        await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
+    await _end_these(tx, col(Session.id) == visit.session_id if visit.needs_code else col(Session.id).in_(mine))
+
+
+async def _end_these(tx: Transaction, which: ColumnElement[bool]) -> None:
+    """Ends those that are not over yet: a row lasts from when its session ended, not from when somebody ended it once more."""
+    query = select(col(Session.id)).where(which, col(Session.opened_at) > tx.clock.now() - ABSOLUTE_END)
+    for session_id in list((await tx.session.execute(query)).scalars()):
         await _end(tx, session_id)
 
 
@@ -295,8 +318,7 @@ async def end_all(tx: Transaction, account_id: UUID, but: UUID | None = None) ->
         await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
         await tx.session.execute(delete(Session).where(col(Session.id).in_(mine)))
         return
-    for session_id in list((await tx.session.execute(mine.where(col(Session.id) != but))).scalars()):
-        await _end(tx, session_id)
+    await _end_these(tx, and_(col(Session.id).in_(mine), col(Session.id) != but))
 
 
 async def choose_language(tx: Transaction, session_id: UUID, language: str) -> None:
@@ -326,18 +348,12 @@ async def keep_draft(tx: Transaction, writer: Writer, path: str, fields: Fields)
     sealed = _seal(writer, path, fields)
     if len(sealed) > DRAFT_BYTES_MAX:
         return False
-    await _alone(tx, writer)
+    # Hide is tapped twice: the second tap finds the first one's draft.
+    await tx.in_turn(f"draft:{writer.account_id}:{writer.device}")
     await forget_draft(tx, writer, path)
     tx.session.add(Draft(session_id=writer.session_id, path=path, sealed=sealed, kept_at=tx.clock.now()))
     await tx.session.flush()
     return True
-
-
-async def _alone(tx: Transaction, writer: Writer) -> None:
-    # Hide is tapped twice: the second tap waits for the first one's draft, and keeps its own in its place.
-    if tx.dialect == "postgresql":
-        digest = hashlib.sha256(b"draft" + writer.account_id.bytes + writer.device.bytes).digest()
-        await tx.session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
 
 
 async def read_draft(tx: Transaction, writer: Writer, path: str) -> Kept | None:
@@ -345,9 +361,13 @@ async def read_draft(tx: Transaction, writer: Writer, path: str) -> Kept | None:
     had before her again and did not send either is gone a shift later."""
     asked = {"account_id": writer.account_id, "device": writer.device, "path": path}
     draft = (await tx.session.execute(DRAFTS, asked)).scalar_one_or_none()
-    kept = _unseal(draft, writer) if draft is not None else None
-    is_left = kept is not None and kept.shown_at is not None and kept.shown_at + ABSOLUTE_END <= tx.clock.now()
-    return None if is_left else kept
+    return _left_by(draft, writer, tx.clock.now()) if draft is not None else None
+
+
+def _left_by(draft: Draft, writer: Writer, now: datetime) -> Kept | None:
+    kept = _unseal(draft, writer)
+    is_over = kept is not None and kept.shown_at is not None and kept.shown_at + ABSOLUTE_END <= now
+    return None if is_over else kept
 
 
 async def note_shown(tx: Transaction, writer: Writer, path: str, kept: Kept) -> None:
@@ -357,10 +377,11 @@ async def note_shown(tx: Transaction, writer: Writer, path: str, kept: Kept) -> 
     await tx.session.execute(update(Draft).where(*mine, col(Draft.kept_at) == kept.kept_at).values(sealed=sealed))
 
 
-async def keeps_something(tx: Transaction, account_id: UUID, device: UUID) -> bool:
-    """Whether anything waits that somebody wrote at this browser and did not send."""
-    query = select(col(Draft.path)).where(col(Draft.session_id).in_(_sessions_of(account_id, device)))
-    return (await tx.session.execute(query.limit(1))).first() is not None
+async def keeps_something(tx: Transaction, writer: Writer) -> bool:
+    """Whether anything waits that somebody wrote in a form at this browser and did not send."""
+    query = select(Draft).where(col(Draft.session_id).in_(_sessions_of(writer.account_id, writer.device)))
+    drafts = (await tx.session.execute(query)).scalars()
+    return any(APART not in draft.path and _left_by(draft, writer, tx.clock.now()) is not None for draft in drafts)
 
 
 async def forget_draft(tx: Transaction, writer: Writer, path: str) -> None:
@@ -394,5 +415,7 @@ def _unseal(draft: Draft, writer: Writer) -> Kept | None:
         written = json.loads(_key(writer).decrypt(nonce, sealed, draft.path.encode()))
     except InvalidTag:
         return None
+    if "shown_at" not in written:  # kept by an earlier version, which wrote no more than the fields
+        return Kept(written, draft.kept_at, None)
     shown_at = written["shown_at"]
     return Kept(written["fields"], draft.kept_at, datetime.fromisoformat(shown_at) if shown_at else None)

@@ -104,7 +104,10 @@ def referral_progress_words(
     They are told the class of service, which is whatever agencies of that kind provide: the package that was asked for would say
     what happened to her.
     """
-    services = tuple(sorted(codes.PROVIDED_BY[here.kind_of(recipient)]))
+    kind = here.known_kind(recipient)
+    if kind is None:  # it has left the network, and nobody can say any more what it provided
+        return []
+    services = tuple(sorted(codes.PROVIDED_BY[kind]))
     fact = events.CircleReferralProgress(referral=referral_id, to_agency=recipient, services=services, state=state)
     return [
         _word(case, peer, release.consent_id, fact, now) for peer, release in releases.items()

@@ -66,9 +66,15 @@ class RecordConsent(Form):
         return self
 
 
+def answers_about(case_id: UUID) -> str:
+    """The turn in which answers about a case are kept, before any lock of a row: each sees what was said before it."""
+    return f"answers:{case_id}"
+
+
 async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction, here: Here, by: Actor) -> Consent:
     """Records what she said; a newer consent for a recipient takes the older one's place from now on."""
     by.may_work()
+    await tx.in_turn(answers_about(case_id))
     case = await load_case(tx, case_id, by, lock=True)
     here.kind_of(command.recipient)
     if command.recipient not in here.peers:
@@ -117,6 +123,7 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     Locks in the order of all commands: subjects, case, consent. FOR UPDATE waits for whatever is being said under it.
     """
     by.may_work()
+    await tx.in_turn(answers_about(case_id))
     circle = (await load_case(tx, case_id, by)).circle
     resting = select(col(Referral.id)).where(col(Referral.consent_id) == consent_id, col(Referral.direction) == "out")
     await outbox.lock_subjects(tx, [consent_id, circle, *(await tx.session.execute(resting)).scalars()])

@@ -35,7 +35,7 @@ from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.kit.db import Transaction
-from shared.kit.errors import Coded, Conflict, NotFound, Sentence
+from shared.kit.errors import Coded, NotFound, Sentence
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -49,7 +49,16 @@ CHANGEABLE = (ConsentItem.NEEDS, ConsentItem.GIVEN, ConsentItem.TYPE, ConsentIte
 
 
 NEVER = "-"  # which answer a page was shown with, where there was none
+WORDS = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
+AGAIN = {  # what she says of every recipient at once, and what is said where it is missing
+    "answer_back": _("Back to us: ask, and mark the answer, yes or no."),
+    "safe_hours": _("Messages need both: for whom they are passed on, and when it is safe. Or leave both empty."),
+}
 SAFE_HOURS = (SafeHours.MORNING, SafeHours.AFTERNOON, SafeHours.EVENING)  # "never" is no yes to messages
+
+
+class AnsweredSince(Exception):
+    """A question was answered since the page was shown: what is marked on it was said before."""
 
 
 class HowAnswered(BaseModel):
@@ -142,8 +151,9 @@ def _outdated(asked: list[Question], values: Values, last: dict[str, Consent | R
 
 
 def _to_ask_again(form: Filled[Any], asked: list[Question], last: dict[str, Consent | Refusal]) -> Filled[Any]:
-    """The form without the answers that are outdated."""
-    gone = {f"answer_{question.recipient}" for question in _outdated(asked, form.values, last)}
+    """The form without the answers that are outdated. What comes back and when a message is safe was said with any of them."""
+    outdated = [f"answer_{question.recipient}" for question in _outdated(asked, form.values, last)]
+    gone = {*outdated, *AGAIN} if outdated else set()
     return Filled({name: found for name, found in form.values.items() if name not in gone}, form.errors, form.model)
 
 
@@ -174,57 +184,62 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     async with edge.database.read() as tx:
         case = await load_case(tx, case_id, visit.actor)
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
-        last = await last_answers(tx, case.id)
-        sheets = await sheets_of(tx, case.id)
     think = THINK in values
-    form = _answers(asked, values, last, think=think)
-    answered = form.model
+    form = fill(HowAnswered, values, WORDS)
     if think and not any(name.startswith("answer_") for name in values):
         return await submit(request, edge, visit, values, partial(_keep, case_id, asked, values, edge, visit))
+    if not think:  # whoever wants to think need not have answered all of them
+        _check(form, asked, values)
+    answered = form.model
     if answered is None or form.errors:
-        return edge.pages.show(
-            request,
-            "consents/ask.html",
-            visit,
-            form=form,
-            errors=True,
-            status=422,
-            sheets=sheets,
-            **_context(case, asked, last),
-        )
+        return await _asked_again(case_id, request, edge, visit, form)
 
     async def work(tx: Transaction) -> str:
+        await tx.in_turn(commands.answers_about(case_id))
         if _outdated(asked, values, await last_answers(tx, case_id)):
-            raise Conflict("A question has been answered since this page was opened; look at it, and ask once more.")
-        given_at = await written_at(tx, case_id)
-        refused = [_refused(q, answered, given_at) for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "no"]
-        told_by_law = await refuse(case_id, refused, tx, edge.here, visit.actor)
-        if answered.safe_hours and _passed_on_for(asked, values):
-            await keep_safe_hours(case_id, SafeHours(answered.safe_hours), tx, visit.actor)
-        for question in asked:
-            command = _consent(question, values, answered, given_at)
-            if command is not None:
-                await commands.record_consent(case_id, command, tx, edge.here, visit.actor)
-        for request in told_by_law:
-            await issue_referral(request, tx, edge.here, visit.actor)
+            raise AnsweredSince
+        await _keep_answers(case_id, asked, values, answered, edge, visit, tx)
         if think:
             return await _keep(case_id, asked, values, edge, visit, tx)
         await drafts.forget_drafts(tx, case_id, Step.CONSENT)
         return f"/cases/{case_id}/refer"
 
-    return await submit(request, edge, visit, values, work)
+    try:
+        return await submit(request, edge, visit, values, work)
+    except AnsweredSince:  # only then: a second tap goes where the first one went
+        return await _asked_again(case_id, request, edge, visit, form)
 
 
-def _answers(asked: list[Question], values: Values, last: dict[str, Consent | Refusal], *, think: bool) -> Filled[HowAnswered]:
-    """How she answered, with what is wrong in the answers; whoever wants to think need not have answered all of them."""
-    words = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
-    form = fill(HowAnswered, values, words)
-    for question in _outdated(asked, values, last):
-        form.error(f"answer_{question.recipient}", _answered_since(question))
+async def _keep_answers(
+    case_id: UUID, asked: list[Question], values: Values, answered: HowAnswered, edge: Edge, visit: Visit, tx: Transaction
+) -> None:
+    given_at = await written_at(tx, case_id)
+    refused = [_refused(q, answered, given_at) for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "no"]
+    told_by_law = await refuse(case_id, refused, tx, edge.here, visit.actor)
+    if answered.safe_hours and _passed_on_for(asked, values):
+        await keep_safe_hours(case_id, SafeHours(answered.safe_hours), tx, visit.actor)
+    for question in asked:
+        command = _consent(question, values, answered, given_at)
+        if command is not None:
+            await commands.record_consent(case_id, command, tx, edge.here, visit.actor)
+    for request in told_by_law:
+        await issue_referral(request, tx, edge.here, visit.actor)
+
+
+async def _asked_again(case_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any]) -> Response:
+    """The page with what is wrong on it, and without what is outdated."""
+    async with edge.database.read() as tx:
+        case = await load_case(tx, case_id, visit.actor)
+        asked = questions(edge.here, case, was_given=await _was_given(tx, case))
+        last = await last_answers(tx, case.id)
+        sheets = await sheets_of(tx, case.id)
+    outdated = {f"answer_{question.recipient}": _answered_since(question) for question in _outdated(asked, form.values, last)}
+    with_them = {name: AGAIN[name] for name in AGAIN if outdated and name in form.values}
+    form.errors = {**outdated, **with_them, **{name: said for name, said in form.errors.items() if name not in outdated}}
     form = _to_ask_again(form, asked, last)
-    if not think:
-        _check(form, asked, values)
-    return form
+    return edge.pages.show(
+        request, "consents/ask.html", visit, form=form, errors=True, status=422, sheets=sheets, **_context(case, asked, last)
+    )
 
 
 def _passed_on_for(asked: list[Question], values: Values) -> list[str]:
@@ -238,9 +253,9 @@ def _check(form: Filled[HowAnswered], asked: list[Question], values: Values) -> 
         if values.get(f"answer_{question.recipient}", [""])[-1] not in {"yes", "no"}:
             form.error(f"answer_{question.recipient}", _unanswered(question))
     if _wants_back(values, asked) is None:
-        form.error("answer_back", _("Back to us: ask, and mark the answer, yes or no."))
+        form.error("answer_back", AGAIN["answer_back"])
     if bool(_passed_on_for(asked, values)) != ("safe_hours" in values):
-        form.error("safe_hours", _("Messages need both: for whom they are passed on, and when it is safe. Or leave both empty."))
+        form.error("safe_hours", AGAIN["safe_hours"])
 
 
 def _unanswered(question: Question) -> Sentence:

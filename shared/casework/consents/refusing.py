@@ -14,15 +14,15 @@ from sqlmodel import col
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import load_case, not_future
 from shared.casework.cases.tables import Case
-from shared.casework.consents.commands import RecordConsent, record_consent, take_back
+from shared.casework.consents.commands import RecordConsent, answers_about, record_consent, take_back
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
 from shared.casework.referrals.commands import IssueReferral, issue_referral, open_services
 from shared.casework.referrals.tables import Referral
-from shared.casework.sharing import ASKED_BY_LAW, released
+from shared.casework.sharing import ASKED_BY_LAW, may_ask, released
 from shared.contracts.casework import codes
-from shared.contracts.casework.codes import Basis, LegalDuty, ServicePackage
+from shared.contracts.casework.codes import Basis, ConsentItem, LegalDuty, ServicePackage
 from shared.exchange import feed
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
@@ -51,6 +51,7 @@ async def refuse(case_id: UUID, refused: Sequence[Refused], tx: Transaction, her
     Nothing about those requests ever stands in the way of her no: what no place can be asked for is an alarm.
     """
     by.may_work()
+    await tx.in_turn(answers_about(case_id))
     await load_case(tx, case_id, by)
     ended: list[Referral] = []
     for no in refused:
@@ -88,16 +89,22 @@ async def take_back_alone(case_id: UUID, consent_id: UUID, tx: Transaction, here
     case = await load_case(tx, case_id, by)
     if not taken.is_new or not is_told_by_law(here, case, former.recipient):
         return former
-    if await released(tx, case.id, former.recipient) is None:  # else another answer stands, and what is issued rests on it
+    standing = await released(tx, case.id, former.recipient)
+    if standing is None and former.recipient in here.peers:  # else another answer stands, and what is issued rests on it
         duty = RecordConsent(
-            recipient=former.recipient, purpose=codes.Purpose.PROTECTION, items=(codes.ConsentItem.REQ,), basis=Basis.LEGAL_BASIS,
+            recipient=former.recipient, purpose=codes.Purpose.PROTECTION, items=(ConsentItem.REQ,), basis=Basis.LEGAL_BASIS,
             legal_duty=LegalDuty.CHILD_PROTECTION_LAW, how=codes.ConsentHow.SPOKEN, language=_language(here, former),
         )  # fmt: skip
         await record_consent(case.id, duty, tx, here, by)
+        standing = await released(tx, case.id, former.recipient)
     for ended in _asked_by_law(taken.ended):
         request = await _anew(tx, here, ended)
-        if request is not None:
-            await issue_referral(request, tx, here, by)
+        if request is None:
+            continue
+        if standing is None or ConsentItem.REQ not in standing.items or may_ask(standing, request.services) != request.services:
+            await _nobody_to_tell(tx, here, ended)
+        else:
+            await issue_referral(request, tx, here, by, at_most={ConsentItem.REQ})
     return former
 
 
@@ -109,7 +116,7 @@ def _language(here: Here, former: Consent) -> str:
 def is_told_by_law(here: Here, case: Case, recipient: str) -> bool:
     """Whether the law has an agency told about a child, whatever is answered."""
     is_child = (case.needs or {}).get("age_band") in {str(band) for band in codes.CHILD_BANDS}
-    return is_child and here.kind_of(recipient) in TOLD_OF_CHILDREN
+    return is_child and here.known_kind(recipient) in TOLD_OF_CHILDREN  # one that has left the network is told nothing any more
 
 
 async def _anew(tx: Transaction, here: Here, former: Referral) -> IssueReferral | None:
@@ -118,18 +125,27 @@ async def _anew(tx: Transaction, here: Here, former: Referral) -> IssueReferral 
     asked -= set(map(ServicePackage, await open_services(tx, former.case_id, former.incident_id, former.recipient)))
     if not asked:
         return None
-    place, urgency = _place(here, former, asked), codes.Urgency(former.urgency)
+    place = _place(here, former, asked)
     if place is None:
-        await raise_alarm(tx, here, "nobody_to_tell_by_law", former.id, former.desk, urgency, former.case_id)
+        await _nobody_to_tell(tx, here, former)
         return None
     return IssueReferral(
-        case_id=former.case_id, incident_id=former.incident_id, to_agency=former.recipient, to_facility=place, urgency=urgency,
-        services=tuple(sorted(asked)),
+        case_id=former.case_id, incident_id=former.incident_id, to_agency=former.recipient, to_facility=place,
+        urgency=codes.Urgency(former.urgency), services=tuple(sorted(asked)),
     )  # fmt: skip
 
 
+async def _nobody_to_tell(tx: Transaction, here: Here, former: Referral) -> None:
+    """What the law asks for cannot be asked of anybody from here: a person tells them. It never stands in the way of her no."""
+    urgency = codes.Urgency(former.urgency)
+    await raise_alarm(tx, here, "nobody_to_tell_by_law", former.id, former.desk, urgency, former.case_id)
+
+
 def _place(here: Here, former: Referral, services: AbstractSet[ServicePackage]) -> str | None:
-    """A place that offers it: where the former request stood, else where it was sent, else any of that agency."""
+    """A place that offers it: where the former request stood, else where it was sent, else any of that agency; none where there
+    is no pathway to it any more."""
+    if former.recipient not in here.peers:
+        return None
     facilities = here.network.agencies[former.recipient].facilities
     offering = [id_ for id_, facility in facilities.items() if services <= set(facility.services)]
     known = (story.standing_of(former).facility, former.to_facility)

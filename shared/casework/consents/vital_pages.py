@@ -62,6 +62,7 @@ async def post_cannot_answer(case_id: UUID, request: Request, edge: OneEdge, vis
 
     async def work(tx: Transaction) -> str:
         visit.actor.may_work()
+        await tx.in_turn(commands.answers_about(case_id))
         case = await load_case(tx, case_id, visit.actor)
         places = await _open_to(tx, edge.here, case)
         if not places and not await unasked(tx, case.id):

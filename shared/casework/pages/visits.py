@@ -201,11 +201,11 @@ def _written(values: Values) -> Values:
 
 async def leave(request: Request, visit: Visit | None) -> None:
     """Locks whoever is at the page, and keeps what stands in its form; raises StaleForm."""
-    is_own = await keep_form(request) is not None
+    is_ours = await keep_form(request) is not None
     if visit is None:
         return
-    if not is_own:
-        raise not_ours()
+    if not is_ours:
+        await form_of(request, visit)  # a browser that has lost its own cookie keeps nothing, and hides the page all the same
     async with edge_of(request).database.write() as tx:
         await sessions.lock(tx, visit.session_id)  # the page may be another person's: then she is not the one who sits here
 

@@ -75,7 +75,7 @@ WORDS = {
 
 @router.get("/paper")
 async def show_paper(request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """Enter, print, and how many are out."""
+    """Enter, and how many are out."""
     return await _page(request, edge, visit, await draft_of(request, visit))
 
 
@@ -84,11 +84,25 @@ async def _page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], s
     async with edge.database.read() as tx:
         standing = await commands.standing_of_sheets(tx, visit.actor)
         entered = await commands.case_of_sheet(tx, visit.actor, form.value("number"))
+    return edge.pages.show(
+        request, "paper/paper.html", visit, status=status, errors=bool(form.errors), form=form, standing=standing,
+        entered=entered if "number" in form.errors else None,
+    )  # fmt: skip
+
+
+@router.get("/paper/print")
+async def show_print(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """A pad for one place: a page of its own, as what is kept unsent is kept by page."""
+    return _print_page(request, edge, visit, await draft_of(request, visit))
+
+
+def _print_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
+    visit.actor.may_work()
     places = [(id_, one.name) for id_, one in edge.here.entry.facilities.items() if visit.actor.sees(id_)]
     first = SheetKind.REQUEST if edge.here.kind is AgencyKind.POLICE else SheetKind.VISIT
     return edge.pages.show(
-        request, "paper/paper.html", visit, status=status, errors=bool(form.errors), form=form, standing=standing, desks=places,
-        kinds=list(SheetKind), first=str(first), entered=entered if "number" in form.errors else None,
+        request, "paper/print.html", visit, status=status, errors=bool(form.errors), form=form, desks=places, kinds=list(SheetKind),
+        first=str(first), here_now="/paper",
     )  # fmt: skip
 
 
@@ -98,7 +112,7 @@ async def post_print(request: Request, edge: OneEdge, visit: Visitor, values: Po
     form = fill(PrintSheets, values, WORDS)
     asked = form.model
     if asked is None:
-        return await _page(request, edge, visit, form, status=422)
+        return _print_page(request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
         batch = await commands.print_sheets(tx, edge.here, visit.actor, asked.kind, asked.facility, asked.count)
@@ -107,7 +121,7 @@ async def post_print(request: Request, edge: OneEdge, visit: Visitor, values: Po
     try:
         return await submit(request, edge, visit, values, work)
     except Conflict as error:
-        return await _page(request, edge, visit, form.error("count", error), status=422)
+        return _print_page(request, edge, visit, form.error("count", error), status=422)
 
 
 @router.get("/paper/batches/{batch}")

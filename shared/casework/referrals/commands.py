@@ -1,6 +1,8 @@
 """What accounts do with referrals: issue, and every transition. Each is decided under the referral's lock."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -84,14 +86,18 @@ class MakeTransition(Form):
 # --- issuing -----------------------------------------------------------------------------------------------------------
 
 
-async def issue_referral(command: IssueReferral, tx: Transaction, here: Here, by: Actor) -> Referral:
-    """Issues a referral: consent checked, projected, saved and put into the outbox in one transaction."""
+async def issue_referral(
+    command: IssueReferral, tx: Transaction, here: Here, by: Actor, *, at_most: AbstractSet[ConsentItem] = frozenset(ConsentItem)
+) -> Referral:
+    """Issues a referral: consent checked, projected, saved and put into the outbox in one transaction. Of what she agreed to
+    `at_most` these items go along."""
     by.may_work()
     _check_place(here, command)
     referral_id = new_id()
     ground = await stand_on(tx, here, by, referral_id, command.case_id, command.incident_id, command.to_agency)
     case = ground.case
     release = sharing.enough(ground.releases.get(command.to_agency), command.to_agency, ConsentItem.REQ)
+    release = replace(release, items=release.items & at_most)
     _refuse_beyond_the_law(command, release)
     _refuse_duplicate(command, ground)
     now = tx.clock.now()

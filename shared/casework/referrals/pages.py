@@ -101,6 +101,10 @@ async def _refer_page(
         told = {p: r for p, r in (await releases(tx, case.id, here.peers)).items() if ConsentItem.REQ in r.items}
         agreed = list(told)
         incident = await _last_incident(tx, case)
+        try:
+            _still_about(_id_in(form, "incident"), incident)  # also where it was kept unsent, and is sent from here
+        except Conflict as error:
+            form.error("place", error)
         former = await _former_shown(tx, case, incident, instead, form, visit)
         proposed = await proposed_place(tx, former) if former else None
         now = tx.clock.now()
