@@ -15,7 +15,6 @@ from shared.contracts.wire.topics import direction_of
 from shared.exchange.access import thin_topics, topics_of
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
-from shared.exchange.keyring import KeyAway
 from shared.exchange.worker import LACKING
 from shared.kit.errors import RefnetError
 
@@ -73,7 +72,7 @@ def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None
     try:
         keys = load_keyring(settings.home, agency, settings.pins(agency, network))
         keys.signer()
-    except (RefnetError, KeyAway) as error:
+    except RefnetError as error:
         note(False, f"{agency}: {error}")
         return
     unknown = [peer for peer in network.peers_of(agency) if peer not in keys.peers]

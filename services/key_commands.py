@@ -13,8 +13,8 @@ from sqlmodel import col
 from services.keys import KeyFolder, make_new
 from services.runtime import build, check_database
 from services.settings import MADE_UP, Settings
-from shared.contracts.wire.directory import Cut, Revocation, Use
-from shared.exchange.directory import Directory, fingerprint
+from shared.contracts.wire.directory import Cut, Key, Revocation, Use
+from shared.exchange.directory import Directory, fingerprint, key_id
 from shared.exchange.keyring import HYBRID, X25519
 from shared.exchange.tables import Stream
 from shared.kit.errors import RefnetError
@@ -98,7 +98,7 @@ class Keeper:
     def listed(self) -> dict[str, Any]:
         """Its keys with what has become of each, and the roots that are known here; raises RefnetError."""
         directory = self._folder.own()
-        keys = [_shown(directory, id_, line) for id_, line in directory.published()]
+        keys = [_shown(directory, key, made_at) for key, made_at in directory.published()]
         roots = {}
         for agency in (self._folder.agency, *self._network.peers_of(self._folder.agency)):
             known = self._folder.read(agency)
@@ -132,11 +132,11 @@ def _id(text: str) -> bytes:
         raise RefnetError(f"'{text}' is no key's id; `refnet keys list` shows them.") from error
 
 
-def _shown(directory: Directory, id_: bytes, line: Any) -> dict[str, Any]:
-    key = line.publishes
+def _shown(directory: Directory, key: Key, made_at: datetime) -> dict[str, Any]:
+    id_ = key_id(key.public)
     state = "revoked" if directory.is_revoked(id_) else "in use" if directory.newest(key.use) == id_ else "old"
     suite = "ed25519" if key.use is Use.SIGN else SUITE_NAMES.get(key.suite, str(key.suite))
-    return {"id": id_.hex(), "use": str(key.use), "suite": suite, "made_at": line.made_at, "state": state}
+    return {"id": id_.hex(), "use": str(key.use), "suite": suite, "made_at": made_at, "state": state}
 
 
 def _root_words(root: dict[str, Any]) -> str:

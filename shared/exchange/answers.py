@@ -17,7 +17,7 @@ from shared.contracts.wire.envelope import Inner, Kind
 from shared.contracts.wire.merkle import EMPTY_ROOT
 from shared.contracts.wire.statements import RECALLS_MAX, SHOWN_BYTES_MAX, Cleared, Head, Lost, Recall, Receipt, Statement
 from shared.exchange import said
-from shared.exchange.inbox import advance_head, is_room_for_life, keep_fork, take_wordless
+from shared.exchange.heads import advance_head, is_room_for_life, keep_fork, take_wordless
 from shared.exchange.incarnations import current_incarnation, open_incarnation
 from shared.exchange.outbox import insert_if_absent, wake_on_commit
 from shared.exchange.receipts import GRACE

@@ -27,12 +27,10 @@ from shared.exchange.tables import (
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway
 
-BACKUP_WINDOW = timedelta(
-    days=7
-)  # the oldest backup that may be put back: longer, and it would bring back keys that were destroyed
-SILENCE_MAX = timedelta(
-    days=90
-)  # an agency that is silent for longer is not going to put a backup back; until then words wait for it
+# The oldest backup that may be put back: longer, and it would bring back keys that were destroyed.
+BACKUP_WINDOW = timedelta(days=7)
+# An agency that is silent for longer is not going to put a backup back; until then words wait for it.
+SILENCE_MAX = timedelta(days=90)
 CLEAR_BATCH = 500  # rows of one peer cleared in one transaction: one relay batch, some milliseconds
 CLEAR_EVERY_S = 600.0  # between looks that find little: nobody minds ten minutes of seven days
 CLEAR_PAUSE_S = 0.2  # between batches where there is more: events go first

@@ -70,11 +70,11 @@ class Answers(Protocol):
     """What the listening end asks the exchange. `peer` is the agency that the certificate names."""
 
     async def take_statement(self, peer: str, envelope: bytes) -> bytes:
-        """Takes a peer's sealed statement in and returns ours, sealed; raises Unopenable or DatabaseAway."""
+        """Takes a peer's sealed statement in and returns ours, sealed; raises Unopenable, DatabaseAway or KeyAway."""
         ...
 
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
-        """Sealed envelopes of slots first..last that are held, in slot order, EVENTS_MAX at most; raises DatabaseAway."""
+        """What is held of slots first..last, sealed, in slot order, EVENTS_MAX at most; raises DatabaseAway or KeyAway."""
         ...
 
     def directory(self, peer: str, known: int) -> bytes:
@@ -205,7 +205,7 @@ _REFUSALS = {
     408: "waited too long for our question; look at the line between us",
     413: "finds our statement too large; update it or us",
     500: "failed in answering; its log says why, and it is asked again later",
-    503: "is too busy, or its database is away; it is asked again later",
+    503: "is too busy, or lacks a key, or its database is away; it is asked again later",
 }
 
 # X509_V_ERR_* of OpenSSL, as Python's SSLCertVerificationError.verify_code gives them.

@@ -34,6 +34,7 @@ from shared.exchange.direct import (
     pack,
 )
 from shared.exchange.direct_tls import Credentials, agency_of
+from shared.exchange.keyring import KeyAway
 from shared.kit.errors import DatabaseAway
 from shared.kit.web import problem
 
@@ -200,6 +201,8 @@ class DirectServer:
             return problem(400, "unopenable", "The statement cannot be opened", "Seal it for this agency and send it again.")
         except DatabaseAway:
             return problem(503, "database-away", "Not just now", "The database here does not answer; ask again later.")
+        except KeyAway:
+            return problem(503, "key-away", "Not just now", "A key to answer with is missing here; ask again later.")
         except Exception as error:
             log.error("direct_request_failed", extra={"because": type(error).__name__})
             return problem(500, "unexpected", "Something went wrong here", "Nothing was saved; ask again later.")

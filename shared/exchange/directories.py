@@ -1,7 +1,7 @@
 """Peers' directories of keys on their way: by letter over the broker, by question over the direct line, kept in the database.
 
-A line needs no trust in whoever brings it: the root that was pinned in person has signed it. What the files of this machine know
-already is not kept twice.
+A line needs no trust in whoever brings it: the root that was pinned in person has signed it. What a letter tells is kept before it
+is learnt, also where this process knows it: another of the agency may not.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from shared.kit.db import Database
 async def take_lines(database: Database, seal: Seal, sender: str, content: bytes) -> int:
     """Takes lines of `sender`'s own directory in and returns how many were new; raises Unopenable or DatabaseAway.
 
-    What could not be verified without them is asked for again at once.
+    Where any was not kept here yet, what could not be verified without them is asked for again at once.
     """
     if not content:
         return 0
@@ -31,21 +31,24 @@ async def take_lines(database: Database, seal: Seal, sender: str, content: bytes
         raise Unopenable("its content is no lines of a directory") from error
     if told.agency != sender:
         raise Unopenable("it is another's directory")
-    known = seal.knows(sender)
-    fresh = seal.learn(told)
-    if not fresh:
-        return 0
+    lines, known = seal.verified(told), seal.knows(sender)
     async with database.write() as tx:
-        new = told.lines[known + 1 - told.first :]
+        numbers = select(col(DirectoryLine.number)).where(
+            col(DirectoryLine.agency) == sender, col(DirectoryLine.number).between(told.first, told.first + len(lines) - 1)
+        )
+        kept = set((await tx.session.execute(numbers)).scalars())
         rows = [
             {"agency": sender, "number": number, "signed": line.signed, "digest": line.digest, "heard_at": tx.clock.now()}
-            for number, line in enumerate(new, known + 1)
+            for number, line in enumerate(lines, told.first)
+            if number not in kept
         ]
         await insert_many(tx, DirectoryLine, rows, absent_only=True)
-        # What could not be opened so far tells nothing of what can be opened now.
-        await tx.session.execute(delete(MissingSlot).where(col(MissingSlot.sender) == sender))
-        await tx.session.execute(update(UnopenableRecord).where(col(UnopenableRecord.sender) == sender).values(is_settled=True))
-    return fresh
+        if rows:
+            # What could not be opened so far tells nothing of what can be opened now.
+            await tx.session.execute(delete(MissingSlot).where(col(MissingSlot.sender) == sender))
+            await tx.session.execute(update(UnopenableRecord).where(col(UnopenableRecord.sender) == sender).values(is_settled=True))
+    await recall_lines(database, seal)
+    return seal.knows(sender) - known
 
 
 async def recall_lines(database: Database, seal: Seal) -> None:

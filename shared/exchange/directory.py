@@ -5,8 +5,9 @@ Keys are never looked up by anything but their id, and an id is a digest of the 
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
@@ -35,6 +36,13 @@ def fingerprint(root: bytes) -> str:
 def digest_of(signed: bytes) -> bytes:
     """The digest that the next line names."""
     return hashlib.sha256(DOMAIN + signed).digest()
+
+
+def _digest(told: Told) -> bytes:
+    if told.signed is not None:
+        return digest_of(told.signed)
+    assert told.digest is not None, "a line is told in full, or as its digest"
+    return told.digest
 
 
 def sign_line(root: Ed25519PrivateKey, line: Line) -> bytes:
@@ -67,27 +75,35 @@ class Directory:
         return len(self.lines)
 
     def take(self, told: Lines) -> int:
-        """Adds what is new of some lines and returns how many were; raises BadDirectory, and then those before stand."""
-        if told.agency != self.agency or told.first > self.size + 1:
-            raise BadDirectory("These lines do not follow on what is known of %(agency)s.", agency=self.agency)
-        fresh = told.lines[self.size + 1 - told.first :]
-        for one in fresh:
-            self._add(one)
+        """Adds what is new of some lines and returns how many were; raises BadDirectory, and then nothing of them stands."""
+        fresh = self._verified(told)
+        for one, line in fresh:
+            if line is not None:
+                self._learn(line)
+            self._before = _digest(one)
+            self.lines.append(one)
         return len(fresh)
 
-    def _add(self, told: Told) -> None:
-        if self.size >= LINES_MAX:
-            raise BadDirectory("The directory of %(agency)s is longer than any can be.", agency=self.agency)
-        if told.signed is None:
-            assert told.digest is not None
-            self._before = told.digest
-        else:
-            line = self._read(told.signed)
-            if (line.agency, line.number, line.before) != (self.agency, self.size + 1, self._before):
+    def with_lines(self, told: Lines) -> list[Told]:
+        """The same stretch as these lines would leave it: known ones as they stand, new ones verified. Raises BadDirectory."""
+        fresh = self._verified(told)
+        return [*self.lines[told.first - 1 :][: len(told.lines)], *(one for one, _ in fresh)]
+
+    def _verified(self, told: Lines) -> list[tuple[Told, Line | None]]:
+        """What is new of some lines, and what each says that is told in full."""
+        if told.agency != self.agency or told.first > self.size + 1:
+            raise BadDirectory("These lines do not follow on what is known of %(agency)s.", agency=self.agency)
+        fresh: list[tuple[Told, Line | None]] = []
+        before = self._before
+        for number, one in enumerate(told.lines[self.size + 1 - told.first :], self.size + 1):
+            if number > LINES_MAX:
+                raise BadDirectory("The directory of %(agency)s is longer than any can be.", agency=self.agency)
+            line = None if one.signed is None else self._read(one.signed)
+            if line is not None and (line.agency, line.number, line.before) != (self.agency, number, before):
                 raise BadDirectory("A line in the directory of %(agency)s does not follow on the one before.", agency=self.agency)
-            self._learn(line)
-            self._before = digest_of(told.signed)
-        self.lines.append(told)
+            fresh.append((one, line))
+            before = _digest(one)
+        return fresh
 
     def _read(self, signed: bytes) -> Line:
         signature, said = signed[:SIGNATURE_BYTES], signed[SIGNATURE_BYTES:]
@@ -110,10 +126,10 @@ class Directory:
         """Whether any key was ever given up."""
         return bool(self._revoked)
 
-    def published(self) -> list[tuple[bytes, Line]]:
-        """The keys with the lines that published them, oldest first."""
+    def published(self) -> list[tuple[Key, datetime]]:
+        """The keys, each with when it was published, oldest first."""
         lines = [Line.model_validate_json(told.signed[SIGNATURE_BYTES:]) for told in self.lines if told.signed is not None]
-        return [(key_id(line.publishes.public), line) for line in lines if line.publishes is not None]
+        return [(line.publishes, line.made_at) for line in lines if line.publishes is not None]
 
     def next_line(self) -> tuple[int, bytes]:
         """(number, digest of the line before) of the line that would come next."""
@@ -133,15 +149,14 @@ class Directory:
         return id_ not in self._revoked or seq <= self._cuts.get((id_, reader), {}).get(incarnation, 0)
 
     def newest(
-        self, use: Use, among: Iterable[bytes] | None = None, suites: Sequence[int] = (), upto: int | None = None
+        self, use: Use, among: Container[bytes] | None = None, suites: Sequence[int] = (), upto: int | None = None
     ) -> bytes | None:
         """The id of the newest key that is not revoked; `among` those, of these suites, up to that line, where they are given."""
-        known = set(among) if among is not None else None
         good = [
             (published.number, id_)
             for id_, published in self._published.items()
             if published.key.use is use and id_ not in self._revoked
-            and (known is None or id_ in known) and (not suites or published.key.suite in suites)
+            and (among is None or id_ in among) and (not suites or published.key.suite in suites)
             and (upto is None or published.number <= upto)
         ]  # fmt: skip
         return max(good)[1] if good else None
@@ -152,5 +167,5 @@ class Directory:
         for told in self.lines[first - 1 : first - 1 + TOLD_MAX]:
             line = None if told.signed is None else Line.model_validate_json(told.signed[SIGNATURE_BYTES:])
             is_anothers = line is not None and line.to not in (None, reader)
-            lines.append(Told(digest=digest_of(told.signed)) if is_anothers and told.signed is not None else told)
+            lines.append(Told(digest=_digest(told)) if is_anothers else told)
         return Lines(agency=self.agency, first=first, lines=tuple(lines))

@@ -6,45 +6,27 @@ An event waits until its predecessor is done. What cannot be applied is stored, 
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import delete, func, insert, literal, null, or_, select, text, tuple_, update
+from sqlalchemy import func, insert, literal, or_, select, tuple_, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import ENDED_MAX, Event, Inner, Kind, Reopened, Unopenable, unframe
-from shared.contracts.wire.merkle import Frontier
+from shared.exchange.heads import Overfull, Slot, advance_head, find_lost, keep_fork
 from shared.exchange.outbox import insert_if_absent, lock_subjects
 from shared.exchange.registry import Hooks, Received, Registry, Subscription, Unappliable, Unauthorised, Unready
-from shared.exchange.tables import (
-    DONE,
-    UNKNOWN,
-    Fork,
-    InboxRow,
-    InboxState,
-    LostSlot,
-    Peer,
-    ReceivedHead,
-    ReceivedSlot,
-    Reopening,
-    Tombstone,
-)
+from shared.exchange.tables import DONE, UNKNOWN, InboxRow, InboxState, LostSlot, ReceivedSlot, Reopening, Tombstone
 from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import RefnetError, to_json
-from shared.kit.ids import new_id
 
-HEAD_STEP = 5_000  # slots read at once when a hole closes and the held part of a stream moves on
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
-FORKS_MAX = 200  # of one sender kept whole: one proves it, 200 show how far it went; at 66 KB the largest, 13 MB
-LIVES_MAX = (
-    1_000  # of one sender's database: a restore a day for three years; each keeps a head, and letters tell of the newest 100
-)
 HELD_BACK_MAX = 100_000  # events of one sender that wait or are parked: months of words of a version that is not known here
 HELD_BACK_BYTES_MAX = 256 * 1024**2  # the same in bytes: 100,000 ordinary events are a third of it, 4,000 of the largest all
 COUNTED_FOR = timedelta(seconds=60)  # they are counted anew this often while more come; in between what comes is added
@@ -72,16 +54,6 @@ KNOWN = """
     FROM exchange_inbox WHERE subject = ANY($6::uuid[]) AND state = 'waiting'
     UNION ALL SELECT 'tombstone', sender, consent_id, NULL, NULL, NULL FROM exchange_tombstones WHERE consent_id = ANY($7::uuid[])
 """
-LOCK_HEAD = """
-    INSERT INTO exchange_heads (sender, incarnation, upto, held, frontier, highest, announced) VALUES ($1, $2, 0, 0, '', 0, 0)
-    ON CONFLICT (sender, incarnation) DO UPDATE SET sender = excluded.sender
-    RETURNING upto, held, frontier, highest
-"""
-MOVE_HEAD = """
-    UPDATE exchange_heads SET upto = $3, held = $4, frontier = $5, highest = $6 WHERE sender = $1 AND incarnation = $2
-"""
-
-Slot = tuple[str, UUID, int]  # sender, incarnation, seq
 
 NO_LIFE = UUID(int=0)
 WORDLESS = frozenset({InboxState.GONE, InboxState.CLEARED})  # settled on its sender's word that there are none
@@ -112,6 +84,16 @@ async def refuse_parked(tx: Transaction, sender: str, event_id: UUID) -> UUID | 
     row.state, row.settled_at = InboxState.REFUSED, tx.clock.now()
     await tx.session.flush()
     return row.subject
+
+
+async def unpark(tx: Transaction, sender: str, subjects: Collection[UUID]) -> None:
+    """A sender's parked events about these are tried again by the next sweep: what they are about has changed.
+
+    The caller has locked the subjects.
+    """
+    is_parked = col(InboxRow.state) == literal(InboxState.PARKED.value, literal_execute=True)  # found by its index
+    parked = update(InboxRow).where(col(InboxRow.sender) == sender, is_parked, col(InboxRow.subject).in_(subjects))
+    await tx.session.execute(parked.values(state=InboxState.WAITING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,43 +168,6 @@ class Outcome:
     applied: int = 0
     duplicates: int = 0
     unstorable: list[tuple[Heard, str]] = field(default_factory=list)  # with the kind of the fault
-
-
-async def keep_fork(tx: Transaction, hooks: Hooks, slot: Slot, leaf: bytes, signed: bytes) -> None:
-    """Keeps what a sender signed for a slot that holds another leaf: the first whole, of more the number. Somebody is told."""
-    sender, incarnation, seq = slot
-    query = select(col(Fork.incarnation), col(Fork.seq), col(Fork.leaf)).where(col(Fork.sender) == sender)
-    kept = set((await tx.session.execute(query)).tuples())
-    if (incarnation, seq, leaf) in kept:
-        return
-    if len(kept) < FORKS_MAX:
-        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": signed}
-        await tx.session.execute(insert(Fork).values(id=new_id(), received_at=tx.clock.now(), **values))
-    else:
-        await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": sender}])
-        beyond = update(Peer).where(col(Peer.peer) == sender).values(forks_beyond=col(Peer.forks_beyond) + 1)
-        await tx.session.execute(beyond)
-    await hooks.trouble("fork", sender, {"incarnation": str(incarnation), "seq": seq}, tx)
-
-
-async def take_wordless(tx: Transaction, sender: str, slots: Sequence[tuple[UUID, int, bytes, UUID]]) -> None:
-    """Takes slots, each with its leaf and event id, whose words their sender does not keep any more: they are done, and hold words
-    only where the same event came in another slot."""
-    now = tx.clock.now()
-    held = [
-        {"sender": sender, "incarnation": i, "seq": seq, "leaf": leaf, "event_id": event_id, "received_at": tx.clock.real()}
-        for i, seq, leaf, event_id in slots
-    ]
-    done = {"state": InboxState.CLEARED, "type": UNKNOWN, "dataversion": 1, "received_at": now, "settled_at": now}
-    await insert_many(tx, ReceivedSlot, held)
-    await insert_many(tx, InboxRow, [{"sender": sender, "event_id": one[3], **done} for one in slots], absent_only=True)
-    for incarnation in sorted({one[0] for one in slots}):
-        await find_lost(tx, sender, incarnation, [one[1] for one in slots if one[0] == incarnation])
-        await advance_head(tx, sender, incarnation)
-
-
-class Overfull(Exception):
-    """A peer's share of something is used up: what would need more of it is not taken, stays missing and is asked for again."""
 
 
 @dataclass(slots=True)
@@ -363,13 +308,14 @@ class Inbox:
         return [*fresh, *worded.values()]
 
     async def sweep(self) -> int:
-        """Tries waiting events whose predecessor is done by now; returns how many were settled."""
+        """Tries waiting events whose predecessor is done by now, or that need none; returns how many were settled."""
         async with self._database.read() as tx:
             done = InboxRow.__table__.alias("done")  # type: ignore[attr-defined]
             query = (
                 select(col(InboxRow.sender), col(InboxRow.event_id), col(InboxRow.subject))
                 .outerjoin(done, (done.c.sender == col(InboxRow.sender)) & (done.c.event_id == col(InboxRow.after)))
-                .where(col(InboxRow.state) == InboxState.WAITING, or_(done.c.state.in_(DONE), col(InboxRow.after).is_(None)))
+                .where(col(InboxRow.state) == InboxState.WAITING)
+                .where(or_(done.c.state.in_(DONE), col(InboxRow.after).is_(None), col(InboxRow.type).in_(self._registry.unwaiting)))
                 .order_by(col(InboxRow.received_at))
                 .limit(SWEEP_BATCH)
             )
@@ -482,86 +428,6 @@ async def _held_back(tx: Transaction, sender: str) -> tuple[int, int]:
         more, bytes_more = (await tx.session.execute(query)).one()
         events, size = events + int(more), size + int(bytes_more)
     return events, size
-
-
-async def find_lost(tx: Transaction, sender: str, incarnation: UUID, seqs: Sequence[int]) -> None:
-    """A copy of what was stated lost takes its slot; its stream's held part is then counted from its beginning."""
-    here = (col(LostSlot.sender) == sender, col(LostSlot.incarnation) == incarnation)
-    found = await tx.session.execute(delete(LostSlot).where(*here, col(LostSlot.seq).in_(seqs)).returning(col(LostSlot.seq)))
-    if found.first() is not None:
-        mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
-        await tx.session.execute(update(ReceivedHead).where(*mine).values(upto=0, held=0, frontier=b""))
-
-
-async def advance_head(tx: Transaction, sender: str, incarnation: UUID, taken: Mapping[int, bytes] | None = None) -> None:
-    """Moves the hole-free part of a stream as far as the held slots reach; the head's lock is taken last of all locks.
-
-    `taken` are leaves that this transaction put into slots: where nothing else lies above the head they are all there is to read.
-    What was stated lost is passed over: it is in no root.
-    """
-    head = await _locked_head(tx, sender, incarnation)
-    if not head.highest and not await is_room_for_life(tx, sender, incarnation):
-        raise Overfull("too many lives")
-    frontier, upto, highest = Frontier.from_bytes(head.held, head.frontier), head.upto, head.highest
-    while True:
-        if taken is not None and upto == highest == head.highest:
-            rows: list[tuple[int, bytes | None]] = sorted((seq, leaf) for seq, leaf in taken.items() if seq > upto)
-        else:
-            rows = await _slots_above(tx, sender, incarnation, upto)
-        start = upto
-        for seq, leaf in rows:
-            highest = max(highest, seq)
-            if seq == upto + 1:
-                upto = seq
-                frontier = frontier.append(leaf) if leaf is not None else frontier
-        if len(rows) < HEAD_STEP or upto == start:
-            break
-    if (upto, highest) == (head.upto, head.highest):
-        return
-    moved = {"upto": upto, "held": frontier.size, "frontier": frontier.to_bytes(), "highest": highest}
-    if tx.dialect == "postgresql":
-        await (await tx.driver()).execute(MOVE_HEAD, sender, incarnation, *moved.values())
-    else:
-        mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
-        await tx.session.execute(update(ReceivedHead).where(*mine).values(**moved))
-
-
-async def is_room_for_life(tx: Transaction, sender: str, incarnation: UUID) -> bool:
-    """Whether a stream of this life of a sender's may be kept beside the others."""
-    others = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) != incarnation)
-    return int((await tx.session.execute(select(func.count()).select_from(ReceivedHead).where(*others))).scalar_one()) < LIVES_MAX
-
-
-async def _locked_head(tx: Transaction, sender: str, incarnation: UUID) -> "_Head":
-    if tx.dialect == "postgresql":
-        return _Head(*await (await tx.driver()).fetchrow(LOCK_HEAD, sender, incarnation))
-    key = {"sender": sender, "incarnation": incarnation, "upto": 0, "held": 0, "frontier": b"", "highest": 0, "announced": 0}
-    await tx.session.execute(insert_if_absent(tx, ReceivedHead), [key])
-    mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
-    columns = (col(ReceivedHead.upto), col(ReceivedHead.held), col(ReceivedHead.frontier), col(ReceivedHead.highest))
-    return _Head(*(await tx.session.execute(select(*columns).where(*mine))).one())
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """How far a stream is held without a hole, the leaves of that, and the highest slot that is held."""
-
-    upto: int
-    held: int
-    frontier: bytes
-    highest: int
-
-
-async def _slots_above(tx: Transaction, sender: str, incarnation: UUID, seq: int) -> list[tuple[int, bytes | None]]:
-    """Held slots with their leaves, and lost ones without, in order."""
-    held = select(col(ReceivedSlot.seq), col(ReceivedSlot.leaf)).where(
-        col(ReceivedSlot.sender) == sender, col(ReceivedSlot.incarnation) == incarnation, col(ReceivedSlot.seq) > seq
-    )
-    lost = select(col(LostSlot.seq), null()).where(
-        col(LostSlot.sender) == sender, col(LostSlot.incarnation) == incarnation, col(LostSlot.seq) > seq
-    )
-    query = held.union_all(lost).order_by(text("1")).limit(HEAD_STEP)
-    return [(int(number), leaf) for number, leaf in (await tx.session.execute(query)).all()]
 
 
 HoldBack = Callable[[Transaction, Heard], Awaitable[None]]

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519Pr
 from shared.contracts.wire.directory import Use
 from shared.contracts.wire.envelope import Unopenable
 from shared.exchange.directory import Directory, key_id
+from shared.kit.errors import RefnetError
 
 # RFC 9180 base mode. The second adds ML-KEM-768, so that what is recorded today stays shut when X25519 falls.
 X25519, HYBRID = 1, 2
@@ -70,7 +71,7 @@ def sealing_key(suite: int, public: bytes) -> Sealing:
     return MLKEM768X25519PublicKey(MLKEM768PublicKey.from_public_bytes(public[:-X25519_BYTES]), curve)
 
 
-class KeyAway(Exception):
+class KeyAway(RefnetError):
     """There is no key to sign with, or to seal to; what waits for it stays due."""
 
 
@@ -98,7 +99,10 @@ class Keyring:
         """
         newest = self.own.newest(Use.SIGN, self._signing, upto=known) or self.own.newest(Use.SIGN, self._signing)
         if newest is None:
-            raise KeyAway(f"{self.agency} has no signing key that is not revoked")
+            raise KeyAway(
+                f"{self.agency} has no signing key here that is not revoked;"
+                f" bring its keys back, or run `refnet keys rotate {self.agency}`."
+            )
         return newest, self._signing[newest]
 
     def seals_to(self, peer: str) -> tuple[int, bytes, Sealing]:
@@ -107,7 +111,7 @@ class Keyring:
         newest = directory.newest(Use.SEAL, suites=tuple(SUITES)) if directory is not None else None
         key = directory.key(newest, Use.SEAL) if directory is not None and newest is not None else None
         if newest is None or key is None:
-            raise KeyAway(f"no key of {peer} is known to seal to")
+            raise KeyAway(f"No key of {peer} is known here to seal to; take its directories/{peer}.json from its owner.")
         if newest not in self._sealing:
             self._sealing[newest] = sealing_key(key.suite, key.public)
         return key.suite, newest, self._sealing[newest]

@@ -22,6 +22,7 @@ from shared.exchange import said
 from shared.exchange.direct import EVENTS_MAX, LineAway, StreamName
 from shared.exchange.inbox import Heard, Inbox, heard
 from shared.exchange.incarnations import is_awaited
+from shared.exchange.keyring import KeyAway
 from shared.exchange.letters import Letters
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.receipts import enquiries
@@ -66,7 +67,7 @@ class Report:
     received: int = 0  # events of the peer's that were not here
     returned: int = 0  # words of ours that came home
     bypassed: int = 0  # of what was received, what the broker should have brought long ago
-    away: str | None = None  # why the line could not be used
+    away: str | None = None  # why it could not be compared
 
     @property
     def words(self) -> str:
@@ -87,7 +88,7 @@ class Reconciler:
     # --- answering -------------------------------------------------------------------------------------------------------
 
     async def take_statement(self, peer: str, envelope: bytes) -> bytes:
-        """The peer's statement in, ours out: its own short form where both are the same; raises Unopenable or DatabaseAway."""
+        """The peer's statement in, ours out: its short form where both are the same; raises Unopenable, DatabaseAway or KeyAway."""
         inner = self._open(envelope, peer)
         statement = await self._letters.take(inner)
         short, digest = await self._letters.write_short(peer)
@@ -108,7 +109,7 @@ class Reconciler:
         return inner
 
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
-        """What is held of a stream between the two, sealed for the peer: its own words, or ours. Raises DatabaseAway."""
+        """What is held of a stream between the two, sealed for the peer: its own words, or ours. Raises DatabaseAway or KeyAway."""
         last = min(last, first + EVENTS_MAX - 1)
         async with self._database.read() as tx:
             if (stream.sender, stream.recipient) == (peer, self._agency):
@@ -136,7 +137,7 @@ class Reconciler:
                         break
         except TimeoutError:
             pass  # not in step yet: what came so far is kept, and the next comparison goes on from there
-        except LineAway as error:
+        except (LineAway, KeyAway) as error:
             report.away = str(error)
         except Unopenable as error:
             report.away = f"'{peer}' answered with what cannot be opened here: {error}."

@@ -15,7 +15,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import Event, Inner, Reopened, unframe
 from shared.contracts.wire.statements import BARE_MAX, Bare, Recall
 from shared.exchange import said
-from shared.exchange.inbox import Heard, heard
+from shared.exchange.inbox import Heard, heard, unpark
 from shared.exchange.incarnations import current_incarnation, remember_incarnation
 from shared.exchange.outbox import insert_if_absent, lock_subjects, wake_on_commit, withhold_event
 from shared.exchange.registry import Hooks, Returned
@@ -142,23 +142,21 @@ def _row(tx: Transaction, peer: str, word: _Word, *, is_home: bool) -> dict[str,
     }  # fmt: skip
 
 
-async def apply_home(database: Database, hooks: Hooks, peer: str) -> int:
-    """Puts what came home into our own records, what takes a consent back before all else; returns how many words.
+async def apply_home(database: Database, hooks: Hooks, peer: str) -> None:
+    """Puts what came home into our own records, what takes a consent back before all else.
 
     One that cannot be put there is named in an alarm and keeps nothing else from coming home. Raises DatabaseAway.
     """
-    done = 0
     waiting = await _waiting(database, peer, hooks.acts_first)
     for start in range(0, len(waiting), HOME_BATCH):
         positions = waiting[start : start + HOME_BATCH]
         try:
-            done += await _apply(database, hooks, peer, positions)
+            await _apply(database, hooks, peer, positions)
         except Exception as error:
             if is_transient(error):
                 raise
             for position in positions:
-                done += await _apply_alone(database, hooks, peer, position)
-    return done
+                await _apply_alone(database, hooks, peer, position)
 
 
 async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) -> list[int]:
@@ -171,7 +169,7 @@ async def _waiting(database: Database, peer: str, acts_first: frozenset[str]) ->
         return [position for position in (await tx.session.execute(query)).scalars() if position is not None]
 
 
-async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequence[int]) -> int:
+async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequence[int]) -> None:
     async with database.write() as tx:
         query = select(OutboxRow).where(col(OutboxRow.position).in_(positions), col(OutboxRow.is_home).is_(False))
         found = {row.position: row for row in (await tx.session.execute(query)).scalars()}
@@ -181,9 +179,11 @@ async def _apply(database: Database, hooks: Hooks, peer: str, positions: Sequenc
         words = [_returned(row) for row in rows if not row.is_withheld and row.type != Reopened.TYPE]
         waiting = await hooks.came_home(peer, words, tx)
         await hooks.never_told(peer, [row.event_id for row in rows if row.is_withheld], tx)
-        home = [row.position for row in rows if row.event_id not in waiting]
-        await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(home)).values(is_home=True))
-        return len(home)
+        home = [row for row in rows if row.event_id not in waiting]
+        here = col(OutboxRow.position).in_([row.position for row in home])
+        await tx.session.execute(update(OutboxRow).where(here).values(is_home=True))
+        # A word that was under way at the restore may have been answered before it came home, and the answer parked.
+        await unpark(tx, peer, {row.subject for row in home})
 
 
 def _returned(row: OutboxRow) -> Returned:
@@ -192,9 +192,10 @@ def _returned(row: OutboxRow) -> Returned:
     )
 
 
-async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: int) -> int:
+async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: int) -> None:
     try:
-        return await _apply(database, hooks, peer, [position])
+        await _apply(database, hooks, peer, [position])
+        return
     except Exception as error:
         if is_transient(error):
             raise
@@ -206,4 +207,3 @@ async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: in
             row.is_home = True
             detail = {"event_id": str(row.event_id), "type": row.type, "subject": str(row.subject)}
             await hooks.trouble("not_put_home", peer, detail, tx)
-    return 0

@@ -131,6 +131,11 @@ class Registry:
         """All of them, in the order given."""
         return list(self._by_type.values())
 
+    @property
+    def unwaiting(self) -> set[str]:
+        """The types that never wait for a predecessor, in some version."""
+        return {s.event_type for s in self._by_type.values() if not s.waits}
+
     def waits(self, event: Event) -> bool:
         """Whether the event must come after its predecessor."""
         known = self._by_type.get((event.type, event.dataversion))

@@ -4,12 +4,13 @@ HPKE (RFC 9180) to one key of the recipient's, Ed25519 (RFC 8032) by one key of 
 and in what the seal is bound to, so nothing can be sealed again for somebody else, or laid in another's lane.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 
-from shared.contracts.wire.directory import Lines
+from shared.contracts.wire.directory import Lines, Told
 from shared.contracts.wire.envelope import (
     SIGNATURE_BYTES,
     SIGNED_AS,
@@ -24,7 +25,7 @@ from shared.contracts.wire.envelope import (
     unwrap,
     wrap,
 )
-from shared.exchange.directory import BadDirectory
+from shared.exchange.directory import BadDirectory, Directory
 from shared.exchange.keyring import SUITES, Keyring
 
 BOUND_TO = b"refnet envelope 1"
@@ -69,8 +70,12 @@ class Seal(Protocol):
         None where it knows them all, or never said."""
         ...
 
+    def verified(self, told: Lines) -> Sequence[Told]:
+        """The same stretch of a peer's directory as these lines would leave it; raises Unopenable. Nothing is taken up."""
+        ...
+
     def learn(self, told: Lines) -> int:
-        """Takes lines of a peer's directory up and returns how many were new; raises Unopenable, and then those before stand."""
+        """Takes lines of a peer's directory up and returns how many were new; raises Unopenable, and then none of them stands."""
         ...
 
 
@@ -96,14 +101,19 @@ class KeyedSeal:
         known = self._known.get(peer, self._keys.own.size) if known is None else known
         return self._keys.own.told_to(peer, known + 1) if known < self._keys.own.size else None
 
+    def verified(self, told: Lines) -> Sequence[Told]:
+        with _a_piece_of_it():
+            return self._directory(told.agency).with_lines(told)
+
     def learn(self, told: Lines) -> int:
-        directory = self._keys.peers.get(told.agency)
+        with _a_piece_of_it():
+            return self._directory(told.agency).take(told)
+
+    def _directory(self, peer: str) -> Directory:
+        directory = self._keys.peers.get(peer)
         if directory is None:
             raise Unopenable("no root is known that these keys could be under")
-        try:
-            return directory.take(told)
-        except BadDirectory as error:
-            raise Unopenable("it is not a piece of its sender's directory") from error
+        return directory
 
     def sign(self, header: Header, content: bytes) -> bytes:
         signer, key = self._keys.signer(self._known.get(header.recipient))
@@ -158,6 +168,14 @@ class KeyedSeal:
         if not self._keys.reaches(speaker, header.signer, reader, header.incarnation, header.seq):
             raise Unopenable("its signer's key is revoked")
         return inner
+
+
+@contextlib.contextmanager
+def _a_piece_of_it() -> Iterator[None]:
+    try:
+        yield
+    except BadDirectory as error:
+        raise Unopenable("it is not a piece of its sender's directory") from error
 
 
 def _bound_to(suite: int, id_: bytes, sender: str, recipient: str) -> bytes:

@@ -34,18 +34,16 @@ class InboxState(StrEnum):
     ERASED = "erased"
     REFUSED = "refused"  # parked, then discarded by a person
     GONE = "gone"  # the sender stated that it never said it
-    CLEARED = (
-        "cleared"  # the sender said it, and no longer keeps its words: asked for by a backup older than both ends keep them for
-    )
+    # The sender said it, and no longer keeps its words: asked for by a backup older than both ends keep them for.
+    CLEARED = "cleared"
     WAITING = "waiting"  # for its predecessor
     PARKED = "parked"  # unappliable or unauthorised; a person decides
 
 
 DONE = frozenset({"applied", "withheld", "tombstoned", "erased", "refused", "gone", "cleared"})  # a dependant may follow these
 UNKNOWN = "unknown"  # the type of an event of which only its id, its slot and its leaf are known here
-OUTBOX_WORDS = text(
-    'delivered_at IS NOT NULL AND "inner" IS NOT NULL'
-)  # words that the sweep may clear one day, found by its index
+# Words that the sweep may clear one day, found by its index.
+OUTBOX_WORDS = text('delivered_at IS NOT NULL AND "inner" IS NOT NULL')
 INBOX_WORDS = text("""state IN ('applied', 'refused') AND "inner" IS NOT NULL""")
 
 

@@ -15,9 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.kit.db import Database, errors_named
 from shared.kit.errors import DatabaseAway
 
-PATIENCE = timedelta(
-    seconds=5
-)  # whoever keeps a turn for longer hangs, or is cut off where the server has not noticed: we go anyway
+# Whoever keeps a turn for longer hangs, or is cut off where the server has not noticed: we go anyway.
+PATIENCE = timedelta(seconds=5)
 SPACE = 0x5245464E  # our corner of PostgreSQL's advisory locks
 TAKE = "SELECT pg_try_advisory_lock($1, hashtext($2))"
 STILL_HERE = "SELECT true OR $1 = hashtext($2)"

@@ -13,7 +13,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import ENDED_MAX, EndedStream, Event, Header, Kind, Reopened
 from shared.contracts.wire.merkle import EMPTY_ROOT, SALT_BYTES
 from shared.contracts.wire.statements import Head, Lost, Receipt, Statement
-from shared.exchange import answers, inbox, receipts
+from shared.exchange import answers, heads, inbox, receipts
 from shared.exchange.broker import Receiver
 from shared.exchange.inbox import COUNTED_FOR
 from shared.exchange.receipts import ASK_AGAIN, STILL, note_unopenable
@@ -67,7 +67,7 @@ def of_police(
 
 
 async def test_the_first_forks_are_kept_whole_and_more_are_counted(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "FORKS_MAX", 3)
+    monkeypatch.setattr(heads, "FORKS_MAX", 3)
     life = new_id()
     await pair.health.hear("police", [of_police(pair, life, 1, 0)])
     others = [of_police(pair, life, 1, step) for step in range(1, 6)]
@@ -167,11 +167,11 @@ async def test_a_share_is_a_peers_own(pair: Pair, monkeypatch: pytest.MonkeyPatc
 async def test_lives_that_a_peer_makes_up_are_bounded_whether_it_states_or_uses_them(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "LIVES_MAX", 3)
-    heads = tuple(Head(incarnation=new_id(), size=9, root=ROOT) for _ in range(5))
-    await pair.health.take("police", Statement(made_at=pair.clock.now(), heads=heads))
+    monkeypatch.setattr(heads, "LIVES_MAX", 3)
+    stated = tuple(Head(incarnation=new_id(), size=9, root=ROOT) for _ in range(5))
+    await pair.health.take("police", Statement(made_at=pair.clock.now(), heads=stated))
     assert await count(pair, ReceivedHead) == 3
-    outcome = await pair.health.hear("police", [of_police(pair, new_id(), 1, 0), of_police(pair, heads[0].incarnation, 1, 1)])
+    outcome = await pair.health.hear("police", [of_police(pair, new_id(), 1, 0), of_police(pair, stated[0].incarnation, 1, 1)])
     assert await count(pair, ReceivedHead) == 3
     assert len(outcome.unstorable) == 1
     assert [step for _, step in pair.health.applied] == [1]  # in a life that is known it goes on

@@ -16,6 +16,7 @@ import httpx
 import pytest
 import uvloop
 from direct_ends import DAY, DEADLINE_S, LIFE, Memory, Town, asking, bound, listening, said, statement, url_of
+from keys import holder_of
 
 from shared.contracts.wire.directory import Lines
 from shared.exchange.direct import (
@@ -31,6 +32,8 @@ from shared.exchange.direct import (
 )
 from shared.exchange.direct_server import ANSWERING_MAX, CONNECTIONS_MAX, DirectServer
 from shared.exchange.direct_tls import Credentials
+from shared.exchange.keyring import Keyring
+from shared.exchange.seal import KeyedSeal
 from shared.kit.certificates import Authority
 from shared.kit.errors import RefnetError
 from shared.kit.telemetry import set_up_logs
@@ -379,6 +382,21 @@ async def test_a_database_that_is_away_and_a_statement_that_cannot_be_opened_are
             await line.events("health", OUT, 1, 2)
         health.is_away = False
         await line.state("health", statement("police", "health"))
+
+
+async def test_whoever_has_no_key_to_answer_with_is_asked_again(town: Town) -> None:
+    class Keyless(Memory):
+        async def take_statement(self, peer: str, envelope: bytes) -> bytes:
+            own = holder_of(self.agency)
+            return KeyedSeal(Keyring(own.directory, {}, own.signing, own.opening)).seal(envelope, peer)
+
+    async with listening(Keyless("health"), town.credentials("health")) as url:
+        async with raw(url, town.credentials("police"), town) as client:
+            answer = await ask(client, "POST", "/exchange/v1/statements", content=statement("police", "health"))
+            assert answer.status_code == 503
+            assert one_sentence(answer.json()["detail"])
+        async with asking(url, town.credentials("police")) as line:
+            assert "it is asked again later" in await why_not(line)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """An agency on its direct line: which of its processes listens, what `refnet doctor` finds, and what the peers' page says."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,12 @@ from processes import KINDS, Process, ProcessNetwork, free_port, until
 
 from services.certificates import files_of, make_certificates
 from services.doctor import examine
+from services.keys import KeyFolder
 from services.runtime import build
 from shared.casework.lines.views import peers
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
+from shared.exchange.directory import Directory
 from shared.kit.certificates import Authority, Certificate
 
 DAY = timedelta(days=1)
@@ -132,6 +135,28 @@ async def test_a_pair_without_a_direct_line_is_said_on_its_page(town: Town) -> N
     }
     assert lines[town.names["social_welfare"]].words.endswith("There is no direct line to it.")
     assert "direct line" not in lines[town.names["health"]].words
+
+
+@pytest.mark.parametrize("lost", ["our own", "a peer's"])
+def test_a_comparison_without_a_key_says_which_and_what_to_do(town: Town, lost: str) -> None:
+    asyncio.run(town.set_up(topics=False))
+    police, health, welfare = (town.names[kind] for kind in KINDS)
+    town.seal(police)  # its keys are made
+    if lost == "our own":
+        for file in KeyFolder(town.home, police).private.glob("sign-*.json"):
+            file.unlink()
+        words = f"{police} has no signing key here that is not revoked; bring its keys back, or run `refnet keys rotate {police}`."
+    else:
+        directory = Directory(health, KeyFolder(town.home, health).own().root)
+        KeyFolder(town.home, health).save(directory)  # its owner has told us the root and no key yet
+        words = f"No key of {health} is known here to seal to; take its directories/{health}.json from its owner."
+    done = town.refnet("police", "reconcile", police, "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    said = {report["peer"]: report["away"] for report in json.loads(done.stdout)["peers"]}
+    assert said.keys() == {health, welfare}  # one without a key keeps no other from being compared
+    assert said[health] == words
+    if lost == "a peer's":
+        assert "refuses the connection" in said[welfare]
 
 
 def answers(town: Town, line: DirectLine) -> bool:

@@ -1,13 +1,18 @@
 """Keys that change while agencies speak: what is known of them travels by itself, and nothing becomes unreadable by it."""
 
 from functools import partial
+from itertools import count, islice
 from typing import NamedTuple
 from uuid import UUID
 
 import pytest
+from asyncpg import PostgresError
 from exchange_node import Node, new_subject
 from exchange_pair import Pair
 from keys import Holder, ring
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col
 
 from shared.contracts.wire.directory import Lines, Use
 from shared.contracts.wire.envelope import Header, Kind, Unopenable
@@ -19,6 +24,7 @@ from shared.exchange.letters import Letters
 from shared.exchange.receipts import ASK_AGAIN, STILL
 from shared.exchange.reconcile import Reconciler
 from shared.exchange.seal import KeyedSeal
+from shared.exchange.tables import DirectoryLine
 
 STATEMENT = Header(kind=Kind.STATEMENT, sender="police", recipient="health", incarnation=UUID(int=1))
 
@@ -118,22 +124,66 @@ async def test_what_was_heard_of_a_peers_keys_outlives_the_process_and_reaches_i
     assert sibling.open(police.seal.seal(signed, "health"), "police").header.signer == new
 
 
+async def test_lines_that_could_not_be_kept_are_learnt_when_they_come_again(ends: tuple[End, End]) -> None:
+    police, health = ends
+    sibling = KeyedSeal(ring(health.holder, [police.holder]))
+    new_signer(police)
+    told = police.holder.directory.told_to("health", 3).to_bytes()
+    async with health.node.database.write() as tx:
+        await tx.session.execute(text("ALTER TABLE exchange_directory_lines RENAME TO elsewhere"))
+    with pytest.raises((SQLAlchemyError, PostgresError)):
+        await take_lines(health.node.database, health.seal, "police", told)
+    async with health.node.database.write() as tx:
+        await tx.session.execute(text("ALTER TABLE elsewhere RENAME TO exchange_directory_lines"))
+    assert await take_lines(health.node.database, health.seal, "police", told) == 1
+    await recall_lines(health.node.database, sibling)
+    assert (health.seal.knows("police"), sibling.knows("police")) == (3, 3)
+
+
+async def test_a_line_that_this_process_knows_is_kept_for_those_that_do_not(ends: tuple[End, End]) -> None:
+    police, health = ends
+    sibling = KeyedSeal(ring(health.holder, [police.holder]))
+    new_signer(police)
+    told = police.holder.directory.told_to("health", 3)
+    health.seal.learn(told)  # from a file that was brought to its machine
+    await take_lines(health.node.database, health.seal, "police", told.to_bytes())
+    await recall_lines(health.node.database, sibling)
+    assert sibling.knows("police") == 3
+
+
+async def test_of_a_line_that_is_known_the_one_that_was_verified_is_kept(ends: tuple[End, End]) -> None:
+    police, health = ends
+    forged = Holder("police").directory.told_to("health", 1)
+    assert await take_lines(health.node.database, health.seal, "police", forged.to_bytes()) == 0
+    async with health.node.database.read() as tx:
+        kept = (await tx.session.execute(select(DirectoryLine).order_by(col(DirectoryLine.number)))).scalars()
+        assert [line.signed for line in kept] == [line.signed for line in police.holder.directory.lines]
+
+
 async def test_what_could_not_be_verified_is_asked_for_again_once_the_key_is_known(pair: Pair, ends: tuple[End, End]) -> None:
     police, health = ends
     for step in range(2):
         await police.node.say("health", new_subject(), step)
     await health.node.hear("police", (await police.node.number("health"))[1:])
-    pair.clock.advance(STILL)
-    for offset in range(3):
-        await health.node.state("police")
-        pair.clock.advance(ASK_AGAIN / 2)
-        await health.letters.note_unopenable("police", bytes([offset]), ("refnet.police.to.health.v1", 0, offset), "no key")
-        pair.clock.advance(ASK_AGAIN / 2)
-    assert (await health.node.state("police")).receipts[0].parked == (1,)
+    offsets = count()
+
+    async def park() -> None:
+        pair.clock.advance(STILL)
+        for offset in islice(offsets, 3):
+            await health.node.state("police")
+            pair.clock.advance(ASK_AGAIN / 2)
+            await health.letters.note_unopenable("police", bytes([offset]), ("refnet.police.to.health.v1", 0, offset), "no key")
+            pair.clock.advance(ASK_AGAIN / 2)
+        assert (await health.node.state("police")).receipts[0].parked == (1,)
+
+    await park()
     new_signer(police)
     told = police.holder.directory.told_to("health", 3)
     await take_lines(health.node.database, health.seal, "police", told.to_bytes())
     assert (await pair.health.state("police")).receipts[0].parked == ()
+    await park()
+    await take_lines(health.node.database, health.seal, "police", told.to_bytes())  # again: it opens nothing more
+    assert (await pair.health.state("police")).receipts[0].parked == (1,)
 
 
 @pytest.mark.parametrize("wrong", ["another's", "not lines", "forged", "a hole"])

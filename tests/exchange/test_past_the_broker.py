@@ -1,19 +1,22 @@
 """Two agencies on the direct line alone, the broker silent: all that a broker would have brought comes, and is signed for."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from exchange_node import Node, new_subject
 from exchange_pair import Pair
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Inner, Unopenable
 from shared.exchange.direct import StreamName
+from shared.exchange.inbox import heard
 from shared.exchange.incarnations import open_incarnation
 from shared.exchange.receipts import ASK_AGAIN, STILL
 from shared.exchange.reconcile import Reconciler, Report
-from shared.exchange.tables import OutboxRow, Recovery
+from shared.exchange.recovery import apply_home, take_home
+from shared.exchange.tables import OutboxRow, Recovery, Stream
 
 
 class Ends:
@@ -78,6 +81,48 @@ async def test_a_restore_is_answered(pair: Pair, ends: Ends) -> None:
     async with pair.police.database.read() as tx:
         (answered,) = (await tx.session.execute(select(col(Recovery.answered_at)))).scalars()
     assert answered is not None
+
+
+async def _answered_before_it_is_home(pair: Pair, subject: UUID, kind: str = "story.told") -> Inner:
+    """A word that was under way when we were restored: its recipient had given everything back, got it, and answered."""
+    said = await pair.police.say("health", subject, 0)
+    (under_way,) = await pair.police.number("health")
+    async with pair.police.database.write() as tx:  # an older copy
+        await tx.session.execute(delete(OutboxRow).where(col(OutboxRow.event_id) == said))
+        await tx.session.execute(update(Stream).values(size=0, held=0, frontier=b""))
+        await open_incarnation(tx, ["health"], "restored")
+        await tx.session.execute(update(Recovery).values(answered_at=tx.clock.now()))
+    await pair.health.hear("police", [under_way])
+    pair.police.broken = True  # what it answers is not known here yet
+    if kind == "story.begun":  # which never waits: what went before it may still be under way
+        await pair.health.say("police", subject, 2)
+    await pair.health.say("police", subject, 1, type=kind, fails="once")
+    await pair.police.hear("health", (await pair.health.number("police"))[-1:])
+    assert set((await pair.police.inbox_states()).values()) == {"parked"}
+    pair.police.broken = False
+    return pair.health.seal.open(under_way, "police")
+
+
+async def test_an_answer_that_came_before_our_own_word_came_home_is_used_once_it_has(pair: Pair, ends: Ends) -> None:
+    subject = new_subject()
+    word = await _answered_before_it_is_home(pair, subject)
+    for _ in range(3):
+        await ends.compare("police", "health")
+        await ends.compare("health", "police")
+        pair.clock.advance(ASK_AGAIN)
+    assert pair.police.home_ids == [heard(word).event.id]
+    assert pair.police.applied == [(subject, 1)]
+
+
+@pytest.mark.parametrize("kind", ["story.told", "story.begun"])
+async def test_it_is_used_too_where_the_process_ends_once_the_word_is_home(pair: Pair, kind: str) -> None:
+    subject = new_subject()
+    word = await _answered_before_it_is_home(pair, subject, kind)
+    async with pair.police.database.write() as tx:
+        await take_home(tx, "health", [word])
+    await apply_home(pair.police.database, pair.police, "health")
+    await pair.police.inbox.sweep()  # another process: of the one before it knows what is in the database
+    assert pair.police.applied == [(subject, 1)]
 
 
 async def test_what_waits_for_a_word_that_nobody_has_asks_for_it(pair: Pair, ends: Ends) -> None:

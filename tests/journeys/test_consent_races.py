@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from shared.casework.referrals.tables import Referral
 from shared.exchange import inbox as inbox_module
+from shared.exchange.heads import advance_head
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 AGENCIES = ("police", "health", "social_welfare")
@@ -46,13 +47,12 @@ async def test_both_lanes_at_once_leave_both_ends_agreed(on_postgres: World, fir
     assert lanes["express"]
     second = "express" if first == "normal" else "normal"
     almost_done, go_on = asyncio.Event(), asyncio.Event()
-    advance = inbox_module.advance_head
 
     async def held(*args: Any) -> Any:
         if not almost_done.is_set():
             almost_done.set()
             await go_on.wait()  # everything of the first batch is written and nothing is committed
-        return await advance(*args)
+        return await advance_head(*args)
 
     monkeypatch.setattr(inbox_module, "advance_head", held)
     earlier = asyncio.create_task(clinic.hear("police", lanes[first]))

@@ -16,19 +16,24 @@ class Died(BaseException):
 
 
 class Actor:
-    """One piece of work of one process."""
+    """One piece of work of one process; it ends in peace with an error that is forgiven."""
 
-    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, Any], forgiven: tuple[type[Exception], ...] = ()) -> None:
         self._go = asyncio.Event()
         self._paused = asyncio.Event()
         self.steps = 0
+        self._forgiven = forgiven
         self._task = asyncio.create_task(self._run(work))
         self._task.add_done_callback(lambda _: self._paused.set())
+        self._task.add_done_callback(lambda _: work.close())  # of a process that dies before its first step
 
     async def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         CURRENT.set(self)
         await self.pause()
-        return await work
+        try:
+            return await work
+        except self._forgiven:
+            return None
 
     async def pause(self) -> None:
         """Gives way until the schedule lets this actor go on."""

@@ -111,9 +111,8 @@ def streams(world: World, sender: Agency, recipient: Agency) -> list[str]:
     for incarnation, upto, highest, count in _rows(recipient, held, sender.name):
         if upto < highest and not world.cursed:
             found.append(f"{way}: life {incarnation} has a hole at {upto + 1} of {highest}")
-        lost = _rows(
-            recipient, "SELECT count(*) FROM exchange_lost_slots WHERE sender = ? AND incarnation = ?", sender.name, incarnation
-        )
+        passed_over = "SELECT count(*) FROM exchange_lost_slots WHERE sender = ? AND incarnation = ? AND seq <= ?"
+        lost = _rows(recipient, passed_over, sender.name, incarnation, upto)  # others lie above a hole that stays
         if count + lost[0][0] != upto:
             found.append(f"{way}: life {incarnation} counts {count} held and {lost[0][0]} lost of {upto}")
     mine = (

@@ -169,14 +169,18 @@ class Process:
 
     async def sweep(self) -> None:
         await self.inbox.sweep()
+        await self._clear()
+        await feed.number_feed(self.agency.database)
+
+    async def _clear(self) -> None:
         if self.agency.world.clears:
             await clear(self.agency.database, self.agency.app.acts_first)
-        await feed.number_feed(self.agency.database)
 
     async def heartbeat(self, *, to_all: bool) -> None:
         if to_all:
             self.letters.due.update(self.agency.peers)
         await self.herald.state_all()
+        await self._clear()
 
     async def reconcile(self, peer: str) -> None:
         await self.reconciler.reconcile(peer, DirectLine(self.agency))
@@ -317,17 +321,11 @@ class World:
 
     def begin(self, process: Process, work: Coroutine[Any, Any, Any], dies_in: int | None = None) -> Actor:
         """Starts a piece of work of a process."""
-        actor = Actor(self._forgiving(work))
+        actor = Actor(work, forgiven=(BrokerAway, DatabaseAway))
         self.actors.append((process, actor))
         if dies_in is not None:
             self.dying[actor] = dies_in
         return actor
-
-    async def _forgiving(self, work: Coroutine[Any, Any, Any]) -> Any:
-        try:
-            return await work
-        except (BrokerAway, DatabaseAway):
-            return None
 
     async def step(self, place: int) -> None:
         """One actor goes on; where it dies its process dies with it."""
