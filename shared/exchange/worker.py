@@ -12,7 +12,12 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from faststream.kafka import KafkaBroker
 
 from shared.contracts.wire.envelope import Unopenable
@@ -57,6 +62,9 @@ NAMESAKE = (
     "Another process of this agency is called {name} too, so this one works without a lasting name: give each machine a host name"
     " of its own."
 )
+
+# "Cluster" is what the broker says to a producer that may write nothing at all.
+NO_RIGHTS = (ClusterAuthorizationFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError)
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -210,7 +218,7 @@ class ExchangeWorker:
                         await self._watch()
                 except BrokerUnreachable as error:
                     self._not_open(str(error))
-                except (GroupAuthorizationFailedError, TopicAuthorizationFailedError) as error:
+                except NO_RIGHTS as error:
                     self._not_open(f"The broker gives this agency no right to its work ({type(error).__name__}); {ASK_OPERATOR}")
                 except (KafkaError, TimeoutError) as error:
                     self._not_open(f"The broker answers and refuses the work ({type(error).__name__}); see `refnet doctor`.")
@@ -280,8 +288,9 @@ class ExchangeWorker:
     async def _connect(self) -> None:
         partitions = await partitions_of(self._access)
         seen = frozenset(partitions)
-        self._lacking = frozenset(t for peer in self._peers for t in self._topics_to(peer)) - seen
-        if self._courier is None:
+        written = frozenset(t for peer in self._peers for t in self._topics_to(peer))
+        self._lacking = written - seen
+        if self._courier is None and written & seen:  # who may write nothing is given no producer
             self._courier = await self._new_courier()
         heard = {t: partitions[t] for peer in self._peers for t in self._topics_from(peer) if t in partitions}
         name = await self._name()

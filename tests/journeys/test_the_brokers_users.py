@@ -5,18 +5,28 @@ import json
 from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 from desks import in_step, issue, open_case, statuses
-from processes import KINDS, ProcessNetwork, until
+from processes import KINDS, ProcessNetwork, everyone_is_ready, until
 from servers import KafkaNodeFactory
 
 from services.broker_users import user_of
 from shared.contracts.wire.topics import Direction
 from shared.exchange.access import Access, topics_of
 from shared.exchange.rights import dismiss
+from shared.exchange.worker import LACKING
 from shared.kit.local.kafka_properties import ADMIN, Users
 
 OPERATOR = {"REFNET_KAFKA_USERNAME": ADMIN, "REFNET_KAFKA_PASSWORD": Users({}).all[ADMIN]}
@@ -70,6 +80,17 @@ async def write(access: Access, topic: str) -> None:
 async def read(access: Access, topic: str, group: str) -> None:
     async with AIOKafkaConsumer(topic, group_id=group, auto_offset_reset="earliest", **access.options()) as consumer:
         await consumer.getmany(timeout_ms=1_000)
+
+
+def take_rights(operator: Access, agency: str) -> None:
+    """Takes whatever an agency may do, and leaves it its user."""
+    anything: Any = None
+    of_agency = AclBindingFilter(
+        ResourceType.ANY, anything, ResourcePatternType.ANY, f"User:{agency}", anything, AclOperation.ANY, AclPermissionType.ANY
+    )
+    admin = AdminClient(operator.librdkafka())
+    for taken in admin.delete_acls([of_agency]).values():
+        assert taken.result()
 
 
 def test_agencies_with_users_of_their_own_work_and_a_second_provision_changes_nothing(town: Town) -> None:
@@ -160,3 +181,21 @@ def test_a_broker_that_forgot_its_users_is_given_them_again_with_the_same_passwo
         assert f"made the user {town.names['health']}" in town.provision()
         until(lambda: statuses(clinic).get(referral) == "issued", "the referral to arrive with the users back")
     assert {kind: town.access(kind) for kind in KINDS} == before
+
+
+def test_an_agency_that_lost_its_rights_says_who_gives_them(town: Town) -> None:
+    town.provision()
+    asyncio.run(town.network.set_up(topics=False))
+    with town.network.running([("police", "serve"), ("health", "serve")]) as processes:
+        everyone_is_ready(processes)
+        clinic = processes["health"]
+        clinic.stop()
+        take_rights(town.operator(), town.names["health"])
+        clinic.start()
+        until(lambda: LACKING in str(clinic.health()[1].get("checks", {}).get("broker")), "the lack of rights to be told")
+        done = town.network.refnet("health", "doctor", "--json")
+        said = [finding["words"] for finding in json.loads(done.stdout)["findings"] if not finding["ok"]]
+        assert any(words.startswith(f"{town.names['health']}: The broker answers, but 8 topics") for words in said), said
+        referral = issue(processes["police"], open_case(processes["police"]))
+        assert all("User:" not in words and words.startswith("gave") for words in town.provision())
+        until(lambda: statuses(clinic).get(referral) == "issued", "the referral to arrive with the rights back")
