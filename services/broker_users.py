@@ -27,6 +27,11 @@ class BrokerUser:
         """The authority that the broker's certificate is checked against."""
         return self._ca if self._ca.is_file() else None
 
+    def differs(self, ca: Path | None) -> bool:
+        """Whether an authority is another than the one that is kept."""
+        kept = self.ca()
+        return ca is not None and (kept is None or kept.read_bytes() != ca.read_bytes())
+
     def keep(self, password: str, ca: Path | None) -> None:
         """Writes both down for their owner alone."""
         write_whole(self._password, f"{password}\n".encode())

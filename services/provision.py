@@ -41,8 +41,11 @@ async def admit_agencies(access: Access, home: Path, network: Network, renew: It
     renew = frozenset(renew)
     passwords = {agency: _password_for(user_of(home, agency), agency in renew) for agency in network.agencies}
     done = await admit(access, network.topics(), passwords, renew)
-    for agency in done.users:
-        user_of(home, agency).keep(passwords[agency], access.ca)
+    for agency, password in passwords.items():
+        user = user_of(home, agency)
+        # An authority that was made anew reaches those whose password is known here; another's user keeps what it has.
+        if agency in done.users or (user.name_and_password()[1] == password and user.differs(access.ca)):
+            user.keep(password, access.ca)
     return done
 
 

@@ -168,6 +168,16 @@ class Settings(BaseSettings):
         return self.crash
 
 
+def variables_of(access: Access) -> dict[str, str]:
+    """The environment of a process that reaches the broker in this way."""
+    said = {
+        "KAFKA_BOOTSTRAP_SERVERS": access.bootstrap_servers, "REFNET_KAFKA_USERNAME": access.username,
+        "REFNET_KAFKA_PASSWORD": access.password, "REFNET_KAFKA_CA": access.ca, "REFNET_KAFKA_CERT": access.cert,
+        "REFNET_KAFKA_KEY": access.key,
+    }  # fmt: skip
+    return {name: str(value) for name, value in said.items() if value is not None}
+
+
 def load_settings() -> Settings:
     """Reads the environment; raises RefnetError with the variable's name."""
     try:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -24,11 +25,12 @@ from services.demo.client import Client
 from services.demo.start import serving, start_app
 from services.provision import provision
 from services.runtime import Agency, build
-from services.settings import Settings
+from services.settings import Settings, variables_of
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.accounts.credentials import set_own_secrets
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import Role
+from shared.exchange.access import Access
 from shared.kit.errors import Conflict, RefnetError
 from shared.kit.local.broker import Broker, start_broker
 from shared.kit.local.errors import LocalServerError
@@ -78,7 +80,7 @@ def run_demo(
         home.mkdir(parents=True, exist_ok=True)
         line = _broker(broker, home, stack)
         environment = _environment(home, line, programme, _network(home, direct))
-        tokens = asyncio.run(_set_up(environment, with_topics=line.kind != "trial"))
+        tokens = asyncio.run(_set_up(environment, line))
         processes = stack.enter_context(_agencies(environment, ports, home))
         clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
         _wait_ready(processes, clients)
@@ -136,16 +138,25 @@ def _environment(home: Path, line: Broker, programme: str | None, network: Path)
     }  # fmt: skip
 
 
-async def _set_up(environment: dict[str, str], *, with_topics: bool) -> dict[str, list[str]]:
-    """Certificates, topics, databases and accounts; returns each agency's tokens, the desk's first."""
-    settings = Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))})
+async def _set_up(environment: dict[str, str], line: Broker) -> dict[str, list[str]]:
+    """Certificates, topics and users, databases and accounts; returns each agency's tokens, the desk's first."""
+    settings = _settings(environment)
     network = settings.network()
     make_certificates(settings.home, AGENCIES, network.purpose, datetime.now(UTC))
-    if with_topics:
-        await provision(settings)
-    else:
+    if line.kind == "trial":
         await asyncio.to_thread(name_topics, settings.access().bootstrap_servers, network.topics())
+    else:
+        await provision(_settings(environment | _operators(line)))
     return {agency: await _accounts(build(settings, agency)) for agency in AGENCIES}
+
+
+def _settings(environment: dict[str, str]) -> Settings:
+    return Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))})
+
+
+def _operators(line: Broker) -> dict[str, str]:
+    """What the operator of a broker of ours has in place of an agency's way to it; of one that was given, the environment says."""
+    return variables_of(Access(**asdict(line.operator))) if line.operator else {}
 
 
 async def _accounts(agency: Agency) -> list[str]:

@@ -16,6 +16,7 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaError
 from faststream.security import BaseSecurity, SASLScram512
 
+from shared.exchange.refusals import why_not
 from shared.kit.errors import RefnetError
 
 PROBE_TIMEOUT_S = 10.0  # a broker that is up answers in 0.01 s; this covers one that is just starting
@@ -143,24 +144,10 @@ async def _metadata(access: Access) -> ClusterMetadata:
             await client.bootstrap()
             return await client.fetch_all_metadata()
     except (KafkaError, TimeoutError, OSError) as error:
-        raise BrokerUnreachable(_why(access, overheard.words)) from error
+        raise BrokerUnreachable(await why_not(access, overheard.words)) from error
     finally:
         logger.removeHandler(overheard)
         await client.close()
-
-
-def _why(access: Access, overheard: str) -> str:
-    where = access.bootstrap_servers
-    if "SaslAuthenticationFailed" in overheard or "invalid credentials" in overheard:
-        return (
-            f"The broker at {where} refuses the user '{access.username}' or its password;"
-            " correct REFNET_KAFKA_USERNAME and REFNET_KAFKA_PASSWORD."
-        )
-    if "certificate" in overheard.lower() or "SSL" in overheard:
-        return (
-            f"The broker at {where} and this agency do not trust each other's certificate; correct REFNET_KAFKA_CA, _CERT and _KEY."
-        )
-    return f"No broker answers at {where}; start it, or correct KAFKA_BOOTSTRAP_SERVERS. Events wait here until it does."
 
 
 async def thin_topics(access: Access, topics: tuple[str, ...]) -> list[str]:
@@ -171,7 +158,7 @@ async def thin_topics(access: Access, topics: tuple[str, ...]) -> list[str]:
         wanted = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
         described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
     except (KafkaError, OSError) as error:
-        raise BrokerUnreachable(_why(access, "")) from error
+        raise BrokerUnreachable(await why_not(access, "")) from error
     finally:
         await admin.close()
     return sorted(t for t in topics if any(len(partition["replicas"]) < wanted for partition in described.get(t, ())))

@@ -19,36 +19,34 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from desks import in_step, issue, open_case, statuses
-from processes import KINDS, ProcessNetwork, everyone_is_ready, until
-from servers import KafkaNodeFactory
+from ended import broker_that_has_ended, certificate_that_has_ended
+from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from servers import Kafka, KafkaNodeFactory
 
 from services.broker_users import user_of
+from services.settings import variables_of
 from shared.contracts.wire.topics import Direction
 from shared.exchange.access import Access, topics_of
 from shared.exchange.rights import dismiss
 from shared.exchange.worker import LACKING
-from shared.kit.local.kafka_properties import ADMIN, Users
+from shared.kit.local.kafka_certificates import BrokerFiles
 
-OPERATOR = {"REFNET_KAFKA_USERNAME": ADMIN, "REFNET_KAFKA_PASSWORD": Users({}).all[ADMIN]}
 REFUSED_S = 10.0
 
 
 class Town:
     """A network on a broker that keeps rights, and what its operator types."""
 
-    def __init__(self, home: Path, servers: str, unique: str) -> None:
-        self.network = ProcessNetwork(home, servers, unique, {kind: f"sqlite:///{home / kind}.db" for kind in KINDS})
+    def __init__(self, home: Path, kafka: Kafka, unique: str) -> None:
+        self.network = ProcessNetwork(home, kafka, unique, {kind: f"sqlite:///{home / kind}.db" for kind in KINDS})
         self.names = self.network.names
 
     def provision(self, *arguments: str) -> list[str]:
         """What `refnet provision` says that it changed."""
-        done = self.network.refnet("police", "provision", "--json", *arguments, **OPERATOR)
+        done = self.network.refnet("police", "provision", "--json", *arguments, **self.network.operators())
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
         return [*answer["made"], *answer["changes"]]
-
-    def operator(self) -> Access:
-        return Access(self.network.kafka, OPERATOR["REFNET_KAFKA_USERNAME"], OPERATOR["REFNET_KAFKA_PASSWORD"])
 
     def access(self, kind: str) -> Access:
         return self.network.settings(kind).access(self.names[kind])
@@ -58,8 +56,8 @@ class Town:
 
 
 @pytest.fixture
-def town(kafka_node_factory: KafkaNodeFactory, unique: str, tmp_path: Path) -> Town:
-    return Town(tmp_path, kafka_node_factory(users=Users({})).bootstrap_servers, unique)
+def town(kafka: Kafka, unique: str, tmp_path: Path) -> Town:
+    return Town(tmp_path, kafka, unique)
 
 
 async def refused(work: Awaitable[object]) -> type[Exception] | None:
@@ -80,6 +78,11 @@ async def write(access: Access, topic: str) -> None:
 async def read(access: Access, topic: str, group: str) -> None:
     async with AIOKafkaConsumer(topic, group_id=group, auto_offset_reset="earliest", **access.options()) as consumer:
         await consumer.getmany(timeout_ms=1_000)
+
+
+def until_said(process: Process, words: str) -> None:
+    """Until readiness says so of the broker."""
+    until(lambda: words in str(process.health()[1].get("checks", {}).get("broker")), words)
 
 
 def take_rights(operator: Access, agency: str) -> None:
@@ -138,7 +141,9 @@ def test_who_may_not_work_is_told_so_in_one_sentence_and_goes_on_when_it_may(tow
     network, police, health = town.network, town.names["police"], town.names["health"]
     asyncio.run(network.set_up(topics=False))
     access = town.access("police")
-    network.more["police"] = {"REFNET_KAFKA_USERNAME": police, "REFNET_KAFKA_PASSWORD": "wrong"}
+    network.more["police"] = {
+        "REFNET_KAFKA_USERNAME": police, "REFNET_KAFKA_PASSWORD": "wrong", "REFNET_KAFKA_CA": str(access.ca),
+    }  # fmt: skip
     done = network.refnet("police", "provision")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert f"refuses the user '{police}' or its password; correct REFNET_KAFKA_USERNAME" in done.stderr
@@ -159,7 +164,7 @@ def test_who_may_not_work_is_told_so_in_one_sentence_and_goes_on_when_it_may(tow
         network.more.clear()
         took = town.provision("--dismiss", "nobody_at_all")
         assert took == []
-        done = network.refnet("police", "provision", "--dismiss", police, **OPERATOR)
+        done = network.refnet("police", "provision", "--dismiss", police, **network.operators())
         assert (done.returncode, "is in the network file" in done.stderr) == (1, True)
         assert town.provision("--renew", police) == [f"set the new password of the user {police}"]
         assert town.access("police").password != access.password
@@ -168,12 +173,44 @@ def test_who_may_not_work_is_told_so_in_one_sentence_and_goes_on_when_it_may(tow
     assert health in town.names.values()
 
 
+def test_every_reason_not_to_be_let_in_is_one_sentence_at_start_and_in_doctor(
+    town: Town, kafka_node_factory: KafkaNodeFactory, tmp_path: Path
+) -> None:
+    town.provision()
+    network, police = town.network, town.names["police"]
+    asyncio.run(network.set_up(topics=False))
+    ours, ended = town.access("police"), broker_that_has_ended(kafka_node_factory, tmp_path)
+    stranger = BrokerFiles(tmp_path / "stranger")
+    stranger.make()
+    for words, way in {
+        f"refuses the user '{police}' or its password": replace(ours, password="wrong"),
+        f"shows a certificate that {stranger.ca} does not vouch for": replace(ours, ca=stranger.ca),
+        "old.pem ended on ": certificate_that_has_ended(network.kafka.operator, tmp_path),
+        f"The certificate of the broker at {ended.bootstrap_servers} has ended": replace(
+            ours, bootstrap_servers=ended.bootstrap_servers, ca=ended.files.ca
+        ),
+    }.items():
+        network.more["police"] = variables_of(way)
+        with network.running([("police", "serve")]) as processes:
+            desk = processes["police"]
+            until_said(desk, words)
+            assert "line_trouble" in desk.last_words()
+            assert words in desk.last_words()
+            assert desk.get("/referrals") is not None  # a desk works on
+            assert desk.stop() == 0
+        done = network.refnet("police", "provision")
+        assert (done.returncode, len(done.stderr.splitlines()), words in done.stderr) == (1, 1, True), done.stderr
+        done = network.refnet("police", "doctor", "--json")
+        said = [finding["words"] for finding in json.loads(done.stdout)["findings"] if not finding["ok"]]
+        assert any(words in one and one.startswith(f"{police}: ") for one in said), said
+
+
 def test_a_broker_that_forgot_its_users_is_given_them_again_with_the_same_passwords(town: Town) -> None:
     town.provision()
     asyncio.run(town.network.set_up(topics=False))
     before = {kind: town.access(kind) for kind in KINDS}
     for kind in KINDS:
-        asyncio.run(dismiss(town.operator(), town.names[kind]))
+        asyncio.run(dismiss(town.network.kafka.operator, town.names[kind]))
     with town.network.running([("police", "serve"), ("health", "serve")]) as processes:
         clinic = processes["health"]
         until(lambda: "refuses the user" in str(clinic.health()[1].get("checks", {}).get("broker")), "the lost user to be named")
@@ -190,7 +227,7 @@ def test_an_agency_that_lost_its_rights_says_who_gives_them(town: Town) -> None:
         everyone_is_ready(processes)
         clinic = processes["health"]
         clinic.stop()
-        take_rights(town.operator(), town.names["health"])
+        take_rights(town.network.kafka.operator, town.names["health"])
         clinic.start()
         until(lambda: LACKING in str(clinic.health()[1].get("checks", {}).get("broker")), "the lack of rights to be told")
         done = town.network.refnet("health", "doctor", "--json")
