@@ -19,6 +19,7 @@ from typing import Literal
 
 import yaml
 
+from services.broker_users import user_of
 from services.certificates import make_certificates
 from services.demo import journey
 from services.demo.client import Client
@@ -81,7 +82,7 @@ def run_demo(
         line = _broker(broker, home, stack)
         environment = _environment(home, line, programme, _network(home, direct))
         tokens = asyncio.run(_set_up(environment, line))
-        processes = stack.enter_context(_agencies(environment, ports, home))
+        processes = stack.enter_context(_agencies(_as_agencies(environment, home), ports, home))
         clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
         _wait_ready(processes, clients)
         say("Three agencies are running, each with its own database. One synthetic survivor now goes through the pathway.")
@@ -130,12 +131,20 @@ def _network(home: Path, direct: dict[str, int]) -> Path:
 
 
 def _environment(home: Path, line: Broker, programme: str | None, network: Path) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("REFNET_") or k.startswith("REFNET_KAFKA_")}
+    given = ("REFNET_KAFKA_",) if line.kind == "given" else ()  # how its operator reaches a broker that is not ours
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REFNET_") or k.startswith(given)}
     more = {"REFNET_PROGRAMME": programme} if programme else {}
     return {
         **kept, "REFNET_HOME": str(home), "REFNET_NETWORK": str(network), "KAFKA_BOOTSTRAP_SERVERS": line.bootstrap_servers,
         "REFNET_LOG": "json", **more,
     }  # fmt: skip
+
+
+def _as_agencies(environment: dict[str, str], home: Path) -> dict[str, str]:
+    """Without the operator's password, where every agency has been given one of its own."""
+    if not all(user_of(home, agency).folder.is_dir() for agency in AGENCIES):
+        return environment
+    return {k: v for k, v in environment.items() if k not in ("REFNET_KAFKA_USERNAME", "REFNET_KAFKA_PASSWORD")}
 
 
 async def _set_up(environment: dict[str, str], line: Broker) -> dict[str, list[str]]:

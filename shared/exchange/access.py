@@ -4,8 +4,10 @@ The client libraries hide a wrong password behind a connection error; the reason
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,16 @@ class _Overheard(logging.Handler):
         self.words = f"{self.words} {record.getMessage()}"[-OVERHEARD_CHARACTERS_MAX:]
 
 
+@contextlib.contextmanager
+def _overhearing() -> Iterator[_Overheard]:
+    overheard, logger = _Overheard(), logging.getLogger("aiokafka")
+    logger.addHandler(overheard)
+    try:
+        yield overheard
+    finally:
+        logger.removeHandler(overheard)
+
+
 def not_the_operator(access: Access) -> BrokerUnreachable:
     """What whoever is not its operator is told who would change the broker."""
     return BrokerUnreachable(
@@ -135,32 +147,30 @@ async def partitions_of(access: Access) -> dict[str, int]:
 
 async def _metadata(access: Access) -> ClusterMetadata:
     """What any broker of the cluster says that there is: one that has died is passed over, though others still name it."""
-    overheard = _Overheard()
-    logger = logging.getLogger("aiokafka")
-    logger.addHandler(overheard)
     client = AIOKafkaClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            await client.bootstrap()
-            return await client.fetch_all_metadata()
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise BrokerUnreachable(await why_not(access, overheard.words)) from error
-    finally:
-        logger.removeHandler(overheard)
-        await client.close()
+    with _overhearing() as overheard:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await client.bootstrap()
+                return await client.fetch_all_metadata()
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise BrokerUnreachable(await why_not(access, overheard.words)) from error
+        finally:
+            await client.close()
 
 
 async def thin_topics(access: Access, topics: tuple[str, ...]) -> list[str]:
     """Topics with fewer copies than the brokers could keep, as those made before there were more; raises BrokerUnreachable."""
     admin = AIOKafkaAdminClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
-    try:
-        await admin.start()
-        wanted = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
-        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
-    except (KafkaError, OSError) as error:
-        raise BrokerUnreachable(await why_not(access, "")) from error
-    finally:
-        await admin.close()
+    with _overhearing() as overheard:
+        try:
+            await admin.start()
+            wanted = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
+            described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+        except (KafkaError, OSError) as error:
+            raise BrokerUnreachable(await why_not(access, overheard.words)) from error
+        finally:
+            await admin.close()
     return sorted(t for t in topics if any(len(partition["replicas"]) < wanted for partition in described.get(t, ())))
 
 

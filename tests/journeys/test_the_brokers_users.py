@@ -100,6 +100,11 @@ def test_agencies_with_users_of_their_own_work_and_a_second_provision_changes_no
     first = town.provision()
     assert {f"made the user {name}" for name in town.names.values()} <= set(first)
     assert town.provision() == []
+    known = user_of(town.network.home, town.names["police"]).folder / "ca.pem"
+    before = known.read_bytes()
+    known.write_bytes(b"of an authority that is no more")
+    assert town.provision() == []
+    assert known.read_bytes() == before
     for name in town.names.values():
         assert user_of(town.network.home, name).folder.joinpath("password").stat().st_mode & 0o777 == 0o600
     asyncio.run(town.network.set_up(topics=False))
