@@ -12,10 +12,11 @@ from services.runtime import NO_CERTIFICATE, build, check_database
 from services.settings import Settings
 from shared.casework.directory.network import Network
 from shared.contracts.wire.topics import direction_of
-from shared.exchange.access import thin_topics, topics_of
+from shared.exchange.access import Access, thin_topics, topics_of
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
 from shared.exchange.worker import LACKING
+from shared.kit.certificates import good_until
 from shared.kit.errors import RefnetError
 
 Note = Callable[[bool, str], None]
@@ -52,6 +53,7 @@ async def _broker(settings: Settings, agency: str | None, network: Network, note
     whose = f"{agency}: " if agency else ""
     try:
         access = settings.access(agency)
+        _ends_soon(access, whose, note)
         topics = [t for t in network.topics() if agency in (None, direction_of(t).sender, direction_of(t).recipient)]
         if missing := sorted(set(topics) - await topics_of(access)):
             note(False, f"{whose}The broker answers, but {len(missing)} topics, such as {missing[0]}, are missing: {LACKING}")
@@ -65,6 +67,16 @@ async def _broker(settings: Settings, agency: str | None, network: Network, note
             )
     except RefnetError as error:
         note(False, f"{whose}{error}")
+
+
+def _ends_soon(access: Access, whose: str, note: Note) -> None:
+    """Certificates for the broker that are good still, and not for long. Raises BrokerUnreachable where a file cannot be used."""
+    access.context()
+    now = datetime.now(UTC)
+    for file in filter(None, (access.ca, access.cert)):
+        ends = good_until(file.read_bytes())
+        if now < ends < now + RENEW_BEFORE:
+            note(False, f"{whose}{file} ends on {ends:%Y-%m-%d}; have the broker's operator make a new one before.")
 
 
 def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,15 @@ from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from servers import Kafka, KafkaNodeFactory
 
 from services.broker_users import user_of
+from services.certificates import RENEW_BEFORE
+from services.doctor import examine
 from services.settings import variables_of
 from shared.contracts.wire.topics import Direction
 from shared.exchange.access import Access, topics_of
 from shared.exchange.rights import dismiss
 from shared.exchange.worker import LACKING
+from shared.kit.certificates import Authority
+from shared.kit.files import write_whole
 from shared.kit.local.kafka_certificates import BrokerFiles
 
 REFUSED_S = 10.0
@@ -208,6 +213,19 @@ def test_every_reason_not_to_be_let_in_is_one_sentence_at_start_and_in_doctor(
         done = network.refnet("police", "doctor", "--json")
         said = [finding["words"] for finding in json.loads(done.stdout)["findings"] if not finding["ok"]]
         assert any(words in one and one.startswith(f"{police}: ") for one in said), said
+
+
+async def test_the_doctor_names_a_certificate_before_it_ends(town: Town, tmp_path: Path) -> None:
+    await asyncio.to_thread(town.provision)
+    police, now = town.names["police"], datetime.now(UTC)
+    ours, soon = town.access("police"), RENEW_BEFORE - timedelta(days=1)
+    write_whole(tmp_path / "soon.pem", Authority.make("whoever", now, soon).pair.cert)
+    said = {finding["words"]: finding["ok"] for finding in await examine(town.network.settings("police"))}
+    assert not any(" ends on " in words for words in said)
+    town.network.more["police"] = variables_of(replace(ours, ca=tmp_path / "soon.pem"))
+    said = {finding["words"]: finding["ok"] for finding in await examine(town.network.settings("police"))}
+    words = f"{police}: {tmp_path / 'soon.pem'} ends on {now + soon:%Y-%m-%d}; have the broker's operator make a new one before."
+    assert said[words] is False
 
 
 def test_a_broker_that_forgot_its_users_is_given_them_again_with_the_same_passwords(town: Town) -> None:
