@@ -10,10 +10,9 @@ from statistics import median
 import httpx
 
 from bench.children import Child, Unmeasured
-from bench.pipes import agency_environment, migrated, refnet, write_network
+from bench.pipes import agency_environment, migrated, provisioned, refnet
 from bench.report import say
 from bench.servers import Servers
-from shared.exchange.access import Access, provision
 
 RSS_LIMIT_MB = 160.0
 READY_LIMIT_S = 2.0
@@ -42,7 +41,7 @@ async def resting(servers: Servers, role: str) -> float:
 async def _agency(servers: Servers) -> tuple[Path, str, str]:
     unique = secrets.token_hex(4)
     folder = servers.folder / unique
-    await provision(Access(servers.kafka), write_network(folder, unique), 1)
+    await provisioned(servers, folder, unique)
     return folder, servers.database(servers.template("health_head", migrated("health"))), f"health_{unique}"
 
 

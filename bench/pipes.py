@@ -21,9 +21,12 @@ from bench.children import Child
 from bench.desk import FACILITY
 from bench.servers import Servers
 from services.kinds import parts_of
+from services.provision import provision
+from services.settings import Settings, variables_of
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import AgencyKind
-from shared.exchange.access import Access, provision
+from shared.exchange.access import Access
+from shared.exchange.access import provision as make_topics
 from shared.kit.db import Database
 
 KINDS = ("police", "health", "social_welfare")
@@ -35,6 +38,7 @@ class Place:
     """Where one pass runs: a database of its own at either end, names of its own on the broker, a folder for logs."""
 
     kafka: str
+    operator: Access
     desk_url: str
     clinic_url: str
     unique: str
@@ -93,10 +97,10 @@ class Raw:
     arrived = "SELECT count(*) FROM referral"
 
     async def place(self, servers: Servers, referrals: int) -> Place:
-        place = Place(servers.kafka, servers.database(), servers.database(), secrets.token_hex(4), servers.folder)
+        place = Place(servers.kafka, servers.operator, servers.database(), servers.database(), secrets.token_hex(4), servers.folder)
         await _execute(place.desk_url, raw.DESK)
         await _execute(place.clinic_url, raw.CLINIC)
-        await provision(Access(place.kafka), (topic_of(place),), 1)
+        await make_topics(place.operator, (topic_of(place),), 1)
         return place
 
     def desk(self, place: Place) -> Child:
@@ -104,13 +108,15 @@ class Raw:
         return Child("raw-desk", argv, plain_environment(), place.folder, is_ordered=True)
 
     def relay(self, place: Place) -> Child:
-        return self._child("relay", place, place.desk_url, place.kafka, topic_of(place))
+        return self._child("relay", place, place.desk_url, topic_of(place))
 
     def clinic(self, place: Place) -> Child:
-        return self._child("clinic", place, place.clinic_url, place.kafka, topic_of(place))
+        return self._child("clinic", place, place.clinic_url, topic_of(place))
 
     def _child(self, role: str, place: Place, *argv: str) -> Child:
-        return Child(f"raw-{role}", python("bench.raw", role, *argv), plain_environment(), place.folder)
+        # A line as ours is, in TLS to a broker that keeps rights; that a certificate opens it and no password costs nothing later.
+        environment = plain_environment() | variables_of(place.operator)
+        return Child(f"raw-{role}", python("bench.raw", role, *argv), environment, place.folder)
 
     async def fill(self, place: Place, events: int) -> None:
         async with connected(place.desk_url) as desk:
@@ -132,9 +138,8 @@ class Ours:
     async def place(self, servers: Servers, referrals: int) -> Place:
         unique = secrets.token_hex(4)
         urls = [servers.database(servers.template(f"{kind}_head", migrated(kind))) for kind in ("police", "health")]
-        place = Place(servers.kafka, urls[0], urls[1], unique, servers.folder / unique)
-        topics = write_network(place.folder, unique)
-        await provision(Access(place.kafka), topics, 1)
+        place = Place(servers.kafka, servers.operator, urls[0], urls[1], unique, servers.folder / unique)
+        await provisioned(servers, place.folder, unique)
         async with connected(place.desk_url) as desk:
             await stamps.prepare_cases(desk, FACILITY, f"health_{unique}", referrals)
         return place
@@ -160,10 +165,8 @@ class Ours:
             await stamps.issue_many(desk, events)
 
 
-def write_network(folder: Path, unique: str) -> tuple[str, ...]:
-    """The demo's network under names of this pass's own, as `network.yaml` in the folder; returns its topics."""
-    from shared.casework.directory.network import parse_network
-
+def write_network(folder: Path, unique: str) -> None:
+    """The demo's network under names of this pass's own, as `network.yaml` in the folder."""
     content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
     content |= {
         "purpose": "test",
@@ -172,7 +175,13 @@ def write_network(folder: Path, unique: str) -> tuple[str, ...]:
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "network.yaml").write_text(yaml.safe_dump(content))
-    return parse_network(content, "network.yaml").topics()
+
+
+async def provisioned(servers: Servers, folder: Path, unique: str) -> None:
+    """A network of this pass's own, with its topics and users, as the broker's operator makes them."""
+    write_network(folder, unique)
+    environment = agency_environment(folder, servers.kafka, "sqlite:///") | variables_of(servers.operator)
+    await provision(Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))}))
 
 
 def agency_environment(folder: Path, kafka: str, url: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from bench import clients
 from bench.payload import referral_data
 from bench.sizes import CLIENTS
+from services.settings import load_settings
 from shared.kit.ids import new_id
 
 BATCH = 500  # rows of one transaction, at the relay and at the clinic
@@ -57,10 +58,10 @@ async def desk(url: str, kind: str) -> None:
         await clients.take_orders(issue)
 
 
-async def relay(url: str, kafka: str, topic: str) -> None:
+async def relay(url: str, topic: str) -> None:
     """Sends what lies in the outbox and deletes it, for ever."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=kafka, acks="all", enable_idempotence=True, linger_ms=LINGER_MS, max_batch_size=BATCH_BYTES
+        acks="all", enable_idempotence=True, linger_ms=LINGER_MS, max_batch_size=BATCH_BYTES, **load_settings().access().options()
     )
     await producer.start()
     connection = await asyncpg.connect(url)
@@ -79,10 +80,10 @@ async def _send_batch(connection: Any, producer: AIOKafkaProducer, topic: str) -
         return len(rows)
 
 
-async def clinic(url: str, kafka: str, topic: str) -> None:
+async def clinic(url: str, topic: str) -> None:
     """Inserts what comes, a batch in one transaction, then commits the offsets, for ever."""
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=kafka, group_id=topic, enable_auto_commit=False, auto_offset_reset="earliest"
+        topic, group_id=topic, enable_auto_commit=False, auto_offset_reset="earliest", **load_settings().access().options()
     )
     await consumer.start()
     connection = await asyncpg.connect(url)

@@ -6,10 +6,12 @@ import os
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.report import say
+from services.settings import load_settings
+from shared.exchange.access import Access
 from shared.kit.local.broker import start_broker
 from shared.kit.local.errors import LocalServerError
 from shared.kit.local.postgres import PostgresCluster
@@ -20,9 +22,11 @@ COMMIT_TIMES = {"track_commit_timestamp": "on"}  # both ends of both pipes: what
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What the passes of a run share."""
+    """What the passes of a run share. `kafka` is where agencies connect, and so does the raw pipe; the operator makes topics and
+    users."""
 
     kafka: str
+    operator: Access
     postgres: PostgresCluster
     folder: Path
 
@@ -66,4 +70,5 @@ def servers(settings: Mapping[str, str] | None = None) -> Iterator[Servers]:
         with broker, PostgresCluster(settings={**COMMIT_TIMES, **(settings or {})}) as postgres:
             if broker.forgets:
                 raise LocalServerError("The benchmarks need a real Kafka. " + " ".join(broker.reasons))
-            yield Servers(broker.bootstrap_servers, postgres, Path(folder))
+            operator = Access(**asdict(broker.operator)) if broker.operator else load_settings().access()
+            yield Servers(broker.bootstrap_servers, operator, postgres, Path(folder))

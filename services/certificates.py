@@ -1,9 +1,9 @@
-"""`refnet certificates`: a throw-away authority, and under it one certificate an agency, for the direct lines until keys exist.
+"""`refnet certificates`: a throw-away authority, and one certificate an agency for its direct line; or those of a trial's broker.
 
 Whoever holds the authority's key can make itself any agency of the network, so a production network brings its own authority.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from shared.exchange.direct_tls import Credentials
 from shared.kit.certificates import Authority, Certificate, good_until, names_in
 from shared.kit.errors import RefnetError
 from shared.kit.files import write_whole
+from shared.kit.local.kafka_certificates import BROKER, OPERATOR, BrokerFiles
 
 THROW_AWAY = "refnet throw-away authority"  # its name, by which a production network knows it and refuses it
 AUTHORITY_LASTS = timedelta(days=730)
@@ -44,6 +45,25 @@ def make_certificates(
         raise RefnetError(
             f"{error.filename or home} cannot be used ({error.strerror}); correct REFNET_HOME or its rights."
         ) from error
+
+
+def make_broker_certificates(home: Path, hosts: Sequence[str], purpose: str, now: datetime) -> list[str]:
+    """Makes a throw-away authority for a trial's broker that is reached at `hosts`, what it reads, open to a container of its own,
+    and what its operator shows; returns whose were made, and a second call makes nothing. Raises RefnetError."""
+    if purpose == "production":
+        raise RefnetError("A production network's broker has no throw-away authority; its operator brings certificates of its own.")
+    try:
+        made = broker_files(home).make(hosts, now, for_container=True)
+    except OSError as error:
+        raise RefnetError(
+            f"{error.filename or home} cannot be used ({error.strerror}); correct REFNET_HOME or its rights."
+        ) from error
+    return [BROKER, OPERATOR] if made else []
+
+
+def broker_files(home: Path) -> BrokerFiles:
+    """Where a trial's broker has its files, made or not."""
+    return BrokerFiles(home / "kafka" / ".broker")  # no agency's id begins with a dot
 
 
 def _own_authority(folder: Path, now: datetime) -> Authority:

@@ -113,29 +113,37 @@ def migrate(agency: AgencyId) -> None:
 
 
 @app.command()
-def provision(as_json: AsJson = False) -> None:
-    """Make the network's topics on the broker; a second run changes nothing."""
+def provision(
+    renew: Annotated[list[str] | None, typer.Option(metavar="AGENCY", help="Give this agency a new password.")] = None,
+    dismiss: Annotated[str | None, typer.Option(metavar="AGENCY", help="Take user and rights from one that has left.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the network's topics, users and rights on the broker, as its operator; a second run changes nothing."""
+    from services.provision import provision as provision_broker
     from services.settings import load_settings
-    from shared.exchange.access import provision as make_topics
 
-    settings = load_settings()
-    network = settings.network()
-    made = asyncio.run(make_topics(settings.access(), network.topics(), network.partitions))
-    _say({"made": made}, as_json, lambda d: "\n".join(f"made {name}" for name in d["made"]) or "Every topic is there already.")
+    made = asyncio.run(provision_broker(load_settings(), renew or [], dismiss))
+    _say(made, as_json, lambda d: "\n".join(d["said"]) or "Everything is there already.")
 
 
 @app.command()
 def certificates(
     authority: Annotated[Path | None, typer.Option(help="A folder with ca.pem and ca.key.pem of your own authority.")] = None,
+    broker: Annotated[
+        list[str] | None, typer.Option(metavar="HOST", help="Instead, for a trial's broker at this address, and its operator.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a certificate an agency for the direct lines, under a throw-away authority; a second run changes nothing."""
-    from services.certificates import make_certificates
+    from services.certificates import make_broker_certificates, make_certificates
     from services.settings import load_settings
 
     settings = load_settings()
-    network = settings.network()
-    made = make_certificates(settings.home, network.agencies, network.purpose, datetime.now(UTC), authority=authority)
+    network, now = settings.network(), datetime.now(UTC)
+    if broker:
+        made = make_broker_certificates(settings.home, broker, network.purpose, now)
+    else:
+        made = make_certificates(settings.home, network.agencies, network.purpose, now, authority=authority)
     _say(
         {"made": made}, as_json, lambda d: "\n".join(f"made {name}" for name in d["made"]) or "Every certificate is there already."
     )

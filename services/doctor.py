@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.broker_users import user_of
 from services.certificates import RENEW_BEFORE
 from services.keys import KeyFolder, load_keyring
 from services.kinds import MODULES
@@ -12,9 +13,12 @@ from services.retired_keys import held
 from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, check_database
 from services.settings import Settings
 from shared.casework.directory.network import Network
-from shared.exchange.access import thin_topics, topics_of
+from shared.contracts.wire.topics import direction_of
+from shared.exchange.access import Access, thin_topics, topics_of
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
+from shared.exchange.worker import LACKING
+from shared.kit.certificates import good_until
 from shared.kit.errors import DatabaseAway, RefnetError
 
 DESTROYED_WITHIN = timedelta(days=1)  # a worker looks every hour
@@ -35,22 +39,9 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
         note(False, str(error))
         return findings
     note(True, f"The network file names {len(network.agencies)} agencies, for a {network.purpose}.")
-    try:
-        missing = sorted(set(network.topics()) - await topics_of(settings.access()))
-        words = (
-            f"{len(missing)} topics are missing, such as {missing[0]}; run `refnet provision`."
-            if missing
-            else "Every topic is there."
-        )
-        note(not missing, f"The broker answers. {words}")
-        if thin := await thin_topics(settings.access(), network.topics()):
-            note(
-                False,
-                f"{len(thin)} topics, such as {thin[0]}, lie on fewer brokers than there are, so that one death stops them;"
-                " give them more copies (docs/operating.md).",
-            )
-    except RefnetError as error:
-        note(False, str(error))
+    here: list[str | None] = [agency for agency in network.agencies if user_of(settings.home, agency).folder.is_dir()]
+    for agency in here or [None]:
+        await _broker(settings, agency, network, note)
     for agency, entry in network.agencies.items():
         if entry.kind in MODULES:
             await _database(settings, agency, note)
@@ -60,6 +51,37 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
             await _old_keys(settings, agency, note)
     await _direct_lines(settings, network, note)
     return findings
+
+
+async def _broker(settings: Settings, agency: str | None, network: Network, note: Note) -> None:
+    """The broker as an agency of this machine finds it, or as the environment names it."""
+    whose = f"{agency}: " if agency else ""
+    try:
+        access = settings.access(agency)
+        _ends_soon(access, whose, note)
+        topics = [t for t in network.topics() if agency in (None, direction_of(t).sender, direction_of(t).recipient)]
+        if missing := sorted(set(topics) - await topics_of(access)):
+            note(False, f"{whose}The broker answers, but {len(missing)} topics, such as {missing[0]}, are missing: {LACKING}")
+        else:
+            note(True, f"{whose}The broker answers. Every topic is there.")
+        if thin := await thin_topics(access, tuple(topics)):
+            note(
+                False,
+                f"{whose}{len(thin)} topics, such as {thin[0]}, lie on fewer brokers than there are, so that one death stops them;"
+                " give them more copies (docs/operating.md).",
+            )
+    except RefnetError as error:
+        note(False, f"{whose}{error}")
+
+
+def _ends_soon(access: Access, whose: str, note: Note) -> None:
+    """Certificates for the broker that are good still, and not for long. Raises BrokerUnreachable where a file cannot be used."""
+    access.context()
+    now = datetime.now(UTC)
+    for file in filter(None, (access.ca, access.cert)):
+        ends = good_until(file.read_bytes())
+        if now < ends < now + RENEW_BEFORE:
+            note(False, f"{whose}{file} ends on {ends:%Y-%m-%d}; have the broker's operator make a new one before.")
 
 
 def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None:

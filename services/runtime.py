@@ -69,7 +69,7 @@ class Agency:
         slot = Slot(settings.home, f"{here.agency}.worker")  # its lock is held until the process ends
         seal = settings.seal(here.agency, here.network)
         return ExchangeWorker(
-            self.database, here.agency, here.peers, self.inbox, self.hooks, seal, settings.access(), here.lane_secret,
+            self.database, here.agency, here.peers, self.inbox, self.hooks, seal, settings.access(here.agency), here.lane_secret,
             Anchor(settings.anchor(here.agency)), self.direct_line(settings),
             instance=f"{socket.gethostname()}.{slot.number}",
         )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.broker_users import user_of
 from services.certificates import THROW_AWAY, files_of
 from services.keys import Keys, make_missing
 from shared.casework.directory.network import Network, load_network
@@ -75,18 +76,24 @@ class Settings(BaseSettings):
         """Whether the broker is the trial one, which forgets: every page says so."""
         return (self.home / "broker.forgets").is_file()
 
-    def access(self) -> Access:
-        """The broker: as named, or as the demo on this machine left its address."""
+    def access(self, agency: str | None = None) -> Access:
+        """The broker as an agency reaches it: as the environment names it, else with what `refnet provision` left for that agency
+        in REFNET_HOME, else as the demo on this machine left its address."""
         servers = self.kafka_bootstrap_servers
         left = self.home / "broker"
         if servers is None and left.is_file():
             servers = left.read_text().strip()
         if not servers:
             raise RefnetError("KAFKA_BOOTSTRAP_SERVERS is not set; name the broker as host:port.")
+        username, ca = self.kafka_username, self.kafka_ca
         password = self.kafka_password.get_secret_value() if self.kafka_password else None
-        if (self.kafka_username is None) != (password is None):
+        if (username is None) != (password is None):
             raise RefnetError("REFNET_KAFKA_USERNAME and REFNET_KAFKA_PASSWORD go together; set both or neither.")
-        return Access(servers, self.kafka_username, password, self.kafka_ca, self.kafka_cert, self.kafka_key)
+        if agency is not None and username is None and self.kafka_cert is None:
+            user = user_of(self.home, agency)
+            username, password = user.name_and_password()
+            ca = ca or user.ca()
+        return Access(servers, username, password, ca, self.kafka_cert, self.kafka_key)
 
     def credentials(self, agency: str, purpose: str) -> Credentials | None:
         """An agency's files for its direct line: as named, or as `refnet certificates` left them; None where there are none."""
@@ -159,6 +166,16 @@ class Settings(BaseSettings):
         if self.crash and purpose != "test":
             raise RefnetError("REFNET_CRASH is for networks whose purpose is 'test'; leave it out.")
         return self.crash
+
+
+def variables_of(access: Access) -> dict[str, str]:
+    """The environment of a process that reaches the broker in this way."""
+    said = {
+        "KAFKA_BOOTSTRAP_SERVERS": access.bootstrap_servers, "REFNET_KAFKA_USERNAME": access.username,
+        "REFNET_KAFKA_PASSWORD": access.password, "REFNET_KAFKA_CA": access.ca, "REFNET_KAFKA_CERT": access.cert,
+        "REFNET_KAFKA_KEY": access.key,
+    }  # fmt: skip
+    return {name: str(value) for name, value in said.items() if value is not None}
 
 
 def load_settings() -> Settings:

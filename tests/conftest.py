@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from agencies import World
 from schema import empty, postgres_at_head, sqlite_at_head
-from servers import Address, Desk, KafkaClusterFactory, KafkaNodeFactory, Servers, What, ask
+from servers import Address, Desk, Kafka, KafkaClusterFactory, KafkaNodeFactory, Servers, What, ask
 from signing_in import CHEAP, at_cost
 
 from shared.casework.accounts.credentials import FULL_COST
@@ -55,9 +55,9 @@ def _address(config: pytest.Config, what: What) -> Address:
 
 
 @pytest.fixture(scope="session")
-def kafka(pytestconfig: pytest.Config) -> str:
-    """Bootstrap servers of a real Kafka that all tests share; take `unique` into topic and group names."""
-    return cast(str, _address(pytestconfig, "kafka"))
+def kafka(pytestconfig: pytest.Config) -> Kafka:
+    """A real Kafka that all tests share; take `unique` into the names of agencies, topics and groups."""
+    return cast(Kafka, _address(pytestconfig, "kafka"))
 
 
 @pytest.fixture(scope="session")

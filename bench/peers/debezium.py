@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from bench.children import Child, Unmeasured
 from bench.pipes import Place, Raw, connected, plain_environment
 from bench.report import say
+from shared.exchange.access import Access
+from shared.kit.files import write_whole
 from shared.kit.local.cache import default_cache, held
 from shared.kit.local.errors import LocalServerError
 from shared.kit.local.java import find_java, find_maven
@@ -30,6 +32,7 @@ SLOT_READS = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = $1 AND
 
 WORKER = """
 bootstrap.servers={kafka}
+{secured}
 listeners=http://127.0.0.1:{port}
 key.converter=org.apache.kafka.connect.storage.StringConverter
 value.converter=org.apache.kafka.connect.storage.StringConverter
@@ -64,7 +67,8 @@ class Debezium(Raw):
         folder.mkdir(parents=True, exist_ok=True)
         where = urlsplit(place.desk_url)
         values = {
-            "kafka": place.kafka, "port": free_ports(1)[0], "folder": folder, "host": where.hostname, "database_port": where.port,
+            "kafka": place.operator.bootstrap_servers, "secured": _secured(place.operator, folder), "port": free_ports(1)[0],
+            "folder": folder, "host": where.hostname, "database_port": where.port,
             "user": where.username, "database": where.path.removeprefix("/"), "slot": slot_of(place),
         }  # fmt: skip
         for name, text in (("worker", WORKER), ("connector", CONNECTOR)):
@@ -73,6 +77,19 @@ class Debezium(Raw):
         jars = fetch_debezium()
         argv = [find_java().executable, *HEAP, f"-Dlog4j2.configurationFile={LOG_CONFIG}", "-cp", f"{jars}/*"]
         return Connect(place, [*argv, "org.apache.kafka.connect.cli.ConnectStandalone", *files])
+
+
+def _secured(operator: Access, folder: Path) -> str:
+    """The operator's certificate, as every client of Connect is told of it; none where the broker asks for none."""
+    if operator.ca is None or operator.cert is None or operator.key is None:
+        return ""
+    both = folder / "operator.pem"
+    write_whole(both, operator.key.read_bytes() + operator.cert.read_bytes())
+    said = {
+        "security.protocol": "SSL", "ssl.keystore.type": "PEM", "ssl.keystore.location": both, "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": operator.ca,
+    }  # fmt: skip
+    return "\n".join(f"{whose}{name}={value}" for whose in ("", "producer.", "admin.") for name, value in said.items())
 
 
 def slot_of(place: Place) -> str:

@@ -12,23 +12,26 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import yaml
 
+from services.broker_users import user_of
 from services.certificates import make_certificates
 from services.demo import journey
 from services.demo.client import Client
 from services.demo.start import serving, start_app
+from services.provision import provision
 from services.runtime import Agency, build
-from services.settings import Settings
+from services.settings import Settings, variables_of
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.accounts.credentials import set_own_secrets
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import Role
-from shared.exchange.access import provision
+from shared.exchange.access import Access
 from shared.kit.errors import Conflict, RefnetError
 from shared.kit.local.broker import Broker, start_broker
 from shared.kit.local.errors import LocalServerError
@@ -78,8 +81,8 @@ def run_demo(
         home.mkdir(parents=True, exist_ok=True)
         line = _broker(broker, home, stack)
         environment = _environment(home, line, programme, _network(home, direct))
-        tokens = asyncio.run(_set_up(environment, with_topics=line.kind != "trial"))
-        processes = stack.enter_context(_agencies(environment, ports, home))
+        tokens = asyncio.run(_set_up(environment, line))
+        processes = stack.enter_context(_agencies(_as_agencies(environment, home), ports, home))
         clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
         _wait_ready(processes, clients)
         say("Three agencies are running, each with its own database. One synthetic survivor now goes through the pathway.")
@@ -128,7 +131,8 @@ def _network(home: Path, direct: dict[str, int]) -> Path:
 
 
 def _environment(home: Path, line: Broker, programme: str | None, network: Path) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("REFNET_") or k.startswith("REFNET_KAFKA_")}
+    given = ("REFNET_KAFKA_",) if line.kind == "given" else ()  # how its operator reaches a broker that is not ours
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REFNET_") or k.startswith(given)}
     more = {"REFNET_PROGRAMME": programme} if programme else {}
     return {
         **kept, "REFNET_HOME": str(home), "REFNET_NETWORK": str(network), "KAFKA_BOOTSTRAP_SERVERS": line.bootstrap_servers,
@@ -136,16 +140,32 @@ def _environment(home: Path, line: Broker, programme: str | None, network: Path)
     }  # fmt: skip
 
 
-async def _set_up(environment: dict[str, str], *, with_topics: bool) -> dict[str, list[str]]:
-    """Certificates, topics, databases and accounts; returns each agency's tokens, the desk's first."""
-    settings = Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))})
+def _as_agencies(environment: dict[str, str], home: Path) -> dict[str, str]:
+    """Without the operator's password, where every agency has been given one of its own."""
+    if not all(user_of(home, agency).folder.is_dir() for agency in AGENCIES):
+        return environment
+    return {k: v for k, v in environment.items() if k not in ("REFNET_KAFKA_USERNAME", "REFNET_KAFKA_PASSWORD")}
+
+
+async def _set_up(environment: dict[str, str], line: Broker) -> dict[str, list[str]]:
+    """Certificates, topics and users, databases and accounts; returns each agency's tokens, the desk's first."""
+    settings = _settings(environment)
     network = settings.network()
     make_certificates(settings.home, AGENCIES, network.purpose, datetime.now(UTC))
-    if with_topics:
-        await provision(settings.access(), network.topics(), network.partitions)
-    else:
+    if line.kind == "trial":
         await asyncio.to_thread(name_topics, settings.access().bootstrap_servers, network.topics())
+    else:
+        await provision(_settings(environment | _operators(line)))
     return {agency: await _accounts(build(settings, agency)) for agency in AGENCIES}
+
+
+def _settings(environment: dict[str, str]) -> Settings:
+    return Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))})
+
+
+def _operators(line: Broker) -> dict[str, str]:
+    """What the operator of a broker of ours has in place of an agency's way to it; of one that was given, the environment says."""
+    return variables_of(Access(**asdict(line.operator))) if line.operator else {}
 
 
 async def _accounts(agency: Agency) -> list[str]:

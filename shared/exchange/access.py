@@ -4,8 +4,10 @@ The client libraries hide a wrong password behind a connection error; the reason
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,12 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import KafkaError
 from faststream.security import BaseSecurity, SASLScram512
 
+from shared.exchange.refusals import why_not
 from shared.kit.errors import RefnetError
 
 PROBE_TIMEOUT_S = 10.0  # a broker that is up answers in 0.01 s; this covers one that is just starting
 REQUEST_TIMEOUT_MS = 5_000
-TOPIC_EXISTS = 36  # Kafka's error code
+TOPIC_EXISTS, NO_RIGHT = 36, 29  # Kafka's error codes
 OVERHEARD_CHARACTERS_MAX = 2_000  # the reason stands in the last line or two, of a few hundred each
 REPLICAS_MAX = 3  # copies of a topic where there are as many brokers: one may die and two still agree
 # By copies, how many must have a record before it counts as sent; with fewer than three, one death would stop every sender.
@@ -83,6 +86,18 @@ class Access:
             options["security_protocol"] = "SSL"
         return options | ({"ssl_context": self.context()} if self.is_tls else {})
 
+    def librdkafka(self) -> dict[str, str | int | float | bool]:
+        """What confluent-kafka's clients are given; raises BrokerUnreachable where a file cannot be used."""
+        self.context()  # says in a sentence what librdkafka would say of a file in its own words
+        sasl = {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": self.username, "sasl.password": self.password}
+        files = {"ssl.ca.location": self.ca, "ssl.certificate.location": self.cert, "ssl.key.location": self.key}
+        protocol = ("SASL_" if self.username is not None else "") + ("SSL" if self.is_tls else "PLAINTEXT")
+        chosen = (sasl if self.username is not None else {}) | (files if self.is_tls else {})
+        return {
+            "bootstrap.servers": self.bootstrap_servers, "security.protocol": protocol,
+            **{name: str(value) for name, value in chosen.items() if value is not None},
+        }  # fmt: skip
+
     def faststream(self) -> BaseSecurity | None:
         """What FastStream's broker is given."""
         if self.username is not None:
@@ -101,6 +116,24 @@ class _Overheard(logging.Handler):
         self.words = f"{self.words} {record.getMessage()}"[-OVERHEARD_CHARACTERS_MAX:]
 
 
+@contextlib.contextmanager
+def _overhearing() -> Iterator[_Overheard]:
+    overheard, logger = _Overheard(), logging.getLogger("aiokafka")
+    logger.addHandler(overheard)
+    try:
+        yield overheard
+    finally:
+        logger.removeHandler(overheard)
+
+
+def not_the_operator(access: Access) -> BrokerUnreachable:
+    """What whoever is not its operator is told who would change the broker."""
+    return BrokerUnreachable(
+        f"The broker at {access.bootstrap_servers} lets only its operator make topics, users and rights; run `refnet provision`"
+        " with the operator's REFNET_KAFKA_USERNAME and REFNET_KAFKA_PASSWORD, or certificate."
+    )
+
+
 async def topics_of(access: Access) -> frozenset[str]:
     """The topics that this agency can see; raises BrokerUnreachable."""
     return frozenset(await partitions_of(access))
@@ -114,46 +147,30 @@ async def partitions_of(access: Access) -> dict[str, int]:
 
 async def _metadata(access: Access) -> ClusterMetadata:
     """What any broker of the cluster says that there is: one that has died is passed over, though others still name it."""
-    overheard = _Overheard()
-    logger = logging.getLogger("aiokafka")
-    logger.addHandler(overheard)
     client = AIOKafkaClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            await client.bootstrap()
-            return await client.fetch_all_metadata()
-    except (KafkaError, TimeoutError, OSError) as error:
-        raise BrokerUnreachable(_why(access, overheard.words)) from error
-    finally:
-        logger.removeHandler(overheard)
-        await client.close()
-
-
-def _why(access: Access, overheard: str) -> str:
-    where = access.bootstrap_servers
-    if "SaslAuthenticationFailed" in overheard or "invalid credentials" in overheard:
-        return (
-            f"The broker at {where} refuses the user '{access.username}' or its password;"
-            " correct REFNET_KAFKA_USERNAME and REFNET_KAFKA_PASSWORD."
-        )
-    if "certificate" in overheard.lower() or "SSL" in overheard:
-        return (
-            f"The broker at {where} and this agency do not trust each other's certificate; correct REFNET_KAFKA_CA, _CERT and _KEY."
-        )
-    return f"No broker answers at {where}; start it, or correct KAFKA_BOOTSTRAP_SERVERS. Events wait here until it does."
+    with _overhearing() as overheard:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await client.bootstrap()
+                return await client.fetch_all_metadata()
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise BrokerUnreachable(await why_not(access, overheard.words)) from error
+        finally:
+            await client.close()
 
 
 async def thin_topics(access: Access, topics: tuple[str, ...]) -> list[str]:
     """Topics with fewer copies than the brokers could keep, as those made before there were more; raises BrokerUnreachable."""
     admin = AIOKafkaAdminClient(**access.options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
-    try:
-        await admin.start()
-        wanted = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
-        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
-    except (KafkaError, OSError) as error:
-        raise BrokerUnreachable(_why(access, "")) from error
-    finally:
-        await admin.close()
+    with _overhearing() as overheard:
+        try:
+            await admin.start()
+            wanted = min(REPLICAS_MAX, len((await admin.describe_cluster())["brokers"]))
+            described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+        except (KafkaError, OSError) as error:
+            raise BrokerUnreachable(await why_not(access, overheard.words)) from error
+        finally:
+            await admin.close()
     return sorted(t for t in topics if any(len(partition["replicas"]) < wanted for partition in described.get(t, ())))
 
 
@@ -180,6 +197,8 @@ async def provision(access: Access, topics: tuple[str, ...], partitions: int) ->
     finally:
         await admin.close()
     for topic, code, *_ in answer.topic_errors:
+        if code == NO_RIGHT:
+            raise not_the_operator(access)
         if code not in (0, TOPIC_EXISTS):
             raise BrokerUnreachable(
                 f"The broker refuses to make the topic '{topic}' (Kafka error {code}); use an account that may."

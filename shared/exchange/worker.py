@@ -12,7 +12,12 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from faststream.kafka import KafkaBroker
 
 from shared.contracts.wire.envelope import Unopenable
@@ -51,10 +56,15 @@ REPLACED = (
     "This process works on an older copy of the agency's database: another process has opened a newer life on another one. It"
     " sends and receives nothing any more; stop it, and start it on the database that is current."
 )
+ASK_OPERATOR = "its operator runs `refnet provision`."
+LACKING = f"its topics do not exist, or the broker gives no right to them; {ASK_OPERATOR}"
 NAMESAKE = (
     "Another process of this agency is called {name} too, so this one works without a lasting name: give each machine a host name"
     " of its own."
 )
+
+# "Cluster" is what the broker says to a producer that may write nothing at all.
+NO_RIGHTS = (ClusterAuthorizationFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError)
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -210,6 +220,8 @@ class ExchangeWorker:
                         await self._watch()
                 except BrokerUnreachable as error:
                     self._not_open(str(error))
+                except NO_RIGHTS as error:
+                    self._not_open(f"The broker gives this agency no right to its work ({type(error).__name__}); {ASK_OPERATOR}")
                 except (KafkaError, TimeoutError) as error:
                     self._not_open(f"The broker answers and refuses the work ({type(error).__name__}); see `refnet doctor`.")
                 with contextlib.suppress(TimeoutError):
@@ -278,15 +290,16 @@ class ExchangeWorker:
     async def _connect(self) -> None:
         partitions = await partitions_of(self._access)
         seen = frozenset(partitions)
-        self._lacking = frozenset(t for peer in self._peers for t in self._topics_to(peer)) - seen
-        if self._courier is None:
+        written = frozenset(t for peer in self._peers for t in self._topics_to(peer))
+        self._lacking = written - seen
+        if self._courier is None and written & seen:  # who may write nothing is given no producer
             self._courier = await self._new_courier()
         heard = {t: partitions[t] for peer in self._peers for t in self._topics_from(peer) if t in partitions}
         name = await self._name()
         if heard != self._heard or name != self._listens_as:
             await self._listen(heard, name)
         absent = [p for p in self._peers if not {*self._topics_to(p), *self._topics_from(p)} <= seen]
-        troubles = [f"Not connected to {', '.join(absent)}: its topics do not exist; run `refnet provision`."] if absent else []
+        troubles = [f"Not connected to {', '.join(absent)}: {LACKING}"] if absent else []
         troubles += [NAMESAKE.format(name=self._instance)] if self._instance is not None and name is None else []
         self._say(" ".join(troubles) or None)
 

@@ -3,6 +3,8 @@
 For made-up networks, trials and tests; the keys it makes are handed back as bytes and written by whoever asked.
 """
 
+import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -45,8 +47,9 @@ class Authority:
         )
         return cls(_pem(made, key))
 
-    def issue(self, name: str, now: datetime, lasts: timedelta) -> Certificate:
-        """A certificate good at both ends of a line, for the holder `name`; it never outlives the authority's own."""
+    def issue(self, name: str, now: datetime, lasts: timedelta, addresses: Sequence[str] = ()) -> Certificate:
+        """A certificate good at both ends of a line, for the holder `name`, reached at `addresses` (hosts' names and IP addresses)
+        where it listens; it never outlives the authority's own."""
         own = x509.load_pem_x509_certificate(self.pair.cert)
         signer = serialization.load_pem_private_key(self.pair.key, None)
         assert isinstance(signer, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey))
@@ -58,7 +61,7 @@ class Authority:
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
             )
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_address(a) for a in (name, *addresses)]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
             .sign(signer, hashes.SHA256())
         )
@@ -89,6 +92,19 @@ def names_in(cert: bytes) -> tuple[str, tuple[str, ...]]:
     except x509.ExtensionNotFound:
         also = []
     return (str(common[0].value) if common else ""), tuple(also)
+
+
+def addresses_in(cert: bytes) -> tuple[str, ...]:
+    """The names and IP addresses that it is good for; ValueError where it is no certificate."""
+    also = x509.load_pem_x509_certificate(cert).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return (*also.get_values_for_type(x509.DNSName), *map(str, also.get_values_for_type(x509.IPAddress)))
+
+
+def _address(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
 
 
 def _named(name: str) -> x509.Name:

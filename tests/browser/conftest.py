@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from people import chromium, hire
 from processes import KINDS, ProcessNetwork, everyone_is_ready
+from servers import Kafka
 from town import Town
 
 from shared.kit.ids import new_id
 
 
 @pytest.fixture(scope="module")
-def make_town(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], ProcessNetwork]:
+def make_town(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], ProcessNetwork]:
     """A network of this module's own, set up and not started."""
 
     def make() -> ProcessNetwork:

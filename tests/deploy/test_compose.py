@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import sys
+from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,14 @@ from typing import Any
 import pytest
 import yaml
 
-from services.certificates import files_of
+from services.broker_users import user_of
+from services.certificates import broker_files, files_of
 from services.keys import KeyFolder
+from services.settings import variables_of
 from shared.casework.directory.network import load_network
+from shared.exchange.access import Access
+from shared.kit.local.docker import variable_of
+from shared.kit.local.kafka_properties import secured
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -78,7 +84,7 @@ def test_a_planted_mistake_does_not_fit_the_compose_schema(tmp_path: Path, right
 def test_there_are_three_agencies_the_broker_what_sets_them_up_and_nothing_else() -> None:
     roles = {"postgres", "migrate", "keys", "web", "worker"}
     assert all(set(of(agency)) == roles for agency in PORTS)
-    assert len(SERVICES) == len(PORTS) * len(roles) + len(["kafka", "provision", "certificates"])
+    assert len(SERVICES) == len(PORTS) * len(roles) + len(["kafka", "provision", "certificates", "broker-certificates"])
 
 
 def test_each_service_of_an_agency_runs_its_own_command_for_its_own_agency() -> None:
@@ -125,7 +131,7 @@ def test_an_agencys_address_for_its_peers_leads_to_its_own_worker(agency: str) -
 
 def test_every_network_is_named_because_the_default_one_joins_everybody() -> None:
     alone = {name for name, service in SERVICES.items() if service.get("network_mode") == "none"}
-    assert alone == {"certificates", "police-keys", "health-keys", "social-welfare-keys"}
+    assert alone == {"certificates", "broker-certificates", "police-keys", "health-keys", "social-welfare-keys"}
     assert all(bool(service.get("networks")) != (name in alone) for name, service in SERVICES.items())
     assert not any("links" in service or service.get("network_mode", "none") != "none" for service in SERVICES.values())
 
@@ -143,6 +149,48 @@ def test_each_worker_reads_its_own_certificate_and_only_certificates_writes_them
     assert places == workers | maker
     made = Path("/var/lib/refnet")
     assert {str(files_of(made, agency).cert.parent) for agency in PORTS} == {target for _, target in folders.values()}
+
+
+def test_each_worker_reads_its_own_user_of_the_broker_and_provision_alone_writes_it() -> None:
+    places = {
+        (name, v["source"], v["target"], v.get("read_only", False))
+        for name, service in SERVICES.items()
+        for v in service.get("volumes", ())
+        if v["source"].endswith("-broker")
+    }
+    home = Path("/var/lib/refnet")
+    folders = {agency: (f"{agency.replace('_', '-')}-broker", str(user_of(home, agency).folder)) for agency in PORTS}
+    workers = {(f"{agency.replace('_', '-')}-worker", *where, True) for agency, where in folders.items()}
+    assert places == workers | {("provision", *where, False) for where in folders.values()}
+
+
+def test_the_brokers_files_go_to_the_broker_its_operator_and_nobody_else() -> None:
+    places = {
+        (name, v["target"], v.get("read_only", False))
+        for name, service in SERVICES.items()
+        for v in service.get("volumes", ())
+        if v["source"] in ("broker-authority", "broker-operator", "broker-files")
+    }
+    made = broker_files(Path("/var/lib/refnet"))
+    operator = made.operator(SERVICES["provision"]["environment"]["KAFKA_BOOTSTRAP_SERVERS"])
+    assert places == {
+        ("broker-certificates", str(made.folder / "authority"), False),
+        ("broker-certificates", str(operator.key.parent), False),
+        ("broker-certificates", str(made.broker.parent), False),
+        ("provision", str(operator.key.parent), True),
+        ("kafka", "/etc/refnet", True),
+    }
+    assert variables_of(Access(**asdict(operator))).items() <= SERVICES["provision"]["environment"].items()
+    assert SERVICES["broker-certificates"]["command"] == ["certificates", "--broker", "kafka"]
+
+
+def test_the_broker_keeps_users_and_rights_as_the_one_that_tests_run_on() -> None:
+    said = {name: value.replace("$$", "$") for name, value in SERVICES["kafka"]["environment"].items()}
+    kept = secured(f"/etc/refnet/{broker_files(ROOT).broker.name}", f"/etc/refnet/{broker_files(ROOT).ca.name}")
+    assert {variable_of(name): value for name, value in kept.items()}.items() <= said.items()
+    assert said["KAFKA_ADVERTISED_LISTENERS"] == "CLIENT://kafka:9092,MUTUAL://kafka:9093"
+    # Its start script would look for other files where a listener's name ends in SSL, and for a login file where one has SASL_.
+    assert not re.search(r"SSL://|SASL_\w*://", said["KAFKA_ADVERTISED_LISTENERS"])
 
 
 @pytest.mark.parametrize("agency", PORTS)
@@ -214,7 +262,7 @@ def test_every_service_of_ours_has_no_privilege_and_nothing_to_write_on_but_its_
 def test_every_service_has_limits_a_way_to_stop_and_a_restart_policy(name: str) -> None:
     service = SERVICES[name]
     assert {"mem_limit", "pids_limit", "stop_grace_period", "cap_drop", "security_opt"} <= set(service)
-    once = name in ("provision", "certificates") or name.endswith(("-migrate", "-keys"))
+    once = name in ("provision", "certificates", "broker-certificates") or name.endswith(("-migrate", "-keys"))
     assert service["restart"] == ("no" if once else "unless-stopped")
 
 

@@ -12,12 +12,14 @@ import pytest
 import yaml
 from direct_ends import Memory, listening
 from processes import KINDS, Process, ProcessNetwork, free_port, until
+from servers import Kafka
 
 from services.certificates import files_of, make_certificates
 from services.doctor import examine
 from services.keys import KeyFolder, load_keyring
 from services.runtime import build
 from shared.casework.lines.views import peers
+from shared.exchange.access import Access
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
 from shared.exchange.directories import take_lines
@@ -32,7 +34,8 @@ class Town(ProcessNetwork):
     """Three agencies with certificates, SQLite databases and addresses for their direct lines; no broker answers."""
 
     def __init__(self, home: Path, unique: str) -> None:
-        super().__init__(home, f"127.0.0.1:{free_port()}", unique, {kind: f"sqlite:///{home / kind}.db" for kind in KINDS})
+        nobody = f"127.0.0.1:{free_port()}"
+        super().__init__(home, Kafka(nobody, Access(nobody)), unique, {kind: f"sqlite:///{home / kind}.db" for kind in KINDS})
         self.now = datetime.now(UTC)
         self.ports = {kind: free_port() for kind in KINDS}
         self.addresses({kind: f"https://127.0.0.1:{port}" for kind, port in self.ports.items()})

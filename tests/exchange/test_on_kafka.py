@@ -12,11 +12,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import MessageSizeTooLargeError
 from exchange_node import Node, new_subject
-from faststream.kafka import KafkaBroker
-from kafka_line import DEADLINE_S, committed, line, nodes, until
+from kafka_line import DEADLINE_S, broker_of, committed, line, nodes, until
+from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
-from shared.exchange.access import RECORD_BATCH_BYTES_MAX, Access, provision
+from shared.exchange.access import RECORD_BATCH_BYTES_MAX, provision
 from shared.exchange.broker import BATCH_BYTES, Courier, Receiver
 from shared.exchange.direct import ENVELOPE_BYTES_MAX
 from shared.exchange.herald import Herald
@@ -26,11 +26,11 @@ from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 
-async def test_everything_arrives_past_poison_and_a_failing_handler(kafka: str, postgres: PostgresDatabases, unique: str) -> None:
+async def test_everything_arrives_past_poison_and_a_failing_handler(kafka: Kafka, postgres: PostgresDatabases, unique: str) -> None:
     police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
     good = [new_subject() for _ in range(50)]
     async with line(kafka, police, health) as (direction, group):
-        poison = AIOKafkaProducer(bootstrap_servers=kafka)
+        poison = AIOKafkaProducer(**kafka.operator.options())
         await poison.start()
         for value in (b"", b"\x00", b"\xff" * 300, b"not an envelope"):
             await poison.send_and_wait(direction.topic, value)
@@ -52,7 +52,7 @@ async def test_everything_arrives_past_poison_and_a_failing_handler(kafka: str, 
 
 
 async def test_a_database_that_goes_away_rewinds_the_batch(
-    kafka: str, postgres: PostgresDatabases, postgres_cluster: PostgresCluster, unique: str
+    kafka: Kafka, postgres: PostgresDatabases, postgres_cluster: PostgresCluster, unique: str
 ) -> None:
     police, health = await nodes(unique, postgres.fresh_database(), postgres_cluster.fresh_database())
     subjects = [new_subject() for _ in range(30)]
@@ -75,15 +75,15 @@ async def test_a_database_that_goes_away_rewinds_the_batch(
     await health.database.close()
 
 
-async def test_two_relays_and_two_receivers_share_the_work(kafka: str, postgres: PostgresDatabases, unique: str) -> None:
+async def test_two_relays_and_two_receivers_share_the_work(kafka: Kafka, postgres: PostgresDatabases, unique: str) -> None:
     police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
     subjects = [new_subject() for _ in range(40)]
     async with line(kafka, police, health) as (direction, group):
-        courier = Courier(police.agency, Access(kafka), {health.agency: b"secret"})
+        courier = Courier(police.agency, kafka.operator, {health.agency: b"secret"})
         await courier.start()
         stop = asyncio.Event()
         second_relay = asyncio.create_task(Relay(police.database, police.agency, police.seal, courier.send, police).run(stop))
-        second = KafkaBroker(kafka, allow_auto_create_topics=False)
+        second = broker_of(kafka)
         topics = [direction.topic, direction.express_topic]
         Receiver(health.database, health.inbox, health.seal, health, health.letters(police.agency)).subscribe(second, topics, group)
         await second.start()
@@ -106,7 +106,9 @@ async def test_two_relays_and_two_receivers_share_the_work(kafka: str, postgres:
     await health.database.close()
 
 
-async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(kafka: str, postgres: PostgresDatabases, unique: str) -> None:
+async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(
+    kafka: Kafka, postgres: PostgresDatabases, unique: str
+) -> None:
     police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
     subjects = [new_subject() for _ in range(20)]
     direction, group = Direction(police.agency, health.agency), f"{health.agency}.stolen"
@@ -124,8 +126,8 @@ async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(kafka: str,
     async with line(kafka, police, health):
         for subject in subjects:
             await police.say(health.agency, subject, 0)
-        slow = KafkaBroker(kafka, allow_auto_create_topics=False)
-        thief = KafkaBroker(kafka, allow_auto_create_topics=False)
+        slow = broker_of(kafka)
+        thief = broker_of(kafka)
         SlowReceiver(health.database, health.inbox, health.seal, health, health.letters(police.agency)).subscribe(
             slow, [direction.topic], group, max_poll_ms=2_000
         )
@@ -149,7 +151,7 @@ async def test_a_partition_stolen_in_mid_batch_applies_nothing_twice(kafka: str,
     await health.database.close()
 
 
-async def test_receipts_and_asking_again_travel_by_themselves(kafka: str, postgres: PostgresDatabases, unique: str) -> None:
+async def test_receipts_and_asking_again_travel_by_themselves(kafka: Kafka, postgres: PostgresDatabases, unique: str) -> None:
     police, health = await nodes(unique, postgres.fresh_database(), postgres.fresh_database())
     said = [await police.say(health.agency, new_subject(), 0) for _ in range(10)]
     await police.number(health.agency)
@@ -171,20 +173,20 @@ async def test_receipts_and_asking_again_travel_by_themselves(kafka: str, postgr
 
 
 @contextlib.asynccontextmanager
-async def both_herald(kafka: str, police: Node, health: Node, stop: asyncio.Event) -> AsyncIterator[None]:
+async def both_herald(kafka: Kafka, police: Node, health: Node, stop: asyncio.Event) -> AsyncIterator[None]:
     """Statements both ways, beside the desk's relay."""
     back = Direction(health.agency, police.agency)
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    admin = AIOKafkaAdminClient(**kafka.operator.options())
     await admin.start()
     await admin.create_topics([NewTopic(back.express_topic, 1, 1)])
     await admin.close()
     tasks, stops = [], []
     for node, peer, topic in ((police, health, back.express_topic), (health, police, back.opposite.express_topic)):
-        courier = Courier(node.agency, Access(kafka), {peer.agency: b"secret"})
+        courier = Courier(node.agency, kafka.operator, {peer.agency: b"secret"})
         await courier.start()
         letters = node.letters(peer.agency)
         herald = Herald(node.database, [peer.agency], letters, courier.send_statement)
-        broker = KafkaBroker(kafka, allow_auto_create_topics=False)
+        broker = broker_of(kafka)
         Receiver(node.database, node.inbox, node.seal, node, letters).subscribe(broker, [topic], f"{node.agency}.express")
         await broker.start()
         tasks.append(asyncio.create_task(herald.run(stop)))
@@ -200,15 +202,15 @@ async def both_herald(kafka: str, police: Node, health: Node, stop: asyncio.Even
             await stop_one()
 
 
-async def test_a_topic_takes_what_a_relay_sends_at_once_and_not_much_more(kafka: str, unique: str) -> None:
+async def test_a_topic_takes_what_a_relay_sends_at_once_and_not_much_more(kafka: Kafka, unique: str) -> None:
     topic = Direction(f"police_{unique}", f"health_{unique}").topic
-    assert await provision(Access(kafka), (topic,), 1) == [topic]
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    assert await provision(kafka.operator, (topic,), 1) == [topic]
+    admin = AIOKafkaAdminClient(**kafka.operator.options())
     await admin.start()
     (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs={"max.message.bytes": ""})])
     await admin.close()
     assert int(answer.resources[0][4][0][1]) == RECORD_BATCH_BYTES_MAX >= BATCH_BYTES + ENVELOPE_BYTES_MAX
-    async with AIOKafkaProducer(bootstrap_servers=kafka, max_request_size=4 * RECORD_BATCH_BYTES_MAX) as producer:
+    async with AIOKafkaProducer(max_request_size=4 * RECORD_BATCH_BYTES_MAX, **kafka.operator.options()) as producer:
         await producer.send_and_wait(topic, bytes(BATCH_BYTES + ENVELOPE_BYTES_MAX))
         with pytest.raises(MessageSizeTooLargeError):
             await producer.send_and_wait(topic, bytes(RECORD_BATCH_BYTES_MAX))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from exchange_node import Node
 from kafka_line import until
+from servers import Kafka
 from worker_pair import at_work
 
 from shared.exchange import worker as worker_module
-from shared.exchange.access import Access
 from shared.exchange.anchor import Anchor, Marks, check_anchor, is_replaced
 from shared.exchange.turns import Turns
 from shared.exchange.worker import ExchangeWorker
@@ -52,13 +52,13 @@ async def test_a_name_is_one_processs_until_it_ends(urls: list[str]) -> None:
         await database.close()
 
 
-async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: str, unique: str, urls: list[str]) -> None:
+async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: Kafka, unique: str, urls: list[str]) -> None:
     """Machines that were given the same host name: under it they would take each other's lanes every few seconds."""
     async with at_work(kafka, unique, urls) as pair:
         first, clinic = pair.workers[pair.health], pair.health.agency
         twin = Node(clinic, Database(urls[1], SystemClock()))
         second = ExchangeWorker(
-            twin.database, clinic, [pair.police.agency], twin.inbox, twin, twin.seal, Access(kafka), lambda _: b"x",
+            twin.database, clinic, [pair.police.agency], twin.inbox, twin, twin.seal, kafka.operator, lambda _: b"x",
             Anchor(pair.folder / f"{clinic}.anchor"), instance=f"host.{clinic}.0",
         )  # fmt: skip
         stop = asyncio.Event()
@@ -76,7 +76,7 @@ async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: str, u
         await twin.database.close()
 
 
-async def test_a_process_on_a_copy_that_was_replaced_keeps_still_and_says_so(kafka: str, unique: str, urls: list[str]) -> None:
+async def test_a_process_on_a_copy_that_was_replaced_keeps_still_and_says_so(kafka: Kafka, unique: str, urls: list[str]) -> None:
     async with at_work(kafka, unique, urls) as pair:
         worker = pair.workers[pair.health]
         anchor = Anchor(pair.folder / f"{pair.health.agency}.anchor")

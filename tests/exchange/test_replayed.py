@@ -13,11 +13,11 @@ import yaml
 from agencies import SECRET, Desk, TestAgency, consent, database_at, open_case
 from aiokafka import AIOKafkaProducer
 from contents import contents
-from faststream.kafka import KafkaBroker
-from kafka_line import committed, until
+from kafka_line import broker_of, committed, until
 from keys import Everyone, Holder, holder_of, seal_of
 from records import ends
 from schema import postgres_at_head
+from servers import Kafka
 from signing_in import settled_account, sign_in
 from sqlalchemy import select
 from sqlmodel import col
@@ -32,7 +32,7 @@ from shared.contracts.casework.codes import AgencyKind, Role
 from shared.contracts.wire.directory import Use
 from shared.contracts.wire.envelope import Event, Header, Kind
 from shared.contracts.wire.topics import Direction
-from shared.exchange.access import Access, provision
+from shared.exchange.access import provision
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.keyring import X25519, Keyring
 from shared.exchange.relay import Relay
@@ -53,7 +53,7 @@ EVERY = 173  # bits between those that are flipped here: 50 of an ordinary event
 class Ends:
     """A desk and a clinic, each with its database, and real Kafka between them."""
 
-    def __init__(self, kafka: str, agencies: dict[str, TestAgency], clock: ManualClock) -> None:
+    def __init__(self, kafka: Kafka, agencies: dict[str, TestAgency], clock: ManualClock) -> None:
         self.kafka, self.agencies, self.clock = kafka, agencies, clock
         self.desk, self.clinic = agencies["police"], agencies["health"]
 
@@ -61,7 +61,7 @@ class Ends:
         """Puts everything that both have to say on the broker, letters too."""
         for agency, other in ((self.desk, self.clinic), (self.clinic, self.desk)):
             peer = other.here.agency
-            courier = Courier(agency.here.agency, Access(self.kafka), {peer: b"secret"})
+            courier = Courier(agency.here.agency, self.kafka.operator, {peer: b"secret"})
             await courier.start()
             relay = Relay(agency.database, agency.here.agency, agency.seal, courier.send, agency.hooks)
             while await relay.cycle():
@@ -76,12 +76,12 @@ class Ends:
             for agency, other in ((self.desk, self.clinic), (self.clinic, self.desk)):
                 name = f"{agency.here.agency}.{group}"
                 way = Direction(other.here.agency, agency.here.agency)
-                broker = KafkaBroker(self.kafka, allow_auto_create_topics=False, logger=None)
+                broker = broker_of(self.kafka)
                 receiver = Receiver(agency.database, agency.inbox, agency.seal, agency.hooks, agency.letters)
                 receiver.subscribe(broker, [way.topic, way.express_topic], name)
                 await broker.start()
                 stack.push_async_callback(broker.stop)
-                for at, end in (await ends(self.kafka, way.sender, way.recipient)).items():
+                for at, end in (await ends(self.kafka.operator, way.sender, way.recipient)).items():
 
                     async def is_read(name: str = name, topic: str = at.topic, end: int = end) -> bool:
                         return await committed(self.kafka, name, topic) == end
@@ -96,7 +96,7 @@ class Ends:
     async def lay(self, records: Sequence[bytes]) -> None:
         """Lays records in the desk's lane to the clinic, as whoever has broken into the broker can."""
         way = Direction(self.desk.here.agency, self.clinic.here.agency)
-        async with AIOKafkaProducer(bootstrap_servers=self.kafka) as producer:
+        async with AIOKafkaProducer(**self.kafka.operator.options()) as producer:
             for record in records:
                 await producer.send_and_wait(way.topic, record)
 
@@ -110,7 +110,7 @@ class Ends:
 
 
 @pytest.fixture
-async def both(kafka: str, postgres: PostgresDatabases, unique: str) -> AsyncIterator[Ends]:
+async def both(kafka: Kafka, postgres: PostgresDatabases, unique: str) -> AsyncIterator[Ends]:
     content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
     names = {kind: f"{kind}_{unique}" for kind in ("police", "health")}
     content["agencies"] = {name: content["agencies"][kind] for kind, name in names.items()}
@@ -121,7 +121,7 @@ async def both(kafka: str, postgres: PostgresDatabases, unique: str) -> AsyncIte
     for kind, name in names.items():
         url = await asyncio.to_thread(postgres_at_head, postgres, kind)
         agencies[kind] = TestAgency(Here(name, network, programme, SECRET), parts_of(AgencyKind(kind)), database_at(url, clock))
-    await provision(Access(kafka), network.topics(), 1)
+    await provision(kafka.operator, network.topics(), 1)
     yield Ends(kafka, agencies, clock)
     for agency in agencies.values():
         await agency.close()
@@ -170,7 +170,7 @@ async def test_what_lies_under_a_key_that_is_destroyed_is_set_aside(both: Ends) 
     keeper.opening.clear()  # the old private key is no more, and what is sealed from now on is sealed to another
     keeper.new_seal(X25519)
     both.clinic.seal = seal_of(both.clinic.here.agency)
-    lay = sum((await ends(both.kafka, both.desk.here.agency, both.clinic.here.agency)).values())
+    lay = sum((await ends(both.kafka.operator, both.desk.here.agency, both.clinic.here.agency)).values())
     await both.hear("another")
     assert await both.set_aside() == ["the key that it is sealed to is not here"] * lay
     assert await both.contents(HEARD | SET_ASIDE) == before

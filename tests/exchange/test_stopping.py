@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from kafka_line import committed, until
+from servers import Kafka
 from worker_pair import at_work
 
 from shared.contracts.wire.topics import Direction
@@ -20,7 +21,7 @@ def urls(postgres: PostgresDatabases) -> list[str]:
 
 
 async def test_the_batch_in_flight_is_applied_and_its_offsets_committed(
-    kafka: str, unique: str, urls: list[str], monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, unique: str, urls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with at_work(kafka, unique, urls) as pair:
         receive, held, go_on = pair.health.inbox.receive, asyncio.Event(), asyncio.Event()
@@ -41,7 +42,7 @@ async def test_the_batch_in_flight_is_applied_and_its_offsets_committed(
     assert await committed(kafka, f"{pair.health.agency}.exchange", topic) == 2
 
 
-async def test_what_the_relay_has_in_hand_is_sent_and_marked(kafka: str, unique: str, urls: list[str]) -> None:
+async def test_what_the_relay_has_in_hand_is_sent_and_marked(kafka: Kafka, unique: str, urls: list[str]) -> None:
     async with at_work(kafka, unique, urls) as pair:
         courier = pair.workers[pair.police]._courier
         assert courier is not None
@@ -61,7 +62,7 @@ async def test_what_the_relay_has_in_hand_is_sent_and_marked(kafka: str, unique:
 
 
 async def test_what_hangs_is_left_behind_after_the_time_that_was_promised(
-    kafka: str, unique: str, urls: list[str], monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, unique: str, urls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "STOP_TIMEOUT_S", 1.0)
     monkeypatch.setattr(worker_module, "BATCH_TIMEOUT_S", 0.5)

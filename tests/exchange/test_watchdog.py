@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from kafka_line import until
-from servers import KafkaNodeFactory
+from servers import Kafka, KafkaNodeFactory, kafka_of
 from worker_pair import at_work
 
 from shared.exchange import worker as worker_module
@@ -35,7 +35,7 @@ def urls(postgres: PostgresDatabases) -> list[str]:
 
 
 async def test_a_producer_that_hangs_is_replaced_and_what_waited_is_sent(
-    kafka: str, unique: str, urls: list[str], caplog: pytest.LogCaptureFixture
+    kafka: Kafka, unique: str, urls: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with at_work(kafka, unique, urls) as pair:
         worker = pair.workers[pair.police]
@@ -53,7 +53,7 @@ async def test_a_producer_that_hangs_is_replaced_and_what_waited_is_sent(
         await until(lambda: worker.stuck is None)
 
 
-async def test_what_is_stuck_is_said_for_as_long_as_nothing_moves(kafka: str, unique: str, urls: list[str]) -> None:
+async def test_what_is_stuck_is_said_for_as_long_as_nothing_moves(kafka: Kafka, unique: str, urls: list[str]) -> None:
     async with at_work(kafka, unique, urls) as pair:
         worker, forever = pair.workers[pair.police], asyncio.Event()
 
@@ -77,7 +77,7 @@ async def test_what_is_stuck_is_said_for_as_long_as_nothing_moves(kafka: str, un
 
 
 async def test_consumers_that_hang_are_replaced_and_what_waited_is_applied(
-    kafka: str, unique: str, urls: list[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, unique: str, urls: list[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with at_work(kafka, unique, urls) as pair:
         worker, receive, hung = pair.workers[pair.health], pair.health.inbox.receive, asyncio.Event()
@@ -107,7 +107,7 @@ async def test_a_broker_that_is_away_is_told_and_nothing_is_replaced(
     kafka_node_factory: KafkaNodeFactory, unique: str, urls: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     node = await asyncio.to_thread(kafka_node_factory)
-    async with at_work(node.bootstrap_servers, unique, urls) as pair:
+    async with at_work(kafka_of(node), unique, urls) as pair:
         worker, forever = pair.workers[pair.police], asyncio.Event()
         courier = worker._courier
         assert courier is not None
@@ -136,7 +136,7 @@ async def test_a_broker_that_is_away_is_told_and_nothing_is_replaced(
 
 
 async def test_a_database_that_is_away_is_told_elsewhere_and_nothing_is_replaced(
-    kafka: str, postgres_cluster: PostgresCluster, postgres: PostgresDatabases, unique: str, caplog: pytest.LogCaptureFixture
+    kafka: Kafka, postgres_cluster: PostgresCluster, postgres: PostgresDatabases, unique: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with at_work(kafka, unique, [postgres.fresh_database(), postgres_cluster.fresh_database()]) as pair:
         worker = pair.workers[pair.health]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, issue, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
+from servers import Kafka
 
 from bench.pipes import connected
 from bench.stamps import issue_many
@@ -38,7 +39,7 @@ def urgent(desk: Process, case: str) -> None:
 
 
 def test_what_is_acute_overtakes_a_backlog_that_memory_does_not_grow_with(
-    kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
     network = ProcessNetwork(tmp_path, kafka, unique, urls, partitions=4)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
-from servers import KafkaNodeFactory
+from servers import KafkaNodeFactory, kafka_of
 
 from shared.kit.local.postgres_databases import PostgresDatabases
 
@@ -22,7 +22,7 @@ def test_a_broker_that_is_killed_while_it_is_sent_to_costs_time_and_nothing_else
 ) -> None:
     node = kafka_node_factory()
     urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
-    network = ProcessNetwork(tmp_path, node.bootstrap_servers, unique, urls)
+    network = ProcessNetwork(tmp_path, kafka_of(node), unique, urls)
     asyncio.run(network.set_up())
     with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):
         everyone_is_ready([desk, clinic])

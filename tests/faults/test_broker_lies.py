@@ -9,6 +9,7 @@ import pytest
 from desks import in_step, issue, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
 from rewritten import Fault, Record, rewrite
+from servers import Kafka
 
 from shared.kit.local.postgres_databases import PostgresDatabases
 
@@ -79,7 +80,7 @@ def tell(desk: Process, referral: str) -> None:
     ],
 )
 def test_whatever_the_broker_makes_of_it_all_is_applied_once_and_in_its_order(
-    lie: Callable[[random.Random], Fault], count: int, kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    lie: Callable[[random.Random], Fault], count: int, kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     chance = random.Random(unique)
     print(f"seed {unique}")
@@ -99,7 +100,7 @@ def test_whatever_the_broker_makes_of_it_all_is_applied_once_and_in_its_order(
         until(lambda: not network.rows("police", f"SELECT 1 FROM exchange_outbox WHERE recipient = '{health}' AND sent_at IS NULL"),
               "everything to be sent")  # fmt: skip
         assert desk.stop() == 0
-        lay, lie_now = asyncio.run(rewrite(kafka, police, health, lie(chance)))
+        lay, lie_now = asyncio.run(rewrite(kafka.operator, police, health, lie(chance)))
         print(f"{lay} records lay on the broker, and {lie_now} do now")
         assert lay > 2 * count
         clinic.start()
@@ -113,7 +114,7 @@ def test_whatever_the_broker_makes_of_it_all_is_applied_once_and_in_its_order(
 
 
 def test_a_new_referral_is_seen_before_a_gap_in_front_of_it_closes(
-    kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
     network = ProcessNetwork(tmp_path, kafka, unique, urls)
@@ -125,7 +126,7 @@ def test_a_new_referral_is_seen_before_a_gap_in_front_of_it_closes(
         until(lambda: not network.rows("police", unsent), "everything to be sent")
         assert desk.stop() == 0
         fault = without_its_first_referral(network)
-        lay, lie_now = asyncio.run(rewrite(kafka, network.names["police"], network.names["health"], fault))
+        lay, lie_now = asyncio.run(rewrite(kafka.operator, network.names["police"], network.names["health"], fault))
         assert lie_now == lay - 1
         with network.started(("health", "serve")) as (clinic,):
             everyone_is_ready([clinic])

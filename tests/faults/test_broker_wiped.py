@@ -11,9 +11,8 @@ from uuid import UUID
 import pytest
 from desks import issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
-from servers import KafkaNodeFactory
+from servers import KafkaNodeFactory, kafka_of
 
-from shared.exchange.access import provision
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 SHORT, LONG = 40, 1_000  # referrals on their way when the broker's disk is lost
@@ -27,7 +26,7 @@ def test_a_wiped_broker_costs_time_and_nothing_else(
 ) -> None:
     node = kafka_node_factory()
     urls = {kind: postgres.fresh_database() for kind in ("police", "health", "social_welfare")}
-    network = ProcessNetwork(tmp_path, node.bootstrap_servers, unique, urls)
+    network = ProcessNetwork(tmp_path, kafka_of(node), unique, urls)
     asyncio.run(network.set_up())
     with network.started(*AT_WORK) as processes:
         desk = processes[0]
@@ -39,8 +38,7 @@ def test_a_wiped_broker_costs_time_and_nothing_else(
         print(f"{count - count // 2} more are issued while it is dead: a desk notices nothing. Then its disk is wiped.")
         node.wipe()
         node.start()
-        settings = network.settings("police")
-        asyncio.run(provision(settings.access(), settings.network().topics(), 1))
+        asyncio.run(network.provision())
         back_at = time.monotonic()
         print("It is back, empty, and provisioned.")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, issue, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
+from servers import Kafka
 
 from shared.contracts.casework.codes import Urgency
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -68,7 +69,7 @@ def story(desk: Process, clinic: Process, case: str) -> str:
 
 
 def test_clocks_a_day_apart_that_step_change_no_order_and_reject_nothing(
-    kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
     network, wall = ProcessNetwork(tmp_path, kafka, unique, urls), Wall(tmp_path / "clock", DAY)

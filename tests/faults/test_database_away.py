@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
+from servers import Kafka
 
 from shared.kit.ids import new_id
 from shared.kit.local.postgres import PostgresCluster
@@ -53,7 +54,7 @@ class Clerk:
 
 @pytest.mark.parametrize("away_s", [0, pytest.param(AWAY_S, marks=pytest.mark.long)])
 def test_a_database_that_is_stopped_is_said_and_nothing_that_was_promised_is_lost(
-    away_s: int, kafka: str, postgres: PostgresDatabases, postgres_cluster: PostgresCluster, unique: str, tmp_path: Path
+    away_s: int, kafka: Kafka, postgres: PostgresDatabases, postgres_cluster: PostgresCluster, unique: str, tmp_path: Path
 ) -> None:
     urls = {"police": postgres_cluster.fresh_database(), "health": postgres.fresh_database()}
     network = ProcessNetwork(tmp_path, kafka, unique, urls | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"})

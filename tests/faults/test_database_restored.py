@@ -17,6 +17,7 @@ import pytest
 from desks import in_step, issue, open_case
 from lives import check_lives, slots_of
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from servers import Kafka
 
 from shared.exchange.anchor import Anchor
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -42,7 +43,7 @@ class Story:
     case_of_its_own: str = ""  # opened after the backup, told to nobody
 
 
-def town(home: Path, kafka: str, unique: str, urls: dict[str, str]) -> ProcessNetwork:
+def town(home: Path, kafka: Kafka, unique: str, urls: dict[str, str]) -> ProcessNetwork:
     network = ProcessNetwork(home, kafka, unique, urls)
     network.lay_direct_lines()
     asyncio.run(network.set_up())
@@ -163,7 +164,7 @@ def go_on(everyone: dict[str, Process], story: Story) -> None:
 
 @pytest.mark.parametrize("dialect", ["postgresql", pytest.param("sqlite", marks=pytest.mark.long)])
 def test_a_restored_backup_ends_as_if_nothing_had_been_lost(
-    dialect: str, kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    dialect: str, kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     urls = {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS}
     if dialect == "postgresql":
@@ -206,7 +207,7 @@ def test_a_restored_backup_ends_as_if_nothing_had_been_lost(
         print("Every referral that anybody had heard of stands where it stood, and all have been served to their end.")
 
 
-def test_a_database_that_is_put_back_behind_our_backs_is_noticed_at_the_start(kafka: str, unique: str, tmp_path: Path) -> None:
+def test_a_database_that_is_put_back_behind_our_backs_is_noticed_at_the_start(kafka: Kafka, unique: str, tmp_path: Path) -> None:
     """A snapshot of the disk, put back by somebody who told nobody: the anchor knows better, and no number is given twice."""
     network = town(tmp_path, kafka, unique, {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS})
     story = Story()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, issue, open_case
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from servers import Kafka, kafka_of
 from small_disks import SmallDisk, small_disk
 
 from shared.kit.ids import new_id
@@ -66,7 +67,11 @@ def cluster_on_a_small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
 
 
 def test_the_disk_under_postgresql_is_full(
-    cluster_on_a_small_disk: tuple[PostgresCluster, SmallDisk], kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    cluster_on_a_small_disk: tuple[PostgresCluster, SmallDisk],
+    kafka: Kafka,
+    postgres: PostgresDatabases,
+    unique: str,
+    tmp_path: Path,
 ) -> None:
     cluster, disk = cluster_on_a_small_disk
     urls = {"police": cluster.fresh_database(), "health": postgres.fresh_database()}
@@ -79,7 +84,7 @@ def test_the_disk_under_postgresql_is_full(
         check_full_and_freed(network, desk, clinic, disk)
 
 
-def test_the_disk_under_sqlite_is_full(kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path) -> None:
+def test_the_disk_under_sqlite_is_full(kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path) -> None:
     with small_disk(SQLITE_MB) as disk:
         urls = {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS} | {"police": f"sqlite:///{disk.folder / 'police.db'}"}
         network = ProcessNetwork(tmp_path, kafka, unique, urls)
@@ -99,7 +104,7 @@ def test_the_disks_under_broker_and_logs_are_full(postgres: PostgresDatabases, u
         node = KafkaNode(tmp_path / "kafka", cache=default_cache(tmp_path))
         try:
             node.start()
-            network = ProcessNetwork(tmp_path, node.bootstrap_servers, unique, urls)
+            network = ProcessNetwork(tmp_path, kafka_of(node), unique, urls)
             asyncio.run(network.set_up())
             with network.started(("health", "serve")) as (clinic,):
                 desk = Process(network, "police")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from servers import Kafka
 
 from shared.kit.local.postgres_databases import PostgresDatabases
 
@@ -71,7 +72,7 @@ def in_step(processes: dict[str, Process]) -> bool:
 
 @pytest.mark.parametrize("victim", KINDS)
 def test_an_agency_killed_between_every_two_steps_loses_and_doubles_nothing(
-    victim: str, kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    victim: str, kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     urls = {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS}
     if victim != "health":  # one victim on SQLite, the others on PostgreSQL

@@ -18,7 +18,7 @@ import pytest
 from desks import in_step, issue, open_case
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from records import ends, events_below
-from servers import KafkaClusterFactory
+from servers import KafkaClusterFactory, kafka_of
 
 from shared.kit.local.kafka_cluster import NODES, KafkaCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -99,7 +99,7 @@ def check_nothing_lost_or_doubled(network: ProcessNetwork, sent: Sequence[str], 
 
 def run(cluster: KafkaCluster, postgres: PostgresDatabases, unique: str, home: Path, victims: Sequence[int]) -> None:
     network = ProcessNetwork(
-        home, cluster.bootstrap_servers, unique, {kind: postgres.fresh_database() for kind in KINDS}, partitions=PARTITIONS
+        home, kafka_of(cluster), unique, {kind: postgres.fresh_database() for kind in KINDS}, partitions=PARTITIONS
     )
     asyncio.run(network.set_up())
     with network.started(*AT_WORK) as everyone:
@@ -111,8 +111,8 @@ def run(cluster: KafkaCluster, postgres: PostgresDatabases, unique: str, home: P
             for number in victims:
                 kill_and_bring_back(cluster, number, network, load)
         check_nothing_lost_or_doubled(network, load.sent, everyone)
-        lanes = asyncio.run(ends(cluster.bootstrap_servers, network.names["police"], network.names["health"]))
-        again = Counter(Counter(asyncio.run(events_below(cluster.bootstrap_servers, lanes, network.seal))).values())
+        lanes = asyncio.run(ends(network.kafka.operator, network.names["police"], network.names["health"]))
+        again = Counter(Counter(asyncio.run(events_below(network.kafka.operator, lanes, network.seal))).values())
         print(f"{len(load.sent)} referrals were issued and {len(arrived(network))} arrived, each once, and are signed for.")
         print(f"  Records on the brokers by how often an event lies there: {dict(sorted(again.items()))} (repeats are recognised).")
         print(f"  The longest that a clerk waited for an answer was {load.slowest_s:.1f} s.")

@@ -6,6 +6,7 @@ In the long tier: it makes network namespaces, which only root may, and waits un
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 from desks import in_step, issue, open_case
 from islands import IslandNetwork, Islands, islands
 from processes import KINDS, Process, everyone_is_ready, until
+from servers import kafka_of
 
 from shared.kit.local.cache import default_cache
-from shared.kit.local.kafka import KafkaNode
+from shared.kit.local.kafka import PORTS, KafkaNode
 from shared.kit.local.ports import free_ports
 
 CUTS: dict[str, Callable[[Islands], AbstractContextManager[None]]] = {
@@ -45,14 +47,20 @@ def told_once(network: IslandNetwork, referral: str, facts: list[str]) -> None:
 
 def test_cut_lines_are_shown_at_both_ends_and_made_good_when_they_heal(unique: str, tmp_path: Path) -> None:
     with islands(KINDS) as town:
-        port, controller_port = free_ports(2)
+        port, mutual, controller = free_ports(PORTS)
         listeners = {
-            "listeners": f"CLIENT://0.0.0.0:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"CLIENT://{town.town(1)}:{port}",
+            "listeners": f"CLIENT://0.0.0.0:{port},MUTUAL://127.0.0.1:{mutual},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"CLIENT://{town.town(1)}:{port},MUTUAL://127.0.0.1:{mutual}",
         }
-        with KafkaNode(tmp_path / "kafka", cache=default_cache(tmp_path), overrides=listeners, ports=(port, controller_port)):
+        node = KafkaNode(
+            tmp_path / "kafka", cache=default_cache(tmp_path), overrides=listeners, ports=(port, mutual, controller),
+            addresses=(town.town(1),),
+        )  # fmt: skip
+        with node:
             urls = {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS}
-            network = IslandNetwork(tmp_path, f"{town.town(1)}:{port}", unique, urls, town)
+            network = IslandNetwork(
+                tmp_path, replace(kafka_of(node), bootstrap_servers=f"{town.town(1)}:{port}"), unique, urls, town
+            )
             asyncio.run(network.set_up())
             with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):
                 everyone_is_ready([desk, clinic])

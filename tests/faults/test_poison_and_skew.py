@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from desks import in_step, issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
+from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
 from shared.exchange.outbox import Outgoing, add, lock_subjects
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.timeout(600)  # a quarter of a minute when quiet
 
 
 @pytest.fixture
-def network(kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path) -> ProcessNetwork:
+def network(kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path) -> ProcessNetwork:
     urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
     made = ProcessNetwork(tmp_path, kafka, unique, urls)
     asyncio.run(made.set_up())
@@ -44,7 +45,7 @@ def poison(chance: random.Random, real: bytes) -> list[bytes]:
 
 async def pour(network: ProcessNetwork, values: list[bytes]) -> None:
     way = Direction(network.names["police"], network.names["health"])
-    async with AIOKafkaProducer(bootstrap_servers=network.kafka, max_request_size=2 * OVERSIZE) as producer:
+    async with AIOKafkaProducer(max_request_size=2 * OVERSIZE, **network.kafka.operator.options()) as producer:
         for topic in (way.topic, way.express_topic):
             for value in values:
                 await producer.send_and_wait(topic, value)
@@ -54,7 +55,7 @@ async def bomb(network: ProcessNetwork) -> list[str]:
     """Small on the wire, more than a reader should ever unpack: how each lane's broker refuses it."""
     way, refusals = Direction(network.names["police"], network.names["health"]), []
     how = {"compression_type": "gzip", "max_request_size": 2 * BOMB, "request_timeout_ms": 60_000}
-    async with AIOKafkaProducer(bootstrap_servers=network.kafka, **how) as producer:
+    async with AIOKafkaProducer(**network.kafka.operator.options(), **how) as producer:
         for topic in (way.topic, way.express_topic):
             with pytest.raises(KafkaError) as refused:
                 await producer.send_and_wait(topic, bytes(BOMB))

@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from desks import in_step, issue, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
+from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -25,7 +26,7 @@ class Storm:
     def __init__(self, network: ProcessNetwork, times: int) -> None:
         way, health = Direction(network.names["police"], network.names["health"]), network.names["health"]
         self._groups = {f"{health}.exchange": way.topic, f"{health}.express": way.express_topic}
-        self._kafka, self._times = network.kafka, times
+        self._access, self._times = network.settings("health").access(health), times
         self.joined = 0
 
     async def _blow(self) -> None:
@@ -33,7 +34,7 @@ class Storm:
             async with contextlib.AsyncExitStack() as stack:
                 for group, topic in self._groups.items():
                     consumer = AIOKafkaConsumer(
-                        topic, bootstrap_servers=self._kafka, group_id=group, enable_auto_commit=False, heartbeat_interval_ms=500
+                        topic, group_id=group, enable_auto_commit=False, heartbeat_interval_ms=500, **self._access.options()
                     )
                     await stack.enter_async_context(consumer)
                 self.joined += 1
@@ -51,7 +52,7 @@ class Storm:
 
 @pytest.mark.parametrize("times", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
 def test_partitions_that_change_hands_all_the_time_lose_and_double_nothing(
-    times: int, kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    times: int, kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
     network = ProcessNetwork(tmp_path, kafka, unique, urls, partitions=4)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from desks import in_step, issue, open_case
 from processes import KINDS, ProcessNetwork, everyone_is_ready, until
+from servers import Kafka
 
 from shared.kit.local.postgres_databases import PostgresDatabases
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
 
 
 def test_the_other_worker_sends_what_a_dead_relay_had_in_hand(
-    kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     network = ProcessNetwork(tmp_path, kafka, unique, {kind: postgres.fresh_database() for kind in KINDS}, partitions=4)
     asyncio.run(network.set_up())

@@ -11,6 +11,7 @@ import pytest
 from desks import in_step, issue, open_case
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from records import committed, ends, events_below
+from servers import Kafka
 
 from shared.kit.local.postgres_databases import PostgresDatabases
 
@@ -30,10 +31,10 @@ def check_what_was_committed_was_applied(network: ProcessNetwork) -> None:
 
     async def below() -> list[UUID]:
         found: list[UUID] = []
-        lanes = await ends(network.kafka, sender, recipient)
+        lanes = await ends(network.kafka.operator, sender, recipient)
         for group in ("exchange", "express"):
-            offsets = {p: at for p, at in (await committed(network.kafka, f"{recipient}.{group}")).items() if p in lanes}
-            found += await events_below(network.kafka, offsets, network.seal)
+            offsets = {p: at for p, at in (await committed(network.kafka.operator, f"{recipient}.{group}")).items() if p in lanes}
+            found += await events_below(network.kafka.operator, offsets, network.seal)
         return found
 
     held = ids(network.rows("health", f"SELECT event_id FROM exchange_slots WHERE sender = '{sender}'"))
@@ -46,7 +47,7 @@ def check_what_was_sent_was_marked(network: ProcessNetwork) -> None:
     sender, recipient = network.names["police"], network.names["health"]
 
     async def lies() -> list[UUID]:
-        return await events_below(network.kafka, await ends(network.kafka, sender, recipient), network.seal)
+        return await events_below(network.kafka.operator, await ends(network.kafka.operator, sender, recipient), network.seal)
 
     query = f"SELECT event_id FROM exchange_outbox WHERE recipient = '{recipient}' AND sent_at IS NOT NULL"
     assert set(asyncio.run(lies())) == ids(network.rows("police", query))
@@ -62,7 +63,7 @@ def stop(process: Process) -> None:
 
 
 def test_a_stop_under_load_leaves_nothing_half_done_at_either_end(
-    kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     network = ProcessNetwork(tmp_path, kafka, unique, {kind: postgres.fresh_database() for kind in KINDS}, partitions=4)
     asyncio.run(network.set_up())

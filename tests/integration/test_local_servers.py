@@ -7,28 +7,33 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError
-from servers import KafkaNodeFactory
+from aiokafka.errors import TopicAuthorizationFailedError
+from servers import Kafka, KafkaNodeFactory, kafka_of
 
+from shared.exchange.access import Access, BrokerUnreachable, partitions_of, provision
+from shared.exchange.rights import admit
+from shared.kit.files import write_whole
 from shared.kit.local.broker import start_broker
 from shared.kit.local.cache import default_cache
 from shared.kit.local.errors import LocalServerError
+from shared.kit.local.kafka_certificates import BrokerFiles
 from shared.kit.local.kafka_jars import fetch_kafka
-from shared.kit.local.kafka_properties import Users
 from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 DEADLINE_S = 30
 
 
-async def make_topic(servers: str, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+async def make_topic(access: Access, topic: str) -> None:
+    admin = AIOKafkaAdminClient(**access.options())
     await admin.start()
     try:
         await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
@@ -36,8 +41,8 @@ async def make_topic(servers: str, topic: str) -> None:
         await admin.close()
 
 
-async def send(servers: str, topic: str, value: bytes) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True)
+async def send(access: Access, topic: str, value: bytes) -> None:
+    producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **access.options())
     await producer.start()
     try:
         await producer.send_and_wait(topic, value, partition=0)
@@ -45,8 +50,8 @@ async def send(servers: str, topic: str, value: bytes) -> None:
         await producer.stop()
 
 
-async def receive(servers: str, topic: str) -> bytes | None:
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", enable_auto_commit=False)
+async def receive(access: Access, topic: str) -> bytes | None:
+    consumer = AIOKafkaConsumer(auto_offset_reset="earliest", enable_auto_commit=False, **access.options())
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic, 0)])
@@ -59,61 +64,91 @@ async def receive(servers: str, topic: str) -> bytes | None:
 
 async def test_a_record_outlives_the_brokers_sudden_death(kafka_node_factory: KafkaNodeFactory) -> None:
     node = kafka_node_factory()
-    address = node.bootstrap_servers
-    await make_topic(address, "kept")
-    await send(address, "kept", b"before the kill")
+    address, operator = node.bootstrap_servers, kafka_of(node).operator
+    await make_topic(operator, "kept")
+    await send(operator, "kept", b"before the kill")
     node.kill()
     assert not node.running
     node.start()
     assert node.bootstrap_servers == address
-    assert await receive(address, "kept") == b"before the kill"
+    assert await receive(operator, "kept") == b"before the kill"
 
 
 async def test_a_wiped_broker_has_forgotten_and_works(kafka_node_factory: KafkaNodeFactory) -> None:
     node = kafka_node_factory()
-    await make_topic(node.bootstrap_servers, "lost")
+    operator = kafka_of(node).operator
+    await make_topic(operator, "lost")
     with pytest.raises(LocalServerError, match="cannot be wiped"):
         node.wipe()
     node.stop()
     node.wipe()
     node.start()
-    admin = AIOKafkaAdminClient(bootstrap_servers=node.bootstrap_servers)
+    admin = AIOKafkaAdminClient(**operator.options())
     await admin.start()
     topics = await admin.list_topics()
     await admin.close()
     assert "lost" not in topics
 
 
-async def test_a_node_with_users_refuses_strangers(kafka_node_factory: KafkaNodeFactory) -> None:
-    node = kafka_node_factory(users=Users({"police": "right"}))
+async def test_a_node_lets_in_users_and_certificates_of_its_own_and_nobody_else(
+    kafka_node_factory: KafkaNodeFactory, tmp_path: Path
+) -> None:
+    node = kafka_node_factory()
+    kafka = kafka_of(node)
+    await admit(kafka.operator, (), {"police": "right"})
+    known = Access(kafka.bootstrap_servers, "police", "right", kafka.operator.ca)
+    assert await partitions_of(known) == {}
+    other = BrokerFiles(tmp_path / "other")
+    other.make()
+    for stranger in (
+        replace(known, password="wrong"),
+        replace(known, username="health"),
+        replace(known, username=None, password=None),
+        replace(known, username=None, password=None, ca=None),
+        replace(known, ca=None),
+        replace(known, ca=other.ca),  # it is the broker that is a stranger
+        replace(kafka.operator, cert=None, key=None),
+        replace(kafka.operator, ca=None),
+        replace(kafka.operator, cert=other.operator("").cert, key=other.operator("").key),
+        replace(kafka.operator, bootstrap_servers=kafka.bootstrap_servers),  # no certificate stands for a password
+    ):
+        with pytest.raises(BrokerUnreachable):
+            await partitions_of(stranger)
 
-    def producer(password: str) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
-            bootstrap_servers=node.bootstrap_servers,
-            security_protocol="SASL_PLAINTEXT",
-            sasl_mechanism="SCRAM-SHA-512",
-            sasl_plain_username="police",
-            sasl_plain_password=password,
-        )
 
-    with pytest.raises(KafkaConnectionError):
-        await producer("wrong").start()
-    known = producer("right")
-    await known.start()
-    await known.stop()
+async def test_a_certificate_names_an_agency_as_its_password_does(kafka_node_factory: KafkaNodeFactory, tmp_path: Path) -> None:
+    node = kafka_node_factory()
+    kafka, topics = kafka_of(node), ("refnet.police.to.health.v1", "refnet.health.to.police.v1")
+    assert await provision(kafka.operator, topics, 1) == sorted(topics)
+    await admit(kafka.operator, topics[:1], {})
+    made = node.files.authority().issue("police", datetime.now(UTC), timedelta(days=1))
+    write_whole(tmp_path / "cert.pem", made.cert)
+    write_whole(tmp_path / "key.pem", made.key)
+    police = replace(kafka.operator, cert=tmp_path / "cert.pem", key=tmp_path / "key.pem")
+    assert set(await partitions_of(police)) == set(topics[:1])
+    await send(police, topics[0], b"hello")
+    with pytest.raises(TopicAuthorizationFailedError):
+        await send(police, topics[1], b"hello")
 
 
-async def test_the_shared_kafka_carries_a_record(kafka: str, unique: str) -> None:
-    await make_topic(kafka, f"shared-{unique}")
-    await send(kafka, f"shared-{unique}", b"hello")
-    assert await receive(kafka, f"shared-{unique}") == b"hello"
+def test_what_a_node_writes_down_is_its_owners_alone(kafka_node_factory: KafkaNodeFactory) -> None:
+    written = list(kafka_node_factory().files.folder.rglob("*"))
+    assert {file.stat().st_mode & 0o777 for file in written if file.is_dir()} == {0o700}
+    assert {file.stat().st_mode & 0o777 for file in written if file.is_file()} == {0o600}
+
+
+async def test_the_shared_kafka_carries_a_record(kafka: Kafka, unique: str) -> None:
+    await make_topic(kafka.operator, f"shared-{unique}")
+    await send(kafka.operator, f"shared-{unique}", b"hello")
+    assert await receive(kafka.operator, f"shared-{unique}") == b"hello"
 
 
 async def test_the_trial_courier_carries_a_record_and_says_that_it_forgets(tmp_path: Path) -> None:
     with start_broker("trial", bootstrap_servers=None, home=tmp_path) as broker:
         assert broker.forgets
-        await send(broker.bootstrap_servers, "trial", b"hello")
-        assert await receive(broker.bootstrap_servers, "trial") == b"hello"
+        trial = Access(broker.bootstrap_servers)
+        await send(trial, "trial", b"hello")
+        assert await receive(trial, "trial") == b"hello"
 
 
 def test_kafka_by_choice_keeps_its_data_in_the_home_that_was_given(tmp_path: Path) -> None:

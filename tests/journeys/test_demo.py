@@ -28,8 +28,14 @@ def test_the_demo_prints_her_timeline_as_each_agency_sees_it(broker: str, tmp_pa
         assert f"{name} — case" in done.stdout
     assert ("forgets everything" in done.stdout) == (broker == "trial")
     assert "referral.closed" in done.stdout
+    users = [tmp_path / "demo" / "kafka" / agency / "password" for agency in ("police", "health", "social_welfare")]
+    assert [user.is_file() for user in users] == [broker == "kafka"] * len(users)  # the trial courier lets everybody do everything
+    secret = [user.read_text().strip() for user in users if user.is_file()]
     logs = [(tmp_path / "demo" / f"{agency}.log").read_text() for agency in ("police", "health", "social_welfare")]
     assert all("direct_line_open" in log for log in logs)
+    broker_log = tmp_path / "demo" / "kafka" / "kafka.log"
+    said = [done.stdout, done.stderr, *logs, *([broker_log.read_text()] if broker_log.exists() else [])]
+    assert not any(word in one for word in secret for one in said)
     assert not subprocess.run(["pgrep", "-f", f"--port {port + 1}"], capture_output=True, check=False).stdout
 
 

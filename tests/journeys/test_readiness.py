@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from agencies import World
 from processes import KINDS, ProcessNetwork, everyone_is_ready, until
-from servers import KafkaNodeFactory
+from servers import KafkaNodeFactory, kafka_of
 from sqlalchemy import text
 
 from shared.casework.lines.readiness import readiness
@@ -75,7 +75,7 @@ def test_a_worker_and_a_desk_say_what_is_away_and_live_on(
 ) -> None:
     node = kafka_node_factory()
     urls = {kind: postgres_cluster.fresh_database() for kind in KINDS}
-    network = ProcessNetwork(tmp_path, node.bootstrap_servers, unique, urls)
+    network = ProcessNetwork(tmp_path, kafka_of(node), unique, urls)
     asyncio.run(network.set_up())
     with network.started(("police", "serve"), ("police", "worker")) as (desk, worker):
         everyone_is_ready([desk, worker])

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from desks import in_step, issue, open_case, statuses
 from processes import KINDS, ProcessNetwork, everyone_is_ready, free_port, until
-from servers import KafkaNodeFactory
+from servers import Kafka, KafkaNodeFactory, kafka_of
 
-from shared.kit.local.kafka_properties import Users
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 REFERRALS = 24  # enough for both relays and both consumers of an agency to have work at the same time
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
 
 
 def test_two_relays_and_two_consumers_an_agency_keep_streams_dense_and_double_nothing(
-    kafka: str, postgres: PostgresDatabases, unique: str, tmp_path: Path
+    kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     network = ProcessNetwork(tmp_path, kafka, unique, {kind: postgres.fresh_database() for kind in KINDS}, partitions=4)
     asyncio.run(network.set_up())
@@ -48,7 +47,7 @@ def test_a_desk_goes_on_while_the_broker_is_away_and_everything_flows_when_it_re
     kafka_node_factory: KafkaNodeFactory, unique: str, tmp_path: Path
 ) -> None:
     node = kafka_node_factory()
-    network = ProcessNetwork(tmp_path, node.bootstrap_servers, unique, {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS})
+    network = ProcessNetwork(tmp_path, kafka_of(node), unique, {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS})
     asyncio.run(network.set_up())
     node.kill()
     with network.running([("police", "serve"), ("health", "serve")]) as processes:
@@ -78,17 +77,13 @@ def refnet(network: ProcessNetwork, *arguments: str, **more: str) -> tuple[int, 
 
 
 def test_what_keeps_a_program_from_starting_is_one_sentence_that_names_it(
-    kafka: str, postgres: PostgresDatabases, kafka_node_factory: KafkaNodeFactory, unique: str, tmp_path: Path
+    kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
     network = ProcessNetwork(tmp_path, kafka, unique, {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS})
     agency = network.names["police"]
     url = postgres.fresh_database()
-    secured = kafka_node_factory(users=Users({"police": "right"}))
-    wrong = {
-        "REFNET_KAFKA_USERNAME": "police",
-        "REFNET_KAFKA_PASSWORD": "wrong",
-        "KAFKA_BOOTSTRAP_SERVERS": secured.bootstrap_servers,
-    }
+    ca = str(kafka.operator.ca)
+    wrong = {"REFNET_KAFKA_USERNAME": "police", "REFNET_KAFKA_PASSWORD": "wrong", "REFNET_KAFKA_CA": ca}
     for arguments, environment, words in (
         (("serve", agency, "--port", str(free_port())), {}, f"run `refnet migrate {agency}`"),
         (("serve", "nobody", "--port", str(free_port())), {}, "has no agency 'nobody'"),
@@ -109,8 +104,9 @@ def test_what_keeps_a_program_from_starting_is_one_sentence_that_names_it(
         assert "Traceback" not in said
 
 
-def test_a_missing_topic_makes_one_peer_not_connected_and_the_worker_goes_on(kafka: str, unique: str, tmp_path: Path) -> None:
+def test_a_missing_topic_makes_one_peer_not_connected_and_the_worker_goes_on(kafka: Kafka, unique: str, tmp_path: Path) -> None:
     network = ProcessNetwork(tmp_path, kafka, unique, {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS})
+    asyncio.run(network.give_users_alone())
     asyncio.run(network.set_up(topics=False))
     with network.running([("police", "serve"), ("health", "serve")]) as processes:
         police, health = processes["police"], processes["health"]
@@ -120,6 +116,6 @@ def test_a_missing_topic_makes_one_peer_not_connected_and_the_worker_goes_on(kaf
         )
         referral = issue(police, open_case(police))
         assert police.get(f"/referrals/{referral}")["status"] == "issued"
-        code, said = refnet(network, "provision")
+        code, said = refnet(network, "provision", **network.operators())
         assert code == 0, said
         until(lambda: statuses(health).get(referral) == "issued", "the referral to arrive once the topics exist")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from processes import ProcessNetwork
+from servers import Kafka
 
 NOWHERE = "02:00:00:00:0b:ad"  # a hardware address that nobody has: what is sent there is lost without a word
 
@@ -100,7 +101,7 @@ class Islands:
 class IslandNetwork(ProcessNetwork):
     """Agencies whose processes each run in their own namespace."""
 
-    def __init__(self, home: Path, kafka: str, unique: str, urls: dict[str, str], islands: Islands) -> None:
+    def __init__(self, home: Path, kafka: Kafka, unique: str, urls: dict[str, str], islands: Islands) -> None:
         self.islands = islands
         super().__init__(home, kafka, unique, urls)
         self.lay_direct_lines()

@@ -8,9 +8,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
 from exchange_node import Node
 from faststream.kafka import KafkaBroker
+from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
-from shared.exchange.access import Access
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.relay import Relay
 from shared.kit.clock import ManualClock
@@ -28,17 +28,22 @@ async def until(true: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> Non
             await asyncio.sleep(0.02)
 
 
+def broker_of(kafka: Kafka) -> KafkaBroker:
+    """FastStream's end, as the operator."""
+    return KafkaBroker(kafka.operator.servers, security=kafka.operator.faststream(), allow_auto_create_topics=False)
+
+
 @contextlib.asynccontextmanager
-async def line(kafka: str, police: Node, health: Node) -> AsyncIterator[tuple[Direction, str]]:
+async def line(kafka: Kafka, police: Node, health: Node) -> AsyncIterator[tuple[Direction, str]]:
     """A running relay at the desk and a running receiver at the clinic."""
     direction = Direction(police.agency, health.agency)
     group = f"{health.agency}.exchange"
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    admin = AIOKafkaAdminClient(**kafka.operator.options())
     await admin.start()
     await admin.create_topics([NewTopic(t, 1, 1) for t in (direction.topic, direction.express_topic)])
-    courier = Courier(police.agency, Access(kafka), {health.agency: b"secret"})
+    courier = Courier(police.agency, kafka.operator, {health.agency: b"secret"})
     await courier.start()
-    broker = KafkaBroker(kafka, allow_auto_create_topics=False)
+    broker = broker_of(kafka)
     Receiver(health.database, health.inbox, health.seal, health, health.letters(police.agency)).subscribe(
         broker, [direction.topic, direction.express_topic], group
     )
@@ -55,9 +60,9 @@ async def line(kafka: str, police: Node, health: Node) -> AsyncIterator[tuple[Di
         await admin.close()
 
 
-async def committed(kafka: str, group: str, topic: str) -> int:
+async def committed(kafka: Kafka, group: str, topic: str) -> int:
     """The offset that a group has committed."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    admin = AIOKafkaAdminClient(**kafka.operator.options())
     await admin.start()
     try:
         offsets = await admin.list_consumer_group_offsets(group)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,16 +20,19 @@ import yaml
 from agencies import ROLE_OF
 from ready_made import Child, source
 from schema import sqlite_at_head
+from servers import Kafka
 
 import services.demo
 from bench.children import rss_mb
+from services.broker_users import user_of
 from services.certificates import make_certificates
+from services.provision import provision
 from services.runtime import build
-from services.settings import Settings
+from services.settings import Settings, variables_of
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.migrate import migrate
 from shared.contracts.casework.codes import Role
-from shared.exchange.access import provision
+from shared.exchange.rights import admit
 from shared.exchange.seal import KeyedSeal
 from shared.kit.db import Database
 from shared.kit.ids import new_id
@@ -177,7 +181,7 @@ class Process:
 class ProcessNetwork:
     """The demo's agencies under names of this test's own, so that tests share one Kafka."""
 
-    def __init__(self, home: Path, kafka: str, unique: str, urls: dict[str, str], partitions: int = 1) -> None:
+    def __init__(self, home: Path, kafka: Kafka, unique: str, urls: dict[str, str], partitions: int = 1) -> None:
         self.home, self.kafka, self.urls = home, kafka, urls
         self.names = {kind: f"{kind}_{unique}" for kind in KINDS}
         content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
@@ -218,25 +222,40 @@ class ProcessNetwork:
         """What a process of an agency is given."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
         return {
-            **kept, "REFNET_HOME": str(self.home), "REFNET_NETWORK": str(self.file), "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
-            "REFNET_DATABASE_URL": self.urls[kind], **self.more.get(kind, {}),
+            **kept, "REFNET_HOME": str(self.home), "REFNET_NETWORK": str(self.file),
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers, "REFNET_DATABASE_URL": self.urls[kind],
+            **self.more.get(kind, {}),
         }  # fmt: skip
 
-    def settings(self, kind: str) -> Settings:
+    def operators(self) -> dict[str, str]:
+        """What the broker's operator has in place of an agency's way to it."""
+        return variables_of(self.kafka.operator)
+
+    def settings(self, kind: str, **more: str) -> Settings:
         """The same as settings of this process."""
-        return Settings.model_validate({k: v for k, v in self.environment(kind).items() if k.startswith(("REFNET_", "KAFKA_"))})
+        environment = self.environment(kind) | more
+        return Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))})
 
     def seal(self, agency: str) -> KeyedSeal:
         """The keys of an agency as its own processes have them."""
         settings = self.settings("police")
         return settings.seal(agency, settings.network())
 
+    async def provision(self) -> None:
+        """Topics, users and rights, as the broker's operator makes them."""
+        await provision(self.settings("police", **self.operators()))
+
+    async def give_users_alone(self) -> None:
+        """Users that may do nothing yet."""
+        passwords = {name: secrets.token_hex() for name in self.names.values()}
+        await admit(self.kafka.operator, (), passwords)
+        for name, password in passwords.items():
+            user_of(self.home, name).keep(password, self.kafka.operator.ca)
+
     async def set_up(self, *, topics: bool = True) -> None:
-        """Topics, databases and one account an agency."""
-        settings = self.settings("police")
-        network = settings.network()
+        """Topics and users, databases and one account an agency."""
         if topics:
-            await provision(settings.access(), network.topics(), network.partitions)
+            await self.provision()
         for kind in KINDS:
             made = build(self.settings(kind), self.names[kind])
             if self.urls[kind].startswith("sqlite"):

@@ -18,9 +18,9 @@ READ_DEADLINE_S = 60.0
 Offsets = Mapping[TopicPartition, int]
 
 
-async def committed(servers: str, group: str) -> Offsets:
+async def committed(access: Access, group: str) -> Offsets:
     """The offsets that a group has committed."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    admin = AIOKafkaAdminClient(**access.options())
     await admin.start()
     try:
         return {partition: at.offset for partition, at in (await admin.list_consumer_group_offsets(group)).items()}
@@ -28,20 +28,20 @@ async def committed(servers: str, group: str) -> Offsets:
         await admin.close()
 
 
-async def ends(servers: str, sender: str, recipient: str) -> Offsets:
+async def ends(access: Access, sender: str, recipient: str) -> Offsets:
     """How many records each partition of a direction has taken."""
     way = Direction(sender, recipient)
-    known = await partitions_of(Access(servers))
-    async with _reader(servers) as consumer:
+    known = await partitions_of(access)
+    async with _reader(access) as consumer:
         wanted = [TopicPartition(topic, n) for topic in (way.topic, way.express_topic) for n in range(known[topic])]
         return dict(await consumer.end_offsets(wanted))
 
 
-async def events_below(servers: str, offsets: Offsets, seal_of: Callable[[str], Seal]) -> list[UUID]:
+async def events_below(access: Access, offsets: Offsets, seal_of: Callable[[str], Seal]) -> list[UUID]:
     """The ids of the events below these offsets, each as often as it lies there; statements are left out."""
     wanted = {partition: end for partition, end in offsets.items() if end > 0}
     found: list[UUID] = []
-    async with _reader(servers) as consumer:
+    async with _reader(access) as consumer:
         consumer.assign(list(wanted))
         while [p for p, end in wanted.items() if await consumer.position(p) < end]:
             for partition, records in (await consumer.getmany(timeout_ms=200)).items():
@@ -50,8 +50,8 @@ async def events_below(servers: str, offsets: Offsets, seal_of: Callable[[str], 
 
 
 @asynccontextmanager
-async def _reader(servers: str) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", enable_auto_commit=False)
+async def _reader(access: Access) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(auto_offset_reset="earliest", enable_auto_commit=False, **access.options())
     await consumer.start()
     try:
         async with asyncio.timeout(READ_DEADLINE_S):

@@ -10,10 +10,13 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+from services.settings import load_settings
+from shared.exchange.access import Access
 from shared.kit.local.broker import Broker, start_broker
 from shared.kit.local.errors import LocalServerError
 from shared.kit.local.kafka import KafkaNode
@@ -22,20 +25,37 @@ from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 What: TypeAlias = Literal["kafka", "postgres"]
-Address: TypeAlias = str | PostgresDatabases
-Access: TypeAlias = tuple[tuple[str, int], bytes]  # where the leader listens, and the word that lets a worker in
+Entry: TypeAlias = tuple[tuple[str, int], bytes]  # where the leader listens, and the word that lets a worker in
 
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 
 
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """A broker that lets in agencies at `bootstrap_servers`, each with a user that its operator has made; the operator may do
+    everything, and so do tests that look or tamper."""
+
+    bootstrap_servers: str
+    operator: Access
+
+
+Address: TypeAlias = Kafka | PostgresDatabases
+
+
+def kafka_of(started: KafkaNode | KafkaCluster | Broker) -> Kafka:
+    """A broker that we have started, as tests reach it."""
+    assert started.operator is not None
+    return Kafka(started.bootstrap_servers, Access(**asdict(started.operator)))
+
+
 class KafkaNodeFactory(Protocol):
-    """Starts a node of the test's own; the options are KafkaNode's: users, overrides, heap_mb."""
+    """Starts a node of the test's own; the options are KafkaNode's: overrides, heap_mb."""
 
     def __call__(self, **options: object) -> KafkaNode: ...
 
 
 class KafkaClusterFactory(Protocol):
-    """Starts a cluster of the test's own; the options are KafkaCluster's: users, overrides, heap_mb."""
+    """Starts a cluster of the test's own; the options are KafkaCluster's: overrides, heap_mb."""
 
     def __call__(self, **options: object) -> KafkaCluster: ...
 
@@ -67,10 +87,12 @@ class Servers:
             self._stops.pop()()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def _start_kafka(self) -> str:
+    def _start_kafka(self) -> Kafka:
         broker = start_broker("auto", bootstrap_servers=os.environ.get(KAFKA_VARIABLE), home=self.home)
         self._stops.append(broker.stop)
-        return _real(broker).bootstrap_servers
+        if broker.kind == "given":  # whoever gives one says in the environment who its operator is there
+            return Kafka(broker.bootstrap_servers, load_settings().access())
+        return kafka_of(_real(broker))
 
     def _start_postgres(self) -> PostgresDatabases:
         # Tests kill processes, never the machine: what the kernel holds is safe without fsync, and much faster.
@@ -90,7 +112,7 @@ class Desk:
         threading.Thread(target=self._listen, daemon=True).start()
 
     @property
-    def access(self) -> Access:
+    def access(self) -> Entry:
         host, port = self._listener.address
         return (str(host), int(port)), self._word
 
@@ -113,7 +135,7 @@ class Desk:
                 caller.send(cause)
 
 
-def ask(access: Access, what: What) -> Address:
+def ask(access: Entry, what: What) -> Address:
     """A worker's side of the desk. Raises the leader's LocalServerError."""
     where, word = access
     with Client(where, authkey=word) as desk:

@@ -10,9 +10,10 @@ from typing import Any
 
 from exchange_node import Node, new_subject
 from kafka_line import until
+from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
-from shared.exchange.access import Access, provision
+from shared.exchange.access import provision
 from shared.exchange.anchor import Anchor
 from shared.exchange.worker import ExchangeWorker
 from shared.kit.clock import SystemClock
@@ -31,12 +32,12 @@ class FastClock(SystemClock):
 class Pair:
     """A desk and a clinic as whole workers; the clock is the desk's and the clinic's."""
 
-    def __init__(self, kafka: str, police: Node, health: Node, clock: FastClock, folder: Path) -> None:
+    def __init__(self, kafka: Kafka, police: Node, health: Node, clock: FastClock, folder: Path) -> None:
         self.police, self.health, self.clock = police, health, clock
         self.stop, self.folder = asyncio.Event(), folder
         self.workers = {
             node: ExchangeWorker(
-                node.database, node.agency, [peer.agency], node.inbox, node, node.seal, Access(kafka), lambda _: b"x",
+                node.database, node.agency, [peer.agency], node.inbox, node, node.seal, kafka.operator, lambda _: b"x",
                 Anchor(folder / f"{node.agency}.anchor"), instance=f"host.{node.agency}.0",
             )
             for node, peer in ((police, health), (health, police))
@@ -65,11 +66,11 @@ class Pair:
 
 
 @asynccontextmanager
-async def at_work(kafka: str, unique: str, urls: Sequence[str]) -> AsyncIterator[Pair]:
+async def at_work(kafka: Kafka, unique: str, urls: Sequence[str]) -> AsyncIterator[Pair]:
     clock: Any = FastClock()
     police, health = [await Node.make(f"{name}_{unique}", url, clock) for name, url in zip(("police", "health"), urls, strict=True)]
     ways = (Direction(police.agency, health.agency), Direction(health.agency, police.agency))
-    await provision(Access(kafka), tuple(topic for way in ways for topic in (way.topic, way.express_topic)), 1)
+    await provision(kafka.operator, tuple(topic for way in ways for topic in (way.topic, way.express_topic)), 1)
     folder = TemporaryDirectory()
     pair = Pair(kafka, police, health, clock, Path(folder.name))
     running = [asyncio.create_task(worker.run(pair.stop)) for worker in pair.workers.values()]

@@ -7,10 +7,18 @@ from typing import Any
 
 import pytest
 
-from services.certificates import AUTHORITY_LASTS, LASTS, RENEW_BEFORE, THROW_AWAY, files_of, make_certificates
+from services.certificates import (
+    AUTHORITY_LASTS,
+    LASTS,
+    RENEW_BEFORE,
+    THROW_AWAY,
+    files_of,
+    make_broker_certificates,
+    make_certificates,
+)
 from services.settings import Settings, load_settings
 from shared.casework.directory.network import parse_network
-from shared.kit.certificates import Authority
+from shared.kit.certificates import Authority, addresses_in
 from shared.kit.errors import RefnetError
 
 AGENCIES = ("police", "health")
@@ -52,6 +60,17 @@ def test_what_is_missing_broken_or_ends_soon_is_made_anew_and_nothing_else(tmp_p
     before = (tmp_path / "tls" / ".authority" / "ca.pem").read_bytes()
     assert make_certificates(tmp_path, AGENCIES, "demo", NOW + AUTHORITY_LASTS) == ["police", "health"]
     assert files_of(tmp_path, "police").ca.read_bytes() == (tmp_path / "tls" / ".authority" / "ca.pem").read_bytes() != before
+
+
+def test_a_trials_broker_and_its_operator_are_given_theirs_once_and_a_productions_never(tmp_path: Path) -> None:
+    assert make_broker_certificates(tmp_path, ["kafka"], "demo", NOW) == ["refnet-broker", "refnet-operator"]
+    made = everything(tmp_path)
+    assert make_broker_certificates(tmp_path, ["kafka"], "demo", NOW) == []
+    assert everything(tmp_path) == made
+    assert set(addresses_in(made["kafka/.broker/broker/broker.pem"])) == {"refnet-broker", "kafka", "localhost", "127.0.0.1"}
+    with pytest.raises(RefnetError, match="A production network's broker has no throw-away authority"):
+        make_broker_certificates(tmp_path / "home", ["kafka"], "production", NOW)
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_production_network_takes_an_authority_of_its_own_and_nothing_else(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from shared.kit.local import broker as resolution
 from shared.kit.local.broker import Broker, Kind, start_broker
 from shared.kit.local.docker import node_environment
 from shared.kit.local.errors import LocalServerError
+from shared.kit.local.kafka_properties import secured
 
 Break = Callable[[str], None]
 
@@ -71,4 +72,13 @@ def test_without_java_and_docker_the_reasons_say_what_to_install(tmp_path: Path,
 
 
 def test_the_container_tells_clients_the_address_that_they_can_reach() -> None:
-    assert node_environment(21000)["KAFKA_ADVERTISED_LISTENERS"] == "CLIENT://127.0.0.1:21000"
+    told = node_environment(21000, 21001)
+    assert told["KAFKA_ADVERTISED_LISTENERS"] == "CLIENT://127.0.0.1:21000,MUTUAL://127.0.0.1:21001"
+
+
+def test_the_container_keeps_users_and_rights_as_any_other_node() -> None:
+    told = node_environment(21000, 21001)
+    assert told["KAFKA_SSL_KEYSTORE_LOCATION"] == "/etc/refnet/broker.pem"
+    # As the image reads a variable's name back: `_` for a dot, `___` for a hyphen.
+    back = {name.removeprefix("KAFKA_").lower().replace("___", "-").replace("_", "."): value for name, value in told.items()}
+    assert secured("/etc/refnet/broker.pem", "/etc/refnet/ca.pem").items() <= back.items()

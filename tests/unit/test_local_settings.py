@@ -1,14 +1,19 @@
 """The small decisions under the local servers: versions, ports, names and the node's properties."""
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from shared.contracts.wire.topics import AGENCY_ID
+from shared.kit.certificates import addresses_in
 from shared.kit.local.cache import default_cache
 from shared.kit.local.errors import LocalServerError
 from shared.kit.local.java import java_major
-from shared.kit.local.kafka_properties import Users, scram_arguments, server_properties
+from shared.kit.local.kafka_certificates import BROKER, LASTS, OPERATOR, RENEW_BEFORE, BrokerFiles
+from shared.kit.local.kafka_properties import server_properties
 from shared.kit.local.ports import PORT_FIRST, PORT_LAST, free_ports
 from shared.kit.local.postgres_binaries import find_postgres
 from shared.kit.local.postgres_databases import PostgresDatabases
@@ -33,25 +38,56 @@ def test_ports_differ_and_stay_out_of_the_range_of_outgoing_connections() -> Non
     assert all(PORT_FIRST <= port <= PORT_LAST < 32768 for port in ports)
 
 
-def properties(users: Users | None = None, overrides: Mapping[str, str] | None = None) -> dict[str, str]:
-    text = server_properties(Path("/n"), port=1, controller_port=2, users=users, overrides=overrides or {})
+def properties(overrides: Mapping[str, str] | None = None) -> dict[str, str]:
+    text = server_properties(
+        Path("/n"), port=1, mutual_port=2, controller_port=3, files=BrokerFiles(Path("/n/tls")), overrides=overrides or {}
+    )
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
 def test_a_node_listens_on_the_loopback_address_only() -> None:
-    assert properties()["listeners"] == "CLIENT://127.0.0.1:1,CONTROLLER://127.0.0.1:2"
+    assert properties()["listeners"] == "CLIENT://127.0.0.1:1,MUTUAL://127.0.0.1:2,CONTROLLER://127.0.0.1:3"
 
 
 def test_overrides_win() -> None:
     assert properties(overrides={"num.io.threads": "9"})["num.io.threads"] == "9"
 
 
-def test_users_turn_on_passwords_and_access_rules() -> None:
-    users = Users({"police": "a word"})
-    secured = properties(users)
-    assert secured["allow.everyone.if.no.acl.found"] == "false"
-    assert "SCRAM-SHA-512=[name=police,password=a word]" in scram_arguments(users)
-    assert "a word" not in repr(users)
+def test_a_node_allows_nothing_by_default_and_nobody_without_password_or_certificate() -> None:
+    chosen = properties()
+    assert chosen["allow.everyone.if.no.acl.found"] == chosen["auto.create.topics.enable"] == "false"
+    assert chosen["listener.security.protocol.map"] == "CLIENT:SASL_SSL,MUTUAL:SSL,CONTROLLER:SSL"
+    assert chosen["listener.name.mutual.ssl.client.auth"] == chosen["listener.name.controller.ssl.client.auth"] == "required"
+    assert not any("password" in name or "password" in value for name, value in chosen.items())
+
+
+def test_no_agency_can_be_called_as_those_who_may_do_everything() -> None:
+    assert properties()["super.users"] == f"User:{BROKER};User:{OPERATOR}"
+    assert not any(re.fullmatch(AGENCY_ID, name) for name in (BROKER, OPERATOR))
+
+
+def test_a_brokers_files_are_made_once_and_again_before_they_end_or_for_another_address(tmp_path: Path) -> None:
+    files, now = BrokerFiles(tmp_path / "tls"), datetime(2026, 7, 1, tzinfo=UTC)
+
+    def made(*addresses: str) -> bool:
+        return files.make(addresses, now)
+
+    assert [made(), made(), made("10.1.2.3"), made("10.1.2.3"), made()] == [True, False, True, False, False]
+    assert set(addresses_in(files.broker.read_bytes())) == {BROKER, "localhost", "127.0.0.1", "10.1.2.3"}
+    now += LASTS - RENEW_BEFORE + timedelta(seconds=1)
+    assert made()
+
+
+def test_what_a_container_is_to_read_is_open_and_nothing_else_is(tmp_path: Path) -> None:
+    files = BrokerFiles(tmp_path / "tls")
+    files.make(for_container=True)
+    assert files.folder.stat().st_mode & 0o777 == 0o700
+    modes = {str(path.relative_to(files.folder)): path.stat().st_mode & 0o777 for path in files.folder.rglob("*")}
+    assert modes == {
+        "authority": 0o700, "authority/ca.pem": 0o600, "authority/ca.key.pem": 0o600, "broker": 0o755, "broker/ca.pem": 0o644,
+        "broker/broker.pem": 0o644, "operator": 0o700, "operator/ca.pem": 0o600, "operator/cert.pem": 0o600,
+        "operator/key.pem": 0o600,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["a b", "A", 'x"; DROP DATABASE y', "", "1a", "a" * 64])

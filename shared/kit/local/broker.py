@@ -13,6 +13,7 @@ from shared.kit.local.cache import default_cache
 from shared.kit.local.docker import IMAGE, DockerKafka
 from shared.kit.local.errors import LocalServerError
 from shared.kit.local.kafka import KafkaNode, quiet
+from shared.kit.local.kafka_certificates import Operator
 from shared.kit.local.kafka_jars import KAFKA_VERSION
 from shared.kit.local.trial import TrialCluster
 
@@ -27,13 +28,15 @@ def _nothing_to_stop() -> None:
 
 @dataclass
 class Broker:
-    """A broker that can be used now. `label` is for people; `reasons` says why each better step was not taken."""
+    """A broker that can be used now. `label` is for people; `reasons` says why each better step was not taken. `operator` is how
+    whoever may change it gets in: None where it runs without us, or lets everybody do everything."""
 
     bootstrap_servers: str
     kind: Kind
     label: str
     forgets: bool = False
     reasons: list[str] = field(default_factory=list)
+    operator: Operator | None = None
     _stop: Callable[[], None] = field(default=_nothing_to_stop, repr=False)
 
     def stop(self) -> None:
@@ -63,7 +66,7 @@ def start_broker(
     if choice == "auto" and bootstrap_servers:
         return Broker(bootstrap_servers, "given", f"Kafka at {bootstrap_servers}, which runs without us")
     starters: dict[Choice, Callable[[], Broker]] = {
-        "docker": lambda: _docker(say),
+        "docker": lambda: _docker(home, say),
         "kafka": lambda: _kafka(home, cache or default_cache(home), say),
         "trial": _trial,
     }
@@ -87,16 +90,17 @@ def _first_that_starts(better: list[Callable[[], Broker]], *, last: Callable[[],
     return broker
 
 
-def _docker(say: Say) -> Broker:
-    node = DockerKafka(say=say)
+def _docker(home: Path, say: Say) -> Broker:
+    node = DockerKafka(home / "kafka-docker", say=say)
     node.start()
-    return Broker(node.bootstrap_servers, "docker", f"Kafka in Docker ({IMAGE})", _stop=node.stop)
+    return Broker(node.bootstrap_servers, "docker", f"Kafka in Docker ({IMAGE})", operator=node.operator, _stop=node.stop)
 
 
 def _kafka(home: Path, cache: Path, say: Say) -> Broker:
     node = KafkaNode(home / "kafka", cache=cache, say=say)
     node.start()
-    return Broker(node.bootstrap_servers, "kafka", f"Apache Kafka {KAFKA_VERSION} on this machine", _stop=node.stop)
+    label = f"Apache Kafka {KAFKA_VERSION} on this machine"
+    return Broker(node.bootstrap_servers, "kafka", label, operator=node.operator, _stop=node.stop)
 
 
 def _trial() -> Broker:

@@ -14,8 +14,9 @@ from typing import Self
 
 from shared.kit.local.cache import held
 from shared.kit.local.errors import LocalServerError
+from shared.kit.local.kafka_certificates import BrokerFiles, Operator
 from shared.kit.local.kafka_jars import KafkaJars, fetch_kafka
-from shared.kit.local.kafka_properties import CLUSTER_ID, Users, scram_arguments, server_properties
+from shared.kit.local.kafka_properties import CLUSTER_ID, server_properties
 from shared.kit.local.ports import LOOPBACK, free_ports
 from shared.kit.local.process import ServerProcess
 
@@ -24,6 +25,7 @@ START_DEADLINE_S = 60  # 0.8 s when quiet, 4 s after a kill; the rest is for a m
 STOP_DEADLINE_S = 20  # 0.4 s when quiet
 FORMAT_DEADLINE_S = 60
 PORT_RACES_MAX = 5
+PORTS = 3  # for agencies, for certificates, for controllers
 HEAP_MB = 256  # 32 starts, but only idle; this held under load
 
 
@@ -32,9 +34,11 @@ def quiet(_: str) -> None:
 
 
 class KafkaNode:
-    """One node in `directory`. `users` turns on SASL/SCRAM and ACLs; `overrides` are server properties that win.
+    """One node in `directory`, which lets in agencies' users with SCRAM over TLS, and its operator with a certificate.
 
-    `ports` (for clients, for controllers) are chosen at the first start unless a cluster has agreed on them before.
+    `overrides` are server properties that win; `addresses` are further ones under which clients reach it, and `files` its
+    certificates, where others share them. `ports` (for agencies, for certificates, for controllers) are chosen at the first start
+    unless a cluster has agreed on them before.
     """
 
     def __init__(
@@ -42,15 +46,17 @@ class KafkaNode:
         directory: Path,
         *,
         cache: Path,
-        users: Users | None = None,
         overrides: Mapping[str, str] | None = None,
         heap_mb: int = HEAP_MB,
         ports: Sequence[int] = (),
+        addresses: Sequence[str] = (),
+        files: BrokerFiles | None = None,
         say: Callable[[str], None] = quiet,
     ) -> None:
         self._directory = directory.absolute()
         self._cache = cache.absolute()
-        self._users = users
+        self.files = files or BrokerFiles(self._directory / "tls")
+        self._addresses = addresses
         self._overrides = dict(overrides or {})
         self._heap_mb = heap_mb
         self._say = say
@@ -59,9 +65,18 @@ class KafkaNode:
 
     @property
     def bootstrap_servers(self) -> str:
+        """Where agencies connect, each with its user and password."""
+        return self._address(0)
+
+    @property
+    def operator(self) -> Operator:
+        """How its operator connects."""
+        return self.files.operator(self._address(1))
+
+    def _address(self, which: int) -> str:
         if not self._ports:
             raise LocalServerError("The Kafka node has no address before its first start.")
-        return f"{LOOPBACK}:{self._ports[0]}"
+        return f"{LOOPBACK}:{self._ports[which]}"
 
     @property
     def running(self) -> bool:
@@ -118,7 +133,7 @@ class KafkaNode:
 
     def _launch_on_free_ports(self, jars: KafkaJars) -> None:
         for attempt in range(1, PORT_RACES_MAX + 1):
-            self._ports = free_ports(2)
+            self._ports = free_ports(PORTS)
             try:
                 self._launch(jars)
                 break
@@ -130,12 +145,13 @@ class KafkaNode:
     def _launch(self, jars: KafkaJars, *, jvm_flags: tuple[str, ...] = ()) -> None:
         config = self._directory / "server.properties"
         self._directory.mkdir(parents=True, exist_ok=True)
-        port, controller_port = self._ports
+        port, mutual_port, controller_port = self._ports
+        self.files.make(self._addresses)
         text = server_properties(
-            self._directory, port=port, controller_port=controller_port, users=self._users, overrides=self._overrides
-        )
+            self._directory,
+            port=port, mutual_port=mutual_port, controller_port=controller_port, files=self.files, overrides=self._overrides,
+        )  # fmt: skip
         config.write_text(text)
-        config.chmod(0o600)  # it may hold passwords
         if not (self._directory / "data" / "meta.properties").exists():
             self._format(jars, config)
         argv = jars.command("kafka.Kafka", str(config), heap_mb=self._heap_mb, flags=jvm_flags)
@@ -143,8 +159,7 @@ class KafkaNode:
         self._process.start(deadline_s=START_DEADLINE_S)
 
     def _format(self, jars: KafkaJars, config: Path) -> None:
-        scram = scram_arguments(self._users)
-        argv = jars.command("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config), *scram, heap_mb=self._heap_mb)
+        argv = jars.command("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config), heap_mb=self._heap_mb)
         done = subprocess.run(
             argv, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=FORMAT_DEADLINE_S, check=False
         )
@@ -162,7 +177,7 @@ class KafkaNode:
             making = jars.directory / "making.jsa"
             practice = KafkaNode(jars.directory / "practice", cache=self._cache)
             practice.wipe()
-            practice._ports = free_ports(2)
+            practice._ports = free_ports(PORTS)
             try:
                 practice._launch(jars, jvm_flags=(f"-XX:ArchiveClassesAtExit={making}",))
                 assert practice._process is not None

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from shared.kit.local.errors import LocalServerError
-from shared.kit.local.kafka import PORT_RACES_MAX, KafkaNode, quiet
-from shared.kit.local.kafka_properties import Users, quorum_properties
+from shared.kit.local.kafka import PORT_RACES_MAX, PORTS, KafkaNode, quiet
+from shared.kit.local.kafka_certificates import BrokerFiles, Operator
+from shared.kit.local.kafka_properties import quorum_properties
 from shared.kit.local.ports import free_ports
 
 NODES = 3  # the fewest of which one may die while the other two still agree
@@ -19,26 +20,31 @@ HEAP_MB = 128  # a third of the load each: 450 MB resident in all three; 32 star
 
 
 class KafkaCluster:
-    """Nodes 1 to NODES below `directory`. `users` and `overrides` are as for KafkaNode, and the same for each."""
+    """Nodes 1 to NODES below `directory`, under one authority. `overrides` are as for KafkaNode, and the same for each."""
 
     def __init__(
         self,
         directory: Path,
         *,
         cache: Path,
-        users: Users | None = None,
         overrides: Mapping[str, str] | None = None,
         heap_mb: int = HEAP_MB,
         say: Callable[[str], None] = quiet,
     ) -> None:
         self._directory = directory
-        self._cache, self._users, self._overrides, self._heap_mb, self._say = cache, users, dict(overrides or {}), heap_mb, say
+        self._cache, self._overrides, self._heap_mb, self._say = cache, dict(overrides or {}), heap_mb, say
+        self.files = BrokerFiles(directory.absolute() / "tls")
         self._nodes: dict[int, KafkaNode] = {}
 
     @property
     def bootstrap_servers(self) -> str:
-        """All nodes' addresses, so that a client finds the cluster whichever of them is down."""
+        """All nodes' addresses for agencies, so that a client finds the cluster whichever of them is down."""
         return ",".join(node.bootstrap_servers for node in self._nodes.values())
+
+    @property
+    def operator(self) -> Operator:
+        """How its operator connects, to any node as well."""
+        return self.files.operator(",".join(node.operator.bootstrap_servers for node in self._nodes.values()))
 
     def node(self, number: int) -> KafkaNode:
         """One node, by the number that Kafka knows it under. Raises LocalServerError before the first start."""
@@ -88,16 +94,18 @@ class KafkaCluster:
 
     def _new_nodes(self) -> dict[int, KafkaNode]:
         numbers = range(1, NODES + 1)
-        ports = free_ports(2 * NODES)
-        controllers = dict(zip(numbers, ports[NODES:], strict=True))
+        self.files.make()  # once, before the nodes race for it
+        free = free_ports(PORTS * NODES)  # all at once, so that none is given twice
+        ports = [free[at : at + PORTS] for at in range(0, len(free), PORTS)]
+        controllers = {number: own[-1] for number, own in zip(numbers, ports, strict=True)}
         return {
             number: KafkaNode(
                 self._directory / f"node-{number}",
                 cache=self._cache,
-                users=self._users,
                 overrides=quorum_properties(number, controllers) | self._overrides,
                 heap_mb=self._heap_mb,
-                ports=(ports[number - 1], controllers[number]),
+                ports=ports[number - 1],
+                files=self.files,
                 say=self._say,
             )
             for number in numbers

@@ -36,7 +36,7 @@ class KafkaJars:
     def archive(self) -> Path:
         """Saves half the start. It fits one Java build and one class path; `-Xshare:auto` ignores one that does not."""
         fits = hashlib.sha256(f"{self.java.version}{self.class_path}".encode()).hexdigest()[:12]
-        return self.directory / f"classes-{fits}.jsa"
+        return self.directory / f"classes-tls-{fits}.jsa"
 
     @property
     def class_path(self) -> str:

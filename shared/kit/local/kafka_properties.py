@@ -1,47 +1,60 @@
 """The settings of one Kafka node on one machine, as data: each with the reason why it is not Kafka's own default."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.kit.local.kafka_certificates import BROKER, OPERATOR, BrokerFiles
 from shared.kit.local.ports import LOOPBACK
 
 CLUSTER_ID = "cmVmbmV0LWxvY2FsLWtmaw"  # any 16 bytes in base64; a node refuses data of another cluster
-ADMIN = "admin"
-
-
-@dataclass(frozen=True)
-class Users:
-    """Turns on SASL/SCRAM-SHA-512 and ACLs: who may connect, by name and password. `admin` may do everything."""
-
-    passwords: Mapping[str, str] = field(repr=False)
-
-    @property
-    def all(self) -> Mapping[str, str]:
-        return {ADMIN: "admin-on-loopback", **self.passwords}
 
 
 def server_properties(
-    directory: Path, *, port: int, controller_port: int, users: Users | None, overrides: Mapping[str, str]
+    directory: Path, *, port: int, mutual_port: int, controller_port: int, files: BrokerFiles, overrides: Mapping[str, str]
 ) -> str:
     """The text of server.properties. `overrides` win."""
-    chosen = _one_node(directory, port, controller_port) | (_secured(users) if users else {}) | dict(overrides)
+    chosen = _one_node(directory, port, mutual_port, controller_port)
+    chosen |= secured(str(files.broker), str(files.ca)) | dict(overrides)
     return "".join(f"{name}={value}\n" for name, value in chosen.items())
 
 
-def _one_node(directory: Path, port: int, controller_port: int) -> dict[str, str]:
+def secured(broker_file: str, ca_file: str) -> dict[str, str]:
+    """Who is let in, and who may do what: agencies with SCRAM over TLS at CLIENT, certificates at MUTUAL, and nothing by default.
+
+    The broker and its operator are known by their certificates alone, so that no password of theirs exists.
+    """
+    return {
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "MUTUAL",
+        "listener.security.protocol.map": "CLIENT:SASL_SSL,MUTUAL:SSL,CONTROLLER:SSL",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": broker_file,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": ca_file,
+        "listener.name.mutual.ssl.client.auth": "required",
+        "listener.name.controller.ssl.client.auth": "required",
+        # A certificate that names its holder and nothing else is that user; any other's name stays too long to be anybody's.
+        "ssl.principal.mapping.rules": "RULE:^CN=([a-z][a-z0-9_-]*)$/$1/,DEFAULT",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "listener.name.client.scram-sha-512.sasl.jaas.config": (
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        ),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:{BROKER};User:{OPERATOR}",
+        "allow.everyone.if.no.acl.found": "false",
+        # Topics are made by `provision`; one that makes itself hides a spelling mistake.
+        "auto.create.topics.enable": "false",
+    }
+
+
+def _one_node(directory: Path, port: int, mutual_port: int, controller_port: int) -> dict[str, str]:
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
-        "listeners": f"CLIENT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
-        "advertised.listeners": f"CLIENT://{LOOPBACK}:{port}",
-        "controller.listener.names": "CONTROLLER",
-        "inter.broker.listener.name": "CLIENT",
-        "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"CLIENT://{LOOPBACK}:{port},MUTUAL://{LOOPBACK}:{mutual_port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "advertised.listeners": f"CLIENT://{LOOPBACK}:{port},MUTUAL://{LOOPBACK}:{mutual_port}",
         "log.dirs": str(directory / "data"),
-        # Topics are made by `provision`; one that makes itself hides a spelling mistake.
-        "auto.create.topics.enable": "false",
         # One node: nothing can have a second copy, and 50 partitions of offsets only cost start time.
         "default.replication.factor": "1",
         "offsets.topic.replication.factor": "1",
@@ -85,33 +98,3 @@ def quorum_properties(number: int, controller_ports: Mapping[int, int]) -> dict[
         "controller.quorum.fetch.timeout.ms": "1000",
         "controller.quorum.election.timeout.ms": "500",
     }
-
-
-def _secured(users: Users) -> dict[str, str]:
-    # The controller listener uses PLAIN: SCRAM's records live in the very log that the controller has yet to open.
-    admin = users.all[ADMIN]
-    module = "org.apache.kafka.common.security"
-    return {
-        "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
-        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
-        "sasl.mechanism.controller.protocol": "PLAIN",
-        "listener.name.client.scram-sha-512.sasl.jaas.config": (
-            f'{module}.scram.ScramLoginModule required username="{ADMIN}" password="{admin}";'
-        ),
-        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.controller.plain.sasl.jaas.config": (
-            f'{module}.plain.PlainLoginModule required username="{ADMIN}" password="{admin}" user_{ADMIN}="{admin}";'
-        ),
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": f"User:{ADMIN}",
-        "allow.everyone.if.no.acl.found": "false",
-    }
-
-
-def scram_arguments(users: Users | None) -> list[str]:
-    """What `format` needs so that the users exist from the first start on."""
-    if users is None:
-        return []
-    named = users.all.items()
-    return [arg for name, word in named for arg in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={word}]")]

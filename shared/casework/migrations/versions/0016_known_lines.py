@@ -1,7 +1,7 @@
 """How many lines of this agency's directory of keys a peer has said that it knows, and since when.
 
 Revision ID: 0016_known_lines
-Revises: 0014_directories
+Revises: 0015_overtaking
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from shared.kit.columns import UtcDateTime
 
 revision = "0016_known_lines"
-down_revision = "0014_directories"
+down_revision = "0015_overtaking"
 
 
 def upgrade() -> None:
