@@ -80,7 +80,7 @@ def problem_slugs() -> set[str]:
     found = {slug for _kind, _status, slug, _title in REFUSALS}
     for path in [*(ROOT / "shared").rglob("*.py"), *(ROOT / "services").rglob("*.py")]:
         found |= set(re.findall(r"""\bproblem\(\s*\d{3},\s*"([a-z-]+)\"""", path.read_text()))
-    found -= {"unopenable"}  # of the direct line, which no person reads
+    found -= {"unopenable", "key-away"}  # of the direct line, which no person reads
     return found | {f"http-{status}" for status in (401, 404, 405)}
 
 
