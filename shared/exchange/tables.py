@@ -92,8 +92,9 @@ class OutboxRow(SQLModel, table=True):
             sqlite_where=text("seq IS NULL"),
             postgresql_where=text("seq IS NULL"),
         ),
-        Index(
+        Index(  # the constant column first: without it SQLite would rather read the whole index of slots
             "ix_exchange_outbox_undelivered",
+            "delivered_at",
             "recipient",
             sqlite_where=text("delivered_at IS NULL AND is_forked = 0"),
             postgresql_where=text("delivered_at IS NULL AND NOT is_forked"),

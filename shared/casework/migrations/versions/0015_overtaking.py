@@ -1,4 +1,4 @@
-"""What came by the express lane, and when a stream was last heard from otherwise; on SQLite two indexes in the words of its queries.
+"""What came by the express lane, when a stream was last heard from otherwise; indexes of the outbox in the words of its queries.
 
 Revision ID: 0015_overtaking
 Revises: 0014_directories
@@ -27,6 +27,12 @@ def upgrade() -> None:
         )
     with op.batch_alter_table("exchange_heads") as batch_op:
         batch_op.add_column(sa.Column("heard_at", UtcDateTime(), nullable=True))
+    op.drop_index("ix_exchange_outbox_undelivered", "exchange_outbox")
+    op.create_index(
+        "ix_exchange_outbox_undelivered", "exchange_outbox", ["delivered_at", "recipient"],
+        sqlite_where=sa.text("delivered_at IS NULL AND is_forked = 0"),
+        postgresql_where=sa.text("delivered_at IS NULL AND NOT is_forked"),
+    )  # fmt: skip
     if op.get_bind().dialect.name == "sqlite":
         op.drop_index("uq_exchange_outbox_slot", "exchange_outbox")
         op.drop_index("ix_exchange_outbox_returned", "exchange_outbox")
