@@ -66,7 +66,8 @@ def test_an_envelope_shows_neither_its_sender_nor_its_words_and_has_one_of_four_
     lengths = set()
     for words in (b"x", b"x" * 400, b"x" * 3_000, b"x" * 9_000, b"x" * 60_000):
         envelope = police.seal(police.sign(word(), words), "health")
-        assert not [shown for shown in (b"police", b"health", words[:3] * 2) if shown in envelope]
+        told = words * 6  # shorter ones stand in any thousand bytes by chance
+        assert not [shown for shown in (b"police", b"health", told[:6]) if shown in envelope]
         lengths.add(len(envelope) - OUTER_BYTES - 48)
     assert lengths == set(PADDED_BYTES)
 
