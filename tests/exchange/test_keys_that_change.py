@@ -14,8 +14,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
-from shared.contracts.wire.directory import Lines, Use
-from shared.contracts.wire.envelope import Header, Kind, Unopenable, unwrap
+from shared.contracts.wire.directory import Lines, Told, Use
+from shared.contracts.wire.envelope import SIGNATURE_BYTES, SIGNED_AS, Header, Kind, Unopenable, unsigned, unwrap
 from shared.exchange.direct import NotOpened, StreamName
 from shared.exchange.directories import recall_lines, take_lines
 from shared.exchange.directory import Directory
@@ -223,6 +223,45 @@ async def test_lines_that_are_not_the_senders_own_are_unopenable_and_change_noth
     fresh = KeyedSeal(ring(health.holder, [stranger]))
     await recall_lines(health.node.database, fresh)  # nothing of it was kept
     assert fresh.knows("police") == stranger.directory.size
+
+
+async def test_lines_of_a_root_that_was_given_up_keep_neither_the_new_ones_nor_another_peers_from_being_learnt(
+    ends: tuple[End, End],
+) -> None:
+    police, health = ends
+    for _ in range(3):
+        new_signer(police)
+    await take_lines(health.node.database, health.seal, "police", police.holder.directory.told_to("health", 3).to_bytes())
+    anew, zone = Holder("police"), Holder("zone")  # the desk's keeper lost the root; the other peer comes after it by name
+    seal = KeyedSeal(ring(health.holder, [anew, zone]))
+    zone.new_signer()
+    await take_lines(health.node.database, seal, "zone", zone.directory.told_to("health", 3).to_bytes())
+    assert (seal.knows("police"), seal.knows("zone")) == (2, 3)
+    anew.new_signer()
+    told = anew.directory.told_to("health", 3).to_bytes()
+    assert await take_lines(health.node.database, seal, "police", told) == 1
+    restarted = KeyedSeal(ring_of(health.holder, {"police": Directory("police", anew.directory.root)}))
+    await take_lines(health.node.database, restarted, "police", anew.directory.told_to("health", 1).to_bytes())
+    again = KeyedSeal(ring_of(health.holder, {"police": Directory("police", anew.directory.root)}))
+    await recall_lines(health.node.database, again)
+    assert again.knows("police") == 3
+
+
+async def test_a_digest_that_nobody_has_signed_is_not_kept(ends: tuple[End, End]) -> None:
+    police, health = ends
+    made_up = Lines(agency="police", first=3, lines=(Told(digest=b"d" * 32),))
+    assert await take_lines(health.node.database, health.seal, "police", made_up.to_bytes()) == 0
+    stolen = police.holder.directory.newest(Use.SIGN)
+    assert stolen is not None
+    new_signer(police)
+    police.holder.revoke(stolen, {"health": {}})
+    assert (
+        await take_lines(health.node.database, health.seal, "police", police.holder.directory.told_to("health", 3).to_bytes()) == 3
+    )
+    thief = police.holder.signing[0]
+    said = unsigned(STATEMENT.model_copy(update={"signer": stolen}), b"{}", SIGNATURE_BYTES)
+    with pytest.raises(Unopenable, match="revoked"):
+        health.seal.open(police.seal.seal(said + thief.sign(SIGNED_AS + said), "health"), "police")
 
 
 class Direct:
