@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from shared.contracts.wire.directory import Lines, Told, Use
-from shared.contracts.wire.envelope import SIGNATURE_BYTES, SIGNED_AS, Header, Kind, Unopenable, unsigned, unwrap
+from shared.contracts.wire.envelope import Header, Kind, Unopenable, unwrap
 from shared.exchange.direct import NotOpened, StreamName
 from shared.exchange.directories import recall_lines, take_lines
 from shared.exchange.directory import Directory
@@ -253,15 +253,14 @@ async def test_a_digest_that_nobody_has_signed_is_not_kept(ends: tuple[End, End]
     assert await take_lines(health.node.database, health.seal, "police", made_up.to_bytes()) == 0
     stolen = police.holder.directory.newest(Use.SIGN)
     assert stolen is not None
+    peers = {"health": health.holder.as_read_by("police")}
+    thief = KeyedSeal(Keyring(police.holder.as_read_by("police"), peers, police.holder.signing[:], police.holder.opening))
     new_signer(police)
     police.holder.revoke(stolen, {"health": {}})
-    assert (
-        await take_lines(health.node.database, health.seal, "police", police.holder.directory.told_to("health", 3).to_bytes()) == 3
-    )
-    thief = police.holder.signing[0]
-    said = unsigned(STATEMENT.model_copy(update={"signer": stolen}), b"{}", SIGNATURE_BYTES)
+    told = police.holder.directory.told_to("health", 3)
+    assert await take_lines(health.node.database, health.seal, "police", told.to_bytes()) == 3
     with pytest.raises(Unopenable, match="revoked"):
-        health.seal.open(police.seal.seal(said + thief.sign(SIGNED_AS + said), "health"), "police")
+        health.seal.open(thief.seal(thief.sign(STATEMENT, b"{}"), "health"), "police")
 
 
 class Direct:
