@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from oracle import DONE, own, streams
+from oracle import DONE, never_told, own, streams
 from world import Agency, World
 
 from shared.casework.referrals import story
@@ -59,9 +59,13 @@ def _arrived(world: World, kinds: Kinds, sender: Agency, recipient: Agency) -> l
     said: dict[UUID, tuple[bool, str]] = {}
     told = "SELECT event_id, is_withheld, type FROM exchange_outbox WHERE recipient = ?"
     for event_id, is_withheld, kind in sender.database.rows(told, recipient.name):
-        said[UUID(event_id)] = (bool(is_withheld) and said.get(UUID(event_id), (True, ""))[0], kind)
+        is_untold = bool(is_withheld) or kind == "unknown"  # a place that came home without its words says nothing of what stood there
+        said[UUID(event_id)] = (is_untold and said.get(UUID(event_id), (True, ""))[0], kind)
+    untold = never_told(sender)
     for event_id, (is_withheld, kind) in said.items():
         state, _ = states.get(event_id, (None, ""))
+        if state == "withheld" and event_id in untold:
+            continue  # blank in a life that was lost, and said again before that came home: its sender was told, and ended it
         if not is_withheld and state not in {"applied", "tombstoned"} and event_id not in orphans:
             found.append(f"{way}: {event_id} ({kind}) was said and is {state}")
     for event_id, (state, kind) in states.items():
