@@ -552,7 +552,8 @@ class _Batch:
         """Gives one event its state; True where it is done and its dependants may follow."""
         event, key = one.event, (one.sender, one.event.id)
         known = self._states.get(key)
-        if known in WORDLESS:
+        is_late = known in WORDLESS
+        if is_late:
             known = None  # its sender did not have its words, and they were under way: it is said all the same
         if known is not None and known != InboxState.WAITING:
             return event.withheld and await self._withhold(one, known)
@@ -565,6 +566,8 @@ class _Batch:
         if state is InboxState.WAITING and event.after is not None:
             self._waiters[(one.sender, event.after)].append(one)
         await self._store(one, state, why)
+        if is_late and state in DONE:
+            await unpark(self._tx, one.sender, {event.subject})  # what was told after it went without it, and may have failed for that
         if state is InboxState.PARKED:
             await self._hooks.trouble(
                 "parked", one.sender, {"event_id": str(event.id), "type": event.type, "subject": str(event.subject)}, self._tx
