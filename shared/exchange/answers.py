@@ -202,6 +202,8 @@ async def _take_receipt(tx: Transaction, ears: Ears, inner: Inner, made_at: date
         if is_news:
             await _is_not_whole(tx, peer)
         return
+    if is_news and receipt.upto < await _agreed(tx, peer, receipt.incarnation):
+        await _is_not_whole(tx, peer)  # an older life of its signed for more: it will ask for that, if not in this letter yet
     found = await _compare(tx, ears, peer, receipt, held)
     owed.recalls = [*owed.recalls, *found.recalls][:RECALLS_MAX]
     for part in found.proved:
