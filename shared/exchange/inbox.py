@@ -567,7 +567,9 @@ class _Batch:
             self._waiters[(one.sender, event.after)].append(one)
         await self._store(one, state, why)
         if is_late and state in DONE:
-            await unpark(self._tx, one.sender, {event.subject})  # what was told after it went without it, and may have failed for that
+            await unpark(
+                self._tx, one.sender, {event.subject}
+            )  # what was told after it went without it, and may have failed for that
         if state is InboxState.PARKED:
             await self._hooks.trouble(
                 "parked", one.sender, {"event_id": str(event.id), "type": event.type, "subject": str(event.subject)}, self._tx

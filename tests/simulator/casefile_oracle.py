@@ -59,7 +59,8 @@ def _arrived(world: World, kinds: Kinds, sender: Agency, recipient: Agency) -> l
     said: dict[UUID, tuple[bool, str]] = {}
     told = "SELECT event_id, is_withheld, type FROM exchange_outbox WHERE recipient = ?"
     for event_id, is_withheld, kind in sender.database.rows(told, recipient.name):
-        is_untold = bool(is_withheld) or kind == "unknown"  # a place that came home without its words says nothing of what stood there
+        # A place that came home without its words says nothing of what stood there.
+        is_untold = bool(is_withheld) or kind == "unknown"
         said[UUID(event_id)] = (is_untold and said.get(UUID(event_id), (True, ""))[0], kind)
     untold = never_told(sender)
     for event_id, (is_withheld, kind) in said.items():
