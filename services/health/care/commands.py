@@ -19,6 +19,7 @@ from shared.contracts.casework import events
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 from shared.kit.ids import new_id
+from shared.kit.sealed import Under
 
 
 class Care(StrEnum):
@@ -93,7 +94,7 @@ async def keep_care(whom: InCare, command: KeepCare, tx: Transaction, by: Actor)
         somebody_came(await load_walk_in(tx, whom.walk_in.id, by, lock=True))
     row = CareGiven(
         id=new_id(), referral_id=whom.referral.id if whom.referral else None, walk_in_id=whom.walk_in.id if whom.walk_in else None,
-        care=command.care, result=command.result, occurred_at=happened("occurred_at", command.occurred_at, now),
+        care=Under(whom.case_id, command.care), result=Under(whom.case_id, command.result), occurred_at=happened("occurred_at", command.occurred_at, now),
         recorded_at=now, recorded_by=by.account_id,
     )  # fmt: skip
     tx.session.add(row)

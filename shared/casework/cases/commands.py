@@ -145,6 +145,7 @@ async def _add_case(tx: Transaction, here: Here, written_at: datetime | None = N
     now = tx.clock.now()
     opened_at = written_at or now
     case = Case(id=new_id(), number=(await next_numbers(tx, here, now.year, 1))[0], opened_at=opened_at, **fields)
+    await tx.keys.given([[case.id, case.circle]])
     tx.session.add(case)
     await tx.session.flush()
     await feed.record(tx, opened_line(here, case.id, case.facility, opened_at))
