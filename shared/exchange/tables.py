@@ -137,12 +137,12 @@ class OutboxRow(SQLModel, table=True):
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     traceparent: str | None = None
-    data: dict[str, Any] | None = Field(default=None, sa_type=Sealed("exchange_outbox.data", "lane_key"), nullable=True)  # type: ignore[call-overload]
+    data: dict[str, Any] | None = Field(default=None, sa_type=Sealed("exchange_outbox.data", "lane_key"), nullable=True)
     incarnation: UUID | None = None
     seq: int | None = Field(default=None, sa_type=BigInteger)
     leaf: bytes | None = Field(default=None, sa_type=LargeBinary)
     root_after: bytes | None = Field(default=None, sa_type=LargeBinary)
-    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_outbox.inner", "lane_key", "bytes"), nullable=True)  # type: ignore[call-overload]
+    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_outbox.inner", "lane_key", "bytes"), nullable=True)
     is_due: bool = False
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -254,7 +254,7 @@ class InboxRow(SQLModel, table=True):
     subject: UUID | None = None
     after: UUID | None = None
     consent_id: UUID | None = None
-    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_inbox.inner", "subject", "bytes"), nullable=True)  # type: ignore[call-overload]
+    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_inbox.inner", "subject", "bytes"), nullable=True)
     received_at: datetime = Field(sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str | None = None
@@ -303,7 +303,7 @@ class Fork(SQLModel, table=True):
     incarnation: UUID
     seq: int = Field(sa_type=BigInteger)
     leaf: bytes = Field(sa_type=LargeBinary)
-    inner: bytes = Field(sa_type=Sealed("exchange_forks.inner", "", "bytes"), nullable=True)  # type: ignore[call-overload]
+    inner: bytes = Field(sa_type=Sealed("exchange_forks.inner", "", "bytes"), nullable=True)
     received_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -416,7 +416,7 @@ class Activity(SQLModel, table=True):
     event_id: UUID | None = None
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
-    detail: dict[str, Any] = Field(default_factory=dict, sa_type=Sealed("exchange_activity.detail", "case_id"), nullable=True)  # type: ignore[call-overload]
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=Sealed("exchange_activity.detail", "case_id"), nullable=True)
 
 
 class Feed(SQLModel, table=True):

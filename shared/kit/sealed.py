@@ -7,7 +7,6 @@ session get the name from the column that `by` names, and so do rows for `shared
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, Literal
 from uuid import UUID
 
@@ -73,7 +72,7 @@ class Sealed(TypeDecorator[Any]):
 def _plain(form: Form, value: Any) -> bytes:
     if form == "json":
         return to_json(value)
-    return value if form == "bytes" else value.isoformat().encode()
+    return bytes(value) if form == "bytes" else value.isoformat().encode()
 
 
 def keystore_of(dialect: Dialect) -> Keystore:
@@ -84,10 +83,14 @@ def keystore_of(dialect: Dialect) -> Keystore:
     return keys
 
 
-@cache
+_found: dict[Any, Mapping[str, Sealed]] = {}
+
+
 def sealed_columns(table: Any) -> Mapping[str, Sealed]:
     """The sealed columns of a table's class, by name."""
-    return {column.name: column.type for column in table.__table__.c if isinstance(column.type, Sealed)}
+    if table not in _found:
+        _found[table] = {column.name: column.type for column in table.__table__.c if isinstance(column.type, Sealed)}
+    return _found[table]
 
 
 def named(table: Any, row: Mapping[str, Any]) -> Mapping[str, Any]:

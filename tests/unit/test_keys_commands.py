@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 import yaml
+from keystores import with_keys
 from schema import sqlite_at_head
 
 import services.demo
@@ -159,7 +160,7 @@ def test_the_keeper_is_told_what_an_old_key_waits_for(tmp_path: Path) -> None:
 
 def test_the_doctor_names_old_keys_that_nobody_destroyed(tmp_path: Path) -> None:
     """As where a worker may not write to their folder."""
-    database = Database(sqlite_at_head(tmp_path / "police.db", "police"))
+    database = with_keys(sqlite_at_head(tmp_path / "police.db", "police"))
     now = datetime.now(UTC)
     folder = KeyFolder(tmp_path, "police")
     make_new(folder, now - 3 * KEPT, None)

@@ -41,4 +41,4 @@ class Alarm(SQLModel, table=True):
     taken_by: UUID | None = None
     resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     resolved_by: UUID | None = None
-    resolution: str | None = Field(default=None, sa_type=Sealed("casework_alarms.resolution", "case_id"), nullable=True)  # type: ignore[call-overload]
+    resolution: str | None = Field(default=None, sa_type=Sealed("casework_alarms.resolution", "case_id"), nullable=True)
