@@ -13,7 +13,6 @@ from sqlalchemy import text
 
 from shared.casework.lines.readiness import readiness
 from shared.casework.migrate import migrate
-from shared.kit.db import Database
 from shared.kit.local.postgres import PostgresCluster
 
 pytestmark = pytest.mark.timeout(600)  # half a minute when quiet

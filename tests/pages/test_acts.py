@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 from visitor import Form, Visitor
 
 from shared.casework.referrals.tables import Referral, ReferralFact
-from shared.kit.db import Database
 
 FUTURE: dict[str, Any] = {"on_date": "2026-03-01", "at_time": "10:00"}
 

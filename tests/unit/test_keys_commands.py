@@ -24,7 +24,6 @@ from shared.exchange.keyring import X25519
 from shared.exchange.retired import KEPT
 from shared.exchange.seal import KeyedSeal
 from shared.exchange.tables import Peer
-from shared.kit.db import Database
 from shared.kit.errors import RefnetError
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
