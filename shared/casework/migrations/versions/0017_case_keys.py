@@ -38,6 +38,8 @@ def upgrade() -> None:
          ("given", said, "json"), ("urgent_mental_health", FLAG, "json"), ("hurt_now", FLAG, "json")],
         "t.case_id", unchecked=["ck_casework_incidents_range"],
     )  # fmt: skip
+    for table in ("casework_consents", "casework_refusals"):
+        seal(table, ID, [("language", TEXT, "json")], "t.case_id")
     seal("casework_notes", ID, [("text", TEXT, "json")], "t.case_id")
     seal("casework_referrals", ID, [("said", said, "json"), ("arrival_code", TEXT, "json")], "t.case_id")
     of_referral = "JOIN casework_referrals AS r ON r.id = t.referral_id"
