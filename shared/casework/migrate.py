@@ -40,7 +40,7 @@ async def migrate(database: Database, own: Path | None = None, own_prefix: str |
     tables' prefix."""
     async with database.engine.connect() as connection:
         await connection.execution_options(write=True)
-        # SQLite makes a table anew where a column or a check must go; what points at it points at the new one, and is looked at after.
+        # SQLite makes a table anew where a check must go: what points at it is looked at afterwards.
         driver = await _sqlite_driver(connection) if database.dialect == "sqlite" else None
         if driver is not None:
             await driver.execute("PRAGMA foreign_keys=OFF")

@@ -1,4 +1,4 @@
-"""Whether the keystore that is here is the one whose keys the database needs: tied once, and looked at whenever a process is asked."""
+"""Whether the keystore that is here has the keys that the database needs: tied once, looked at whenever a process is asked."""
 
 from sqlalchemy import inspect, select
 from sqlmodel import col

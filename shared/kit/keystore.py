@@ -1,4 +1,4 @@
-"""Keys that lie apart from the database whose columns they seal: one for whatever is forgotten together, each wrapped under another.
+"""Keys apart from the database whose columns they seal: one for whatever is forgotten together, each wrapped under another.
 
 A file of its own for all processes of one machine. A key is on the disk before anything is sealed with it; what is destroyed is
 written over and never made again. Reads are looked up in memory, or take some microseconds of the file that the kernel holds.
@@ -53,6 +53,11 @@ TABLES = """
     CREATE TABLE IF NOT EXISTS keys (id BLOB PRIMARY KEY, wrapped BLOB, destroyed_at TEXT) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS names (name BLOB PRIMARY KEY, key BLOB NOT NULL REFERENCES keys) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS names_of_key ON names (key);
+"""
+
+
+NOT_UNDER = """
+    SELECT id, wrapped FROM keys WHERE id > ? AND wrapped IS NOT NULL AND substr(wrapped, 1, 8) <> ? ORDER BY id LIMIT ?
 """
 
 
@@ -243,13 +248,12 @@ class Keystore:
         return count
 
     def rewrap(self) -> int:
-        """Wraps every key anew that does not lie under the newest wrapping key; how many. A process that dies goes on where it was."""
+        """Wraps every key anew that does not lie under the newest wrapping key; how many. It may be run again at any time."""
         newest = list(self._wrapping())[-1]
         count, after = 0, b""
         while True:
             with self._lock, self._writing() as connection:
-                query = "SELECT id, wrapped FROM keys WHERE id > ? AND wrapped IS NOT NULL AND substr(wrapped, 1, 8) <> ? ORDER BY id LIMIT ?"
-                rows = connection.execute(query, (after, newest, REWRAP_BATCH)).fetchall()
+                rows = connection.execute(NOT_UNDER, (after, newest, REWRAP_BATCH)).fetchall()
                 anew = [(self._wrap(id_, self._unwrap(id_, wrapped)), id_) for id_, wrapped in rows]
                 connection.executemany("UPDATE keys SET wrapped = ? WHERE id = ?", anew)
             if not rows:
@@ -349,7 +353,7 @@ class Keystore:
         row = self._one("SELECT wrapped, destroyed_at FROM keys WHERE id = ?", id_)
         if row is None:
             raise KeystoreAway(
-                f"The keystore {self.file} lacks a key that the database needs; restore a newer one from its own backup with --keys."
+                f"The keystore {self.file} lacks a key that the database needs; restore a newer backup of it with --keys."
             )
         if row[0] is None:
             raise KeyDestroyed

@@ -1,4 +1,4 @@
-"""The keystore of each test database: in memory, the same for as many as open that database, as all processes of an agency share one."""
+"""The keystore of each test database: in memory, and the same for as many as open it, as all processes of an agency share one."""
 
 from collections import defaultdict
 

@@ -76,9 +76,8 @@ def test_processes_that_race_for_a_name_get_one_key(keys: Keystore, tmp_path: Pa
         "w = WrappingKeys(pathlib.Path(sys.argv[1]) / 'wrapping'); k = Keystore(pathlib.Path(sys.argv[1]) / 'keys.db', w.read);"
         "print(*[k.seal(uuid.UUID(n), 'a.b', b'x')[1:17].hex() for n in sys.argv[2:]])"
     )
-    racing = [
-        subprocess.Popen([sys.executable, "-c", program, str(tmp_path), *names], stdout=subprocess.PIPE, text=True) for _ in range(4)
-    ]
+    command = [sys.executable, "-c", program, str(tmp_path), *names]
+    racing = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     said = {one.communicate(timeout=60)[0] for one in racing}
     assert len(said) == 1
     assert len(said.pop().split()) == 20
@@ -141,7 +140,7 @@ def test_the_backup_of_another_keystore_is_not_taken(keys: Keystore, wrapping: W
         keys.take(tmp_path / "copy")
 
 
-def test_a_new_wrapping_key_opens_everything_and_the_old_one_nothing(keys: Keystore, wrapping: WrappingKeys, tmp_path: Path) -> None:
+def test_a_new_wrapping_key_opens_all_and_the_old_one_nothing(keys: Keystore, wrapping: WrappingKeys, tmp_path: Path) -> None:
     sealed = [keys.seal(new_id(), LABEL, b"words") for _ in range(30)]
     keys.back_up(tmp_path / "copy")
     (old,) = wrapping.read()

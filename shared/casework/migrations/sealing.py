@@ -59,8 +59,6 @@ def _fill(
     table: str, key: Sequence[tuple[str, Any]], columns: Sequence[Column], name: str, join: str, derive: NameOf | None
 ) -> None:
     connection = op.get_bind()
-    here = sa.table(table, *(sa.column(n, t) for n, t in key))
-    keys_of = [here.c[n] for n, _ in key]
     what = ", ".join([*(f"t.{n}" for n, _ in key), f"{name} AS key_name", *(f't."{c}"' for c, _, _ in columns)])
     kinds = {**dict(key), **{c: kind for c, kind, _ in columns}, **({} if derive else {"key_name": sa.Uuid()})}
     order = ", ".join(f"t.{n}" for n, _ in key)
@@ -68,7 +66,7 @@ def _fill(
     last: Sequence[Any] | None = None
     while True:
         where = f"WHERE {beyond}" if last is not None else ""
-        query = sa.text(f"SELECT {what} FROM {table} AS t {join} {where} ORDER BY {order} LIMIT {ROWS}").columns(**kinds)
+        query = sa.text(f"SELECT {what} FROM {table} AS t {join} {where} ORDER BY {order} LIMIT {ROWS}").columns(**kinds)  # noqa: S608 — our own names
         bound = [sa.bindparam(f"k{place}", value, type_=key[place][1]) for place, value in enumerate(last or ())]
         rows = connection.execute(query.bindparams(*bound)).all()
         if not rows:
@@ -76,8 +74,12 @@ def _fill(
         keys = keystore()
         named = [(row, derive(row) if derive else row.key_name) for row in rows]
         keys.give([one] for _, one in named if one is not None)
-        target = sa.table(table, *here.c, *(sa.column(_held(c, form), sa.LargeBinary) for c, _, form in columns))
-        update = sa.update(target).where(*(column == sa.bindparam(f"k_{column.name}", type_=column.type) for column in keys_of))
+        target = sa.table(
+            table, *(sa.column(n, t) for n, t in key), *(sa.column(_held(c, form), sa.LargeBinary) for c, _, form in columns)
+        )
+        update = sa.update(target).where(
+            *(column == sa.bindparam(f"k_{column.name}", type_=column.type) for column in (target.c[n] for n, _ in key))
+        )
         update = update.values({_held(c, form): sa.bindparam(f"v_{c}", type_=sa.LargeBinary) for c, _, form in columns})
         values = [
             {f"k_{n}": getattr(row, n) for n, _ in key}
