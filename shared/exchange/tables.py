@@ -1,7 +1,7 @@
 """The exchange's tables: what was said (outbox, streams), what was heard (slots, inbox, heads), and what a screen follows.
 
-Slots and leaves are kept for ever; content goes when it is erased or no longer needed. Nothing here names a person, and what is said of
-one lies sealed under the key of her case (decision 24).
+Slots and leaves are kept for ever; content goes when it is erased or no longer needed. Nothing here names a person,
+and what is said of one lies sealed under the key of her case (decision 24).
 """
 
 from datetime import datetime

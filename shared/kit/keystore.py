@@ -220,9 +220,10 @@ class Keystore:
         if not wanted:
             return
         with self._lock, self._writing() as connection:
+            known_wrapping = self._wrapping()  # read in here: a writer before this one may have made a newer
             for names in wanted:
                 known = [row[0] for name in names if (row := self._one("SELECT key FROM names WHERE name = ?", name.bytes))]
-                id_ = known[0] if known else self._new(connection)
+                id_ = known[0] if known else self._new(connection, known_wrapping)
                 rows = [(name.bytes, id_) for name in names]
                 connection.executemany("INSERT INTO names (name, key) VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
 
@@ -239,7 +240,7 @@ class Keystore:
             for name in names:
                 row = self._one("SELECT key FROM names WHERE name = ?", name.bytes)
                 # A name that has no key gets a destroyed one: what comes late must not be sealed under a new key.
-                id_ = row[0] if row else self._new(connection)
+                id_ = row[0] if row else self._new(connection, self._wrapping())
                 connection.execute("INSERT INTO names (name, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (name.bytes, id_))
                 connection.execute("UPDATE store SET destroyed = destroyed + 1")
                 gone = "UPDATE keys SET wrapped = NULL, destroyed_at = ? WHERE id = ? AND wrapped IS NOT NULL"
@@ -249,12 +250,13 @@ class Keystore:
 
     def rewrap(self) -> int:
         """Wraps every key anew that does not lie under the newest wrapping key; how many. It may be run again at any time."""
-        newest = list(self._wrapping())[-1]
+        wrapping = self._wrapping()
+        newest = list(wrapping)[-1]
         count, after = 0, b""
         while True:
             with self._lock, self._writing() as connection:
                 rows = connection.execute(NOT_UNDER, (after, newest, REWRAP_BATCH)).fetchall()
-                anew = [(self._wrap(id_, self._unwrap(id_, wrapped)), id_) for id_, wrapped in rows]
+                anew = [(self._wrap(wrapping, id_, self._unwrap(id_, wrapped)), id_) for id_, wrapped in rows]
                 connection.executemany("UPDATE keys SET wrapped = ? WHERE id = ?", anew)
             if not rows:
                 return count
@@ -359,14 +361,13 @@ class Keystore:
             raise KeyDestroyed
         return self._unwrap(id_, row[0])
 
-    def _new(self, connection: sqlite3.Connection) -> bytes:
+    def _new(self, connection: sqlite3.Connection, wrapping: dict[bytes, bytes]) -> bytes:
         id_ = secrets.token_bytes(16)
-        wrapped = self._wrap(id_, AESGCM.generate_key(KEY_BYTES * 8))
+        wrapped = self._wrap(wrapping, id_, AESGCM.generate_key(KEY_BYTES * 8))
         connection.execute("INSERT INTO keys (id, wrapped) VALUES (?, ?)", (id_, wrapped))
         return id_
 
-    def _wrap(self, id_: bytes, key: bytes) -> bytes:
-        known = self._wrapping()
+    def _wrap(self, known: dict[bytes, bytes], id_: bytes, key: bytes) -> bytes:
         if not known:
             raise KeystoreAway("The wrapping key of the keystore is not here; restore it from the keys' own backup.")
         newest = list(known)[-1]

@@ -124,10 +124,11 @@ async def everything(database: Database, kind: str) -> dict[str, Any]:
     own: Any = Docket.number if kind == "police" else CareGiven.care
     columns: dict[str, Any] = {
         "parts": Case.needs, "came": Case.came_with, "type": Incident.incident_type, "at": Incident.earliest_at,
-        "given": Incident.given, "hurt": Incident.hurt_now, "text": Note.text, "language": Consent.language, "no": Refusal.language, "said": Referral.said,
-        "code": Referral.arrival_code, "fact": ReferralFact.data, "answers": DraftedReferral.answers, "outcome": WalkIn.outcome,
-        "resolution": Alarm.resolution, "message": Message.code, "on": Message.on_at, "answer": KeptAnswer.answer,
-        "detail": Activity.detail, "data": OutboxRow.data, "inner": OutboxRow.inner, "heard": InboxRow.inner, "own": own,
+        "given": Incident.given, "hurt": Incident.hurt_now, "text": Note.text, "language": Consent.language, "no": Refusal.language,
+        "said": Referral.said, "code": Referral.arrival_code, "fact": ReferralFact.data, "answers": DraftedReferral.answers,
+        "outcome": WalkIn.outcome, "resolution": Alarm.resolution, "message": Message.code, "on": Message.on_at,
+        "answer": KeptAnswer.answer, "detail": Activity.detail, "data": OutboxRow.data, "inner": OutboxRow.inner,
+        "heard": InboxRow.inner, "own": own,
     }  # fmt: skip
     found = {}
     async with database.read() as tx:
@@ -165,7 +166,8 @@ async def test_rows_read_as_they_did_and_lie_sealed(database_url: str, kind: str
     # One key for all of a case: destroyed, nothing of it is read any more, in tables, outbox and inbox.
     keys.destroy(ids.values(), NOW)
     database = Database(database_url, keys=keys)
-    for column in (Note.text, Case.needs, Referral.said, ReferralFact.data, OutboxRow.inner, InboxRow.inner, Activity.detail):
+    columns: list[Any] = [Note.text, Case.needs, Referral.said, ReferralFact.data, OutboxRow.inner, InboxRow.inner, Activity.detail]
+    for column in columns:
         async with database.read() as tx:
             with pytest.raises(KeyDestroyed):
                 (await tx.session.execute(select(column))).all()

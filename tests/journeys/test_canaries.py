@@ -77,10 +77,10 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
     assert desk.once("POST", f"/api/v1/referrals/{sent['health']}/cancel", {"reason_code": plant.word()}).status_code == 422
     came = clinic.post("/arrivals", {"note": plant.note(), "facility": "ndola_clinic"})["arrival_id"]
     clinic.post(f"/arrivals/{came}/care", {"care": "hepatitis_b_vaccine", "result": "given"})
-    for kind, place in (("health", clinic), ("social_welfare", office)):
-        until(lambda k=kind, p=place: p.network.facts_of(k, sent[k])[:1] == ["issued"], "the referral to arrive")  # type: ignore[misc]
+    for kind, at in (("health", clinic), ("social_welfare", office)):
+        until(lambda k=kind, p=at: p.network.facts_of(k, sent[k])[:1] == ["issued"], "the referral to arrive")  # type: ignore[misc]
         for move, more in (("accept", {}), ("arrive", {"feedback": True}), ("start", {})):
-            place.post(f"/referrals/{sent[kind]}/{move}", {**more, "note": plant.note()})
+            at.post(f"/referrals/{sent[kind]}/{move}", {**more, "note": plant.note()})
     clinic.post(f"/referrals/{sent['health']}/care", {"care": "hepatitis_b_vaccine", "result": "given"})
     clinic.post(f"/referrals/{sent['health']}/close", {"outcome_code": "served", "note": plant.note()})
     if number == 0:
