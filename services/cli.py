@@ -192,7 +192,7 @@ def _quiet_settings() -> Any:
 
 @app.command()
 def backup(agency: AgencyId, file: File, keys_file: KeysFile = None) -> None:
-    """Write a copy of an agency's database while it works, and of its cases' keys. Keep the two apart, and the anchor out of both."""
+    """Write a copy of an agency's database while it works, and of its cases' keys. Keep the two apart, the anchor out of both."""
     from services.backup import back_up, back_up_keys
 
     settings = _quiet_settings()

@@ -28,7 +28,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.files import sync_folder, write_whole
-from shared.kit.ids import new_id
 
 KEY_BYTES = 32  # AES-256
 NONCE_BYTES = 12  # drawn at random, as GCM has them
@@ -160,7 +159,7 @@ class Keystore:
                 os.close(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600))
             connection = self._open()
             connection.executescript(f"BEGIN IMMEDIATE; {TABLES}")
-            connection.execute("INSERT INTO store SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM store)", (new_id().bytes,))
+            connection.execute("INSERT INTO store SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM store)", (secrets.token_bytes(16),))
             connection.execute("COMMIT")
             if self.file is not None:
                 sync_folder(self.file.parent)
@@ -230,7 +229,9 @@ class Keystore:
     async def given(self, groups: Iterable[Collection[UUID]]) -> None:
         """The same, off the loop: a commit waits for the disk."""
         wanted = [names for names in groups if any(name not in self._names for name in names)]
-        if wanted:
+        if wanted and self.file is None:
+            self.give(wanted)
+        elif wanted:
             await asyncio.to_thread(self.give, wanted)
 
     def destroy(self, names: Iterable[UUID], now: datetime) -> int:
