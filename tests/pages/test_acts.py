@@ -5,12 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from agencies import TestAgency, World
-from keystores import with_keys
 from shift import SENDING, asked, nurse, officer, sent
 from sqlalchemy import func, select
 from visitor import Form, Visitor
 
 from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.kit.db import Database
 
 FUTURE: dict[str, Any] = {"on_date": "2026-03-01", "at_time": "10:00"}
 
@@ -29,7 +29,7 @@ async def test_two_taps_on_send_send_once_and_both_see_the_result(world: World) 
 
 async def test_two_taps_that_reach_two_processes_are_one_as_well(world: World) -> None:
     desk, police = await officer(world), world["police"]
-    other = TestAgency(police.here, police.parts, with_keys(police.database.url, world.clock))
+    other = TestAgency(police.here, police.parts, Database(police.database.url, world.clock, police.database.keys))
     same_browser = Visitor(other.app)
     same_browser.client.cookies.update(desk.client.cookies)
     page = await asked(desk)
