@@ -28,6 +28,9 @@ app.add_typer(parked, name="parked")
 AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup's file.")]
+KeysFile = Annotated[
+    Path | None, typer.Option("--keys", metavar="FILE", help="The keystore's backup: the keys of the cases, in a file apart.")
+]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The port to listen on.")]
 WorkerPort = Annotated[
@@ -94,15 +97,15 @@ def worker(agency: AgencyId, host: Host = LOOPBACK, port: WorkerPort = None) -> 
 @app.command()
 def migrate(agency: AgencyId) -> None:
     """Bring an agency's database to this version's schema; a second run changes nothing."""
-    from services.runtime import DATABASE_ERRORS, build, why_no_database
+    from services.runtime import DATABASE_ERRORS, bring_up_to_date, build, why_no_database
     from services.settings import load_settings
-    from shared.casework.migrate import migrate as run_migrations
 
-    made = build(load_settings(), agency, as_owner=True)
+    settings = load_settings()
+    made = build(settings, agency, as_owner=True)
 
     async def go() -> None:
         try:
-            await run_migrations(made.database, made.parts.migrations, f"{made.parts.kind}_")
+            await bring_up_to_date(made, settings)
         except DATABASE_ERRORS as error:
             raise RefnetError(why_no_database(error)) from error
         finally:
@@ -188,16 +191,20 @@ def _quiet_settings() -> Any:
 
 
 @app.command()
-def backup(agency: AgencyId, file: File) -> None:
-    """Write a copy of an agency's database while it works. Keep it apart from the machine, and its anchor out of it."""
-    from services.backup import back_up
+def backup(agency: AgencyId, file: File, keys_file: KeysFile = None) -> None:
+    """Write a copy of an agency's database while it works, and of its cases' keys. Keep the two apart, the anchor out of both."""
+    from services.backup import back_up, back_up_keys
 
-    size = back_up(_quiet_settings().owner_database(agency), file)
+    settings = _quiet_settings()
+    size = back_up(settings.owner_database(agency), file)
     typer.echo(f"{file} holds the database of {agency}: {size:,} bytes.")
+    if keys_file is not None:
+        count = back_up_keys(settings.keystore(agency), keys_file)
+        typer.echo(f"{keys_file} holds its keystore: {count:,} keys. Keep it where no copy of the database lies.")
 
 
 @app.command()
-def restore(agency: AgencyId, file: File, as_json: AsJson = False) -> None:
+def restore(agency: AgencyId, file: File, keys_file: KeysFile = None, as_json: AsJson = False) -> None:
     """Put a backup in the database's place. Stop the agency first; start it afterwards, and its peers give back what they hold."""
     from services.backup import restore as put_back
     from services.runtime import build
@@ -208,7 +215,8 @@ def restore(agency: AgencyId, file: File, as_json: AsJson = False) -> None:
 
     async def go() -> Any:
         try:
-            return await put_back(made, settings.owner_database(agency), file, Anchor(settings.anchor(agency)))
+            anchor = Anchor(settings.anchor(agency))
+            return await put_back(made, settings, settings.owner_database(agency), file, anchor, keys_file)
         finally:
             await made.database.close()
 
@@ -360,6 +368,12 @@ def keys_new(
 def keys_rotate(agency: AgencyId, suite: SuiteName = "x25519", root: RootFile = None, as_json: AsJson = False) -> None:
     """Make new keys beside the old ones, which go on opening what is under way."""
     _say(_keeper(agency).rotate(suite, root), as_json, lambda d: str(d["words"]))
+
+
+@keys.command("rewrap")
+def keys_rewrap(agency: AgencyId, as_json: AsJson = False) -> None:
+    """Make a new wrapping key, put the keys of all cases under it, and destroy the old one. Back the keystore up again after it."""
+    _say(_keeper(agency).rewrap(), as_json, lambda d: str(d["words"]))
 
 
 @keys.command("revoke")

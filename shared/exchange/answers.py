@@ -364,7 +364,7 @@ async def _take_cleared(tx: Transaction, ears: Ears, inner: Inner, statement: St
         )
         leaves = {int(seq): leaf for seq, leaf in (await tx.session.execute(held)).tuples()}
         for seq in [seq for seq, leaf in leaves.items() if leaf != told[seq].leaf]:
-            await keep_fork(tx, ears.hooks, (peer, life, seq), told[seq].leaf, inner.raw)
+            await keep_fork(tx, ears.hooks, (peer, life, seq), told[seq].leaf, inner.raw, None)
         asked = await asked_slots(tx, peer, life, list(told))
         fresh = [one for seq, one in sorted(told.items()) if seq in asked and seq not in leaves]
         await take_wordless(tx, peer, [(one.incarnation, one.seq, one.leaf, one.event_id) for one in fresh])

@@ -26,6 +26,7 @@ from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import RefnetError, to_json
+from shared.kit.sealed import named
 
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
 HELD_BACK_MAX = 100_000  # events of one sender that wait or are parked: months of words of a version that is not known here
@@ -299,7 +300,7 @@ class Inbox:
                 held[one.slot] = leaf
                 fresh.append(one)
             elif held[one.slot] != leaf:
-                await keep_fork(tx, self._hooks, one.slot, leaf, one.signed.raw)
+                await keep_fork(tx, self._hooks, one.slot, leaf, one.signed.raw, one.event.subject)
             elif known.states.get((one.sender, one.event.id)) == InboxState.CLEARED:
                 worded.setdefault(one.slot, one)
         rows = [
@@ -509,6 +510,7 @@ class _Batch:
             one = queue.popleft()
             if await self._settle(one):
                 queue.extendleft(reversed(self._waiters.pop((one.sender, one.event.id), [])))
+        await self._tx.keys.given([row["subject"]] for row in self._new_rows)
         await insert_many(self._tx, InboxRow, self._new_rows)
 
     def _ordinary(self) -> dict[int, list[Heard]]:
@@ -639,13 +641,15 @@ class _Batch:
         }  # fmt: skip
         if key in self._stored:
             here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)
-            await self._tx.session.execute(update(InboxRow).where(*here).values(**values))
+            await self._tx.session.execute(
+                update(InboxRow).where(*here).values(**named(InboxRow, values)).execution_options(synchronize_session=False)
+            )
             return
         if state in {InboxState.WAITING, InboxState.PARKED}:
             await self._hold_back(self._tx, one)
         row = {"sender": one.sender, "event_id": event.id, "received_at": self._tx.clock.real(), **values}
         if state is InboxState.WAITING:
             self._stored.add(key)
-            await self._tx.session.execute(insert(InboxRow).values(**row))
+            await self._tx.session.execute(insert(InboxRow).values(**named(InboxRow, row)))
         else:
             self._new_rows.append(row)

@@ -1,6 +1,7 @@
 """The exchange's tables: what was said (outbox, streams), what was heard (slots, inbox, heads), and what a screen follows.
 
-Slots and leaves are kept for ever; content goes when it is erased or no longer needed. Nothing here names a person.
+Slots and leaves are kept for ever; content goes when it is erased or no longer needed. Nothing here names a person,
+and what is said of one lies sealed under the key of her case (decision 24).
 """
 
 from datetime import datetime
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.sealed import Sealed
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
 
@@ -45,6 +47,14 @@ UNKNOWN = "unknown"  # the type of an event of which only its id, its slot and i
 # Words that the sweep may clear one day, found by its index.
 OUTBOX_WORDS = text('delivered_at IS NOT NULL AND "inner" IS NOT NULL')
 INBOX_WORDS = text("""state IN ('applied', 'refused') AND "inner" IS NOT NULL""")
+
+
+class KeystoreOfThis(SQLModel, table=True):
+    """Which keystore has the keys of the sealed columns; one row."""
+
+    __tablename__ = "exchange_keystore"
+    id: int = Field(default=1, primary_key=True)
+    keystore: UUID
 
 
 class Incarnation(SQLModel, table=True):
@@ -127,12 +137,12 @@ class OutboxRow(SQLModel, table=True):
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     traceparent: str | None = None
-    data: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    data: dict[str, Any] | None = Field(default=None, sa_type=Sealed("exchange_outbox.data", "lane_key"), nullable=True)
     incarnation: UUID | None = None
     seq: int | None = Field(default=None, sa_type=BigInteger)
     leaf: bytes | None = Field(default=None, sa_type=LargeBinary)
     root_after: bytes | None = Field(default=None, sa_type=LargeBinary)
-    inner: bytes | None = Field(default=None, sa_type=LargeBinary)
+    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_outbox.inner", "lane_key", "bytes"), nullable=True)
     is_due: bool = False
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -244,7 +254,7 @@ class InboxRow(SQLModel, table=True):
     subject: UUID | None = None
     after: UUID | None = None
     consent_id: UUID | None = None
-    inner: bytes | None = Field(default=None, sa_type=LargeBinary)
+    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_inbox.inner", "subject", "bytes"), nullable=True)
     received_at: datetime = Field(sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str | None = None
@@ -293,7 +303,7 @@ class Fork(SQLModel, table=True):
     incarnation: UUID
     seq: int = Field(sa_type=BigInteger)
     leaf: bytes = Field(sa_type=LargeBinary)
-    inner: bytes = Field(sa_type=LargeBinary)
+    inner: bytes = Field(sa_type=Sealed("exchange_forks.inner", "", "bytes"), nullable=True)
     received_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -406,7 +416,7 @@ class Activity(SQLModel, table=True):
     event_id: UUID | None = None
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
-    detail: dict[str, Any] = Field(default_factory=dict, sa_type=json_column)  # type: ignore[call-overload]
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=Sealed("exchange_activity.detail", "case_id"), nullable=True)
 
 
 class Feed(SQLModel, table=True):

@@ -11,11 +11,14 @@ from oracle import DONE, never_told, own, streams
 from world import Agency, World
 
 from shared.casework.referrals import story
+from shared.casework.referrals.tables import ReferralFact
 from shared.contracts.casework import events, lifecycle
 from shared.contracts.casework.codes import Urgency
+from shared.kit.sealed import sealed_columns
 from shared.programmes.profile import Programme
 
 REFERRAL_TYPES = {event.type for event in events.REFERRAL_EVENTS}
+DATA = sealed_columns(ReferralFact)["data"]
 ISSUED = events.ReferralIssued.type
 TAKEN_BACK = events.ConsentTakenBack.type
 
@@ -96,9 +99,11 @@ def _ends(referral: UUID, issuer: Agency, recipient: Agency) -> list[str]:
     kept = recipient.database.rows(
         "SELECT type, data FROM casework_referral_facts WHERE referral_id = ? AND is_kept_back ORDER BY position", referral.hex
     )
+    keys = recipient.database.keys
+    assert keys is not None
     end = lifecycle.Recipient(
         story.load(json.loads(there["standing"])), story.load(json.loads(there["told"])), bool(there["feedback_agreed"]),
-        bool(there["feedback"]), tuple(events.read(kind, json.loads(data)) for kind, data in kept),
+        bool(there["feedback"]), tuple(events.read(kind, DATA.open(data, keys)) for kind, data in kept),
     )  # fmt: skip
     return [] if lifecycle.agree(standing, end) else [f"{about}: its issuer has {standing}, its recipient {end}"]
 
@@ -138,7 +143,7 @@ def _taken_back(consent: UUID, issuer: Agency, recipient: Agency) -> list[str]:
         else:
             rows = agency.database.rows(under, consent.hex, direction)
         for referral, state, said in rows:
-            if state != "cancelled" or (direction == "in" and said not in (None, "null")):
+            if state != "cancelled" or (direction == "in" and said is not None):
                 found.append(f"{agency.name}: referral {UUID(referral)} is {state} under consent {consent}, which was taken back")
     parts = "SELECT id FROM casework_cases WHERE told_under LIKE ?"
     found += [

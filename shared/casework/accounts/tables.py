@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.sealed import Sealed
 
 
 class Account(SQLModel, table=True):
@@ -133,7 +134,7 @@ class KeptAnswer(SQLModel, table=True):
     key: str = Field(primary_key=True)
     body_digest: bytes = Field(sa_type=LargeBinary)
     status: int = 0
-    answer: bytes = Field(default=b"", sa_type=LargeBinary)
+    answer: bytes = Field(default=b"", sa_type=Sealed("casework_idempotency.answer", "account_id", "bytes"), nullable=True)
     kept_until: datetime = Field(sa_type=UtcDateTime)
 
 
