@@ -14,7 +14,7 @@ from services.keys import KeyFolder, make_new
 from services.retired_keys import Held, destroy_retired
 from services.runtime import build, check_database
 from services.settings import MADE_UP, Settings
-from shared.contracts.wire.directory import Cut, Key, Revocation, Use
+from shared.contracts.wire.directory import TOLD_MAX, Cut, Key, Revocation, Use
 from shared.exchange.directory import Directory, fingerprint, key_id
 from shared.exchange.keyring import HYBRID, X25519
 from shared.exchange.tables import Stream
@@ -105,8 +105,10 @@ class Keeper:
         if directory.newest(Use.SIGN) == id_:
             raise RefnetError(f"{key} is the key in use; make another first with `refnet keys rotate {self._folder.agency}`.")
         signer = self._folder.root(root, self._passphrase())
-        for peer, cuts in asyncio.run(self._reached()).items():
+        for number, (peer, cuts) in enumerate(asyncio.run(self._reached()).items(), 1):
             self._folder.write_line(directory, signer, self._now, to=peer, revokes=Revocation(key=id_, cuts=cuts))
+            if number % (TOLD_MAX - 1) == 0:  # what others are told as digests stands with the signed line that ends the letter
+                self._folder.write_line(directory, signer, self._now, revokes=Revocation(key=id_))
         self._folder.write_line(directory, signer, self._now, revokes=Revocation(key=id_))
         self._folder.save(directory)
         words = f"{key} is revoked: what was said under it until now stands. The workers tell the peers by themselves."

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 
-from shared.contracts.wire.directory import TOLD_MAX, Key, Line, Lines, Revocation, Told, Use
+from shared.contracts.wire.directory import Key, Line, Lines, Revocation, Told, Use
 from shared.exchange.directory import BadDirectory, Directory, fingerprint, key_id, sign_line
 from shared.exchange.keyring import ED25519_SUITE, X25519, Keyring, SealKey
 from shared.kit.errors import RefnetError
@@ -92,8 +92,10 @@ class KeyFolder:
             said = json.loads(file.read_bytes())
             found = Directory(agency, base64.b64decode(said["root"], validate=True))
             told = [Told.model_validate(line) for line in said["lines"]]
-            for start in range(0, len(told), TOLD_MAX):
-                found.take(Lines(agency=agency, first=start + 1, lines=tuple(told[start : start + TOLD_MAX])))
+            while found.take_more(told):
+                pass
+            if found.size < len(told):
+                raise BadDirectory("The directory of %(agency)s ends in what nobody has signed.", agency=agency)
         except (OSError, ValueError, KeyError, TypeError, binascii.Error, ValidationError, BadDirectory) as error:
             raise RefnetError(f"{file} is not the directory of {agency}; take it from its owner again.") from error
         return found

@@ -4,13 +4,16 @@ A line needs no trust in whoever brings it: the root that was pinned in person h
 is learnt, also where this process knows it: another of the agency may not.
 """
 
+import contextlib
 from collections import defaultdict
+from collections.abc import Mapping
+from itertools import takewhile
 
 from pydantic import ValidationError
 from sqlalchemy import delete, select, update
 from sqlmodel import col
 
-from shared.contracts.wire.directory import Lines, Told
+from shared.contracts.wire.directory import TOLD_MAX, Lines, Told
 from shared.contracts.wire.envelope import Unopenable
 from shared.exchange.seal import Seal
 from shared.exchange.tables import DirectoryLine, MissingSlot, UnopenableRecord
@@ -33,14 +36,17 @@ async def take_lines(database: Database, seal: Seal, sender: str, content: bytes
         raise Unopenable("it is another's directory")
     lines, known = seal.verified(told), seal.knows(sender)
     async with database.write() as tx:
-        numbers = select(col(DirectoryLine.number)).where(
-            col(DirectoryLine.agency) == sender, col(DirectoryLine.number).between(told.first, told.first + len(lines) - 1)
-        )
-        kept = set((await tx.session.execute(numbers)).scalars())
+        ours = col(DirectoryLine.agency) == sender
+        stretch = col(DirectoryLine.number).between(told.first, told.first + len(lines) - 1)
+        found = (await tx.session.execute(select(DirectoryLine).where(ours, stretch))).scalars()
+        kept = {row.number: (row.signed, row.digest) for row in found}
+        differ = [n for n, line in enumerate(lines, told.first) if n in kept and kept[n] != (line.signed, line.digest)]
+        if differ:  # they were a former root's, or say as a digest what is told in full now; what follows on them is told again
+            await tx.session.execute(delete(DirectoryLine).where(ours, col(DirectoryLine.number) >= differ[0]))
         rows = [
             {"agency": sender, "number": number, "signed": line.signed, "digest": line.digest, "heard_at": tx.clock.now()}
             for number, line in enumerate(lines, told.first)
-            if number not in kept
+            if number not in kept or (differ and number >= differ[0])
         ]
         await insert_many(tx, DirectoryLine, rows, absent_only=True)
         if rows:
@@ -56,12 +62,16 @@ async def recall_lines(database: Database, seal: Seal) -> None:
     async with database.read() as tx:
         query = select(DirectoryLine).order_by(col(DirectoryLine.agency), col(DirectoryLine.number))
         rows = list((await tx.session.execute(query)).scalars())
-    kept: dict[str, list[DirectoryLine]] = defaultdict(list)
+    kept: dict[str, dict[int, Told]] = defaultdict(dict)
     for row in rows:
-        if row.number > seal.knows(row.agency):
-            kept[row.agency].append(row)
+        kept[row.agency][row.number] = Told(signed=row.signed, digest=row.digest)
     for agency, lines in kept.items():
-        for line in lines:
-            if line.number != seal.knows(agency) + 1:
-                break
-            seal.learn(Lines(agency=agency, first=line.number, lines=(Told(signed=line.signed, digest=line.digest),)))
+        with contextlib.suppress(Unopenable):  # a former root's, or an agency's that has left; nobody else's wait for that
+            while seal.learn(_next(agency, lines, seal.knows(agency) + 1)):
+                pass
+
+
+def _next(agency: str, kept: Mapping[int, Told], first: int) -> Lines:
+    """What one letter holds of the lines from a number on, without a gap."""
+    following = takewhile(kept.__contains__, range(first, first + TOLD_MAX))
+    return Lines(agency=agency, first=first, lines=tuple(kept[number] for number in following))

@@ -76,8 +76,15 @@ class Directory:
         return len(self.lines)
 
     def take(self, told: Lines) -> int:
-        """Adds what is new of some lines and returns how many were; raises BadDirectory, and then nothing of them stands."""
+        """Adds what is new of some lines and returns how many were; raises BadDirectory, and then nothing of them stands.
+
+        A digest stands once a line that the root has signed follows on it: anybody can make one up, or tell one in the place of a
+        line that was meant for us. Where such a line comes in full after all, it is learnt.
+        """
         fresh = self._verified(told)
+        for number, one, line in self._told_in_full(told):
+            self._learn(line)
+            self.lines[number - 1] = one
         for one, line in fresh:
             if line is not None:
                 self._learn(line)
@@ -85,20 +92,34 @@ class Directory:
             self.lines.append(one)
         return len(fresh)
 
+    def _told_in_full(self, told: Lines) -> list[tuple[int, Told, Line]]:
+        """The lines that are known as their digests only, and come in full now."""
+        known = zip(self.lines[told.first - 1 :], told.lines, strict=False)
+        return [
+            (number, one, self._read(one.signed))
+            for number, (ours, one) in enumerate(known, told.first)
+            if ours.signed is None and one.signed is not None and digest_of(one.signed) == ours.digest
+        ]
+
     def catch_up(self, other: "Directory") -> None:
         """Adds what another reading of the same directory has beyond this one; of another root's, nothing."""
         with contextlib.suppress(BadDirectory):
-            while other.root == self.root and self.size < other.size:
-                lines = tuple(other.lines[self.size : self.size + TOLD_MAX])
-                self.take(Lines(agency=other.agency, first=self.size + 1, lines=lines))
+            while other.root == self.root and self.take_more(other.lines):
+                pass
+
+    def take_more(self, lines: Sequence[Told]) -> int:
+        """Adds the next lines of a whole directory, as many as one letter holds; returns how many. Raises BadDirectory."""
+        return self.take(Lines(agency=self.agency, first=self.size + 1, lines=tuple(lines[self.size : self.size + TOLD_MAX])))
 
     def with_lines(self, told: Lines) -> list[Told]:
         """The same stretch as these lines would leave it: known ones as they stand, new ones verified. Raises BadDirectory."""
         fresh = self._verified(told)
-        return [*self.lines[told.first - 1 :][: len(told.lines)], *(one for one, _ in fresh)]
+        known = dict(enumerate(self.lines[told.first - 1 :][: len(told.lines)], told.first))
+        known |= {number: one for number, one, _ in self._told_in_full(told)}
+        return [*known.values(), *(one for one, _ in fresh)]
 
     def _verified(self, told: Lines) -> list[tuple[Told, Line | None]]:
-        """What is new of some lines, and what each says that is told in full."""
+        """What is new of some lines, up to the last that is told in full, and what each of those says."""
         if told.agency != self.agency or told.first > self.size + 1:
             raise BadDirectory("These lines do not follow on what is known of %(agency)s.", agency=self.agency)
         fresh: list[tuple[Told, Line | None]] = []
@@ -111,6 +132,8 @@ class Directory:
                 raise BadDirectory("A line in the directory of %(agency)s does not follow on the one before.", agency=self.agency)
             fresh.append((one, line))
             before = _digest(one)
+        while fresh and fresh[-1][1] is None:
+            fresh.pop()
         return fresh
 
     def _read(self, signed: bytes) -> Line:

@@ -26,6 +26,9 @@ SUITES = {
 X25519_BYTES = 32
 ED25519_SUITE = 1  # signing keys have one suite
 
+# A root may publish what is no key: that agency's line is then shut, and nobody else's.
+NOT_A_KEY = "What %(peer)s has published to seal to is no key; its owner makes another (`refnet keys rotate %(peer)s`)."
+
 Opening = X25519PrivateKey | MLKEM768X25519PrivateKey
 Sealing = X25519PublicKey | MLKEM768X25519PublicKey
 
@@ -65,9 +68,9 @@ def opening_key(suite: int, private: bytes) -> Opening:
 
 def sealing_key(suite: int, public: bytes) -> Sealing:
     """The public key that seals; ValueError where the bytes are none."""
-    curve = X25519PublicKey.from_public_bytes(public[-X25519_BYTES:])
     if suite == X25519:
-        return curve
+        return X25519PublicKey.from_public_bytes(public)
+    curve = X25519PublicKey.from_public_bytes(public[-X25519_BYTES:])
     return MLKEM768X25519PublicKey(MLKEM768PublicKey.from_public_bytes(public[:-X25519_BYTES]), curve)
 
 
@@ -113,7 +116,10 @@ class Keyring:
         if newest is None or key is None:
             raise KeyAway(f"No key of {peer} is known here to seal to; take its directories/{peer}.json from its owner.")
         if newest not in self._sealing:
-            self._sealing[newest] = sealing_key(key.suite, key.public)
+            try:
+                self._sealing[newest] = sealing_key(key.suite, key.public)
+            except ValueError as error:
+                raise KeyAway(NOT_A_KEY, peer=peer) from error
         return key.suite, newest, self._sealing[newest]
 
     def opens(self, id_: bytes, suite: int) -> Opening:
@@ -136,7 +142,10 @@ class Keyring:
         if key is None or key.station is not None:
             raise Unopenable("its signer is not known")
         if id_ not in self._verifying:
-            self._verifying[id_] = Ed25519PublicKey.from_public_bytes(key.public)
+            try:
+                self._verifying[id_] = Ed25519PublicKey.from_public_bytes(key.public)
+            except ValueError as error:
+                raise Unopenable("its signer's key is none") from error
         return self._verifying[id_]
 
     def reaches(self, speaker: str, id_: bytes, reader: str, incarnation: UUID, seq: int | None) -> bool:

@@ -26,7 +26,7 @@ from shared.contracts.wire.envelope import (
     wrap,
 )
 from shared.exchange.directory import BadDirectory, Directory
-from shared.exchange.keyring import SUITES, Keyring
+from shared.exchange.keyring import NOT_A_KEY, SUITES, KeyAway, Keyring
 
 BOUND_TO = b"refnet envelope 1"
 
@@ -145,7 +145,11 @@ class KeyedSeal:
         if self._keys.own.has_revoked:
             inner = self._standing(inner, recipient)
         suite, id_, key = self._keys.seals_to(recipient)
-        return wrap(suite, id_, SUITES[suite].encrypt(pad(inner), key, _bound_to(suite, id_, self._keys.agency, recipient)))
+        bound_to = _bound_to(suite, id_, self._keys.agency, recipient)
+        try:
+            return wrap(suite, id_, SUITES[suite].encrypt(pad(inner), key, bound_to))
+        except ValueError as error:  # a point from which no secret can be made
+            raise KeyAway(NOT_A_KEY, peer=recipient) from error
 
     def open(self, envelope: bytes, sender: str) -> Inner:
         suite, id_, body = unwrap(envelope)
@@ -170,7 +174,7 @@ class KeyedSeal:
         header = inner.header
         if header.sender != self._keys.agency or header.signer is None:
             return raw
-        if self._keys.reaches(self._keys.agency, header.signer, recipient, header.incarnation, header.seq):
+        if self._reaches(self._keys.agency, header, recipient):
             return raw
         return self.sign(header, inner.content)
 
@@ -186,9 +190,14 @@ class KeyedSeal:
             self._keys.verifies(speaker, header.signer).verify(inner.signature, inner.signed)
         except InvalidSignature as error:
             raise Unopenable("its signature is not good") from error
-        if not self._keys.reaches(speaker, header.signer, reader, header.incarnation, header.seq):
+        if not self._reaches(speaker, header, reader):
             raise Unopenable("its signer's key is revoked")
         return inner
+
+    def _reaches(self, speaker: str, header: Header, reader: str) -> bool:
+        assert header.signer is not None, "what is not signed reaches nowhere"
+        seq = header.seq if header.kind is Kind.EVENT else None  # nothing else has a slot, whatever it says
+        return self._keys.reaches(speaker, header.signer, reader, header.incarnation, seq)
 
 
 @contextlib.contextmanager

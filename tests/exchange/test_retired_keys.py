@@ -1,26 +1,30 @@
 """A private key to seal to is destroyed once nothing that is still to come can lie under it, and not before: files, as they lie."""
 
 import asyncio
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 from exchange_node import Node, new_subject
 from exchange_pair import Pair
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlmodel import col
 
 from services.keys import KeyFolder, Keys, make_missing
 from services.retired_keys import destroy_retired, held, keep_destroying
-from shared.contracts.wire.envelope import Kind, Unopenable
+from shared.contracts.wire.directory import Use
+from shared.contracts.wire.envelope import Kind, Unopenable, unwrap
+from shared.exchange.herald import HEARTBEAT_S
 from shared.exchange.incarnations import open_incarnation
 from shared.exchange.keyring import HYBRID, X25519
 from shared.exchange.letters import Letters
 from shared.exchange.retired import KEPT, SETTLED
 from shared.exchange.seal import KeyedSeal
-from shared.exchange.tables import Peer, Recovery
+from shared.exchange.tables import Peer, Recovery, UnopenableRecord
 
 PINS: dict[str, str | None] = {"police": None, "health": None}
 LONG_ENOUGH = SETTLED + timedelta(minutes=1)
@@ -42,29 +46,38 @@ class Ends(NamedTuple):
     health: End
     now: Callable[[], datetime]
 
-    def replace_key(self, suite: int = X25519) -> bytes:
-        """The clinic's keeper makes new keys; its processes have taken them up. Returns the old one's id."""
-        (old,) = [file.stem.removeprefix("seal-") for file in self.health.folder.private.glob("seal-*.json")]
-        folder = self.health.folder
-        folder.make_keys(folder.root(None, None), self.now(), suite, folder.own())
-        self.health.seal.refresh()
+    def replace_key(self, suite: int = X25519, whose: End | None = None) -> bytes:
+        """The clinic's keeper, or another's, makes new keys; its processes have taken them up. Returns the old one's id."""
+        end = whose or self.health
+        (old,) = [file.stem.removeprefix("seal-") for file in end.folder.private.glob("seal-*.json")]
+        end.folder.make_keys(end.folder.root(None, None), self.now(), suite, end.folder.own())
+        end.seal.refresh()
         return bytes.fromhex(old)
 
     async def letter(self, one: End, to: End) -> None:
         """A herald's round from one to the other."""
-        peer = to.node.agency
-        for envelope in [*await one.letters.write_lines(peer), *await one.letters.write(peer)]:
-            inner = to.seal.open(envelope, one.node.agency)
-            if inner.header.kind is Kind.DIRECTORY:
-                await to.letters.take_lines(one.node.agency, inner.content)
-            else:
-                await to.letters.take(inner)
+        await self.carry(one, to, await self.letters_from(one, to))
+
+    async def letters_from(self, one: End, to: End) -> list[bytes]:
+        """What a herald lays on the broker."""
+        return [*await one.letters.write_lines(to.node.agency), *await one.letters.write(to.node.agency)]
 
     def process_of_now(self) -> End:
         """Another process of the desk's, that will hear of no key which is made from now on."""
         node, folder = self.police.node, self.police.folder
         seal = KeyedSeal(Keys(folder.home, node.agency, PINS).load())
         return End(node, folder, seal, Letters(node.database, node.agency, ["health"], seal, node.inbox, node))
+
+    async def carry(self, one: End, to: End, lying: Sequence[bytes]) -> None:
+        """Brings what lies on the broker from one to the other, in its order; raises Unopenable."""
+        for envelope in lying:
+            inner = to.seal.open(envelope, one.node.agency)
+            if inner.header.kind is Kind.EVENT:
+                await to.node.hear(one.node.agency, [envelope])
+            elif inner.header.kind is Kind.DIRECTORY:
+                await to.letters.take_lines(one.node.agency, inner.content)
+            else:
+                await to.letters.take(inner)
 
     async def waits_for(self) -> str:
         (one,) = await held(self.health.node.database, self.health.folder, ["police"], self.now())
@@ -77,12 +90,14 @@ class Ends(NamedTuple):
 
 @pytest.fixture
 def ends(pair: Pair, tmp_path: Path) -> Ends:
-    make_missing(tmp_path, PINS, pair.clock.now())
+    make_missing(tmp_path / "given", PINS, pair.clock.now())
     made = []
     for node, other in ((pair.police, "health"), (pair.health, "police")):
-        keys = Keys(tmp_path, node.agency, PINS)
+        home = tmp_path / node.agency  # each on a machine of its own, with the other's directory as it was handed over
+        shutil.copytree(tmp_path / "given", home)
+        keys = Keys(home, node.agency, PINS)
         node.seal = KeyedSeal(keys.load(), keys.renewed)
-        made.append(End(node, KeyFolder(tmp_path, node.agency), node.seal, node.letters(other)))
+        made.append(End(node, KeyFolder(home, node.agency), node.seal, node.letters(other)))
     return Ends(made[0], made[1], pair.clock.now)
 
 
@@ -118,6 +133,71 @@ async def test_a_replaced_key_opens_until_all_that_may_lie_under_it_is_here_and_
     await health.node.hear("police", [*await police.node.number("health"), *await police.node.due("health")])
     assert [step for _, step in health.node.applied] == [0, 1]
     assert await ends.destroy() == []
+
+
+async def test_both_ends_change_all_their_keys_during_a_partition_and_nothing_becomes_unreadable(ends: Ends, pair: Pair) -> None:
+    """Key rotation during a partition (security.md, section 7, 24): backlogs both ways lie under the old keys, whose window passes."""
+    both = ((ends.police, ends.health), (ends.health, ends.police))
+    for one, to in both:
+        await ends.letter(one, to)
+    lying: dict[str, list[bytes]] = {one.node.agency: [] for one, _ in both}
+    told: dict[str, list[tuple[UUID, int]]] = {one.node.agency: [] for one, _ in both}
+
+    async def says(one: End, to: End, steps: range) -> None:
+        for step in steps:
+            told[one.node.agency].append((new_subject(), step))
+            await one.node.say(to.node.agency, *told[one.node.agency][-1])
+        lying[one.node.agency] += await one.node.number(to.node.agency)
+
+    async def heartbeats() -> None:
+        for one, to in both:
+            lying[one.node.agency] += await ends.letters_from(one, to)
+        pair.clock.advance(timedelta(seconds=HEARTBEAT_S))
+
+    for one, to in both:
+        await says(one, to, range(3))
+    await heartbeats()
+    old = {one.node.agency: ends.replace_key(HYBRID, one) for one, _ in both}
+    for steps in (range(3, 5), range(5, 7)):  # nothing has told either of the other's new keys
+        for one, to in both:
+            await says(one, to, steps)
+        await heartbeats()
+    pair.clock.advance(2 * KEPT)
+    for one, to in both:
+        assert {unwrap(envelope)[1] for envelope in lying[one.node.agency]} == {old[to.node.agency]}
+        found = await destroy_retired(one.node.database, one.folder, [to.node.agency], ends.now())
+        assert [(key.is_over, key.is_due) for key in found] == [(True, False)]
+        one.seal.refresh()
+    await heartbeats()
+    for one, to in both:  # the line is back
+        await ends.carry(one, to, lying[one.node.agency])
+        assert to.node.applied == told[one.node.agency]
+    for one, to in both * 2:
+        await ends.letter(one, to)
+    for one, to in both:
+        await says(one, to, range(7, 8))
+        suite, id_, _ = unwrap(lying[one.node.agency][-1])
+        assert (suite, id_ != old[to.node.agency]) == (HYBRID, True)
+        signer = to.seal.open(lying[one.node.agency][-1], one.node.agency).header.signer
+        assert signer == one.folder.own().newest(Use.SIGN)
+        await ends.carry(one, to, lying[one.node.agency][-1:])
+    pair.clock.advance(LONG_ENOUGH)
+    for one, to in both:
+        await ends.letter(one, to)
+    for one, to in both:
+        found = await destroy_retired(one.node.database, one.folder, [to.node.agency], ends.now())
+        assert [(key.key.id, key.is_due) for key in found] == [(old[one.node.agency], True)]
+        one.seal.refresh()
+    for one, to in both:
+        assert to.node.applied == told[one.node.agency]  # all of it, once, in its order
+        assert set((await to.node.inbox_states()).values()) == {"applied"}
+        assert to.node.troubles == []
+        (receipt,) = (await to.node.state(one.node.agency)).receipts
+        assert (receipt.upto, receipt.missing, receipt.parked) == (8, (), ())
+        async with to.node.database.read() as tx:
+            assert (await tx.session.execute(select(UnopenableRecord))).first() is None
+        assert len(one.node.delivered_ids) == 8
+        assert await one.node.due(to.node.agency) == []
 
 
 async def test_it_is_kept_for_its_window_whatever_the_peers_say(ends: Ends, pair: Pair) -> None:

@@ -19,7 +19,7 @@ from shared.contracts.wire.envelope import (
     unwrap,
     wrap,
 )
-from shared.exchange.directory import BadDirectory, Directory, key_id
+from shared.exchange.directory import BadDirectory, Directory, digest_of, key_id
 from shared.exchange.keyring import ED25519_SUITE, HYBRID, SUITES, X25519, KeyAway, Keyring
 from shared.exchange.seal import KeyedSeal
 
@@ -66,7 +66,8 @@ def test_an_envelope_shows_neither_its_sender_nor_its_words_and_has_one_of_four_
     lengths = set()
     for words in (b"x", b"x" * 400, b"x" * 3_000, b"x" * 9_000, b"x" * 60_000):
         envelope = police.seal(police.sign(word(), words), "health")
-        assert not [shown for shown in (b"police", b"health", words[:3] * 2) if shown in envelope]
+        told = words * 6  # shorter ones stand in any thousand bytes by chance
+        assert not [shown for shown in (b"police", b"health", told[:6]) if shown in envelope]
         lengths.add(len(envelope) - OUTER_BYTES - 48)
     assert lengths == set(PADDED_BYTES)
 
@@ -175,7 +176,8 @@ def test_a_revoked_key_stands_up_to_its_place_in_the_log_and_for_no_statement() 
     health = three.seal(three.health)
     assert health.open(thief.seal(thief.sign(word(5), SAID), "health"), "police").content == SAID
     statement = Header(kind=Kind.STATEMENT, sender="police", recipient="health", incarnation=LIFE)
-    for refused in (word(6), word(1, life=uuid4()), statement):
+    in_a_slot = statement.model_copy(update={"seq": 1})  # a statement has none, whatever it says
+    for refused in (word(6), word(1, life=uuid4()), statement, in_a_slot):
         with pytest.raises(Unopenable, match="revoked"):
             health.open(thief.seal(thief.sign(refused, SAID), "health"), "police")
     honest = three.seal(three.police)
@@ -202,6 +204,22 @@ def test_a_stations_key_speaks_for_nobody_yet() -> None:
     said = unsigned(header, SAID, SIGNATURE_BYTES)
     with pytest.raises(Unopenable, match="signer is not known"):
         health.open(police.seal(said + station.sign(SIGNED_AS + said), "health"), "police")
+
+
+def test_what_a_peer_publishes_that_is_no_key_shuts_its_own_line_and_breaks_nothing() -> None:
+    """Whatever else is raised would be tried for ever, and hold up everybody's events behind it."""
+    three = Three()
+    public = b"x" * 33
+    three.police.write(Key(use=Use.SIGN, suite=ED25519_SUITE, public=public))
+    police, health = three.seal(three.police), three.seal(three.health)
+    said = unsigned(word().model_copy(update={"signer": key_id(public)}), SAID, SIGNATURE_BYTES)
+    with pytest.raises(Unopenable, match="signer's key is none"):
+        health.open(police.seal(said + bytes(SIGNATURE_BYTES), "health"), "police")
+    for suite, wrong in ((X25519, public), (X25519, bytes(32)), (HYBRID, public)):
+        three.police.write(Key(use=Use.SEAL, suite=suite, public=wrong))
+        health = three.seal(three.health)
+        with pytest.raises(KeyAway, match="police has published to seal to is no key"):
+            health.seal(health.sign(word(1, "health", "police"), SAID), "police")
 
 
 def test_an_agency_without_a_key_that_stands_says_nothing() -> None:
@@ -259,3 +277,34 @@ def test_a_line_that_was_left_out_cannot_be_passed_over() -> None:
     with pytest.raises(BadDirectory):  # nor with another's digest in its place
         read.take(Lines(agency="police", first=3, lines=(Told(digest=b"d" * 32), lines[3])))
     assert read.take(Lines(agency="police", first=3, lines=lines[2:])) == 2
+
+
+def test_a_digest_stands_only_under_a_signed_line_that_follows_on_it() -> None:
+    """A letter of lines needs no signature, so whoever holds the broker can make up one whose lines are digests."""
+    holder = Holder("police")
+    stolen = holder.directory.newest(Use.SIGN)
+    assert stolen is not None
+    read = holder.as_read_by("health")
+    assert read.take(Lines(agency="police", first=3, lines=(Told(digest=b"d" * 32),))) == 0
+    holder.new_signer()
+    holder.revoke(stolen, {"health": {LIFE: 5}})
+    told = holder.directory.told_to("health", 3)
+    hidden = (told.lines[0], *(Told(digest=digest_of(one.signed or b"")) for one in told.lines[1:]))
+    assert read.take(Lines(agency="police", first=3, lines=hidden)) == 1  # the key that was made; not that one was given up
+    assert read.take(told) == 2
+    assert (read.is_revoked(stolen), read.reaches(stolen, "health", LIFE, 5)) == (True, True)
+
+
+def test_a_line_that_was_told_as_its_digest_is_learnt_when_it_comes_in_full() -> None:
+    holder = Holder("police")
+    stolen = holder.directory.newest(Use.SIGN)
+    assert stolen is not None
+    holder.revoke(stolen, {"health": {LIFE: 5}})
+    holder.new_signer()
+    told = holder.directory.told_to("health", 1)
+    hidden = [Told(digest=digest_of(one.signed or b"")) if number in (3, 4) else one for number, one in enumerate(told.lines, 1)]
+    read = Directory("police", holder.directory.root)
+    assert (read.take(Lines(agency="police", first=1, lines=tuple(hidden))), read.is_revoked(stolen)) == (5, False)
+    assert read.with_lines(told) == list(told.lines)
+    assert (read.take(told), read.is_revoked(stolen), read.lines) == (0, True, list(told.lines))
+    assert [read.reaches(stolen, "health", LIFE, seq) for seq in (5, 6)] == [True, False]
