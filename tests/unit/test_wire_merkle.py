@@ -84,7 +84,7 @@ def test_the_salt_hides_the_event_from_its_leaf() -> None:
 
 PROVED_MAX = 70  # every pair of sizes up to here, so that each shape of an edge is met
 
-# The reference tests' paths over the eight leaves: (leaf, size, hashes). RFC 6962 §2.1.3; certificate-transparency's merkle_tree_test.
+# The reference tests' paths over the eight leaves of certificate-transparency's merkle_tree_test: (leaf, size, hashes).
 CT_PATHS = [
     (1, 1, []),
     (

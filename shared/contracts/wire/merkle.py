@@ -131,7 +131,7 @@ def joined(parts: Sequence[bytes]) -> bytes:
 
 
 def completed(frontier: Frontier, leaf: bytes) -> tuple[Frontier, list[tuple[Span, bytes]]]:
-    """The tree with one more leaf, and the perfect subtrees that the leaf completes, itself the first: each stretch with its root."""
+    """The tree with one more leaf, and the perfect subtrees that it completes, the leaf first: stretches with their roots."""
     grown, carry, size, width = frontier.append(leaf), leaf, frontier.size, 1
     made, peaks = [((frontier.size, frontier.size + 1), leaf)], list(frontier.peaks)
     while size & 1:
