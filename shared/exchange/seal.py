@@ -53,6 +53,11 @@ class Seal(Protocol):
         """The verified inner form that this agency made for `recipient`; raises Unopenable."""
         ...
 
+    def signed(self, raw: bytes, speaker: str, reader: str) -> Inner:
+        """What is kept of a word of the one to the other, verified as evidence: a key that was given up later does not unsay it.
+        Raises Unopenable."""
+        ...
+
     def refresh(self) -> None:
         """Takes up keys that have changed meanwhile."""
         ...
@@ -164,6 +169,16 @@ class KeyedSeal:
     def own(self, raw: bytes, recipient: str) -> Inner:
         return self._verified(unframe(raw), self._keys.agency, recipient)
 
+    def signed(self, raw: bytes, speaker: str, reader: str) -> Inner:
+        inner = unframe(raw)
+        self._check_signature(inner, speaker, reader)
+        header = inner.header
+        # What an own relay numbered under a key a moment too late is signed again on its way out; what a peer said so never is.
+        is_a_peers = speaker != self._keys.agency and header.signer is not None and header.seq is not None
+        if is_a_peers and not self._keys.reaches(speaker, header.signer or b"", reader, header.incarnation, header.seq):
+            raise Unopenable("its signer's key is revoked")
+        return inner
+
     def _standing(self, raw: bytes, recipient: str) -> bytes:
         """What was signed with a key that no longer reaches its place is signed again: leaf and slot stay as they are."""
         inner = unframe(raw)
@@ -176,19 +191,25 @@ class KeyedSeal:
 
     def _verified(self, inner: Inner, speaker: str, reader: str) -> Inner:
         header = inner.header
+        if header.kind is Kind.DIRECTORY and (header.sender, header.recipient) == (speaker, reader):
+            return inner  # its lines are under a root, whoever brings them
+        signer = self._check_signature(inner, speaker, reader)
+        if not self._keys.reaches(speaker, signer, reader, header.incarnation, header.seq):
+            raise Unopenable("its signer's key is revoked")
+        return inner
+
+    def _check_signature(self, inner: Inner, speaker: str, reader: str) -> bytes:
+        """The id of the key that it is signed with."""
+        header = inner.header
         if (header.sender, header.recipient) != (speaker, reader):
             raise Unopenable("it is not a word of the one to the other")
-        if header.kind is Kind.DIRECTORY:
-            return inner  # its lines are under a root, whoever brings them
         if header.signer is None:
             raise Unopenable("it is not signed")
         try:
             self._keys.verifies(speaker, header.signer).verify(inner.signature, inner.signed)
         except InvalidSignature as error:
             raise Unopenable("its signature is not good") from error
-        if not self._keys.reaches(speaker, header.signer, reader, header.incarnation, header.seq):
-            raise Unopenable("its signer's key is revoked")
-        return inner
+        return header.signer
 
 
 @contextlib.contextmanager

@@ -125,7 +125,7 @@ async def _compare_waiting(tx: Transaction, hooks: Hooks, peer: str, waiting: Ro
 
 async def _forget_lost(tx: Transaction, peer: str, life: UUID, due: Rows) -> None:
     query = select(func.min(col(LostSlot.seq))).where(col(LostSlot.sender) == peer, col(LostSlot.incarnation) == life)
-    first = (await tx.session.execute(query)).scalar_one()
+    first: int | None = (await tx.session.execute(query)).scalar_one()
     for row in due:
         if first is not None and first <= row.size:
             await tx.session.delete(row)
@@ -232,7 +232,7 @@ async def take_ended(tx: Transaction, sender: str, opened: UUID, ended: UUID, he
             col(table.sender) == sender, col(column) > ended, col(column) < opened
         )  # fmt: skip
         between += int((await tx.session.execute(query)).scalar_one())
-    if own == 1 and not between and size:
+    if own <= 1 and not between and size:
         await _keep(tx, Log.STREAM, sender, (ended, size, root), b"")
 
 
