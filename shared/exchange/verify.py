@@ -18,6 +18,7 @@ from shared.contracts.wire.merkle import Frontier, completed, leaf_of
 from shared.contracts.wire.statements import LostRange, Statement
 from shared.exchange.direct import StreamName
 from shared.exchange.inside import ABANDONED, Source, content_of, ended_logs
+from shared.exchange.said import slots
 from shared.exchange.seal import Seal
 from shared.exchange.tables import (
     HeadState,
@@ -140,9 +141,7 @@ class _Recount:
 
     async def said(self, anchored: tuple[UUID, dict[str, int]] | None) -> None:
         """Our streams: rows, roots, heads, and what peers have signed for."""
-        current = (
-            await self._tx.session.execute(select(col(Incarnation.id)).where(col(Incarnation.is_current)))
-        ).scalar_one_or_none()
+        (current,) = await self._all(select(col(Incarnation.id)).where(col(Incarnation.is_current)).limit(1)) or (None,)
         query = select(Stream).order_by(col(Stream.recipient), col(Stream.incarnation))
         heads = {(head.recipient, head.incarnation): head for head in await self._all(query)}
         lives = select(col(OutboxRow.recipient), col(OutboxRow.incarnation)).where(col(OutboxRow.seq).is_not(None)).distinct()
@@ -241,17 +240,10 @@ class _Recount:
     async def _root_without(self, head: Stream, upto: int, lost: Sequence[LostRange]) -> bytes:
         """The root over our leaves of an ended life without those that the peer says are lost."""
         frontier = Frontier()
-        mine = (
-            col(OutboxRow.recipient) == head.recipient,
-            col(OutboxRow.incarnation) == head.incarnation,
-            ~col(OutboxRow.is_forked),
-        )
 
         def query(above: int) -> Any:
-            here = select(col(OutboxRow.seq), col(OutboxRow.leaf)).where(
-                *mine, col(OutboxRow.seq) > above, col(OutboxRow.seq) <= upto
-            )
-            return here.order_by(col(OutboxRow.seq))
+            here = slots(head.recipient, head.incarnation, above + 1, upto)
+            return select(col(OutboxRow.seq), col(OutboxRow.leaf)).where(*here).order_by(col(OutboxRow.seq))
 
         async for seq, leaf in self._paged(query):
             if not any(part.first <= seq <= part.last for part in lost):
@@ -285,8 +277,8 @@ class _Recount:
         """Peers' streams as they are held here: slots, words, how far they go, and the heads that the peers have signed."""
         query = select(ReceivedHead).order_by(col(ReceivedHead.sender), col(ReceivedHead.incarnation))
         heads = {(head.sender, head.incarnation): head for head in await self._all(query)}
-        slots = select(col(ReceivedSlot.sender), col(ReceivedSlot.incarnation)).distinct()
-        held = set((await self._tx.session.execute(slots)).tuples())
+        lives = select(col(ReceivedSlot.sender), col(ReceivedSlot.incarnation)).distinct()
+        held = set((await self._tx.session.execute(lives)).tuples())
         for sender, life in sorted({*heads, *held}):
             name = str(StreamName(sender, self._agency, life))
             head = heads.get((sender, life))
@@ -311,21 +303,22 @@ class _Recount:
         async for row in self._paged(query):
             while signed and signed[0].upto < row.seq:
                 self._compare_head(name, signed.pop(0), tree)
-            gone = [seq for seq in range(tree.last + 1, min(row.seq, head.upto + 1)) if seq not in passed_over]
-            if gone:
-                self.verdict.add("exchange_slots", name, gone[0], f"{_rows(gone[0], gone[-1])} deleted.")
+            self._name_gone(name, tree.last + 1, min(row.seq - 1, head.upto), passed_over)
             leaf = self._heard_row(name, head, row)
             if row.seq <= head.upto:
                 tree.add(row.seq, leaf)
         for one in signed:
             if one.upto <= head.upto:
                 self._compare_head(name, one, tree)
-        gone = [seq for seq in range(tree.last + 1, head.upto + 1) if seq not in passed_over]
-        if gone:
-            self.verdict.add("exchange_slots", name, gone[0], f"{_rows(gone[0], gone[-1])} deleted.")
+        self._name_gone(name, tree.last + 1, head.upto, passed_over)
         if (tree.frontier.size, tree.frontier.to_bytes()) != (head.held, head.frontier):
             words = f"what is signed for is over {head.held} leaves, and they are not the {tree.frontier.size} that are here."
             self.verdict.add("exchange_heads", name, head.upto, words)
+
+    def _name_gone(self, name: str, first: int, last: int, passed_over: set[int]) -> None:
+        gone = next((seq for seq in range(first, last + 1) if seq not in passed_over), None)
+        if gone is not None:
+            self.verdict.add("exchange_slots", name, gone, f"{_rows(gone, last)} deleted.")
 
     def _heard_row(self, name: str, head: ReceivedHead, row: Any) -> bytes:
         if row.state is None:

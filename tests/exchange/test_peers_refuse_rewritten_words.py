@@ -5,7 +5,6 @@ refuses the next head, names it, keeps both heads, and applies nothing of it. An
 import secrets
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from exchange_node import Node, new_subject
@@ -53,7 +52,7 @@ async def heads(node: Node, state: HeadState) -> list[SignedHead]:
 
 
 async def rewrite(node: Node, leaves: dict[int, bytes], *, until: int = SAID) -> None:
-    """What a clever administrator does: other leaves in some slots, and every root and the stream's head made to agree with them."""
+    """What a clever administrator does: other leaves in some slots, and all roots and the stream's head made to agree with them."""
     async with node.database.write() as tx:
         query = select(col(OutboxRow.seq), col(OutboxRow.leaf)).where(col(OutboxRow.seq).is_not(None)).order_by(col(OutboxRow.seq))
         said = [
@@ -237,11 +236,6 @@ async def test_a_flood_of_heads_is_bounded_and_the_lowest_and_the_highest_are_ke
         await pair.police.number("health")
         await letter(pair, letters, pair.police, pair.health)
     assert sorted(row.size for row in await heads(pair.health, HeadState.WAITING)) == [1, 2, 6]
-
-
-async def _life(node: Node) -> UUID:
-    async with node.database.read() as tx:
-        return (await tx.session.execute(select(col(Stream.incarnation)))).scalars().one()
 
 
 async def test_nothing_is_read_again_for_a_head_that_is_known(pair: Pair, letters: dict[str, Letters]) -> None:
