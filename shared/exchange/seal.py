@@ -148,7 +148,7 @@ class KeyedSeal:
 
     def seal(self, inner: bytes, recipient: str) -> bytes:
         if self._keys.own.has_revoked:
-            inner = self._standing(inner, recipient)
+            inner = self.standing(inner, recipient)
         suite, id_, key = self._keys.seals_to(recipient)
         return wrap(suite, id_, SUITES[suite].encrypt(pad(inner), key, _bound_to(suite, id_, self._keys.agency, recipient)))
 
@@ -179,7 +179,32 @@ class KeyedSeal:
             raise Unopenable("its signer's key is revoked")
         return inner
 
-    def _standing(self, raw: bytes, recipient: str) -> bytes:
+    @property
+    def agency(self) -> str:
+        """Whose seal it is."""
+        return self._keys.agency
+
+    def directory_of(self, agency: str) -> Directory:
+        """An agency's directory of keys as it is known here; raises Unopenable."""
+        return self._keys.own if agency == self._keys.agency else self._directory(agency)
+
+    def reaches(self, inner: Inner) -> bool:
+        """Whether the key of an event may stand in its place."""
+        header = inner.header
+        return header.signer is not None and self._keys.reaches(
+            header.sender, header.signer, header.recipient, header.incarnation, header.seq
+        )
+
+    def sign_bundle(self, said: bytes) -> tuple[bytes, bytes]:
+        """The id of the key, and its signature over a bundle; raises KeyAway."""
+        signer, key = self._keys.signer()
+        return signer, key.sign(said)
+
+    def verify_bundle(self, speaker: str, signer: bytes, signature: bytes, said: bytes) -> None:
+        """Raises Unopenable or InvalidSignature where it is not the speaker's under that key."""
+        self._keys.verifies(speaker, signer).verify(signature, said)
+
+    def standing(self, raw: bytes, recipient: str) -> bytes:
         """What was signed with a key that no longer reaches its place is signed again: leaf and slot stay as they are."""
         inner = unframe(raw)
         header = inner.header

@@ -1,0 +1,45 @@
+"""What a case's custody bundle is about: the subjects of everything that was said and heard on a case."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlmodel import col
+
+from shared.casework.accounts.tables import CaseRead
+from shared.casework.cases.tables import Case
+from shared.casework.consents.tables import Consent
+from shared.casework.here import SYSTEM
+from shared.casework.referrals.tables import Referral
+from shared.exchange.custody import make_bundle
+from shared.exchange.seal import KeyedSeal
+from shared.kit.db import Transaction
+from shared.kit.errors import NotFound
+from shared.kit.ids import new_id
+
+EXPORTED = "custody"  # what the log of who looked says of it
+
+
+async def export_case(tx: Transaction, seal: KeyedSeal, case: str) -> bytes:
+    """The bytes of the bundle of a case, named by its number or id; raises RefnetError. That it was made is kept as a look."""
+    found = (await tx.session.execute(select(Case).where(_named(case)))).scalar_one_or_none()
+    if found is None:
+        raise NotFound("There is no such case here; name it by its number or its id.")
+    tx.session.add(CaseRead(id=new_id(), case_id=found.id, account_id=SYSTEM.account_id, what=EXPORTED, read_at=tx.clock.now()))
+    await tx.flush()
+    return (await make_bundle(tx, seal, found.id, await _subjects(tx, found))).to_bytes()
+
+
+def _named(case: str) -> ColumnElement[bool]:
+    try:
+        return col(Case.id) == UUID(case)
+    except ValueError:
+        return col(Case.number) == case
+
+
+async def _subjects(tx: Transaction, case: Case) -> set[UUID]:
+    referrals = select(col(Referral.id), col(Referral.consent_id)).where(col(Referral.case_id) == case.id)
+    consents = select(col(Consent.id)).where(col(Consent.case_id) == case.id)
+    subjects = {case.circle, *(await tx.session.execute(consents)).scalars()}
+    for referral_id, consent_id in (await tx.session.execute(referrals)).tuples():
+        subjects |= {referral_id, *([consent_id] if consent_id is not None else ())}
+    return subjects
