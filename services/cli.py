@@ -483,7 +483,7 @@ def bundle(
     case: Annotated[str, typer.Argument(metavar="CASE", help="The case's number, or its id.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; a file that is there stays.")],
 ) -> None:
-    """Write a case's custody bundle for a court: what this agency said and was told about it, with its proofs. It is not encrypted."""
+    """Write a case's custody bundle for a court: what this agency said and was told, with proofs. It is not encrypted."""
     from services.verify import write_bundle
 
     size = asyncio.run(write_bundle(_quiet_settings(), agency, case, file))

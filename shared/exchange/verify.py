@@ -104,11 +104,19 @@ async def verify(
     async with database.read() as tx:
         if tx.dialect == "postgresql":
             await tx.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-        count = _Recount(tx, agency, seal, Verdict(agency), progress)
-        await count.said(anchored)
-        await count.heard()
-        await count.inside(sources)
-        await count.refused()
+        return await recount(tx, agency, seal, sources, anchored, progress)
+
+
+async def recount(
+    tx: Transaction, agency: str, seal: Seal, sources: Sequence[Source], anchored: tuple[UUID, dict[str, int]] | None = None,
+    progress: Progress = lambda _rows: None,
+) -> Verdict:  # fmt: skip
+    """The same on what a transaction sees."""
+    count = _Recount(tx, agency, seal, Verdict(agency), progress)
+    await count.said(anchored)
+    await count.heard()
+    await count.inside(sources)
+    await count.refused()
     return count.verdict
 
 
