@@ -482,11 +482,12 @@ def bundle(
     agency: AgencyId,
     case: Annotated[str, typer.Argument(metavar="CASE", help="The case's number, or its id.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; a file that is there stays.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="The supervisor on whose word it is written; she may ask.")],
 ) -> None:
     """Write a case's custody bundle for a court: what this agency said and was told, with proofs. It is not encrypted."""
     from services.verify import write_bundle
 
-    size = asyncio.run(write_bundle(_quiet_settings(), agency, case, file))
+    size = asyncio.run(write_bundle(_quiet_settings(), agency, case, by, file))
     typer.echo(f"{file} holds the custody bundle of case {case} of {agency}: {size:,} bytes. Check it with `refnet verify bundle`.")
 
 

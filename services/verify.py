@@ -30,7 +30,7 @@ async def verify_now(settings: Settings, agency_id: str, progress: Callable[[int
         await agency.database.close()
 
 
-async def write_bundle(settings: Settings, agency_id: str, case: str, file: Path) -> int:
+async def write_bundle(settings: Settings, agency_id: str, case: str, by: str, file: Path) -> int:
     """Writes the bundle, readable by its owner alone, and returns its size in bytes. Raises RefnetError."""
     agency = build(settings, agency_id)
     seal = settings.seal(agency_id, agency.here.network)
@@ -38,7 +38,7 @@ async def write_bundle(settings: Settings, agency_id: str, case: str, file: Path
         await check_database(agency)
         await recall_lines(agency.database, seal)
         async with agency.database.write() as tx:
-            data = await export_case(tx, seal, case)
+            data = await export_case(tx, agency.here, seal, case, by)
             try:
                 with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
                     out.write(data)

@@ -5,27 +5,34 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlmodel import col
 
-from shared.casework.accounts.tables import CaseRead
+from shared.casework.accounts.tables import Account
 from shared.casework.cases.tables import Case
+from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
-from shared.casework.here import SYSTEM
+from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import Role
 from shared.exchange.custody import make_bundle
 from shared.exchange.seal import KeyedSeal
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
-from shared.kit.ids import new_id
 
 EXPORTED = "custody"  # what the log of who looked says of it
 
 
-async def export_case(tx: Transaction, seal: KeyedSeal, case: str) -> bytes:
-    """The bytes of the bundle of a case, named by its number or id; raises RefnetError. That it was made is kept as a look."""
+async def export_case(tx: Transaction, here: Here, seal: KeyedSeal, case: str, by: str) -> bytes:
+    """The bytes of the bundle of a case, named by its number or id; raises RefnetError. That it was made, and on whose word, is kept
+    as a look."""
+    account = (await tx.session.execute(select(Account).where(col(Account.name) == by))).scalar_one_or_none()
+    if account is None or account.is_disabled:
+        raise NotFound("There is no account “%(name)s”; `refnet users list` shows them.", name=by)
+    actor = here.actor(account.id, account.name, Role(account.role), account.facility)
+    actor.may_work()
+    actor.may_supervise()
     found = (await tx.session.execute(select(Case).where(_named(case)))).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such case here; name it by its number or its id.")
-    tx.session.add(CaseRead(id=new_id(), case_id=found.id, account_id=SYSTEM.account_id, what=EXPORTED, read_at=tx.clock.now()))
-    await tx.flush()
+    await note_read(tx, found.id, actor, EXPORTED)
     return (await make_bundle(tx, seal, found.id, await _subjects(tx, found))).to_bytes()
 
 
