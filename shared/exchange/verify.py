@@ -194,7 +194,24 @@ class _Recount:
                 self.verdict.add("exchange_outbox", name, row.seq, words)
         for receipt in receipts:
             self._compare_receipt(name, receipt, tree)
+        await self._forked(name, head)
         self._end_of_said(name, head, tree, is_living=is_living)
+
+    async def _forked(self, name: str, head: Stream) -> None:
+        """Rows that gave their place to the recipient's copy: numbered twice after a restore, they are signed; rewritten, they are
+        not."""
+        mine = (col(OutboxRow.recipient) == head.recipient, col(OutboxRow.incarnation) == head.incarnation)
+        last = 0
+        while True:
+            query = select(OutboxRow).where(*mine, col(OutboxRow.is_forked), col(OutboxRow.position) > last)
+            page = await self._all(query.order_by(col(OutboxRow.position)).limit(PAGE))
+            for row in page:
+                self._said_row(name, head, row)
+                last = row.position
+            self._counted(len(page))
+            self._tx.session.expunge_all()
+            if len(page) < PAGE:
+                return
 
     def _end_of_said(self, name: str, head: Stream, tree: "_Tree", *, is_living: bool) -> None:
         if is_living and tree.last < head.size:

@@ -331,3 +331,16 @@ async def test_a_restore_begins_the_log_anew_and_says_what_it_comes_from(pair: P
 def test_a_finding_says_table_stream_and_place() -> None:
     said = str(Finding("exchange_outbox", "police.health.x", 3, "it was deleted."))
     assert said == "exchange_outbox, police.health.x, place 3: it was deleted."
+
+
+async def test_a_row_that_was_rewritten_stays_named_after_the_peers_copy_has_taken_its_place(
+    pair: Pair, letters: dict[str, Letters]
+) -> None:
+    await agreed(pair.police, {3: b"\1" * 32})
+    for _ in range(3):
+        await exchange(pair, letters, times=1)
+        statement, *words = await letters["health"].write("police")
+        await letters["police"].take(pair.police.seal.open(statement, "health"))
+        await letters["police"].take_home("health", [pair.police.seal.open(word, "health") for word in words])
+    assert [row.seq for row in await pair.police.outbox_rows() if row.is_forked] == [3]
+    assert named(await recounted(pair.police), "exchange_outbox", 3)

@@ -21,7 +21,7 @@ EXPORTED = "custody"  # what the log of who looked says of it
 
 
 async def export_case(tx: Transaction, here: Here, seal: KeyedSeal, case: str, by: str) -> bytes:
-    """The bytes of the bundle of a case, named by its number or id; raises RefnetError. That it was made, and on whose word, is kept
+    """The bytes of the bundle of a case, named by its number or id; raises RefnetError. That it was made, and by whom, is kept
     as a look."""
     account = (await tx.session.execute(select(Account).where(col(Account.name) == by))).scalar_one_or_none()
     if account is None or account.is_disabled:
