@@ -338,9 +338,10 @@ async def test_a_row_that_was_rewritten_stays_named_after_the_peers_copy_has_tak
 ) -> None:
     await agreed(pair.police, {3: b"\1" * 32})
     for _ in range(3):
-        await exchange(pair, letters, times=1)
-        statement, *words = await letters["health"].write("police")
-        await letters["police"].take(pair.police.seal.open(statement, "health"))
-        await letters["police"].take_home("health", [pair.police.seal.open(word, "health") for word in words])
+        for sender, reader in ((pair.health, pair.police), (pair.police, pair.health)):
+            statement, *words = await letters[sender.agency].write(reader.agency)
+            await letters[reader.agency].take(reader.seal.open(statement, sender.agency))
+            await letters[reader.agency].take_home(sender.agency, [reader.seal.open(word, sender.agency) for word in words])
+            pair.clock.advance(timedelta(seconds=1))
     assert [row.seq for row in await pair.police.outbox_rows() if row.is_forked] == [3]
     assert named(await recounted(pair.police), "exchange_outbox", 3)
