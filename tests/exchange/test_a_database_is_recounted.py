@@ -30,6 +30,7 @@ from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
 SAID = 6
+on_one = pytest.mark.parametrize("pair", ["sqlite"], indirect=True)
 LOOKS = Source(CaseRead, ("id", "case_id", "account_id", "what", "read_at"))
 
 
@@ -194,6 +195,7 @@ async def test_where_the_words_are_cleared_he_is_caught_by_the_peers_signature(
     assert any("health signed for other words up to here" in one.words for one in verdict.findings)
 
 
+@on_one
 async def test_a_signature_that_was_changed_or_put_in_anothers_place_is_named(pair: Pair, letters: dict[str, Letters]) -> None:
     async with pair.police.database.read() as tx:
         raw = bytearray((await tx.session.execute(text("SELECT signed FROM exchange_receipts"))).scalar_one())
@@ -225,6 +227,7 @@ async def test_a_look_that_was_added_as_if_it_had_been_logged_is_named(pair: Pai
     assert any(one.table == "casework_case_reads" for one in (await recounted(pair.police)).findings)
 
 
+@on_one
 async def test_an_anchor_beyond_the_database_names_the_rows_that_are_gone(pair: Pair, letters: dict[str, Letters]) -> None:
     async with pair.police.database.read() as tx:
         life = (await tx.session.execute(select(col(Stream.incarnation)))).scalar_one()
@@ -237,6 +240,7 @@ async def test_an_anchor_beyond_the_database_names_the_rows_that_are_gone(pair: 
 BITS_TRIED = 60
 
 
+@on_one
 async def test_a_bit_that_flips_in_what_is_signed_or_proved_is_found(pair: Pair, letters: dict[str, Letters]) -> None:
     chance = random.Random(7)
     columns = [
@@ -264,6 +268,7 @@ async def test_a_bit_that_flips_in_what_is_signed_or_proved_is_found(pair: Pair,
     assert (await recounted(pair.police)).findings == []
 
 
+@on_one
 async def test_what_is_counted_takes_no_more_memory_for_more_rows(
     pair: Pair, letters: dict[str, Letters], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from shared.exchange.letters import Letters
 from shared.exchange.tables import HeadState, InboxRow, OutboxRow, ReceivedSlot, SignedHead, Stream
 
 SAID = 5
+on_one = pytest.mark.parametrize("pair", ["sqlite"], indirect=True)  # what an administrator does is done on PostgreSQL too
 
 
 @pytest.fixture
@@ -86,6 +87,7 @@ async def test_a_head_that_fits_is_kept_and_the_newest_takes_its_place(pair: Pai
     assert pair.health.troubles == []
 
 
+@on_one
 async def test_a_head_that_comes_before_its_words_is_compared_once_they_are_here(pair: Pair, letters: dict[str, Letters]) -> None:
     for step in range(SAID):
         await pair.police.say("health", new_subject(), step)
@@ -152,6 +154,7 @@ async def test_a_row_that_was_edited_after_the_next_words_were_said_is_refused_w
     assert good.size == SAID
 
 
+@on_one
 async def test_an_edited_row_that_is_sent_again_is_kept_out_and_named(pair: Pair, letters: dict[str, Letters]) -> None:
     """The administrator has no key, so a row whose words he changes cannot be signed; what its agency signs is another leaf."""
     await tell(pair)
@@ -211,6 +214,7 @@ async def test_a_new_life_that_states_other_words_for_the_one_before_is_refused(
     assert pair.health.troubles.count("head_refused") == 1
 
 
+@on_one
 async def test_a_peer_that_was_restored_itself_accuses_nobody(pair: Pair, letters: dict[str, Letters]) -> None:
     await tell(pair)
     async with pair.health.database.write() as tx:
@@ -227,6 +231,7 @@ async def test_a_peer_that_was_restored_itself_accuses_nobody(pair: Pair, letter
     assert "head_refused" not in pair.health.troubles
 
 
+@on_one
 async def test_a_flood_of_heads_is_bounded_and_the_lowest_and_the_highest_are_kept(
     pair: Pair, letters: dict[str, Letters], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +243,7 @@ async def test_a_flood_of_heads_is_bounded_and_the_lowest_and_the_highest_are_ke
     assert sorted(row.size for row in await heads(pair.health, HeadState.WAITING)) == [1, 2, 6]
 
 
+@on_one
 async def test_nothing_is_read_again_for_a_head_that_is_known(pair: Pair, letters: dict[str, Letters]) -> None:
     await tell(pair)
     await letter(pair, letters, pair.police, pair.health)
