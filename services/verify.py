@@ -10,8 +10,9 @@ from services.settings import Settings
 from shared.casework.cases.custody import export_case
 from shared.casework.inside import INSIDE
 from shared.exchange.anchor import Anchor
+from shared.exchange.counting import Verdict
 from shared.exchange.directories import recall_lines
-from shared.exchange.verify import Verdict, verify
+from shared.exchange.verify import verify
 from shared.kit.errors import RefnetError
 
 

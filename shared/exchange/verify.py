@@ -4,7 +4,7 @@ Whoever may write to the database may make it agree with itself. What he cannot 
 said, of its peers under what they were told, and under the log of what is done inside. Nothing is changed here.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,11 +13,13 @@ from pydantic import ValidationError
 from sqlalchemy import and_, select, text
 from sqlmodel import col
 
-from shared.contracts.wire.envelope import Event, Inner, Kind, Unopenable
-from shared.contracts.wire.merkle import Frontier, completed, leaf_of
-from shared.contracts.wire.statements import LostRange, Statement
+from shared.contracts.wire.envelope import Event, Inner, Unopenable
+from shared.contracts.wire.merkle import Frontier
+from shared.contracts.wire.statements import LostRange
+from shared.exchange.counting import FINDINGS_MAX, PAGE, Counting, Progress, Signed, Verdict, rows_words
+from shared.exchange.counting_inside import InsideCount
 from shared.exchange.direct import StreamName
-from shared.exchange.inside import ABANDONED, Source, content_of, ended_logs
+from shared.exchange.inside import Source
 from shared.exchange.said import slots
 from shared.exchange.seal import Seal
 from shared.exchange.tables import (
@@ -26,9 +28,6 @@ from shared.exchange.tables import (
     InboxRow,
     InboxState,
     Incarnation,
-    InsideHead,
-    InsideRow,
-    InsideSignature,
     Log,
     LostSlot,
     OutboxRow,
@@ -38,61 +37,6 @@ from shared.exchange.tables import (
     Stream,
 )
 from shared.kit.db import Database, Transaction
-
-PAGE = 500  # rows read at once, with their words: half a megabyte, of the largest events 32 MB
-FINDINGS_MAX = 1_000  # named one by one; whoever changed more has left no doubt
-INSIDE = "inside"
-
-Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A row that is not what was said, or is not there: its table, its stream, its place there, and what is wrong with it."""
-
-    table: str
-    stream: str
-    position: int | None
-    words: str
-
-    def __str__(self) -> str:
-        place = f", place {self.position}" if self.position is not None else ""
-        return f"{self.table}, {self.stream}{place}: {self.words}"
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What a recount came to. `refused` are heads of peers that do not extend what they said before: theirs to explain."""
-
-    agency: str
-    findings: list[Finding] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    rows: int = 0
-    streams: int = 0
-    signatures: int = 0
-    beyond: int = 0  # findings that are not named any more
-
-    def add(self, table: str, stream: str, position: int | None, words: str) -> None:
-        """One more finding."""
-        if len(self.findings) < FINDINGS_MAX:
-            self.findings.append(Finding(table, stream, position, words))
-        else:
-            self.beyond += 1
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every row is what its leaf, its roots and all signatures say."""
-        return not self.findings
-
-    @property
-    def words(self) -> str:
-        """For a terminal: what is wrong, then what was counted."""
-        lines = [str(one) for one in self.findings]
-        lines += [f"… and {self.beyond} more."] if self.beyond else []
-        lines += [f"Refused: {one}" for one in self.refused]
-        counted = f"{self.rows:,} rows of {self.streams} streams and {self.signatures} signatures of peers were counted again"
-        found = "nothing was changed" if self.is_good else f"{len(self.findings) + self.beyond} things are not as they were signed"
-        return "\n".join([*lines, f"{self.agency}: {counted}; {found}."])
 
 
 async def verify(
@@ -112,38 +56,17 @@ async def recount(
     progress: Progress = lambda _rows: None,
 ) -> Verdict:  # fmt: skip
     """The same on what a transaction sees."""
-    count = _Recount(tx, agency, seal, Verdict(agency), progress)
+    verdict = Verdict(agency)
+    count = _Streams(tx, agency, seal, verdict, progress)
     await count.said(anchored)
     await count.heard()
-    await count.inside(sources)
+    await InsideCount(tx, agency, seal, verdict, progress).inside(sources)
     await count.refused()
-    return count.verdict
+    return verdict
 
 
-class _Recount:
-    """One recount under way."""
-
-    def __init__(self, tx: Transaction, agency: str, seal: Seal, verdict: Verdict, progress: Progress) -> None:
-        self._tx, self._agency, self._seal, self.verdict, self._progress = tx, agency, seal, verdict, progress
-
-    async def _all(self, query: Any) -> list[Any]:
-        return list((await self._tx.session.execute(query)).scalars())
-
-    def _counted(self, rows: int) -> None:
-        self.verdict.rows += rows
-        self._progress(self.verdict.rows)
-
-    async def _paged(self, query: Callable[[int], Any]) -> AsyncIterator[Any]:
-        """Rows of a stream in order, by pages; `query` takes the place above which to go on, a row's first column."""
-        above = 0
-        while True:
-            page = (await self._tx.session.execute(query(above).limit(PAGE))).all()
-            for row in page:
-                yield row
-            self._counted(len(page))
-            if len(page) < PAGE:
-                return
-            above = int(page[-1][0])
+class _Streams(Counting):
+    """What was said and what was heard."""
 
     # --- what was said -------------------------------------------------------------------------------------------------------
 
@@ -184,7 +107,7 @@ class _Recount:
             while receipts and receipts[0].upto < row.seq:
                 self._compare_receipt(name, receipts.pop(0), tree)
             if row.seq > tree.last + 1 and is_living:
-                self.verdict.add("exchange_outbox", name, tree.last + 1, f"{_rows(tree.last + 1, row.seq - 1)} deleted.")
+                self.verdict.add("exchange_outbox", name, tree.last + 1, f"{rows_words(tree.last + 1, row.seq - 1)} deleted.")
             leaf = self._said_row(name, head, row)
             tree.add(row.seq, leaf)
             is_chained = is_living or not tree.holes
@@ -215,9 +138,11 @@ class _Recount:
 
     def _end_of_said(self, name: str, head: Stream, tree: "_Tree", *, is_living: bool) -> None:
         if is_living and tree.last < head.size:
-            self.verdict.add("exchange_outbox", name, tree.last + 1, f"{_rows(tree.last + 1, head.size)} deleted.")
+            self.verdict.add("exchange_outbox", name, tree.last + 1, f"{rows_words(tree.last + 1, head.size)} deleted.")
         elif tree.last > head.size:
-            self.verdict.add("exchange_outbox", name, head.size + 1, f"{_rows(head.size + 1, tree.last)} added beyond the head.")
+            self.verdict.add(
+                "exchange_outbox", name, head.size + 1, f"{rows_words(head.size + 1, tree.last)} added beyond the head."
+            )
         if (tree.frontier.size, tree.frontier.to_bytes()) != (head.held, head.frontier):
             words = f"the head is over {head.held} leaves, and they are not the {tree.frontier.size} that are here"
             words += f"; there are none in {_spans(tree.holes)}." if tree.holes else "."
@@ -244,7 +169,7 @@ class _Recount:
             self.verdict.add("exchange_outbox", name, row.seq, f"what was signed differs in {', '.join(changed)}.")
         return inner.leaf
 
-    async def _receipts(self, name: str, head: Stream) -> list["_Signed"]:
+    async def _receipts(self, name: str, head: Stream) -> list[Signed]:
         """What the recipient has signed for of a stream, lowest first; a row that its signature does not bear out is named."""
         query = select(HeldReceipt).where(
             col(HeldReceipt.peer) == head.recipient, col(HeldReceipt.incarnation) == head.incarnation
@@ -259,7 +184,7 @@ class _Recount:
                 self.verdict.add("exchange_receipts", name, row.upto, f"{head.recipient} signed something else than stands here.")
             if said is not None:
                 root = await self._root_without(head, said.upto, said.lost) if said.lost else None
-                found.append(_Signed(head.recipient, said.upto, said.root, root))
+                found.append(Signed(head.recipient, said.upto, said.root, root))
         return sorted(found, key=lambda one: one.upto)
 
     async def _root_without(self, head: Stream, upto: int, lost: Sequence[LostRange]) -> bytes:
@@ -275,26 +200,11 @@ class _Recount:
                 frontier = frontier.append(leaf)
         return frontier.root()
 
-    def _compare_receipt(self, name: str, signed: "_Signed", tree: "_Tree") -> None:
+    def _compare_receipt(self, name: str, signed: Signed, tree: "_Tree") -> None:
         root = tree.frontier.root() if signed.own_root is None else signed.own_root
         if root != signed.root:
             words = f"{signed.peer} signed for other words up to here; a row up to here was changed, deleted or swapped since."
             self.verdict.add("exchange_outbox", name, signed.upto, words)
-
-    def _statement(self, table: str, name: str, position: int, raw: bytes, peer: str) -> Statement | None:
-        """A statement of a peer's that is kept; None, and named, where it is not the peer's."""
-        self.verdict.signatures += 1
-        try:
-            inner = self._seal.signed(raw, peer, self._agency)
-            if inner.header.kind is Kind.STATEMENT:
-                return Statement.model_validate_json(inner.content)
-            because = "it is no statement"
-        except Unopenable as error:
-            because = str(error)
-        except ValidationError:
-            because = "its content is not a statement"
-        self.verdict.add(table, name, position, f"what is kept as a signature of {peer}'s is none: {because}.")
-        return None
 
     # --- what was heard ------------------------------------------------------------------------------------------------------
 
@@ -343,7 +253,7 @@ class _Recount:
     def _name_gone(self, name: str, first: int, last: int, passed_over: set[int]) -> None:
         gone = next((seq for seq in range(first, last + 1) if seq not in passed_over), None)
         if gone is not None:
-            self.verdict.add("exchange_slots", name, gone, f"{_rows(gone, last)} deleted.")
+            self.verdict.add("exchange_slots", name, gone, f"{rows_words(gone, last)} deleted.")
 
     def _heard_row(self, name: str, head: ReceivedHead, row: Any) -> bytes:
         if row.state is None:
@@ -366,7 +276,7 @@ class _Recount:
             self.verdict.add("exchange_slots", name, row.seq, "its leaf is not that of the words that came in it.")
         return inner.leaf
 
-    async def _signed_heads(self, name: str, head: ReceivedHead) -> list["_Signed"]:
+    async def _signed_heads(self, name: str, head: ReceivedHead) -> list[Signed]:
         query = select(SignedHead).where(
             col(SignedHead.sender) == head.sender, col(SignedHead.log) == Log.STREAM.value,
             col(SignedHead.incarnation) == head.incarnation, col(SignedHead.state) == HeadState.GOOD.value,
@@ -380,10 +290,10 @@ class _Recount:
             if said is None or (said.size, said.root) != (row.size, row.root):
                 self.verdict.add("exchange_signed_heads", name, row.size, f"{head.sender} signed something else than stands here.")
             if said is not None:
-                found.append(_Signed(head.sender, said.size, said.root))
+                found.append(Signed(head.sender, said.size, said.root))
         return sorted(found, key=lambda one: one.upto)
 
-    def _compare_head(self, name: str, signed: "_Signed", tree: "_Tree") -> None:
+    def _compare_head(self, name: str, signed: Signed, tree: "_Tree") -> None:
         if tree.frontier.root() != signed.root:
             words = f"{signed.peer} signed other words up to here than are held; a row up to here was changed, deleted or swapped."
             self.verdict.add("exchange_slots", name, signed.upto, words)
@@ -401,111 +311,6 @@ class _Recount:
             self.verdict.add(
                 "exchange_inbox", sender, None, f"the event {event_id} came in no slot: its row was added, or its slot deleted."
             )
-
-    # --- what is done inside -------------------------------------------------------------------------------------------------
-
-    async def inside(self, sources: Sequence[Source]) -> None:
-        """The log of what is done inside: the rows that it is over, its leaves and roots, and what peers signed of it unread."""
-        by_name = {source.name: source for source in sources}
-        heads = {head.incarnation: head for head in await self._all(select(InsideHead))}
-        lives = set((await self._tx.session.execute(select(col(InsideRow.incarnation)).distinct())).scalars())
-        for life in sorted({*heads, *lives}):
-            await self._inside_life(heads.get(life) or InsideHead(incarnation=life), by_name)
-        for source in sources:
-            await self._added_rows(source, sorted(lives))
-
-    async def _inside_life(self, head: InsideHead, sources: dict[str, Source]) -> None:
-        name, life, last, frontier = f"{INSIDE} {head.incarnation}", head.incarnation, 0, Frontier()
-        self.verdict.streams += 1
-        signed = await self._cosigned(name, head)
-        while True:
-            query = select(InsideRow).where(col(InsideRow.incarnation) == life, col(InsideRow.seq) > last)
-            page = await self._all(query.order_by(col(InsideRow.seq)).limit(PAGE))
-            contents = await self._contents(page, sources)
-            for row in page:
-                while signed and signed[0].upto < row.seq:
-                    self._compare_cosigned(name, signed.pop(0), frontier)
-                if row.seq > last + 1:
-                    self.verdict.add("exchange_inside", name, last + 1, f"{_rows(last + 1, row.seq - 1)} deleted.")
-                frontier, last = self._inside_row(name, row, contents.get((row.source, row.row_key)), frontier), row.seq
-            self._counted(len(page))
-            self._tx.session.expunge_all()
-            if len(page) < PAGE:
-                break
-        for one in signed:
-            self._compare_cosigned(name, one, frontier)
-        if last < head.size:
-            self.verdict.add("exchange_inside", name, last + 1, f"{_rows(last + 1, head.size)} deleted.")
-        if (frontier.size, frontier.to_bytes()) != (head.size, head.frontier):
-            words = f"the head is over {head.size} leaves, and they are not the {frontier.size} that are here."
-            self.verdict.add("exchange_inside_heads", name, head.size, words)
-
-    def _inside_row(self, name: str, row: InsideRow, content: bytes | None, frontier: Frontier) -> Frontier:
-        if content is None:
-            self.verdict.add(row.source, name, row.seq, f"the row {row.row_key} was deleted.")
-        elif leaf_of(content, row.salt) != row.leaf:
-            self.verdict.add(
-                row.source, name, row.seq, f"the row {row.row_key} is not what was logged: it, or its leaf, was changed."
-            )
-        frontier, made = completed(frontier, row.leaf)
-        if b"".join(root for _, root in made[1:]) != row.nodes:
-            self.verdict.add(
-                "exchange_inside", name, row.seq, "its roots do not follow from the leaves: it, or one before, was changed."
-            )
-        return frontier
-
-    async def _contents(self, page: Sequence[InsideRow], sources: dict[str, Source]) -> dict[tuple[str, str], bytes]:
-        """What the rows that a page of leaves is over say now."""
-        found: dict[tuple[str, str], bytes] = {}
-        for row in page:
-            if row.source == ABANDONED:
-                ended = await ended_logs(self._tx, row.incarnation)
-                found[row.source, row.row_key] = content_of(ABANDONED, {"ended": ended})
-        for name, source in sources.items():
-            keys = [UUID(row.row_key) for row in page if row.source == name]
-            for kept in await self._all(select(source.table).where(source.key.in_(keys))) if keys else ():
-                found[name, str(getattr(kept, source.columns[0]))] = source.content(kept)
-        return found
-
-    async def _cosigned(self, name: str, head: InsideHead) -> list["_Signed"]:
-        found = []
-        for row in await self._all(select(InsideSignature).where(col(InsideSignature.incarnation) == head.incarnation)):
-            statement = self._statement("exchange_inside_signatures", name, row.size, row.signed, row.peer)
-            if statement is None:
-                continue
-            said = next((one for one in statement.cosigned if one.incarnation == row.incarnation), None)
-            if said is None or (said.size, said.root) != (row.size, row.root):
-                self.verdict.add(
-                    "exchange_inside_signatures", name, row.size, f"{row.peer} signed something else than stands here."
-                )
-            if said is not None:
-                found.append(_Signed(row.peer, said.size, said.root))
-        return sorted(found, key=lambda one: one.upto)
-
-    def _compare_cosigned(self, name: str, signed: "_Signed", frontier: Frontier) -> None:
-        if frontier.size != signed.upto or frontier.root() != signed.root:
-            words = f"{signed.peer} signed another log up to here; a row up to here was changed, deleted or swapped since."
-            self.verdict.add("exchange_inside", name, signed.upto, words)
-
-    async def _added_rows(self, source: Source, lives: Sequence[UUID]) -> None:
-        """Rows that say that they have a leaf and have none."""
-        key, place, above = source.key, source.table.inside_seq, None  # type: ignore[attr-defined]
-        while True:
-            here = select(key, place).where(place.is_not(None)).order_by(key).limit(PAGE)
-            page = (await self._tx.session.execute(here if above is None else here.where(key > above))).tuples().all()
-            leaves = select(col(InsideRow.row_key)).where(
-                col(InsideRow.incarnation).in_(lives), col(InsideRow.seq).in_({seq for _, seq in page}),
-                col(InsideRow.source) == source.name,
-            )  # fmt: skip
-            known = set((await self._tx.session.execute(leaves)).scalars()) if page else set()
-            for id_, seq in page:
-                if str(id_) not in known:
-                    self.verdict.add(
-                        source.name, INSIDE, seq, f"the row {id_} says that it was logged here, and was not: it was added."
-                    )
-            if len(page) < PAGE:
-                return
-            above = page[-1][0]
 
     # --- what peers have to explain ------------------------------------------------------------------------------------------
 
@@ -539,16 +344,6 @@ class _Tree:
 HOLES_SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    """A peer's signature under a stream up to a place; `own_root` is ours where it is not simply that of all rows up to there."""
-
-    peer: str
-    upto: int
-    root: bytes
-    own_root: bytes | None = None
-
-
 def _event(inner: Inner) -> Event:
     try:
         return Event.model_validate_json(inner.content)
@@ -567,10 +362,6 @@ def _changed(row: Any, event: Event) -> list[str]:
     if not event.withheld and row.data != event.data:
         changed.append("data")
     return changed
-
-
-def _rows(first: int, last: int) -> str:
-    return f"the row {first} was" if first == last else f"the rows {first} to {last} were"
 
 
 def _spans(holes: Sequence[tuple[int, int]]) -> str:

@@ -21,11 +21,12 @@ from shared.casework.cases.tables import Case
 from shared.contracts.wire.merkle import Frontier, leaf_of
 from shared.exchange import inside
 from shared.exchange.clearing import BACKUP_WINDOW, clear
+from shared.exchange.counting import Finding, Verdict
 from shared.exchange.incarnations import open_incarnation
 from shared.exchange.inside import Source, log_inside
 from shared.exchange.letters import Letters
 from shared.exchange.tables import InsideRow, OutboxRow, Stream
-from shared.exchange.verify import Finding, Verdict, recount, verify
+from shared.exchange.verify import recount, verify
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
@@ -273,7 +274,8 @@ async def test_what_is_counted_takes_no_more_memory_for_more_rows(
     pair: Pair, letters: dict[str, Letters], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By pages: each holds as many rows as it says, and the next begins where it ended."""
-    monkeypatch.setattr("shared.exchange.verify.PAGE", 2)
+    for part in ("counting", "counting_inside", "verify"):
+        monkeypatch.setattr(f"shared.exchange.{part}.PAGE", 2)
     verdict = await recounted(pair.police)
     assert verdict.findings == []
     assert verdict.rows == 3 * SAID
