@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -465,6 +466,77 @@ def doctor(as_json: AsJson = False) -> None:
     )
     if not all(finding["ok"] for finding in findings):
         sys.exit(1)
+
+
+@app.command()
+def verify(
+    what: Annotated[str, typer.Argument(metavar="AGENCY|bundle", help="An agency's id; or the word bundle, and then a file.")],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A case's custody bundle.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count an agency's database again and name every row that is not what was signed; or check a bundle, offline."""
+    from dataclasses import asdict
+
+    if what == BUNDLE:
+        if file is None:
+            raise typer.BadParameter("name the bundle's file.", param_hint="FILE")
+        _verify_bundle(file, as_json)
+        return
+    from services.verify import verify_now
+
+    with _counting("rows counted again") as progress:
+        verdict = asyncio.run(verify_now(_quiet_settings(), what, progress))
+    _say({**asdict(verdict), "is_good": verdict.is_good}, as_json, lambda _: verdict.words)
+    if not verdict.is_good:
+        sys.exit(1)
+
+
+@app.command()
+def bundle(
+    agency: AgencyId,
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case's number, or its id.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; a file that is there stays.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="The supervisor on whose word it is written; she may ask.")],
+) -> None:
+    """Write a case's custody bundle for a court: what this agency said and was told, with proofs. It is not encrypted."""
+    from services.verify import write_bundle
+
+    size = asyncio.run(write_bundle(_quiet_settings(), agency, case, by, file))
+    typer.echo(f"{file} holds the custody bundle of case {case} of {agency}: {size:,} bytes. Check it with `refnet verify bundle`.")
+
+
+def _verify_bundle(file: Path, as_json: bool) -> None:
+    """Nothing but the file is read: no settings, no database, no network."""
+    from dataclasses import asdict
+
+    from shared.exchange.custody import check_file
+
+    check = check_file(file)
+    _say({**asdict(check), "is_good": check.is_good}, as_json, lambda _: check.words)
+    if not check.is_good:
+        sys.exit(1)
+
+
+BUNDLE = "bundle"
+PROGRESS_AFTER_S = 2.0  # what takes longer shows that it works, where somebody watches
+
+
+@contextlib.contextmanager
+def _counting(what: str) -> Iterator[Callable[[int], None]]:
+    """Shows a count on a terminal from the second second on."""
+    begun, shown, is_watched = time.monotonic(), 0.0, sys.stderr.isatty()
+
+    def progress(count: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if is_watched and now - begun > PROGRESS_AFTER_S and now - shown > 1.0:
+            shown = now
+            sys.stderr.write(f"\r{count:,} {what}")
+            sys.stderr.flush()
+
+    yield progress
+    if shown:
+        sys.stderr.write("\r\033[K")
 
 
 @app.command()

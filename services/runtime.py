@@ -20,6 +20,7 @@ from shared.casework.alarms.watcher import Watcher
 from shared.casework.app import create_app
 from shared.casework.edge import Edge
 from shared.casework.here import Here
+from shared.casework.inside import INSIDE
 from shared.casework.lines.handlers import ExchangeHooks
 from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
@@ -72,7 +73,7 @@ class Agency:
         return ExchangeWorker(
             self.database, here.agency, here.peers, self.inbox, self.hooks, seal, settings.access(here.agency), here.lane_secret,
             Anchor(settings.anchor(here.agency)), self.direct_line(settings),
-            instance=f"{socket.gethostname()}.{slot.number}",
+            instance=f"{socket.gethostname()}.{slot.number}", logged=INSIDE,
         )  # fmt: skip
 
     def direct_line(self, settings: Settings) -> DirectLine | None:

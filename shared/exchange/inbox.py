@@ -22,6 +22,7 @@ from shared.exchange.heads import Overfull, Slot, advance_head, find_lost, keep_
 from shared.exchange.outbox import insert_if_absent, lock_subjects
 from shared.exchange.registry import Hooks, Received, Registry, Subscription, Unappliable, Unauthorised, Unready, of_itself
 from shared.exchange.tables import DONE, UNKNOWN, InboxRow, InboxState, LostSlot, ReceivedSlot, Reopening, Tombstone
+from shared.exchange.witness import take_ended
 from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
@@ -140,6 +141,9 @@ async def on_reopened(received: Received, tx: Transaction) -> None:
     told = select(func.count()).where(col(Reopening.sender) == received.sender, col(Reopening.opened) == received.incarnation)
     room = ENDED_MAX - int((await tx.session.execute(told)).scalar_one())
     await insert_many(tx, Reopening, rows[: max(0, room)], absent_only=True)
+    if word.ended and room == ENDED_MAX:
+        last = max(word.ended, key=lambda ended: ended.incarnation)
+        await take_ended(tx, received.sender, received.incarnation, last.incarnation, (last.size, last.root))
 
 
 def heard(inner: Inner, *, is_express: bool = False) -> Heard:

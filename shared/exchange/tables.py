@@ -307,6 +307,82 @@ class Fork(SQLModel, table=True):
     received_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class HeadState(StrEnum):
+    """What is known of a head that a peer has signed."""
+
+    WAITING = "waiting"  # its leaves are not all here yet
+    GOOD = "good"  # it extends what this agency signed before; the newest of its life
+    REFUSED = "refused"  # it does not: evidence, beside the one that it contradicts
+
+
+class Log(StrEnum):
+    """Which of a peer's logs a head is of: what it says to us, or what it does inside, which we sign unread."""
+
+    STREAM = "stream"
+    INSIDE = "inside"
+
+
+class SignedHead(SQLModel, table=True):
+    """A head as a peer has signed it: `signed` is its statement, empty for what the first word of a life says of the one before.
+
+    `frontier` is that of our own leaves at a good head of a stream: the next is compared from there. `against` is the statement
+    with the good head that a refused one does not extend.
+    """
+
+    __tablename__ = "exchange_signed_heads"
+    __table_args__ = (Index("ix_exchange_signed_heads_state", "sender", "log", "state"),)
+    sender: str = Field(primary_key=True)
+    log: str = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    size: int = Field(primary_key=True, sa_type=BigInteger)
+    root: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    state: str
+    frontier: bytes = Field(default=b"", sa_type=LargeBinary)
+    signed: bytes = Field(sa_type=LargeBinary)
+    against: bytes | None = Field(default=None, sa_type=LargeBinary)
+    heard_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class InsideRow(SQLModel, table=True):
+    """A leaf of what this agency does inside: which row of which table it commits to, and its salt.
+
+    `nodes` are the roots of the perfect subtrees that the leaf completes, smallest first: a proof reads a few rows, not all.
+    """
+
+    __tablename__ = "exchange_inside"
+    incarnation: UUID = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    source: str
+    row_key: str
+    salt: bytes = Field(sa_type=LargeBinary)
+    leaf: bytes = Field(sa_type=LargeBinary)
+    nodes: bytes = Field(default=b"", sa_type=LargeBinary)
+    logged_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class InsideHead(SQLModel, table=True):
+    """How far the log of what this agency does inside goes, in one life of its database."""
+
+    __tablename__ = "exchange_inside_heads"
+    incarnation: UUID = Field(primary_key=True)
+    size: int = Field(default=0, sa_type=BigInteger)
+    frontier: bytes = Field(default=b"", sa_type=LargeBinary)
+
+
+class InsideSignature(SQLModel, table=True):
+    """The highest head of that log which a life of a peer's has signed unread; `said_size` is the one that it named last."""
+
+    __tablename__ = "exchange_inside_signatures"
+    peer: str = Field(primary_key=True)
+    peer_incarnation: UUID = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    size: int = Field(sa_type=BigInteger)
+    root: bytes = Field(sa_type=LargeBinary)
+    said_size: int = Field(sa_type=BigInteger)
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    signed: bytes = Field(sa_type=LargeBinary)
+
+
 class UnopenableRecord(SQLModel, table=True):
     """A record that could not be opened: where it lay and why, by digest."""
 

@@ -133,6 +133,11 @@ def streams(world: World, sender: Agency, recipient: Agency) -> list[str]:
     forks = _rows(recipient, "SELECT count(*) FROM exchange_forks WHERE sender = ?", sender.name)[0][0]
     if forks and not sender.was_rolled_back:
         found.append(f"{way}: {forks} forks, and no number was given twice")
+    refused = _rows(recipient, "SELECT count(*) FROM exchange_signed_heads WHERE sender = ? AND state = 'refused'", sender.name)[0][
+        0
+    ]
+    if refused and not sender.was_rolled_back:
+        found.append(f"{way}: {refused} heads were refused, and no number was given twice")
     return found
 
 

@@ -21,7 +21,19 @@ from shared.kit.ids import new_id
 
 # About a peer, seen by whoever looks after lines.
 LINE_TROUBLES = frozenset(
-    {"parked", "fork", "unopenable", "root_mismatch", "reopened", "not_put_home", "broker_silent", "overfull", "cleared"}
+    {
+        "parked",
+        "fork",
+        "unopenable",
+        "root_mismatch",
+        "reopened",
+        "not_put_home",
+        "broker_silent",
+        "overfull",
+        "cleared",
+        "head_refused",
+        "rewritten",
+    }
 )
 
 
