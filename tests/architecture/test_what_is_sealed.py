@@ -234,7 +234,7 @@ HARMLESS: dict[str, dict[str, str]] = {
     },
     "casework_alarms": {"detail": "ids, peers and codes of the exchange; what a person writes is in resolution"},
     "casework_card_codes": {"number": "the number of a code on a card, not the code"},
-    "casework_case_reads": {"what": "which page or route was read, a code"},
+    "casework_case_reads": {"what": "which page or route was read, a code", "inside_seq": EXCHANGE},
     "casework_cases": {
         "number": "this agency's own running number",
         "told_under": "names of parts and ids of consents, not what the parts say",
@@ -274,10 +274,21 @@ HARMLESS: dict[str, dict[str, str]] = {
         "reason": "our own sentence, with codes, places and agencies in it",
         "reason_said": "the same with its codes apart",
     },
+    "exchange_inside": {
+        **dict.fromkeys(
+            ["source", "row_key", "nodes", "logged_at"], "which row a leaf commits to, by its id, and roots over leaves"
+        ),
+        "salt": "random; what it is hashed with are ids and a code",
+    },
+    "exchange_inside_signatures": {"said_size": EXCHANGE, "signed": "a signature under numbers and roots"},
     "exchange_outbox": {"traceparent": "a random id"},
     "exchange_peers": {"trouble": EXCHANGE},
     "exchange_receipts": {"parked": EXCHANGE, "signed": "a signature under numbers and roots"},
     "exchange_recoveries": {"because": EXCHANGE},
+    "exchange_signed_heads": {
+        "log": "which log: what was said to whom, or what is done inside",
+        **dict.fromkeys(["signed", "against"], "a statement: numbers, roots and ids, signed"),
+    },
     "exchange_unopenable": {"topic": EXCHANGE, "reason": EXCHANGE},
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
