@@ -5,11 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
+from sqlalchemy import type_coerce
+from sqlalchemy.types import NullType
+from sqlmodel import SQLModel, col
 
 from shared.contracts.wire.envelope import Kind, Unopenable
 from shared.contracts.wire.statements import Statement
 from shared.exchange.seal import Seal
 from shared.kit.db import Transaction
+from shared.kit.keystore import KeyDestroyed, ValueNotOpened
+from shared.kit.sealed import sealed_columns
 
 PAGE = 500  # rows read at once, with their words: half a megabyte, of the largest events 32 MB
 FINDINGS_MAX = 1_000  # named one by one; whoever changed more has left no doubt
@@ -77,6 +82,11 @@ class Signed:
     own_root: bytes | None = None
 
 
+def as_it_lies(column: Any) -> Any:
+    """A sealed column unopened: what was changed by hand is to be named, not to stop the count."""
+    return type_coerce(col(column), NullType()).label(column.key)
+
+
 def rows_words(first: int, last: int) -> str:
     return f"the row {first} was" if first == last else f"the rows {first} to {last} were"
 
@@ -89,6 +99,19 @@ class Counting:
 
     async def _all(self, query: Any) -> list[Any]:
         return list((await self._tx.session.execute(query)).scalars())
+
+    def _opened(self, table: type[SQLModel], name: str, held: Any) -> Any:
+        """The value of a sealed column, `held` as it lies there; None where its key is gone. Raises Unopenable, KeystoreAway."""
+        if held is None:
+            return None
+        if not isinstance(held, bytes):
+            raise Unopenable("what lies there was never sealed")
+        try:
+            return sealed_columns(table)[name].open(held, self._tx.keys)
+        except KeyDestroyed:
+            return None
+        except ValueNotOpened as error:
+            raise Unopenable("what lies there is not what was sealed") from error
 
     def _counted(self, rows: int) -> None:
         self.verdict.rows += rows

@@ -16,7 +16,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import Event, Inner, Unopenable
 from shared.contracts.wire.merkle import Frontier
 from shared.contracts.wire.statements import LostRange
-from shared.exchange.counting import FINDINGS_MAX, PAGE, Counting, Progress, Signed, Verdict, rows_words
+from shared.exchange.counting import FINDINGS_MAX, PAGE, Counting, Progress, Signed, Verdict, as_it_lies, rows_words
 from shared.exchange.counting_inside import InsideCount
 from shared.exchange.direct import StreamName
 from shared.exchange.inside import Source
@@ -96,12 +96,7 @@ class _Streams(Counting):
 
         def query(above: int) -> Any:
             mine = (col(table.recipient) == head.recipient, col(table.incarnation) == head.incarnation, col(table.seq) > above)
-            columns = (
-                table.seq, table.leaf, table.root_after, table.inner, table.event_id, table.type, table.dataversion, table.subject,
-                table.after, table.consent_id, table.circle_version, table.is_withheld, table.occurred_at, table.recorded_at,
-                table.data, table.delivered_at,
-            )  # fmt: skip
-            return select(*columns).where(*mine, ~col(table.is_forked)).order_by(col(table.seq))  # type: ignore[call-overload]
+            return select(*SAID).where(*mine, ~col(table.is_forked)).order_by(col(table.seq))
 
         async for row in self._paged(query):
             while receipts and receipts[0].upto < row.seq:
@@ -126,13 +121,12 @@ class _Streams(Counting):
         mine = (col(OutboxRow.recipient) == head.recipient, col(OutboxRow.incarnation) == head.incarnation)
         last = 0
         while True:
-            query = select(OutboxRow).where(*mine, col(OutboxRow.is_forked), col(OutboxRow.position) > last)
-            page = await self._all(query.order_by(col(OutboxRow.position)).limit(PAGE))
+            query = select(*SAID).where(*mine, col(OutboxRow.is_forked), col(OutboxRow.position) > last)
+            page = (await self._tx.session.execute(query.order_by(col(OutboxRow.position)).limit(PAGE))).all()
             for row in page:
                 self._said_row(name, head, row)
                 last = row.position
             self._counted(len(page))
-            self._tx.session.expunge_all()
             if len(page) < PAGE:
                 return
 
@@ -150,13 +144,14 @@ class _Streams(Counting):
 
     def _said_row(self, name: str, head: Stream, row: Any) -> bytes:
         """The leaf that counts for a row: that of its signed words, where they are here."""
-        if row.inner is None:
-            if row.delivered_at is None:
-                words = "its words are gone, and nobody has signed for them: they are only cleared long after that."
-                self.verdict.add("exchange_outbox", name, row.seq, words)
-            return bytes(row.leaf or b"")
         try:
-            inner = self._seal.signed(row.inner, self._agency, head.recipient)
+            raw, data = (self._opened(OutboxRow, part, getattr(row, part)) for part in ("inner", "data"))
+            if raw is None:
+                if row.delivered_at is None:
+                    words = "its words are gone, and nobody has signed for them: they are only cleared long after that."
+                    self.verdict.add("exchange_outbox", name, row.seq, words)
+                return bytes(row.leaf or b"")
+            inner = self._seal.signed(raw, self._agency, head.recipient)
             event = _event(inner)
         except Unopenable as error:
             self.verdict.add("exchange_outbox", name, row.seq, f"its words were changed: {error}.")
@@ -165,7 +160,7 @@ class _Streams(Counting):
             self.verdict.add("exchange_outbox", name, row.seq, f"it was signed for place {inner.header.seq}: rows were swapped.")
         if inner.leaf != row.leaf:
             self.verdict.add("exchange_outbox", name, row.seq, "its leaf is not that of its signed words.")
-        if changed := _changed(row, event):
+        if changed := _changed(row, data, event):
             self.verdict.add("exchange_outbox", name, row.seq, f"what was signed differs in {', '.join(changed)}.")
         return inner.leaf
 
@@ -230,8 +225,10 @@ class _Streams(Counting):
 
         def query(above: int) -> Any:
             same = and_(col(word.sender) == col(slot.sender), col(word.event_id) == col(slot.event_id))
-            columns = (slot.seq, slot.leaf, slot.event_id, word.state, word.inner, word.type, word.dataversion, word.subject,
-                       word.after, word.consent_id)  # fmt: skip
+            columns = (
+                slot.seq, slot.leaf, slot.event_id, word.state, as_it_lies(word.inner), word.type, word.dataversion, word.subject,
+                word.after, word.consent_id,
+            )  # fmt: skip
             mine = (col(slot.sender) == head.sender, col(slot.incarnation) == head.incarnation, col(slot.seq) > above)
             return select(*columns).outerjoin(word, same).where(*mine).order_by(col(slot.seq))  # type: ignore[call-overload]
 
@@ -259,10 +256,11 @@ class _Streams(Counting):
         if row.state is None:
             self.verdict.add("exchange_inbox", name, row.seq, f"the event {row.event_id} that came in this slot was deleted.")
             return bytes(row.leaf)
-        if row.inner is None:
-            return bytes(row.leaf)
         try:
-            inner = self._seal.signed(row.inner, head.sender, self._agency)
+            raw = self._opened(InboxRow, "inner", row.inner)
+            if raw is None:
+                return bytes(row.leaf)
+            inner = self._seal.signed(raw, head.sender, self._agency)
             event = _event(inner)
         except Unopenable as error:
             self.verdict.add("exchange_inbox", name, row.seq, f"the words of event {row.event_id} were changed: {error}.")
@@ -341,6 +339,13 @@ class _Tree:
         self.frontier, self.last = self.frontier.append(leaf), seq
 
 
+# What a row of ours says, the place that it is paged by first; its words unopened.
+SAID = (
+    col(OutboxRow.seq), col(OutboxRow.position), col(OutboxRow.leaf), col(OutboxRow.root_after), as_it_lies(OutboxRow.inner),
+    col(OutboxRow.event_id), col(OutboxRow.type), col(OutboxRow.dataversion), col(OutboxRow.subject), col(OutboxRow.after),
+    col(OutboxRow.consent_id), col(OutboxRow.circle_version), col(OutboxRow.is_withheld), col(OutboxRow.occurred_at),
+    col(OutboxRow.recorded_at), as_it_lies(OutboxRow.data), col(OutboxRow.delivered_at),
+)  # fmt: skip
 HOLES_SHOWN = 5
 
 
@@ -351,7 +356,7 @@ def _event(inner: Inner) -> Event:
         raise Unopenable("its content is not an event") from error
 
 
-def _changed(row: Any, event: Event) -> list[str]:
+def _changed(row: Any, data: Any, event: Event) -> list[str]:
     """The columns of an outbox row that are not what was signed."""
     said = {
         "event_id": event.id, "type": event.type, "dataversion": event.dataversion, "subject": event.subject, "after": event.after,
@@ -359,7 +364,7 @@ def _changed(row: Any, event: Event) -> list[str]:
         "occurred_at": event.time, "recorded_at": event.recordedtime,
     }  # fmt: skip
     changed = [name for name, value in said.items() if getattr(row, name) != value]
-    if not event.withheld and row.data != event.data:
+    if not event.withheld and data != event.data:
         changed.append("data")
     return changed
 

@@ -64,6 +64,10 @@ class KeystoreAway(DatabaseAway):
     """The keystore cannot be read or written just now, or lacks what the database needs: nothing is lost, and nothing is done."""
 
 
+class ValueNotOpened(KeystoreAway):
+    """What lies in a sealed column is not what was sealed for it, or its key is not here."""
+
+
 class KeyDestroyed(RefnetError):
     """What this key sealed is erased."""
 
@@ -193,12 +197,12 @@ class Keystore:
     def open(self, label: str, sealed: bytes) -> bytes:
         """What was sealed for this column. Raises KeystoreAway where its key is not here, or it was sealed for another column."""
         if len(sealed) < SEALED_MIN or sealed[:1] != VERSION:
-            raise KeystoreAway(f"A value of {label} is not sealed; run `refnet migrate`.")
+            raise ValueNotOpened(f"A value of {label} is not sealed; run `refnet migrate`.")
         aead = self._aead(bytes(sealed[KEY_AT:NONCE_AT]))
         try:
             return aead.decrypt(sealed[NONCE_AT:SEALED_AT], sealed[SEALED_AT:], _bound(label))
         except InvalidTag as error:
-            raise KeystoreAway(
+            raise ValueNotOpened(
                 f"A value of {label} was changed or moved in the database; `refnet verify` says what else was."
             ) from error
 
@@ -355,7 +359,7 @@ class Keystore:
     def _raw(self, id_: bytes) -> bytes:
         row = self._one("SELECT wrapped, destroyed_at FROM keys WHERE id = ?", id_)
         if row is None:
-            raise KeystoreAway(
+            raise ValueNotOpened(
                 f"The keystore {self.file} lacks a key that the database needs; restore a newer backup of it with --keys."
             )
         if row[0] is None:

@@ -99,8 +99,15 @@ async def test_what_nobody_changed_is_good_at_both_ends(pair: Pair, letters: dic
         assert "nothing was changed" in verdict.words
 
 
+WORDS = "UPDATE exchange_outbox SET data = (SELECT data FROM exchange_outbox WHERE seq = 4) WHERE seq = 3"
 EDITS = {
-    "words": ("exchange_outbox", "UPDATE exchange_outbox SET data = '{\"step\": 9}' WHERE seq = 3"),
+    "words": ("exchange_outbox", WORDS),
+    "sealed words": ("exchange_outbox", 'UPDATE exchange_outbox SET "inner" = data WHERE seq = 3'),
+    "words that came": (
+        "exchange_inbox",
+        'UPDATE exchange_inbox SET "inner" = leaf FROM exchange_slots'
+        " WHERE exchange_slots.event_id = exchange_inbox.event_id AND seq = 3",
+    ),
     "type": ("exchange_outbox", "UPDATE exchange_outbox SET type = 'story.begun' WHERE seq = 3"),
     "subject": ("exchange_outbox", "UPDATE exchange_outbox SET subject = event_id WHERE seq = 3"),
     "time": ("exchange_outbox", "UPDATE exchange_outbox SET occurred_at = '2020-01-01 00:00:00+00:00' WHERE seq = 3"),
@@ -173,7 +180,7 @@ async def agreed(node: Node, leaves: dict[int, bytes], *, without: Sequence[int]
 
 
 async def test_a_clever_administrator_is_caught_by_the_agencys_own_signature(pair: Pair, letters: dict[str, Letters]) -> None:
-    await as_administrator(pair.police, "UPDATE exchange_outbox SET data = '{\"step\": 9}' WHERE seq = 3")
+    await as_administrator(pair.police, WORDS)
     await agreed(pair.police, {3: leaf_of(b'{"step": 9}', secrets.token_bytes(16))})
     verdict = await recounted(pair.police)
     assert named(verdict, "exchange_outbox", 3)

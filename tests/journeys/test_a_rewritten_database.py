@@ -31,7 +31,7 @@ def rewrite(network: ProcessNetwork, place: int) -> None:
         database = network.database("police")
         async with database.write() as tx:
             words = (
-                "UPDATE exchange_outbox SET data = jsonb_set(data, '{urgency}', '\"routine\"') WHERE recipient = :to AND seq = :at"
+                "UPDATE exchange_outbox SET data = set_byte(data, 40, 255 - get_byte(data, 40)) WHERE recipient = :to AND seq = :at"
             )
             await tx.session.execute(text(words), {"to": health, "at": place})
             query = "SELECT position, seq, leaf FROM exchange_outbox WHERE recipient = :to AND seq IS NOT NULL ORDER BY seq"
