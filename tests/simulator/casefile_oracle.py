@@ -20,6 +20,7 @@ from shared.programmes.profile import Programme
 REFERRAL_TYPES = {event.type for event in events.REFERRAL_EVENTS}
 DATA = sealed_columns(ReferralFact)["data"]
 ISSUED = events.ReferralIssued.type
+OPENING = {ISSUED, events.CircleAnnounced.type}  # without which nothing that is said of the same can be placed
 TAKEN_BACK = events.ConsentTakenBack.type
 
 Kinds = Mapping[UUID, tuple[str, UUID | None]]  # said event: its type and its consent
@@ -50,10 +51,11 @@ def judge(world: World, issued: Mapping[UUID, tuple[str, str]], kinds: Kinds) ->
 def _arrived(world: World, kinds: Kinds, sender: Agency, recipient: Agency) -> list[str]:
     """Each word that was said is done at the other end, and none is there that was not said.
 
-    What was said about a referral that both ends lost is parked there, and a person decides.
+    What was said about a referral that both ends lost, or in a circle whose announcement they lost, is parked there, and a
+    person decides.
     """
     way = f"{sender.name} to {recipient.name}"
-    lost = {event.subject for id_, event in world.ledger.said.items() if event.may_be_lost and kinds[id_][0] == ISSUED}
+    lost = {event.subject for id_, event in world.ledger.said.items() if event.may_be_lost and kinds[id_][0] in OPENING}
     rows = recipient.database.rows("SELECT event_id, state, type FROM exchange_inbox WHERE sender = ?", sender.name)
     states = {UUID(event_id): (state, kind) for event_id, state, kind in rows}
     orphans = {one for one in states if one in world.ledger.said and world.ledger.said[one].subject in lost}
