@@ -199,6 +199,8 @@ async def test_both_change_all_their_keys_during_a_partition_and_nothing_becomes
     assert apart.sealed_to() == {agency: {id_} for agency, id_ in old.items()}
     assert await apart.destroy() == {"police": [False], "health": [False]}
     await apart.heal()
+    await apart.both_say(range(0))  # each has heard of the other's new keys, and says so
+    await apart.heal()
     await apart.both_say(range(8, 9))
     assert not {id_ for sealed_to in apart.sealed_to().values() for id_ in sealed_to} & {*old.values()}
     signers = {
