@@ -42,6 +42,8 @@ from shared.exchange.tables import Activity
 from shared.kit.collector import calm_collector
 from shared.kit.db import Database
 from shared.kit.ids import new_id
+from shared.kit.keystore import Keystore
+from shared.kit.sealed import named
 from shared.programmes.profile import load_programme
 
 OPEN_EVERY = 200  # one in so many is still open: a desk with a hundred open requests is a busy one
@@ -65,7 +67,7 @@ class FullAgency:
     def __init__(self, kind: str, url: str) -> None:
         parts: AgencyParts = parts_of(AgencyKind(kind))
         self.kind, self.parts = kind, parts
-        self.database = Database(url)
+        self.database = Database(url, keys=Keystore.in_memory())
         self.here = Here(kind, _network(), load_programme("zm-vsu-ec"), b"bench" * 8)
         self.hooks = ExchangeHooks(self.here)
         self.inbox = Inbox(self.database, Registry(subscribe(self.here, parts.subscriptions)), self.hooks)
@@ -96,7 +98,7 @@ class FullAgency:
                     rows.append(referral)
                     if is_open:
                         self.open_referral, self.case = referral.id, case_id
-                await tx.session.execute(insert(Case), cases)
+                await tx.session.execute(insert(Case), [dict(named(Case, row)) for row in cases])
                 tx.session.add_all(rows)
                 await tx.session.flush()
                 lines = [
@@ -104,7 +106,7 @@ class FullAgency:
                     for referral in rows
                     for kind, about in (("case.opened", referral.case_id), ("referral.issued", referral.id))
                 ]
-                await tx.session.execute(insert(Activity), lines)
+                await tx.session.execute(insert(Activity), [dict(named(Activity, line)) for line in lines])
 
     def _case(self, case_id: UUID, number: int, at: datetime) -> dict[str, Any]:
         return {

@@ -28,6 +28,7 @@ from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.access import Access
 from shared.exchange.access import provision as make_topics
 from shared.kit.db import Database
+from shared.kit.keystore import Keystore
 
 KINDS = ("police", "health", "social_welfare")
 COMMITTED = "extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8"
@@ -141,7 +142,7 @@ class Ours:
         place = Place(servers.kafka, servers.operator, urls[0], urls[1], unique, servers.folder / unique)
         await provisioned(servers, place.folder, unique)
         async with connected(place.desk_url) as desk:
-            await stamps.prepare_cases(desk, FACILITY, f"health_{unique}", referrals)
+            await stamps.prepare_cases(desk, FACILITY, f"health_{unique}", referrals, keystore_of(place))
         return place
 
     def desk(self, place: Place) -> Child:
@@ -162,7 +163,15 @@ class Ours:
 
     async def fill(self, place: Place, events: int) -> None:
         async with connected(place.desk_url) as desk:
-            await stamps.issue_many(desk, events)
+            await stamps.issue_many(desk, events, keystore_of(place))
+
+
+def keystore_of(place: Place) -> Keystore:
+    """The desk's, as its own processes have it."""
+    environment = agency_environment(place.folder, place.kafka, place.desk_url)
+    settings = Settings.model_validate({k: v for k, v in environment.items() if k.startswith(("REFNET_", "KAFKA_"))})
+    settings.make_keystore(f"police_{place.unique}")
+    return settings.keystore(f"police_{place.unique}")
 
 
 def write_network(folder: Path, unique: str) -> None:

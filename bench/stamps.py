@@ -5,13 +5,17 @@ A pattern row is copied with fresh ids, so its shape is the handlers' own and ne
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from bench.payload import referral_data
-from shared.casework.cases.tables import Case
+from shared.casework.cases.tables import Case, Incident
+from shared.casework.consents.tables import Consent
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.exchange.tables import Activity, InboxRow, OutboxRow, ReceivedSlot, Subject
+from shared.kit.keystore import OWN, Keystore
+from shared.kit.sealed import Under, sealed_columns
 
 RAW_BACKLOG = f"""
     WITH fresh AS (INSERT INTO referral SELECT gen_random_uuid(), '{json.dumps(referral_data())}' FROM generate_series(1, $count)
@@ -21,18 +25,16 @@ RAW_BACKLOG = f"""
     ANALYZE;
 """
 
-NEEDS = json.dumps(referral_data()["needs"])
-CASES = f"""
+CASES = """
     CREATE TEMPORARY TABLE fresh AS
     SELECT gen_random_uuid() AS case_id, gen_random_uuid() AS incident_id, n FROM generate_series(1, $count) AS n;
     INSERT INTO casework_cases (id, number, circle, circle_version, facility, is_received, needs, told_under, opened_at)
-    SELECT case_id, 'B-' || n, gen_random_uuid(), 1, $facility, false, '{NEEDS}', '{{}}', now() FROM fresh;
+    SELECT case_id, 'B-' || n, gen_random_uuid(), 1, $facility, false, $needs, '{}', now() FROM fresh;
     INSERT INTO casework_incidents (id, case_id, incident_type, contexts, earliest_at, latest_at, given, recorded_at, recorded_by)
-    SELECT incident_id, case_id, 'rape', '[]', now() - interval '9 hours', now() - interval '8 hours', '[]', now(),
-        gen_random_uuid() FROM fresh;
+    SELECT incident_id, case_id, $type, $none, $earliest, $latest, $none, now(), gen_random_uuid() FROM fresh;
     INSERT INTO casework_consents
         (id, case_id, recipient, purpose, items, basis, how, language, interpreter, explained_by, given_at, version)
-    SELECT gen_random_uuid(), case_id, $recipient, 'care', '["req", "needs", "fb"]', 'consent', 'spoken', 'bem', false,
+    SELECT gen_random_uuid(), case_id, $recipient, 'care', '["req", "needs", "fb"]', 'consent', 'spoken', $language, false,
         gen_random_uuid(), now(), 1 FROM fresh;
     DROP TABLE fresh;
     ANALYZE;
@@ -44,13 +46,27 @@ async def issue_many_raw(desk: Any, count: int) -> None:
     await desk.execute(RAW_BACKLOG.replace("$count", str(count)))
 
 
-async def prepare_cases(desk: Any, facility: str, recipient: str, count: int) -> None:
-    """Cases with an incident and a consent each, as a desk leaves them before it refers."""
-    values = {"$count": str(count), "$facility": f"'{facility}'", "$recipient": f"'{recipient}'"}
+async def prepare_cases(desk: Any, facility: str, recipient: str, count: int, keys: Keystore) -> None:
+    """Cases with an incident and a consent each, as a desk leaves them before it refers. Each has its key; what all of them say is
+    sealed once, under one of its own, and copied: opening it costs the same."""
+    now = datetime.now(UTC)
+
+    def sealed(table: Any, name: str, value: Any) -> str:
+        held = sealed_columns(table)[name].seal(Under(OWN, value), keys)
+        assert held is not None
+        return f"'\\x{held.hex()}'"
+
+    values = {
+        "$count": str(count), "$facility": f"'{facility}'", "$recipient": f"'{recipient}'",
+        "$needs": sealed(Case, "needs", referral_data()["needs"]), "$type": sealed(Incident, "incident_type", "rape"),
+        "$none": "NULL", "$earliest": sealed(Incident, "earliest_at", now - timedelta(hours=9)),
+        "$latest": sealed(Incident, "latest_at", now - timedelta(hours=8)), "$language": sealed(Consent, "language", "bem"),
+    }  # fmt: skip
     statements = CASES
     for name, value in values.items():
         statements = statements.replace(name, value)
     await desk.execute(statements)
+    await keys.given([row["id"], row["circle"]] for row in await desk.fetch("SELECT id, circle FROM casework_cases"))
 
 
 # What of a row is its own, in a copy of a referral that was just issued: everything else is the pattern's.
@@ -64,7 +80,6 @@ ISSUED: dict[type[Any], tuple[str, dict[str, str]]] = {
         {
             "id": "f.referral", "case_id": "f.case_id", "incident_id": "NULL", "consent_id": "f.consent",
             "issued_event_id": "f.event", "sent_at": "NULL", "delivered_at": "NULL",
-            "said": "p.said || jsonb_build_object('circle', f.circle, 'pairwise_code', f.pairwise)",
         },
     ),
     ReferralFact: (
@@ -77,7 +92,6 @@ ISSUED: dict[type[Any], tuple[str, dict[str, str]]] = {
             "event_id": "f.event", "subject": "f.referral", "lane_key": "f.circle", "consent_id": "f.consent", "after": "NULL",
             "incarnation": "NULL", "seq": "NULL", "leaf": "NULL", "root_after": "NULL", "inner": "NULL", "is_due": "false",
             "sent_at": "NULL", "delivered_at": "NULL",
-            "data": "p.data || jsonb_build_object('circle', f.circle, 'pairwise_code', f.pairwise)",
         },
     ),
 }  # fmt: skip
@@ -88,11 +102,24 @@ FRESH = """
 """
 
 
-async def issue_many(desk: Any, count: int) -> None:
-    """Referrals that were issued and not numbered yet, each on a case of its own; one has been issued before."""
+SAY = """
+    UPDATE exchange_outbox AS o SET data = v.data FROM unnest($1::uuid[], $2::bytea[]) AS v(event, data) WHERE o.event_id = v.event
+"""
+
+
+async def issue_many(desk: Any, count: int, keys: Keystore) -> None:
+    """Referrals that were issued and not numbered yet, each on a case of its own with its key; one has been issued before."""
     await desk.execute(FRESH.format(first=1, last=count))
     for table, (where, own) in ISSUED.items():
         await desk.execute(_copies(table, where, own))
+    said = sealed_columns(OutboxRow)["data"]
+    first = await desk.fetchval("SELECT data FROM exchange_outbox WHERE type = 'referral.issued' ORDER BY position LIMIT 1")
+    fresh = await desk.fetch("SELECT event, case_id, circle, pairwise FROM fresh ORDER BY n")
+    await keys.given([row["case_id"], row["circle"]] for row in fresh)
+    own = {"circle": "circle", "pairwise_code": "pairwise"}
+    words = [{**said.open(first, keys), **{name: str(row[column]) for name, column in own.items()}} for row in fresh]
+    sealed = [said.seal(Under(row["circle"], word), keys) for row, word in zip(fresh, words, strict=True)]
+    await desk.execute(SAY, [row["event"] for row in fresh], sealed)
     await desk.execute("DROP TABLE fresh; ANALYZE")
 
 

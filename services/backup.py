@@ -13,11 +13,12 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 
-from services.runtime import Agency
+from services.runtime import Agency, bring_up_to_date, check_database
+from services.settings import Settings
 from shared.casework.lines.recovery import RecoveryView, backup_days, recovery_of
-from shared.casework.migrate import migrate
 from shared.exchange.anchor import Anchor, reopen
 from shared.kit.errors import RefnetError
+from shared.kit.keystore import Keystore
 
 PROGRAM_DEADLINE_S = 3_600  # a database of ten million events is dumped in some minutes
 BUSY_S = 5  # SQLite: whoever holds the database longer is a running agency
@@ -47,13 +48,31 @@ def _copy_sqlite(source: Path, target: Path) -> None:
             raise RefnetError("The copy is damaged; the disk under the database or the copy needs looking after.")
 
 
-async def restore(agency: Agency, url: str, file: Path, anchor: Anchor) -> RecoveryView:
+def back_up_keys(keys: Keystore, file: Path) -> int:
+    """Writes a copy of the keystore while the agency works; how many keys it has. After the database's, so that none is lacking.
+
+    Raises RefnetError.
+    """
+    if file.exists():
+        raise RefnetError(f"{file} exists already; name a file that does not.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return keys.back_up(file)
+
+
+async def restore(
+    agency: Agency, settings: Settings, url: str, file: Path, anchor: Anchor, keys: Path | None = None
+) -> RecoveryView:
     """Puts a backup in the database's place and opens a new life; returns what is asked of whom. Raises RefnetError.
 
-    The agency's processes must be stopped: a copy that changes under them would be written to by both.
+    The agency's processes must be stopped: a copy that changes under them would be written to by both. `keys`: a backup of the
+    keystore, of which what is lacking here is taken over first; what was destroyed here stays so.
     """
+    assert agency.database.keys is not None
+    if keys is not None:
+        agency.database.keys.take(keys)
     await asyncio.to_thread(_put, url, file)
-    await migrate(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
+    await bring_up_to_date(agency, settings)
+    await check_database(agency)
     with anchor.held():
         async with agency.database.write() as tx:
             await reopen(tx, anchor, agency.here.peers, "restored")

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,9 @@ app.add_typer(parked, name="parked")
 AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup's file.")]
+KeysFile = Annotated[
+    Path | None, typer.Option("--keys", metavar="FILE", help="The keystore's backup: the keys of the cases, in a file apart.")
+]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="The port to listen on.")]
 WorkerPort = Annotated[
@@ -94,15 +98,15 @@ def worker(agency: AgencyId, host: Host = LOOPBACK, port: WorkerPort = None) -> 
 @app.command()
 def migrate(agency: AgencyId) -> None:
     """Bring an agency's database to this version's schema; a second run changes nothing."""
-    from services.runtime import DATABASE_ERRORS, build, why_no_database
+    from services.runtime import DATABASE_ERRORS, bring_up_to_date, build, why_no_database
     from services.settings import load_settings
-    from shared.casework.migrate import migrate as run_migrations
 
-    made = build(load_settings(), agency, as_owner=True)
+    settings = load_settings()
+    made = build(settings, agency, as_owner=True)
 
     async def go() -> None:
         try:
-            await run_migrations(made.database, made.parts.migrations, f"{made.parts.kind}_")
+            await bring_up_to_date(made, settings)
         except DATABASE_ERRORS as error:
             raise RefnetError(why_no_database(error)) from error
         finally:
@@ -188,16 +192,20 @@ def _quiet_settings() -> Any:
 
 
 @app.command()
-def backup(agency: AgencyId, file: File) -> None:
-    """Write a copy of an agency's database while it works. Keep it apart from the machine, and its anchor out of it."""
-    from services.backup import back_up
+def backup(agency: AgencyId, file: File, keys_file: KeysFile = None) -> None:
+    """Write a copy of an agency's database while it works, and of its cases' keys. Keep the two apart, the anchor out of both."""
+    from services.backup import back_up, back_up_keys
 
-    size = back_up(_quiet_settings().owner_database(agency), file)
+    settings = _quiet_settings()
+    size = back_up(settings.owner_database(agency), file)
     typer.echo(f"{file} holds the database of {agency}: {size:,} bytes.")
+    if keys_file is not None:
+        count = back_up_keys(settings.keystore(agency), keys_file)
+        typer.echo(f"{keys_file} holds its keystore: {count:,} keys. Keep it where no copy of the database lies.")
 
 
 @app.command()
-def restore(agency: AgencyId, file: File, as_json: AsJson = False) -> None:
+def restore(agency: AgencyId, file: File, keys_file: KeysFile = None, as_json: AsJson = False) -> None:
     """Put a backup in the database's place. Stop the agency first; start it afterwards, and its peers give back what they hold."""
     from services.backup import restore as put_back
     from services.runtime import build
@@ -208,7 +216,8 @@ def restore(agency: AgencyId, file: File, as_json: AsJson = False) -> None:
 
     async def go() -> Any:
         try:
-            return await put_back(made, settings.owner_database(agency), file, Anchor(settings.anchor(agency)))
+            anchor = Anchor(settings.anchor(agency))
+            return await put_back(made, settings, settings.owner_database(agency), file, anchor, keys_file)
         finally:
             await made.database.close()
 
@@ -362,6 +371,12 @@ def keys_rotate(agency: AgencyId, suite: SuiteName = "x25519", root: RootFile = 
     _say(_keeper(agency).rotate(suite, root), as_json, lambda d: str(d["words"]))
 
 
+@keys.command("rewrap")
+def keys_rewrap(agency: AgencyId, as_json: AsJson = False) -> None:
+    """Make a new wrapping key, put the keys of all cases under it, and destroy the old one. Back the keystore up again after it."""
+    _say(_keeper(agency).rewrap(), as_json, lambda d: str(d["words"]))
+
+
 @keys.command("revoke")
 def keys_revoke(
     agency: AgencyId,
@@ -451,6 +466,77 @@ def doctor(as_json: AsJson = False) -> None:
     )
     if not all(finding["ok"] for finding in findings):
         sys.exit(1)
+
+
+@app.command()
+def verify(
+    what: Annotated[str, typer.Argument(metavar="AGENCY|bundle", help="An agency's id; or the word bundle, and then a file.")],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A case's custody bundle.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count an agency's database again and name every row that is not what was signed; or check a bundle, offline."""
+    from dataclasses import asdict
+
+    if what == BUNDLE:
+        if file is None:
+            raise typer.BadParameter("name the bundle's file.", param_hint="FILE")
+        _verify_bundle(file, as_json)
+        return
+    from services.verify import verify_now
+
+    with _counting("rows counted again") as progress:
+        verdict = asyncio.run(verify_now(_quiet_settings(), what, progress))
+    _say({**asdict(verdict), "is_good": verdict.is_good}, as_json, lambda _: verdict.words)
+    if not verdict.is_good:
+        sys.exit(1)
+
+
+@app.command()
+def bundle(
+    agency: AgencyId,
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case's number, or its id.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; a file that is there stays.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="The supervisor on whose word it is written; she may ask.")],
+) -> None:
+    """Write a case's custody bundle for a court: what this agency said and was told, with proofs. It is not encrypted."""
+    from services.verify import write_bundle
+
+    size = asyncio.run(write_bundle(_quiet_settings(), agency, case, by, file))
+    typer.echo(f"{file} holds the custody bundle of case {case} of {agency}: {size:,} bytes. Check it with `refnet verify bundle`.")
+
+
+def _verify_bundle(file: Path, as_json: bool) -> None:
+    """Nothing but the file is read: no settings, no database, no network."""
+    from dataclasses import asdict
+
+    from shared.exchange.custody import check_file
+
+    check = check_file(file)
+    _say({**asdict(check), "is_good": check.is_good}, as_json, lambda _: check.words)
+    if not check.is_good:
+        sys.exit(1)
+
+
+BUNDLE = "bundle"
+PROGRESS_AFTER_S = 2.0  # what takes longer shows that it works, where somebody watches
+
+
+@contextlib.contextmanager
+def _counting(what: str) -> Iterator[Callable[[int], None]]:
+    """Shows a count on a terminal from the second second on."""
+    begun, shown, is_watched = time.monotonic(), 0.0, sys.stderr.isatty()
+
+    def progress(count: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if is_watched and now - begun > PROGRESS_AFTER_S and now - shown > 1.0:
+            shown = now
+            sys.stderr.write(f"\r{count:,} {what}")
+            sys.stderr.flush()
+
+    yield progress
+    if shown:
+        sys.stderr.write("\r\033[K")
 
 
 @app.command()

@@ -62,7 +62,37 @@ class Keeper:
             f"New keys: {', '.join(f'{id_.hex()} to {use}' for use, id_ in newest.items() if id_)}."
             " The workers take them up and tell the peers by themselves; the old keys go on opening what is under way."
         )
+        anew = self.rewrap() if self._keystore().exists() else {"words": ""}
+        words = f"{words}\n{anew['words']}".strip()
         return {"agency": self._folder.agency, **{use: (id_ or b"").hex() for use, id_ in newest.items()}, "words": words}
+
+    def rewrap(self) -> dict[str, Any]:
+        """A new wrapping key, under which the keys of all cases are put before the old ones are destroyed; raises RefnetError.
+
+        A run that dies leaves both: the next one goes on.
+        """
+        agency = self._folder.agency
+        keys, wrapping = self._settings.keystore(agency), self._settings.wrapping(agency)
+        _ = keys.id  # one that is not here is not made anew
+        try:
+            made = wrapping.make(self._now)
+            count = keys.rewrap()
+            for old in wrapping.read().keys() - {made}:
+                wrapping.destroy(old)
+        except OSError as error:
+            raise RefnetError(f"{wrapping.folder} cannot be written to; run this where it can, as the keys' owner.") from error
+        finally:
+            keys.close()
+        words = (
+            f"{count:,} keys of cases lie under the new wrapping key {made.hex()}; the old one is destroyed."
+            f" Back up the keystore, and {wrapping.folder} apart from it: earlier copies open nothing any more."
+        )
+        return {"agency": agency, "wrapping": made.hex(), "keys": count, "words": words}
+
+    def _keystore(self) -> Path:
+        file = self._settings.keystore(self._folder.agency).file
+        assert file is not None
+        return file
 
     def revoke(self, key: str, root: Path | None) -> dict[str, Any]:
         """Gives a signing key up, from where the streams are now; raises RefnetError."""

@@ -15,15 +15,17 @@ from services.agency import AgencyParts
 from services.keys import KeyFolder
 from services.kinds import parts_of
 from services.retired_keys import keep_destroying
-from services.settings import Settings
+from services.settings import MADE_UP, Settings
 from shared.casework.alarms.watcher import Watcher
 from shared.casework.app import create_app
 from shared.casework.edge import Edge
 from shared.casework.here import Here
+from shared.casework.inside import INSIDE
 from shared.casework.lines.handlers import ExchangeHooks
 from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
 from shared.contracts import asyncapi
+from shared.exchange import own_keystore
 from shared.exchange.anchor import Anchor
 from shared.exchange.direct import Answers, DirectLine
 from shared.exchange.direct_server import DirectServer
@@ -71,7 +73,7 @@ class Agency:
         return ExchangeWorker(
             self.database, here.agency, here.peers, self.inbox, self.hooks, seal, settings.access(here.agency), here.lane_secret,
             Anchor(settings.anchor(here.agency)), self.direct_line(settings),
-            instance=f"{socket.gethostname()}.{slot.number}",
+            instance=f"{socket.gethostname()}.{slot.number}", logged=INSIDE,
         )  # fmt: skip
 
     def direct_line(self, settings: Settings) -> DirectLine | None:
@@ -125,7 +127,9 @@ def build(settings: Settings, agency: str, *, as_owner: bool = False) -> Agency:
     purpose = here.network.purpose
     crash.arm(settings.crash_points(purpose) or "")
     url = settings.owner_database(agency) if as_owner else settings.database(agency)
-    database = Database(url, settings.clock(purpose))
+    if purpose in MADE_UP:  # a real agency's is made by `refnet migrate`, before its database names one
+        settings.make_keystore(agency)
+    database = Database(url, settings.clock(purpose), settings.keystore(agency))
     hooks = ExchangeHooks(here)
     return Agency(here, parts, database, Inbox(database, Registry(subscribe(here, parts.subscriptions)), hooks), hooks)
 
@@ -138,7 +142,7 @@ def asyncapi_of(here: Here) -> dict[str, object]:
 
 
 async def check_database(agency: Agency) -> None:
-    """Raises RefnetError with one sentence where the database cannot be worked with."""
+    """Raises RefnetError with one sentence where the database cannot be worked with, or not with the keystore that is here."""
     from shared.casework.migrate import is_migrated
 
     try:
@@ -147,6 +151,20 @@ async def check_database(agency: Agency) -> None:
         raise RefnetError(why_no_database(error)) from error
     if not migrated:
         raise RefnetError(f"The database is not at this version's schema; run `refnet migrate {agency.here.agency}`.")
+    async with agency.database.write() as tx:
+        await own_keystore.tie(tx)
+        wrong = await own_keystore.trouble(tx)
+    if wrong is not None:
+        raise RefnetError(wrong)
+
+
+async def bring_up_to_date(agency: Agency, settings: Settings) -> None:
+    """The newest schema; what lay in the clear is sealed. A database that names no keystore is given one. Raises RefnetError."""
+    from shared.casework.migrate import migrate
+
+    if not await own_keystore.is_named(agency.database):
+        settings.make_keystore(agency.here.agency)
+    await migrate(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
 
 
 def why_no_database(error: BaseException) -> str:

@@ -18,6 +18,8 @@ from shared.exchange.direct_tls import Credentials
 from shared.exchange.seal import KeyedSeal
 from shared.kit.clock import Clock, FileClock, SystemClock
 from shared.kit.errors import RefnetError
+from shared.kit.keystore import Keystore, WrappingKeys
+from shared.kit.local.cache import held
 
 SECRET_CHARACTERS_MIN = 32  # 128 bits in hexadecimal
 MADE_UP = frozenset({"demo", "simulation", "test"})  # the purposes for which time may be made up and processes killed
@@ -63,6 +65,25 @@ class Settings(BaseSettings):
             return self.database_url.get_secret_value()
         self.home.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{(self.home / f'{agency}.db').resolve()}"
+
+    def wrapping(self, agency: str) -> WrappingKeys:
+        """The keys under which those of the cases lie, in a folder apart from them and from the keys that sign."""
+        return WrappingKeys(self.home / "wrapping" / agency)
+
+    def keystore(self, agency: str) -> Keystore:
+        """The keys of the agency's cases, beside the database and never in its backup. Nothing is opened yet."""
+        return Keystore(self.home / "casekeys" / f"{agency}.db", self.wrapping(agency).read)
+
+    def make_keystore(self, agency: str) -> None:
+        """An empty keystore with its wrapping key, where there is neither; raises KeystoreAway."""
+        with held(self.home / "keys.lock"):
+            keys, wrapping = self.keystore(agency), self.wrapping(agency)
+            assert keys.file is not None
+            if not keys.file.exists():
+                if not wrapping.read():
+                    wrapping.make(datetime.now(UTC))
+                keys.make()
+                keys.close()
 
     def anchor(self, agency: str) -> Path:
         """The anchor's file: beside the database, never in its backup."""

@@ -39,6 +39,7 @@ from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, turn_number
 from shared.kit.errors import Conflict, DatabaseAway, NotFound, RefnetError
 from shared.kit.pages import is_same_site, same_token
+from shared.kit.sealed import named
 from shared.kit.web import dump, problem
 
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
@@ -238,7 +239,7 @@ async def keep_answer(tx: Transaction, by: Actor, route: str, key: str, digest: 
         "account_id": by.account_id, "route": route, "key": key, "body_digest": digest, "status": done.status_code,
         "answer": bytes(done.body), "kept_until": now + ANSWERS_KEPT,
     }  # fmt: skip
-    await tx.session.execute(insert_if_absent(tx, KeptAnswer), [row])
+    await tx.session.execute(insert_if_absent(tx, KeptAnswer), [dict(named(KeptAnswer, row))])
 
 
 def answer(view: BaseModel, status: int = 200) -> Response:

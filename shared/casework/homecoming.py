@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from shared.casework.cases.commands import case_for_circle
@@ -140,7 +140,17 @@ async def _issued(recipient: str, fact: events.Event, word: Returned, tx: Transa
     if consent is not None and consent.taken_back_at is not None:
         taken = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
         await story.take_back(tx, here, referral, taken, Told(here.agency, True, consent.taken_back_at))
+    await _home_again(tx, recipient, word.subject)
     return True
+
+
+async def _home_again(tx: Transaction, recipient: str, referral: UUID) -> None:
+    """Words about a request that came home before it, from a peer that did not hold it yet, counted as lost with it: not so."""
+    early = (
+        col(OutboxRow.recipient) == recipient, col(OutboxRow.subject) == referral, col(OutboxRow.type).in_(ISSUERS),
+        col(OutboxRow.is_home), col(OutboxRow.returned_at).is_not(None), ~col(OutboxRow.is_withheld), ~col(OutboxRow.is_forked),
+    )  # fmt: skip
+    await tx.session.execute(update(OutboxRow).where(*early).values(is_home=False))
 
 
 async def _consent(

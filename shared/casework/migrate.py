@@ -6,9 +6,10 @@ Alembic is imported only here, because it costs memory that a server does not ne
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.casework.accounts import tables as _accounts  # noqa: F401 — each fills SQLModel.metadata
 from shared.casework.alarms import tables as _alarms  # noqa: F401
@@ -21,7 +22,10 @@ from shared.casework.messages import tables as _messages  # noqa: F401
 from shared.casework.paper import tables as _paper  # noqa: F401
 from shared.casework.referrals import tables as _referrals  # noqa: F401
 from shared.exchange import tables as _exchange  # noqa: F401
+from shared.exchange.tables import KeystoreOfThis
 from shared.kit.db import Database
+from shared.kit.errors import RefnetError
+from shared.kit.keystore import Keystore
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -36,8 +40,27 @@ async def migrate(database: Database, own: Path | None = None, own_prefix: str |
     tables' prefix."""
     async with database.engine.connect() as connection:
         await connection.execution_options(write=True)
-        await connection.run_sync(_upgrade, own, own_prefix)
-        await connection.commit()
+        # SQLite makes a table anew where a check must go: what points at it is looked at afterwards.
+        driver = await _sqlite_driver(connection) if database.dialect == "sqlite" else None
+        if driver is not None:
+            await driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            before = await connection.run_sync(_upgrade, own, own_prefix, database.keys)
+            if driver is not None and await driver.execute_fetchall("PRAGMA foreign_key_check"):
+                raise RefnetError("The migration would leave rows that point nowhere; nothing was changed, report this.")
+            await connection.commit()
+        finally:
+            if driver is not None:
+                await driver.rollback()
+                await driver.execute("PRAGMA foreign_keys=ON")
+        if driver is not None and before:
+            # Pages that hold what lay in the clear are written over; on PostgreSQL that is the operator's (docs/operating.md).
+            await driver.execute("VACUUM")
+            await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _sqlite_driver(connection: AsyncConnection) -> Any:
+    return (await connection.get_raw_connection()).driver_connection
 
 
 async def is_migrated(database: Database, own: Path | None = None) -> bool:
@@ -46,10 +69,19 @@ async def is_migrated(database: Database, own: Path | None = None) -> bool:
         return bool(await (await tx.session.connection()).run_sync(_is_current, own))
 
 
-def _upgrade(connection: Connection, own: Path | None, own_prefix: str | None) -> None:
+def _upgrade(connection: Connection, own: Path | None, own_prefix: str | None, keys: Keystore | None) -> bool:
+    """Whether rows were there and a step was run, so that what they were before may still lie in the file."""
     from alembic import command
+    from alembic.runtime.migration import MigrationContext
 
+    before = MigrationContext.configure(connection).get_current_heads()
     command.upgrade(config_on(connection, own, own_prefix), "heads")
+    if keys is not None:
+        mine = {"id": 1, "keystore": keys.id}
+        table = KeystoreOfThis.__table__  # type: ignore[attr-defined]
+        if connection.execute(table.select()).first() is None:
+            connection.execute(table.insert(), mine)
+    return bool(before) and before != MigrationContext.configure(connection).get_current_heads()
 
 
 def _is_current(connection: Connection, own: Path | None) -> bool:

@@ -16,7 +16,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import Inner, Kind
 from shared.contracts.wire.merkle import EMPTY_ROOT
 from shared.contracts.wire.statements import RECALLS_MAX, SHOWN_BYTES_MAX, Cleared, Head, Lost, Recall, Receipt, Statement
-from shared.exchange import said
+from shared.exchange import inside, said, witness
 from shared.exchange.heads import advance_head, is_room_for_life, keep_fork, take_wordless
 from shared.exchange.incarnations import current_incarnation, open_incarnation
 from shared.exchange.outbox import insert_if_absent, wake_on_commit
@@ -106,6 +106,8 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
         await _take_receipt(tx, ears, inner, statement.made_at, receipt, owed)
     for head in statement.heads:  # after what touches referrals: heads are locked last of all, as in a batch
         await _note_head(tx, ears.hooks, peer, head)
+    await witness.take_heads(tx, ears.hooks, inner, statement)
+    await inside.take_cosigned(tx, ears.hooks, inner, statement)
     for word in statement.lost:
         if word.incarnation != inner.header.incarnation:  # numbers of a living stream are never lost: the sender has them
             await _take_lost(tx, ears.hooks, peer, word)
@@ -202,6 +204,8 @@ async def _take_receipt(tx: Transaction, ears: Ears, inner: Inner, made_at: date
         if is_news:
             await _is_not_whole(tx, peer)
         return
+    if is_news and receipt.upto < await _agreed(tx, peer, receipt.incarnation):
+        await _is_not_whole(tx, peer)  # an older life of its signed for more: it will ask for that, if not in this letter yet
     found = await _compare(tx, ears, peer, receipt, held)
     owed.recalls = [*owed.recalls, *found.recalls][:RECALLS_MAX]
     for part in found.proved:
@@ -362,7 +366,7 @@ async def _take_cleared(tx: Transaction, ears: Ears, inner: Inner, statement: St
         )
         leaves = {int(seq): leaf for seq, leaf in (await tx.session.execute(held)).tuples()}
         for seq in [seq for seq, leaf in leaves.items() if leaf != told[seq].leaf]:
-            await keep_fork(tx, ears.hooks, (peer, life, seq), told[seq].leaf, inner.raw)
+            await keep_fork(tx, ears.hooks, (peer, life, seq), told[seq].leaf, inner.raw, None)
         asked = await asked_slots(tx, peer, life, list(told))
         fresh = [one for seq, one in sorted(told.items()) if seq in asked and seq not in leaves]
         await take_wordless(tx, peer, [(one.incarnation, one.seq, one.leaf, one.event_id) for one in fresh])

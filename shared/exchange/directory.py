@@ -82,8 +82,8 @@ class Directory:
         line that was meant for us. Where such a line comes in full after all, it is learnt.
         """
         fresh = self._verified(told)
-        for number, one, said in self._told_in_full(told):
-            self._learn(said)
+        for number, one, full in self._told_in_full(told):
+            self._learn(full)
             self.lines[number - 1] = one
         for one, line in fresh:
             if line is not None:

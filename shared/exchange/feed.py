@@ -17,6 +17,7 @@ from shared.exchange.outbox import insert_if_absent, on_new_rows, wake_on_commit
 from shared.exchange.tables import Activity, Feed
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway
+from shared.kit.sealed import named
 
 FEED_POLL_S = 0.2  # how late a line of another process may be numbered
 BACK_OFF_S = 1.0  # while the database is away
@@ -59,7 +60,9 @@ class Line:
 
 async def record(tx: Transaction, line: Line) -> int:
     """Adds a line and returns its position."""
-    position = (await tx.session.execute(insert(Activity).values(row_of(tx, line)).returning(col(Activity.position)))).scalar_one()
+    position = (
+        await tx.session.execute(insert(Activity).values(named(Activity, row_of(tx, line))).returning(col(Activity.position)))
+    ).scalar_one()
     wake_on_commit(tx)
     return int(position or 0)
 

@@ -18,6 +18,7 @@ from shared.exchange.tables import UNKNOWN, Fork, InboxRow, InboxState, LostSlot
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
+from shared.kit.sealed import Under
 
 HEAD_STEP = 5_000  # slots read at once when a hole closes and the held part of a stream moves on
 FORKS_MAX = 200  # of one sender kept whole: one proves it, 200 show how far it went; at 66 KB the largest, 13 MB
@@ -128,15 +129,16 @@ async def _slots_above(tx: Transaction, sender: str, incarnation: UUID, seq: int
     return [(int(number), leaf) for number, leaf in (await tx.session.execute(query)).all()]
 
 
-async def keep_fork(tx: Transaction, hooks: Hooks, slot: Slot, leaf: bytes, signed: bytes) -> None:
-    """Keeps what a sender signed for a slot that holds another leaf: the first whole, of more the number. Somebody is told."""
+async def keep_fork(tx: Transaction, hooks: Hooks, slot: Slot, leaf: bytes, signed: bytes, about: UUID | None) -> None:
+    """Keeps what a sender signed for a slot that holds another leaf: the first whole, of more the number. Somebody is told.
+    `about` is the event's subject; None of a statement, which is about no case."""
     sender, incarnation, seq = slot
     query = select(col(Fork.incarnation), col(Fork.seq), col(Fork.leaf)).where(col(Fork.sender) == sender)
     kept = set((await tx.session.execute(query)).tuples())
     if (incarnation, seq, leaf) in kept:
         return
     if len(kept) < FORKS_MAX:
-        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": signed}
+        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": Under(about, signed)}
         await tx.session.execute(insert(Fork).values(id=new_id(), received_at=tx.clock.now(), **values))
     else:
         await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": sender}])

@@ -22,10 +22,12 @@ from shared.exchange.heads import Overfull, Slot, advance_head, find_lost, keep_
 from shared.exchange.outbox import insert_if_absent, lock_subjects
 from shared.exchange.registry import Hooks, Received, Registry, Subscription, Unappliable, Unauthorised, Unready, of_itself
 from shared.exchange.tables import DONE, UNKNOWN, InboxRow, InboxState, LostSlot, ReceivedSlot, Reopening, Tombstone
+from shared.exchange.witness import take_ended
 from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import RefnetError, to_json
+from shared.kit.sealed import named
 
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
 HELD_BACK_MAX = 100_000  # events of one sender that wait or are parked: months of words of a version that is not known here
@@ -139,6 +141,9 @@ async def on_reopened(received: Received, tx: Transaction) -> None:
     told = select(func.count()).where(col(Reopening.sender) == received.sender, col(Reopening.opened) == received.incarnation)
     room = ENDED_MAX - int((await tx.session.execute(told)).scalar_one())
     await insert_many(tx, Reopening, rows[: max(0, room)], absent_only=True)
+    if word.ended and room == ENDED_MAX:
+        last = max(word.ended, key=lambda ended: ended.incarnation)
+        await take_ended(tx, received.sender, received.incarnation, last.incarnation, (last.size, last.root))
 
 
 def heard(inner: Inner, *, is_express: bool = False) -> Heard:
@@ -299,7 +304,7 @@ class Inbox:
                 held[one.slot] = leaf
                 fresh.append(one)
             elif held[one.slot] != leaf:
-                await keep_fork(tx, self._hooks, one.slot, leaf, one.signed.raw)
+                await keep_fork(tx, self._hooks, one.slot, leaf, one.signed.raw, one.event.subject)
             elif known.states.get((one.sender, one.event.id)) == InboxState.CLEARED:
                 worded.setdefault(one.slot, one)
         rows = [
@@ -509,6 +514,7 @@ class _Batch:
             one = queue.popleft()
             if await self._settle(one):
                 queue.extendleft(reversed(self._waiters.pop((one.sender, one.event.id), [])))
+        await self._tx.keys.given([row["subject"]] for row in self._new_rows)
         await insert_many(self._tx, InboxRow, self._new_rows)
 
     def _ordinary(self) -> dict[int, list[Heard]]:
@@ -552,7 +558,8 @@ class _Batch:
         """Gives one event its state; True where it is done and its dependants may follow."""
         event, key = one.event, (one.sender, one.event.id)
         known = self._states.get(key)
-        if known in WORDLESS:
+        is_late = known in WORDLESS
+        if is_late:
             known = None  # its sender did not have its words, and they were under way: it is said all the same
         if known is not None and known != InboxState.WAITING:
             return event.withheld and await self._withhold(one, known)
@@ -565,6 +572,10 @@ class _Batch:
         if state is InboxState.WAITING and event.after is not None:
             self._waiters[(one.sender, event.after)].append(one)
         await self._store(one, state, why)
+        if is_late and state in DONE:
+            await unpark(
+                self._tx, one.sender, {event.subject}
+            )  # what was told after it went without it, and may have failed for that
         if state is InboxState.PARKED:
             await self._hooks.trouble(
                 "parked", one.sender, {"event_id": str(event.id), "type": event.type, "subject": str(event.subject)}, self._tx
@@ -634,13 +645,15 @@ class _Batch:
         }  # fmt: skip
         if key in self._stored:
             here = (col(InboxRow.sender) == one.sender, col(InboxRow.event_id) == event.id)
-            await self._tx.session.execute(update(InboxRow).where(*here).values(**values))
+            await self._tx.session.execute(
+                update(InboxRow).where(*here).values(**named(InboxRow, values)).execution_options(synchronize_session=False)
+            )
             return
         if state in {InboxState.WAITING, InboxState.PARKED}:
             await self._hold_back(self._tx, one)
         row = {"sender": one.sender, "event_id": event.id, "received_at": self._tx.clock.real(), **values}
         if state is InboxState.WAITING:
             self._stored.add(key)
-            await self._tx.session.execute(insert(InboxRow).values(**row))
+            await self._tx.session.execute(insert(InboxRow).values(**named(InboxRow, row)))
         else:
             self._new_rows.append(row)

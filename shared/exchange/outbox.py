@@ -17,6 +17,7 @@ from shared.exchange.tables import OutboxRow, Subject
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
+from shared.kit.sealed import named
 
 # Made or locked in one statement: a row that is there already is written once more as it is, which locks it.
 LOCK_SUBJECTS = """
@@ -67,7 +68,7 @@ def insert_if_absent(tx: Transaction, table: type[Any]) -> Insert:
 async def add(tx: Transaction, outgoing: Outgoing) -> UUID:
     """Adds the event to the outbox and returns its id; the caller holds the subject's lock."""
     told_before: Any = _told_before(outgoing.subject, outgoing.recipient)
-    await tx.session.execute(insert(OutboxRow).values(row_of(tx, outgoing, told_before)))
+    await tx.session.execute(insert(OutboxRow).values(named(OutboxRow, row_of(tx, outgoing, told_before))))
     wake_on_commit(tx)
     return outgoing.event_id
 

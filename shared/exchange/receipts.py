@@ -25,6 +25,7 @@ from shared.contracts.wire.statements import (
     Receipt,
     Statement,
 )
+from shared.exchange.inside import inside_heads
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.registry import Hooks
 from shared.exchange.said import RANGE_SLOTS_MAX, streams_to
@@ -39,6 +40,7 @@ from shared.exchange.tables import (
     Stream,
     UnopenableRecord,
 )
+from shared.exchange.witness import cosigned
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 
@@ -66,6 +68,8 @@ async def make_statement(tx: Transaction, peer: str, *, asks_all: bool = False) 
         heads=tuple(Head(incarnation=s.incarnation, size=s.size, root=_root(s)) for s in await streams_to(tx, peer)),
         receipts=tuple([await _receipt(tx, head, asks_all=asks_all) for head in heads]),
         enquiries=await enquiries(tx, peer),
+        inside=await inside_heads(tx, peer),
+        cosigned=await cosigned(tx, peer),
     )
 
 

@@ -21,6 +21,7 @@ from shared.exchange.outbox import insert_if_absent, lock_subjects, wake_on_comm
 from shared.exchange.registry import Hooks, Returned
 from shared.exchange.tables import UNKNOWN, InboxRow, OutboxRow, Peer, ReceivedSlot
 from shared.kit.db import Database, Transaction, is_transient
+from shared.kit.sealed import named
 
 RETURN_MAX = 500  # words given back in one go: one relay batch
 HOME_BATCH = 200  # words put into our records in one transaction
@@ -108,7 +109,7 @@ async def _put(tx: Transaction, peer: str, word: _Word) -> bool:
     elif word.event is not None:
         known = select(col(OutboxRow.position)).where(col(OutboxRow.event_id) == word.event_id, ~col(OutboxRow.is_forked))
         is_home = (await tx.session.execute(known.limit(1))).first() is not None
-    await tx.session.execute(insert(OutboxRow).values(**_row(tx, peer, word, is_home=is_home)))
+    await tx.session.execute(insert(OutboxRow).values(**named(OutboxRow, _row(tx, peer, word, is_home=is_home))))
     return True
 
 
@@ -118,7 +119,8 @@ async def _say_again(tx: Transaction, row: OutboxRow) -> None:
         "event_id", "recipient", "type", "dataversion", "subject", "lane_key", "after", "consent_id", "circle_version",
         "is_express", "is_acute", "is_withheld", "occurred_at", "recorded_at", "traceparent", "data",
     )  # fmt: skip
-    await tx.session.execute(insert(OutboxRow).values(**{name: getattr(row, name) for name in names}, **_UNSAID))
+    again = named(OutboxRow, {name: getattr(row, name) for name in names})
+    await tx.session.execute(insert(OutboxRow).values(**again, **_UNSAID))
     wake_on_commit(tx)
 
 

@@ -53,6 +53,11 @@ class Seal(Protocol):
         """The verified inner form that this agency made for `recipient`; raises Unopenable."""
         ...
 
+    def signed(self, raw: bytes, speaker: str, reader: str) -> Inner:
+        """What is kept of a word of the one to the other, verified as evidence: a key that was given up later does not unsay it.
+        Raises Unopenable."""
+        ...
+
     def refresh(self) -> None:
         """Takes up keys that have changed meanwhile."""
         ...
@@ -143,7 +148,7 @@ class KeyedSeal:
 
     def seal(self, inner: bytes, recipient: str) -> bytes:
         if self._keys.own.has_revoked:
-            inner = self._standing(inner, recipient)
+            inner = self.standing(inner, recipient)
         suite, id_, key = self._keys.seals_to(recipient)
         bound_to = _bound_to(suite, id_, self._keys.agency, recipient)
         try:
@@ -168,7 +173,40 @@ class KeyedSeal:
     def own(self, raw: bytes, recipient: str) -> Inner:
         return self._verified(unframe(raw), self._keys.agency, recipient)
 
-    def _standing(self, raw: bytes, recipient: str) -> bytes:
+    def signed(self, raw: bytes, speaker: str, reader: str) -> Inner:
+        inner = unframe(raw)
+        self._check_signature(inner, speaker, reader)
+        header = inner.header
+        # What an own relay numbered under a key a moment too late is signed again on its way out; what a peer said so never is.
+        is_a_peers_event = speaker != self._keys.agency and header.kind is Kind.EVENT
+        if is_a_peers_event and not self._reaches(speaker, header, reader):
+            raise Unopenable("its signer's key is revoked")
+        return inner
+
+    @property
+    def agency(self) -> str:
+        """Whose seal it is."""
+        return self._keys.agency
+
+    def directory_of(self, agency: str) -> Directory:
+        """An agency's directory of keys as it is known here; raises Unopenable."""
+        return self._keys.own if agency == self._keys.agency else self._directory(agency)
+
+    def reaches(self, inner: Inner) -> bool:
+        """Whether the key of an event may stand in its place."""
+        header = inner.header
+        return header.signer is not None and self._reaches(header.sender, header, header.recipient)
+
+    def sign_bundle(self, said: bytes) -> tuple[bytes, bytes]:
+        """The id of the key, and its signature over a bundle; raises KeyAway."""
+        signer, key = self._keys.signer()
+        return signer, key.sign(said)
+
+    def verify_bundle(self, speaker: str, signer: bytes, signature: bytes, said: bytes) -> None:
+        """Raises Unopenable or InvalidSignature where it is not the speaker's under that key."""
+        self._keys.verifies(speaker, signer).verify(signature, said)
+
+    def standing(self, raw: bytes, recipient: str) -> bytes:
         """What was signed with a key that no longer reaches its place is signed again: leaf and slot stay as they are."""
         inner = unframe(raw)
         header = inner.header
@@ -180,19 +218,23 @@ class KeyedSeal:
 
     def _verified(self, inner: Inner, speaker: str, reader: str) -> Inner:
         header = inner.header
+        if header.kind is Kind.DIRECTORY and (header.sender, header.recipient) == (speaker, reader):
+            return inner  # its lines are under a root, whoever brings them
+        self._check_signature(inner, speaker, reader)
+        if not self._reaches(speaker, header, reader):
+            raise Unopenable("its signer's key is revoked")
+        return inner
+
+    def _check_signature(self, inner: Inner, speaker: str, reader: str) -> None:
+        header = inner.header
         if (header.sender, header.recipient) != (speaker, reader):
             raise Unopenable("it is not a word of the one to the other")
-        if header.kind is Kind.DIRECTORY:
-            return inner  # its lines are under a root, whoever brings them
         if header.signer is None:
             raise Unopenable("it is not signed")
         try:
             self._keys.verifies(speaker, header.signer).verify(inner.signature, inner.signed)
         except InvalidSignature as error:
             raise Unopenable("its signature is not good") from error
-        if not self._reaches(speaker, header, reader):
-            raise Unopenable("its signer's key is revoked")
-        return inner
 
     def _reaches(self, speaker: str, header: Header, reader: str) -> bool:
         assert header.signer is not None, "what is not signed reaches nowhere"

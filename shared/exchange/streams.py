@@ -21,6 +21,7 @@ from shared.exchange.seal import Seal
 from shared.exchange.tables import OutboxRow, Stream
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction
+from shared.kit.sealed import Under, sealed_columns
 
 NUMBER_BATCH = 500  # rows numbered in one transaction: long enough to be cheap, short enough not to hold up a consent taken back
 
@@ -105,7 +106,7 @@ async def number(database: Database, agency: str, recipient: str, seal: Seal) ->
                 kind=Kind.EVENT, sender=agency, recipient=recipient, incarnation=incarnation, seq=frontier.size, salt=salt
             )
             inner = seal.sign(header, content)
-            values.append({"p": row.position, "s": frontier.size, "l": leaf, "r": frontier.root(), "n": inner})
+            values.append({"p": row.position, "s": frontier.size, "l": leaf, "r": frontier.root(), "n": Under(row.lane_key, inner)})
             numbered.append(
                 Numbered(
                     row.position, row.event_id, row.lane_key, row.is_express, incarnation, frontier.size, inner, row.is_withheld
@@ -156,7 +157,8 @@ async def _unnumbered(tx: Transaction, recipient: str) -> list[_Said]:
     # Columns, not objects: numbering a backlog is the relay's whole work.
     if tx.dialect == "postgresql":
         found = await (await tx.driver()).fetch(NEXT, recipient, Reopened.TYPE, NUMBER_BATCH)
-        return [_Said(**row) for row in found]  # SQLAlchemy has taught the driver JSON
+        opened = sealed_columns(OutboxRow)["data"]
+        return [_Said(**{**row, "data": opened.open(row["data"], tx.keys)}) for row in found]
     query = (
         select(*SAID)
         .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None))
@@ -189,8 +191,10 @@ async def _save(
     tx: Transaction, recipient: str, incarnation: UUID, values: Sequence[Mapping[str, Any]], frontier: Frontier
 ) -> None:
     if tx.dialect == "postgresql":
-        arrays = ([value[name] for value in values] for name in ("p", "s", "l", "r", "n"))
-        await (await tx.driver()).execute(SAVE, incarnation, *arrays, frontier.size, frontier.to_bytes(), recipient)
+        inner = sealed_columns(OutboxRow)["inner"]
+        sealed = [inner.seal(value["n"], tx.keys) for value in values]
+        arrays = ([value[name] for value in values] for name in ("p", "s", "l", "r"))
+        await (await tx.driver()).execute(SAVE, incarnation, *arrays, sealed, frontier.size, frontier.to_bytes(), recipient)
         return
     here = (col(Stream.recipient) == recipient, col(Stream.incarnation) == incarnation)
     moved = {"size": frontier.size, "held": frontier.size, "frontier": frontier.to_bytes()}
@@ -211,7 +215,8 @@ async def due(database: Database, recipient: str, limit: int = NUMBER_BATCH) -> 
     """Numbered rows that have not been sent, or were asked for again."""
     async with database.read() as tx:
         if tx.dialect == "postgresql":
-            return [Numbered(*row.values()) for row in await (await tx.driver()).fetch(DUE, recipient, limit)]
+            found, inner = await (await tx.driver()).fetch(DUE, recipient, limit), sealed_columns(OutboxRow)["inner"]
+            return [Numbered(**{**row, "inner": inner.open(row["inner"], tx.keys)}) for row in found]
         query = (
             select(*READY)
             .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.is_due), col(OutboxRow.inner).is_not(None))

@@ -1,6 +1,7 @@
 """The exchange's tables: what was said (outbox, streams), what was heard (slots, inbox, heads), and what a screen follows.
 
-Slots and leaves are kept for ever; content goes when it is erased or no longer needed. Nothing here names a person.
+Slots and leaves are kept for ever; content goes when it is erased or no longer needed. Nothing here names a person,
+and what is said of one lies sealed under the key of her case (decision 24).
 """
 
 from datetime import datetime
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.sealed import Sealed
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
 
@@ -45,6 +47,14 @@ UNKNOWN = "unknown"  # the type of an event of which only its id, its slot and i
 # Words that the sweep may clear one day, found by its index.
 OUTBOX_WORDS = text('delivered_at IS NOT NULL AND "inner" IS NOT NULL')
 INBOX_WORDS = text("""state IN ('applied', 'refused') AND "inner" IS NOT NULL""")
+
+
+class KeystoreOfThis(SQLModel, table=True):
+    """Which keystore has the keys of the sealed columns; one row."""
+
+    __tablename__ = "exchange_keystore"
+    id: int = Field(default=1, primary_key=True)
+    keystore: UUID
 
 
 class Incarnation(SQLModel, table=True):
@@ -127,12 +137,12 @@ class OutboxRow(SQLModel, table=True):
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     traceparent: str | None = None
-    data: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    data: dict[str, Any] | None = Field(default=None, sa_type=Sealed("exchange_outbox.data", "lane_key"), nullable=True)
     incarnation: UUID | None = None
     seq: int | None = Field(default=None, sa_type=BigInteger)
     leaf: bytes | None = Field(default=None, sa_type=LargeBinary)
     root_after: bytes | None = Field(default=None, sa_type=LargeBinary)
-    inner: bytes | None = Field(default=None, sa_type=LargeBinary)
+    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_outbox.inner", "lane_key", "bytes"), nullable=True)
     is_due: bool = False
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -244,7 +254,7 @@ class InboxRow(SQLModel, table=True):
     subject: UUID | None = None
     after: UUID | None = None
     consent_id: UUID | None = None
-    inner: bytes | None = Field(default=None, sa_type=LargeBinary)
+    inner: bytes | None = Field(default=None, sa_type=Sealed("exchange_inbox.inner", "subject", "bytes"), nullable=True)
     received_at: datetime = Field(sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str | None = None
@@ -293,8 +303,84 @@ class Fork(SQLModel, table=True):
     incarnation: UUID
     seq: int = Field(sa_type=BigInteger)
     leaf: bytes = Field(sa_type=LargeBinary)
-    inner: bytes = Field(sa_type=LargeBinary)
+    inner: bytes = Field(sa_type=Sealed("exchange_forks.inner", "", "bytes"), nullable=True)
     received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class HeadState(StrEnum):
+    """What is known of a head that a peer has signed."""
+
+    WAITING = "waiting"  # its leaves are not all here yet
+    GOOD = "good"  # it extends what this agency signed before; the newest of its life
+    REFUSED = "refused"  # it does not: evidence, beside the one that it contradicts
+
+
+class Log(StrEnum):
+    """Which of a peer's logs a head is of: what it says to us, or what it does inside, which we sign unread."""
+
+    STREAM = "stream"
+    INSIDE = "inside"
+
+
+class SignedHead(SQLModel, table=True):
+    """A head as a peer has signed it: `signed` is its statement, empty for what the first word of a life says of the one before.
+
+    `frontier` is that of our own leaves at a good head of a stream: the next is compared from there. `against` is the statement
+    with the good head that a refused one does not extend.
+    """
+
+    __tablename__ = "exchange_signed_heads"
+    __table_args__ = (Index("ix_exchange_signed_heads_state", "sender", "log", "state"),)
+    sender: str = Field(primary_key=True)
+    log: str = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    size: int = Field(primary_key=True, sa_type=BigInteger)
+    root: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    state: str
+    frontier: bytes = Field(default=b"", sa_type=LargeBinary)
+    signed: bytes = Field(sa_type=LargeBinary)
+    against: bytes | None = Field(default=None, sa_type=LargeBinary)
+    heard_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class InsideRow(SQLModel, table=True):
+    """A leaf of what this agency does inside: which row of which table it commits to, and its salt.
+
+    `nodes` are the roots of the perfect subtrees that the leaf completes, smallest first: a proof reads a few rows, not all.
+    """
+
+    __tablename__ = "exchange_inside"
+    incarnation: UUID = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    source: str
+    row_key: str
+    salt: bytes = Field(sa_type=LargeBinary)
+    leaf: bytes = Field(sa_type=LargeBinary)
+    nodes: bytes = Field(default=b"", sa_type=LargeBinary)
+    logged_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class InsideHead(SQLModel, table=True):
+    """How far the log of what this agency does inside goes, in one life of its database."""
+
+    __tablename__ = "exchange_inside_heads"
+    incarnation: UUID = Field(primary_key=True)
+    size: int = Field(default=0, sa_type=BigInteger)
+    frontier: bytes = Field(default=b"", sa_type=LargeBinary)
+
+
+class InsideSignature(SQLModel, table=True):
+    """The highest head of that log which a life of a peer's has signed unread; `said_size` is the one that it named last."""
+
+    __tablename__ = "exchange_inside_signatures"
+    peer: str = Field(primary_key=True)
+    peer_incarnation: UUID = Field(primary_key=True)
+    incarnation: UUID = Field(primary_key=True)
+    size: int = Field(sa_type=BigInteger)
+    root: bytes = Field(sa_type=LargeBinary)
+    said_size: int = Field(sa_type=BigInteger)
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    signed: bytes = Field(sa_type=LargeBinary)
 
 
 class UnopenableRecord(SQLModel, table=True):
@@ -406,7 +492,7 @@ class Activity(SQLModel, table=True):
     event_id: UUID | None = None
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
-    detail: dict[str, Any] = Field(default_factory=dict, sa_type=json_column)  # type: ignore[call-overload]
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=Sealed("exchange_activity.detail", "case_id"), nullable=True)
 
 
 class Feed(SQLModel, table=True):

@@ -31,6 +31,7 @@ from shared.exchange.directories import recall_lines
 from shared.exchange.feed import run_feed
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
+from shared.exchange.inside import Source, run_inside
 from shared.exchange.keyring import KeyAway
 from shared.exchange.letters import Letters
 from shared.exchange.reconcile import Line, Reconciler, run_reconciler
@@ -81,8 +82,9 @@ class ExchangeWorker:
     def __init__(
         self, database: Database, agency: str, peers: Sequence[str], inbox: Inbox, hooks: Hooks, seal: Seal, access: Access,
         lane_secret: Callable[[str], bytes], anchor: Anchor, line: Line | None = None, instance: str | None = None,
+        logged: Sequence[Source] = (),
     ) -> None:  # fmt: skip
-        self._instance = instance
+        self._instance, self._logged = instance, logged
         self._database, self._agency, self._peers, self._access, self._seal = database, agency, peers, access, seal
         self._names = Turns(database)
         self._listens_as: str | None = None  # the lasting name under which consumers were begun, None for none
@@ -120,7 +122,7 @@ class ExchangeWorker:
         marked, the peers hear what was applied last, and it returns: within STOP_TIMEOUT_S + 4 LET_GO_S, whatever hangs."""
         await self._begin_where_it_ended(stop)
         finishing = [self._begin(loop, stop) for loop in (self._relay_or_another, self._look_after_line)]
-        loops = [self._herald.run, self._feed, self._sweep, self._clear, self._bell, self._look_at_keys]
+        loops = [self._herald.run, self._feed, self._sweep, self._clear, self._bell, self._look_at_keys, self._log_inside]
         loops += [self._reconcile] if self._line is not None else []
         cut_off = [self._begin(loop, stop) for loop in loops]  # they lose nothing by it
         try:
@@ -205,6 +207,10 @@ class ExchangeWorker:
 
     async def _clear(self, stop: asyncio.Event) -> None:
         await run_clearing(self._database, self._acts_first, stop)
+
+    async def _log_inside(self, stop: asyncio.Event) -> None:
+        await self.anchored.wait()  # what an older copy of the database does is logged in a life of its own
+        await run_inside(self._database, self._logged, stop)
 
     async def _look_after_line(self, stop: asyncio.Event) -> None:
         try:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import class_mapper, make_transient_to_detached
 from sqlmodel import SQLModel
 
 from shared.kit.db import Transaction
+from shared.kit.sealed import Under, named, sealed_columns
 
 Record = TypeVar("Record", bound=SQLModel)
 
@@ -32,11 +33,11 @@ async def insert_many(
     names = tuple(rows[0])
     if tx.dialect == "postgresql":
         await tx.flush()
-        await (await tx.driver()).execute(_unnested(table, names, absent_only), *columns_of(table, names, rows))
+        await (await tx.driver()).execute(_unnested(table, names, absent_only), *columns_of(tx, table, names, rows))
     elif absent_only:
-        await tx.session.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
+        await tx.session.execute(sqlite.insert(table).on_conflict_do_nothing(), [dict(named(table, row)) for row in rows])
     else:
-        await tx.session.execute(insert(table), list(rows))
+        await tx.session.execute(insert(table), [dict(named(table, row)) for row in rows])
 
 
 async def insert_together(tx: Transaction, batches: Sequence[tuple[type[SQLModel], Sequence[Mapping[str, Any]]]]) -> None:
@@ -44,18 +45,18 @@ async def insert_together(tx: Transaction, batches: Sequence[tuple[type[SQLModel
     filled = [(table, rows) for table, rows in batches if rows]
     if tx.dialect != "postgresql":
         for table, rows in filled:
-            await tx.session.execute(insert(table), list(rows))
+            await tx.session.execute(insert(table), [dict(named(table, row)) for row in rows])
     elif filled:
         await tx.flush()
-        named = tuple((table, tuple(rows[0])) for table, rows in filled)
-        values = [column for table, rows in filled for column in columns_of(table, tuple(rows[0]), rows)]
-        await (await tx.driver()).execute(_together(named), *values)
+        filling = tuple((table, tuple(rows[0])) for table, rows in filled)
+        values = [column for table, rows in filled for column in columns_of(tx, table, tuple(rows[0]), rows)]
+        await (await tx.driver()).execute(_together(filling), *values)
 
 
 @cache
-def _together(named: tuple[tuple[Any, tuple[str, ...]], ...]) -> str:
+def _together(filling: tuple[tuple[Any, tuple[str, ...]], ...]) -> str:
     parts, first = [], 1
-    for table, names in named:
+    for table, names in filling:
         parts.append(_unnested(table, names, False, first))
         first += len(names)
     before = ", ".join(f"part{number} AS ({part})" for number, part in enumerate(parts[:-1]))
@@ -73,16 +74,25 @@ def as_read(tx: Transaction, table: type[Record], row: Mapping[str, Any]) -> Rec
     """A record of a row that was just inserted, in the session as if it had been read; what the row leaves out is NULL there."""
     mapper = class_mapper(table)
     record: Record = mapper.class_manager.new_instance()
-    record.__dict__.update({**dict.fromkeys(mapper.column_attrs.keys()), **row})
+    plain = {name: value.value if isinstance(value, Under) else value for name, value in row.items()}
+    record.__dict__.update({**dict.fromkeys(mapper.column_attrs.keys()), **plain})
     make_transient_to_detached(record)
     tx.session.add(record)
     return record
 
 
-def columns_of(table: type[SQLModel], names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
-    """The rows as the driver takes them: one array a column, JSON as text."""
-    is_json = _json_names(table)
-    return [[to_json(row[n]).decode() for row in rows] if n in is_json else [row[n] for row in rows] for n in names]
+def columns_of(tx: Transaction, table: type[SQLModel], names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """The rows as the driver takes them: one array a column, JSON as text, what is sealed as bytes."""
+    is_json, sealed = _json_names(table), sealed_columns(table)
+    if sealed:
+        keys, rows = tx.keys, [named(table, row) for row in rows]
+    columns: list[list[Any]] = []
+    for n in names:
+        if n in sealed:
+            columns.append([sealed[n].seal(row[n], keys) for row in rows])
+        else:
+            columns.append([to_json(row[n]).decode() for row in rows] if n in is_json else [row[n] for row in rows])
+    return columns
 
 
 @cache

@@ -20,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.errors import DatabaseAway, RefnetError
+from shared.kit.keystore import Keystore
+from shared.kit.sealed import ATTRIBUTE, keystore_of
 
 BUSY_TIMEOUT_S = 30  # SQLite: a writer waits this long for the one before it; longer than any batch
 CONNECT_TIMEOUT_S = 10  # PostgreSQL: a server that is up answers within a second; ten covers a slow line
@@ -61,6 +63,11 @@ class Transaction:
             self._session = AsyncSession(self.connection, expire_on_commit=False)
         return self._session
 
+    @property
+    def keys(self) -> Keystore:
+        """The keystore of the sealed columns."""
+        return keystore_of(self.connection.dialect)
+
     async def flush(self) -> None:
         """Writes what the session holds back, before the driver's own statements that must see it."""
         if self._session is not None:
@@ -96,13 +103,15 @@ def turn_number(what: str) -> int:
 
 
 class Database:
-    """One agency's database."""
+    """One agency's database. `keys` are those of its sealed columns, which cannot be read or written without."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, keys: Keystore | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
+        self.keys = keys
         self.url = _async_url(url)
         self.dialect: Dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
         self.engine: AsyncEngine = _engine(self.url)
+        setattr(self.engine.dialect, ATTRIBUTE, keys)  # sealed columns find it there
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from keystores import with_keys
 
 from shared.exchange import bell, outbox
 from shared.kit.db import Database
@@ -14,7 +15,7 @@ DEADLINE_S = 30
 @pytest.fixture
 async def two(postgres_url: str) -> AsyncIterator[tuple[Database, Database]]:
     """The same database, as two processes of an agency see it."""
-    made = Database(postgres_url), Database(postgres_url)
+    made = with_keys(postgres_url), with_keys(postgres_url)
     yield made
     for one in made:
         await one.close()
@@ -56,7 +57,7 @@ async def test_a_commit_that_added_rows_rings(two: tuple[Database, Database]) ->
 
 
 async def test_without_postgresql_nobody_rings_and_nobody_listens() -> None:
-    database, stop = Database("sqlite:///:memory:"), asyncio.Event()
+    database, stop = with_keys("sqlite:///:memory:"), asyncio.Event()
     async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(bell.ring(database, stop))
         tasks.create_task(bell.listen(database, stop))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from exchange_node import Node
 from kafka_line import until
+from keystores import with_keys
 from servers import Kafka
 from worker_pair import at_work
 
@@ -37,7 +38,7 @@ def urls(postgres: PostgresDatabases) -> list[str]:
 
 
 async def test_a_name_is_one_processs_until_it_ends(urls: list[str]) -> None:
-    databases = [Database(urls[0]) for _ in range(2)]
+    databases = [with_keys(urls[0]) for _ in range(2)]
     one, other = (Turns(database) for database in databases)
     assert await one.keep("name host.0")
     assert await one.keep("name host.0")  # asked again, it is still ours
@@ -56,7 +57,7 @@ async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: Kafka,
     """Machines that were given the same host name: under it they would take each other's lanes every few seconds."""
     async with at_work(kafka, unique, urls) as pair:
         first, clinic = pair.workers[pair.health], pair.health.agency
-        twin = Node(clinic, Database(urls[1], SystemClock()))
+        twin = Node(clinic, with_keys(urls[1], SystemClock()))
         second = ExchangeWorker(
             twin.database, clinic, [pair.police.agency], twin.inbox, twin, twin.seal, kafka.operator, lambda _: b"x",
             Anchor(pair.folder / f"{clinic}.anchor"), instance=f"host.{clinic}.0",

@@ -225,6 +225,21 @@ async def test_what_was_stated_gone_and_was_under_way_is_applied_when_it_comes(p
     assert (again.duplicates, len(pair.health.applied)) == (1, 2)
 
 
+async def test_what_went_without_its_predecessor_and_failed_for_it_is_tried_again_when_that_comes(pair: Pair) -> None:
+    subject = new_subject()
+    first = await pair.police.say("health", subject, 0, type="story.begun")
+    second = await pair.police.say("health", subject, 1, fails="once")
+    under_way, later = await pair.police.number("health")
+    await pair.health.hear("police", [later])
+    pair.health.broken = True  # as a handler is that does not find what its event is about
+    await pair.health.inbox.gone("police", [first])
+    assert (await pair.health.inbox_states())[second] == "parked"
+    pair.health.broken = False
+    await pair.health.hear("police", [under_way])
+    await pair.health.inbox.sweep()
+    assert pair.health.applied == [(subject, 0), (subject, 1)]
+
+
 async def test_what_waits_without_a_predecessor_is_signed_for_and_nobody_is_asked(pair: Pair) -> None:
     waiting = await pair.police.say("health", new_subject(), 0, fails="unready")
     await pair.health.hear("police", await pair.police.number("health"))

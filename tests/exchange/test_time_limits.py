@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from exchange_node import Node, Said, new_subject
+from keystores import with_keys
 from sqlalchemy import text
 
 from shared.casework.migrate import migrate
@@ -28,7 +29,7 @@ OPEN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 @pytest.fixture
 async def two(postgres_url: str) -> AsyncIterator[list[Database]]:
     """The same database, as two processes of an agency see it, with the limits as they are."""
-    made = [Database(postgres_url), Database(postgres_url)]
+    made = [with_keys(postgres_url), with_keys(postgres_url)]
     yield made
     for one in made:
         await one.close()
@@ -47,7 +48,7 @@ async def test_each_connection_has_the_limits(two: list[Database]) -> None:
 
 async def test_whoever_waits_too_long_for_a_row_is_told_to_try_again(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db, "LOCK_TIMEOUT_S", 0.05)
-    one, other = Database(postgres_url), Database(postgres_url)
+    one, other = with_keys(postgres_url), with_keys(postgres_url)
     await ask(one, "CREATE TABLE rows (id int PRIMARY KEY, n int)")
     await ask(one, "INSERT INTO rows VALUES (1, 0)")
     async with asyncio.timeout(DEADLINE_S), one.write() as tx:
@@ -64,7 +65,7 @@ async def test_whoever_waits_too_long_for_a_row_is_told_to_try_again(postgres_ur
 
 async def test_a_statement_that_goes_on_for_ever_is_cut_off(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db, "STATEMENT_TIMEOUT_S", 0.2)
-    database = Database(postgres_url)
+    database = with_keys(postgres_url)
     async with asyncio.timeout(DEADLINE_S):
         with pytest.raises(DatabaseAway):
             await ask(database, FOREVER)
@@ -76,7 +77,7 @@ async def test_a_process_that_hangs_in_a_transaction_lets_go(
     two: list[Database], postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db, "IDLE_IN_TRANSACTION_S", 0.1)
-    hangs = Database(postgres_url)
+    hangs = with_keys(postgres_url)
 
     async def hang() -> None:
         async with hangs.write() as tx:
@@ -100,7 +101,7 @@ async def test_an_event_that_met_a_limit_is_taken_again_and_never_parked(
     police = await Node.make("police", urls[0], clock)
     await (await Node.make("health", urls[1], clock)).database.close()
     monkeypatch.setattr(db, "STATEMENT_TIMEOUT_S", 3.0)
-    health, slow = Node("health", Database(urls[1], clock)), [True]
+    health, slow = Node("health", with_keys(urls[1], clock)), [True]
 
     async def on_told(received: Received, tx: Transaction) -> None:
         if slow:
@@ -151,7 +152,7 @@ def upgrade() -> None:
 async def test_a_migration_works_until_it_is_done(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db, "STATEMENT_TIMEOUT_S", 2.0)
     (tmp_path / "0001_slow.py").write_text(STEP)
-    database = Database(postgres_url)
+    database = with_keys(postgres_url)
     await migrate(database, tmp_path, "slow_")
     assert await ask(database, "SELECT count(*) FROM alembic_version WHERE version_num = '0001_slow'") == 1
     await database.close()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from keystores import with_keys
 
 from shared.exchange.turns import PATIENCE, Turns
 from shared.kit.clock import ManualClock
@@ -16,7 +17,7 @@ from shared.kit.local.postgres_databases import PostgresDatabases
 async def databases(postgres: PostgresDatabases) -> AsyncIterator[tuple[Database, Database, ManualClock]]:
     """The same database as two processes see it."""
     url, clock = await asyncio.to_thread(postgres.fresh_database), ManualClock()
-    both = Database(url, clock), Database(url, clock)
+    both = with_keys(url, clock), with_keys(url, clock)
     yield *both, clock
     for database in both:
         await database.close()
@@ -60,7 +61,7 @@ async def test_a_turn_that_somebody_keeps_too_long_is_not_waited_for(databases: 
 
 
 async def test_on_sqlite_it_is_always_our_turn(tmp_path: object) -> None:
-    database = Database(f"sqlite:///{tmp_path}/one.db")
+    database = with_keys(f"sqlite:///{tmp_path}/one.db")
     turns = Turns(database)
     async with turns.of("health") as first, turns.of("health") as second:
         assert (first, second) == (True, True)

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(3_000)]
 
 async def fill(network: ProcessNetwork) -> None:
     async with connected(network.urls["police"]) as desk:
-        await issue_many(desk, BACKLOG)
+        await issue_many(desk, BACKLOG, network.settings("police").keystore(network.names["police"]))
 
 
 def arrived(network: ProcessNetwork) -> int:

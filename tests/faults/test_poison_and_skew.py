@@ -78,8 +78,9 @@ def test_poison_is_set_aside_and_what_comes_behind_it_is_served(network: Process
         case = open_case(desk)
         sent = [issue(desk, case)]
         until(lambda: in_step([desk, clinic]), "the first to be signed for")
-        (real,) = network.rows("police", "SELECT o.inner FROM exchange_outbox AS o WHERE type = 'referral.issued'")
-        bad = poison(random.Random(network.names["police"]), b"\0plain".ljust(12, b"\0") + bytes(real[0]))
+        (kept,) = network.rows("police", "SELECT o.inner FROM exchange_outbox AS o WHERE type = 'referral.issued'")
+        real = network.settings("police").keystore(network.names["police"]).open("exchange_outbox.inner", bytes(kept[0]))
+        bad = poison(random.Random(network.names["police"]), b"\0plain".ljust(12, b"\0") + real)
         asyncio.run(pour(network, bad))
         sent += [issue(desk, case) for _ in range(3)]
         for referral in sent:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from agencies import World
+from keystores import with_keys
 from processes import KINDS, ProcessNetwork, everyone_is_ready, until
 from servers import KafkaNodeFactory, kafka_of
 from sqlalchemy import text
 
 from shared.casework.lines.readiness import readiness
 from shared.casework.migrate import migrate
-from shared.kit.db import Database
 from shared.kit.local.postgres import PostgresCluster
 
 pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
@@ -42,7 +42,7 @@ STUCK = Exchange(stuck="Nothing has been sent to health.")
     ],
 )
 async def test_readiness_by_what_the_exchange_says(database_url: str, exchange: Exchange, with_pages: str, without: str) -> None:
-    database = Database(database_url)
+    database = with_keys(database_url)
     await migrate(database)
     for has_pages, status in ((True, with_pages), (False, without)):
         found = await readiness(database, None, exchange, has_pages=has_pages)
@@ -58,7 +58,7 @@ async def test_a_process_that_does_not_speak_to_the_broker_says_nothing_of_it(wo
 
 
 async def test_a_database_of_another_version_is_not_ready(database_url: str) -> None:
-    database = Database(database_url)
+    database = with_keys(database_url)
     assert (await readiness(database, None, None, has_pages=True)).status == "not_ready"
     await migrate(database)
     assert (await readiness(database, None, None, has_pages=True)).status == "ready"

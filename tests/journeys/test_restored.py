@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from agencies import Refused, World, consent, open_case, refer
@@ -11,6 +12,8 @@ from sqlalchemy import insert, select, update
 from shared.casework.consents.tables import Consent
 from shared.casework.homecoming import SAID_AGAIN_WITHIN
 from shared.casework.lines.recovery import recovery_of
+from shared.casework.referrals import story
+from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import Role
 from shared.exchange.inbox import lay_tombstone
@@ -171,6 +174,31 @@ async def test_a_request_to_cancel_waits_for_what_the_clinic_had_promised(town: 
     await town.settle()
     there, here = await stands(town, "health", sent["id"]), await officer.get(f"/referrals/{sent['id']}")
     assert (there["status"], here["status"]) == ("accepted", "accepted")  # a person decides: it had been accepted
+    await town.close()
+
+
+async def test_a_request_to_cancel_what_had_ended_untold_is_answered_once_the_clinic_has_recovered(town: World) -> None:
+    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
+    case, incident = await open_case(officer)
+    await consent(officer, case, "health", "needs", "fb")
+    sent = await refer(officer, case, incident, "health")
+    await town.settle()
+    await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": False})
+    await nurse.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", "feedback": False})
+    await town.settle()
+    image = await town.back_up("health")
+    other, another = await open_case(officer)
+    await consent(officer, other, "health")
+    await refer(officer, other, another, "health")
+    await town.settle()
+    await town.restore("health", image)
+    await officer.post(f"/referrals/{sent['id']}/cancel", {"reason_code": "sent_elsewhere"})
+    await town.settle_restored()
+    await town["health"].watcher.tick()
+    await town.settle()
+    async with town["police"].database.read() as tx:
+        asked = story.load((await tx.session.get_one(Referral, UUID(sent["id"]))).standing)
+    assert (asked.cancel_pending, asked.undisclosed) == (None, True)
     await town.close()
 
 

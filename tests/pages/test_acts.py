@@ -29,7 +29,7 @@ async def test_two_taps_on_send_send_once_and_both_see_the_result(world: World) 
 
 async def test_two_taps_that_reach_two_processes_are_one_as_well(world: World) -> None:
     desk, police = await officer(world), world["police"]
-    other = TestAgency(police.here, police.parts, Database(police.database.url, world.clock))
+    other = TestAgency(police.here, police.parts, Database(police.database.url, world.clock, police.database.keys))
     same_browser = Visitor(other.app)
     same_browser.client.cookies.update(desk.client.cookies)
     page = await asked(desk)

@@ -1,9 +1,12 @@
 """No page reads a whole table that grows with the years: its statements are explained, and each finds its rows by an index."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 
+import pytest
 from agencies import TestAgency, World
 from shift import nurse, officer, sent
 from signing_in import settled_account, sign_in
@@ -11,11 +14,14 @@ from sqlalchemy import text, update
 from statements import Said, statements_of
 from visitor import Visitor
 
+from bench.pages import BATCH, OPEN_EVERY, FullAgency
 from shared.casework.lines.figures import FIGURES_KEPT_S
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import InboxRow, OutboxRow
 from shared.kit.ids import new_id
+from shared.kit.keystore import Keystore
 
+OPENED_MAX = 250  # sealed values of one page: five of each of fifty rows
 GROWING = ("casework_cases", "casework_referrals", "casework_referral_facts", "casework_progress", "casework_case_reads",
            "exchange_activity", "exchange_outbox", "exchange_inbox", "exchange_slots", "exchange_events")  # fmt: skip
 # SQLite says SCAN also where it walks an index; a covering or partial one that is named is no table.
@@ -130,3 +136,39 @@ async def test_figures_are_kept_for_whoever_asks_all_the_time(world: World) -> N
         await tx.session.execute(update(OutboxRow).values(is_forked=True))  # another word of ours has its slot
     world.clock.advance(timedelta(seconds=FIGURES_KEPT_S))
     assert none in (await police.client.get("/metrics")).text
+
+
+async def test_a_list_opens_what_it_shows_and_nothing_else(tmp_path: Path) -> None:
+    """However many cases lie sealed: what a page shows is opened, and of the work list what is open."""
+    opened: list[dict[str, int]] = []
+    for size in (BATCH, 2 * BATCH):
+        agency = FullAgency("health", f"sqlite:///{tmp_path}/{size}.db")
+        await agency.fill(size)
+        keys, counts = agency.database.keys, {}
+        assert keys is not None
+        client = await agency.browser()
+        for path in ("/cases", "/work", "/api/v1/cases", "/api/v1/referrals?direction=in&status=closed"):
+            with counted(keys) as count:
+                assert (await client.get(path)).status_code == 200
+            counts[path] = count[0]
+        opened.append(counts)
+        await client.aclose()
+        await agency.database.close()
+    at_work = [counts.pop("/work") for counts in opened]
+    assert at_work == [BATCH // OPEN_EVERY, 2 * BATCH // OPEN_EVERY]
+    assert opened[0] == opened[1]
+    assert 0 < max(opened[0].values()) <= OPENED_MAX
+
+
+@contextmanager
+def counted(keys: Keystore) -> Iterator[list[int]]:
+    """How many sealed values are opened meanwhile."""
+    count, real = [0], keys.open
+
+    def counting(label: str, sealed: bytes) -> bytes:
+        count[0] += 1
+        return real(label, sealed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "open", counting)
+        yield count

@@ -7,16 +7,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from oracle import DONE, own, streams
+from oracle import DONE, never_told, own, streams
 from world import Agency, World
 
 from shared.casework.referrals import story
+from shared.casework.referrals.tables import ReferralFact
 from shared.contracts.casework import events, lifecycle
 from shared.contracts.casework.codes import Urgency
+from shared.kit.sealed import sealed_columns
 from shared.programmes.profile import Programme
 
 REFERRAL_TYPES = {event.type for event in events.REFERRAL_EVENTS}
+DATA = sealed_columns(ReferralFact)["data"]
 ISSUED = events.ReferralIssued.type
+OPENING = {ISSUED, events.CircleAnnounced.type}  # without which nothing that is said of the same can be placed
 TAKEN_BACK = events.ConsentTakenBack.type
 
 Kinds = Mapping[UUID, tuple[str, UUID | None]]  # said event: its type and its consent
@@ -47,10 +51,11 @@ def judge(world: World, issued: Mapping[UUID, tuple[str, str]], kinds: Kinds) ->
 def _arrived(world: World, kinds: Kinds, sender: Agency, recipient: Agency) -> list[str]:
     """Each word that was said is done at the other end, and none is there that was not said.
 
-    What was said about a referral that both ends lost is parked there, and a person decides.
+    What was said about a referral that both ends lost, or in a circle whose announcement they lost, is parked there, and a
+    person decides.
     """
     way = f"{sender.name} to {recipient.name}"
-    lost = {event.subject for id_, event in world.ledger.said.items() if event.may_be_lost and kinds[id_][0] == ISSUED}
+    lost = {event.subject for id_, event in world.ledger.said.items() if event.may_be_lost and kinds[id_][0] in OPENING}
     rows = recipient.database.rows("SELECT event_id, state, type FROM exchange_inbox WHERE sender = ?", sender.name)
     states = {UUID(event_id): (state, kind) for event_id, state, kind in rows}
     orphans = {one for one in states if one in world.ledger.said and world.ledger.said[one].subject in lost}
@@ -59,9 +64,14 @@ def _arrived(world: World, kinds: Kinds, sender: Agency, recipient: Agency) -> l
     said: dict[UUID, tuple[bool, str]] = {}
     told = "SELECT event_id, is_withheld, type FROM exchange_outbox WHERE recipient = ?"
     for event_id, is_withheld, kind in sender.database.rows(told, recipient.name):
-        said[UUID(event_id)] = (bool(is_withheld) and said.get(UUID(event_id), (True, ""))[0], kind)
+        # A place that came home without its words says nothing of what stood there.
+        is_untold = bool(is_withheld) or kind == "unknown"
+        said[UUID(event_id)] = (is_untold and said.get(UUID(event_id), (True, ""))[0], kind)
+    untold = never_told(sender)
     for event_id, (is_withheld, kind) in said.items():
         state, _ = states.get(event_id, (None, ""))
+        if state == "withheld" and event_id in untold:
+            continue  # blank in a life that was lost, and said again before that came home: its sender was told, and ended it
         if not is_withheld and state not in {"applied", "tombstoned"} and event_id not in orphans:
             found.append(f"{way}: {event_id} ({kind}) was said and is {state}")
     for event_id, (state, kind) in states.items():
@@ -91,9 +101,11 @@ def _ends(referral: UUID, issuer: Agency, recipient: Agency) -> list[str]:
     kept = recipient.database.rows(
         "SELECT type, data FROM casework_referral_facts WHERE referral_id = ? AND is_kept_back ORDER BY position", referral.hex
     )
+    keys = recipient.database.keys
+    assert keys is not None
     end = lifecycle.Recipient(
         story.load(json.loads(there["standing"])), story.load(json.loads(there["told"])), bool(there["feedback_agreed"]),
-        bool(there["feedback"]), tuple(events.read(kind, json.loads(data)) for kind, data in kept),
+        bool(there["feedback"]), tuple(events.read(kind, DATA.open(data, keys)) for kind, data in kept),
     )  # fmt: skip
     return [] if lifecycle.agree(standing, end) else [f"{about}: its issuer has {standing}, its recipient {end}"]
 
@@ -133,7 +145,7 @@ def _taken_back(consent: UUID, issuer: Agency, recipient: Agency) -> list[str]:
         else:
             rows = agency.database.rows(under, consent.hex, direction)
         for referral, state, said in rows:
-            if state != "cancelled" or (direction == "in" and said not in (None, "null")):
+            if state != "cancelled" or (direction == "in" and said is not None):
                 found.append(f"{agency.name}: referral {UUID(referral)} is {state} under consent {consent}, which was taken back")
     parts = "SELECT id FROM casework_cases WHERE told_under LIKE ?"
     found += [

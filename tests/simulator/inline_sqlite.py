@@ -16,6 +16,8 @@ from sqlalchemy.pool import StaticPool
 from shared.kit import db
 from shared.kit.clock import Clock, ManualClock
 from shared.kit.db import Database, Transaction
+from shared.kit.keystore import Keystore
+from shared.kit.sealed import ATTRIBUTE
 
 
 class _Cursor:
@@ -88,6 +90,8 @@ class InlineDatabase(Database):
             "sqlite+aiosqlite://", async_creator=self._connect, poolclass=StaticPool, hide_parameters=True
         )
         event.listen(self.engine.sync_engine, "begin", db._sqlite_begin)
+        self.keys = Keystore.in_memory()
+        setattr(self.engine.dialect, ATTRIBUTE, self.keys)
 
     async def _connect(self) -> Any:
         return _Connection(self._raw)

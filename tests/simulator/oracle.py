@@ -45,7 +45,7 @@ def _pair(world: World, sender: Agency, recipient: Agency) -> list[str]:
     found = [f"{way}: {event_id} is {state}" for event_id, state in states.items() if state not in DONE]
     meant = {event_id for event_id, is_withheld in said.items() if not is_withheld} - world.cursed
     # Withheld in a life that was lost, and said again before the recipient gave its blank place back: the sender was told so.
-    meant -= _never_told(sender) & _of(states, "withheld")
+    meant -= never_told(sender) & _of(states, "withheld")
     found += [f"{way}: {event_id} was said and is not applied ({states.get(event_id)})" for event_id in meant - applied]
     found += [f"{way}: {event_id} is applied and its sender does not know of it" for event_id in applied - set(said)]
     for event_id, event in world.ledger.said.items():
@@ -69,7 +69,8 @@ def _come(recipient: Agency, sender: Agency) -> set[UUID]:
     return {UUID(e) for (e,) in _rows(recipient, "SELECT event_id FROM exchange_slots WHERE sender = ?", sender.name)}
 
 
-def _never_told(sender: Agency) -> set[UUID]:
+def never_told(sender: Agency) -> set[UUID]:
+    """What an agency learned, after a restore, that it had withheld."""
     return {UUID(event_id) for (event_id,) in _rows(sender, "SELECT event_id FROM exchange_activity WHERE kind = 'never told'")}
 
 
@@ -132,6 +133,11 @@ def streams(world: World, sender: Agency, recipient: Agency) -> list[str]:
     forks = _rows(recipient, "SELECT count(*) FROM exchange_forks WHERE sender = ?", sender.name)[0][0]
     if forks and not sender.was_rolled_back:
         found.append(f"{way}: {forks} forks, and no number was given twice")
+    refused = _rows(recipient, "SELECT count(*) FROM exchange_signed_heads WHERE sender = ? AND state = 'refused'", sender.name)[0][
+        0
+    ]
+    if refused and not sender.was_rolled_back:
+        found.append(f"{way}: {refused} heads were refused, and no number was given twice")
     return found
 
 

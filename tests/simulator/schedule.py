@@ -138,13 +138,8 @@ async def _happen(world: World, plot: Plot, restores: int) -> None:
         backup = agency.backups[0] if world.clears else chance.choice(agency.backups)  # where words are cleared, the oldest
         await agency.restore(backup, chance.choice(("kept", "kept", "missing", "rolled_back")))
     else:
-        _later(world, timedelta(seconds=chance.choice(plot.pauses)))
+        world.later(timedelta(seconds=chance.choice(plot.pauses)))
         await plot.watch()
-
-
-def _later(world: World, by: timedelta) -> None:
-    for agency in world.agencies.values():
-        agency.clock.advance(by)
 
 
 def _work(world: World, agency: Agency) -> None:
@@ -185,7 +180,7 @@ async def _fine_day(world: World, plot: Plot) -> None:
     for number in range(ROUNDS_MAX):
         for agency in world.agencies.values():
             await _round(world, agency)
-        _later(world, timedelta(seconds=11) if number < ROUNDS_MAX // 2 else timedelta(hours=2))
+        world.later(timedelta(seconds=11) if number < ROUNDS_MAX // 2 else timedelta(hours=2))
         await plot.watch()
         if not plot.judge():
             return

@@ -38,6 +38,7 @@ from shared.kit.ids import new_id
 
 STORY, BEGUN = "story.told", "story.begun"
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+LINE_TAKES = timedelta(milliseconds=1)  # a question by the direct line: what comes back was seen after it was asked for
 
 
 class Step(BaseModel):
@@ -210,6 +211,7 @@ class DirectLine:
 
     async def _ask(self, question: Callable[[Process], Coroutine[Any, Any, Any]], peer: str) -> bytes | list[bytes]:
         break_line(self._world.chance, self._world.weather)
+        self._world.later(LINE_TAKES)
         process = self._world.agencies[peer].process()
         answer: bytes | list[bytes] = await question(process)
         break_line(self._world.chance, self._world.weather)
@@ -312,6 +314,11 @@ class World:
     async def open(self) -> None:
         for agency in self.agencies.values():
             await agency.start_all()
+
+    def later(self, by: timedelta) -> None:
+        """Time passes for everybody."""
+        for agency in self.agencies.values():
+            agency.clock.advance(by)
 
     def passing(self, _name: str) -> None:
         """A moment between two durable steps: whoever is to die here does."""

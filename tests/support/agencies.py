@@ -16,6 +16,7 @@ import httpx
 import yaml
 from fastapi import FastAPI
 from keys import seal_of
+from keystores import with_keys
 from sqlalchemy import Engine
 from starlette.datastructures import State
 
@@ -42,6 +43,7 @@ from shared.exchange.relay import Outbound, Relay
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database
 from shared.kit.ids import new_id
+from shared.kit.sealed import keystore_of
 from shared.programmes.profile import load_programme
 
 ROLE_OF = {"police": Role.OFFICER, "health": Role.CLINICIAN, "social_welfare": Role.SOCIAL_WORKER}
@@ -84,11 +86,12 @@ _engines: dict[str, Engine] = {}
 
 def database_at(url: str, clock: ManualClock) -> Database:
     """A database that knows what the first of its kind has made of each statement: compiling them is a fifth of a small test."""
-    database = Database(url, clock)
+    database = with_keys(url, clock)
     engine = database.engine.sync_engine
     first = _engines.setdefault(engine.name, engine)
     if first.dialect.server_version_info:  # it has asked its server, and knows how to speak to it
         engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+        database.keys = keystore_of(first.dialect)  # and with it its keystore: the agencies of these tests share one
     return database
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from keys import seal_of
+from keystores import with_keys
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
@@ -60,7 +61,7 @@ class Node:
     @classmethod
     async def make(cls, agency: str, url: str, clock: ManualClock) -> "Node":
         """A node on a fresh database."""
-        database = Database(url, clock)
+        database = with_keys(url, clock)
         await migrate(database)
         return cls(agency, database)
 

@@ -296,7 +296,7 @@ class ProcessNetwork:
 
     def database(self, kind: str) -> Database:
         """An agency's database, for looking."""
-        return Database(self.urls[kind])
+        return Database(self.urls[kind], keys=self.settings(kind).keystore(self.names[kind]))
 
     def rows(self, kind: str, query: str) -> list[tuple[Any, ...]]:
         """What a query finds in an agency's database."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 import yaml
+from keystores import with_keys
 from schema import sqlite_at_head
 
 import services.demo
@@ -23,7 +24,6 @@ from shared.exchange.keyring import X25519
 from shared.exchange.retired import KEPT
 from shared.exchange.seal import KeyedSeal
 from shared.exchange.tables import Peer
-from shared.kit.db import Database
 from shared.kit.errors import RefnetError
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -159,7 +159,7 @@ def test_the_keeper_is_told_what_an_old_key_waits_for(tmp_path: Path) -> None:
 
 def test_the_doctor_names_old_keys_that_nobody_destroyed(tmp_path: Path) -> None:
     """As where a worker may not write to their folder."""
-    database = Database(sqlite_at_head(tmp_path / "police.db", "police"))
+    database = with_keys(sqlite_at_head(tmp_path / "police.db", "police"))
     now = datetime.now(UTC)
     folder = KeyFolder(tmp_path, "police")
     make_new(folder, now - 3 * KEPT, None)

@@ -5,9 +5,21 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pymerkle import InmemoryTree
+from pymerkle import InmemoryTree, verify_consistency
 
-from shared.contracts.wire.merkle import EMPTY_ROOT, Frontier, leaf_of, root_of
+from shared.contracts.wire.merkle import (
+    EMPTY_ROOT,
+    Frontier,
+    completed,
+    consistency_spans,
+    inclusion_spans,
+    is_extended,
+    is_included,
+    joined,
+    leaf_of,
+    perfect_parts,
+    root_of,
+)
 
 # The eight leaves and roots of the certificate-transparency reference tests (RFC 6962 §2.1.3 shape).
 CT_LEAVES = [
@@ -66,3 +78,152 @@ def test_a_frontier_column_that_does_not_fit_its_size_is_refused() -> None:
 
 def test_the_salt_hides_the_event_from_its_leaf() -> None:
     assert leaf_of(b"event", b"a" * 16) != leaf_of(b"event", b"b" * 16)
+
+
+# --- proofs ------------------------------------------------------------------------------------------------------------------
+
+PROVED_MAX = 70  # every pair of sizes up to here, so that each shape of an edge is met
+
+# The reference tests' paths over the eight leaves of certificate-transparency's merkle_tree_test: (leaf, size, hashes).
+CT_PATHS = [
+    (1, 1, []),
+    (
+        1, 8,
+        [
+            "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+            "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+            "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+        ],
+    ),
+    (
+        6, 8,
+        [
+            "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+            "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+        ],
+    ),
+    (3, 3, ["fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"]),
+    (
+        2, 5,
+        [
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+            "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+            "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+        ],
+    ),
+]  # fmt: skip
+CT_CONSISTENCY = [
+    (1, 1, []),
+    (
+        1, 8,
+        [
+            "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+            "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+            "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+        ],
+    ),
+    (
+        6, 8,
+        [
+            "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+            "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+        ],
+    ),
+    (
+        2, 5,
+        [
+            "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+            "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+        ],
+    ),
+]  # fmt: skip
+
+
+def _leaves(size: int) -> list[bytes]:
+    return [_leaf(index.to_bytes(2)) for index in range(size)]
+
+
+def _subproof(earlier: int, leaves: list[bytes], *, is_whole: bool) -> list[bytes]:
+    """RFC 6962 §2.1.2, word for word."""
+    if earlier == len(leaves):
+        return [] if is_whole else [root_of(leaves)]
+    middle = 1
+    while middle * 2 < len(leaves):
+        middle *= 2
+    if earlier <= middle:
+        return [*_subproof(earlier, leaves[:middle], is_whole=is_whole), root_of(leaves[middle:])]
+    return [*_subproof(earlier - middle, leaves[middle:], is_whole=False), root_of(leaves[:middle])]
+
+
+def _roots(leaves: list[bytes], spans: list[tuple[int, int]]) -> list[bytes]:
+    return [root_of(leaves[first:end]) for first, end in spans]
+
+
+@pytest.mark.parametrize(("number", "size", "path"), CT_PATHS)
+def test_paths_equal_the_published_vectors(number: int, size: int, path: list[str]) -> None:
+    leaves = [_leaf(entry) for entry in CT_LEAVES[:size]]
+    proof = _roots(leaves, inclusion_spans(number - 1, size))
+    assert [part.hex() for part in proof] == path
+    assert is_included(leaves[number - 1], number - 1, size, proof, bytes.fromhex(CT_ROOTS[size - 1]))
+
+
+@pytest.mark.parametrize(("earlier", "size", "path"), CT_CONSISTENCY)
+def test_proofs_of_growth_equal_the_published_vectors(earlier: int, size: int, path: list[str]) -> None:
+    leaves = [_leaf(entry) for entry in CT_LEAVES[:size]]
+    proof = _roots(leaves, consistency_spans(earlier, size))
+    assert [part.hex() for part in proof] == path
+    assert is_extended(earlier, bytes.fromhex(CT_ROOTS[earlier - 1]), size, bytes.fromhex(CT_ROOTS[size - 1]), proof)
+
+
+def test_every_leaf_of_every_small_tree_is_proved_and_nothing_else_is() -> None:
+    oracle, leaves = InmemoryTree(algorithm="sha256"), _leaves(PROVED_MAX)
+    for size in range(1, PROVED_MAX + 1):
+        oracle.append_entry((size - 1).to_bytes(2))
+        root = root_of(leaves[:size])
+        assert root == oracle.get_root()
+        for index in range(size):
+            proof = _roots(leaves, inclusion_spans(index, size))
+            assert is_included(leaves[index], index, size, proof, root)
+            # pymerkle's path begins with the leaf itself.
+            assert [bytes.fromhex(h) for h in oracle.prove_inclusion(index + 1, size).serialize()["path"]][1:] == proof
+            assert not is_included(leaves[(index + 1) % PROVED_MAX], index, size, proof, root)
+            assert not is_included(leaves[index], index, size, [*proof, root], root)
+            assert not any(is_included(leaves[index], other, size, proof, root) for other in range(size) if other != index)
+            for place in range(len(proof)):
+                assert not is_included(leaves[index], index, size, [*proof[:place], b"\0" * 32, *proof[place + 1 :]], root)
+
+
+def test_every_small_tree_is_proved_to_begin_as_every_smaller_one_and_no_other_is() -> None:
+    oracle, leaves = InmemoryTree(algorithm="sha256"), _leaves(PROVED_MAX)
+    other = [leaves[0][::-1], *leaves[1:]]
+    for size in range(PROVED_MAX + 1):
+        if size:
+            oracle.append_entry((size - 1).to_bytes(2))
+        root = root_of(leaves[:size])
+        for earlier in range(size + 1):
+            proof, earlier_root = _roots(leaves, consistency_spans(earlier, size)), root_of(leaves[:earlier])
+            assert is_extended(earlier, earlier_root, size, root, proof)
+            assert not is_extended(earlier, b"\1" * 32, size, root, proof)
+            if 0 < earlier < size:
+                assert not is_extended(earlier, earlier_root, size, b"\1" * 32, proof)
+                forged = _roots(other, consistency_spans(earlier, size))
+                assert not is_extended(earlier, earlier_root, size, root_of(other[:size]), forged)
+                assert proof == _subproof(earlier, leaves[:size], is_whole=True)
+                verify_consistency(earlier_root, root, oracle.prove_consistency(earlier, size))  # raises where it does not hold
+            for place in range(len(proof)):
+                assert not is_extended(earlier, earlier_root, size, root, [*proof[:place], b"\0" * 32, *proof[place + 1 :]])
+
+
+def test_a_stretchs_root_is_joined_from_the_subtrees_that_growing_completes() -> None:
+    leaves, frontier, known = _leaves(PROVED_MAX), Frontier(), dict[tuple[int, int], bytes]()
+    for leaf in leaves:
+        frontier, made = completed(frontier, leaf)
+        known |= dict(made)
+    assert frontier.root() == root_of(leaves)
+    for size in range(1, PROVED_MAX + 1):
+        spans = {span for index in range(size) for span in inclusion_spans(index, size)}
+        spans |= {span for earlier in range(size) for span in consistency_spans(earlier, size)}
+        for first, end in spans:
+            assert joined([known[part] for part in perfect_parts((first, end))]) == root_of(leaves[first:end])

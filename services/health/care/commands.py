@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -19,6 +20,7 @@ from shared.contracts.casework import events
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 from shared.kit.ids import new_id
+from shared.kit.sealed import Under
 
 
 class Care(StrEnum):
@@ -91,9 +93,10 @@ async def keep_care(whom: InCare, command: KeepCare, tx: Transaction, by: Actor)
     now = tx.clock.now()
     if whom.walk_in is not None:  # held until this is kept: nobody ends it as a mistake meanwhile
         somebody_came(await load_walk_in(tx, whom.walk_in.id, by, lock=True))
+    kept: dict[str, Any] = {"care": Under(whom.case_id, command.care), "result": Under(whom.case_id, command.result)}
     row = CareGiven(
         id=new_id(), referral_id=whom.referral.id if whom.referral else None, walk_in_id=whom.walk_in.id if whom.walk_in else None,
-        care=command.care, result=command.result, occurred_at=happened("occurred_at", command.occurred_at, now),
+        **kept, occurred_at=happened("occurred_at", command.occurred_at, now),
         recorded_at=now, recorded_by=by.account_id,
     )  # fmt: skip
     tx.session.add(row)

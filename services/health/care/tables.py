@@ -7,21 +7,19 @@ from sqlalchemy import CheckConstraint, ForeignKey
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime
+from shared.kit.sealed import Sealed
 
 
 class CareGiven(SQLModel, table=True):
     """One line of the package, for a referral or for somebody who came without one."""
 
     __tablename__ = "health_care_given"
-    __table_args__ = (
-        CheckConstraint("result IN ('given','refused','none_in_stock')", name="ck_health_care_given_result"),
-        CheckConstraint("(referral_id IS NULL) <> (walk_in_id IS NULL)", name="ck_health_care_given_one"),
-    )
+    __table_args__ = (CheckConstraint("(referral_id IS NULL) <> (walk_in_id IS NULL)", name="ck_health_care_given_one"),)
     id: UUID = Field(primary_key=True)
     referral_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_referrals.id")], index=True)
     walk_in_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_walk_ins.id")], index=True)
-    care: str
-    result: str
+    care: str = Field(sa_type=Sealed("health_care_given.care", ""), nullable=True)
+    result: str = Field(sa_type=Sealed("health_care_given.result", ""), nullable=True)
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID

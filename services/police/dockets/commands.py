@@ -24,13 +24,16 @@ async def enter_docket(case_id: UUID, command: EnterDocket, tx: Transaction, by:
     """Enters or corrects a case's docket number; raises Conflict where another case has it."""
     by.may_work()
     case = await load_case(tx, case_id, by, lock=True)
-    query = select(col(Docket.case_id)).where(col(Docket.number) == command.number, col(Docket.case_id) != case.id)
+    index = tx.keys.index("police_dockets.number", command.number)
+    query = select(col(Docket.case_id)).where(col(Docket.number_index) == index, col(Docket.case_id) != case.id)
     if (await tx.session.execute(query)).first() is not None:
         raise Conflict("Another case has this docket number; look it up in the occurrence book.")
     docket = await tx.session.get(Docket, case.id)
     if docket is None:
-        docket = Docket(case_id=case.id, number=command.number, entered_at=tx.clock.now(), entered_by=by.account_id)
+        docket = Docket(
+            case_id=case.id, number=command.number, number_index=index, entered_at=tx.clock.now(), entered_by=by.account_id
+        )
         tx.session.add(docket)
-    docket.number = command.number
+    docket.number, docket.number_index = command.number, index
     await tx.session.flush()
     return docket

@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime
+from shared.kit.sealed import Sealed
 
 
 class Docket(SQLModel, table=True):
@@ -14,6 +15,7 @@ class Docket(SQLModel, table=True):
 
     __tablename__ = "police_dockets"
     case_id: UUID = Field(primary_key=True, sa_column_args=[ForeignKey("casework_cases.id")])
-    number: str = Field(unique=True)
+    number: str = Field(sa_type=Sealed("police_dockets.number", "case_id"), nullable=True)
+    number_index: bytes = Field(unique=True, sa_type=LargeBinary)  # the same for the same number, and tells nothing else of it
     entered_at: datetime = Field(sa_type=UtcDateTime)
     entered_by: UUID

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.sealed import Sealed
 
 
 class Account(SQLModel, table=True):
@@ -133,7 +134,7 @@ class KeptAnswer(SQLModel, table=True):
     key: str = Field(primary_key=True)
     body_digest: bytes = Field(sa_type=LargeBinary)
     status: int = 0
-    answer: bytes = Field(default=b"", sa_type=LargeBinary)
+    answer: bytes = Field(default=b"", sa_type=Sealed("casework_idempotency.answer", "account_id", "bytes"), nullable=True)
     kept_until: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -144,9 +145,16 @@ class CaseRead(SQLModel, table=True):
     __table_args__ = (
         Index("ix_casework_case_reads_case", "case_id", "read_at"),
         Index("ix_casework_case_reads_listed", "account_id", "what", "read_at"),
+        Index(
+            "ix_casework_case_reads_unlogged",
+            "id",
+            sqlite_where=text("inside_seq IS NULL"),
+            postgresql_where=text("inside_seq IS NULL"),
+        ),
     )
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")])
     account_id: UUID
     what: str
     read_at: datetime = Field(sa_type=UtcDateTime)
+    inside_seq: int | None = Field(default=None, sa_type=BigInteger)  # its place in the log that peers sign unread

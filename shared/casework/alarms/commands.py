@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, not_, or_, select, true
 from sqlmodel import col
 
 from shared.casework.accounts.commands import on_disable
@@ -21,7 +21,19 @@ from shared.kit.ids import new_id
 
 # About a peer, seen by whoever looks after lines.
 LINE_TROUBLES = frozenset(
-    {"parked", "fork", "unopenable", "root_mismatch", "reopened", "not_put_home", "broker_silent", "overfull", "cleared"}
+    {
+        "parked",
+        "fork",
+        "unopenable",
+        "root_mismatch",
+        "reopened",
+        "not_put_home",
+        "broker_silent",
+        "overfull",
+        "cleared",
+        "head_refused",
+        "rewritten",
+    }
 )
 
 
@@ -84,13 +96,11 @@ async def clear(tx: Transaction, here: Here, about: UUID, kinds: set[str]) -> No
     """What raised them is over: open alarms of these kinds are resolved by the watcher."""
     if not kinds:
         return
-    query = (
-        update(Alarm)
-        .where(col(Alarm.about) == about, col(Alarm.kind).in_(kinds), col(Alarm.resolved_at).is_(None))
-        .values(resolved_at=tx.clock.now(), resolution="no longer the case", climbs_at=None)
-        .returning(Alarm)
-    )
+    query = select(Alarm).where(col(Alarm.about) == about, col(Alarm.kind).in_(kinds), col(Alarm.resolved_at).is_(None))
+    query = query.with_for_update().execution_options(populate_existing=True)
     for alarm in (await tx.session.execute(query)).scalars().all():
+        alarm.resolved_at, alarm.resolution, alarm.climbs_at = tx.clock.now(), "no longer the case", None
+        await tx.session.flush()
         await _tell(tx, here, "alarm.resolved", alarm)
 
 

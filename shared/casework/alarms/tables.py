@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.sealed import Sealed
 
 
 class Alarm(SQLModel, table=True):
@@ -40,4 +41,4 @@ class Alarm(SQLModel, table=True):
     taken_by: UUID | None = None
     resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     resolved_by: UUID | None = None
-    resolution: str | None = None
+    resolution: str | None = Field(default=None, sa_type=Sealed("casework_alarms.resolution", "case_id"), nullable=True)

@@ -50,8 +50,9 @@ class _Watched:
     state: str
     is_open: bool
     standing: dict[str, Any]
+    told: dict[str, Any]
     flags: list[str]
-    windows: list[dict[str, Any]] | None
+    said: dict[str, Any] | None
     issued_at: datetime
     moved_at: datetime
     delivered_at: datetime | None
@@ -62,16 +63,15 @@ class _Watched:
 # Columns, not objects: every open referral is read every few seconds, in the process that relays and receives.
 WATCHED = (
     col(Referral.id), col(Referral.case_id), col(Referral.direction), col(Referral.issuer), col(Referral.desk),
-    col(Referral.urgency), col(Referral.state), col(Referral.is_open), col(Referral.standing), col(Referral.flags),
-    col(Referral.said)["windows"], col(Referral.issued_at), col(Referral.moved_at), col(Referral.delivered_at),
-    col(Referral.told_by_phone_at), col(Referral.respond_by),
+    col(Referral.urgency), col(Referral.state), col(Referral.is_open), col(Referral.standing), col(Referral.told),
+    col(Referral.flags), col(Referral.said), col(Referral.issued_at), col(Referral.moved_at),
+    col(Referral.delivered_at), col(Referral.told_by_phone_at), col(Referral.respond_by),
 )  # fmt: skip
 
 
 def _watched(referral: Referral) -> _Watched:
     """The same of a record."""
-    kept: dict[str, Any] = {name: getattr(referral, name) for name in _Watched.__slots__ if name != "windows"}
-    return _Watched(**kept, windows=(referral.said or {}).get("windows"))
+    return _Watched(**{name: getattr(referral, name) for name in _Watched.__slots__})
 
 
 class Watcher:
@@ -151,7 +151,7 @@ class Watcher:
 
     def _flags(self, referral: _Watched, now: datetime, entered: Mapping[UUID, datetime]) -> frozenset[Flag]:
         standing = story.load(referral.standing)
-        windows = tuple(datetime.fromisoformat(window["until"]) for window in referral.windows or ())
+        windows = tuple(datetime.fromisoformat(window["until"]) for window in (referral.said or {}).get("windows") or ())
         clocks = domain.Clocks(
             referral.direction, standing.state, Urgency(referral.urgency), referral.is_open, standing.arrived,
             standing.no_feedback, referral.issued_at, referral.moved_at, referral.delivered_at, referral.told_by_phone_at,
@@ -171,8 +171,12 @@ class Watcher:
 
     async def _owes_answer(self, tx: Transaction, referral: _Watched) -> bool:
         """A request to cancel that the machine left pending while this agency recovered from a restore."""
+        if referral.direction != "in":
+            return False
         standing = story.load(referral.standing)
-        if referral.direction != "in" or standing.cancel_pending is None or standing.state not in MACHINE_ANSWERS:
+        # What had ended here before the request came pends only as far as its issuer was told.
+        pends = story.load(referral.told) if standing.is_ended else standing
+        if pends.cancel_pending is None or not (standing.is_ended or standing.state in MACHINE_ANSWERS):
             return False
         return not await waits_for(tx, referral.case_id, referral.issuer)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import Uuid, bindparam, select, text
 from sqlmodel import col
 
 from shared.casework.cases.tables import Case, CaseNumber, Incident, Note
@@ -145,6 +145,7 @@ async def _add_case(tx: Transaction, here: Here, written_at: datetime | None = N
     now = tx.clock.now()
     opened_at = written_at or now
     case = Case(id=new_id(), number=(await next_numbers(tx, here, now.year, 1))[0], opened_at=opened_at, **fields)
+    await tx.keys.given([[case.id, case.circle]])
     tx.session.add(case)
     await tx.session.flush()
     await feed.record(tx, opened_line(here, case.id, case.facility, opened_at))
@@ -239,3 +240,16 @@ async def add_note(tx: Transaction, case_id: UUID, about: UUID, words: str | Non
         now = tx.clock.now()
         tx.session.add(Note(id=new_id(), case_id=case_id, about=about, text=words, written_at=now, written_by=by.account_id))
         await tx.session.flush()
+
+
+async def key_names(tx: Transaction, case_id: UUID) -> set[UUID]:
+    """Every name that a key of a case may have in the keystore: what they sealed is erased once all of them are destroyed.
+
+    Records and the outbox have the one key of the case. What peers say of its referrals may have come before the case was known: it
+    has a key under the referral's own id then.
+    """
+    key = case_id.hex if tx.dialect == "sqlite" else case_id
+    circle = (await tx.session.execute(select(col(Case.circle)).where(col(Case.id) == case_id))).scalars()
+    query = text("SELECT id FROM casework_referrals WHERE case_id = :case").columns(id=Uuid())
+    referrals = (await tx.session.execute(query, {"case": key})).scalars()
+    return {case_id, *circle, *referrals}

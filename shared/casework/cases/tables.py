@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
 
@@ -26,13 +27,15 @@ class Case(SQLModel, table=True):
     circle_version: int = 1
     facility: str
     is_received: bool = False  # opened by what another agency said, not at a desk of ours
-    needs: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
-    child: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
-    safety: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
-    relay: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
-    dependants: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    needs: dict[str, Any] | None = Field(default=None, sa_type=Sealed("casework_cases.needs", "id"), nullable=True)
+    child: dict[str, Any] | None = Field(default=None, sa_type=Sealed("casework_cases.child", "id"), nullable=True)
+    safety: dict[str, Any] | None = Field(default=None, sa_type=Sealed("casework_cases.safety", "id"), nullable=True)
+    relay: dict[str, Any] | None = Field(default=None, sa_type=Sealed("casework_cases.relay", "id"), nullable=True)
+    dependants: dict[str, Any] | None = Field(default=None, sa_type=Sealed("casework_cases.dependants", "id"), nullable=True)
     told_under: dict[str, str] = Field(default_factory=dict, sa_type=json_column)  # type: ignore[call-overload]  # part → consent
-    came_with: str | None = None  # nobody, a relative, someone else: stays here
+    came_with: str | None = Field(
+        default=None, sa_type=Sealed("casework_cases.came_with", "id"), nullable=True
+    )  # nobody, a relative, someone else: stays here
     opened_at: datetime = Field(sa_type=UtcDateTime)
     opened_by: UUID | None = None
 
@@ -41,16 +44,21 @@ class Incident(SQLModel, table=True):
     """What happened, coded, within a range of time where it is known."""
 
     __tablename__ = "casework_incidents"
-    __table_args__ = (CheckConstraint("earliest_at <= latest_at", name="ck_casework_incidents_range"),)
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey(CASE)], index=True)
-    incident_type: str
-    contexts: list[str] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
-    earliest_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    latest_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    given: list[dict[str, Any]] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
-    urgent_mental_health: bool | None = None
-    hurt_now: bool | None = None
+    incident_type: str = Field(sa_type=Sealed("casework_incidents.incident_type", "case_id"), nullable=True)
+    contexts: list[str] = Field(default_factory=list, sa_type=Sealed("casework_incidents.contexts", "case_id"), nullable=True)
+    earliest_at: datetime | None = Field(
+        default=None, sa_type=Sealed("casework_incidents.earliest_at", "case_id", "time"), nullable=True
+    )
+    latest_at: datetime | None = Field(
+        default=None, sa_type=Sealed("casework_incidents.latest_at", "case_id", "time"), nullable=True
+    )
+    given: list[dict[str, Any]] = Field(default_factory=list, sa_type=Sealed("casework_incidents.given", "case_id"), nullable=True)
+    urgent_mental_health: bool | None = Field(
+        default=None, sa_type=Sealed("casework_incidents.urgent_mental_health", "case_id"), nullable=True
+    )
+    hurt_now: bool | None = Field(default=None, sa_type=Sealed("casework_incidents.hurt_now", "case_id"), nullable=True)
     recorded_at: datetime = Field(sa_type=UtcDateTime, index=True)
     recorded_by: UUID
 
@@ -62,7 +70,7 @@ class Note(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey(CASE)], index=True)
     about: UUID
-    text: str
+    text: str = Field(sa_type=Sealed("casework_notes.text", "case_id"), nullable=True)
     written_at: datetime = Field(sa_type=UtcDateTime)
     written_by: UUID
 

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.sealed import Sealed
 
 
 class Consent(SQLModel, table=True):
@@ -25,7 +26,7 @@ class Consent(SQLModel, table=True):
     basis: str
     legal_duty: str | None = None
     how: str
-    language: str
+    language: str = Field(sa_type=Sealed("casework_consents.language", "case_id"), nullable=True)
     interpreter: bool = False
     explained_by: UUID
     given_at: datetime = Field(sa_type=UtcDateTime)
@@ -42,7 +43,7 @@ class Refusal(SQLModel, table=True):
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
     recipient: str
     how: str
-    language: str
+    language: str = Field(sa_type=Sealed("casework_refusals.language", "case_id"), nullable=True)
     interpreter: bool = False
     explained_by: UUID
     said_at: datetime = Field(sa_type=UtcDateTime)

@@ -12,6 +12,7 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from shared.casework.migrate import is_migrated
+from shared.exchange.own_keystore import trouble
 from shared.kit.db import Database
 from shared.kit.errors import DatabaseAway
 
@@ -57,7 +58,8 @@ async def _database(database: Database, migrations: Path | None) -> str | None:
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             if await is_migrated(database, migrations):
-                return None
+                async with database.read() as tx:
+                    return await trouble(tx)
     except (DatabaseAway, TimeoutError):
         return "The database does not answer; nothing can be read or saved until it does."
     except (DBAPIError, asyncpg.PostgresError):

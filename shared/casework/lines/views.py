@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from shared.casework.here import Here
 from shared.exchange.incarnations import awaited_peers
-from shared.exchange.tables import Fork, InboxRow, InboxState, OutboxRow, Peer, UnopenableRecord
+from shared.exchange.tables import Fork, HeadState, InboxRow, InboxState, OutboxRow, Peer, SignedHead, UnopenableRecord
 from shared.kit.db import Transaction
 from shared.kit.errors import Sentence, from_json
 
@@ -33,6 +33,16 @@ class PeerView(BaseModel):
     undelivered: int
     waiting_here: int
     parked_here: int
+    refused: "list[RefusedView]"  # heads of its that do not extend what it said before
+
+
+class RefusedView(BaseModel):
+    """A head that a peer signed and that was refused: of which of its logs, in which of its lives, and at which place."""
+
+    log: str
+    incarnation: UUID
+    place: int
+    heard_at: datetime
 
 
 class ParkedView(BaseModel):
@@ -81,11 +91,22 @@ async def peers(tx: Transaction, here: Here) -> list[PeerView]:
     )
     out = {peer: (int(a or 0), int(b)) for peer, a, b in (await tx.session.execute(query)).tuples()}
     held = await _held(tx, InboxState.WAITING) | await _held(tx, InboxState.PARKED)
-    now = tx.clock.now()
+    refused, now = await _refused(tx), tx.clock.now()
     return [
-        _peer(here, known.get(peer) or Peer(peer=peer), out.get(peer, (0, 0)), held, now, is_recovering=peer in awaited)
+        _peer(here, known.get(peer) or Peer(peer=peer), out.get(peer, (0, 0)), held, now, refused.get(peer, []),
+              is_recovering=peer in awaited)
         for peer in here.peers
-    ]
+    ]  # fmt: skip
+
+
+async def _refused(tx: Transaction) -> dict[str, list[RefusedView]]:
+    head = SignedHead
+    columns = (col(head.sender), col(head.log), col(head.incarnation), col(head.size), col(head.heard_at))
+    query = select(*columns).where(col(head.state) == HeadState.REFUSED.value).order_by(col(head.heard_at).desc())
+    found: dict[str, list[RefusedView]] = {}
+    for sender, log, incarnation, size, heard_at in (await tx.session.execute(query)).tuples():
+        found.setdefault(sender, []).append(RefusedView(log=log, incarnation=incarnation, place=size, heard_at=heard_at))
+    return found
 
 
 def _is(state: InboxState) -> ColumnElement[bool]:
@@ -100,8 +121,9 @@ async def _held(tx: Transaction, state: InboxState) -> dict[tuple[str, str], int
 
 
 def _peer(
-    here: Here, row: Peer, out: tuple[int, int], held: dict[tuple[str, str], int], now: datetime, *, is_recovering: bool
-) -> PeerView:
+    here: Here, row: Peer, out: tuple[int, int], held: dict[tuple[str, str], int], now: datetime, refused: list[RefusedView], *,
+    is_recovering: bool,
+) -> PeerView:  # fmt: skip
     peer, heard_at = row.peer, row.last_heard_at
     if heard_at is None:
         state, words = "not_connected", "Nothing has been heard from this agency yet."
@@ -114,12 +136,14 @@ def _peer(
     has_direct_line = peer in here.network.direct_lines_of(here.agency)
     if not has_direct_line:
         words += " There is no direct line to it."
+    if refused:
+        words += " Its records no longer fit what it said before; `refnet verify` there names the rows."
     if is_recovering:
         words += " This database was restored, and it has not yet given back what it holds of ours."
     return PeerView(
         agency=peer, kind=here.kind_of(peer), state=state, words=words, last_heard_at=heard_at, has_direct_line=has_direct_line,
         in_step_at=row.in_step_at, behind_since=row.behind_since, is_recovering=is_recovering, unsent=out[0], undelivered=out[1],
-        waiting_here=held.get((peer, "waiting"), 0), parked_here=held.get((peer, "parked"), 0),
+        waiting_here=held.get((peer, "waiting"), 0), parked_here=held.get((peer, "parked"), 0), refused=refused,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime
+from shared.kit.sealed import Sealed
 
 
 class Message(SQLModel, table=True):
@@ -21,8 +22,8 @@ class Message(SQLModel, table=True):
     referral_id: UUID = Field(sa_column_args=[ForeignKey("casework_referrals.id")], index=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")])
     direction: str
-    code: str
-    on_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    code: str = Field(sa_type=Sealed("casework_messages.code", "case_id"), nullable=True)
+    on_at: datetime | None = Field(default=None, sa_type=Sealed("casework_messages.on_at", "case_id", "time"), nullable=True)
     asked_at: datetime = Field(sa_type=UtcDateTime)
     answer: str | None = None
     answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

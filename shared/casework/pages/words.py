@@ -238,6 +238,8 @@ ALARMS: dict[str, str] = {
     "unopenable": _("A message could not be opened"),
     "refused_by_peer": _("The other agency gave a message of ours up"),
     "root_mismatch": _("A receipt does not fit what was sent"),
+    "head_refused": _("An agency's records no longer fit what it said before; nothing of it was used"),
+    "rewritten": _("These records no longer fit what another agency signed; have them checked"),
     "reopened": _("The other agency holds more than these records: they are an older copy"),
     "not_put_home": _("A message of ours that came back could not be put into these records"),
     "overfull": _("More messages of an agency wait or cannot be used than are kept: the others are asked for again later"),

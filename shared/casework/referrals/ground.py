@@ -23,6 +23,7 @@ from shared.casework.referrals.tables import Referral
 from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
+from shared.kit.sealed import opened
 
 LOCK = """
     INSERT INTO exchange_subjects (id)
@@ -122,26 +123,25 @@ async def _at_once(
     row = await driver.fetchrow(query, case_id, incident_id, recipient, here.agency)
     if row["file"] is None:
         raise NotFound("There is no such case.")
-    file = from_json(row["file"])
+    file = opened(Case, from_json(row["file"]), tx.keys)
     case = CaseFacts(**{**file, "id": case_id, "circle": UUID(file["circle"])})
     if not by.sees(case.facility):
         await _check_scope(tx, case_id, by)
     if incident_id is not None and row["incident"] is None:
         raise NotFound("The case has no such incident.")
     return Ground(
-        case, _incident(row["incident"]), _releases(tx, here, row["answers"]),
+        case, _incident(tx, row["incident"]), _releases(tx, here, row["answers"]),
         [Asked(UUID(one["id"]), one["services"], one["standing"]) for one in from_json(row["open"] or "[]")],
         from_json(row["shares_with"]) if row["shares_with"] is not None else None,
         {(case.circle, peer): UUID(event_id) for peer, event_id in from_json(row["told"] or "{}").items()},
     )  # fmt: skip
 
 
-def _incident(text: str | None) -> IncidentFacts | None:
+def _incident(tx: Transaction, text: str | None) -> IncidentFacts | None:
     if text is None:
         return None
-    row = from_json(text)
-    earliest = row["earliest_at"]
-    return IncidentFacts(**{**row, "id": UUID(row["id"]), "earliest_at": datetime.fromisoformat(earliest) if earliest else None})
+    row = opened(Incident, from_json(text), tx.keys)
+    return IncidentFacts(**{**row, "id": UUID(row["id"])})
 
 
 def _releases(tx: Transaction, here: Here, text: str | None) -> dict[str, sharing.Released]:

@@ -51,6 +51,9 @@ async def on_referrals_issued(received: Sequence[Received], tx: Transaction, her
         referrals.append(row)
         facts.append(fact)
         lines.append(line)
+    at = {circle: case.id for circle, case in cases.items()} | {circle: file["id"] for circle, file in files.items()}
+    # One key for all of a case: its own records, what her circle says of it, and what peers say of its referrals.
+    await tx.keys.given([at[one.data.circle], one.data.circle, one.subject] for one in received)
     new_cases = [{name: value for name, value in file.items() if name != "first"} for file in files.values()]
     await insert_together(tx, [(Case, new_cases), (Referral, referrals), (ReferralFact, facts), (Activity, lines)])
     outbox.wake_on_commit(tx)

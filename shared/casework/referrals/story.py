@@ -27,6 +27,7 @@ from shared.exchange.said import said_order
 from shared.exchange.tables import Activity
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
+from shared.kit.sealed import Under
 
 FIRST_STANDINGS = 1_000  # kept by urgency and facility: more than a network has
 
@@ -118,17 +119,17 @@ def first_entries(tx: Transaction, referral: Mapping[str, Any], told: Told) -> t
     kept = {name: referral["said"][name] for name in KEPT_IN_STORY if name in referral["said"]}
     issued = events.ReferralIssued.type
     return (
-        fact_row(tx, referral["id"], issued, kept, told),
+        fact_row(tx, referral["id"], referral["case_id"], issued, kept, told),
         feed.row_of(tx, _line(referral["id"], referral["case_id"], referral["desk"], referral["consent_id"], issued, kept, told)),
     )
 
 
 def fact_row(
-    tx: Transaction, referral_id: UUID, kind: str, data: dict[str, Any], told: Told, *, kept_back: bool = False
+    tx: Transaction, referral_id: UUID, case_id: UUID, kind: str, data: dict[str, Any], told: Told, *, kept_back: bool = False
 ) -> dict[str, Any]:
     """A fact's row."""
     return {
-        "referral_id": referral_id, "type": kind, "data": data, "agency": told.agency, "is_own": told.is_own,
+        "referral_id": referral_id, "type": kind, "data": Under(case_id, data), "agency": told.agency, "is_own": told.is_own,
         "is_kept_back": kept_back, "event_id": told.event_id, "entered_for": told.entered_for, "recorded_by": told.recorded_by,
         "occurred_at": told.occurred_at, "recorded_at": tx.clock.now(),
     }  # fmt: skip
@@ -176,7 +177,7 @@ async def _kept_back(tx: Transaction, referral_id: UUID) -> list[ReferralFact]:
 async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told, *, kept_back: bool = False) -> None:
     """Adds a fact to the story, to the diary that screens follow, and to the referral's own times."""
     data = events.data_of(fact)
-    tx.session.add(ReferralFact(**fact_row(tx, referral.id, fact.type, data, told, kept_back=kept_back)))
+    tx.session.add(ReferralFact(**fact_row(tx, referral.id, referral.case_id, fact.type, data, told, kept_back=kept_back)))
     for stamp in STAMPS.get(type(fact), ()):
         if getattr(referral, stamp) is None:
             setattr(referral, stamp, told.occurred_at)
@@ -265,15 +266,18 @@ async def _line_is_told(tx: Transaction, fact: ReferralFact) -> None:
 
 async def _blank_lines(tx: Transaction, referral: Referral) -> None:
     # What the sender said stands in the diary too: which care was asked for, how she travels and with whom.
-    theirs = (col(Activity.subject) == referral.id, ~col(Activity.is_own))
-    detail = {"consent_id": str(referral.consent_id) if referral.consent_id else None}
-    await tx.session.execute(update(Activity).where(*theirs).values(detail=detail))
+    theirs = select(Activity).where(col(Activity.subject) == referral.id, ~col(Activity.is_own))
+    for line in (await tx.session.execute(theirs)).scalars():
+        line.detail = {"consent_id": str(referral.consent_id) if referral.consent_id else None}
+    await tx.session.flush()
 
 
 async def _blank_travel(tx: Transaction, referral: Referral) -> None:
     # And in the story. The rest of what the sender said there is where the referral stands, which is read again after a restore.
-    way = (col(ReferralFact.referral_id) == referral.id, col(ReferralFact.type) == events.SetOut.type)
-    await tx.session.execute(update(ReferralFact).where(*way).values(data={}))
+    way = select(ReferralFact).where(col(ReferralFact.referral_id) == referral.id, col(ReferralFact.type) == events.SetOut.type)
+    for fact in (await tx.session.execute(way)).scalars():
+        fact.data = Under(referral.case_id, {})  # type: ignore[assignment]  # read again it is what it was
+    await tx.session.flush()
 
 
 async def take_back(tx: Transaction, here: Here, referral: Referral, fact: events.ConsentTakenBack, told: Told) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from shared.exchange.tables import BIG
 from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.sealed import Sealed
 
 STATES = "'issued','acknowledged','accepted','arrived','in_service','on_hold','declined','cancelled','closed'"
 
@@ -44,7 +45,7 @@ class Referral(SQLModel, table=True):
     urgency: str
     consent_id: UUID | None = None
     issued_event_id: UUID
-    said: dict[str, Any] | None = Field(default=None, sa_type=json_column)  # type: ignore[call-overload]
+    said: dict[str, Any] | None = Field(default=None, sa_type=Sealed("casework_referrals.said", "case_id"), nullable=True)
     state: str
     is_open: bool = True
     standing: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
@@ -52,7 +53,9 @@ class Referral(SQLModel, table=True):
     feedback_agreed: bool = False
     feedback: bool | None = None
     flags: list[str] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
-    arrival_code: str | None = None  # at the issuer, for the card
+    arrival_code: str | None = Field(
+        default=None, sa_type=Sealed("casework_referrals.arrival_code", "case_id"), nullable=True
+    )  # at the issuer, for the card
     arrival_code_hash: str | None = None
     carries: str | None = None  # what she takes along: card, code, nothing
     in_place_of: UUID | None = None
@@ -89,7 +92,7 @@ class ReferralFact(SQLModel, table=True):
     position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
     referral_id: UUID = Field(sa_column_args=[ForeignKey("casework_referrals.id")])
     type: str
-    data: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    data: dict[str, Any] = Field(sa_type=Sealed("casework_referral_facts.data", ""), nullable=True)
     agency: str
     is_own: bool
     is_kept_back: bool = False  # not told until she says yes
@@ -111,7 +114,7 @@ class DraftedReferral(SQLModel, table=True):
     case_id: UUID = Field(primary_key=True, sa_column_args=[ForeignKey("casework_cases.id")])
     page: str = Field(primary_key=True)
     facility: str
-    answers: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    answers: dict[str, Any] = Field(sa_type=Sealed("casework_drafted_referrals.answers", "case_id"), nullable=True)
     kept_at: datetime = Field(sa_type=UtcDateTime)
     kept_by: UUID
 
@@ -129,7 +132,7 @@ class WalkIn(SQLModel, table=True):
     recorded_by: UUID
     matched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # care without a referral is finished
-    outcome: str | None = None
+    outcome: str | None = Field(default=None, sa_type=Sealed("casework_walk_ins.outcome", "case_id"), nullable=True)
 
 
 class CodeAttempt(SQLModel, table=True):

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from shared.contracts.wire.envelope import SLOT_MAX
-from shared.contracts.wire.merkle import HASH_BYTES
+from shared.contracts.wire.merkle import HASH_BYTES, PROOF_MAX
 
 RANGES_MAX = 64  # of a stream with more holes than this the lowest are told, and what came by the express lane
 MISSING_MAX = 500  # one relay batch; the next statement asks for the rest
@@ -20,6 +20,7 @@ RECALLS_MAX = 20  # stretches of its own words that a restored agency asks for i
 LOST_MAX = 500  # slots stated lost in one statement, as many as are asked for
 CLEARED_MAX = 100  # slots of its own without words that a sender tells in one statement, as large
 BARE_MAX = 100  # slots without words in one statement, of about 150 bytes each
+INSIDE_MAX = 3  # lives of the inside log in one statement: this one and those before, for a peer that was away at a restore
 SHOWN_BYTES_MAX = 16 * 1024  # an earlier statement that is shown to its signer; in base64 a third of what an envelope holds
 
 Root = Annotated[bytes, Field(min_length=HASH_BYTES, max_length=HASH_BYTES)]
@@ -109,6 +110,25 @@ class Cleared(_Part):
     event_id: UUID
 
 
+class InsideHead(_Part):
+    """How far the log of what the signer does inside goes; `proof` shows that it begins as the one of `since` leaves, which the
+    reader signed last, as the signer knows (0 for none)."""
+
+    incarnation: UUID
+    size: Count
+    root: Root
+    since: Count = 0
+    proof: Annotated[tuple[Root, ...], Field(max_length=PROOF_MAX)] = ()
+
+
+class Cosigned(_Part):
+    """The newest head of the reader's inside log that extends what the signer signed before; it has read nothing of the log."""
+
+    incarnation: UUID
+    size: Count
+    root: Root
+
+
 class Statement(_Part):
     """Everything that one agency has to say to one other about their two streams.
 
@@ -131,6 +151,8 @@ class Statement(_Part):
     bare: Annotated[tuple[Bare, ...], Field(max_length=BARE_MAX)] = ()
     cleared: Annotated[tuple[Cleared, ...], Field(max_length=CLEARED_MAX)] = ()
     shown: Annotated[bytes, Field(max_length=SHOWN_BYTES_MAX)] | None = None
+    inside: Annotated[tuple[InsideHead, ...], Field(max_length=INSIDE_MAX)] = ()
+    cosigned: Annotated[tuple[Cosigned, ...], Field(max_length=INSIDE_MAX)] = ()
 
     @model_validator(mode="after")
     def _one_receipt_a_life(self) -> "Statement":

@@ -1,0 +1,50 @@
+"""`refnet verify AGENCY`: the agency's database counted again, against its anchor, its own signatures and its peers'; and
+`refnet bundle`: a case's custody bundle, written for a court."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from services.runtime import build, check_database
+from services.settings import Settings
+from shared.casework.cases.custody import export_case
+from shared.casework.inside import INSIDE
+from shared.exchange.anchor import Anchor
+from shared.exchange.counting import Verdict
+from shared.exchange.directories import recall_lines
+from shared.exchange.verify import verify
+from shared.kit.errors import RefnetError
+
+
+async def verify_now(settings: Settings, agency_id: str, progress: Callable[[int], None]) -> Verdict:
+    """Recounts; the agency may be at work meanwhile. Raises RefnetError."""
+    agency = build(settings, agency_id)
+    seal = settings.seal(agency_id, agency.here.network)
+    marks = Anchor(settings.anchor(agency_id)).read()
+    try:
+        await check_database(agency)
+        await recall_lines(agency.database, seal)
+        return await verify(
+            agency.database, agency_id, seal, INSIDE, (marks.incarnation, marks.sizes) if marks is not None else None, progress
+        )
+    finally:
+        await agency.database.close()
+
+
+async def write_bundle(settings: Settings, agency_id: str, case: str, by: str, file: Path) -> int:
+    """Writes the bundle, readable by its owner alone, and returns its size in bytes. Raises RefnetError."""
+    agency = build(settings, agency_id)
+    seal = settings.seal(agency_id, agency.here.network)
+    try:
+        await check_database(agency)
+        await recall_lines(agency.database, seal)
+        async with agency.database.write() as tx:
+            data = await export_case(tx, agency.here, seal, case, by)
+            try:
+                with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                    out.write(data)
+            except OSError as error:
+                raise RefnetError(f"{file} cannot be written ({error.strerror}); name another file.") from error
+    finally:
+        await agency.database.close()
+    return len(data)

@@ -1,0 +1,52 @@
+"""What a case's custody bundle is about: the subjects of everything that was said and heard on a case."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlmodel import col
+
+from shared.casework.accounts.tables import Account
+from shared.casework.cases.tables import Case
+from shared.casework.cases.views import note_read
+from shared.casework.consents.tables import Consent
+from shared.casework.here import Here
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import Role
+from shared.exchange.custody import make_bundle
+from shared.exchange.seal import KeyedSeal
+from shared.kit.db import Transaction
+from shared.kit.errors import NotFound
+
+EXPORTED = "custody"  # what the log of who looked says of it
+
+
+async def export_case(tx: Transaction, here: Here, seal: KeyedSeal, case: str, by: str) -> bytes:
+    """The bytes of the bundle of a case, named by its number or id; raises RefnetError. That it was made, and by whom, is kept
+    as a look."""
+    account = (await tx.session.execute(select(Account).where(col(Account.name) == by))).scalar_one_or_none()
+    if account is None or account.is_disabled:
+        raise NotFound("There is no account “%(name)s”; `refnet users list` shows them.", name=by)
+    actor = here.actor(account.id, account.name, Role(account.role), account.facility)
+    actor.may_work()
+    actor.may_supervise()
+    found = (await tx.session.execute(select(Case).where(_named(case)))).scalar_one_or_none()
+    if found is None:
+        raise NotFound("There is no such case here; name it by its number or its id.")
+    await note_read(tx, found.id, actor, EXPORTED)
+    return (await make_bundle(tx, seal, found.id, await _subjects(tx, found))).to_bytes()
+
+
+def _named(case: str) -> ColumnElement[bool]:
+    try:
+        return col(Case.id) == UUID(case)
+    except ValueError:
+        return col(Case.number) == case
+
+
+async def _subjects(tx: Transaction, case: Case) -> set[UUID]:
+    referrals = select(col(Referral.id), col(Referral.consent_id)).where(col(Referral.case_id) == case.id)
+    consents = select(col(Consent.id)).where(col(Consent.case_id) == case.id)
+    subjects = {case.circle, *(await tx.session.execute(consents)).scalars()}
+    for referral_id, consent_id in (await tx.session.execute(referrals)).tuples():
+        subjects |= {referral_id, *([consent_id] if consent_id is not None else ())}
+    return subjects

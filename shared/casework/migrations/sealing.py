@@ -1,0 +1,101 @@
+"""What the migrations share that put sealed columns in the place of columns in the clear: row by row, under the keys of the keystore."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from alembic import op
+
+from shared.kit.errors import RefnetError
+from shared.kit.keystore import Keystore
+from shared.kit.sealed import ATTRIBUTE, Form, Sealed, Under
+
+ROWS = 1_000  # read and written at once: a megabyte of the largest
+
+# A row's key columns, then what its key is named after, then the columns to seal, each with its type and form.
+Column = tuple[str, Any, Form]
+NameOf = Callable[[Any], UUID | None]
+
+
+def keystore() -> Keystore:
+    """The keystore of the database under migration; raises RefnetError where there is none and rows must be sealed."""
+    keys: Keystore | None = getattr(op.get_bind().dialect, ATTRIBUTE, None)
+    if keys is None:
+        raise RefnetError("The rows of this database must be sealed and its keystore is not here; run `refnet migrate`.")
+    return keys
+
+
+def seal(
+    table: str, key: Sequence[tuple[str, Any]], columns: Sequence[Column], name: str, *, join: str = "", derive: NameOf | None = None,
+    unchecked: Sequence[str] | None = None,
+) -> None:  # fmt: skip
+    """Seals columns of every row. `name` is SQL for what the key of a row `t` is named after, `join` what that needs; `derive`, where
+    SQL cannot say it, takes its value. Columns that are bytes already keep their place; others are replaced. `unchecked`: what a
+    replaced column was under, so that SQLite must make the table anew, without these checks; on PostgreSQL it goes with its column."""
+    replaced = [column for column, _, form in columns if form != "bytes"]
+    for column in replaced:
+        op.add_column(table, sa.Column(f"{column}_sealed", sa.LargeBinary(), nullable=True))
+    _fill(table, key, columns, name, join, derive)
+    if unchecked is not None and op.get_bind().dialect.name == "sqlite":
+        with op.batch_alter_table(table, recreate="always") as batch:
+            for check in unchecked:
+                batch.drop_constraint(check, type_="check")
+            for column in replaced:
+                batch.drop_column(column)
+        for column in replaced:
+            _rename(table, column)
+        return
+    for column in replaced:
+        op.drop_column(table, column)
+        _rename(table, column)
+
+
+def _rename(table: str, column: str) -> None:
+    op.execute(sa.text(f'ALTER TABLE {table} RENAME COLUMN "{column}_sealed" TO "{column}"'))
+
+
+def _fill(
+    table: str, key: Sequence[tuple[str, Any]], columns: Sequence[Column], name: str, join: str, derive: NameOf | None
+) -> None:
+    connection = op.get_bind()
+    what = ", ".join([*(f"t.{n}" for n, _ in key), f"{name} AS key_name", *(f't."{c}"' for c, _, _ in columns)])
+    kinds = {**dict(key), **{c: kind for c, kind, _ in columns}, **({} if derive else {"key_name": sa.Uuid()})}
+    order = ", ".join(f"t.{n}" for n, _ in key)
+    beyond = f"({order}) > ({', '.join(f':k{place}' for place in range(len(key)))})"
+    last: Sequence[Any] | None = None
+    while True:
+        where = f"WHERE {beyond}" if last is not None else ""
+        query = sa.text(f"SELECT {what} FROM {table} AS t {join} {where} ORDER BY {order} LIMIT {ROWS}").columns(**kinds)  # noqa: S608 — our own names
+        bound = [sa.bindparam(f"k{place}", value, type_=key[place][1]) for place, value in enumerate(last or ())]
+        rows = connection.execute(query.bindparams(*bound)).all()
+        if not rows:
+            return
+        keys = keystore()
+        named = [(row, derive(row) if derive else row.key_name) for row in rows]
+        keys.give([one] for _, one in named if one is not None)
+        target = sa.table(
+            table, *(sa.column(n, t) for n, t in key), *(sa.column(_held(c, form), sa.LargeBinary) for c, _, form in columns)
+        )
+        update = sa.update(target).where(
+            *(column == sa.bindparam(f"k_{column.name}", type_=column.type) for column in (target.c[n] for n, _ in key))
+        )
+        update = update.values({_held(c, form): sa.bindparam(f"v_{c}", type_=sa.LargeBinary) for c, _, form in columns})
+        values = [
+            {f"k_{n}": getattr(row, n) for n, _ in key}
+            | {f"v_{c}": Sealed(f"{table}.{c}", "", form).seal(Under(one, getattr(row, c)), keys) for c, _, form in columns}
+            for row, one in named
+        ]
+        connection.execute(update, values)
+        last = [getattr(rows[-1], n) for n, _ in key]
+
+
+def _held(column: str, form: Form) -> str:
+    return column if form == "bytes" else f"{column}_sealed"
+
+
+def give_names(groups: Iterable[Sequence[UUID]]) -> None:
+    """Gives each group of names a key of its own."""
+    pending = list(groups)
+    if pending:
+        keystore().give(pending)

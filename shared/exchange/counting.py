@@ -1,0 +1,145 @@
+"""What every part of a recount uses: findings, pages of rows, and statements of peers that are kept as evidence."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import type_coerce
+from sqlalchemy.types import NullType
+from sqlmodel import SQLModel, col
+
+from shared.contracts.wire.envelope import Kind, Unopenable
+from shared.contracts.wire.statements import Statement
+from shared.exchange.seal import Seal
+from shared.kit.db import Transaction
+from shared.kit.keystore import KeyDestroyed, ValueNotOpened
+from shared.kit.sealed import sealed_columns
+
+PAGE = 500  # rows read at once, with their words: half a megabyte, of the largest events 32 MB
+FINDINGS_MAX = 1_000  # named one by one; whoever changed more has left no doubt
+INSIDE = "inside"
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A row that is not what was said, or is not there: its table, its stream, its place there, and what is wrong with it."""
+
+    table: str
+    stream: str
+    position: int | None
+    words: str
+
+    def __str__(self) -> str:
+        place = f", place {self.position}" if self.position is not None else ""
+        return f"{self.table}, {self.stream}{place}: {self.words}"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a recount came to. `refused` are heads of peers that do not extend what they said before: theirs to explain."""
+
+    agency: str
+    findings: list[Finding] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    rows: int = 0
+    streams: int = 0
+    signatures: int = 0
+    beyond: int = 0  # findings that are not named any more
+
+    def add(self, table: str, stream: str, position: int | None, words: str) -> None:
+        """One more finding."""
+        if len(self.findings) < FINDINGS_MAX:
+            self.findings.append(Finding(table, stream, position, words))
+        else:
+            self.beyond += 1
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every row is what its leaf, its roots and all signatures say."""
+        return not self.findings
+
+    @property
+    def words(self) -> str:
+        """For a terminal: what is wrong, then what was counted."""
+        lines = [str(one) for one in self.findings]
+        lines += [f"… and {self.beyond} more."] if self.beyond else []
+        lines += [f"Refused: {one}" for one in self.refused]
+        counted = f"{self.rows:,} rows of {self.streams} streams and {self.signatures} signatures of peers were counted again"
+        found = "nothing was changed" if self.is_good else f"{len(self.findings) + self.beyond} things are not as they were signed"
+        return "\n".join([*lines, f"{self.agency}: {counted}; {found}."])
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A peer's signature under a stream up to a place; `own_root` is ours where it is not simply that of all rows up to there."""
+
+    peer: str
+    upto: int
+    root: bytes
+    own_root: bytes | None = None
+
+
+def as_it_lies(column: Any) -> Any:
+    """A sealed column unopened: what was changed by hand is to be named, not to stop the count."""
+    return type_coerce(col(column), NullType()).label(column.key)
+
+
+def rows_words(first: int, last: int) -> str:
+    return f"the row {first} was" if first == last else f"the rows {first} to {last} were"
+
+
+class Counting:
+    """A part of a recount."""
+
+    def __init__(self, tx: Transaction, agency: str, seal: Seal, verdict: Verdict, progress: Progress) -> None:
+        self._tx, self._agency, self._seal, self.verdict, self._progress = tx, agency, seal, verdict, progress
+
+    async def _all(self, query: Any) -> list[Any]:
+        return list((await self._tx.session.execute(query)).scalars())
+
+    def _opened(self, table: type[SQLModel], name: str, held: Any) -> Any:
+        """The value of a sealed column, `held` as it lies there; None where its key is gone. Raises Unopenable, KeystoreAway."""
+        if held is None:
+            return None
+        if not isinstance(held, bytes):
+            raise Unopenable("what lies there was never sealed")
+        try:
+            return sealed_columns(table)[name].open(held, self._tx.keys)
+        except KeyDestroyed:
+            return None
+        except ValueNotOpened as error:
+            raise Unopenable("what lies there is not what was sealed") from error
+
+    def _counted(self, rows: int) -> None:
+        self.verdict.rows += rows
+        self._progress(self.verdict.rows)
+
+    async def _paged(self, query: Callable[[int], Any]) -> AsyncIterator[Any]:
+        """Rows of a stream in order, by pages; `query` takes the place above which to go on, a row's first column."""
+        above = 0
+        while True:
+            page = (await self._tx.session.execute(query(above).limit(PAGE))).all()
+            for row in page:
+                yield row
+            self._counted(len(page))
+            if len(page) < PAGE:
+                return
+            above = int(page[-1][0])
+
+    def _statement(self, table: str, name: str, position: int, raw: bytes, peer: str) -> Statement | None:
+        """A statement of a peer's that is kept; None, and named, where it is not the peer's."""
+        self.verdict.signatures += 1
+        try:
+            inner = self._seal.signed(raw, peer, self._agency)
+            if inner.header.kind is Kind.STATEMENT:
+                return Statement.model_validate_json(inner.content)
+            because = "it is no statement"
+        except Unopenable as error:
+            because = str(error)
+        except ValidationError:
+            because = "its content is not a statement"
+        self.verdict.add(table, name, position, f"what is kept as a signature of {peer}'s is none: {because}.")
+        return None

@@ -1,0 +1,381 @@
+"""A case's custody bundle, made from a database and checked without one.
+
+What it holds is what this agency said and what it was told, each under its sender's signature and the other end's. Whoever checks
+it trusts nothing but the fingerprints of the roots, which he compares with those that were pinned in person.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from pydantic import ValidationError
+from sqlalchemy import and_, select
+from sqlmodel import col
+
+from shared.contracts.wire.bundle import WORDS_MAX, Body, Roots, Sealed, StreamHead, Word
+from shared.contracts.wire.directory import SIGNATURE_BYTES, TOLD_MAX, Line, Lines, Told
+from shared.contracts.wire.envelope import Event, Inner, Kind, Unopenable, unframe
+from shared.contracts.wire.merkle import Frontier, Span, completed, inclusion_spans, is_included, joined, perfect_parts
+from shared.contracts.wire.statements import Statement
+from shared.exchange.direct import StreamName
+from shared.exchange.directory import BadDirectory, Directory, digest_of, fingerprint
+from shared.exchange.keyring import Keyring
+from shared.exchange.said import slots
+from shared.exchange.seal import KeyedSeal
+from shared.exchange.tables import HeadState, HeldReceipt, InboxRow, Log, OutboxRow, ReceivedSlot, SignedHead
+from shared.kit.bulk import among
+from shared.kit.db import Transaction
+from shared.kit.errors import RefnetError
+
+LEAVES_PAGE = 5_000  # leaves read at once: a third of a megabyte
+FILE_BYTES_MAX = 256 * 1024**2  # a hundred times what a large case has; what is larger is not read
+
+
+# --- making one ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    stream: StreamName
+    seq: int
+    signed: bytes | None
+    leaf: bytes
+
+
+async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects: Collection[UUID]) -> Sealed:
+    """Everything that was said and heard about these subjects, with what proves it; raises RefnetError.
+
+    What only the place is left of, because its words were cleared or erased, is in it as its leaf.
+    """
+    agency = seal.agency
+    found = [*await _said(tx, seal, subjects), *await _heard(tx, agency, subjects)]
+    if len(found) > WORDS_MAX:
+        raise RefnetError(f"The case has more than {WORDS_MAX} messages, more than a bundle may hold.")
+    by_stream: dict[StreamName, list[_Slot]] = defaultdict(list)
+    for slot in found:
+        by_stream[slot.stream].append(slot)
+    heads: list[StreamHead] = []
+    words: list[Word] = []
+    for stream in sorted(by_stream, key=str):
+        here = sorted(by_stream[stream], key=lambda slot: slot.seq)
+        head = await _head_of(tx, agency, stream)
+        proofs = await _proofs(tx, agency, stream, head, [slot.seq for slot in here]) if head is not None else {}
+        if head is not None and proofs:
+            heads.append(head)
+        words += [_word(slot, len(heads) - 1, proofs.get(slot.seq)) for slot in here]
+    named = {agency, *(name for stream in by_stream for name in (stream.sender, stream.recipient))}
+    roots = tuple(_roots(seal.directory_of(name), named) for name in sorted(named))
+    body = Body(agency=agency, case=case_id, made_at=tx.clock.now(), roots=roots, heads=tuple(heads), words=tuple(words))
+    signer, signature = seal.sign_bundle(body.to_bytes())
+    return Sealed(body=body, signer=signer, signature=signature)
+
+
+async def _said(tx: Transaction, seal: KeyedSeal, subjects: Collection[UUID]) -> list[_Slot]:
+    row = OutboxRow
+    query = select(col(row.recipient), col(row.incarnation), col(row.seq), col(row.inner), col(row.leaf)).where(
+        among(tx, col(row.subject), subjects), col(row.seq).is_not(None), ~col(row.is_forked)
+    )
+    found = []
+    for recipient, life, seq, raw, leaf in (await tx.session.execute(query)).tuples():
+        assert life is not None and seq is not None and leaf is not None, "a numbered row is whole"  # noqa: PT018
+        signed = seal.standing(raw, recipient) if raw is not None else None
+        found.append(_Slot(StreamName(seal.agency, recipient, life), int(seq), signed, leaf))
+    return found
+
+
+async def _heard(tx: Transaction, agency: str, subjects: Collection[UUID]) -> list[_Slot]:
+    slot, word = ReceivedSlot, InboxRow
+    same = and_(col(word.sender) == col(slot.sender), col(word.event_id) == col(slot.event_id))
+    query = select(col(slot.sender), col(slot.incarnation), col(slot.seq), col(word.inner), col(slot.leaf)).join(word, same)
+    rows = (await tx.session.execute(query.where(among(tx, col(word.subject), subjects)))).tuples()
+    return [_Slot(StreamName(sender, agency, life), int(seq), raw, leaf) for sender, life, seq, raw, leaf in rows]
+
+
+async def _head_of(tx: Transaction, agency: str, stream: StreamName) -> StreamHead | None:
+    """The furthest that the other end has signed: for what we said its receipt, for what it said its own head."""
+    if stream.sender == agency:
+        receipts = select(HeldReceipt).where(
+            col(HeldReceipt.peer) == stream.recipient, col(HeldReceipt.incarnation) == stream.incarnation, col(HeldReceipt.upto) > 0
+        )
+        for row in (await tx.session.execute(receipts.order_by(col(HeldReceipt.upto).desc()))).scalars():
+            if not any(one.lost for one in _statement(row.signed).receipts if one.incarnation == row.incarnation):
+                return _head(stream, stream.recipient, row.upto, row.root, row.signed)
+        return None
+    good = select(SignedHead).where(
+        col(SignedHead.sender) == stream.sender, col(SignedHead.log) == Log.STREAM.value,
+        col(SignedHead.incarnation) == stream.incarnation, col(SignedHead.state) == HeadState.GOOD.value,
+    )  # fmt: skip
+    kept = (await tx.session.execute(good)).scalars().first()
+    return _head(stream, stream.sender, kept.size, kept.root, kept.signed) if kept is not None else None
+
+
+def _head(stream: StreamName, signer: str, size: int, root: bytes, signed: bytes) -> StreamHead:
+    named = {"sender": stream.sender, "recipient": stream.recipient, "incarnation": stream.incarnation}
+    return StreamHead.model_validate({**named, "signer": signer, "size": size, "root": root, "signed": signed})
+
+
+async def _proofs(
+    tx: Transaction, agency: str, stream: StreamName, head: StreamHead, seqs: Sequence[int]
+) -> dict[int, list[bytes]]:
+    """The proofs of some slots under a head: every leaf up to it is read once. None where the leaves here do not come to that head;
+    then something is wrong with this database, and `refnet verify` names it."""
+    spans = {seq: inclusion_spans(seq - 1, head.size) for seq in seqs if seq <= head.size}
+    wanted = {part for some in spans.values() for span in some for part in perfect_parts(span)}
+    roots: dict[Span, bytes] = {}
+    frontier = Frontier()
+    async for leaf in _leaves(tx, agency, stream, head.size):
+        frontier, made = completed(frontier, leaf)
+        roots |= {span: root for span, root in made if span in wanted}
+    if frontier.size != head.size or frontier.root() != head.root:
+        return {}
+    return {seq: [joined([roots[part] for part in perfect_parts(span)]) for span in some] for seq, some in spans.items()}
+
+
+async def _leaves(tx: Transaction, agency: str, stream: StreamName, size: int) -> AsyncIterator[bytes]:
+    seq, leaf, above = (OutboxRow.seq, OutboxRow.leaf, 0) if stream.sender == agency else (ReceivedSlot.seq, ReceivedSlot.leaf, 0)
+    while above < size:
+        if stream.sender == agency:
+            here: tuple[Any, ...] = slots(stream.recipient, stream.incarnation, above + 1, size)
+        else:
+            here = (col(ReceivedSlot.sender) == stream.sender, col(ReceivedSlot.incarnation) == stream.incarnation,
+                    col(ReceivedSlot.seq) > above, col(ReceivedSlot.seq) <= size)  # fmt: skip
+        query = select(col(seq), col(leaf)).where(*here).order_by(col(seq)).limit(LEAVES_PAGE)
+        page = (await tx.session.execute(query)).tuples().all()
+        for _, one in page:
+            yield one or b""
+        if len(page) < LEAVES_PAGE:
+            return
+        above = int(page[-1][0] or 0)
+
+
+def _word(slot: _Slot, head: int, proof: Sequence[bytes] | None) -> Word:
+    return Word(
+        sender=slot.stream.sender, recipient=slot.stream.recipient, incarnation=slot.stream.incarnation, seq=slot.seq,
+        signed=slot.signed, leaf=slot.leaf if slot.signed is None else None, head=head if proof is not None else None,
+        proof=tuple(proof or ()),
+    )  # fmt: skip
+
+
+def _roots(directory: Directory, readers: Collection[str]) -> Roots:
+    lines = []
+    for told in directory.lines:
+        line = Line.model_validate_json(told.signed[SIGNATURE_BYTES:]) if told.signed is not None else None
+        is_anothers = line is not None and line.to is not None and line.to not in readers
+        lines.append(Told(digest=digest_of(told.signed or b"")) if is_anothers else told)
+    return Roots(agency=directory.agency, root=directory.root, lines=tuple(lines))
+
+
+# --- checking one --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message of a good bundle: who said it to whom, where, and what; `proved_by` signed the tree that it is in, so far."""
+
+    sender: str
+    recipient: str
+    stream: str
+    place: int
+    type: str | None
+    said_at: datetime | None
+    recorded_at: datetime | None
+    data: dict[str, Any] | None
+    proved_by: str | None
+    proved_upto: int | None
+
+
+@dataclass(slots=True)
+class Check:
+    """What a check came to. `roots` are what a person compares with the fingerprints that were pinned in person."""
+
+    agency: str = ""
+    case: UUID | None = None
+    made_at: datetime | None = None
+    roots: dict[str, str] = field(default_factory=dict)
+    shown: list[Shown] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether everything in the file is what its signers signed."""
+        return not self.faults
+
+    @property
+    def words(self) -> str:
+        """For a terminal."""
+        if not self.is_good:
+            return "\n".join([*self.faults, "The bundle is not good: do not rely on anything in it."])
+        lines = [f"Exported by {self.agency} on {self.made_at:%Y-%m-%d %H:%M} UTC, about its case {self.case}.", ""]
+        lines += [_line(one) for one in self.shown]
+        lines += ["", COMPARE]
+        lines += [f"  {agency}  {digits}" for agency, digits in sorted(self.roots.items())]
+        return "\n".join([*lines, "", PROVES, PROVES_NOT])
+
+
+COMPARE = "All of this stands under these roots. Compare each, digit by digit, with the fingerprint that was pinned in person:"
+PROVES = (
+    "If the fingerprints are the pinned ones, this proves: each message was said by the agency that is named, in these words and at"
+    " this place among all that it said to the other; and whoever is named after “under the signature of” has signed for it there,"
+    " so that neither can change it, leave it out of what comes before that place, or say that it was never said or received."
+)
+PROVES_NOT = (
+    "It does not prove: that what a message says is true; that a time is right, because each agency's own clock gave it; that there"
+    " is nothing else about the case, because only what this agency said or was told is in it, and only what it chose to export;"
+    " who at the agency wrote it; or anything at all, if a fingerprint differs."
+)
+
+
+def _line(one: Shown) -> str:
+    what = f"{one.said_at:%Y-%m-%d %H:%M} UTC  {one.type}" if one.said_at else "its words are cleared; only its place is left"
+    under = "its sender's signature alone: the other end had not signed yet"
+    if one.proved_by is not None:
+        under = f"under the signature of {one.proved_by}, up to place {one.proved_upto}"
+    return f"{one.sender} to {one.recipient}, place {one.place}: {what}; {under}."
+
+
+def check_file(file: Path) -> Check:
+    """Checks a bundle's file; raises RefnetError where there is none that can be read."""
+    try:
+        if file.stat().st_size > FILE_BYTES_MAX:
+            raise RefnetError(f"{file} is larger than any custody bundle; name another file.")
+        return check_bundle(file.read_bytes())
+    except OSError as error:
+        raise RefnetError(f"{file} cannot be read ({error.strerror}); name a custody bundle's file.") from error
+
+
+def check_bundle(data: bytes) -> Check:
+    """Checks a bundle's bytes; nothing is asked of anybody and nothing raised."""
+    check = Check()
+    try:
+        sealed = Sealed.model_validate_json(data)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "its beginning"
+        check.faults.append(f"This is no custody bundle, or its form is damaged, at {where}.")
+        return check
+    body = sealed.body
+    check.agency, check.case, check.made_at = body.agency, body.case, body.made_at
+    seal = _seal_of(body, check)
+    if seal is None:
+        return check
+    heads = [_is_signed(seal, head, check) for head in body.heads]
+    for word in body.words:
+        _check_word(seal, body, word, heads, check)
+    _check_whole(seal, sealed, data, check)
+    return check
+
+
+def _seal_of(body: Body, check: Check) -> KeyedSeal | None:
+    directories: dict[str, Directory] = {}
+    for one in body.roots:
+        try:
+            directory = Directory(one.agency, one.root)
+            for start in range(0, len(one.lines), TOLD_MAX):
+                directory.take(Lines(agency=one.agency, first=start + 1, lines=one.lines[start : start + TOLD_MAX]))
+        except (BadDirectory, ValueError) as error:
+            check.faults.append(f"The directory of keys of {one.agency}, or its root, is damaged: {error}")
+            continue
+        if one.agency in directories:
+            check.faults.append(f"{one.agency} has two directories of keys.")
+        directories[one.agency] = directory
+        check.roots[one.agency] = fingerprint(one.root)
+    named = {body.agency, *(n for w in body.words for n in (w.sender, w.recipient)), *(h.signer for h in body.heads)}
+    for name in sorted(named - set(directories)):
+        check.faults.append(f"There is no directory of keys of {name}.")
+    own = directories.get(body.agency)
+    return KeyedSeal(Keyring(own, directories, [], [])) if own is not None else None
+
+
+def _is_signed(seal: KeyedSeal, head: StreamHead, check: Check) -> bool:
+    """Whether the statement says what the head says, under its signer's key."""
+    name = f"The head of {head.sender}.{head.recipient}.{head.incarnation} at {head.size}"
+    reader = head.recipient if head.signer == head.sender else head.sender
+    try:
+        inner = seal.signed(head.signed, head.signer, reader)
+        if inner.header.kind is not Kind.STATEMENT:
+            raise Unopenable("it is no statement")
+        statement = _statement(head.signed)
+    except (Unopenable, ValidationError) as error:
+        because = error if isinstance(error, Unopenable) else "its content is not a statement"
+        check.faults.append(f"{name} is not what {head.signer} signed: {because}.")
+        return False
+    own, lives = head.signer == head.sender, head.incarnation
+    said = (
+        [(one.size, one.root) for one in statement.heads if one.incarnation == lives and inner.header.incarnation == lives] if own
+        else [(one.upto, one.root) for one in statement.receipts if one.incarnation == lives and not one.lost]
+    )  # fmt: skip
+    if head.signer not in {head.sender, head.recipient} or (head.size, head.root) not in said:
+        check.faults.append(f"{name} is not what {head.signer} signed: it signed for something else.")
+        return False
+    return True
+
+
+def _statement(raw: bytes) -> Statement:
+    return Statement.model_validate_json(unframe(raw).content)
+
+
+def _check_word(seal: KeyedSeal, body: Body, word: Word, heads: Sequence[bool], check: Check) -> None:
+    stream = f"{word.sender}.{word.recipient}.{word.incarnation}"
+    name = f"The message at place {word.seq} of {stream}"
+    event: Event | None = None
+    leaf = word.leaf
+    if word.signed is not None:
+        try:
+            inner = seal.signed(word.signed, word.sender, word.recipient)
+            event = _event_of(seal, inner, word)
+        except Unopenable as error:
+            check.faults.append(f"{name} is not what {word.sender} signed: {error}.")
+            return
+        leaf = inner.leaf
+    if (word.leaf is None) == (word.signed is None) or leaf is None:
+        check.faults.append(f"{name} has neither words nor a leaf, or both.")
+        return
+    head = body.heads[word.head] if word.head is not None and word.head < len(body.heads) else None
+    if word.head is not None and (head is None or not _fits(word, head, leaf)):
+        check.faults.append(f"{name} is not proved to lie under the head that is named for it.")
+    if word.head is None and word.proof:
+        check.faults.append(f"{name} has a proof, and no head is named for it.")
+    signer = head.signer if head is not None and word.head is not None and heads[word.head] else None
+    check.shown.append(
+        Shown(
+            word.sender, word.recipient, stream, word.seq, event.type if event else None, event.time if event else None,
+            event.recordedtime if event else None, event.data if event else None, signer, head.size if signer and head else None,
+        )
+    )  # fmt: skip
+
+
+def _event_of(seal: KeyedSeal, inner: Inner, word: Word) -> Event:
+    header = inner.header
+    if header.kind is not Kind.EVENT or (header.incarnation, header.seq) != (word.incarnation, word.seq):
+        raise Unopenable("it was signed for another place")
+    if not seal.reaches(inner):
+        raise Unopenable("its signer's key is revoked")
+    try:
+        event = Event.model_validate_json(inner.content)
+    except ValidationError as error:
+        raise Unopenable("its content is not an event") from error
+    if event.source != word.sender:
+        raise Unopenable("its source is not its sender")
+    return event
+
+
+def _fits(word: Word, head: StreamHead, leaf: bytes) -> bool:
+    same = (word.sender, word.recipient, word.incarnation) == (head.sender, head.recipient, head.incarnation)
+    return same and is_included(leaf, word.seq - 1, head.size, word.proof, head.root)
+
+
+def _check_whole(seal: KeyedSeal, sealed: Sealed, data: bytes, check: Check) -> None:
+    """The exporter's signature over everything, and that the file holds nothing else and in no other form."""
+    try:
+        seal.verify_bundle(sealed.body.agency, sealed.signer, sealed.signature, sealed.body.to_bytes())
+    except (Unopenable, InvalidSignature):
+        words = f"What {sealed.body.agency} exported, for which case, when, or its signature under all of it, was changed."
+        check.faults.append(words)
+    written = sealed.to_bytes()
+    if data != written:
+        first = next((at for at, (a, b) in enumerate(zip(data, written, strict=False)) if a != b), min(len(data), len(written)))
+        check.faults.append(f"The file is not in the form in which it was written, from byte {first} on.")

@@ -1,0 +1,139 @@
+"""Columns whose values lie sealed in the database and open when they are read: each under the key of what is forgotten together.
+
+A value reaches such a column only with the name of its key, so that nothing is written in the clear by mistake. Records of the
+session get the name from the column that `by` names, and so do rows for `shared.kit.bulk`; any other statement says `Under`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection, Dialect, LargeBinary, event
+from sqlalchemy.orm import Mapper
+from sqlalchemy.orm.attributes import instance_dict, instance_state
+from sqlalchemy.types import TypeDecorator
+
+from shared.kit.keystore import Keystore
+
+Form = Literal["json", "time", "bytes"]
+ATTRIBUTE = "refnet_keystore"  # of an engine's dialect: what SQLAlchemy hands to a type
+
+
+@dataclass(frozen=True, slots=True)
+class Under:
+    """A value for a sealed column, with the name of the key to seal it under; None for what is about nobody in particular."""
+
+    name: UUID | None
+    value: Any
+
+
+class Sealed(TypeDecorator[Any]):
+    """One sealed column: `label` is table.column, `by` the column that has the name of a row's key ('' where the caller says it).
+
+    NULL is NULL: that nothing is there shows. A JSON value, a time or bytes, as `form` says.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, label: str, by: str, form: Form = "json") -> None:
+        super().__init__()
+        self.label, self.by, self.form = label, by, form
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
+        return self.seal(value, keystore_of(dialect)) if value is not None else None
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
+        return self.open(value, keystore_of(dialect))
+
+    def seal(self, value: Any, keys: Keystore) -> bytes | None:
+        """What the column holds of a value; raises TypeError where it does not say under which key."""
+        if value is None:
+            return None
+        if not isinstance(value, Under):
+            raise TypeError(f"a value for {self.label} came without the name of its key")
+        if value.value is None:
+            return None
+        return keys.seal(value.name, self.label, _plain(self.form, value.value))
+
+    def open(self, held: bytes | None, keys: Keystore) -> Any:
+        """The value of what the column holds. Raises KeystoreAway, KeyDestroyed."""
+        if held is None:
+            return None
+        plain = keys.open(self.label, held)
+        if self.form == "json":
+            return from_json(plain)
+        return plain if self.form == "bytes" else datetime.fromisoformat(plain.decode())
+
+
+def _plain(form: Form, value: Any) -> bytes:
+    if form == "json":
+        return to_json(value)
+    return bytes(value) if form == "bytes" else value.isoformat().encode()
+
+
+def keystore_of(dialect: Dialect) -> Keystore:
+    """The keystore of the database that an engine's dialect belongs to."""
+    keys: Keystore | None = getattr(dialect, ATTRIBUTE, None)
+    if keys is None:
+        raise LookupError("this database was opened without its keystore")
+    return keys
+
+
+_found: dict[Any, Mapping[str, Sealed]] = {}
+
+
+def sealed_columns(table: Any) -> Mapping[str, Sealed]:
+    """The sealed columns of a table's class, by name."""
+    if table not in _found:
+        _found[table] = {column.name: column.type for column in table.__table__.c if isinstance(column.type, Sealed)}
+    return _found[table]
+
+
+def named(table: Any, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row for a statement, its values for sealed columns with the name of their key from the column that says it."""
+    found = sealed_columns(table)
+    if not found:
+        return row
+    return {name: _under(found[name], row, value) if name in found else value for name, value in row.items()}
+
+
+def _under(column: Sealed, row: Mapping[str, Any], value: Any) -> Any:
+    if value is None or isinstance(value, Under) or not column.by:
+        return value
+    return Under(row[column.by], value)
+
+
+def opened(table: Any, row: Mapping[str, Any], keys: Keystore) -> dict[str, Any]:
+    """A row that PostgreSQL gave as JSON, where bytes are hexadecimal after a `\\x`, with its sealed values opened."""
+    found = sealed_columns(table)
+    return {
+        name: found[name].open(value and bytes.fromhex(value[2:]), keys) if name in found else value for name, value in row.items()
+    }
+
+
+# --- records of a session ----------------------------------------------------------------------------------------------
+
+
+def _wrap(_mapper: Mapper[Any], _connection: Connection, record: Any) -> None:
+    here = instance_dict(record)
+    for name, column in sealed_columns(type(record)).items():
+        # Of what was only read nothing is written; what was not read is not there.
+        if here.get(name) is not None and (instance_state(record).key is None or name in instance_state(record).committed_state):
+            here[name] = _under(column, here, here[name])
+
+
+def _unwrap(_mapper: Mapper[Any], _connection: Connection, record: Any) -> None:
+    here = instance_dict(record)
+    for name in sealed_columns(type(record)):
+        value = here.get(name)
+        if isinstance(value, Under):
+            here[name] = value.value
+
+
+for _moment in ("insert", "update"):
+    event.listen(Mapper, f"before_{_moment}", _wrap)
+    event.listen(Mapper, f"after_{_moment}", _unwrap)

@@ -1,0 +1,339 @@
+"""Every column of every table lies sealed under a case's key, or is declared harmless here with its reason (decision 24).
+
+Whoever adds a column must say which of the two it is; what is declared and does not exist any more fails too.
+"""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from keystores import keystore_at
+from sqlalchemy import Column, LargeBinary, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import SQLModel
+
+from services.kinds import MODULES, parts_of
+from shared.casework import migrate as _every_shared_table  # noqa: F401
+from shared.kit.sealed import ATTRIBUTE, Sealed, Under
+
+_ = [parts_of(kind) for kind in MODULES]  # every agency's own tables
+
+
+def each(names: str, reason: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), reason)
+
+
+# What no table needs to say again: reasons by the name of a column, wherever it stands.
+ANYWHERE: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            "id",
+            "case_id",
+            "circle",
+            "account_id",
+            "event_id",
+            "subject",
+            "referral_id",
+            "incident_id",
+            "walk_in_id",
+            "consent_id",
+            "message",
+            "batch",
+            "about",
+            "device",
+            "session_id",
+            "after",
+            "lane_key",
+            "incarnation",
+            "peer_incarnation",
+            "ended",
+            "opened",
+            "heard_life",
+            "in_place_of",
+            "issued_event_id",
+            "keystore",
+        ],
+        "a random id; the case numbers and names that it stands for are nowhere in the clear",
+    ),
+    **dict.fromkeys(
+        [
+            "opened_by",
+            "recorded_by",
+            "written_by",
+            "released_by",
+            "explained_by",
+            "kept_by",
+            "taken_by",
+            "resolved_by",
+            "entered_by",
+            "printed_by",
+            "assigned_by",
+            "given_by",
+        ],
+        "the id of an account of this agency, who answers for the row",
+    ),
+    **dict.fromkeys(
+        [
+            "opened_at",
+            "recorded_at",
+            "written_at",
+            "released_at",
+            "kept_at",
+            "taken_at",
+            "resolved_at",
+            "raised_at",
+            "climbs_at",
+            "entered_at",
+            "printed_at",
+            "assigned_at",
+            "given_at",
+            "said_at",
+            "asked_at",
+            "answered_at",
+            "read_at",
+            "created_at",
+            "expires_at",
+            "used_at",
+            "seen_at",
+            "locked_at",
+            "left_at",
+            "waits_until",
+            "one_time_until",
+            "from_at",
+            "until_at",
+            "kept_until",
+            "announced_at",
+            "laid_at",
+            "received_at",
+            "settled_at",
+            "occurred_at",
+            "sent_at",
+            "delivered_at",
+            "returned_at",
+            "made_at",
+            "heard_at",
+            "spoke_at",
+            "whole_since",
+            "knows_since",
+            "in_step_at",
+            "behind_since",
+            "last_heard_at",
+            "last_stated_at",
+            "trouble_since",
+            "stated_at",
+            "first_seen_at",
+            "last_seen_at",
+            "tried_at",
+            "matched_at",
+            "ended_at",
+            "moved_at",
+            "issued_at",
+            "respond_by",
+            "acknowledged_at",
+            "accepted_at",
+            "set_out_at",
+            "expected_at",
+            "told_by_phone_at",
+            "arrived_at",
+            "in_service_at",
+            "came_at",
+            "taken_back_at",
+        ],
+        "when something was done: lists, clocks and limits go by it; of what happened to her the times are sealed",
+    ),
+    **dict.fromkeys(
+        [
+            "facility",
+            "desk",
+            "from_facility",
+            "to_facility",
+            "agency",
+            "recipient",
+            "issuer",
+            "sender",
+            "peer",
+            "post",
+            "entered_for",
+            "channel",
+        ],
+        "a place, post or agency of the network file: scopes and lists go by it",
+    ),
+    **each(
+        "digest root leaf frontier root_after body_digest",
+        "a digest",
+    ),
+    **dict.fromkeys(
+        [
+            "seq",
+            "size",
+            "held",
+            "upto",
+            "highest",
+            "announced",
+            "position",
+            "feed_seq",
+            "version",
+            "circle_version",
+            "dataversion",
+            "last",
+            "said_before",
+            "seen_count",
+            "asked_count",
+            "forks_beyond",
+            "traces_beyond",
+            "knows_lines",
+            "kafka_partition",
+            "kafka_offset",
+            "level",
+            "failed_count",
+            "pin_failed_count",
+            "number_of",
+            "year",
+        ],
+        "a number of the exchange or of a version",
+    ),
+    **dict.fromkeys(
+        [
+            "is_own",
+            "is_open",
+            "is_acute",
+            "is_express",
+            "is_withheld",
+            "is_forked",
+            "is_due",
+            "is_home",
+            "is_kept_back",
+            "is_received",
+            "is_current",
+            "is_parked",
+            "is_settled",
+            "is_disabled",
+            "needs_code",
+            "must_renew",
+            "interpreter",
+            "feedback_agreed",
+            "feedback",
+        ],
+        "a yes or no of the work, by which rows are found",
+    ),
+    **each(
+        "kind type state direction urgency flags status page basis purpose how role",
+        "a code of the published language or of the work, by which lists, checks and handlers find rows",
+    ),
+}
+
+CODES_OF_LISTS = "codes of the published language, which lists and the watcher look for in the database; never words"
+EXCHANGE = "the exchange's own, about places, streams and keys; nothing of it is about a person"
+HARMLESS: dict[str, dict[str, str]] = {
+    "casework_accounts": {
+        "name": "who signs in: an account of this agency, not a survivor",
+        "password_hash": "a slow hash",
+        "pin_hash": "a slow hash",
+        "asked_code": "the number of a code on a card, not the code",
+    },
+    "casework_alarms": {"detail": "ids, peers and codes of the exchange; what a person writes is in resolution"},
+    "casework_card_codes": {"number": "the number of a code on a card, not the code"},
+    "casework_case_reads": {"what": "which page or route was read, a code", "inside_seq": EXCHANGE},
+    "casework_cases": {
+        "number": "this agency's own running number",
+        "told_under": "names of parts and ids of consents, not what the parts say",
+    },
+    "casework_circle_members": {"shares_with": "agencies"},
+    "casework_consents": {
+        "items": CODES_OF_LISTS,
+        "legal_duty": "the code of a duty of the programme",
+    },
+    "casework_drafts": {
+        "path": "the address of a form, with ids only",
+        "sealed": "sealed already, under the browser's cookie, which the database does not hold",
+    },
+    "casework_hand_overs": {"open_items": "ids of referrals, cases and alarms, and how many"},
+    "casework_idempotency": {"route": "method and path, with ids only", "key": "what a client chose for a repeat, at random"},
+    "casework_messages": {"answer": "passed on or not safe, a code; the list of open ones goes by it"},
+    "casework_place_news": dict.fromkeys(["staff", "has_female_staff", "waiting"], "about a place"),
+    "casework_progress": dict.fromkeys(["code", "on_date"], "a coded step and its date: the week's calendar is found by both"),
+    "casework_referral_facts": {},
+    "casework_referrals": {
+        "services": "which packages are asked for: lists and the check for what is asked twice go by it",
+        "standing": CODES_OF_LISTS,
+        "told": CODES_OF_LISTS,
+        "arrival_code_hash": "a salted digest of a code that is good for some days, and tells nothing of her",
+        "carries": "card, code or nothing",
+    },
+    "casework_sessions": {
+        "csrf": "a random token of a session",
+        "back_to": "the address of a form, with ids only",
+        "language": "of the pages that an account reads",
+    },
+    "casework_sheet_counts": {},
+    "casework_sheets": {"number": "printed on the sheet beforehand"},
+    "casework_subscriptions": {"service": "a package of services that an account follows"},
+    "exchange_directory_lines": {"number": EXCHANGE, "signed": "a peer's line of public keys"},
+    "exchange_inbox": {
+        "reason": "our own sentence, with codes, places and agencies in it",
+        "reason_said": "the same with its codes apart",
+    },
+    "exchange_inside": {
+        **dict.fromkeys(
+            ["source", "row_key", "nodes", "logged_at"], "which row a leaf commits to, by its id, and roots over leaves"
+        ),
+        "salt": "random; what it is hashed with are ids and a code",
+    },
+    "exchange_inside_signatures": {"said_size": EXCHANGE, "signed": "a signature under numbers and roots"},
+    "exchange_outbox": {"traceparent": "a random id"},
+    "exchange_peers": {"trouble": EXCHANGE},
+    "exchange_receipts": {"parked": EXCHANGE, "signed": "a signature under numbers and roots"},
+    "exchange_recoveries": {"because": EXCHANGE},
+    "exchange_signed_heads": {
+        "log": "which log: what was said to whom, or what is done inside",
+        **dict.fromkeys(["signed", "against"], "a statement: numbers, roots and ids, signed"),
+    },
+    "exchange_unopenable": {"topic": EXCHANGE, "reason": EXCHANGE},
+    "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
+}
+
+
+def columns() -> list[Column[Any]]:
+    return [column for table in SQLModel.metadata.sorted_tables for column in table.columns]
+
+
+def undeclared(column: Column[Any]) -> bool:
+    return not isinstance(column.type, Sealed) and column.name not in HARMLESS.get(column.table.name, {}) | ANYWHERE
+
+
+def test_every_column_is_sealed_or_declared_harmless_with_its_reason() -> None:
+    wrong = [f"{c.table.name}.{c.name}" for c in columns() if undeclared(c)]
+    assert not wrong, f"seal {wrong} with shared.kit.sealed.Sealed, or say in HARMLESS why not"
+
+
+def test_a_new_column_is_seen() -> None:
+    table = Table("casework_cases", SQLModel.metadata.__class__(), Column("alias", LargeBinary()), Column("id", LargeBinary()))
+    assert [undeclared(column) for column in table.columns] == [True, False]
+
+
+def test_nothing_is_declared_that_is_not_there_or_is_sealed() -> None:
+    there = {f"{c.table.name}.{c.name}" for c in columns() if not isinstance(c.type, Sealed)}
+    declared = {f"{table}.{name}" for table, reasons in HARMLESS.items() for name in reasons}
+    assert not declared - there
+    assert all(reason for reasons in (*HARMLESS.values(), ANYWHERE) for reason in reasons.values())
+
+
+def test_every_sealed_column_says_where_it_is_and_what_its_key_is_named_after() -> None:
+    for column in columns():
+        if isinstance(column.type, Sealed):
+            assert column.type.label == f"{column.table.name}.{column.name}"
+            assert column.nullable
+            assert not column.type.by or column.type.by in column.table.columns
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()])  # type: ignore[no-untyped-call]
+def test_a_value_without_the_name_of_a_key_is_never_written(dialect: Any) -> None:
+    setattr(dialect, ATTRIBUTE, keystore_at("architecture"))
+    kind = Sealed("casework_notes.text", "case_id")
+    with pytest.raises(TypeError, match="without the name of its key"):
+        kind.process_bind_param("words", dialect)
+    held = kind.process_bind_param(Under(UUID(int=7), "words"), dialect)
+    assert held is not None
+    assert json.dumps("words").encode() not in held
+    assert kind.process_result_value(held, dialect) == "words"

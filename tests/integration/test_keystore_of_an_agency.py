@@ -1,0 +1,172 @@
+"""An agency whose keystore is missing, another's or too old says so in a sentence, loses nothing, and goes on once it is mended."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import yaml
+from sqlalchemy import select
+from sqlmodel import col
+
+import services.demo
+from services.backup import back_up, back_up_keys, restore
+from services.doctor import examine
+from services.key_commands import Keeper
+from services.runtime import Agency, bring_up_to_date, build, check_database
+from services.settings import Settings
+from shared.casework.cases.commands import OpenCase, key_names, open_case
+from shared.casework.cases.tables import Note
+from shared.casework.here import Actor
+from shared.casework.lines.readiness import readiness
+from shared.contracts.casework.codes import Role
+from shared.exchange.anchor import Anchor
+from shared.kit.errors import DatabaseAway, RefnetError
+from shared.kit.keystore import KeyDestroyed
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+OFFICER = Actor(uuid4(), "officer", Role.OFFICER, None)
+
+
+class Desk:
+    """A real agency's database with its keystore, as its processes find them."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
+        for agency in content["agencies"].values():
+            agency["root"] = "0" * 64
+        (home / "network.yaml").write_text(yaml.safe_dump({**content, "purpose": "production"}))
+        self.home, self.url = home, url
+        self.settings = Settings.model_validate(
+            {"REFNET_HOME": str(home), "REFNET_SECRET_KEY": "s" * 32, "REFNET_DATABASE_URL": url}
+        )
+
+    @property
+    def keystore(self) -> Path:
+        return self.home / "casekeys" / "police.db"
+
+    def process(self) -> Agency:
+        """As another process has it, which has read nothing yet."""
+        return build(self.settings, "police")
+
+    async def migrate(self) -> None:
+        made = self.process()
+        await bring_up_to_date(made, self.settings)
+        await made.database.close()
+
+    async def write(self, note: str) -> None:
+        made = self.process()
+        async with made.database.write() as tx:
+            await open_case(OpenCase(note=note), tx, made.here, OFFICER)
+        await made.database.close()
+
+    async def notes(self) -> list[str]:
+        made = self.process()
+        try:
+            async with made.database.read() as tx:
+                return list((await tx.session.execute(select(col(Note.text)).order_by(col(Note.id)))).scalars())
+        finally:
+            await made.database.close()
+
+    async def says(self) -> str:
+        """What a start says, which is what /health/ready and the doctor say; an empty text where all is well."""
+        made = self.process()
+        try:
+            await check_database(made)
+            wrong = ""
+        except RefnetError as error:
+            wrong = str(error)
+        found = await readiness(made.database, made.parts.migrations, None, has_pages=True)
+        assert found.checks["database"] == (wrong or "ok")
+        assert found.code == (503 if wrong else 200)
+        doctor = [one["words"] for one in await examine(self.settings) if one["words"].startswith("police: ")]
+        assert any(wrong in words if wrong else "the database answers" in words for words in doctor)
+        await made.database.close()
+        return wrong
+
+
+@pytest.fixture
+async def desk(database_url: str, tmp_path: Path) -> Desk:
+    made = Desk(tmp_path, database_url)
+    await made.migrate()
+    await made.write("the first")
+    return made
+
+
+async def test_a_missing_keystore_is_said_and_never_made_anew(desk: Desk) -> None:
+    assert await desk.says() == ""
+    kept = desk.keystore.rename(desk.home / "away")
+    assert "There is no keystore at" in await desk.says()
+    for attempt in (desk.write("lost?"), desk.notes(), desk.migrate()):
+        with pytest.raises(DatabaseAway, match="There is no keystore at"):
+            await attempt
+    assert not desk.keystore.exists()
+    kept.rename(desk.keystore)
+    assert (await desk.says(), await desk.notes()) == ("", ["the first"])
+
+
+async def test_the_keystore_of_another_database_is_said(desk: Desk) -> None:
+    desk.keystore.unlink()
+    desk.settings.make_keystore("police")
+    assert "belongs to another database" in await desk.says()
+
+
+async def test_a_keystore_older_than_the_database_is_said_and_a_newer_one_mends_it(desk: Desk) -> None:
+    old, new = desk.home / "old", desk.home / "new"
+    assert await asyncio.to_thread(back_up_keys, desk.settings.keystore("police"), old) > 0
+    await desk.write("the second")
+    await asyncio.to_thread(back_up_keys, desk.settings.keystore("police"), new)
+    desk.keystore.unlink()
+    desk.settings.keystore("police").take(old)
+    assert "lacks a key that the database needs" in await desk.says()
+    with pytest.raises(DatabaseAway, match="lacks a key"):
+        await desk.notes()
+    desk.settings.keystore("police").take(new)
+    assert (await desk.says(), await desk.notes()) == ("", ["the first", "the second"])
+
+
+async def test_a_machine_that_burnt_down_is_put_back_from_two_backups_and_the_wrapping_key(desk: Desk, tmp_path: Path) -> None:
+    database, keys = tmp_path / "database.backup", tmp_path / "keys.backup"
+    await asyncio.to_thread(back_up, desk.url, database)
+    await asyncio.to_thread(back_up_keys, desk.settings.keystore("police"), keys)
+    with pytest.raises(RefnetError, match="exists already"):
+        back_up_keys(desk.settings.keystore("police"), keys)
+    desk.keystore.unlink()
+    made = desk.process()
+    with pytest.raises(RefnetError, match="There is no keystore"):
+        await restore(made, desk.settings, desk.url, database, Anchor(desk.settings.anchor("police")))
+    await made.database.close()
+    made = desk.process()
+    await restore(made, desk.settings, desk.url, database, Anchor(desk.settings.anchor("police")), keys)
+    await made.database.close()
+    assert (await desk.says(), await desk.notes()) == ("", ["the first"])
+
+
+async def test_a_new_wrapping_key_changes_nothing_for_whoever_reads(desk: Desk) -> None:
+    before = set(desk.settings.wrapping("police").read())
+    keeper = Keeper(desk.settings, "police", datetime.now(UTC), lambda _: "")
+    said = keeper.rewrap()
+    assert said["keys"] > 0
+    assert before.isdisjoint(desk.settings.wrapping("police").read())
+    await desk.write("the second")
+    assert (await desk.says(), await desk.notes()) == ("", ["the first", "the second"])
+    for file in (desk.home / "wrapping" / "police").iterdir():
+        file.unlink()
+    assert "wrapping key" in await desk.says()
+
+
+async def test_a_case_whose_keys_are_destroyed_is_read_by_nobody_and_the_others_are(desk: Desk) -> None:
+    made = desk.process()
+    async with made.database.write() as tx:
+        case = await open_case(OpenCase(note="to be erased"), tx, made.here, OFFICER)
+        names = await key_names(tx, case.id)
+    assert {case.id, case.circle} <= names
+    assert tx.keys.destroy(names, NOW) == 1  # one key for the whole case
+    query = select(col(Note.text)).where(col(Note.case_id) == case.id)
+    async with made.database.read() as tx:
+        with pytest.raises(KeyDestroyed):
+            (await tx.session.execute(query)).all()
+        rest = select(col(Note.text)).where(col(Note.case_id) != case.id)
+        assert (await tx.session.execute(rest)).scalars().all() == ["the first"]
+    await made.database.close()

@@ -1,0 +1,215 @@
+"""A thousand planted words, in every personal field and every note of every journey: none lies anywhere at rest, or on the broker.
+
+Real processes, a real Kafka and a real PostgreSQL of the test's own, so that every file that any of them writes may be read whole.
+The same search is then shown a word in the clear in each of these places, and must find it there.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from desks import in_step
+from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
+from servers import KafkaNodeFactory, kafka_of
+
+from shared.contracts.casework.codes import ConsentItem
+from shared.exchange.access import topics_of
+from shared.kit.local.kafka import KafkaNode
+from shared.kit.local.postgres import PostgresCluster
+
+pytestmark = pytest.mark.timeout(900)  # a minute when quiet
+
+CASES = 12
+WORDS_A_NOTE = 8
+PLANTED_MIN = 1_000
+CODED = (b"age_band", b"safe_to_return", b"alone_on_phone", b"safe_hours", b"hepatitis_b_vaccine", b"physical_assault")
+
+
+class Planter:
+    """Gives out words that nobody else writes, and counts them."""
+
+    def __init__(self, unique: str) -> None:
+        self.mark = f"cnry{unique}"
+        self.count = 0
+
+    def word(self) -> str:
+        self.count += 1
+        return f"{self.mark}-{self.count:05d}"
+
+    def note(self) -> str:
+        return "Synthetic Person, Plot 12: " + " ".join(self.word() for _ in range(WORDS_A_NOTE))
+
+
+def journey(desk: Process, clinic: Process, office: Process, plant: Planter, number: int) -> None:
+    """Everything that is typed about one survivor, at three agencies, with what is refused."""
+    names = desk.network.names
+    person = {
+        "needs": {"age_band": "10-14", "sex": "female", "language": "bem"},
+        "safety": {"safe_to_return": "no", "alone_on_phone": "no"}, "relay": {"safe_hours": "morning"},
+        "child": {"assent": "yes", "safe_adult_present": "yes"}, "dependants": {"age_bands": ["0-9"]},
+    }  # fmt: skip
+    case = desk.post("/cases", {"note": plant.note(), "came_with": plant.word(), **person})["id"]
+    times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z"}
+    incident = desk.post(f"/cases/{case}/incidents", {"incident_type": "physical_assault", "note": plant.note(), **times})["id"]
+    body = {"purpose": "care", "items": [str(item) for item in ConsentItem], "how": "spoken", "language": "bem"}
+    for kind in ("health", "social_welfare"):
+        desk.post(f"/cases/{case}/consents", {"recipient": names[kind], "note": plant.note(), **body})
+    desk.post(f"/cases/{case}/docket", {"number": plant.word().upper()})
+    sent = {}
+    for kind, place, service in (
+        ("health", "ndola_clinic", "acute_care"), ("social_welfare", "ndola_district_office", "psychosocial"),
+    ):  # fmt: skip
+        asked = {
+            "case_id": case, "incident_id": incident, "to_agency": names[kind], "to_facility": place, "services": [service],
+            "urgency": "urgent", "note": plant.note(),
+        }  # fmt: skip
+        sent[kind] = desk.post("/referrals", asked)["id"]
+        desk.post(f"/referrals/{sent[kind]}/set-out", {"mode": "car", "escort": "officer", "note": plant.note()})
+    desk.post(f"/cases/{case}/progress", {"code": "statement_taken", "note": plant.note()})
+    for wrong in ({"name": plant.note()}, {"note": plant.note() * 200}, {"needs": {"age_band": plant.word()}}):
+        assert desk.once("POST", "/api/v1/cases", wrong).status_code == 422
+    assert desk.once("POST", f"/api/v1/referrals/{sent['health']}/cancel", {"reason_code": plant.word()}).status_code == 422
+    came = clinic.post("/arrivals", {"note": plant.note(), "facility": "ndola_clinic"})["arrival_id"]
+    clinic.post(f"/arrivals/{came}/care", {"care": "hepatitis_b_vaccine", "result": "given"})
+    for kind, at in (("health", clinic), ("social_welfare", office)):
+        until(lambda k=kind, p=at: p.network.facts_of(k, sent[k])[:1] == ["issued"], "the referral to arrive")  # type: ignore[misc]
+        for move, more in (("accept", {}), ("arrive", {"feedback": True}), ("start", {})):
+            at.post(f"/referrals/{sent[kind]}/{move}", {**more, "note": plant.note()})
+    clinic.post(f"/referrals/{sent['health']}/care", {"care": "hepatitis_b_vaccine", "result": "given"})
+    clinic.post(f"/referrals/{sent['health']}/close", {"outcome_code": "served", "note": plant.note()})
+    if number == 0:
+        assert clinic.once("POST", f"/api/v1/referrals/{sent['health']}/start", {"note": plant.note()}).status_code == 409
+
+
+@contextmanager
+def at_work(factory: KafkaNodeFactory, cluster: PostgresCluster, unique: str, home: Path) -> Iterator[Any]:
+    node = factory()
+    urls = {kind: f"sqlite:///{home / f'{kind}.db'}" for kind in KINDS} | {"police": cluster.fresh_database()}
+    network = ProcessNetwork(home, kafka_of(node), unique, urls)
+    asyncio.run(network.set_up())
+    with network.started(*((kind, "serve") for kind in KINDS)) as processes:
+        everyone_is_ready(processes)
+        yield network, node, processes
+
+
+def test_no_planted_word_lies_at_rest_or_leaves(
+    kafka_node_factory: KafkaNodeFactory, postgres_cluster: PostgresCluster, unique: str, tmp_path: Path
+) -> None:
+    plant = Planter(unique)
+    with at_work(kafka_node_factory, postgres_cluster, unique, tmp_path) as (network, node, processes):
+        desk, clinic, office = processes
+        for number in range(CASES):
+            journey(desk, clinic, office, plant, number)
+        until(lambda: in_step(processes), "everything to be signed for")
+        assert plant.count >= PLANTED_MIN
+        (note,) = {line["text"] for line in desk.get("/cases?limit=1")["items"] if "text" in line} or {""}
+        assert not note  # the list tells no note
+        asyncio.run(checkpoint(network))
+        places = {**files_of(network, node, postgres_cluster), **asyncio.run(told_of(network, processes))}
+        assert {"database", "write-ahead log", "broker", "log", "topics", "headers", "metrics", "process list"} <= {
+            kind for kind, _ in places
+        }
+        assert where(places, plant.mark.encode()) == []
+        for field in CODED:
+            assert where({p: c for p, c in places.items() if p[0] in AT_REST}, field) == []
+        # The words are there all the same, for whoever has the keys.
+        held = network.rows("police", "SELECT count(*) FROM casework_notes")
+        assert held[0][0] > CASES * 5
+
+        asyncio.run(plant_in_the_clear(network, plant.mark))
+        asyncio.run(checkpoint(network))
+        found = where(files_of(network, node, postgres_cluster), plant.mark.encode())
+        assert {kind for kind, _ in found} == {"database", "write-ahead log", "broker", "log"}
+        assert where({("process list", "x"): f"run --note={plant.mark.upper()}".encode()}, plant.mark.encode())
+
+
+AT_REST = ("database", "write-ahead log", "broker")
+Places = dict[tuple[str, str], bytes]  # kind of place and where: what is there
+
+
+def where(places: Places, word: bytes) -> list[tuple[str, str]]:
+    """Where a word is, in small letters or capitals."""
+    return sorted(place for place, content in places.items() if word.lower() in content.lower())
+
+
+def files_of(network: ProcessNetwork, node: KafkaNode, cluster: PostgresCluster) -> Places:
+    """Every file that the agencies, PostgreSQL and the broker have written."""
+    folder = cluster._folder
+    assert folder is not None
+    return {
+        **contents("write-ahead log", [f for f in folder.rglob("pg_wal/*") if f.is_file()]),
+        **contents("database", [f for f in folder.rglob("*") if f.is_file() and "pg_wal" not in f.parts]),
+        **contents("database", network.home.glob("*.db")),
+        **contents("write-ahead log", network.home.glob("*.db-wal")),
+        **contents("keystore", (network.home / "casekeys").glob("*")),
+        **contents("broker", [f for f in node._directory.rglob("*") if f.is_file()]),
+        **contents("log", [*network.home.glob("*.log"), node.log]),
+    }
+
+
+def contents(kind: str, files: Iterable[Path]) -> Places:
+    return {(kind, str(file)): file.read_bytes() for file in files if file.exists() and file.is_file()}
+
+
+async def told_of(network: ProcessNetwork, processes: list[Process]) -> Places:
+    """What the broker tells of its records beside their values, what figures say, and what anybody here sees of processes."""
+    access = network.kafka.operator
+    topics = sorted(await topics_of(access))
+    told: Places = {("topics", "names"): " ".join(topics).encode()}
+    consumer = AIOKafkaConsumer(*topics, **access.options(), auto_offset_reset="earliest", group_id=None)
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        left = {partition for partition, end in ends.items() if end > 0}
+        for partition in consumer.assignment():
+            await consumer.seek_to_beginning(partition)
+        async with asyncio.timeout(60):
+            while left:
+                for partition, records in (await consumer.getmany(timeout_ms=1_000)).items():
+                    for record in records:
+                        place = ("headers", f"{partition.topic}/{partition.partition}/{record.offset}")
+                        told[place] = b"|".join([record.key or b"", *(n.encode() + v for n, v in record.headers)])
+                    if await consumer.position(partition) >= ends[partition]:
+                        left.discard(partition)
+    finally:
+        await consumer.stop()
+    for process in processes:
+        told[("metrics", process.agency)] = process._http.get("/metrics").content
+    for name in ("cmdline", "environ"):
+        for file in Path("/proc").glob(f"[0-9]*/{name}"):
+            try:
+                told[("process list", str(file))] = file.read_bytes()
+            except OSError:
+                continue  # it has ended, or is another user's
+    return told
+
+
+async def checkpoint(network: ProcessNetwork) -> None:
+    """PostgreSQL writes what it holds to its files."""
+    connection = await asyncpg.connect(network.urls["police"])
+    await connection.execute("CHECKPOINT")
+    await connection.close()
+
+
+async def plant_in_the_clear(network: ProcessNetwork, word: str) -> None:
+    """What the search must find: the word in a column, on a topic and in a log."""
+    connection = await asyncpg.connect(network.urls["police"])
+    await connection.execute("CREATE TABLE planted (word text)")
+    await connection.execute("INSERT INTO planted VALUES ($1)", word)
+    await connection.close()
+    with closing(sqlite3.connect(network.home / "health.db")) as health, health:
+        health.execute("CREATE TABLE planted (word text)")
+        health.execute("INSERT INTO planted VALUES (?)", (word,))
+    topic = next(t for t in sorted(await topics_of(network.kafka.operator)) if t.startswith("refnet."))
+    producer = AIOKafkaProducer(**network.kafka.operator.options())
+    await producer.start()
+    await producer.send_and_wait(topic, word.encode())
+    await producer.stop()
+    with (network.home / "planted.log").open("w") as log:
+        log.write(word)
