@@ -60,6 +60,7 @@ def looked(network: ProcessNetwork) -> bool:
     return unlogged == 0 and signed > 0
 
 
+@pytest.mark.long  # the same on PostgreSQL, without a broker, is in tests/exchange/test_peers_refuse_rewritten_words.py
 def test_a_superuser_rewrites_a_referral_and_its_peer_refuses_the_head_and_verify_names_the_row(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
