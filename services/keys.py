@@ -91,11 +91,7 @@ class KeyFolder:
         try:
             said = json.loads(file.read_bytes())
             found = Directory(agency, base64.b64decode(said["root"], validate=True))
-            told = [Told.model_validate(line) for line in said["lines"]]
-            while found.take_more(told):
-                pass
-            if found.size < len(told):
-                raise BadDirectory("The directory of %(agency)s ends in what nobody has signed.", agency=agency)
+            found.take_whole([Told.model_validate(line) for line in said["lines"]])
         except (OSError, ValueError, KeyError, TypeError, binascii.Error, ValidationError, BadDirectory) as error:
             raise RefnetError(f"{file} is not the directory of {agency}; take it from its owner again.") from error
         return found

@@ -18,7 +18,7 @@ from sqlalchemy import and_, select
 from sqlmodel import col
 
 from shared.contracts.wire.bundle import WORDS_MAX, Body, Roots, Sealed, StreamHead, Word
-from shared.contracts.wire.directory import SIGNATURE_BYTES, TOLD_MAX, Line, Lines, Told
+from shared.contracts.wire.directory import SIGNATURE_BYTES, Line, Told
 from shared.contracts.wire.envelope import Event, Inner, Kind, Unopenable, unframe
 from shared.contracts.wire.merkle import Frontier, Span, completed, inclusion_spans, is_included, joined, perfect_parts
 from shared.contracts.wire.statements import Statement
@@ -274,8 +274,7 @@ def _seal_of(body: Body, check: Check) -> KeyedSeal | None:
     for one in body.roots:
         try:
             directory = Directory(one.agency, one.root)
-            for start in range(0, len(one.lines), TOLD_MAX):
-                directory.take(Lines(agency=one.agency, first=start + 1, lines=one.lines[start : start + TOLD_MAX]))
+            directory.take_whole(one.lines)
         except (BadDirectory, ValueError) as error:
             check.faults.append(f"The directory of keys of {one.agency}, or its root, is damaged: {error}")
             continue

@@ -111,6 +111,13 @@ class Directory:
         """Adds the next lines of a whole directory, as many as one letter holds; returns how many. Raises BadDirectory."""
         return self.take(Lines(agency=self.agency, first=self.size + 1, lines=tuple(lines[self.size : self.size + TOLD_MAX])))
 
+    def take_whole(self, lines: Sequence[Told]) -> None:
+        """Adds every line of a whole directory; raises BadDirectory, also where it ends in digests that no signed line follows."""
+        while self.take_more(lines):
+            pass
+        if self.size < len(lines):
+            raise BadDirectory("The directory of %(agency)s ends in what nobody has signed.", agency=self.agency)
+
     def with_lines(self, told: Lines) -> list[Told]:
         """The same stretch as these lines would leave it: known ones as they stand, new ones verified. Raises BadDirectory."""
         fresh = self._verified(told)
