@@ -16,7 +16,6 @@ import httpx
 import yaml
 from fastapi import FastAPI
 from keys import seal_of
-from keystores import with_keys
 from sqlalchemy import Engine
 from starlette.datastructures import State
 
@@ -43,7 +42,7 @@ from shared.exchange.relay import Outbound, Relay
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database
 from shared.kit.ids import new_id
-from shared.kit.sealed import keystore_of
+from shared.kit.keystore import Keystore
 from shared.programmes.profile import load_programme
 
 ROLE_OF = {"police": Role.OFFICER, "health": Role.CLINICIAN, "social_welfare": Role.SOCIAL_WORKER}
@@ -82,16 +81,16 @@ def app_of(edge: Edge, parts: AgencyParts) -> FastAPI:
 
 
 _engines: dict[str, Engine] = {}
+_keys = Keystore.in_memory()  # of all agencies of these tests: an engine's dialect holds its keystore, and they share a dialect
 
 
 def database_at(url: str, clock: ManualClock) -> Database:
     """A database that knows what the first of its kind has made of each statement: compiling them is a fifth of a small test."""
-    database = with_keys(url, clock)
+    database = Database(url, clock, _keys)
     engine = database.engine.sync_engine
     first = _engines.setdefault(engine.name, engine)
     if first.dialect.server_version_info:  # it has asked its server, and knows how to speak to it
         engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
-        database.keys = keystore_of(first.dialect)  # and with it its keystore: the agencies of these tests share one
     return database
 
 
