@@ -204,9 +204,10 @@ async def _take_receipt(tx: Transaction, ears: Ears, inner: Inner, made_at: date
         if is_news:
             await _is_not_whole(tx, peer)
         return
-    if is_news and receipt.upto < await _agreed(tx, peer, receipt.incarnation):
+    agreed = await _agreed(tx, peer, receipt.incarnation)
+    if is_news and receipt.upto < agreed:
         await _is_not_whole(tx, peer)  # an older life of its signed for more: it will ask for that, if not in this letter yet
-    found = await _compare(tx, ears, peer, receipt, held)
+    found = await _compare(tx, ears, peer, receipt, held, agreed)
     owed.recalls = [*owed.recalls, *found.recalls][:RECALLS_MAX]
     for part in found.proved:
         await _deliver(tx, peer, receipt.incarnation, part.first, part.last, hooks)
@@ -220,7 +221,9 @@ async def _take_receipt(tx: Transaction, ears: Ears, inner: Inner, made_at: date
     await _hold(tx, inner, made_at, receipt, held)
 
 
-async def _compare(tx: Transaction, ears: Ears, peer: str, receipt: Receipt, held: HeldReceipt | None) -> said.Comparison:
+async def _compare(
+    tx: Transaction, ears: Ears, peer: str, receipt: Receipt, held: HeldReceipt | None, agreed: int
+) -> said.Comparison:
     if is_living := receipt.incarnation == await current_incarnation(tx):
         found = await said.compare_living(tx, peer, receipt)
         if not found.holds_more:
@@ -232,7 +235,7 @@ async def _compare(tx: Transaction, ears: Ears, peer: str, receipt: Receipt, hel
         await ears.hooks.trouble("reopened", peer, {"because": "peer_holds_more"}, tx)
     elif (receipt.upto, receipt.root, receipt.ranges) == ((held.upto, held.root, ()) if held is not None else (0, EMPTY_ROOT, ())):
         return said.Comparison(True)  # as it was last time: a whole life is not read again for every letter
-    found = await said.compare_ended(tx, peer, receipt, await _agreed(tx, peer, receipt.incarnation))
+    found = await said.compare_ended(tx, peer, receipt, agreed)
     if found.holds_more and not is_living:
         await ears.hooks.trouble("reopened", peer, {"because": "peer_holds_more"}, tx)
     return found

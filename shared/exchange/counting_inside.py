@@ -23,7 +23,7 @@ class InsideCount(Counting):
         for life in sorted({*heads, *lives}):
             await self._inside_life(heads.get(life) or InsideHead(incarnation=life), by_name)
         for source in sources:
-            await self._addedrows_words(source, sorted(lives))
+            await self._added_rows(source, sorted(lives))
 
     async def _inside_life(self, head: InsideHead, sources: dict[str, Source]) -> None:
         name, life, last, frontier = f"{INSIDE} {head.incarnation}", head.incarnation, 0, Frontier()
@@ -98,7 +98,7 @@ class InsideCount(Counting):
             words = f"{signed.peer} signed another log up to here; a row up to here was changed, deleted or swapped since."
             self.verdict.add("exchange_inside", name, signed.upto, words)
 
-    async def _addedrows_words(self, source: Source, lives: Sequence[UUID]) -> None:
+    async def _added_rows(self, source: Source, lives: Sequence[UUID]) -> None:
         """Rows that say that they have a leaf and have none."""
         key, place, above = source.key, source.table.inside_seq, None  # type: ignore[attr-defined]
         while True:

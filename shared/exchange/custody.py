@@ -24,10 +24,12 @@ from shared.contracts.wire.merkle import Frontier, Span, completed, inclusion_sp
 from shared.contracts.wire.statements import Statement
 from shared.exchange.direct import StreamName
 from shared.exchange.directory import BadDirectory, Directory, digest_of, fingerprint
+from shared.exchange.inbox import heard
 from shared.exchange.keyring import Keyring
 from shared.exchange.said import slots
 from shared.exchange.seal import KeyedSeal
-from shared.exchange.tables import HeadState, HeldReceipt, InboxRow, Log, OutboxRow, ReceivedSlot, SignedHead
+from shared.exchange.tables import HeldReceipt, InboxRow, OutboxRow, ReceivedSlot
+from shared.exchange.witness import good_stream_head
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.errors import RefnetError
@@ -106,11 +108,7 @@ async def _head_of(tx: Transaction, agency: str, stream: StreamName) -> StreamHe
             if not any(one.lost for one in _statement(row.signed).receipts if one.incarnation == row.incarnation):
                 return _head(stream, stream.recipient, row.upto, row.root, row.signed)
         return None
-    good = select(SignedHead).where(
-        col(SignedHead.sender) == stream.sender, col(SignedHead.log) == Log.STREAM.value,
-        col(SignedHead.incarnation) == stream.incarnation, col(SignedHead.state) == HeadState.GOOD.value,
-    )  # fmt: skip
-    kept = (await tx.session.execute(good)).scalars().first()
+    kept = (await tx.session.execute(good_stream_head(stream.sender, stream.incarnation))).scalars().first()
     return _head(stream, stream.sender, kept.size, kept.root, kept.signed) if kept is not None else None
 
 
@@ -353,13 +351,7 @@ def _event_of(seal: KeyedSeal, inner: Inner, word: Word) -> Event:
         raise Unopenable("it was signed for another place")
     if not seal.reaches(inner):
         raise Unopenable("its signer's key is revoked")
-    try:
-        event = Event.model_validate_json(inner.content)
-    except ValidationError as error:
-        raise Unopenable("its content is not an event") from error
-    if event.source != word.sender:
-        raise Unopenable("its source is not its sender")
-    return event
+    return heard(inner).event
 
 
 def _fits(word: Word, head: StreamHead, leaf: bytes) -> bool:

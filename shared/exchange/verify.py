@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
 from sqlalchemy import and_, select, text
 from sqlmodel import col
 
-from shared.contracts.wire.envelope import Event, Inner, Unopenable
+from shared.contracts.wire.envelope import Event, Unopenable
 from shared.contracts.wire.merkle import Frontier
 from shared.contracts.wire.statements import LostRange
 from shared.exchange.counting import FINDINGS_MAX, PAGE, Counting, Progress, Signed, Verdict, as_it_lies, rows_words
 from shared.exchange.counting_inside import InsideCount
 from shared.exchange.direct import StreamName
+from shared.exchange.inbox import heard
 from shared.exchange.inside import Source
 from shared.exchange.said import slots
 from shared.exchange.seal import Seal
@@ -36,6 +36,7 @@ from shared.exchange.tables import (
     SignedHead,
     Stream,
 )
+from shared.exchange.witness import good_stream_head
 from shared.kit.db import Database, Transaction
 
 
@@ -152,7 +153,7 @@ class _Streams(Counting):
                     self.verdict.add("exchange_outbox", name, row.seq, words)
                 return bytes(row.leaf or b"")
             inner = self._seal.signed(raw, self._agency, head.recipient)
-            event = _event(inner)
+            event = heard(inner).event
         except Unopenable as error:
             self.verdict.add("exchange_outbox", name, row.seq, f"its words were changed: {error}.")
             return bytes(row.leaf or b"")
@@ -261,7 +262,7 @@ class _Streams(Counting):
             if raw is None:
                 return bytes(row.leaf)
             inner = self._seal.signed(raw, head.sender, self._agency)
-            event = _event(inner)
+            event = heard(inner).event
         except Unopenable as error:
             self.verdict.add("exchange_inbox", name, row.seq, f"the words of event {row.event_id} were changed: {error}.")
             return bytes(row.leaf)
@@ -275,12 +276,8 @@ class _Streams(Counting):
         return inner.leaf
 
     async def _signed_heads(self, name: str, head: ReceivedHead) -> list[Signed]:
-        query = select(SignedHead).where(
-            col(SignedHead.sender) == head.sender, col(SignedHead.log) == Log.STREAM.value,
-            col(SignedHead.incarnation) == head.incarnation, col(SignedHead.state) == HeadState.GOOD.value,
-        )  # fmt: skip
         found = []
-        for row in await self._all(query):
+        for row in await self._all(good_stream_head(head.sender, head.incarnation)):
             statement = self._statement("exchange_signed_heads", name, row.size, row.signed, head.sender)
             if statement is None:
                 continue
@@ -347,13 +344,6 @@ SAID = (
     col(OutboxRow.recorded_at), as_it_lies(OutboxRow.data), col(OutboxRow.delivered_at),
 )  # fmt: skip
 HOLES_SHOWN = 5
-
-
-def _event(inner: Inner) -> Event:
-    try:
-        return Event.model_validate_json(inner.content)
-    except ValidationError as error:
-        raise Unopenable("its content is not an event") from error
 
 
 def _changed(row: Any, data: Any, event: Event) -> list[str]:

@@ -91,8 +91,7 @@ async def _take_stream_head(
     waiting = sorted((row for row in [*mine, row] if row.state == HeadState.WAITING), key=lambda row: row.size)
     if len(waiting) > WAITING_MAX:  # the lowest are reached first, the highest says most: one in between goes
         known.remove(waiting[-2])
-        await tx.session.delete(waiting[-2])
-        await tx.session.flush()
+        await _forget(tx, waiting[-2])
 
 
 async def _keep(tx: Transaction, log: Log, peer: str, head: tuple[UUID, int, bytes], signed: bytes) -> SignedHead | None:
@@ -128,8 +127,7 @@ async def _forget_lost(tx: Transaction, peer: str, life: UUID, due: Rows) -> Non
     first: int | None = (await tx.session.execute(query)).scalar_one()
     for row in due:
         if first is not None and first <= row.size:
-            await tx.session.delete(row)
-    await tx.session.flush()
+            await _forget(tx, row)
 
 
 async def _compare(tx: Transaction, hooks: Hooks, held: ReceivedHead, due: Rows) -> None:
@@ -151,12 +149,17 @@ async def _compare(tx: Transaction, hooks: Hooks, held: ReceivedHead, due: Rows)
             await _forget(tx, row)  # what a new life says of the one before fits; it is in the stream, signed
 
 
-async def _good_now(tx: Transaction, peer: str, life: UUID) -> SignedHead | None:
-    query = select(SignedHead).where(
+def good_stream_head(peer: str, life: UUID) -> Any:
+    """The newest head of a peer's stream to us that was found good."""
+    return select(SignedHead).where(
         col(SignedHead.sender) == peer, col(SignedHead.log) == Log.STREAM.value, col(SignedHead.incarnation) == life,
         col(SignedHead.state) == HeadState.GOOD.value,
     )  # fmt: skip
-    return (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalars().first()
+
+
+async def _good_now(tx: Transaction, peer: str, life: UUID) -> SignedHead | None:
+    query = good_stream_head(peer, life).with_for_update().execution_options(populate_existing=True)
+    return (await tx.session.execute(query)).scalars().first()
 
 
 async def _grown(tx: Transaction, held: ReceivedHead, frontier: Frontier, size: int) -> Frontier:

@@ -32,21 +32,11 @@ class Frontier:
 
     def append(self, leaf: bytes) -> "Frontier":
         """The tree with one more leaf."""
-        peaks = list(self.peaks)
-        carry, size = leaf, self.size
-        while size & 1:
-            carry = node(peaks.pop(), carry)
-            size >>= 1
-        return Frontier(self.size + 1, (*peaks, carry))
+        return completed(self, leaf)[0]
 
     def root(self) -> bytes:
         """The tree head's root."""
-        if not self.peaks:
-            return EMPTY_ROOT
-        root = self.peaks[-1]
-        for peak in reversed(self.peaks[:-1]):
-            root = node(peak, root)
-        return root
+        return joined(self.peaks) if self.peaks else EMPTY_ROOT
 
     def to_bytes(self) -> bytes:
         """The peaks, for a database column."""
@@ -132,12 +122,12 @@ def joined(parts: Sequence[bytes]) -> bytes:
 
 def completed(frontier: Frontier, leaf: bytes) -> tuple[Frontier, list[tuple[Span, bytes]]]:
     """The tree with one more leaf, and the perfect subtrees that it completes, the leaf first: stretches with their roots."""
-    grown, carry, size, width = frontier.append(leaf), leaf, frontier.size, 1
-    made, peaks = [((frontier.size, frontier.size + 1), leaf)], list(frontier.peaks)
+    end, size, carry, width, peaks = frontier.size + 1, frontier.size, leaf, 1, list(frontier.peaks)
+    made = [((frontier.size, end), leaf)]
     while size & 1:
         carry, size, width = node(peaks.pop(), carry), size >> 1, width * 2
-        made.append(((grown.size - width, grown.size), carry))
-    return grown, made
+        made.append(((end - width, end), carry))
+    return Frontier(end, (*peaks, carry)), made
 
 
 def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:

@@ -24,8 +24,3 @@ def upgrade() -> None:
         sa.Column("heard_at", UtcDateTime(), nullable=False),
         sa.CheckConstraint("(signed IS NULL) <> (digest IS NULL)", name="ck_exchange_directory_lines_is_one"),
     )
-
-
-def downgrade() -> None:
-    """Takes it away."""
-    op.drop_table("exchange_directory_lines")

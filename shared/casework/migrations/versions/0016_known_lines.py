@@ -18,10 +18,3 @@ def upgrade() -> None:
     with op.batch_alter_table("exchange_peers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("knows_lines", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("knows_since", UtcDateTime(), nullable=True))
-
-
-def downgrade() -> None:
-    """Takes them away."""
-    with op.batch_alter_table("exchange_peers", schema=None) as batch_op:
-        batch_op.drop_column("knows_since")
-        batch_op.drop_column("knows_lines")

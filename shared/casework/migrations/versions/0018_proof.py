@@ -65,12 +65,3 @@ def upgrade() -> None:
             sqlite_where=sa.text("inside_seq IS NULL"),
             postgresql_where=sa.text("inside_seq IS NULL"),
         )
-
-
-def downgrade() -> None:
-    """Takes them away."""
-    with op.batch_alter_table("casework_case_reads", schema=None) as batch_op:
-        batch_op.drop_index("ix_casework_case_reads_unlogged")
-        batch_op.drop_column("inside_seq")
-    for name in ("exchange_inside_signatures", "exchange_inside_heads", "exchange_inside", "exchange_signed_heads"):
-        op.drop_table(name)
