@@ -1,16 +1,16 @@
 """What every part of a recount uses: findings, pages of rows, and statements of peers that are kept as evidence."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
-from pydantic import ValidationError
 from sqlalchemy import type_coerce
 from sqlalchemy.types import NullType
 from sqlmodel import SQLModel, col
 
-from shared.contracts.wire.envelope import Kind, Unopenable
-from shared.contracts.wire.statements import Statement
+from shared.contracts.wire.envelope import Unopenable
+from shared.contracts.wire.statements import Cosigned, Head, Receipt, Statement
 from shared.exchange.seal import Seal
 from shared.kit.db import Transaction
 from shared.kit.keystore import KeyDestroyed, ValueNotOpened
@@ -21,6 +21,7 @@ FINDINGS_MAX = 1_000  # named one by one; whoever changed more has left no doubt
 INSIDE = "inside"
 
 Progress = Callable[[int], None]
+Said = TypeVar("Said", Head, Receipt, Cosigned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ class Signed:
     own_root: bytes | None = None
 
 
+def place_of(said: Head | Receipt | Cosigned) -> tuple[int, bytes]:
+    """How far a part of a statement goes, and the root there."""
+    return (said.upto if isinstance(said, Receipt) else said.size), said.root
+
+
 def as_it_lies(column: Any) -> Any:
     """A sealed column unopened: what was changed by hand is to be named, not to stop the count."""
     return type_coerce(col(column), NullType()).label(column.key)
@@ -133,13 +139,21 @@ class Counting:
         """A statement of a peer's that is kept; None, and named, where it is not the peer's."""
         self.verdict.signatures += 1
         try:
-            inner = self._seal.signed(raw, peer, self._agency)
-            if inner.header.kind is Kind.STATEMENT:
-                return Statement.model_validate_json(inner.content)
-            because = "it is no statement"
+            return Statement.of(self._seal.signed(raw, peer, self._agency))
         except Unopenable as error:
-            because = str(error)
-        except ValidationError:
-            because = "its content is not a statement"
-        self.verdict.add(table, name, position, f"what is kept as a signature of {peer}'s is none: {because}.")
-        return None
+            self.verdict.add(table, name, position, f"what is kept as a signature of {peer}'s is none: {error}.")
+            return None
+
+    def _signed_for(
+        self, table: str, name: str, peer: str, kept: tuple[UUID, int, bytes, bytes], part: Callable[[Statement], Iterable[Said]]
+    ) -> Said | None:
+        """What a kept signature of a peer's says of a life: `kept` is the life, the place and the root as they stand beside it, and
+        the signed statement, `part` where in it that is said. Named where it is not the peer's, or says something else."""
+        life, size, root, raw = kept
+        statement = self._statement(table, name, size, raw, peer)
+        if statement is None:
+            return None
+        said = next((one for one in part(statement) if one.incarnation == life), None)
+        if said is None or place_of(said) != (size, root):
+            self.verdict.add(table, name, size, f"{peer} signed something else than stands here.")
+        return said

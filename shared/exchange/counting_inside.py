@@ -81,14 +81,8 @@ class InsideCount(Counting):
     async def _cosigned(self, name: str, head: InsideHead) -> list[Signed]:
         found = []
         for row in await self._all(select(InsideSignature).where(col(InsideSignature.incarnation) == head.incarnation)):
-            statement = self._statement("exchange_inside_signatures", name, row.size, row.signed, row.peer)
-            if statement is None:
-                continue
-            said = next((one for one in statement.cosigned if one.incarnation == row.incarnation), None)
-            if said is None or (said.size, said.root) != (row.size, row.root):
-                self.verdict.add(
-                    "exchange_inside_signatures", name, row.size, f"{row.peer} signed something else than stands here."
-                )
+            kept = (row.incarnation, row.size, row.root, row.signed)
+            said = self._signed_for("exchange_inside_signatures", name, row.peer, kept, lambda one: one.cosigned)
             if said is not None:
                 found.append(Signed(row.peer, said.size, said.root))
         return sorted(found, key=lambda one: one.upto)

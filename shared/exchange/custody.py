@@ -24,9 +24,10 @@ from shared.contracts.wire.merkle import Frontier, Span, completed, inclusion_sp
 from shared.contracts.wire.statements import Statement
 from shared.exchange.direct import StreamName
 from shared.exchange.directory import BadDirectory, Directory, digest_of, fingerprint
+from shared.exchange.heads import leaves as leaves_heard
 from shared.exchange.inbox import heard
 from shared.exchange.keyring import Keyring
-from shared.exchange.said import slots
+from shared.exchange.said import leaves as leaves_said
 from shared.exchange.seal import KeyedSeal
 from shared.exchange.tables import HeldReceipt, InboxRow, OutboxRow, ReceivedSlot
 from shared.exchange.witness import good_stream_head
@@ -34,7 +35,6 @@ from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.errors import RefnetError
 
-LEAVES_PAGE = 5_000  # leaves read at once: a third of a megabyte
 FILE_BYTES_MAX = 256 * 1024**2  # a hundred times what a large case has; what is larger is not read
 
 
@@ -105,7 +105,7 @@ async def _head_of(tx: Transaction, agency: str, stream: StreamName) -> StreamHe
             col(HeldReceipt.peer) == stream.recipient, col(HeldReceipt.incarnation) == stream.incarnation, col(HeldReceipt.upto) > 0
         )
         for row in (await tx.session.execute(receipts.order_by(col(HeldReceipt.upto).desc()))).scalars():
-            if not any(one.lost for one in _statement(row.signed).receipts if one.incarnation == row.incarnation):
+            if not any(one.lost for one in Statement.of(unframe(row.signed)).receipts if one.incarnation == row.incarnation):
                 return _head(stream, stream.recipient, row.upto, row.root, row.signed)
         return None
     kept = (await tx.session.execute(good_stream_head(stream.sender, stream.incarnation))).scalars().first()
@@ -135,20 +135,12 @@ async def _proofs(
 
 
 async def _leaves(tx: Transaction, agency: str, stream: StreamName, size: int) -> AsyncIterator[bytes]:
-    seq, leaf, above = (OutboxRow.seq, OutboxRow.leaf, 0) if stream.sender == agency else (ReceivedSlot.seq, ReceivedSlot.leaf, 0)
-    while above < size:
-        if stream.sender == agency:
-            here: tuple[Any, ...] = slots(stream.recipient, stream.incarnation, above + 1, size)
-        else:
-            here = (col(ReceivedSlot.sender) == stream.sender, col(ReceivedSlot.incarnation) == stream.incarnation,
-                    col(ReceivedSlot.seq) > above, col(ReceivedSlot.seq) <= size)  # fmt: skip
-        query = select(col(seq), col(leaf)).where(*here).order_by(col(seq)).limit(LEAVES_PAGE)
-        page = (await tx.session.execute(query)).tuples().all()
-        for _, one in page:
-            yield one or b""
-        if len(page) < LEAVES_PAGE:
-            return
-        above = int(page[-1][0] or 0)
+    if stream.sender != agency:
+        async for leaf in leaves_heard(tx, stream.sender, stream.incarnation, 1, size):
+            yield leaf
+        return
+    async for _, leaf in leaves_said(tx, stream.recipient, stream.incarnation, 1, size):
+        yield leaf
 
 
 def _word(slot: _Slot, head: int, proof: Sequence[bytes] | None) -> Word:
@@ -293,12 +285,9 @@ def _is_signed(seal: KeyedSeal, head: StreamHead, check: Check) -> bool:
     reader = head.recipient if head.signer == head.sender else head.sender
     try:
         inner = seal.signed(head.signed, head.signer, reader)
-        if inner.header.kind is not Kind.STATEMENT:
-            raise Unopenable("it is no statement")
-        statement = _statement(head.signed)
-    except (Unopenable, ValidationError) as error:
-        because = error if isinstance(error, Unopenable) else "its content is not a statement"
-        check.faults.append(f"{name} is not what {head.signer} signed: {because}.")
+        statement = Statement.of(inner)
+    except Unopenable as error:
+        check.faults.append(f"{name} is not what {head.signer} signed: {error}.")
         return False
     own, lives = head.signer == head.sender, head.incarnation
     said = (
@@ -309,10 +298,6 @@ def _is_signed(seal: KeyedSeal, head: StreamHead, check: Check) -> bool:
         check.faults.append(f"{name} is not what {head.signer} signed: it signed for something else.")
         return False
     return True
-
-
-def _statement(raw: bytes) -> Statement:
-    return Statement.model_validate_json(unframe(raw).content)
 
 
 def _check_word(seal: KeyedSeal, body: Body, word: Word, heads: Sequence[bool], check: Check) -> None:

@@ -3,7 +3,7 @@
 A slot's leaf never changes. A head is locked last of all locks (decision 1).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -115,6 +115,21 @@ async def _locked_head(tx: Transaction, sender: str, incarnation: UUID) -> _Head
     mine = (col(ReceivedHead.sender) == sender, col(ReceivedHead.incarnation) == incarnation)
     columns = (col(ReceivedHead.upto), col(ReceivedHead.held), col(ReceivedHead.frontier), col(ReceivedHead.highest))
     return _Head(*(await tx.session.execute(select(*columns).where(*mine))).one())
+
+
+async def leaves(tx: Transaction, sender: str, incarnation: UUID, first: int, last: int) -> AsyncIterator[bytes]:
+    """The leaves that are held of a stretch of a sender's stream, in order; read in pages, so that a long one takes no memory."""
+    while first <= last:
+        query = select(col(ReceivedSlot.seq), col(ReceivedSlot.leaf)).where(
+            col(ReceivedSlot.sender) == sender, col(ReceivedSlot.incarnation) == incarnation, col(ReceivedSlot.seq) >= first,
+            col(ReceivedSlot.seq) <= last,
+        )  # fmt: skip
+        page = (await tx.session.execute(query.order_by(col(ReceivedSlot.seq)).limit(HEAD_STEP))).tuples().all()
+        for _, leaf in page:
+            yield leaf
+        if len(page) < HEAD_STEP:
+            return
+        first = int(page[-1][0]) + 1
 
 
 async def _slots_above(tx: Transaction, sender: str, incarnation: UUID, seq: int) -> list[tuple[int, bytes | None]]:

@@ -198,9 +198,11 @@ async def take_cosigned(tx: Transaction, hooks: Hooks, inner: Inner, statement: 
 
     Then this database is not what it was when the peer signed: an older copy of itself, or changed by hand.
     """
-    peer, peer_life = inner.header.sender, inner.header.incarnation
+    if not statement.cosigned:
+        return
+    peer, peer_life, life = inner.header.sender, inner.header.incarnation, await current_incarnation(tx)
     for one in statement.cosigned:
-        if await tx.session.get(OwnHead, one.incarnation) is None and one.incarnation != await current_incarnation(tx):
+        if one.incarnation != life and await tx.session.get(OwnHead, one.incarnation) is None:
             continue  # a life that this copy of the database never knew
         query = select(InsideSignature).where(
             col(InsideSignature.peer) == peer, col(InsideSignature.peer_incarnation) == peer_life,
@@ -208,16 +210,12 @@ async def take_cosigned(tx: Transaction, hooks: Hooks, inner: Inner, statement: 
         )  # fmt: skip
         held = (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalar_one_or_none()
         if held is not None and (
-            held.made_at >= statement.made_at or (held.size, held.root, held.said_size) == (*_of(one), one.size)
+            held.made_at >= statement.made_at or (held.size, held.root, held.said_size) == (one.size, one.root, one.size)
         ):
             continue
-        if one.incarnation == await current_incarnation(tx) and await root_at(tx, one.incarnation, one.size) != one.root:
+        if one.incarnation == life and await root_at(tx, one.incarnation, one.size) != one.root:
             await hooks.trouble(UNFIT, peer, {"incarnation": str(one.incarnation), "seq": one.size}, tx)
         await _keep(tx, inner, statement, one, held)
-
-
-def _of(one: Cosigned) -> tuple[int, bytes]:
-    return one.size, one.root
 
 
 async def _keep(tx: Transaction, inner: Inner, statement: Statement, one: Cosigned, held: InsideSignature | None) -> None:

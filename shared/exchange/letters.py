@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import update
 from sqlmodel import col
 
@@ -61,10 +60,7 @@ class Letters:
         """Takes an opened statement in; raises Unopenable or DatabaseAway."""
         self._check()
         peer = inner.header.sender
-        try:
-            statement = Statement.model_validate_json(inner.content)
-        except ValidationError as error:
-            raise Unopenable("its content is not a statement") from error
+        statement = Statement.of(inner)
         own = self._own(peer, statement)
         async with self._database.write() as tx:
             owed = await take_statement(tx, self._ears, inner, statement, own)

@@ -106,7 +106,7 @@ Span = tuple[int, int]  # first and last slot; never written out one by one: a p
 async def _beside(tx: Transaction, peer: str, incarnation: UUID, span: Span, lost: Sequence[Span]) -> tuple[list[Span], bytes]:
     """What is absent here of a stretch that a peer holds, but for what it says is lost; the root over our leaves of the others."""
     frontier, gaps, expected = Frontier(), list[Span](), span[0]
-    async for seq, leaf in _leaves(tx, peer, incarnation, *span):
+    async for seq, leaf in leaves(tx, peer, incarnation, *span):
         if seq > expected:
             gaps.append((expected, seq - 1))
         expected = seq + 1
@@ -130,7 +130,7 @@ def _without(span: Span, taken: Sequence[Span]) -> Iterator[Span]:
         yield first, last
 
 
-async def _leaves(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> AsyncIterator[tuple[int, bytes]]:
+async def leaves(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> AsyncIterator[tuple[int, bytes]]:
     """Our slots of a stretch with their leaves, in order; read in pages, so that a long stream takes no memory."""
     while first <= last:
         query = select(col(OutboxRow.seq), col(OutboxRow.leaf)).where(*slots(peer, incarnation, first, last))
@@ -192,7 +192,7 @@ async def count_again(tx: Transaction, peer: str, incarnation: UUID, fresh: Sequ
     frontier, size = Frontier.from_bytes(head.held, head.frontier), head.size
     added = sorted(fresh)
     if added[0][0] <= size:
-        frontier, size, added = Frontier(), 0, [one async for one in _leaves(tx, peer, incarnation, 1, SLOT_MAX)]
+        frontier, size, added = Frontier(), 0, [one async for one in leaves(tx, peer, incarnation, 1, SLOT_MAX)]
     for seq, leaf in added:
         frontier, size = frontier.append(leaf), seq
     here = (col(Stream.recipient) == peer, col(Stream.incarnation) == incarnation)

@@ -172,12 +172,8 @@ class _Streams(Counting):
         )  # fmt: skip
         found = []
         for row in await self._all(query):
-            statement = self._statement("exchange_receipts", name, row.upto, row.signed, head.recipient)
-            said = next((r for r in statement.receipts if r.incarnation == row.incarnation), None) if statement else None
-            if statement is None:
-                continue
-            if said is None or (said.upto, said.root) != (row.upto, row.root):
-                self.verdict.add("exchange_receipts", name, row.upto, f"{head.recipient} signed something else than stands here.")
+            kept = (row.incarnation, row.upto, row.root, row.signed)
+            said = self._signed_for("exchange_receipts", name, head.recipient, kept, lambda one: one.receipts)
             if said is not None:
                 root = await self._root_without(head, said.upto, said.lost) if said.lost else None
                 found.append(Signed(head.recipient, said.upto, said.root, root))
@@ -278,12 +274,8 @@ class _Streams(Counting):
     async def _signed_heads(self, name: str, head: ReceivedHead) -> list[Signed]:
         found = []
         for row in await self._all(good_stream_head(head.sender, head.incarnation)):
-            statement = self._statement("exchange_signed_heads", name, row.size, row.signed, head.sender)
-            if statement is None:
-                continue
-            said = next((one for one in statement.heads if one.incarnation == row.incarnation), None)
-            if said is None or (said.size, said.root) != (row.size, row.root):
-                self.verdict.add("exchange_signed_heads", name, row.size, f"{head.sender} signed something else than stands here.")
+            kept = (row.incarnation, row.size, row.root, row.signed)
+            said = self._signed_for("exchange_signed_heads", name, head.sender, kept, lambda one: one.heads)
             if said is not None:
                 found.append(Signed(head.sender, said.size, said.root))
         return sorted(found, key=lambda one: one.upto)

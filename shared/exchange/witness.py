@@ -14,7 +14,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import Inner, Reopened, unframe
 from shared.contracts.wire.merkle import Frontier, is_extended
 from shared.contracts.wire.statements import INSIDE_MAX, Cosigned, InsideHead, Statement
-from shared.exchange.heads import LIVES_MAX
+from shared.exchange.heads import LIVES_MAX, leaves
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.registry import Hooks
 from shared.exchange.tables import (
@@ -24,7 +24,6 @@ from shared.exchange.tables import (
     Log,
     LostSlot,
     ReceivedHead,
-    ReceivedSlot,
     Reopening,
     SignedHead,
 )
@@ -32,7 +31,6 @@ from shared.kit.db import Transaction
 
 WAITING_MAX = 20  # heads of one life whose leaves are under way: a letter every half second runs ahead of a backlog by minutes
 REFUSED_MAX = 20  # of one sender kept whole: two signatures prove it, and at 64 KB the largest, 20 are 3 MB
-LEAVES_PAGE = 5_000  # leaves read at once: a third of a megabyte
 REFUSED = "head_refused"
 
 Rows = Sequence[SignedHead]
@@ -164,16 +162,9 @@ async def _good_now(tx: Transaction, peer: str, life: UUID) -> SignedHead | None
 
 async def _grown(tx: Transaction, held: ReceivedHead, frontier: Frontier, size: int) -> Frontier:
     """The tree over our leaves of a stream up to that size, from the last good head on."""
-    while frontier.size < size:
-        query = select(col(ReceivedSlot.leaf)).where(
-            col(ReceivedSlot.sender) == held.sender, col(ReceivedSlot.incarnation) == held.incarnation,
-            col(ReceivedSlot.seq) > frontier.size, col(ReceivedSlot.seq) <= size,
-        )  # fmt: skip
-        page = (await tx.session.execute(query.order_by(col(ReceivedSlot.seq)).limit(LEAVES_PAGE))).scalars().all()
-        if not page:
-            break  # a row of ours is gone: the root will not fit, and `refnet verify` here names the row
-        for leaf in page:
-            frontier = frontier.append(leaf)
+    # Where a row of ours is gone the root will not fit, and `refnet verify` here names the row.
+    async for leaf in leaves(tx, held.sender, held.incarnation, frontier.size + 1, size):
+        frontier = frontier.append(leaf)
     return frontier
 
 

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from keys import Holder, ring
 
-from shared.contracts.wire.directory import Key, Lines, Revocation, Told, Use
+from shared.contracts.wire.directory import TOLD_MAX, Key, Lines, Revocation, Told, Use
 from shared.contracts.wire.envelope import (
     OUTER_BYTES,
     PADDED_BYTES,
@@ -308,3 +308,16 @@ def test_a_line_that_was_told_as_its_digest_is_learnt_when_it_comes_in_full() ->
     assert read.with_lines(told) == list(told.lines)
     assert (read.take(told), read.is_revoked(stolen), read.lines) == (0, True, list(told.lines))
     assert [read.reaches(stolen, "health", LIFE, seq) for seq in (5, 6)] == [True, False]
+
+
+def test_a_whole_directory_is_read_though_a_piece_of_it_ends_in_a_digest() -> None:
+    holder = Holder("police")
+    while holder.directory.size < TOLD_MAX + 2:
+        holder.new_signer()
+    full = holder.directory.lines
+    lines = [*full[: TOLD_MAX - 1], Told(digest=digest_of(full[TOLD_MAX - 1].signed or b"")), *full[TOLD_MAX:]]
+    read = Directory("police", holder.directory.root)
+    read.take_whole(lines)
+    assert read.lines == lines
+    with pytest.raises(BadDirectory, match="ends in what nobody has signed"):
+        Directory("police", holder.directory.root).take_whole(lines[:TOLD_MAX])

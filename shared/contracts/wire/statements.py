@@ -6,9 +6,9 @@ A receipt says: I durably hold everything of your incarnation up to N, its root 
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.contracts.wire.envelope import SLOT_MAX
+from shared.contracts.wire.envelope import SLOT_MAX, Inner, Kind, Unopenable
 from shared.contracts.wire.merkle import HASH_BYTES, PROOF_MAX
 
 RANGES_MAX = 64  # of a stream with more holes than this the lowest are told, and what came by the express lane
@@ -159,6 +159,16 @@ class Statement(_Part):
         if len({receipt.incarnation for receipt in self.receipts}) < len(self.receipts):
             raise ValueError("it has two receipts for one incarnation")
         return self
+
+    @classmethod
+    def of(cls, inner: Inner) -> "Statement":
+        """Reads it out of an opened inner form; raises Unopenable."""
+        if inner.header.kind is not Kind.STATEMENT:
+            raise Unopenable("it is no statement")
+        try:
+            return cls.model_validate_json(inner.content)
+        except ValidationError as error:
+            raise Unopenable("its content is not a statement") from error
 
     def to_bytes(self) -> bytes:
         """The content bytes that the signature is over."""
