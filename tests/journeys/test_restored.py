@@ -2,10 +2,11 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from agencies import Refused, World, consent, open_case, refer
+from agencies import Desk, Refused, World, consent, open_case, refer
 from schema import sqlite_at_head
 from sqlalchemy import insert, select, update
 
@@ -45,6 +46,16 @@ SAME = (
     "to_facility",
     "from_facility",
 )
+
+
+async def sent_to_the_clinic(town: World) -> tuple[Desk, Desk, dict[str, Any]]:
+    """An officer, a nurse, and a request of the one that lies before the other."""
+    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
+    case, incident = await open_case(officer)
+    await consent(officer, case, "health", "needs", "fb")
+    sent = await refer(officer, case, incident, "health")
+    await town.settle()
+    return officer, nurse, sent
 
 
 async def test_the_desk_is_restored_to_before_it_sent_her(town: World) -> None:
@@ -134,11 +145,7 @@ async def test_what_was_cancelled_before_it_left_is_not_sent_by_a_restored_desk(
 
 
 async def test_while_it_recovers_nothing_is_declined_closed_or_cancelled_and_care_goes_on(town: World) -> None:
-    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
-    case, incident = await open_case(officer)
-    await consent(officer, case, "health", "needs", "fb")
-    sent = await refer(officer, case, incident, "health")
-    await town.settle()
+    officer, nurse, sent = await sent_to_the_clinic(town)
     image = await town.back_up("health")
     await nurse.post(f"/referrals/{sent['id']}/accept")
     await town.settle()
@@ -159,11 +166,7 @@ async def test_while_it_recovers_nothing_is_declined_closed_or_cancelled_and_car
 
 
 async def test_a_request_to_cancel_waits_for_what_the_clinic_had_promised(town: World) -> None:
-    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
-    case, incident = await open_case(officer)
-    await consent(officer, case, "health", "needs", "fb")
-    sent = await refer(officer, case, incident, "health")
-    await town.settle()
+    officer, nurse, sent = await sent_to_the_clinic(town)
     image = await town.back_up("health")
     await nurse.post(f"/referrals/{sent['id']}/accept")
     await town.settle()
@@ -178,11 +181,7 @@ async def test_a_request_to_cancel_waits_for_what_the_clinic_had_promised(town: 
 
 
 async def test_a_request_to_cancel_what_had_ended_untold_is_answered_once_the_clinic_has_recovered(town: World) -> None:
-    officer, nurse = await town["police"].sign_in("officer"), await town["health"].sign_in("nurse")
-    case, incident = await open_case(officer)
-    await consent(officer, case, "health", "needs", "fb")
-    sent = await refer(officer, case, incident, "health")
-    await town.settle()
+    officer, nurse, sent = await sent_to_the_clinic(town)
     await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": False})
     await nurse.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", "feedback": False})
     await town.settle()
