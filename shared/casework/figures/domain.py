@@ -1,0 +1,137 @@
+"""Which figures leave an agency, and how they are divided: a few fixed cubes, for a month or a quarter. Nobody can define another.
+
+A cube divides one kind of thing along a chain of dimensions; what is published are the tables between neighbours of the chain, each
+with its margins, and the total. Chains keep the question of what can be worked out exact (see suppression.py). Each cube counts
+other things than the others do, so that none says anything about another.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+
+from shared.contracts.casework.codes import AgeBand, AgencyKind, IncidentType, Sex, Urgency
+from shared.kit.errors import Conflict
+
+TOTAL = ""  # the key of the number of everything
+UNKNOWN = "unknown"
+HOURS = ("72", "120", "later", UNKNOWN)  # from what happened to the report: the limits of PEP and emergency contraception
+STAGES = ("not_seen", "seen", "accepted", "came", "finished", "ended_otherwise", "no_news")
+ANSWERS = ("yes", "taken_back", "no")
+WAYS = (*(kind.value for kind in AgencyKind if kind is not AgencyKind.OVERSIGHT), "by_herself")
+ENDS = ("open", "finished", "ended_otherwise")
+PLACE = "place"  # the one dimension whose categories are this agency's own: its facilities
+
+DIMENSIONS: Mapping[str, tuple[str, ...]] = {
+    "hours": HOURS,
+    "incident": tuple(IncidentType),
+    "age": tuple(AgeBand),
+    "sex": tuple(Sex),
+    "again": ("first", "again"),
+    PLACE: (),
+    "urgency": tuple(Urgency),
+    "to_kind": tuple(kind.value for kind in AgencyKind if kind is not AgencyKind.OVERSIGHT),
+    "stage": STAGES,
+    "offered": ANSWERS,
+    "way": WAYS,
+    "ended": ENDS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """What is counted, and the chain that it is divided along."""
+
+    id: str
+    chain: tuple[str, ...]
+
+
+# Practice guide, monthly figures 1 to 3 and 13. A referral's cube has no place in it: stations are not compared by how many they
+# refer, because that would push them to.
+CUBES = (
+    Cube("reports", ("hours", "incident", "age", "sex", "again", PLACE)),
+    Cube("referrals", ("urgency", "to_kind", "stage")),
+    Cube("offers", ("to_kind", "offered")),
+    Cube("arrivals", ("way", "ended")),
+)
+
+Categories = Mapping[str, tuple[str, ...]]  # of each dimension of a cube, in the order in which they stand
+Values = Mapping[str, int]  # how many, by key
+Shown = Mapping[str, int | None]  # the same as it is published: None is hidden
+
+
+def key(*parts: tuple[str, str]) -> str:
+    """The key of a cell, of a margin, or of the total: `age=0-9|sex=male`, `age=0-9`, and nothing."""
+    return "|".join(f"{dimension}={category}" for dimension, category in parts)
+
+
+def keys_of(chain: Sequence[str], categories: Categories) -> list[str]:
+    """Every key of a cube: the total, the margins, the cells between neighbours."""
+    margins = [key((d, c)) for d in chain for c in categories[d]]
+    cells = [key((d, c), (e, f)) for d, e in pairwise(chain) for c in categories[d] for f in categories[e]]
+    return [TOTAL, *margins, *cells]
+
+
+def count(chain: Sequence[str], categories: Categories, things: Iterable[Mapping[str, str]]) -> dict[str, int]:
+    """Counts things, each with its category in every dimension of the chain."""
+    found = dict.fromkeys(keys_of(chain, categories), 0)
+    for thing in things:
+        found[TOTAL] += 1
+        for dimension in chain:
+            found[key((dimension, thing[dimension]))] += 1
+        for one, two in pairwise(chain):
+            found[key((one, thing[one]), (two, thing[two]))] += 1
+    return found
+
+
+_PERIOD = re.compile(r"(20\d\d)-(?:(0[1-9]|1[0-2])|Q([1-4]))")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A month or a quarter, as `2026-10` or `2026-Q4`."""
+
+    name: str
+    first: date
+    until: date  # the day after its last
+
+    @property
+    def is_quarter(self) -> bool:
+        """Whether it is a quarter."""
+        return "Q" in self.name
+
+    @property
+    def months(self) -> tuple["Period", ...]:
+        """The months of a quarter; a month itself."""
+        if not self.is_quarter:
+            return (self,)
+        return tuple(period(f"{self.first.year}-{self.first.month + n:02}") for n in range(3))
+
+    @property
+    def quarter(self) -> "Period":
+        """The quarter that a month lies in; a quarter itself."""
+        return period(f"{self.first.year}-Q{(self.first.month + 2) // 3}")
+
+
+def period(name: str) -> Period:
+    """A period by its name; raises Conflict."""
+    found = _PERIOD.fullmatch(name)
+    if found is None:
+        raise Conflict("“%(name)s” is no month and no quarter; write it as 2026-10 or as 2026-Q4.", name=name)
+    year, months = int(found[1]), 3 if found[3] else 1
+    month = int(found[2]) if found[2] else 3 * int(found[3]) - 2
+    later = month + months
+    return Period(name, date(year, month, 1), date(year + (later > 12), (later - 1) % 12 + 1, 1))
+
+
+def periods_before(today: date, months: int) -> list[Period]:
+    """The newest periods that are over, months and the quarters that they end, newest first."""
+    found: list[Period] = []
+    year, month = today.year, today.month
+    for _ in range(months):
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+        if month % 3 == 0:
+            found.append(period(f"{year}-Q{month // 3}"))
+        found.append(period(f"{year}-{month:02}"))
+    return found
