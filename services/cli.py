@@ -225,6 +225,25 @@ def restore(agency: AgencyId, file: File, keys_file: KeysFile = None, as_json: A
     _say(view.model_dump(mode="json"), as_json, lambda _: "Restored; a new life of the database is open.\n" + view.words)
 
 
+# --- figures -----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def figures(
+    agency: AgencyId,
+    month: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="A month, as 2026-10.")] = None,
+    quarter: Annotated[str | None, typer.Option(metavar="YYYY-QN", help="Or a quarter, as 2026-Q4.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the figures of a month or quarter as they were released; else what a release would publish. Nothing is released."""
+    from services.figures import figures_now, in_words
+
+    if (month is None) == (quarter is None):
+        raise typer.BadParameter("name either a month, as 2026-10, or a quarter, as 2026-Q4.", param_hint="--month")
+    found = _in_database(agency, lambda tx, here: figures_now(tx, here, month or quarter or ""))
+    _say(found, as_json, in_words)
+
+
 # --- accounts ----------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,8 @@ from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.vital_pages import router as vital_pages
 from shared.casework.consents.web import router as consents
 from shared.casework.edge import Edge, install_refusals
+from shared.casework.exports.pages import router as export_pages
+from shared.casework.figures.pages import router as figure_pages
 from shared.casework.following.pages import router as following_pages
 from shared.casework.following.web import router as following
 from shared.casework.lines.pages import router as line_pages
@@ -52,6 +54,8 @@ PAGE_ROUTERS = (
     alarm_pages,
     line_pages,
     paper_pages,
+    figure_pages,
+    export_pages,
     survivor_pages,
 )  # a card's and a message's own pages are not taken for acts on a referral
 

@@ -107,5 +107,10 @@ class Actor:
         if self.role not in {Role.SUPERVISOR, Role.ADMINISTRATOR}:
             raise Forbidden("Only a supervisor or an administrator may do this.")
 
+    def may_let_out(self) -> None:
+        """Raises Forbidden for whoever may not let anything leave the agency in a file or in figures."""
+        if self.role is not Role.SUPERVISOR:
+            raise Forbidden("Only a supervisor may let figures and files out of the agency.")
+
 
 SYSTEM = Actor(UUID(int=0), "system", Role.SUPERVISOR, None)  # the watcher and what arrives from other agencies

@@ -31,6 +31,7 @@ from shared.casework.pages.visits import (
     home_of,
     inside,
     is_choosing_secrets,
+    is_herself,
     leave,
     page_of,
     posted,
@@ -341,17 +342,7 @@ async def post_secrets(request: Request, edge: OneEdge, visit: MaybeVisitor) -> 
 
 
 async def _only_herself(edge: Edge, visit: Visit, pin: str) -> None:
-    # Somebody may sit at a page that another left open: the PIN until now shows that it is still her.
-    if visit.must_renew:
-        return
-    async with edge.database.read() as tx:
-        account = await _own(tx, visit)
-    is_right = await credentials.is_pin(account.pin_hash, pin, account.id)
-    async with edge.database.write() as tx:
-        goes_on = await sessions.note_pin(tx, visit.session_id, is_right=is_right)
-    if not goes_on:
-        raise Elsewhere("/sign-in")
-    if not is_right:
+    if not (visit.must_renew or await is_herself(edge, visit, pin)):
         raise WeakSecret("old", _("That is not your PIN until now."))
 
 

@@ -1,0 +1,1 @@
+"""One feature of every agency: what leaves it in aggregate."""

@@ -19,19 +19,20 @@ UNKNOWN = "unknown"
 HOURS = ("72", "120", "later", UNKNOWN)  # from what happened to the report: the limits of PEP and emergency contraception
 STAGES = ("not_seen", "seen", "accepted", "came", "finished", "ended_otherwise", "no_news")
 ANSWERS = ("yes", "taken_back", "no")
-WAYS = (*(kind.value for kind in AgencyKind if kind is not AgencyKind.OVERSIGHT), "by_herself")
+KINDS = (*(kind.value for kind in AgencyKind if kind is not AgencyKind.OVERSIGHT), UNKNOWN)  # agencies by kind, never by name
+WAYS = (*KINDS, "by_herself")
 ENDS = ("open", "finished", "ended_otherwise")
 PLACE = "place"  # the one dimension whose categories are this agency's own: its facilities
 
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "hours": HOURS,
-    "incident": tuple(IncidentType),
+    "incident": (*IncidentType, UNKNOWN),
     "age": tuple(AgeBand),
     "sex": tuple(Sex),
     "again": ("first", "again"),
     PLACE: (),
     "urgency": tuple(Urgency),
-    "to_kind": tuple(kind.value for kind in AgencyKind if kind is not AgencyKind.OVERSIGHT),
+    "to_kind": KINDS,
     "stage": STAGES,
     "offered": ANSWERS,
     "way": WAYS,

@@ -3,8 +3,8 @@
 A chain of dimensions is a network: its cells lead from the categories of one dimension to those of the next, its margins lead
 through a category, its total leads from the end back to the beginning, and what is counted flows round. To raise a hidden number
 means to push more through its arc, and back through other hidden ones: how far that goes is a maximum flow, in whole numbers, and
-exactly what somebody can work out who solves all published sums at once with nothing below nought (Cox 1980; Kelly, Golden and Assad
-1992). Networks have whole-numbered corners, so counting in whole numbers or in fractions gives the same bounds.
+exactly what somebody can work out who solves all published sums at once with nothing below nought (Cox 1980; Kelly, Golden and
+Assad 1992). Networks have whole-numbered corners, so counting in whole numbers or in fractions gives the same bounds.
 """
 
 from collections import deque

@@ -51,7 +51,7 @@ CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | No
 WAYS: dict[Role, tuple[Way, ...]] = {
     Role.SUPERVISOR: (
         ("/alarms", _("Alarms")), ("/overdue", _("Overdue")), ("/posts", _("Posts and roster")), ("/accounts", _("Accounts")),
-        ("/parked", _("Messages that wait")),
+        ("/figures", _("Figures")), ("/parked", _("Messages that wait")),
     ),
     Role.ADMINISTRATOR: (("/accounts", _("Accounts")), ("/parked", _("Messages that wait")), ("/lines", _("Lines"))),
 }  # fmt: skip

@@ -11,9 +11,9 @@ from uuid import UUID
 from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
-from shared.casework.accounts import sessions
+from shared.casework.accounts import credentials, sessions
 from shared.casework.accounts.sessions import ABSOLUTE_END, Kept, Visit, Writer, device_id, new_browser
-from shared.casework.accounts.tables import KeptAnswer
+from shared.casework.accounts.tables import Account, KeptAnswer
 from shared.casework.edge import KEY_CHARACTERS_MAX, Edge, edge_of, in_turn, keep_answer, lock_key, route_of
 from shared.casework.here import Forbidden
 from shared.casework.pages.frame import KEPT, kept_form
@@ -230,6 +230,21 @@ def page_of(values: Values) -> str | None:
 async def draft_of(request: Request, _visit: Visit) -> Filled:  # type: ignore[type-arg]
     """The form as it stood when this page was hidden, where the address asks for it; else an empty one."""
     return kept_form(request)
+
+
+async def is_herself(edge: Edge, visit: Visit, pin: str) -> bool:
+    """Whether the visitor shows with her PIN that it is still her: somebody may sit at a page that another left open. Wrong ones
+    are counted as at a locked page; who guesses is signed out."""
+    async with edge.database.read() as tx:
+        account = await tx.session.get(Account, visit.actor.account_id)
+    if account is None:
+        raise Elsewhere("/sign-in")
+    is_right = await credentials.is_pin(account.pin_hash, pin, account.id)
+    async with edge.database.write() as tx:
+        goes_on = await sessions.note_pin(tx, visit.session_id, is_right=is_right)
+    if not goes_on:
+        raise Elsewhere("/sign-in")
+    return is_right
 
 
 Work = Callable[[Transaction], Awaitable[str]]

@@ -372,6 +372,27 @@ FIELDS = {  # what a refusal says is missing, or may not be told
     "report_form": _("The report form"),
     "urgent_mental_health": _("Urgent care for the mind"),
 }
+CUBES: dict[str, str] = {
+    "reports": _("What was reported"), "referrals": _("Requests sent"), "offers": _("What was answered when asked"),
+    "arrivals": _("Who came"),
+}  # fmt: skip
+DIMENSIONS: dict[str, str] = {
+    "hours": _("Hours until it was reported"), "incident": _("What happened"), "age": _("Age"), "sex": _("Sex"),
+    "again": _("First or again"), "place": _("Place"), "urgency": _("How soon"), "to_kind": _("Asked for"),
+    "stage": _("How far it has come"), "offered": _("Answer"), "way": _("On whose request"), "ended": _("How it ended"),
+}  # fmt: skip
+COUNTED: dict[str, str] = {
+    "72": _("Up to 72 hours"), "120": _("Up to 120 hours"), "later": _("Later"), "unknown": _("Not known"),
+    "first": _("First report"), "again": _("Again"), "not_seen": _("Sent, not seen yet"), "seen": _("Seen"),
+    "accepted": _("Accepted"), "came": _("Came"), "finished": _("Finished"), "ended_otherwise": _("Ended in another way"),
+    "no_news": _("No news, by choice"), "yes": _("Yes"), "taken_back": _("Yes, and taken back"), "no": _("No"),
+    "open": _("Not ended yet"),
+}  # fmt: skip
+HANDED_OUT: dict[str, str] = {"figures": _("Released figures"), "looks": _("Who was told of a case and who looked")}
+PURPOSES: dict[str, str] = {
+    "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),
+    "she_asked": _("She or he asked for it"), "court_order": _("A court ordered it"), "complaint": _("A complaint is looked into"),
+}  # fmt: skip
 GROUPS: dict[str, dict[str, str]] = {
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
@@ -379,7 +400,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
     "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS, "set_aside": SET_ASIDE,
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
-    "field": FIELDS, "page": PAGES,
+    "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
+    "purpose": PURPOSES, "way": {**KINDS, "by_herself": _("By herself or himself")},
 }  # fmt: skip
 
 ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a word

@@ -1,0 +1,150 @@
+"""Makes a file for somebody outside: marked, encrypted to the key of whoever shall read it, and one row in the log of who did what.
+
+Nothing here gives a file in the clear.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlmodel import col
+
+from shared.casework.accounts.tables import Account, CaseRead
+from shared.casework.cases.commands import load_case
+from shared.casework.cases.views import note_read
+from shared.casework.consents.tables import Consent, Refusal
+from shared.casework.exports.domain import PURPOSES, Purpose, What, csv_file
+from shared.casework.exports.tables import Export, ExportFile
+from shared.casework.figures.commands import release_of, tables_of
+from shared.casework.figures.domain import Period
+from shared.casework.here import Actor, Here
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, NotFound
+from shared.kit.ids import new_id
+
+FILE_KEPT = timedelta(minutes=15)  # to fetch it, and to fetch it again; only its recipient can read it
+EXPORTS_MAX = 50  # of one list; a month has a few
+HIDDEN = "–"
+LOOK = "export"  # what the log of who looked says of it
+
+
+class NoKey(ValueError):
+    """What was typed is no public key of age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants a file for, in a code and a sentence, and the public key of whoever shall read it."""
+
+    purpose: Purpose
+    because: str
+    recipient_key: str
+
+
+def encrypted(content: bytes, recipient_key: str) -> bytes:
+    """A file that only the holder of the key's private half can read (age, X25519); raises NoKey."""
+    import pyrage  # kept out of processes that never export
+
+    try:
+        recipient = pyrage.x25519.Recipient.from_str(recipient_key.strip())
+    except pyrage.RecipientError as error:
+        raise NoKey from error
+    found: bytes = pyrage.encrypt(content, [recipient])
+    return found
+
+
+async def export_figures(tx: Transaction, here: Here, by: Actor, of: Period, wish: Wish) -> Export:
+    """A file of the newest released tables of a period; raises Forbidden, NotFound, NoKey."""
+    by.may_let_out()
+    release = await release_of(tx, of)
+    if release is None:
+        raise NotFound("The figures of this period have not been released; release them first.")
+    lines: list[Sequence[object]] = [("cube", "row", "", "column", "", "number")]
+    for table in tables_of(release.shown).values():
+        if table.values is None:
+            lines.append((table.id, "withheld", "", "", "", HIDDEN))
+        for key, number in (table.values or {}).items():
+            parts = [part for pair in key.split("|") if pair for part in pair.split("=", 1)]
+            lines.append((table.id, *(parts or ["total"]), *[""] * (4 - len(parts or [""])), HIDDEN if number is None else number))
+    export = _row(tx, by, What.FIGURES, wish, period=of.name)
+    about = [("period", of.name), ("release", release.number), ("hidden", f"{HIDDEN} is a hidden number; it is not nought")]
+    return await _make(tx, here, by, export, about, lines)
+
+
+async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wish: Wish) -> Export:
+    """A file of who was told of a case and who looked at it, by role and not by name; raises Forbidden, NotFound, NoKey."""
+    by.may_work()
+    by.may_let_out()
+    case = await load_case(tx, case_id, by)
+    lines: list[Sequence[object]] = [("when", "what", "who", "more")]
+    lines += await _asked(tx, case_id)
+    looks = select(CaseRead, col(Account.role)).join(Account, col(Account.id) == col(CaseRead.account_id))
+    for read, role in (await tx.session.execute(looks.where(col(CaseRead.case_id) == case_id).order_by(col(CaseRead.id)))).tuples():
+        lines.append((read.read_at.isoformat(), "looked", role, read.what))
+    await note_read(tx, case_id, by, LOOK)
+    return await _make(tx, here, by, _row(tx, by, What.LOOKS, wish, case_id=case_id), [("case", case.number)], lines)
+
+
+async def _asked(tx: Transaction, case_id: UUID) -> list[Sequence[object]]:
+    """What she agreed to, took back and refused, oldest first."""
+    found: list[tuple[Any, ...]] = []
+    for consent in (await tx.session.execute(select(Consent).where(col(Consent.case_id) == case_id))).scalars():
+        found.append((consent.given_at, "agreed", consent.recipient, " ".join(consent.items)))
+        if consent.taken_back_at is not None:
+            found.append((consent.taken_back_at, "taken back", consent.recipient, ""))
+    for refusal in (await tx.session.execute(select(Refusal).where(col(Refusal.case_id) == case_id))).scalars():
+        found.append((refusal.said_at, "refused", refusal.recipient, ""))
+    return [(when.isoformat(), *more) for when, *more in sorted(found, key=lambda one: one[0])]
+
+
+def _row(tx: Transaction, by: Actor, what: What, wish: Wish, **of: Any) -> Export:
+    if wish.purpose not in PURPOSES[what]:
+        raise Conflict("A file of this kind is not handed out for that; choose another purpose.")
+    return Export(
+        id=new_id(), account_id=by.account_id, what=what, purpose=wish.purpose, because=wish.because,
+        recipient_key=wish.recipient_key.strip(), digest=b"", made_at=tx.clock.now(), **of,
+    )  # fmt: skip
+
+
+async def _make(
+    tx: Transaction, here: Here, by: Actor, export: Export, about: Sequence[tuple[str, object]], lines: Sequence[Sequence[object]]
+) -> Export:
+    mark = [
+        ("export", export.id), ("agency", here.entry.name), ("handed out by", by.name), ("at", export.made_at.isoformat()),
+        ("for", export.purpose), ("because", export.because), *about,
+    ]  # fmt: skip
+    file = encrypted(csv_file(mark, lines, export.id), export.recipient_key)
+    export.digest = hashlib.sha256(file).digest()
+    tx.session.add(export)
+    await tx.session.flush()
+    now = tx.clock.now()
+    await tx.session.execute(delete(ExportFile).where(col(ExportFile.kept_until) <= now))
+    tx.session.add(ExportFile(export_id=export.id, file=file, kept_until=now + FILE_KEPT))
+    await tx.session.flush()
+    return export
+
+
+async def file_of(tx: Transaction, by: Actor, export_id: UUID) -> bytes:
+    """The encrypted file, for whoever made it; raises Forbidden, NotFound."""
+    by.may_let_out()
+    export = await tx.session.get(Export, export_id)
+    kept = await tx.session.get(ExportFile, export_id)
+    if export is None or export.account_id != by.account_id or kept is None or kept.kept_until <= tx.clock.now():
+        raise NotFound("This file is kept no more; make a new one.")
+    return kept.file
+
+
+async def exports_of(tx: Transaction, by: Actor, export_id: UUID | None = None) -> list[tuple[Export, str]]:
+    """The newest exports with the names of who made them, or the one whose id stands in a file; raises Forbidden."""
+    by.may_let_out()
+    query = select(Export, col(Account.name)).join(Account, col(Account.id) == col(Export.account_id))
+    if by.facility is not None:  # a place's supervisor sees what was handed out there
+        query = query.where(col(Account.facility).in_(by.desks))
+    if export_id is not None:
+        query = query.where(col(Export.id) == export_id)
+    rows = (await tx.session.execute(query.order_by(col(Export.made_at).desc(), col(Export.id).desc()).limit(EXPORTS_MAX))).tuples()
+    return [(row, name) for row, name in rows]

@@ -1,0 +1,61 @@
+"""What a file may be handed out for, and how it is written: cells that no spreadsheet runs, and who took it in every line."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+RUNS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "＝",
+    "＋",
+    "－",
+    "＠",
+)  # what a spreadsheet takes for a formula (OWASP, CSV injection)
+WRITTEN_AS_TEXT = "'"  # before such a cell: it is text then
+
+
+class What(StrEnum):
+    """What a file holds."""
+
+    FIGURES = "figures"  # released tables
+    LOOKS = "looks"  # who was told of a case and who looked at it: hers to ask for
+
+
+class Purpose(StrEnum):
+    """What a file is handed out for."""
+
+    MONTHLY_REPORT = "monthly_report"
+    OVERSIGHT = "oversight"
+    PLANNING = "planning"
+    SHE_ASKED = "she_asked"
+    COURT_ORDER = "court_order"
+    COMPLAINT = "complaint"
+
+
+PURPOSES = {
+    What.FIGURES: (Purpose.MONTHLY_REPORT, Purpose.OVERSIGHT, Purpose.PLANNING),
+    What.LOOKS: (Purpose.SHE_ASKED, Purpose.COURT_ORDER, Purpose.COMPLAINT),
+}
+
+
+def safe_cell(value: object) -> str:
+    """A value as a cell that stays what it is, whatever opens the file."""
+    text = str(value)
+    return WRITTEN_AS_TEXT + text if text.lstrip(" ").startswith(RUNS) else text
+
+
+def csv_file(mark: Sequence[tuple[str, object]], lines: Iterable[Sequence[object]], export_id: object) -> bytes:
+    """A CSV file: its mark first, then its lines, each with the export's id at its end, so that a part that is cut out or printed
+    still says where it is from."""
+    written = io.StringIO()
+    writer = csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    for line in (*mark, *lines):
+        writer.writerow([*(safe_cell(cell) for cell in line), str(export_id)])
+    return written.getvalue().encode("utf-8-sig")  # spreadsheets take a file without the mark for Latin letters

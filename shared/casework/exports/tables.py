@@ -1,0 +1,46 @@
+"""Files that were handed out: who took which, when, what for and for whom; and, for a short while, the encrypted file itself."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlmodel import Field, SQLModel
+
+from shared.kit.columns import UtcDateTime
+from shared.kit.sealed import Sealed
+
+
+class Export(SQLModel, table=True):
+    """One file that was made. Its id stands in the file; a row is never changed."""
+
+    __tablename__ = "casework_exports"
+    __table_args__ = (
+        CheckConstraint("(case_id IS NULL) <> (period IS NULL)", name="ck_casework_exports_of"),
+        Index("ix_casework_exports_made", "made_at"),
+        Index(
+            "ix_casework_exports_unlogged",
+            "id",
+            sqlite_where=text("inside_seq IS NULL"),
+            postgresql_where=text("inside_seq IS NULL"),
+        ),
+    )
+    id: UUID = Field(primary_key=True)
+    account_id: UUID
+    what: str
+    case_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_cases.id")])
+    period: str | None = None
+    purpose: str
+    because: str = Field(sa_type=Sealed("casework_exports.because", "case_id"), nullable=True)  # a sentence: somebody's own words
+    recipient_key: str
+    digest: bytes = Field(sa_type=LargeBinary)  # SHA-256 of the encrypted file
+    made_at: datetime = Field(sa_type=UtcDateTime)
+    inside_seq: int | None = Field(default=None, sa_type=BigInteger)  # its place in the log that peers sign unread
+
+
+class ExportFile(SQLModel, table=True):
+    """An encrypted file until it is fetched or forgotten."""
+
+    __tablename__ = "casework_export_files"
+    export_id: UUID = Field(primary_key=True, sa_column_args=[ForeignKey("casework_exports.id")])
+    file: bytes = Field(sa_type=LargeBinary)
+    kept_until: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,200 @@
+"""Releases the figures of a period, or says why they are held back. What is released is kept, and every release is compared with
+those before it: the same period's, its months' or its quarter's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.figures.domain import CUBES, PLACE, Categories, Period, Shown, keys_of
+from shared.casework.figures.suppression import Network, first_release, hidden_of, next_release, shown
+from shared.casework.figures.tables import FigureRelease
+from shared.casework.figures.views import Counted, counted
+from shared.casework.here import Actor, Here
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
+from shared.kit.i18n import mark as _
+from shared.kit.ids import new_id
+from shared.kit.sealed import Under
+
+NOT_OVER = _("This period is not over yet; its figures can be released afterwards.")
+HAS_QUARTER = _("The quarter has been released. A month of it beside it would show what is hidden; read the quarter.")
+HAS_MONTHS = _("Some months of this quarter have been released. Release the others first; the quarter is then their sum.")
+NO_CHANGE = _("Nothing has changed since the last release.")
+TOO_FEW = _("What has changed since the last release is held back: whoever compares the two would see single late entries. "
+            "It can be released once more has come in; the last release stands.")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A cube as it is published. `values` is None where the whole of it is withheld."""
+
+    id: str
+    chain: tuple[str, ...]
+    categories: Categories = field(default_factory=dict)
+    values: Shown | None = None
+
+    def to_json(self) -> dict[str, Any] | None:
+        """As it is kept."""
+        if self.values is None:
+            return None
+        return {"categories": {d: list(found) for d, found in self.categories.items()}, "values": dict(self.values)}
+
+
+def tables_of(kept: Mapping[str, Any]) -> dict[str, Table]:
+    """The tables of a release, each with its categories in the order in which they are always shown."""
+    found = {}
+    for cube in CUBES:
+        one = kept.get(cube.id)
+        found[cube.id] = Table(cube.id, cube.chain)
+        if one is not None:
+            categories = {d: tuple(one["categories"][d]) for d in cube.chain}
+            found[cube.id] = Table(cube.id, cube.chain, categories, one["values"])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The figures of a period: what stands, and what a release would publish, or why there is none."""
+
+    period: Period
+    release: FigureRelease | None
+    proposed: Mapping[str, Table] | None
+    held: str | None
+    counted: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def standing(self) -> Mapping[str, Table] | None:
+        """What was released last."""
+        return tables_of(self.release.shown) if self.release is not None else None
+
+    @property
+    def shown(self) -> Mapping[str, Table] | None:
+        """What there is to see: what was released last, else what would be."""
+        return self.standing or self.proposed
+
+
+async def release_of(tx: Transaction, of: Period) -> FigureRelease | None:
+    """The newest release of a period."""
+    query = select(FigureRelease).where(col(FigureRelease.period) == of.name).order_by(col(FigureRelease.number).desc()).limit(1)
+    return (await tx.session.execute(query)).scalar_one_or_none()
+
+
+async def figures_of(tx: Transaction, here: Here, of: Period) -> Figures:
+    """What stands for a period, and what may be released now."""
+    now: datetime = tx.clock.now()
+    before = await release_of(tx, of)
+    if _today(here, now) < of.until:
+        return Figures(of, before, None, NOT_OVER)
+    if of.is_quarter:
+        months = [await release_of(tx, month) for month in of.months]
+        there = [month for month in months if month is not None]
+        if there:
+            return _sum_of(of, before, there) if len(there) == len(months) else Figures(of, before, None, HAS_MONTHS)
+    elif (quarter := await release_of(tx, of.quarter)) is not None and quarter.counted:
+        return Figures(of, before, None, HAS_QUARTER)
+    return _compared(of, before, await counted(tx, here, of))
+
+
+def _today(here: Here, now: datetime) -> date:
+    return now.astimezone(ZoneInfo(here.programme.time_zone)).date()
+
+
+def _sum_of(of: Period, before: FigureRelease | None, months: list[FigureRelease]) -> Figures:
+    """A quarter whose months are known adds them up and says nothing that they do not: what one of them hides is hidden."""
+    tables = [tables_of(month.shown) for month in months]
+    proposed = {}
+    for cube in CUBES:
+        ones = [table[cube.id] for table in tables]
+        proposed[cube.id] = _added(Table(cube.id, cube.chain), ones)
+    is_same = before is not None and _kept(proposed) == before.shown
+    return Figures(of, before, None if is_same else proposed, NO_CHANGE if is_same else None)
+
+
+def _added(empty: Table, ones: list[Table]) -> Table:
+    if any(one.values is None for one in ones):
+        return empty
+    categories = _merged(empty.chain, *(one.categories for one in ones))
+    values: dict[str, int | None] = {}
+    for key in keys_of(empty.chain, categories):
+        parts = [(one.values or {}).get(key, 0) for one in ones]
+        known = [part for part in parts if part is not None]
+        values[key] = sum(known) if len(known) == len(parts) else None
+    return Table(empty.id, empty.chain, categories, values)
+
+
+def _merged(chain: tuple[str, ...], *several: Categories) -> dict[str, tuple[str, ...]]:
+    """Categories that one or the other has: places come and go."""
+    found = {}
+    for dimension in chain:
+        every = dict.fromkeys(category for categories in several for category in categories[dimension])
+        found[dimension] = tuple(sorted(every)) if dimension == PLACE else tuple(every)
+    return found
+
+
+def _compared(of: Period, before: FigureRelease | None, now: Mapping[str, Counted]) -> Figures:
+    earlier = tables_of(before.shown) if before is not None else {}
+    proposed, counts = {}, {}
+    for cube in CUBES:
+        made = _protected(now[cube.id], earlier.get(cube.id), (before.counted if before is not None else {}).get(cube.id, {}))
+        if made is None:
+            return Figures(of, before, None, TOO_FEW)
+        proposed[cube.id] = made
+        if made.values is not None:
+            counts[cube.id] = {key: now[cube.id].values.get(key, 0) for key in made.values}
+    if before is not None and not any(_says_more(proposed[cube.id], earlier[cube.id]) for cube in CUBES):
+        return Figures(of, before, None, NO_CHANGE if counts == before.counted else TOO_FEW)
+    return Figures(of, before, proposed, None, counts)
+
+
+def _says_more(proposed: Table, earlier: Table) -> bool:
+    """Whether anything is shown that is not known already: else a further release would only hide more."""
+    known = earlier.values if earlier.values is not None else {}
+    return any(
+        value is not None and value != known.get(key, 0 if known else None) for key, value in (proposed.values or {}).items()
+    )
+
+
+def _protected(now: Counted, earlier: Table | None, before: Mapping[str, int]) -> Table | None:
+    """A cube with enough hidden; None where it would say too much beside the earlier release of it."""
+    if earlier is None or earlier.values is None:  # nothing of this cube is known yet
+        hidden = first_release(Network.of(now.chain, now.categories), now.values)
+        return Table(now.id, now.chain, *((now.categories, shown(now.values, hidden)) if hidden is not None else ()))
+    categories = _merged(now.chain, earlier.categories, now.categories)
+    keys = keys_of(now.chain, categories)
+    was, known, values = (
+        {key: found.get(key, 0) for key in keys} for found in (before, earlier.values, now.values)
+    )  # what was not there yet was nought, and everybody knows it
+    hidden = next_release(Network.of(now.chain, categories), was, known, values)
+    return Table(now.id, now.chain, categories, shown(values, hidden)) if hidden is not None else None
+
+
+def _kept(tables: Mapping[str, Table]) -> dict[str, Any]:
+    return {name: table.to_json() for name, table in tables.items()}
+
+
+async def release_figures(tx: Transaction, here: Here, by: Actor, of: Period) -> FigureRelease:
+    """Releases the figures of a period; raises Forbidden, and Conflict where they are held back."""
+    by.may_let_out()
+    await tx.in_turn("figures")
+    found = await figures_of(tx, here, of)
+    if found.proposed is None:
+        raise Conflict(found.held or NO_CHANGE)
+    number = found.release.number + 1 if found.release is not None else 1
+    made = FigureRelease(
+        id=new_id(), period=of.name, number=number, shown=_kept(found.proposed), counted=Under(None, dict(found.counted)),
+        released_by=by.account_id, released_at=tx.clock.now(),
+    )  # fmt: skip
+    tx.session.add(made)
+    await tx.session.flush()
+    return made
+
+
+def hidden_count(table: Table) -> int:
+    """How many numbers of a table are hidden."""
+    return len(hidden_of(table.values)) if table.values is not None else 0

@@ -1,0 +1,38 @@
+"""Figures that have left: each release as it was published, kept for good, because the next one is compared with it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.sealed import Sealed
+
+
+class FigureRelease(SQLModel, table=True):
+    """One release of all cubes of a period. A row is never changed.
+
+    `shown` is what was published, by cube: its categories, and its numbers by key, null where one is hidden; null where the whole
+    cube was withheld. `counted` are the numbers behind it; empty for a quarter that is the sum of its months' releases.
+    """
+
+    __tablename__ = "casework_figure_releases"
+    __table_args__ = (
+        UniqueConstraint("period", "number", name="uq_casework_figure_releases_number"),
+        Index(
+            "ix_casework_figure_releases_unlogged",
+            "id",
+            sqlite_where=text("inside_seq IS NULL"),
+            postgresql_where=text("inside_seq IS NULL"),
+        ),
+    )
+    id: UUID = Field(primary_key=True)
+    period: str
+    number: int
+    shown: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    counted: dict[str, Any] = Field(sa_type=Sealed("casework_figure_releases.counted", ""), nullable=True)
+    released_by: UUID
+    released_at: datetime = Field(sa_type=UtcDateTime)
+    inside_seq: int | None = Field(default=None, sa_type=BigInteger)  # its place in the log that peers sign unread

@@ -1,0 +1,164 @@
+"""An attack on everything that is published of a cube: all sums at once, nothing below nought, solved as linear programmes.
+
+The solver is another than the product's own (HiGHS, in SciPy), and so are the sums: they are written down here from the published
+tables. It is not told which counts are hidden for being small.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from shared.casework.figures.domain import TOTAL, count, key, keys_of
+from shared.casework.figures.suppression import (
+    WIDTH_MIN,
+    Network,
+    bounds,
+    first_release,
+    hidden_of,
+    is_small,
+    next_release,
+    shown,
+)
+
+Categories = dict[str, tuple[str, ...]]
+Published = dict[str, int | None]
+NEARLY = 1e-6  # what HiGHS may be off by
+
+
+@dataclass
+class Attack:
+    """Somebody who has every table that was ever published, and writes down all that they say."""
+
+    names: dict[tuple[str, str], int] = field(default_factory=dict)  # (which table, key) → variable
+    sums: list[tuple[dict[int, float], float]] = field(default_factory=list)
+    least: list[float | None] = field(default_factory=list)
+
+    def variable(self, table: str, key_: str, least: float | None = 0) -> int:
+        if (table, key_) not in self.names:
+            self.names[table, key_] = len(self.names)
+            self.least.append(least)
+        return self.names[table, key_]
+
+    def equal(self, weights: dict[int, float], number: float) -> None:
+        self.sums.append((weights, number))
+
+    def sees(self, table: str, chain: Sequence[str], categories: Categories, published: Published | None) -> None:
+        """One table's numbers, and that its margins are sums of its cells."""
+        for one in keys_of(chain, categories):
+            number = published[one] if published is not None else None
+            here = self.variable(table, one)
+            if number is not None:
+                self.equal({here: 1}, number)
+        for dimension in chain:
+            self._adds_up(table, TOTAL, [key((dimension, c)) for c in categories[dimension]])
+        for one, two in pairwise(chain):
+            for c in categories[one]:
+                self._adds_up(table, key((one, c)), [key((one, c), (two, f)) for f in categories[two]])
+            for f in categories[two]:
+                self._adds_up(table, key((two, f)), [key((one, c), (two, f)) for c in categories[one]])
+
+    def _adds_up(self, table: str, whole: str, parts: list[str]) -> None:
+        self.equal({self.variable(table, whole): -1, **{self.variable(table, part): 1 for part in parts}}, 0)
+
+    def grew(self, before: str, after: str, keys: Sequence[str]) -> None:
+        """What was added between two releases is not below nought either."""
+        for one in keys:
+            added = self.variable(f"{before}→{after}", one)
+            self.equal({self.variable(before, one): 1, added: 1, self.variable(after, one): -1}, 0)
+
+    def width(self, table: str, key_: str) -> float:
+        """How far apart the least and the greatest value are that fit all of it."""
+        size = len(self.names)
+        matrix = np.zeros((len(self.sums), size))
+        for row, (weights, _) in enumerate(self.sums):
+            for variable, weight in weights.items():
+                matrix[row, variable] = weight
+        numbers = [number for _, number in self.sums]
+        ends = []
+        for sign in (1, -1):
+            goal = np.zeros(size)
+            goal[self.names[table, key_]] = sign
+            found = linprog(goal, A_eq=matrix, b_eq=numbers, bounds=[(least, None) for least in self.least], method="highs")
+            if found.status == 3:  # without end
+                return float("inf")
+            assert found.status == 0, found.message
+            ends.append(sign * found.fun)
+        return float(ends[1] - ends[0])
+
+
+def withstands(attack: Attack, tables: dict[str, Published]) -> None:
+    for table, published in tables.items():
+        for one in sorted(hidden_of(published)):
+            assert attack.width(table, one) >= WIDTH_MIN - NEARLY, (table, one, published)
+
+
+SIZES = st.lists(st.integers(1, 4), min_size=1, max_size=4)
+
+
+@st.composite
+def cubes(draw: st.DrawFn, kinds: int) -> tuple[list[str], Categories, list[list[dict[str, str]]]]:
+    """A chain, its categories, and some piles of things to count: sparse ones, lopsided ones, ones in a single cell."""
+    sizes = draw(SIZES)
+    chain = [f"d{n}" for n in range(len(sizes))]
+    categories = {d: tuple(f"c{i}" for i in range(size)) for d, size in zip(chain, sizes, strict=True)}
+    piles = []
+    for _ in range(kinds):
+        things: list[dict[str, str]] = []
+        for _heap in range(draw(st.integers(0, 5))):
+            one = {d: draw(st.sampled_from(categories[d])) for d in chain}
+            things += [one] * draw(st.sampled_from([1, 1, 2, 3, 9, 10, 11, 25]))
+        piles.append(things)
+    return chain, categories, piles
+
+
+@settings(max_examples=60, deadline=None)
+@given(cubes(1))
+def test_nobody_works_out_a_hidden_number_of_one_release(drawn: tuple[list[str], Categories, list[list[dict[str, str]]]]) -> None:
+    chain, categories, (things,) = drawn
+    values, network = count(chain, categories, things), Network.of(chain, categories)
+    hidden = first_release(network, values)
+    if hidden is None:
+        assert is_small(len(things)), "only what is small as a whole is withheld"
+        return
+    assert {one for one in values if is_small(values[one])} <= hidden
+    attack, published = Attack(), shown(values, hidden)
+    attack.sees("t", chain, categories, published)
+    withstands(attack, {"t": published})
+    for one in hidden:  # our own bounds are the solver's
+        width = bounds(network, values, hidden, one, enough=10_000).width
+        assert width == pytest.approx(attack.width("t", one), abs=NEARLY)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cubes(3))
+def test_nobody_works_out_a_hidden_number_by_comparing_releases(
+    drawn: tuple[list[str], Categories, list[list[dict[str, str]]]],
+) -> None:
+    """Late entries are added twice; each release is compared with those before. One that would show too much is held back."""
+    chain, categories, piles = drawn
+    network, attack = Network.of(chain, categories), Attack()
+    tables: dict[str, Published] = {}
+    things: list[dict[str, str]] = []
+    last: tuple[str, dict[str, int]] | None = None
+    for n, late in enumerate(piles):
+        things += late
+        values = count(chain, categories, things)
+        hidden = first_release(network, values) if last is None else next_release(network, last[1], tables[last[0]], values)
+        if hidden is None:
+            assert last is None or is_small(len(things) - last[1][TOTAL])
+            continue
+        name = f"release {n}"
+        tables[name] = shown(values, hidden)
+        attack.sees(name, chain, categories, tables[name])
+        if last is not None:
+            assert hidden_of(tables[last[0]]) <= hidden
+            attack.grew(last[0], name, list(values))
+            assert not [k for k in values if k not in hidden and is_small(values[k] - last[1][k])]
+        last = (name, values)
+    withstands(attack, tables)
