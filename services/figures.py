@@ -11,7 +11,7 @@ HIDDEN = "–"
 
 
 async def figures_now(tx: Transaction, here: Here, name: str) -> dict[str, Any]:
-    """As JSON: each cube's numbers by key (`age=0-9|sex=male`, `age=0-9`, and nothing for all), null where hidden. Raises Conflict."""
+    """As JSON: each cube's numbers by key (`age=0-9|sex=male`, `age=0-9`, nothing for all), null where hidden. Raises Conflict."""
     found = await figures_of(tx, here, period(name))
     release = found.release
     return {
@@ -20,8 +20,8 @@ async def figures_now(tx: Transaction, here: Here, name: str) -> dict[str, Any]:
         "released_at": release.released_at.isoformat() if release is not None else None, "held": found.held,
         "cubes": [
             {
-                "id": table.id, "withheld": table.values is None, "dimensions": {d: list(table.categories[d]) for d in table.categories},
-                "numbers": table.values,
+                "id": table.id, "withheld": table.values is None, "numbers": table.values,
+                "dimensions": {dimension: list(there) for dimension, there in table.categories.items()},
             }
             for table in (found.shown or {}).values()
         ],

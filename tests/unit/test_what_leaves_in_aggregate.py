@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from shared.casework.figures.domain import TOTAL, count, key, keys_of
+from shared.casework.figures.commands import Table, added
+from shared.casework.figures.domain import CUBES, PLACE, TOTAL, count, key, keys_of, period
 from shared.casework.figures.suppression import (
     WIDTH_MIN,
     Network,
@@ -25,6 +26,7 @@ from shared.casework.figures.suppression import (
     next_release,
     shown,
 )
+from shared.kit.errors import Conflict
 
 Categories = dict[str, tuple[str, ...]]
 Published = dict[str, int | None]
@@ -162,3 +164,106 @@ def test_nobody_works_out_a_hidden_number_by_comparing_releases(
             assert not [k for k in values if k not in hidden and is_small(values[k] - last[1][k])]
         last = (name, values)
     withstands(attack, tables)
+
+
+@settings(max_examples=40, deadline=None)
+@given(cubes(2))
+def test_nobody_works_out_a_hidden_number_where_entries_were_corrected(
+    drawn: tuple[list[str], Categories, list[list[dict[str, str]]]],
+) -> None:
+    """Things go from one category to another, so nobody can hold that what was added is not below nought."""
+    chain, categories, piles = drawn
+    network, attack, tables = Network.of(chain, categories), Attack(), dict[str, Published]()
+    before, after = (count(chain, categories, pile) for pile in piles)
+    hidden = first_release(network, before)
+    if hidden is None:
+        return
+    tables["first"] = shown(before, hidden)
+    attack.sees("first", chain, categories, tables["first"])
+    again = next_release(network, before, tables["first"], after)
+    if again is not None:
+        tables["again"] = shown(after, again)
+        attack.sees("again", chain, categories, tables["again"])
+        if all(after[one] >= before[one] for one in after):
+            attack.grew("first", "again", list(after))
+    withstands(attack, tables)
+
+
+@settings(max_examples=40, deadline=None)
+@given(cubes(3))
+def test_nobody_works_out_a_hidden_number_from_a_quarter_beside_its_months(
+    drawn: tuple[list[str], Categories, list[list[dict[str, str]]]],
+) -> None:
+    chain, categories, piles = drawn
+    network, attack, tables = Network.of(chain, categories), Attack(), dict[str, Published]()
+    months = []
+    for n, things in enumerate(piles):
+        values = count(chain, categories, things)
+        hidden = first_release(network, values)
+        published = shown(values, hidden) if hidden is not None else None
+        attack.sees(f"month {n}", chain, categories, published)
+        tables |= {f"month {n}": published} if published is not None else {}
+        months.append(Table("t", tuple(chain), categories if published is not None else {}, published))
+    quarter = added(Table("t", tuple(chain)), months)
+    assert (quarter.values is None) == (len(tables) < 3)
+    if quarter.values is not None:
+        tables["quarter"] = dict(quarter.values)
+        attack.sees("quarter", chain, categories, tables["quarter"])
+        for one in quarter.values:
+            parts = {attack.variable(f"month {n}", one): 1.0 for n in range(3)}
+            attack.equal({attack.variable("quarter", one): -1.0, **parts}, 0)
+    withstands(attack, tables)
+
+
+def test_the_attack_finds_what_only_small_counts_being_hidden_gives_away() -> None:
+    chain, categories = ["d0", "d1"], {"d0": ("c0", "c1"), "d1": ("c0", "c1")}
+    pile = [*[{"d0": "c0", "d1": "c0"}] * 20, *[{"d0": "c0", "d1": "c1"}] * 4, *[{"d0": "c1", "d1": "c1"}] * 30]
+    values = count(chain, categories, pile)
+    hidden = {one for one in values if is_small(values[one])}
+    attack = Attack()
+    attack.sees("t", chain, categories, shown(values, hidden))
+    assert hidden == {"d0=c0|d1=c1"}
+    assert attack.width("t", "d0=c0|d1=c1") == pytest.approx(0)
+    enough = first_release(Network.of(chain, categories), values)
+    assert enough is not None
+    assert enough > hidden
+
+
+def test_the_same_counts_are_always_hidden_in_the_same_way() -> None:
+    chain, categories = ["d0", "d1", "d2"], {f"d{n}": ("c0", "c1", "c2") for n in range(3)}
+    pile = [{"d0": f"c{n % 3}", "d1": f"c{n * n % 3}", "d2": f"c{n % 2}"} for n in range(70)]
+    values, network = count(chain, categories, pile), Network.of(chain, categories)
+    assert len({first_release(network, values) for _ in range(5)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "shows"), [(0, True), (9, False), (10, True)], ids=["nobody came", "nine are too few", "ten in one cell are shown"]
+)
+def test_what_is_small_as_a_whole_is_withheld(size: int, shows: bool) -> None:
+    chain, categories = ["d0", "d1"], {"d0": ("c0", "c1"), "d1": ("c0",)}
+    values = count(chain, categories, [{"d0": "c1", "d1": "c0"}] * size)
+    hidden = first_release(Network.of(chain, categories), values)
+    assert hidden == (frozenset() if shows else None)
+
+
+def test_no_cube_puts_stations_beside_how_many_they_refer() -> None:
+    """Whoever is ranked by referrals pushes survivors to accept them (practice guide, monthly figures)."""
+    assert [cube.id for cube in CUBES if PLACE in cube.chain] == ["reports"]
+    assert not {"stage", "to_kind", "offered"} & set(CUBES[0].chain)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "until"),
+    [("2026-10", "2026-10-01", "2026-11-01"), ("2026-12", "2026-12-01", "2027-01-01"), ("2026-Q4", "2026-10-01", "2027-01-01")],
+)
+def test_a_period_begins_and_ends(name: str, first: str, until: str) -> None:
+    of = period(name)
+    assert (of.first.isoformat(), of.until.isoformat()) == (first, until)
+    assert of.quarter.name == "2026-Q4"
+    assert [month.quarter for month in of.quarter.months] == [of.quarter] * 3
+
+
+@pytest.mark.parametrize("name", ["2026-13", "2026-0", "2026-Q5", "2026", "26-10", "2026-10-01", ""])
+def test_what_is_no_period_is_told(name: str) -> None:
+    with pytest.raises(Conflict, match="no month and no quarter"):
+        period(name)

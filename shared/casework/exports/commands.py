@@ -96,8 +96,8 @@ async def _asked(tx: Transaction, case_id: UUID) -> list[Sequence[object]]:
         found.append((consent.given_at, "agreed", consent.recipient, " ".join(consent.items)))
         if consent.taken_back_at is not None:
             found.append((consent.taken_back_at, "taken back", consent.recipient, ""))
-    for refusal in (await tx.session.execute(select(Refusal).where(col(Refusal.case_id) == case_id))).scalars():
-        found.append((refusal.said_at, "refused", refusal.recipient, ""))
+    refusals = (await tx.session.execute(select(Refusal).where(col(Refusal.case_id) == case_id))).scalars()
+    found += [(refusal.said_at, "refused", refusal.recipient, "") for refusal in refusals]
     return [(when.isoformat(), *more) for when, *more in sorted(found, key=lambda one: one[0])]
 
 

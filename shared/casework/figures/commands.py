@@ -2,7 +2,7 @@
 those before it: the same period's, its months' or its quarter's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -67,6 +67,7 @@ class Figures:
     proposed: Mapping[str, Table] | None
     held: str | None
     counted: Mapping[str, Any] = field(default_factory=dict)
+    late: frozenset[str] = frozenset()  # cubes whose late changes are held back: their last table stands in what is proposed
 
     @property
     def standing(self) -> Mapping[str, Table] | None:
@@ -111,12 +112,13 @@ def _sum_of(of: Period, before: FigureRelease | None, months: list[FigureRelease
     proposed = {}
     for cube in CUBES:
         ones = [table[cube.id] for table in tables]
-        proposed[cube.id] = _added(Table(cube.id, cube.chain), ones)
+        proposed[cube.id] = added(Table(cube.id, cube.chain), ones)
     is_same = before is not None and _kept(proposed) == before.shown
     return Figures(of, before, None if is_same else proposed, NO_CHANGE if is_same else None)
 
 
-def _added(empty: Table, ones: list[Table]) -> Table:
+def added(empty: Table, ones: Sequence[Table]) -> Table:
+    """Tables added up: a number that one of them hides is hidden, and where one is withheld nothing is said."""
     if any(one.values is None for one in ones):
         return empty
     categories = _merged(empty.chain, *(one.categories for one in ones))
@@ -139,17 +141,22 @@ def _merged(chain: tuple[str, ...], *several: Categories) -> dict[str, tuple[str
 
 def _compared(of: Period, before: FigureRelease | None, now: Mapping[str, Counted]) -> Figures:
     earlier = tables_of(before.shown) if before is not None else {}
-    proposed, counts = {}, {}
+    was_counted = before.counted if before is not None else {}
+    proposed, counts, late = {}, {}, set[str]()
     for cube in CUBES:
-        made = _protected(now[cube.id], earlier.get(cube.id), (before.counted if before is not None else {}).get(cube.id, {}))
-        if made is None:
-            return Figures(of, before, None, TOO_FEW)
+        was, counted_now = earlier.get(cube.id), now[cube.id]
+        made = _protected(counted_now, was, was_counted.get(cube.id, {}))
+        if was is not None and (made is None or not _says_more(made, was)):
+            made, values = was, was_counted.get(cube.id, {})
+            late |= {cube.id} if any(values.get(key, 0) != value for key, value in counted_now.values.items()) else set()
+        else:
+            assert made is not None, "only a comparison holds a table back"
+            values = {key: counted_now.values.get(key, 0) for key in made.values or ()}
         proposed[cube.id] = made
-        if made.values is not None:
-            counts[cube.id] = {key: now[cube.id].values.get(key, 0) for key in made.values}
-    if before is not None and not any(_says_more(proposed[cube.id], earlier[cube.id]) for cube in CUBES):
-        return Figures(of, before, None, NO_CHANGE if counts == before.counted else TOO_FEW)
-    return Figures(of, before, proposed, None, counts)
+        counts |= {cube.id: values} if made.values is not None else {}
+    if before is not None and _kept(proposed) == before.shown:
+        return Figures(of, before, None, TOO_FEW if late else NO_CHANGE)
+    return Figures(of, before, proposed, None, counts, frozenset(late))
 
 
 def _says_more(proposed: Table, earlier: Table) -> bool:
@@ -167,9 +174,9 @@ def _protected(now: Counted, earlier: Table | None, before: Mapping[str, int]) -
         return Table(now.id, now.chain, *((now.categories, shown(now.values, hidden)) if hidden is not None else ()))
     categories = _merged(now.chain, earlier.categories, now.categories)
     keys = keys_of(now.chain, categories)
-    was, known, values = (
-        {key: found.get(key, 0) for key in keys} for found in (before, earlier.values, now.values)
-    )  # what was not there yet was nought, and everybody knows it
+    # What was not there yet was nought, and everybody knows it.
+    was, values = ({key: found.get(key, 0) for key in keys} for found in (before, now.values))
+    known = {key: earlier.values.get(key, 0) for key in keys}
     hidden = next_release(Network.of(now.chain, categories), was, known, values)
     return Table(now.id, now.chain, categories, shown(values, hidden)) if hidden is not None else None
 
@@ -187,9 +194,10 @@ async def release_figures(tx: Transaction, here: Here, by: Actor, of: Period) ->
         raise Conflict(found.held or NO_CHANGE)
     number = found.release.number + 1 if found.release is not None else 1
     made = FigureRelease(
-        id=new_id(), period=of.name, number=number, shown=_kept(found.proposed), counted=Under(None, dict(found.counted)),
-        released_by=by.account_id, released_at=tx.clock.now(),
+        id=new_id(), period=of.name, number=number, shown=_kept(found.proposed), counted={}, released_by=by.account_id,
+        released_at=tx.clock.now(),
     )  # fmt: skip
+    made.counted = Under(None, dict(found.counted))  # type: ignore[assignment]  # about nobody in particular; a row read has the dict
     tx.session.add(made)
     await tx.session.flush()
     return made

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.edge import Edge, OneEdge
-from shared.casework.figures.commands import Table, figures_of, hidden_count, release_figures
+from shared.casework.figures.commands import TOO_FEW, Table, figures_of, hidden_count, release_figures
 from shared.casework.figures.domain import PLACE, TOTAL, UNKNOWN, Period, key, period, periods_before
 from shared.casework.figures.suppression import HIDDEN_BELOW
 from shared.casework.pages.visits import Posted, Visitor, submit
@@ -88,7 +88,7 @@ async def show_figures(
         request, "figures/figures.html", visit, found=found, of=of, periods=periods, group_of=group_of, below=HIDDEN_BELOW,
         tables=[(table, grids_of(table, edge)) for table in shown.values()], place_dimension=PLACE,
         newer=[(table, grids_of(table, edge)) for table in proposed.values()] if found.release is not None else [],
-        hidden=sum(map(hidden_count, shown.values())),
+        hidden=sum(map(hidden_count, shown.values())), too_few=TOO_FEW,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Which numbers of a cube are hidden, so that none of them can be worked out to within less than `WIDTH_MIN` from what is published.
+"""Which numbers of a cube are hidden, so that nobody can work out any of them to within less than `WIDTH_MIN`.
 
 A chain of dimensions is a network: its cells lead from the categories of one dimension to those of the next, its margins lead
 through a category, its total leads from the end back to the beginning, and what is counted flows round. To raise a hidden number
