@@ -36,7 +36,18 @@ EMPTY = {
     "officer": ["/work", "/cases", "/cases/new", "/directory", "/hand-over", "/paper", "/paper/print", "/me", "/me/secrets"],
     "nurse": ["/work", "/here-now", "/cases", "/arrivals/new", "/hand-over", "/paper", "/directory"],
     "worker": ["/work", "/cases", "/hand-over", "/following"],
-    "in-charge": ["/alarms", "/overdue", "/posts", "/accounts", "/accounts/new", "/parked", "/lines"],
+    "in-charge": [
+        "/alarms",
+        "/overdue",
+        "/posts",
+        "/accounts",
+        "/accounts/new",
+        "/parked",
+        "/lines",
+        "/figures",
+        "/exports",
+        "/figures/2026-01/export",
+    ],
     "": ["/sign-in", "/info", "/calendar", "/blank"],
 }
 FULL = {
@@ -72,7 +83,7 @@ ERRORS = {
         ("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", ""),
         ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/arrivals/{arrival}/match", ""),
     ],
-    "in-charge": [("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", "")],
+    "in-charge": [("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""), ("/figures/2026-01/export", "")],
     "": [("/sign-in", "")],
 }  # fmt: skip
 

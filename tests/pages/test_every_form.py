@@ -131,6 +131,8 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("work/hand_over.html", "roaming", "/hand-over", "/hand-over", {"facility": ""}),
         Mistake("alarms/posts.html", "in-charge", "/posts", "/posts", {"day": "2026-03-03", "from_time": "six"}),
         Mistake("alarms/resolve.html", "in-charge", f"/alarms/{alarm}/resolve", f"/alarms/{alarm}/resolve", {"note": "x" * 301}),
+        Mistake("exports/take.html", "in-charge", "/figures/2025-12/export", "/figures/2025-12/export",
+                {"because": "short", "recipient_key": "age1nobody"}),
         Mistake("accounts/new.html", "in-charge", "/accounts/new", "/accounts/new", {"name": "nurse-9"}),
     ]  # fmt: skip
 
