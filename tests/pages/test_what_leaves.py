@@ -5,6 +5,7 @@ import hashlib
 import io
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pyrage
 import pytest
@@ -106,8 +107,6 @@ async def test_places_stand_by_name_whatever_their_numbers(world: World) -> None
         rows = re.findall(r'<th scope="row" class="govuk-table__header">([^<]*)</th>', page.text)
         found = [row for row in rows if row in names]
         assert found == sorted(names), "a table never ranks stations"
-    for template in ("figures/figures.html",):
-        assert not re.search(r"%\B|per cent|rate", (await visitor.open("/figures")).words.split("Menu")[0]), template
 
 
 @SQLITE
@@ -120,8 +119,6 @@ async def test_a_few_late_entries_are_held_back_and_many_are_released(world: Wor
     page = await visitor.open("/figures?period=2026-01")
     assert "held back: whoever compares the two would see single late entries" in page.words
     assert not [form for form in page.forms if form.action.endswith("/release")]
-    form = page.forms[0]
-    form.action, form.method = "/figures/2026-01/release", "post"
     me = (await visitor.open("/me")).form("/sign-out")
     me.action = "/figures/2026-01/release"
     assert (await visitor.send(me)).status == 409
@@ -178,7 +175,8 @@ WISH = {"purpose": "monthly_report", "because": "=2+5 the ministry asked for Jan
 
 async def take(visitor: Visitor, path: str = "/figures/2026-01/export", **more: object) -> Page:
     page = await visitor.open(path)
-    return await visitor.send(page.form(path), **{**WISH, "pin": PIN, **more})
+    fields: dict[str, Any] = {**WISH, "pin": PIN, **more}
+    return await visitor.send(page.form(path), **fields)
 
 
 async def fetched(visitor: Visitor, ready: Page) -> bytes:

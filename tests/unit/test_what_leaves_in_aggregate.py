@@ -137,7 +137,7 @@ def test_nobody_works_out_a_hidden_number_from_a_quarter_beside_its_months(
 
 
 def test_the_attack_finds_what_only_small_counts_being_hidden_gives_away() -> None:
-    chain, categories = ["d0", "d1"], {"d0": ("c0", "c1"), "d1": ("c0", "c1")}
+    chain, categories = ["d0", "d1"], Categories({"d0": ("c0", "c1"), "d1": ("c0", "c1")})
     pile = [*[{"d0": "c0", "d1": "c0"}] * 20, *[{"d0": "c0", "d1": "c1"}] * 4, *[{"d0": "c1", "d1": "c1"}] * 30]
     values = count(chain, categories, pile)
     hidden = {one for one in values if is_small(values[one])}

@@ -142,7 +142,7 @@ def _merged(chain: tuple[str, ...], *several: Categories) -> dict[str, tuple[str
 def _compared(of: Period, before: FigureRelease | None, now: Mapping[str, Counted]) -> Figures:
     earlier = tables_of(before.shown) if before is not None else {}
     was_counted = before.counted if before is not None else {}
-    proposed, counts, late = {}, {}, set[str]()
+    proposed, counts, late = dict[str, Table](), dict[str, Mapping[str, int]](), set[str]()
     for cube in CUBES:
         was, counted_now = earlier.get(cube.id), now[cube.id]
         made = _protected(counted_now, was, was_counted.get(cube.id, {}))
