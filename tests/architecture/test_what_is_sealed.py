@@ -248,7 +248,10 @@ HARMLESS: dict[str, dict[str, str]] = {
         "path": "the address of a form, with ids only",
         "sealed": "sealed already, under the browser's cookie, which the database does not hold",
     },
-    "casework_export_files": {"file": "encrypted already, to a key whose private half is nowhere here"},
+    "casework_export_files": {
+        "export_id": "a random id",
+        "file": "encrypted already, to a key whose private half is nowhere here",
+    },
     "casework_exports": {
         "what": "which kind of file, a code",
         "period": "a month or a quarter",

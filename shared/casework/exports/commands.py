@@ -106,7 +106,7 @@ def _row(tx: Transaction, by: Actor, what: What, wish: Wish, **of: Any) -> Expor
         raise Conflict("A file of this kind is not handed out for that; choose another purpose.")
     return Export(
         id=new_id(), account_id=by.account_id, what=what, purpose=wish.purpose, because=wish.because,
-        recipient_key=wish.recipient_key.strip(), digest=b"", made_at=tx.clock.now(), **of,
+        recipient_key=wish.recipient_key.strip(), digest="", made_at=tx.clock.now(), **of,
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ async def _make(
         ("for", export.purpose), ("because", export.because), *about,
     ]  # fmt: skip
     file = encrypted(csv_file(mark, lines, export.id), export.recipient_key)
-    export.digest = hashlib.sha256(file).digest()
+    export.digest = hashlib.sha256(file).hexdigest()
     tx.session.add(export)
     await tx.session.flush()
     now = tx.clock.now()

@@ -32,7 +32,7 @@ class Export(SQLModel, table=True):
     purpose: str
     because: str = Field(sa_type=Sealed("casework_exports.because", "case_id"), nullable=True)  # a sentence: somebody's own words
     recipient_key: str
-    digest: bytes = Field(sa_type=LargeBinary)  # SHA-256 of the encrypted file
+    digest: str  # SHA-256 of the encrypted file, hexadecimal
     made_at: datetime = Field(sa_type=UtcDateTime)
     inside_seq: int | None = Field(default=None, sa_type=BigInteger)  # its place in the log that peers sign unread
 

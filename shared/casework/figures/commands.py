@@ -30,6 +30,13 @@ TOO_FEW = _("What has changed since the last release is held back: whoever compa
             "It can be released once more has come in; the last release stands.")  # fmt: skip
 
 
+class HeldBack(Conflict):
+    """The figures are not released now, for the reason that the page gives beforehand."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A cube as it is published. `values` is None where the whole of it is withheld."""
@@ -191,7 +198,7 @@ async def release_figures(tx: Transaction, here: Here, by: Actor, of: Period) ->
     await tx.in_turn("figures")
     found = await figures_of(tx, here, of)
     if found.proposed is None:
-        raise Conflict(found.held or NO_CHANGE)
+        raise HeldBack(found.held or NO_CHANGE)
     number = found.release.number + 1 if found.release is not None else 1
     made = FigureRelease(
         id=new_id(), period=of.name, number=number, shown=_kept(found.proposed), counted={}, released_by=by.account_id,

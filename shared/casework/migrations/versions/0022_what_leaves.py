@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(), nullable=False),
         sa.Column("because", sa.LargeBinary(), nullable=True),
         sa.Column("recipient_key", sa.String(), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
         sa.Column("made_at", UtcDateTime(), nullable=False),
         sa.Column("inside_seq", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(case_id IS NULL) <> (period IS NULL)", name="ck_casework_exports_of"),
