@@ -12,10 +12,11 @@ import numpy as np
 from scipy.optimize import linprog
 
 from shared.casework.figures.domain import TOTAL, key, keys_of
-from shared.casework.figures.suppression import WIDTH_MIN, hidden_of
+from shared.casework.figures.suppression import hidden_of
 
 Categories = dict[str, tuple[str, ...]]
 Published = dict[str, int | None]
+WIDE_ENOUGH = 10  # what is promised of each hidden number (security guide, small cells); not read from the product
 NEARLY = 1e-6  # what HiGHS may be off by
 
 
@@ -83,4 +84,4 @@ class Attack:
 def withstands(attack: Attack, tables: dict[str, Published]) -> None:
     for table, published in tables.items():
         for one in sorted(hidden_of(published)):
-            assert attack.width(table, one) >= WIDTH_MIN - NEARLY, (table, one, published)
+            assert attack.width(table, one) >= WIDE_ENOUGH - NEARLY, (table, one, published)

@@ -103,6 +103,7 @@ def test_nobody_works_out_a_hidden_number_where_entries_were_corrected(
     attack.sees("first", chain, categories, tables["first"])
     again = next_release(network, before, tables["first"], after)
     if again is not None:
+        assert hidden <= again, "what was hidden stays hidden"
         tables["again"] = shown(after, again)
         attack.sees("again", chain, categories, tables["again"])
         if all(after[one] >= before[one] for one in after):
