@@ -3,11 +3,9 @@
 from typing import Any
 
 from shared.casework.figures.commands import figures_of
-from shared.casework.figures.domain import PLACE, TOTAL, period
+from shared.casework.figures.domain import HIDDEN, PLACE, TOTAL, period
 from shared.casework.here import Here
 from shared.kit.db import Transaction
-
-HIDDEN = "–"
 
 
 async def figures_now(tx: Transaction, here: Here, name: str) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.exports.domain import PURPOSES, Purpose, What, csv_file
 from shared.casework.exports.tables import Export, ExportFile
-from shared.casework.figures.commands import release_of, tables_of
-from shared.casework.figures.domain import Period
+from shared.casework.figures.commands import Table, release_of, tables_of
+from shared.casework.figures.domain import HIDDEN, Period, keys_of
 from shared.casework.here import Actor, Here
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
@@ -28,7 +28,6 @@ from shared.kit.ids import new_id
 
 FILE_KEPT = timedelta(minutes=15)  # to fetch it, and to fetch it again; only its recipient can read it
 EXPORTS_MAX = 50  # of one list; a month has a few
-HIDDEN = "–"
 LOOK = "export"  # what the log of who looked says of it
 
 
@@ -63,16 +62,23 @@ async def export_figures(tx: Transaction, here: Here, by: Actor, of: Period, wis
     release = await release_of(tx, of)
     if release is None:
         raise NotFound("The figures of this period have not been released; release them first.")
-    lines: list[Sequence[object]] = [("cube", "row", "", "column", "", "number")]
-    for table in tables_of(release.shown).values():
-        if table.values is None:
-            lines.append((table.id, "withheld", "", "", "", HIDDEN))
-        for key, number in (table.values or {}).items():
-            parts = [part for pair in key.split("|") if pair for part in pair.split("=", 1)]
-            lines.append((table.id, *(parts or ["total"]), *[""] * (4 - len(parts or [""])), HIDDEN if number is None else number))
+    lines: list[Sequence[object]] = [("cube", "dimension", "is", "and", "is", "number")]
+    lines += [line for table in tables_of(release.shown).values() for line in _lines_of(table)]
     export = _row(tx, by, What.FIGURES, wish, period=of.name)
     about = [("period", of.name), ("release", release.number), ("hidden", f"{HIDDEN} is a hidden number; it is not nought")]
     return await _make(tx, here, by, export, about, lines)
+
+
+def _lines_of(table: Table) -> list[Sequence[object]]:
+    """A line a number, in the order in which the tables stand on the page."""
+    if table.values is None:
+        return [(table.id, "withheld", "", "", "", HIDDEN)]
+    found: list[Sequence[object]] = []
+    for key in keys_of(table.chain, table.categories):
+        parts = [part for pair in key.split("|") for part in pair.split("=", 1)] if key else ["total"]
+        number = table.values[key]
+        found.append((table.id, *parts, *[""] * (4 - len(parts)), HIDDEN if number is None else number))
+    return found
 
 
 async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wish: Wish) -> Export:

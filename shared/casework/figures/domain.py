@@ -14,6 +14,7 @@ from itertools import pairwise
 from shared.contracts.casework.codes import AgeBand, AgencyKind, IncidentType, Sex, Urgency
 from shared.kit.errors import Conflict
 
+HIDDEN = "–"  # what stands for a hidden number
 TOTAL = ""  # the key of the number of everything
 UNKNOWN = "unknown"
 HOURS = ("72", "120", "later", UNKNOWN)  # from what happened to the report: the limits of PEP and emergency contraception
