@@ -13,7 +13,7 @@ from attack import Attack, withstands
 from reported import Report, report
 from shift import at_work
 from signing_in import PIN
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlmodel import col
 from visitor import Page, Visitor
 
@@ -26,6 +26,7 @@ from shared.casework.inside import INSIDE
 from shared.contracts.casework.codes import AgeBand, IncidentType, Role, Sex
 from shared.exchange.inside import log_inside
 from shared.exchange.tables import InsideRow
+from shared.exchange.verify import verify
 
 RAPE, ASSAULT, HIT = IncidentType.RAPE, IncidentType.SEXUAL_ASSAULT, IncidentType.PHYSICAL_ASSAULT
 GIRL, YOUNG, WOMAN = AgeBand.A10_14, AgeBand.A15_17, AgeBand.A25_49
@@ -208,6 +209,19 @@ async def test_a_file_of_figures_is_encrypted_marked_and_logged(world: World) ->
     async with world["police"].database.read() as tx:
         query = select(func.count()).where(col(InsideRow.source).in_(["casework_exports", "casework_figure_releases"]))
         assert (await tx.session.execute(query)).scalar_one() == 2
+
+
+async def test_who_took_a_file_and_what_was_released_cannot_be_changed_unnoticed(world: World) -> None:
+    visitor, police = await reported_and_over(world), world["police"]
+    await released(visitor)
+    await take(visitor)
+    await log_inside(police.database, INSIDE)
+    assert (await verify(police.database, "police", police.seal, INSIDE)).is_good
+    async with police.database.write() as tx:
+        await tx.session.execute(update(Export).values(purpose="oversight"))
+        await tx.session.execute(update(FigureRelease).values(shown={}))
+    found = (await verify(police.database, "police", police.seal, INSIDE)).findings
+    assert {one.table for one in found} == {"casework_exports", "casework_figure_releases"}
 
 
 async def test_no_file_leaves_without_her_pin_or_a_key_that_can_be_encrypted_to(world: World) -> None:
