@@ -14,8 +14,9 @@ from shared.casework.accounts.tables import CaseRead
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
 
-# The list of looks is what she asks for: to read it is no look at her case.
-NO_LOOKS = {"/cases/{case_id}/looked", "/api/v1/cases/{case_id}/access-log"}
+# The list of looks is what she asks for: to read it is no look at her case, and the form to hand it over shows nothing of hers.
+# That it was handed over is one (test_what_leaves.py).
+NO_LOOKS = {"/cases/{case_id}/looked", "/api/v1/cases/{case_id}/access-log", "/cases/{case_id}/export"}
 ABOUT_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id"}
 SHOW_CASES = ("/work", "/cases", "/hand-over", "/here-now")
 ACTS = {"police": "cancel", "health": "decline"}

@@ -14,13 +14,14 @@ from visitor import OWN_PAGE, Visitor
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.accounts.tables import Account, Duty, HandOver
 from shared.casework.alarms.tables import Alarm
+from shared.casework.exports.tables import Export
 from shared.casework.messages.tables import Message
 from shared.casework.paper.tables import Sheet
 from shared.contracts.casework.codes import Role
 from shared.kit.ids import new_id
 
 HERE, ELSEWHERE = "ndola_clinic", "ndola_hospital"
-NOT_ABOUT_SOMETHING = {"sender", "act", "transition", "what"}  # parameters that name no object
+NOT_ABOUT_SOMETHING = {"period_name", "sender", "act", "transition", "what"}  # parameters that name no object
 BODIES: dict[str, Any] = {
     "incidents": {"incident_type": "rape"},
     "consents": {"recipient": "social_welfare", "purpose": "support", "items": ["req"], "how": "spoken", "language": "bem"},
@@ -58,13 +59,15 @@ async def the_clinics_things(world: World) -> dict[str, str]:
         shift = HandOver(id=new_id(), facility=HERE, given_by=account.id, open_items={}, written_at=now)
         message = Message(id=new_id(), referral_id=UUID(received["id"]), case_id=UUID(received["case_id"]), direction="in",
                           code="bring_card", asked_at=now)  # fmt: skip
-        tx.session.add_all([sheet, duty, shift, message])
+        export = Export(id=new_id(), account_id=account.id, what="looks", case_id=UUID(own_case), purpose="she_asked",
+                        because="synthetic", recipient_key="age1", digest="", made_at=now)  # fmt: skip
+        tx.session.add_all([sheet, duty, shift, message, export])
         assert alarm is not None
         return {
             "case_id": own_case, "referral_id": received["id"], "arrival_id": walk_in["arrival_id"],
             "consent_id": own_consent["id"], "account_id": str(account.id), "alarm_id": str(alarm.id), "batch": str(sheet.batch),
             "duty_id": str(duty.id), "hand_over_id": str(shift.id), "message_id": str(message.id),
-            "subscription_id": subscription["id"],
+            "subscription_id": subscription["id"], "export_id": str(export.id),
             "event_id": str(new_id()),
         }  # fmt: skip
 

@@ -48,18 +48,20 @@ WORDS = {
 }
 
 
-@router.get("/figures/{name}/export")
-async def show_figures_export(name: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+@router.get("/figures/{period_name}/export")
+async def show_figures_export(period_name: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What the file of a period's figures is for."""
     visit.actor.may_let_out()
-    return await _page(request, edge, visit, What.FIGURES, f"/figures?period={period(name).name}", await draft_of(request, visit))
+    return await _page(
+        request, edge, visit, What.FIGURES, f"/figures?period={period(period_name).name}", await draft_of(request, visit)
+    )
 
 
-@router.post("/figures/{name}/export")
-async def post_figures_export(name: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+@router.post("/figures/{period_name}/export")
+async def post_figures_export(period_name: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Makes it."""
     visit.actor.may_let_out()
-    of = period(name)
+    of = period(period_name)
 
     async def make(tx: Transaction, wish: Wish) -> Export:
         return await export_figures(tx, edge.here, visit.actor, of, wish)

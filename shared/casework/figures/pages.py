@@ -92,10 +92,10 @@ async def show_figures(
     )  # fmt: skip
 
 
-@router.post("/figures/{name}/release")
-async def post_release(name: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+@router.post("/figures/{period_name}/release")
+async def post_release(period_name: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """They may leave from now on, as they stand on the page."""
-    of = period(name)
+    of = period(period_name)
 
     async def work(tx: Transaction) -> str:
         await release_figures(tx, edge.here, visit.actor, of)
