@@ -175,9 +175,10 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Beneath a page the two databases differ little: in `make test` each test of a page has one of them, by its name, and in
-    `make test-long` the other."""
+    `make test-long` the other. A test that names its database has it in both."""
+    named = any("world" in one.args[0] for one in item.iter_markers("parametrize"))
     kind = getattr(item, "callspec", None) and item.callspec.params.get("world")  # type: ignore[attr-defined]  # functions have it
-    if item.path.parent.name == "pages" and kind is not None:
+    if item.path.parent.name == "pages" and kind is not None and not named:
         ours = ("sqlite", "postgresql")[crc32(item.nodeid.split("[")[0].encode()) % 2]
         if kind != ours:
             item.add_marker(pytest.mark.long)
