@@ -213,3 +213,9 @@ def test_the_demos_first_page_says_its_courier_in_french(label: str) -> None:
         page = client.get("/?language=fr").text
     assert not re.search(r"on this machine|it forgets", page)
     assert ("Apache Kafka 4" in page) == label.startswith("Apache")
+
+
+async def test_every_copy_with_made_up_people_says_so_on_its_pages(world: World) -> None:
+    for agency in world.agencies.values():
+        page = await Visitor(agency.app).open("/sign-in")
+        assert "All people here are synthetic." in page.words
