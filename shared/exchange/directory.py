@@ -188,6 +188,11 @@ class Directory:
         """Whether the agency has given the key up, from some place in its streams on."""
         return id_ in self._revoked
 
+    def given_up(self, reader: str) -> dict[bytes, dict[UUID, int]]:
+        """The keys that were given up, each with how far it reaches in the lives of the stream to `reader`: no further than 0 in
+        those that are not named."""
+        return {id_: dict(self._cuts.get((id_, reader), {})) for id_ in self._revoked}
+
     def reaches(self, id_: bytes, reader: str, incarnation: UUID, seq: int) -> bool:
         """Whether a slot of the stream to `reader` may stand under this key: any, until it was revoked."""
         return id_ not in self._revoked or seq <= self._cuts.get((id_, reader), {}).get(incarnation, 0)

@@ -5,8 +5,9 @@ and in what the seal is bound to, so nothing can be sealed again for somebody el
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 
@@ -80,6 +81,10 @@ class Seal(Protocol):
         has replaced and that is no longer here; else None."""
         ...
 
+    def given_up(self, peer: str) -> Mapping[bytes, Mapping[UUID, int]]:
+        """The signing keys that a peer has given up, each with how far it reaches in the lives of the peer's stream to us."""
+        ...
+
     def verified(self, told: Lines) -> Sequence[Told]:
         """The same stretch of a peer's directory as these lines would leave it; raises Unopenable. Nothing is taken up."""
         ...
@@ -126,6 +131,10 @@ class KeyedSeal:
         except Unopenable:
             return None
         return None if self._keys.holds(id_) else self._keys.own.replaced_at(id_)
+
+    def given_up(self, peer: str) -> Mapping[bytes, Mapping[UUID, int]]:
+        directory = self._keys.peers.get(peer)
+        return directory.given_up(self._keys.agency) if directory is not None else {}
 
     def verified(self, told: Lines) -> Sequence[Told]:
         with _a_piece_of_it():

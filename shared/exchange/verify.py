@@ -15,7 +15,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import Event, Unopenable
 from shared.contracts.wire.merkle import Frontier
 from shared.contracts.wire.statements import LostRange
-from shared.exchange.counting import FINDINGS_MAX, PAGE, Counting, Progress, Signed, Verdict, as_it_lies, rows_words
+from shared.exchange.counting import FINDINGS_MAX, PAGE, Counting, Progress, Signed, Verdict, rows_words
 from shared.exchange.counting_inside import InsideCount
 from shared.exchange.direct import StreamName
 from shared.exchange.inbox import heard
@@ -38,6 +38,7 @@ from shared.exchange.tables import (
 )
 from shared.exchange.witness import good_stream_head
 from shared.kit.db import Database, Transaction
+from shared.kit.sealed import as_it_lies
 
 
 async def verify(

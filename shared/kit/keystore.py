@@ -75,6 +75,9 @@ class KeyDestroyed(RefnetError):
         super().__init__("This was erased: its key is destroyed, and nothing opens it any more.")
 
 
+CANNOT_OPEN = (KeyDestroyed, ValueNotOpened)  # of one value, whatever becomes of others: it was erased, or its key is not here
+
+
 # --- what wraps the keys -----------------------------------------------------------------------------------------------
 
 
