@@ -169,6 +169,11 @@ class Directory:
         lines = [Line.model_validate_json(told.signed[SIGNATURE_BYTES:]) for told in self.lines if told.signed is not None]
         return [(line.publishes, line.made_at) for line in lines if line.publishes is not None]
 
+    def replaced_signers(self) -> list[bytes]:
+        """The signing keys that another has replaced and that still stand, oldest first."""
+        newest = self.newest(Use.SIGN)
+        return [id_ for id_, one in self._published.items() if one.key.use is Use.SIGN and id_ not in {newest, *self._revoked}]
+
     def next_line(self) -> tuple[int, bytes]:
         """(number, digest of the line before) of the line that would come next."""
         return self.size + 1, self._before

@@ -21,7 +21,9 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def keys_of(node: Node) -> Keystore:
-    return node.database.keys
+    keys = node.database.keys
+    assert keys is not None
+    return keys
 
 
 class Sent:
