@@ -20,6 +20,7 @@ from shared.exchange.directory import Directory, fingerprint, key_id
 from shared.exchange.keyring import HYBRID, X25519
 from shared.exchange.tables import Stream
 from shared.kit.errors import RefnetError
+from shared.kit.local.cache import held
 
 PASSPHRASE = "REFNET_ROOT_PASSPHRASE"  # noqa: S105 — the name of a variable
 PASSPHRASE_CHARACTERS_MIN = 16  # of a root that may lie in a drawer for years: four words
@@ -95,10 +96,11 @@ class Keeper:
         keys, wrapping = self._settings.keystore(agency), self._settings.wrapping(agency)
         _ = keys.id  # one that is not here is not made anew
         try:
-            made = wrapping.make(self._now)
-            count = keys.rewrap()
-            for old in wrapping.read().keys() - {made}:
-                wrapping.destroy(old)
+            with held(self._settings.home / "keys.lock"):  # of two at once each would destroy what the other has wrapped under
+                made = wrapping.make(self._now)
+                count = keys.rewrap()
+                for old in wrapping.read().keys() - {made} - keys.wrapped_under():
+                    wrapping.destroy(old)
         except OSError as error:
             raise RefnetError(f"{wrapping.folder} cannot be written to; run this where it can, as the keys' owner.") from error
         finally:

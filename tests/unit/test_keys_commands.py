@@ -26,6 +26,8 @@ from shared.exchange.retired import KEPT
 from shared.exchange.seal import KeyedSeal
 from shared.exchange.tables import Peer, Stream
 from shared.kit.errors import RefnetError
+from shared.kit.ids import new_id
+from shared.kit.local.cache import held
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 WORD = Header(kind=Kind.EVENT, sender="police", recipient="health", incarnation=UUID(int=7), seq=1, salt=b"s" * 16)
@@ -241,6 +243,22 @@ def test_a_second_rotation_at_the_same_time_waits_for_the_first(tmp_path: Path) 
         second.result()
     assert folder.own().size == 6
     assert len(folder.signing()) == 3
+
+
+def test_keys_of_cases_open_after_a_rewrap_whatever_the_clock_says_and_whoever_else_does_the_same(tmp_path: Path) -> None:
+    """Whatever lies under the one is destroyed with it: the records of the whole agency would be gone."""
+    by = keeper(tmp_path)
+    settings = Settings.model_validate({"REFNET_HOME": str(tmp_path)})
+    settings.make_keystore("police")  # by a clock that is years ahead of the keeper's
+    sealed = settings.keystore("police").seal(new_id(), "casework_notes.text", b"words")
+    by.rewrap()
+    with ThreadPoolExecutor(1) as other:
+        with held(tmp_path / "keys.lock"):
+            second = other.submit(keeper(tmp_path).rewrap)
+            assert not wait([second], timeout=0.5).done
+        second.result()
+    assert settings.keystore("police").open("casework_notes.text", sealed) == b"words"
+    assert len(settings.wrapping("police").read()) == 1
 
 
 def test_a_root_is_kept_under_a_passphrase_wherever_people_are_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
