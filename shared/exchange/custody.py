@@ -52,10 +52,11 @@ class _Slot:
 async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects: Collection[UUID]) -> Sealed:
     """Everything that was said and heard about these subjects, with what proves it; raises RefnetError.
 
-    What only the place is left of, because its words were cleared or erased, is in it as its leaf.
+    What only the place is left of, because its words were cleared, erased, or signed with a key that was given up before that
+    place, is in it as its leaf.
     """
     agency = seal.agency
-    found = [*await _said(tx, seal, subjects), *await _heard(tx, agency, subjects)]
+    found = [*await _said(tx, seal, subjects), *await _heard(tx, seal, subjects)]
     if len(found) > WORDS_MAX:
         raise RefnetError(f"The case has more than {WORDS_MAX} messages, more than a bundle may hold.")
     by_stream: dict[StreamName, list[_Slot]] = defaultdict(list)
@@ -90,12 +91,17 @@ async def _said(tx: Transaction, seal: KeyedSeal, subjects: Collection[UUID]) ->
     return found
 
 
-async def _heard(tx: Transaction, agency: str, subjects: Collection[UUID]) -> list[_Slot]:
+async def _heard(tx: Transaction, seal: KeyedSeal, subjects: Collection[UUID]) -> list[_Slot]:
+    # What stands above where its key reaches is nobody's word: its place is told, and the rest of the case is proved.
     slot, word = ReceivedSlot, InboxRow
     same = and_(col(word.sender) == col(slot.sender), col(word.event_id) == col(slot.event_id))
     query = select(col(slot.sender), col(slot.incarnation), col(slot.seq), col(word.inner), col(slot.leaf)).join(word, same)
     rows = (await tx.session.execute(query.where(among(tx, col(word.subject), subjects)))).tuples()
-    return [_Slot(StreamName(sender, agency, life), int(seq), raw, leaf) for sender, life, seq, raw, leaf in rows]
+    found = []
+    for sender, life, seq, raw, leaf in rows:
+        signed = raw if raw is not None and seal.reaches(unframe(raw)) else None
+        found.append(_Slot(StreamName(sender, seal.agency, life), int(seq), signed, leaf))
+    return found
 
 
 async def _head_of(tx: Transaction, agency: str, stream: StreamName) -> StreamHead | None:
@@ -208,6 +214,7 @@ class Check:
 
 
 COMPARE = "All of this stands under these roots. Compare each, digit by digit, with the fingerprint that was pinned in person:"
+NO_WORDS = "its words are cleared, or stand under no good key; only its place is left"
 PROVES = (
     "If the fingerprints are the pinned ones, this proves: each message was said by the agency that is named, in these words and at"
     " this place among all that it said to the other; and whoever is named after “under the signature of” has signed for it there,"
@@ -221,7 +228,7 @@ PROVES_NOT = (
 
 
 def _line(one: Shown) -> str:
-    what = f"{one.said_at:%Y-%m-%d %H:%M} UTC  {one.type}" if one.said_at else "its words are cleared; only its place is left"
+    what = f"{one.said_at:%Y-%m-%d %H:%M} UTC  {one.type}" if one.said_at else NO_WORDS
     under = "its sender's signature alone: the other end had not signed yet"
     if one.proved_by is not None:
         under = f"under the signature of {one.proved_by}, up to place {one.proved_upto}"

@@ -32,6 +32,13 @@ from shared.exchange.keyring import NOT_A_KEY, SUITES, KeyAway, Keyring
 BOUND_TO = b"refnet envelope 1"
 
 
+class KeyGivenUp(Unopenable):
+    """The signature is good, and its key does not reach the place where it stands: its owner has given it up."""
+
+    def __init__(self) -> None:
+        super().__init__("its signer's key is revoked")
+
+
 class Seal(Protocol):
     """Signs what this agency says, seals it for one recipient, and opens what was sealed for this agency."""
 
@@ -56,7 +63,7 @@ class Seal(Protocol):
 
     def signed(self, raw: bytes, speaker: str, reader: str) -> Inner:
         """What is kept of a word of the one to the other, verified as evidence: a key that was given up later does not unsay it.
-        Raises Unopenable."""
+        Raises Unopenable; KeyGivenUp where it stands above what its key reaches."""
         ...
 
     def refresh(self) -> None:
@@ -189,7 +196,7 @@ class KeyedSeal:
         # What an own relay numbered under a key a moment too late is signed again on its way out; what a peer said so never is.
         is_a_peers_event = speaker != self._keys.agency and header.kind is Kind.EVENT
         if is_a_peers_event and not self._reaches(speaker, header, reader):
-            raise Unopenable("its signer's key is revoked")
+            raise KeyGivenUp
         return inner
 
     @property
@@ -231,7 +238,7 @@ class KeyedSeal:
             return inner  # its lines are under a root, whoever brings them
         self._check_signature(inner, speaker, reader)
         if not self._reaches(speaker, header, reader):
-            raise Unopenable("its signer's key is revoked")
+            raise KeyGivenUp
         return inner
 
     def _check_signature(self, inner: Inner, speaker: str, reader: str) -> None:

@@ -16,6 +16,7 @@ from sqlmodel import col
 
 from shared.contracts.wire.directory import Lines, Told, Use
 from shared.contracts.wire.envelope import Header, Kind, Unopenable, unwrap
+from shared.exchange.custody import check_bundle, make_bundle
 from shared.exchange.direct import NotOpened, StreamName
 from shared.exchange.directories import recall_lines, take_lines
 from shared.exchange.directory import Directory
@@ -27,6 +28,7 @@ from shared.exchange.receipts import ASK_AGAIN, STILL
 from shared.exchange.reconcile import Reconciler
 from shared.exchange.seal import KeyedSeal
 from shared.exchange.tables import DirectoryLine, Stream
+from shared.exchange.verify import verify
 from shared.kit.db import Transaction
 
 STATEMENT = Header(kind=Kind.STATEMENT, sender="police", recipient="health", incarnation=UUID(int=1))
@@ -454,3 +456,22 @@ async def test_what_another_process_applied_a_moment_late_is_found_at_the_second
 def test_slots_are_named_in_stretches_and_no_more_than_a_person_reads() -> None:
     assert stretches([5, 6, 7, 9]) == "5–7, 9"
     assert stretches(list(range(1, 100, 2))).count(",") == NAMED_MAX
+
+
+async def test_what_stands_above_a_cut_is_its_senders_to_explain_and_spoils_no_bundle(ends: tuple[End, End]) -> None:
+    police, health = ends
+    subject = new_subject()
+    await police.node.say("health", subject, 0)
+    await health.node.hear("police", await police.node.number("health"))
+    cuts = await reached(police)
+    await police.node.say("health", subject, 1)
+    await health.node.hear("police", await police.node.number("health"))
+    await give_up(police, health, cuts)
+    verdict = await verify(health.node.database, "health", health.seal, [])
+    assert (verdict.findings, len(verdict.refused)) == ([], 1)
+    assert "police has given up the key under which place 2 of" in verdict.refused[0]
+    async with health.node.database.read() as tx:
+        bundle = (await make_bundle(tx, health.seal, subject, [subject])).to_bytes()
+    check = check_bundle(bundle)
+    assert check.faults == []
+    assert [one.data and one.data["step"] for one in check.shown] == [0, None]
