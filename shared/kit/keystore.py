@@ -25,6 +25,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.exc import DontWrapMixin
 
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.files import sync_folder, write_whole
@@ -60,7 +61,8 @@ NOT_UNDER = """
 """
 
 
-class KeystoreAway(DatabaseAway):
+# Raised while a statement is put together, they go up as they are: wrapped by SQLAlchemy, nobody would know them.
+class KeystoreAway(DontWrapMixin, DatabaseAway):
     """The keystore cannot be read or written just now, or lacks what the database needs: nothing is lost, and nothing is done."""
 
 
@@ -68,7 +70,7 @@ class ValueNotOpened(KeystoreAway):
     """What lies in a sealed column is not what was sealed for it, or its key is not here."""
 
 
-class KeyDestroyed(RefnetError):
+class KeyDestroyed(DontWrapMixin, RefnetError):
     """What this key sealed is erased."""
 
     def __init__(self) -> None:

@@ -11,11 +11,12 @@ from exchange_pair import Pair
 from keystores import lose
 
 from shared.contracts.wire.statements import Recall
+from shared.exchange.custody import check_bundle, make_bundle
 from shared.exchange.inbox import SHUT
 from shared.exchange.recovery import held_of
 from shared.exchange.relay import SHUT_AGAIN, Outbound, Relay
 from shared.exchange.tables import InboxRow
-from shared.kit.keystore import Keystore
+from shared.kit.keystore import KeyDestroyed, Keystore, KeystoreAway
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -127,6 +128,34 @@ async def test_what_a_handler_cannot_open_is_parked_with_what_to_do_and_the_othe
     async with pair.health.database.read() as tx:
         row = await tx.session.get_one(InboxRow, ("police", event_id))
     assert (row.state, row.reason) == ("parked", str(SHUT))
+
+
+async def test_a_keystore_that_is_away_is_known_as_such_whatever_was_being_written(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrapped as an error of the statement it would park what only has to wait, and a page would say that it is broken."""
+
+    def away() -> dict[bytes, bytes]:
+        raise KeystoreAway("The wrapping key of the keystore is not here; restore it from the keys' own backup.")
+
+    erased = new_subject()
+    keys_of(pair.police).destroy([erased], NOW)
+    with pytest.raises(KeyDestroyed):
+        await pair.police.say("health", erased, 0)
+    monkeypatch.setattr(keys_of(pair.police), "_wrapping", away)
+    with pytest.raises(KeystoreAway):
+        await pair.police.say("health", new_subject(), 0)
+
+
+async def test_a_bundle_has_the_place_of_what_was_erased(pair: Pair) -> None:
+    subject = new_subject()
+    await pair.police.say("health", subject, 0)
+    await pair.health.hear("police", await pair.police.number("health"))
+    for node in (pair.police, pair.health):
+        keys_of(node).destroy([subject], NOW)
+        async with node.database.read() as tx:
+            check = check_bundle((await make_bundle(tx, node.seal, subject, [subject])).to_bytes())
+        assert (check.faults, [(one.place, one.data) for one in check.shown]) == ([], [(1, None)])
 
 
 async def test_words_that_cannot_be_opened_are_given_back_as_their_place_alone(pair: Pair, tmp_path: Path) -> None:
