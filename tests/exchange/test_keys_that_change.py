@@ -390,6 +390,7 @@ async def test_what_was_applied_above_a_cut_before_the_revocation_came_is_told_o
 
 async def test_nothing_is_told_of_what_stands_up_to_the_cut_or_under_the_newer_key(ends: tuple[End, End]) -> None:
     police, health = ends
+    await by_broker(health, police)
     await speak(police, health, range(2))
     cuts = await reached(police)
     stolen = police.holder.directory.newest(Use.SIGN)

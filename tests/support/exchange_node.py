@@ -158,7 +158,8 @@ class Node:
     async def inbox_states(self) -> dict[UUID, str]:
         """State by event id."""
         async with self.database.read() as tx:
-            return {r.event_id: r.state for r in (await tx.session.execute(select(InboxRow))).scalars()}
+            query = select(col(InboxRow.event_id), col(InboxRow.state))  # whether or not their words open
+            return dict((await tx.session.execute(query)).tuples().all())
 
     async def outbox_rows(self) -> list[OutboxRow]:
         """Everything said, by position."""
