@@ -131,7 +131,8 @@ def denials(operator: Access, agency: str) -> list[AclBinding]:
     denied = AclBindingFilter(
         ResourceType.ANY, anything, ResourcePatternType.ANY, f"User:{agency}", anything, AclOperation.ANY, AclPermissionType.DENY
     )
-    return list(AdminClient(operator.librdkafka()).describe_acls(denied).result())
+    admin = AdminClient(operator.librdkafka())  # which answers as long as somebody holds it
+    return list(admin.describe_acls(denied).result())
 
 
 def test_what_the_operator_denies_stays_denied(town: Town) -> None:
@@ -144,7 +145,8 @@ def test_what_the_operator_denies_stays_denied(town: Town) -> None:
     allowed = AclBinding(
         ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{police}", "*", AclOperation.ALTER, AclPermissionType.ALLOW
     )
-    for made in AdminClient(operator.librdkafka()).create_acls([denied, allowed]).values():
+    admin = AdminClient(operator.librdkafka())
+    for made in admin.create_acls([denied, allowed]).values():
         made.result()
     assert [words for words in town.provision() if topic in words] == [f"took {police} alter on topic {topic}"]
     assert denials(operator, police) == [denied]
