@@ -57,7 +57,7 @@ async def _broker(settings: Settings, agency: str | None, network: Network, note
     """The broker as an agency of this machine finds it, or as the environment names it."""
     whose = f"{agency}: " if agency else ""
     try:
-        access = settings.access(agency)
+        access = settings.access(agency, network.purpose)
         _ends_soon(access, whose, note)
         topics = [t for t in network.topics() if agency in (None, direction_of(t).sender, direction_of(t).recipient)]
         if missing := sorted(set(topics) - await topics_of(access)):
@@ -92,6 +92,9 @@ def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None
     except RefnetError as error:
         note(False, f"{agency}: {error}")
         return
+    if len(old := keys.own.replaced_signers()) > 1:
+        words = f"{len(old)} replaced signing keys still stand, such as {old[0].hex()}; run `refnet keys revoke {agency}` for it."
+        note(False, f"{agency}: {words}")
     unknown = [peer for peer in network.peers_of(agency) if peer not in keys.peers]
     if unknown:
         file = KeyFolder(settings.home, agency).directory_file(unknown[0])

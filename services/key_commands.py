@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -19,6 +20,7 @@ from shared.exchange.directory import Directory, fingerprint, key_id
 from shared.exchange.keyring import HYBRID, X25519
 from shared.exchange.tables import Stream
 from shared.kit.errors import RefnetError
+from shared.kit.local.cache import held
 
 PASSPHRASE = "REFNET_ROOT_PASSPHRASE"  # noqa: S105 — the name of a variable
 PASSPHRASE_CHARACTERS_MIN = 16  # of a root that may lie in a drawer for years: four words
@@ -54,17 +56,36 @@ class Keeper:
         return {"agency": self._folder.agency, "fingerprint": print_of, "words": words}
 
     def rotate(self, suite: str, root: Path | None) -> dict[str, Any]:
-        """Makes new keys; raises RefnetError."""
-        directory = self._folder.own()
-        self._folder.make_keys(self._folder.root(root, self._passphrase()), self._now, SUITE_OF[suite], directory)
+        """Makes new keys, and gives up the signing keys that were replaced before now; raises RefnetError."""
+        self._folder.own()
+        signer = self._folder.root(root, self._passphrase())
+        with self._folder.locked():
+            directory = self._folder.own()
+            given_up = self._give_up_replaced(directory, signer)
+            self._folder.make_keys(signer, self._now, SUITE_OF[suite], directory)
         newest = {use: directory.newest(use) for use in Use}
         words = (
             f"New keys: {', '.join(f'{id_.hex()} to {use}' for use, id_ in newest.items() if id_)}."
             " The workers take them up and tell the peers by themselves; the old keys go on opening what is under way."
+            f"{given_up}"
         )
         anew = self.rewrap() if self._keystore().exists() else {"words": ""}
         words = f"{words}\n{anew['words']}".strip()
         return {"agency": self._folder.agency, **{use: (id_ or b"").hex() for use, id_ in newest.items()}, "words": words}
+
+    def _give_up_replaced(self, directory: Directory, signer: Ed25519PrivateKey) -> str:
+        """What to say of the signing keys that were replaced already: by now nobody is spoken to under one."""
+        old = directory.replaced_signers()
+        if not old:
+            return ""
+        try:
+            cuts = asyncio.run(self._reached())
+        except RefnetError as error:  # new keys are never held up by it
+            still = ", ".join(id_.hex() for id_ in old)
+            return f"\n{still} could not be given up ({error}) Run `refnet keys revoke` for it where the database answers."
+        for id_ in old:
+            self._give_up(directory, signer, id_, cuts)
+        return f"\nGiven up, because another had replaced it before: {', '.join(id_.hex() for id_ in old)}."
 
     def rewrap(self) -> dict[str, Any]:
         """A new wrapping key, under which the keys of all cases are put before the old ones are destroyed; raises RefnetError.
@@ -75,10 +96,11 @@ class Keeper:
         keys, wrapping = self._settings.keystore(agency), self._settings.wrapping(agency)
         _ = keys.id  # one that is not here is not made anew
         try:
-            made = wrapping.make(self._now)
-            count = keys.rewrap()
-            for old in wrapping.read().keys() - {made}:
-                wrapping.destroy(old)
+            with held(self._settings.home / "keys.lock"):  # of two at once each would destroy what the other has wrapped under
+                made = wrapping.make(self._now)
+                count = keys.rewrap()
+                for old in wrapping.read().keys() - {made} - keys.wrapped_under():
+                    wrapping.destroy(old)
         except OSError as error:
             raise RefnetError(f"{wrapping.folder} cannot be written to; run this where it can, as the keys' owner.") from error
         finally:
@@ -96,23 +118,33 @@ class Keeper:
 
     def revoke(self, key: str, root: Path | None) -> dict[str, Any]:
         """Gives a signing key up, from where the streams are now; raises RefnetError."""
-        directory = self._folder.own()
         id_ = _id(key)
-        if directory.key(id_, Use.SIGN) is None:
-            raise RefnetError(f"{self._folder.agency} has no signing key {key}; `refnet keys list` shows them.")
-        if directory.is_revoked(id_):
-            raise RefnetError(f"The key {key} is revoked already.")
-        if directory.newest(Use.SIGN) == id_:
-            raise RefnetError(f"{key} is the key in use; make another first with `refnet keys rotate {self._folder.agency}`.")
+        self._check_revocable(self._folder.own(), id_)
         signer = self._folder.root(root, self._passphrase())
-        for number, (peer, cuts) in enumerate(asyncio.run(self._reached()).items(), 1):
-            self._folder.write_line(directory, signer, self._now, to=peer, revokes=Revocation(key=id_, cuts=cuts))
+        with self._folder.locked():
+            directory = self._folder.own()
+            self._check_revocable(directory, id_)
+            self._give_up(directory, signer, id_, asyncio.run(self._reached()))
+            self._folder.save(directory)
+        words = f"{key} is revoked: what was said under it until now stands. The workers tell the peers by themselves."
+        return {"agency": self._folder.agency, "revoked": key, "words": words}
+
+    def _check_revocable(self, directory: Directory, id_: bytes) -> None:
+        """Raises RefnetError where a key is none that could be given up."""
+        if directory.key(id_, Use.SIGN) is None:
+            raise RefnetError(f"{self._folder.agency} has no signing key {id_.hex()}; `refnet keys list` shows them.")
+        if directory.is_revoked(id_):
+            raise RefnetError(f"The key {id_.hex()} is revoked already.")
+        if directory.newest(Use.SIGN) == id_:
+            raise RefnetError(f"{id_.hex()} is the key in use; make another first with `refnet keys rotate {self._folder.agency}`.")
+
+    def _give_up(self, directory: Directory, signer: Ed25519PrivateKey, id_: bytes, cuts: Mapping[str, tuple[Cut, ...]]) -> None:
+        """Adds the lines that give a signing key up: one for each peer, then one for all."""
+        for number, (peer, reached) in enumerate(cuts.items(), 1):
+            self._folder.write_line(directory, signer, self._now, to=peer, revokes=Revocation(key=id_, cuts=reached))
             if number % (TOLD_MAX - 1) == 0:  # what others are told as digests stands with the signed line that ends the letter
                 self._folder.write_line(directory, signer, self._now, revokes=Revocation(key=id_))
         self._folder.write_line(directory, signer, self._now, revokes=Revocation(key=id_))
-        self._folder.save(directory)
-        words = f"{key} is revoked: what was said under it until now stands. The workers tell the peers by themselves."
-        return {"agency": self._folder.agency, "revoked": key, "words": words}
 
     async def _reached(self) -> dict[str, tuple[Cut, ...]]:
         """How far the stream to each peer goes, in every life of the database."""

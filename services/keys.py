@@ -13,7 +13,7 @@ import binascii
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,6 +56,12 @@ class KeyFolder:
     def directory_file(self, agency: str) -> Path:
         """The directory of an agency, as this machine knows it."""
         return self.home / "directories" / f"{agency}.json"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Whoever changes the directory does it alone, from reading it to writing it: a second process of this machine waits."""
+        with held(self.home / "directories" / f".{self.agency}.lock"):
+            yield
 
     # --- the root ------------------------------------------------------------------------------------------------------
 
@@ -204,9 +210,10 @@ def _destroyed_at(file: Path) -> datetime | None:
 
 def make_new(folder: KeyFolder, now: datetime, passphrase: bytes | None, suite: int = X25519) -> Directory:
     """A root and the first keys of an agency that has none; raises RefnetError."""
-    root = folder.make_root(passphrase)
-    directory = Directory(folder.agency, root.public_key().public_bytes_raw())
-    folder.make_keys(root, now, suite, directory)
+    with folder.locked():
+        root = folder.make_root(passphrase)
+        directory = Directory(folder.agency, root.public_key().public_bytes_raw())
+        folder.make_keys(root, now, suite, directory)
     return directory
 
 

@@ -19,7 +19,8 @@ NO_RIGHTS = "This broker keeps no rights: whoever reaches it may write and read 
 
 async def provision(settings: Settings, renew: Collection[str] = (), leaver: str | None = None) -> dict[str, Any]:
     """What was made and changed, and the same in words (`said`); a second call changes nothing. Raises RefnetError."""
-    network, access = settings.network(), settings.access()
+    network = settings.network()
+    access = settings.access(purpose=network.purpose)
     if unknown := sorted(set(renew) - network.agencies.keys()):
         raise RefnetError(f"The network file has no agency '{unknown[0]}'; --renew takes one that it names.")
     if leaver in network.agencies:

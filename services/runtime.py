@@ -69,9 +69,9 @@ class Agency:
         """The exchange at work."""
         here = self.here
         slot = Slot(settings.home, f"{here.agency}.worker")  # its lock is held until the process ends
-        seal = settings.seal(here.agency, here.network)
+        seal, access = settings.seal(here.agency, here.network), settings.access(here.agency, here.network.purpose)
         return ExchangeWorker(
-            self.database, here.agency, here.peers, self.inbox, self.hooks, seal, settings.access(here.agency), here.lane_secret,
+            self.database, here.agency, here.peers, self.inbox, self.hooks, seal, access, here.lane_secret,
             Anchor(settings.anchor(here.agency)), self.direct_line(settings),
             instance=f"{socket.gethostname()}.{slot.number}", logged=INSIDE,
         )  # fmt: skip

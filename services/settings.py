@@ -97,9 +97,9 @@ class Settings(BaseSettings):
         """Whether the broker is the trial one, which forgets: every page says so."""
         return (self.home / "broker.forgets").is_file()
 
-    def access(self, agency: str | None = None) -> Access:
+    def access(self, agency: str | None = None, purpose: str | None = None) -> Access:
         """The broker as an agency reaches it: as the environment names it, else with what `refnet provision` left for that agency
-        in REFNET_HOME, else as the demo on this machine left its address."""
+        in REFNET_HOME, else as the demo on this machine left its address. For a production network never in plain text."""
         servers = self.kafka_bootstrap_servers
         left = self.home / "broker"
         if servers is None and left.is_file():
@@ -114,6 +114,10 @@ class Settings(BaseSettings):
             user = user_of(self.home, agency)
             username, password = user.name_and_password()
             ca = ca or user.ca()
+        if ca is None and purpose == "production":
+            raise RefnetError(
+                "REFNET_KAFKA_CA is not set; a production network reaches its broker over TLS only, so name its authority's file."
+            )
         return Access(servers, username, password, ca, self.kafka_cert, self.kafka_key)
 
     def credentials(self, agency: str, purpose: str) -> Credentials | None:

@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import type_coerce
-from sqlalchemy.types import NullType
-from sqlmodel import SQLModel, col
+from sqlmodel import SQLModel
 
 from shared.contracts.wire.envelope import Unopenable
 from shared.contracts.wire.statements import Cosigned, Head, Receipt, Statement
@@ -86,11 +84,6 @@ class Signed:
 def place_of(said: Head | Receipt | Cosigned) -> tuple[int, bytes]:
     """How far a part of a statement goes, and the root there."""
     return (said.upto if isinstance(said, Receipt) else said.size), said.root
-
-
-def as_it_lies(column: Any) -> Any:
-    """A sealed column unopened: what was changed by hand is to be named, not to stop the count."""
-    return type_coerce(col(column), NullType()).label(column.key)
 
 
 def rows_words(first: int, last: int) -> str:

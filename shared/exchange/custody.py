@@ -4,6 +4,7 @@ What it holds is what this agency said and what it was told, each under its send
 it trusts nothing but the fingerprints of the roots, which he compares with those that were pinned in person.
 """
 
+import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from pydantic import ValidationError
 from sqlalchemy import and_, select
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from shared.contracts.wire.bundle import WORDS_MAX, Body, Roots, Sealed, StreamHead, Word
 from shared.contracts.wire.directory import SIGNATURE_BYTES, Line, Told
@@ -34,6 +35,8 @@ from shared.exchange.witness import good_stream_head
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.errors import RefnetError
+from shared.kit.keystore import KeyDestroyed
+from shared.kit.sealed import as_it_lies, sealed_columns
 
 FILE_BYTES_MAX = 256 * 1024**2  # a hundred times what a large case has; what is larger is not read
 
@@ -52,10 +55,11 @@ class _Slot:
 async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects: Collection[UUID]) -> Sealed:
     """Everything that was said and heard about these subjects, with what proves it; raises RefnetError.
 
-    What only the place is left of, because its words were cleared or erased, is in it as its leaf.
+    What only the place is left of, because its words were cleared, erased, or signed with a key that was given up before that
+    place, is in it as its leaf.
     """
     agency = seal.agency
-    found = [*await _said(tx, seal, subjects), *await _heard(tx, agency, subjects)]
+    found = [*await _said(tx, seal, subjects), *await _heard(tx, seal, subjects)]
     if len(found) > WORDS_MAX:
         raise RefnetError(f"The case has more than {WORDS_MAX} messages, more than a bundle may hold.")
     by_stream: dict[StreamName, list[_Slot]] = defaultdict(list)
@@ -79,23 +83,38 @@ async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects:
 
 async def _said(tx: Transaction, seal: KeyedSeal, subjects: Collection[UUID]) -> list[_Slot]:
     row = OutboxRow
-    query = select(col(row.recipient), col(row.incarnation), col(row.seq), col(row.inner), col(row.leaf)).where(
+    query = select(col(row.recipient), col(row.incarnation), col(row.seq), as_it_lies(row.inner), col(row.leaf)).where(
         among(tx, col(row.subject), subjects), col(row.seq).is_not(None), ~col(row.is_forked)
     )
     found = []
-    for recipient, life, seq, raw, leaf in (await tx.session.execute(query)).tuples():
+    for recipient, life, seq, held, leaf in (await tx.session.execute(query)).tuples():
+        raw = _words_of(tx, row, held)
         assert life is not None and seq is not None and leaf is not None, "a numbered row is whole"  # noqa: PT018
         signed = seal.standing(raw, recipient) if raw is not None else None
         found.append(_Slot(StreamName(seal.agency, recipient, life), int(seq), signed, leaf))
     return found
 
 
-async def _heard(tx: Transaction, agency: str, subjects: Collection[UUID]) -> list[_Slot]:
+async def _heard(tx: Transaction, seal: KeyedSeal, subjects: Collection[UUID]) -> list[_Slot]:
+    # What stands above where its key reaches is nobody's word: its place is told, and the rest of the case is proved.
     slot, word = ReceivedSlot, InboxRow
     same = and_(col(word.sender) == col(slot.sender), col(word.event_id) == col(slot.event_id))
-    query = select(col(slot.sender), col(slot.incarnation), col(slot.seq), col(word.inner), col(slot.leaf)).join(word, same)
+    query = select(col(slot.sender), col(slot.incarnation), col(slot.seq), as_it_lies(word.inner), col(slot.leaf)).join(word, same)
     rows = (await tx.session.execute(query.where(among(tx, col(word.subject), subjects)))).tuples()
-    return [_Slot(StreamName(sender, agency, life), int(seq), raw, leaf) for sender, life, seq, raw, leaf in rows]
+    found = []
+    for sender, life, seq, held, leaf in rows:
+        raw = _words_of(tx, word, held)
+        signed = raw if raw is not None and seal.reaches(unframe(raw)) else None
+        found.append(_Slot(StreamName(sender, seal.agency, life), int(seq), signed, leaf))
+    return found
+
+
+def _words_of(tx: Transaction, table: type[SQLModel], held: bytes | None) -> bytes | None:
+    """The signed form as it lies in a row, opened; None where it is cleared or erased. Raises KeystoreAway."""
+    with contextlib.suppress(KeyDestroyed):
+        found: bytes | None = sealed_columns(table)["inner"].open(held, tx.keys)
+        return found
+    return None
 
 
 async def _head_of(tx: Transaction, agency: str, stream: StreamName) -> StreamHead | None:
@@ -208,6 +227,7 @@ class Check:
 
 
 COMPARE = "All of this stands under these roots. Compare each, digit by digit, with the fingerprint that was pinned in person:"
+NO_WORDS = "its words are cleared, or stand under no good key; only its place is left"
 PROVES = (
     "If the fingerprints are the pinned ones, this proves: each message was said by the agency that is named, in these words and at"
     " this place among all that it said to the other; and whoever is named after “under the signature of” has signed for it there,"
@@ -221,7 +241,7 @@ PROVES_NOT = (
 
 
 def _line(one: Shown) -> str:
-    what = f"{one.said_at:%Y-%m-%d %H:%M} UTC  {one.type}" if one.said_at else "its words are cleared; only its place is left"
+    what = f"{one.said_at:%Y-%m-%d %H:%M} UTC  {one.type}" if one.said_at else NO_WORDS
     under = "its sender's signature alone: the other end had not signed yet"
     if one.proved_by is not None:
         under = f"under the signature of {one.proved_by}, up to place {one.proved_upto}"

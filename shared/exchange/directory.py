@@ -169,6 +169,11 @@ class Directory:
         lines = [Line.model_validate_json(told.signed[SIGNATURE_BYTES:]) for told in self.lines if told.signed is not None]
         return [(line.publishes, line.made_at) for line in lines if line.publishes is not None]
 
+    def replaced_signers(self) -> list[bytes]:
+        """The signing keys that another has replaced and that still stand, oldest first."""
+        newest = self.newest(Use.SIGN)
+        return [id_ for id_, one in self._published.items() if one.key.use is Use.SIGN and id_ not in {newest, *self._revoked}]
+
     def next_line(self) -> tuple[int, bytes]:
         """(number, digest of the line before) of the line that would come next."""
         return self.size + 1, self._before
@@ -187,6 +192,11 @@ class Directory:
     def is_revoked(self, id_: bytes) -> bool:
         """Whether the agency has given the key up, from some place in its streams on."""
         return id_ in self._revoked
+
+    def given_up(self, reader: str) -> dict[bytes, dict[UUID, int]]:
+        """The keys that were given up, each with how far it reaches in the lives of the stream to `reader`: no further than 0 in
+        those that are not named."""
+        return {id_: dict(self._cuts.get((id_, reader), {})) for id_ in self._revoked}
 
     def reaches(self, id_: bytes, reader: str, incarnation: UUID, seq: int) -> bool:
         """Whether a slot of the stream to `reader` may stand under this key: any, until it was revoked."""

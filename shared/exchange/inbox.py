@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import ENDED_MAX, Event, Inner, Kind, Reopened, Unopenable, unframe
@@ -27,7 +28,8 @@ from shared.kit.bulk import insert_many
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import RefnetError, to_json
-from shared.kit.sealed import named
+from shared.kit.keystore import CANNOT_OPEN, KeyDestroyed, ValueNotOpened
+from shared.kit.sealed import as_it_lies, named, sealed_columns
 
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
 HELD_BACK_MAX = 100_000  # events of one sender that wait or are parked: months of words of a version that is not known here
@@ -60,6 +62,11 @@ KNOWN = """
 
 NO_LIFE = UUID(int=0)
 WORDLESS = frozenset({InboxState.GONE, InboxState.CLEARED})  # settled on its sender's word that there are none
+GIVEN_UP = Unauthorised(
+    "It is signed with a key that its sender has given up since: ask there by phone whether it is theirs, then give it up here."
+)
+SHUT = Unappliable("The key of what it is about is not in the keystore: restore the newest backup of the keystore, then try again.")
+WORDS_LEFT_SHUT = defer(InboxRow.inner)  # type: ignore[arg-type]  # what is parked may be one that does not open
 LAID = "tombstones laid in this transaction"
 TAKEN = "room taken in this transaction"
 
@@ -77,11 +84,11 @@ async def lay_tombstone(tx: Transaction, sender: str, consent_id: UUID) -> None:
 
 async def refuse_parked(tx: Transaction, sender: str, event_id: UUID) -> UUID | None:
     """Gives a parked event up: it is done, and what waits for it may follow. Its subject, or None where it is not parked."""
-    known = await tx.session.get(InboxRow, (sender, event_id))
+    known = await tx.session.get(InboxRow, (sender, event_id), options=[WORDS_LEFT_SHUT])
     if known is None or known.subject is None:
         return None
     await lock_subjects(tx, [known.subject])
-    row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True)
+    row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True, options=[WORDS_LEFT_SHUT])
     if row is None or row.state != InboxState.PARKED:
         return None
     row.state, row.settled_at = InboxState.REFUSED, tx.clock.now()
@@ -95,7 +102,8 @@ async def unpark(tx: Transaction, sender: str, subjects: Collection[UUID]) -> No
     The caller has locked the subjects.
     """
     is_parked = col(InboxRow.state) == literal(InboxState.PARKED.value, literal_execute=True)  # found by its index
-    parked = update(InboxRow).where(col(InboxRow.sender) == sender, is_parked, col(InboxRow.subject).in_(subjects))
+    may_stand = col(InboxRow.reason).is_distinct_from(str(GIVEN_UP))
+    parked = update(InboxRow).where(col(InboxRow.sender) == sender, is_parked, may_stand, col(InboxRow.subject).in_(subjects))
     await tx.session.execute(parked.values(state=InboxState.WAITING))
 
 
@@ -337,16 +345,27 @@ class Inbox:
             ready = (await tx.session.execute(query)).all()
         settled = 0
         for sender, event_id, subject in ready:
-            settled += await self._again(sender, event_id, subject, InboxState.WAITING)
+            try:
+                settled += await self._again(sender, event_id, subject, InboxState.WAITING)
+            except CANNOT_OPEN:
+                await self._set_aside(sender, event_id, subject)
         return settled
+
+    async def _set_aside(self, sender: str, event_id: UUID, subject: UUID) -> None:
+        async with self._database.write() as tx:
+            await lock_subjects(tx, [subject])
+            await _set_shut_aside(tx, self._hooks, col(InboxRow.sender) == sender, col(InboxRow.event_id) == event_id)
 
     async def retry(self, sender: str, event_id: UUID) -> bool:
         """Tries a parked event again; False where it is not parked or stays so."""
         async with self._database.read() as tx:
-            row = await tx.session.get(InboxRow, (sender, event_id))
-        if row is None or row.subject is None:
+            row = await tx.session.get(InboxRow, (sender, event_id), options=[WORDS_LEFT_SHUT])
+        if row is None or row.subject is None or row.reason == str(GIVEN_UP):
             return False
-        return await self._again(sender, event_id, row.subject, InboxState.PARKED) > 0
+        try:
+            return await self._again(sender, event_id, row.subject, InboxState.PARKED) > 0
+        except CANNOT_OPEN:
+            return False
 
     async def _again(self, sender: str, event_id: UUID, subject: UUID, expected: InboxState) -> int:
         async with self._database.write() as tx:
@@ -356,7 +375,7 @@ class Inbox:
             one = _kept(row)
             await self._lock(tx, [one])
             row = await tx.session.get(InboxRow, (sender, event_id), populate_existing=True)
-            if row is None or row.state != expected:
+            if row is None or row.state != expected or row.reason == str(GIVEN_UP):
                 return 0
             known = await _known(tx, [one])
             batch = await _Batch.open(tx, self._registry, self._hooks, [one], known, self._hold_back, isolate=True, again=True)
@@ -434,6 +453,31 @@ async def _known_piece_by_piece(
     )
 
 
+async def _set_shut_aside(tx: Transaction, hooks: Hooks, *here: ColumnElement[bool]) -> None:
+    """Of what waits here: what was erased is done, and what lies under a key that is not in the keystore is parked.
+
+    The caller has locked the subjects. Nothing else waits for either.
+    """
+    opens = sealed_columns(InboxRow)["inner"]
+    query = select(
+        col(InboxRow.sender), col(InboxRow.event_id), col(InboxRow.type), col(InboxRow.subject), as_it_lies(InboxRow.inner)
+    ).where(*here, col(InboxRow.state) == InboxState.WAITING, col(InboxRow.inner).is_not(None))
+    for sender, event_id, type_, subject, held in (await tx.session.execute(query)).all():
+        this = update(InboxRow).where(col(InboxRow.sender) == sender, col(InboxRow.event_id) == event_id)
+        this = this.execution_options(synchronize_session=False)
+        try:
+            opens.open(held, tx.keys)
+        except KeyDestroyed:
+            erased = {"state": InboxState.ERASED, "inner": None, "settled_at": tx.clock.now()}
+            await tx.session.execute(this.values(**erased))
+        except ValueNotOpened as error:
+            log.error("event_shut", extra={"type": type_, "words": str(error)})
+            parked = {"state": InboxState.PARKED, "reason": str(SHUT), "reason_said": to_json(SHUT)}
+            await tx.session.execute(this.values(**parked))
+            detail = {"event_id": str(event_id), "type": type_, "subject": str(subject)}
+            await hooks.trouble("parked", sender, detail, tx)
+
+
 async def _held_back(tx: Transaction, sender: str) -> tuple[int, int]:
     """How many events of a sender wait or are parked, and their bytes."""
     events = size = 0
@@ -489,10 +533,14 @@ class _Batch:
 
     async def _load_waiters(self, events: Sequence[Heard]) -> None:
         own = {(e.sender, e.event.id) for e in events}
-        query = select(InboxRow).where(
-            col(InboxRow.subject).in_({e.event.subject for e in events}), col(InboxRow.state) == InboxState.WAITING
-        )
-        for row in (await self._tx.session.execute(query)).scalars():
+        here = col(InboxRow.subject).in_({e.event.subject for e in events})
+        query = select(InboxRow).where(here, col(InboxRow.state) == InboxState.WAITING)
+        try:
+            rows = list((await self._tx.session.execute(query)).scalars())
+        except CANNOT_OPEN:
+            await _set_shut_aside(self._tx, self._hooks, here)
+            rows = list((await self._tx.session.execute(query)).scalars())
+        for row in rows:
             self._stored.add((row.sender, row.event_id))
             if row.after is not None and (row.sender, row.event_id) not in own:
                 self._waiters[(row.sender, row.after)].append(_kept(row))
@@ -617,6 +665,11 @@ class _Batch:
         except Exception as error:
             if is_transient(error) or not self._isolate:
                 raise
+            if isinstance(error, KeyDestroyed):
+                return InboxState.ERASED, None
+            if isinstance(error, ValueNotOpened):
+                log.error("event_shut", extra={"type": one.event.type, "words": str(error)})
+                return InboxState.PARKED, SHUT
             # Only the kind of error is kept: its text may hold what the event says.
             log.error("event_parked", extra={"type": one.event.type, "because": type(error).__name__})
             failed = Unappliable("The handler failed with %(kind)s; see the log, then retry.", kind=type(error).__name__)
@@ -636,6 +689,7 @@ class _Batch:
         reason, said = (None, None) if why is None else (str(why), to_json(why))
         settled_at = now if state in DONE else None
         is_wordless = state in {InboxState.TOMBSTONED, InboxState.WAITING} and self._is_tombstoned(one)
+        is_wordless = is_wordless or state is InboxState.ERASED
         inner = None if one.inner is None or is_wordless else one.inner.raw
         key = (one.sender, event.id)
         values = {

@@ -15,6 +15,7 @@ from shared.contracts.wire.envelope import CONTENT_BYTES_MAX, Header, Inner, Kin
 from shared.contracts.wire.statements import CLEARED_MAX, ENQUIRIES_MAX, LOST_MAX, Bare, Lost, Recall, Statement
 from shared.exchange.answers import Ears, Owed, take_statement
 from shared.exchange.directories import take_lines
+from shared.exchange.given_up import hold_against
 from shared.exchange.inbox import Inbox
 from shared.exchange.incarnations import current_incarnation
 from shared.exchange.outbox import insert_if_absent
@@ -95,6 +96,7 @@ class Letters:
         fresh = await take_lines(self._database, self._seal, peer, content)
         if fresh:
             self.heard_from(peer)
+            await hold_against(self._database, self._seal, self._hooks, peer)
         return fresh
 
     async def take_home(self, peer: str, words: Sequence[Inner], bare: Sequence[Bare] = ()) -> int:

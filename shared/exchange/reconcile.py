@@ -32,6 +32,8 @@ from shared.exchange.seal import Seal
 from shared.exchange.tables import HeldReceipt, OutboxRow, Peer, ReceivedHead, ReceivedSlot, Stream
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway
+from shared.kit.keystore import CANNOT_OPEN
+from shared.kit.sealed import as_it_lies, sealed_columns
 
 PERIOD_S = 300.0  # between comparisons of a pair that is in step (security.md §5); heartbeats by the broker come between
 HURRY_S = 5.0  # between comparisons of a pair that is not in step, or whose line was away
@@ -298,8 +300,12 @@ async def _holes_of(tx: Transaction, head: ReceivedHead) -> list[Recall]:
 
 
 async def _ours(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> list[bytes]:
-    query = select(col(OutboxRow.inner)).where(*said.slots(peer, incarnation, first, last)).order_by(col(OutboxRow.seq))
-    return [inner for inner in (await tx.session.execute(query)).scalars() if inner is not None]
+    query = select(as_it_lies(OutboxRow.inner)).where(*said.slots(peer, incarnation, first, last)).order_by(col(OutboxRow.seq))
+    opens, words = sealed_columns(OutboxRow)["inner"], list[bytes]()
+    for held in (await tx.session.execute(query)).scalars():
+        with contextlib.suppress(*CANNOT_OPEN):  # that slot stays a gap there; the others go on
+            words += [] if held is None else [opens.open(held, tx.keys)]
+    return words
 
 
 async def run_reconciler(reconciler: Reconciler, line: Line, peers: Sequence[str], stop: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, insert, select, update
+from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Event, Inner, Reopened, unframe
@@ -21,7 +22,8 @@ from shared.exchange.outbox import insert_if_absent, lock_subjects, wake_on_comm
 from shared.exchange.registry import Hooks, Returned
 from shared.exchange.tables import UNKNOWN, InboxRow, OutboxRow, Peer, ReceivedSlot
 from shared.kit.db import Database, Transaction, is_transient
-from shared.kit.sealed import named
+from shared.kit.keystore import CANNOT_OPEN
+from shared.kit.sealed import as_it_lies, named, sealed_columns
 
 RETURN_MAX = 500  # words given back in one go: one relay batch
 HOME_BATCH = 200  # words put into our records in one transaction
@@ -33,9 +35,10 @@ async def held_of(tx: Transaction, sender: str, wanted: Sequence[Recall]) -> tup
     """The signed words of `sender`'s that are held here, to be given back; what is held without its words is told as such."""
     words: list[bytes] = []
     bare: list[Bare] = []
+    opens = sealed_columns(InboxRow)["inner"]
     for part in wanted:
         query = (
-            select(ReceivedSlot, col(InboxRow.inner))
+            select(ReceivedSlot, as_it_lies(InboxRow.inner))
             .outerjoin(InboxRow, and_(col(InboxRow.sender) == sender, col(InboxRow.event_id) == col(ReceivedSlot.event_id)))
             .where(
                 col(ReceivedSlot.sender) == sender, col(ReceivedSlot.incarnation) == part.incarnation,
@@ -44,7 +47,11 @@ async def held_of(tx: Transaction, sender: str, wanted: Sequence[Recall]) -> tup
             .order_by(col(ReceivedSlot.seq))
             .limit(RETURN_MAX - len(words))
         )  # fmt: skip
-        for slot, raw in (await tx.session.execute(query)).tuples():
+        for slot, held in (await tx.session.execute(query)).tuples():
+            try:
+                raw = opens.open(held, tx.keys)
+            except CANNOT_OPEN:
+                raw = None
             if raw is not None and _is_of(raw, slot):
                 words.append(raw)
             elif len(bare) < BARE_MAX:
@@ -203,7 +210,8 @@ async def _apply_alone(database: Database, hooks: Hooks, peer: str, position: in
             raise
         because = type(error).__name__
     async with database.write() as tx:
-        row = await tx.session.get(OutboxRow, position)
+        shut = (defer(OutboxRow.inner), defer(OutboxRow.data))  # type: ignore[arg-type]  # they may be what does not open
+        row = await tx.session.get(OutboxRow, position, options=shut)
         if row is not None:
             log.error("word_not_put_home", extra={"type": row.type, "because": because})
             row.is_home = True

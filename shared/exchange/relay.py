@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.exchange import streams
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.2  # beneath every wake-up: what an idle relay may overlook for at most this long
 BATCHES_A_TURN = 8  # of a backlog before anything else of its recipient is looked at: a second or two
+SHUT_AGAIN = timedelta(minutes=1)  # between tries of what does not open: its key may have been brought
 BACK_OFF_S = 1.0  # between tries while the database or the broker is away
 
 
@@ -75,6 +77,7 @@ class Relay:
         self._database, self._agency, self._seal, self._send, self._hooks = database, agency, seal, send, hooks
         self._anchor = anchor
         self._turns = Turns(database)
+        self._shut: dict[str, tuple[datetime, dict[int, UUID]]] = {}
         self._woken = asyncio.Event()
 
     async def cycle(self) -> int:
@@ -102,11 +105,29 @@ class Relay:
 
     async def _serve(self, recipient: str, lying: set[str]) -> int:
         sent = 0
+        shut = self._shut_to(recipient)
+        known = set(shut)
         if "due" in lying:
-            sent += await self._ship(recipient, await streams.due(self._database, recipient))
+            sent += await self._ship(recipient, await streams.due(self._database, recipient, shut))
         if "new" in lying:
-            sent += await self._ship(recipient, await streams.number(self._database, self._agency, recipient, self._seal))
+            sent += await self._ship(recipient, await streams.number(self._database, self._agency, recipient, self._seal, shut))
+        if shut.keys() - known:
+            await self._tell_shut(recipient, [event_id for position, event_id in shut.items() if position not in known])
         return sent
+
+    def _shut_to(self, recipient: str) -> dict[int, UUID]:
+        """What was passed over because it does not open, tried again from time to time: somebody may have brought its key."""
+        now = self._database.clock.real()
+        since, shut = self._shut.get(recipient, (now, {}))
+        if now - since >= SHUT_AGAIN:
+            since, shut = now, {}
+        self._shut[recipient] = (since, shut)
+        return shut
+
+    async def _tell_shut(self, recipient: str, event_ids: Sequence[UUID]) -> None:
+        async with self._database.write() as tx:
+            for event_id in event_ids:
+                await self._hooks.trouble("key_lost", recipient, {"event_id": str(event_id)}, tx)
 
     async def _serve_while_full(self, recipient: str, lying: set[str]) -> int:
         """As `_serve`; a backlog goes on in the same turn, and what was asked for again gets its place after some batches."""

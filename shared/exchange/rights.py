@@ -57,6 +57,7 @@ def rights_of(topics: Iterable[str]) -> frozenset[AclBinding]:
 
 async def admit(access: Access, topics: Sequence[str], passwords: Mapping[str, str], renewed: Iterable[str] = ()) -> Admitted:
     """Gives every agency of these topics exactly its rights, and a user where it has none; `passwords` are theirs by agency.
+    What its operator denies stays denied.
 
     A user that exists keeps its password unless it is among the `renewed`. An agency without a password here gets no user: it
     comes with a certificate, or has one already. Raises BrokerUnreachable.
@@ -79,7 +80,7 @@ def _admit(access: Access, wanted: frozenset[AclBinding], passwords: Mapping[str
     admin = _Admin(access)
     agencies = sorted({right.principal for right in wanted})
     held = admin.rights(agencies)
-    missing, surplus = wanted - held, held - wanted
+    missing, surplus = wanted - held, _given(held - wanted)
     admin.give(missing)
     admin.take(surplus)
     users = admin.users(passwords)
@@ -93,13 +94,18 @@ def _admit(access: Access, wanted: frozenset[AclBinding], passwords: Mapping[str
 
 def _dismiss(access: Access, agency: str) -> Admitted:
     admin = _Admin(access)
-    held = admin.rights([_principal(agency)])
+    held = _given(admin.rights([_principal(agency)]))
     admin.take(held)
     changes = [f"took {_words(right)}" for right in sorted(held, key=_words)]
     if agency in admin.users([agency]):
         admin.delete_user(agency)
         changes.append(f"removed the user {agency}")
     return Admitted(keeps_rights=True, changes=tuple(changes))
+
+
+def _given(rights: Iterable[AclBinding]) -> frozenset[AclBinding]:
+    """Those that allow: nothing here makes one that denies, so whoever did it meant it."""
+    return frozenset(right for right in rights if right.permission_type == AclPermissionType.ALLOW)
 
 
 class _Admin:

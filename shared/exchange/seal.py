@@ -5,8 +5,9 @@ and in what the seal is bound to, so nothing can be sealed again for somebody el
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 
@@ -29,6 +30,13 @@ from shared.exchange.directory import BadDirectory, Directory
 from shared.exchange.keyring import NOT_A_KEY, SUITES, KeyAway, Keyring
 
 BOUND_TO = b"refnet envelope 1"
+
+
+class KeyGivenUp(Unopenable):
+    """The signature is good, and its key does not reach the place where it stands: its owner has given it up."""
+
+    def __init__(self) -> None:
+        super().__init__("its signer's key is revoked")
 
 
 class Seal(Protocol):
@@ -55,7 +63,7 @@ class Seal(Protocol):
 
     def signed(self, raw: bytes, speaker: str, reader: str) -> Inner:
         """What is kept of a word of the one to the other, verified as evidence: a key that was given up later does not unsay it.
-        Raises Unopenable."""
+        Raises Unopenable; KeyGivenUp where it stands above what its key reaches."""
         ...
 
     def refresh(self) -> None:
@@ -78,6 +86,10 @@ class Seal(Protocol):
     def known_by_sealer(self, envelope: bytes) -> int | None:
         """How many lines of this agency's directory whoever sealed this must have known, where it is sealed to a key that another
         has replaced and that is no longer here; else None."""
+        ...
+
+    def given_up(self, peer: str) -> Mapping[bytes, Mapping[UUID, int]]:
+        """The signing keys that a peer has given up, each with how far it reaches in the lives of the peer's stream to us."""
         ...
 
     def verified(self, told: Lines) -> Sequence[Told]:
@@ -126,6 +138,10 @@ class KeyedSeal:
         except Unopenable:
             return None
         return None if self._keys.holds(id_) else self._keys.own.replaced_at(id_)
+
+    def given_up(self, peer: str) -> Mapping[bytes, Mapping[UUID, int]]:
+        directory = self._keys.peers.get(peer)
+        return directory.given_up(self._keys.agency) if directory is not None else {}
 
     def verified(self, told: Lines) -> Sequence[Told]:
         with _a_piece_of_it():
@@ -180,7 +196,7 @@ class KeyedSeal:
         # What an own relay numbered under a key a moment too late is signed again on its way out; what a peer said so never is.
         is_a_peers_event = speaker != self._keys.agency and header.kind is Kind.EVENT
         if is_a_peers_event and not self._reaches(speaker, header, reader):
-            raise Unopenable("its signer's key is revoked")
+            raise KeyGivenUp
         return inner
 
     @property
@@ -222,7 +238,7 @@ class KeyedSeal:
             return inner  # its lines are under a root, whoever brings them
         self._check_signature(inner, speaker, reader)
         if not self._reaches(speaker, header, reader):
-            raise Unopenable("its signer's key is revoked")
+            raise KeyGivenUp
         return inner
 
     def _check_signature(self, inner: Inner, speaker: str, reader: str) -> None:

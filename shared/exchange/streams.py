@@ -3,9 +3,10 @@
 A numbered row keeps its number for ever. No cursor is kept: what is unnumbered is found by being unnumbered.
 """
 
+import logging
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,8 @@ from shared.exchange.seal import Seal
 from shared.exchange.tables import OutboxRow, Stream
 from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction
-from shared.kit.sealed import Under, sealed_columns
+from shared.kit.keystore import CANNOT_OPEN, KeyDestroyed, ValueNotOpened
+from shared.kit.sealed import Under, as_it_lies, sealed_columns
 
 NUMBER_BATCH = 500  # rows numbered in one transaction: long enough to be cheap, short enough not to hold up a consent taken back
 
@@ -29,11 +31,11 @@ SAID = (
     col(OutboxRow.position), col(OutboxRow.event_id), col(OutboxRow.lane_key), col(OutboxRow.is_express), col(OutboxRow.type),
     col(OutboxRow.dataversion), col(OutboxRow.subject), col(OutboxRow.occurred_at), col(OutboxRow.recorded_at),
     col(OutboxRow.after), col(OutboxRow.consent_id), col(OutboxRow.circle_version), col(OutboxRow.traceparent),
-    col(OutboxRow.is_withheld), col(OutboxRow.data),
+    col(OutboxRow.is_withheld), as_it_lies(OutboxRow.data),
 )  # fmt: skip
 READY = (
     col(OutboxRow.position), col(OutboxRow.event_id), col(OutboxRow.lane_key), col(OutboxRow.is_express),
-    col(OutboxRow.incarnation), col(OutboxRow.seq), col(OutboxRow.inner), col(OutboxRow.is_withheld),
+    col(OutboxRow.incarnation), col(OutboxRow.seq), as_it_lies(OutboxRow.inner), col(OutboxRow.is_withheld),
 )  # fmt: skip
 
 # Three statements for a batch on PostgreSQL; the portable forms stand beside their use.
@@ -45,7 +47,7 @@ LOCK_HEAD = """
 NEXT = """
     SELECT position, event_id, lane_key, is_express, type, dataversion, subject, occurred_at, recorded_at, after, consent_id,
         circle_version, traceparent, is_withheld, data
-    FROM exchange_outbox WHERE recipient = $1 AND seq IS NULL
+    FROM exchange_outbox WHERE recipient = $1 AND seq IS NULL AND position <> ALL($4::bigint[])
     ORDER BY (type = $2) DESC, is_acute DESC, position LIMIT $3 FOR UPDATE
 """
 SAVE = """
@@ -53,16 +55,21 @@ SAVE = """
         UPDATE exchange_streams SET size = $7, held = $7, frontier = $8 WHERE recipient = $9 AND incarnation = $1
     )
     UPDATE exchange_outbox AS o
-    SET incarnation = $1, is_due = true, seq = v.seq, leaf = v.leaf, root_after = v.root_after, "inner" = v.inner_form
-    FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[]) AS v(position, seq, leaf, root_after, inner_form)
+    SET incarnation = $1, is_due = true, seq = v.seq, leaf = v.leaf, root_after = v.root_after, "inner" = v.inner_form,
+        is_withheld = v.is_withheld
+    FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $10::boolean[])
+        AS v(position, seq, leaf, root_after, inner_form, is_withheld)
     WHERE o.position = v.position
 """
 DUE = """
     SELECT position, event_id, lane_key, is_express, incarnation, seq, "inner", is_withheld
-    FROM exchange_outbox WHERE recipient = $1 AND is_due AND "inner" IS NOT NULL
+    FROM exchange_outbox WHERE recipient = $1 AND is_due AND "inner" IS NOT NULL AND position <> ALL($3::bigint[])
     ORDER BY is_acute DESC, incarnation, seq LIMIT $2
 """
 MARK_SENT = "UPDATE exchange_outbox SET sent_at = coalesce(sent_at, $2), is_due = false WHERE position = ANY($1::bigint[])"
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +93,19 @@ async def recipients_waiting(database: Database) -> list[str]:
         return list((await tx.session.execute(query)).scalars())
 
 
-async def number(database: Database, agency: str, recipient: str, seal: Seal) -> list[Numbered]:
+async def number(
+    database: Database, agency: str, recipient: str, seal: Seal, shut: dict[int, UUID] | None = None
+) -> list[Numbered]:
     """Numbers up to NUMBER_BATCH rows for one recipient, acute first, then by position; returns them ready to send.
 
-    What opens a new incarnation comes before everything else: its first leaf signs what was abandoned.
+    What opens a new incarnation comes before everything else: its first leaf signs what was abandoned. What does not open, because
+    its key is not in the keystore, is put into `shut` by position, with its event's id, and what is there already is passed over:
+    it has no number yet, and nothing else waits for it. What was erased travels as withheld.
     """
+    shut = {} if shut is None else shut
     async with database.write() as tx:
         incarnation, frontier = await _lock_head(tx, recipient)
-        rows = await _unnumbered(tx, recipient)
+        rows = await _unnumbered(tx, recipient, shut)
         if not rows:
             return []
         numbered, values = [], []
@@ -106,7 +118,11 @@ async def number(database: Database, agency: str, recipient: str, seal: Seal) ->
                 kind=Kind.EVENT, sender=agency, recipient=recipient, incarnation=incarnation, seq=frontier.size, salt=salt
             )
             inner = seal.sign(header, content)
-            values.append({"p": row.position, "s": frontier.size, "l": leaf, "r": frontier.root(), "n": Under(row.lane_key, inner)})
+            # What is blank tells nothing, and its case may be erased: it lies under the agency's own key.
+            under = Under(None if row.is_withheld else row.lane_key, inner)
+            values.append(
+                {"p": row.position, "s": frontier.size, "l": leaf, "r": frontier.root(), "n": under, "w": row.is_withheld}
+            )
             numbered.append(
                 Numbered(
                     row.position, row.event_id, row.lane_key, row.is_express, incarnation, frontier.size, inner, row.is_withheld
@@ -132,7 +148,7 @@ async def _lock_head(tx: Transaction, recipient: str) -> tuple[UUID, Frontier]:
     return incarnation, Frontier.from_bytes(stream.size, stream.frontier)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Said:
     """What was said, as it is numbered; the columns of NEXT and SAID."""
 
@@ -150,18 +166,34 @@ class _Said:
     circle_version: int | None
     traceparent: str | None
     is_withheld: bool
-    data: dict[str, Any] | None
+    data: Any  # as it lies there until it is opened: None, or an event's data
 
 
-async def _unnumbered(tx: Transaction, recipient: str) -> list[_Said]:
+async def _unnumbered(tx: Transaction, recipient: str, shut: dict[int, UUID]) -> list[_Said]:
+    opens = sealed_columns(OutboxRow)["data"]
+    found = []
+    for row in await _lying(tx, recipient, shut):
+        try:
+            row.data = opens.open(row.data, tx.keys)
+        except KeyDestroyed:
+            row.data, row.is_withheld = None, True
+        except ValueNotOpened as error:
+            shut[row.position] = row.event_id
+            log.error("word_shut", extra={"type": row.type, "words": str(error)})
+            continue
+        found.append(row)
+    return found
+
+
+async def _lying(tx: Transaction, recipient: str, shut: Collection[int]) -> list[_Said]:
+    """As the rows lie there: `data` is sealed."""
     # Columns, not objects: numbering a backlog is the relay's whole work.
     if tx.dialect == "postgresql":
-        found = await (await tx.driver()).fetch(NEXT, recipient, Reopened.TYPE, NUMBER_BATCH)
-        opened = sealed_columns(OutboxRow)["data"]
-        return [_Said(**{**row, "data": opened.open(row["data"], tx.keys)}) for row in found]
+        found = await (await tx.driver()).fetch(NEXT, recipient, Reopened.TYPE, NUMBER_BATCH, list(shut))
+        return [_Said(**row) for row in found]
     query = (
         select(*SAID)
-        .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None))
+        .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None), col(OutboxRow.position).not_in(shut))
         .order_by((col(OutboxRow.type) == Reopened.TYPE).desc(), col(OutboxRow.is_acute).desc(), col(OutboxRow.position))
         .limit(NUMBER_BATCH)
         .with_for_update()
@@ -194,7 +226,8 @@ async def _save(
         inner = sealed_columns(OutboxRow)["inner"]
         sealed = [inner.seal(value["n"], tx.keys) for value in values]
         arrays = ([value[name] for value in values] for name in ("p", "s", "l", "r"))
-        await (await tx.driver()).execute(SAVE, incarnation, *arrays, sealed, frontier.size, frontier.to_bytes(), recipient)
+        blank = [value["w"] for value in values]
+        await (await tx.driver()).execute(SAVE, incarnation, *arrays, sealed, frontier.size, frontier.to_bytes(), recipient, blank)
         return
     here = (col(Stream.recipient) == recipient, col(Stream.incarnation) == incarnation)
     moved = {"size": frontier.size, "held": frontier.size, "frontier": frontier.to_bytes()}
@@ -205,26 +238,41 @@ async def _save(
         "leaf": bindparam("l"),
         "root_after": bindparam("r"),
         "inner": bindparam("n"),
+        "is_withheld": bindparam("w"),
     }
     statement = update(table).where(table.c.position == bindparam("p"))
     connection = await tx.session.connection()
     await connection.execute(statement.values(**numbered, incarnation=incarnation, is_due=True), list(values))
 
 
-async def due(database: Database, recipient: str, limit: int = NUMBER_BATCH) -> list[Numbered]:
-    """Numbered rows that have not been sent, or were asked for again."""
+async def due(database: Database, recipient: str, shut: dict[int, UUID] | None = None, limit: int = NUMBER_BATCH) -> list[Numbered]:
+    """Numbered rows that have not been sent, or were asked for again; what does not open goes into `shut`, as in `number`."""
+    shut, opens = {} if shut is None else shut, sealed_columns(OutboxRow)["inner"]
     async with database.read() as tx:
-        if tx.dialect == "postgresql":
-            found, inner = await (await tx.driver()).fetch(DUE, recipient, limit), sealed_columns(OutboxRow)["inner"]
-            return [Numbered(**{**row, "inner": inner.open(row["inner"], tx.keys)}) for row in found]
-        query = (
-            select(*READY)
-            .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.is_due), col(OutboxRow.inner).is_not(None))
-            .order_by(col(OutboxRow.is_acute).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
-            .limit(limit)
+        found = []
+        for row in await _ready(tx, recipient, shut, limit):
+            try:
+                found.append(replace(row, inner=opens.open(row.inner, tx.keys)))
+            except CANNOT_OPEN as error:
+                shut[row.position] = row.event_id
+                log.error("word_shut", extra={"words": str(error)})
+        return found
+
+
+async def _ready(tx: Transaction, recipient: str, shut: Collection[int], limit: int) -> list[Numbered]:
+    """As the rows lie there: `inner` is sealed."""
+    if tx.dialect == "postgresql":
+        return [Numbered(**row) for row in await (await tx.driver()).fetch(DUE, recipient, limit, list(shut))]
+    query = (
+        select(*READY)
+        .where(
+            col(OutboxRow.recipient) == recipient, col(OutboxRow.is_due), col(OutboxRow.inner).is_not(None),
+            col(OutboxRow.position).not_in(shut),
         )
-        rows = (await tx.session.execute(query)).all()
-        return [Numbered(*row) for row in rows]
+        .order_by(col(OutboxRow.is_acute).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
+        .limit(limit)
+    )  # fmt: skip
+    return [Numbered(*row) for row in (await tx.session.execute(query)).all()]
 
 
 async def mark_sent(tx: Transaction, positions: Sequence[int], at: datetime) -> None:

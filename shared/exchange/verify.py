@@ -12,16 +12,16 @@ from uuid import UUID
 from sqlalchemy import and_, select, text
 from sqlmodel import col
 
-from shared.contracts.wire.envelope import Event, Unopenable
+from shared.contracts.wire.envelope import Event, Inner, Unopenable, unframe
 from shared.contracts.wire.merkle import Frontier
 from shared.contracts.wire.statements import LostRange
-from shared.exchange.counting import FINDINGS_MAX, PAGE, Counting, Progress, Signed, Verdict, as_it_lies, rows_words
+from shared.exchange.counting import FINDINGS_MAX, PAGE, Counting, Progress, Signed, Verdict, rows_words
 from shared.exchange.counting_inside import InsideCount
 from shared.exchange.direct import StreamName
 from shared.exchange.inbox import heard
 from shared.exchange.inside import Source
 from shared.exchange.said import slots
-from shared.exchange.seal import Seal
+from shared.exchange.seal import KeyGivenUp, Seal
 from shared.exchange.tables import (
     HeadState,
     HeldReceipt,
@@ -38,6 +38,7 @@ from shared.exchange.tables import (
 )
 from shared.exchange.witness import good_stream_head
 from shared.kit.db import Database, Transaction
+from shared.kit.sealed import as_it_lies
 
 
 async def verify(
@@ -257,7 +258,7 @@ class _Streams(Counting):
             raw = self._opened(InboxRow, "inner", row.inner)
             if raw is None:
                 return bytes(row.leaf)
-            inner = self._seal.signed(raw, head.sender, self._agency)
+            inner = self._heard_words(name, head, row, raw)
             event = heard(inner).event
         except Unopenable as error:
             self.verdict.add("exchange_inbox", name, row.seq, f"the words of event {row.event_id} were changed: {error}.")
@@ -270,6 +271,19 @@ class _Streams(Counting):
         if inner.leaf != row.leaf:
             self.verdict.add("exchange_slots", name, row.seq, "its leaf is not that of the words that came in it.")
         return inner.leaf
+
+    def _heard_words(self, name: str, head: ReceivedHead, row: Any, raw: bytes) -> Inner:
+        """The words as they were signed; raises Unopenable. What is signed with a key that was given up since is its owner's to
+        explain, and was not changed here."""
+        try:
+            return self._seal.signed(raw, head.sender, self._agency)
+        except KeyGivenUp:
+            if len(self.verdict.refused) < FINDINGS_MAX:
+                self.verdict.refused.append(
+                    f"{head.sender} has given up the key under which place {row.seq} of {name} is signed, before that place;"
+                    " ask there whether it is theirs."
+                )
+            return unframe(raw)
 
     async def _signed_heads(self, name: str, head: ReceivedHead) -> list[Signed]:
         found = []

@@ -29,6 +29,7 @@ from shared.exchange.broker import Courier, Receiver
 from shared.exchange.clearing import run_clearing
 from shared.exchange.directories import recall_lines
 from shared.exchange.feed import run_feed
+from shared.exchange.given_up import GivenUp
 from shared.exchange.herald import Herald
 from shared.exchange.inbox import Inbox
 from shared.exchange.inside import Source, run_inside
@@ -102,6 +103,7 @@ class ExchangeWorker:
         self._herald = Herald(database, peers, self._letters, self._send_statement)
         self._relay = Relay(database, agency, seal, self._send, hooks, anchor)
         self._receiver = Receiver(database, inbox, seal, hooks, self._letters)
+        self._given_up = GivenUp(database, seal, hooks, peers)
         self._relaying: asyncio.Task[None] | None = None
         self._watchdog = Watchdog(database, access)
         self.words: str | None = "The broker has not answered yet."
@@ -190,6 +192,7 @@ class ExchangeWorker:
             try:
                 self._seal.refresh()
                 await recall_lines(self._database, self._seal)  # what other processes of this agency have heard
+                await self._given_up.look()
             except DatabaseAway:
                 pass
             except (RefnetError, Unopenable) as error:

@@ -18,13 +18,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.exc import DontWrapMixin
 
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.files import sync_folder, write_whole
@@ -60,7 +61,8 @@ NOT_UNDER = """
 """
 
 
-class KeystoreAway(DatabaseAway):
+# Raised while a statement is put together, they go up as they are: wrapped by SQLAlchemy, nobody would know them.
+class KeystoreAway(DontWrapMixin, DatabaseAway):
     """The keystore cannot be read or written just now, or lacks what the database needs: nothing is lost, and nothing is done."""
 
 
@@ -68,11 +70,14 @@ class ValueNotOpened(KeystoreAway):
     """What lies in a sealed column is not what was sealed for it, or its key is not here."""
 
 
-class KeyDestroyed(RefnetError):
+class KeyDestroyed(DontWrapMixin, RefnetError):
     """What this key sealed is erased."""
 
     def __init__(self) -> None:
         super().__init__("This was erased: its key is destroyed, and nothing opens it any more.")
+
+
+CANNOT_OPEN = (KeyDestroyed, ValueNotOpened)  # of one value, whatever becomes of others: it was erased, or its key is not here
 
 
 # --- what wraps the keys -----------------------------------------------------------------------------------------------
@@ -85,27 +90,35 @@ class WrappingKeys:
     folder: Path
 
     def make(self, now: datetime) -> bytes:
-        """A new one, on the disk when this returns; its id."""
+        """A new one, on the disk when this returns; its id. It is the newest, also where the clock was set back."""
+        last = max((made_at for made_at, _ in self._held()), default=None)
+        made_at = now if last is None else max(now, last + timedelta(microseconds=1))
         key = AESGCM.generate_key(KEY_BYTES * 8)
-        said = {"made_at": now.isoformat(), "key": base64.b64encode(key).decode()}
+        said = {"made_at": made_at.isoformat(), "key": base64.b64encode(key).decode()}
         write_whole(self._file(_wrapping_id(key)), json.dumps(said).encode())
         sync_folder(self.folder)
         return _wrapping_id(key)
 
     def read(self) -> dict[bytes, bytes]:
         """Every one by its id, the newest last; raises KeystoreAway."""
+        return {_wrapping_id(key): key for _, key in sorted(self._held())}
+
+    def _held(self) -> list[tuple[datetime, bytes]]:
         found = []
         for file in self.folder.glob("*.json"):
             try:
-                said = json.loads(file.read_bytes())
-                found.append((said["made_at"], base64.b64decode(said["key"], validate=True)))
+                raw = file.read_bytes()
+                if raw.isspace():
+                    continue  # written over, and a power cut came before it was taken away
+                said = json.loads(raw)
+                found.append((datetime.fromisoformat(said["made_at"]), base64.b64decode(said["key"], validate=True)))
             except FileNotFoundError:
                 continue  # another process has just destroyed it
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise KeystoreAway(
                     f"{file} is no wrapping key, or cannot be read; restore it from the keys' own backup."
                 ) from error
-        return {_wrapping_id(key): key for _, key in sorted(found)}
+        return found
 
     def destroy(self, id_: bytes) -> None:
         """Writes one over where it lies and takes its file away. Raises OSError."""
@@ -266,6 +279,12 @@ class Keystore:
             if not rows:
                 return count
             count, after = count + len(rows), rows[-1][0]
+
+    def wrapped_under(self) -> set[bytes]:
+        """The ids of the wrapping keys that anything here needs."""
+        with self._lock, _named(self.file):
+            rows = self._open().execute("SELECT DISTINCT substr(wrapped, 1, 8) FROM keys WHERE wrapped IS NOT NULL").fetchall()
+        return {bytes(row[0]) for row in rows}
 
     # --- copies ---
 

@@ -18,7 +18,7 @@ import yaml
 from services.broker_users import user_of
 from services.certificates import broker_files, files_of
 from services.keys import KeyFolder
-from services.settings import variables_of
+from services.settings import Settings, variables_of
 from shared.casework.directory.network import load_network
 from shared.exchange.access import Access
 from shared.kit.local.docker import variable_of
@@ -212,6 +212,24 @@ def test_an_agencys_keys_are_read_by_its_worker_and_written_by_what_makes_them_a
     assert {f"{kind.replace('_', '-')}-keys" for kind in PORTS} <= set(
         waits
     )  # one that is not read at start is unknown for a while
+
+
+@pytest.mark.parametrize("agency", PORTS)
+def test_the_keystore_and_what_it_lies_under_are_on_two_volumes_and_only_migrate_makes_the_latter(agency: str) -> None:
+    settings = Settings.model_validate({"REFNET_HOME": "/var/lib/refnet"})
+    keystore, wrapping = settings.keystore(agency).file, settings.wrapping(agency).folder
+    assert keystore is not None
+    for role in ("migrate", "web", "worker"):
+        volumes = {Path(v["target"]): v for v in of(agency)[role]["volumes"] if v["type"] == "volume"}
+
+        def holding(place: Path, mounted: dict[Path, dict[str, Any]] = volumes) -> dict[str, Any]:
+            return next(mounted[folder] for folder in (place, *place.parents) if folder in mounted)
+
+        assert holding(keystore)["source"] == f"{agency.replace('_', '-')}-state"
+        assert holding(wrapping)["source"] == f"{agency.replace('_', '-')}-wrapping"
+        assert holding(wrapping).get("read_only", False) == (role != "migrate")
+    others = {name for name, service in SERVICES.items() for v in service["volumes"] if v["source"] == holding(wrapping)["source"]}
+    assert others == {f"{agency.replace('_', '-')}-{role}" for role in ("migrate", "web", "worker")}
 
 
 def test_every_volume_of_ours_takes_its_owner_from_the_image() -> None:

@@ -2,7 +2,7 @@
 
 from functools import partial
 from itertools import count, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -16,15 +16,20 @@ from sqlmodel import col
 
 from shared.contracts.wire.directory import Lines, Told, Use
 from shared.contracts.wire.envelope import Header, Kind, Unopenable, unwrap
+from shared.exchange.custody import check_bundle, make_bundle
 from shared.exchange.direct import NotOpened, StreamName
 from shared.exchange.directories import recall_lines, take_lines
 from shared.exchange.directory import Directory
+from shared.exchange.given_up import AGAIN_AFTER, NAMED_MAX, GivenUp, hold_against, stretches
+from shared.exchange.inbox import heard, unpark
 from shared.exchange.keyring import HYBRID, X25519, Keyring
 from shared.exchange.letters import Letters
 from shared.exchange.receipts import ASK_AGAIN, STILL
 from shared.exchange.reconcile import Reconciler
 from shared.exchange.seal import KeyedSeal
-from shared.exchange.tables import DirectoryLine
+from shared.exchange.tables import DirectoryLine, Stream
+from shared.exchange.verify import verify
+from shared.kit.db import Transaction
 
 STATEMENT = Header(kind=Kind.STATEMENT, sender="police", recipient="health", incarnation=UUID(int=1))
 
@@ -338,3 +343,136 @@ async def test_the_directory_is_told_in_pieces_that_fit_a_letter(ends: tuple[End
     assert rounds == 3
     assert police.seal.lines_for("health") is None
     assert isinstance(police.seal.lines_for("health", 0), Lines)
+
+
+async def speak(police: End, health: End, steps: range) -> None:
+    """Words that the clinic takes, signed with the key that the desk uses: anybody may have it."""
+    for step in steps:
+        await police.node.say("health", new_subject(), step)
+    await health.node.hear("police", await police.node.number("health"))
+
+
+async def reached(police: End) -> dict[str, dict[UUID, int]]:
+    """How far the desk's stream to the clinic goes, as a revocation names it."""
+    async with police.node.database.read() as tx:
+        rows = (await tx.session.execute(select(Stream))).scalars()
+        return {"health": {row.incarnation: row.size for row in rows}}
+
+
+async def give_up(police: End, health: End, cuts: dict[str, dict[UUID, int]]) -> None:
+    """The desk's first key is given up, and the clinic hears of it by letter."""
+    stolen = police.holder.directory.newest(Use.SIGN)
+    assert stolen is not None
+    new_signer(police)
+    police.holder.revoke(stolen, cuts)
+    told = police.holder.directory.told_to("health", health.seal.knows("police") + 1)
+    assert await health.letters.take_lines("police", told.to_bytes())
+
+
+async def test_what_was_applied_above_a_cut_before_the_revocation_came_is_told_once_by_its_slots(ends: tuple[End, End]) -> None:
+    police, health = ends
+    await speak(police, health, range(2))
+    cuts = await reached(police)
+    await speak(police, health, range(2, 5))
+    told: list[tuple[str, dict[str, Any]]] = []
+
+    async def trouble(kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
+        told.append((kind, detail))
+
+    health.node.trouble = trouble  # type: ignore[method-assign]
+    await give_up(police, health, cuts)
+    ((kind, detail),) = told
+    assert (kind, detail["slots"], detail["incarnation"]) == ("key_given_up", "3–5", str(next(iter(cuts["health"]))))
+    assert set((await health.node.inbox_states()).values()) == {"applied"}  # people have acted on it
+    await hold_against(health.node.database, health.seal, health.node, "police")
+    assert len(told) == 1
+
+
+async def test_nothing_is_told_of_what_stands_up_to_the_cut_or_under_the_newer_key(ends: tuple[End, End]) -> None:
+    police, health = ends
+    await by_broker(health, police)
+    await speak(police, health, range(2))
+    cuts = await reached(police)
+    stolen = police.holder.directory.newest(Use.SIGN)
+    assert stolen is not None
+    new_signer(police)
+    await by_broker(police, health)
+    await by_broker(health, police)
+    await speak(police, health, range(2, 4))  # under the newer key
+    police.holder.revoke(stolen, cuts)
+    assert await by_broker(police, health) == [Kind.DIRECTORY, Kind.STATEMENT]
+    assert health.node.troubles == []
+
+
+@pytest.mark.parametrize("state", ["waiting", "parked"])
+async def test_what_waits_or_is_parked_above_a_cut_is_never_applied(ends: tuple[End, End], state: str) -> None:
+    police, health = ends
+    subject = new_subject()
+    if state == "waiting":
+        await police.node.say("health", subject, 0)
+        await police.node.say("health", subject, 1)
+        _, second = await police.node.number("health")
+        await health.node.hear("police", [second])
+    else:
+        health.node.broken = True
+        await police.node.say("health", subject, 1, fails="once")
+        (second,) = await police.node.number("health")
+        await health.node.hear("police", [second])
+        health.node.broken = False
+    ((event_id, before),) = (await health.node.inbox_states()).items()
+    assert before == state
+    await give_up(police, health, {"health": {}})
+    assert health.node.troubles.count("parked") == 1
+    assert await health.node.inbox.retry("police", event_id) is False
+    async with health.node.database.write() as tx:
+        await unpark(tx, "police", {subject})  # what it is about has changed
+    await health.node.inbox.sweep()
+    if state == "waiting":
+        async with police.node.database.write() as tx:
+            await tx.session.execute(text("UPDATE exchange_outbox SET is_due = true"))
+        await health.node.hear("police", (await police.node.due("health"))[:1])  # its predecessor, signed anew
+    assert (1 in {step for _, step in health.node.applied}, (await health.node.inbox_states())[event_id]) == (False, "parked")
+
+
+async def test_what_another_process_applied_a_moment_late_is_found_at_the_second_look(pair: Pair, ends: tuple[End, End]) -> None:
+    police, health = ends
+    await speak(police, health, range(1))
+    look = GivenUp(health.node.database, health.seal, health.node, ["police"])
+    cuts = await reached(police)
+    await police.node.say("health", new_subject(), 1)
+    opened = [heard(health.seal.open(one, "police")) for one in await police.node.number("health")]
+    await give_up(police, health, cuts)
+    await look.look()
+    await health.node.inbox.receive(opened)
+    await look.look()
+    assert health.node.troubles == []
+    pair.clock.advance(AGAIN_AFTER)
+    await look.look()
+    assert health.node.troubles == ["key_given_up"]
+    pair.clock.advance(AGAIN_AFTER)
+    await look.look()
+    assert health.node.troubles == ["key_given_up"]
+
+
+def test_slots_are_named_in_stretches_and_no_more_than_a_person_reads() -> None:
+    assert stretches([5, 6, 7, 9]) == "5–7, 9"
+    assert stretches(list(range(1, 100, 2))).count(",") == NAMED_MAX
+
+
+async def test_what_stands_above_a_cut_is_its_senders_to_explain_and_spoils_no_bundle(ends: tuple[End, End]) -> None:
+    police, health = ends
+    subject = new_subject()
+    await police.node.say("health", subject, 0)
+    await health.node.hear("police", await police.node.number("health"))
+    cuts = await reached(police)
+    await police.node.say("health", subject, 1)
+    await health.node.hear("police", await police.node.number("health"))
+    await give_up(police, health, cuts)
+    verdict = await verify(health.node.database, "health", health.seal, [])
+    assert (verdict.findings, len(verdict.refused)) == ([], 1)
+    assert "police has given up the key under which place 2 of" in verdict.refused[0]
+    async with health.node.database.read() as tx:
+        bundle = (await make_bundle(tx, health.seal, subject, [subject])).to_bytes()
+    check = check_bundle(bundle)
+    assert check.faults == []
+    assert [one.data and one.data["step"] for one in check.shown] == [0, None]

@@ -1,13 +1,13 @@
 """A thousand planted words, in every personal field and every note of every journey: none lies anywhere at rest, or on the broker.
 
-Real processes, a real Kafka and a real PostgreSQL of the test's own, so that every file that any of them writes may be read whole.
+Real processes, a real Kafka and a real PostgreSQL of the test's own, with a database for each agency, so that every file that any
+of them writes may be read whole; what is typed into pages, and files of SQLite, are tests/pages/test_no_typed_word_lies_open.py's.
 The same search is then shown a word in the clear in each of these places, and must find it there.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
 @contextmanager
 def at_work(factory: KafkaNodeFactory, cluster: PostgresCluster, unique: str, home: Path) -> Iterator[Any]:
     node = factory()
-    urls = {kind: f"sqlite:///{home / f'{kind}.db'}" for kind in KINDS} | {"police": cluster.fresh_database()}
+    urls = {kind: cluster.fresh_database() for kind in KINDS}
     network = ProcessNetwork(home, kafka_of(node), unique, urls)
     asyncio.run(network.set_up())
     with network.started(*((kind, "serve") for kind in KINDS)) as processes:
@@ -126,6 +126,8 @@ def test_no_planted_word_lies_at_rest_or_leaves(
         asyncio.run(checkpoint(network))
         found = where(files_of(network, node, postgres_cluster), plant.mark.encode())
         assert {kind for kind, _ in found} == {"database", "write-ahead log", "broker", "log"}
+        of_databases = {Path(file).parent.name for kind, file in found if kind == "database"}
+        assert len(of_databases) == len(KINDS)  # a folder each
         assert where({("process list", "x"): f"run --note={plant.mark.upper()}".encode()}, plant.mark.encode())
 
 
@@ -145,8 +147,6 @@ def files_of(network: ProcessNetwork, node: KafkaNode, cluster: PostgresCluster)
     return {
         **contents("write-ahead log", [f for f in folder.rglob("pg_wal/*") if f.is_file()]),
         **contents("database", [f for f in folder.rglob("*") if f.is_file() and "pg_wal" not in f.parts]),
-        **contents("database", network.home.glob("*.db")),
-        **contents("write-ahead log", network.home.glob("*.db-wal")),
         **contents("keystore", (network.home / "casekeys").glob("*")),
         **contents("broker", [f for f in node._directory.rglob("*") if f.is_file()]),
         **contents("log", [*network.home.glob("*.log"), node.log]),
@@ -191,7 +191,7 @@ async def told_of(network: ProcessNetwork, processes: list[Process]) -> Places:
 
 
 async def checkpoint(network: ProcessNetwork) -> None:
-    """PostgreSQL writes what it holds to its files."""
+    """PostgreSQL writes what it holds, of all databases, to its files."""
     connection = await asyncpg.connect(network.urls["police"])
     await connection.execute("CHECKPOINT")
     await connection.close()
@@ -199,13 +199,11 @@ async def checkpoint(network: ProcessNetwork) -> None:
 
 async def plant_in_the_clear(network: ProcessNetwork, word: str) -> None:
     """What the search must find: the word in a column, on a topic and in a log."""
-    connection = await asyncpg.connect(network.urls["police"])
-    await connection.execute("CREATE TABLE planted (word text)")
-    await connection.execute("INSERT INTO planted VALUES ($1)", word)
-    await connection.close()
-    with closing(sqlite3.connect(network.home / "health.db")) as health, health:
-        health.execute("CREATE TABLE planted (word text)")
-        health.execute("INSERT INTO planted VALUES (?)", (word,))
+    for kind in KINDS:
+        connection = await asyncpg.connect(network.urls[kind])
+        await connection.execute("CREATE TABLE planted (word text)")
+        await connection.execute("INSERT INTO planted VALUES ($1)", word)
+        await connection.close()
     topic = next(t for t in sorted(await topics_of(network.kafka.operator)) if t.startswith("refnet."))
     producer = AIOKafkaProducer(**network.kafka.operator.options())
     await producer.start()

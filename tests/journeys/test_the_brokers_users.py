@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from confluent_kafka.admin import (
+    AclBinding,
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
@@ -122,6 +123,35 @@ def test_agencies_with_users_of_their_own_work_and_a_second_provision_changes_no
         said = [finding["words"] for finding in json.loads(done.stdout)["findings"] if finding["ok"]]
         assert f"{town.names['police']}: The broker answers. Every topic is there." in said
     town.network.check_streams(("police", "health"))
+
+
+def denials(operator: Access, agency: str) -> list[AclBinding]:
+    """What the operator forbids an agency, as the broker tells it."""
+    anything: Any = None
+    denied = AclBindingFilter(
+        ResourceType.ANY, anything, ResourcePatternType.ANY, f"User:{agency}", anything, AclOperation.ANY, AclPermissionType.DENY
+    )
+    admin = AdminClient(operator.librdkafka())  # which answers as long as somebody holds it
+    return list(admin.describe_acls(denied).result())
+
+
+def test_what_the_operator_denies_stays_denied(town: Town) -> None:
+    town.provision()
+    operator, police = town.network.kafka.operator, town.names["police"]
+    topic = town.way("police", "health").topic
+    denied = AclBinding(
+        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{police}", "*", AclOperation.WRITE, AclPermissionType.DENY
+    )
+    allowed = AclBinding(
+        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{police}", "*", AclOperation.ALTER, AclPermissionType.ALLOW
+    )
+    admin = AdminClient(operator.librdkafka())
+    for made in admin.create_acls([denied, allowed]).values():
+        made.result()
+    assert [words for words in town.provision() if topic in words] == [f"took {police} alter on topic {topic}"]
+    assert denials(operator, police) == [denied]
+    asyncio.run(dismiss(operator, police))
+    assert denials(operator, police) == [denied]
 
 
 async def test_each_lane_takes_its_sender_and_its_recipient_alone(town: Town) -> None:

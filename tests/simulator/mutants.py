@@ -31,13 +31,13 @@ def order_by_id() -> Iterator[None]:
     async def lock_late(tx: Transaction, subjects: Any) -> None:
         await drawn(tx, subjects)
 
-    async def unnumbered(tx: Transaction, recipient: str) -> Sequence[Any]:
+    async def lying(tx: Transaction, recipient: str, shut: Any) -> Sequence[Any]:
         query = (
             select(*streams.SAID)
             .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None))
             .order_by(col(OutboxRow.event_id))
         )
-        return (await tx.session.execute(query)).all()
+        return [streams._Said(*row) for row in (await tx.session.execute(query)).all()]
 
     def told_before(subject: UUID, recipient: str) -> Any:
         query = select(col(OutboxRow.event_id)).where(col(OutboxRow.subject) == subject, col(OutboxRow.recipient) == recipient)
@@ -45,7 +45,7 @@ def order_by_id() -> Iterator[None]:
 
     with (
         mock.patch.object(outbox, "lock_subjects", lock_late),
-        mock.patch.object(streams, "_unnumbered", unnumbered),
+        mock.patch.object(streams, "_lying", lying),
         mock.patch.object(outbox, "_told_before", told_before),
     ):
         yield
@@ -58,11 +58,11 @@ def no_fence() -> Iterator[None]:
     known: dict[tuple[int, str], Frontier] = {}
     number = streams.number
 
-    async def number_from_memory(database: Database, agency: str, recipient: str, seal: Any) -> Any:
+    async def number_from_memory(database: Database, agency: str, recipient: str, seal: Any, shut: Any) -> Any:
         async with database.write() as tx:
             _, frontier = await locked(tx, recipient)
             known[(id(database), recipient)] = frontier
-        return await number(database, agency, recipient, seal)  # gives way: another relay may number in between
+        return await number(database, agency, recipient, seal, shut)  # gives way: another relay may number in between
 
     async def remembered(tx: Transaction, recipient: str) -> tuple[UUID, Frontier]:
         incarnation, frontier = await locked(tx, recipient)

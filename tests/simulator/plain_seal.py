@@ -4,6 +4,7 @@ It names both ends as the real one does, and no two of its envelopes are alike, 
 """
 
 from itertools import count
+from uuid import UUID
 
 from shared.contracts.wire.directory import Lines, Told
 from shared.contracts.wire.envelope import KEY_ID_BYTES, Header, Inner, Unopenable, unframe, unsigned, unwrap, wrap
@@ -33,6 +34,9 @@ class PlainSeal:
 
     def known_by_sealer(self, envelope: bytes) -> int | None:
         return None
+
+    def given_up(self, peer: str) -> dict[bytes, dict[UUID, int]]:
+        return {}
 
     def verified(self, told: Lines) -> list[Told]:
         return []

@@ -22,6 +22,7 @@ from shared.exchange.registry import Received, Registry, Returned, Subscription,
 from shared.exchange.tables import InboxRow, OutboxRow
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database, Transaction
+from shared.kit.keystore import ValueNotOpened
 
 
 class Said(BaseModel):
@@ -68,6 +69,8 @@ class Node:
     async def _on_told(self, received: Received, tx: Transaction) -> None:
         if received.data.fails == "unauthorised":
             raise Unauthorised("health may not say this.")
+        if received.data.fails == "shut":
+            raise ValueNotOpened("The keystore lacks a key that the database needs.")
         if received.data.fails == "unready":
             raise Unready("What it is about is not here yet.")
         if received.data.fails == "always" or (received.data.fails == "once" and self.broken):
@@ -155,7 +158,8 @@ class Node:
     async def inbox_states(self) -> dict[UUID, str]:
         """State by event id."""
         async with self.database.read() as tx:
-            return {r.event_id: r.state for r in (await tx.session.execute(select(InboxRow))).scalars()}
+            query = select(col(InboxRow.event_id), col(InboxRow.state))  # whether or not their words open
+            return dict((await tx.session.execute(query)).tuples().all())
 
     async def outbox_rows(self) -> list[OutboxRow]:
         """Everything said, by position."""

@@ -1,6 +1,8 @@
 """The keystore of each test database: in memory, and the same for as many as open it, as all processes of an agency share one."""
 
 from collections import defaultdict
+from pathlib import Path
+from uuid import UUID
 
 from shared.kit.clock import Clock
 from shared.kit.db import Database
@@ -12,6 +14,17 @@ _of: defaultdict[str, Keystore] = defaultdict(Keystore.in_memory)
 def keystore_at(url: str) -> Keystore:
     """The keystore of the database at an address."""
     return _of[url]
+
+
+def lose(keys: Keystore, name: UUID, copy: Path) -> None:
+    """What `name` lies under is not in the keystore any more, as in one that is older than the database; `copy` still has it."""
+    keys.back_up(copy)
+    with keys._writing() as connection:
+        (id_,) = connection.execute("SELECT key FROM names WHERE name = ?", (name.bytes,)).fetchone()
+        connection.execute("DELETE FROM names WHERE key = ?", (id_,))
+        connection.execute("DELETE FROM keys WHERE id = ?", (id_,))
+    keys._keys.clear()
+    keys._names.clear()
 
 
 def with_keys(url: str, clock: Clock | None = None) -> Database:

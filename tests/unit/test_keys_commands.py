@@ -3,6 +3,7 @@
 import asyncio
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -23,8 +24,10 @@ from shared.exchange.directory import fingerprint
 from shared.exchange.keyring import X25519
 from shared.exchange.retired import KEPT
 from shared.exchange.seal import KeyedSeal
-from shared.exchange.tables import Peer
+from shared.exchange.tables import Peer, Stream
 from shared.kit.errors import RefnetError
+from shared.kit.ids import new_id
+from shared.kit.local.cache import held
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 WORD = Header(kind=Kind.EVENT, sender="police", recipient="health", incarnation=UUID(int=7), seq=1, salt=b"s" * 16)
@@ -191,6 +194,71 @@ def test_the_key_in_use_and_a_key_of_nobody_are_not_revoked(tmp_path: Path) -> N
     for key, words in ((in_use.hex(), "key in use"), ("00" * 11, "no signing key"), ("first", "no key's id")):
         with pytest.raises(RefnetError, match=words):
             keeper(tmp_path).revoke(key, None)
+
+
+def test_the_next_rotation_gives_up_the_signing_key_that_was_replaced_before_from_where_the_streams_are(tmp_path: Path) -> None:
+    database, life = with_keys(sqlite_at_head(tmp_path / "police.db", "police")), UUID(int=7)
+
+    async def say_three() -> None:
+        async with database.write() as tx:
+            tx.session.add(Stream(recipient="health", incarnation=life, size=3))
+        await database.close()
+
+    keeper(tmp_path).new("x25519")
+    folder = KeyFolder(tmp_path, "police")
+    first = folder.own().newest(Use.SIGN)
+    assert first is not None
+    asyncio.run(say_three())
+    keeper(tmp_path).rotate("x25519", None)
+    assert not folder.own().is_revoked(first)  # who does not know the newer one yet is still spoken to under it
+    said = keeper(tmp_path).rotate("x25519", None)["words"]
+    assert f"Given up, because another had replaced it before: {first.hex()}." in said
+    found = folder.own()
+    assert [found.reaches(first, "health", life, seq) for seq in (3, 4)] == [True, False]
+    signing = [one["state"] for one in keeper(tmp_path).listed()["keys"] if one["use"] == "sign"]
+    assert signing == ["revoked", "old", "in use"]
+
+
+def test_a_rotation_where_no_database_answers_makes_keys_and_says_what_still_stands(tmp_path: Path) -> None:
+    keeper(tmp_path).new("x25519")
+    (first, _) = keeper(tmp_path).listed()["keys"]
+    keeper(tmp_path).rotate("x25519", None)
+    said = keeper(tmp_path).rotate("x25519", None)["words"]
+    assert f"{first['id']} could not be given up" in said
+    assert KeyFolder(tmp_path, "police").own().size == 6
+    keeper(tmp_path).rotate("x25519", None)
+    words = [one["words"] for one in asyncio.run(examine(Settings.model_validate({"REFNET_HOME": str(tmp_path)})))]
+    assert any("3 replaced signing keys still stand" in one for one in words), words
+
+
+def test_a_second_rotation_at_the_same_time_waits_for_the_first(tmp_path: Path) -> None:
+    keeper(tmp_path).new("x25519")
+    folder = KeyFolder(tmp_path, "police")
+    with ThreadPoolExecutor(1) as other:
+        with folder.locked():
+            directory = folder.own()
+            second = other.submit(keeper(tmp_path).rotate, "x25519", None)
+            assert not wait([second], timeout=0.5).done  # one that waits for nobody is done in a tenth of that
+            folder.make_keys(folder.root(None, None), NOW, X25519, directory)
+        second.result()
+    assert folder.own().size == 6
+    assert len(folder.signing()) == 3
+
+
+def test_keys_of_cases_open_after_a_rewrap_whatever_the_clock_says_and_whoever_else_does_the_same(tmp_path: Path) -> None:
+    """Whatever lies under the one is destroyed with it: the records of the whole agency would be gone."""
+    by = keeper(tmp_path)
+    settings = Settings.model_validate({"REFNET_HOME": str(tmp_path)})
+    settings.make_keystore("police")  # by a clock that is years ahead of the keeper's
+    sealed = settings.keystore("police").seal(new_id(), "casework_notes.text", b"words")
+    by.rewrap()
+    with ThreadPoolExecutor(1) as other:
+        with held(tmp_path / "keys.lock"):
+            second = other.submit(keeper(tmp_path).rewrap)
+            assert not wait([second], timeout=0.5).done
+        second.result()
+    assert settings.keystore("police").open("casework_notes.text", sealed) == b"words"
+    assert len(settings.wrapping("police").read()) == 1
 
 
 def test_a_root_is_kept_under_a_passphrase_wherever_people_are_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -187,3 +187,25 @@ def test_what_is_held_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     sealed = [keys.seal(name, LABEL, name.bytes) for name in names]
     assert (len(keys._keys), len(keys._names)) == (5, 5)
     assert [keys.open(LABEL, one) for one in sealed] == [name.bytes for name in names]
+
+
+def test_the_newest_wrapping_key_is_the_one_that_was_made_last_also_where_the_clock_was_set_back(
+    keys: Keystore, wrapping: WrappingKeys
+) -> None:
+    keys.seal(new_id(), LABEL, b"words")
+    for now in (NOW, NOW - timedelta(days=400)):  # at the same moment, and a year before
+        made = wrapping.make(now)
+        assert list(wrapping.read())[-1] == made
+        keys.rewrap()
+        assert keys.wrapped_under() == {made}
+
+
+def test_a_wrapping_key_whose_destruction_was_cut_short_is_none(keys: Keystore, wrapping: WrappingKeys) -> None:
+    sealed = keys.seal(new_id(), LABEL, b"words")
+    (old,) = wrapping.read()
+    new = wrapping.make(NOW)
+    keys.rewrap()
+    file = wrapping.folder / f"{old.hex()}.json"
+    file.write_bytes(b" " * file.stat().st_size)  # as a power cut left it between two steps
+    assert list(wrapping.read()) == [new]
+    assert another(keys, wrapping).open(LABEL, sealed) == b"words"

@@ -33,6 +33,8 @@ LINE_TROUBLES = frozenset(
         "cleared",
         "head_refused",
         "rewritten",
+        "key_given_up",
+        "key_lost",
     }
 )
 

@@ -26,8 +26,9 @@ from shared.casework.referrals.tables import IS_FLAGGED, Referral, ReferralFact
 from shared.contracts.casework import lifecycle
 from shared.contracts.casework.codes import Flag, ReferralState, Urgency
 from shared.exchange import feed
-from shared.kit.db import Database, Transaction
+from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import DatabaseAway
+from shared.kit.keystore import CANNOT_OPEN
 
 TICK_S = 5.0  # far below the shortest limit of any programme, which is minutes
 MACHINE_ANSWERS = frozenset({ReferralState.ISSUED, ReferralState.ACKNOWLEDGED})  # after these a person answers
@@ -74,6 +75,15 @@ def _watched(referral: Referral) -> _Watched:
     return _Watched(**{name: getattr(referral, name) for name in _Watched.__slots__})
 
 
+def _page(columns: Sequence[Any], after: UUID | None) -> Any:
+    # Each reason has an index of its own: what ended long ago costs nothing, however much there is of it.
+    kept_back = select(col(ReferralFact.referral_id)).where(col(ReferralFact.is_kept_back))
+    flagged = select(col(Referral.id)).where(IS_FLAGGED)
+    watched = union(select(col(Referral.id)).where(col(Referral.is_open)), flagged, kept_back)
+    query = select(*columns).where(col(Referral.id).in_(watched)).order_by(col(Referral.id)).limit(WATCH_BATCH)
+    return query if after is None else query.where(col(Referral.id) > after)
+
+
 class Watcher:
     """One watcher of one agency. Several may run: each change is decided again under the referral's lock."""
 
@@ -110,23 +120,26 @@ class Watcher:
         """One row that cannot be handled never keeps the watcher from the others."""
         try:
             await look(about)
-        except DatabaseAway:
-            raise
         except Exception as error:
+            if is_transient(error):
+                raise
             log.error("watched_row_failed", extra={"because": type(error).__name__, "about": str(about)})
 
     async def _watched(self, after: UUID | None) -> list[tuple[UUID, bool]]:
-        """A page of open, flagged or kept-back referrals, each with whether anything about it must change."""
+        """A page of open, flagged or kept-back referrals, each with whether anything about it must change.
+
+        Where one of them does not open, each is looked at by itself.
+        """
+        try:
+            return await self._due(after)
+        except CANNOT_OPEN:
+            async with self._database.read() as tx:
+                return [(id_, True) for id_ in (await tx.session.execute(_page((col(Referral.id),), after))).scalars()]
+
+    async def _due(self, after: UUID | None) -> list[tuple[UUID, bool]]:
         async with self._database.read() as tx:
-            # Each reason has an index of its own: what ended long ago costs nothing, however much there is of it.
-            kept_back = select(col(ReferralFact.referral_id)).where(col(ReferralFact.is_kept_back))
-            flagged = select(col(Referral.id)).where(IS_FLAGGED)
-            watched = union(select(col(Referral.id)).where(col(Referral.is_open)), flagged, kept_back)
-            query = select(*WATCHED).where(col(Referral.id).in_(watched)).order_by(col(Referral.id)).limit(WATCH_BATCH)
-            if after is not None:
-                query = query.where(col(Referral.id) > after)
             now = tx.clock.now()
-            rows = [_Watched(*row) for row in (await tx.session.execute(query)).tuples()]
+            rows = [_Watched(*row) for row in (await tx.session.execute(_page(WATCHED, after))).tuples()]
             alarms = await alarms_about(tx, [r.id for r in rows if r.flags])
             entered = await self._entered(tx, rows)
             found = []

@@ -5,7 +5,7 @@ from uuid import UUID
 from shared.casework.here import Actor, Here
 from shared.contracts.casework import events
 from shared.exchange import outbox
-from shared.exchange.inbox import Inbox, refuse_parked
+from shared.exchange.inbox import WORDS_LEFT_SHUT, Inbox, refuse_parked
 from shared.exchange.tables import InboxRow, InboxState
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import NotFound
@@ -28,7 +28,7 @@ async def discard_parked(sender: str, event_id: UUID, tx: Transaction, here: Her
 async def retry_parked(sender: str, event_id: UUID, database: Database, inbox: Inbox) -> bool:
     """Tries a parked event again; True where it went. Raises NotFound."""
     async with database.read() as tx:
-        row = await tx.session.get(InboxRow, (sender, event_id))
+        row = await tx.session.get(InboxRow, (sender, event_id), options=[WORDS_LEFT_SHUT])
     if row is None or row.state != InboxState.PARKED:
         raise NotFound("There is no such parked event.")
     return await inbox.retry(sender, event_id)

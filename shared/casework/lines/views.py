@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlmodel import col
 
 from shared.casework.here import Here
+from shared.exchange.inbox import WORDS_LEFT_SHUT
 from shared.exchange.incarnations import awaited_peers
 from shared.exchange.tables import Fork, HeadState, InboxRow, InboxState, OutboxRow, Peer, SignedHead, UnopenableRecord
 from shared.kit.db import Transaction
@@ -171,6 +172,7 @@ async def set_aside(tx: Transaction) -> list[SetAsideView]:
 async def parked(tx: Transaction) -> list[ParkedView]:
     """What could not be applied, oldest first."""
     query = select(InboxRow).where(_is(InboxState.PARKED)).order_by(col(InboxRow.received_at)).limit(PARKED_MAX)
+    query = query.options(WORDS_LEFT_SHUT)
     return [
         ParkedView(sender=r.sender, event_id=r.event_id, type=r.type, version=r.dataversion, subject=r.subject, reason=r.reason,
                    said=from_json(r.reason_said) if r.reason_said else None, received_at=r.received_at)

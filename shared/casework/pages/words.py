@@ -240,6 +240,10 @@ ALARMS: dict[str, str] = {
     "root_mismatch": _("A receipt does not fit what was sent"),
     "head_refused": _("An agency's records no longer fit what it said before; nothing of it was used"),
     "rewritten": _("These records no longer fit what another agency signed; have them checked"),
+    "key_given_up": _(
+        "Messages that were used here are signed with a key that had been revoked: ask there whether they are theirs"
+    ),
+    "key_lost": _("A message of ours cannot be sent: the key of its case is not here"),
     "reopened": _("The other agency holds more than these records: they are an older copy"),
     "not_put_home": _("A message of ours that came back could not be put into these records"),
     "overfull": _("More messages of an agency wait or cannot be used than are kept: the others are asked for again later"),
