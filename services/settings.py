@@ -1,6 +1,5 @@
 """What the environment says, checked at start: a bad value stops the program with the variable's name and what was expected."""
 
-import os
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from shared.exchange.direct_tls import Credentials
 from shared.exchange.seal import KeyedSeal
 from shared.kit.clock import Clock, FileClock, SystemClock
 from shared.kit.errors import RefnetError
+from shared.kit.files import write_whole
 from shared.kit.keystore import Keystore, WrappingKeys
 from shared.kit.local.cache import held
 
@@ -164,11 +164,10 @@ class Settings(BaseSettings):
                 f"REFNET_SECRET_KEY is not set; a {purpose} network needs {SECRET_CHARACTERS_MIN} or more characters."
             )
         path = self.home / f"{agency}.secret"
-        if not path.exists():
-            self.home.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_hex(SECRET_CHARACTERS_MIN))
+        if not path.exists() or not path.stat().st_size:  # empty: a process that made it died before it wrote
+            with held(self.home / "keys.lock"):
+                if not path.exists() or not path.stat().st_size:
+                    write_whole(path, secrets.token_hex(SECRET_CHARACTERS_MIN).encode())
         return path.read_bytes()
 
     def is_secure(self, purpose: str) -> bool:

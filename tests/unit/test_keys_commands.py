@@ -17,7 +17,7 @@ import services.demo
 from services.doctor import DESTROYED_WITHIN, examine
 from services.key_commands import PASSPHRASE, Keeper
 from services.keys import KeyFolder, Keys, load_keyring, make_missing, make_new
-from services.settings import Settings
+from services.settings import SECRET_CHARACTERS_MIN, Settings
 from shared.contracts.wire.directory import Use
 from shared.contracts.wire.envelope import Header, Kind, Unopenable
 from shared.exchange.directory import fingerprint
@@ -259,6 +259,16 @@ def test_keys_of_cases_open_after_a_rewrap_whatever_the_clock_says_and_whoever_e
         second.result()
     assert settings.keystore("police").open("casework_notes.text", sealed) == b"words"
     assert len(settings.wrapping("police").read()) == 1
+
+
+def test_a_made_up_agencys_secret_is_whole_for_every_process(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"REFNET_HOME": str(tmp_path)})
+    (tmp_path / "police.secret").touch()  # by a process that has not come to writing it, or never will
+    with ThreadPoolExecutor(4) as processes:
+        found = set(processes.map(lambda _: settings.secret("police", "demo"), range(8)))
+    assert len(found) == 1
+    assert len(found.pop()) >= SECRET_CHARACTERS_MIN
+    assert stat.S_IMODE((tmp_path / "police.secret").stat().st_mode) == 0o600
 
 
 def test_a_root_is_kept_under_a_passphrase_wherever_people_are_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
