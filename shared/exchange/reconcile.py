@@ -298,7 +298,8 @@ async def _holes_of(tx: Transaction, head: ReceivedHead) -> list[Recall]:
 
 
 async def _ours(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> list[bytes]:
-    query = select(col(OutboxRow.inner)).where(*said.slots(peer, incarnation, first, last)).order_by(col(OutboxRow.seq))
+    mine = (*said.slots(peer, incarnation, first, last), col(OutboxRow.erased_at).is_(None))
+    query = select(col(OutboxRow.inner)).where(*mine).order_by(col(OutboxRow.seq))
     return [inner for inner in (await tx.session.execute(query)).scalars() if inner is not None]
 
 

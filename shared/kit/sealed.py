@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 from sqlalchemy.types import TypeDecorator
 
-from shared.kit.keystore import Keystore
+from shared.kit.keystore import KeyDestroyed, Keystore
 
 Form = Literal["json", "time", "bytes"]
 ATTRIBUTE = "refnet_keystore"  # of an engine's dialect: what SQLAlchemy hands to a type
@@ -33,15 +33,16 @@ class Under:
 class Sealed(TypeDecorator[Any]):
     """One sealed column: `label` is table.column, `by` the column that has the name of a row's key ('' where the caller says it).
 
-    NULL is NULL: that nothing is there shows. A JSON value, a time or bytes, as `form` says.
+    NULL is NULL: that nothing is there shows. A JSON value, a time or bytes, as `form` says. What was erased by destroying its key
+    reads as `erased`, wherever a copy of its row still lies.
     """
 
     impl = LargeBinary
     cache_ok = True
 
-    def __init__(self, label: str, by: str, form: Form = "json") -> None:
+    def __init__(self, label: str, by: str, form: Form = "json", *, erased: str | None = None) -> None:
         super().__init__()
-        self.label, self.by, self.form = label, by, form
+        self.label, self.by, self.form, self.erased = label, by, form, erased
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
         return self.seal(value, keystore_of(dialect)) if value is not None else None
@@ -60,10 +61,13 @@ class Sealed(TypeDecorator[Any]):
         return keys.seal(value.name, self.label, _plain(self.form, value.value))
 
     def open(self, held: bytes | None, keys: Keystore) -> Any:
-        """The value of what the column holds. Raises KeystoreAway, KeyDestroyed."""
+        """The value of what the column holds. Raises KeystoreAway."""
         if held is None:
             return None
-        plain = keys.open(self.label, held)
+        try:
+            plain = keys.open(self.label, held)
+        except KeyDestroyed:
+            return None if self.erased is None else from_json(self.erased)
         if self.form == "json":
             return from_json(plain)
         return plain if self.form == "bytes" else datetime.fromisoformat(plain.decode())
