@@ -161,10 +161,12 @@ def heard(inner: Inner, *, is_express: bool = False) -> Heard:
 
 
 def _key_of(one: Heard, hooks: Hooks) -> UUID:
-    """The name of the key that an event's words lie under: of what was told under a consent the one that goes with it."""
+    """The name of the key that an event's words lie under: of what was told under a consent the one that goes with it.
+    What is blank, and what takes a consent back, names nobody, and stays."""
     event = one.event
-    is_under = event.consentid is not None and event.type not in hooks.acts_first
-    return received_key(one.sender, event.consentid) if is_under and event.consentid is not None else event.subject
+    if event.consentid is None or event.withheld or event.type in hooks.acts_first:
+        return event.subject
+    return received_key(one.sender, event.consentid)
 
 
 def _kept(row: InboxRow) -> Heard:

@@ -143,7 +143,10 @@ def _facts(agency: Agency) -> list[str]:
 
 
 def _words(consent: UUID, issuer: Agency, recipient: Agency) -> list[str]:
-    heard = 'SELECT type FROM exchange_inbox WHERE sender = ? AND consent_id = ? AND type <> ? AND "inner" IS NOT NULL'
+    heard = (
+        "SELECT type FROM exchange_inbox WHERE sender = ? AND consent_id = ? AND type <> ? AND state <> 'withheld'"
+        ' AND "inner" IS NOT NULL'
+    )
     told = (
         "SELECT type FROM exchange_outbox WHERE recipient = ? AND consent_id = ? AND type <> ? AND NOT is_withheld"
         ' AND ("inner" IS NOT NULL OR data IS NOT NULL)'

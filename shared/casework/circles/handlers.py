@@ -110,13 +110,15 @@ def _line_of(received: Received, case_id: UUID, facility: str, detail: dict[str,
     )  # fmt: skip
 
 
-async def forget_told(tx: Transaction, sender: str, case: Case, consent_id: UUID) -> None:
-    """What a member told of the circle under a consent that was taken back goes: whom it shares with, steps, other places."""
-    member = (col(CircleMember.circle) == case.circle, col(CircleMember.agency) == sender)
+async def forget_told(tx: Transaction, sender: str, circle: UUID, consent_id: UUID) -> None:
+    """What a member told of the circle under a consent that was taken back goes: whom it shares with, steps, other places.
+    There need be no case: membership alone opens none."""
+    member = (col(CircleMember.circle) == circle, col(CircleMember.agency) == sender)
     await tx.session.execute(delete(CircleMember).where(*member, col(CircleMember.consent_id) == consent_id))
-    steps = (col(Progress.case_id) == case.id, col(Progress.agency) == sender, col(Progress.consent_id) == consent_id)
-    await tx.session.execute(delete(Progress).where(*steps))
-    lines = select(Activity).where(col(Activity.subject) == case.circle, col(Activity.agency) == sender, ~col(Activity.is_own))
+    here = select(col(Case.id)).where(col(Case.circle) == circle).scalar_subquery()
+    steps = (col(Progress.case_id) == here, col(Progress.agency) == sender, col(Progress.consent_id) == consent_id)
+    await tx.session.execute(delete(Progress).where(*steps).execution_options(synchronize_session=False))
+    lines = select(Activity).where(col(Activity.subject) == circle, col(Activity.agency) == sender, ~col(Activity.is_own))
     for line in (await tx.session.execute(lines)).scalars():
         if line.detail.get("consent_id") == str(consent_id):
             line.detail = {"consent_id": str(consent_id)}

@@ -49,7 +49,7 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
             await story.take_back(tx, here, referral, word, told)
     if case is not None:
         forget_parts(case, word.consent)
-        await forget_told(tx, received.sender, case, word.consent)
+    await forget_told(tx, received.sender, word.circle, word.consent)
     if held is not None:
         await _say_erased(tx, received.sender, word.consent, word.circle, ErasureOutcome.HELD)
     else:
