@@ -21,10 +21,12 @@ LOOPBACK = "127.0.0.1"
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Referrals between agencies.")
 users = typer.Typer(no_args_is_help=True, help="Accounts of an agency.")
 keys = typer.Typer(no_args_is_help=True, help="Keys of an agency: what it signs with, and what is sealed to it.")
+hold = typer.Typer(no_args_is_help=True, help="Holds: cases of which a court has forbidden to destroy anything, and their escrow.")
 parked = typer.Typer(no_args_is_help=True, help="Received events that could not be applied.")
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 app.add_typer(parked, name="parked")
+app.add_typer(hold, name="hold")
 
 AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -417,6 +419,93 @@ def keys_destroy(agency: AgencyId, as_json: AsJson = False) -> None:
 def keys_list(agency: AgencyId, as_json: AsJson = False) -> None:
     """List an agency's keys, and the fingerprints of the roots that this machine knows."""
     _say(_keeper(agency).listed(), as_json, lambda d: str(d["words"]))
+
+
+# --- holds -------------------------------------------------------------------------------------------------------------
+
+HolderName = Annotated[str, typer.Argument(metavar="HOLDER", help="agency, court or protection_officer.")]
+HoldId = Annotated[UUID, typer.Argument(metavar="HOLD", help="The hold's id, from `refnet hold list`.")]
+PrivateFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Where the private half goes: its holder's own, off this machine.")
+]
+Two = Annotated[list[Path], typer.Option("--with", metavar="FILE", help="A holder's private key; two different ones.")]
+
+
+@hold.command("holder")
+def hold_holder(agency: AgencyId, holder: HolderName, file: PrivateFile) -> None:
+    """Make a holder's key of the escrow: any two of the three open what is held."""
+    from services.settings import load_settings
+
+    load_settings().escrow(agency).make_holder(holder, file)
+    typer.echo(f"Give {file} to the {holder.replace('_', ' ')}, and keep no copy here.")
+
+
+@hold.command("list")
+def hold_list(agency: AgencyId, as_json: AsJson = False) -> None:
+    """List the holds in force, and whether their keys are in escrow; what is not yet there is brought."""
+    from services.escrow import deposit
+    from services.runtime import build, check_database
+    from services.settings import load_settings
+    from shared.casework.holds.commands import in_force
+
+    settings = load_settings()
+    made, escrow = build(settings, agency), settings.escrow(agency)
+
+    async def go() -> list[dict[str, Any]]:
+        await check_database(made)
+        try:
+            await deposit(made.database, escrow)
+            async with made.database.read() as tx:
+                return [
+                    {"id": str(one.id), "case_id": str(one.case_id), "placed_at": one.placed_at.isoformat(),
+                     "keys_in_escrow": escrow.holds_keys(one.id)}
+                    for one in await in_force(tx)
+                ]  # fmt: skip
+        finally:
+            await made.database.close()
+
+    line = "{id}  case {case_id}  since {placed_at}  keys in escrow: {keys_in_escrow}"
+    rows = asyncio.run(go())
+    _say({"holds": rows}, as_json, lambda d: "\n".join(line.format(**row) for row in d["holds"]) or "Nothing is held.")
+
+
+@hold.command("open")
+def hold_open(agency: AgencyId, hold_id: HoldId, holders: Two) -> None:
+    """Print, as JSON, what the database holds of a held case, with the keys of two holders and none of this machine's."""
+    from services.escrow import read_held
+    from services.settings import load_settings
+    from shared.kit.db import Database
+
+    settings = load_settings()
+    keys = settings.escrow(agency).open(hold_id, holders)
+
+    async def go() -> list[dict[str, Any]]:
+        database = Database(settings.database(agency))
+        try:
+            async with database.read() as tx:
+                return await read_held(tx, keys)
+        finally:
+            await database.close()
+
+    typer.echo(json.dumps({"held": asyncio.run(go())}))
+
+
+@app.command("shred")
+def shred_all(
+    agency: AgencyId, yes: Annotated[bool, typer.Option("--yes", help="Do it: nothing here is read after that.")] = False
+) -> None:
+    """Before this machine is taken by force: destroy its own keys, all of them. Escrow, and what other agencies hold, stay."""
+    from datetime import UTC, datetime
+
+    from services.escrow import shred
+    from services.keys import KeyFolder
+    from services.settings import load_settings
+
+    settings = load_settings()
+    if not yes:
+        raise RefnetError(f"Nothing of {agency} is read on this machine after that, by anybody; say --yes to do it.")
+    count = shred(settings.keystore(agency), settings.wrapping(agency), KeyFolder(settings.home, agency).private, datetime.now(UTC))
+    typer.echo(f"The keys of {agency} on this machine are destroyed: {count:,} of cases, and those that sign and open.")
 
 
 # --- what could not be applied -----------------------------------------------------------------------------------------

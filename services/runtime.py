@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
 from services.agency import AgencyParts
+from services.escrow import look_after_case_keys
 from services.keys import KeyFolder
 from services.kinds import parts_of
 from services.retired_keys import keep_destroying
@@ -99,9 +100,14 @@ class Agency:
         return DirectServer(here.agency, here.peers, credentials, answers, settings.exchange_host, port)
 
     def keeper(self, settings: Settings, exchange: ExchangeWorker) -> Callable[[asyncio.Event], Coroutine[Any, Any, None]]:
-        """The loop that destroys replaced keys, beside this exchange."""
-        folder = KeyFolder(settings.home, self.here.agency)
-        return lambda stop: keep_destroying(self.database, folder, self.here.peers, exchange.anchored, stop)
+        """The loop that destroys replaced keys, and brings those of held cases into escrow, beside this exchange."""
+        folder, escrow = KeyFolder(settings.home, self.here.agency), settings.escrow(self.here.agency)
+
+        async def keep(stop: asyncio.Event) -> None:
+            destroying = keep_destroying(self.database, folder, self.here.peers, exchange.anchored, stop)
+            await asyncio.gather(destroying, look_after_case_keys(self.database, escrow, stop))
+
+        return keep
 
     def watcher(self) -> Watcher:
         """The watcher."""

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.broker_users import user_of
 from services.certificates import THROW_AWAY, files_of
+from services.escrow import Escrow
 from services.keys import Keys, make_missing
 from shared.casework.directory.network import Network, load_network
 from shared.exchange.access import Access
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     exchange_key: Path | None = Field(None, validation_alias="REFNET_EXCHANGE_KEY")
     exchange_host: str = Field("127.0.0.1", validation_alias="REFNET_EXCHANGE_HOST", pattern=r"^[^\s/]+$")
     exchange_port: int | None = Field(None, validation_alias="REFNET_EXCHANGE_PORT", ge=1, le=65535)
+    escrow_folder: Path | None = Field(None, validation_alias="REFNET_ESCROW")
     log: Literal["json", "console"] = Field("json", validation_alias="REFNET_LOG")
     clock_spec: str = Field("system", validation_alias="REFNET_CLOCK", pattern=r"^(system|file:.+)$")
     crash: str | None = Field(None, validation_alias="REFNET_CRASH")
@@ -73,6 +75,10 @@ class Settings(BaseSettings):
     def keystore(self, agency: str) -> Keystore:
         """The keys of the agency's cases, beside the database and never in its backup. Nothing is opened yet."""
         return Keystore(self.home / "casekeys" / f"{agency}.db", self.wrapping(agency).read)
+
+    def escrow(self, agency: str) -> Escrow:
+        """The keys of held cases, for whoever a court sends: on another disk where REFNET_ESCROW names one."""
+        return Escrow((self.escrow_folder or self.home / "escrow") / agency)
 
     def make_keystore(self, agency: str) -> None:
         """An empty keystore with its wrapping key, where there is neither; raises KeystoreAway."""

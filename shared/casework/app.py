@@ -20,6 +20,7 @@ from shared.casework.exports.pages import router as export_pages
 from shared.casework.figures.pages import router as figure_pages
 from shared.casework.following.pages import router as following_pages
 from shared.casework.following.web import router as following
+from shared.casework.holds.web import router as holds
 from shared.casework.lines.pages import router as line_pages
 from shared.casework.lines.web import router as lines
 from shared.casework.messages.pages import router as message_pages
@@ -38,7 +39,7 @@ from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
 # A message is not taken for a transition.
-SHARED_ROUTERS = (cases, consents, messages, referrals, arrivals, following, alarms, lines)
+SHARED_ROUTERS = (cases, consents, holds, messages, referrals, arrivals, following, alarms, lines)
 PAGE_ROUTERS = (
     account_pages,
     work_pages,

@@ -92,7 +92,9 @@ async def _issuer(received: Sequence[Received], tx: Transaction, _here: Here) ->
 
 async def _recipient(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
     for one in received:
-        await _party_to(one, await tx.session.get(Referral, one.subject, populate_existing=True), "out", tx)
+        referral = await tx.session.get(Referral, one.subject, populate_existing=True)
+        if referral is not None or not await went_with_its_consent(one, tx):
+            await _party_to(one, referral, "out", tx)
 
 
 async def _party_to(one: Received, referral: Referral | None, direction: str, tx: Transaction) -> None:
@@ -104,6 +106,12 @@ async def _party_to(one: Received, referral: Referral | None, direction: str, tx
         raise Unauthorised("The sender is no party to this referral.")
     if referral.direction != direction:
         raise Unauthorised("The sender is the other party to this referral: this was not for it to say.")
+
+
+async def went_with_its_consent(one: Received, tx: Transaction) -> bool:
+    """Whether what this speaks of rests on a consent of ours that was taken back: after a restore nobody gives its words back."""
+    consent = await tx.session.get(Consent, one.consent_id) if one.consent_id is not None else None
+    return consent is not None and consent.recipient == one.sender and consent.taken_back_at is not None
 
 
 async def was_never_told(one: Received, tx: Transaction) -> bool:
@@ -125,6 +133,19 @@ async def _holder(received: Sequence[Received], tx: Transaction, _here: Here) ->
         holders = set(resting.scalars())
         if await tx.session.get(Consent, consent) is not None or (holders and one.sender not in holders):
             raise Unauthorised("The consent that it takes back is another agency's.")
+
+
+async def _named(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
+    for one in received:
+        if one.subject != one.data.consent:
+            raise Unauthorised("The consent that it names is not the one that it is about.")
+        consent = await tx.session.get(Consent, one.data.consent, populate_existing=True)
+        if consent is not None and consent.recipient != one.sender:
+            raise Unauthorised("The consent that it speaks of names another agency.")
+        if consent is None or consent.taken_back_at is None:
+            if await is_awaited(tx, one.sender):
+                raise Unready("The consent is not here yet: this agency was restored, and its records are still coming home.")
+            raise Unauthorised("No consent with this id was taken back here.")
 
 
 async def _joiner(received: Sequence[Received], _tx: Transaction, _here: Here) -> None:
@@ -175,6 +196,7 @@ _PARTIES: dict[Party, Callable[[Sequence[Received], Transaction, Here], Awaitabl
     "issuer": _issuer,
     "recipient": _recipient,
     "holder": _holder,
+    "named": _named,
     "joiner": _joiner,
     "member": _member,
     "keeper": _keeper,

@@ -20,7 +20,7 @@ from sqlmodel import col
 from starlette.exceptions import HTTPException
 
 from shared.casework.accounts import sessions
-from shared.casework.accounts.commands import actor_of
+from shared.casework.accounts.commands import actor_of, answers_key
 from shared.casework.accounts.credentials import TooBusy
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.cases.commands import WrongTime
@@ -39,7 +39,7 @@ from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, turn_number
 from shared.kit.errors import Conflict, DatabaseAway, NotFound, RefnetError
 from shared.kit.pages import is_same_site, same_token
-from shared.kit.sealed import named
+from shared.kit.sealed import Under
 from shared.kit.web import dump, problem
 
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
@@ -235,11 +235,12 @@ async def keep_answer(tx: Transaction, by: Actor, route: str, key: str, digest: 
     """Keeps an answer for the repeats of its request."""
     now = tx.clock.now()
     await tx.session.execute(delete(KeptAnswer).where(col(KeptAnswer.kept_until) <= now))
+    until = now + ANSWERS_KEPT
     row = {
         "account_id": by.account_id, "route": route, "key": key, "body_digest": digest, "status": done.status_code,
-        "answer": bytes(done.body), "kept_until": now + ANSWERS_KEPT,
+        "answer": Under(answers_key(until), bytes(done.body)), "kept_until": until,
     }  # fmt: skip
-    await tx.session.execute(insert_if_absent(tx, KeptAnswer), [dict(named(KeptAnswer, row))])
+    await tx.session.execute(insert_if_absent(tx, KeptAnswer), [row])
 
 
 def answer(view: BaseModel, status: int = 200) -> Response:

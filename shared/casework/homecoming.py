@@ -14,7 +14,7 @@ from sqlmodel import col
 from shared.casework.cases.commands import case_for_circle
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember, Progress
-from shared.casework.consents.commands import note_line
+from shared.casework.consents.commands import await_receipt, note_line
 from shared.casework.consents.tables import Consent
 from shared.casework.directory.news import keep_place_news
 from shared.casework.here import Here
@@ -25,7 +25,9 @@ from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import ConsentItem
+from shared.exchange import outbox
 from shared.exchange.answers import is_settled
+from shared.exchange.erasing import erase_said
 from shared.exchange.inbox import refuse_parked
 from shared.exchange.registry import Returned
 from shared.exchange.tables import DONE, InboxRow, InboxState, OutboxRow, ReceivedHead, Recovery, Tombstone
@@ -57,7 +59,17 @@ async def put_back(recipient: str, words: list[Returned], tx: Transaction, here:
             unplaced.append(word)
     for referral in touched.values():
         await story.refold(tx, here, referral)
+    await _not_said_again(tx, words)
     return frozenset({word.id for word in unplaced} - await _never_opened(tx, recipient, unplaced))
+
+
+async def _not_said_again(tx: Transaction, words: Sequence[Returned]) -> None:
+    """What rests on a consent that was taken back is in our records now, and goes no further."""
+    under = {word.consent_id for word in words if word.consent_id is not None}
+    query = select(col(Consent.id)).where(among(tx, col(Consent.id), under), col(Consent.taken_back_at).is_not(None))
+    for consent_id in sorted((await tx.session.execute(query)).scalars() if under else ()):
+        await outbox.withhold_consent(tx, consent_id)
+        await erase_said(tx, consent_id, {events.ConsentTakenBack.type}, {word.id for word in words})
 
 
 async def _never_opened(tx: Transaction, peer: str, words: Sequence[Returned]) -> set[UUID]:
@@ -203,6 +215,7 @@ async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Tr
         consent.taken_back_at, consent.version = word.occurred_at, consent.version + 1
         await note_line(tx, here, case, consent, "consent.taken_back", word.occurred_at)
     await tx.session.flush()
+    await await_receipt(tx, case.id, consent, word.occurred_at)
     await story.end_resting(tx, here, fact, Told(here.agency, True, word.occurred_at, event_id=word.id))
     return True
 
@@ -279,12 +292,13 @@ async def _refused(recipient: str, fact: events.Event, _word: Returned, tx: Tran
 
 
 async def _nothing(_recipient: str, _fact: events.Event, _word: Returned, _tx: Transaction, _here: Here) -> bool:
-    return True  # how a referral of ours stands was told to the circle: the referral itself says it here
+    return True  # how a referral of ours stands is told by the referral itself; and what was erased here is gone
 
 
 _OTHERS: dict[type[events.Event], Callable[[str, events.Event, Returned, Transaction, Here], Awaitable[bool]]] = {
     events.ReferralIssued: _issued,
     events.ConsentTakenBack: _taken_back,
+    events.ConsentErased: _nothing,
     events.CircleAnnounced: _announced,
     events.CircleReferralProgress: _nothing,
     events.CaseProgress: _progress,

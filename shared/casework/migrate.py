@@ -20,6 +20,7 @@ from shared.casework.directory import tables as _directory  # noqa: F401
 from shared.casework.exports import tables as _exports  # noqa: F401
 from shared.casework.figures import tables as _figures  # noqa: F401
 from shared.casework.following import tables as _following  # noqa: F401
+from shared.casework.holds import tables as _holds  # noqa: F401
 from shared.casework.messages import tables as _messages  # noqa: F401
 from shared.casework.paper import tables as _paper  # noqa: F401
 from shared.casework.referrals import tables as _referrals  # noqa: F401

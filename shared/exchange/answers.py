@@ -7,6 +7,7 @@ lowers what was held: then the peer is shown its own older signature, and only t
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +23,21 @@ from shared.exchange.incarnations import current_incarnation, open_incarnation
 from shared.exchange.outbox import insert_if_absent, wake_on_commit
 from shared.exchange.receipts import GRACE
 from shared.exchange.registry import Hooks
-from shared.exchange.tables import HeldReceipt, LostSlot, MissingSlot, OutboxRow, Peer, ReceivedHead, ReceivedSlot, Recovery, Stream
+from shared.exchange.tables import (
+    HeldReceipt,
+    InboxState,
+    LostSlot,
+    MissingSlot,
+    OutboxRow,
+    Peer,
+    ReceivedHead,
+    ReceivedSlot,
+    Recovery,
+    Stream,
+)
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
+from shared.kit.sealed import Under
 
 RECEIPTS_MAX = 100  # signatures kept under one stream, one for each life of the peer's that gave one: as many as a letter tells of
 LOST_SLOTS_MAX = 100_000  # of one peer: what both ends lost, on the peer's word; a restore at both loses some hundreds
@@ -115,7 +128,7 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
         await _take_cleared(tx, ears, inner, statement)
     if statement.enquiries:
         await _answer_enquiries(tx, peer, statement.enquiries, owed)
-    if owed.cleared:
+    if any(not one.is_erased for one in owed.cleared):
         await ears.hooks.trouble("cleared", peer, {}, tx)
     owed.returns += statement.recalls
     # The short form holds no receipts: it cannot say that nothing more is to be asked back.
@@ -328,15 +341,19 @@ async def _send_again(tx: Transaction, peer: str, receipt: Receipt, owed: Owed) 
 async def _due_or_cleared(tx: Transaction, peer: str, which: tuple[Any, ...], owed: Owed) -> tuple[set[int], bool]:
     """Sends what is asked for again, or says that its words are not kept any more; returns the slots that are known, and whether
     the peer has signed for any of them."""
-    due = update(OutboxRow).where(*which, col(OutboxRow.inner).is_not(None)).values(is_due=True)
+    is_said = col(OutboxRow.inner).is_not(None) & col(OutboxRow.erased_at).is_(None)
+    due = update(OutboxRow).where(*which, is_said).values(is_due=True)
     rows = (await tx.session.execute(due.returning(col(OutboxRow.seq), col(OutboxRow.delivered_at)))).tuples().all()
     wake_on_commit(tx)
     # After it: what the sweep cleared meanwhile is no longer to be sent, and is found here.
-    query = select(col(OutboxRow.incarnation), col(OutboxRow.seq), col(OutboxRow.leaf), col(OutboxRow.event_id))
-    bare = (await tx.session.execute(query.where(*which, col(OutboxRow.inner).is_(None)))).tuples().all()
-    cleared = {Cleared(incarnation=i, seq=s, leaf=leaf, event_id=e) for i, s, leaf, e in bare if i and s and leaf}
+    query = select(OutboxRow).where(*which, ~is_said).execution_options(populate_existing=True)
+    bare = list((await tx.session.execute(query)).scalars())
+    cleared = {
+        Cleared(incarnation=row.incarnation, seq=row.seq, leaf=row.leaf, event_id=row.event_id, is_erased=row.erased_at is not None)
+        for row in bare if row.incarnation and row.seq and row.leaf
+    }  # fmt: skip
     owed.cleared |= cleared
-    is_older = bool(cleared) or any(delivered_at is not None for _, delivered_at in rows)
+    is_older = any(row.delivered_at is not None for row in bare) or any(delivered_at is not None for _, delivered_at in rows)
     return {seq for seq, _ in rows if seq is not None} | {one.seq for one in cleared}, is_older
 
 
@@ -359,7 +376,8 @@ async def _take_lost(tx: Transaction, hooks: Hooks, peer: str, word: Lost) -> No
 async def _take_cleared(tx: Transaction, ears: Ears, inner: Inner, statement: Statement) -> None:
     """A peer no longer keeps the words of slots that we asked for: they count as held, without words, and somebody is told.
 
-    Only what was asked for is heeded; another leaf than the one that is held here is evidence of a fork.
+    Only what was asked for is heeded; another leaf than the one that is held here is evidence of a fork. What went with its consent
+    is nobody's to look for: it alarms nobody.
     """
     peer, is_any = inner.header.sender, False
     for life in sorted({one.incarnation for one in statement.cleared}):
@@ -369,13 +387,18 @@ async def _take_cleared(tx: Transaction, ears: Ears, inner: Inner, statement: St
         )
         leaves = {int(seq): leaf for seq, leaf in (await tx.session.execute(held)).tuples()}
         for seq in [seq for seq, leaf in leaves.items() if leaf != told[seq].leaf]:
-            await keep_fork(tx, ears.hooks, (peer, life, seq), told[seq].leaf, inner.raw, None)
+            await keep_fork(tx, ears.hooks, (peer, life, seq), told[seq].leaf, Under(None, inner.raw))
         asked = await asked_slots(tx, peer, life, list(told))
         fresh = [one for seq, one in sorted(told.items()) if seq in asked and seq not in leaves]
-        await take_wordless(tx, peer, [(one.incarnation, one.seq, one.leaf, one.event_id) for one in fresh])
-        is_any = is_any or bool(fresh)
+        for state, some in groupby(sorted(fresh, key=_state_of), key=_state_of):
+            await take_wordless(tx, peer, [(one.incarnation, one.seq, one.leaf, one.event_id) for one in some], state)
+        is_any = is_any or any(not one.is_erased for one in fresh)
     if is_any:
         await ears.hooks.trouble("cleared", peer, {}, tx)
+
+
+def _state_of(word: Cleared) -> InboxState:
+    return InboxState.ERASED if word.is_erased else InboxState.CLEARED
 
 
 async def asked_slots(tx: Transaction, peer: str, incarnation: UUID, wanted: Collection[int]) -> set[int]:

@@ -6,9 +6,10 @@ the other end was heard, in the same life, that long after it had the words (dec
 
 import asyncio
 import contextlib
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import delete, exists, or_, select, update
 from sqlmodel import col
@@ -24,6 +25,7 @@ from shared.exchange.tables import (
     Peer,
     ReceivedSlot,
 )
+from shared.kit.bulk import among
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway
 
@@ -37,9 +39,17 @@ CLEAR_PAUSE_S = 0.2  # between batches where there is more: events go first
 FILLED_KEPT = timedelta(days=1)  # of a slot that was given up and came: whose trace it was shows at the next copy, within minutes
 
 
-async def clear(database: Database, acts_first: Collection[str]) -> int:
+Held = Callable[[Transaction], Awaitable[Collection[UUID]]]
+
+
+async def _nothing(_tx: Transaction) -> Collection[UUID]:
+    return ()
+
+
+async def clear(database: Database, acts_first: Collection[str], held: Held = _nothing) -> int:
     """Clears a batch for every peer; returns how many words were cleared. Words of the types `acts_first` are kept for ever, as is
-    the first word of a life: they name nobody, and a restore from any backup must learn them. So is what was blank from the start.
+    the first word of a life: they name nobody, and a restore from any backup must learn them. So is what was blank from the start;
+    and what is about the subjects that `held` names, by order of a court.
 
     Raises DatabaseAway.
     """
@@ -51,8 +61,9 @@ async def clear(database: Database, acts_first: Collection[str]) -> int:
     for peer in peers:
         before = horizon(peer, now)
         async with database.write() as tx:
-            said = await _clear_said(tx, peer.peer, before, kept)
-            heard = await _clear_heard(tx, peer.peer, before, kept)
+            held_here = await held(tx)
+            said = await _clear_said(tx, peer.peer, before, kept, held_here)
+            heard = await _clear_heard(tx, peer.peer, before, kept, held_here)
             await _forget_filled(tx, peer.peer)
         cleared += said + heard
     return cleared
@@ -70,21 +81,23 @@ def horizon(peer: Peer, now: datetime) -> datetime:
     return max(latest, peer.spoke_at - BACKUP_WINDOW)
 
 
-async def _clear_said(tx: Transaction, peer: str, before: datetime, kept: set[str]) -> int:
+async def _clear_said(tx: Transaction, peer: str, before: datetime, kept: set[str], held: Collection[UUID]) -> int:
     query = (
         select(col(OutboxRow.position))
         .where(OUTBOX_WORDS, col(OutboxRow.recipient) == peer, col(OutboxRow.delivered_at) <= before)
         .where(col(OutboxRow.is_home), ~col(OutboxRow.is_due), ~col(OutboxRow.is_withheld), col(OutboxRow.type).not_in(kept))
+        .where(~among(tx, col(OutboxRow.subject), held))
     )
     positions = await _some(tx, query.order_by(col(OutboxRow.delivered_at)))
     await tx.session.execute(update(OutboxRow).where(col(OutboxRow.position).in_(positions)).values(inner=None, data=None))
     return len(positions)
 
 
-async def _clear_heard(tx: Transaction, peer: str, before: datetime, kept: set[str]) -> int:
+async def _clear_heard(tx: Transaction, peer: str, before: datetime, kept: set[str], held: Collection[UUID]) -> int:
     query = (
         select(col(InboxRow.event_id))
         .where(INBOX_WORDS, col(InboxRow.sender) == peer, col(InboxRow.settled_at) <= before, col(InboxRow.type).not_in(kept))
+        .where(or_(col(InboxRow.subject).is_(None), ~among(tx, col(InboxRow.subject), held)))
         .order_by(col(InboxRow.settled_at))
     )
     ids = await _some(tx, query)
@@ -116,11 +129,11 @@ async def _forget_filled(tx: Transaction, peer: str) -> None:
     await tx.session.execute(query.execution_options(synchronize_session=False))
 
 
-async def run_clearing(database: Database, acts_first: Collection[str], stop: asyncio.Event) -> None:
+async def run_clearing(database: Database, acts_first: Collection[str], held: Held, stop: asyncio.Event) -> None:
     """Clears until `stop` is set."""
     while not stop.is_set():
         cleared = 0
         with contextlib.suppress(DatabaseAway):
-            cleared = await clear(database, acts_first)
+            cleared = await clear(database, acts_first, held)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), CLEAR_PAUSE_S if cleared >= CLEAR_BATCH else CLEAR_EVERY_S)

@@ -17,7 +17,7 @@ from shared.exchange.outbox import insert_if_absent, on_new_rows, wake_on_commit
 from shared.exchange.tables import Activity, Feed
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway
-from shared.kit.sealed import named
+from shared.kit.sealed import Under, named
 
 FEED_POLL_S = 0.2  # how late a line of another process may be numbered
 BACK_OFF_S = 1.0  # while the database is away
@@ -45,7 +45,10 @@ UNFED = select(col(Activity.position)).where(col(Activity.feed_seq).is_(None)).o
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the diary. `detail` holds codes only; `agency` is who said it; `facility` whose screen it belongs on."""
+    """One line of the diary. `detail` holds codes only; `agency` is who said it; `facility` whose screen it belongs on.
+
+    `key` is the name of the key that the detail lies under, where that is not the case's.
+    """
 
     kind: str
     subject: UUID
@@ -56,6 +59,7 @@ class Line:
     facility: str | None = None
     event_id: UUID | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+    key: UUID | None = None
 
 
 async def record(tx: Transaction, line: Line) -> int:
@@ -72,7 +76,7 @@ def row_of(tx: Transaction, line: Line) -> dict[str, Any]:
     return {
         "kind": line.kind, "subject": line.subject, "agency": line.agency, "is_own": line.is_own, "occurred_at": line.occurred_at,
         "recorded_at": tx.clock.now(), "case_id": line.case_id, "facility": line.facility, "event_id": line.event_id,
-        "detail": line.detail,
+        "detail": Under(line.key or line.case_id, line.detail),
     }  # fmt: skip
 
 

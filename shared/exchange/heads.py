@@ -144,16 +144,17 @@ async def _slots_above(tx: Transaction, sender: str, incarnation: UUID, seq: int
     return [(int(number), leaf) for number, leaf in (await tx.session.execute(query)).all()]
 
 
-async def keep_fork(tx: Transaction, hooks: Hooks, slot: Slot, leaf: bytes, signed: bytes, about: UUID | None) -> None:
+async def keep_fork(tx: Transaction, hooks: Hooks, slot: Slot, leaf: bytes, signed: Under) -> None:
     """Keeps what a sender signed for a slot that holds another leaf: the first whole, of more the number. Somebody is told.
-    `about` is the event's subject; None of a statement, which is about no case."""
+    `signed` says under which key; under None of a statement, which is about no case. Where the consent was taken back it has no
+    words."""
     sender, incarnation, seq = slot
     query = select(col(Fork.incarnation), col(Fork.seq), col(Fork.leaf)).where(col(Fork.sender) == sender)
     kept = set((await tx.session.execute(query)).tuples())
     if (incarnation, seq, leaf) in kept:
         return
     if len(kept) < FORKS_MAX:
-        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": Under(about, signed)}
+        values = {"sender": sender, "incarnation": incarnation, "seq": seq, "leaf": leaf, "inner": signed}
         await tx.session.execute(insert(Fork).values(id=new_id(), received_at=tx.clock.now(), **values))
     else:
         await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": sender}])
@@ -162,9 +163,9 @@ async def keep_fork(tx: Transaction, hooks: Hooks, slot: Slot, leaf: bytes, sign
     await hooks.trouble("fork", sender, {"incarnation": str(incarnation), "seq": seq}, tx)
 
 
-async def take_wordless(tx: Transaction, sender: str, slots: Sequence[tuple[UUID, int, bytes, UUID]]) -> None:
+async def take_wordless(tx: Transaction, sender: str, slots: Sequence[tuple[UUID, int, bytes, UUID]], state: InboxState) -> None:
     """Takes slots, each with its leaf and event id, whose words their sender does not keep any more: they are done, and hold words
-    only where the same event came in another slot."""
+    only where the same event came in another slot. `state` says why they are gone."""
     now = tx.clock.now()
     held = [
         {
@@ -173,7 +174,7 @@ async def take_wordless(tx: Transaction, sender: str, slots: Sequence[tuple[UUID
         }
         for i, seq, leaf, event_id in slots
     ]  # fmt: skip
-    done = {"state": InboxState.CLEARED, "type": UNKNOWN, "dataversion": 1, "received_at": now, "settled_at": now}
+    done = {"state": state, "type": UNKNOWN, "dataversion": 1, "received_at": now, "settled_at": now}
     await insert_many(tx, ReceivedSlot, held)
     await insert_many(tx, InboxRow, [{"sender": sender, "event_id": one[3], **done} for one in slots], absent_only=True)
     for incarnation in sorted({one[0] for one in slots}):

@@ -6,7 +6,7 @@ An event waits until its predecessor is done. What cannot be applied is stored, 
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import ENDED_MAX, Event, Inner, Kind, Reopened, Unopenable, unframe
+from shared.exchange.erasing import erased_among, received_key
 from shared.exchange.heads import Overfull, Slot, advance_head, find_lost, keep_fork
 from shared.exchange.outbox import insert_if_absent, lock_subjects
 from shared.exchange.registry import Hooks, Received, Registry, Subscription, Unappliable, Unauthorised, Unready, of_itself
@@ -29,7 +30,7 @@ from shared.kit.crash import crash_point
 from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import RefnetError, to_json
 from shared.kit.keystore import CANNOT_OPEN, KeyDestroyed, ValueNotOpened
-from shared.kit.sealed import as_it_lies, named, sealed_columns
+from shared.kit.sealed import Under, as_it_lies, named, sealed_columns
 
 SWEEP_BATCH = 200  # waiting events looked at in one sweep
 HELD_BACK_MAX = 100_000  # events of one sender that wait or are parked: months of words of a version that is not known here
@@ -165,6 +166,15 @@ def heard(inner: Inner, *, is_express: bool = False) -> Heard:
     if event.source != inner.header.sender:
         raise Unopenable("its source is not its sender")
     return Heard(event, inner, is_express)
+
+
+def _key_of(one: Heard, hooks: Hooks) -> UUID:
+    """The name of the key that an event's words lie under: of what was told under a consent the one that goes with it.
+    What is blank, and what takes a consent back, names nobody, and stays."""
+    event = one.event
+    if event.consentid is None or event.withheld or event.type in hooks.acts_first:
+        return event.subject
+    return received_key(one.sender, event.consentid)
 
 
 def _kept(row: InboxRow) -> Heard:
@@ -312,7 +322,9 @@ class Inbox:
                 held[one.slot] = leaf
                 fresh.append(one)
             elif held[one.slot] != leaf:
-                await keep_fork(tx, self._hooks, one.slot, leaf, one.signed.raw, one.event.subject)
+                is_wordless = (one.sender, one.event.consentid) in known.tombstones
+                words = Under(_key_of(one, self._hooks), None if is_wordless else one.signed.raw)
+                await keep_fork(tx, self._hooks, one.slot, leaf, words)
             elif known.states.get((one.sender, one.event.id)) == InboxState.CLEARED:
                 worded.setdefault(one.slot, one)
         rows = [
@@ -416,10 +428,12 @@ async def _known(tx: Transaction, events: Sequence[Heard]) -> _Known:
     subjects = list({e.event.subject for e in events})
     consents = list({e.event.consentid for e in events if e.event.consentid is not None})
     if tx.dialect != "postgresql":
-        return await _known_piece_by_piece(tx, slots, ids, subjects, consents)
+        found = await _known_piece_by_piece(tx, slots, ids, subjects, consents)
+        found.tombstones |= _erased(tx, events)
+        return found
     columns = [[one[place] for one in slots] for place in range(3)]
     arrays = (*columns, [sender for sender, _ in ids], [id_ for _, id_ in ids], subjects, consents)
-    known = _Known()
+    known = _Known(tombstones=_erased(tx, events))
     for what, sender, id_, seq, leaf, state in await (await tx.driver()).fetch(KNOWN, *arrays):
         if what == "leaf":
             known.leaves[(sender, id_, seq)] = leaf
@@ -451,6 +465,10 @@ async def _known_piece_by_piece(
         set((await tx.session.execute(waiting)).scalars()),
         (await tx.session.execute(lost.limit(1))).first() is not None,
     )
+
+
+def _erased(tx: Transaction, events: Iterable[Heard]) -> set[tuple[str, UUID]]:
+    return erased_among(tx, {(e.sender, e.event.consentid) for e in events if e.event.consentid is not None})
 
 
 async def _set_shut_aside(tx: Transaction, hooks: Hooks, *here: ColumnElement[bool]) -> None:
@@ -550,6 +568,7 @@ class _Batch:
         if consents:
             query = select(col(Tombstone.sender), col(Tombstone.consent_id)).where(col(Tombstone.consent_id).in_(consents))
             self._tombstones |= set((await self._tx.session.execute(query)).tuples())
+            self._tombstones |= _erased(self._tx, (w for ws in self._waiters.values() for w in ws))
 
     async def run(self) -> None:
         """Settles every event in slot order, and after each what waited for it; what is ordinary many at once."""
@@ -562,7 +581,7 @@ class _Batch:
             one = queue.popleft()
             if await self._settle(one):
                 queue.extendleft(reversed(self._waiters.pop((one.sender, one.event.id), [])))
-        await self._tx.keys.given([row["subject"]] for row in self._new_rows)
+        await self._tx.keys.given([row["inner"].name] for row in self._new_rows if row["inner"].value is not None)
         await insert_many(self._tx, InboxRow, self._new_rows)
 
     def _ordinary(self) -> dict[int, list[Heard]]:
@@ -647,6 +666,8 @@ class _Batch:
         return self._states.get((one.sender, one.event.after)) in DONE
 
     def _is_tombstoned(self, one: Heard) -> bool:
+        if one.event.type in self._hooks.acts_first:
+            return False  # what takes a consent back acts whenever it comes: a restored copy has to be told again
         return one.event.consentid is not None and (one.sender, one.event.consentid) in self._tombstones
 
     async def _judge(self, one: Heard) -> tuple[InboxState, RefnetError | None]:
@@ -654,8 +675,8 @@ class _Batch:
             return InboxState.WAITING, None
         if one.event.withheld:
             return InboxState.WITHHELD, None
-        if self._is_tombstoned(one):
-            return InboxState.TOMBSTONED, None
+        if one.inner is None or self._is_tombstoned(one):  # without words it was kept, and its key is destroyed
+            return InboxState.TOMBSTONED if self._is_tombstoned(one) else InboxState.ERASED, None
         try:
             await self._apply(one)
         except (Unappliable, Unauthorised, Unready) as error:
@@ -690,7 +711,7 @@ class _Batch:
         settled_at = now if state in DONE else None
         is_wordless = state in {InboxState.TOMBSTONED, InboxState.WAITING} and self._is_tombstoned(one)
         is_wordless = is_wordless or state is InboxState.ERASED
-        inner = None if one.inner is None or is_wordless else one.inner.raw
+        inner = Under(_key_of(one, self._hooks), None if one.inner is None or is_wordless else one.inner.raw)
         key = (one.sender, event.id)
         values = {
             "state": str(state), "type": event.type, "dataversion": event.dataversion, "subject": event.subject,

@@ -136,12 +136,6 @@ async def _blank(tx: Transaction, conditions: Sequence[Any]) -> frozenset[UUID]:
     return frozenset((await tx.session.execute(query)).scalars())
 
 
-async def recipients_told(tx: Transaction, consent_id: UUID) -> frozenset[str]:
-    """The agencies to which anything was said, or is about to be said, under a consent."""
-    query = select(col(OutboxRow.recipient)).where(col(OutboxRow.consent_id) == consent_id).distinct()
-    return frozenset((await tx.session.execute(query)).scalars())
-
-
 def wake_on_commit(tx: Transaction) -> None:
     """Tells the relay, after the commit, that there is something to number."""
     for waker in _wakers:

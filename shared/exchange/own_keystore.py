@@ -6,7 +6,7 @@ from sqlmodel import col
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.tables import Activity, KeystoreOfThis
 from shared.kit.db import Database, Transaction
-from shared.kit.keystore import KeyDestroyed, KeystoreAway
+from shared.kit.keystore import KeystoreAway
 
 
 async def tie(tx: Transaction) -> None:
@@ -33,8 +33,6 @@ async def trouble(tx: Transaction) -> str | None:
         await _open_newest(tx)
     except KeystoreAway as error:
         return str(error)
-    except KeyDestroyed:
-        pass  # erased on purpose
     return None
 
 

@@ -300,7 +300,8 @@ async def _holes_of(tx: Transaction, head: ReceivedHead) -> list[Recall]:
 
 
 async def _ours(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> list[bytes]:
-    query = select(as_it_lies(OutboxRow.inner)).where(*said.slots(peer, incarnation, first, last)).order_by(col(OutboxRow.seq))
+    mine = (*said.slots(peer, incarnation, first, last), col(OutboxRow.erased_at).is_(None))
+    query = select(as_it_lies(OutboxRow.inner)).where(*mine).order_by(col(OutboxRow.seq))
     opens, words = sealed_columns(OutboxRow)["inner"], list[bytes]()
     for held in (await tx.session.execute(query)).scalars():
         with contextlib.suppress(*CANNOT_OPEN):  # that slot stays a gap there; the others go on

@@ -1,6 +1,6 @@
 """An agency's table of contents: which handler takes which event. Unknown types and versions are parked, never dropped."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -96,6 +96,9 @@ class Hooks(Protocol):
     async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
         """Events of ours that were withheld in a life that is lost, whether or not this one knows of them: `recipient` gave their
         blank places back, and takes no words for them any more."""
+
+    async def held(self, tx: Transaction) -> Collection[UUID]:
+        """The subjects whose words are not cleared, by order of a court."""
 
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`, `reopened`, `not_put_home`, `overfull`,

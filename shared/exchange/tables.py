@@ -33,7 +33,7 @@ class InboxState(StrEnum):
     APPLIED = "applied"
     WITHHELD = "withheld"  # the sender blanked it before it left
     TOMBSTONED = "tombstoned"  # its consent was taken back: never opened into a record
-    ERASED = "erased"
+    ERASED = "erased"  # its consent was taken back after it was applied: its words are gone
     REFUSED = "refused"  # parked, then discarded by a person
     GONE = "gone"  # the sender stated that it never said it
     # The sender said it, and no longer keeps its words: asked for by a backup older than both ends keep them for.
@@ -46,6 +46,7 @@ DONE = frozenset({"applied", "withheld", "tombstoned", "erased", "refused", "gon
 UNKNOWN = "unknown"  # the type of an event of which only its id, its slot and its leaf are known here
 # Words that the sweep may clear one day, found by its index.
 OUTBOX_WORDS = text('delivered_at IS NOT NULL AND "inner" IS NOT NULL')
+WORDS_UNDER = text('consent_id IS NOT NULL AND "inner" IS NOT NULL')  # words that go with their consent
 INBOX_WORDS = text("""state IN ('applied', 'refused') AND "inner" IS NOT NULL""")
 
 
@@ -119,6 +120,7 @@ class OutboxRow(SQLModel, table=True):
             sqlite_where=text("seq IS NULL"),
             postgresql_where=text("seq IS NULL"),
         ),
+        Index("ix_exchange_outbox_told_under", "consent_id", sqlite_where=WORDS_UNDER, postgresql_where=WORDS_UNDER),
     )
     position: int | None = Field(default=None, sa_column=Column(BIG, Identity(), primary_key=True))
     event_id: UUID
@@ -147,6 +149,7 @@ class OutboxRow(SQLModel, table=True):
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     returned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # our own word, given back by its recipient
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # its consent was taken back: nobody is told it again
     is_home: bool = True  # False until a returned word has been applied to our own records
 
 
@@ -245,6 +248,7 @@ class InboxRow(SQLModel, table=True):
             sqlite_where=text("state = 'parked'"),
             postgresql_where=text("state = 'parked'"),
         ),
+        Index("ix_exchange_inbox_told_under", "consent_id", sqlite_where=WORDS_UNDER, postgresql_where=WORDS_UNDER),
     )
     sender: str = Field(primary_key=True)
     event_id: UUID = Field(primary_key=True)
@@ -492,7 +496,9 @@ class Activity(SQLModel, table=True):
     event_id: UUID | None = None
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
-    detail: dict[str, Any] = Field(default_factory=dict, sa_type=Sealed("exchange_activity.detail", "case_id"), nullable=True)
+    detail: dict[str, Any] = Field(
+        default_factory=dict, sa_type=Sealed("exchange_activity.detail", "case_id", erased="{}"), nullable=True
+    )
 
 
 class Feed(SQLModel, table=True):

@@ -149,7 +149,7 @@ class _Streams(Counting):
         try:
             raw, data = (self._opened(OutboxRow, part, getattr(row, part)) for part in ("inner", "data"))
             if raw is None:
-                if row.delivered_at is None:
+                if row.delivered_at is None and row.erased_at is None:
                     words = "its words are gone, and nobody has signed for them: they are only cleared long after that."
                     self.verdict.add("exchange_outbox", name, row.seq, words)
                 return bytes(row.leaf or b"")
@@ -347,7 +347,7 @@ SAID = (
     col(OutboxRow.seq), col(OutboxRow.position), col(OutboxRow.leaf), col(OutboxRow.root_after), as_it_lies(OutboxRow.inner),
     col(OutboxRow.event_id), col(OutboxRow.type), col(OutboxRow.dataversion), col(OutboxRow.subject), col(OutboxRow.after),
     col(OutboxRow.consent_id), col(OutboxRow.circle_version), col(OutboxRow.is_withheld), col(OutboxRow.occurred_at),
-    col(OutboxRow.recorded_at), as_it_lies(OutboxRow.data), col(OutboxRow.delivered_at),
+    col(OutboxRow.recorded_at), as_it_lies(OutboxRow.data), col(OutboxRow.delivered_at), col(OutboxRow.erased_at),
 )  # fmt: skip
 HOLES_SHOWN = 5
 

@@ -95,7 +95,7 @@ class ExchangeWorker:
         self._listened = 0  # how often consumers were begun in this process
         self._heard: dict[str, int] = {}  # topics that are listened to, with how many partitions each has
         self._lacking: frozenset[str] = frozenset(topic for peer in peers for topic in self._topics_to(peer))
-        self._inbox, self._acts_first = inbox, hooks.acts_first
+        self._inbox, self._acts_first, self._held = inbox, hooks.acts_first, hooks.held
         self._anchor = anchor
         self._letters = Letters(database, agency, peers, seal, inbox, hooks)
         self.reconciler = Reconciler(database, agency, seal, inbox, self._letters)
@@ -209,7 +209,7 @@ class ExchangeWorker:
                 await asyncio.wait_for(stop.wait(), SWEEP_S)
 
     async def _clear(self, stop: asyncio.Event) -> None:
-        await run_clearing(self._database, self._acts_first, stop)
+        await run_clearing(self._database, self._acts_first, self._held, stop)
 
     async def _log_inside(self, stop: asyncio.Event) -> None:
         await self.anchored.wait()  # what an older copy of the database does is logged in a life of its own

@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,6 +61,11 @@ NOT_UNDER = """
 """
 
 
+HELD = "CREATE TABLE IF NOT EXISTS held (hold BLOB, name BLOB, PRIMARY KEY (hold, name)) WITHOUT ROWID"
+IS_HELD = "SELECT 1 FROM held AS h JOIN names AS n ON n.name = h.name WHERE n.key = ? LIMIT 1"
+GONE = "SELECT n.name FROM names AS n JOIN keys AS k ON k.id = n.key WHERE k.wrapped IS NULL"
+
+
 # Raised while a statement is put together, they go up as they are: wrapped by SQLAlchemy, nobody would know them.
 class KeystoreAway(DontWrapMixin, DatabaseAway):
     """The keystore cannot be read or written just now, or lacks what the database needs: nothing is lost, and nothing is done."""
@@ -75,6 +80,13 @@ class KeyDestroyed(DontWrapMixin, RefnetError):
 
     def __init__(self) -> None:
         super().__init__("This was erased: its key is destroyed, and nothing opens it any more.")
+
+
+class KeyHeld(DontWrapMixin, RefnetError):
+    """A court has forbidden to destroy what this key sealed."""
+
+    def __init__(self) -> None:
+        super().__init__("By order of a court nothing of this case is destroyed; lift the hold first, when the court allows it.")
 
 
 CANNOT_OPEN = (KeyDestroyed, ValueNotOpened)  # of one value, whatever becomes of others: it was erased, or its key is not here
@@ -159,6 +171,7 @@ class Keystore:
         self._keys: OrderedDict[bytes, AESGCM] = OrderedDict()
         self._names: OrderedDict[UUID, bytes] = OrderedDict()
         self._looked_at, self._destroyed = tick(), 0
+        self._gone: tuple[int, frozenset[UUID]] = (0, frozenset())
         if file is None:
             self.make()
 
@@ -252,11 +265,17 @@ class Keystore:
             await asyncio.to_thread(self.give, wanted)
 
     def destroy(self, names: Iterable[UUID], now: datetime) -> int:
-        """Destroys the keys behind these names, for good; how many there were. What they sealed is erased wherever it lies."""
+        """Destroys the keys behind these names, for good; how many there were. What they sealed is erased wherever it lies.
+
+        Raises KeyHeld where any of them is held, and then none is destroyed.
+        """
         with self._lock, self._writing() as connection:
             count = 0
+            connection.execute(HELD)
             for name in names:
                 row = self._one("SELECT key FROM names WHERE name = ?", name.bytes)
+                if row and self._one(IS_HELD, row[0]):
+                    raise KeyHeld
                 # A name that has no key gets a destroyed one: what comes late must not be sealed under a new key.
                 id_ = row[0] if row else self._new(connection, self._wrapping())
                 connection.execute("INSERT INTO names (name, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (name.bytes, id_))
@@ -265,6 +284,50 @@ class Keystore:
                 count += connection.execute(gone, (now.isoformat(), id_)).rowcount
             self._keys.clear()
         return count
+
+    async def destroyed(self, names: Collection[UUID], now: datetime) -> int:
+        """The same, off the loop: a commit waits for the disk."""
+        return self.destroy(names, now) if self.file is None else await asyncio.to_thread(self.destroy, names, now)
+
+    def destroy_all(self, now: datetime) -> int:
+        """Destroys every key, held ones too: whoever takes this machine by force reads nothing. How many there were."""
+        with self._lock, self._writing() as connection:
+            count = connection.execute(
+                "UPDATE keys SET wrapped = NULL, destroyed_at = ? WHERE wrapped IS NOT NULL", (now.isoformat(),)
+            )
+            connection.execute("UPDATE store SET destroyed = destroyed + 1")
+            self._keys.clear()
+            return count.rowcount
+
+    def hold(self, hold: UUID, names: Iterable[UUID]) -> None:
+        """Nobody destroys the keys behind these names until the hold is let go; more may be added to it."""
+        with self._lock, self._writing() as connection:
+            connection.execute(HELD)
+            rows = [(hold.bytes, name.bytes) for name in names]
+            connection.executemany("INSERT INTO held (hold, name) VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
+
+    def let_go(self, hold: UUID) -> None:
+        """The hold is over; what another one holds stays."""
+        with self._lock, self._writing() as connection:
+            connection.execute(HELD)
+            connection.execute("DELETE FROM held WHERE hold = ?", (hold.bytes,))
+
+    def reveal(self, names: Iterable[UUID]) -> dict[bytes, bytes]:
+        """The keys behind these names, by their ids, for an escrow: never for a file of this machine's. Raises KeystoreAway."""
+        ids = {bytes(row[0]) for name in names if (row := self._one("SELECT key FROM names WHERE name = ?", name.bytes))}
+        found = {id_: self._one("SELECT wrapped FROM keys WHERE id = ? AND wrapped IS NOT NULL", id_) for id_ in ids}
+        return {id_: self._unwrap(id_, row[0]) for id_, row in found.items() if row is not None}
+
+    def gone(self, names: Collection[UUID]) -> frozenset[UUID]:
+        """Those of the names whose key is destroyed: nothing is ever kept under them again. Raises KeystoreAway."""
+        if not names:
+            return frozenset()
+        with self._lock, _named(self.file):
+            count = int((self._one("SELECT destroyed FROM store") or (0,))[0])
+            if count != self._gone[0]:
+                rows = self._open().execute(GONE).fetchall()
+                self._gone = (count, frozenset(UUID(bytes=name) for (name,) in rows))
+            return self._gone[1].intersection(names)
 
     def rewrap(self) -> int:
         """Wraps every key anew that does not lie under the newest wrapping key; how many. It may be run again at any time."""
@@ -444,6 +507,12 @@ class Keystore:
                 connection.execute(f"PRAGMA {pragma}")
             self._connection = connection
         return self._connection
+
+
+def opened_with(keys: Mapping[bytes, bytes], label: str, sealed: bytes) -> bytes | None:
+    """What was sealed for a column under one of these keys, which are not of a keystore any more; None where it was another's."""
+    key = keys.get(sealed[KEY_AT:NONCE_AT]) if len(sealed) >= SEALED_MIN else None
+    return None if key is None else AESGCM(key).decrypt(sealed[NONCE_AT:SEALED_AT], sealed[SEALED_AT:], _bound(label))
 
 
 def _place(file: Path) -> tuple[int, int]:

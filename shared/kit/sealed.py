@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 from sqlalchemy.types import NullType, TypeDecorator
 
-from shared.kit.keystore import Keystore
+from shared.kit.keystore import KeyDestroyed, Keystore
 
 Form = Literal["json", "time", "bytes"]
 ATTRIBUTE = "refnet_keystore"  # of an engine's dialect: what SQLAlchemy hands to a type
@@ -33,21 +33,25 @@ class Under:
 class Sealed(TypeDecorator[Any]):
     """One sealed column: `label` is table.column, `by` the column that has the name of a row's key ('' where the caller says it).
 
-    NULL is NULL: that nothing is there shows. A JSON value, a time or bytes, as `form` says.
+    NULL is NULL: that nothing is there shows. A JSON value, a time or bytes, as `form` says. What was erased by destroying its key
+    reads as `erased`, wherever a copy of its row still lies.
     """
 
     impl = LargeBinary
     cache_ok = True
 
-    def __init__(self, label: str, by: str, form: Form = "json") -> None:
+    def __init__(self, label: str, by: str, form: Form = "json", *, erased: str | None = None) -> None:
         super().__init__()
-        self.label, self.by, self.form = label, by, form
+        self.label, self.by, self.form, self.erased = label, by, form, erased
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
         return self.seal(value, keystore_of(dialect)) if value is not None else None
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
-        return self.open(value, keystore_of(dialect))
+        try:
+            return self.open(value, keystore_of(dialect))
+        except KeyDestroyed:
+            return None if self.erased is None else from_json(self.erased)
 
     def seal(self, value: Any, keys: Keystore) -> bytes | None:
         """What the column holds of a value; raises TypeError where it does not say under which key."""
@@ -60,7 +64,7 @@ class Sealed(TypeDecorator[Any]):
         return keys.seal(value.name, self.label, _plain(self.form, value.value))
 
     def open(self, held: bytes | None, keys: Keystore) -> Any:
-        """The value of what the column holds. Raises KeystoreAway, KeyDestroyed."""
+        """The value of what the column holds. Raises KeystoreAway, ValueNotOpened, KeyDestroyed."""
         if held is None:
             return None
         plain = keys.open(self.label, held)

@@ -29,7 +29,7 @@ from services.kinds import parts_of
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember
-from shared.casework.consents.tables import Consent
+from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.directory.network import Network, parse_network
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Here
@@ -67,6 +67,7 @@ class Known:
     joined: UUID = field(default_factory=new_id)
     consent: UUID = field(default_factory=new_id)
     own_consent: UUID = field(default_factory=new_id)
+    ended_consent: UUID = field(default_factory=new_id)
     message: UUID = field(default_factory=new_id)
     told: UUID = field(default_factory=new_id)
     told_event: UUID = field(default_factory=new_id)
@@ -78,6 +79,7 @@ OWN = {
     "issuer": {"sent here"},
     "recipient": {"sent there"},
     "holder": {"its consent", "unknown"},
+    "named": {"our consent, taken back"},
     "joiner": {"joined", "its circle", "anothers circle", "unknown"},
     "member": {"joined", "its circle"},
     "keeper": {"its place"},
@@ -87,6 +89,14 @@ REFERRALS = ("sent here", "sent there", "sent here by another", "sent there to a
 SUBJECTS = {
     **dict.fromkeys(("opener", "issuer", "recipient"), REFERRALS),
     "holder": ("its consent", "anothers consent", "our consent", "not the one it names", "unknown"),
+    "named": (
+        "our consent, taken back",
+        "our consent to another, taken back",
+        "our consent",
+        "its consent",
+        "not the one it names",
+        "unknown",
+    ),
     **dict.fromkeys(("joiner", "member"), ("joined", "its circle", "anothers circle", "unknown")),
     "keeper": ("its place", "anothers place", "not the one it names", "unknown"),
     "reader": ("told it", "told another", "not the one it names", "unknown"),
@@ -133,10 +143,12 @@ class Town:
                 case = await self._referral(tx, peer, known.sent_there, known.circle_sent_there, "out", known.own_consent)
                 now = tx.clock.now()
                 tx.session.add(CircleMember(circle=known.joined, agency=peer, circle_version=1, shares_with=[], announced_at=now))
-                tx.session.add(
-                    Consent(id=known.own_consent, case_id=case, recipient=peer, purpose="care", items=["req"], basis="consent",
-                            how="spoken", language="en", explained_by=new_id(), given_at=now),
-                )  # fmt: skip
+                for consent, ended_at in ((known.own_consent, None), (known.ended_consent, now)):
+                    tx.session.add(
+                        Consent(id=consent, case_id=case, recipient=peer, purpose="care", items=["req"], basis="consent",
+                                how="spoken", language="en", explained_by=new_id(), given_at=now, taken_back_at=ended_at),
+                    )  # fmt: skip
+                tx.session.add(Erasure(consent_id=known.ended_consent, recipient=peer, case_id=case, told_at=now))
                 await tx.session.flush()
                 await outbox.lock_subjects(tx, [known.told])
                 await outbox.add(
@@ -164,7 +176,8 @@ class Town:
         return {
             "sent here": mine.sent_here, "sent there": mine.sent_there, "sent here by another": theirs.sent_here,
             "sent there to another": theirs.sent_there, "its consent": mine.consent, "anothers consent": theirs.consent,
-            "our consent": mine.own_consent, "joined": mine.joined, "its circle": mine.circle_sent_here,
+            "our consent": mine.own_consent, "our consent, taken back": mine.ended_consent,
+            "our consent to another, taken back": theirs.ended_consent, "joined": mine.joined, "its circle": mine.circle_sent_here,
             "anothers circle": theirs.circle_sent_here, "its place": place_subject(sender, self.place(sender)),
             "anothers place": place_subject(self.another(sender), self.place(self.another(sender))), "told it": mine.told,
             "told another": theirs.told, "not the one it names": new_id(), "unknown": new_id(),
@@ -222,6 +235,7 @@ class Town:
         data: dict[str, Any] = sample_of(event)["data"]
         more: dict[type[events.Event], dict[str, Any]] = {
             events.ConsentTakenBack: {"consent": str(new_id() if of.startswith("not ") else subject)},
+            events.ConsentErased: {"consent": str(new_id() if of.startswith("not ") else subject)},
             events.MessageAsked: {"message": str(new_id())},
             events.MessageAnswered: {"message": str(known.message)},
             events.PlaceAnnounced: {"facility": self.place(another if of == "anothers place" else sender)},

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import permutations
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,20 +14,26 @@ from sqlmodel import col
 import services.demo
 from services.backup import back_up, back_up_keys, restore
 from services.doctor import examine
+from services.escrow import HOLDERS, KEYS, deposit, erase_again, read_held, shred
 from services.key_commands import Keeper
 from services.runtime import Agency, bring_up_to_date, build, check_database
 from services.settings import Settings
 from shared.casework.cases.commands import OpenCase, key_names, open_case
-from shared.casework.cases.tables import Note
+from shared.casework.cases.tables import Case, Note
 from shared.casework.here import Actor
+from shared.casework.holds.commands import PlaceHold, lift_hold, place_hold
 from shared.casework.lines.readiness import readiness
 from shared.contracts.casework.codes import Role
 from shared.exchange.anchor import Anchor
+from shared.exchange.erasing import received_key
+from shared.exchange.inbox import lay_tombstone
 from shared.kit.errors import DatabaseAway, RefnetError
-from shared.kit.keystore import KeyDestroyed
+from shared.kit.ids import new_id
+from shared.kit.keystore import KeyDestroyed, KeyHeld
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 OFFICER = Actor(uuid4(), "officer", Role.OFFICER, None)
+IN_CHARGE = Actor(uuid4(), "in charge", Role.SUPERVISOR, None)
 
 
 class Desk:
@@ -165,8 +172,89 @@ async def test_a_case_whose_keys_are_destroyed_is_read_by_nobody_and_the_others_
     assert tx.keys.destroy(names, NOW) == 1  # one key for the whole case
     query = select(col(Note.text)).where(col(Note.case_id) == case.id)
     async with made.database.read() as tx:
-        with pytest.raises(KeyDestroyed):
-            (await tx.session.execute(query)).all()
+        assert not any((await tx.session.execute(query)).scalars())
         rest = select(col(Note.text)).where(col(Note.case_id) != case.id)
         assert (await tx.session.execute(rest)).scalars().all() == ["the first"]
     await made.database.close()
+
+
+async def test_a_seized_station_reads_nothing_and_the_court_reads_what_it_holds(desk: Desk) -> None:
+    """A hold and a shred do not collide: the station's own keys go, and the escrow stays."""
+    await desk.write("of no interest to the court")
+    escrow, files = desk.settings.escrow("police"), {holder: desk.home / f"{holder}.key" for holder in HOLDERS}
+    made = desk.process()
+    async with made.database.write() as tx:
+        case = (await tx.session.execute(select(Case).order_by(col(Case.id)))).scalars().first()
+        assert case is not None
+        hold = await place_hold(case.id, PlaceHold(order="of a court"), tx, made.here, IN_CHARGE)
+    assert await deposit(made.database, escrow) == [hold.id]  # nobody holds a key yet
+    for holder, file in files.items():
+        escrow.make_holder(holder, file)
+    assert await deposit(made.database, escrow) == []
+    private = desk.home / "keys" / "police"
+    private.mkdir(parents=True)
+    (private / "seal-aa.json").write_bytes(b"secret")
+    keys = desk.settings.keystore("police")
+    assert shred(keys, desk.settings.wrapping("police"), private, NOW) >= 2
+    await made.database.close()
+
+    made = desk.process()
+    assert [*private.iterdir(), *desk.settings.wrapping("police").folder.glob("*.json")] == []
+    async with made.database.read() as tx:
+        assert not any((await tx.session.execute(select(col(Note.text)))).scalars())
+        for two in permutations(files.values(), 2):
+            opened = await read_held(tx, escrow.open(hold.id, two))
+            assert '"the first"' in {one["value"] for one in opened}
+            assert "of no interest" not in str(opened)
+    for too_few in ([], [files["court"]], [files["court"]] * 2):
+        with pytest.raises(RefnetError, match="two|2 different holders"):
+            escrow.open(hold.id, too_few)
+    assert await deposit(made.database, escrow) == []
+    assert len(escrow.open(hold.id, [files["court"], files["protection_officer"]])) >= 1  # what was shredded here stays there
+    await made.database.close()
+
+
+async def test_when_the_hold_is_lifted_nobody_opens_it_any_more(desk: Desk) -> None:
+    escrow, files = desk.settings.escrow("police"), [desk.home / f"{holder}.key" for holder in HOLDERS]
+    for holder, file in zip(HOLDERS, files, strict=True):
+        escrow.make_holder(holder, file)
+    made = desk.process()
+    async with made.database.write() as tx:
+        (case,) = (await tx.session.execute(select(Case))).scalars()
+        hold = await place_hold(case.id, PlaceHold(order="of a court"), tx, made.here, IN_CHARGE)
+        names = await key_names(tx, case.id)
+    await deposit(made.database, escrow)
+    lies = (escrow.folder / str(hold.id) / KEYS).read_bytes()
+    with pytest.raises(KeyHeld):
+        await tx.keys.destroyed(names, NOW)
+    async with made.database.write() as tx:
+        await lift_hold(case.id, hold.id, tx, made.here, IN_CHARGE)
+    assert await tx.keys.destroyed(names, NOW) == 1
+    await deposit(made.database, escrow)
+    with pytest.raises(RefnetError, match="Nothing is in escrow"):
+        escrow.open(hold.id, files[:2])
+    assert [file for file in escrow.folder.rglob("*") if file.is_file() and lies[-40:] in file.read_bytes()] == []
+    async with made.database.read() as tx:
+        assert not any((await tx.session.execute(select(col(Note.text)))).scalars())
+    await made.database.close()
+
+
+async def test_an_older_keystore_does_not_bring_back_what_was_destroyed(desk: Desk) -> None:
+    consent, keys = new_id(), desk.settings.keystore("police")
+    key = received_key("health", consent)
+    sealed = keys.seal(key, "a.column", b"told")
+    keys.back_up(desk.home / "older")
+    made = desk.process()
+    async with made.database.write() as tx:
+        await lay_tombstone(tx, "health", consent)
+    keys.destroy([key], NOW)
+    keys.close()
+    await made.database.close()
+    desk.keystore.unlink()
+    keys.take(desk.home / "older")
+    assert keys.open("a.column", sealed) == b"told"
+    made = desk.process()
+    assert [await erase_again(made.database) for _ in range(2)] == [1, 0]
+    await made.database.close()
+    with pytest.raises(KeyDestroyed):
+        desk.settings.keystore("police").open("a.column", sealed)

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from agencies import Refused, World, consent, refer
 from fastapi import Request
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, func, inspect, select, text
 from sqlmodel import col
 
 from shared.casework import sharing
 from shared.casework.cases.tables import Note
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import ConsentItem
+from shared.exchange.tables import OutboxRow
 from shared.kit.ids import new_id
 from shared.kit.telemetry import set_up_logs
 
@@ -182,3 +183,72 @@ async def test_a_line_follows_an_account_and_resumes_where_it_was(world: World) 
     await world["police"].flush()
     assert mine["facility"] == "masaiti_vsu"
     assert (await first(other, 1, 0))[0] > both[-1]
+
+
+ASKED_FOR = [item for item in ConsentItem if item not in {ConsentItem.REQ, ConsentItem.MLR, ConsentItem.STAT}]
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+async def test_whatever_is_said_on_the_way_stands_under_an_item_that_she_agreed_to(world: World) -> None:
+    """A whole way for each item alone: each field that any agency says of it is looked up in the minimal data set."""
+    officer, nurse = await world["police"].sign_in("officer"), await world["health"].sign_in("nurse")
+    worker = await world["social_welfare"].sign_in("worker")
+    seen: set[ConsentItem | None] = set()
+    for item in (None, *ASKED_FOR):
+        since = {agency: await last_said(world, agency) for agency in world.agencies}
+        await whole_way(world, officer, nurse, worker, item)
+        for agency, position in since.items():
+            for kind, under in await said_since(world, agency, position):
+                assert under in {None, ConsentItem.REQ, item}, f"{agency} says {kind} under {under}, agreed was {item}"
+                seen.add(under)
+    assert seen == {ConsentItem.REQ, *ASKED_FOR}  # each of them did let something pass
+
+
+async def whole_way(world: World, officer: Any, nurse: Any, worker: Any, item: ConsentItem | None) -> None:
+    given = [{"product": "pep_starter", "given_at": "2026-01-05T07:00:00Z"}]
+    person = {"needs": FULL["needs"], "child": FULL["child"], "safety": FULL["safety"], "relay": FULL["relay"],
+              "dependants": FULL["dependants"]}  # fmt: skip
+    case = (await officer.post("/cases", person))["id"]
+    times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z", "given": given}
+    incident = (await officer.post(f"/cases/{case}/incidents", {"incident_type": "rape", **times}))["id"]
+    for to in ("health", "social_welfare"):
+        await consent(officer, case, to, *([str(item)] if item else []))
+    for to, desk in (("health", nurse), ("social_welfare", worker)):
+        sent = await refer(officer, case, incident, to, urgency="urgent", travel=FULL["travel"])
+        await officer.post(f"/referrals/{sent['id']}/set-out", {"mode": "car", "escort": "officer"})
+        await officer.post(f"/cases/{case}/progress", {"code": "statement_taken"})
+        await world.settle()
+        await desk.post(f"/referrals/{sent['id']}/accept")
+        if item is ConsentItem.RELAY:
+            await desk.post(f"/referrals/{sent['id']}/messages", {"code": "bring_card"})
+        for move in ("arrive", "hold", "resume", "start"):
+            more = {"feedback": item is ConsentItem.FB} if move == "arrive" else {}
+            await desk.post(f"/referrals/{sent['id']}/{move}", {**more, **({"reason_code": "she_asked"} if move == "hold" else {})})
+        await desk.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served"})
+        await world.settle()
+
+
+async def last_said(world: World, agency: str) -> int:
+    async with world[agency].database.read() as tx:
+        return (await tx.session.execute(select(func.max(col(OutboxRow.position))))).scalar_one() or 0
+
+
+async def said_since(world: World, agency: str, position: int) -> list[tuple[str, ConsentItem | None]]:
+    """What an agency has said since: each field's path with the item that the minimal data set asks for."""
+    async with world[agency].database.read() as tx:
+        rows = (await tx.session.execute(select(OutboxRow).where(col(OutboxRow.position) > position))).scalars().all()
+    found = []
+    for row in rows:
+        listed = minimal_data.SAID[row.type]
+        said = paths_of(row.data or {})
+        found += [(f"{row.type}: {path}", listed[path][1]) for path in (said | {""} if "" in listed else said)]
+    return found
+
+
+def paths_of(data: dict[str, Any]) -> set[str]:
+    found: set[str] = set()
+    for name, value in data.items():
+        inner = value if isinstance(value, list) else [value]
+        deeper = {f"{name}.{path}" for one in inner if isinstance(one, dict) for path in paths_of(one)}
+        found |= deeper or {name}
+    return found

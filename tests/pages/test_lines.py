@@ -11,6 +11,7 @@ from shared.casework.lines.views import SILENT_AFTER, TRACES_SHOWN
 from shared.contracts.casework.codes import Role
 from shared.exchange.heads import keep_fork
 from shared.kit.ids import new_id
+from shared.kit.sealed import Under
 
 
 async def supervisor(world: World, agency: str = "health") -> Visitor:
@@ -94,7 +95,7 @@ async def test_what_could_not_be_opened_is_shown_by_sender_and_reason(world: Wor
 async def test_a_message_in_two_versions_is_shown(world: World) -> None:
     async with world["health"].database.write() as tx:
         for seq in (1, 2):
-            await keep_fork(tx, world["health"].hooks, ("police", UUID(int=7), seq), b"", b"signed", new_id())
+            await keep_fork(tx, world["health"].hooks, ("police", UUID(int=7), seq), b"", Under(new_id(), b"signed"))
     page = await (await supervisor(world)).open("/parked")
     assert "It came in two versions: the first stands, the other is kept as evidence." in page.words
     assert "Messages: 2" in page.words

@@ -14,6 +14,7 @@ from shared.casework.referrals import story
 from shared.casework.referrals.tables import ReferralFact
 from shared.contracts.casework import events, lifecycle
 from shared.contracts.casework.codes import Urgency
+from shared.exchange.erasing import received_key
 from shared.kit.sealed import sealed_columns
 from shared.programmes.profile import Programme
 
@@ -72,7 +73,7 @@ def _arrived(world: World, kinds: Kinds, sender: Agency, recipient: Agency) -> l
         state, _ = states.get(event_id, (None, ""))
         if state == "withheld" and event_id in untold:
             continue  # blank in a life that was lost, and said again before that came home: its sender was told, and ended it
-        if not is_withheld and state not in {"applied", "tombstoned"} and event_id not in orphans:
+        if not is_withheld and state not in {"applied", "tombstoned", "erased"} and event_id not in orphans:
             found.append(f"{way}: {event_id} ({kind}) was said and is {state}")
     for event_id, (state, kind) in states.items():
         if state == "applied" and event_id not in said:
@@ -94,6 +95,12 @@ def _ends(referral: UUID, issuer: Agency, recipient: Agency) -> list[str]:
     here, there = _referral(issuer, referral), _referral(recipient, referral)
     about = f"referral {referral} of {issuer.name} to {recipient.name}"
     if here is None:
+        # What rested on a consent that was taken back went with it, and nobody gives a restored issuer its words back.
+        went = there is not None and issuer.database.rows(
+            "SELECT 1 FROM casework_consents WHERE id = ? AND taken_back_at IS NOT NULL", there["consent_id"]
+        )
+        if went:
+            return []
         return [f"{about}: its issuer does not know it, and it is {there['state']} there"] if there is not None else []
     standing = story.load(json.loads(here["standing"]))
     if there is None:
@@ -135,9 +142,41 @@ def _facts(agency: Agency) -> list[str]:
     return found + [f"{agency.name}: progress {UUID(one)} was written down {n} times" for one, n in agency.database.rows(told)]
 
 
+def _words(consent: UUID, issuer: Agency, recipient: Agency) -> list[str]:
+    heard = (
+        "SELECT type FROM exchange_inbox WHERE sender = ? AND consent_id = ? AND type <> ? AND state <> 'withheld'"
+        ' AND "inner" IS NOT NULL'
+    )
+    told = (
+        "SELECT type FROM exchange_outbox WHERE recipient = ? AND consent_id = ? AND type <> ? AND NOT is_withheld"
+        ' AND ("inner" IS NOT NULL OR data IS NOT NULL)'
+    )
+    found = [
+        f"{recipient.name}: {kind} lies here under consent {consent}, which was taken back"
+        for (kind,) in recipient.database.rows(heard, issuer.name, consent.hex, TAKEN_BACK)
+    ]
+    found += [
+        f"{issuer.name}: {kind} may be said again under consent {consent}, which was taken back"
+        for (kind,) in issuer.database.rows(told, recipient.name, consent.hex, TAKEN_BACK)
+    ]
+    for table, name in (("casework_circle_members", "agency"), ("casework_progress", "agency")):
+        query = f"SELECT 1 FROM {table} WHERE {name} = ? AND consent_id = ?"
+        if recipient.database.rows(query, issuer.name, consent.hex):
+            found.append(f"{recipient.name}: {table} keeps what was told under {consent}")
+    key = received_key(issuer.name, consent)
+    keys = recipient.database.keys
+    if keys is None or not keys.gone([key]):
+        found.append(f"{recipient.name}: the key of what was told under {consent} is here")
+    signed = issuer.database.rows("SELECT outcome FROM casework_erasures WHERE consent_id = ?", consent.hex)
+    if signed != [("destroyed",)]:
+        found.append(f"{issuer.name}: of consent {consent} it holds the receipt {signed}")
+    return found
+
+
 def _taken_back(consent: UUID, issuer: Agency, recipient: Agency) -> list[str]:
-    """Nothing is open under a consent that was taken back, its recipient keeps nothing of it, and it does not stand again."""
-    found = []
+    """Nothing is open under a consent that was taken back, its recipient keeps nothing of it and has signed that, nobody is told it
+    again, and it does not stand again."""
+    found = _words(consent, issuer, recipient)
     under = "SELECT id, state, said FROM casework_referrals WHERE consent_id = ? AND direction = ?"
     for agency, direction in ((issuer, "out"), (recipient, "in")):
         if direction == "in":

@@ -95,6 +95,10 @@ class App:
         ledger, name, about = self._agency.world.ledger, self._agency.name, received.id
         tx.on_commit(lambda: ledger.applied.setdefault(name, set()).add(about))
 
+    async def held(self, tx: Transaction) -> set[UUID]:
+        """No court has forbidden anything here."""
+        return set()
+
     async def delivered(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         ledger = self._agency.world.ledger
         for event_id in event_ids:

@@ -98,6 +98,10 @@ class Node:
     async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
         self.never_told_ids += event_ids
 
+    async def held(self, tx: Transaction) -> set[UUID]:
+        """No court has forbidden anything here."""
+        return set()
+
     async def withheld(self, sender: str, event_id: UUID, subject: UUID, tx: Transaction) -> None:
         self.withheld_ids.append(event_id)
 

@@ -151,7 +151,7 @@ def _address(whom: InCare) -> str:
 
 def _services(whom: InCare) -> list[str]:
     # Nobody said what somebody without a request needs, so that every line is offered.
-    return whom.referral.services if whom.referral else [ServicePackage.ACUTE_CARE]
+    return (whom.referral.services if whom.referral else []) or [ServicePackage.ACUTE_CARE]  # none: they went with her consent
 
 
 def _said(whom: InCare) -> dict[str, Any]:

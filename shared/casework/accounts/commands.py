@@ -3,8 +3,8 @@
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from uuid import UUID
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid5
 
 from sqlalchemy import delete, select
 from sqlmodel import col
@@ -157,6 +157,24 @@ async def forget_answers(tx: Transaction, *about: UUID) -> None:
     """Answers kept for repeated requests about something whose content is gone are gone too."""
     for id_ in about:
         await tx.session.execute(delete(KeptAnswer).where(col(KeptAnswer.route).contains(str(id_), autoescape=True)))
+
+
+ANSWERS = UUID("8d3f5c52-0b7f-4a51-9d7e-1f0f3a0e77c4")  # the namespace of the names below
+ANSWERS_LOOKED_BACK = 14  # days whose keys are looked for: a machine that was off for longer has no answers that anybody repeats
+
+
+def answers_key(kept_until: datetime) -> UUID:
+    """The name of the key that an answer lies under: of all that are kept until the same day. What they tell of a case would stay
+    readable in a backup, whatever is destroyed of the case."""
+    return uuid5(ANSWERS, kept_until.astimezone(UTC).date().isoformat())
+
+
+async def forget_old_answers(tx: Transaction) -> int:
+    """Destroys the keys of answers that nobody repeats any more; how many. Raises KeystoreAway."""
+    now = tx.clock.now()
+    names = {answers_key(now - timedelta(days=days)) for days in range(1, ANSWERS_LOOKED_BACK + 1)}
+    over = names - tx.keys.gone(names)
+    return await tx.keys.destroyed(over, now) if over else 0
 
 
 def _digest(token: str) -> bytes:

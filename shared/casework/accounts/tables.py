@@ -134,7 +134,7 @@ class KeptAnswer(SQLModel, table=True):
     key: str = Field(primary_key=True)
     body_digest: bytes = Field(sa_type=LargeBinary)
     status: int = 0
-    answer: bytes = Field(default=b"", sa_type=Sealed("casework_idempotency.answer", "account_id", "bytes"), nullable=True)
+    answer: bytes = Field(default=b"", sa_type=Sealed("casework_idempotency.answer", "", "bytes"), nullable=True)
     kept_until: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,8 @@ from sqlmodel import col
 from shared.casework.alarms.commands import alarms_about, clear, climb, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.recovering import waits_for
+from shared.casework.cases.tables import Case
+from shared.casework.consents.tables import Erasure
 from shared.casework.here import Here
 from shared.casework.referrals import domain, story
 from shared.casework.referrals.handlers import answer_late
@@ -33,6 +35,7 @@ from shared.kit.keystore import CANNOT_OPEN
 TICK_S = 5.0  # far below the shortest limit of any programme, which is minutes
 MACHINE_ANSWERS = frozenset({ReferralState.ISSUED, ReferralState.ACKNOWLEDGED})  # after these a person answers
 WATCH_BATCH = 200  # referrals looked at in one read
+ERASED_WITHIN = timedelta(hours=1)  # of the word that asks for it: what the programmes are measured by (domain.md, section 5)
 CLIMB_BATCH = 200  # alarms found in one read: a line that breaks may alarm about everything under way at once
 
 log = logging.getLogger(__name__)
@@ -110,6 +113,8 @@ class Watcher:
                 if wanted:
                     await self._alone(self._look, referral_id)
             after = page[-1][0]
+        for consent_id in await self._unsigned():
+            await self._alone(self._not_erased, consent_id)
         last: UUID | None = None
         while due := await self._climbing(last):
             for alarm_id in due:
@@ -228,6 +233,26 @@ class Watcher:
                           occurred_at=tx.clock.now(), case_id=referral.case_id, facility=referral.desk,
                           detail={"flags": sorted(flags)}),
         )  # fmt: skip
+
+    async def _unsigned(self) -> list[UUID]:
+        """Consents taken back whose recipient has not signed in time that its copies are destroyed."""
+        async with self._database.read() as tx:
+            late = select(col(Erasure.consent_id)).where(
+                col(Erasure.outcome).is_(None), col(Erasure.told_at) <= tx.clock.now() - ERASED_WITHIN
+            )
+            return list((await tx.session.execute(late.order_by(col(Erasure.told_at)).limit(WATCH_BATCH))).scalars())
+
+    async def _not_erased(self, consent_id: UUID) -> None:
+        async with self._database.write() as tx:
+            query = select(Erasure).where(col(Erasure.consent_id) == consent_id, col(Erasure.outcome).is_(None))
+            now, rest = tx.clock.now(), self._here.programme.limits.ladder_step_h.of(Urgency.URGENT)
+            told = [a for a in await alarms_about(tx, [consent_id]) if a.kind == "not_erased"]
+            if any(alarm.resolved_at is None or alarm.resolved_at > now - rest for alarm in told):
+                return
+            for erasure in (await tx.session.execute(query)).scalars().all():
+                case = await tx.session.get_one(Case, erasure.case_id)
+                peer = {"peer": erasure.recipient}
+                await raise_alarm(tx, self._here, "not_erased", consent_id, case.facility, Urgency.URGENT, case.id, peer)
 
     async def _climbing(self, after: UUID | None) -> list[UUID]:
         """A page of alarms that nobody took in time."""

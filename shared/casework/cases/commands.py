@@ -12,6 +12,7 @@ from shared.casework.cases.tables import Case, CaseNumber, Incident, Note
 from shared.casework.here import Actor, Here
 from shared.contracts.casework import codes, events
 from shared.exchange import feed
+from shared.exchange.erasing import received_key
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, NotFound
@@ -242,14 +243,37 @@ async def add_note(tx: Transaction, case_id: UUID, about: UUID, words: str | Non
         await tx.session.flush()
 
 
+def forget_parts(case: Case, consent_id: UUID) -> None:
+    """What a case knows only by a consent that was taken back is blanked."""
+    for name, under in case.told_under.items():
+        if under == str(consent_id):
+            setattr(case, name, None)
+    case.told_under = {name: under for name, under in case.told_under.items() if under != str(consent_id)}
+
+
 async def key_names(tx: Transaction, case_id: UUID) -> set[UUID]:
     """Every name that a key of a case may have in the keystore: what they sealed is erased once all of them are destroyed.
 
     Records and the outbox have the one key of the case. What peers say of its referrals may have come before the case was known: it
-    has a key under the referral's own id then.
+    has a key under the referral's own id then. Whatever was told under a consent has the key that goes with that.
     """
     key = case_id.hex if tx.dialect == "sqlite" else case_id
-    circle = (await tx.session.execute(select(col(Case.circle)).where(col(Case.id) == case_id))).scalars()
-    query = text("SELECT id FROM casework_referrals WHERE case_id = :case").columns(id=Uuid())
-    referrals = (await tx.session.execute(query, {"case": key})).scalars()
-    return {case_id, *circle, *referrals}
+    circles = (await tx.session.execute(select(col(Case.circle)).where(col(Case.id) == case_id))).scalars().all()
+    found = text(REFERRALS_OF).columns(id=Uuid(), consent_id=Uuid())
+    referrals = (await tx.session.execute(found, {"case": key})).all()
+    told = text(TOLD_OF).columns(consent_id=Uuid())
+    circle = circles[0].hex if circles and tx.dialect == "sqlite" else next(iter(circles), None)
+    others = (await tx.session.execute(told, {"case": key, "circle": circle})).all()
+    under = {received_key(row.other, row.consent_id) for row in (*referrals, *others) if row.consent_id is not None}
+    return {case_id, *circles, *(row.id for row in referrals), *under}
+
+
+# In SQL: the tables of other features, which are built on cases.
+REFERRALS_OF = """
+    SELECT id, consent_id, CASE direction WHEN 'in' THEN issuer ELSE recipient END AS other
+    FROM casework_referrals WHERE case_id = :case
+"""
+TOLD_OF = """
+    SELECT consent_id, agency AS other FROM casework_progress WHERE case_id = :case AND consent_id IS NOT NULL
+    UNION SELECT consent_id, agency FROM casework_circle_members WHERE circle = :circle AND consent_id IS NOT NULL
+"""

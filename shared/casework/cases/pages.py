@@ -18,7 +18,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import Cursor
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.consents.tables import Consent
-from shared.casework.consents.views import refusals_of, unasked
+from shared.casework.consents.views import erasures_of, refusals_of, unasked
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
@@ -258,6 +258,7 @@ async def _case_page(
             "case": case,
             "incidents": await _incidents(tx, case),
             "consents": await _consents(tx, case),
+            "erasures": await erasures_of(tx, case.id),
             "refusals": await refusals_of(tx, case.id),
             "referrals": await _referrals(tx, case, visit),
             "walk_ins": await _walk_ins(tx, case, visit),

@@ -15,6 +15,7 @@ from shared.casework.cases.commands import Form, NoteText, add_note, happened, l
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.here import Actor, Here
+from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ConsentItem, ReferralState
 from shared.exchange import feed, outbox
@@ -22,6 +23,8 @@ from shared.exchange.tables import OutboxRow
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
+
+OF_THE_CIRCLE = (events.CaseProgress.type, events.CircleReferralProgress.type)
 
 
 class RecordProgress(Form):
@@ -132,9 +135,10 @@ async def tell_members(tx: Transaction, here: Here, case_id: UUID, words: Sequen
     if not words:
         return
     case = await tx.session.get_one(Case, case_id, populate_existing=True)
-    await announce(tx, here, case, to={word.recipient for word in words})
+    told = await announce(tx, here, case, to={word.recipient for word in words})
     for word in words:
-        await outbox.add(tx, replace(word, circle_version=case.circle_version))
+        if word.recipient not in told:
+            await outbox.add(tx, replace(word, circle_version=case.circle_version))
 
 
 def shared_with(releases: sharing.Releases) -> list[str]:
@@ -162,11 +166,43 @@ async def _told_under(tx: Transaction, circle: UUID) -> set[tuple[str, UUID | No
     return set((await tx.session.execute(query)).tuples())
 
 
-async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] | None = None) -> None:
+async def history(
+    tx: Transaction, here: Here, case: Circle, case_id: UUID, peer: str, release: sharing.Released
+) -> list[outbox.Outgoing]:
+    """What a new member of the circle is told of what was before it came, as far as she allows: this agency's own steps, and how
+    its requests to other members stand. Of others it hears from them.
+
+    Empty where it has been told any of it already, unless that went with a consent: what came since it was told as it came.
+    """
+    told = select(col(OutboxRow.position)).where(
+        col(OutboxRow.subject) == case.circle, col(OutboxRow.recipient) == peer, col(OutboxRow.type).in_(OF_THE_CIRCLE),
+        col(OutboxRow.is_withheld).is_(False), col(OutboxRow.erased_at).is_(None),
+    )  # fmt: skip
+    if (await tx.session.execute(told.limit(1))).first() is not None:
+        return []
+    steps = select(Progress).where(col(Progress.case_id) == case_id, col(Progress.agency) == here.agency)
+    words = []
+    for step in (await tx.session.execute(steps)).scalars():
+        code = codes.ProgressCode(step.code)
+        if sharing.may_pass_progress(here, peer, release, code):
+            fact = events.CaseProgress(code=code, on_date=step.on_date)
+            words.append(_word(case, peer, release.consent_id, fact, step.occurred_at))
+    asked = select(Referral).where(
+        col(Referral.case_id) == case_id, col(Referral.direction) == "out", col(Referral.recipient) != peer
+    )
+    for referral in (await tx.session.execute(asked)).scalars():
+        if not referral.standing.get("consent_taken_back"):  # she did not want them to know of her: nobody is told that they did
+            state = ReferralState(referral.state)
+            words += referral_progress_words(here, case, {peer: release}, referral.id, referral.recipient, state, referral.moved_at)
+    return sorted(words, key=lambda word: word.occurred_at)
+
+
+async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] | None = None) -> set[str]:
     """Announces this agency's own membership when whom it shares with has changed, and to whom it has not been told under the
     consent that stands: what was told under one that was taken back may never have been opened there.
 
-    `to`: only to these and to whom it was announced before; others are not told of a request that is only being thought about.
+    Returns the members that were told with it all that has been until now, as a new one is. `to`: only to these and to whom it
+    was announced before; others are not told of a request that is only being thought about.
     """
     releases = await sharing.releases(tx, case.id, here.peers)
     query = select(CircleMember).where(col(CircleMember.circle) == case.circle, col(CircleMember.agency) == here.agency)
@@ -177,12 +213,10 @@ async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] 
     shares_with = shared_with(releases)
     await outbox.lock_subjects(tx, [case.circle])
     now = tx.clock.now()
+    told = await _told_under(tx, case.circle)
     if own is not None and own.shares_with == shares_with:
-        told = await _told_under(tx, case.circle)
-        for word in announcement(case, releases, now):
-            if (word.recipient, word.consent_id) not in told:
-                await outbox.add(tx, word)
-        return
+        new = [word for word in announcement(case, releases, now) if (word.recipient, word.consent_id) not in told]
+        return {word.recipient for word in new if await _welcome(tx, here, case, word, releases[word.recipient])}
     if own is None:
         own = CircleMember(
             circle=case.circle, agency=here.agency, circle_version=case.circle_version, shares_with=shares_with, announced_at=now
@@ -192,5 +226,19 @@ async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] 
         case.circle_version += 1
         own.circle_version, own.shares_with, own.announced_at = case.circle_version, shares_with, now
     await tx.session.flush()
+    welcomed = set()
     for word in announcement(case, releases, now):
-        await outbox.add(tx, word)
+        if (word.recipient, word.consent_id) in told:
+            await outbox.add(tx, word)
+        elif await _welcome(tx, here, case, word, releases[word.recipient]):
+            welcomed.add(word.recipient)
+    return welcomed
+
+
+async def _welcome(tx: Transaction, here: Here, case: Case, word: outbox.Outgoing, release: sharing.Released) -> bool:
+    """A member that is told under a consent for the first time hears what that consent allows of what was before, if anything."""
+    await outbox.add(tx, word)
+    earlier = await history(tx, here, case, case.id, word.recipient, release)
+    for one in earlier:
+        await outbox.add(tx, one)
+    return bool(earlier)

@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from shared.casework.cases.commands import case_for_circle
@@ -13,6 +13,7 @@ from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.here import Here
 from shared.contracts.casework import events
 from shared.exchange import feed
+from shared.exchange.erasing import received_key
 from shared.exchange.outbox import wake_on_commit
 from shared.exchange.registry import Received
 from shared.exchange.tables import Activity
@@ -37,7 +38,7 @@ async def on_circles_announced(received: Sequence[Received], tx: Transaction, he
     await insert_many(tx, CircleMember, [_member(one) for one in received], absent_only=True)
     versions, cases = await _standing(tx, {one.subject for one in received})
     for one in received:
-        if versions[(one.subject, one.sender)] < one.data.circle_version:
+        if versions[(one.subject, one.sender)] <= one.data.circle_version:  # said again under a newer consent it goes with that one
             versions[(one.subject, one.sender)] = one.data.circle_version
             mine = (col(CircleMember.circle) == one.subject, col(CircleMember.agency) == one.sender)
             newer = {name: value for name, value in _member(one).items() if name not in {"circle", "agency"}}
@@ -74,7 +75,7 @@ def _member(received: Received) -> dict[str, Any]:
     word: events.CircleAnnounced = received.data
     return {
         "circle": received.subject, "agency": received.sender, "circle_version": word.circle_version,
-        "shares_with": list(word.shares_with), "announced_at": received.occurred_at,
+        "shares_with": list(word.shares_with), "consent_id": received.consent_id, "announced_at": received.occurred_at,
     }  # fmt: skip
 
 
@@ -88,7 +89,7 @@ async def on_case_progress(received: Received, tx: Transaction, here: Here) -> N
     word: events.CaseProgress = received.data
     case = await case_for_circle(tx, here, received.subject)
     tx.session.add(
-        Progress(case_id=case.id, agency=received.sender, code=word.code, on_date=word.on_date,
+        Progress(case_id=case.id, agency=received.sender, code=word.code, on_date=word.on_date, consent_id=received.consent_id,
                  occurred_at=received.occurred_at, recorded_at=tx.clock.now())
     )  # fmt: skip
     await tx.session.flush()
@@ -105,4 +106,20 @@ def _line_of(received: Received, case_id: UUID, facility: str, detail: dict[str,
         kind=received.type, subject=received.subject, agency=received.sender, is_own=False, occurred_at=received.occurred_at,
         case_id=case_id, facility=facility, event_id=received.id,
         detail={**detail, "consent_id": str(received.consent_id) if received.consent_id else None},
+        key=received_key(received.sender, received.consent_id) if received.consent_id else None,
     )  # fmt: skip
+
+
+async def forget_told(tx: Transaction, sender: str, circle: UUID, consent_id: UUID) -> None:
+    """What a member told of the circle under a consent that was taken back goes: whom it shares with, steps, other places.
+    There need be no case: membership alone opens none."""
+    member = (col(CircleMember.circle) == circle, col(CircleMember.agency) == sender)
+    await tx.session.execute(delete(CircleMember).where(*member, col(CircleMember.consent_id) == consent_id))
+    here = select(col(Case.id)).where(col(Case.circle) == circle).scalar_subquery()
+    steps = (col(Progress.case_id) == here, col(Progress.agency) == sender, col(Progress.consent_id) == consent_id)
+    await tx.session.execute(delete(Progress).where(*steps).execution_options(synchronize_session=False))
+    lines = select(Activity).where(col(Activity.subject) == circle, col(Activity.agency) == sender, ~col(Activity.is_own))
+    for line in (await tx.session.execute(lines)).scalars():
+        if line.detail.get("consent_id") == str(consent_id):
+            line.detail = {"consent_id": str(consent_id)}
+    await tx.session.flush()

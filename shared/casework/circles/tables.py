@@ -18,6 +18,7 @@ class CircleMember(SQLModel, table=True):
     agency: str = Field(primary_key=True)
     circle_version: int
     shares_with: list[str] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    consent_id: UUID | None = None  # under which another agency told this one; it goes with it
     announced_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -31,6 +32,7 @@ class Progress(SQLModel, table=True):
     agency: str
     code: str
     on_date: date | None = None
+    consent_id: UUID | None = None  # under which another agency told this one; it goes with it
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID | None = None

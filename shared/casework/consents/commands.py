@@ -11,14 +11,17 @@ from sqlmodel import col
 from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import announce
-from shared.casework.consents.tables import Consent
+from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.consents.views import has_said_no
 from shared.casework.here import Actor, Here
+from shared.casework.holds.commands import is_held
 from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events
 from shared.exchange import feed, outbox
+from shared.exchange.erasing import erase_said
+from shared.exchange.registry import Received
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, NotFound, RefnetError
 from shared.kit.ids import new_id
@@ -117,7 +120,8 @@ class TakenBack:
 
 
 async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here, by: Actor, seen_version: int) -> TakenBack:
-    """She takes it back. Unsent words are blanked, referrals under it end, and every recipient it names is told, sent or not.
+    """She takes it back. Unsent words are blanked, what was said is not said again, referrals under it end, and the recipient
+    that it names is told, sent or not, to destroy what it holds; that it has, it signs.
 
     What the law asks for all the same is the caller's to ask anew: see `refusing`.
     Locks in the order of all commands: subjects, case, consent. FOR UPDATE waits for whatever is being said under it.
@@ -145,8 +149,8 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     now = tx.clock.now()
     consent.taken_back_at, consent.version = now, consent.version + 1
     await tx.session.flush()
-    told_before = await outbox.recipients_told(tx, consent.id)
     await outbox.withhold_consent(tx, consent.id)
+    await erase_said(tx, consent.id, {events.ConsentTakenBack.type}, keeps_words=await is_held(tx, case.id))
     # Referrals that were issued while this waited hold the consent FOR SHARE until they are committed: they are seen here.
     word = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
     ended: list[Referral] = []
@@ -155,11 +159,27 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
         if referral is not None:
             ended += [referral] if referral.is_open else []
             await story.take_back(tx, here, referral, word, Told(here.agency, True, now, by.account_id))
-    for recipient in sorted(told_before | {consent.recipient}):
-        await _tell(tx, case, consent.id, recipient, word)
+    await _tell(tx, case, consent.id, consent.recipient, word)
+    await await_receipt(tx, case.id, consent, now)
     await announce(tx, here, case)
     await note_line(tx, here, case, consent, "consent.taken_back", now)
     return TakenBack(consent, tuple(ended), is_new=True)
+
+
+async def await_receipt(tx: Transaction, case_id: UUID, consent: Consent, told_at: datetime) -> None:
+    """From now on the consent's recipient owes its signature that what it had received is destroyed."""
+    row = {"consent_id": consent.id, "recipient": consent.recipient, "case_id": case_id, "told_at": told_at}
+    await tx.session.execute(outbox.insert_if_absent(tx, Erasure), [row])
+
+
+async def note_erased(tx: Transaction, case: Case, consent: Consent, received: Received, word: events.ConsentErased) -> None:
+    """What the diary says of a receipt."""
+    detail = {"recipient": consent.recipient, "erasure": word.outcome, "consent_id": str(consent.id)}
+    line = feed.Line(
+        kind=word.type, subject=consent.id, agency=received.sender, is_own=False, occurred_at=received.occurred_at, case_id=case.id,
+        facility=case.facility, event_id=received.id, detail=detail,
+    )  # fmt: skip
+    await feed.record(tx, line)
 
 
 async def _tell(tx: Transaction, case: Case, consent_id: UUID, recipient: str, word: events.ConsentTakenBack) -> None:

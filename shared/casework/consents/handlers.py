@@ -1,34 +1,105 @@
-"""Hearing that consent was taken back: it acts at once, on whatever state, and what arrives under it later is never opened."""
+"""Hearing that consent was taken back: it acts at once, on whatever state, and what was received under it is destroyed.
+
+What arrives under it later is never opened. The sender is told, signed, what became of its words, as its peers tell it.
+"""
+
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.accounts.commands import forget_answers
+from shared.casework.alarms.commands import clear
+from shared.casework.cases.commands import forget_parts
 from shared.casework.cases.tables import Case
+from shared.casework.circles.handlers import forget_told
+from shared.casework.consents.commands import note_erased
+from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.here import Here
+from shared.casework.holds.commands import is_held, keep_for_the_court
+from shared.casework.holds.tables import HeldCopy
 from shared.casework.referrals import story
-from shared.casework.referrals.handlers import forget_parts
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import events
+from shared.contracts.casework.codes import ErasureOutcome
+from shared.exchange import outbox
+from shared.exchange.erasing import erase_heard, received_key
 from shared.exchange.inbox import lay_tombstone
 from shared.exchange.registry import Received
 from shared.kit.db import Transaction
 
 
 async def on_consent_taken_back(received: Received, tx: Transaction, here: Here) -> None:
-    """Ends every referral of the sender's that rests on the consent, and lays the tombstone."""
+    """Ends the sender's referrals that rest on the consent, destroys what was received under it, and lays the tombstone.
+
+    Where a court has forbidden to destroy it, it is set aside, read by nobody, and destroyed when the hold is lifted.
+    """
     word: events.ConsentTakenBack = received.data
     await lay_tombstone(tx, received.sender, word.consent)
-    query = select(col(Referral.id)).where(
-        col(Referral.consent_id) == word.consent, col(Referral.issuer) == received.sender, col(Referral.direction) == "in"
-    )
-    for referral_id in sorted((await tx.session.execute(query)).scalars()):
-        referral = await story.lock(tx, referral_id)
-        if referral is not None:
-            case = await tx.session.get(Case, referral.case_id)
-            if case is not None:
-                forget_parts(case, word.consent)
-                await forget_answers(tx, referral.id, case.id)
+    case = (await tx.session.execute(select(Case).where(col(Case.circle) == word.circle))).scalar_one_or_none()
+    resting = await _resting(received, tx)
+    held = case if case is not None and await is_held(tx, case.id) else None
+    if held is not None:
+        await keep_for_the_court(tx, received.sender, held, word)
+    for referral in resting:
+        await forget_answers(tx, referral.id, referral.case_id)
+        if not story.standing_of(referral).consent_taken_back:  # else it was told before, and this copy of the records knows
             told = Told(received.sender, False, received.occurred_at, event_id=received.id)
             await story.take_back(tx, here, referral, word, told)
+    if case is not None:
+        forget_parts(case, word.consent)
+    await forget_told(tx, received.sender, word.circle, word.consent)
+    if held is not None:
+        await _say_erased(tx, received.sender, word.consent, word.circle, ErasureOutcome.HELD)
+    else:
+        await _destroy(tx, received.sender, word.consent, word.circle)
+
+
+async def _destroy(tx: Transaction, sender: str, consent_id: UUID, circle: UUID) -> None:
+    await erase_heard(tx, sender, consent_id, {events.ConsentTakenBack.type})
+    await tx.flush()
+    # Last: what is destroyed stays so, whatever becomes of this transaction, and what asks for it comes again.
+    await tx.keys.destroyed([received_key(sender, consent_id)], tx.clock.now())
+    await _say_erased(tx, sender, consent_id, circle, ErasureOutcome.DESTROYED)
+
+
+async def destroy_copy(tx: Transaction, copy: HeldCopy) -> None:
+    """What a hold had kept back is destroyed, and its sender is told."""
+    await outbox.lock_subjects(tx, [copy.consent_id])
+    await tx.session.delete(copy)
+    await _destroy(tx, copy.sender, copy.consent_id, copy.circle)
+
+
+async def _resting(received: Received, tx: Transaction) -> list[Referral]:
+    query = select(col(Referral.id)).where(
+        col(Referral.consent_id) == received.data.consent, col(Referral.issuer) == received.sender, col(Referral.direction) == "in"
+    )
+    locked = [await story.lock(tx, referral_id) for referral_id in sorted((await tx.session.execute(query)).scalars())]
+    return [referral for referral in locked if referral is not None]
+
+
+async def _say_erased(tx: Transaction, holder: str, consent_id: UUID, circle: UUID, outcome: ErasureOutcome) -> None:
+    """The receipt that the holder waits for. It names the consent and rests on none: nothing of her is in it."""
+    said = events.ConsentErased(consent=consent_id, outcome=outcome)
+    await outbox.add(
+        tx,
+        outbox.Outgoing(
+            recipient=holder, type=said.type, dataversion=said.version, subject=consent_id, lane_key=circle,
+            data=events.data_of(said), occurred_at=tx.clock.now(),
+        ),
+    )  # fmt: skip
+
+
+async def on_consent_erased(received: Received, tx: Transaction, here: Here) -> None:
+    """The recipient's signature on what became of its copies; one that held them may say later that they are destroyed."""
+    word: events.ConsentErased = received.data
+    consent = await tx.session.get_one(Consent, word.consent)
+    erasure = await tx.session.get(Erasure, (word.consent, received.sender), populate_existing=True)
+    if erasure is None or erasure.outcome == ErasureOutcome.DESTROYED:
+        return  # said again after a restore there
+    erasure.outcome, erasure.signed_at, erasure.event_id = word.outcome, received.occurred_at, received.id
+    await tx.session.flush()
+    case = await tx.session.get_one(Case, erasure.case_id)
+    await note_erased(tx, case, consent, received, word)
+    await clear(tx, here, word.consent, {"not_erased"})

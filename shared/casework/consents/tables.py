@@ -3,11 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
 from shared.kit.sealed import Sealed
+
+UNSIGNED = text("outcome IS NULL")
 
 
 class Consent(SQLModel, table=True):
@@ -47,3 +49,20 @@ class Refusal(SQLModel, table=True):
     interpreter: bool = False
     explained_by: UUID
     said_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Erasure(SQLModel, table=True):
+    """That an agency was told to destroy what it had received under a consent of ours, and what it has signed about it since."""
+
+    __tablename__ = "casework_erasures"
+    __table_args__ = (
+        Index("ix_casework_erasures_open", "told_at", sqlite_where=UNSIGNED, postgresql_where=UNSIGNED),
+        Index("ix_casework_erasures_case", "case_id"),
+    )
+    consent_id: UUID = Field(primary_key=True)
+    recipient: str = Field(primary_key=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")])
+    told_at: datetime = Field(sa_type=UtcDateTime)
+    outcome: str | None = None  # as it has signed last: destroyed, or held by order of a court
+    signed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    event_id: UUID | None = None  # the signed word, whose proof `refnet verify` and a custody bundle show

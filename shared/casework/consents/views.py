@@ -7,14 +7,14 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.consents.tables import Consent, Refusal
+from shared.casework.consents.tables import Consent, Erasure, Refusal
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import Basis
 from shared.kit.db import Transaction
 
 
 class ConsentView(BaseModel):
-    """A consent; `version` is its ETag."""
+    """A consent; `version` is its ETag. `erasure`: what became of what its recipient had received, as that has signed."""
 
     id: UUID
     case_id: UUID
@@ -30,11 +30,22 @@ class ConsentView(BaseModel):
     expires_at: datetime | None
     taken_back_at: datetime | None
     version: int
+    erasure: str | None = None
+    erasure_signed_at: datetime | None = None
 
 
-def consent_view(consent: Consent) -> ConsentView:
-    """A consent as it is shown."""
-    return ConsentView.model_validate(consent.model_dump(exclude={"explained_by"}))
+def consent_view(consent: Consent, erasure: Erasure | None = None) -> ConsentView:
+    """A consent as it is shown; `erasure`: what its recipient was told to destroy, where it was taken back."""
+    view = ConsentView.model_validate(consent.model_dump(exclude={"explained_by"}))
+    if erasure is not None:
+        view.erasure, view.erasure_signed_at = erasure.outcome, erasure.signed_at
+    return view
+
+
+async def erasures_of(tx: Transaction, case_id: UUID) -> dict[UUID, Erasure]:
+    """By consent, what its recipient has signed about what it had received."""
+    rows = (await tx.session.execute(select(Erasure).where(col(Erasure.case_id) == case_id))).scalars()
+    return {row.consent_id: row for row in rows}
 
 
 async def last_answers(tx: Transaction, case_id: UUID) -> dict[str, Consent | Refusal]:
@@ -77,4 +88,5 @@ async def unasked(tx: Transaction, case_id: UUID) -> list[Consent]:
 async def consents_of(tx: Transaction, case_id: UUID, cursor: str | None, limit: int) -> tuple[list[ConsentView], str | None]:
     """The case's consents, newest first, those taken back included."""
     rows, following = await page_by_opening(tx, Consent, "consent.recorded", cursor, limit, col(Consent.case_id) == case_id)
-    return [consent_view(row) for row in rows], following
+    erasures = await erasures_of(tx, case_id)
+    return [consent_view(row, erasures.get(row.id)) for row in rows], following

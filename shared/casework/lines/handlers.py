@@ -11,6 +11,7 @@ from shared.casework import homecoming
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.tables import Case
 from shared.casework.here import Here
+from shared.casework.holds.commands import held_subjects
 from shared.casework.referrals import handlers as referrals
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Urgency
@@ -94,6 +95,10 @@ class ExchangeHooks:
     async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
         """What had been cancelled before it left stays so."""
         await referrals.on_never_told(event_ids, tx, self._here)
+
+    async def held(self, tx: Transaction) -> set[UUID]:
+        """What events of held cases are about."""
+        return await held_subjects(tx)
 
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: one open alarm a peer and kind, or a parked event."""

@@ -16,7 +16,9 @@ from shared.kit.db import Transaction
 async def on_message_asked(received: Received, tx: Transaction, here: Here) -> None:
     """A message to pass on; where she has not agreed to messages, the machine answers that it is not safe."""
     word: events.MessageAsked = received.data
-    referral = await tx.session.get_one(Referral, received.subject)
+    referral = await tx.session.get(Referral, received.subject)
+    if referral is None:
+        return  # it went with its consent before this agency was restored: nobody is asked to pass anything on
     if await tx.session.get(Message, word.message) is not None:
         raise Unauthorised("A message with this id is known already.")
     message = Message(

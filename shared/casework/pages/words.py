@@ -232,6 +232,7 @@ ALARMS: dict[str, str] = {
     "declined_without_next_place": _("Could not be taken, and no next place was named"),
     "came_after_the_end": _("Came after the request had ended"),
     "nobody_to_tell_by_law": _("The law asks that a child’s safety is told, and no place of theirs offers it: call them"),
+    "not_erased": _("Consent was taken back, and they have not confirmed that they destroyed what they held: call them"),
     "never_left": _("Was cancelled before it was sent, in records that are lost: ask her, and send it again if she wants it"),
     "parked": _("A message could not be used"),
     "fork": _("A message came in two versions"),
@@ -257,6 +258,10 @@ SET_ASIDE: dict[str, str] = {
     "another": _("It was meant for another, comes from another, or is damaged."),
     "damaged": _("It is damaged, or has a form that is not known here."),
     "forked": _("It came in two versions: the first stands, the other is kept as evidence."),
+}
+ERASURES: dict[str, str] = {
+    "destroyed": _("destroyed"),
+    "held": _("kept by order of a court; nobody reads it"),
 }
 ROLES: dict[str, str] = {
     "officer": _("Officer"),
@@ -300,6 +305,9 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "consent.recorded": _("Asked, and the answer kept"),
     "consent.refused": _("Asked, and the answer was no"),
     "consent.taken_back": _("Consent taken back"),
+    "consent.erased": _("What they had received"),
+    "hold.placed": _("A court has forbidden to destroy anything of this case"),
+    "hold.lifted": _("The court allows it to be destroyed again"),
     "circle.announced": _("Who works together has changed"),
     "circle.referral_progress": _("Sent to another place"),
     "case.progress": _("Step"),
@@ -402,7 +410,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
     "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
-    "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS, "set_aside": SET_ASIDE,
+    "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS, "set_aside": SET_ASIDE, "erasure": ERASURES,
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
     "purpose": PURPOSES, "way": {**KINDS, "by_herself": _("By herself or himself")},

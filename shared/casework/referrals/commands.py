@@ -14,7 +14,7 @@ from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, NoteText, add_note, happened
 from shared.casework.cases.recovering import may_decide
 from shared.casework.cases.tables import Case
-from shared.casework.circles.commands import announce, announcement, referral_progress_words, shared_with, tell_members
+from shared.casework.circles.commands import announce, announcement, history, referral_progress_words, shared_with, tell_members
 from shared.casework.circles.tables import CircleMember
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import domain, story
@@ -128,7 +128,10 @@ async def _put(tx: Transaction, here: Here, ground: Ground, row: dict[str, Any],
     progress = referral_progress_words(here, case, releases, row["id"], row["recipient"], ReferralState.ISSUED, now)
     member = []
     if ground.shares_with is None:
-        words += [*announcement(case, releases, now), *progress]
+        words += announcement(case, releases, now)
+        for peer in shared_with(releases) if ground.has_steps else ():
+            words += await history(tx, here, case, case.id, peer, releases[peer])
+        words += progress
         member.append(
             {"circle": case.circle, "agency": here.agency, "circle_version": case.circle_version,
              "shares_with": shared_with(releases), "announced_at": now}
@@ -140,9 +143,10 @@ async def _put(tx: Transaction, here: Here, ground: Ground, row: dict[str, Any],
     )
     outbox.wake_on_commit(tx)
     if ground.shares_with is not None:
+        welcomed: set[str] = set()
         if ground.shares_with != shared_with(releases):
-            await announce(tx, here, await tx.session.get_one(Case, case.id, populate_existing=True))
-        await tell_members(tx, here, case.id, progress)
+            welcomed = await announce(tx, here, await tx.session.get_one(Case, case.id, populate_existing=True))
+        await tell_members(tx, here, case.id, [word for word in progress if word.recipient not in welcomed])
 
 
 def _check_place(here: Here, command: IssueReferral) -> None:

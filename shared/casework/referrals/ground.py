@@ -17,7 +17,7 @@ from sqlmodel import col
 from shared.casework import sharing
 from shared.casework.cases.commands import is_in_scope, load_case
 from shared.casework.cases.tables import Case, Incident
-from shared.casework.circles.tables import CircleMember
+from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import Referral
 from shared.exchange import outbox
@@ -51,6 +51,7 @@ READ = """
          WHERE case_id = $1 AND direction = 'out' AND recipient = $3 AND is_open AND incident_id IS NOT DISTINCT FROM $2) AS open,
         (SELECT shares_with::text FROM casework_circle_members
          WHERE circle = (SELECT circle FROM file) AND agency = $4) AS shares_with,
+        EXISTS (SELECT 1 FROM casework_progress WHERE case_id = $1 AND agency = $4) AS has_steps,
         (SELECT jsonb_object_agg(recipient, event_id ORDER BY position)::text FROM exchange_outbox
          WHERE subject = (SELECT circle FROM file)) AS told
 """
@@ -94,7 +95,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """All of it. `shares_with` is what the circle was told last, None where nothing; `told` the last event of it by recipient."""
+    """All of it. `shares_with` is what the circle was told last, None where nothing; `told` the last event of it by recipient;
+    `has_steps` whether this agency has recorded steps, which a new member may have to be told."""
 
     case: CaseFacts
     incident: IncidentFacts | None
@@ -102,6 +104,7 @@ class Ground:
     asked: list[Asked]
     shares_with: list[str] | None
     told: Mapping[tuple[UUID, str], UUID]
+    has_steps: bool
 
 
 async def stand_on(
@@ -134,6 +137,7 @@ async def _at_once(
         [Asked(UUID(one["id"]), one["services"], one["standing"]) for one in from_json(row["open"] or "[]")],
         from_json(row["shares_with"]) if row["shares_with"] is not None else None,
         {(case.circle, peer): UUID(event_id) for peer, event_id in from_json(row["told"] or "{}").items()},
+        row["has_steps"],
     )  # fmt: skip
 
 
@@ -173,6 +177,7 @@ async def _piece_by_piece(
     case = await load_case(tx, case_id, by, lock=True)
     incident = await _lock_incident(tx, case_id, incident_id)
     releases = await sharing.releases(tx, case_id, here.peers)
+    steps = select(col(Progress.position)).where(col(Progress.case_id) == case_id, col(Progress.agency) == here.agency).limit(1)
     own = select(col(CircleMember.shares_with)).where(col(CircleMember.circle) == circle, col(CircleMember.agency) == here.agency)
     return Ground(
         CaseFacts(**{name: getattr(case, name) for name in CaseFacts.__slots__}),
@@ -181,6 +186,7 @@ async def _piece_by_piece(
         await asked_of(tx, case_id, incident_id, recipient),
         (await tx.session.execute(own)).scalar_one_or_none(),
         await outbox.told_last(tx, circle),
+        (await tx.session.execute(steps)).first() is not None,
     )
 
 

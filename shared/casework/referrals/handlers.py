@@ -18,11 +18,13 @@ from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework import codes, events, lifecycle
 from shared.contracts.casework.codes import Urgency
 from shared.exchange import feed, outbox
+from shared.exchange.erasing import received_key
 from shared.exchange.registry import Received, Unauthorised
 from shared.exchange.tables import Activity
 from shared.kit.bulk import among, insert_together
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
+from shared.kit.sealed import Under
 
 
 async def on_referral_issued(received: Received, tx: Transaction, here: Here) -> None:
@@ -39,24 +41,36 @@ async def on_referrals_issued(received: Sequence[Received], tx: Transaction, her
         said: events.ReferralIssued = one.data
         if said.circle in cases:
             case_id = cases[said.circle].id
-            _fill_case(cases[said.circle], said, one.consent_id)
+            _fill_case(cases[said.circle], said, one.sender, _rests_on(one))
         else:
             file = files[said.circle]
             case_id = file["id"]
             if one.id == file["first"]:
                 lines.append(feed.row_of(tx, opened_line(here, case_id, said.to_facility, file["opened_at"])))
-            _fill_file(file, said, one.consent_id)
+            _fill_file(file, said, one.sender, _rests_on(one))
         row = story.new_row(one.subject, case_id, "in", one.sender, here.agency, said, one.id, one.consent_id, one.occurred_at)
-        fact, line = story.first_entries(tx, row, Told(one.sender, False, one.occurred_at, event_id=one.id))
+        key = received_key(one.sender, _rests_on(one))
+        fact, line = story.first_entries(tx, row, Told(one.sender, False, one.occurred_at, event_id=one.id, key=key))
+        row["said"] = Under(key, row["said"])
         referrals.append(row)
         facts.append(fact)
         lines.append(line)
     at = {circle: case.id for circle, case in cases.items()} | {circle: file["id"] for circle, file in files.items()}
-    # One key for all of a case: its own records, what her circle says of it, and what peers say of its referrals.
-    await tx.keys.given([at[one.data.circle], one.data.circle, one.subject] for one in received)
+    # One key for all of a case that is this agency's own; and one for whatever a peer told under a consent, which goes with it.
+    await tx.keys.given(
+        [
+            *([at[one.data.circle], one.data.circle, one.subject] for one in received),
+            *([received_key(one.sender, _rests_on(one))] for one in received),
+        ]
+    )
     new_cases = [{name: value for name, value in file.items() if name != "first"} for file in files.values()]
     await insert_together(tx, [(Case, new_cases), (Referral, referrals), (ReferralFact, facts), (Activity, lines)])
     outbox.wake_on_commit(tx)
+
+
+def _rests_on(one: Received) -> UUID:
+    assert one.consent_id is not None, "nobody opens a referral that rests on nothing"
+    return one.consent_id
 
 
 async def _known_here(tx: Transaction, circles: Set[UUID]) -> dict[UUID, Case]:
@@ -89,31 +103,23 @@ async def _new_files(
 PARTS = ("needs", "child", "safety", "relay", "dependants")  # of a case, as another agency may tell them
 
 
-def _fill_case(case: Case, said: events.ReferralIssued, consent_id: UUID | None) -> None:
+def _fill_case(case: Case, said: events.ReferralIssued, sender: str, consent_id: UUID) -> None:
     """A case that was opened by another agency's words takes what it needs from them; a desk's own words are never overwritten."""
     if not case.is_received:
         return
     file: dict[str, Any] = {"told_under": case.told_under}
-    _fill_file(file, said, consent_id)
+    _fill_file(file, said, sender, consent_id)
     for name, value in file.items():
         setattr(case, name, value)
 
 
-def _fill_file(file: dict[str, Any], said: events.ReferralIssued, consent_id: UUID | None) -> None:
+def _fill_file(file: dict[str, Any], said: events.ReferralIssued, sender: str, consent_id: UUID) -> None:
     file["facility"] = said.to_facility
     for name in PARTS:
         part = getattr(said, name)
         if part is not None:
-            file[name] = part.model_dump(mode="json", exclude_none=True)
+            file[name] = Under(received_key(sender, consent_id), part.model_dump(mode="json", exclude_none=True))
             file["told_under"] = {**file["told_under"], name: str(consent_id)}
-
-
-def forget_parts(case: Case, consent_id: UUID) -> None:
-    """What a case knows only by a consent that was taken back is blanked."""
-    for name, under in case.told_under.items():
-        if under == str(consent_id):
-            setattr(case, name, None)
-    case.told_under = {name: under for name, under in case.told_under.items() if under != str(consent_id)}
 
 
 async def on_issuers_fact(received: Received, tx: Transaction, here: Here) -> None:
@@ -152,7 +158,9 @@ async def _say_answers(tx: Transaction, here: Here, referral: Referral, answers:
 
 async def on_recipients_fact(received: Received, tx: Transaction, here: Here) -> None:
     """The issuer adopts what the recipient says."""
-    referral = await tx.session.get_one(Referral, received.subject)
+    referral = await tx.session.get(Referral, received.subject)
+    if referral is None:
+        return  # it went with its consent before this agency was restored: it is about nothing here
     fact = lifecycle.told_as(_known_places(here, received.sender, received.data))  # a peer that says more is not listened to
     standing = lifecycle.evolve(story.standing_of(referral), fact)
     is_late = referral.heard_life is not None and received.incarnation < referral.heard_life

@@ -4,7 +4,7 @@ Whoever calls this holds the referral's subject lock.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -14,6 +14,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from shared.casework.accounts.commands import forget_answers
+from shared.casework.cases.commands import forget_parts
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import tell_referral_progress, visit_is_set
 from shared.casework.here import Here
@@ -22,6 +24,7 @@ from shared.contracts.casework import events, lifecycle
 from shared.contracts.casework.codes import ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Recipient, Standing
 from shared.exchange import feed, outbox
+from shared.exchange.erasing import received_key
 from shared.exchange.receipts import heard_order
 from shared.exchange.said import said_order
 from shared.exchange.tables import Activity
@@ -43,7 +46,10 @@ STAMPS: dict[type[events.Event], tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who says a fact, when it happened, and who typed it in for whom."""
+    """Who says a fact, when it happened, and who typed it in for whom.
+
+    `key` is the name of the key that a received copy lies under, and goes with.
+    """
 
     agency: str
     is_own: bool
@@ -51,6 +57,7 @@ class Told:
     recorded_by: UUID | None = None
     entered_for: str | None = None
     event_id: UUID | None = None
+    key: UUID | None = None
 
 
 @cache
@@ -129,9 +136,9 @@ def fact_row(
 ) -> dict[str, Any]:
     """A fact's row."""
     return {
-        "referral_id": referral_id, "type": kind, "data": Under(case_id, data), "agency": told.agency, "is_own": told.is_own,
-        "is_kept_back": kept_back, "event_id": told.event_id, "entered_for": told.entered_for, "recorded_by": told.recorded_by,
-        "occurred_at": told.occurred_at, "recorded_at": tx.clock.now(),
+        "referral_id": referral_id, "type": kind, "data": Under(told.key or case_id, data), "agency": told.agency,
+        "is_own": told.is_own, "is_kept_back": kept_back, "event_id": told.event_id, "entered_for": told.entered_for,
+        "recorded_by": told.recorded_by, "occurred_at": told.occurred_at, "recorded_at": tx.clock.now(),
     }  # fmt: skip
 
 
@@ -140,7 +147,7 @@ def _line(
 ) -> feed.Line:
     return feed.Line(
         kind=kind, subject=referral_id, agency=told.agency, is_own=told.is_own, occurred_at=told.occurred_at, case_id=case_id,
-        facility=desk, event_id=told.event_id, detail={**data, "consent_id": str(consent_id) if consent_id else None},
+        facility=desk, event_id=told.event_id, detail={**data, "consent_id": str(consent_id) if consent_id else None}, key=told.key,
     )  # fmt: skip
 
 
@@ -177,6 +184,7 @@ async def _kept_back(tx: Transaction, referral_id: UUID) -> list[ReferralFact]:
 async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told, *, kept_back: bool = False) -> None:
     """Adds a fact to the story, to the diary that screens follow, and to the referral's own times."""
     data = events.data_of(fact)
+    told = replace(told, key=_key(referral, fact, told))
     tx.session.add(ReferralFact(**fact_row(tx, referral.id, referral.case_id, fact.type, data, told, kept_back=kept_back)))
     for stamp in STAMPS.get(type(fact), ()):
         if getattr(referral, stamp) is None:
@@ -184,6 +192,12 @@ async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Eve
     if isinstance(fact, events.SetOut):
         referral.expected_at = fact.expected_at
     await feed.record(tx, _line(referral.id, referral.case_id, referral.desk, referral.consent_id, fact.type, data, told))
+
+
+def _key(referral: Referral, fact: events.Event, told: Told) -> UUID | None:
+    """What the issuer told under her consent goes with it; that she took it back stays, and so does what it heard in answer."""
+    is_copy = not told.is_own and referral.direction == "in" and not isinstance(fact, events.ConsentTakenBack)
+    return received_key(referral.issuer, referral.consent_id) if is_copy and referral.consent_id is not None else None
 
 
 async def settle(
@@ -199,6 +213,8 @@ async def settle(
         referral.desk = standing.facility if standing.facility in here.entry.facilities else referral.desk
     if standing.is_ended and referral.ended_at is None:
         referral.ended_at = occurred_at
+    if referral.direction == "in" and standing.state is ReferralState.DECLINED and referral.said is not None:
+        await _wipe_preview(tx, referral)
     await tx.session.flush()
     if referral.direction == "out" and referral.state != before:
         case = await tx.session.get(Case, referral.case_id)
@@ -264,6 +280,24 @@ async def _line_is_told(tx: Transaction, fact: ReferralFact) -> None:
     await tx.session.execute(update(Activity).where(col(Activity.position) == first).values(event_id=fact.event_id))
 
 
+async def _wipe_preview(tx: Transaction, referral: Referral) -> None:
+    """Who cannot take her knows nothing of her any more. What was asked for and the arrival's code stay: she may come all the same.
+
+    The signed form lies sealed in the inbox until it is cleared, shown by no page, for an issuer that loses its records.
+    """
+    referral.said = referral.expected_at = None
+    await _blank_lines(tx, referral)
+    await _blank_facts(tx, referral)
+    await forget_answers(tx, referral.id, referral.case_id)
+    others = select(col(Referral.id)).where(
+        col(Referral.case_id) == referral.case_id, col(Referral.consent_id) == referral.consent_id, col(Referral.id) != referral.id,
+        col(Referral.direction) == "in", col(Referral.state) != ReferralState.DECLINED,
+    )  # fmt: skip
+    case = await tx.session.get(Case, referral.case_id)
+    if case is not None and referral.consent_id is not None and (await tx.session.execute(others.limit(1))).first() is None:
+        forget_parts(case, referral.consent_id)
+
+
 async def _blank_lines(tx: Transaction, referral: Referral) -> None:
     # What the sender said stands in the diary too: which care was asked for, how she travels and with whom.
     theirs = select(Activity).where(col(Activity.subject) == referral.id, ~col(Activity.is_own))
@@ -272,24 +306,28 @@ async def _blank_lines(tx: Transaction, referral: Referral) -> None:
     await tx.session.flush()
 
 
-async def _blank_travel(tx: Transaction, referral: Referral) -> None:
-    # And in the story. The rest of what the sender said there is where the referral stands, which is read again after a restore.
-    way = select(ReferralFact).where(col(ReferralFact.referral_id) == referral.id, col(ReferralFact.type) == events.SetOut.type)
-    for fact in (await tx.session.execute(way)).scalars():
+async def _blank_facts(tx: Transaction, referral: Referral) -> None:
+    # And in the story: that it was said stays, for the order of things, and nothing of what.
+    theirs = select(ReferralFact).where(
+        col(ReferralFact.referral_id) == referral.id, ~col(ReferralFact.is_own),
+        col(ReferralFact.type) != events.ConsentTakenBack.type,
+    )  # fmt: skip
+    for fact in (await tx.session.execute(theirs)).scalars():
         fact.data = Under(referral.case_id, {})  # type: ignore[assignment]  # read again it is what it was
     await tx.session.flush()
 
 
 async def take_back(tx: Transaction, here: Here, referral: Referral, fact: events.ConsentTakenBack, told: Told) -> None:
-    """Consent for this referral is gone: it ends at once, and what was received under it is blanked."""
+    """Consent for this referral is gone: it ends at once, and nothing is left of what was received under it but that it was."""
     standing = lifecycle.evolve(standing_of(referral), fact)
     mine = col(ReferralFact.referral_id) == referral.id
     await tx.session.execute(update(ReferralFact).where(mine).values(is_kept_back=False))
     referral.arrival_code = referral.arrival_code_hash = None
     if referral.direction == "in":
         referral.said = referral.expected_at = None
+        referral.services = []
         await _blank_lines(tx, referral)
-        await _blank_travel(tx, referral)
+        await _blank_facts(tx, referral)
     referral.ended_at = None
     await keep(tx, here, referral, fact, told)
     await settle(tx, here, referral, standing, standing, told.occurred_at)
@@ -334,7 +372,7 @@ async def refold(tx: Transaction, here: Here, referral: Referral) -> None:
 def _refolded(referral: Referral, rows: list[ReferralFact], facts: list[events.Event]) -> Standing:
     before = standing_of(referral)
     standing = lifecycle.fold(lifecycle.issue(before.urgency, referral.to_facility), facts)
-    asked = [events.read(row.type, row.data) for row in rows if row.type == events.CancelRequested.type]
+    asked = [events.read(row.type, row.data) for row in rows if row.type == events.CancelRequested.type and row.data]
     answered = sum(isinstance(fact, ANSWERS) for fact in facts)
     alone = next((row for row in rows if row.type == events.Cancelled.type and row.agency == referral.issuer), None)
     if alone is not None:

@@ -10,7 +10,7 @@ from typing import Literal
 from shared.contracts.casework import minimal_data
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind
 
-Party = Literal["opener", "issuer", "recipient", "holder", "joiner", "member", "keeper", "reader"]
+Party = Literal["opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader"]
 Way = tuple[AgencyKind, AgencyKind]  # from which kind of agency to which
 
 SERVING = frozenset(kind for kind, services in PROVIDED_BY.items() if services)  # who serves nobody says nothing of anybody
@@ -29,6 +29,7 @@ OPENER = Authority("opener")  # of a referral: nobody has issued another under i
 ISSUER = Authority("issuer")  # of the referral
 RECIPIENT = Authority("recipient")  # of the referral
 HOLDER = Authority("holder")  # of the consent: what rests on it here, if anything, was said by the sender
+NAMED = Authority("named")  # by the consent, as its recipient: it is the reader's, and was taken back
 JOINER = Authority("joiner")  # says of itself that it is in a circle, whose reference only members are told
 MEMBER = Authority("member")  # of the circle: it has joined, or has sent or been sent a referral in it
 KEEPER = Authority("keeper")  # of the facility

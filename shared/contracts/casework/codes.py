@@ -177,6 +177,13 @@ class ConsentHow(StrEnum):
     NOT_KNOWN = "not_known"  # known only from what was said under it, after a restore
 
 
+class ErasureOutcome(StrEnum):
+    """What became of what was received under a consent that was taken back."""
+
+    DESTROYED = "destroyed"
+    HELD = "held"  # by order of a court: kept, and read by nobody
+
+
 class Purpose(StrEnum):
     """What the recipient may use the data for."""
 

@@ -324,6 +324,17 @@ class ConsentTakenBack(Event):
     circle: UUID
 
 
+class ConsentErased(Event):
+    """What the sender had received under a consent that was taken back is destroyed there; or it is held, read by nobody, because a
+    court has forbidden to destroy it, and is destroyed when the hold ends. Signed as every word is, it is the holder's receipt."""
+
+    type: ClassVar[str] = "consent.erased"
+    authority: ClassVar[Authority] = authorities.NAMED
+    never_waits: ClassVar[bool] = True
+    consent: UUID
+    outcome: codes.ErasureOutcome
+
+
 class CircleAnnounced(Event):
     """The sender's own membership of a care circle and whom it shares with there."""
 
@@ -412,7 +423,7 @@ REFERRAL_EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
     *REFERRAL_EVENTS, MessageAsked, MessageAnswered, PlaceAnnounced,
-    ConsentTakenBack, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
+    ConsentTakenBack, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 

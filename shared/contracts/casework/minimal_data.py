@@ -103,3 +103,61 @@ DECLINE_TOLD = {DeclineReason.NOT_ELIGIBLE: DeclineReason.SERVICE_NOT_OFFERED}  
 # How a referral to another member of the circle stands, told to a member.
 REFERRAL_PROGRESS_CROSSES = frozenset({(K.POLICE, K.SOCIAL_WELFARE), (K.HEALTH, K.SOCIAL_WELFARE)})
 REFERRAL_PROGRESS_ITEM = I.PROG
+
+# Everything that any event can say, by type and path: its class, and the item under which it may be said at all; None is about no
+# person. "" is the event itself, where saying it tells something. Directions narrow this further: CROSSES, PROGRESS_CROSSES, and
+# the ways that an event declares. What is not listed here is said by nobody: a test walks every field of every event.
+Listed = tuple[DataClass, ConsentItem | None]
+_REQ: Listed = ("A", I.REQ)
+_FB: Listed = ("A", I.FB)
+_PROG: Listed = ("A", I.PROG)
+_RELAY: Listed = ("K", I.RELAY)
+_NOBODY: Listed = ("A", None)
+_ABOUT_HER = ("age_band", "sex", "language", "interpreter", "access", "staff_preference")
+SAID: dict[str, dict[str, Listed]] = {
+    "referral.issued": {
+        **dict.fromkeys(REQUEST_FIELDS, _REQ),
+        **dict.fromkeys(("windows.care", "windows.until"), _REQ),
+        **{f"needs.{name}": ("A", I.NEEDS) for name in _ABOUT_HER},
+        **dict.fromkeys(("child.assent", "child.safe_adult_present", "child.legal_duty"), _REQ),
+        "incident_class": ("S", I.TYPE),
+        "given.product": ("C", I.GIVEN),
+        "given.given_at": ("C", I.GIVEN),
+        **dict.fromkeys(("travel.mode", "travel.escort", "travel.expected_at"), _REQ),
+        "dependants.age_bands": ("A", I.NEEDS),
+        "safety.safe_to_return": ("K", I.SAFETY),
+        "safety.alone_on_phone": ("K", I.SAFETY),
+        "relay.safe_hours": _RELAY,
+        **dict.fromkeys(("report_form.form", "report_form.form_version"), _REQ),
+        "urgent_mental_health": ("C", I.GIVEN),
+    },
+    "referral.cancel_requested": {"": _REQ, "reason_code": _REQ},
+    "referral.set_out": {"": _REQ, "mode": _REQ, "escort": _REQ, "expected_at": _REQ},
+    "referral.told_by_phone": {"": _REQ, "post": _REQ},
+    "referral.acknowledged": {"": _REQ},
+    "referral.accepted": {"": _REQ},
+    "referral.declined": {"": _REQ, "reason_code": _REQ, "next_agency": _REQ, "next_facility": _REQ},
+    "referral.redirected": {"": _REQ, "to_facility": _REQ},
+    "referral.suggested": {"": _REQ, "to_agency": _REQ, "to_facility": _REQ},
+    "referral.arrived": {"": _FB, "facility": _FB},
+    "referral.in_service": {"": _FB},
+    "referral.on_hold": {"": _REQ, "reason_code": _FB},
+    "referral.resumed": {"": _REQ},
+    "referral.not_attended": {"": _FB},
+    "referral.closed": {"": _FB, "outcome_code": _FB},
+    "referral.cancelled": {"": _REQ, "reason_code": _REQ},
+    "referral.cancel_refused": {"": _REQ, "stands": _REQ},
+    "referral.came_without_referral": {"": _FB, "facility": _FB},
+    "referral.no_feedback_by_choice": {"": _REQ},
+    "referral.ended_undisclosed": {"": _REQ},
+    "referral.transition_refused": {"": _REQ, "refused": _REQ, "stands": _REQ, "outcome_code": _FB, "reason_code": _REQ},
+    "message.asked": {"": _RELAY, "message": _RELAY, "code": _RELAY, "on_at": _RELAY},
+    "message.answered": {"": _RELAY, "message": _RELAY, "answer": _RELAY},
+    "place.announced": dict.fromkeys(("", "facility", "is_open", "staff", "has_female_staff", "waiting"), _NOBODY),
+    "consent.taken_back": dict.fromkeys(("", "consent", "circle"), _NOBODY),
+    "consent.erased": dict.fromkeys(("", "consent", "outcome"), _NOBODY),
+    "circle.announced": {"": _REQ, "circle_version": _REQ, "shares_with": _REQ},  # of other members only under `prog`
+    "circle.referral_progress": dict.fromkeys(("", "referral", "to_agency", "services", "state"), _PROG),
+    "case.progress": {"": _PROG, "code": _PROG, "on_date": _PROG},  # a clinic's next date under `fb`: PROGRESS_CROSSES
+    "exchange.refused": {"": _NOBODY, "event_id": _NOBODY},
+}

@@ -104,12 +104,14 @@ class Bare(_Part):
 
 
 class Cleared(_Part):
-    """A slot of the signer's that was asked for, and whose words the signer no longer keeps: it counts as held by its leaf."""
+    """A slot of the signer's that was asked for, and whose words the signer no longer keeps: it counts as held by its leaf.
+    `is_erased`: they went with their consent, and nobody is to look for them."""
 
     incarnation: UUID
     seq: Slot
     leaf: Root
     event_id: UUID
+    is_erased: bool = False
 
 
 class InsideHead(_Part):

@@ -1,0 +1,218 @@
+"""The keys of cases beyond their keystore: those of held cases in escrow, where any two of agency, court and data protection
+officer open them together and no one alone; and those that were destroyed, which stay so.
+
+    <home>/escrow/<agency>/holders/<holder>.json    a holder's public key; the private half is the holder's, elsewhere
+    <home>/escrow/<agency>/<hold>/keys.json         the keys of the case, under a key of the hold's own
+    <home>/escrow/<agency>/<hold>/<holder>.json     a share of that key, sealed to its holder
+
+The folder may be another disk's, and should be: what is shredded on this machine stays there, for the court. When the court lifts
+the hold it is written over and gone, and no holder keeps a share of it.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import LargeBinary, inspect, select, type_coerce
+from sqlmodel import SQLModel, col
+
+from shared.casework.accounts.commands import forget_old_answers
+from shared.casework.cases.commands import key_names
+from shared.casework.holds.commands import add_to_holds, in_force
+from shared.casework.holds.tables import HeldCopy
+from shared.exchange.erasing import received_key
+from shared.exchange.keyring import SUITES, X25519, SealKey, opening_key, sealing_key
+from shared.exchange.tables import Tombstone
+from shared.kit.db import Database, Transaction
+from shared.kit.errors import DatabaseAway, RefnetError
+from shared.kit.files import EVERYBODY, sync_folder, write_whole
+from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, WrappingKeys, opened_with
+from shared.kit.sealed import Sealed
+from shared.kit.shares import NEEDED, SHARES, join, split
+
+HOLDERS = ("agency", "court", "protection_officer")
+DEPOSIT_EVERY_S = 60.0  # a hold that was just placed waits for its escrow no longer
+KEYS = "keys.json"
+LAID = select(col(Tombstone.sender), col(Tombstone.consent_id))
+HELD = select(col(HeldCopy.sender), col(HeldCopy.consent_id))
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Escrow:
+    """Where an agency's escrow lies."""
+
+    folder: Path
+
+    def make_holder(self, holder: str, private: Path) -> None:
+        """A new key for a holder, whose private half goes to `private` and leaves this machine with him. Raises RefnetError."""
+        if holder not in HOLDERS:
+            raise RefnetError(f"'{holder}' holds nothing; the holders are {', '.join(HOLDERS)}.")
+        if self._public(holder).exists() or private.exists():
+            raise RefnetError(f"{holder} has a key already, or {private} is there; what is in escrow lies under it.")
+        key = SealKey.make(X25519)
+        said = {"holder": holder, "private": _text(key.private), "public": _text(key.public)}
+        write_whole(private, json.dumps(said).encode())
+        write_whole(self._public(holder), json.dumps({"holder": holder, "public": _text(key.public)}).encode(), EVERYBODY)
+
+    def is_ready(self) -> bool:
+        """Whether every holder has a key."""
+        return all(self._public(holder).exists() for holder in HOLDERS)
+
+    def ids(self) -> set[UUID]:
+        """The holds whose keys are here."""
+        return {UUID(one.name) for one in self.folder.glob("*-*-*-*-*") if one.is_dir()}
+
+    def holds_keys(self, hold: UUID) -> int:
+        """How many keys lie here for a hold."""
+        with contextlib.suppress(FileNotFoundError):
+            return int(json.loads((self.folder / str(hold) / KEYS).read_bytes())["count"])
+        return 0
+
+    def put(self, hold: UUID, keys: Mapping[bytes, bytes]) -> None:
+        """Puts a case's keys here, whole or not at all, in the place of what lay there for the hold."""
+        over = AESGCM.generate_key(KEY_BYTES * 8)
+        nonce, said = os.urandom(NONCE_BYTES), json.dumps({id_.hex(): _text(key) for id_, key in keys.items()}).encode()
+        sealed = nonce + AESGCM(over).encrypt(nonce, said, _bound(hold))
+        self.take_away(hold)
+        assert len(HOLDERS) == SHARES
+        for holder, share in zip(HOLDERS, split(over), strict=True):
+            public = base64.b64decode(json.loads(self._public(holder).read_bytes())["public"])
+            lies = SUITES[X25519].encrypt(share, sealing_key(X25519, public), _bound(hold))
+            write_whole(self.folder / str(hold) / f"{holder}.json", json.dumps({"share": _text(lies)}).encode())
+        write_whole(self.folder / str(hold) / KEYS, json.dumps({"count": len(keys), "keys": _text(sealed)}).encode())
+
+    def take_away(self, hold: UUID) -> None:
+        """Writes over what lies here for a hold, and takes it away. Raises OSError."""
+        folder = self.folder / str(hold)
+        for file in sorted(folder.glob("*.json")):
+            with file.open("r+b") as handle:
+                handle.write(b" " * file.stat().st_size)
+                handle.flush()
+                os.fsync(handle.fileno())
+            file.unlink()
+        if folder.exists():
+            folder.rmdir()
+            sync_folder(self.folder)
+
+    def open(self, hold: UUID, holders: Sequence[Path]) -> dict[bytes, bytes]:
+        """The keys of a held case, by id, with the private keys of two holders; raises RefnetError."""
+        folder = self.folder / str(hold)
+        try:
+            shares = [self._share(folder, hold, json.loads(file.read_bytes())) for file in holders]
+            sealed = base64.b64decode(json.loads((folder / KEYS).read_bytes())["keys"])
+            opened = AESGCM(join(shares)).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _bound(hold))
+        except FileNotFoundError as error:
+            raise RefnetError(f"Nothing is in escrow for the hold {hold}, or {error.filename} is not there.") from error
+        except (OSError, ValueError, KeyError, TypeError, InvalidTag) as error:
+            raise RefnetError(f"It takes the private keys of {NEEDED} different holders of this escrow; bring them.") from error
+        return {bytes.fromhex(id_): base64.b64decode(key) for id_, key in json.loads(opened).items()}
+
+    def _share(self, folder: Path, hold: UUID, holder: Mapping[str, str]) -> bytes:
+        lies = base64.b64decode(json.loads((folder / f"{holder['holder']}.json").read_bytes())["share"])
+        return bytes(SUITES[X25519].decrypt(lies, opening_key(X25519, base64.b64decode(holder["private"])), _bound(hold)))
+
+    def _public(self, holder: str) -> Path:
+        return self.folder / "holders" / f"{holder}.json"
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _bound(hold: UUID) -> bytes:
+    return b"refnet.escrow.v1|" + hold.bytes
+
+
+async def deposit(database: Database, escrow: Escrow) -> list[UUID]:
+    """Puts the keys of held cases into escrow, again where there are more, and takes away what is held no longer.
+
+    Returns the holds that have no escrow, because a holder has no key yet. Raises DatabaseAway, OSError.
+    """
+    async with database.read() as tx:
+        await add_to_holds(tx)
+        holds = await in_force(tx)
+        for over in escrow.ids() - {hold.id for hold in holds}:
+            escrow.take_away(over)
+        if not escrow.is_ready():
+            return [hold.id for hold in holds]
+        for hold in holds:
+            keys = tx.keys.reveal(await key_names(tx, hold.case_id))
+            if len(keys) > escrow.holds_keys(hold.id):  # what was shredded here since is kept there
+                escrow.put(hold.id, keys)
+    return []
+
+
+async def erase_again(database: Database) -> int:
+    """Destroys once more what an older keystore, put in the place of one that was lost, has brought back; how many keys. And those
+    of answers that nobody repeats any more.
+
+    Raises DatabaseAway.
+    """
+    async with database.read() as tx:
+        held = {received_key(sender, consent) for sender, consent in (await tx.session.execute(HELD)).tuples()}
+        laid = {received_key(sender, consent) for sender, consent in (await tx.session.execute(LAID)).tuples()} - held
+        back = laid - tx.keys.gone(laid)
+        await forget_old_answers(tx)
+        return await tx.keys.destroyed(back, tx.clock.now()) if back else 0
+
+
+async def look_after_case_keys(database: Database, escrow: Escrow, stop: asyncio.Event) -> None:
+    """Looks every minute until `stop` is set."""
+    while not stop.is_set():
+        try:
+            await erase_again(database)
+            waiting = await deposit(database, escrow)
+            if waiting:
+                log.warning("holds_without_escrow", extra={"count": len(waiting)})
+        except DatabaseAway:
+            pass
+        except Exception as error:  # whatever it was, what runs beside this goes on
+            log.warning("keys_not_in_escrow", extra={"because": type(error).__name__})
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), DEPOSIT_EVERY_S)
+
+
+async def read_held(tx: Transaction, keys: Mapping[bytes, bytes]) -> list[dict[str, Any]]:
+    """Whatever the database holds under these keys, for the court: table, column and value."""
+    found = []
+    here = await (await tx.session.connection()).run_sync(lambda connection: set(inspect(connection).get_table_names()))
+    for table in [table for table in SQLModel.metadata.sorted_tables if table.name in here]:
+        for column, label in [(c, c.type.label) for c in table.columns if isinstance(c.type, Sealed)]:
+            for held in (await tx.session.execute(select(type_coerce(column, LargeBinary)))).scalars():
+                plain = opened_with(keys, label, bytes(held or b""))
+                if plain is not None:
+                    found.append({"table": table.name, "column": column.name, "value": plain.decode(errors="replace")})
+    return found
+
+
+def shred(keys: Keystore, wrapping: WrappingKeys, private: Path, now: datetime) -> int:
+    """Destroys this machine's own keys, all of them: those of the cases, what wraps them, and what signs and opens.
+
+    The machine is about to be taken by force. Nothing here is read after that, whatever copy of the database anybody has; what
+    other agencies hold, and what is in escrow, is not touched. How many keys of cases there were. Raises KeystoreAway, OSError.
+    """
+    count = keys.destroy_all(now)
+    for id_ in wrapping.read():
+        wrapping.destroy(id_)
+    for file in sorted(private.glob("*")):
+        with file.open("r+b") as handle:
+            handle.write(b" " * file.stat().st_size)
+            handle.flush()
+            os.fsync(handle.fileno())
+        file.unlink()
+    if private.exists():
+        sync_folder(private)
+    return count

@@ -1,0 +1,133 @@
+"""Placing and lifting a hold. While one is in force nothing of the case is destroyed; what would have been waits for its end."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.cases.commands import NOTE_CHARACTERS_MAX, Form, key_names, load_case
+from shared.casework.cases.tables import Case
+from shared.casework.circles.tables import Progress
+from shared.casework.consents.tables import Consent
+from shared.casework.here import Actor, Here
+from shared.casework.holds.tables import HeldCopy, Hold
+from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.contracts.casework import events
+from shared.exchange import feed, outbox
+from shared.exchange.erasing import erase_said, received_key
+from shared.kit.db import Transaction
+from shared.kit.errors import NotFound
+from shared.kit.ids import new_id
+from shared.kit.sealed import Under, named
+
+
+class PlaceHold(Form):
+    """What the order says, for whoever asks later why this was not destroyed. It stays here."""
+
+    order: str = Field(min_length=1, max_length=NOTE_CHARACTERS_MAX)
+
+
+async def holds_of(tx: Transaction, case_id: UUID) -> list[Hold]:
+    """The holds on a case that are in force, oldest first."""
+    query = select(Hold).where(col(Hold.case_id) == case_id, col(Hold.lifted_at).is_(None)).order_by(col(Hold.id))
+    return list((await tx.session.execute(query)).scalars())
+
+
+async def in_force(tx: Transaction) -> list[Hold]:
+    """Every hold that is in force, oldest first."""
+    return list((await tx.session.execute(select(Hold).where(col(Hold.lifted_at).is_(None)).order_by(col(Hold.id)))).scalars())
+
+
+async def is_held(tx: Transaction, case_id: UUID) -> bool:
+    """Whether a court has forbidden to destroy anything of this case."""
+    return bool(await holds_of(tx, case_id))
+
+
+async def held_subjects(tx: Transaction) -> set[UUID]:
+    """What events of held cases are about: their words are not cleared either."""
+    held = select(col(Hold.case_id)).where(col(Hold.lifted_at).is_(None))
+    circles = select(col(Case.circle)).where(col(Case.id).in_(held))
+    referrals = select(col(Referral.id)).where(col(Referral.case_id).in_(held))
+    return {*(await tx.session.execute(circles)).scalars(), *(await tx.session.execute(referrals)).scalars()}
+
+
+async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:
+    """The case with all that is said about it: whatever is being destroyed of it goes before, or comes after."""
+    by.may_supervise()
+    circle = (await load_case(tx, case_id, by)).circle
+    referrals = select(col(Referral.id)).where(col(Referral.case_id) == case_id)
+    await outbox.lock_subjects(tx, [circle, *(await tx.session.execute(referrals)).scalars()])
+    return await load_case(tx, case_id, by, lock=True)
+
+
+async def place_hold(case_id: UUID, command: PlaceHold, tx: Transaction, here: Here, by: Actor) -> Hold:
+    """From now on nothing of the case is destroyed here, whoever asks. Of what others hold this says nothing."""
+    case = await _locked(tx, case_id, by)
+    hold = Hold(id=new_id(), case_id=case.id, order=command.order, placed_at=tx.clock.now(), placed_by=by.account_id)
+    tx.session.add(hold)
+    await tx.session.flush()
+    names = await key_names(tx, case.id)
+    tx.on_commit(lambda: tx.keys.hold(hold.id, names))  # a second lock, beside the row: whoever destroys keys meets it
+    await _line(tx, here, case, "hold.placed")
+    return hold
+
+
+async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, by: Actor) -> list[HeldCopy]:
+    """The court allows it again. Returns the copies that are to be destroyed now, where no other hold is in force."""
+    case = await _locked(tx, case_id, by)
+    hold = await tx.session.get(Hold, hold_id, populate_existing=True)
+    if hold is None or hold.case_id != case.id or hold.lifted_at is not None:
+        raise NotFound("The case has no such hold.")
+    hold.lifted_at, hold.lifted_by = tx.clock.now(), by.account_id
+    await tx.session.flush()
+    tx.keys.let_go(hold.id)
+    await _line(tx, here, case, "hold.lifted")
+    if await is_held(tx, case.id):
+        return []
+    over = select(col(Consent.id)).where(col(Consent.case_id) == case.id, col(Consent.taken_back_at).is_not(None))
+    for consent_id in (await tx.session.execute(over)).scalars().all():
+        await erase_said(tx, consent_id, {events.ConsentTakenBack.type})
+    query = select(HeldCopy).where(col(HeldCopy.case_id) == case.id).order_by(col(HeldCopy.consent_id))
+    return list((await tx.session.execute(query)).scalars())
+
+
+async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:
+    line = feed.Line(
+        kind=kind, subject=case.id, agency=here.agency, is_own=True, occurred_at=tx.clock.now(), case_id=case.id,
+        facility=case.facility,
+    )  # fmt: skip
+    await feed.record(tx, line)
+
+
+async def keep_for_the_court(tx: Transaction, sender: str, case: Case, word: events.ConsentTakenBack) -> None:
+    """Sets aside what was told under a consent, before the records are blanked: under its own key, which is held."""
+    key = received_key(sender, word.consent)
+    referrals = select(Referral).where(
+        col(Referral.case_id) == case.id, col(Referral.consent_id) == word.consent, col(Referral.issuer) == sender,
+        col(Referral.direction) == "in",
+    )  # fmt: skip
+    copy: dict[str, Any] = {"referrals": {}, "parts": {}, "steps": []}
+    for referral in (await tx.session.execute(referrals)).scalars().all():
+        facts = select(ReferralFact).where(col(ReferralFact.referral_id) == referral.id, ~col(ReferralFact.is_own))
+        told = [{"type": f.type, "at": f.occurred_at, "data": f.data} for f in (await tx.session.execute(facts)).scalars()]
+        copy["referrals"][str(referral.id)] = {"said": referral.said, "services": referral.services, "facts": told}
+    copy["parts"] = {name: getattr(case, name) for name, under in case.told_under.items() if under == str(word.consent)}
+    steps = select(Progress).where(col(Progress.case_id) == case.id, col(Progress.consent_id) == word.consent)
+    copy["steps"] = [
+        {"code": s.code, "on_date": s.on_date, "at": s.occurred_at} for s in (await tx.session.execute(steps)).scalars()
+    ]
+    row = {
+        "sender": sender, "consent_id": word.consent, "case_id": case.id, "circle": case.circle, "taken_back_at": tx.clock.now(),
+        "kept": Under(key, copy),
+    }  # fmt: skip
+    await tx.session.execute(outbox.insert_if_absent(tx, HeldCopy), [dict(named(HeldCopy, row))])
+    for hold in await holds_of(tx, case.id):
+        tx.keys.hold(hold.id, [key])
+
+
+async def add_to_holds(tx: Transaction) -> None:
+    """Keys that were made for a held case since are held too."""
+    for hold in await in_force(tx):
+        tx.keys.hold(hold.id, await key_names(tx, hold.case_id))

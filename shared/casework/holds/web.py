@@ -1,0 +1,63 @@
+"""Routes: holds on a case, by order of a court. A supervisor places and lifts them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from shared.casework.cases.commands import load_case
+from shared.casework.cases.views import note_read
+from shared.casework.consents.handlers import destroy_copy
+from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, answer, command
+from shared.casework.holds import commands
+from shared.casework.holds.commands import PlaceHold
+from shared.casework.holds.tables import Hold
+from shared.kit.db import Transaction
+
+router = APIRouter(prefix="/api/v1/cases/{case_id}/holds", tags=["holds"])
+
+
+class HoldView(BaseModel):
+    """A hold; `order` is what the paper says."""
+
+    id: UUID
+    case_id: UUID
+    order: str
+    placed_at: datetime
+    lifted_at: datetime | None
+
+
+def _view(hold: Hold) -> HoldView:
+    return HoldView.model_validate(hold.model_dump(include=set(HoldView.model_fields)))
+
+
+@router.get("")
+async def get_holds(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
+    """The holds on a case that are in force."""
+    async with edge.database.write() as tx:
+        case = await load_case(tx, case_id, by)
+        await note_read(tx, case.id, by, "holds")
+        return Page(items=[_view(hold) for hold in await commands.holds_of(tx, case.id)])
+
+
+@router.post("", status_code=201, response_model=HoldView)
+async def post_hold(
+    case_id: UUID, body: PlaceHold, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """From now on nothing of the case is destroyed here."""
+
+    async def work(tx: Transaction) -> HoldView:
+        return _view(await commands.place_hold(case_id, body, tx, edge.here, by))
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.delete("/{hold_id}", response_model=HoldView)
+async def delete_hold(case_id: UUID, hold_id: UUID, edge: OneEdge, by: SignedIn) -> Response:
+    """The court allows it again: what was taken back meanwhile is destroyed now, and its senders are told."""
+    async with edge.database.write() as tx:
+        for copy in await commands.lift_hold(case_id, hold_id, tx, edge.here, by):
+            await destroy_copy(tx, copy)
+        hold = await tx.session.get_one(Hold, hold_id)
+        return answer(_view(hold))

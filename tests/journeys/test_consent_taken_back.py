@@ -1,0 +1,223 @@
+"""After a consent is taken back nothing told under it is left at its recipient, which has signed that; proofs still verify."""
+
+import asyncio
+import random
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agencies import World, database_at
+from canaries import LANGUAGE, Story, everything, left, tell
+from sqlalchemy import select
+from sqlmodel import col
+
+from services.escrow import erase_again
+from shared.casework.accounts.tables import KeptAnswer
+from shared.casework.alarms.watcher import ERASED_WITHIN
+from shared.casework.cases.tables import Case
+from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.exchange.clearing import BACKUP_WINDOW
+from shared.exchange.inside import Source
+from shared.exchange.receipts import ASK_AGAIN
+from shared.exchange.tables import Activity, InboxRow, OutboxRow
+from shared.exchange.verify import verify
+
+RECIPIENTS = ("health", "social_welfare")
+NOTHING_INSIDE: list[Source] = []
+on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+
+
+async def counted_again(world: World) -> list[Any]:
+    """What `refnet verify` finds wrong at any of the agencies."""
+    found = []
+    for agency in world.agencies.values():
+        found += (await verify(agency.database, agency.here.agency, agency.seal, NOTHING_INSIDE)).findings
+    return found
+
+
+async def alarms(world: World) -> set[str]:
+    desk = await world["police"].sign_in(f"looker_{random.random()}")
+    return {alarm["kind"] for alarm in (await desk.get("/alarms"))["items"] if alarm["resolved_at"] is None}
+
+
+async def served(world: World, story: Story) -> None:
+    """She came to both, and the clinic kept what it gave."""
+    for to, name in (("health", "nurse"), ("social_welfare", "worker")):
+        at = await world[to].sign_in(name)
+        await at.post(f"/referrals/{story.sent[to]}/accept")
+        await at.post(f"/referrals/{story.sent[to]}/arrive", {"feedback": True, "note": "our own words"})
+        if to == "health":
+            await at.post(f"/referrals/{story.sent[to]}/care", {"care": "hepatitis_b_vaccine", "result": "given"})
+    await world.settle()
+
+
+async def test_nothing_of_it_is_left_the_receipts_say_so_and_proofs_still_verify(world: World) -> None:
+    story, other = await tell(world), await tell(world, "another")
+    await world.settle()
+    await served(world, story)
+    for to in RECIPIENTS:
+        assert await left(world[to], story.canaries[to]) == story.canaries[to]  # they are found where they are
+        await story.take_back(to)
+    assert [await story.erasure(to) for to in RECIPIENTS] == [None, None]
+    await world.settle()
+    for to in RECIPIENTS:
+        still = other.canaries[to]
+        assert await left(world[to], story.canaries[to] - still) == set()
+        assert await left(world[to], still) == still  # what was told of another is not touched
+        assert await story.erasure(to) == "destroyed"
+        referral = await (await world[to].sign_in("reader")).get(f"/referrals/{story.sent[to]}")
+        assert (referral["status"], referral["services"]) == ("cancelled", [])
+    assert "hepatitis_b_vaccine" in await everything(world["health"].database)  # its own record of care
+    assert "our own words" in await everything(world["health"].database)
+    assert await counted_again(world) == []
+    async with world["police"].database.read() as tx:  # nor is it lying there to be said again
+        under = [agreed["id"] for agreed in story.agreed.values()]
+        rows = (await tx.session.execute(select(OutboxRow))).scalars()
+        said = [row for row in rows if str(row.consent_id) in under and row.type != "consent.taken_back" and not row.is_withheld]
+    assert len(said) > 4
+    assert [row.type for row in said if row.inner is not None or row.data is not None] == []
+
+
+async def test_a_late_event_is_not_opened_into_a_record(world: World) -> None:
+    story = await tell(world)
+    await world["police"].flush()
+    late = [one for one in world["police"].line if not one.is_express]
+    world["police"].line.clear()
+    for to in RECIPIENTS:
+        await story.take_back(to)
+    await world.settle()
+    for to in RECIPIENTS:
+        envelopes = [one.envelope for one in late if one.recipient == to]
+        assert len(envelopes) >= 3
+        await world[to].hear("police", envelopes)
+        assert await left(world[to], story.canaries[to]) == set()
+        async with world[to].database.read() as tx:
+            rows = list((await tx.session.execute(select(InboxRow).where(col(InboxRow.consent_id).is_not(None)))).scalars())
+            assert (await tx.session.execute(select(Referral))).first() is None
+        assert {row.state for row in rows if row.type != "consent.taken_back"} == {"tombstoned"}
+    await world.settle()
+    assert await counted_again(world) == []
+    assert [await story.erasure(to) for to in RECIPIENTS] == ["destroyed", "destroyed"]
+
+
+async def test_what_never_came_is_not_sent_again_and_its_slots_are_held(world: World) -> None:
+    story = await tell(world)
+    await world["police"].flush()
+    world["police"].line.clear()  # the broker has lost it
+    await story.take_back("health")
+    for _ in range(3):
+        world.clock.advance(ASK_AGAIN + timedelta(seconds=1))
+        await world.settle()
+    async with world["health"].database.read() as tx:
+        states = {row.state for row in (await tx.session.execute(select(InboxRow))).scalars() if row.type == "unknown"}
+    assert states == {"erased"}
+    async with world["police"].database.read() as tx:
+        undelivered = select(OutboxRow).where(col(OutboxRow.recipient) == "health", col(OutboxRow.delivered_at).is_(None))
+        assert (await tx.session.execute(undelivered)).first() is None
+    assert await left(world["health"], story.canaries["health"]) == set()
+    assert "cleared" not in await alarms(world)  # nobody is to look for the paper
+    assert await counted_again(world) == []
+
+
+async def test_a_receipt_that_does_not_come_is_an_alarm_until_it_comes(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    await story.take_back("health")
+    await world["police"].flush()
+    kept, world["police"].line = world["police"].line, []
+    world.clock.advance(ERASED_WITHIN - timedelta(seconds=1))
+    await world["police"].watcher.tick()
+    assert "not_erased" not in await alarms(world)
+    world.clock.advance(timedelta(seconds=2))
+    await world["police"].watcher.tick()
+    assert "not_erased" in await alarms(world)
+    world["police"].line = kept
+    await world.settle()
+    assert "not_erased" not in await alarms(world)
+
+
+@on_sqlite
+async def test_a_restore_of_yesterday_brings_nothing_back(world: World, tmp_path: Path) -> None:
+    story = await tell(world)
+    await world.settle()
+    await served(world, story)
+    yesterday = await world.back_up("health")
+    await story.take_back("health")
+    await world["police"].flush()
+    late = [one.envelope for one in world["police"].line if one.recipient == "health"]
+    assert late
+    await world.settle()
+    await world.restore("health", yesterday)
+    nurse = await world["health"].sign_in("nurse_again")
+    await nurse.get(f"/referrals/{story.sent['health']}")  # it is read all the same, as what is left of it
+    await story.desk.post(f"/cases/{story.case}/progress", {"code": "statement_taken"})
+    await world.settle_restored()
+    assert await left(world["health"], story.canaries["health"]) == set()
+    assert (await nurse.get(f"/referrals/{story.sent['health']}"))["status"] == "cancelled"
+    assert "our own words" in await everything(world["health"].database)
+    assert await story.erasure("health") == "destroyed"
+    assert await counted_again(world) == []
+
+    world.clock.advance(BACKUP_WINDOW)
+    await erase_again(world["health"].database)
+    copy = tmp_path / "backup.db"
+    await asyncio.to_thread(copy.write_bytes, yesterday)
+    database = database_at(f"sqlite:///{copy}", world.clock)
+    held = await everything(database)
+    assert "our own words" in held
+    sealed = {
+        one for one in story.canaries["health"] if "2031" not in one
+    }  # when she was expected stands in the clear (decision 24)
+    assert {one for one in sealed if one in held} == set()
+    await database.close()
+
+
+@on_sqlite
+async def test_words_that_come_home_do_not_bring_it_back(world: World) -> None:
+    yesterday = await world.back_up("police")
+    story = await tell(world)
+    await world.settle()
+    await story.take_back("health")
+    await world.settle()
+    await world.restore("police", yesterday)
+    await world.settle_restored()
+    assert await left(world["health"], story.canaries["health"]) == set()
+    story.desk = await world["police"].sign_in("teller_again")
+    async with world["police"].database.read() as tx:
+        case = (await tx.session.execute(select(col(Referral.case_id)))).scalars().first()
+    story.case = str(case)
+    assert await story.erasure("health") == "destroyed"
+    assert "parked" not in await alarms(world)
+    world.clock.advance(ERASED_WITHIN * 2)
+    await world["police"].watcher.tick()
+    assert "not_erased" not in await alarms(world)
+
+
+async def test_who_declines_knows_nothing_of_her_any_more(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    nurse = await world["health"].sign_in("nurse")
+    address = f"/referrals/{story.sent['health']}"
+    case = (await nurse.get(address))["case_id"]
+    assert LANGUAGE in str(await nurse.get(f"/cases/{case}"))
+    await nurse.post(f"{address}/acknowledge")
+    await nurse.post(f"{address}/decline", {"reason_code": "no_staff", "note": "our own words"})
+    await world.settle()
+    shown = [await nurse.get(path) for path in (address, f"/cases/{case}", f"/cases/{case}/timeline")]
+    assert [one for one in story.canaries["health"] if one in str(shown)] == []
+    async with world["health"].database.read() as tx:  # nor does any column that a page reads
+        columns: list[Any] = [
+            Referral.said,
+            Referral.expected_at,
+            ReferralFact.data,
+            Activity.detail,
+            Case.needs,
+            KeptAnswer.answer,
+        ]
+        for column in columns:
+            held = repr((await tx.session.execute(select(column))).all())
+            assert {one for one in story.canaries["health"] if one in held} == set(), column
+    assert (await nurse.get(address))["services"] == ["acute_care"]
+    await nurse.post(f"{address}/arrive", {"feedback": False})  # she may come all the same
+    assert (await story.desk.get(address))["status"] == "declined"

@@ -1,0 +1,123 @@
+"""Shredding under a hold is refused; what is taken back meanwhile is read by nobody; after the hold nothing opens it any more."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agencies import Desk, Refused, World, database_at
+from canaries import Story, everything, left, tell
+from sqlalchemy import select
+
+from shared.casework.cases.commands import key_names
+from shared.casework.cases.tables import Case
+from shared.contracts.casework.codes import Role
+from shared.exchange.clearing import BACKUP_WINDOW, clear
+from shared.exchange.tables import InboxRow
+from shared.exchange.verify import verify
+from shared.kit.keystore import KeyHeld
+
+ORDER = {"order": "High Court, order 12 of 2026"}
+
+
+async def case_at(world: World, agency: str, story: Story) -> str:
+    reader = await world[agency].sign_in(f"reader_{agency}")
+    return str((await reader.get(f"/referrals/{story.sent[agency]}"))["case_id"])
+
+
+async def supervisor(world: World, agency: str) -> Desk:
+    return await world[agency].sign_in(f"in_charge_{agency}", Role.SUPERVISOR)
+
+
+async def shown(world: World, case: str, referral: str) -> str:
+    """What the clinic's people see of it."""
+    nurse = await world["health"].sign_in("nurse")
+    return str([await nurse.get(path) for path in (f"/referrals/{referral}", f"/cases/{case}", f"/cases/{case}/timeline")])
+
+
+async def test_shred_under_hold_is_refused_and_after_it_the_copies_are_irrecoverable(world: World, tmp_path: Path) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, canaries = await case_at(world, "health", story), story.canaries["health"]
+    judge = await supervisor(world, "health")
+    hold = await judge.post(f"/cases/{case}/holds", ORDER)
+    async with world["health"].database.write() as tx:
+        row = (await tx.session.execute(select(Case))).scalar_one()
+        names = await key_names(tx, row.id)
+        with pytest.raises(KeyHeld, match="order of a court"):
+            tx.keys.destroy(names, tx.clock.now())
+    await story.take_back("health")
+    await world.settle()
+    assert await story.erasure("health") == "held"
+    seen = await shown(world, case, story.sent["health"])
+    assert {one for one in canaries if one in seen} == set()  # read by nobody
+    assert await left(world["health"], canaries) == canaries  # and kept, for the court
+    for _ in range(2):
+        world.clock.advance(BACKUP_WINDOW * 2)
+        await world.settle()
+        agency = world["health"]
+        await clear(agency.database, agency.hooks.acts_first, agency.hooks.held)
+    assert await left(world["health"], canaries) == canaries
+    kept = await world.back_up("health") if world["health"].database.dialect == "sqlite" else None
+
+    await judge.ask("DELETE", f"/cases/{case}/holds/{hold['id']}")
+    assert (await judge.get(f"/cases/{case}/holds"))["items"] == []
+    await world.settle()
+    assert await story.erasure("health") == "destroyed"
+    assert await left(world["health"], canaries) == set()
+    if kept is not None:  # what was copied while the hold was in force
+        copy = tmp_path / "copy.db"
+        copy.write_bytes(kept)
+        database = database_at(f"sqlite:///{copy}", world.clock)
+        held = await everything(database)
+        assert {one for one in canaries if one in held} == set()
+        await database.close()
+    agency = world["health"]
+    assert (await verify(agency.database, "health", agency.seal, [])).findings == []
+
+
+async def test_while_one_hold_of_two_is_left_nothing_is_destroyed(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    case = await case_at(world, "health", story)
+    judge = await supervisor(world, "health")
+    first, second = [await judge.post(f"/cases/{case}/holds", ORDER) for _ in range(2)]
+    await story.take_back("health")
+    await world.settle()
+    await judge.ask("DELETE", f"/cases/{case}/holds/{first['id']}")
+    await world.settle()
+    assert await story.erasure("health") == "held"
+    assert await left(world["health"], story.canaries["health"]) == story.canaries["health"]
+    await judge.ask("DELETE", f"/cases/{case}/holds/{second['id']}")
+    await world.settle()
+    assert await story.erasure("health") == "destroyed"
+    assert await left(world["health"], story.canaries["health"]) == set()
+
+
+async def test_a_hold_at_the_desk_keeps_its_words_and_sends_them_to_nobody(world: World) -> None:
+    story = await tell(world)
+    await world["police"].flush()
+    world["police"].line.clear()  # the broker has lost it
+    judge = await supervisor(world, "police")
+    hold = await judge.post(f"/cases/{story.case}/holds", ORDER)
+    await story.take_back("health")
+    await world.settle_restored()
+    assert await left(world["health"], story.canaries["health"]) == set()
+    async with world["health"].database.read() as tx:
+        states: dict[Any, int] = {}
+        for row in (await tx.session.execute(select(InboxRow))).scalars():
+            states[row.state] = states.get(row.state, 0) + 1
+    assert states.get("erased", 0) >= 3
+    await judge.ask("DELETE", f"/cases/{story.case}/holds/{hold['id']}")
+    agency = world["police"]
+    assert (await verify(agency.database, "police", agency.seal, [])).findings == []
+
+
+async def test_only_a_supervisor_places_a_hold_and_lifts_it(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    with pytest.raises(Refused) as refused:
+        await story.desk.post(f"/cases/{story.case}/holds", ORDER)
+    assert refused.value.status == 403
+    hold = await (await supervisor(world, "police")).post(f"/cases/{story.case}/holds", ORDER)
+    answer = await story.desk.ask("DELETE", f"/cases/{story.case}/holds/{hold['id']}")
+    assert answer.status_code == 403
