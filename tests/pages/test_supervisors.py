@@ -157,3 +157,15 @@ async def test_a_day_that_does_not_exist_is_asked_for_again_and_nothing_is_lost(
     page = await visitor.send(form, day="2026-02-31", from_time="06:00", until_time="14:00")
     assert (page.status, page.form("/posts").fields["from_time"]) == (422, ["06:00"])
     assert "Type the day, as 2026-06-09." in page.words
+
+
+async def test_words_under_a_key_that_was_revoked_are_named_by_log_and_place(world: World) -> None:
+    clinic, life = world["health"], new_id()
+    async with clinic.database.write() as tx:
+        detail = {"incarnation": str(life), "slots": "5–7, 9", "event_id": str(new_id())}
+        await clinic.hooks.trouble("key_given_up", "police", detail, tx)
+    page = await (await at_work(world, "health", "in-charge", Role.SUPERVISOR)).open("/alarms")
+    assert "signed with a key that had been revoked" in page.words
+    assert f"Places 5–7, 9 in its messages to us, log {life}." in page.words
+    nurse = await (await at_work(world, "health", "nurse-9", Role.CLINICIAN)).open("/alarms")
+    assert str(life) not in nurse.text

@@ -1,7 +1,7 @@
 """Figures that were released, and files that were handed out.
 
 Revision ID: 0022_what_leaves
-Revises: 0018_proof
+Revises: 0021_consent_taken_back
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from shared.kit.columns import UtcDateTime, json_column
 
 revision = "0022_what_leaves"
-down_revision = "0018_proof"
+down_revision = "0021_consent_taken_back"
 branch_labels = None
 depends_on = None
 
