@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from agencies import Desk, Refused, World, consent, open_case, refer
 
+from shared.casework.accounts.commands import forget_old_answers
 from shared.contracts.casework.codes import Role
 from shared.kit.ids import new_id
 from shared.kit.web import BODY_BYTES_MAX
@@ -105,6 +106,19 @@ async def test_a_repeated_request_is_done_once_and_answered_alike(world: World, 
     assert len((await officer.get("/referrals"))["items"]) == 1
     world.clock.advance(timedelta(hours=25))
     assert "open already" in is_problem(await officer.ask("POST", "/referrals", body, **key), 409)["detail"]
+
+
+async def test_a_clock_that_was_days_ahead_and_is_put_right_keeps_no_desk_from_working(world: World, officer: Desk) -> None:
+    """Meanwhile the keys of the answers of "old" days were destroyed."""
+    world.clock.advance(timedelta(days=5))
+    async with world["police"].database.write() as tx:
+        assert await forget_old_answers(tx) > 0
+    world.clock.advance(-timedelta(days=5))
+    case_id, _ = await open_case(officer)
+    body = {"recipient": "health", "purpose": "care", "items": ["req"], "how": "spoken", "language": "en"}
+    answers = [await officer.ask("POST", f"/cases/{case_id}/consents", body, **{"Idempotency-Key": "once"}) for _ in range(2)]
+    assert answers[0].status_code == 201
+    assert answers[1].content == answers[0].content
 
 
 async def test_two_desks_that_issue_for_one_incident_at_once_make_one_referral(world: World, officer: Desk) -> None:
