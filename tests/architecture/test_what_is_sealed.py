@@ -251,6 +251,11 @@ HARMLESS: dict[str, dict[str, str]] = {
         "items": CODES_OF_LISTS,
         "legal_duty": "the code of a duty of the programme",
     },
+    "casework_consent_events": {
+        "items": CODES_OF_LISTS,
+        "legal_duty": "the code of a duty of the programme",
+        "inside_seq": EXCHANGE,
+    },
     "casework_drafts": {
         "path": "the address of a form, with ids only",
         "sealed": "sealed already, under the browser's cookie, which the database does not hold",

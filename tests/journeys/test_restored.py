@@ -112,12 +112,17 @@ async def test_consent_taken_back_wins_over_what_comes_home(town: World) -> None
     await town.settle()
     await town.restore("police", image)
     await town.settle_restored()
-    after = await stands(town, "police", sent["id"])
-    assert after["status"] == "cancelled"
-    again = await town["police"].sign_in("again")
     with pytest.raises(Refused) as refused:
-        await refer(again, after["case_id"], None, "health")
+        await stands(town, "police", sent["id"])
+    assert refused.value.status == 404  # its words went with the consent, and nobody can give them back
+    again = await town["police"].sign_in("again")
+    async with town["police"].database.read() as tx:
+        (kept,) = (await tx.session.execute(select(Consent))).scalars()
+    assert kept.taken_back_at is not None
+    with pytest.raises(Refused) as refused:
+        await refer(again, str(kept.case_id), None, "health")
     assert refused.value.status == 422
+    assert [a["kind"] for a in (await again.get("/alarms"))["items"] if a["kind"] == "parked"] == []
     await town.close()
 
 

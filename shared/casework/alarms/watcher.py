@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, union
+from sqlalchemy import exists, select, union
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from shared.casework.alarms.commands import alarms_about, clear, climb, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import Case
-from shared.casework.consents.tables import Erasure
+from shared.casework.consents.tables import HAS_AN_END, Consent, Erasure, Refusal
 from shared.casework.here import Here
 from shared.casework.referrals import domain, story
 from shared.casework.referrals.handlers import answer_late
@@ -36,6 +37,7 @@ TICK_S = 5.0  # far below the shortest limit of any programme, which is minutes
 MACHINE_ANSWERS = frozenset({ReferralState.ISSUED, ReferralState.ACKNOWLEDGED})  # after these a person answers
 WATCH_BATCH = 200  # referrals looked at in one read
 ERASED_WITHIN = timedelta(hours=1)  # of the word that asks for it: what the programmes are measured by (domain.md, section 5)
+REMIND_BEFORE = timedelta(days=7)  # a consent's end: her next visit is mostly within a week
 CLIMB_BATCH = 200  # alarms found in one read: a line that breaks may alarm about everything under way at once
 
 log = logging.getLogger(__name__)
@@ -115,6 +117,8 @@ class Watcher:
             after = page[-1][0]
         for consent_id in await self._unsigned():
             await self._alone(self._not_erased, consent_id)
+        for consent_id in await self._ending():
+            await self._alone(self._remind, consent_id)
         last: UUID | None = None
         while due := await self._climbing(last):
             for alarm_id in due:
@@ -233,6 +237,30 @@ class Watcher:
                           occurred_at=tx.clock.now(), case_id=referral.case_id, facility=referral.desk,
                           detail={"flags": sorted(flags)}),
         )  # fmt: skip
+
+    async def _ending(self) -> list[UUID]:
+        """Her last answers about somebody that end soon, or have ended, and of which nobody was reminded."""
+        newer, no, told = aliased(Consent), aliased(Refusal), aliased(Alarm)
+        same = (col(newer.case_id) == col(Consent.case_id), col(newer.recipient) == col(Consent.recipient))
+        said_no = (
+            col(no.case_id) == col(Consent.case_id),
+            col(no.recipient) == col(Consent.recipient),
+            col(no.id) > col(Consent.id),
+        )
+        async with self._database.read() as tx:
+            query = select(col(Consent.id)).where(
+                HAS_AN_END, col(Consent.expires_at) <= tx.clock.now() + REMIND_BEFORE,
+                ~exists().where(*same, col(newer.id) > col(Consent.id)), ~exists().where(*said_no),
+                ~exists().where(col(told.about) == col(Consent.id), col(told.kind) == "consent_ends_soon"),
+            )  # fmt: skip
+            return list((await tx.session.execute(query.limit(WATCH_BATCH))).scalars())
+
+    async def _remind(self, consent_id: UUID) -> None:
+        async with self._database.write() as tx:
+            consent = await tx.session.get_one(Consent, consent_id)
+            case = await tx.session.get_one(Case, consent.case_id)
+            peer = {"peer": consent.recipient}
+            await raise_alarm(tx, self._here, "consent_ends_soon", consent.id, case.facility, Urgency.ROUTINE, case.id, peer)
 
     async def _unsigned(self) -> list[UUID]:
         """Consents taken back whose recipient has not signed in time that its copies are destroyed."""

@@ -8,10 +8,11 @@ from pydantic import Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework.alarms.commands import clear
 from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import announce
-from shared.casework.consents.tables import Consent, Erasure
+from shared.casework.consents.tables import Consent, ConsentEvent, Erasure
 from shared.casework.consents.views import has_said_no
 from shared.casework.here import Actor, Here
 from shared.casework.holds.commands import is_held
@@ -96,9 +97,42 @@ async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction,
     )  # fmt: skip
     tx.session.add(consent)
     await tx.session.flush()
+    await log_consent(tx, consent, "recorded", given_at, by.account_id)
     await note_line(tx, here, case, consent, "consent.recorded", given_at)
+    await _no_longer_ending(tx, here, consent)
     await add_note(tx, case.id, consent.id, command.note, by)
     return consent
+
+
+async def log_consent(tx: Transaction, consent: Consent, kind: str, occurred_at: datetime, by: UUID) -> None:
+    """One more version of a consent, for ever."""
+    names = (
+        "case_id",
+        "version",
+        "recipient",
+        "purpose",
+        "items",
+        "basis",
+        "legal_duty",
+        "how",
+        "interpreter",
+        "explained_by",
+        "expires_at",
+    )
+    said = {name: getattr(consent, name) for name in names}
+    event = ConsentEvent(id=new_id(), consent_id=consent.id, kind=kind, occurred_at=occurred_at, recorded_by=by, **said)
+    tx.session.add(event)
+    await tx.session.flush()
+
+
+async def _no_longer_ending(tx: Transaction, here: Here, consent: Consent) -> None:
+    """She was asked again: nobody needs to be reminded of her older answers about the same recipient."""
+    older = select(col(Consent.id)).where(
+        col(Consent.case_id) == consent.case_id, col(Consent.recipient) == consent.recipient, col(Consent.id) != consent.id,
+        col(Consent.expires_at).is_not(None),
+    )  # fmt: skip
+    for about in (await tx.session.execute(older)).scalars().all():
+        await clear(tx, here, about, {"consent_ends_soon"})
 
 
 async def note_line(tx: Transaction, here: Here, case: Case, consent: Consent, kind: str, occurred_at: datetime) -> None:
@@ -162,6 +196,7 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     await _tell(tx, case, consent.id, consent.recipient, word)
     await await_receipt(tx, case.id, consent, now)
     await announce(tx, here, case)
+    await log_consent(tx, consent, "taken_back", now, by.account_id)
     await note_line(tx, here, case, consent, "consent.taken_back", now)
     return TakenBack(consent, tuple(ended), is_new=True)
 

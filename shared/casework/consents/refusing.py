@@ -15,7 +15,7 @@ from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import load_case, not_future
 from shared.casework.cases.tables import Case
 from shared.casework.consents.commands import RecordConsent, answers_about, record_consent, take_back
-from shared.casework.consents.tables import Consent, Refusal
+from shared.casework.consents.tables import Consent, ConsentEvent, Refusal
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
 from shared.casework.referrals.commands import IssueReferral, issue_referral, open_services
@@ -160,6 +160,11 @@ async def _keep(case_id: UUID, no: Refused, tx: Transaction, here: Here, by: Act
         explained_by=by.account_id, said_at=said_at,
     )  # fmt: skip
     tx.session.add(refusal)
+    event = ConsentEvent(
+        id=new_id(), consent_id=refusal.id, case_id=case.id, version=1, kind="refused", recipient=no.recipient, items=[],
+        how=no.how, interpreter=no.interpreter, explained_by=by.account_id, occurred_at=said_at, recorded_by=by.account_id,
+    )  # fmt: skip
+    tx.session.add(event)
     await tx.session.flush()
     await feed.record(
         tx, feed.Line(kind="consent.refused", subject=refusal.id, agency=here.agency, is_own=True, occurred_at=said_at,

@@ -3,13 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
 from sqlmodel import Field, SQLModel
 
 from shared.kit.columns import UtcDateTime, json_column
 from shared.kit.sealed import Sealed
 
 UNSIGNED = text("outcome IS NULL")
+HAS_AN_END = text("expires_at IS NOT NULL AND taken_back_at IS NULL")
+UNLOGGED = text("inside_seq IS NULL")
 
 
 class Consent(SQLModel, table=True):
@@ -19,6 +21,7 @@ class Consent(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("basis <> 'legal_basis' OR legal_duty IS NOT NULL", name="ck_casework_consents_duty"),
         CheckConstraint("version >= 1", name="ck_casework_consents_version"),
+        Index("ix_casework_consents_ends", "expires_at", sqlite_where=HAS_AN_END, postgresql_where=HAS_AN_END),
     )
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
@@ -66,3 +69,37 @@ class Erasure(SQLModel, table=True):
     outcome: str | None = None  # as it has signed last: destroyed, or held by order of a court
     signed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     event_id: UUID | None = None  # the signed word, whose proof `refnet verify` and a custody bundle show
+
+
+class ConsentEvent(SQLModel, table=True):
+    """What was done about a consent, version by version; never changed once it is written, and under the log whose heads peers sign
+    unread: what the law or her life asked for instead of an answer stands here beside her own answers."""
+
+    __tablename__ = "casework_consent_events"
+    __table_args__ = (
+        Index("ix_casework_consent_events_consent", "consent_id", "version"),
+        Index("ix_casework_consent_events_unlogged", "id", sqlite_where=UNLOGGED, postgresql_where=UNLOGGED),
+    )
+    id: UUID = Field(primary_key=True)
+    consent_id: UUID
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")])
+    version: int
+    kind: str  # recorded, taken_back, refused
+    recipient: str
+    purpose: str | None = None
+    items: list[str] = Field(sa_type=json_column)  # type: ignore[call-overload]
+    basis: str | None = None
+    legal_duty: str | None = None
+    how: str
+    interpreter: bool
+    explained_by: UUID
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    occurred_at: datetime = Field(sa_type=UtcDateTime)
+    recorded_by: UUID
+    inside_seq: int | None = Field(default=None, sa_type=BigInteger)
+
+
+COMMITTED = (
+    "id", "consent_id", "case_id", "version", "kind", "recipient", "purpose", "items", "basis", "legal_duty", "how", "interpreter",
+    "explained_by", "expires_at", "occurred_at", "recorded_by",
+)  # fmt: skip  # to which the event's leaf commits; the language it was asked in lies sealed with the consent

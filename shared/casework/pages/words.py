@@ -233,6 +233,7 @@ ALARMS: dict[str, str] = {
     "came_after_the_end": _("Came after the request had ended"),
     "nobody_to_tell_by_law": _("The law asks that a child’s safety is told, and no place of theirs offers it: call them"),
     "not_erased": _("Consent was taken back, and they have not confirmed that they destroyed what they held: call them"),
+    "consent_ends_soon": _("What was agreed to ends soon, or has ended: ask again, at the next visit. Care goes on in any case"),
     "never_left": _("Was cancelled before it was sent, in records that are lost: ask her, and send it again if she wants it"),
     "parked": _("A message could not be used"),
     "fork": _("A message came in two versions"),

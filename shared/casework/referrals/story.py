@@ -183,8 +183,10 @@ async def _kept_back(tx: Transaction, referral_id: UUID) -> list[ReferralFact]:
 
 async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told, *, kept_back: bool = False) -> None:
     """Adds a fact to the story, to the diary that screens follow, and to the referral's own times."""
-    data = events.data_of(fact)
-    told = replace(told, key=_key(referral, fact, told))
+    data, key = events.data_of(fact), _key(referral, fact, told)
+    if key is not None and standing_of(referral).consent_taken_back:
+        data, key = {}, None  # said late: that it was, and nothing of what
+    told = replace(told, key=key)
     tx.session.add(ReferralFact(**fact_row(tx, referral.id, referral.case_id, fact.type, data, told, kept_back=kept_back)))
     for stamp in STAMPS.get(type(fact), ()):
         if getattr(referral, stamp) is None:

@@ -7,7 +7,7 @@ Revises: 0018_proof
 import sqlalchemy as sa
 from alembic import op
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import UtcDateTime, json_column
 
 revision = "0021_consent_taken_back"
 down_revision = "0018_proof"
@@ -57,3 +57,30 @@ def upgrade() -> None:
         sa.Column("kept", sa.LargeBinary(), nullable=True),
     )
     op.create_index("ix_casework_held_copies_case_id", "casework_held_copies", ["case_id"])
+    has_an_end, unlogged = sa.text("expires_at IS NOT NULL AND taken_back_at IS NULL"), sa.text("inside_seq IS NULL")
+    op.create_index(
+        "ix_casework_consents_ends", "casework_consents", ["expires_at"], sqlite_where=has_an_end, postgresql_where=has_an_end
+    )
+    events = "casework_consent_events"
+    op.create_table(
+        events,
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("consent_id", sa.Uuid(), nullable=False),
+        sa.Column("case_id", sa.Uuid(), sa.ForeignKey("casework_cases.id"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("recipient", sa.String(), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=True),
+        sa.Column("items", json_column(), nullable=False),
+        sa.Column("basis", sa.String(), nullable=True),
+        sa.Column("legal_duty", sa.String(), nullable=True),
+        sa.Column("how", sa.String(), nullable=False),
+        sa.Column("interpreter", sa.Boolean(), nullable=False),
+        sa.Column("explained_by", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.Column("occurred_at", UtcDateTime(), nullable=False),
+        sa.Column("recorded_by", sa.Uuid(), nullable=False),
+        sa.Column("inside_seq", sa.BigInteger(), nullable=True),
+    )
+    op.create_index("ix_casework_consent_events_consent", events, ["consent_id", "version"])
+    op.create_index("ix_casework_consent_events_unlogged", events, ["id"], sqlite_where=unlogged, postgresql_where=unlogged)

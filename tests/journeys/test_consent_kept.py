@@ -1,0 +1,72 @@
+"""What is done about consents is kept version by version, signed unread by peers; one that ends is asked for again first."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from agencies import Refused, World, consent, open_case, refer
+from sqlalchemy import select, text
+
+from shared.casework.alarms.watcher import REMIND_BEFORE
+from shared.casework.consents.tables import ConsentEvent
+from shared.casework.inside import INSIDE
+from shared.exchange.inside import log_inside
+from shared.exchange.verify import verify
+
+
+async def kept(world: World) -> list[ConsentEvent]:
+    async with world["police"].database.read() as tx:
+        return list((await tx.session.execute(select(ConsentEvent).order_by(ConsentEvent.id))).scalars())  # type: ignore[arg-type]
+
+
+async def test_each_version_is_kept_with_how_it_was_given_and_by_whom_and_whoever_changes_it_is_named(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    case, _ = await open_case(desk)
+    agreed = await consent(desk, case, "health", "fb")
+    await desk.take_back(case, agreed)
+    by_law = {"recipient": "social_welfare", "purpose": "protection", "items": ["req"], "basis": "legal_basis",
+              "legal_duty": "child_protection_law", "how": "spoken", "language": "bem", "interpreter": True}  # fmt: skip
+    await desk.post(f"/cases/{case}/consents", by_law)
+    recorded, taken_back, law = await kept(world)
+    assert [(e.version, e.kind, e.recipient, e.items) for e in (recorded, taken_back)] == [
+        (1, "recorded", "health", ["req", "fb"]), (2, "taken_back", "health", ["req", "fb"]),
+    ]  # fmt: skip
+    assert (law.basis, law.legal_duty, law.interpreter, law.how) == ("legal_basis", "child_protection_law", True, "spoken")
+    assert recorded.explained_by == recorded.recorded_by
+    agency = world["police"]
+    await log_inside(agency.database, INSIDE)
+    assert (await verify(agency.database, "police", agency.seal, INSIDE)).findings == []
+    async with agency.database.write() as tx:
+        await tx.session.execute(text("UPDATE casework_consent_events SET recipient = 'health' WHERE basis = 'legal_basis'"))
+    assert {f.table for f in (await verify(agency.database, "police", agency.seal, INSIDE)).findings} == {"casework_consent_events"}
+
+
+async def reminded(desk: Any) -> list[str]:
+    return [a["kind"] for a in (await desk.get("/alarms"))["items"] if a["kind"] == "consent_ends_soon" and not a["resolved_at"]]
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+async def test_its_end_is_told_first_then_stops_sharing_and_never_care(world: World) -> None:
+    desk, nurse = await world["police"].sign_in("desk"), await world["health"].sign_in("nurse")
+    case, incident = await open_case(desk)
+    ends = world.clock.now() + REMIND_BEFORE + timedelta(days=1)
+    body = {"recipient": "health", "purpose": "care", "items": ["req", "fb"], "how": "spoken", "language": "bem"}
+    await desk.post(f"/cases/{case}/consents", {**body, "expires_at": ends.isoformat()})
+    sent = await refer(desk, case, incident, "health")
+    await world.settle()
+    await world["police"].watcher.tick()
+    assert await reminded(desk) == []
+    world.clock.advance(timedelta(days=2))
+    for _ in range(2):
+        await world["police"].watcher.tick()
+    assert await reminded(desk) == ["consent_ends_soon"]
+    world.clock.advance(REMIND_BEFORE)
+    desk, nurse = await world["police"].sign_in("desk_2"), await world["health"].sign_in("nurse_2")
+    with pytest.raises(Refused, match="no consent in force"):
+        await refer(desk, case, None, "health")
+    for move in ("arrive", "start", "close"):  # what was asked for goes on
+        await nurse.post(f"/referrals/{sent['id']}/{move}", {"outcome_code": "served"} if move == "close" else {})
+    await desk.post(f"/cases/{case}/consents", body)
+    assert await reminded(desk) == []  # she was asked again
+    await world["police"].watcher.tick()
+    assert await reminded(desk) == []

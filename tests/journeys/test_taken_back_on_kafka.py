@@ -1,0 +1,154 @@
+"""On real Kafka: what lay on the broker when consent was taken back is not opened into a record, and the receipt comes back."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from agencies import SECRET, TestAgency, database_at
+from aiokafka import AIOKafkaConsumer
+from canaries import EXPECTED, LANGUAGE, everything
+from kafka_line import line, until
+from schema import sqlite_at_head
+from servers import Kafka
+from sqlalchemy import select
+from sqlmodel import col
+
+import services.demo
+from services.kinds import parts_of
+from shared.casework.consents.tables import Erasure
+from shared.casework.directory.network import parse_network
+from shared.casework.here import Here
+from shared.casework.lines.handlers import ExchangeHooks
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import AgencyKind, ConsentItem
+from shared.contracts.wire.topics import Direction
+from shared.exchange.letters import Letters
+from shared.exchange.tables import InboxRow
+from shared.kit.clock import ManualClock
+from shared.programmes.profile import load_programme
+
+
+class OnKafka(ExchangeHooks):
+    """An agency as one end of a line of the exchange's own tests."""
+
+    def __init__(self, at: TestAgency) -> None:
+        super().__init__(at.here)
+        self.at, self.agency, self.database, self.inbox, self.seal = at, at.here.agency, at.database, at.inbox, at.seal
+
+    def letters(self, *_peers: str) -> Letters:
+        return self.at.letters
+
+
+@pytest.fixture
+async def ends(unique: str, tmp_path: Path) -> Any:
+    """A desk and a clinic whose names nobody else uses."""
+    content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
+    named = {kind: f"{kind}_{unique}" for kind in ("police", "health")}
+    content["agencies"] = {name: content["agencies"][kind] for kind, name in named.items()}
+    content["pairs"] = [list(named.values())]
+    net, clock, programme = parse_network(content | {"purpose": "test"}, "this test's"), ManualClock(), load_programme("zm-vsu-ec")
+    made = []
+    for kind, name in named.items():
+        url = await asyncio.to_thread(sqlite_at_head, tmp_path / f"{kind}.db", kind)
+        made.append(OnKafka(TestAgency(Here(name, net, programme, SECRET), parts_of(AgencyKind(kind)), database_at(url, clock))))
+    yield made
+    for end in made:
+        await end.at.close()
+
+
+async def told(desk: Any, case: str, health: str) -> str:
+    """A request with canaries in it, and how she travels."""
+    needs = {"age_band": "10-14", "sex": "female", "language": LANGUAGE}
+    asked = {"case_id": case, "to_agency": health, "to_facility": "ndola_clinic", "services": ["follow_up_care"],
+             "urgency": "routine", "needs": needs}  # fmt: skip
+    sent = (await desk.post("/referrals", asked))["id"]
+    await desk.post(f"/referrals/{sent}/set-out", {"mode": "car", "escort": "officer", "expected_at": EXPECTED})
+    return str(sent)
+
+
+async def records(kafka: Kafka, topic: str) -> Sequence[bytes]:
+    """Everything that the broker keeps of a topic."""
+    consumer = AIOKafkaConsumer(topic, **kafka.operator.options(), auto_offset_reset="earliest", group_id=None)
+    await consumer.start()
+    try:
+        (partition,) = consumer.assignment()
+        await consumer.seek_to_beginning(partition)
+        end, found = (await consumer.end_offsets([partition]))[partition], list[bytes]()
+        while await consumer.position(partition) < end:
+            found += [r.value for part in (await consumer.getmany(timeout_ms=500)).values() for r in part if r.value is not None]
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def states(end: OnKafka) -> dict[str, int]:
+    async with end.database.read() as tx:
+        found: dict[str, int] = {}
+        for (state,) in await tx.session.execute(select(col(InboxRow.state)).where(col(InboxRow.type).like("referral.%"))):
+            found[state] = found.get(state, 0) + 1
+        return found
+
+
+async def outcome(end: OnKafka) -> str | None:
+    async with end.database.read() as tx:
+        return (await tx.session.execute(select(col(Erasure.outcome)))).scalar_one_or_none()
+
+
+async def test_what_lies_on_the_broker_when_it_is_taken_back_opens_no_record(kafka: Kafka, ends: list[OnKafka]) -> None:
+    police, health = ends
+    desk = await police.at.sign_in("desk")
+    case = (await desk.post("/cases"))["id"]
+    items = [str(item) for item in ConsentItem]
+    body = {"recipient": health.agency, "purpose": "care", "items": items, "how": "spoken", "language": "bem"}
+    agreed = await desk.post(f"/cases/{case}/consents", body)
+    there, back = Direction(police.agency, health.agency), Direction(health.agency, police.agency)
+    async with line(kafka, cast(Any, police), cast(Any, health)):
+        await told(desk, case, health.agency)
+        await until(lambda: _is(states(health), {"applied": 2}))
+    assert LANGUAGE in await everything(health.database)
+
+    health.inbox = _Deaf(health.inbox)  # type: ignore[assignment]  # the clinic is away, and the broker keeps what comes
+    async with line(kafka, cast(Any, police), cast(Any, health)):
+        more = {"to_agency": health.agency, "to_facility": "ndola_clinic", "services": ["mental_health_care"]}
+        needs = {"age_band": "10-14", "sex": "female", "language": LANGUAGE}
+        await desk.post("/referrals", {"case_id": case, "urgency": "routine", "needs": needs, **more})
+        await until(lambda: _grew(kafka, there.topic, 4))
+    late = (await records(kafka, there.topic))[-1]
+    await desk.take_back(case, agreed)
+    health.inbox = health.at.inbox
+    async with line(kafka, cast(Any, police), cast(Any, health)), line(kafka, cast(Any, health), cast(Any, police)):
+        await until(lambda: _is(outcome(police), "destroyed"))
+        await health.at.hear(police.agency, [late])  # and once more, long after
+    held = await everything(health.database)
+    assert [one for one in (LANGUAGE, EXPECTED[:-1]) if one in held] == []
+    assert (await states(health)).get("applied", 0) == 0
+    async with health.database.read() as tx:
+        assert {row.said for row in (await tx.session.execute(select(Referral))).scalars()} <= {None}
+    on_the_broker = b"".join([*await records(kafka, there.topic), *await records(kafka, back.topic)])
+    assert LANGUAGE.encode() not in on_the_broker
+
+
+class _Deaf:
+    """The inbox of an agency whose database is away."""
+
+    def __init__(self, inbox: Any) -> None:
+        self._inbox = inbox
+
+    async def receive(self, _events: Any) -> Any:
+        from shared.kit.errors import DatabaseAway
+
+        raise DatabaseAway("The database is away.")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inbox, name)
+
+
+async def _is(question: Any, answer: Any) -> bool:
+    return bool(await question == answer)
+
+
+async def _grew(kafka: Kafka, topic: str, count: int) -> bool:
+    return len(await records(kafka, topic)) >= count
