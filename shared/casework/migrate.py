@@ -17,6 +17,7 @@ from shared.casework.cases import tables as _cases  # noqa: F401
 from shared.casework.circles import tables as _circles  # noqa: F401
 from shared.casework.consents import tables as _consents  # noqa: F401
 from shared.casework.directory import tables as _directory  # noqa: F401
+from shared.casework.eyes import tables as _eyes  # noqa: F401
 from shared.casework.following import tables as _following  # noqa: F401
 from shared.casework.messages import tables as _messages  # noqa: F401
 from shared.casework.paper import tables as _paper  # noqa: F401

@@ -18,6 +18,7 @@ from sqlmodel import col
 from shared.casework.alarms.commands import alarms_about, clear, climb, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.recovering import waits_for
+from shared.casework.eyes.commands import looks_at_decoys
 from shared.casework.here import Here
 from shared.casework.referrals import domain, story
 from shared.casework.referrals.handlers import answer_late
@@ -100,6 +101,8 @@ class Watcher:
                 if wanted:
                     await self._alone(self._look, referral_id)
             after = page[-1][0]
+        async with self._database.write() as tx:
+            await looks_at_decoys(tx, self._here)
         last: UUID | None = None
         while due := await self._climbing(last):
             for alarm_id in due:

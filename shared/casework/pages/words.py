@@ -233,6 +233,9 @@ ALARMS: dict[str, str] = {
     "came_after_the_end": _("Came after the request had ended"),
     "nobody_to_tell_by_law": _("The law asks that a child’s safety is told, and no place of theirs offers it: call them"),
     "never_left": _("Was cancelled before it was sent, in records that are lost: ask her, and send it again if she wants it"),
+    "opened_beyond": _("A case was opened beyond the own place for an hour"),
+    "opened_from_here": _("Somebody of this place opened a case of another place for an hour"),
+    "decoy_opened": _("Somebody opened a case that nobody has a reason to open"),
     "parked": _("A message could not be used"),
     "fork": _("A message came in two versions"),
     "unopenable": _("A message could not be opened"),
@@ -260,6 +263,31 @@ ROLES: dict[str, str] = {
     "social_worker": _("Social worker"),
     "supervisor": _("Supervisor"),
     "administrator": _("Administrator"),
+}
+LOOKS: dict[str, str] = {
+    "case": _("Opened it"),
+    "referral": _("Opened a request"),
+    "timeline": _("Read what has happened since"),
+    "incidents": _("Read what happened, as codes"),
+    "consents": _("Read who may know what"),
+    "docket": _("Read the number in the occurrence book"),
+    "care": _("Read what was given"),
+    "card": _("Opened the card"),
+    "list": _("Saw it in a list of work"),
+    "taken_back": _("Read that consent was taken back"),
+    "number": _("Typed a number at a door that was this one’s; nothing was shown."),
+    "custody": _("Wrote the case out for a court."),
+    "log": _("Printed who looked"),
+    "look_up": _("Looked for it by two things; was told only where it lies."),
+    "look_up_missed": _("Looked for something by two things, and one was this one’s; nothing was shown."),
+    "opened": _("Had it opened beyond the own place for an hour"),
+    "attempt": _("Tried to open it; nothing was shown."),
+}
+WHYS: dict[str, str] = {
+    "life_threat": _("A life is in danger"),
+    "colleague_away": _("Whoever knows the case cannot be reached"),
+    "she_asks": _("She or he asks for it here"),
+    "court_order": _("A court has ordered it"),
 }
 POSTS: dict[str, str] = {
     "duty_officer": _("Duty officer"),
@@ -378,6 +406,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
     "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS, "set_aside": SET_ASIDE,
+    "look": LOOKS, "why": WHYS,
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
     "field": FIELDS, "page": PAGES,
 }  # fmt: skip
