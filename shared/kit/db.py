@@ -147,7 +147,8 @@ class Database:
                 await tx.close()
 
     async def glance(self, query: str) -> list[tuple[Any, ...]]:
-        """What one statement that only looks finds, with no transaction around it: one trip on PostgreSQL, on the driver."""
+        """What one statement that only looks finds, with no transaction around it: one trip on PostgreSQL, on the driver. Nobody is
+        said to ask, so that it finds nothing in a table that row-level security guards."""
         async with errors_named(), self.engine.connect() as connection:
             if self.dialect == "postgresql":
                 driver: Any = (await connection.get_raw_connection()).driver_connection
