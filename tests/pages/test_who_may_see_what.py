@@ -7,6 +7,7 @@ the application owns nothing, and the same is asked again with the query filter 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,12 +24,13 @@ import services.demo
 from shared.casework import scope
 from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import ROLES_OF, add_account, find_account, make_token
-from shared.casework.accounts.tables import Attempt
+from shared.casework.accounts.tables import Attempt, Duty, HandOver
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.tables import Case
 from shared.casework.directory.network import parse_network
 from shared.casework.eyes.tables import Opening
 from shared.casework.migrate import SHARED_PREFIXES
+from shared.casework.paper.tables import Sheet
 from shared.casework.work import views as work_views
 from shared.contracts.casework.codes import Role, Urgency
 from shared.kit.ids import new_id
@@ -322,3 +324,30 @@ async def test_a_thing_of_another_desk_is_not_reached_through_ones_own(town: Wor
 
 async def other(town: World) -> Desk:
     return await town["police"].sign_in("another-desk", facility=HERE["police"])
+
+
+async def test_what_another_place_keeps_beside_its_cases_is_not_there_either(town: World) -> None:
+    """Colleagues, the roster, shifts, printed sheets and what somebody else follows."""
+    clinic = town["health"]
+    nurse = await clinic.sign_in("a-nurse", facility=HERE["health"])
+    followed = await nurse.post("/subscriptions", {"facility": HERE["health"]})
+    async with clinic.database.write() as tx:
+        account, now = await find_account(tx, "a-nurse"), tx.clock.now()
+        sheet = Sheet(number="V-00001-X", facility=HERE["health"], kind="visit", batch=new_id(), printed_at=now,
+                      printed_by=account.id)  # fmt: skip
+        duty = Duty(id=new_id(), facility=HERE["health"], post="duty_nurse", account_id=account.id, from_at=now,
+                    until_at=now + timedelta(hours=1), entered_by=account.id)  # fmt: skip
+        shift = HandOver(id=new_id(), facility=HERE["health"], given_by=account.id, open_items={}, written_at=now)
+        tx.session.add_all([sheet, duty, shift])
+        theirs = {"account_id": account.id, "duty_id": duty.id, "hand_over_id": shift.id, "batch": sheet.batch}
+    ids = {name: str(id_) for name, id_ in theirs.items()} | {"subscription_id": followed["id"]}
+    reader = await Reader.make(clinic, "matron", Role.SUPERVISOR, ELSEWHERE["health"])
+    found = [(m, p) for m, p in routes(clinic.app) if set(re.findall(r"{(\w+)}", p)) & ids.keys()]
+    assert len(found) > 8
+    for method, path in found:
+        answers = []
+        for given in (ids, {name: str(new_id()) for name in ids}):
+            before = await reader.attempts()
+            answers.append((*answered(await reader.ask(method, *asked(method, path, given))), await reader.attempts() - before))
+        assert answers[0] == answers[1], (method, path, answers)
+        assert (answers[0][0], answers[0][-1]) == (404, 1), (method, path, answers[0])

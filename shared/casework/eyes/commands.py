@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, exists, false, select
 from sqlmodel import col
 
 from shared.casework import scope
+from shared.casework.accounts.barred import never_of
 from shared.casework.accounts.tables import Account, CaseRead
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.alarms.tables import Alarm
@@ -22,10 +23,12 @@ from shared.contracts.casework import events
 from shared.contracts.casework.codes import Role, Urgency
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Conflict
+from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under
 
+AGREES = _("A second person of this agency agrees with her own sign-in name and PIN.")
 OPEN_FOR = timedelta(hours=1)  # practice.md, rule 13
 DECOYS_MAX = 50  # of an agency: a district has a few
 DECOY_AGE = timedelta(days=40)  # as old as a case of which nobody expects anything any more: no list of work ever shows it
@@ -44,15 +47,14 @@ class Why(StrEnum):
 
 
 async def open_beyond(case: Case, why: Why, second: Account | None, tx: Transaction, here: Here, by: Actor) -> Opening:
-    """Opens a case for an hour; supervisors at its place and at the account's own are told at once. `second` has shown that it is
-    she who agrees. Raises Conflict."""
+    """Opens a case that was found by two things, for an hour; supervisors at its place and at the account's own are told at once.
+    `second` has shown that it is she who agrees. Raises Conflict."""
     by.may_work()
-    if case.id in by.never:
-        raise NotFound("Nothing here has both of these.")
+    await scope.for_the_agency(tx)
     if (why is Why.LIFE_THREAT) != (second is None):
         raise Conflict("A second person agrees where no life is in danger, and only there.")
-    if second is not None and second.id == by.account_id:
-        raise Conflict("The second person is somebody else.")
+    if second is not None and (second.id == by.account_id or case.id in never_of(second.never)):
+        raise Conflict(AGREES)
     now = tx.clock.now()
     opening = Opening(
         id=new_id(), case_id=case.id, account_id=by.account_id, why=why, second=second.id if second is not None else None,

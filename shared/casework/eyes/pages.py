@@ -9,16 +9,17 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.accounts import credentials, sessions
-from shared.casework.accounts.commands import accounts_of, load_account
+from shared.casework.accounts.commands import NAME_CHARACTERS_MAX, accounts_of, load_account
 from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account
+from shared.casework.cases.tables import Case
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.eyes import commands
 from shared.casework.eyes.barred import bar
 from shared.casework.eyes.commands import Why, make_decoy, open_beyond, review, to_review
 from shared.casework.eyes.look_up import Found, LookUp, look_up
 from shared.casework.here import Forbidden
-from shared.casework.pages.visits import Elsewhere, Posted, Visitor, submit
+from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, submit
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, Role, Sex
 from shared.kit.db import Transaction
@@ -31,15 +32,18 @@ router = APIRouter(include_in_schema=False)
 
 TWO = _("Fill in exactly two of them.")
 NOTHING = _("Nothing here has both of these. Care goes on all the same.")
-WORDS = {"opened_on": _("Choose the day on which it was opened.")}
+PIN_CHARACTERS_MAX = 12  # a PIN has six digits
+WORDS = {
+    "why": _("Say why it cannot wait."), "opened_on": _("Choose the day on which it was opened."),
+}  # fmt: skip
 
 
 class Emergency(LookUp):
     """The same two things, and why the case is opened beyond the own desk."""
 
     why: Why
-    second: str | None = Field(default=None, max_length=60)
-    pin: str | None = Field(default=None, max_length=12)
+    second: str | None = Field(default=None, max_length=NAME_CHARACTERS_MAX)
+    pin: str | None = Field(default=None, max_length=PIN_CHARACTERS_MAX)
 
 
 # --- two exact things -------------------------------------------------------------------------------------------------------------
@@ -49,11 +53,11 @@ class Emergency(LookUp):
 async def show_look_up(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """Two things that are known exactly; never a list."""
     visit.actor.may_work()
-    return _page(request, edge, visit, Filled({}))
+    return _page(request, edge, visit, await draft_of(request, visit))
 
 
 def _page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], found: Found | None = None, status: int = 200) -> Response:
-    place = edge.here.entry.facilities.get(found.case.facility) if found is not None else None
+    place = edge.here.entry.facilities.get(found.case.facility) if found is not None and not found.is_seen else None
     return edge.pages.show(
         request, "eyes/look_up.html", visit, status=status, form=form, errors=bool(form.errors), place=place,
         own=edge.pages.look.own_number, whys=[(str(why), why) for why in Why], here_now="/cases",
@@ -61,7 +65,7 @@ def _page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], found: 
 
 
 def _asked(values: Values, model: type[LookUp]) -> Filled[Any]:
-    form: Filled[Any] = fill(model, {name: found for name, found in values.items() if any(found)}, WORDS)
+    form: Filled[Any] = fill(model, values, WORDS)
     if "" in form.errors:
         form.error("number", TWO)
         del form.errors[""]
@@ -70,7 +74,8 @@ def _asked(values: Values, model: type[LookUp]) -> Filled[Any]:
 
 @router.post("/look-up")
 async def post_look_up(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """One's own case opens; of another desk's it is said where it lies, so that somebody is called."""
+    """One's own case opens; of another desk's it is said where it lies, so that somebody is called. `open`: it is opened here all
+    the same, for an hour."""
     visit.actor.may_work()
     form = _asked(values, LookUp)
     if form.model is None:
@@ -81,27 +86,23 @@ async def post_look_up(request: Request, edge: OneEdge, visit: Visitor, values: 
         return _page(request, edge, visit, form.error("number", NOTHING), status=422)
     if found.is_seen:
         raise Elsewhere(f"/cases/{found.case.id}")
-    return _page(request, edge, visit, form, found)
+    if "open" not in values:
+        return _page(request, edge, visit, form, found)
+    emergency = _asked(values, Emergency)
+    if emergency.model is None:
+        return _page(request, edge, visit, emergency, found, status=422)
+    try:
+        return await _opened(request, edge, visit, values, found.case, emergency.model)
+    except Conflict as error:
+        return _page(request, edge, visit, emergency.error("second", error), found, status=422)
 
 
-@router.post("/look-up/open")
-async def post_open(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Opens it for an hour: alone where a life is in danger, else with a second person's PIN."""
-    visit.actor.may_work()
-    form = _asked(values, Emergency)
-    asked = form.model
-    if asked is None:
-        return _page(request, edge, visit, form, status=422)
+async def _opened(request: Request, edge: Edge, visit: Visit, values: Values, case: Case, asked: Emergency) -> Response:
     second = None if asked.why is Why.LIFE_THREAT else await _second(edge, visit, asked)
 
     async def work(tx: Transaction) -> str:
-        items = LookUp.model_validate(asked.model_dump(include=set(LookUp.model_fields)))
-        found = await look_up(items, tx, edge.here, visit.actor, edge.pages.look.find_own)
-        if found is None:
-            return "/look-up"
-        if not found.is_seen:
-            await open_beyond(found.case, asked.why, second, tx, edge.here, visit.actor)
-        return f"/cases/{found.case.id}"
+        await open_beyond(case, asked.why, second, tx, edge.here, visit.actor)
+        return f"/cases/{case.id}"
 
     return await submit(request, edge, visit, values, work)
 
@@ -116,8 +117,8 @@ async def _second(edge: Edge, visit: Visit, asked: Emergency) -> Account:
         goes_on = await sessions.note_pin(tx, visit.session_id, is_right=is_right)
     if not goes_on:
         raise Elsewhere("/sign-in")
-    if account is None or not is_right or account.role == Role.ADMINISTRATOR or account.id == visit.actor.account_id:
-        raise Forbidden("A second person of this agency agrees with her own sign-in name and PIN.")
+    if account is None or not is_right or account.role == Role.ADMINISTRATOR:
+        raise Conflict(commands.AGREES)
     return account
 
 
@@ -143,7 +144,7 @@ class NewDecoy(BaseModel):
 @router.get("/eyes")
 async def show_eyes(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """Openings to look at, whom a case is kept from, and decoys."""
-    return await _eyes(request, edge, visit, Filled({}))
+    return await _eyes(request, edge, visit, await draft_of(request, visit))
 
 
 async def _eyes(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
