@@ -93,6 +93,9 @@ async def test_a_life_in_danger_opens_a_case_alone_for_an_hour_and_supervisors_k
     assert case.number in page.words
     alarms = {(alarm.kind, alarm.facility, alarm.post) for alarm in await rows(police, Alarm)}
     assert alarms == {("opened_beyond", CENTRAL, "vsu_inspector"), ("opened_from_here", OUTPOST, "vsu_inspector")}
+    [own] = [alarm.id for alarm in await rows(police, Alarm) if alarm.facility == OUTPOST]
+    page = await visitor.send((await visitor.open("/alarms")).form(f"/alarms/{own}/take"))
+    assert (page.status, "somebody else answers for it" in page.words) == (409, True)
     page = await matron.open("/alarms")
     assert "A case was opened beyond the own place" in page.words
     assert "officer-2" in page.words
