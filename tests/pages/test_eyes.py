@@ -102,6 +102,7 @@ async def test_a_life_in_danger_opens_a_case_alone_for_an_hour_and_supervisors_k
     assert "Opened beyond the own place: look at it" not in (await matron.open("/work")).words  # today it is an alarm
     page = await matron.open(f"/cases/{case.id}/looked")
     assert "Beyond the own place, in an emergency." in page.words
+    assert "Had it opened beyond the own place for an hour: A life is in danger" in page.words
     for _ in range(7):
         assert (await visitor.open(f"/cases/{case.id}")).status == 200
         world.clock.advance(OPEN_FOR / 7)  # somebody sits there all the time

@@ -81,5 +81,7 @@ def _looks_line(edge: Edge, language: str, times: Times, line: looks.PaperLine) 
     row, pages = line.first, edge.pages
     who = (pages.word(row.role, "role", language), pages.place(edge.here.agency, row.facility), short(row.staff))
     said = f"{times.clock(row.read_at)}  {', '.join(who)}: {pages.word(row.what, 'look', language)}"
+    if row.why:
+        said += f" ({pages.word(row.why, 'why', language)})"
     often = f" ({line.count}×)" if line.count > 1 else ""
     return said + often + (f" {pages.say(BEYOND_WORDS, language)}" if row.beyond else "")

@@ -17,7 +17,7 @@ from sqlmodel import col
 from shared.casework.accounts.tables import Account, Attempt, CaseRead
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.tables import Incident
-from shared.casework.cases.views import BEYOND
+from shared.casework.cases.views import BEYOND, OPENED
 from shared.casework.consents.tables import Consent
 from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, WalkIn
@@ -36,7 +36,7 @@ LINE_MM = 5.0
 
 class ReadView(BaseModel):
     """Somebody looked, or tried to and was shown nothing (`what` "attempt"). `staff` tells accounts apart without a name; `beyond`
-    where it lay beyond the account's own desks, because a life was in danger or a second person agreed."""
+    where it lay beyond the account's own desks, because a life was in danger or a second person agreed, and `why` that was."""
 
     id: UUID
     account: str
@@ -44,6 +44,7 @@ class ReadView(BaseModel):
     role: str
     facility: str | None
     what: str
+    why: str | None
     beyond: bool
     read_at: datetime
 
@@ -69,8 +70,8 @@ async def access_log(tx: Transaction, case_id: UUID, cursor: str | None, limit: 
     rows = (await tx.session.execute(query.order_by(looks.c.id.desc()).limit(limit + 1))).all()
     shown = [
         ReadView(
-            id=id_, account=by.name, staff=by.id, role=by.role, facility=by.facility, what=_plain(what),
-            beyond=what.startswith((BEYOND, "opened:")), read_at=read_at,
+            id=id_, account=by.name, staff=by.id, role=by.role, facility=by.facility, what=_plain(what), why=_why(what),
+            beyond=what.startswith((BEYOND, OPENED)), read_at=read_at,
         )
         for id_, _account_id, what, read_at, by in rows[:limit]
     ]  # fmt: skip
@@ -80,6 +81,10 @@ async def access_log(tx: Transaction, case_id: UUID, cursor: str | None, limit: 
 def _plain(what: str) -> str:
     # "taken_back:" goes on with the referral that it is about.
     return what.removeprefix(BEYOND).partition(":")[0]
+
+
+def _why(what: str) -> str | None:
+    return what.removeprefix(OPENED) if what.startswith(OPENED) else None
 
 
 # --- on paper ----------------------------------------------------------------------------------------------------------------
@@ -107,8 +112,8 @@ class LooksText:
 def paper_lines(rows: Iterable[ReadView]) -> Iterator[PaperLine]:
     """The looks of one day, in the order in which they are given, each kind of an account's once."""
 
-    def kind(row: ReadView) -> tuple[UUID, str, bool]:
-        return row.staff, row.what, row.beyond
+    def kind(row: ReadView) -> tuple[UUID, str, str | None, bool]:
+        return row.staff, row.what, row.why, row.beyond
 
     for _kind, alike in groupby(rows, kind):
         found = list(alike)

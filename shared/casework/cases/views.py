@@ -19,6 +19,7 @@ from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
 BEYOND = "beyond:"  # before what is kept of a look at a case that was opened beyond the account's own desks
+OPENED = "opened:"  # before why it was opened, in what is kept of the opening itself
 LIST = "list"  # that a list showed something of it
 LISTED_AGAIN = timedelta(hours=1)  # a list that shows a case again within this is one look
 LISTED_BEFORE = select(col(CaseRead.case_id)).where(  # put together once: every list asks it

@@ -16,7 +16,7 @@ from shared.casework.alarms.commands import raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.commands import OpenCase, open_case
 from shared.casework.cases.tables import Case
-from shared.casework.cases.views import LIST, note_read
+from shared.casework.cases.views import LIST, OPENED, note_read
 from shared.casework.eyes.tables import Decoy, Opening, Review
 from shared.casework.here import Actor, Forbidden, Here
 from shared.contracts.casework import events
@@ -62,7 +62,7 @@ async def open_beyond(case: Case, why: Why, second: Account | None, tx: Transact
     )  # fmt: skip
     tx.session.add(opening)
     await tx.session.flush()
-    await note_read(tx, case.id, by, f"opened:{why}")
+    await note_read(tx, case.id, by, f"{OPENED}{why}")
     who = {"account": str(by.account_id)}
     await raise_alarm(tx, here, OPENED_HERE, opening.id, case.facility, Urgency.ACUTE, case.id, who, to_supervisor=True)
     if by.facility is not None and by.facility != case.facility:
