@@ -17,6 +17,7 @@ from services.runtime import Agency, bring_up_to_date, check_database
 from services.settings import Settings
 from shared.casework.lines.recovery import RecoveryView, backup_days, recovery_of
 from shared.exchange.anchor import Anchor, reopen
+from shared.kit.db import MACHINE
 from shared.kit.errors import RefnetError
 from shared.kit.keystore import Keystore
 
@@ -33,7 +34,10 @@ def back_up(url: str, file: Path) -> int:
     if parsed.get_backend_name() == "sqlite":
         _copy_sqlite(Path(parsed.database or ""), file)
     else:
-        _run("pg_dump", parsed, ["--format=custom", "--no-owner", "--no-privileges", f"--file={file}"])
+        # Row-level security binds this user: what it is told makes all rows visible, as to the agency's own processes.
+        asks = f"-c refnet.asks={MACHINE['asks']}"
+        arguments = ["--format=custom", "--no-owner", "--no-privileges", "--enable-row-security", f"--file={file}"]
+        _run("pg_dump", parsed, arguments, PGOPTIONS=asks)
     file.chmod(0o600)
     return file.stat().st_size
 
@@ -120,13 +124,13 @@ def _refuse_in_use(target: Path) -> None:
             return  # what is damaged is replaced
 
 
-def _run(program: str, url: URL, arguments: list[str]) -> None:
+def _run(program: str, url: URL, arguments: list[str], **more: str) -> None:
     path = shutil.which(program) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), reverse=True)), None)
     if path is None:
         raise RefnetError(f"{program} is not installed; install PostgreSQL's client programs of the server's version.")
     options = {"--host": url.host, "--port": url.port, "--username": url.username, "--dbname": url.database}
     argv = [path, "--no-password", *(f"{name}={value}" for name, value in options.items() if value), *arguments]
-    environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
+    environment = {**os.environ, **more, **({"PGPASSWORD": str(url.password)} if url.password else {})}
     done = subprocess.run(
         argv, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_DEADLINE_S, check=False
     )

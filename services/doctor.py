@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from services.broker_users import user_of
 from services.certificates import RENEW_BEFORE
 from services.keys import KeyFolder, load_keyring
@@ -22,6 +24,12 @@ from shared.kit.certificates import good_until
 from shared.kit.errors import DatabaseAway, RefnetError
 
 DESTROYED_WITHIN = timedelta(days=1)  # a worker looks every hour
+
+# Policies bind neither a superuser nor whoever may leave them out; an owner could drop them.
+UNBOUND = """
+    SELECT rolsuper OR rolbypassrls OR EXISTS (SELECT FROM pg_tables WHERE tablename = 'casework_cases' AND tableowner = rolname)
+    FROM pg_roles WHERE rolname = current_user
+"""
 
 Note = Callable[[bool, str], None]
 
@@ -153,7 +161,11 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
     try:
         made = build(settings, agency)
         await check_database(made)
+        async with made.database.read() as tx:
+            is_bound = tx.dialect == "sqlite" or not (await tx.session.execute(text(UNBOUND))).scalar_one()
         await made.database.close()
+        if not is_bound:
+            note(False, f"{agency}: no row-level security binds the database's user; connect as one that owns nothing.")
         note(True, f"{agency}: the database answers and has this version's schema.")
     except RefnetError as error:
         note(False, f"{agency}: {error}")

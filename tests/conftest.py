@@ -9,7 +9,7 @@ from zlib import crc32
 
 import pytest
 from agencies import World
-from schema import empty, postgres_at_head, sqlite_at_head
+from schema import as_application, empty, postgres_at_head, sqlite_at_head
 from servers import Address, Desk, Kafka, KafkaClusterFactory, KafkaNodeFactory, Servers, What, ask
 from signing_in import CHEAP, at_cost
 
@@ -166,7 +166,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     urls: dict[str, str] = request.getfixturevalue("databases_of_worlds")
     for agency in AGENCIES if not urls else ():
         urls[agency] = await asyncio.to_thread(postgres_at_head, request.getfixturevalue("postgres"), agency)
-    made = await World.make(urls)
+    made = await World.make({agency: as_application(url) for agency, url in urls.items()})
     yield made
     await made.close()
     for url in urls.values():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from services.agency import AgencyParts
+from services.police.dockets.commands import case_with
 from services.police.dockets.pages import docket_of
 from services.police.dockets.pages import router as docket_pages
 from services.police.dockets.tables import Docket
@@ -26,6 +27,8 @@ PARTS = AgencyParts(
             ("/hand-over", _("Hand over shift")),
         ),
         case_facts=docket_of,
+        own_number=_("Number in the occurrence book"),
+        find_own=case_with,
         rooms={"police": Path(__file__).parent / "templates"},
     ),
 )

@@ -10,13 +10,15 @@ from shared.casework.alarms.pages import router as alarm_pages
 from shared.casework.alarms.web import router as alarms
 from shared.casework.arrivals.pages import router as arrival_pages
 from shared.casework.arrivals.web import router as arrivals
+from shared.casework.cases.look_pages import router as look_pages
 from shared.casework.cases.pages import router as case_pages
 from shared.casework.cases.web import router as cases
 from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.vital_pages import router as vital_pages
 from shared.casework.consents.web import router as consents
-from shared.casework.edge import Edge, install_refusals
+from shared.casework.edge import Edge, NobodyAsks, install_refusals
 from shared.casework.exports.pages import router as export_pages
+from shared.casework.eyes.pages import router as eyes_pages
 from shared.casework.figures.pages import router as figure_pages
 from shared.casework.following.pages import router as following_pages
 from shared.casework.following.web import router as following
@@ -45,6 +47,7 @@ PAGE_ROUTERS = (
     work_pages,
     arrival_pages,
     case_pages,
+    look_pages,
     consent_pages,
     vital_pages,
     following_pages,
@@ -53,6 +56,7 @@ PAGE_ROUTERS = (
     referral_pages,
     act_pages,
     alarm_pages,
+    eyes_pages,
     line_pages,
     paper_pages,
     figure_pages,
@@ -77,6 +81,7 @@ def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]
     install_refusals(app)
     install_page_refusals(app)
     app.add_middleware(SafeHeaders)
+    app.add_middleware(NobodyAsks)
     app.mount("/static", CachedFiles(directory=STATIC), name="static")
     only_here = (demo_pages,) if edge.here.network.purpose == "demo" else ()
     for router in (*own, *SHARED_ROUTERS, *PAGE_ROUTERS, *only_here):  # an agency's own routes are not taken for transitions

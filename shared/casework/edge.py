@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse, Response
@@ -19,14 +20,15 @@ from sqlalchemy import delete, text
 from sqlmodel import col
 from starlette.exceptions import HTTPException
 
+from shared.casework import scope
 from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import actor_of, answers_key
 from shared.casework.accounts.credentials import TooBusy
-from shared.casework.accounts.tables import KeptAnswer
+from shared.casework.accounts.tables import Attempt, KeptAnswer
 from shared.casework.cases.commands import WrongTime
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.following.streams import OpenStreams, TooManyStreams
-from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.here import Actor, Forbidden, Here, SeesNoCase
 from shared.casework.lines.figures import Figures
 from shared.casework.lines.readiness import ExchangeState
 from shared.casework.pages.frame import Pages
@@ -36,11 +38,12 @@ from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail
 from shared.exchange.inbox import Inbox
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.crash import crash_point
-from shared.kit.db import Database, Transaction, turn_number
+from shared.kit.db import NOBODY, Database, Transaction, asking, turn_number
 from shared.kit.errors import Conflict, DatabaseAway, NotFound, RefnetError
+from shared.kit.ids import new_id
 from shared.kit.pages import is_same_site, same_token
 from shared.kit.sealed import Under
-from shared.kit.web import dump, problem
+from shared.kit.web import AsgiApp, Receive, Scope, Send, dump, problem
 
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
 KEY_CHARACTERS_MAX = 200  # a UUID has 36; a key column of PostgreSQL holds 2,700 bytes, and this in any script fits
@@ -107,7 +110,31 @@ async def signed_in(request: Request, given: Annotated[HTTPAuthorizationCredenti
         actor = await _asker(tx, request, edge, given)
     if actor is None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    asks(request, actor)
     return actor
+
+
+def asks(request: Request, by: Actor) -> None:
+    """From here on the account asks: the database is told so with each transaction, and attempts are kept as its own."""
+    request.state.by = by
+    asking.set(scope.told(by))
+
+
+class NobodyAsks:
+    """Before it is known who asks, and where nobody needs to sign in, row-level security shows nothing of anybody."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+
+    async def __call__(self, request: Scope, receive: Receive, send: Send) -> None:
+        if request["type"] != "http":
+            await self._app(request, receive, send)
+            return
+        before = asking.set(NOBODY)
+        try:
+            await self._app(request, receive, send)
+        finally:
+            asking.reset(before)
 
 
 async def _asker(tx: Transaction, request: Request, edge: Edge, given: HTTPAuthorizationCredentials | None) -> Actor | None:
@@ -280,6 +307,8 @@ def install_refusals(app: FastAPI) -> None:
     """Every expected refusal has its status and its problem."""
     for kind, status, slug, title in REFUSALS:
         app.add_exception_handler(kind, _refusal(status, slug, title))
+    app.add_exception_handler(scope.OutOfSight, _out_of_sight)
+    app.add_exception_handler(SeesNoCase, _sees_no_case)
     app.add_exception_handler(MissingDetail, _fault)
     app.add_exception_handler(WrongTime, _fault)
     app.add_exception_handler(ConsentMissing, _consent_missing)
@@ -291,6 +320,27 @@ def _refusal(status: int, slug: str, title: str) -> Callable[[Request, Exception
         return problem(status, slug, title, str(error), headers=headers)
 
     return refuse
+
+
+async def _out_of_sight(request: Request, error: Exception) -> JSONResponse:
+    """What is not there and what is not for this account are answered alike, and either is kept: the survivor may ask who tried."""
+    assert isinstance(error, scope.OutOfSight)
+    edge, by = edge_of(request), request.state.by
+    what = f"{request.method} {request.scope['route'].path}"
+    try:
+        async with edge.database.write() as tx:
+            tx.session.add(Attempt(id=new_id(), account_id=by.account_id, what=what, about=error.about, tried_at=tx.clock.now()))
+    except DatabaseAway as away:
+        return await _refusal(503, "database-away", "The database is away")(request, away)
+    return await _refusal(404, "not-found", "Not found")(request, error)
+
+
+async def _sees_no_case(request: Request, error: Exception) -> JSONResponse:
+    """To somebody whose role sees no case none is there; what is about none says why it is refused."""
+    for value in reversed(request.path_params.values()):
+        with contextlib.suppress(ValueError):
+            return await _out_of_sight(request, scope.OutOfSight("There is nothing at this address.", UUID(str(value))))
+    return await _refusal(403, "forbidden", "Not for this account")(request, error)
 
 
 async def _fault(_request: Request, error: Exception) -> JSONResponse:

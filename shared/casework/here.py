@@ -16,6 +16,10 @@ class Forbidden(RefnetError):
     """The account's role does not allow this."""
 
 
+class SeesNoCase(Forbidden):
+    """No case is for an account of this role."""
+
+
 @dataclass(frozen=True, slots=True)
 class Here:
     """Where the code runs. `secret` is this agency's own: lanes and tokens are derived from it."""
@@ -87,6 +91,13 @@ class Actor:
     role: Role
     facility: str | None
     hub_of: frozenset[str] = frozenset()  # facilities without a line of their own that this one works for
+    opened: frozenset[UUID] = frozenset()  # cases beyond its desks that are open to it just now, because a life was in danger
+    never: frozenset[UUID] = frozenset()  # cases that it may not see whatever else holds: its own, a relative's
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether there are cases that it may never see."""
+        return bool(self.never)
 
     @property
     def desks(self) -> list[str]:
@@ -100,7 +111,7 @@ class Actor:
     def may_work(self) -> None:
         """Raises Forbidden for accounts that never see a case."""
         if self.role is Role.ADMINISTRATOR:
-            raise Forbidden("An administrator looks after accounts and lines, and sees no case; sign in with another account.")
+            raise SeesNoCase("An administrator looks after accounts and lines, and sees no case; sign in with another account.")
 
     def may_supervise(self) -> None:
         """Raises Forbidden below a supervisor."""

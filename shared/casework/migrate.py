@@ -18,6 +18,7 @@ from shared.casework.circles import tables as _circles  # noqa: F401
 from shared.casework.consents import tables as _consents  # noqa: F401
 from shared.casework.directory import tables as _directory  # noqa: F401
 from shared.casework.exports import tables as _exports  # noqa: F401
+from shared.casework.eyes import tables as _eyes  # noqa: F401
 from shared.casework.figures import tables as _figures  # noqa: F401
 from shared.casework.following import tables as _following  # noqa: F401
 from shared.casework.holds import tables as _holds  # noqa: F401

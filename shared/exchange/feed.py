@@ -82,8 +82,9 @@ def row_of(tx: Transaction, line: Line) -> dict[str, Any]:
 
 async def number_feed(database: Database) -> int:
     """Gives feed_seq to what was committed since; returns how many. Any number of relays may call it at once."""
-    if not await database.glance(IS_UNFED):
-        return 0
+    async with database.read() as tx:
+        if (await tx.connection.exec_driver_sql(IS_UNFED)).first() is None:
+            return 0
     async with database.write() as tx:
         if tx.dialect == "postgresql":
             driver = await tx.driver()

@@ -6,7 +6,8 @@ A transaction belongs to its edge (a request, a batch, a tick): code inside neve
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -45,6 +46,23 @@ URL_FORMS = "write postgresql://… or sqlite:///…"
 SQLITE_PASSING = ("locked", "busy", "disk I/O", "unable to open", "is full", "readonly")  # words of SQLite errors that may pass
 
 Dialect = Literal["postgresql", "sqlite"]
+
+# Who asks, as row-level security is told at the beginning of each transaction on PostgreSQL: settings `refnet.<name>`, which end
+# with it. What no request began is the agency's own machinery: exchange, watcher, command line, migrations. A web application says
+# for each request who asks, and that nobody does before it knows.
+MACHINE: Mapping[str, str] = {"asks": "machine"}
+NOBODY: Mapping[str, str] = {"asks": ""}
+asking: ContextVar[Mapping[str, str]] = ContextVar("asking", default=MACHINE)
+
+
+@contextlib.contextmanager
+def machinery() -> Iterator[None]:
+    """Within a request: the agency's own machinery works here, whoever set it going."""
+    before = asking.set(MACHINE)
+    try:
+        yield
+    finally:
+        asking.reset(before)
 
 
 @dataclass(slots=True)
@@ -89,6 +107,11 @@ class Transaction:
         if self.dialect == "postgresql":
             await self.session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": turn_number(what)})
 
+    async def tell(self, who: Mapping[str, str]) -> None:
+        """From now on in this transaction somebody else asks. SQLite keeps no such rules."""
+        if self.dialect == "postgresql":
+            await self.session.execute(text(_settings(who)))
+
     async def driver(self) -> Any:
         """The asyncpg connection beneath, inside this transaction, for the hot statements that have a PostgreSQL form."""
         adapted: Any = (await self.connection.get_raw_connection()).dbapi_connection
@@ -125,7 +148,8 @@ class Database:
                 await tx.close()
 
     async def glance(self, query: str) -> list[tuple[Any, ...]]:
-        """What one statement that only looks finds, with no transaction around it: one trip on PostgreSQL, on the driver."""
+        """What one statement that only looks finds, with no transaction around it: one trip on PostgreSQL, on the driver. Nobody is
+        said to ask, so that it finds nothing in a table that row-level security guards."""
         async with errors_named(), self.engine.connect() as connection:
             if self.dialect == "postgresql":
                 driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -190,8 +214,28 @@ def _engine(url: str) -> AsyncEngine:
         pool_pre_ping=False,
         hide_parameters=True,  # an error's text never holds what a row says
         json_deserializer=from_json,  # a fifth of what Python's own takes, and half of a row's columns are JSON
-        connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"timezone": "UTC", **_time_limits()}},
+        connect_args={
+            "connection_class": _Telling,
+            "timeout": CONNECT_TIMEOUT_S,
+            "server_settings": {"timezone": "UTC", **_time_limits()},
+        },
     )
+
+
+class _Telling(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
+    """Tells who asks in the trip that begins the transaction: no request waits for one more."""
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        """As the driver does it."""
+        if not args and query.startswith("BEGIN"):
+            query = f"{query} {_settings(asking.get())}"
+        return str(await super().execute(query, *args, timeout=timeout))
+
+
+def _settings(who: Mapping[str, str]) -> str:
+    """One statement without parameters, because it goes along with BEGIN."""
+    quoted = {name: value.replace("'", "''") for name, value in who.items()}
+    return "SELECT " + ", ".join(f"set_config('refnet.{name}', '{value}', true)" for name, value in quoted.items())
 
 
 def _time_limits() -> dict[str, str]:

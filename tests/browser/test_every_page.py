@@ -33,7 +33,18 @@ AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practi
 
 # By person: what is opened before anything has happened, and once a day's work is there. {…} are filled in from that work.
 EMPTY = {
-    "officer": ["/work", "/cases", "/cases/new", "/directory", "/hand-over", "/paper", "/paper/print", "/me", "/me/secrets"],
+    "officer": [
+        "/work",
+        "/cases",
+        "/cases/new",
+        "/directory",
+        "/hand-over",
+        "/paper",
+        "/paper/print",
+        "/look-up",
+        "/me",
+        "/me/secrets",
+    ],
     "nurse": ["/work", "/here-now", "/cases", "/arrivals/new", "/hand-over", "/paper", "/directory"],
     "worker": ["/work", "/cases", "/hand-over", "/following"],
     "in-charge": [
@@ -42,6 +53,7 @@ EMPTY = {
         "/posts",
         "/accounts",
         "/accounts/new",
+        "/eyes",
         "/parked",
         "/lines",
         "/figures",

@@ -154,7 +154,7 @@ async def test_a_list_opens_what_it_shows_and_nothing_else(tmp_path: Path) -> No
         opened.append(counts)
         await client.aclose()
         await agency.database.close()
-    at_work = [counts.pop("/work") for counts in opened]
+    at_work = [counts.pop("/work") - 1 for counts in opened]  # whoever asks has a list of what she may not see: that is one more
     assert at_work == [BATCH // OPEN_EVERY, 2 * BATCH // OPEN_EVERY]
     assert opened[0] == opened[1]
     assert 0 < max(opened[0].values()) <= OPENED_MAX

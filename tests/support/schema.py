@@ -38,8 +38,31 @@ def sqlite_at_head(file: Path, kind: str) -> str:
 
 
 def postgres_at_head(server: PostgresDatabases, kind: str) -> str:
-    """The address of a new database at an agency's newest schema."""
-    return server.fresh_database(server.template(f"{kind}_head", lambda url: asyncio.run(_migrate(url, kind))))
+    """The address of a new database at an agency's newest schema, as its superuser: no row-level security binds whoever asks."""
+    return server.fresh_database(server.template(f"{kind}_head", lambda url: asyncio.run(_made(url, kind))))
+
+
+def as_application(url: str) -> str:
+    """The same database for whoever owns nothing in it, as web and worker of an agency connect (deploy/postgres/10-roles.sh)."""
+    return url.replace("//postgres@", f"//{APPLICATION}@")
+
+
+OWNER, APPLICATION = "refnet_owner", "refnet_app"
+ROLES = f"""
+DO $$ BEGIN CREATE ROLE {OWNER} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ BEGIN CREATE ROLE {APPLICATION} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+GRANT USAGE, CREATE ON SCHEMA public TO {OWNER};
+GRANT USAGE ON SCHEMA public TO {APPLICATION};
+ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APPLICATION};
+ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {APPLICATION};
+"""
+
+
+async def _made(url: str, kind: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(ROLES)
+    await connection.close()
+    await _migrate(url.replace("//postgres@", f"//{OWNER}@"), kind)
 
 
 # Only tables that hold something: a table costs files, and most tests fill few. CASCADE: what refers to them is empty or named too.

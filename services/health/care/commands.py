@@ -16,9 +16,9 @@ from shared.casework.paper.commands import sheet_of_visit
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.tables import Referral, WalkIn
+from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
 from shared.kit.db import Transaction
-from shared.kit.errors import NotFound
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under
 
@@ -67,7 +67,7 @@ async def received(referral_id: UUID, tx: Transaction, by: Actor) -> InCare:
     by.may_work()
     referral = await load_referral(tx, referral_id, by)
     if referral.direction != "in":
-        raise NotFound("There is no such referral.")
+        raise OutOfSight("There is no such referral.", referral_id)
     return InCare(referral.case_id, referral.desk, referral=referral)
 
 

@@ -10,6 +10,7 @@ from sqlmodel import col
 from services.police.dockets.tables import Docket
 from shared.casework.cases.commands import Form, load_case
 from shared.casework.here import Actor
+from shared.casework.scope import for_the_agency
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 
@@ -20,10 +21,17 @@ class EnterDocket(Form):
     number: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9/-]{0,29}$")]
 
 
+async def case_with(tx: Transaction, number: str) -> UUID | None:
+    """The case of a whole docket number."""
+    index = tx.keys.index("police_dockets.number", "".join(number.split()).upper())
+    return (await tx.session.execute(select(col(Docket.case_id)).where(col(Docket.number_index) == index))).scalar_one_or_none()
+
+
 async def enter_docket(case_id: UUID, command: EnterDocket, tx: Transaction, by: Actor) -> Docket:
     """Enters or corrects a case's docket number; raises Conflict where another case has it."""
     by.may_work()
     case = await load_case(tx, case_id, by, lock=True)
+    await for_the_agency(tx)  # no two cases have one number, whosever they are
     index = tx.keys.index("police_dockets.number", command.number)
     query = select(col(Docket.case_id)).where(col(Docket.number_index) == index, col(Docket.case_id) != case.id)
     if (await tx.session.execute(query)).first() is not None:

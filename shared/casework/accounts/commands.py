@@ -6,13 +6,17 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, select
 from sqlmodel import col
 
 from shared.casework.accounts import credentials, sessions
+from shared.casework.accounts.barred import kept
 from shared.casework.accounts.credentials import Issued, OneTime
+from shared.casework.accounts.sessions import actor_from
 from shared.casework.accounts.tables import Account, Duty, KeptAnswer, Token
+from shared.casework.eyes.tables import Opening
 from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.scope import OutOfSight, for_the_agency
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
@@ -43,7 +47,7 @@ async def add_account(tx: Transaction, here: Here, name: str, role: Role, facili
         here.facility(facility)
     if (await tx.session.execute(select(col(Account.id)).where(col(Account.name) == name))).first() is not None:
         raise Conflict("There is an account “%(name)s” already; choose another sign-in name.", name=name)
-    account = Account(id=new_id(), name=name, role=role, facility=facility, created_at=tx.clock.now())
+    account = Account(id=new_id(), name=name, role=role, facility=facility, created_at=tx.clock.now(), never=kept(frozenset()))
     tx.session.add(account)
     await tx.session.flush()
     return account
@@ -81,6 +85,7 @@ def on_disable(give_back: Return, kind: AgencyKind | None = None) -> None:
 async def disable_account(tx: Transaction, here: Here, name: str) -> Account:
     """Disables an account: its tokens and sessions end at once, its duties too, and what it held goes back to the facility."""
     account = await find_account(tx, name)
+    await for_the_agency(tx)  # what it held goes back, whoever disables it
     account.is_disabled = True
     await _end_access(tx, account)
     await tx.session.execute(delete(Duty).where(col(Duty.account_id) == account.id, col(Duty.until_at) > tx.clock.now()))
@@ -113,11 +118,11 @@ async def accounts_of(tx: Transaction, by: Actor) -> list[Account]:
 
 
 async def load_account(tx: Transaction, account_id: UUID, by: Actor) -> Account:
-    """An account that somebody may see; raises NotFound."""
+    """An account that somebody may see; raises OutOfSight."""
     by.may_supervise()
     account = await tx.session.get(Account, account_id)
     if account is None or not by.sees(account.facility):
-        raise NotFound("There is no such account.")
+        raise OutOfSight("There is no such account.", account_id)
     return account
 
 
@@ -143,14 +148,16 @@ async def make_token(tx: Transaction, name: str) -> str:
 
 async def actor_of(tx: Transaction, here: Here, token: str) -> Actor | None:
     """Who a bearer token belongs to; None where it is unknown, over, or its account disabled."""
-    query = select(Account, Token).join(Token, col(Token.account_id) == col(Account.id)).where(col(Token.digest) == _digest(token))
-    found = (await tx.session.execute(query)).first()
-    if found is None:
+    now = tx.clock.now()
+    query = select(Account, Token, col(Opening.case_id)).join(Token, col(Token.account_id) == col(Account.id))
+    query = query.outerjoin(Opening, and_(col(Opening.account_id) == col(Account.id), col(Opening.until_at) > now))
+    rows = (await tx.session.execute(query.where(col(Token.digest) == _digest(token)))).tuples().all()
+    if not rows:
         return None
-    account, kept = found
-    if account.is_disabled or kept.expires_at <= tx.clock.now():
+    account, token_row, _case = rows[0]
+    if account.is_disabled or token_row.expires_at <= now:
         return None
-    return here.actor(UUID(str(account.id)), account.name, Role(account.role), account.facility)
+    return actor_from(here, account, (case_id for _account, _token, case_id in rows))
 
 
 async def forget_answers(tx: Transaction, *about: UUID) -> None:

@@ -11,6 +11,7 @@ from shared.casework.accounts.commands import load_account
 from shared.casework.accounts.tables import Account, Duty
 from shared.casework.cases.commands import Form
 from shared.casework.here import Actor, Here
+from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, NotFound
@@ -53,11 +54,11 @@ async def set_duty(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> 
 
 
 async def end_duty(duty_id: UUID, tx: Transaction, by: Actor) -> None:
-    """Takes a duty off the roster; raises NotFound."""
+    """Takes a duty off the roster; raises OutOfSight."""
     by.may_supervise()
     duty = await tx.session.get(Duty, duty_id)
     if duty is None or not by.sees(duty.facility):
-        raise NotFound("There is no such duty.")
+        raise OutOfSight("There is no such duty.", duty_id)
     await tx.session.delete(duty)
 
 

@@ -7,7 +7,8 @@ or ends meanwhile: it is sealed under the browser's own cookie, so that the data
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,10 +19,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, or_, select, update
 from sqlmodel import col
 
+from shared.casework.accounts.barred import never_of
 from shared.casework.accounts.credentials import is_pin
 from shared.casework.accounts.tables import Account, Draft, HandOver, Session
+from shared.casework.eyes.tables import Opening
 from shared.casework.here import Actor, Here
 from shared.contracts.casework.codes import Role
+from shared.kit.columns import UtcDateTime
 from shared.kit.db import Database, Transaction
 from shared.kit.ids import new_id
 
@@ -37,10 +41,13 @@ DRAFT_BYTES_MAX = 32 * 1024  # the longest form is a few kilobytes
 NONCE_BYTES = 12
 APART = "#"  # in the path of what is kept beside the forms: no page's own address has one
 
-# What every page asks before anything else, put together once.
+# What every page asks before anything else, put together once: a row for each case that is open to the account beyond its desks.
 VISITS = (
-    select(Session, Account)
+    select(Session, Account, col(Opening.case_id))
     .join(Account, col(Account.id) == col(Session.account_id))
+    .outerjoin(
+        Opening, and_(col(Opening.account_id) == col(Account.id), col(Opening.until_at) > bindparam("now", type_=UtcDateTime))
+    )
     .where(col(Session.digest) == bindparam("token_digest"))
 )
 WRITERS_SESSIONS = select(col(Session.id)).where(
@@ -142,21 +149,27 @@ async def visit(tx: Transaction, here: Here, token: str | None) -> Visit | None:
     """Who a cookie belongs to; None where its session is over or its account disabled."""
     if not token:
         return None
-    found = (await tx.session.execute(VISITS, {"token_digest": _digest(token)})).first()
-    if found is None:
-        return None
-    session, account = found
     now = tx.clock.now()
+    rows = (await tx.session.execute(VISITS, {"token_digest": _digest(token), "now": now})).tuples().all()
+    if not rows:
+        return None
+    session, account, _case = rows[0]
     idle = now - session.seen_at
     is_over = now - session.opened_at >= ABSOLUTE_END or idle >= IDLE_END or (session.needs_code and idle >= CODE_WAIT)
     if is_over or account.is_disabled:
         return None
     return Visit(
-        here.actor(account.id, account.name, Role(account.role), account.facility), session.id, session.device, session.csrf,
+        actor_from(here, account, (case_id for _session, _account, case_id in rows)), session.id, session.device, session.csrf,
         is_locked=session.locked_at is not None or idle >= IDLE_LOCK, needs_code=session.needs_code,
         must_renew=account.must_renew or account.pin_hash is None, needs_seen=idle >= SEEN_STEP,
         left_at=session.left_at, language=session.language,
     )  # fmt: skip
+
+
+def actor_from(here: Here, account: Account, opened: Iterable[UUID | None]) -> Actor:
+    """The account that acts, with the cases that are open to it beyond its desks, and those that it may never see."""
+    by = here.actor(UUID(str(account.id)), account.name, Role(account.role), account.facility)
+    return replace(by, opened=frozenset(id_ for id_ in opened if id_ is not None), never=never_of(account.never))
 
 
 async def touch(tx: Transaction, session_id: UUID) -> None:

@@ -32,6 +32,9 @@ class Account(SQLModel, table=True):
     pin_hash: str | None = None
     failed_count: int = 0  # wrong passwords and codes in a row, at browsers where the account has never signed in
     waits_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    never: dict[str, Any] | None = Field(
+        default=None, sa_type=Sealed("casework_accounts.never", ""), nullable=True
+    )  # cases that it may not see: barred.py
     asked_code: int | None = None  # the number on the card that is asked for until it is answered
 
 
@@ -136,6 +139,28 @@ class KeptAnswer(SQLModel, table=True):
     status: int = 0
     answer: bytes = Field(default=b"", sa_type=Sealed("casework_idempotency.answer", "", "bytes"), nullable=True)
     kept_until: datetime = Field(sa_type=UtcDateTime)
+
+
+class Attempt(SQLModel, table=True):
+    """Somebody asked for something that is not there, or not for this account; `about` is the id that was asked for, and `what` the
+    route. An id of ours is looked for here by what it stands for: the survivor may ask who tried."""
+
+    __tablename__ = "casework_attempts"
+    __table_args__ = (
+        Index("ix_casework_attempts_about", "about"),
+        Index(
+            "ix_casework_attempts_unlogged",
+            "id",
+            sqlite_where=text("inside_seq IS NULL"),
+            postgresql_where=text("inside_seq IS NULL"),
+        ),
+    )
+    id: UUID = Field(primary_key=True)
+    account_id: UUID
+    what: str
+    about: UUID
+    tried_at: datetime = Field(sa_type=UtcDateTime)
+    inside_seq: int | None = Field(default=None, sa_type=BigInteger)  # its place in the log that peers sign unread
 
 
 class CaseRead(SQLModel, table=True):

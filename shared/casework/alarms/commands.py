@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, not_, or_, select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.accounts.commands import on_disable
 from shared.casework.accounts.tables import Account
 from shared.casework.alarms.tables import Alarm
@@ -16,7 +17,7 @@ from shared.contracts.casework.codes import Role, Urgency
 from shared.exchange import feed
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 
 # About a peer, seen by whoever looks after lines.
@@ -47,15 +48,17 @@ class ResolveAlarm(Form):
 
 async def raise_alarm(
     tx: Transaction, here: Here, kind: str, about: UUID, facility: str, urgency: Urgency,
-    case_id: UUID | None = None, detail: dict[str, Any] | None = None,
+    case_id: UUID | None = None, detail: dict[str, Any] | None = None, *, to_supervisor: bool = False,
 ) -> None:  # fmt: skip
-    """Raises an alarm to the lowest post of the facility's ladder; one that is open already is not raised twice."""
+    """Raises an alarm to the lowest post of the facility's ladder, or to the one above it, because it is about who holds that; one
+    that is open already is not raised twice."""
     now = tx.clock.now()
     posts = here.facility(facility).posts
+    level = min(1, len(posts) - 1) if to_supervisor else 0
     row = {
-        "id": new_id(), "kind": kind, "about": about, "case_id": case_id, "facility": facility, "post": posts[0], "level": 0,
-        "is_acute": urgency is Urgency.ACUTE, "detail": detail or {}, "raised_at": now,
-        "climbs_at": now + here.programme.limits.ladder_step_h.of(urgency) if len(posts) > 1 else None,
+        "id": new_id(), "kind": kind, "about": about, "case_id": case_id, "facility": facility, "post": posts[level],
+        "level": level, "is_acute": urgency is Urgency.ACUTE, "detail": detail or {}, "raised_at": now,
+        "climbs_at": now + here.programme.limits.ladder_step_h.of(urgency) if len(posts) > level + 1 else None,
     }  # fmt: skip
     made = await tx.session.execute(insert_if_absent(tx, Alarm).returning(col(Alarm.id)), [row])
     if made.first() is not None:
@@ -106,11 +109,14 @@ async def clear(tx: Transaction, here: Here, about: UUID, kinds: set[str]) -> No
         await _tell(tx, here, "alarm.resolved", alarm)
 
 
-async def _load(tx: Transaction, alarm_id: UUID, by: Actor) -> Alarm:
-    query = select(Alarm).where(col(Alarm.id) == alarm_id).with_for_update().execution_options(populate_existing=True)
+async def load_alarm(tx: Transaction, alarm_id: UUID, by: Actor, *, lock: bool = False) -> Alarm:
+    """An alarm that the account may see; raises OutOfSight."""
+    query = select(Alarm).where(col(Alarm.id) == alarm_id, seen_by(by))
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
     alarm = (await tx.session.execute(query)).scalar_one_or_none()
-    if alarm is None or not may_see(alarm, by):
-        raise NotFound("There is no such alarm.")
+    if alarm is None:
+        raise scope.OutOfSight("There is no such alarm.", alarm_id)
     return alarm
 
 
@@ -127,27 +133,22 @@ async def give_back(tx: Transaction, here: Here, account: Account) -> None:
         await _tell(tx, here, "alarm.raised", alarm)
 
 
-def may_see(alarm: Alarm, by: Actor) -> bool:
-    """Alarms about a case are for those who work on cases; alarms about a line also for the administrator."""
-    if alarm.kind in LINE_TROUBLES:
-        return by.role in {Role.SUPERVISOR, Role.ADMINISTRATOR}
-    return by.role is not Role.ADMINISTRATOR and by.sees(alarm.facility)
-
-
 def seen_by(by: Actor) -> ColumnElement[bool]:
-    """The same in a query."""
+    """Alarms about a case are for those who work on cases; alarms about a line for supervisors and the administrator."""
     about_a_line = col(Alarm.kind).in_(LINE_TROUBLES)
     if by.role is Role.ADMINISTRATOR:
         return about_a_line
-    here = col(Alarm.facility).in_(by.desks) if by.facility is not None else true()
+    here = scope.at_desk(by, col(Alarm.facility), col(Alarm.case_id))
     return or_(about_a_line, here) if by.role is Role.SUPERVISOR else and_(not_(about_a_line), here)
 
 
 async def take(tx: Transaction, here: Here, alarm_id: UUID, by: Actor) -> Alarm:
     """Somebody has it: it climbs no further. Raises Conflict where another account took it."""
-    alarm = await _load(tx, alarm_id, by)
+    alarm = await load_alarm(tx, alarm_id, by, lock=True)
     if alarm.resolved_at is not None:
         raise Conflict("This alarm has been resolved.")
+    if alarm.detail.get("account") == str(by.account_id):
+        raise Conflict("This alarm is about what you did; somebody else answers for it.")
     if alarm.taken_by not in (None, by.account_id):
         raise Conflict("Another account has taken this alarm.")
     if alarm.taken_by is None:
@@ -159,9 +160,11 @@ async def take(tx: Transaction, here: Here, alarm_id: UUID, by: Actor) -> Alarm:
 
 async def resolve(command: ResolveAlarm, tx: Transaction, here: Here, alarm_id: UUID, by: Actor) -> Alarm:
     """It is dealt with. The same trouble later is a new alarm."""
-    alarm = await _load(tx, alarm_id, by)
+    alarm = await load_alarm(tx, alarm_id, by, lock=True)
     if alarm.resolved_at is not None:
         raise Conflict("This alarm has been resolved.")
+    if alarm.detail.get("account") == str(by.account_id):
+        raise Conflict("This alarm is about what you did; somebody else answers for it.")
     alarm.resolved_at, alarm.resolved_by, alarm.climbs_at = tx.clock.now(), by.account_id, None
     alarm.resolution = command.note
     await tx.session.flush()

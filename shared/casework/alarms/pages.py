@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field
 from shared.casework.accounts.commands import accounts_of
 from shared.casework.accounts.rosters import SetDuty, duties_of, end_duty, set_duty
 from shared.casework.alarms import commands, views
-from shared.casework.alarms.commands import ResolveAlarm, may_see
-from shared.casework.alarms.tables import Alarm
+from shared.casework.alarms.commands import ResolveAlarm, load_alarm
 from shared.casework.cases.recovering import waiting_cases
 from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
@@ -81,9 +80,7 @@ async def show_resolve(alarm_id: UUID, request: Request, edge: OneEdge, visit: V
 
 async def _resolve_page(alarm_id: UUID, request: Request, edge: Edge, visit: Visitor, **more: Any) -> Response:
     async with edge.database.read() as tx:
-        alarm = await tx.session.get(Alarm, alarm_id)
-        if alarm is None or not may_see(alarm, visit.actor):
-            raise NotFound("There is no such alarm.")
+        alarm = await load_alarm(tx, alarm_id, visit.actor)
     return edge.pages.show(request, "alarms/resolve.html", visit, alarm=alarm, here_now="/alarms", **more)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import String, and_, case, cast, func, or_, select
 from sqlmodel import SQLModel, col
 
+from shared.casework import scope
 from shared.casework.accounts.rosters import holders
 from shared.casework.accounts.tables import Account
 from shared.casework.alarms.commands import seen_by
@@ -67,6 +68,7 @@ class ShownAlarm:
     referral: Referral | None
     case: Case | None
     taken: Account | None
+    who: Account | None  # whom it is about, where it is about somebody's looking
     posts: Sequence[str]
     holders: dict[str, str]
 
@@ -95,16 +97,21 @@ async def alarm_board(tx: Transaction, here: Here, by: Actor) -> AlarmBoard:
     alarms = list((await tx.session.execute(query.limit(ALARMS_MAX))).scalars())
     referrals = await _by_id(tx, Referral, (a.about for a in alarms))
     cases = await _by_id(tx, Case, (a.case_id for a in alarms))
-    accounts = await _by_id(tx, Account, (a.taken_by for a in alarms))
+    accounts = await _by_id(tx, Account, (id_ for a in alarms for id_ in (a.taken_by, _who(a))))
     held = await holders(tx, {a.facility for a in alarms})
     rows = [
         ShownAlarm(
-            a, referrals.get(a.about), cases.get(a.case_id), accounts.get(a.taken_by), here.posts(a.facility),
-            held.get(a.facility, {}),
+            a, referrals.get(a.about), cases.get(a.case_id), accounts.get(a.taken_by), accounts.get(_who(a)),
+            here.posts(a.facility), held.get(a.facility, {}),
         )
         for a in alarms
     ]  # fmt: skip
     return AlarmBoard(rows, int(total) - int(taken), int(taken))
+
+
+def _who(alarm: Alarm) -> UUID | None:
+    account = alarm.detail.get("account")
+    return UUID(account) if account else None
 
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -156,6 +163,5 @@ async def _counted(tx: Transaction, by: Actor) -> list[Any]:
     at = case((col(Referral.direction) == "in", col(Referral.desk)), else_=sent_to)
     sums = [func.sum(case((what, 1), else_=0)) for what in (unseen, and_(unseen, col(Referral.urgency) == Urgency.ACUTE), is_late)]
     query = select(col(Referral.recipient), at, *sums).where(col(Referral.is_open), or_(is_late, is_unseen))
-    if by.facility is not None:
-        query = query.where(col(Referral.desk).in_(by.desks))
+    query = query.where(scope.at_desk(by, col(Referral.desk), col(Referral.case_id)))
     return list((await tx.session.execute(query.group_by(col(Referral.recipient), at))).tuples())

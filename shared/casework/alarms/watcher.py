@@ -21,6 +21,7 @@ from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import Case
 from shared.casework.consents.tables import HAS_AN_END, Consent, Erasure, Refusal
+from shared.casework.eyes.commands import looks_at_decoys
 from shared.casework.here import Here
 from shared.casework.referrals import domain, story
 from shared.casework.referrals.handlers import answer_late
@@ -119,6 +120,8 @@ class Watcher:
             await self._alone(self._not_erased, consent_id)
         for consent_id in await self._ending():
             await self._alone(self._remind, consent_id)
+        async with self._database.write() as tx:
+            await looks_at_decoys(tx, self._here)
         last: UUID | None = None
         while due := await self._climbing(last):
             for alarm_id in due:

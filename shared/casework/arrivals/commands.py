@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from sqlalchemy import func, or_, select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.accounts.tables import Account
 from shared.casework.cases.commands import Form, NoteText, OpenCase, add_note, happened, open_case
 from shared.casework.cases.views import note_read
@@ -119,7 +120,7 @@ async def record_arrival(
     return walk_in, None
 
 
-async def _may_try(tx: Transaction, by: Actor) -> bool:
+async def may_try(tx: Transaction, by: Actor) -> bool:
     """Whether this account may have another code looked up now. Its row is locked: guesses at once are counted one by one."""
     await tx.session.execute(select(col(Account.id)).where(col(Account.id) == by.account_id).with_for_update())
     since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
@@ -127,8 +128,15 @@ async def _may_try(tx: Transaction, by: Actor) -> bool:
     return int((await tx.session.execute(query)).scalar_one()) < domain.CODE_ATTEMPTS_MAX
 
 
+async def count_try(tx: Transaction, by: Actor) -> None:
+    """What was typed opened nothing: after a few of these nothing more is looked for, for a while."""
+    tx.session.add(CodeAttempt(id=new_id(), account_id=by.account_id, tried_at=tx.clock.now()))
+    await tx.session.flush()
+
+
 async def _fitting(tx: Transaction, code: str) -> list[Referral]:
     """What a spoken code fits, at whichever desk of this agency. Ended ones too: an arrival is never refused."""
+    await scope.for_the_agency(tx)
     now = tx.clock.now()
     # Columns, not objects: a clinic's half year is thousands of codes, and somebody stands at the door.
     query = select(col(Referral.id), col(Referral.arrival_code_hash)).where(
@@ -142,7 +150,7 @@ async def _fitting(tx: Transaction, code: str) -> list[Referral]:
 
 async def _open_here(tx: Transaction, code: str, facility: str, by: Actor) -> Referral | Miss:
     """The open referral of a spoken code at this door, or at one that its hub works for."""
-    if not await _may_try(tx, by):
+    if not await may_try(tx, by):
         return Miss.TRIED
     fitting = await _fitting(tx, code)
     desks = by.desks if by.facility is not None else [facility]
@@ -154,7 +162,7 @@ async def _as_said(tx: Transaction, command: MatchArrival, here: Here, by: Actor
     """The referral that fits all three things that she says, at whichever desk of this agency, open or ended."""
     assert command.code is not None
     assert command.sent_on is not None
-    if not await _may_try(tx, by):
+    if not await may_try(tx, by):
         return Miss.TRIED
     fitting, zone = await _fitting(tx, command.code), ZoneInfo(here.programme.time_zone)
     said = [
@@ -169,22 +177,21 @@ async def _only(tx: Transaction, found: Sequence[Referral], fitting: Sequence[Re
     """The one that was found. Else the attempt is counted, and kept on every case whose number it was: nothing of it is shown."""
     if len(found) == 1:
         return found[0]
-    tx.session.add(CodeAttempt(id=new_id(), account_id=by.account_id, tried_at=tx.clock.now()))
-    await tx.session.flush()
+    await count_try(tx, by)
     for case_id in sorted({one.case_id for one in fitting}):
         await note_read(tx, case_id, by, "number")
     return Miss.UNKNOWN
 
 
 async def load_walk_in(tx: Transaction, walk_in_id: UUID, by: Actor, *, lock: bool = False) -> WalkIn:
-    """An arrival at one of the account's own doors; raises NotFound."""
+    """An arrival at one of the account's own doors; raises OutOfSight."""
     by.may_work()
-    query = select(WalkIn).where(col(WalkIn.id) == walk_in_id)
+    query = select(WalkIn).where(col(WalkIn.id) == walk_in_id, scope.at_desk(by, col(WalkIn.facility), col(WalkIn.case_id)))
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     walk_in = (await tx.session.execute(query)).scalar_one_or_none()
-    if walk_in is None or not by.sees(walk_in.facility):
-        raise NotFound("There is no such arrival.")
+    if walk_in is None:
+        raise scope.OutOfSight("There is no such arrival.", walk_in_id)
     return walk_in
 
 

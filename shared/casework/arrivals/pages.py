@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals import commands
 from shared.casework.arrivals.commands import MISTAKE, SENT_FROM, EndArrival, MatchArrival, Miss, RecordArrival
@@ -162,9 +163,11 @@ async def _match_page(
 
 async def _open_here(tx: Transaction, by: Actor) -> tuple[list[Referral], int]:
     """The open requests of the account's own desks on which nobody has come, newest first, and how many there are."""
-    mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
     query = select(Referral, func.count().over()).where(
-        *mine, col(Referral.direction) == "in", col(Referral.is_open), col(Referral.arrived_at).is_(None)
+        scope.at_desk(by, col(Referral.desk), col(Referral.case_id)),
+        col(Referral.direction) == "in",
+        col(Referral.is_open),
+        col(Referral.arrived_at).is_(None),
     )
     found = (await tx.session.execute(query.order_by(col(Referral.issued_at).desc()).limit(REQUESTS_MAX))).tuples().all()
     return [row for row, _total in found], int(found[0][1]) if found else 0

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy import Uuid, bindparam, select, text
+from sqlalchemy import Uuid, select, text
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.cases.tables import Case, CaseNumber, Incident, Note
 from shared.casework.here import Actor, Here
 from shared.contracts.casework import codes, events
@@ -172,26 +173,14 @@ async def next_numbers(tx: Transaction, here: Here, year: int, count: int) -> li
 
 
 async def load_case(tx: Transaction, case_id: UUID, by: Actor, *, lock: bool = False) -> Case:
-    """A case within the actor's scope; FOR SHARE where something will be said about it. Raises NotFound."""
-    query = select(Case).where(col(Case.id) == case_id)
+    """A case that the account may see; FOR SHARE where something will be said about it. Raises OutOfSight."""
+    query = select(Case).where(col(Case.id) == case_id, scope.this_case(by))
     if lock:
         query = query.with_for_update(read=True).execution_options(populate_existing=True)
     case = (await tx.session.execute(query)).scalar_one_or_none()
-    if case is None or not await is_in_scope(tx, case, by):
-        raise NotFound("There is no such case.")
+    if case is None:
+        raise scope.OutOfSight("There is no such case.", case_id)
     return case
-
-
-async def is_in_scope(tx: Transaction, case: Case, by: Actor) -> bool:
-    """A case is seen at its own facility and at every desk that holds one of its referrals."""
-    if by.role is codes.Role.ADMINISTRATOR:
-        return False
-    if by.sees(case.facility):
-        return True
-    query = text("SELECT 1 FROM casework_referrals WHERE case_id = :case AND desk IN :desks LIMIT 1")
-    key = case.id.hex if tx.dialect == "sqlite" else case.id
-    at_desks = query.bindparams(bindparam("desks", expanding=True))
-    return (await tx.session.execute(at_desks, {"case": key, "desks": by.desks})).first() is not None
 
 
 async def add_incident(

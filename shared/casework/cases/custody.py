@@ -5,13 +5,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlmodel import col
 
+from shared.casework import scope
+from shared.casework.accounts.sessions import actor_from
 from shared.casework.accounts.tables import Account
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
 from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral
-from shared.contracts.casework.codes import Role
 from shared.exchange.custody import make_bundle
 from shared.exchange.seal import KeyedSeal
 from shared.kit.db import Transaction
@@ -26,10 +27,10 @@ async def export_case(tx: Transaction, here: Here, seal: KeyedSeal, case: str, b
     account = (await tx.session.execute(select(Account).where(col(Account.name) == by))).scalar_one_or_none()
     if account is None or account.is_disabled:
         raise NotFound("There is no account “%(name)s”; `refnet users list` shows them.", name=by)
-    actor = here.actor(account.id, account.name, Role(account.role), account.facility)
+    actor = actor_from(here, account, ())
     actor.may_work()
     actor.may_supervise()
-    found = (await tx.session.execute(select(Case).where(_named(case)))).scalar_one_or_none()
+    found = (await tx.session.execute(select(Case).where(_named(case), scope.this_case(actor)))).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such case here; name it by its number or its id.")
     await note_read(tx, found.id, actor, EXPORTED)

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases import commands, more, views
 from shared.casework.cases.commands import AddIncident, OpenCase
@@ -290,12 +291,12 @@ async def _consents(tx: Transaction, case: Case) -> list[Consent]:
 
 async def _referrals(tx: Transaction, case: Case, visit: Visitor) -> list[Referral]:
     query = select(Referral).where(col(Referral.case_id) == case.id).order_by(col(Referral.issued_at).desc())
-    return [row for row in (await tx.session.execute(query)).scalars() if visit.actor.sees(row.desk)]
+    return [row for row in (await tx.session.execute(query)).scalars() if scope.is_at_desk(visit.actor, row.desk, case.id)]
 
 
 async def _walk_ins(tx: Transaction, case: Case, visit: Visitor) -> list[WalkIn]:
     query = select(WalkIn).where(col(WalkIn.case_id) == case.id).order_by(col(WalkIn.came_at))
-    return [row for row in (await tx.session.execute(query)).scalars() if visit.actor.sees(row.facility)]
+    return [row for row in (await tx.session.execute(query)).scalars() if scope.is_at_desk(visit.actor, row.facility, case.id)]
 
 
 async def _follows(tx: Transaction, case: Case, visit: Visitor) -> FollowedThing | None:
@@ -387,16 +388,3 @@ async def post_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
         return f"/cases/{case_id}/refer"
 
     return await submit(request, edge, visit, values, work)
-
-
-@router.get("/cases/{case_id}/looked")
-async def show_access_log(
-    case_id: UUID, request: Request, edge: OneEdge, visit: Visitor,
-    cursor: Annotated[UUID | None, Query()] = None,
-) -> Response:  # fmt: skip
-    """Who looked at this case: she may ask."""
-    visit.actor.may_work()
-    async with edge.database.read() as tx:
-        case = await commands.load_case(tx, case_id, visit.actor)
-        rows, following = await views.access_log(tx, case.id, str(cursor) if cursor else None, LIST_LIMIT)
-    return edge.pages.show(request, "cases/looked.html", visit, case=case, rows=rows, following=following, here_now="/cases")

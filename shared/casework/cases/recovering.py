@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Release
 from shared.casework.here import Actor, Here
@@ -50,7 +51,7 @@ async def awaited(tx: Transaction, case_id: UUID) -> list[str]:
 
 async def waiting_cases(tx: Transaction, by: Actor) -> tuple[list[WaitingCase], int]:
     """The cases of the account's desks that wait, newest first as far as a page goes, and how many there are."""
-    mine = [col(Referral.desk).in_(by.desks)] if by.facility is not None else []
+    mine = [scope.at_desk(by, col(Referral.desk), col(Referral.case_id))]
     waits = col(Case.id).in_(_pairs(*mine).with_only_columns(col(Referral.case_id)))
     newest = select(Case, func.count().over()).where(waits).order_by(col(Case.opened_at).desc(), col(Case.id)).limit(CASES_MAX)
     rows = (await tx.session.execute(newest)).tuples().all()
@@ -92,8 +93,8 @@ async def may_decide(tx: Transaction, case_id: UUID, peer: str, transition: Tran
 
 async def release_case(case_id: UUID, tx: Transaction, here: Here, by: Actor) -> None:
     """A post has looked at the case, on paper or by phone, and lets it be decided before its peers have answered."""
-    by.may_supervise()
     looked_at = await load_case(tx, case_id, by, lock=True)
+    by.may_supervise()
     known = (
         await tx.session.execute(select(Release).where(col(Release.case_id) == looked_at.id).with_for_update())
     ).scalar_one_or_none()

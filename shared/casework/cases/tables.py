@@ -38,6 +38,7 @@ class Case(SQLModel, table=True):
     )  # nobody, a relative, someone else: stays here
     opened_at: datetime = Field(sa_type=UtcDateTime)
     opened_by: UUID | None = None
+    assigned_to: UUID | None = None  # the account that looks after it: it is seen by whoever has it, wherever she sits
 
 
 class Incident(SQLModel, table=True):

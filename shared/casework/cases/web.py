@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from shared.casework.cases import commands, views
+from shared.casework.cases import commands, looks, views
 from shared.casework.cases.commands import AddIncident, OpenCase
 from shared.casework.cases.recovering import release_case
 from shared.casework.circles.commands import RecordProgress, record_progress
@@ -66,7 +66,7 @@ async def get_access_log(
     by.may_work()
     async with edge.database.read() as tx:
         case = await commands.load_case(tx, case_id, by)
-        items, following = await views.access_log(tx, case.id, str(cursor) if cursor else None, limit)
+        items, following = await looks.access_log(tx, case.id, str(cursor) if cursor else None, limit)
     return Page(items=items, next_cursor=following)
 
 

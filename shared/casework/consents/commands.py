@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.alarms.commands import clear
 from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
 from shared.casework.cases.tables import Case
@@ -24,7 +25,7 @@ from shared.exchange import feed, outbox
 from shared.exchange.erasing import erase_said
 from shared.exchange.registry import Received
 from shared.kit.db import Transaction
-from shared.kit.errors import Coded, Conflict, NotFound, RefnetError
+from shared.kit.errors import Coded, Conflict, RefnetError
 from shared.kit.ids import new_id
 
 
@@ -171,7 +172,7 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     query_consent = select(Consent).where(col(Consent.id) == consent_id, col(Consent.case_id) == case_id).with_for_update()
     consent = (await tx.session.execute(query_consent.execution_options(**fresh))).scalar_one_or_none()
     if consent is None:
-        raise NotFound("The case has no such consent.")
+        raise scope.OutOfSight("The case has no such consent.", consent_id)
     if consent.taken_back_at is not None:
         return TakenBack(consent)
     if consent.basis == codes.Basis.LEGAL_BASIS:

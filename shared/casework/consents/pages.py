@@ -31,11 +31,12 @@ from shared.casework.paper.commands import sheets_of, written_at
 from shared.casework.referrals import drafts
 from shared.casework.referrals.commands import issue_referral
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
+from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.kit.db import Transaction
-from shared.kit.errors import Coded, NotFound, Sentence
+from shared.kit.errors import Coded, Sentence
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -331,7 +332,7 @@ async def _load(tx: Transaction, case: Case, consent_id: UUID) -> Consent:
     query = select(Consent).where(col(Consent.id) == consent_id, col(Consent.case_id) == case.id)
     consent = (await tx.session.execute(query)).scalar_one_or_none()
     if consent is None:
-        raise NotFound("The case has no such consent.")
+        raise OutOfSight("The case has no such consent.", consent_id)
     return consent
 
 

@@ -6,6 +6,7 @@ from pydantic import model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.cases.commands import Form, load_case
 from shared.casework.following.tables import FollowedThing
 from shared.casework.here import Actor, Here
@@ -65,6 +66,6 @@ async def unfollow(subscription_id: UUID, tx: Transaction, by: Actor) -> None:
     """Ends one of the account's own subscriptions; raises NotFound."""
     row = await tx.session.get(FollowedThing, subscription_id)
     if row is None or row.account_id != by.account_id:
-        raise NotFound("There is no such subscription.")
+        raise scope.OutOfSight("There is no such subscription.", subscription_id)
     await tx.session.delete(row)
     await tx.session.flush()

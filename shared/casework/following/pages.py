@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.accounts.sessions import Visit
-from shared.casework.cases.commands import is_in_scope
 from shared.casework.cases.tables import Case
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following import commands
@@ -67,8 +67,8 @@ async def _page(request: Request, edge: Edge, visit: Visit, **more: Any) -> Resp
 
 
 async def _cases(tx: Transaction, visit: Visit, ids: list[UUID]) -> dict[UUID | None, Case]:
-    found = (await tx.session.execute(select(Case).where(col(Case.id).in_(ids)))).scalars() if ids else ()
-    return {case.id: case for case in found if await is_in_scope(tx, case, visit.actor)}
+    query = select(Case).where(col(Case.id).in_(ids), scope.this_case(visit.actor))
+    return {case.id: case for case in (await tx.session.execute(query)).scalars()} if ids else {}
 
 
 @router.post("/following")

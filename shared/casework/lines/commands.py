@@ -7,7 +7,7 @@ from shared.contracts.casework import events
 from shared.exchange import outbox
 from shared.exchange.inbox import WORDS_LEFT_SHUT, Inbox, refuse_parked
 from shared.exchange.tables import InboxRow, InboxState
-from shared.kit.db import Database, Transaction
+from shared.kit.db import Database, Transaction, machinery
 from shared.kit.errors import NotFound
 
 
@@ -31,4 +31,11 @@ async def retry_parked(sender: str, event_id: UUID, database: Database, inbox: I
         row = await tx.session.get(InboxRow, (sender, event_id), options=[WORDS_LEFT_SHUT])
     if row is None or row.state != InboxState.PARKED:
         raise NotFound("There is no such parked event.")
-    return await inbox.retry(sender, event_id)
+    with machinery():
+        return await inbox.retry(sender, event_id)
+
+
+async def go_on(inbox: Inbox) -> None:
+    """What waited for a word that was given up may go."""
+    with machinery():
+        await inbox.sweep()

@@ -50,7 +50,7 @@ async def post_parked(
         return "/parked"
 
     response = await submit(request, edge, visit, values, work)
-    await edge.inbox.sweep()  # what waited for it may go
+    await commands.go_on(edge.inbox)
     return response
 
 

@@ -6,7 +6,7 @@ from pydantic import model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework import sharing
+from shared.casework import scope, sharing
 from shared.casework.cases.commands import Form
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
@@ -17,7 +17,7 @@ from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ConsentItem, MessageAnswer, MessageCode
 from shared.exchange import feed
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 
 
@@ -68,10 +68,13 @@ async def ask_message(referral_id: UUID, command: AskMessage, tx: Transaction, h
 async def answer_message(message_id: UUID, command: AnswerMessage, tx: Transaction, here: Here, by: Actor) -> Message:
     """Says whether it was passed on; raises Conflict where that was said before."""
     by.may_work()
-    message = await tx.session.get(Message, message_id)
-    if message is None or message.direction != "in":
-        raise NotFound("There is no such message.")
-    await load_referral(tx, message.referral_id, by)
+    query = select(Message).join(Referral, col(Referral.id) == col(Message.referral_id)).where(
+        col(Message.id) == message_id, col(Message.direction) == "in",
+        scope.at_desk(by, col(Referral.desk), col(Referral.case_id)),
+    )  # fmt: skip
+    message = (await tx.session.execute(query)).scalar_one_or_none()
+    if message is None:
+        raise scope.OutOfSight("There is no such message.", message_id)
     referral = await story.lock(tx, message.referral_id)
     query = select(Message).where(col(Message.id) == message_id).with_for_update().execution_options(populate_existing=True)
     message = (await tx.session.execute(query)).scalar_one()

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.arrivals.commands import CareKept
+from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.contracts.casework.codes import Role
@@ -51,7 +52,7 @@ CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | No
 WAYS: dict[Role, tuple[Way, ...]] = {
     Role.SUPERVISOR: (
         ("/alarms", _("Alarms")), ("/overdue", _("Overdue")), ("/posts", _("Posts and roster")), ("/accounts", _("Accounts")),
-        ("/figures", _("Figures")), ("/parked", _("Messages that wait")),
+        ("/eyes", _("Who may see what")), ("/figures", _("Figures")), ("/parked", _("Messages that wait")),
     ),
     Role.ADMINISTRATOR: (("/accounts", _("Accounts")), ("/parked", _("Messages that wait")), ("/lines", _("Lines"))),
 }  # fmt: skip
@@ -66,6 +67,8 @@ class Look:
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
+    own_number: str | None = None  # what a number is called by which this agency alone knows a case, and how it is found by it
+    find_own: OwnNumber | None = None
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 

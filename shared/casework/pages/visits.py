@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse
 from shared.casework.accounts import credentials, sessions
 from shared.casework.accounts.sessions import ABSOLUTE_END, Kept, Visit, Writer, device_id, new_browser
 from shared.casework.accounts.tables import Account, KeptAnswer
-from shared.casework.edge import KEY_CHARACTERS_MAX, Edge, edge_of, in_turn, keep_answer, lock_key, route_of
+from shared.casework.edge import KEY_CHARACTERS_MAX, Edge, asks, edge_of, in_turn, keep_answer, lock_key, route_of
 from shared.casework.here import Forbidden
 from shared.casework.pages.frame import KEPT, kept_form
 from shared.contracts.casework.codes import Role
@@ -90,6 +90,7 @@ async def visiting(request: Request) -> Visit:
     visit = await any_visit(request)
     first = _comes_first(visit, quote(request.url.path if request.method == "GET" else "/", safe="/"))
     if visit is not None and first is None:
+        asks(request, visit.actor)
         return visit
     spared = visit.session_id if is_choosing_secrets(visit) else None
     if request.method == "POST" and await keep_form(request, spared) is None and visit is not None:

@@ -11,6 +11,7 @@ from sqlmodel import col
 from shared.casework.cases.commands import happened
 from shared.casework.here import Actor, Here
 from shared.casework.paper.tables import Sheet, SheetCount
+from shared.casework.scope import OutOfSight
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
@@ -76,10 +77,10 @@ async def print_sheets(tx: Transaction, here: Here, by: Actor, kind: SheetKind, 
 
 
 async def batch_of(tx: Transaction, by: Actor, batch: UUID) -> list[Sheet]:
-    """The sheets of a batch, in order; raises NotFound."""
+    """The sheets of a batch, in order; raises OutOfSight."""
     rows = list((await tx.session.execute(select(Sheet).where(col(Sheet.batch) == batch).order_by(col(Sheet.number)))).scalars())
     if not rows or not by.sees(rows[0].facility):
-        raise NotFound("There is no such batch of sheets.")
+        raise OutOfSight("There is no such batch of sheets.", batch)
     return rows
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field, field_validator
+from sqlalchemy import select
+from sqlmodel import col
 
-from shared.casework import sharing
+from shared.casework import scope, sharing
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, NoteText, add_note, happened
 from shared.casework.cases.recovering import may_decide
@@ -257,7 +259,7 @@ async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case_id: 
     """The referral that a recipient proposed to send elsewhere is asked back."""
     former = await story.lock(tx, former_id)
     if former is None or former.case_id != case_id or former.direction != "out":
-        raise NotFound("The referral that this one takes the place of is not on this case.")
+        raise scope.OutOfSight("The referral that this one takes the place of is not on this case.", former_id)
     standing = story.standing_of(former)
     if standing.is_ended:
         return  # it could not be taken: there is nothing to ask back, and any place may be next
@@ -274,10 +276,11 @@ async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case_id: 
 
 
 async def load_referral(tx: Transaction, referral_id: UUID, by: Actor) -> Referral:
-    """A referral within the actor's scope; raises NotFound."""
-    referral = await tx.session.get(Referral, referral_id)
-    if referral is None or by.role is codes.Role.ADMINISTRATOR or not by.sees(referral.desk):
-        raise NotFound("There is no such referral.")
+    """A referral at the account's desks; raises OutOfSight."""
+    query = select(Referral).where(col(Referral.id) == referral_id, scope.at_desk(by, col(Referral.desk), col(Referral.case_id)))
+    referral = (await tx.session.execute(query)).scalar_one_or_none()
+    if referral is None:
+        raise scope.OutOfSight("There is no such referral.", referral_id)
     return referral
 
 
@@ -288,7 +291,7 @@ async def lock_referral(tx: Transaction, referral_id: UUID, by: Actor) -> Referr
     case = await tx.session.get(Case, case_id)
     referral = await story.lock(tx, referral_id, *([case.circle] if case else []))
     if referral is None:
-        raise NotFound("There is no such referral.")
+        raise scope.OutOfSight("There is no such referral.", referral_id)
     return referral
 
 
@@ -309,6 +312,8 @@ async def make_transition(
     occurred_at = happened("occurred_at", command.occurred_at, now)
     told = Told(here.agency, True, occurred_at, by.account_id, _entered_for(here, command.entered_for, by))
     details = _details(here, referral, transition, command, by)
+    if transition is Transition.REDIRECT:
+        await scope.for_the_agency(tx)  # it lies at another desk from now on
     if referral.direction == "out":
         await _issuer_says(tx, here, referral, lifecycle.decide(story.standing_of(referral), transition, details), told)
     else:

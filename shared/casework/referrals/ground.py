@@ -14,15 +14,14 @@ from pydantic_core import from_json
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework import sharing
-from shared.casework.cases.commands import is_in_scope, load_case
+from shared.casework import scope, sharing
+from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import Referral
 from shared.exchange import outbox
 from shared.kit.db import Transaction
-from shared.kit.errors import NotFound
 from shared.kit.sealed import opened
 
 LOCK = """
@@ -125,13 +124,13 @@ async def _at_once(
     query = READ_FOR_INCIDENT if incident_id is not None else READ_FOR_CASE
     row = await driver.fetchrow(query, case_id, incident_id, recipient, here.agency)
     if row["file"] is None:
-        raise NotFound("There is no such case.")
+        raise scope.OutOfSight("There is no such case.", case_id)
     file = opened(Case, from_json(row["file"]), tx.keys)
     case = CaseFacts(**{**file, "id": case_id, "circle": UUID(file["circle"])})
-    if not by.sees(case.facility):
-        await _check_scope(tx, case_id, by)
+    if not scope.is_at_desk(by, case.facility, case_id):
+        await load_case(tx, case_id, by)
     if incident_id is not None and row["incident"] is None:
-        raise NotFound("The case has no such incident.")
+        raise scope.OutOfSight("The case has no such incident.", incident_id)
     return Ground(
         case, _incident(tx, row["incident"]), _releases(tx, here, row["answers"]),
         [Asked(UUID(one["id"]), one["services"], one["standing"]) for one in from_json(row["open"] or "[]")],
@@ -161,12 +160,6 @@ def _releases(tx: Transaction, here: Here, text: str | None) -> dict[str, sharin
         if release is not None:
             found[recipient] = release
     return found
-
-
-async def _check_scope(tx: Transaction, case_id: UUID, by: Actor) -> None:
-    case = await tx.session.get(Case, case_id)
-    if case is None or not await is_in_scope(tx, case, by):
-        raise NotFound("There is no such case.")
 
 
 async def _piece_by_piece(
@@ -207,5 +200,5 @@ async def _lock_incident(tx: Transaction, case_id: UUID, incident_id: UUID | Non
     query = select(Incident).where(col(Incident.id) == incident_id, col(Incident.case_id) == case_id).with_for_update()
     incident = (await tx.session.execute(query)).scalar_one_or_none()
     if incident is None:
-        raise NotFound("The case has no such incident.")
+        raise scope.OutOfSight("The case has no such incident.", incident_id)
     return incident

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import exists, select
 from sqlmodel import col
 
-from shared.casework import sharing
+from shared.casework import scope, sharing
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
@@ -162,7 +162,7 @@ async def _former(tx: Transaction, case: Case, incident: Incident | None, instea
     if instead is not None:
         named = await _load(tx, instead, visit)
         if named.case_id != case.id or named.direction != "out":
-            raise NotFound("There is no such referral.")
+            raise scope.OutOfSight("There is no such referral.", instead)
         return named
     suggested = exists().where(col(ReferralFact.referral_id) == col(Referral.id), col(ReferralFact.type) == events.Suggested.type)
     query = select(Referral).where(
@@ -170,7 +170,14 @@ async def _former(tx: Transaction, case: Case, incident: Incident | None, instea
         col(Referral.incident_id) == incident.id if incident else col(Referral.incident_id).is_(None),
     )  # fmt: skip
     rows = (await tx.session.execute(query.order_by(col(Referral.issued_at).desc()))).scalars()
-    return next((row for row in rows if visit.actor.sees(row.desk) and story.standing_of(row).cancel_pending is None), None)
+    return next(
+        (
+            row
+            for row in rows
+            if scope.is_at_desk(visit.actor, row.desk, row.case_id) and story.standing_of(row).cancel_pending is None
+        ),
+        None,
+    )
 
 
 async def _former_shown(

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, String, cast, select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.here import Actor
 from shared.casework.referrals import story
 from shared.casework.referrals.tables import Referral, WalkIn
@@ -100,8 +101,7 @@ def arrival_view(walk_in: WalkIn | None, referral: Referral | None) -> ArrivalVi
 async def arrivals(tx: Transaction, by: Actor, *, matched: bool) -> list[WalkIn]:
     """The newest arrivals at the account's doors, with or without a referral that they were matched to."""
     query = select(WalkIn).where(col(WalkIn.referral_id).is_not(None) if matched else col(WalkIn.referral_id).is_(None))
-    if by.facility is not None:
-        query = query.where(col(WalkIn.facility).in_(by.desks))
+    query = query.where(scope.at_desk(by, col(WalkIn.facility), col(WalkIn.case_id)))
     return list((await tx.session.execute(query.order_by(col(WalkIn.came_at).desc()).limit(ARRIVALS_MAX))).scalars())
 
 
@@ -109,9 +109,7 @@ async def referrals_page(
     tx: Transaction, by: Actor, cursor: str | None, limit: int, *, direction: str | None, status: str | None, flag: str | None
 ) -> tuple[list[ReferralView], str | None]:
     """The referrals of the account's desk, newest first."""
-    conditions: list[ColumnElement[bool]] = []
-    if by.facility is not None:
-        conditions.append(col(Referral.desk).in_(by.desks))
+    conditions: list[ColumnElement[bool]] = [scope.at_desk(by, col(Referral.desk), col(Referral.case_id))]
     if direction is not None:
         conditions.append(col(Referral.direction) == direction)
     if status is not None:

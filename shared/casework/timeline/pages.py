@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.cases.tables import Case
 from shared.casework.here import Actor
 from shared.casework.referrals.tables import Referral
@@ -78,10 +79,11 @@ async def _referrals(tx: Transaction, case: Case) -> dict[UUID, Referral]:
 
 def _line(by: Actor, row: Activity, said: OutboxRow | None, referrals: dict[UUID, Referral]) -> StoryLine:
     referral = referrals.get(row.subject)
+    is_ours = referral is not None and scope.is_at_desk(by, referral.desk, referral.case_id)
     on_date = row.detail.get("on_date")
     return StoryLine(
         kind=row.kind, agency=row.agency, is_own=row.is_own, occurred_at=row.occurred_at, detail=row.detail,
-        referral=referral.id if referral and by.sees(referral.desk) else None, item=_item(row, said, referral),
+        referral=row.subject if is_ours else None, item=_item(row, said, referral),
         basis=_basis(referral), feed_seq=row.feed_seq, sent_at=said.sent_at if said else None,
         delivered_at=said.delivered_at if said else None, is_told=said is not None,
         is_taken_back=referral is not None and bool(referral.standing.get("consent_taken_back")),

@@ -9,11 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import BindParameter, ColumnElement, String, and_, cast, exists, or_, select
-from sqlalchemy.orm import Mapped
+from sqlalchemy import ColumnElement, String, and_, cast, exists, or_, select
 from sqlmodel import col
 
-from shared.casework.cases.tables import Case
+from shared.casework import scope
 from shared.casework.following.tables import FollowedThing
 from shared.casework.here import Actor
 from shared.casework.referrals.tables import Referral
@@ -81,19 +80,13 @@ async def case_timeline(tx: Transaction, case_id: UUID, after: int, limit: int) 
 
 
 def visible_to(by: Actor) -> list[ColumnElement[bool]]:
-    """The lines that an account may follow: of its facility, and of every case that has a referral at its desk."""
+    """The lines that an account may follow: of its facility, and of every case that it may see."""
     if by.role is Role.ADMINISTRATOR:
         return [and_(col(Activity.kind).in_(LINE_KINDS), col(Activity.case_id).is_(None))]
-    if by.facility is None:
-        return []
-    own = exists().where(col(Case.id) == col(Activity.case_id), col(Case.facility).in_(by.desks)).correlate_except(Case)
-    in_case = or_(own, is_referred_to(by.desks, col(Activity.case_id)))
-    return [or_(and_(col(Activity.case_id).is_(None), col(Activity.facility).in_(by.desks)), in_case)]
-
-
-def is_referred_to(desks: Sequence[str] | BindParameter[str], case_id: Mapped[Any]) -> ColumnElement[bool]:
-    """Whether a case has a referral at an account's desks; asked of one case at a time, whatever lies at the desks by now."""
-    return exists().where(col(Referral.case_id) == case_id, col(Referral.desk).in_(desks)).correlate_except(Referral)
+    of_no_case: ColumnElement[bool] = col(Activity.case_id).is_(None)
+    if by.facility is not None:
+        of_no_case = and_(of_no_case, col(Activity.facility).in_(by.desks))
+    return [or_(of_no_case, scope.sees_case(by, col(Activity.case_id)))]
 
 
 def of_followed(things: Sequence[FollowedThing]) -> ColumnElement[bool]:

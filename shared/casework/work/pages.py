@@ -19,6 +19,7 @@ from shared.casework.accounts.tables import Account, HandOver
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_listed, note_read
 from shared.casework.edge import Edge, OneEdge
+from shared.casework.eyes.commands import to_review
 from shared.casework.following.commands import subscriptions
 from shared.casework.following.streams import LiveStream
 from shared.casework.following.web import STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
@@ -26,13 +27,14 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals import story
 from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.pages import care_until, last_seen
+from shared.casework.scope import OutOfSight
 from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
 from shared.casework.work.views import LIST_MAX, REFERRALS, alarm_at, look_at_taken_back, open_items, shown_cases, work_list
-from shared.contracts.casework.codes import AgencyKind
+from shared.contracts.casework.codes import AgencyKind, Role
 from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
@@ -55,11 +57,12 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         await note_listed(tx, shown_cases(work), visit.actor)
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
         unsigned = await _unsigned(tx, visit)
+        openings = await to_review(tx, edge.here, visit.actor, times.today()) if visit.actor.role is Role.SUPERVISOR else []
         entered_at = await story.entered_at(tx, [r.id for r in work.unsent])
     return edge.pages.show(
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
         hand_overs=[(row, name, _what_was_open(row)) for row, name in unsigned], alarm_at=partial(alarm_at, edge.here),
-        entered_at=entered_at,
+        entered_at=entered_at, openings=openings,
     )  # fmt: skip
 
 
@@ -238,7 +241,7 @@ async def post_take_over(hand_over_id: UUID, request: Request, edge: OneEdge, vi
     async def work(tx: Transaction) -> str:
         row = await tx.session.get(HandOver, hand_over_id, with_for_update=True)
         if row is None or not visit.actor.sees(row.facility):
-            raise NotFound("There is no such hand-over.")
+            raise OutOfSight("There is no such hand-over.", hand_over_id)
         if row.given_by == visit.actor.account_id:
             raise Conflict("Whoever hands over does not take over; the next shift signs.")
         if row.taken_at is None:

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Date,
     Integer,
@@ -28,13 +27,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import DraftedReferral, Referral, ReferralFact, WalkIn
-from shared.casework.timeline.views import is_referred_to
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import CancelReason, Flag, ProgressCode, ReferralState, Urgency
 from shared.kit.columns import UtcDateTime
@@ -101,7 +100,6 @@ class Questions:
     listed: Mapping[str, Select[Any]]  # section → its rows, each with how many there are in all
 
 
-DESKS: BindParameter[str] = bindparam("desks", expanding=True)
 MOST = bindparam("most", type_=Integer)
 SLOW_BEFORE = bindparam("slow_before", type_=UtcDateTime)
 ANSWERED_AFTER = bindparam("answered_after", type_=UtcDateTime)
@@ -113,9 +111,9 @@ TODAY, WEEKS_END = bindparam("today", type_=Date), bindparam("weeks_end", type_=
 async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> WorkList:
     """The work of the account's desk."""
     now = tx.clock.now()
-    asked = _questions(_by_kind(here), is_everywhere=by.facility is None)
-    values = {
-        "desks": by.desks, "most": LIST_MAX, "slow_before": now - UNSEEN_IS_RED, "answered_after": now - ANSWER_SHOWN,
+    asked = _questions(_by_kind(here), scope.Later.like(by))
+    values = scope.Later.values(by) | {
+        "most": LIST_MAX, "slow_before": now - UNSEEN_IS_RED, "answered_after": now - ANSWER_SHOWN,
         "opened_after": now - OPENED_SHOWN, "taken_back_after": now - TAKEN_BACK_SHOWN, "today": today, "weeks_end": today + WEEK,
     }  # fmt: skip
     work = WorkList()
@@ -157,18 +155,18 @@ def _by_kind(here: Here) -> Kinds:
 
 
 @cache
-def _questions(kinds: Kinds, *, is_everywhere: bool) -> Questions:
-    mine: Conditions = [] if is_everywhere else [col(Referral.desk).in_(DESKS)]
+def _questions(kinds: Kinds, by: scope.Later) -> Questions:
+    mine: Conditions = [scope.at_desk(by, col(Referral.desk), col(Referral.case_id))]
     is_open = and_(col(Referral.is_open))
     outgoing, incoming = [*mine, col(Referral.direction) == "out"], [*mine, col(Referral.direction) == "in"]
     seen = [*outgoing, is_open, col(Referral.state) != S.ISSUED]
     listed = {
         "refused": _refused(kinds, outgoing),
-        "drafted": _drafted(is_everywhere=is_everywhere),
-        "opened": _opened(is_everywhere=is_everywhere),
+        "drafted": _drafted(by),
+        "opened": _opened(by),
         "taken_back": _taken_back(incoming),
-        "walk_ins": _walk_ins(is_everywhere=is_everywhere),
-        "dates": _dates(is_everywhere=is_everywhere),
+        "walk_ins": _walk_ins(by),
+        "dates": _dates(by),
         "messages": _messages(mine),
     }
     return Questions(
@@ -257,14 +255,13 @@ def _refused(kinds: Kinds, outgoing: Conditions) -> Select[Any]:
     )
 
 
-def _drafted(*, is_everywhere: bool) -> Select[Any]:
+def _drafted(by: scope.Later) -> Select[Any]:
     query = select(DraftedReferral, Case).join(Case, col(Case.id) == col(DraftedReferral.case_id))
-    if not is_everywhere:
-        query = query.where(col(DraftedReferral.facility).in_(DESKS))
+    query = query.where(scope.at_desk(by, col(DraftedReferral.facility), col(DraftedReferral.case_id)))
     return query.order_by(col(DraftedReferral.kept_at).desc())
 
 
-def _opened(*, is_everywhere: bool) -> Select[Any]:
+def _opened(by: scope.Later) -> Select[Any]:
     """By what happened last: it may have happened again to somebody of whom much was sent, and a sheet may be entered long after it
     was written. Her no is no end: it stands here too, and leaves after the same time. Who came without a request has a section of
     its own."""
@@ -278,9 +275,8 @@ def _opened(*, is_everywhere: bool) -> Select[Any]:
     query = select(Case, since).outerjoin(Incident, col(Incident.case_id) == col(Case.id))
     fresh, told = aliased(Case), aliased(Incident)
     opened = select(col(fresh.id)).where(col(fresh.opened_at) > OPENED_AFTER)
-    if not is_everywhere:
-        opened = opened.where(col(fresh.facility).in_(DESKS))
-        query = query.where(col(Case.facility).in_(DESKS))
+    opened = opened.where(scope.at_desk(by, col(fresh.facility), col(fresh.id)))
+    query = query.where(scope.at_desk(by, col(Case.facility), col(Case.id)))
     lately = union_all(select(col(told.case_id)).where(col(told.recorded_at) > OPENED_AFTER), opened)
     query = query.where(
         col(Case.id).in_(lately), col(Case.is_received).is_(False), is_last, ~is_sent, ~is_drafted, col(Case.id).not_in(came)
@@ -310,15 +306,14 @@ def _taken_back(incoming: Conditions) -> Select[Any]:
     )  # fmt: skip
 
 
-def _walk_ins(*, is_everywhere: bool) -> Select[Any]:
+def _walk_ins(by: scope.Later) -> Select[Any]:
     query = select(WalkIn, Case).join(Case, col(Case.id) == col(WalkIn.case_id))
     query = query.where(col(WalkIn.referral_id).is_(None), col(WalkIn.ended_at).is_(None))
-    if not is_everywhere:
-        query = query.where(col(WalkIn.facility).in_(DESKS))
+    query = query.where(scope.at_desk(by, col(WalkIn.facility), col(WalkIn.case_id)))
     return query.order_by(col(WalkIn.came_at).desc())
 
 
-def _dates(*, is_everywhere: bool) -> Select[Any]:
+def _dates(by: scope.Later) -> Select[Any]:
     query = (
         select(Progress, Case)
         .join(Case, col(Case.id) == col(Progress.case_id))
@@ -327,8 +322,7 @@ def _dates(*, is_everywhere: bool) -> Select[Any]:
             col(Progress.on_date) >= TODAY, col(Progress.on_date) <= WEEKS_END,
         )
     )  # fmt: skip
-    if not is_everywhere:
-        query = query.where(or_(col(Case.facility).in_(DESKS), is_referred_to(DESKS, col(Case.id))))
+    query = query.where(scope.this_case(by))
     return query.order_by(col(Progress.on_date))
 
 

@@ -1,0 +1,225 @@
+"""Pages: finding a case by two exact things, opening one beyond the own desk, and what a supervisor keeps an eye on."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.accounts import credentials, sessions
+from shared.casework.accounts.commands import NAME_CHARACTERS_MAX, accounts_of, load_account
+from shared.casework.accounts.sessions import Visit
+from shared.casework.accounts.tables import Account
+from shared.casework.cases.tables import Case
+from shared.casework.edge import Edge, OneEdge
+from shared.casework.eyes import commands
+from shared.casework.eyes.barred import bar
+from shared.casework.eyes.commands import Why, make_decoy, open_beyond, review, to_review
+from shared.casework.eyes.look_up import Found, LookUp, look_up
+from shared.casework.here import Forbidden
+from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, submit
+from shared.contracts.casework import codes, events
+from shared.contracts.casework.codes import AgeBand, Role, Sex
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict, RefnetError
+from shared.kit.forms import Filled, Values, fill
+from shared.kit.i18n import SOURCE
+from shared.kit.i18n import mark as _
+
+router = APIRouter(include_in_schema=False)
+
+TWO = _("Fill in exactly two of them.")
+NOTHING = _("Nothing here has both of these. Care goes on all the same.")
+PIN_CHARACTERS_MAX = 12  # a PIN has six digits
+WORDS = {
+    "why": _("Say why it cannot wait."), "opened_on": _("Choose the day on which it was opened."),
+}  # fmt: skip
+
+
+class Emergency(LookUp):
+    """The same two things, and why the case is opened beyond the own desk."""
+
+    why: Why
+    second: str | None = Field(default=None, max_length=NAME_CHARACTERS_MAX)
+    pin: str | None = Field(default=None, max_length=PIN_CHARACTERS_MAX)
+
+
+# --- two exact things -------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/look-up")
+async def show_look_up(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Two things that are known exactly; never a list."""
+    visit.actor.may_work()
+    return _page(request, edge, visit, await draft_of(request, visit))
+
+
+def _page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], found: Found | None = None, status: int = 200) -> Response:
+    place = edge.here.entry.facilities.get(found.case.facility) if found is not None and not found.is_seen else None
+    return edge.pages.show(
+        request, "eyes/look_up.html", visit, status=status, form=form, errors=bool(form.errors), place=place,
+        own=edge.pages.look.own_number, whys=[(str(why), why) for why in Why], here_now="/cases",
+    )  # fmt: skip
+
+
+def _asked(values: Values, model: type[LookUp]) -> Filled[Any]:
+    form: Filled[Any] = fill(model, values, WORDS)
+    if "" in form.errors:
+        form.error("number", TWO)
+        del form.errors[""]
+    return form
+
+
+@router.post("/look-up")
+async def post_look_up(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """One's own case opens; of another desk's it is said where it lies, so that somebody is called. `open`: it is opened here all
+    the same, for an hour."""
+    visit.actor.may_work()
+    form = _asked(values, LookUp)
+    if form.model is None:
+        return _page(request, edge, visit, form, status=422)
+    async with edge.database.write() as tx:  # the try is kept
+        found = await look_up(form.model, tx, edge.here, visit.actor, edge.pages.look.find_own)
+    if found is None:
+        return _page(request, edge, visit, form.error("number", NOTHING), status=422)
+    if found.is_seen:
+        raise Elsewhere(f"/cases/{found.case.id}")
+    if "open" not in values:
+        return _page(request, edge, visit, form, found)
+    emergency = _asked(values, Emergency)
+    if emergency.model is None:
+        return _page(request, edge, visit, emergency, found, status=422)
+    try:
+        return await _opened(request, edge, visit, values, found.case, emergency.model)
+    except Conflict as error:
+        return _page(request, edge, visit, emergency.error("second", error), found, status=422)
+
+
+async def _opened(request: Request, edge: Edge, visit: Visit, values: Values, case: Case, asked: Emergency) -> Response:
+    second = None if asked.why is Why.LIFE_THREAT else await _second(edge, visit, asked)
+
+    async def work(tx: Transaction) -> str:
+        await open_beyond(case, asked.why, second, tx, edge.here, visit.actor)
+        return f"/cases/{case.id}"
+
+    return await submit(request, edge, visit, values, work)
+
+
+async def _second(edge: Edge, visit: Visit, asked: Emergency) -> Account:
+    """The colleague who agrees, as her PIN shows; whoever guesses it is signed out. Raises Forbidden."""
+    async with edge.database.read() as tx:
+        query = select(Account).where(col(Account.name) == (asked.second or ""), col(Account.is_disabled).is_(False))
+        account = (await tx.session.execute(query)).scalar_one_or_none()
+    is_right = await credentials.is_pin(account.pin_hash if account is not None else None, asked.pin or "", visit.device)
+    async with edge.database.write() as tx:
+        goes_on = await sessions.note_pin(tx, visit.session_id, is_right=is_right)
+    if not goes_on:
+        raise Elsewhere("/sign-in")
+    if account is None or not is_right or account.role == Role.ADMINISTRATOR:
+        raise Conflict(commands.AGREES)
+    return account
+
+
+# --- what a supervisor keeps an eye on -------------------------------------------------------------------------------------------
+
+
+class Barred(BaseModel):
+    """Whom, and from which case, by its number."""
+
+    account: UUID
+    number: str = Field(min_length=1, max_length=20)
+    is_barred: Literal["yes", "no"] = "yes"
+
+
+class NewDecoy(BaseModel):
+    """Where, and about whom it seems to be."""
+
+    facility: str
+    age_band: AgeBand
+    sex: Sex
+
+
+@router.get("/eyes")
+async def show_eyes(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Openings to look at, whom a case is kept from, and decoys."""
+    return await _eyes(request, edge, visit, await draft_of(request, visit))
+
+
+async def _eyes(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
+    _only_supervisors(visit)
+    async with edge.database.read() as tx:
+        today = edge.pages.times("en", tx.clock.now()).today()
+        rows = await to_review(tx, edge.here, visit.actor, today)
+        accounts = [a for a in await accounts_of(tx, visit.actor) if a.id != visit.actor.account_id and not a.is_disabled]
+        decoys = len(await commands.decoys(tx))
+    places = [(id_, one.name) for id_, one in edge.here.entry.facilities.items() if visit.actor.sees(id_)]
+    return edge.pages.show(
+        request, "eyes/eyes.html", visit, status=status, form=form, errors=bool(form.errors), rows=rows, places=places,
+        accounts=[(str(a.id), a.name) for a in accounts], decoys=decoys, ages=list(AgeBand), sexes=list(Sex),
+    )  # fmt: skip
+
+
+def _only_supervisors(visit: Visit) -> None:
+    visit.actor.may_work()
+    if visit.actor.role is not Role.SUPERVISOR:
+        raise Forbidden("Only a supervisor may do this.")
+
+
+@router.post("/eyes/barred")
+async def post_barred(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """The same answer whether it was so before, and whether there is such a case here: nothing can be read by trying."""
+    _only_supervisors(visit)
+    form = fill(Barred, values, {"account": _("Choose the account."), "number": _("Type the number of the case.")})
+    asked = form.model
+    if asked is None:
+        return await _eyes(request, edge, visit, form, status=422)
+
+    async def work(tx: Transaction) -> str:
+        account = await load_account(tx, asked.account, visit.actor)
+        case = await commands.case_by_number(tx, asked.number, visit.actor)
+        if case is not None:
+            await bar(tx, account, case.id, visit.actor, is_barred=asked.is_barred == "yes")
+        return "/eyes"
+
+    try:
+        return await submit(request, edge, visit, values, work)
+    except Conflict as error:
+        return await _eyes(request, edge, visit, form.error("account", error), status=422)
+
+
+@router.post("/eyes/decoys")
+async def post_decoy(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Makes one; which it is stands nowhere."""
+    _only_supervisors(visit)
+    form = fill(NewDecoy, values, {"facility": _("Choose the place."), "age_band": _("Choose the age group; a guess is enough.")})
+    asked = form.model
+    if asked is None:
+        return await _eyes(request, edge, visit, form, status=422)
+
+    async def work(tx: Transaction) -> str:
+        needs = events.PersonNeeds(
+            age_band=asked.age_band, sex=asked.sex, language=SOURCE, access=codes.AccessNeed.NONE,
+            staff_preference=codes.StaffPreference.NO_PREFERENCE,
+        )  # fmt: skip
+        await make_decoy(tx, edge.here, visit.actor, asked.facility, needs)
+        return "/eyes"
+
+    try:
+        return await submit(request, edge, visit, values, work)
+    except RefnetError as error:
+        return await _eyes(request, edge, visit, form.error("facility", error), status=422)
+
+
+@router.post("/eyes/openings/{opening_id}/review")
+async def post_review(opening_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """A supervisor has looked at it: it was right, or it was not."""
+    visit.actor.may_work()
+    was_right = Filled[BaseModel](values).value("was_right") == "yes"
+
+    async def work(tx: Transaction) -> str:
+        await review(opening_id, was_right, tx, visit.actor)
+        return "/work" if values.get("back") == ["/work"] else "/eyes"
+
+    return await submit(request, edge, visit, values, work)

@@ -1,0 +1,353 @@
+"""What is not for an account is not there: every route of every agency, for every role, about things of another desk's case.
+
+The routes are the applications' own: one that is new and takes an id must say here what kind of thing it is about. On PostgreSQL
+the application owns nothing, and the same is asked again with the query filter switched off: the database alone shows nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import yaml
+from agencies import Desk, TestAgency, World, consent, open_case, refer
+from fastapi.routing import APIRoute
+from sqlalchemy import func, select, text, true
+from sqlmodel import SQLModel, col
+
+import services.demo
+from shared.casework import scope
+from shared.casework.accounts import sessions
+from shared.casework.accounts.commands import ROLES_OF, add_account, find_account, make_token
+from shared.casework.accounts.tables import Attempt, Duty, HandOver
+from shared.casework.alarms.commands import raise_alarm
+from shared.casework.cases.tables import Case
+from shared.casework.directory.network import parse_network
+from shared.casework.eyes.tables import Opening
+from shared.casework.migrate import SHARED_PREFIXES
+from shared.casework.paper.tables import Sheet
+from shared.casework.work import views as work_views
+from shared.contracts.casework.codes import Role, Urgency
+from shared.kit.ids import new_id
+from shared.kit.sealed import Sealed
+
+# Ids in addresses that stand for something of a case, and those that do not, each with what it is.
+OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id"}
+OF_NO_CASE = {
+    "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
+    "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",
+    "sender": "an agency", "path": "a file of the pages", "period_name": "a month or a quarter",
+}  # fmt: skip
+CODES = {"act": {"GET": "cancel", "POST": "acknowledge"}, "transition": {"POST": "acknowledge"}}
+BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for anything
+    "/api/v1/cases/{case_id}/incidents": {"incident_type": "rape"},
+    "/api/v1/cases/{case_id}/consents": {
+        "recipient": "health", "purpose": "care", "items": ["req"], "how": "spoken", "language": "bem",
+    },
+    "/api/v1/cases/{case_id}/progress": {"code": "pressure_to_settle"},
+    "/api/v1/cases/{case_id}/docket": {"number": "OB/9/26"},
+    "/api/v1/referrals/{referral_id}/care": {"care": "pep", "result": "given"},
+    "/api/v1/arrivals/{arrival_id}/care": {"care": "pep", "result": "given"},
+    "/api/v1/referrals/{referral_id}/messages": {"code": "bring_card"},
+    "/api/v1/arrivals/{arrival_id}/match": {"referral_id": str(UUID(int=1))},
+    "/api/v1/messages/{message_id}/answer": {"answer": "passed_on"},
+    "/messages/{message_id}/answer": {"answer": "passed_on"},
+    "/work/taken-back/{referral_id}/read": {},
+}  # fmt: skip
+NO_LISTS = {"/live", "/api/v1/events/stream", "/asyncapi"}  # streams do not end, and a document is the same for all
+HERE = {"police": "ndola_central_vsu", "health": "ndola_clinic", "social_welfare": "ndola_district_office"}
+ELSEWHERE = {"police": "masaiti_vsu", "health": "ndola_hospital", "social_welfare": "masaiti_office"}
+
+
+@dataclass(frozen=True)
+class Things:
+    """What one agency has of one case: its ids by the names that addresses give them, and words that stand for it anywhere."""
+
+    ids: dict[str, str]
+    words: set[str]
+
+
+@pytest.fixture
+async def town(world: World) -> World:
+    """The three agencies, each with a second place that has nothing to do with the first."""
+    content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text()) | {"purpose": "test"}
+    offices = content["agencies"]["social_welfare"]["facilities"]
+    offices["masaiti_office"] = {**offices["ndola_district_office"], "name": "Masaiti office"}
+    net = parse_network(content, "the test's")
+    for name, agency in world.agencies.items():
+        world.agencies[name] = TestAgency(replace(agency.here, network=net), agency.parts, agency.database)
+    return world
+
+
+async def a_case(town: World) -> dict[str, Things]:
+    """One case as far as a case goes, by agency."""
+    desk = await town["police"].sign_in("a-desk", facility=HERE["police"])
+    person = {"age_band": "10-14", "sex": "female", "language": "bem"}
+    case_id = (await desk.post("/cases", {"needs": person, "relay": {"safe_hours": "morning"}}))["id"]
+    incident_id = (await desk.post(f"/cases/{case_id}/incidents", {"incident_type": "rape"}))["id"]
+    agreed = await consent(desk, case_id, "health", "fb", "needs", "relay")
+    rid = (await refer(desk, case_id, incident_id, "health"))["id"]
+    await consent(desk, case_id, "social_welfare", "needs", "relay")
+    other = (await refer(desk, case_id, incident_id, "social_welfare"))["id"]
+    await town.settle()
+    nurse = await town["health"].sign_in("a-nurse", facility=HERE["health"])
+    worker = await town["social_welfare"].sign_in("a-worker", facility=HERE["social_welfare"])
+    message = await nurse.post(f"/referrals/{rid}/messages", {"code": "bring_card"})
+    await nurse.post(f"/referrals/{rid}/arrive")
+    await town.settle()
+    return {
+        "police": await things(town["police"], desk, case_id, rid, agreed["id"], message["id"]),
+        "health": await things(town["health"], nurse, (await nurse.get(f"/referrals/{rid}"))["case_id"], rid),
+        "social_welfare": await things(
+            town["social_welfare"], worker, (await worker.get(f"/referrals/{other}"))["case_id"], other
+        ),
+    }  # fmt: skip
+
+
+async def things(
+    agency: TestAgency, desk: Desk, case_id: str, referral_id: str, consent_id: str | None = None, message_id: str | None = None
+) -> Things:
+    name = agency.here.agency
+    if consent_id is None:
+        consent_id = (await consent(desk, case_id, "social_welfare" if name == "health" else "health"))["id"]
+    arrival = await desk.post("/arrivals", {"facility": HERE[name]})
+    async with agency.database.write() as tx:
+        about = new_id()
+        case = (await tx.session.execute(select(Case).where(col(Case.id) == UUID(case_id)))).scalar_one()
+        await raise_alarm(tx, agency.here, "stalled", about, HERE[name], Urgency.ACUTE, case.id)
+        now = tx.clock.now()
+        opening = Opening(id=new_id(), case_id=case.id, account_id=new_id(), why="life_threat", opened_at=now, until_at=now)
+        tx.session.add(opening)
+    alarm = next(one for one in (await desk.get("/alarms"))["items"] if one["about"] == str(about))
+    ids = {
+        "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
+        "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],
+        "opening_id": str(opening.id),
+    }  # fmt: skip
+    return Things(ids, {*ids.values(), case.number, str(case.circle)} - {message_id if message_id is None else ""})
+
+
+def routes(app: Any) -> list[tuple[str, str]]:
+    routers = [app.router, *(one.original_router for one in app.routes if hasattr(one, "original_router"))]
+    found = {(m, r.path) for router in routers for r in router.routes if isinstance(r, APIRoute) for m in r.methods or ()}
+    return sorted((method, path) for method, path in found if method != "HEAD")
+
+
+class Reader:
+    """One account of an agency, with a token for the API and a session for the pages."""
+
+    def __init__(self, agency: TestAgency, name: str, token: str, cookie: str, csrf: str) -> None:
+        self.agency, self.name, self.token, self.csrf = agency, name, token, csrf
+        self.cookies = {agency.edge.pages.cookie: cookie}
+
+    @classmethod
+    async def make(cls, agency: TestAgency, name: str, role: Role, facility: str | None) -> "Reader":
+        async with agency.database.write() as tx:
+            account = await add_account(tx, agency.here, name, role, facility)
+            account.pin_hash = "chosen by herself"
+            cookie = await sessions.open_session(tx, account, new_id(), needs_code=False)
+            token = await make_token(tx, name)
+            visit = await sessions.visit(tx, agency.here, cookie)
+            assert visit is not None
+        return cls(agency, name, token, cookie, visit.csrf)
+
+    async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """Asks as a program or, where the address is a page's, as a browser."""
+        own = {"Sec-Fetch-Site": "same-origin"}
+        if path.startswith("/api/"):
+            own = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": str(new_id()), "If-Match": '"1"'}
+            sent: dict[str, Any] = {} if method == "GET" else {"json": body or {}}
+        else:
+            self.agency.client.cookies.update(self.cookies)
+            sent = {} if method == "GET" else {"data": {"csrf": self.csrf, **(body or {})}}
+        try:
+            return await self.agency.client.request(method, path, headers=own, **sent)
+        finally:
+            self.agency.client.cookies.clear()
+
+    async def attempts(self) -> int:
+        """How often the log says that this account asked for what is not there or not for it."""
+        async with self.agency.database.read() as tx:
+            account = await find_account(tx, self.name)
+            query = select(func.count()).select_from(Attempt).where(col(Attempt.account_id) == account.id)
+            return int((await tx.session.execute(query)).scalar_one())
+
+
+def asked(method: str, path: str, ids: dict[str, str]) -> tuple[str, dict[str, Any] | None]:
+    def value(found: re.Match[str]) -> str:
+        return CODES[found[1]][method] if found[1] in CODES else ids[found[1]]
+
+    return re.sub(r"{(\w+)}", value, path), BODIES.get(path)
+
+
+def answered(answer: httpx.Response) -> tuple[Any, ...]:
+    return answer.status_code, sorted(answer.headers.items()), answer.text
+
+
+async def walk(town: World, foreign: dict[str, Things]) -> None:
+    """Every role × every route with an id × what is another desk's: answered as what nobody has is answered, and kept once."""
+    wrong = []
+    for name, agency in town.agencies.items():
+        found = [(m, p) for m, p in routes(agency.app) if set(re.findall(r"{(\w+)}", p)) & OF_A_CASE]
+        assert len(found) > 40, found
+        nothing: dict[tuple[str, str], tuple[Any, ...]] = {}  # how what nobody has is answered, to the first role
+        for role in sorted(ROLES_OF[agency.here.kind], key=lambda one: one is Role.ADMINISTRATOR):
+            reader = await Reader.make(agency, f"reader-{role}", role, ELSEWHERE[name])
+            for method, path in found:
+                before = await reader.attempts()
+                answer = answered(await reader.ask(method, *asked(method, path, foreign[name].ids)))
+                kept = await reader.attempts() - before
+                if (method, path) not in nothing:
+                    unknown = {kind: str(new_id()) for kind in foreign[name].ids}
+                    nothing[method, path] = answered(await reader.ask(method, *asked(method, path, unknown)))
+                    is_alike = answer == nothing[method, path]
+                elif path.startswith("/api/") and role is not Role.ADMINISTRATOR:
+                    is_alike = answer == nothing[method, path]
+                else:  # pages have each role's own ways above the words, and an administrator is not even looked for
+                    is_alike = "There is no" in answer[-1] and not any(word in answer[-1] for word in foreign[name].words)
+                if not is_alike or answer[0] != 404 or kept != 1:
+                    wrong.append((name, role.value, method, path, answer[0], kept, is_alike))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+async def test_every_id_in_an_address_says_what_it_stands_for(world: World) -> None:
+    for agency in world.agencies.values():
+        for _method, path in routes(agency.app):
+            named = set(re.findall(r"{(\w+)", path))
+            assert named <= OF_A_CASE | OF_NO_CASE.keys() | CODES.keys() | {"what"}, path
+
+
+@pytest.fixture
+def unfiltered(town: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """On PostgreSQL the queries leave nothing out: what is not shown is what the database keeps back by itself."""
+    if town["police"].database.dialect == "postgresql":
+        for name in ("this_case", "sees_case", "at_desk"):
+            monkeypatch.setattr(scope, name, lambda *_asked: true())
+        monkeypatch.setattr(scope, "is_at_desk", lambda *_asked: True)
+    work_views._questions.cache_clear()
+    yield
+    work_views._questions.cache_clear()
+
+
+# What names a case or holds something sealed, and is not kept back by the database itself.
+UNGUARDED = {
+    "casework_accounts": "colleagues; what is sealed is the account's own list, which signing in reads",
+    "casework_decoys": "which ones they are lies sealed under the agency's key",
+    "casework_subscriptions": "which cases an account follows, by id: asked by account",
+    "casework_idempotency": "an account's own answers, by account and key; whoever takes consent back clears them of all accounts",
+    "casework_openings": "who opened which case, by id: signing in asks for one's own",
+    "casework_releases": "that a case may go on after a restore, by id",
+    "casework_sheets": "which sheet was entered into which case, by id: the sheet says nothing else",
+    "exchange_forks": "words of peers in two versions, sealed: evidence for whoever looks after lines",
+    "exchange_outbox": "words to peers, sealed: the relay's; a page joins when they left",
+    "exchange_inbox": "words of peers, sealed: the worker's; nobody is shown them",
+}  # fmt: skip
+
+
+async def test_every_table_that_tells_of_a_case_is_kept_back_by_the_database(world: World) -> None:
+    seen: set[str] = set()
+    for agency in world.agencies.values():
+        if agency.database.dialect != "postgresql":
+            continue
+        query = "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity AND relowner <> current_user::regrole"
+        async with agency.database.read() as tx:
+            guarded = {str(name) for name in (await tx.session.execute(text(query))).scalars()}
+            mine = (SHARED_PREFIXES[0], SHARED_PREFIXES[1], f"{agency.here.kind}_")
+        tables = {name: one for name, one in SQLModel.metadata.tables.items() if name.startswith(mine)}
+        personal = {
+            name for name, one in tables.items()
+            if "case_id" in one.c or any(isinstance(column.type, Sealed) for column in one.c)
+        }  # fmt: skip
+        assert personal - guarded - UNGUARDED.keys() == set(), "call row_security.protect in a migration, or say here why not"
+        assert guarded & UNGUARDED.keys() == set()
+        seen |= personal
+    assert UNGUARDED.keys() <= seen or not seen
+
+
+async def test_what_is_another_desks_is_answered_as_what_nobody_has_and_kept_once(
+    town: World, request: pytest.FixtureRequest
+) -> None:
+    foreign = await a_case(town)
+    request.getfixturevalue("unfiltered")
+    await walk(town, foreign)
+
+
+async def test_no_list_of_another_desk_tells_of_it(town: World, request: pytest.FixtureRequest) -> None:
+    foreign = await a_case(town)
+    request.getfixturevalue("unfiltered")
+    for name, agency in town.agencies.items():
+        for role in sorted(ROLES_OF[agency.here.kind]):
+            reader = await Reader.make(agency, f"reader-{role}", role, ELSEWHERE[name])
+            for method, path in routes(agency.app):
+                if method == "GET" and "{" not in path and path not in NO_LISTS:
+                    answer = await reader.ask(method, path)
+                    told = {word for word in foreign[name].words if word in answer.text}
+                    assert not told, (name, role, path, told)
+
+
+async def test_a_thing_of_another_desk_is_not_reached_through_ones_own(town: World) -> None:
+    """Ids in bodies, and beside an id of one's own."""
+    foreign = (await a_case(town))["police"].ids
+    reader = await Reader.make(town["police"], "reader", Role.OFFICER, ELSEWHERE["police"])
+    own = Desk(town["police"].client, reader.token)
+    case_id, incident_id = await open_case(own)
+    walk_in = (await own.post("/arrivals", {}))["arrival_id"]
+    await consent(own, case_id, "health", "needs")
+    sent = {"to_agency": "health", "to_facility": "ndola_clinic", "services": ["acute_care"], "urgency": "acute"}
+    incident = (await town["police"].client.get(
+        f"/api/v1/cases/{foreign['case_id']}/incidents", headers={"Authorization": f"Bearer {(await other(town)).token}"}
+    )).json()["items"][0]["id"]  # fmt: skip
+    for method, path, thing, more in (
+        ("POST", "/api/v1/referrals", "case_id", sent),
+        ("POST", "/api/v1/referrals", "incident_id", {**sent, "case_id": case_id}),
+        ("POST", "/api/v1/referrals", "in_place_of", {**sent, "case_id": case_id, "incident_id": incident_id}),
+        ("POST", f"/api/v1/arrivals/{walk_in}/match", "referral_id", {}),
+        ("POST", "/api/v1/subscriptions", "case_id", {}),
+        ("DELETE", f"/api/v1/cases/{case_id}/consents/{{}}", "consent_id", {}),
+        ("GET", f"/cases/{case_id}/consents/{{}}/take-back", "consent_id", {}),
+        ("GET", f"/cases/{case_id}/refer?instead={{}}", "referral_id", {}),
+    ):
+        theirs = {"incident_id": incident, "in_place_of": foreign["referral_id"]}.get(thing) or foreign[thing]
+        answers = []
+        for id_ in (theirs, str(new_id())):
+            before = await reader.attempts()
+            body = {**more, thing: id_} if method == "POST" else None
+            answers.append((*answered(await reader.ask(method, path.format(id_), body)), await reader.attempts() - before))
+        assert answers[0] == answers[1], (path, thing, answers)
+        assert (answers[0][0], answers[0][-1]) == (404, 1), (path, thing, answers[0])
+
+
+async def other(town: World) -> Desk:
+    return await town["police"].sign_in("another-desk", facility=HERE["police"])
+
+
+async def test_what_another_place_keeps_beside_its_cases_is_not_there_either(town: World) -> None:
+    """Colleagues, the roster, shifts, printed sheets and what somebody else follows."""
+    clinic = town["health"]
+    nurse = await clinic.sign_in("a-nurse", facility=HERE["health"])
+    followed = await nurse.post("/subscriptions", {"facility": HERE["health"]})
+    async with clinic.database.write() as tx:
+        account, now = await find_account(tx, "a-nurse"), tx.clock.now()
+        sheet = Sheet(number="V-00001-X", facility=HERE["health"], kind="visit", batch=new_id(), printed_at=now,
+                      printed_by=account.id)  # fmt: skip
+        duty = Duty(id=new_id(), facility=HERE["health"], post="duty_nurse", account_id=account.id, from_at=now,
+                    until_at=now + timedelta(hours=1), entered_by=account.id)  # fmt: skip
+        shift = HandOver(id=new_id(), facility=HERE["health"], given_by=account.id, open_items={}, written_at=now)
+        tx.session.add_all([sheet, duty, shift])
+        theirs = {"account_id": account.id, "duty_id": duty.id, "hand_over_id": shift.id, "batch": sheet.batch}
+    ids = {name: str(id_) for name, id_ in theirs.items()} | {"subscription_id": followed["id"]}
+    reader = await Reader.make(clinic, "matron", Role.SUPERVISOR, ELSEWHERE["health"])
+    found = [(m, p) for m, p in routes(clinic.app) if set(re.findall(r"{(\w+)}", p)) & ids.keys()]
+    assert len(found) > 8
+    for method, path in found:
+        answers = []
+        for given in (ids, {name: str(new_id()) for name in ids}):
+            before = await reader.attempts()
+            answers.append((*answered(await reader.ask(method, *asked(method, path, given))), await reader.attempts() - before))
+        assert answers[0] == answers[1], (method, path, answers)
+        assert (answers[0][0], answers[0][-1]) == (404, 1), (method, path, answers[0])

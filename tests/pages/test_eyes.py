@@ -1,0 +1,252 @@
+"""Cases are guarded from those who work with them: two exact things or nothing, an hour in an emergency, colleagues who never see
+one, decoys; and she may ask who looked."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from agencies import Desk, TestAgency, World, consent, open_case, refer
+from shift import at_work
+from signing_in import PIN
+from sqlalchemy import select
+from visitor import Page, Visitor
+
+from shared.casework.accounts.commands import find_account, make_token
+from shared.casework.accounts.tables import Account, CaseRead
+from shared.casework.alarms.tables import Alarm
+from shared.casework.cases import looks
+from shared.casework.cases.tables import Case
+from shared.casework.eyes.commands import OPEN_FOR
+from shared.casework.eyes.tables import Decoy, Opening, Review
+from shared.casework.inside import INSIDE
+from shared.contracts.casework.codes import Role
+from shared.exchange.inside import log_inside
+from shared.exchange.tables import InsideRow
+from shared.kit.sealed import Sealed
+
+CENTRAL, OUTPOST = "ndola_central_vsu", "masaiti_vsu"
+
+
+async def rows(agency: TestAgency, table: type[Any]) -> list[Any]:
+    async with agency.database.read() as tx:
+        return list((await tx.session.execute(select(table))).scalars())
+
+
+async def a_case(world: World) -> Case:
+    """A case of the central unit."""
+    desk = await world["police"].sign_in("a-desk", facility=CENTRAL)
+    case_id, _incident = await open_case(desk)
+    return next(case for case in await rows(world["police"], Case) if case.id == UUID(case_id))
+
+
+async def looked_for(visitor: Visitor, **items: Any) -> Page:
+    page = await visitor.open("/look-up")
+    return await visitor.send(page.form("/look-up"), **items)
+
+
+def day_of(world: World, case: Case) -> str:
+    return world["police"].edge.pages.times("en", world.clock.now()).local(case.opened_at).date().isoformat()
+
+
+async def opened(world: World, visitor: Visitor, case: Case, **how: Any) -> Page:
+    """What somebody of another unit sees who finds the case and opens it all the same."""
+    page = await looked_for(visitor, number=case.number, opened_on=day_of(world, case))
+    assert "It lies at Ndola Central" in page.words
+    assert str(case.id) not in page.text
+    return await visitor.send(page.form("/look-up"), ("open", "yes"), **how)
+
+
+async def test_a_case_is_found_by_two_exact_things_and_never_by_fewer(world: World) -> None:
+    case = await a_case(world)
+    own = await at_work(world, "police", "officer-1", Role.OFFICER, CENTRAL)
+    there = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    for items in ({"number": case.number}, {"opened_on": day_of(world, case)}, {}):
+        page = await looked_for(there, **items)
+        assert (page.status, "exactly two" in page.words) == (422, True)
+    page = await looked_for(there, number=case.number[:-1], opened_on=day_of(world, case))  # near is not exact
+    assert "Nothing here has both of these" in page.words
+    page = await looked_for(there, number=case.number, opened_on="2020-02-02")
+    assert "Nothing here has both of these" in page.words
+    page = await looked_for(own, number=case.number.lower(), opened_on=day_of(world, case))
+    assert page.path == f"/cases/{case.id}"
+    kept = {(read.what) for read in await rows(world["police"], CaseRead) if read.case_id == case.id}
+    assert {"look_up_missed", "case"} <= kept
+
+
+async def test_who_guesses_is_not_answered_any_more(world: World) -> None:
+    case = await a_case(world)
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    for day in range(1, 6):
+        await looked_for(visitor, number=case.number, opened_on=f"2020-02-0{day}")
+    page = await looked_for(visitor, number=case.number, opened_on=day_of(world, case))
+    assert "Nothing here has both of these" in page.words
+
+
+async def test_a_life_in_danger_opens_a_case_alone_for_an_hour_and_supervisors_know_at_once(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    assert (await visitor.open(f"/cases/{case.id}")).status == 404
+    page = await opened(world, visitor, case, why="life_threat")
+    assert (page.status, page.path) == (200, f"/cases/{case.id}")
+    assert case.number in page.words
+    alarms = {(alarm.kind, alarm.facility, alarm.post) for alarm in await rows(police, Alarm)}
+    assert alarms == {("opened_beyond", CENTRAL, "vsu_inspector"), ("opened_from_here", OUTPOST, "vsu_inspector")}
+    [own] = [alarm.id for alarm in await rows(police, Alarm) if alarm.facility == OUTPOST]
+    page = await visitor.send((await visitor.open("/alarms")).form(f"/alarms/{own}/take"))
+    assert (page.status, "somebody else answers for it" in page.words) == (409, True)
+    page = await matron.open("/alarms")
+    assert "A case was opened beyond the own place" in page.words
+    assert "officer-2" in page.words
+    assert "Opened beyond the own place: look at it" not in (await matron.open("/work")).words  # today it is an alarm
+    page = await matron.open(f"/cases/{case.id}/looked")
+    assert "Beyond the own place, in an emergency." in page.words
+    assert "Had it opened beyond the own place for an hour: A life is in danger" in page.words
+    for _ in range(7):
+        assert (await visitor.open(f"/cases/{case.id}")).status == 200
+        world.clock.advance(OPEN_FOR / 7)  # somebody sits there all the time
+    world.clock.advance(timedelta(seconds=1))
+    assert (await visitor.open(f"/cases/{case.id}")).status == 404
+
+
+async def test_the_day_after_a_supervisor_looks_at_it_and_says_what_she_found(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    await opened(world, await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST), case, why="life_threat")
+    world.clock.advance(timedelta(days=1))
+    matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    page = await matron.open("/work")
+    assert "Opened beyond the own place: look at it" in page.words
+    [opening] = await rows(police, Opening)
+    page = await matron.send(page.form(f"/eyes/openings/{opening.id}/review"))
+    assert "Opened beyond the own place: look at it" not in page.words
+    [review] = await rows(police, Review)
+    assert review.was_right
+    await log_inside(police.database, INSIDE)  # who opened what is under the log that peers sign unread
+    assert ("casework_openings", str(opening.id)) in {(row.source, row.row_key) for row in await rows(police, InsideRow)}
+
+
+async def test_where_no_life_is_in_danger_a_second_person_agrees_with_her_own_pin(world: World) -> None:
+    case = await a_case(world)
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    await at_work(world, "police", "officer-3", Role.OFFICER, OUTPOST)
+    for second, pin in (("", ""), ("officer-2", PIN), ("officer-3", "999999"), ("nobody", PIN)):
+        page = await opened(world, visitor, case, why="colleague_away", second=second, pin=pin)
+        assert "A second person of this agency agrees" in page.words, (second, page.words)
+    assert await rows(world["police"], Opening) == []
+    page = await opened(world, visitor, case, why="colleague_away", second="officer-3", pin=PIN)
+    assert page.path == f"/cases/{case.id}"
+    [opening] = await rows(world["police"], Opening)
+    assert opening.second is not None
+
+
+async def keep_from(supervisor: Visitor, account: str, number: str, button: str = "yes") -> Page:
+    page = await supervisor.open("/eyes")
+    form = page.form("/eyes/barred")
+    who = next(value for value in form.choices["account"] if f'value="{value}">{account}<' in page.text.replace(" selected", ""))
+    return await supervisor.send(form, ("is_barred", button), account=who, number=number)
+
+
+async def test_whoever_a_case_is_kept_from_never_sees_it_whatever_else_holds(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    named = await at_work(world, "police", "officer-1", Role.OFFICER, CENTRAL)
+    other = await at_work(world, "police", "officer-3", Role.OFFICER, CENTRAL)
+    matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    assert (await named.open(f"/cases/{case.id}")).status == 200
+    before = await lists_of(police)
+    page = await keep_from(matron, "officer-1", case.number)
+    assert (page.status, page.path) == (200, "/eyes")
+    assert (await keep_from(matron, "officer-1", "P-1999-00001")).words == page.words  # no case: the same answer
+    assert case.number not in page.text
+    unknown = await named.open(f"/cases/{UUID(int=1)}")
+    hidden = await named.open(f"/cases/{case.id}")
+    assert (hidden.status, hidden.words) == (404, unknown.words)
+    for path in ("/work", "/cases", "/hand-over"):
+        assert case.number not in (await named.open(path)).text
+        assert str(case.id) not in (await named.open(path)).text
+    page = await looked_for(named, number=case.number, opened_on=day_of(world, case))  # nor by looking it up
+    assert "Nothing here has both of these" in page.words
+    assert (await other.open(f"/cases/{case.id}")).status == 200
+    after = await lists_of(police)
+    assert {len(held) for held in (*before, *after)} == {len(before[0])}  # every list is as long as every other,
+    assert not set(before) & set(after)  # and all were written anew: nothing says whose has changed
+    await keep_from(matron, "officer-1", case.number, "no")
+    assert (await named.open(f"/cases/{case.id}")).status == 200
+
+
+async def lists_of(agency: TestAgency) -> list[bytes]:
+    """What the column holds, as a reader of the database sees it."""
+    async with agency.database.read() as tx:
+        column = Account.__table__.c.never  # type: ignore[attr-defined]
+        assert isinstance(column.type, Sealed)
+        found = (await (await tx.session.connection()).exec_driver_sql("SELECT never FROM casework_accounts")).scalars()
+        return [bytes(held) for held in found]
+
+
+async def test_a_look_at_a_decoy_alarms_a_supervisor_and_nothing_tells_which_it_is(world: World) -> None:
+    police = world["police"]
+    matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    page = await matron.open("/eyes")
+    page = await matron.send(page.form("/eyes/decoys"), age_band="18-24", sex="female")
+    assert page.status == 200
+    [case], [decoy] = await rows(police, Case), await rows(police, Decoy)
+    assert str(case.id) not in page.text
+    assert case.number not in (await matron.open("/work")).text
+    visitor = await at_work(world, "police", "officer-1", Role.OFFICER, CENTRAL)
+    assert case.number in (await visitor.open("/cases")).text  # in a list among others it is a case like any other
+    await police.watcher.tick()
+    assert await rows(police, Alarm) == []
+    assert (await visitor.open(f"/cases/{case.id}")).status == 200
+    await police.watcher.tick()
+    await police.watcher.tick()
+    [alarm] = await rows(police, Alarm)
+    assert (alarm.kind, alarm.facility, alarm.post, alarm.case_id) == ("decoy_opened", CENTRAL, "vsu_inspector", None)
+    assert "officer-1" in (await matron.open("/alarms")).words
+    assert decoy.which == {"case": str(case.id)}
+
+
+async def test_who_looked_is_handed_over_on_paper_without_a_name_and_with_who_only_tried(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = await a_case(world)
+    visitor = await at_work(world, "police", "officer-1", Role.OFFICER, CENTRAL)
+    stranger = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    assert (await stranger.open(f"/cases/{case.id}")).status == 404
+    await visitor.open(f"/cases/{case.id}")
+    page = await visitor.open(f"/cases/{case.id}/looked")
+    assert "officer-2 Officer, Masaiti, Victim Support Unit" in page.words
+    assert "Tried to open it; nothing was shown." in page.words
+    printed, made = list[Any](), looks.looks_pdf
+
+    def keep(text: Any) -> bytes:
+        printed.append(text)
+        return made(text)
+
+    monkeypatch.setattr(looks, "looks_pdf", keep)
+    answer = await visitor.client.get(f"/cases/{case.id}/looked.pdf")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    assert answer.content.startswith(b"%PDF")
+    lines = [line for _day, of_day in printed[0].days for line in of_day]
+    assert any("Tried to open it" in line and "Masaiti" in line for line in lines)
+    assert not any(word in line for line in lines for word in ("officer-1", "officer-2", case.number))
+
+
+async def test_whoever_a_case_is_given_to_sees_it_wherever_she_sits(world: World) -> None:
+    """Assignment: a case of one office is given to a worker of another, and taken from her again."""
+    desk, office = await world["police"].sign_in("a-desk", facility=CENTRAL), world["social_welfare"]
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "social_welfare")
+    rid = (await refer(desk, case_id, incident_id, "social_welfare"))["id"]
+    await world.settle()
+    matron = await office.sign_in("matron", Role.SUPERVISOR, "ndola_district_office")
+    await office.sign_in("worker-2", facility="ndola_district_office")
+    there = (await matron.get(f"/referrals/{rid}"))["case_id"]
+    async with office.database.write() as tx:  # an office that has nothing to do with the case
+        (await find_account(tx, "worker-2")).facility = "another_office"
+        worker = Desk(office.client, await make_token(tx, "worker-2"))
+    assert (await worker.ask("GET", f"/cases/{there}")).status_code == 404
+    await matron.post(f"/cases/{there}/assignment", {"account": "worker-2"})
+    assert (await worker.get(f"/cases/{there}"))["id"] == there
+    assert [case["id"] for case in (await worker.get("/my-cases"))["items"]] == [there]
+    await matron.post(f"/cases/{there}/assignment", {"account": "matron"})
+    assert (await worker.ask("GET", f"/cases/{there}")).status_code == 404
