@@ -28,7 +28,9 @@ from shared.casework.accounts.tables import Attempt, Duty, HandOver
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.tables import Case
 from shared.casework.directory.network import parse_network
+from shared.casework.exports.tables import Export
 from shared.casework.eyes.tables import Opening
+from shared.casework.holds.tables import Hold
 from shared.casework.migrate import SHARED_PREFIXES
 from shared.casework.paper.tables import Sheet
 from shared.casework.work import views as work_views
@@ -56,6 +58,7 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/referrals/{referral_id}/messages": {"code": "bring_card"},
     "/api/v1/arrivals/{arrival_id}/match": {"referral_id": str(UUID(int=1))},
     "/api/v1/messages/{message_id}/answer": {"answer": "passed_on"},
+    "/api/v1/cases/{case_id}/holds": {"order": "A synthetic order."},
     "/messages/{message_id}/answer": {"answer": "passed_on"},
     "/work/taken-back/{referral_id}/read": {},
 }  # fmt: skip
@@ -122,12 +125,15 @@ async def things(
         await raise_alarm(tx, agency.here, "stalled", about, HERE[name], Urgency.ACUTE, case.id)
         now = tx.clock.now()
         opening = Opening(id=new_id(), case_id=case.id, account_id=new_id(), why="life_threat", opened_at=now, until_at=now)
-        tx.session.add(opening)
+        hold = Hold(id=new_id(), case_id=case.id, order="A synthetic order.", placed_at=now, placed_by=new_id())
+        export = Export(id=new_id(), account_id=new_id(), what="looks", case_id=case.id, purpose="she_asked", because="synthetic",
+                        recipient_key="age1", digest="", made_at=now)  # fmt: skip
+        tx.session.add_all([opening, hold, export])
     alarm = next(one for one in (await desk.get("/alarms"))["items"] if one["about"] == str(about))
     ids = {
         "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
         "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],
-        "opening_id": str(opening.id),
+        "opening_id": str(opening.id), "hold_id": str(hold.id), "export_id": str(export.id),
     }  # fmt: skip
     return Things(ids, {*ids.values(), case.number, str(case.circle)} - {message_id if message_id is None else ""})
 
@@ -240,6 +246,7 @@ UNGUARDED = {
     "casework_decoys": "which ones they are lies sealed under the agency's key",
     "casework_subscriptions": "which cases an account follows, by id: asked by account",
     "casework_idempotency": "an account's own answers, by account and key; whoever takes consent back clears them of all accounts",
+    "casework_figure_releases": "counts of a month, sealed: of nobody in particular",
     "casework_openings": "who opened which case, by id: signing in asks for one's own",
     "casework_releases": "that a case may go on after a restore, by id",
     "casework_sheets": "which sheet was entered into which case, by id: the sheet says nothing else",

@@ -22,6 +22,7 @@ from shared.casework.exports.tables import Export, ExportFile
 from shared.casework.figures.commands import Table, release_of, tables_of
 from shared.casework.figures.domain import HIDDEN, Period, keys_of
 from shared.casework.here import Actor, Here
+from shared.casework.scope import OutOfSight
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.ids import new_id
@@ -83,9 +84,8 @@ def _lines_of(table: Table) -> list[Sequence[object]]:
 
 async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wish: Wish) -> Export:
     """A file of who was told of a case and who looked at it, by role and not by name; raises Forbidden, NotFound, NoKey."""
-    by.may_work()
-    by.may_let_out()
     case = await load_case(tx, case_id, by)
+    by.may_let_out()
     lines: list[Sequence[object]] = [("when", "what", "who", "more")]
     lines += await _asked(tx, case_id)
     looks = select(CaseRead, col(Account.role)).join(Account, col(Account.id) == col(CaseRead.account_id))
@@ -135,12 +135,12 @@ async def _make(
 
 
 async def file_of(tx: Transaction, by: Actor, export_id: UUID) -> bytes:
-    """The encrypted file, for whoever made it; raises Forbidden, NotFound."""
-    by.may_let_out()
+    """The encrypted file, for whoever made it; raises OutOfSight, Forbidden."""
     export = await tx.session.get(Export, export_id)
     kept = await tx.session.get(ExportFile, export_id)
     if export is None or export.account_id != by.account_id or kept is None or kept.kept_until <= tx.clock.now():
-        raise NotFound("This file is kept no more; make a new one.")
+        raise OutOfSight("This file is kept no more; make a new one.", export_id)
+    by.may_let_out()
     return kept.file
 
 

@@ -88,9 +88,9 @@ async def post_looks_export(case_id: UUID, request: Request, edge: OneEdge, visi
 
 
 async def _may_take(edge: Edge, visit: Visit, case_id: UUID) -> None:
-    visit.actor.may_let_out()
     async with edge.database.read() as tx:
         await load_case(tx, case_id, visit.actor)
+    visit.actor.may_let_out()
 
 
 async def _page(

@@ -14,11 +14,11 @@ from shared.casework.consents.tables import Consent
 from shared.casework.here import Actor, Here
 from shared.casework.holds.tables import HeldCopy, Hold
 from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
 from shared.exchange import feed, outbox
 from shared.exchange.erasing import erase_said, received_key
 from shared.kit.db import Transaction
-from shared.kit.errors import NotFound
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under, named
 
@@ -55,8 +55,8 @@ async def held_subjects(tx: Transaction) -> set[UUID]:
 
 async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:
     """The case with all that is said about it: whatever is being destroyed of it goes before, or comes after."""
-    by.may_supervise()
     circle = (await load_case(tx, case_id, by)).circle
+    by.may_supervise()
     referrals = select(col(Referral.id)).where(col(Referral.case_id) == case_id)
     await outbox.lock_subjects(tx, [circle, *(await tx.session.execute(referrals)).scalars()])
     return await load_case(tx, case_id, by, lock=True)
@@ -79,7 +79,7 @@ async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, b
     case = await _locked(tx, case_id, by)
     hold = await tx.session.get(Hold, hold_id, populate_existing=True)
     if hold is None or hold.case_id != case.id or hold.lifted_at is not None:
-        raise NotFound("The case has no such hold.")
+        raise OutOfSight("The case has no such hold.", hold_id)
     hold.lifted_at, hold.lifted_by = tx.clock.now(), by.account_id
     await tx.session.flush()
     tx.keys.let_go(hold.id)
