@@ -228,14 +228,22 @@ class _Telling(asyncpg.Connection):  # type: ignore[misc]  # the driver has no t
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """As the driver does it."""
         if not args and query.startswith("BEGIN"):
-            query = f"{query} {_settings(asking.get())}"
+            query = f"{query} {_local(asking.get())}"
         return str(await super().execute(query, *args, timeout=timeout))
 
 
+def _local(who: Mapping[str, str]) -> str:
+    """Statements that go along with BEGIN. None is a query: the first one would settle how isolated the transaction is."""
+    return " ".join(f"SET LOCAL refnet.{name} = '{value}';" for name, value in _quoted(who).items())
+
+
 def _settings(who: Mapping[str, str]) -> str:
-    """One statement without parameters, because it goes along with BEGIN."""
-    quoted = {name: value.replace("'", "''") for name, value in who.items()}
-    return "SELECT " + ", ".join(f"set_config('refnet.{name}', '{value}', true)" for name, value in quoted.items())
+    """The same as one statement, later in a transaction."""
+    return "SELECT " + ", ".join(f"set_config('refnet.{name}', '{value}', true)" for name, value in _quoted(who).items())
+
+
+def _quoted(who: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value.replace("'", "''") for name, value in who.items()}
 
 
 def _time_limits() -> dict[str, str]:
