@@ -109,7 +109,7 @@ class Transaction:
     async def tell(self, who: Mapping[str, str]) -> None:
         """From now on in this transaction somebody else asks. SQLite keeps no such rules."""
         if self.dialect == "postgresql":
-            await self.session.execute(text(_settings(who)))
+            await (await self.driver()).execute(_settings(who))
 
     async def driver(self) -> Any:
         """The asyncpg connection beneath, inside this transaction, for the hot statements that have a PostgreSQL form."""
@@ -232,9 +232,10 @@ class _Telling(asyncpg.Connection):  # type: ignore[misc]  # the driver has no t
 
 
 def _settings(who: Mapping[str, str]) -> str:
-    """One statement without parameters, because it goes along with BEGIN."""
+    """Statements without parameters, because they go along with BEGIN; none is a query, so that what is said of the transaction
+    itself may still follow."""
     quoted = {name: value.replace("'", "''") for name, value in who.items()}
-    return "SELECT " + ", ".join(f"set_config('refnet.{name}', '{value}', true)" for name, value in quoted.items())
+    return " ".join(f"SET LOCAL refnet.{name} = '{value}';" for name, value in quoted.items())
 
 
 def _time_limits() -> dict[str, str]:
