@@ -18,7 +18,8 @@ REFUSALS = {  # a refusal's sentence is a text of the pages too; after its first
     "Conflict": (1,), "NotFound": (1,), "Forbidden": (1,), "Stale": (1,), "StaleConsent": (1,), "StaleForm": (1,), "TooBusy": (1,),
     "StillRunning": (1,), "DatabaseAway": (1,), "WeakSecret": (2,), "MissingDetail": (2,), "IllegalTransition": (1,),
     "Unauthorised": (1,), "Unappliable": (1,), "EndingUnclear": (1,), "LineChanged": (2,),
-    "TooManyStreams": (1,), "KeyReused": (1,), "KeyMissing": (1,), "VersionMissing": (1,),
+    "TooManyStreams": (1,), "KeyReused": (1,), "KeyMissing": (1,), "VersionMissing": (1,), "OutOfSight": (1,),
+    "SeesNoCase": (1,),
 }  # fmt: skip
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), **REFUSALS}
 LINE_WIDTH = 120

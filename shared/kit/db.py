@@ -19,10 +19,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
-from shared.kit import sqlite
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.errors import DatabaseAway, RefnetError
-from shared.kit.keystore import Keystore, ValueNotOpened
+from shared.kit.keystore import Keystore
 from shared.kit.sealed import ATTRIBUTE, keystore_of
 
 BUSY_TIMEOUT_S = 30  # SQLite: a writer waits this long for the one before it; longer than any batch
@@ -110,7 +109,7 @@ class Transaction:
     async def tell(self, who: Mapping[str, str]) -> None:
         """From now on in this transaction somebody else asks. SQLite keeps no such rules."""
         if self.dialect == "postgresql":
-            await self.session.execute(text(_settings(who)))
+            await (await self.driver()).execute(_settings(who))
 
     async def driver(self) -> Any:
         """The asyncpg connection beneath, inside this transaction, for the hot statements that have a PostgreSQL form."""
@@ -201,7 +200,7 @@ def _engine(url: str) -> AsyncEngine:
             pool_timeout=SQLITE_POOL_TIMEOUT_S,
             hide_parameters=True,
             json_deserializer=from_json,
-            connect_args={"async_creator_fn": sqlite.connect, "isolation_level": None, "timeout": BUSY_TIMEOUT_S},
+            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
         )
         event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
         event.listen(engine.sync_engine, "begin", _sqlite_begin)
@@ -228,22 +227,15 @@ class _Telling(asyncpg.Connection):  # type: ignore[misc]  # the driver has no t
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """As the driver does it."""
         if not args and query.startswith("BEGIN"):
-            query = f"{query} {_local(asking.get())}"
+            query = f"{query} {_settings(asking.get())}"
         return str(await super().execute(query, *args, timeout=timeout))
 
 
-def _local(who: Mapping[str, str]) -> str:
-    """Statements that go along with BEGIN. None is a query: the first one would settle how isolated the transaction is."""
-    return " ".join(f"SET LOCAL refnet.{name} = '{value}';" for name, value in _quoted(who).items())
-
-
 def _settings(who: Mapping[str, str]) -> str:
-    """The same as one statement, later in a transaction."""
-    return "SELECT " + ", ".join(f"set_config('refnet.{name}', '{value}', true)" for name, value in _quoted(who).items())
-
-
-def _quoted(who: Mapping[str, str]) -> Mapping[str, str]:
-    return {name: value.replace("'", "''") for name, value in who.items()}
+    """Statements without parameters, because they go along with BEGIN; none is a query, so that what is said of the transaction
+    itself may still follow."""
+    quoted = {name: value.replace("'", "''") for name, value in who.items()}
+    return " ".join(f"SET LOCAL refnet.{name} = '{value}';" for name, value in quoted.items())
 
 
 def _time_limits() -> dict[str, str]:
@@ -283,8 +275,6 @@ async def errors_named() -> AsyncIterator[None]:
 def is_transient(error: BaseException) -> bool:
     """True where the same call may succeed later: server away, deadlock, serialisation failure, lock timeout; named as such already
     (DatabaseAway) or not yet, as inside a transaction. Whoever sets something aside because it failed asks this first."""
-    if isinstance(error, ValueNotOpened):
-        return False  # one value, until somebody brings its key: what is about others goes on
     if isinstance(error, DatabaseAway | PoolTimeout | OSError):  # TimeoutError and ConnectionError are OSErrors
         return True
     if isinstance(error, asyncpg.PostgresError):  # while connecting, and from the driver's own statements: nobody wraps it

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
+from shared.casework import app as _every_page  # noqa: F401 — whatever a page refuses is known by then
+from shared.casework.here import Forbidden
 from shared.casework.pages import words
 from shared.casework.pages.frame import LOCALES, PAGE_LANGUAGES
-from shared.kit.catalogues import LANGUAGES, extracted, missing_in
+from shared.kit.catalogues import LANGUAGES, REFUSALS, extracted, missing_in
+from shared.kit.errors import Conflict, NotFound, RefnetError
 from shared.kit.i18n import catalogue
 
 ROOT = Path(__file__).parents[2]
@@ -86,3 +89,12 @@ def test_nobody_is_not_taken_for_a_name() -> None:
     say = catalogue(LOCALES, "fr").gettext
     assert say(words.person(None)) != "Personne"
     assert say(words.word("alone", "escort")) not in {"Personne", "Nobody"}
+
+
+def test_every_kind_of_refusal_is_looked_through_for_its_words() -> None:
+    """One that is not named is said in English on every page."""
+
+    def kinds(of: type[RefnetError]) -> set[str]:
+        return {of.__name__, *(name for one in of.__subclasses__() for name in kinds(one))}
+
+    assert kinds(NotFound) | kinds(Conflict) | kinds(Forbidden) <= REFUSALS.keys()
