@@ -5,10 +5,13 @@ flight, commits it, and exits 0.
 """
 
 import asyncio
+import contextlib
 import gc
+import logging
+import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any
 
@@ -28,16 +31,26 @@ from shared.kit.web import AsgiApp
 
 BACKLOG = 512  # connections that may wait while the process is busy
 GRACE_S = 10  # a request in flight is answered within this, then the process goes
+LAST_S = 2.0  # what was cancelled and still runs when everything is closed has this long to end
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
+log = logging.getLogger(__name__)
+
 
 class Server(uvicorn.Server):
-    """uvicorn waits for open streams before it stops: they are told first."""
+    """uvicorn waits for open streams before it stops: they are told first. `told` are signals that came earlier."""
 
-    def __init__(self, config: uvicorn.Config, edge: Edge) -> None:
+    def __init__(self, config: uvicorn.Config, edge: Edge, told: list[int]) -> None:
         super().__init__(config)
-        self._edge = edge
+        self._edge, self._told = edge, told
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """From here on they come here."""
+        with super().capture_signals():
+            self.should_exit = bool(self._told)
+            yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal has come."""
@@ -49,10 +62,23 @@ def serve(agency: Agency, settings: Settings, host: str, port: int, *, with_work
     """Serves until a signal comes; raises RefnetError where it cannot start."""
     listener = _bind(host, port)
     # uvicorn raises the signal again when it is done; a handler of ours makes that an exit with 0.
+    told: list[int] = []
     for kind in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(kind, lambda *_: None)
-    uvloop.run(_serve(agency, settings, listener, with_worker=with_worker))
+        signal.signal(kind, lambda number, _: told.append(number))
+    uvloop.run(_serve(agency, settings, listener, told, with_worker=with_worker))
     _leave_at_once()
+
+
+async def _leave_nothing_behind() -> None:
+    """Everything is closed. asyncio would wait for ever for a task that ignores its cancellation: the process ends without it."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    stuck = (await asyncio.wait(left, timeout=LAST_S))[1] if left else set()
+    if stuck:
+        log.error("left_behind", extra={"what": sorted({getattr(task.get_coro(), "__qualname__", "?") for task in stuck})})
+        logging.shutdown()
+        os._exit(0)
 
 
 def _leave_at_once() -> None:
@@ -71,7 +97,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *, with_worker: bool) -> None:
+async def _serve(agency: Agency, settings: Settings, listener: socket.socket, told: list[int], *, with_worker: bool) -> None:
     await check_database(agency)
     edge = agency.edge(settings)
     loops: list[Loop] = [] if with_worker else [lambda stop: bell.ring(agency.database, stop)]
@@ -80,7 +106,7 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
         edge.exchange = exchange
         loops = [exchange.run, agency.watcher().run, agency.keeper(settings, exchange)]
         loops += _direct(agency, settings, exchange, listener.getsockname()[1])
-    server = Server(config_of(agency.app(edge)), edge)
+    server = Server(config_of(agency.app(edge)), edge, told)
     stop = asyncio.Event()
     calm_collector()
     working = [asyncio.create_task(loop(stop)) for loop in loops]
@@ -90,6 +116,7 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, *,
         stop.set()
         await asyncio.gather(*working)
         await agency.database.close()
+    await _leave_nothing_behind()
 
 
 def config_of(app: AsgiApp) -> uvicorn.Config:
@@ -126,3 +153,4 @@ async def _work(agency: Agency, exchange: ExchangeWorker, beside: list[Loop], li
     probe.should_exit = True
     await asyncio.gather(*probing)
     await agency.database.close()
+    await _leave_nothing_behind()

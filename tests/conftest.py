@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import cast
+from zlib import crc32
 
 import pytest
 from agencies import World
@@ -170,6 +171,16 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await made.close()
     for url in urls.values():
         await empty(url)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Beneath a page the two databases differ little: in `make test` each test of a page has one of them, by its name, and in
+    `make test-long` the other."""
+    kind = getattr(item, "callspec", None) and item.callspec.params.get("world")  # type: ignore[attr-defined]  # functions have it
+    if item.path.parent.name == "pages" and kind is not None:
+        ours = ("sqlite", "postgresql")[crc32(item.nodeid.split("[")[0].encode()) % 2]
+        if kind != ours:
+            item.add_marker(pytest.mark.long)
 
 
 LONGEST = (  # modules of minutes, with few tests each: they begin, so that nobody waits for the last of them alone

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from shared.kit import sqlite
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.keystore import Keystore
@@ -176,7 +177,7 @@ def _engine(url: str) -> AsyncEngine:
             pool_timeout=SQLITE_POOL_TIMEOUT_S,
             hide_parameters=True,
             json_deserializer=from_json,
-            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
+            connect_args={"async_creator_fn": sqlite.connect, "isolation_level": None, "timeout": BUSY_TIMEOUT_S},
         )
         event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
         event.listen(engine.sync_engine, "begin", _sqlite_begin)

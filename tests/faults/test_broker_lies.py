@@ -74,7 +74,6 @@ def tell(desk: Process, referral: str) -> None:
 @pytest.mark.parametrize(
     ("lie", "count"),
     [
-        (expired, SHORT),
         (everything, SHORT),
         *(pytest.param(lie, LONG, marks=pytest.mark.long) for lie in (expired, tripled, reordered, thinned, everything)),
     ],
