@@ -216,6 +216,10 @@ async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Tr
         await note_line(tx, here, case, consent, "consent.taken_back", word.occurred_at)
     await tx.session.flush()
     await await_receipt(tx, case.id, consent, word.occurred_at)
+    # What they said of requests that went with it may have come first, and was parked: it is about nothing here.
+    parked = (col(InboxRow.sender) == recipient, col(InboxRow.consent_id) == consent.id, col(InboxRow.state) == InboxState.PARKED)
+    again = update(InboxRow).where(*parked).values(state=InboxState.WAITING)
+    await tx.session.execute(again.execution_options(synchronize_session=False))
     await story.end_resting(tx, here, fact, Told(here.agency, True, word.occurred_at, event_id=word.id))
     return True
 

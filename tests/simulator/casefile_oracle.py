@@ -63,15 +63,18 @@ def _arrived(world: World, kinds: Kinds, sender: Agency, recipient: Agency) -> l
     undone = {one for one, (state, _) in states.items() if state not in DONE} - orphans
     found = [f"{way}: {one} ({states[one][1]}) is {states[one][0]}" for one in sorted(undone)]
     said: dict[UUID, tuple[bool, str]] = {}
+    blank: set[UUID] = set()
     told = "SELECT event_id, is_withheld, type FROM exchange_outbox WHERE recipient = ?"
     for event_id, is_withheld, kind in sender.database.rows(told, recipient.name):
         # A place that came home without its words says nothing of what stood there.
         is_untold = bool(is_withheld) or kind == "unknown"
+        if is_withheld:
+            blank.add(UUID(event_id))
         said[UUID(event_id)] = (is_untold and said.get(UUID(event_id), (True, ""))[0], kind)
     untold = never_told(sender)
     for event_id, (is_withheld, kind) in said.items():
         state, _ = states.get(event_id, (None, ""))
-        if state == "withheld" and event_id in untold:
+        if state == "withheld" and event_id in untold | blank:
             continue  # blank in a life that was lost, and said again before that came home: its sender was told, and ended it
         if not is_withheld and state not in {"applied", "tombstoned", "erased"} and event_id not in orphans:
             found.append(f"{way}: {event_id} ({kind}) was said and is {state}")
