@@ -29,14 +29,14 @@ from sqlmodel import SQLModel, col
 
 from shared.casework.accounts.commands import forget_old_answers
 from shared.casework.cases.commands import key_names
-from shared.casework.holds.commands import add_to_holds, in_force
-from shared.casework.holds.tables import HeldCopy
+from shared.casework.holds.commands import add_to_holds, forgotten, in_force, put_back
+from shared.casework.holds.tables import HeldCopy, Hold
 from shared.exchange.erasing import received_key
 from shared.exchange.keyring import SUITES, X25519, SealKey, opening_key, sealing_key
 from shared.exchange.tables import Tombstone
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
-from shared.kit.files import EVERYBODY, sync_folder, write_whole
+from shared.kit.files import EVERYBODY, sync_folder, write_over, write_whole
 from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, WrappingKeys, opened_with
 from shared.kit.sealed import Sealed
 from shared.kit.shares import NEEDED, SHARES, join, split
@@ -77,7 +77,8 @@ class Escrow:
 
     def holds_keys(self, hold: UUID) -> int:
         """How many keys lie here for a hold."""
-        with contextlib.suppress(FileNotFoundError):
+        # Blanks: it was being written over when the power went.
+        with contextlib.suppress(FileNotFoundError, ValueError):
             return int(json.loads((self.folder / str(hold) / KEYS).read_bytes())["count"])
         return 0
 
@@ -98,11 +99,7 @@ class Escrow:
         """Writes over what lies here for a hold, and takes it away. Raises OSError."""
         folder = self.folder / str(hold)
         for file in sorted(folder.glob("*.json")):
-            with file.open("r+b") as handle:
-                handle.write(b" " * file.stat().st_size)
-                handle.flush()
-                os.fsync(handle.fileno())
-            file.unlink()
+            write_over(file)
         if folder.exists():
             folder.rmdir()
             sync_folder(self.folder)
@@ -139,13 +136,20 @@ def _bound(hold: UUID) -> bytes:
 async def deposit(database: Database, escrow: Escrow) -> list[UUID]:
     """Puts the keys of held cases into escrow, again where there are more, and takes away what is held no longer.
 
-    Returns the holds that have no escrow, because a holder has no key yet. Raises DatabaseAway, OSError.
+    What the records do not know stays: an older copy of them may have been put back. Returns the holds that have no escrow, because
+    a holder has no key yet. Raises DatabaseAway, OSError.
     """
+    async with database.read() as tx:
+        are_lost = bool(await forgotten(tx))
+    if are_lost:
+        async with database.write() as tx:
+            await put_back(tx)
     async with database.read() as tx:
         await add_to_holds(tx)
         holds = await in_force(tx)
-        for over in escrow.ids() - {hold.id for hold in holds}:
-            escrow.take_away(over)
+        over = select(col(Hold.id)).where(col(Hold.id).in_(escrow.ids()), col(Hold.lifted_at).is_not(None))
+        for hold_id in (await tx.session.execute(over)).scalars().all():
+            escrow.take_away(hold_id)
         if not escrow.is_ready():
             return [hold.id for hold in holds]
         for hold in holds:
@@ -165,6 +169,7 @@ async def erase_again(database: Database) -> int:
         held = {received_key(sender, consent) for sender, consent in (await tx.session.execute(HELD)).tuples()}
         laid = {received_key(sender, consent) for sender, consent in (await tx.session.execute(LAID)).tuples()} - held
         back = laid - tx.keys.gone(laid)
+        back -= tx.keys.held(back)  # of a case that is held since: once that is lifted
         await forget_old_answers(tx)
         return await tx.keys.destroyed(back, tx.clock.now()) if back else 0
 
@@ -208,11 +213,7 @@ def shred(keys: Keystore, wrapping: WrappingKeys, private: Path, now: datetime) 
     for id_ in wrapping.read():
         wrapping.destroy(id_)
     for file in sorted(private.glob("*")):
-        with file.open("r+b") as handle:
-            handle.write(b" " * file.stat().st_size)
-            handle.flush()
-            os.fsync(handle.fileno())
-        file.unlink()
+        write_over(file)
     if private.exists():
         sync_folder(private)
     return count

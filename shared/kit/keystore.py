@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.exc import DontWrapMixin
 
 from shared.kit.errors import DatabaseAway, RefnetError
-from shared.kit.files import sync_folder, write_whole
+from shared.kit.files import sync_folder, write_over, write_whole
 
 KEY_BYTES = 32  # AES-256
 NONCE_BYTES = 12  # drawn at random, as GCM has them
@@ -62,7 +62,11 @@ NOT_UNDER = """
 
 
 HELD = "CREATE TABLE IF NOT EXISTS held (hold BLOB, name BLOB, PRIMARY KEY (hold, name)) WITHOUT ROWID"
-IS_HELD = "SELECT 1 FROM held AS h JOIN names AS n ON n.name = h.name WHERE n.key = ? LIMIT 1"
+# What is destroyed is held no more: a hold that comes back with an older database finds it so.
+IS_HELD = """
+    SELECT 1 FROM held AS h JOIN names AS n ON n.name = h.name JOIN keys AS k ON k.id = n.key
+    WHERE n.key = ? AND k.wrapped IS NOT NULL LIMIT 1
+"""
 GONE = "SELECT n.name FROM names AS n JOIN keys AS k ON k.id = n.key WHERE k.wrapped IS NULL"
 
 
@@ -134,13 +138,8 @@ class WrappingKeys:
 
     def destroy(self, id_: bytes) -> None:
         """Writes one over where it lies and takes its file away. Raises OSError."""
-        file = self._file(id_)
         with contextlib.suppress(FileNotFoundError):
-            with file.open("r+b") as handle:
-                handle.write(b" " * file.stat().st_size)
-                handle.flush()
-                os.fsync(handle.fileno())
-            file.unlink()
+            write_over(self._file(id_))
         sync_folder(self.folder)
 
     def _file(self, id_: bytes) -> Path:
@@ -311,6 +310,22 @@ class Keystore:
         with self._lock, self._writing() as connection:
             connection.execute(HELD)
             connection.execute("DELETE FROM held WHERE hold = ?", (hold.bytes,))
+
+    def holds(self) -> dict[UUID, set[UUID]]:
+        """The holds that are known here, each with the names that it holds."""
+        found: dict[UUID, set[UUID]] = {}
+        with self._lock, self._writing() as connection:
+            connection.execute(HELD)
+            for hold, name in connection.execute("SELECT hold, name FROM held"):
+                found.setdefault(UUID(bytes=hold), set()).add(UUID(bytes=name))
+        return found
+
+    def held(self, names: Iterable[UUID]) -> frozenset[UUID]:
+        """Those of the names whose key is here and may not be destroyed, whatever the database knows of it."""
+        with self._lock, self._writing() as connection:
+            connection.execute(HELD)
+            keys = {name: self._one("SELECT key FROM names WHERE name = ?", name.bytes) for name in names}
+            return frozenset(name for name, row in keys.items() if row and self._one(IS_HELD, row[0]))
 
     def reveal(self, names: Iterable[UUID]) -> dict[bytes, bytes]:
         """The keys behind these names, by their ids, for an escrow: never for a file of this machine's. Raises KeystoreAway."""

@@ -1,7 +1,7 @@
 """An agency whose keystore is missing, another's or too old says so in a sentence, loses nothing, and goes on once it is mended."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from uuid import uuid4
@@ -18,6 +18,7 @@ from services.escrow import HOLDERS, KEYS, deposit, erase_again, read_held, shre
 from services.key_commands import Keeper
 from services.runtime import Agency, bring_up_to_date, build, check_database
 from services.settings import Settings
+from shared.casework.accounts.commands import answers_key
 from shared.casework.cases.commands import OpenCase, key_names, open_case
 from shared.casework.cases.tables import Case, Note
 from shared.casework.here import Actor
@@ -229,8 +230,9 @@ async def test_when_the_hold_is_lifted_nobody_opens_it_any_more(desk: Desk) -> N
         await tx.keys.destroyed(names, NOW)
     async with made.database.write() as tx:
         await lift_hold(case.id, hold.id, tx, made.here, IN_CHARGE)
-    assert await tx.keys.destroyed(names, NOW) == 1
+    tx.keys.hold(hold.id, names)  # by a look that began before it was lifted
     await deposit(made.database, escrow)
+    assert await tx.keys.destroyed(names, NOW) == 1
     with pytest.raises(RefnetError, match="Nothing is in escrow"):
         escrow.open(hold.id, files[:2])
     assert [file for file in escrow.folder.rglob("*") if file.is_file() and lies[-40:] in file.read_bytes()] == []
@@ -258,3 +260,61 @@ async def test_an_older_keystore_does_not_bring_back_what_was_destroyed(desk: De
     await made.database.close()
     with pytest.raises(KeyDestroyed):
         desk.settings.keystore("police").open("a.column", sealed)
+
+
+async def test_one_that_is_held_keeps_no_other_from_being_destroyed_again(desk: Desk) -> None:
+    keys, consents = desk.settings.keystore("police"), [new_id(), new_id()]
+    told = [received_key("health", consent) for consent in consents]
+    sealed = [keys.seal(name, "a.column", b"told") for name in told]
+    keys.back_up(desk.home / "older")
+    made = desk.process()
+    async with made.database.write() as tx:
+        for consent in consents:
+            await lay_tombstone(tx, "health", consent)
+    keys.destroy(told, NOW)
+    keys.close()
+    await made.database.close()
+    desk.keystore.unlink()
+    keys.take(desk.home / "older")
+    hold = new_id()
+    keys.hold(hold, told[:1])
+    made = desk.process()
+    assert [await erase_again(made.database) for _ in range(2)] == [1, 0]
+    fresh = desk.settings.keystore("police")
+    assert fresh.open("a.column", sealed[0]) == b"told"
+    with pytest.raises(KeyDestroyed):
+        fresh.open("a.column", sealed[1])
+    fresh.let_go(hold)
+    assert await erase_again(made.database) == 1
+    await made.database.close()
+
+
+async def test_answers_are_erased_also_where_the_machine_was_off_for_months(desk: Desk) -> None:
+    made = desk.process()
+    now = made.database.clock.now()
+    keys = desk.settings.keystore("police")
+    old, kept = [keys.seal(answers_key(now - timedelta(days=days)), "a.column", b"answer") for days in (120, 0)]
+    await erase_again(made.database)
+    await made.database.close()
+    fresh = desk.settings.keystore("police")
+    assert fresh.open("a.column", kept) == b"answer"
+    with pytest.raises(KeyDestroyed):
+        fresh.open("a.column", old)
+
+
+async def test_an_escrow_outlives_a_power_cut_and_records_that_do_not_know_of_it(desk: Desk) -> None:
+    escrow, files = desk.settings.escrow("police"), [desk.home / f"{holder}.key" for holder in HOLDERS]
+    for holder, file in zip(HOLDERS, files, strict=True):
+        escrow.make_holder(holder, file)
+    made, other = desk.process(), new_id()
+    async with made.database.write() as tx:
+        (case,) = (await tx.session.execute(select(Case))).scalars()
+        hold = await place_hold(case.id, PlaceHold(order="of a court"), tx, made.here, IN_CHARGE)
+    escrow.put(other, {b"i" * 16: b"k" * 32})  # of a hold that is younger than the backup that was put back
+    await deposit(made.database, escrow)
+    lies = escrow.folder / str(hold.id) / KEYS
+    lies.write_bytes(b" " * lies.stat().st_size)  # the power went while it was being written over
+    assert await deposit(made.database, escrow) == []
+    assert len(escrow.open(hold.id, files[:2])) >= 1
+    assert escrow.open(other, files[1:]) == {b"i" * 16: b"k" * 32}
+    await made.database.close()

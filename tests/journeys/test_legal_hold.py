@@ -7,15 +7,19 @@ import pytest
 from agencies import Desk, Refused, World, database_at
 from canaries import Story, everything, left, tell
 from sqlalchemy import select
+from sqlmodel import col
 
+from services.escrow import Escrow, deposit
 from shared.casework.cases.commands import key_names
 from shared.casework.cases.tables import Case
+from shared.casework.holds.commands import add_to_holds
 from shared.contracts.casework.codes import Role
 from shared.exchange.clearing import BACKUP_WINDOW, clear
 from shared.exchange.tables import InboxRow
 from shared.exchange.verify import verify
 from shared.kit.keystore import KeyHeld
 
+on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 ORDER = {"order": "High Court, order 12 of 2026"}
 
 
@@ -110,6 +114,52 @@ async def test_a_hold_at_the_desk_keeps_its_words_and_sends_them_to_nobody(world
     await judge.ask("DELETE", f"/cases/{story.case}/holds/{hold['id']}")
     agency = world["police"]
     assert (await verify(agency.database, "police", agency.seal, [])).findings == []
+
+
+@on_sqlite
+async def test_what_was_destroyed_before_is_not_held_by_an_older_copy_of_the_records(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, judge = await case_at(world, "health", story), await supervisor(world, "health")
+    hold = await judge.post(f"/cases/{case}/holds", ORDER)
+    yesterday = await world.back_up("health")
+    await story.take_back("health")
+    await world.settle()
+    await judge.ask("DELETE", f"/cases/{case}/holds/{hold['id']}")
+    await world.settle()
+    assert await story.erasure("health") == "destroyed"
+    await world.restore("health", yesterday)  # the hold is in force there
+    async with world["health"].database.read() as tx:
+        await add_to_holds(tx)
+    await story.desk.post(f"/cases/{story.case}/progress", {"code": "statement_taken"})
+    await world.settle_restored()
+    nurse = await world["health"].sign_in("nurse_again")
+    assert (await nurse.get(f"/referrals/{story.sent['health']}"))["status"] == "cancelled"
+    assert await left(world["health"], story.canaries["health"]) == set()
+    async with world["health"].database.read() as tx:
+        words = (await tx.session.execute(select(InboxRow).where(col(InboxRow.type) == "consent.taken_back"))).scalars().all()
+    assert {word.state for word in words} == {"applied"}
+
+
+@on_sqlite
+async def test_a_hold_that_a_restore_has_forgotten_is_in_force_all_the_same(world: World, tmp_path: Path) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, canaries = await case_at(world, "health", story), story.canaries["health"]
+    yesterday = await world.back_up("health")
+    hold = await (await supervisor(world, "health")).post(f"/cases/{case}/holds", ORDER)
+    await world.restore("health", yesterday)
+    await story.take_back("health")
+    await world.settle_restored()
+    assert await story.erasure("health") == "held"
+    assert await left(world["health"], canaries) == canaries
+    await deposit(world["health"].database, Escrow(tmp_path))
+    judge = await supervisor(world, "health")
+    assert [one["id"] for one in (await judge.get(f"/cases/{case}/holds"))["items"]] == [hold["id"]]
+    await judge.ask("DELETE", f"/cases/{case}/holds/{hold['id']}")
+    await world.settle()
+    assert await story.erasure("health") == "destroyed"
+    assert await left(world["health"], canaries) == set()
 
 
 async def test_only_a_supervisor_places_a_hold_and_lifts_it(world: World) -> None:

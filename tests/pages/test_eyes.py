@@ -174,6 +174,18 @@ async def test_whoever_a_case_is_kept_from_never_sees_it_whatever_else_holds(wor
     assert (await named.open(f"/cases/{case.id}")).status == 200
 
 
+async def test_whoever_a_case_is_kept_from_is_not_answered_once_more_what_she_was_told_before(world: World) -> None:
+    case = await a_case(world)
+    desk = await world["police"].sign_in("officer-1", facility=CENTRAL)
+    matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    asked: dict[str, Any] = {"body": {"incident_type": "rape"}, "Idempotency-Key": "one"}
+    answers = [await desk.ask("POST", f"/cases/{case.id}/incidents", **asked) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    await keep_from(matron, "officer-1", case.number)
+    assert (await desk.ask("POST", f"/cases/{case.id}/incidents", **asked)).status_code == 404
+
+
 async def lists_of(agency: TestAgency) -> list[bytes]:
     """What the column holds, as a reader of the database sees it."""
     async with agency.database.read() as tx:

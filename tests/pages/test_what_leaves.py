@@ -6,6 +6,7 @@ import io
 import re
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pyrage
 from agencies import World, consent, open_case
@@ -18,15 +19,19 @@ from sqlmodel import col
 from visitor import Page, Visitor
 
 from services.figures import figures_now, in_words
+from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.exports.tables import Export, ExportFile
+from shared.casework.eyes.barred import bar
 from shared.casework.figures.commands import tables_of
 from shared.casework.figures.tables import FigureRelease
+from shared.casework.here import Actor
 from shared.casework.inside import INSIDE
 from shared.contracts.casework.codes import AgeBand, IncidentType, Role, Sex
 from shared.exchange.inside import log_inside
 from shared.exchange.tables import InsideRow
 from shared.exchange.verify import verify
+from shared.kit.ids import new_id
 
 RAPE, ASSAULT, HIT = IncidentType.RAPE, IncidentType.SEXUAL_ASSAULT, IncidentType.PHYSICAL_ASSAULT
 GIRL, YOUNG, WOMAN = AgeBand.A10_14, AgeBand.A15_17, AgeBand.A25_49
@@ -275,3 +280,18 @@ async def test_who_was_told_and_who_looked_is_handed_over_and_that_is_a_look_too
     assert "Handed this list over in a file." in (await visitor.open(f"/cases/{case_id}/looked")).words
     wrong = await visitor.open(f"/cases/{case_id}/export")
     assert "monthly_report" not in wrong.form(f"/cases/{case_id}/export").choices["purpose"]
+
+
+async def test_whoever_a_case_is_kept_from_finds_no_file_of_it_either(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    case_id, _incident = await open_case(desk)
+    visitor = await at_work(world, "police", "inspector", Role.SUPERVISOR)
+    ready = await take(visitor, f"/cases/{case_id}/export", purpose="she_asked", because="She came and asked who has seen it.")
+    assert "She came and asked" in (await visitor.open("/exports")).words
+    async with world["police"].database.write() as tx:
+        account = await find_account(tx, "inspector")
+        await bar(tx, account, UUID(case_id), Actor(new_id(), "another", Role.SUPERVISOR, None))
+    page = await visitor.open("/exports")
+    assert (page.status, "She came and asked" in page.words) == (200, False)
+    assert (await visitor.open(ready.path)).status == 404
+    assert (await visitor.client.get(f"{ready.path}/file")).status_code == 404

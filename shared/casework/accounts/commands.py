@@ -167,7 +167,7 @@ async def forget_answers(tx: Transaction, *about: UUID) -> None:
 
 
 ANSWERS = UUID("8d3f5c52-0b7f-4a51-9d7e-1f0f3a0e77c4")  # the namespace of the names below
-ANSWERS_LOOKED_BACK = 14  # days whose keys are looked for: a machine that was off for longer has no answers that anybody repeats
+ANSWERS_LOOKED_BACK = 400  # days whose keys are looked for: a machine that is switched on after a year leaves none behind
 
 
 def answers_key(kept_until: datetime) -> UUID:

@@ -39,7 +39,10 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     await lay_tombstone(tx, received.sender, word.consent)
     case = (await tx.session.execute(select(Case).where(col(Case.circle) == word.circle))).scalar_one_or_none()
     resting = await _resting(received, tx)
-    held = case if case is not None and await is_held(tx, case.id) else None
+    key = {received_key(received.sender, word.consent)}
+    is_kept = case is not None and (await is_held(tx, case.id) or bool(tx.keys.held(key)))
+    # What was destroyed before is not there to be held: an older copy of the records has brought the hold back.
+    held = case if is_kept and not tx.keys.gone(key) else None
     if held is not None:
         await keep_for_the_court(tx, received.sender, held, word)
     for referral in resting:

@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.accounts.tables import Account, CaseRead
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
@@ -22,7 +23,6 @@ from shared.casework.exports.tables import Export, ExportFile
 from shared.casework.figures.commands import Table, release_of, tables_of
 from shared.casework.figures.domain import HIDDEN, Period, keys_of
 from shared.casework.here import Actor, Here
-from shared.casework.scope import OutOfSight
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.ids import new_id
@@ -135,19 +135,24 @@ async def _make(
 
 
 async def file_of(tx: Transaction, by: Actor, export_id: UUID) -> bytes:
-    """The encrypted file, for whoever made it; raises OutOfSight, Forbidden."""
-    export = await tx.session.get(Export, export_id)
+    """The encrypted file, for whoever made it and may still see what it is about; raises OutOfSight, Forbidden."""
+    seen = select(Export).where(col(Export.id) == export_id, _seen_by(by))
+    export = (await tx.session.execute(seen)).scalar_one_or_none()
     kept = await tx.session.get(ExportFile, export_id)
     if export is None or export.account_id != by.account_id or kept is None or kept.kept_until <= tx.clock.now():
-        raise OutOfSight("This file is kept no more; make a new one.", export_id)
+        raise scope.OutOfSight("This file is kept no more; make a new one.", export_id)
     by.may_let_out()
     return kept.file
+
+
+def _seen_by(by: Actor) -> ColumnElement[bool]:
+    return or_(col(Export.case_id).is_(None), scope.sees_case(by, col(Export.case_id)))
 
 
 async def exports_of(tx: Transaction, by: Actor, export_id: UUID | None = None) -> list[tuple[Export, str]]:
     """The newest exports with the names of who made them, or the one whose id stands in a file; raises Forbidden."""
     by.may_let_out()
-    query = select(Export, col(Account.name)).join(Account, col(Account.id) == col(Export.account_id))
+    query = select(Export, col(Account.name)).join(Account, col(Account.id) == col(Export.account_id)).where(_seen_by(by))
     if by.facility is not None:  # a place's supervisor sees what was handed out there
         query = query.where(col(Account.facility).in_(by.desks))
     if export_id is not None:

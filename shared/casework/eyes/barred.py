@@ -6,11 +6,11 @@ who is barred from anything, and nobody is shown a list.
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlmodel import col
 
 from shared.casework.accounts.barred import BARRED_MAX, kept, never_of
-from shared.casework.accounts.tables import Account
+from shared.casework.accounts.tables import Account, KeptAnswer
 from shared.casework.here import Actor
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
@@ -30,4 +30,6 @@ async def bar(tx: Transaction, account: Account, case_id: UUID, by: Actor, *, is
         if len(never) > BARRED_MAX:
             raise Conflict("This account is kept from too many cases to work here; disable it.")
         one.never = kept(never)
+    # A request that she repeats is looked at anew: what it was answered before may tell of the case.
+    await tx.session.execute(delete(KeptAnswer).where(col(KeptAnswer.account_id) == account.id))
     await tx.session.flush()

@@ -11,7 +11,7 @@ from shared.casework.cases.commands import NOTE_CHARACTERS_MAX, Form, key_names,
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.consents.tables import Consent
-from shared.casework.here import Actor, Here
+from shared.casework.here import SYSTEM, Actor, Here
 from shared.casework.holds.tables import HeldCopy, Hold
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.casework.scope import OutOfSight
@@ -21,6 +21,9 @@ from shared.exchange.erasing import erase_said, received_key
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under, named
+
+# In place of an order's words that no record here has any more.
+ON_PAPER = "After a restore only the keys of this hold were left here; what the order says stands on its paper."
 
 
 class PlaceHold(Form):
@@ -128,6 +131,28 @@ async def keep_for_the_court(tx: Transaction, sender: str, case: Case, word: eve
 
 
 async def add_to_holds(tx: Transaction) -> None:
-    """Keys that were made for a held case since are held too."""
+    """Keys that were made for a held case since are held too, and those of a hold that was lifted meanwhile are not."""
     for hold in await in_force(tx):
         tx.keys.hold(hold.id, await key_names(tx, hold.case_id))
+    over = select(col(Hold.id)).where(col(Hold.id).in_(tx.keys.holds()), col(Hold.lifted_at).is_not(None))
+    for hold_id in (await tx.session.execute(over)).scalars().all():
+        tx.keys.let_go(hold_id)
+
+
+async def forgotten(tx: Transaction) -> dict[UUID, UUID]:
+    """Holds that the keystore knows and the records do not, because an older copy of them was put back; each with its case."""
+    holds = tx.keys.holds()
+    known = set((await tx.session.execute(select(col(Hold.id)).where(col(Hold.id).in_(holds)))).scalars())
+    found = {}
+    for hold_id in holds.keys() - known:
+        of = (await tx.session.execute(select(col(Case.id)).where(col(Case.id).in_(holds[hold_id])))).scalars().first()
+        if of is not None:
+            found[hold_id] = of
+    return found
+
+
+async def put_back(tx: Transaction) -> None:
+    """Such holds are in force again, until somebody lifts them: what the order said is on its paper."""
+    for hold_id, case_id in (await forgotten(tx)).items():
+        tx.session.add(Hold(id=hold_id, case_id=case_id, order=ON_PAPER, placed_at=tx.clock.now(), placed_by=SYSTEM.account_id))
+    await tx.session.flush()
