@@ -2,10 +2,13 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from agencies import Desk, Refused, World, consent, open_case, refer
+from keystores import lose
 
 from shared.casework.accounts.commands import answers_key, forget_old_answers
 from shared.contracts.casework.codes import Role
@@ -189,3 +192,15 @@ async def test_every_item_is_on_exactly_one_page_also_while_new_ones_come(world:
     assert seen == made[::-1]
     is_problem(await officer.ask("GET", "/cases?limit=0"), 422)
     is_problem(await officer.ask("GET", "/cases?cursor=x"), 422)
+
+
+async def test_whoever_asks_without_a_token_whether_all_is_well_hears_of_a_lost_key(
+    world: World, officer: Desk, tmp_path: Path
+) -> None:
+    case = (await officer.post("/cases"))["id"]
+    police = world["police"]
+    assert (await police.client.get("/health/ready")).status_code == 200
+    assert police.database.keys is not None
+    lose(police.database.keys, UUID(case), tmp_path / "copy")
+    answer = await police.client.get("/health/ready")
+    assert (answer.status_code, "lacks a key" in answer.text) == (503, True)

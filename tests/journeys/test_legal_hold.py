@@ -148,6 +148,7 @@ async def test_a_hold_that_a_restore_has_forgotten_is_in_force_all_the_same(worl
     case, canaries = await case_at(world, "health", story), story.canaries["health"]
     yesterday = await world.back_up("health")
     hold = await (await supervisor(world, "health")).post(f"/cases/{case}/holds", ORDER)
+    await world.settle()
     await world.restore("health", yesterday)
     await story.take_back("health")
     await world.settle_restored()

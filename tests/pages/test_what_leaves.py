@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pyrage
+import pytest
 from agencies import World, consent, open_case
 from attack import Attack, withstands
 from reported import Report, report
@@ -21,6 +22,7 @@ from visitor import Page, Visitor
 from services.figures import figures_now, in_words
 from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import CaseRead
+from shared.casework.cases.tables import Case
 from shared.casework.exports.tables import Export, ExportFile
 from shared.casework.eyes.barred import bar
 from shared.casework.figures.commands import tables_of
@@ -108,6 +110,27 @@ async def test_places_stand_by_name_whatever_their_numbers(world: World) -> None
         rows = re.findall(r'<th scope="row" class="govuk-table__header">([^<]*)</th>', page.text)
         found = [row for row in rows if row in names]
         assert found == sorted(names), "a table never ranks stations"
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+async def test_figures_are_the_agencys_whoever_looks(world: World) -> None:
+    """Where the database itself keeps cases back: a place's supervisor, and one from whom a case is kept, count what all do."""
+    await report(world["police"], A_MONTH)
+    async with world["police"].database.read() as tx:
+        case = (await tx.session.execute(select(Case).where(col(Case.facility) == CENTRAL).limit(1))).scalar_one()
+    to(world, "2026-02-02")
+    whole = await at_work(world, "police", "commander", Role.SUPERVISOR, None)
+    at_a_place = await at_work(world, "police", "inspector", Role.SUPERVISOR, OUTLYING)
+    kept_away = await at_work(world, "police", "relative", Role.SUPERVISOR, None)
+    async with world["police"].database.write() as tx:
+        account = await find_account(tx, "relative")
+        await bar(tx, account, case.id, Actor(new_id(), "another", Role.SUPERVISOR, None))
+    shown = [(await one.open("/figures")).text.count(">55<") for one in (whole, at_a_place, kept_away)]
+    assert shown[0] > 0
+    assert len(set(shown)) == 1
+    await released(at_a_place)
+    (one,) = await releases(world)
+    assert one.shown["reports"]["values"][""] == len(A_MONTH)
 
 
 async def test_a_few_late_entries_are_held_back_and_many_are_released(world: World) -> None:

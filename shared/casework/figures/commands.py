@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.figures.domain import CUBES, PLACE, Categories, Period, Shown, keys_of
 from shared.casework.figures.suppression import Network, first_release, hidden_of, next_release, shown
 from shared.casework.figures.tables import FigureRelease
@@ -94,7 +95,8 @@ async def release_of(tx: Transaction, of: Period) -> FigureRelease | None:
 
 
 async def figures_of(tx: Transaction, here: Here, of: Period) -> Figures:
-    """What stands for a period, and what may be released now."""
+    """What stands for a period, and what may be released now: of the whole agency, whoever asks."""
+    await scope.for_the_agency(tx)  # two who saw different cases would publish the difference
     now: datetime = tx.clock.now()
     before = await release_of(tx, of)
     if _today(here, now) < of.until:
