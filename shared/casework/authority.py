@@ -18,6 +18,7 @@ from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.authority import Party, Way
+from shared.exchange.erasing import is_of_a_key
 from shared.exchange.incarnations import is_awaited
 from shared.exchange.registry import Received, Unauthorised, Unready
 from shared.exchange.tables import UNKNOWN, InboxRow, InboxState, OutboxRow
@@ -71,6 +72,8 @@ def _check_request(said: events.ReferralIssued, way: Way, here: Here) -> None:
 
 async def _opener(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
     _rests_on_something(received)
+    if any(is_of_a_key(id_) for one in received for id_ in (one.subject, one.data.circle)):
+        raise Unauthorised("An id that it gives is none of a referral or of a case.")
     ids = [one.subject for one in received]
     known = await tx.session.execute(select(col(Referral.id)).where(among(tx, col(Referral.id), set(ids))).limit(1))
     if len(set(ids)) < len(ids) or known.first() is not None:

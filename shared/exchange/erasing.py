@@ -13,14 +13,22 @@ from sqlmodel import col
 
 from shared.exchange.tables import InboxRow, InboxState, OutboxRow
 from shared.kit.db import Transaction
+from shared.kit.keystore import INDEX, OWN
 
 RECEIVED = UUID("0c5f6c0e-52a4-4f0e-9a43-8f9d7f3b6a21")  # the namespace of the names below
+
+DERIVED = 5  # the version of names that are made out of other names (RFC 9562); ids are drawn
 
 
 def received_key(sender: str, consent_id: UUID) -> UUID:
     """The name of the key under which lies what `sender` told under a consent: a peer can have destroyed what it told, and no
     more, whatever consent it names."""
     return uuid5(RECEIVED, f"{sender}:{consent_id}")
+
+
+def is_of_a_key(id_: UUID) -> bool:
+    """Whether this may be the name of a key and is no id of anything: whatever a peer called so would go with that key."""
+    return id_ in {OWN, INDEX} or id_.version == DERIVED
 
 
 def erased_among(tx: Transaction, told: Iterable[tuple[str, UUID]]) -> set[tuple[str, UUID]]:

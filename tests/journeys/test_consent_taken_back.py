@@ -5,23 +5,30 @@ import random
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from agencies import World, database_at
 from canaries import LANGUAGE, Story, everything, left, tell
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from services.escrow import erase_again
+from shared.casework.accounts.commands import answers_key
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.alarms.watcher import ERASED_WITHIN
 from shared.casework.cases.tables import Case
 from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.contracts.casework.events import ReferralIssued
+from shared.exchange import outbox
 from shared.exchange.clearing import BACKUP_WINDOW
+from shared.exchange.erasing import received_key
 from shared.exchange.inside import Source
 from shared.exchange.receipts import ASK_AGAIN
 from shared.exchange.tables import Activity, InboxRow, OutboxRow
 from shared.exchange.verify import verify
+from shared.kit.ids import new_id
+from shared.kit.keystore import OWN
 
 RECIPIENTS = ("health", "social_welfare")
 NOTHING_INSIDE: list[Source] = []
@@ -221,3 +228,25 @@ async def test_who_declines_knows_nothing_of_her_any_more(world: World) -> None:
     assert (await nurse.get(address))["services"] == ["acute_care"]
     await nurse.post(f"{address}/arrive", {"feedback": False})  # she may come all the same
     assert (await story.desk.get(address))["status"] == "declined"
+
+
+async def test_a_request_that_is_called_as_a_key_is_called_opens_no_case_that_would_go_with_that_key(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    consent_id, circle = UUID(story.agreed["health"]["id"]), new_id()
+    names = [received_key("police", consent_id), answers_key(world.clock.now()), OWN]
+    async with world["police"].database.write() as tx:
+        said = (await tx.session.get_one(Referral, UUID(story.sent["health"]))).said
+        assert said is not None
+        for subject, of in [*((name, circle) for name in names), (new_id(), names[0])]:
+            word = outbox.Outgoing(
+                recipient="health", type=ReferralIssued.type, dataversion=ReferralIssued.version, subject=subject, lane_key=circle,
+                data={**said, "circle": str(of)}, occurred_at=tx.clock.now(), consent_id=consent_id,
+            )  # fmt: skip
+            await outbox.add(tx, word)
+    await world.settle()
+    async with world["health"].database.read() as tx:
+        states = select(col(InboxRow.state), func.count()).where(col(InboxRow.type) == ReferralIssued.type)
+        found = (await tx.session.execute(states.group_by(col(InboxRow.state)))).tuples().all()
+        assert dict(found) == {"applied": 1, "parked": 4}
+        assert len((await tx.session.execute(select(Case))).scalars().all()) == 1
