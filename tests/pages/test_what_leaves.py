@@ -286,6 +286,8 @@ async def test_who_was_told_and_who_looked_is_handed_over_and_that_is_a_look_too
     case_id, _incident = await open_case(desk)
     given = await consent(desk, case_id, "health", "fb")
     await desk.get(f"/cases/{case_id}")
+    stranger = await world["police"].sign_in("stranger", facility=OUTLYING)
+    assert (await stranger.ask("GET", f"/cases/{case_id}")).status_code == 404
     await desk.take_back(case_id, given)
     visitor = await at_work(world, "police", "inspector", Role.SUPERVISOR)
     ready = await take(visitor, f"/cases/{case_id}/export", purpose="she_asked", because="She came and asked who has seen it.")
@@ -294,6 +296,7 @@ async def test_who_was_told_and_who_looked_is_handed_over_and_that_is_a_look_too
     told = [line[1:4] for line in lines if len(line) == 5 and line[1] != "what"]
     assert ["agreed", "health", "req fb"] in told
     assert ["taken back", "health", ""] in told
+    assert ["looked", "officer", "attempt"] in told
     assert {"looked"} == {what for what, *_ in told} - {"agreed", "taken back"}
     assert "desk" not in {who for what, who, _ in told if what == "looked"}, "roles, not names"
     assert one.case_id is not None

@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, delete, or_, select
 from sqlmodel import col
 
 from shared.casework import scope
-from shared.casework.accounts.tables import Account, CaseRead
+from shared.casework.accounts.tables import Account
 from shared.casework.cases.commands import load_case
+from shared.casework.cases.looks import ReadView, access_log
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.exports.domain import PURPOSES, Purpose, What, csv_file
@@ -29,6 +30,7 @@ from shared.kit.ids import new_id
 
 FILE_KEPT = timedelta(minutes=15)  # to fetch it, and to fetch it again; only its recipient can read it
 EXPORTS_MAX = 50  # of one list; a month has a few
+LOOKS_PAGE = 1_000  # looks read at once
 LOOK = "export"  # what the log of who looked says of it
 
 
@@ -83,16 +85,29 @@ def _lines_of(table: Table) -> list[Sequence[object]]:
 
 
 async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wish: Wish) -> Export:
-    """A file of who was told of a case and who looked at it, by role and not by name; raises Forbidden, NotFound, NoKey."""
+    """A file of who was told of a case and who looked at it or tried to, by role and not by name.
+
+    Raises Forbidden, NotFound, NoKey.
+    """
     case = await load_case(tx, case_id, by)
     by.may_let_out()
     lines: list[Sequence[object]] = [("when", "what", "who", "more")]
     lines += await _asked(tx, case_id)
-    looks = select(CaseRead, col(Account.role)).join(Account, col(Account.id) == col(CaseRead.account_id))
-    for read, role in (await tx.session.execute(looks.where(col(CaseRead.case_id) == case_id).order_by(col(CaseRead.id)))).tuples():
-        lines.append((read.read_at.isoformat(), "looked", role, read.what))
+    lines += [
+        (row.read_at.isoformat(), "looked", row.role, " ".join(filter(None, (row.what, row.why, "beyond" if row.beyond else None))))
+        for row in await _looked(tx, case_id)
+    ]
     await note_read(tx, case_id, by, LOOK)
     return await _make(tx, here, by, _row(tx, by, What.LOOKS, wish, case_id=case_id), [("case", case.number)], lines)
+
+
+async def _looked(tx: Transaction, case_id: UUID) -> list[ReadView]:
+    """Who looked, and who tried to, oldest first."""
+    found, rest = await access_log(tx, case_id, None, LOOKS_PAGE)
+    while rest is not None:
+        more, rest = await access_log(tx, case_id, rest, LOOKS_PAGE)
+        found += more
+    return found[::-1]
 
 
 async def _asked(tx: Transaction, case_id: UUID) -> list[Sequence[object]]:
