@@ -13,11 +13,12 @@ from sqlalchemy import select
 from visitor import Page, Visitor
 
 from shared.casework.accounts.commands import find_account, make_token
+from shared.casework.accounts.sessions import actor_from
 from shared.casework.accounts.tables import Account, CaseRead
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases import looks
 from shared.casework.cases.tables import Case
-from shared.casework.eyes.commands import OPEN_FOR
+from shared.casework.eyes.commands import OPEN_FOR, to_review
 from shared.casework.eyes.tables import Decoy, Opening, Review
 from shared.casework.inside import INSIDE
 from shared.contracts.casework.codes import Role
@@ -138,6 +139,24 @@ async def test_where_no_life_is_in_danger_a_second_person_agrees_with_her_own_pi
     assert page.path == f"/cases/{case.id}"
     [opening] = await rows(world["police"], Opening)
     assert opening.second is not None
+
+
+async def test_whoever_agreed_does_not_answer_for_it_either(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    second = await at_work(world, "police", "inspector-2", Role.SUPERVISOR, OUTPOST)
+    await opened(world, visitor, case, why="colleague_away", second="inspector-2", pin=PIN)
+    [alarm] = [alarm.id for alarm in await rows(police, Alarm) if alarm.facility == OUTPOST]
+    page = await second.send((await second.open("/alarms")).form(f"/alarms/{alarm}/take"))
+    assert (page.status, "somebody else answers for it" in page.words) == (409, True)
+    world.clock.advance(timedelta(days=1))
+    words = "Opened beyond the own place: look at it"
+    again = await at_work(world, "police", "inspector-3", Role.SUPERVISOR, OUTPOST)
+    assert words in (await again.open("/work")).words
+    [account] = [one for one in await rows(police, Account) if one.name == "inspector-2"]
+    async with police.database.read() as tx:
+        by = actor_from(police.here, account, ())
+        assert await to_review(tx, police.here, by, world.clock.now().date()) == []
 
 
 async def keep_from(supervisor: Visitor, account: str, number: str, button: str = "yes") -> Page:

@@ -120,6 +120,11 @@ async def load_alarm(tx: Transaction, alarm_id: UUID, by: Actor, *, lock: bool =
     return alarm
 
 
+def _is_anothers(alarm: Alarm, by: Actor) -> None:
+    if str(by.account_id) in {alarm.detail.get("account"), alarm.detail.get("second")}:
+        raise Conflict("This alarm is about what you did; somebody else answers for it.")
+
+
 async def give_back(tx: Transaction, here: Here, account: Account) -> None:
     """What a disabled account had taken is nobody's again, and climbs from where it is."""
     query = select(Alarm).where(col(Alarm.taken_by) == account.id, col(Alarm.resolved_at).is_(None)).with_for_update()
@@ -147,8 +152,7 @@ async def take(tx: Transaction, here: Here, alarm_id: UUID, by: Actor) -> Alarm:
     alarm = await load_alarm(tx, alarm_id, by, lock=True)
     if alarm.resolved_at is not None:
         raise Conflict("This alarm has been resolved.")
-    if alarm.detail.get("account") == str(by.account_id):
-        raise Conflict("This alarm is about what you did; somebody else answers for it.")
+    _is_anothers(alarm, by)
     if alarm.taken_by not in (None, by.account_id):
         raise Conflict("Another account has taken this alarm.")
     if alarm.taken_by is None:
@@ -163,8 +167,7 @@ async def resolve(command: ResolveAlarm, tx: Transaction, here: Here, alarm_id: 
     alarm = await load_alarm(tx, alarm_id, by, lock=True)
     if alarm.resolved_at is not None:
         raise Conflict("This alarm has been resolved.")
-    if alarm.detail.get("account") == str(by.account_id):
-        raise Conflict("This alarm is about what you did; somebody else answers for it.")
+    _is_anothers(alarm, by)
     alarm.resolved_at, alarm.resolved_by, alarm.climbs_at = tx.clock.now(), by.account_id, None
     alarm.resolution = command.note
     await tx.session.flush()

@@ -63,7 +63,7 @@ async def open_beyond(case: Case, why: Why, second: Account | None, tx: Transact
     tx.session.add(opening)
     await tx.session.flush()
     await note_read(tx, case.id, by, f"{OPENED}{why}")
-    who = {"account": str(by.account_id)}
+    who = {"account": str(by.account_id)} | ({"second": str(second.id)} if second is not None else {})
     await raise_alarm(tx, here, OPENED_HERE, opening.id, case.facility, Urgency.ACUTE, case.id, who, to_supervisor=True)
     if by.facility is not None and by.facility != case.facility:
         await raise_alarm(tx, here, OPENED_FROM_HERE, opening.id, by.facility, Urgency.ACUTE, None, who, to_supervisor=True)
@@ -74,13 +74,13 @@ async def open_beyond(case: Case, why: Why, second: Account | None, tx: Transact
 
 
 def _to_review(by: Actor) -> ColumnElement[bool]:
-    """Openings of the cases, and by the accounts, that a supervisor looks after; never her own."""
+    """Openings of the cases, and by the accounts, that a supervisor looks after; never her own, nor one that she agreed to."""
     if by.role is not Role.SUPERVISOR:
         return false()
     own = exists().where(col(Account.id) == col(Opening.account_id), col(Account.facility).in_(by.desks)).correlate_except(Account)
     of_case = exists().where(col(Case.id) == col(Opening.case_id), scope.this_case(by)).correlate_except(Case)
     seen = (own | of_case) if by.facility is not None else of_case
-    return seen & (col(Opening.account_id) != by.account_id)
+    return seen & (col(Opening.account_id) != by.account_id) & col(Opening.second).is_distinct_from(by.account_id)
 
 
 async def to_review(tx: Transaction, here: Here, by: Actor, today: date) -> list[tuple[Opening, Account]]:
