@@ -19,6 +19,15 @@ def write_whole(file: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
     new.replace(file)
 
 
+def write_over(file: Path) -> None:
+    """Writes a file over where it lies, on the disk when this returns, and takes it away. Raises OSError."""
+    with file.open("r+b") as handle:
+        handle.write(b" " * file.stat().st_size)
+        handle.flush()
+        os.fsync(handle.fileno())
+    file.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """What was renamed or taken away in a folder stays so after a power cut."""
     handle = os.open(folder, os.O_RDONLY)

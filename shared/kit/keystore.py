@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.exc import DontWrapMixin
 
 from shared.kit.errors import DatabaseAway, RefnetError
-from shared.kit.files import sync_folder, write_whole
+from shared.kit.files import sync_folder, write_over, write_whole
 
 KEY_BYTES = 32  # AES-256
 NONCE_BYTES = 12  # drawn at random, as GCM has them
@@ -134,13 +134,8 @@ class WrappingKeys:
 
     def destroy(self, id_: bytes) -> None:
         """Writes one over where it lies and takes its file away. Raises OSError."""
-        file = self._file(id_)
         with contextlib.suppress(FileNotFoundError):
-            with file.open("r+b") as handle:
-                handle.write(b" " * file.stat().st_size)
-                handle.flush()
-                os.fsync(handle.fileno())
-            file.unlink()
+            write_over(self._file(id_))
         sync_folder(self.folder)
 
     def _file(self, id_: bytes) -> Path:
