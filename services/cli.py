@@ -531,7 +531,8 @@ def shred_all(
             " it could not be written over as well, so take its disk apart."
         ) from error
     typer.echo(
-        f"The keys of {agency} on this machine are destroyed: {count:,} of its keystore, what wraps them, and those that sign and open."
+        f"The keys of {agency} on this machine are destroyed: {count:,} of its keystore, what wraps them, and those that sign"
+        " and open."
     )
 
 

@@ -115,7 +115,9 @@ class Escrow:
             sealed = base64.b64decode(json.loads((folder / KEYS).read_bytes())["keys"])
             opened = AESGCM(join(shares)).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _bound(hold))
         except FileNotFoundError as error:
-            raise RefnetError(f"There is no file {error.filename}; name the private key that a holder of this escrow has.") from error
+            raise RefnetError(
+                f"There is no file {error.filename}; name the private key that a holder of this escrow has."
+            ) from error
         except (OSError, ValueError, KeyError, TypeError, InvalidTag) as error:
             raise RefnetError(f"It takes the private keys of {NEEDED} different holders of this escrow; bring them.") from error
         return {bytes.fromhex(id_): base64.b64decode(key) for id_, key in json.loads(opened).items()}
@@ -162,11 +164,8 @@ async def deposit(database: Database, escrow: Escrow) -> list[UUID]:
 
 async def not_in_escrow(tx: Transaction, escrow: Escrow) -> list[UUID]:
     """The holds in force of whose case any key that is here is not in escrow. Raises KeystoreAway, OSError."""
-    found = []
-    for hold in await in_force(tx):
-        if len(tx.keys.reveal(await key_names(tx, hold.case_id))) > escrow.holds_keys(hold.id):
-            found.append(hold.id)
-    return found
+    here = {hold.id: len(tx.keys.reveal(await key_names(tx, hold.case_id))) for hold in await in_force(tx)}
+    return [hold for hold, count in here.items() if count > escrow.holds_keys(hold)]
 
 
 async def erase_again(database: Database) -> int:

@@ -17,7 +17,7 @@ from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.alarms.watcher import ERASED_WITHIN
 from shared.casework.cases.tables import Case
 from shared.casework.referrals.tables import Referral, ReferralFact
-from shared.exchange.clearing import BACKUP_WINDOW
+from shared.exchange.clearing import BACKUP_WINDOW, clear
 from shared.exchange.inside import Source
 from shared.exchange.receipts import ASK_AGAIN
 from shared.exchange.tables import Activity, InboxRow, OutboxRow
@@ -221,3 +221,25 @@ async def test_who_declines_knows_nothing_of_her_any_more(world: World) -> None:
     assert (await nurse.get(address))["services"] == ["acute_care"]
     await nurse.post(f"{address}/arrive", {"feedback": False})  # she may come all the same
     assert (await story.desk.get(address))["status"] == "declined"
+
+
+@on_sqlite
+async def test_what_whoever_declined_was_told_comes_home_to_a_desk_that_lost_it_and_then_goes(world: World) -> None:
+    """Why the signed form is not destroyed at once (decision 26)."""
+    yesterday = await world.back_up("police")
+    story = await tell(world)
+    await world.settle()
+    nurse = await world["health"].sign_in("nurse")
+    address = f"/referrals/{story.sent['health']}"
+    await nurse.post(f"{address}/decline", {"reason_code": "no_staff"})
+    await world.settle()
+    await world.restore("police", yesterday)
+    await world.settle_restored()
+    desk = await world["police"].sign_in("desk_again")
+    assert ((await desk.get(address))["status"], LANGUAGE in str(await desk.get(address))) == ("declined", True)
+    agency = world["health"]
+    for _ in range(2):
+        world.clock.advance(BACKUP_WINDOW * 2)
+        await world.settle()
+        await clear(agency.database, agency.hooks.acts_first, agency.hooks.held)
+    assert await left(agency, story.canaries["health"]) == set()

@@ -1,4 +1,4 @@
-"""Pages: a court forbids to destroy anything of a case, and allows it again. A supervisor types what the order says; it stays here."""
+"""Pages: a court forbids to destroy anything of a case, and allows it again. A supervisor types what the order says."""
 
 from typing import Any
 from uuid import UUID
