@@ -515,7 +515,6 @@ def shred_all(
     """Before this machine is taken by force: destroy its own keys, all of them. Escrow, and what other agencies hold, stay."""
     from services.escrow import shred
     from services.keys import KeyFolder
-    from shared.kit.keystore import KeystoreAway
 
     settings = _quiet_settings()  # and no network file: nothing that is lacking holds this up
     keys, wrapping, private = settings.keystore(agency), settings.wrapping(agency), KeyFolder(settings.home, agency).private
@@ -523,13 +522,7 @@ def shred_all(
         raise RefnetError(f"No keys of '{agency}' are at {settings.home}; correct the name, or REFNET_HOME.")
     if not yes:
         raise RefnetError(f"Nothing of {agency} is read on this machine after that, by anybody; say --yes to do it.")
-    try:
-        count = shred(keys, wrapping, private, datetime.now(UTC))
-    except KeystoreAway as error:
-        raise RefnetError(
-            f"All other keys of {agency} here are destroyed, and the keystore opens nothing without them;"
-            " it could not be written over as well, so take its disk apart."
-        ) from error
+    count = shred(keys, wrapping, private, datetime.now(UTC))
     typer.echo(
         f"The keys of {agency} on this machine are destroyed: {count:,} of its keystore, what wraps them, and those that sign"
         " and open."

@@ -37,7 +37,7 @@ from shared.exchange.tables import Tombstone
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.files import EVERYBODY, sync_folder, write_over, write_whole
-from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, WrappingKeys, opened_with
+from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, KeystoreAway, WrappingKeys, opened_with
 from shared.kit.sealed import Sealed
 from shared.kit.shares import NEEDED, SHARES, join, split
 
@@ -216,13 +216,22 @@ def shred(keys: Keystore, wrapping: WrappingKeys, private: Path, now: datetime) 
 
     The machine is about to be taken by force. Nothing here is read after that, whatever copy of the database anybody has; what
     other agencies hold, and what is in escrow, is not touched. How many keys of cases there were. What wraps them goes first: a
-    few bytes, without which the keystore tells nothing, whatever comes next, and a keystore that is damaged or away stops nothing.
-
-    Raises KeystoreAway once all else is destroyed, OSError at once.
+    few bytes, without which the keystore tells nothing, whatever comes next. Raises RefnetError, which names what could not be
+    destroyed, once everything else is.
     """
+    left, count = [], 0
     for folder in (wrapping.folder, private):
         for file in sorted(one for one in folder.glob("*") if one.is_file()):
-            write_over(file)
-        if folder.exists():
-            sync_folder(folder)
-    return keys.destroy_all(now)
+            try:
+                write_over(file)
+                sync_folder(folder)
+            except OSError:
+                left.append(file)
+    try:
+        count = keys.destroy_all(now)
+    except KeystoreAway:
+        left.append(keys.file or private)
+    if left:
+        names = ", ".join(map(str, left))
+        raise RefnetError(f"{names} could not be destroyed, while all other keys here are; destroy what is left by hand.")
+    return count
