@@ -24,11 +24,9 @@ from shared.contracts.casework.codes import Role, Urgency
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.errors import Conflict
-from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under
 
-AGREES = _("A second person of this agency agrees with her own sign-in name and PIN.")
 OPEN_FOR = timedelta(hours=1)  # practice.md, rule 13
 DECOYS_MAX = 50  # of an agency: a district has a few
 DECOY_AGE = timedelta(days=40)  # as old as a case of which nobody expects anything any more: no list of work ever shows it
@@ -46,6 +44,11 @@ class Why(StrEnum):
     COURT_ORDER = "court_order"
 
 
+def alone() -> Conflict:
+    """What is said where a second person is missing, or is none."""
+    return Conflict("A second person of this agency agrees with her own sign-in name and PIN.")
+
+
 async def open_beyond(case: Case, why: Why, second: Account | None, tx: Transaction, here: Here, by: Actor) -> Opening:
     """Opens a case that was found by two things, for an hour; supervisors at its place and at the account's own are told at once.
     `second` has shown that it is she who agrees. Raises Conflict."""
@@ -54,7 +57,7 @@ async def open_beyond(case: Case, why: Why, second: Account | None, tx: Transact
     if (why is Why.LIFE_THREAT) != (second is None):
         raise Conflict("A second person agrees where no life is in danger, and only there.")
     if second is not None and (second.id == by.account_id or case.id in never_of(second.never)):
-        raise Conflict(AGREES)
+        raise alone()
     now = tx.clock.now()
     opening = Opening(
         id=new_id(), case_id=case.id, account_id=by.account_id, why=why, second=second.id if second is not None else None,

@@ -118,7 +118,7 @@ async def _second(edge: Edge, visit: Visit, asked: Emergency) -> Account:
     if not goes_on:
         raise Elsewhere("/sign-in")
     if account is None or not is_right or account.role == Role.ADMINISTRATOR:
-        raise Conflict(commands.AGREES)
+        raise commands.alone()
     return account
 
 
