@@ -434,10 +434,15 @@ Two = Annotated[list[Path], typer.Option("--with", metavar="FILE", help="A holde
 @hold.command("holder")
 def hold_holder(agency: AgencyId, holder: HolderName, file: PrivateFile) -> None:
     """Make a holder's key of the escrow: any two of the three open what is held."""
-    from services.settings import load_settings
+    from services.escrow import said_of
 
-    load_settings().escrow(agency).make_holder(holder, file)
-    typer.echo(f"Give {file} to the {holder.replace('_', ' ')}, and keep no copy here.")
+    settings = _quiet_settings()
+    settings.network_with(agency)
+    escrow = settings.escrow(agency)
+    escrow.make_holder(holder, file)
+    typer.echo(f"{said_of(holder)} has a key now. Hand {file} over, and keep no copy of it.")
+    if lacking := escrow.lacks():
+        typer.echo(f"Nothing is brought into escrow before these have one too: {', '.join(lacking)}.")
 
 
 @hold.command("list")
@@ -445,10 +450,10 @@ def hold_list(agency: AgencyId, as_json: AsJson = False) -> None:
     """List the holds in force, and whether their keys are in escrow; what is not yet there is brought."""
     from services.escrow import deposit
     from services.runtime import build, check_database
-    from services.settings import load_settings
+    from shared.casework.cases.tables import Case
     from shared.casework.holds.commands import in_force
 
-    settings = load_settings()
+    settings = _quiet_settings()
     made, escrow = build(settings, agency), settings.escrow(agency)
 
     async def go() -> list[dict[str, Any]]:
@@ -457,26 +462,37 @@ def hold_list(agency: AgencyId, as_json: AsJson = False) -> None:
             await deposit(made.database, escrow)
             async with made.database.read() as tx:
                 return [
-                    {"id": str(one.id), "case_id": str(one.case_id), "placed_at": one.placed_at.isoformat(),
-                     "keys_in_escrow": escrow.holds_keys(one.id)}
+                    {"id": str(one.id), "case_id": str(one.case_id), "case": (await tx.session.get_one(Case, one.case_id)).number,
+                     "placed_at": one.placed_at.isoformat(), "keys_in_escrow": escrow.holds_keys(one.id)}
                     for one in await in_force(tx)
                 ]  # fmt: skip
         finally:
             await made.database.close()
 
-    line = "{id}  case {case_id}  since {placed_at}  keys in escrow: {keys_in_escrow}"
-    rows = asyncio.run(go())
-    _say({"holds": rows}, as_json, lambda d: "\n".join(line.format(**row) for row in d["holds"]) or "Nothing is held.")
+    rows, lacking = asyncio.run(go()), escrow.lacks()
+    _say({"holds": rows, "holders_without_key": lacking}, as_json, _holds_words)
+
+
+def _holds_words(said: dict[str, Any]) -> str:
+    words = []
+    for row in said["holds"]:
+        count = row["keys_in_escrow"]
+        escrow = f"{count} {'key' if count == 1 else 'keys'} in escrow" if count else "NOT in escrow"
+        words.append(f"{row['id']}  case {row['case']}, held since {row['placed_at'][:10]}, {escrow}")
+    if words and said["holders_without_key"]:
+        words.append(f"Nothing more is brought into escrow before these have a key: {', '.join(said['holders_without_key'])}.")
+    return "\n".join(words) or "No case is held."
 
 
 @hold.command("open")
 def hold_open(agency: AgencyId, hold_id: HoldId, holders: Two) -> None:
     """Print, as JSON, what the database holds of a held case, with the keys of two holders and none of this machine's."""
     from services.escrow import read_held
-    from services.settings import load_settings
+    from services.runtime import DATABASE_ERRORS, why_no_database
     from shared.kit.db import Database
 
-    settings = load_settings()
+    settings = _quiet_settings()
+    settings.network_with(agency)
     keys = settings.escrow(agency).open(hold_id, holders)
 
     async def go() -> list[dict[str, Any]]:
@@ -484,6 +500,8 @@ def hold_open(agency: AgencyId, hold_id: HoldId, holders: Two) -> None:
         try:
             async with database.read() as tx:
                 return await read_held(tx, keys)
+        except DATABASE_ERRORS as error:
+            raise RefnetError(why_no_database(error)) from error
         finally:
             await database.close()
 
@@ -495,17 +513,20 @@ def shred_all(
     agency: AgencyId, yes: Annotated[bool, typer.Option("--yes", help="Do it: nothing here is read after that.")] = False
 ) -> None:
     """Before this machine is taken by force: destroy its own keys, all of them. Escrow, and what other agencies hold, stay."""
-    from datetime import UTC, datetime
-
     from services.escrow import shred
     from services.keys import KeyFolder
-    from services.settings import load_settings
 
-    settings = load_settings()
+    settings = _quiet_settings()  # and no network file: nothing that is lacking holds this up
+    keys, wrapping, private = settings.keystore(agency), settings.wrapping(agency), KeyFolder(settings.home, agency).private
+    if not any(one is not None and one.exists() for one in (keys.file, wrapping.folder, private)):
+        raise RefnetError(f"No keys of '{agency}' are at {settings.home}; correct the name, or REFNET_HOME.")
     if not yes:
         raise RefnetError(f"Nothing of {agency} is read on this machine after that, by anybody; say --yes to do it.")
-    count = shred(settings.keystore(agency), settings.wrapping(agency), KeyFolder(settings.home, agency).private, datetime.now(UTC))
-    typer.echo(f"The keys of {agency} on this machine are destroyed: {count:,} of cases, and those that sign and open.")
+    count = shred(keys, wrapping, private, datetime.now(UTC))
+    typer.echo(
+        f"The keys of {agency} on this machine are destroyed: {count:,} of its keystore, what wraps them, and those that sign"
+        " and open."
+    )
 
 
 # --- what could not be applied -----------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@ import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
 from services.broker_users import user_of
 from services.certificates import RENEW_BEFORE
+from services.escrow import Escrow, not_in_escrow
 from services.keys import KeyFolder, load_keyring
 from services.kinds import MODULES
 from services.retired_keys import held
@@ -21,6 +23,7 @@ from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
 from shared.exchange.worker import LACKING
 from shared.kit.certificates import good_until
+from shared.kit.db import Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
 
 DESTROYED_WITHIN = timedelta(days=1)  # a worker looks every hour
@@ -163,9 +166,33 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
         await check_database(made)
         async with made.database.read() as tx:
             is_bound = tx.dialect == "sqlite" or not (await tx.session.execute(text(UNBOUND))).scalar_one()
+            await _holds(tx, settings.escrow(agency), agency, note)
         await made.database.close()
         if not is_bound:
             note(False, f"{agency}: no row-level security binds the database's user; connect as one that owns nothing.")
         note(True, f"{agency}: the database answers and has this version's schema.")
     except RefnetError as error:
         note(False, f"{agency}: {error}")
+
+
+async def _holds(tx: Transaction, escrow: Escrow, agency: str, note: Note) -> None:
+    """Cases that a court holds, and whose keys lie on this machine alone: taken or burnt, it leaves the court nothing."""
+    try:
+        alone = await not_in_escrow(tx, escrow)
+    except OSError:
+        note(False, f"{agency}: the escrow at {escrow.folder} cannot be read; look after its disk and its rights.")
+        return
+    if not alone:
+        return
+    lacking = escrow.lacks()
+    todo = (
+        f"make the keys of its holders with `refnet hold holder {agency}`: {', '.join(lacking)}"
+        if lacking else f"start its worker, or run `refnet hold list {agency}`"
+    )  # fmt: skip
+    note(False, f"{agency}: {_holds_words(alone)}; {todo}.")
+
+
+def _holds_words(alone: list[UUID]) -> str:
+    if len(alone) == 1:
+        return f"a court holds a case whose keys are not in escrow (hold {alone[0]})"
+    return f"a court holds {len(alone)} cases whose keys are not in escrow (the first is hold {alone[0]})"

@@ -37,7 +37,7 @@ from shared.exchange.tables import Tombstone
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.files import EVERYBODY, sync_folder, write_over, write_whole
-from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, WrappingKeys, opened_with
+from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, KeystoreAway, WrappingKeys, opened_with
 from shared.kit.sealed import Sealed
 from shared.kit.shares import NEEDED, SHARES, join, split
 
@@ -60,16 +60,18 @@ class Escrow:
         """A new key for a holder, whose private half goes to `private` and leaves this machine with him. Raises RefnetError."""
         if holder not in HOLDERS:
             raise RefnetError(f"'{holder}' holds nothing; the holders are {', '.join(HOLDERS)}.")
-        if self._public(holder).exists() or private.exists():
-            raise RefnetError(f"{holder} has a key already, or {private} is there; what is in escrow lies under it.")
+        if self._public(holder).exists():
+            raise RefnetError(f"{said_of(holder)} has a key already, and what is in escrow lies under it.")
+        if private.exists():
+            raise RefnetError(f"{private} exists already; name a file that does not.")
         key = SealKey.make(X25519)
         said = {"holder": holder, "private": _text(key.private), "public": _text(key.public)}
         write_whole(private, json.dumps(said).encode())
         write_whole(self._public(holder), json.dumps({"holder": holder, "public": _text(key.public)}).encode(), EVERYBODY)
 
-    def is_ready(self) -> bool:
-        """Whether every holder has a key."""
-        return all(self._public(holder).exists() for holder in HOLDERS)
+    def lacks(self) -> list[str]:
+        """The holders who have no key yet: without all three nothing is brought here."""
+        return [holder for holder in HOLDERS if not self._public(holder).exists()]
 
     def ids(self) -> set[UUID]:
         """The holds whose keys are here."""
@@ -107,12 +109,16 @@ class Escrow:
     def open(self, hold: UUID, holders: Sequence[Path]) -> dict[bytes, bytes]:
         """The keys of a held case, by id, with the private keys of two holders; raises RefnetError."""
         folder = self.folder / str(hold)
+        if not (folder / KEYS).is_file():
+            raise RefnetError(f"Nothing is in escrow for the hold {hold}; `refnet hold list` shows what is held.")
         try:
             shares = [self._share(folder, hold, json.loads(file.read_bytes())) for file in holders]
             sealed = base64.b64decode(json.loads((folder / KEYS).read_bytes())["keys"])
             opened = AESGCM(join(shares)).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _bound(hold))
         except FileNotFoundError as error:
-            raise RefnetError(f"Nothing is in escrow for the hold {hold}, or {error.filename} is not there.") from error
+            raise RefnetError(
+                f"There is no file {error.filename}; name the private key that a holder of this escrow has."
+            ) from error
         except (OSError, ValueError, KeyError, TypeError, InvalidTag) as error:
             raise RefnetError(f"It takes the private keys of {NEEDED} different holders of this escrow; bring them.") from error
         return {bytes.fromhex(id_): base64.b64decode(key) for id_, key in json.loads(opened).items()}
@@ -123,6 +129,11 @@ class Escrow:
 
     def _public(self, holder: str) -> Path:
         return self.folder / "holders" / f"{holder}.json"
+
+
+def said_of(holder: str) -> str:
+    """A holder in words."""
+    return f"The {holder.replace('_', ' ')}"
 
 
 def _text(raw: bytes) -> str:
@@ -150,13 +161,19 @@ async def deposit(database: Database, escrow: Escrow) -> list[UUID]:
         over = select(col(Hold.id)).where(col(Hold.id).in_(escrow.ids()), col(Hold.lifted_at).is_not(None))
         for hold_id in (await tx.session.execute(over)).scalars().all():
             escrow.take_away(hold_id)
-        if not escrow.is_ready():
+        if escrow.lacks():
             return [hold.id for hold in holds]
         for hold in holds:
             keys = tx.keys.reveal(await key_names(tx, hold.case_id))
             if len(keys) > escrow.holds_keys(hold.id):  # what was shredded here since is kept there
                 escrow.put(hold.id, keys)
     return []
+
+
+async def not_in_escrow(tx: Transaction, escrow: Escrow) -> list[UUID]:
+    """The holds in force of whose case any key that is here is not in escrow. Raises KeystoreAway, OSError."""
+    here = {hold.id: len(tx.keys.reveal(await key_names(tx, hold.case_id))) for hold in await in_force(tx)}
+    return [hold for hold, count in here.items() if count > escrow.holds_keys(hold)]
 
 
 async def erase_again(database: Database) -> int:
@@ -207,13 +224,23 @@ def shred(keys: Keystore, wrapping: WrappingKeys, private: Path, now: datetime) 
     """Destroys this machine's own keys, all of them: those of the cases, what wraps them, and what signs and opens.
 
     The machine is about to be taken by force. Nothing here is read after that, whatever copy of the database anybody has; what
-    other agencies hold, and what is in escrow, is not touched. How many keys of cases there were. Raises KeystoreAway, OSError.
+    other agencies hold, and what is in escrow, is not touched. How many keys of cases there were. What wraps them goes first: a
+    few bytes, without which the keystore tells nothing, whatever comes next. Raises RefnetError, which names what could not be
+    destroyed, once everything else is.
     """
-    count = keys.destroy_all(now)
-    for id_ in wrapping.read():
-        wrapping.destroy(id_)
-    for file in sorted(private.glob("*")):
-        write_over(file)
-    if private.exists():
-        sync_folder(private)
+    left, count = [], 0
+    for folder in (wrapping.folder, private):
+        for file in sorted(one for one in folder.glob("*") if one.is_file()):
+            try:
+                write_over(file)
+                sync_folder(folder)
+            except OSError:
+                left.append(file)
+    try:
+        count = keys.destroy_all(now)
+    except KeystoreAway:
+        left.append(keys.file or private)
+    if left:
+        names = ", ".join(map(str, left))
+        raise RefnetError(f"{names} could not be destroyed, while all other keys here are; destroy what is left by hand.")
     return count

@@ -34,9 +34,7 @@ class Keeper:
     """One agency's keys on this machine. `ask` is how a passphrase is asked for."""
 
     def __init__(self, settings: Settings, agency: str, now: datetime, ask: Ask) -> None:
-        self._settings, self._network, self._now, self._ask = settings, settings.network(), now, ask
-        if agency not in self._network.agencies:
-            raise RefnetError(f"The network file has no agency '{agency}'; it has {', '.join(sorted(self._network.agencies))}.")
+        self._settings, self._network, self._now, self._ask = settings, settings.network_with(agency), now, ask
         self._folder = KeyFolder(settings.home, agency)
 
     def new(self, suite: str, *, if_none: bool = False) -> dict[str, Any]:

@@ -116,9 +116,7 @@ class Agency:
 
 def here_of(settings: Settings, agency: str) -> Here:
     """Where an agency's code runs; raises RefnetError."""
-    network = settings.network()
-    if agency not in network.agencies:
-        raise RefnetError(f"The network file has no agency '{agency}'; it has {', '.join(sorted(network.agencies))}.")
+    network = settings.network_with(agency)
     try:
         programme = load_programme(settings.programme or network.programme)
     except ProfileError as error:

@@ -61,6 +61,13 @@ class Settings(BaseSettings):
             raise RefnetError(f"REFNET_NETWORK is not set and there is no {path}; name the network file.")
         return load_network(path)
 
+    def network_with(self, agency: str) -> Network:
+        """The network file, where it names an agency; raises RefnetError."""
+        network = self.network()
+        if agency not in network.agencies:
+            raise RefnetError(f"The network file has no agency '{agency}'; it has {', '.join(sorted(network.agencies))}.")
+        return network
+
     def database(self, agency: str) -> str:
         """The application's database; in REFNET_HOME on SQLite where none is named."""
         if self.database_url is not None:

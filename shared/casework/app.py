@@ -22,6 +22,7 @@ from shared.casework.eyes.pages import router as eyes_pages
 from shared.casework.figures.pages import router as figure_pages
 from shared.casework.following.pages import router as following_pages
 from shared.casework.following.web import router as following
+from shared.casework.holds.pages import router as hold_pages
 from shared.casework.holds.web import router as holds
 from shared.casework.lines.pages import router as line_pages
 from shared.casework.lines.web import router as lines
@@ -50,6 +51,7 @@ PAGE_ROUTERS = (
     look_pages,
     consent_pages,
     vital_pages,
+    hold_pages,
     following_pages,
     card_pages,
     message_pages,

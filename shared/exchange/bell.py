@@ -17,7 +17,7 @@ GAP_S = 0.002  # between two rings of one process: under load the relay is awake
 LOOK_S = 1.0  # how soon a listener notices that its connection is gone
 BACK_OFF_S = 1.0  # while the database is away
 # Not durable on purpose: nothing is lost with it, and a commit that waits for the disk would hold up the next ring.
-RING = f"BEGIN; SET LOCAL synchronous_commit TO off; NOTIFY {CHANNEL}; COMMIT"
+RING = f"START TRANSACTION; SET LOCAL synchronous_commit TO off; NOTIFY {CHANNEL}; COMMIT"
 
 
 async def ring(database: Database, stop: asyncio.Event) -> None:

@@ -20,7 +20,7 @@ def write_whole(file: Path, content: bytes, mode: int = OWNER_ONLY) -> None:
 
 
 def write_over(file: Path) -> None:
-    """Writes a secret over where it lies and takes its file away; whoever reads it in between finds blanks. Raises OSError."""
+    """Writes a file over where it lies, on the disk when this returns, and takes it away. Raises OSError."""
     with file.open("r+b") as handle:
         handle.write(b" " * file.stat().st_size)
         handle.flush()

@@ -67,6 +67,7 @@ IS_HELD = """
     SELECT 1 FROM held AS h JOIN names AS n ON n.name = h.name JOIN keys AS k ON k.id = n.key
     WHERE n.key = ? AND k.wrapped IS NOT NULL LIMIT 1
 """
+LIVING = "SELECT 1 FROM names AS n JOIN keys AS k ON k.id = n.key WHERE n.name = ? AND k.wrapped IS NOT NULL"
 GONE = "SELECT n.name FROM names AS n JOIN keys AS k ON k.id = n.key WHERE k.wrapped IS NULL"
 
 
@@ -343,6 +344,10 @@ class Keystore:
                 rows = self._open().execute(GONE).fetchall()
                 self._gone = (count, frozenset(UUID(bytes=name) for (name,) in rows))
             return self._gone[1].intersection(names)
+
+    def living(self, names: Iterable[UUID]) -> set[UUID]:
+        """Those of the names that have a key which is not destroyed. Raises KeystoreAway."""
+        return {name for name in names if self._one(LIVING, name.bytes) is not None}
 
     def rewrap(self) -> int:
         """Wraps every key anew that does not lie under the newest wrapping key; how many. It may be run again at any time."""

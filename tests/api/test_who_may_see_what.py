@@ -59,6 +59,7 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/arrivals/{arrival_id}/match": {"referral_id": str(UUID(int=1))},
     "/api/v1/messages/{message_id}/answer": {"answer": "passed_on"},
     "/api/v1/cases/{case_id}/holds": {"order": "A synthetic order."},
+    "/cases/{case_id}/hold": {"order": "A synthetic order."},
     "/messages/{message_id}/answer": {"answer": "passed_on"},
     "/work/taken-back/{referral_id}/read": {},
 }  # fmt: skip

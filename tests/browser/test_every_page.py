@@ -82,6 +82,7 @@ FULL = {
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
     "in-charge": [
         "/alarms", "/alarms/{alarm}/resolve", "/overdue", "/posts", "/accounts", "/accounts/{account}/disable", "/parked", "/lines",
+        "/cases/{clinic_case}/hold",
     ],
 }  # fmt: skip
 # Pages that are sent with nothing filled in: each says what is missing.

@@ -21,7 +21,7 @@ from shared.casework.cases.tables import Case
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework.events import ReferralIssued
 from shared.exchange import outbox
-from shared.exchange.clearing import BACKUP_WINDOW
+from shared.exchange.clearing import BACKUP_WINDOW, clear
 from shared.exchange.erasing import received_key
 from shared.exchange.inside import Source
 from shared.exchange.receipts import ASK_AGAIN
@@ -250,3 +250,25 @@ async def test_a_request_that_is_called_as_a_key_is_called_opens_no_case_that_wo
         found = (await tx.session.execute(states.group_by(col(InboxRow.state)))).tuples().all()
         assert dict(found) == {"applied": 1, "parked": 4}
         assert len((await tx.session.execute(select(Case))).scalars().all()) == 1
+
+
+@on_sqlite
+async def test_what_whoever_declined_was_told_comes_home_to_a_desk_that_lost_it_and_then_goes(world: World) -> None:
+    """Why the signed form is not destroyed at once (decision 26)."""
+    yesterday = await world.back_up("police")
+    story = await tell(world)
+    await world.settle()
+    nurse = await world["health"].sign_in("nurse")
+    address = f"/referrals/{story.sent['health']}"
+    await nurse.post(f"{address}/decline", {"reason_code": "no_staff"})
+    await world.settle()
+    await world.restore("police", yesterday)
+    await world.settle_restored()
+    desk = await world["police"].sign_in("desk_again")
+    assert ((await desk.get(address))["status"], LANGUAGE in str(await desk.get(address))) == ("declined", True)
+    agency = world["health"]
+    for _ in range(2):
+        world.clock.advance(BACKUP_WINDOW * 2)
+        await world.settle()
+        await clear(agency.database, agency.hooks.acts_first, agency.hooks.held)
+    assert await left(agency, story.canaries["health"]) == set()

@@ -16,6 +16,7 @@ from signing_in import PIN, hide_of
 from visitor import Form, Page, Visitor
 
 from shared.casework.alarms.commands import raise_alarm
+from shared.casework.cases.commands import NOTE_CHARACTERS_MAX
 from shared.contracts.casework.codes import Role, Urgency
 from shared.kit.ids import new_id
 
@@ -107,6 +108,7 @@ async def mistakes(world: World) -> list[Mistake]:
     nurse = await clinic.sign_in("nurse-2", facility="ndola_clinic")
     alarm = next(a["id"] for a in (await nurse.get("/alarms"))["items"] if a["about"] == str(about))
     came = (await nurse.post("/arrivals"))["arrival_id"]
+    hold = f"/cases/{(await nurse.get(f'/referrals/{rid}'))['case_id']}/hold"
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -134,6 +136,7 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("work/hand_over.html", "roaming", "/hand-over", "/hand-over", {"facility": ""}),
         Mistake("alarms/posts.html", "in-charge", "/posts", "/posts", {"day": "2026-03-03", "from_time": "six"}),
         Mistake("alarms/resolve.html", "in-charge", f"/alarms/{alarm}/resolve", f"/alarms/{alarm}/resolve", {"note": "x" * 301}),
+        Mistake("holds/hold.html", "in-charge", hold, hold, {"order": "x" * (NOTE_CHARACTERS_MAX + 1)}),
         Mistake("exports/take.html", "in-charge", "/figures/2025-12/export", "/figures/2025-12/export",
                 {"because": "short", "recipient_key": "age1nobody"}),
         Mistake("accounts/new.html", "in-charge", "/accounts/new", "/accounts/new", {"name": "nurse-9"}),

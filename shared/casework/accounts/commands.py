@@ -167,7 +167,9 @@ async def forget_answers(tx: Transaction, *about: UUID) -> None:
 
 
 ANSWERS = UUID("8d3f5c52-0b7f-4a51-9d7e-1f0f3a0e77c4")  # the namespace of the names below
-ANSWERS_LOOKED_BACK = 400  # days whose keys are looked for: a machine that is switched on after a year leaves none behind
+# Days whose keys are looked for, some milliseconds' work: a machine that was off for weeks has those of the days before, and a
+# backup of then is read with them.
+ANSWERS_LOOKED_BACK = 400
 
 
 def answers_key(kept_until: datetime) -> UUID:
@@ -179,8 +181,7 @@ def answers_key(kept_until: datetime) -> UUID:
 async def forget_old_answers(tx: Transaction) -> int:
     """Destroys the keys of answers that nobody repeats any more; how many. Raises KeystoreAway."""
     now = tx.clock.now()
-    names = {answers_key(now - timedelta(days=days)) for days in range(1, ANSWERS_LOOKED_BACK + 1)}
-    over = names - tx.keys.gone(names)
+    over = tx.keys.living(answers_key(now - timedelta(days=days)) for days in range(1, ANSWERS_LOOKED_BACK + 1))
     return await tx.keys.destroyed(over, now) if over else 0
 
 

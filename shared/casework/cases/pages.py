@@ -23,6 +23,7 @@ from shared.casework.consents.views import erasures_of, refusals_of, unasked
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
+from shared.casework.holds.commands import holds_of
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
 from shared.casework.paper.commands import SheetKind
@@ -267,6 +268,7 @@ async def _case_page(
             "notes": await views.notes_of(tx, case.id),
             "unasked": await unasked(tx, case.id),
             "awaited": await awaited(tx, case.id),
+            "holds": await holds_of(tx, case.id),
             "drafted": await drafts_of(tx, case.id),
             "sheets": await paper.sheets_of(tx, case.id),
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),

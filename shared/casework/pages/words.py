@@ -281,6 +281,7 @@ LOOKS: dict[str, str] = {
     "incidents": _("Read what happened, as codes"),
     "consents": _("Read who may know what"),
     "docket": _("Read the number in the occurrence book"),
+    "holds": _("Read what a court has ordered about it"),
     "care": _("Read what was given"),
     "card": _("Opened the card"),
     "list": _("Saw it in a list of work"),

@@ -1,0 +1,169 @@
+"""`refnet hold` and `refnet shred` as they are typed: what is made, listed and opened, and each refusal in one sentence."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import yaml
+from schema import sqlite_at_head
+from sqlalchemy import select
+from sqlmodel import col
+
+import services.demo
+from services import cli
+from services.doctor import examine
+from services.escrow import HOLDERS
+from services.key_commands import Keeper
+from services.runtime import build
+from services.settings import Settings, load_settings
+from shared.casework.cases.commands import OpenCase, open_case
+from shared.casework.cases.tables import Note
+from shared.casework.here import Actor
+from shared.casework.holds.commands import PlaceHold, place_hold
+from shared.contracts.casework.codes import Role
+
+IN_CHARGE = Actor(uuid4(), "in charge", Role.SUPERVISOR, None)
+WORD = "what the court asks about"
+
+Refnet = Callable[..., str]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of the desk's."""
+    content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
+    (tmp_path / "network.yaml").write_text(yaml.safe_dump({**content, "purpose": "test"}))
+    monkeypatch.setenv("REFNET_HOME", str(tmp_path))
+    for name in ("REFNET_DATABASE_URL", "REFNET_NETWORK", "REFNET_ESCROW"):
+        monkeypatch.delenv(name, raising=False)
+    sqlite_at_head(tmp_path / "police.db", "police")
+    Keeper(load_settings(), "police", datetime(2026, 1, 5, tzinfo=UTC), lambda _: "").new("x25519")
+    return tmp_path
+
+
+@pytest.fixture
+def refnet(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refnet:
+    """Types a command; what it says, or on an exit code other than 0 what it refuses."""
+
+    def typed(*words: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["refnet", *map(str, words)])
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        assert bool(code) == bool(said.err), said
+        return (said.err if code else said.out).strip()
+
+    return typed
+
+
+def hold_one(settings: Settings) -> tuple[str, str]:
+    """A case that a court holds: (hold, the case's number)."""
+
+    async def go() -> tuple[str, str]:
+        made = build(settings, "police")
+        async with made.database.write() as tx:
+            case = await open_case(OpenCase(note=WORD), tx, made.here, IN_CHARGE)
+            hold = await place_hold(case.id, PlaceHold(order="High Court, 12 of 2026"), tx, made.here, IN_CHARGE)
+        await made.database.close()
+        return str(hold.id), case.number
+
+    return asyncio.run(go())
+
+
+def notes(settings: Settings) -> list[str]:
+    async def go() -> list[str]:
+        made = build(settings, "police")
+        try:
+            async with made.database.read() as tx:
+                return [text for text in (await tx.session.execute(select(col(Note.text)))).scalars() if text]
+        finally:
+            await made.database.close()
+
+    return asyncio.run(go())
+
+
+def doctor() -> list[str]:
+    return [one["words"] for one in asyncio.run(examine(load_settings())) if not one["ok"] and "escrow" in one["words"]]
+
+
+def test_a_hold_is_brought_into_escrow_survives_the_shredding_of_its_station_and_is_opened_by_two(
+    home: Path, refnet: Refnet
+) -> None:
+    settings = load_settings()
+    assert refnet("hold", "list", "police") == "No case is held."
+    hold, number = hold_one(settings)
+    listed = refnet("hold", "list", "police")
+    assert f"{hold}  case {number}, held since " in listed
+    assert listed.endswith(
+        "NOT in escrow\nNothing more is brought into escrow before these have a key: agency, court, protection_officer."
+    )
+    (words,) = doctor()
+    assert words == (
+        f"police: a court holds a case whose keys are not in escrow (hold {hold}); make the keys of its holders with"
+        " `refnet hold holder police`: agency, court, protection_officer."
+    )
+
+    files = {holder: home / "sticks" / f"{holder}.key" for holder in HOLDERS}
+    said = [refnet("hold", "holder", "police", holder, file) for holder, file in files.items()]
+    assert said[0].endswith("Nothing is brought into escrow before these have one too: court, protection_officer.")
+    assert said[2] == f"The protection officer has a key now. Hand {files['protection_officer']} over, and keep no copy of it."
+    assert refnet("hold", "holder", "police", "court", home / "other.key") == (
+        "refnet: The court has a key already, and what is in escrow lies under it."
+    )
+    assert refnet("hold", "holder", "police", "mayor", home / "other.key") == (
+        "refnet: 'mayor' holds nothing; the holders are agency, court, protection_officer."
+    )
+    assert refnet("hold", "holder", "nobody", "court", home / "other.key").startswith(
+        "refnet: The network file has no agency 'nobody'"
+    )
+    (words,) = doctor()
+    assert words.endswith(f"not in escrow (hold {hold}); start its worker, or run `refnet hold list police`.")
+    assert refnet("hold", "list", "police").endswith(" in escrow")
+    rows = json.loads(refnet("hold", "list", "police", "--json"))
+    assert [(row["id"], row["case"], row["keys_in_escrow"]) for row in rows["holds"]] == [(hold, number, 1)]
+    assert doctor() == []
+
+    assert "say --yes" in refnet("shred", "police")
+    assert notes(settings) == [WORD]
+    assert refnet("shred", "polcie", "--yes") == f"refnet: No keys of 'polcie' are at {home}; correct the name, or REFNET_HOME."
+    assert refnet("shred", "police", "--yes").startswith("The keys of police on this machine are destroyed: ")
+    assert [file for folder in ("wrapping", "keys") for file in (home / folder / "police").iterdir()] == []
+    assert notes(settings) == []
+
+    with_two = ["--with", files["court"], "--with", files["agency"]]
+    opened = json.loads(refnet("hold", "open", "police", hold, *with_two))["held"]
+    assert {"table": "casework_notes", "column": "text", "value": json.dumps(WORD)} in opened
+    one = refnet("hold", "open", "police", hold, *with_two[:2])
+    assert one == "refnet: It takes the private keys of 2 different holders of this escrow; bring them."
+    assert refnet("hold", "open", "police", hold, "--with", home / "none", *with_two[2:]) == (
+        f"refnet: There is no file {home / 'none'}; name the private key that a holder of this escrow has."
+    )
+    other = uuid4()
+    assert refnet("hold", "open", "police", other, *with_two) == (
+        f"refnet: Nothing is in escrow for the hold {other}; `refnet hold list` shows what is held."
+    )
+
+
+def test_a_keystore_that_is_away_does_not_keep_the_other_keys_of_a_station_from_being_destroyed(home: Path, refnet: Refnet) -> None:
+    settings = load_settings()
+    hold_one(settings)
+    keystore = settings.keystore("police").file
+    assert keystore is not None
+    away = keystore.rename(home / "away.db")
+    (home / "network.yaml").unlink()
+    said = refnet("shred", "police", "--yes")
+    assert said == f"refnet: {keystore} could not be destroyed, while all other keys here are; destroy what is left by hand."
+    assert [file for folder in ("wrapping", "keys") for file in (home / folder / "police").iterdir()] == []
+    away.rename(keystore)
+    content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
+    (home / "network.yaml").write_text(yaml.safe_dump({**content, "purpose": "test"}))
+    with pytest.raises(Exception, match="wrapping key"):
+        notes(settings)
