@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlmodel import col
 
 from shared.casework.cases.commands import case_for_circle
@@ -212,12 +212,17 @@ async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Tr
         await note_line(tx, here, case, consent, "consent.taken_back", word.occurred_at)
     await tx.session.flush()
     await await_receipt(tx, case.id, consent, word.occurred_at)
-    # What they said of requests that went with it may have come first, and was parked: it is about nothing here.
-    parked = (col(InboxRow.sender) == recipient, col(InboxRow.consent_id) == consent.id, col(InboxRow.state) == InboxState.PARKED)
-    again = update(InboxRow).where(*parked).values(state=InboxState.WAITING)
-    await tx.session.execute(again.execution_options(synchronize_session=False))
+    await _try_again(tx, recipient, consent.id)
     await story.end_resting(tx, here, fact, Told(here.agency, True, word.occurred_at, event_id=word.id))
     return True
+
+
+async def _try_again(tx: Transaction, recipient: str, consent_id: UUID) -> None:
+    """What they said of what went with a consent may have come first, and was parked: it is about nothing here."""
+    about = or_(col(InboxRow.consent_id) == consent_id, col(InboxRow.subject) == consent_id)  # a receipt rests on no consent
+    parked = (col(InboxRow.sender) == recipient, about, col(InboxRow.state) == InboxState.PARKED)
+    again = update(InboxRow).where(*parked).values(state=InboxState.WAITING)
+    await tx.session.execute(again.execution_options(synchronize_session=False))
 
 
 async def _ended(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
@@ -231,6 +236,7 @@ async def _ended(recipient: str, fact: events.Event, word: Returned, tx: Transac
     consent.expires_at = consent.expires_at or word.occurred_at
     await tx.session.flush()
     await await_receipt(tx, case.id, consent, word.occurred_at)
+    await _try_again(tx, recipient, consent.id)
     return True
 
 
