@@ -32,6 +32,7 @@ from shared.casework.pages.frame import STATIC
 from shared.casework.pages.refusals import install_page_refusals
 from shared.casework.paper.pages import router as paper_pages
 from shared.casework.referrals.act_pages import router as act_pages
+from shared.casework.referrals.asked_again_pages import router as asked_again_pages
 from shared.casework.referrals.card_pages import router as card_pages
 from shared.casework.referrals.pages import router as referral_pages
 from shared.casework.referrals.web import router as referrals
@@ -55,6 +56,7 @@ PAGE_ROUTERS = (
     following_pages,
     card_pages,
     message_pages,
+    asked_again_pages,
     referral_pages,
     act_pages,
     alarm_pages,

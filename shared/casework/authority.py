@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember
-from shared.casework.consents.tables import Consent
+from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral
@@ -37,6 +37,8 @@ async def check(event: type[events.Event], received: Sequence[Received], tx: Tra
         if way not in event.authority.ways:
             raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded(event.type, "line"))
         _check_words(one, way, here)
+        if event is events.ConsentEnded and await is_awaited(tx, one.sender):  # what is open under it may be still to come
+            raise Unready("This agency was restored, and what the sender has asked for is still coming home.")
     await _PARTIES[event.authority.party](received, tx, here)
 
 
@@ -112,9 +114,12 @@ async def _party_to(one: Received, referral: Referral | None, direction: str, tx
 
 
 async def went_with_its_consent(one: Received, tx: Transaction) -> bool:
-    """Whether what this speaks of rests on a consent of ours that was taken back: after a restore nobody gives its words back."""
+    """Whether what this speaks of went with a consent of ours that is over: after a restore nobody gives its words back."""
     consent = await tx.session.get(Consent, one.consent_id) if one.consent_id is not None else None
-    return consent is not None and consent.recipient == one.sender and consent.taken_back_at is not None
+    if consent is None or consent.recipient != one.sender:
+        return False
+    erasure = await tx.session.get(Erasure, (consent.id, one.sender), populate_existing=True)
+    return consent.taken_back_at is not None or (erasure is not None and erasure.outcome is not None)
 
 
 async def was_never_told(one: Received, tx: Transaction) -> bool:
@@ -145,10 +150,11 @@ async def _named(received: Sequence[Received], tx: Transaction, _here: Here) -> 
         consent = await tx.session.get(Consent, one.data.consent, populate_existing=True)
         if consent is not None and consent.recipient != one.sender:
             raise Unauthorised("The consent that it speaks of names another agency.")
-        if consent is None or consent.taken_back_at is None:
+        has_ended = await tx.session.get(Erasure, (one.data.consent, one.sender)) is not None
+        if consent is None or (consent.taken_back_at is None and not has_ended):
             if await is_awaited(tx, one.sender):
                 raise Unready("The consent is not here yet: this agency was restored, and its records are still coming home.")
-            raise Unauthorised("No consent with this id was taken back here.")
+            raise Unauthorised("No consent with this id was taken back here, and none that has ended.")
 
 
 async def _joiner(received: Sequence[Received], _tx: Transaction, _here: Here) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlmodel import col
 
 from shared.casework.cases.commands import case_for_circle
@@ -69,7 +69,7 @@ async def _not_said_again(tx: Transaction, words: Sequence[Returned]) -> None:
     query = select(col(Consent.id)).where(among(tx, col(Consent.id), under), col(Consent.taken_back_at).is_not(None))
     for consent_id in sorted((await tx.session.execute(query)).scalars() if under else ()):
         await outbox.withhold_consent(tx, consent_id)
-        await erase_said(tx, consent_id, {events.ConsentTakenBack.type}, {word.id for word in words})
+        await erase_said(tx, consent_id, events.OVER, {word.id for word in words})
 
 
 async def _never_opened(tx: Transaction, peer: str, words: Sequence[Returned]) -> set[UUID]:
@@ -205,23 +205,47 @@ async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Tr
     case = await case_for_circle(tx, here, fact.circle)
     consent = await tx.session.get(Consent, fact.consent, populate_existing=True)
     if consent is None:
-        consent = Consent(
-            id=fact.consent, case_id=case.id, recipient=recipient, purpose=codes.Purpose.CARE, items=[str(ConsentItem.REQ)],
-            basis=codes.Basis.CONSENT, how=codes.ConsentHow.NOT_KNOWN, language=UNDETERMINED, explained_by=NOBODY,
-            given_at=word.occurred_at,
-        )  # fmt: skip
+        consent = _known_by_its_end(fact.consent, case, recipient, word)
         await _keep_consent(tx, here, case, consent)
     if consent.taken_back_at is None:
         consent.taken_back_at, consent.version = word.occurred_at, consent.version + 1
         await note_line(tx, here, case, consent, "consent.taken_back", word.occurred_at)
     await tx.session.flush()
     await await_receipt(tx, case.id, consent, word.occurred_at)
-    # What they said of requests that went with it may have come first, and was parked: it is about nothing here.
-    parked = (col(InboxRow.sender) == recipient, col(InboxRow.consent_id) == consent.id, col(InboxRow.state) == InboxState.PARKED)
-    again = update(InboxRow).where(*parked).values(state=InboxState.WAITING)
-    await tx.session.execute(again.execution_options(synchronize_session=False))
+    await _try_again(tx, recipient, consent.id)
     await story.end_resting(tx, here, fact, Told(here.agency, True, word.occurred_at, event_id=word.id))
     return True
+
+
+async def _try_again(tx: Transaction, recipient: str, consent_id: UUID) -> None:
+    """What they said of what went with a consent may have come first, and was parked: it is about nothing here."""
+    about = or_(col(InboxRow.consent_id) == consent_id, col(InboxRow.subject) == consent_id)  # a receipt rests on no consent
+    parked = (col(InboxRow.sender) == recipient, about, col(InboxRow.state) == InboxState.PARKED)
+    again = update(InboxRow).where(*parked).values(state=InboxState.WAITING)
+    await tx.session.execute(again.execution_options(synchronize_session=False))
+
+
+async def _ended(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
+    """Before everything else that comes home, too: its day has passed, whatever is known of it."""
+    assert isinstance(fact, events.ConsentEnded)
+    case = await case_for_circle(tx, here, fact.circle)
+    consent = await tx.session.get(Consent, fact.consent, populate_existing=True)
+    if consent is None:
+        consent = _known_by_its_end(fact.consent, case, recipient, word)
+        await _keep_consent(tx, here, case, consent)
+    consent.expires_at = consent.expires_at or word.occurred_at
+    await tx.session.flush()
+    await await_receipt(tx, case.id, consent, word.occurred_at)
+    await _try_again(tx, recipient, consent.id)
+    return True
+
+
+def _known_by_its_end(consent_id: UUID, case: Case, recipient: str, word: Returned) -> Consent:
+    return Consent(
+        id=consent_id, case_id=case.id, recipient=recipient, purpose=codes.Purpose.CARE, items=[str(ConsentItem.REQ)],
+        basis=codes.Basis.CONSENT, how=codes.ConsentHow.NOT_KNOWN, language=UNDETERMINED, explained_by=NOBODY,
+        given_at=word.occurred_at,
+    )  # fmt: skip
 
 
 async def _announced(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
@@ -302,6 +326,7 @@ async def _nothing(_recipient: str, _fact: events.Event, _word: Returned, _tx: T
 _OTHERS: dict[type[events.Event], Callable[[str, events.Event, Returned, Transaction, Here], Awaitable[bool]]] = {
     events.ReferralIssued: _issued,
     events.ConsentTakenBack: _taken_back,
+    events.ConsentEnded: _ended,
     events.ConsentErased: _nothing,
     events.CircleAnnounced: _announced,
     events.CircleReferralProgress: _nothing,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from shared.casework import authority
 from shared.casework.circles.handlers import on_case_progress, on_circle_announced, on_circles_announced, on_referral_progress
-from shared.casework.consents.handlers import on_consent_erased, on_consent_taken_back
+from shared.casework.consents.handlers import on_consent_ended, on_consent_erased, on_consent_taken_back
 from shared.casework.directory.news import on_place_announced
 from shared.casework.here import Here
 from shared.casework.lines.handlers import on_exchange_refused
@@ -49,6 +49,7 @@ ANSWERS_TO_OURS: Contents = {
 }
 CONSENT_AND_CIRCLE: Contents = {
     events.ConsentTakenBack: on_consent_taken_back,
+    events.ConsentEnded: on_consent_ended,
     events.ConsentErased: on_consent_erased,
     events.CircleAnnounced: on_circle_announced,
 }

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PROFILES = Path(__file__).parent / "profiles"
+CONSENT_DAYS = (30, 91, 182, 365)  # how long she may say that what she agrees to holds: few and plain, read to her
 EXTENDS_MAX = 5  # profiles above one another; a longer chain is a circle or a mistake
 
 
@@ -64,7 +65,15 @@ class Programme(_Part):
     windows: Windows
     report_forms: dict[str, int] = Field(default_factory=dict)  # the country's medical report forms: code, version in use
     consent_presets: dict[str, tuple[str, ...]]
+    consent_days: int | None = None  # what her answer holds for unless she says otherwise, of CONSENT_DAYS; null: until taken back
     sources: dict[str, str]
+
+    @field_validator("consent_days")
+    @classmethod
+    def _asked_for(cls, days: int | None) -> int | None:
+        if days is not None and days not in CONSENT_DAYS:
+            raise ValueError(f"it is none of {', '.join(map(str, CONSENT_DAYS))}, which the page that asks her offers")
+        return days
 
     @field_validator("time_zone")
     @classmethod

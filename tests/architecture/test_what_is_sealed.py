@@ -247,6 +247,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "number": "this agency's own running number",
         "assigned_to": "the id of an account of this agency, which looks after the case: who sees it is decided in the database",
         "told_under": "names of parts and ids of consents, not what the parts say",
+        "not_counted": "a yes or no by which figures leave her out",
     },
     "casework_circle_members": {"shares_with": "agencies"},
     "casework_consents": {
@@ -301,6 +302,11 @@ HARMLESS: dict[str, dict[str, str]] = {
         "told": CODES_OF_LISTS,
         "arrival_code_hash": "a salted digest of a code that is good for some days, and tells nothing of her",
         "carries": "card, code or nothing",
+    },
+    "casework_said_again": {
+        "item": CODES_OF_LISTS,
+        "agreed": "a yes or no to one of these items, by which it is used or not",
+        "asked_by": "which account of this agency asked",
     },
     "casework_sessions": {
         "csrf": "a random token of a session",

@@ -76,6 +76,7 @@ FULL = {
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
         "/referrals/{here}/close", "/referrals/{here}/hold", "/referrals/{here}/refuse-cancel", "/care/{here}",
+        "/referrals/{here}/asked/again",
         "/care/arrivals/{arrival}", "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
         "/referrals/{unseen}/messages/new", "/referrals/{unasked}", "/care/arrivals/{sheet_arrival}?sheet={sheet}",
     ],
@@ -94,7 +95,8 @@ ERRORS = {
     ],
     "nurse": [
         ("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", ""),
-        ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/arrivals/{arrival}/match", ""),
+        ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/referrals/{here}/asked/again", ""),
+        ("/arrivals/{arrival}/match", ""),
     ],
     "in-charge": [("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""), ("/figures/2026-01/export", "")],
     "": [("/sign-in", "")],

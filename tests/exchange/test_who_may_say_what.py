@@ -235,6 +235,7 @@ class Town:
         data: dict[str, Any] = sample_of(event)["data"]
         more: dict[type[events.Event], dict[str, Any]] = {
             events.ConsentTakenBack: {"consent": str(new_id() if of.startswith("not ") else subject)},
+            events.ConsentEnded: {"consent": str(new_id() if of.startswith("not ") else subject)},
             events.ConsentErased: {"consent": str(new_id() if of.startswith("not ") else subject)},
             events.MessageAsked: {"message": str(new_id())},
             events.MessageAnswered: {"message": str(known.message)},
@@ -252,7 +253,7 @@ class Town:
         """What the other agency's own keys make of it."""
         self.said[sender] += 1
         now = self.agency.database.clock.now()
-        consent = cell.subject if cell.event is events.ConsentTakenBack else new_id()
+        consent = cell.subject if cell.event.type in events.OVER else new_id()
         word = Event(
             id=cell.id, source=sender, type=cell.event.type, dataversion=cell.event.version, subject=cell.subject, time=now,
             recordedtime=now, consentid=consent, circleversion=1, data=cell.data,

@@ -109,6 +109,11 @@ async def mistakes(world: World) -> list[Mistake]:
     alarm = next(a["id"] for a in (await nurse.get("/alarms"))["items"] if a["about"] == str(about))
     came = (await nurse.post("/arrivals"))["arrival_id"]
     hold = f"/cases/{(await nurse.get(f'/referrals/{rid}'))['case_id']}/hold"
+    second = await open_case(desk)
+    await consent(desk, second[0], "health", "needs")
+    is_here = f"/referrals/{(await refer(desk, *second, 'health'))['id']}"
+    await world.settle()
+    await nurse.post(f"{is_here}/arrive")
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -121,6 +126,7 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("referrals/received.html", "nurse", there, f"{there}/entered", {"at_time": "10:00"}),
         Mistake("messages/new.html", "nurse", f"{referral}/messages/new", f"{referral}/messages/new",
                 {"code": "come_on", "time": "10:00"}),
+        Mistake("referrals/asked_again.html", "nurse", f"{is_here}/asked/again", f"{is_here}/asked/again", {"how": "thumb"}),
         Mistake("health/care.html", "nurse", f"/care/{rid}", f"/care/{rid}", {"care_pep": "given", "next_visit": "soon"}),
         Mistake("arrivals/new.html", "nurse", "/arrivals/new", "/arrivals/new", {"code": "1" * 21}),
         Mistake("arrivals/match.html", "nurse", match, match, {"code": "271828"}, way="said"),

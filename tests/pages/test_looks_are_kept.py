@@ -80,7 +80,8 @@ async def test_every_page_about_a_case_keeps_who_looked(world: World) -> None:
     assert not silent
     assert {"/cases/{case_id}/refer", "/cases/{case_id}/consent", "/cases/{case_id}/again", "/referrals/{referral_id}/card",
             "/referrals/{referral_id}/card.pdf", "/referrals/{referral_id}/{act}", "/care/{referral_id}",
-            "/cases/{case_id}/consents/{consent_id}/take-back", "/referrals/{referral_id}/messages/new"} <= tried  # fmt: skip
+            "/cases/{case_id}/consents/{consent_id}/take-back", "/referrals/{referral_id}/messages/new",
+            "/referrals/{referral_id}/asked/again"} <= tried  # fmt: skip
 
 
 async def test_every_list_that_shows_whom_a_case_is_about_is_a_look(world: World) -> None:

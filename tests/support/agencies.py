@@ -274,9 +274,9 @@ async def open_case(desk: Desk, *, needs: bool = True) -> tuple[str, str]:
     return case["id"], incident["id"]
 
 
-async def consent(desk: Desk, case_id: str, recipient: str, *items: str) -> Any:
+async def consent(desk: Desk, case_id: str, recipient: str, *items: str, **more: Any) -> Any:
     """A consent for a recipient."""
-    body = {"recipient": recipient, "purpose": "care", "items": ["req", *items], "how": "spoken", "language": "bem"}
+    body = {"recipient": recipient, "purpose": "care", "items": ["req", *items], "how": "spoken", "language": "bem", **more}
     return await desk.post(f"/cases/{case_id}/consents", body)
 
 

@@ -34,12 +34,12 @@ class Story:
         return view["erasure"]
 
 
-async def tell(world: World, name: str = "teller") -> Story:
-    """Tells one to everybody who is in the world; nothing has been delivered yet."""
+async def tell(world: World, name: str = "teller", **agreeing: Any) -> Story:
+    """Tells one to everybody who is in the world; nothing has been delivered yet. `agreeing`: more of how she agreed."""
     desk = await world["police"].sign_in(name)
     case, incident = await open_case(desk, needs=False)
     items = [str(item) for item in ConsentItem if item is not ConsentItem.REQ]
-    agreed = {to: await consent(desk, case, to, *items) for to in ("health", "social_welfare")}
+    agreed = {to: await consent(desk, case, to, *items, **agreeing) for to in ("health", "social_welfare")}
     person = {"age_band": "10-14", "sex": "female", "language": LANGUAGE}
     sent = {}
     for to in agreed:

@@ -14,6 +14,7 @@ PAGE_1: dict[str, Any] = {
 PAGE_2: dict[str, Any] = {
     "answer_health": "yes", "answer_social_welfare": "yes", "answer_back": "yes", "how": "spoken", "language": "bem",
 }  # fmt: skip
+A_CHILD: dict[str, Any] = {"assent": "yes", "caregiver": "safe"}
 NO_TO_ALL: dict[str, Any] = {"answer_health": "no", "answer_social_welfare": "no", "answer_back": "no"}
 PAGE_3: dict[str, Any] = {
     "care": "acute_care", "place": "health/ndola_clinic", "mode": "car", "escort": "officer", "expected": "10:30",
@@ -30,7 +31,10 @@ async def at_the_desk(world: World, agency: str = "police", role: Role = Role.OF
 
 async def fill_page(visitor: Visitor, page: Page, **fields: Any) -> Page:
     """Sends the form that the page is about."""
-    return await visitor.send(page.form(page.path.split("?")[0]), **fields)
+    form = page.form(page.path.split("?")[0])
+    if "assent" in form.choices:  # a child is asked too
+        fields = {**A_CHILD, **fields}
+    return await visitor.send(form, **fields)
 
 
 async def to_consent(visitor: Visitor, **more: Any) -> Page:

@@ -9,10 +9,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select, union
+from sqlalchemy import exists, or_, select, union
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -20,7 +21,9 @@ from shared.casework.alarms.commands import alarms_about, clear, climb, raise_al
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import Case
-from shared.casework.consents.tables import HAS_AN_END, Consent, Erasure, Refusal
+from shared.casework.consents.commands import end_consent
+from shared.casework.consents.handlers import forget_ended
+from shared.casework.consents.tables import HAS_AN_END, Consent, EndedConsent, Erasure, Refusal
 from shared.casework.eyes.commands import looks_at_decoys
 from shared.casework.here import Here
 from shared.casework.referrals import domain, story
@@ -30,6 +33,7 @@ from shared.casework.referrals.tables import IS_FLAGGED, Referral, ReferralFact
 from shared.contracts.casework import lifecycle
 from shared.contracts.casework.codes import Flag, ReferralState, Urgency
 from shared.exchange import feed
+from shared.exchange.tables import OutboxRow
 from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import DatabaseAway
 from shared.kit.keystore import CANNOT_OPEN
@@ -120,6 +124,10 @@ class Watcher:
             await self._alone(self._not_erased, consent_id)
         for consent_id in await self._ending():
             await self._alone(self._remind, consent_id)
+        for consent_id in await self._ended():
+            await self._alone(self._end, consent_id)
+        for sender, consent_id in await self._ended_here():
+            await self._alone(partial(self._forget, sender), consent_id)
         async with self._database.write() as tx:
             await looks_at_decoys(tx, self._here)
         last: UUID | None = None
@@ -265,12 +273,50 @@ class Watcher:
             peer = {"peer": consent.recipient}
             await raise_alarm(tx, self._here, "consent_ends_soon", consent.id, case.facility, Urgency.ROUTINE, case.id, peer)
 
-    async def _unsigned(self) -> list[UUID]:
-        """Consents taken back whose recipient has not signed in time that its copies are destroyed."""
+    async def _ended(self) -> list[UUID]:
+        """Our consents whose day has passed, of which nobody is told: as soon as all that was said under them is there."""
+        unheard = (
+            col(OutboxRow.consent_id) == col(Consent.id), col(OutboxRow.delivered_at).is_(None), ~col(OutboxRow.is_withheld),
+            col(OutboxRow.erased_at).is_(None), ~col(OutboxRow.is_forked),
+        )  # fmt: skip
         async with self._database.read() as tx:
-            late = select(col(Erasure.consent_id)).where(
-                col(Erasure.outcome).is_(None), col(Erasure.told_at) <= tx.clock.now() - ERASED_WITHIN
-            )
+            query = select(col(Consent.id)).where(
+                HAS_AN_END, col(Consent.expires_at) <= tx.clock.now(), ~exists().where(col(Erasure.consent_id) == col(Consent.id)),
+                ~exists().where(*unheard),
+            )  # fmt: skip
+            return list((await tx.session.execute(query.limit(WATCH_BATCH))).scalars())
+
+    async def _end(self, consent_id: UUID) -> None:
+        async with self._database.write() as tx:
+            await end_consent(tx, self._here, consent_id)
+
+    async def _ended_here(self) -> list[tuple[str, UUID]]:
+        """Peers' consents whose day has passed and under which nothing is open here any more."""
+        is_open = (
+            col(Referral.consent_id) == col(EndedConsent.consent_id), col(Referral.issuer) == col(EndedConsent.sender),
+            col(Referral.direction) == "in", col(Referral.is_open),
+        )  # fmt: skip
+        query = select(col(EndedConsent.sender), col(EndedConsent.consent_id)).where(~exists().where(*is_open))
+        async with self._database.read() as tx:
+            return list((await tx.session.execute(query.limit(WATCH_BATCH))).tuples())
+
+    async def _forget(self, sender: str, consent_id: UUID) -> None:
+        async with self._database.write() as tx:
+            await forget_ended(tx, sender, consent_id)
+
+    async def _unsigned(self) -> list[UUID]:
+        """Consents that are over whose recipient has not signed in time that its copies are destroyed. Of one that has ended
+        nothing is late while something under it is open, as far as is known here: without `fb` that is not known."""
+        async with self._database.read() as tx:
+            since = tx.clock.now() - ERASED_WITHIN
+            goes_on = (
+                col(Referral.consent_id) == col(Erasure.consent_id), col(Referral.direction) == "out",
+                or_(col(Referral.is_open), col(Referral.moved_at) > since),
+            )  # fmt: skip
+            late = select(col(Erasure.consent_id)).join(Consent, col(Consent.id) == col(Erasure.consent_id)).where(
+                col(Erasure.outcome).is_(None), col(Erasure.told_at) <= since,
+                or_(col(Consent.taken_back_at).is_not(None), ~exists().where(*goes_on)),
+            )  # fmt: skip
             return list((await tx.session.execute(late.order_by(col(Erasure.told_at)).limit(WATCH_BATCH))).scalars())
 
     async def _not_erased(self, consent_id: UUID) -> None:

@@ -29,6 +29,7 @@ from shared.casework.paper import commands as paper
 from shared.casework.paper.commands import SheetKind
 from shared.casework.paper.pages import SheetNumber
 from shared.casework.paper.tables import Sheet
+from shared.casework.referrals.asked_again import refused_of_case
 from shared.casework.referrals.drafts import drafts_of
 from shared.casework.referrals.pages import last_seen
 from shared.casework.referrals.tables import Referral, WalkIn
@@ -262,6 +263,7 @@ async def _case_page(
             "consents": await _consents(tx, case),
             "erasures": await erasures_of(tx, case.id),
             "refusals": await refusals_of(tx, case.id),
+            "not_used": await refused_of_case(tx, edge.here, case.id),
             "referrals": await _referrals(tx, case, visit),
             "walk_ins": await _walk_ins(tx, case, visit),
             "follows": await _follows(tx, case, visit),

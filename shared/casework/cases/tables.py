@@ -36,6 +36,10 @@ class Case(SQLModel, table=True):
     came_with: str | None = Field(
         default=None, sa_type=Sealed("casework_cases.came_with", "id"), nullable=True
     )  # nobody, a relative, someone else: stays here
+    adult: dict[str, Any] | None = Field(
+        default=None, sa_type=Sealed("casework_cases.adult", "id"), nullable=True
+    )  # of a child: stays
+    not_counted: bool = False  # she has said no to being counted, unnamed
     opened_at: datetime = Field(sa_type=UtcDateTime)
     opened_by: UUID | None = None
     assigned_to: UUID | None = None  # the account that looks after it: it is seen by whoever has it, wherever she sits

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import Field, model_validator
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from shared.casework import scope
@@ -185,7 +185,7 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     consent.taken_back_at, consent.version = now, consent.version + 1
     await tx.session.flush()
     await outbox.withhold_consent(tx, consent.id)
-    await erase_said(tx, consent.id, {events.ConsentTakenBack.type}, keeps_words=await is_held(tx, case.id))
+    await erase_said(tx, consent.id, events.OVER, keeps_words=await is_held(tx, case.id))
     # Referrals that were issued while this waited hold the consent FOR SHARE until they are committed: they are seen here.
     word = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
     ended: list[Referral] = []
@@ -202,10 +202,34 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     return TakenBack(consent, tuple(ended), is_new=True)
 
 
+async def end_consent(tx: Transaction, here: Here, consent_id: UUID) -> None:
+    """The day until which she had agreed has passed, and all that was said under it is there: its recipient is told. Nothing else
+    ends with it: what is open there goes on, and what was received goes when that is over.
+
+    Locks in the order of all commands: subjects, case, consent.
+    """
+    found = await tx.session.get_one(Consent, consent_id)
+    case = await tx.session.get_one(Case, found.case_id)
+    await outbox.lock_subjects(tx, [consent_id, case.circle])
+    query = select(Consent).where(col(Consent.id) == consent_id).with_for_update().execution_options(populate_existing=True)
+    consent = (await tx.session.execute(query)).scalar_one()
+    now = tx.clock.now()
+    if consent.taken_back_at is not None or consent.expires_at is None or consent.expires_at > now:
+        return
+    if await tx.session.get(Erasure, (consent.id, consent.recipient)) is not None:
+        return
+    await _tell(tx, case, consent.id, consent.recipient, events.ConsentEnded(consent=consent.id, circle=case.circle))
+    await await_receipt(tx, case.id, consent, now)
+    await note_line(tx, here, case, consent, "consent.ended", consent.expires_at)
+
+
 async def await_receipt(tx: Transaction, case_id: UUID, consent: Consent, told_at: datetime) -> None:
     """From now on the consent's recipient owes its signature that what it had received is destroyed."""
     row = {"consent_id": consent.id, "recipient": consent.recipient, "case_id": case_id, "told_at": told_at}
     await tx.session.execute(outbox.insert_if_absent(tx, Erasure), [row])
+    if consent.taken_back_at is not None:  # what had ended before may still be open there: it owes its signature from now
+        owed = update(Erasure).where(col(Erasure.consent_id) == consent.id, col(Erasure.outcome).is_(None))
+        await tx.session.execute(owed.values(told_at=told_at))
 
 
 async def note_erased(tx: Transaction, case: Case, consent: Consent, received: Received, word: events.ConsentErased) -> None:
@@ -218,7 +242,9 @@ async def note_erased(tx: Transaction, case: Case, consent: Consent, received: R
     await feed.record(tx, line)
 
 
-async def _tell(tx: Transaction, case: Case, consent_id: UUID, recipient: str, word: events.ConsentTakenBack) -> None:
+async def _tell(
+    tx: Transaction, case: Case, consent_id: UUID, recipient: str, word: events.ConsentTakenBack | events.ConsentEnded
+) -> None:
     await outbox.add(
         tx,
         outbox.Outgoing(

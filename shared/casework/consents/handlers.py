@@ -5,7 +5,7 @@ What arrives under it later is never opened. The sender is told, signed, what be
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Delete, delete, select
 from sqlmodel import col
 
 from shared.casework.accounts.commands import forget_answers
@@ -14,7 +14,7 @@ from shared.casework.cases.commands import forget_parts
 from shared.casework.cases.tables import Case
 from shared.casework.circles.handlers import forget_told
 from shared.casework.consents.commands import note_erased
-from shared.casework.consents.tables import Consent, Erasure
+from shared.casework.consents.tables import Consent, EndedConsent, Erasure
 from shared.casework.here import Here
 from shared.casework.holds.commands import is_held, keep_for_the_court
 from shared.casework.holds.tables import HeldCopy
@@ -24,7 +24,7 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import ErasureOutcome
 from shared.exchange import outbox
-from shared.exchange.erasing import erase_heard, received_key
+from shared.exchange.erasing import erase_heard, erase_said, received_key
 from shared.exchange.inbox import lay_tombstone
 from shared.exchange.registry import Received
 from shared.kit.db import Transaction
@@ -38,13 +38,13 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     word: events.ConsentTakenBack = received.data
     await lay_tombstone(tx, received.sender, word.consent)
     case = (await tx.session.execute(select(Case).where(col(Case.circle) == word.circle))).scalar_one_or_none()
-    resting = await _resting(received, tx)
+    resting = await _resting(received.sender, word.consent, tx)
     key = {received_key(received.sender, word.consent)}
     is_kept = case is not None and (await is_held(tx, case.id) or bool(tx.keys.held(key)))
     # What was destroyed before is not there to be held: an older copy of the records has brought the hold back.
     held = case if is_kept and not tx.keys.gone(key) else None
     if held is not None:
-        await keep_for_the_court(tx, received.sender, held, word)
+        await keep_for_the_court(tx, received.sender, held, word.consent)
     for referral in resting:
         await forget_answers(tx, referral.id, referral.case_id)
         if not story.standing_of(referral).consent_taken_back:  # else it was told before, and this copy of the records knows
@@ -53,14 +53,58 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     if case is not None:
         forget_parts(case, word.consent)
     await forget_told(tx, received.sender, word.circle, word.consent)
+    await tx.session.execute(_ended_row(received.sender, word.consent))
     if held is not None:
         await _say_erased(tx, received.sender, word.consent, word.circle, ErasureOutcome.HELD)
     else:
         await _destroy(tx, received.sender, word.consent, word.circle)
 
 
+def _ended_row(sender: str, consent_id: UUID) -> Delete:
+    return delete(EndedConsent).where(col(EndedConsent.sender) == sender, col(EndedConsent.consent_id) == consent_id)
+
+
+async def on_consent_ended(received: Received, tx: Transaction, here: Here) -> None:
+    """The day until which she had agreed has passed. Nothing here ends: what is open goes on, and what was received under the
+    consent is destroyed once nothing is."""
+    word: events.ConsentEnded = received.data
+    case = (await tx.session.execute(select(Case).where(col(Case.circle) == word.circle))).scalar_one_or_none()
+    if case is None:  # nothing of it ever came
+        await lay_tombstone(tx, received.sender, word.consent)
+        await _destroy(tx, received.sender, word.consent, word.circle)
+        return
+    row = {"sender": received.sender, "consent_id": word.consent, "case_id": case.id, "circle": word.circle,
+           "ended_at": received.occurred_at}  # fmt: skip
+    await tx.session.execute(outbox.insert_if_absent(tx, EndedConsent), [row])
+    await forget_ended(tx, received.sender, word.consent)
+
+
+async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
+    """Destroys what was received under a consent that has ended, unless something that rests on it is open; her own words and care
+    that was given stay, and every referral as it ended. Where a court has forbidden to destroy it, it is set aside."""
+    await outbox.lock_subjects(tx, [consent_id])
+    resting = await _resting(sender, consent_id, tx)
+    ended = await tx.session.get(EndedConsent, (sender, consent_id), populate_existing=True)
+    if ended is None or any(referral.is_open for referral in resting):
+        return
+    case = await tx.session.get_one(Case, ended.case_id)
+    await lay_tombstone(tx, sender, consent_id)
+    is_kept = await is_held(tx, case.id)
+    if is_kept:
+        await keep_for_the_court(tx, sender, case, consent_id)
+    for referral in resting:
+        await story.forget_heard(tx, referral)
+    forget_parts(case, consent_id)
+    await forget_told(tx, sender, ended.circle, consent_id)
+    await tx.session.delete(ended)
+    if is_kept:
+        await _say_erased(tx, sender, consent_id, ended.circle, ErasureOutcome.HELD)
+    else:
+        await _destroy(tx, sender, consent_id, ended.circle)
+
+
 async def _destroy(tx: Transaction, sender: str, consent_id: UUID, circle: UUID) -> None:
-    await erase_heard(tx, sender, consent_id, {events.ConsentTakenBack.type})
+    await erase_heard(tx, sender, consent_id, events.OVER)
     await tx.flush()
     # Last: what is destroyed stays so, whatever becomes of this transaction, and what asks for it comes again.
     await tx.keys.destroyed([received_key(sender, consent_id)], tx.clock.now())
@@ -74,9 +118,9 @@ async def destroy_copy(tx: Transaction, copy: HeldCopy) -> None:
     await _destroy(tx, copy.sender, copy.consent_id, copy.circle)
 
 
-async def _resting(received: Received, tx: Transaction) -> list[Referral]:
+async def _resting(sender: str, consent_id: UUID, tx: Transaction) -> list[Referral]:
     query = select(col(Referral.id)).where(
-        col(Referral.consent_id) == received.data.consent, col(Referral.issuer) == received.sender, col(Referral.direction) == "in"
+        col(Referral.consent_id) == consent_id, col(Referral.issuer) == sender, col(Referral.direction) == "in"
     )
     locked = [await story.lock(tx, referral_id) for referral_id in sorted((await tx.session.execute(query)).scalars())]
     return [referral for referral in locked if referral is not None]
@@ -104,5 +148,9 @@ async def on_consent_erased(received: Received, tx: Transaction, here: Here) -> 
     erasure.outcome, erasure.signed_at, erasure.event_id = word.outcome, received.occurred_at, received.id
     await tx.session.flush()
     case = await tx.session.get_one(Case, erasure.case_id)
+    if (
+        consent.taken_back_at is None and word.outcome == ErasureOutcome.DESTROYED
+    ):  # it had ended, and nothing under it is open there
+        await erase_said(tx, consent.id, events.OVER, keeps_words=await is_held(tx, case.id))
     await note_erased(tx, case, consent, received, word)
     await clear(tx, here, word.consent, {"not_erased"})

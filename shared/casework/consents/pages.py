@@ -4,7 +4,7 @@ No answer is chosen beforehand, and nothing measures how long she takes.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 from uuid import UUID
@@ -20,6 +20,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.consents import commands
 from shared.casework.consents.commands import RecordConsent
+from shared.casework.consents.her_own import Caregiver, StandIn, is_child, keep_childs_word, keep_counted
 from shared.casework.consents.refusing import Refused, is_told_by_law, refuse, take_back_alone
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.consents.views import is_no, last_answers
@@ -33,12 +34,13 @@ from shared.casework.referrals.commands import issue_referral
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
 from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
-from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours
+from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours, Ternary
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Sentence
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
+from shared.programmes.profile import CONSENT_DAYS
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,6 +51,14 @@ PURPOSES = {
 CHANGEABLE = (ConsentItem.NEEDS, ConsentItem.GIVEN, ConsentItem.TYPE, ConsentItem.SAFETY, ConsentItem.PROG, ConsentItem.RELAY)
 
 
+UNTIL_TAKEN_BACK = "never"  # instead of a number of days
+OF_A_CHILD = {
+    "assent": _("Ask the child too, and mark the answer."),
+    "caregiver": _("Say whether the adult who looks after the child is safe."),
+    "stands_in": _("Say which kind of adult stands in, or that nobody was found yet."),
+}
+CHILD_SAYS_NO = _("The child says no: mark no above. Only what the law asks for is told then.")
+ENDED = _("By now that is over: what stands on the sheet was answered longer ago. Choose a longer time, or ask again.")
 NEVER = "-"  # which answer a page was shown with, where there was none
 WORDS = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
 AGAIN = {  # what she says of every recipient at once, and what is said where it is missing
@@ -69,6 +79,11 @@ class HowAnswered(BaseModel):
     language: events.LanguageTag
     interpreter: Literal["yes", "no"] = "no"
     safe_hours: Literal["morning", "afternoon", "evening"] | None = None
+    assent: Ternary | None = None
+    caregiver: Caregiver | None = None
+    stands_in: StandIn | None = None
+    not_counted: Literal["yes"] | None = None
+    ends: Literal["30", "91", "182", "365", "never"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +146,14 @@ async def _was_given(tx: Transaction, case: Case) -> bool:
     return any(given)
 
 
-def _context(case: Case, asked: list[Question], last: dict[str, Consent | Refusal]) -> dict[str, Any]:
+def _context(here: Here, case: Case, asked: list[Question], last: dict[str, Consent | Refusal]) -> dict[str, Any]:
     no = {recipient: _when(answer) for recipient, answer in last.items() if is_no(answer)}
     yes = {recipient: answer for recipient, answer in last.items() if recipient not in no}
     cannot_answer = any(question.kind is AgencyKind.HEALTH for question in asked)  # only care may go before her answer
     return {"case": case, "questions": asked, "seen": _seen(last), "safe_hours": SAFE_HOURS, "cannot_answer": cannot_answer,
+            "spans": (*map(str, CONSENT_DAYS), UNTIL_TAKEN_BACK),
+            "is_child": is_child(case), "caregivers": list(Caregiver), "stand_ins": list(StandIn),
+            "span": str(here.programme.consent_days or UNTIL_TAKEN_BACK),
             "here_now": "/cases", "asked_words": ASKED, "said_yes": yes, "said_no": no}  # fmt: skip
 
 
@@ -175,7 +193,7 @@ async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         sheets = await sheets_of(tx, case.id)
     form = as_drafted(_to_ask_again(await draft_of(request, visit), asked, last), drafted)
     return edge.pages.show(
-        request, "consents/ask.html", visit, form=form, drafted=drafted, sheets=sheets, **_context(case, asked, last)
+        request, "consents/ask.html", visit, form=form, drafted=drafted, sheets=sheets, **_context(edge.here, case, asked, last)
     )
 
 
@@ -185,12 +203,18 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     async with edge.database.read() as tx:
         case = await load_case(tx, case_id, visit.actor)
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
+        said_at = await written_at(tx, case_id) or tx.clock.now()
+        now = tx.clock.now()
     think = THINK in values
     form = fill(HowAnswered, values, WORDS)
+    if form.model is not None and (ends := _ends_at(form.model, said_at, edge.here)) is not None and ends <= now:
+        form.error("ends", ENDED)
     if think and not any(name.startswith("answer_") for name in values):
         return await submit(request, edge, visit, values, partial(_keep, case_id, asked, values, edge, visit))
     if not think:  # whoever wants to think need not have answered all of them
         _check(form, asked, values)
+    if is_child(case):
+        _check_child(form, asked, values)
     answered = form.model
     if answered is None or form.errors:
         return await _asked_again(case_id, request, edge, visit, form)
@@ -215,12 +239,17 @@ async def _keep_answers(
     case_id: UUID, asked: list[Question], values: Values, answered: HowAnswered, edge: Edge, visit: Visit, tx: Transaction
 ) -> None:
     given_at = await written_at(tx, case_id)
+    ends_at = _ends_at(answered, given_at or tx.clock.now(), edge.here)
     refused = [_refused(q, answered, given_at) for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "no"]
     told_by_law = await refuse(case_id, refused, tx, edge.here, visit.actor)
+    if answered.assent is not None and answered.caregiver is not None:  # before anything is told that says so
+        await keep_childs_word(case_id, answered.assent, answered.caregiver, answered.stands_in, tx, visit.actor)
+    is_counted, interpreter = answered.not_counted is None, answered.interpreter == "yes"
+    await keep_counted(case_id, is_counted, answered.how, interpreter, given_at, tx, edge.here, visit.actor)
     if answered.safe_hours and _passed_on_for(asked, values):
         await keep_safe_hours(case_id, SafeHours(answered.safe_hours), tx, visit.actor)
     for question in asked:
-        command = _consent(question, values, answered, given_at)
+        command = _consent(question, values, answered, given_at, ends_at)
         if command is not None:
             await commands.record_consent(case_id, command, tx, edge.here, visit.actor)
     for request in told_by_law:
@@ -239,7 +268,14 @@ async def _asked_again(case_id: UUID, request: Request, edge: Edge, visit: Visit
     form.errors = {**outdated, **with_them, **{name: said for name, said in form.errors.items() if name not in outdated}}
     form = _to_ask_again(form, asked, last)
     return edge.pages.show(
-        request, "consents/ask.html", visit, form=form, errors=True, status=422, sheets=sheets, **_context(case, asked, last)
+        request,
+        "consents/ask.html",
+        visit,
+        form=form,
+        errors=True,
+        status=422,
+        sheets=sheets,
+        **_context(edge.here, case, asked, last),
     )
 
 
@@ -259,6 +295,18 @@ def _check(form: Filled[HowAnswered], asked: list[Question], values: Values) -> 
         form.error("safe_hours", AGAIN["safe_hours"])
 
 
+def _check_child(form: Filled[HowAnswered], asked: list[Question], values: Values) -> None:
+    """Whoever came along, the child is asked; no yes is kept without the child's own, and none over the child's no."""
+    given = {name: values.get(name, [""])[-1] for name in OF_A_CHILD}
+    for name in ("assent", "caregiver"):
+        if not given[name]:
+            form.error(name, OF_A_CHILD[name])
+    if given["caregiver"] == Caregiver.NOT_THIS_ONE and not given["stands_in"]:
+        form.error("stands_in", OF_A_CHILD["stands_in"])
+    if given["assent"] == Ternary.NO and any(values.get(f"answer_{q.recipient}", [""])[-1] == "yes" for q in asked):
+        form.error("assent", CHILD_SAYS_NO)
+
+
 def _unanswered(question: Question) -> Sentence:
     return Sentence(_("%(who)s: ask, and mark the answer, yes or no."), {"who": _named(question)})
 
@@ -276,7 +324,7 @@ def _named(question: Question) -> Coded:
 
 async def _keep(case_id: UUID, asked: list[Question], values: Values, edge: Edge, visit: Visit, tx: Transaction) -> str:
     # Her answers are records of their own, with their time; a draft never answers for her when the page is opened again.
-    names = {"language", "interpreter", "safe_hours", *(f"items_{question.recipient}" for question in asked)}
+    names = {"language", "interpreter", "safe_hours", "ends", "not_counted", *(f"items_{question.recipient}" for question in asked)}
     await drafts.keep_draft(case_id, Step.CONSENT, values, names, tx, edge.here, visit.actor)
     return f"/cases/{case_id}"
 
@@ -295,7 +343,17 @@ def _refused(question: Question, answered: HowAnswered, said_at: datetime | None
     )
 
 
-def _consent(question: Question, values: Values, answered: HowAnswered, given_at: datetime | None) -> RecordConsent | None:
+def _ends_at(answered: HowAnswered, said_at: datetime, here: Here) -> datetime | None:
+    """Until when her yes holds, from when she said it; as the programme has it where a page did not ask."""
+    if answered.ends == UNTIL_TAKEN_BACK:
+        return None
+    days = int(answered.ends) if answered.ends else here.programme.consent_days
+    return said_at + timedelta(days=days) if days is not None else None
+
+
+def _consent(
+    question: Question, values: Values, answered: HowAnswered, given_at: datetime | None, ends_at: datetime | None
+) -> RecordConsent | None:
     said = values.get(f"answer_{question.recipient}", [""])[-1]
     common: dict[str, object] = {
         "recipient": question.recipient, "how": answered.how, "language": answered.language,
@@ -307,7 +365,9 @@ def _consent(question: Question, values: Values, answered: HowAnswered, given_at
         items = [ConsentItem.REQ, *(item for item in question.offered if item in chosen)]
         if values.get("answer_back", [""])[-1] == "yes":
             items.append(ConsentItem.FB)
-        return RecordConsent.model_validate({**common, "purpose": PURPOSES[question.kind], "items": tuple(items)})
+        return RecordConsent.model_validate(
+            {**common, "purpose": PURPOSES[question.kind], "items": tuple(items), "expires_at": ends_at}
+        )
     if said == "no" and question.by_law:
         by_law = {"purpose": Purpose.PROTECTION, "items": (ConsentItem.REQ,), "basis": Basis.LEGAL_BASIS}
         return RecordConsent.model_validate({**common, **by_law})

@@ -15,6 +15,7 @@ from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import load_case, not_future
 from shared.casework.cases.tables import Case
 from shared.casework.consents.commands import RecordConsent, answers_about, record_consent, take_back
+from shared.casework.consents.her_own import is_child
 from shared.casework.consents.tables import Consent, ConsentEvent, Refusal
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
@@ -115,8 +116,9 @@ def _language(here: Here, former: Consent) -> str:
 
 def is_told_by_law(here: Here, case: Case, recipient: str) -> bool:
     """Whether the law has an agency told about a child, whatever is answered."""
-    is_child = (case.needs or {}).get("age_band") in {str(band) for band in codes.CHILD_BANDS}
-    return is_child and here.known_kind(recipient) in TOLD_OF_CHILDREN  # one that has left the network is told nothing any more
+    return (
+        is_child(case) and here.known_kind(recipient) in TOLD_OF_CHILDREN
+    )  # one that has left the network is told nothing any more
 
 
 async def _anew(tx: Transaction, here: Here, former: Referral) -> IssueReferral | None:

@@ -55,7 +55,8 @@ class Refusal(SQLModel, table=True):
 
 
 class Erasure(SQLModel, table=True):
-    """That an agency was told to destroy what it had received under a consent of ours, and what it has signed about it since."""
+    """That an agency was told to destroy what it had received under a consent of ours, at once where she took it back and else as
+    soon as nothing under it is open there; and what it has signed about it since."""
 
     __tablename__ = "casework_erasures"
     __table_args__ = (
@@ -69,6 +70,18 @@ class Erasure(SQLModel, table=True):
     outcome: str | None = None  # as it has signed last: destroyed, or held by order of a court
     signed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     event_id: UUID | None = None  # the signed word, whose proof `refnet verify` and a custody bundle show
+
+
+class EndedConsent(SQLModel, table=True):
+    """A peer's consent whose day has passed while something that rests on it is open here: once nothing is, what was received under
+    it is destroyed, and this row goes with it."""
+
+    __tablename__ = "casework_ended_consents"
+    sender: str = Field(primary_key=True)
+    consent_id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
+    circle: UUID
+    ended_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ConsentEvent(SQLModel, table=True):

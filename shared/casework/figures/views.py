@@ -1,4 +1,5 @@
-"""Counts what the cubes are made of, out of this agency's own records. What was erased is counted without what it said."""
+"""Counts what the cubes are made of, out of this agency's own records. What was erased is counted without what it said; whoever has
+said no to being counted is in none of it."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ STAGE_OF = {
 }  # fmt: skip
 
 Thing = Mapping[str, str]
+COUNTED = ~col(Case.not_counted)  # `stat`: asked on the page on which she says who may know
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ async def _rows(tx: Transaction, query: Select[Any], key: Any) -> AsyncIterator[
         last = rows[-1][0]
 
 
+def _of_counted(table: Any, *columns: Any) -> Select[Any]:
+    """Columns of a table whose rows are about cases, without those that are not counted."""
+    return select(*columns).join(Case, col(Case.id) == table.case_id).where(COUNTED)
+
+
 def _sealed(table: Any, *names: str) -> list[ColumnElement[bytes]]:
     # As they lie: one that is erased must not keep all others from being read.
     return [type_coerce(col(getattr(table, name)), LargeBinary).label(name) for name in names]
@@ -93,7 +100,7 @@ async def _reports(tx: Transaction, _here: Here, first: datetime, until: datetim
         .join(Case, col(Case.id) == col(Incident.case_id))
         .join(Activity, (col(Activity.subject) == col(Incident.id)) & (col(Activity.kind) == "incident.recorded"))
         # Nothing is told after it is written down, so the index on the latter finds where to begin.
-        .where(col(Incident.recorded_at) >= first, col(Activity.occurred_at) >= first, col(Activity.occurred_at) < until)
+        .where(COUNTED, col(Incident.recorded_at) >= first, col(Activity.occurred_at) >= first, col(Activity.occurred_at) < until)
     )
     async for row in _rows(tx, query, col(Incident.id)):
         needs = _said(tx, Case, row, "needs") or {}
@@ -116,7 +123,7 @@ def _kind(here: Here, agency: str) -> str:
 
 async def _referrals(tx: Transaction, here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
     """Referrals that this agency issued, and how far each has come, as far as this agency may know it."""
-    query = select(col(Referral.id), col(Referral.recipient), col(Referral.urgency), col(Referral.standing)).where(
+    query = _of_counted(Referral, col(Referral.id), col(Referral.recipient), col(Referral.urgency), col(Referral.standing)).where(
         col(Referral.direction) == "out", col(Referral.issued_at) >= first, col(Referral.issued_at) < until
     )
     async for row in _rows(tx, query, col(Referral.id)):
@@ -137,26 +144,28 @@ def _ended(outcome: OutcomeCode | str | None, *, is_ended: bool) -> str:
 
 async def _offers(tx: Transaction, here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
     """What she answered when she was asked whether an agency may know."""
-    query = select(col(Consent.id), col(Consent.recipient), col(Consent.taken_back_at)).where(
+    query = _of_counted(Consent, col(Consent.id), col(Consent.recipient), col(Consent.taken_back_at)).where(
         col(Consent.basis) == Basis.CONSENT, col(Consent.given_at) >= first, col(Consent.given_at) < until
     )
     async for row in _rows(tx, query, col(Consent.id)):
         answer = "taken_back" if row.taken_back_at is not None else "yes"
         yield {"to_kind": _kind(here, row.recipient), "offered": answer}
-    refused = select(col(Refusal.id), col(Refusal.recipient)).where(col(Refusal.said_at) >= first, col(Refusal.said_at) < until)
+    refused = _of_counted(Refusal, col(Refusal.id), col(Refusal.recipient)).where(
+        col(Refusal.said_at) >= first, col(Refusal.said_at) < until
+    )
     async for row in _rows(tx, refused, col(Refusal.id)):
         yield {"to_kind": _kind(here, row.recipient), "offered": "no"}
 
 
 async def _arrivals(tx: Transaction, here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
     """Those who came: on a request of another agency, or by themselves."""
-    query = select(col(Referral.id), col(Referral.issuer), col(Referral.standing)).where(
+    query = _of_counted(Referral, col(Referral.id), col(Referral.issuer), col(Referral.standing)).where(
         col(Referral.direction) == "in", col(Referral.arrived_at) >= first, col(Referral.arrived_at) < until
     )
     async for row in _rows(tx, query, col(Referral.id)):
         standing = story.load(row.standing)
         yield {"way": _kind(here, row.issuer), "ended": _ended(standing.outcome, is_ended=standing.state in ENDED)}
-    by_herself = select(col(WalkIn.id), col(WalkIn.ended_at), *_sealed(WalkIn, "outcome")).where(
+    by_herself = _of_counted(WalkIn, col(WalkIn.id), col(WalkIn.ended_at), *_sealed(WalkIn, "outcome")).where(
         col(WalkIn.referral_id).is_(None), col(WalkIn.came_at) >= first, col(WalkIn.came_at) < until
     )
     async for row in _rows(tx, by_herself, col(WalkIn.id)):

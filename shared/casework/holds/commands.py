@@ -4,13 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import col
 
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX, Form, key_names, load_case
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
-from shared.casework.consents.tables import Consent
+from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.here import SYSTEM, Actor, Here
 from shared.casework.holds.tables import HeldCopy, Hold
 from shared.casework.referrals.tables import Referral, ReferralFact
@@ -89,9 +89,11 @@ async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, b
     await _line(tx, here, case, "hold.lifted")
     if await is_held(tx, case.id):
         return []
-    over = select(col(Consent.id)).where(col(Consent.case_id) == case.id, col(Consent.taken_back_at).is_not(None))
+    signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case.id, col(Erasure.outcome).is_not(None))
+    is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
+    over = select(col(Consent.id)).where(col(Consent.case_id) == case.id, is_over)
     for consent_id in (await tx.session.execute(over)).scalars().all():
-        await erase_said(tx, consent_id, {events.ConsentTakenBack.type})
+        await erase_said(tx, consent_id, events.OVER)
     query = select(HeldCopy).where(col(HeldCopy.case_id) == case.id).order_by(col(HeldCopy.consent_id))
     return list((await tx.session.execute(query)).scalars())
 
@@ -104,11 +106,11 @@ async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:
     await feed.record(tx, line)
 
 
-async def keep_for_the_court(tx: Transaction, sender: str, case: Case, word: events.ConsentTakenBack) -> None:
+async def keep_for_the_court(tx: Transaction, sender: str, case: Case, consent_id: UUID) -> None:
     """Sets aside what was told under a consent, before the records are blanked: under its own key, which is held."""
-    key = received_key(sender, word.consent)
+    key = received_key(sender, consent_id)
     referrals = select(Referral).where(
-        col(Referral.case_id) == case.id, col(Referral.consent_id) == word.consent, col(Referral.issuer) == sender,
+        col(Referral.case_id) == case.id, col(Referral.consent_id) == consent_id, col(Referral.issuer) == sender,
         col(Referral.direction) == "in",
     )  # fmt: skip
     copy: dict[str, Any] = {"referrals": {}, "parts": {}, "steps": []}
@@ -116,13 +118,13 @@ async def keep_for_the_court(tx: Transaction, sender: str, case: Case, word: eve
         facts = select(ReferralFact).where(col(ReferralFact.referral_id) == referral.id, ~col(ReferralFact.is_own))
         told = [{"type": f.type, "at": f.occurred_at, "data": f.data} for f in (await tx.session.execute(facts)).scalars()]
         copy["referrals"][str(referral.id)] = {"said": referral.said, "services": referral.services, "facts": told}
-    copy["parts"] = {name: getattr(case, name) for name, under in case.told_under.items() if under == str(word.consent)}
-    steps = select(Progress).where(col(Progress.case_id) == case.id, col(Progress.consent_id) == word.consent)
+    copy["parts"] = {name: getattr(case, name) for name, under in case.told_under.items() if under == str(consent_id)}
+    steps = select(Progress).where(col(Progress.case_id) == case.id, col(Progress.consent_id) == consent_id)
     copy["steps"] = [
         {"code": s.code, "on_date": s.on_date, "at": s.occurred_at} for s in (await tx.session.execute(steps)).scalars()
     ]
     row = {
-        "sender": sender, "consent_id": word.consent, "case_id": case.id, "circle": case.circle, "taken_back_at": tx.clock.now(),
+        "sender": sender, "consent_id": consent_id, "case_id": case.id, "circle": case.circle, "taken_back_at": tx.clock.now(),
         "kept": Under(key, copy),
     }  # fmt: skip
     await tx.session.execute(outbox.insert_if_absent(tx, HeldCopy), [dict(named(HeldCopy, row))])

@@ -15,7 +15,7 @@ from shared.casework.holds.commands import held_subjects
 from shared.casework.referrals import handlers as referrals
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Urgency
-from shared.contracts.casework.events import ConsentTakenBack, ExchangeRefused
+from shared.contracts.casework.events import OVER, ExchangeRefused
 from shared.exchange.registry import Received, Returned
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
@@ -48,7 +48,7 @@ class ExchangeHooks:
 
     def __init__(self, here: Here) -> None:
         self._here = here
-        self.acts_first = frozenset({ConsentTakenBack.type})
+        self.acts_first = OVER
 
     async def delivered(self, event_ids: list[UUID], at: datetime, tx: Transaction) -> None:
         """The recipient's signature covers these events."""

@@ -11,6 +11,7 @@ from shared.casework.cases.commands import Form
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
 from shared.casework.referrals import story
+from shared.casework.referrals.asked_again import refused_fields
 from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events
@@ -50,6 +51,8 @@ async def ask_message(referral_id: UUID, command: AskMessage, tx: Transaction, h
     relay = (referral.said or {}).get("relay")
     if not relay or relay.get("safe_hours") == codes.SafeHours.NEVER:
         raise Conflict("She has not agreed that messages are passed on; tell her at the next visit.")
+    if "relay" in await refused_fields(tx, here, referral):
+        raise Conflict("She has said no here to messages that are passed on; tell her at the next visit.")
     now = tx.clock.now()
     if command.on_at is not None and command.on_at <= now:
         raise Conflict("The time of the message has passed; choose a later one.")

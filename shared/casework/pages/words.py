@@ -196,6 +196,18 @@ ESCORTS: dict[str, str] = {
     "health_worker": _("Health worker"),
     "other": _("Someone else"),
 }
+CAREGIVERS: dict[str, str] = {
+    "safe": _("Safe, and the child wants this adult"), "not_this_one": _("Not this one: suspected, or not wanted"),
+    "nobody": _("There is no adult"),
+}  # fmt: skip
+STAND_INS: dict[str, str] = {
+    "relative": _("Another relative"), "neighbour": _("A neighbour or friend"), "teacher": _("A teacher"),
+    "social_worker": _("A social worker"), "health_worker": _("A nurse or doctor"), "not_found": _("Nobody was found yet"),
+}  # fmt: skip
+SPANS: dict[str, str] = {  # how long what she agrees to holds, in days
+    "30": _("One month"), "91": _("Three months"), "182": _("Six months"), "365": _("One year"),
+    "never": _("Until it is taken back"),
+}  # fmt: skip
 SAFE_HOURS: dict[str, str] = {
     "morning": _("in the morning"),
     "afternoon": _("in the afternoon"),
@@ -336,6 +348,8 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "consent.recorded": _("Asked, and the answer kept"),
     "consent.refused": _("Asked, and the answer was no"),
     "consent.taken_back": _("Consent taken back"),
+    "consent.asked_again": _("Asked again here what may be used"),
+    "consent.ended": _("The day until which it was agreed has passed"),
     "consent.erased": _("What they had received"),
     "hold.placed": _("A court has forbidden to destroy anything of this case"),
     "hold.lifted": _("The court allows it to be destroyed again"),
@@ -441,7 +455,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
     "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
     "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
-    "safe_hours": SAFE_HOURS, "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS, "set_aside": SET_ASIDE, "erasure": ERASURES,
+    "safe_hours": SAFE_HOURS, "span": SPANS, "caregiver": CAREGIVERS, "stand_in": STAND_INS,
+    "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS, "set_aside": SET_ASIDE, "erasure": ERASURES,
     "look": LOOKS, "why": WHYS,
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,

@@ -94,7 +94,7 @@ async def _new_files(
     return {
         circle: {
             "id": new_id(), "number": number, "circle": circle, "circle_version": 1, "is_received": True,
-            **dict.fromkeys(PARTS), "told_under": {}, "opened_at": now, "first": event_id,
+            **dict.fromkeys(PARTS), "told_under": {}, "not_counted": False, "opened_at": now, "first": event_id,
         }
         for (circle, event_id), number in zip(first.items(), numbers, strict=True)
     }  # fmt: skip

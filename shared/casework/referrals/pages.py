@@ -24,6 +24,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import sheet_of_request, sheets_of
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import commands, drafts, story
+from shared.casework.referrals.asked_again import answers_of, items_of, refused_fields
 from shared.casework.referrals.choices import CARE_ORDER, ESCORTS, MODES
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
@@ -406,6 +407,8 @@ async def referral_page(
             "proposed": await proposed_place(tx, referral), "on_paper": edge.here.on_paper(referral.desk),
             "instead": await _sent_instead(tx, referral), "sheets": await sheets_of(tx, case.id),
             "entered_at": (await story.entered_at(tx, [referral.id])).get(referral.id, referral.issued_at),
+            "not_used": await refused_fields(tx, edge.here, referral), "answers_again": await answers_of(tx, referral.id),
+            "items_again": items_of(edge.here, referral) if referral.arrived_at else (),
             "tells_of_others": sharing.tells_of_other_places(edge.here, referral.issuer, referral.recipient),
         }  # fmt: skip
     name = "issued" if referral.direction == "out" else "received"

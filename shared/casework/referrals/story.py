@@ -335,6 +335,17 @@ async def take_back(tx: Transaction, here: Here, referral: Referral, fact: event
     await settle(tx, here, referral, standing, standing, told.occurred_at)
 
 
+async def forget_heard(tx: Transaction, referral: Referral) -> None:
+    """The day until which she had agreed has passed, and this is over: it stays as it ended, without what its issuer had told. The
+    arrival's code stays too: she may come all the same."""
+    referral.said = referral.expected_at = None
+    referral.services = []
+    referral.version += 1
+    await _blank_lines(tx, referral)
+    await _blank_facts(tx, referral)
+    await forget_answers(tx, referral.id, referral.case_id)
+
+
 async def end_resting(tx: Transaction, here: Here, word: events.ConsentTakenBack, told: Told) -> None:
     """Ends every referral of ours that rests on a consent which was taken back in a life of this database that is lost."""
     query = select(col(Referral.id)).where(col(Referral.consent_id) == word.consent, col(Referral.direction) == "out")

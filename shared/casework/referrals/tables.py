@@ -103,6 +103,21 @@ class ReferralFact(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class SaidAgain(SQLModel, table=True):
+    """What she answered here when she was asked once more whether an item that came with a request may be used; the last counts."""
+
+    __tablename__ = "casework_said_again"
+    __table_args__ = (Index("ix_casework_said_again_referral", "referral_id", "id"),)
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
+    referral_id: UUID = Field(sa_column_args=[ForeignKey("casework_referrals.id")])
+    item: str
+    agreed: bool
+    how: str
+    asked_by: UUID
+    said_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class DraftedReferral(SQLModel, table=True):
     """What was written for her and not sent, because she wants to think: codes only, as its page has them. It never leaves."""
 

@@ -324,6 +324,17 @@ class ConsentTakenBack(Event):
     circle: UUID
 
 
+class ConsentEnded(Event):
+    """The day until which the survivor had agreed has passed. Nothing ends with it: what was asked for goes on, and once nothing of
+    it is open any more its recipient destroys what it had received under this consent, and signs that."""
+
+    type: ClassVar[str] = "consent.ended"
+    authority: ClassVar[Authority] = authorities.HOLDER
+    never_waits: ClassVar[bool] = True
+    consent: UUID
+    circle: UUID
+
+
 class ConsentErased(Event):
     """What the sender had received under a consent that was taken back is destroyed there; or it is held, read by nobody, because a
     court has forbidden to destroy it, and is destroyed when the hold ends. Signed as every word is, it is the holder's receipt."""
@@ -333,6 +344,10 @@ class ConsentErased(Event):
     never_waits: ClassVar[bool] = True
     consent: UUID
     outcome: codes.ErasureOutcome
+
+
+# What says of a consent that it is over: it stays where all else that was said under it is erased.
+OVER = frozenset({ConsentTakenBack.type, ConsentEnded.type})
 
 
 class CircleAnnounced(Event):
@@ -423,7 +438,7 @@ REFERRAL_EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
     *REFERRAL_EVENTS, MessageAsked, MessageAnswered, PlaceAnnounced,
-    ConsentTakenBack, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
+    ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 

@@ -155,6 +155,7 @@ SAID: dict[str, dict[str, Listed]] = {
     "message.answered": {"": _RELAY, "message": _RELAY, "answer": _RELAY},
     "place.announced": dict.fromkeys(("", "facility", "is_open", "staff", "has_female_staff", "waiting"), _NOBODY),
     "consent.taken_back": dict.fromkeys(("", "consent", "circle"), _NOBODY),
+    "consent.ended": dict.fromkeys(("", "consent", "circle"), _NOBODY),
     "consent.erased": dict.fromkeys(("", "consent", "outcome"), _NOBODY),
     "circle.announced": {"": _REQ, "circle_version": _REQ, "shares_with": _REQ},  # of other members only under `prog`
     "circle.referral_progress": dict.fromkeys(("", "referral", "to_agency", "services", "state"), _PROG),

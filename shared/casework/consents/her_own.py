@@ -1,0 +1,92 @@
+"""What is asked of her beside who may know: a child's own word and the adult beside her, as codes; and whether she is counted.
+
+Who an adult is is never typed. Of a child nothing leaves but what a request may say: whether she agrees, and whether a safe adult
+is there. Which adult was doubted, and who stands in, stays here.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from shared.casework.cases.commands import load_case, not_future
+from shared.casework.cases.tables import Case
+from shared.casework.consents.tables import ConsentEvent
+from shared.casework.here import Actor, Here
+from shared.contracts.casework import codes, events
+from shared.contracts.casework.codes import ConsentHow, ConsentItem, Ternary
+from shared.kit.db import Transaction
+from shared.kit.ids import new_id
+
+
+class Caregiver(StrEnum):
+    """The adult who looks after a child, as the child sees it."""
+
+    SAFE = "safe"
+    NOT_THIS_ONE = "not_this_one"  # suspected, or the child does not want it
+    NOBODY = "nobody"
+
+
+class StandIn(StrEnum):
+    """Which kind of adult stands in."""
+
+    RELATIVE = "relative"
+    NEIGHBOUR = "neighbour"
+    TEACHER = "teacher"
+    SOCIAL_WORKER = "social_worker"
+    HEALTH_WORKER = "health_worker"
+    NOT_FOUND = "not_found"
+
+
+def is_child(case: Case) -> bool:
+    """Whether a case is a child's, as far as is known here."""
+    return (case.needs or {}).get("age_band") in {str(band) for band in codes.CHILD_BANDS}
+
+
+async def keep_childs_word(
+    case_id: UUID, assent: Ternary, caregiver: Caregiver, stands_in: StandIn | None, tx: Transaction, by: Actor
+) -> None:
+    """Keeps what a child says here; what another agency told of it before gives way."""
+    by.may_work()
+    case = await load_case(tx, case_id, by, lock=True)
+    stands_in = stands_in if caregiver is not Caregiver.SAFE else None
+    before = events.ChildFacts.model_validate(case.child) if case.child and not case.is_received else None
+    said = events.ChildFacts(
+        assent=assent, safe_adult_present=_is_safe_adult_there(caregiver, stands_in, before),
+        legal_duty=before.legal_duty if before is not None else None,
+    )  # fmt: skip
+    case.child = said.model_dump(mode="json", exclude_none=True)
+    case.adult = {"caregiver": str(caregiver)} | ({"stands_in": str(stands_in)} if stands_in is not None else {})
+    case.told_under = {name: under for name, under in case.told_under.items() if name != "child"}
+    await tx.session.flush()
+
+
+def _is_safe_adult_there(caregiver: Caregiver, stands_in: StandIn | None, before: events.ChildFacts | None) -> Ternary:
+    if caregiver is Caregiver.SAFE:  # safe, and perhaps not here: page 1 asked that
+        return Ternary.YES if before is None or before.safe_adult_present is Ternary.UNKNOWN else before.safe_adult_present
+    return Ternary.NO if stands_in is None or stands_in is StandIn.NOT_FOUND else Ternary.YES
+
+
+async def keep_counted(
+    case_id: UUID,
+    counted: bool,
+    how: ConsentHow,
+    interpreter: bool,
+    said_at: datetime | None,
+    tx: Transaction,
+    here: Here,
+    by: Actor,
+) -> None:
+    """Whether figures count her, unnamed: until she says no they do, and from then on none does. Each change of it is a version
+    under the log, as every answer of hers."""
+    by.may_work()
+    case = await load_case(tx, case_id, by, lock=True)
+    if case.not_counted is not counted:
+        return
+    case.not_counted = not counted
+    event = ConsentEvent(
+        id=new_id(), consent_id=case.id, case_id=case.id, version=1, kind="recorded" if counted else "refused",
+        recipient=here.agency, purpose=codes.Purpose.STATISTICS, items=[str(ConsentItem.STAT)], how=how, interpreter=interpreter,
+        explained_by=by.account_id, occurred_at=not_future("given_at", said_at, tx.clock.now()), recorded_by=by.account_id,
+    )  # fmt: skip
+    tx.session.add(event)
+    await tx.session.flush()

@@ -1,0 +1,102 @@
+"""Who has come is asked once more before anything beyond the request is used: item by item, kept with how, and a no hides it."""
+
+from typing import Any
+
+import pytest
+from agencies import Refused, World, consent, open_case, refer
+from desk_pages import at_the_desk
+from sqlalchemy import select
+from visitor import Visitor
+
+from shared.casework.cases.tables import Case
+from shared.casework.referrals.tables import SaidAgain
+from shared.contracts.casework.codes import Role
+from shared.exchange.tables import OutboxRow
+
+on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+
+
+async def she_came(world: World) -> tuple[Visitor, str]:
+    """A nurse, and the referral of somebody who has come, of whom more was told than the request."""
+    desk, nurse = await world["police"].sign_in("desk"), await at_the_desk(world, "health", Role.CLINICIAN)
+    case, incident = await open_case(desk)
+    await consent(desk, case, "health", "needs", "relay", "type")
+    person = {"age_band": "18-24", "sex": "female", "language": "bem"}
+    sent = await refer(desk, case, incident, "health", needs=person)
+    await world.settle()
+    referral = f"/referrals/{sent['id']}"
+    page = await nurse.open(referral)
+    assert f"{referral}/asked/again" not in page.links  # nobody can ask her yet
+    assert "Nobody is asked before she or he is here." in (await nurse.open(f"{referral}/asked/again")).words
+    await nurse.send(page.form(f"{referral}/arrive"))
+    return nurse, referral
+
+
+async def kept(world: World) -> list[tuple[str, bool, str]]:
+    async with world["health"].database.read() as tx:
+        rows = (await tx.session.execute(select(SaidAgain).order_by(SaidAgain.id))).scalars()  # type: ignore[arg-type]
+        return [(row.item, row.agreed, row.how) for row in rows]
+
+
+async def said(world: World) -> int:
+    async with world["health"].database.read() as tx:
+        return len((await tx.session.execute(select(OutboxRow))).scalars().all())
+
+
+async def test_one_question_an_item_kept_with_how_and_told_to_nobody(world: World) -> None:
+    nurse, referral = await she_came(world)
+    page = await nurse.open(referral)
+    assert "not asked again here yet" in page.words
+    page = await nurse.open(f"{referral}/asked/again")
+    form = page.form(f"{referral}/asked/again")
+    assert {name for name in form.choices if name.startswith("again_")} == {"again_needs", "again_type"}
+    before = await said(world)
+    page = await nurse.send(form, again_needs="yes", again_type="yes", how="thumb")
+    assert page.path == referral
+    assert await kept(world) == [("needs", True, "thumb"), ("type", True, "thumb")]
+    assert await said(world) == before
+    assert ("not asked again here yet" in page.words, "Kind of violence" in page.words) == (False, True)
+    assert "Asked again here what may be used" in page.words
+
+
+@on_sqlite
+async def test_a_no_hides_it_and_a_yes_later_shows_it_again(world: World) -> None:
+    nurse, referral = await she_came(world)
+    page = await nurse.open(f"{referral}/asked/again")
+    page = await nurse.send(page.form(f"{referral}/asked/again"), again_needs="no", again_type="no", how="spoken")
+    assert "Not used here, the answer was no: kind of violence" in page.words
+    assert "18 to 24" not in page.words
+    case = await nurse.open(next(link for link in page.links if link.startswith("/cases/")))
+    assert "18 to 24" not in case.words
+    async with world["health"].database.read() as tx:
+        assert [row.needs for row in (await tx.session.execute(select(Case))).scalars()] == [None]
+    page = await nurse.open(f"{referral}/asked/again")
+    assert "The last answer here" in page.words
+    page = await nurse.send(page.form(f"{referral}/asked/again"), again_needs="yes", how="spoken")
+    assert "18 to 24" in page.words
+
+
+@on_sqlite
+async def test_without_an_answer_nothing_is_kept_and_it_is_said_where(world: World) -> None:
+    nurse, referral = await she_came(world)
+    page = await nurse.open(f"{referral}/asked/again")
+    page = await nurse.send(page.form(f"{referral}/asked/again"), how="spoken")
+    assert (page.status, "mark at least one answer" in page.words) == (422, True)
+    assert await kept(world) == []
+
+
+@on_sqlite
+async def test_a_no_to_messages_there_stops_them(world: World) -> None:
+    desk, nurse = await world["police"].sign_in("desk"), await world["health"].sign_in("nurse")
+    visitor = await at_the_desk(world, "health", Role.CLINICIAN)
+    case = (await desk.post("/cases", {"relay": {"safe_hours": "morning"}}))["id"]
+    await consent(desk, case, "health", "relay")
+    sent: dict[str, Any] = await refer(desk, case, None, "health")
+    await world.settle()
+    await nurse.post(f"/referrals/{sent['id']}/messages", {"code": "bring_card"})  # she cannot be asked while she is away
+    await nurse.post(f"/referrals/{sent['id']}/arrive")
+    page = await visitor.open(f"/referrals/{sent['id']}/asked/again")
+    page = await visitor.send(page.form(page.path), again_relay="no", how="spoken")
+    assert f"/referrals/{sent['id']}/messages/new" not in page.links
+    with pytest.raises(Refused, match="said no here"):
+        await nurse.post(f"/referrals/{sent['id']}/messages", {"code": "bring_card"})
