@@ -39,10 +39,7 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     await lay_tombstone(tx, received.sender, word.consent)
     case = (await tx.session.execute(select(Case).where(col(Case.circle) == word.circle))).scalar_one_or_none()
     resting = await _resting(received.sender, word.consent, tx)
-    key = {received_key(received.sender, word.consent)}
-    is_kept = case is not None and (await is_held(tx, case.id) or bool(tx.keys.held(key)))
-    # What was destroyed before is not there to be held: an older copy of the records has brought the hold back.
-    held = case if is_kept and not tx.keys.gone(key) else None
+    held = case if case is not None and await _is_kept(tx, case, received.sender, word.consent) else None
     if held is not None:
         await keep_for_the_court(tx, received.sender, held, word.consent)
     for referral in resting:
@@ -89,7 +86,7 @@ async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
         return
     case = await tx.session.get_one(Case, ended.case_id)
     await lay_tombstone(tx, sender, consent_id)
-    is_kept = await is_held(tx, case.id)
+    is_kept = await _is_kept(tx, case, sender, consent_id)
     if is_kept:
         await keep_for_the_court(tx, sender, case, consent_id)
     for referral in resting:
@@ -101,6 +98,13 @@ async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
         await _say_erased(tx, sender, consent_id, ended.circle, ErasureOutcome.HELD)
     else:
         await _destroy(tx, sender, consent_id, ended.circle)
+
+
+async def _is_kept(tx: Transaction, case: Case, sender: str, consent_id: UUID) -> bool:
+    """Whether a court has forbidden to destroy what was received, by our records or by the keystore, which remembers it where they
+    were restored. What was destroyed before is not there to be held: older records have brought the hold back."""
+    key = {received_key(sender, consent_id)}
+    return (await is_held(tx, case.id) or bool(tx.keys.held(key))) and not tx.keys.gone(key)
 
 
 async def _destroy(tx: Transaction, sender: str, consent_id: UUID, circle: UUID) -> None:
