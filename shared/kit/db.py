@@ -19,9 +19,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from shared.kit import sqlite
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.errors import DatabaseAway, RefnetError
-from shared.kit.keystore import Keystore
+from shared.kit.keystore import Keystore, ValueNotOpened
 from shared.kit.sealed import ATTRIBUTE, keystore_of
 
 BUSY_TIMEOUT_S = 30  # SQLite: a writer waits this long for the one before it; longer than any batch
@@ -200,7 +201,7 @@ def _engine(url: str) -> AsyncEngine:
             pool_timeout=SQLITE_POOL_TIMEOUT_S,
             hide_parameters=True,
             json_deserializer=from_json,
-            connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
+            connect_args={"async_creator_fn": sqlite.connect, "isolation_level": None, "timeout": BUSY_TIMEOUT_S},
         )
         event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
         event.listen(engine.sync_engine, "begin", _sqlite_begin)
@@ -275,6 +276,8 @@ async def errors_named() -> AsyncIterator[None]:
 def is_transient(error: BaseException) -> bool:
     """True where the same call may succeed later: server away, deadlock, serialisation failure, lock timeout; named as such already
     (DatabaseAway) or not yet, as inside a transaction. Whoever sets something aside because it failed asks this first."""
+    if isinstance(error, ValueNotOpened):
+        return False  # one value, until somebody brings its key: what is about others goes on
     if isinstance(error, DatabaseAway | PoolTimeout | OSError):  # TimeoutError and ConnectionError are OSErrors
         return True
     if isinstance(error, asyncpg.PostgresError):  # while connecting, and from the driver's own statements: nobody wraps it
