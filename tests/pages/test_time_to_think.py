@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from agencies import World
-from desk_pages import PAGE_2, PAGE_3, at_the_desk, fill_page, to_consent, to_place, to_sent
+from desk_pages import A_CHILD, PAGE_2, PAGE_3, at_the_desk, fill_page, to_consent, to_place, to_sent
 from shift import officer
 from sqlalchemy import select
 from visitor import Form, Page, Visitor
@@ -141,7 +141,7 @@ async def test_what_the_law_asks_for_is_not_left_out_by_a_draft_that_did_not_off
     desk = await at_the_desk(world)
     page = await to_consent(desk, age_band="10-14", safe_adult="here")
     case = page.path.removesuffix("/consent")
-    await desk.send(form_of(page), button=THINK, answer_health="yes", how="spoken", language="bem")
+    await desk.send(form_of(page), button=THINK, answer_health="yes", how="spoken", language="bem", **A_CHILD)
     page = await desk.open(f"{case}/refer")
     await desk.send(form_of(page), button=THINK, care="acute_care")
     page = await to_place(desk, await desk.open(f"{case}/consent"), answer_social_welfare="no", answer_back="no")
