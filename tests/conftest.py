@@ -174,14 +174,17 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Beneath a page the two databases differ little: in `make test` each test of a page has one of them, by its name, and in
-    `make test-long` the other. A test that names its database has it in both."""
-    named = any("world" in one.args[0] for one in item.iter_markers("parametrize"))
-    kind = getattr(item, "callspec", None) and item.callspec.params.get("world")  # type: ignore[attr-defined]  # functions have it
-    if item.path.parent.name == "pages" and kind is not None and not named:
-        ours = ("sqlite", "postgresql")[crc32(item.nodeid.split("[")[0].encode()) % 2]
-        if kind != ours:
-            item.add_marker(pytest.mark.long)
+    """`make test` asks half of what is asked on both databases on one of them, by a test's name, and `make test-long` the rest: of
+    pages, beneath which the two differ little, one or the other; of all else always PostgreSQL, as ministries have it. A test that
+    names its database has it in both."""
+    given = getattr(item, "callspec", None)
+    kind = next((v for k, v in given.params.items() if k in ("world", "database_url", "pair", "url")), None) if given else None
+    named = any({"world", "database_url"} & set(str(one.args[0]).split(",")) for one in item.iter_markers("parametrize"))
+    if kind not in ("sqlite", "postgresql") or named:
+        return
+    ours = ("sqlite", "postgresql")[crc32(item.nodeid.split("[")[0].encode()) % 2]
+    if kind != ours and (item.path.parent.name == "pages" or kind == "sqlite"):
+        item.add_marker(pytest.mark.long)
 
 
 LONGEST = (  # modules of minutes, with few tests each: they begin, so that nobody waits for the last of them alone

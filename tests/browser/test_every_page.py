@@ -405,7 +405,9 @@ def test_every_page_in_every_state_and_direction(
 
     def walk(pages: dict[str, list[str]], state: str, ids: dict[str, str]) -> None:
         for (who, direction), person in windows.items():
-            for path in pages.get(who, []):
+            for n, path in enumerate(pages.get(who, [])):
+                if not thorough and (n % 2 == 0) != (direction == "ltr"):
+                    continue  # each page in one direction, by turns
                 person.open(path.format(**ids))
                 assert person.page.query_selector("h1"), f"{path}: {person.page.url}"
                 look_at(person, name_of(who, path, state), axe, look, direction)

@@ -70,7 +70,11 @@ def issue(officer: Person) -> str:
     return "/" + officer.path.removesuffix("/card")
 
 
-@pytest.mark.parametrize("manner", MANNERS, ids=lambda m: m.name)
+# With a mouse nothing is asked that keys, a page without JavaScript and a narrow one from right to left do not ask.
+MOST = [pytest.param(m, id=m.name, marks=[pytest.mark.long] * (m.name == "mouse")) for m in MANNERS]
+
+
+@pytest.mark.parametrize("manner", MOST)
 def test_she_is_sent_seen_received_and_cared_for_and_everybody_who_may_know_knows(town: Town, manner: Manner) -> None:
     officer, nurse, worker = (town.person(name, **manner.how) for name in ("officer", "nurse", "worker"))
     nurse.open("/work")
@@ -136,7 +140,7 @@ def a_request_to_the_clinic(town: Town) -> str:
     return referral
 
 
-@pytest.mark.parametrize("manner", [m for m in MANNERS if m.name != "keyboard"], ids=lambda m: m.name)
+@pytest.mark.parametrize("manner", [m for m in MOST if m.id != "keyboard"])
 def test_a_supervisor_is_alarmed_takes_resolves_and_lets_a_colleague_in(town: Town, manner: Manner) -> None:
     nurse, in_charge = (town.person(name, **manner.how) for name in ("nurse", "in-charge"))
     in_charge.open("/alarms")

@@ -53,6 +53,7 @@ async def test_a_name_is_one_processs_until_it_ends(urls: list[str]) -> None:
         await database.close()
 
 
+@pytest.mark.long
 async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: Kafka, unique: str, urls: list[str]) -> None:
     """Machines that were given the same host name: under it they would take each other's lanes every few seconds."""
     async with at_work(kafka, unique, urls) as pair:

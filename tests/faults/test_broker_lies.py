@@ -74,7 +74,7 @@ def tell(desk: Process, referral: str) -> None:
 @pytest.mark.parametrize(
     ("lie", "count"),
     [
-        (everything, SHORT),
+        pytest.param(everything, SHORT, marks=pytest.mark.long),
         *(pytest.param(lie, LONG, marks=pytest.mark.long) for lie in (expired, tripled, reordered, thinned, everything)),
     ],
 )

@@ -68,6 +68,7 @@ def story(desk: Process, clinic: Process, case: str) -> str:
     return referral
 
 
+@pytest.mark.long
 def test_clocks_a_day_apart_that_step_change_no_order_and_reject_nothing(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:

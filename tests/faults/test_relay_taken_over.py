@@ -15,6 +15,7 @@ DEATHS = ["relay.after_number_commit", "relay.before_send", "relay.after_send"]
 pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
 
 
+@pytest.mark.long
 def test_the_other_worker_sends_what_a_dead_relay_had_in_hand(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:

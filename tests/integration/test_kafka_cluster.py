@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -58,6 +59,7 @@ async def read_all(access: Access, topic: str) -> list[int]:
         await consumer.stop()
 
 
+@pytest.mark.long
 async def test_writers_go_on_while_one_node_of_three_is_dead_and_it_comes_back_into_step(
     kafka_cluster_factory: KafkaClusterFactory,
 ) -> None:

@@ -15,7 +15,7 @@ from shared.kit.errors import RefnetError
 DEMO_DEADLINE_S = 110
 
 
-@pytest.mark.parametrize("broker", ["kafka", "trial"])
+@pytest.mark.parametrize("broker", ["kafka", pytest.param("trial", marks=pytest.mark.long)])
 def test_the_demo_prints_her_timeline_as_each_agency_sees_it(broker: str, tmp_path: Path) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
     port = 20_000 + 200 * (free_port() % 50)  # with a hundred after it, below those that systems give out by themselves

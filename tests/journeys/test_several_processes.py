@@ -76,6 +76,7 @@ def refnet(network: ProcessNetwork, *arguments: str, **more: str) -> tuple[int, 
     return done.returncode, done.stderr.strip()
 
 
+@pytest.mark.long
 def test_what_keeps_a_program_from_starting_is_one_sentence_that_names_it(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:
