@@ -54,7 +54,14 @@ def issue(officer: Person) -> str:
     pages += 1
     officer.fits()
     names = officer.process.network.names
-    for answer in (f"#answer_{names['health']}", f"#answer_{names['social_welfare']}", "#answer_back", "#how", "#assent", "#caregiver"):
+    for answer in (
+        f"#answer_{names['health']}",
+        f"#answer_{names['social_welfare']}",
+        "#answer_back",
+        "#how",
+        "#assent",
+        "#caregiver",
+    ):
         officer.choose(answer)
     go_on(officer)
     assert officer.path.endswith("/refer"), officer.page.inner_text("main")

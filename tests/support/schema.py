@@ -47,6 +47,11 @@ def as_application(url: str) -> str:
     return url.replace("//postgres@", f"//{APPLICATION}@")
 
 
+def as_superuser(url: str) -> str:
+    """The other way round: for what only an owner may do, as counting a table anew for the planner."""
+    return url.replace(f"//{APPLICATION}@", "//postgres@")
+
+
 OWNER, APPLICATION = "refnet_owner", "refnet_app"
 ROLES = f"""
 DO $$ BEGIN CREATE ROLE {OWNER} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
