@@ -67,7 +67,7 @@ IS_HELD = """
     SELECT 1 FROM held AS h JOIN names AS n ON n.name = h.name JOIN keys AS k ON k.id = n.key
     WHERE n.key = ? AND k.wrapped IS NOT NULL LIMIT 1
 """
-LIVING = "SELECT 1 FROM names AS n JOIN keys AS k ON k.id = n.key WHERE n.name = ? AND k.wrapped IS NOT NULL"
+LIVING = "SELECT n.name FROM names AS n JOIN keys AS k ON k.id = n.key WHERE k.wrapped IS NOT NULL AND n.name IN ({})"
 GONE = "SELECT n.name FROM names AS n JOIN keys AS k ON k.id = n.key WHERE k.wrapped IS NULL"
 
 
@@ -271,7 +271,6 @@ class Keystore:
         """
         with self._lock, self._writing() as connection:
             count = 0
-            connection.execute(HELD)
             for name in names:
                 row = self._one("SELECT key FROM names WHERE name = ?", name.bytes)
                 if row and self._one(IS_HELD, row[0]):
@@ -302,29 +301,25 @@ class Keystore:
     def hold(self, hold: UUID, names: Iterable[UUID]) -> None:
         """Nobody destroys the keys behind these names until the hold is let go; more may be added to it."""
         with self._lock, self._writing() as connection:
-            connection.execute(HELD)
             rows = [(hold.bytes, name.bytes) for name in names]
             connection.executemany("INSERT INTO held (hold, name) VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
 
     def let_go(self, hold: UUID) -> None:
         """The hold is over; what another one holds stays."""
         with self._lock, self._writing() as connection:
-            connection.execute(HELD)
             connection.execute("DELETE FROM held WHERE hold = ?", (hold.bytes,))
 
     def holds(self) -> dict[UUID, set[UUID]]:
         """The holds that are known here, each with the names that it holds."""
         found: dict[UUID, set[UUID]] = {}
-        with self._lock, self._writing() as connection:
-            connection.execute(HELD)
-            for hold, name in connection.execute("SELECT hold, name FROM held"):
+        with self._lock, _named(self.file):
+            for hold, name in self._open().execute("SELECT hold, name FROM held"):
                 found.setdefault(UUID(bytes=hold), set()).add(UUID(bytes=name))
         return found
 
     def held(self, names: Iterable[UUID]) -> frozenset[UUID]:
         """Those of the names whose key is here and may not be destroyed, whatever the database knows of it."""
-        with self._lock, self._writing() as connection:
-            connection.execute(HELD)
+        with self._lock:
             keys = {name: self._one("SELECT key FROM names WHERE name = ?", name.bytes) for name in names}
             return frozenset(name for name, row in keys.items() if row and self._one(IS_HELD, row[0]))
 
@@ -347,7 +342,10 @@ class Keystore:
 
     def living(self, names: Iterable[UUID]) -> set[UUID]:
         """Those of the names that have a key which is not destroyed. Raises KeystoreAway."""
-        return {name for name in names if self._one(LIVING, name.bytes) is not None}
+        wanted = [name.bytes for name in names]
+        with self._lock, _named(self.file):
+            rows = self._open().execute(LIVING.format(",".join("?" * len(wanted))), wanted).fetchall()
+        return {UUID(bytes=name) for (name,) in rows}
 
     def rewrap(self) -> int:
         """Wraps every key anew that does not lie under the newest wrapping key; how many. It may be run again at any time."""
@@ -525,6 +523,7 @@ class Keystore:
             # EXTRA: a key survives a power cut before anything is sealed with it. What is deleted or replaced is written over.
             for pragma in ("synchronous=EXTRA", "secure_delete=ON", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}")
+            connection.execute(HELD)  # a keystore that was made before there were holds has none
             self._connection = connection
         return self._connection
 

@@ -134,9 +134,11 @@ async def keep_for_the_court(tx: Transaction, sender: str, case: Case, consent_i
 
 async def add_to_holds(tx: Transaction) -> None:
     """Keys that were made for a held case since are held too, and those of a hold that was lifted meanwhile are not."""
+    held = tx.keys.holds()
     for hold in await in_force(tx):
-        tx.keys.hold(hold.id, await key_names(tx, hold.case_id))
-    over = select(col(Hold.id)).where(col(Hold.id).in_(tx.keys.holds()), col(Hold.lifted_at).is_not(None))
+        if fresh := await key_names(tx, hold.case_id) - held.get(hold.id, set()):
+            tx.keys.hold(hold.id, fresh)
+    over = select(col(Hold.id)).where(col(Hold.id).in_(held), col(Hold.lifted_at).is_not(None))
     for hold_id in (await tx.session.execute(over)).scalars().all():
         tx.keys.let_go(hold_id)
 
