@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, DateTime, Dialect
+from sqlalchemy import JSON, DateTime, Dialect, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
@@ -30,3 +30,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 def json_column() -> JSON:
     """JSON that is JSONB on PostgreSQL."""
     return JSON().with_variant(JSONB(), "postgresql")
+
+
+def unlogged(table: str) -> Index:
+    """The rows of a table that have no place yet in the log that peers sign unread (`inside_seq`): a worker looks for them."""
+    where = text("inside_seq IS NULL")
+    return Index(f"ix_{table}_unlogged", "id", sqlite_where=where, postgresql_where=where)

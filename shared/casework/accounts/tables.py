@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import UtcDateTime, json_column, unlogged
 from shared.kit.sealed import Sealed
 
 
@@ -148,12 +148,7 @@ class Attempt(SQLModel, table=True):
     __tablename__ = "casework_attempts"
     __table_args__ = (
         Index("ix_casework_attempts_about", "about"),
-        Index(
-            "ix_casework_attempts_unlogged",
-            "id",
-            sqlite_where=text("inside_seq IS NULL"),
-            postgresql_where=text("inside_seq IS NULL"),
-        ),
+        unlogged("casework_attempts"),
     )
     id: UUID = Field(primary_key=True)
     account_id: UUID
@@ -170,12 +165,7 @@ class CaseRead(SQLModel, table=True):
     __table_args__ = (
         Index("ix_casework_case_reads_case", "case_id", "read_at"),
         Index("ix_casework_case_reads_listed", "account_id", "what", "read_at"),
-        Index(
-            "ix_casework_case_reads_unlogged",
-            "id",
-            sqlite_where=text("inside_seq IS NULL"),
-            postgresql_where=text("inside_seq IS NULL"),
-        ),
+        unlogged("casework_case_reads"),
     )
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")])

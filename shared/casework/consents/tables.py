@@ -6,12 +6,11 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
 from sqlmodel import Field, SQLModel
 
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import UtcDateTime, json_column, unlogged
 from shared.kit.sealed import Sealed
 
 UNSIGNED = text("outcome IS NULL")
 HAS_AN_END = text("expires_at IS NOT NULL AND taken_back_at IS NULL")
-UNLOGGED = text("inside_seq IS NULL")
 
 
 class Consent(SQLModel, table=True):
@@ -91,7 +90,7 @@ class ConsentEvent(SQLModel, table=True):
     __tablename__ = "casework_consent_events"
     __table_args__ = (
         Index("ix_casework_consent_events_consent", "consent_id", "version"),
-        Index("ix_casework_consent_events_unlogged", "id", sqlite_where=UNLOGGED, postgresql_where=UNLOGGED),
+        unlogged("casework_consent_events"),
     )
     id: UUID = Field(primary_key=True)
     consent_id: UUID

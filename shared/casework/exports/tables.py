@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import UtcDateTime, unlogged
 from shared.kit.sealed import Sealed
 
 
@@ -17,12 +17,7 @@ class Export(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("(case_id IS NULL) <> (period IS NULL)", name="ck_casework_exports_of"),
         Index("ix_casework_exports_made", "made_at"),
-        Index(
-            "ix_casework_exports_unlogged",
-            "id",
-            sqlite_where=text("inside_seq IS NULL"),
-            postgresql_where=text("inside_seq IS NULL"),
-        ),
+        unlogged("casework_exports"),
     )
     id: UUID = Field(primary_key=True)
     account_id: UUID

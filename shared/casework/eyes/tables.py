@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index
 from sqlmodel import Field, SQLModel
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import UtcDateTime, unlogged
 from shared.kit.sealed import Sealed
 
 
@@ -18,12 +18,7 @@ class Opening(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("(second IS NULL) = (why = 'life_threat')", name="ck_casework_openings_second"),
         Index("ix_casework_openings_account", "account_id", "until_at"),
-        Index(
-            "ix_casework_openings_unlogged",
-            "id",
-            sqlite_where=text("inside_seq IS NULL"),
-            postgresql_where=text("inside_seq IS NULL"),
-        ),
+        unlogged("casework_openings"),
     )
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)

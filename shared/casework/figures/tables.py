@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import UtcDateTime, json_column, unlogged
 from shared.kit.sealed import Sealed
 
 
@@ -21,12 +21,7 @@ class FigureRelease(SQLModel, table=True):
     __tablename__ = "casework_figure_releases"
     __table_args__ = (
         UniqueConstraint("period", "number", name="uq_casework_figure_releases_number"),
-        Index(
-            "ix_casework_figure_releases_unlogged",
-            "id",
-            sqlite_where=text("inside_seq IS NULL"),
-            postgresql_where=text("inside_seq IS NULL"),
-        ),
+        unlogged("casework_figure_releases"),
     )
     id: UUID = Field(primary_key=True)
     period: str
