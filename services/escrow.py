@@ -24,7 +24,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import LargeBinary, inspect, select, type_coerce
+from sqlalchemy import inspect, select
 from sqlmodel import SQLModel, col
 
 from shared.casework.accounts.commands import forget_old_answers
@@ -38,7 +38,7 @@ from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.files import EVERYBODY, sync_folder, write_over, write_whole
 from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, KeystoreAway, WrappingKeys, opened_with
-from shared.kit.sealed import Sealed
+from shared.kit.sealed import Sealed, as_it_lies
 from shared.kit.shares import NEEDED, SHARES, join, split
 
 HOLDERS = ("agency", "court", "protection_officer")
@@ -213,7 +213,7 @@ async def read_held(tx: Transaction, keys: Mapping[bytes, bytes]) -> list[dict[s
     here = await (await tx.session.connection()).run_sync(lambda connection: set(inspect(connection).get_table_names()))
     for table in [table for table in SQLModel.metadata.sorted_tables if table.name in here]:
         for column, label in [(c, c.type.label) for c in table.columns if isinstance(c.type, Sealed)]:
-            for held in (await tx.session.execute(select(type_coerce(column, LargeBinary)))).scalars():
+            for held in (await tx.session.execute(select(as_it_lies(column)))).scalars():
                 plain = opened_with(keys, label, bytes(held or b""))
                 if plain is not None:
                     found.append({"table": table.name, "column": column.name, "value": plain.decode(errors="replace")})

@@ -11,7 +11,7 @@ from shared.contracts.wire.envelope import Unopenable
 from shared.contracts.wire.statements import Cosigned, Head, Receipt, Statement
 from shared.exchange.seal import Seal
 from shared.kit.db import Transaction
-from shared.kit.keystore import KeyDestroyed, ValueNotOpened
+from shared.kit.keystore import ValueNotOpened
 from shared.kit.sealed import sealed_columns
 
 PAGE = 500  # rows read at once, with their words: half a megabyte, of the largest events 32 MB
@@ -106,9 +106,7 @@ class Counting:
         if not isinstance(held, bytes):
             raise Unopenable("what lies there was never sealed")
         try:
-            return sealed_columns(table)[name].open(held, self._tx.keys)
-        except KeyDestroyed:
-            return None
+            return sealed_columns(table)[name].read(held, self._tx.keys)
         except ValueNotOpened as error:
             raise Unopenable("what lies there is not what was sealed") from error
 

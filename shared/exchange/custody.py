@@ -4,7 +4,6 @@ What it holds is what this agency said and what it was told, each under its send
 it trusts nothing but the fingerprints of the roots, which he compares with those that were pinned in person.
 """
 
-import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +34,6 @@ from shared.exchange.witness import good_stream_head
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.errors import RefnetError
-from shared.kit.keystore import KeyDestroyed
 from shared.kit.sealed import as_it_lies, sealed_columns
 
 FILE_BYTES_MAX = 256 * 1024**2  # a hundred times what a large case has; what is larger is not read
@@ -111,10 +109,8 @@ async def _heard(tx: Transaction, seal: KeyedSeal, subjects: Collection[UUID]) -
 
 def _words_of(tx: Transaction, table: type[SQLModel], held: bytes | None) -> bytes | None:
     """The signed form as it lies in a row, opened; None where it is cleared or erased. Raises KeystoreAway."""
-    with contextlib.suppress(KeyDestroyed):
-        found: bytes | None = sealed_columns(table)["inner"].open(held, tx.keys)
-        return found
-    return None
+    found: bytes | None = sealed_columns(table)["inner"].read(held, tx.keys)
+    return found
 
 
 async def _head_of(tx: Transaction, agency: str, stream: StreamName) -> StreamHead | None:

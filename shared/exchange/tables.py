@@ -33,7 +33,7 @@ class InboxState(StrEnum):
     APPLIED = "applied"
     WITHHELD = "withheld"  # the sender blanked it before it left
     TOMBSTONED = "tombstoned"  # its consent was taken back: never opened into a record
-    ERASED = "erased"  # its consent was taken back after it was applied: its words are gone
+    ERASED = "erased"  # its consent is over, or its key destroyed: its words are gone, and are asked for no more
     REFUSED = "refused"  # parked, then discarded by a person
     GONE = "gone"  # the sender stated that it never said it
     # The sender said it, and no longer keeps its words: asked for by a backup older than both ends keep them for.

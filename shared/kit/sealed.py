@@ -48,10 +48,7 @@ class Sealed(TypeDecorator[Any]):
         return self.seal(value, keystore_of(dialect)) if value is not None else None
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
-        try:
-            return self.open(value, keystore_of(dialect))
-        except KeyDestroyed:
-            return None if self.erased is None else from_json(self.erased)
+        return self.read(value, keystore_of(dialect))
 
     def seal(self, value: Any, keys: Keystore) -> bytes | None:
         """What the column holds of a value; raises TypeError where it does not say under which key."""
@@ -71,6 +68,13 @@ class Sealed(TypeDecorator[Any]):
         if self.form == "json":
             return from_json(plain)
         return plain if self.form == "bytes" else datetime.fromisoformat(plain.decode())
+
+    def read(self, held: bytes | None, keys: Keystore) -> Any:
+        """The same, and `erased` where its key is destroyed. Raises KeystoreAway, ValueNotOpened."""
+        try:
+            return self.open(held, keys)
+        except KeyDestroyed:
+            return None if self.erased is None else from_json(self.erased)
 
 
 def _plain(form: Form, value: Any) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, LargeBinary, Select, exists, select, type_coerce
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -22,8 +22,7 @@ from shared.contracts.casework.codes import ENDED, NEEDS_ARRIVAL, AgeBand, Basis
 from shared.contracts.casework.lifecycle import Standing
 from shared.exchange.tables import Activity
 from shared.kit.db import Transaction
-from shared.kit.keystore import KeyDestroyed
-from shared.kit.sealed import sealed_columns
+from shared.kit.sealed import as_it_lies, sealed_columns
 
 ROWS = 500  # read at once: opening what they say takes some 10 ms, and others wait no longer for their pages
 HOURS_LIMITS = ((timedelta(hours=72), "72"), (timedelta(hours=120), "120"))
@@ -78,16 +77,12 @@ def _of_counted(table: Any, *columns: Any) -> Select[Any]:
     return select(*columns).join(Case, col(Case.id) == table.case_id).where(COUNTED)
 
 
-def _sealed(table: Any, *names: str) -> list[ColumnElement[bytes]]:
-    # As they lie: one that is erased must not keep all others from being read.
-    return [type_coerce(col(getattr(table, name)), LargeBinary).label(name) for name in names]
+def _sealed(table: Any, *names: str) -> list[Any]:
+    return [as_it_lies(getattr(table, name)) for name in names]
 
 
 def _said(tx: Transaction, table: Any, row: Any, name: str) -> Any:
-    try:
-        return sealed_columns(table)[name].open(getattr(row, name), tx.keys)
-    except KeyDestroyed:
-        return None
+    return sealed_columns(table)[name].read(getattr(row, name), tx.keys)
 
 
 async def _reports(tx: Transaction, _here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
