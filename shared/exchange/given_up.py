@@ -14,7 +14,7 @@ from sqlalchemy import and_, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import unframe
-from shared.exchange.inbox import GIVEN_UP
+from shared.exchange.inbox import GIVEN_UP, tell_parked
 from shared.exchange.outbox import lock_subjects
 from shared.exchange.registry import Hooks
 from shared.exchange.seal import Seal
@@ -140,8 +140,7 @@ async def _mark(tx: Transaction, hooks: Hooks, peer: str, life: UUID, found: Seq
         ids = set((await tx.session.execute(parked)).scalars())
         for word in chunk:
             if word.event_id in ids and word.state == InboxState.WAITING:  # a parked one has its alarm
-                detail = {"event_id": str(word.event_id), "type": word.type, "subject": str(word.subject)}
-                await hooks.trouble("parked", peer, detail, tx)
+                await tell_parked(tx, hooks, peer, word.event_id, word.type, word.subject)
     if told:
         detail = {"incarnation": str(life), "slots": stretches([word.seq for word in told]), "event_id": str(told[0].event_id)}
         await hooks.trouble(ALARM, peer, detail, tx)

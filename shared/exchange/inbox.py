@@ -471,6 +471,11 @@ def _erased(tx: Transaction, events: Iterable[Heard]) -> set[tuple[str, UUID]]:
     return erased_among(tx, {(e.sender, e.event.consentid) for e in events if e.event.consentid is not None})
 
 
+async def tell_parked(tx: Transaction, hooks: Hooks, sender: str, event_id: UUID, type_: str, subject: UUID) -> None:
+    """Somebody is told of an event that is parked."""
+    await hooks.trouble("parked", sender, {"event_id": str(event_id), "type": type_, "subject": str(subject)}, tx)
+
+
 async def _set_shut_aside(tx: Transaction, hooks: Hooks, *here: ColumnElement[bool]) -> None:
     """Of what waits here: what was erased is done, and what lies under a key that is not in the keystore is parked.
 
@@ -492,8 +497,7 @@ async def _set_shut_aside(tx: Transaction, hooks: Hooks, *here: ColumnElement[bo
             log.error("event_shut", extra={"type": type_, "words": str(error)})
             parked = {"state": InboxState.PARKED, "reason": str(SHUT), "reason_said": to_json(SHUT)}
             await tx.session.execute(this.values(**parked))
-            detail = {"event_id": str(event_id), "type": type_, "subject": str(subject)}
-            await hooks.trouble("parked", sender, detail, tx)
+            await tell_parked(tx, hooks, sender, event_id, type_, subject)
 
 
 async def _held_back(tx: Transaction, sender: str) -> tuple[int, int]:
@@ -644,9 +648,7 @@ class _Batch:
                 self._tx, one.sender, {event.subject}
             )  # what was told after it went without it, and may have failed for that
         if state is InboxState.PARKED:
-            await self._hooks.trouble(
-                "parked", one.sender, {"event_id": str(event.id), "type": event.type, "subject": str(event.subject)}, self._tx
-            )
+            await tell_parked(self._tx, self._hooks, one.sender, event.id, event.type, event.subject)
         return state in DONE
 
     async def _withhold(self, one: Heard, known: str) -> bool:

@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.accounts import credentials, sessions
 from shared.casework.accounts.commands import NAME_CHARACTERS_MAX, accounts_of, load_account
 from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account
@@ -19,7 +18,7 @@ from shared.casework.eyes.barred import bar
 from shared.casework.eyes.commands import Why, make_decoy, open_beyond, review, to_review
 from shared.casework.eyes.look_up import Found, LookUp, look_up
 from shared.casework.here import Forbidden
-from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, submit
+from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, is_pin_of, submit
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, Role, Sex
 from shared.kit.db import Transaction
@@ -112,11 +111,8 @@ async def _second(edge: Edge, visit: Visit, asked: Emergency) -> Account:
     async with edge.database.read() as tx:
         query = select(Account).where(col(Account.name) == (asked.second or ""), col(Account.is_disabled).is_(False))
         account = (await tx.session.execute(query)).scalar_one_or_none()
-    is_right = await credentials.is_pin(account.pin_hash if account is not None else None, asked.pin or "", visit.device)
-    async with edge.database.write() as tx:
-        goes_on = await sessions.note_pin(tx, visit.session_id, is_right=is_right)
-    if not goes_on:
-        raise Elsewhere("/sign-in")
+    pin_hash = account.pin_hash if account is not None else None
+    is_right = await is_pin_of(edge, visit, pin_hash, asked.pin or "", visit.device)
     if account is None or not is_right or account.role == Role.ADMINISTRATOR:
         raise commands.alone()
     return account

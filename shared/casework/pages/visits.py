@@ -240,7 +240,12 @@ async def is_herself(edge: Edge, visit: Visit, pin: str) -> bool:
         account = await tx.session.get(Account, visit.actor.account_id)
     if account is None:
         raise Elsewhere("/sign-in")
-    is_right = await credentials.is_pin(account.pin_hash, pin, account.id)
+    return await is_pin_of(edge, visit, account.pin_hash, pin, account.id)
+
+
+async def is_pin_of(edge: Edge, visit: Visit, pin_hash: str | None, pin: str, who: UUID) -> bool:
+    """Whether a PIN that was typed in this session is the one that was hashed; wrong ones are the session's. `who` asks."""
+    is_right = await credentials.is_pin(pin_hash, pin, who)
     async with edge.database.write() as tx:
         goes_on = await sessions.note_pin(tx, visit.session_id, is_right=is_right)
     if not goes_on:
