@@ -24,7 +24,7 @@ from shared.casework.cases.tables import Case
 from shared.casework.consents.commands import end_consent
 from shared.casework.consents.handlers import forget_ended
 from shared.casework.consents.tables import HAS_AN_END, Consent, EndedConsent, Erasure, Refusal
-from shared.casework.eyes.commands import looks_at_decoys
+from shared.casework.eyes.commands import looks_at_decoys, tell_of_decoys
 from shared.casework.here import Here
 from shared.casework.referrals import domain, story
 from shared.casework.referrals.handlers import answer_late
@@ -128,13 +128,19 @@ class Watcher:
             await self._alone(self._end, consent_id)
         for sender, consent_id in await self._ended_here():
             await self._alone(partial(self._forget, sender), consent_id)
-        async with self._database.write() as tx:
-            await looks_at_decoys(tx, self._here)
+        await self._tell_of_decoys()
         last: UUID | None = None
         while due := await self._climbing(last):
             for alarm_id in due:
                 await self._alone(self._climb, alarm_id)
             last = due[-1]
+
+    async def _tell_of_decoys(self) -> None:
+        async with self._database.read() as tx:  # nearly always there is nothing, and a writer would keep others waiting
+            are_fresh = bool(await looks_at_decoys(tx))
+        if are_fresh:
+            async with self._database.write() as tx:
+                await tell_of_decoys(tx, self._here)
 
     async def _alone(self, look: Callable[[UUID], Awaitable[None]], about: UUID) -> None:
         """One row that cannot be handled never keeps the watcher from the others."""

@@ -1,5 +1,6 @@
 """Opening a case beyond the own desk for an hour, the supervisor's look at it afterwards, and decoys."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -140,11 +141,11 @@ async def decoys(tx: Transaction) -> set[UUID]:
     return {UUID(row.which["case"]) for row in (await tx.session.execute(select(Decoy))).scalars()}
 
 
-async def looks_at_decoys(tx: Transaction, here: Here) -> int:
-    """Raises an alarm for each look at a decoy that has none yet; returns how many. A list that has its number is no look."""
+async def looks_at_decoys(tx: Transaction) -> Sequence[tuple[CaseRead, Account, Case]]:
+    """The looks at decoys of which nobody is told yet, each with whose it was. A list that has its number is no look."""
     known = await decoys(tx)
     if not known:
-        return 0
+        return ()
     has_alarm = exists().where(col(Alarm.kind) == DECOY_OPENED, col(Alarm.about) == col(CaseRead.id))
     query = (
         select(CaseRead, Account, Case)
@@ -153,9 +154,12 @@ async def looks_at_decoys(tx: Transaction, here: Here) -> int:
         .where(col(CaseRead.case_id).in_(known), col(CaseRead.what) != LIST, ~has_alarm)
         .order_by(col(CaseRead.id))
     )
-    fresh = (await tx.session.execute(query)).tuples().all()
-    for look, account, case in fresh:
+    return (await tx.session.execute(query)).tuples().all()
+
+
+async def tell_of_decoys(tx: Transaction, here: Here) -> None:
+    """Raises an alarm for each of them."""
+    for look, account, case in await looks_at_decoys(tx):
         place = account.facility or case.facility
         who = {"account": str(account.id)}
         await raise_alarm(tx, here, DECOY_OPENED, look.id, place, Urgency.ACUTE, None, who, to_supervisor=True)
-    return len(fresh)
