@@ -21,7 +21,8 @@ test: $(VENV)/.dev servers check ## everything but the long tier, on real Kafka 
 	@$(PYTEST) -m "not long and not bench" --ignore=tests/unit  # which `check` has just run
 
 test-long: $(VENV)/.dev servers ## the long tier: all fault tests, many seeds
-	@$(BIN)/python -m pytest -m long -v
+	@$(BIN)/python -m pytest -m long -v tests/faults  # one after the other: they take the machine's disk, brokers and both cores
+	@$(PYTEST) -m long -v --ignore=tests/faults
 
 check: $(VENV)/.dev ## lint, format, types, import rules and unit tests: under a minute, starts nothing
 	@$(BIN)/ruff check .
