@@ -54,7 +54,7 @@ simulate: $(VENV)/.dev ## the exchange under ten thousand seeded schedules of fa
 	@PYTHONPATH=. $(BIN)/python tests/simulator/run.py $(if $(SEED),--seed $(SEED),--schedules $(SCHEDULES))
 
 screens: $(VENV)/.dev servers ## take the pictures of docs/screens again
-	@rm -f docs/screens/*.png && REFNET_SCREENS=docs/screens $(BIN)/python -m pytest -q -k quick tests/browser/test_every_page.py
+	@rm -f docs/screens/*.png && REFNET_SCREENS=docs/screens $(BIN)/python -m pytest -q -m long -k thorough tests/browser/test_every_page.py
 
 servers: ## install what the tests need besides Python (PostgreSQL, Java, Maven, npm)
 	@scripts/install-test-servers

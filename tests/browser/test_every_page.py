@@ -83,7 +83,7 @@ FULL = {
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
     "in-charge": [
         "/alarms", "/alarms/{alarm}/resolve", "/overdue", "/posts", "/accounts", "/accounts/{account}/disable", "/parked", "/lines",
-        "/cases/{clinic_case}/hold",
+        "/cases/{clinic_case}/hold", "/figures", "/figures/2026-01/export", "/exports", "/eyes",
     ],
 }  # fmt: skip
 # Pages that are sent with nothing filled in: each says what is missing.
@@ -114,6 +114,10 @@ PICTURED = {
     "officer-referrals-unseen-card-full": "11-card", "anybody-sign-in-empty": "14-sign-in", "officer-paper-full": "15-paper",
     "anybody-info-empty": "16-survivor", "in-charge-accounts-full": "17-accounts", "nurse-referrals-paper-full": "18-hub",
     "anybody-demo-start": "12-demo-start", "worker-following-full": "19-following",
+    "officer-cases-case-consents-consent-take-back-full": "20-take-back", "officer-cases-case-looked-full": "21-who-looked",
+    "in-charge-cases-clinic_case-hold-full": "22-legal-hold", "in-charge-figures-full": "23-figures",
+    "officer-look-up-empty": "24-look-up", "in-charge-eyes-full": "25-eyes",
+    "nurse-referrals-here-asked-again-full": "26-asked-again", "in-charge-figures-2026-01-export-full": "27-export",
 }  # fmt: skip
 
 
