@@ -19,48 +19,62 @@ from shared.casework.lines.recovery import RecoveryView, backup_days, recovery_o
 from shared.exchange.anchor import Anchor, reopen
 from shared.kit.db import MACHINE
 from shared.kit.errors import RefnetError
+from shared.kit.files import check_new
 from shared.kit.keystore import Keystore
 
 PROGRAM_DEADLINE_S = 3_600  # a database of ten million events is dumped in some minutes
+ARCHIVE = b"PGDMP"  # what a custom-format file of pg_dump begins with
 BUSY_S = 5  # SQLite: whoever holds the database longer is a running agency
 
 
-def back_up(url: str, file: Path) -> int:
-    """Writes a consistent copy of the database while the agency works; returns its size in bytes. Raises RefnetError."""
-    parsed = make_url(url)
-    if file.exists():
-        raise RefnetError(f"{file} exists already; name a file that does not.")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if parsed.get_backend_name() == "sqlite":
-        _copy_sqlite(Path(parsed.database or ""), file)
-    else:
-        # Row-level security binds this user: what it is told makes all rows visible, as to the agency's own processes.
-        asks = f"-c refnet.asks={MACHINE['asks']}"
-        arguments = ["--format=custom", "--no-owner", "--no-privileges", "--enable-row-security", f"--file={file}"]
-        _run("pg_dump", parsed, arguments, PGOPTIONS=asks)
-    file.chmod(0o600)
+def back_up(url: str, file: Path, keys: Keystore, keys_file: Path | None = None) -> tuple[int, int]:
+    """Writes a consistent copy of the database while the agency works, then one of its keystore, so that none of its keys is
+    lacking; the one's size in bytes, and how many keys the other has. Everything that is named is looked at first, and what was
+    written is taken away where the rest fails. Raises RefnetError."""
+    check_new(file)
+    if keys_file is not None:
+        if keys_file.absolute() == file.absolute():
+            raise RefnetError(f"The keys go into a file of their own, apart from {file}; name another with --keys.")
+        check_new(keys_file)
+        _ = keys.id  # that it is here
+    size = _copy(make_url(url), file)
+    try:
+        return size, keys.back_up(keys_file) if keys_file is not None else 0
+    except BaseException:
+        file.unlink()
+        raise
+
+
+def _copy(url: URL, file: Path) -> int:
+    part = file.with_name(f".{file.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        if url.get_backend_name() == "sqlite":
+            _copy_sqlite(Path(url.database or ""), part)
+        else:
+            # Row-level security binds this user: what it is told makes all rows visible, as to the agency's own processes.
+            asks = f"-c refnet.asks={MACHINE['asks']}"
+            arguments = ["--format=custom", "--no-owner", "--no-privileges", "--enable-row-security", f"--file={part}"]
+            _run("pg_dump", url, arguments, PGOPTIONS=asks)
+        part.chmod(0o600)
+        part.replace(file)
+    finally:
+        for left in ("", "-journal", "-wal", "-shm"):
+            Path(f"{part}{left}").unlink(missing_ok=True)
     return file.stat().st_size
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
     if not source.exists():
         raise RefnetError(f"There is no database {source.name} yet; there is nothing to back up.")
-    with closing(sqlite3.connect(source)) as reading, closing(sqlite3.connect(target)) as writing:
-        reading.backup(writing)
-        if writing.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-            target.unlink()
-            raise RefnetError("The copy is damaged; the disk under the database or the copy needs looking after.")
-
-
-def back_up_keys(keys: Keystore, file: Path) -> int:
-    """Writes a copy of the keystore while the agency works; how many keys it has. After the database's, so that none is lacking.
-
-    Raises RefnetError.
-    """
-    if file.exists():
-        raise RefnetError(f"{file} exists already; name a file that does not.")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return keys.back_up(file)
+    try:
+        with closing(sqlite3.connect(source)) as reading, closing(sqlite3.connect(target)) as writing:
+            reading.backup(writing)
+            is_sound = writing.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    except sqlite3.Error as error:
+        raise RefnetError(f"The copy could not be written ({error}); look after its disk, or name another place.") from error
+    if not is_sound:
+        raise RefnetError("The copy is damaged; the disk under the database or the copy needs looking after.")
 
 
 async def restore(
@@ -72,6 +86,7 @@ async def restore(
     keystore, of which what is lacking here is taken over first; what was destroyed here stays so.
     """
     assert agency.database.keys is not None
+    await asyncio.to_thread(_check, url, file)
     if keys is not None:
         agency.database.keys.take(keys)
     await asyncio.to_thread(_put, url, file)
@@ -83,9 +98,25 @@ async def restore(
             return (await recovery_of(tx)).model_copy(update={"backup_days": await backup_days(tx)})
 
 
-def _put(url: str, file: Path) -> None:
+def _check(url: str, file: Path) -> None:
+    """Raises RefnetError where a backup cannot be put in the database's place, before anything here has changed."""
     if not file.is_file():
         raise RefnetError(f"There is no backup {file}; name one that `refnet backup` wrote.")
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        _check_sqlite(file)
+        target = Path(parsed.database or "")
+        if target.is_dir():
+            raise RefnetError(f"REFNET_DATABASE_URL names {target}, which is a folder; name the database's file in it.")
+        if target.exists():
+            _refuse_in_use(target)
+    else:
+        with file.open("rb") as opened:
+            if opened.read(len(ARCHIVE)) != ARCHIVE:
+                raise RefnetError(f"{file} is no backup of a PostgreSQL database; take another.")
+
+
+def _put(url: str, file: Path) -> None:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         _put_sqlite(file, Path(parsed.database or ""))
@@ -93,20 +124,29 @@ def _put(url: str, file: Path) -> None:
         _run("pg_restore", parsed, ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", str(file)])
 
 
-def _put_sqlite(file: Path, target: Path) -> None:
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
-        try:
+def _check_sqlite(file: Path) -> None:
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
             sound = copy.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
             known = copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'exchange_incarnations'").fetchone()
-        except sqlite3.DatabaseError:
-            sound, known = False, None
+    except sqlite3.DatabaseError:
+        sound, known = False, None
     if not sound or known is None:
         raise RefnetError(f"{file} is no sound backup of an agency's database; take another.")
+
+
+def _put_sqlite(file: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         _refuse_in_use(target)
     fresh = target.with_suffix(".restoring")
-    shutil.copyfile(file, fresh)
+    try:
+        shutil.copyfile(file, fresh)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise RefnetError(
+            f"{fresh} cannot be written ({error.strerror}); the database is as it was. Look after its disk."
+        ) from error
     for left in ("-wal", "-shm"):  # of the database that is replaced: replayed into the copy they would damage it
         Path(f"{target}{left}").unlink(missing_ok=True)
     fresh.replace(target)

@@ -10,7 +10,7 @@ from pathlib import Path
 from shared.exchange.direct_tls import Credentials
 from shared.kit.certificates import Authority, Certificate, good_until, names_in
 from shared.kit.errors import RefnetError
-from shared.kit.files import write_whole
+from shared.kit.files import write_together
 from shared.kit.local.kafka_certificates import BROKER, OPERATOR, BrokerFiles
 
 THROW_AWAY = "refnet throw-away authority"  # its name, by which a production network knows it and refuses it
@@ -73,13 +73,17 @@ def _own_authority(folder: Path, now: datetime) -> Authority:
         if _is_good(found, found.pair, now):
             return found
     made = Authority.make(THROW_AWAY, now, AUTHORITY_LASTS)
-    write_whole(key, made.pair.key)
-    write_whole(cert, made.pair.cert)
+    write_together({key: made.pair.key, cert: made.pair.cert})
     return made
 
 
 def _read_authority(folder: Path) -> Authority:
-    found = Authority(Certificate((folder / "ca.pem").read_bytes(), (folder / "ca.key.pem").read_bytes()))
+    try:
+        found = Authority(Certificate((folder / "ca.pem").read_bytes(), (folder / "ca.key.pem").read_bytes()))
+    except OSError as error:
+        raise RefnetError(
+            f"{error.filename} cannot be read ({error.strerror}); --authority takes a folder with ca.pem and ca.key.pem."
+        ) from error
     if not found.made(found.pair):
         raise RefnetError(f"{folder} holds no ca.pem with the ca.key.pem that fits it, both as PEM without a password.")
     return found
@@ -91,8 +95,7 @@ def _make(files: Credentials, agency: str, signer: Authority, now: datetime) -> 
         if _is_good(signer, held, now) and agency in names_in(held.cert)[1]:
             return False
     made = signer.issue(agency, now, LASTS)
-    for file, content in ((files.key, made.key), (files.cert, made.cert), (files.ca, signer.pair.cert)):
-        write_whole(file, content)
+    write_together({files.key: made.key, files.cert: made.cert, files.ca: signer.pair.cert})
     return True
 
 

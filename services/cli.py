@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -17,6 +18,7 @@ from shared.kit.errors import RefnetError
 
 PORTS = {"police": 8001, "health": 8002, "social_welfare": 8003, "oversight": 8004, "partner": 8005, "justice": 8006}
 LOOPBACK = "127.0.0.1"
+HOST = re.compile(r"[^\s/:@]{1,253}|[0-9A-Fa-f:]{2,45}")  # a name as long as DNS has them, or an address of IPv6
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Referrals between agencies.")
 users = typer.Typer(no_args_is_help=True, help="Accounts of an agency.")
@@ -42,13 +44,34 @@ WorkerPort = Annotated[
 ]
 
 
+FAILED, USAGE = 1, 2  # exit codes
+
+
 def main() -> None:
-    """Runs the command; an expected failure is one sentence and exit code 1."""
+    """Runs the command; whatever goes wrong is one sentence, with exit code 2 where it was typed wrong and 1 otherwise."""
+    code: object
     try:
-        app()
+        code = app(standalone_mode=False, prog_name="refnet")
     except RefnetError as error:
-        sys.stderr.write(f"refnet: {error}\n")
-        sys.exit(1)
+        code = _refused(str(error), FAILED)
+    except typer.TyperException as error:
+        from services.usage import in_a_sentence
+
+        code = _refused(in_a_sentence(error), USAGE)
+    except typer.Abort:
+        code = _refused("Given up at the question; nothing was done.", FAILED)
+    except OSError as error:
+        from services.usage import no_place
+
+        code = _refused(str(no_place(error)), FAILED)
+    if code:
+        sys.exit(code if isinstance(code, int) else FAILED)
+
+
+def _refused(words: str, code: int) -> int:
+    if words:
+        sys.stderr.write(f"refnet: {words}\n")
+    return code
 
 
 def _say(data: Any, as_json: bool, words: Callable[[Any], str]) -> None:
@@ -146,6 +169,8 @@ def certificates(
 
     settings = load_settings()
     network, now = settings.network(), datetime.now(UTC)
+    if wrong := [host for host in broker or [] if not HOST.fullmatch(host)]:
+        raise typer.BadParameter(f"'{wrong[0]}' is no host name or address", param_hint="--broker")
     if broker:
         made = make_broker_certificates(settings.home, broker, network.purpose, now)
     else:
@@ -196,13 +221,13 @@ def _quiet_settings() -> Any:
 @app.command()
 def backup(agency: AgencyId, file: File, keys_file: KeysFile = None) -> None:
     """Write a copy of an agency's database while it works, and of its cases' keys. Keep the two apart, the anchor out of both."""
-    from services.backup import back_up, back_up_keys
+    from services.backup import back_up
 
     settings = _quiet_settings()
-    size = back_up(settings.owner_database(agency), file)
+    settings.network_with(agency)
+    size, count = back_up(settings.owner_database(agency), file, settings.keystore(agency), keys_file)
     typer.echo(f"{file} holds the database of {agency}: {size:,} bytes.")
     if keys_file is not None:
-        count = back_up_keys(settings.keystore(agency), keys_file)
         typer.echo(f"{keys_file} holds its keystore: {count:,} keys. Keep it where no copy of the database lies.")
 
 
@@ -432,17 +457,42 @@ Two = Annotated[list[Path], typer.Option("--with", metavar="FILE", help="A holde
 
 
 @hold.command("holder")
-def hold_holder(agency: AgencyId, holder: HolderName, file: PrivateFile) -> None:
+def hold_holder(
+    agency: AgencyId,
+    holder: HolderName,
+    file: PrivateFile,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="In the place of a key that was lost or stolen, which opens nothing then.")
+    ] = False,
+) -> None:
     """Make a holder's key of the escrow: any two of the three open what is held."""
     from services.escrow import said_of
 
     settings = _quiet_settings()
     settings.network_with(agency)
     escrow = settings.escrow(agency)
-    escrow.make_holder(holder, file)
-    typer.echo(f"{said_of(holder)} has a key now. Hand {file} over, and keep no copy of it.")
+    count = _renew_holder(settings, agency, holder, file) if anew and escrow.ids() else escrow.make_holder(holder, file, anew=anew)
+    typer.echo(f"{said_of(holder)} has a {'new ' if anew else ''}key now. Hand {file} over, and keep no copy of it.")
+    if anew:
+        typer.echo(f"The old one opens nothing more: the keys of {count or 0} held cases were shared anew.")
     if lacking := escrow.lacks():
         typer.echo(f"Nothing is brought into escrow before these have one too: {', '.join(lacking)}.")
+
+
+def _renew_holder(settings: Any, agency: str, holder: str, file: Path) -> int:
+    from services.escrow import renew_holder
+    from services.runtime import build, check_database
+
+    made = build(settings, agency)
+
+    async def go() -> int:
+        await check_database(made)
+        try:
+            return await renew_holder(made.database, settings.escrow(agency), holder, file)
+        finally:
+            await made.database.close()
+
+    return asyncio.run(go())
 
 
 @hold.command("list")
@@ -532,7 +582,7 @@ def shred_all(
 # --- what could not be applied -----------------------------------------------------------------------------------------
 
 Sender = Annotated[str, typer.Option("--from", help="The agency that sent it.")]
-EventId = Annotated[UUID, typer.Option("--event", help="The event's id.")]
+EventId = Annotated[UUID, typer.Option("--event", help="The event's id, from `refnet parked list`.")]
 
 
 @parked.command("list")
@@ -548,23 +598,48 @@ def parked_list(agency: AgencyId, as_json: AsJson = False) -> None:
     _say({"parked": rows}, as_json, lambda d: "\n".join(line.format(**row) for row in d["parked"]) or "Nothing is parked.")
 
 
+@contextlib.contextmanager
+def _or_list() -> Iterator[None]:
+    """What is not parked is said with where to find what is."""
+    from shared.kit.errors import NotFound
+
+    try:
+        yield
+    except NotFound as error:
+        raise RefnetError(f"{error} `refnet parked list` shows what is parked.") from error
+
+
+async def _check_sender(tx: Any, here: Any, sender: str) -> None:
+    """Raises RefnetError where nothing of such an agency can be parked. One that left the network may have left something."""
+    from shared.casework.lines.views import parked as parked_view
+
+    if sender not in here.peers and sender not in {row.sender for row in await parked_view(tx)}:
+        raise RefnetError(
+            f"'{sender}' is no peer of '{here.agency}', and nothing of it is parked; --from takes one of {', '.join(here.peers)}."
+        )
+
+
 @parked.command("retry")
 def parked_retry(agency: AgencyId, sender: Sender, event: EventId) -> None:
     """Try a parked event again."""
     from services.runtime import build, check_database
     from services.settings import load_settings
+    from shared.casework.lines.commands import retry_parked
 
     made = build(load_settings(), agency)
 
     async def go() -> bool:
         await check_database(made)
         try:
-            return await made.inbox.retry(sender, event)
+            async with made.database.read() as tx:
+                await _check_sender(tx, made.here, sender)
+            with _or_list():
+                return await retry_parked(sender, event, made.database, made.inbox)
         finally:
             await made.database.close()
 
     if not asyncio.run(go()):
-        raise RefnetError("The event is not parked, or it still cannot be applied; `refnet parked list` says why.")
+        raise RefnetError("It still cannot be applied; `refnet parked list` says why.")
     typer.echo("The event was applied.")
 
 
@@ -574,7 +649,12 @@ def parked_discard(agency: AgencyId, sender: Sender, event: EventId) -> None:
     from shared.casework.here import SYSTEM
     from shared.casework.lines.commands import discard_parked
 
-    _in_database(agency, lambda tx, here: discard_parked(sender, event, tx, here, SYSTEM))
+    async def work(tx: Any, here: Any) -> None:
+        await _check_sender(tx, here, sender)
+        with _or_list():
+            await discard_parked(sender, event, tx, here, SYSTEM)
+
+    _in_database(agency, work)
     typer.echo(f"The event was discarded; {sender} will be told.")
 
 

@@ -36,7 +36,7 @@ from shared.exchange.keyring import SUITES, X25519, SealKey, opening_key, sealin
 from shared.exchange.tables import Tombstone
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
-from shared.kit.files import EVERYBODY, sync_folder, write_over, write_whole
+from shared.kit.files import EVERYBODY, check_new, sync_folder, write_new, write_over, write_whole
 from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, KeystoreAway, WrappingKeys, opened_with
 from shared.kit.sealed import Sealed, as_it_lies
 from shared.kit.shares import NEEDED, SHARES, join, split
@@ -56,18 +56,35 @@ class Escrow:
 
     folder: Path
 
-    def make_holder(self, holder: str, private: Path) -> None:
-        """A new key for a holder, whose private half goes to `private` and leaves this machine with him. Raises RefnetError."""
+    def make_holder(self, holder: str, private: Path, *, anew: bool = False) -> None:
+        """A new key for a holder, whose private half goes to `private` and leaves this machine with him; `anew`: in the place of
+        one that he has lost, under which nothing may lie any more once this is over (`renew_holder`). Raises RefnetError."""
         if holder not in HOLDERS:
             raise RefnetError(f"'{holder}' holds nothing; the holders are {', '.join(HOLDERS)}.")
-        if self._public(holder).exists():
-            raise RefnetError(f"{said_of(holder)} has a key already, and what is in escrow lies under it.")
-        if private.exists():
-            raise RefnetError(f"{private} exists already; name a file that does not.")
+        if self._public(holder).exists() and not anew:
+            lies = "what is in escrow lies under it" if self.ids() else "nothing lies in escrow yet"
+            raise RefnetError(
+                f"{said_of(holder)} has a key already, and {lies}. Where it was lost or stolen, say --anew: {holder} is given"
+                " another, and the old one opens nothing more."
+            )
+        if anew and not self._public(holder).exists():
+            raise RefnetError(f"{said_of(holder)} has no key yet that could be made anew; leave out --anew.")
+        check_new(private)
         key = SealKey.make(X25519)
         said = {"holder": holder, "private": _text(key.private), "public": _text(key.public)}
-        write_whole(private, json.dumps(said).encode())
-        write_whole(self._public(holder), json.dumps({"holder": holder, "public": _text(key.public)}).encode(), EVERYBODY)
+        try:
+            write_new(private, json.dumps(said).encode())
+        except OSError as error:
+            raise RefnetError(f"{private} cannot be written ({error.strerror}); name another file.") from error
+        try:
+            public = json.dumps({"holder": holder, "public": _text(key.public)}).encode()
+            write_whole(self._public(holder), public, EVERYBODY)
+        except OSError as error:
+            private.unlink()
+            raise RefnetError(
+                f"The escrow at {self.folder} cannot be written to ({error.strerror}); look after its disk, or correct"
+                " REFNET_ESCROW."
+            ) from error
 
     def lacks(self) -> list[str]:
         """The holders who have no key yet: without all three nothing is brought here."""
@@ -111,21 +128,36 @@ class Escrow:
         folder = self.folder / str(hold)
         if not (folder / KEYS).is_file():
             raise RefnetError(f"Nothing is in escrow for the hold {hold}; `refnet hold list` shows what is held.")
+        keys = [_private_key(file) for file in holders]
+        if len(keys) != NEEDED:
+            raise RefnetError(f"It takes the private keys of {NEEDED} different holders of this escrow; bring them.")
+        if keys[0]["holder"] == keys[1]["holder"]:
+            whose = said_of(keys[0]["holder"]).removeprefix("The ")
+            raise RefnetError(
+                f"{holders[0]} and {holders[1]} are both the key of the {whose}; it takes those of two different holders."
+            )
+        shares = [self._share(folder, hold, key, file) for key, file in zip(keys, holders, strict=True)]
         try:
-            shares = [self._share(folder, hold, json.loads(file.read_bytes())) for file in holders]
             sealed = base64.b64decode(json.loads((folder / KEYS).read_bytes())["keys"])
             opened = AESGCM(join(shares)).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _bound(hold))
-        except FileNotFoundError as error:
-            raise RefnetError(
-                f"There is no file {error.filename}; name the private key that a holder of this escrow has."
-            ) from error
         except (OSError, ValueError, KeyError, TypeError, InvalidTag) as error:
-            raise RefnetError(f"It takes the private keys of {NEEDED} different holders of this escrow; bring them.") from error
+            raise RefnetError(
+                f"What lies at {folder} is damaged; bring a copy of that folder, and name it with REFNET_ESCROW."
+            ) from error
         return {bytes.fromhex(id_): base64.b64decode(key) for id_, key in json.loads(opened).items()}
 
-    def _share(self, folder: Path, hold: UUID, holder: Mapping[str, str]) -> bytes:
-        lies = base64.b64decode(json.loads((folder / f"{holder['holder']}.json").read_bytes())["share"])
-        return bytes(SUITES[X25519].decrypt(lies, opening_key(X25519, base64.b64decode(holder["private"])), _bound(hold)))
+    def _share(self, folder: Path, hold: UUID, key: Mapping[str, str], file: Path) -> bytes:
+        holder = key["holder"]
+        try:
+            lies = base64.b64decode(json.loads((folder / f"{holder}.json").read_bytes())["share"])
+            return bytes(SUITES[X25519].decrypt(lies, opening_key(X25519, base64.b64decode(key["private"])), _bound(hold)))
+        except OSError as error:
+            raise RefnetError(f"The share of {holder} is not at {folder}; bring the key of another holder.") from error
+        except (ValueError, KeyError, TypeError, InvalidTag) as error:
+            raise RefnetError(
+                f"{file} does not open the share of {holder}: it is of another escrow, or of before that holder was given a new"
+                " key; bring the newest one, or that of another holder."
+            ) from error
 
     def _public(self, holder: str) -> Path:
         return self.folder / "holders" / f"{holder}.json"
@@ -134,6 +166,22 @@ class Escrow:
 def said_of(holder: str) -> str:
     """A holder in words."""
     return f"The {holder.replace('_', ' ')}"
+
+
+def _private_key(file: Path) -> dict[str, str]:
+    """What `make_holder` gave to a holder; raises RefnetError with the file that is none."""
+    try:
+        said = json.loads(file.read_bytes())
+        found = {name: str(said[name]) for name in ("holder", "private")}
+    except FileNotFoundError as error:
+        raise RefnetError(f"There is no file {file}; name the private key that a holder of this escrow has.") from error
+    except OSError as error:
+        raise RefnetError(f"{file} cannot be read ({error.strerror}); name a holder's private key.") from error
+    except (ValueError, KeyError, TypeError):
+        found = {}
+    if found.get("holder") not in HOLDERS:
+        raise RefnetError(f"{file} is no holder's private key; it is the file that `refnet hold holder` wrote.")
+    return found
 
 
 def _text(raw: bytes) -> str:
@@ -168,6 +216,30 @@ async def deposit(database: Database, escrow: Escrow) -> list[UUID]:
             if len(keys) > escrow.holds_keys(hold.id):  # what was shredded here since is kept there
                 escrow.put(hold.id, keys)
     return []
+
+
+async def renew_holder(database: Database, escrow: Escrow, holder: str, private: Path) -> int:
+    """Gives a holder who has lost his key another, and shares the keys of every held case anew, so that the old one opens nothing;
+    how many holds. Nothing is changed where the keys of one of them are in escrow alone. Cut short, it is run once more.
+
+    Raises RefnetError, DatabaseAway, OSError.
+    """
+    await deposit(database, escrow)
+    async with database.read() as tx:
+        shared = {hold.id: tx.keys.reveal(await key_names(tx, hold.case_id)) for hold in await in_force(tx)}
+    lying = {hold: escrow.holds_keys(hold) for hold in escrow.ids()}
+    for hold, count in lying.items():
+        if count > len(shared.get(hold, {})):
+            raise RefnetError(
+                f"The keys of the hold {hold} are in escrow alone, so that they cannot be shared anew; have the two other holders"
+                " open it (`refnet hold open`) and keep what it prints. Nothing was changed."
+            )
+    escrow.make_holder(holder, private, anew=True)
+    again = [hold for hold in lying if hold in shared]
+    if not escrow.lacks():
+        for hold in again:
+            escrow.put(hold, shared[hold])
+    return len(again)
 
 
 async def not_in_escrow(tx: Transaction, escrow: Escrow) -> list[UUID]:

@@ -135,15 +135,23 @@ class KeyFolder:
         """A new key to sign and one to seal to; both are on the disk before the directory names them."""
         signing, opening = Ed25519PrivateKey.generate(), SealKey.make(suite)
         public = signing.public_key().public_bytes_raw()
-        self._keep(Use.SIGN, ED25519_SUITE, signing.private_bytes_raw(), public)
-        self._keep(Use.SEAL, suite, opening.private, opening.public)
         self.write_line(directory, root, now, publishes=Key(use=Use.SIGN, suite=ED25519_SUITE, public=public))
         self.write_line(directory, root, now, publishes=Key(use=Use.SEAL, suite=suite, public=opening.public))
-        self.save(directory)
+        try:
+            self._keep(Use.SIGN, ED25519_SUITE, signing.private_bytes_raw(), public)
+            self._keep(Use.SEAL, suite, opening.private, opening.public)
+            self.save(directory)
+        except OSError:  # a key that no directory names is nobody's
+            for use, half in ((Use.SIGN, public), (Use.SEAL, opening.public)):
+                self._file(use, half).unlink(missing_ok=True)
+            raise
+
+    def _file(self, use: Use, public: bytes) -> Path:
+        return self.private / f"{use}-{key_id(public).hex()}.json"
 
     def _keep(self, use: Use, suite: int, private: bytes, public: bytes) -> None:
         said = {"suite": suite, "private": base64.b64encode(private).decode(), "public": base64.b64encode(public).decode()}
-        write_whole(self.private / f"{use}-{key_id(public).hex()}.json", json.dumps(said).encode())
+        write_whole(self._file(use, public), json.dumps(said).encode())
 
     def _private(self, use: Use) -> Iterable[Mapping[str, Any]]:
         for file in sorted(self.private.glob(f"{use}-*.json")):
@@ -213,7 +221,11 @@ def make_new(folder: KeyFolder, now: datetime, passphrase: bytes | None, suite: 
     with folder.locked():
         root = folder.make_root(passphrase)
         directory = Directory(folder.agency, root.public_key().public_bytes_raw())
-        folder.make_keys(root, now, suite, directory)
+        try:
+            folder.make_keys(root, now, suite, directory)
+        except OSError:
+            (folder.private / ROOT).unlink()
+            raise
     return directory
 
 

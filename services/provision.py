@@ -22,7 +22,9 @@ async def provision(settings: Settings, renew: Collection[str] = (), leaver: str
     network = settings.network()
     access = settings.access(purpose=network.purpose)
     if unknown := sorted(set(renew) - network.agencies.keys()):
-        raise RefnetError(f"The network file has no agency '{unknown[0]}'; --renew takes one that it names.")
+        raise RefnetError(
+            f"The network file has no agency '{unknown[0]}'; --renew takes one of {', '.join(sorted(network.agencies))}."
+        )
     if leaver in network.agencies:
         raise RefnetError(f"'{leaver}' is in the network file; take it out there before --dismiss takes its rights.")
     made = await make_topics(access, network.topics(), network.partitions)

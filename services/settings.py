@@ -1,5 +1,6 @@
 """What the environment says, checked at start: a bad value stops the program with the variable's name and what was expected."""
 
+import os
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,33 @@ from shared.kit.files import write_whole
 from shared.kit.keystore import Keystore, WrappingKeys
 from shared.kit.local.cache import held
 
+BESIDE = "env"  # in a demo's folder: what a shell reads to reach that demo
 SECRET_CHARACTERS_MIN = 32  # 128 bits in hexadecimal
+# What each takes, in words, for whoever set it wrong.
+TAKES = {
+    "KAFKA_BOOTSTRAP_SERVERS": "host:port of a broker, several with commas and no blanks",
+    "REFNET_KAFKA_USERNAME": "a user's name at the broker",
+    "REFNET_KAFKA_PASSWORD": "that user's password",
+    "REFNET_KAFKA_CA": "a file",
+    "REFNET_KAFKA_CERT": "a file",
+    "REFNET_KAFKA_KEY": "a file",
+    "REFNET_DATABASE_URL": "postgresql://… or sqlite:///…",
+    "REFNET_DATABASE_OWNER_URL": "postgresql://… or sqlite:///…",
+    "REFNET_HOME": "a folder",
+    "REFNET_NETWORK": "a file",
+    "REFNET_PROGRAMME": "a programme's name",
+    "REFNET_SECRET_KEY": f"{SECRET_CHARACTERS_MIN} or more characters",
+    "REFNET_BASE_URL": "http:// or https:// with a host, and nothing after it",
+    "REFNET_EXCHANGE_CA": "a file",
+    "REFNET_EXCHANGE_CERT": "a file",
+    "REFNET_EXCHANGE_KEY": "a file",
+    "REFNET_EXCHANGE_HOST": "a host name or address",
+    "REFNET_EXCHANGE_PORT": "a port from 1 to 65535",
+    "REFNET_ESCROW": "a folder",
+    "REFNET_LOG": "json or console",
+    "REFNET_CLOCK": "system, or file: and a path",
+    "REFNET_CRASH": "crash points, in a network for tests",
+}
 MADE_UP = frozenset({"demo", "simulation", "test"})  # the purposes for which time may be made up and processes killed
 
 
@@ -58,7 +85,9 @@ class Settings(BaseSettings):
         """The network file; raises RefnetError."""
         path = self.network_file or self.home / "network.yaml"
         if self.network_file is None and not path.exists():
-            raise RefnetError(f"REFNET_NETWORK is not set and there is no {path}; name the network file.")
+            demo = self.home / "demo" / BESIDE
+            reached = f" A demo was made here: `. {demo}` names its, for this shell." if demo.is_file() else ""
+            raise RefnetError(f"REFNET_NETWORK is not set and there is no {path}; name the network file.{reached}")
         return load_network(path)
 
     def network_with(self, agency: str) -> Network:
@@ -218,8 +247,12 @@ def variables_of(access: Access) -> dict[str, str]:
 def load_settings() -> Settings:
     """Reads the environment; raises RefnetError with the variable's name."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "a setting"
-        raise RefnetError(f"{name} is not valid: {first['msg'].lower()}.") from None
+        name = str(error.errors()[0]["loc"][0])
+        raise RefnetError(f"{name} is not valid; it takes {TAKES[name]}.") from None
+    for name, folder in (("REFNET_HOME", settings.home), ("REFNET_ESCROW", settings.escrow_folder)):
+        lies = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), None) if folder is not None else None
+        if lies is not None and not lies.is_dir():
+            raise RefnetError(f"{name} names {folder}, and {lies} is no folder; name another.")
+    return settings

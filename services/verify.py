@@ -1,7 +1,6 @@
 """`refnet verify AGENCY`: the agency's database counted again, against its anchor, its own signatures and its peers'; and
 `refnet bundle`: a case's custody bundle, written for a court."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from shared.exchange.counting import Verdict
 from shared.exchange.directories import recall_lines
 from shared.exchange.verify import verify
 from shared.kit.errors import RefnetError
+from shared.kit.files import check_new, write_new
 
 
 async def verify_now(settings: Settings, agency_id: str, progress: Callable[[int], None]) -> Verdict:
@@ -33,6 +33,7 @@ async def verify_now(settings: Settings, agency_id: str, progress: Callable[[int
 
 async def write_bundle(settings: Settings, agency_id: str, case: str, by: str, file: Path) -> int:
     """Writes the bundle, readable by its owner alone, and returns its size in bytes. Raises RefnetError."""
+    check_new(file)
     agency = build(settings, agency_id)
     seal = settings.seal(agency_id, agency.here.network)
     try:
@@ -41,8 +42,7 @@ async def write_bundle(settings: Settings, agency_id: str, case: str, by: str, f
         async with agency.database.write() as tx:
             data = await export_case(tx, agency.here, seal, case, by)
             try:
-                with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                    out.write(data)
+                write_new(file, data)
             except OSError as error:
                 raise RefnetError(f"{file} cannot be written ({error.strerror}); name another file.") from error
     finally:

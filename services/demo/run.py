@@ -22,6 +22,7 @@ import yaml
 from services.broker_users import user_of
 from services.certificates import make_certificates
 from services.demo import journey
+from services.demo.beside import write_env
 from services.demo.client import Client
 from services.demo.start import serving, start_app
 from services.provision import provision
@@ -36,6 +37,7 @@ from shared.kit.errors import Conflict, RefnetError
 from shared.kit.local.broker import Broker, start_broker
 from shared.kit.local.errors import LocalServerError
 from shared.kit.local.trial import name_topics
+from shared.programmes.profile import ProfileError, load_programme
 
 AGENCIES = ("police", "health", "social_welfare")
 READY_DEADLINE_S = 60.0  # a process is ready in about 3 s; a slow machine gets more
@@ -67,6 +69,8 @@ def run_demo(
     *, programme: str | None, once: bool, keep: bool, broker: Literal["auto", "kafka", "docker", "trial"], port: int
 ) -> None:
     """The whole demo; raises RefnetError with one sentence where it cannot run."""
+    if programme is not None:
+        _check_programme(programme)
     for kind in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(kind, _leave)  # so that whatever was started is stopped too, at any moment
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo"
@@ -81,6 +85,7 @@ def run_demo(
         home.mkdir(parents=True, exist_ok=True)
         line = _broker(broker, home, stack)
         environment = _environment(home, line, programme, _network(home, direct))
+        beside = write_env(home, environment)
         tokens = asyncio.run(_set_up(environment, line))
         processes = stack.enter_context(_agencies(_as_agencies(environment, home), ports, home))
         clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
@@ -93,7 +98,16 @@ def run_demo(
             people = {agency: [(name, str(role)) for name, role, _place in ACCOUNTS[agency]] for agency in AGENCIES}
             stack.enter_context(serving(start_app(addresses, people, line.label, forgets=line.forgets), port))
             _farewell(line, port, ports, tokens)
+            say(f"\n  In another terminal, for `.venv/bin/refnet doctor` and every other command:  {beside}")
             _until_stopped(processes)
+
+
+def _check_programme(programme: str) -> None:
+    """Before the folder of the run before is cleared. Raises RefnetError."""
+    try:
+        load_programme(programme)
+    except ProfileError as error:
+        raise RefnetError(str(error)) from None
 
 
 def _leave(*_: object) -> None:

@@ -60,7 +60,8 @@ class Here:
         """One of this agency's facilities; raises NotFound."""
         found = self.entry.facilities.get(facility)
         if found is None:
-            raise NotFound("This agency has no facility “%(place)s”.", place=facility)
+            known = tuple(sorted(self.entry.facilities))
+            raise NotFound("This agency has no facility “%(place)s”; its facilities are: %(known)s.", place=facility, known=known)
         return found
 
     def posts(self, facility: str) -> Sequence[str]:

@@ -370,16 +370,26 @@ class Keystore:
     # --- copies ---
 
     def back_up(self, file: Path) -> int:
-        """Writes a copy, whole or not at all; how many keys are in it. Raises KeystoreAway."""
+        """Writes a copy, whole or not at all; how many keys are in it. Raises KeystoreAway, and RefnetError where it cannot be
+        written."""
         part = file.with_name(f".{file.name}.part")
         part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        with self._lock, _named(self.file), contextlib.closing(sqlite3.connect(part)) as copy:
-            self._open().backup(copy)
-            count = int(copy.execute("SELECT count(*) FROM keys").fetchone()[0])
-        with part.open("rb") as handle:
-            os.fsync(handle.fileno())
-        part.replace(file)
+        try:
+            os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            with self._lock:
+                with _named(self.file):
+                    connection = self._open()
+                with contextlib.closing(sqlite3.connect(part)) as copy:
+                    connection.backup(copy)
+                    count = int(copy.execute("SELECT count(*) FROM keys").fetchone()[0])
+            with part.open("rb") as handle:
+                os.fsync(handle.fileno())
+            part.replace(file)
+        except (sqlite3.Error, OSError) as error:
+            raise RefnetError(f"{file} could not be written ({error}); look after its disk, or name another place.") from error
+        finally:
+            for left in ("", "-journal"):
+                Path(f"{part}{left}").unlink(missing_ok=True)
         sync_folder(file.parent)
         return count
 

@@ -25,6 +25,15 @@ class _Connection(aiosqlite.Connection):
             self._ending = super().stop()
         return self._ending
 
+    async def _connect(self) -> aiosqlite.Connection:
+        """One that cannot be opened has ended when that is said: its thread would speak to a loop that is gone."""
+        try:
+            return await super()._connect()
+        except sqlite3.Error:
+            if self._ending is not None:
+                await self._ending
+            raise
+
 
 def connect(file: str, **options: Any) -> _Connection:
     """A connection to await, as `aiosqlite.connect` makes it; `options` are sqlite3's."""

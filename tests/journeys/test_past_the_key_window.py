@@ -18,7 +18,7 @@ from schema import sqlite_at_head
 from sqlmodel import SQLModel
 
 import services.demo
-from services.backup import back_up, back_up_keys
+from services.backup import back_up
 from services.escrow import erase_again
 from services.key_commands import Keeper
 from services.keys import Keys, make_missing
@@ -175,10 +175,10 @@ async def test_with_every_key_that_is_left_neither_the_broker_nor_a_backup_tells
     broker, clock = Broker(police, health), health.database.clock
     desk, case, agreed = await told(police, health, broker)
     copy, copies_of_keys = tmp_path / "health.backup", []
-    await asyncio.to_thread(back_up, health.database.url, copy)
+    await asyncio.to_thread(back_up, health.database.url, copy, health.settings.keystore(health.name))
     for one in ends:
         copies_of_keys.append(tmp_path / f"{one.name}.keys")
-        await asyncio.to_thread(back_up_keys, one.settings.keystore(one.name), copies_of_keys[-1])
+        await asyncio.to_thread(one.settings.keystore(one.name).back_up, copies_of_keys[-1])
 
     def wrapping() -> dict[bytes, bytes]:
         return {id_: key for one in ends for id_, key in one.settings.wrapping(one.name).read().items()}

@@ -79,7 +79,7 @@ def test_a_production_network_takes_an_authority_of_its_own_and_nothing_else(tmp
     assert not (tmp_path / "home").exists()
     own = tmp_path / "own"
     own.mkdir()
-    with pytest.raises(RefnetError, match=r"ca\.pem cannot be used \(No such file or directory\)"):
+    with pytest.raises(RefnetError, match=r"ca\.pem cannot be read \(No such file or directory\); --authority takes"):
         make_certificates(tmp_path / "home", AGENCIES, "production", NOW, authority=own)
     pair = Authority.make("Ministry", NOW, LASTS).pair
     (own / "ca.pem").write_bytes(pair.cert)

@@ -111,12 +111,14 @@ def test_a_hold_is_brought_into_escrow_survives_the_shredding_of_its_station_and
         " `refnet hold holder police`: agency, court, protection_officer."
     )
 
+    (home / "sticks").mkdir()
     files = {holder: home / "sticks" / f"{holder}.key" for holder in HOLDERS}
     said = [refnet("hold", "holder", "police", holder, file) for holder, file in files.items()]
     assert said[0].endswith("Nothing is brought into escrow before these have one too: court, protection_officer.")
     assert said[2] == f"The protection officer has a key now. Hand {files['protection_officer']} over, and keep no copy of it."
     assert refnet("hold", "holder", "police", "court", home / "other.key") == (
-        "refnet: The court has a key already, and what is in escrow lies under it."
+        "refnet: The court has a key already, and nothing lies in escrow yet. Where it was lost or stolen, say --anew: court is"
+        " given another, and the old one opens nothing more."
     )
     assert refnet("hold", "holder", "police", "mayor", home / "other.key") == (
         "refnet: 'mayor' holds nothing; the holders are agency, court, protection_officer."
@@ -167,3 +169,59 @@ def test_a_keystore_that_is_away_does_not_keep_the_other_keys_of_a_station_from_
     (home / "network.yaml").write_text(yaml.safe_dump({**content, "purpose": "test"}))
     with pytest.raises(Exception, match="wrapping key"):
         notes(settings)
+
+
+def held_in_escrow(home: Path, refnet: Refnet) -> tuple[str, dict[str, Path]]:
+    """A case that a court holds, its keys in escrow: (hold, the holders' files)."""
+    hold, _number = hold_one(load_settings())
+    files = {holder: home / f"{holder}.key" for holder in HOLDERS}
+    for holder, file in files.items():
+        refnet("hold", "holder", "police", holder, file)
+    assert refnet("hold", "list", "police").endswith(" in escrow")
+    return hold, files
+
+
+def test_a_holder_who_lost_the_key_is_given_another_and_the_old_one_opens_nothing(home: Path, refnet: Refnet) -> None:
+    hold, files = held_in_escrow(home, refnet)
+    new = home / "court-2.key"
+    assert "say --anew" in refnet("hold", "holder", "police", "court", new)
+    assert not new.exists()
+    said = refnet("hold", "holder", "police", "court", new, "--anew")
+    assert said.endswith("The old one opens nothing more: the keys of 1 held cases were shared anew.")
+    both = ["--with", new, "--with", files["agency"]]
+    assert any(row["value"] == json.dumps(WORD) for row in json.loads(refnet("hold", "open", "police", hold, *both))["held"])
+    old = refnet("hold", "open", "police", hold, "--with", files["court"], "--with", files["agency"])
+    assert old.startswith(f"refnet: {files['court']} does not open the share of court: ")
+    assert refnet("hold", "list", "police").endswith("1 key in escrow")
+
+    refnet("shred", "police", "--yes")  # the keys of the case are in escrow alone now
+    again = refnet("hold", "holder", "police", "court", home / "court-3.key", "--anew")
+    assert f"The keys of the hold {hold} are in escrow alone" in again
+    assert not (home / "court-3.key").exists()
+    assert json.loads(refnet("hold", "open", "police", hold, *both))["held"]
+
+
+def test_a_holder_without_a_case_in_escrow_is_given_another_and_one_without_a_key_is_told_so(home: Path, refnet: Refnet) -> None:
+    assert refnet("hold", "holder", "police", "court", home / "one.key", "--anew") == (
+        "refnet: The court has no key yet that could be made anew; leave out --anew."
+    )
+    refnet("hold", "holder", "police", "court", home / "one.key")
+    assert refnet("hold", "holder", "police", "court", home / "none" / "two.key", "--anew") == (
+        f"refnet: There is no folder {home / 'none'}; make it, or bring the disk or stick that it is on."
+    )
+    assert "new key now" in refnet("hold", "holder", "police", "court", home / "two.key", "--anew")
+    assert (home / "one.key").read_bytes() != (home / "two.key").read_bytes()
+
+
+def test_what_is_wrong_about_a_key_that_is_brought_is_said_of_its_file(home: Path, refnet: Refnet) -> None:
+    hold, files = held_in_escrow(home, refnet)
+    nothing = home / "letter.txt"
+    nothing.write_text("Dear court,")
+    own = ["--with", files["agency"]]
+    assert refnet("hold", "open", "police", hold, *own, "--with", nothing) == (
+        f"refnet: {nothing} is no holder's private key; it is the file that `refnet hold holder` wrote."
+    )
+    assert "cannot be read (Is a directory)" in refnet("hold", "open", "police", hold, *own, "--with", home)
+    assert refnet("hold", "open", "police", hold, *own, *own).endswith(
+        "are both the key of the agency; it takes those of two different holders."
+    )

@@ -4,7 +4,7 @@ Public reference data, the same at every agency: no person is named in it, and n
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -155,8 +155,26 @@ def parse_network(content: Any, name: str) -> Network:
         return Network.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise RefnetError(f"The network file {name} is wrong at {_place(first['loc'])}: {first['msg']}.") from None
+        raise RefnetError(f"The network file {name} is wrong at {_place(first['loc'])}: {_plain(first)}.") from None
 
 
 def _place(loc: Iterable[object]) -> str:
     return ".".join(str(part) for part in loc) or "its top"
+
+
+# What a checker of types calls a mistake, in words for whoever wrote the file.
+PLAIN = {
+    "missing": "it is missing", "extra_forbidden": "there is no such field; look at its spelling",
+    "model_type": "fields with their values belong here", "dict_type": "fields with their values belong here",
+    "tuple_type": "a list belongs here", "string_type": "a text belongs here", "int_parsing": "a whole number belongs here",
+    "int_type": "a whole number belongs here", "float_parsing": "a number belongs here", "float_type": "a number belongs here",
+}  # fmt: skip
+
+
+def _plain(error: Mapping[str, Any]) -> str:
+    if error["type"] in PLAIN:
+        return PLAIN[error["type"]]
+    if error["type"] in ("literal_error", "enum"):
+        return f"'{error['input']}' is none of {error['ctx']['expected']}".replace(" or ", ", ")
+    words = str(error["msg"]).removeprefix("Value error, ")
+    return f"'{error['input']}' does not fit: {words[:1].lower()}{words[1:]}" if error["type"].startswith("string_") else words
