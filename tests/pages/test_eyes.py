@@ -174,8 +174,8 @@ async def test_whoever_a_case_is_kept_from_never_sees_it_whatever_else_holds(wor
     assert (await named.open(f"/cases/{case.id}")).status == 200
     before = await lists_of(police)
     page = await keep_from(matron, "officer-1", case.number)
-    assert (page.status, page.path) == (200, "/eyes")
-    assert (await keep_from(matron, "officer-1", "P-1999-00001")).words == page.words  # no case: the same answer
+    assert (page.status, page.path, "It is kept from this account from now on" in page.words) == (200, "/eyes?done=yes", True)
+    assert (await keep_from(matron, "officer-1", case.number)).words == page.words  # it was so before: the same answer
     assert case.number not in page.text
     unknown = await named.open(f"/cases/{UUID(int=1)}")
     hidden = await named.open(f"/cases/{case.id}")
@@ -191,6 +191,26 @@ async def test_whoever_a_case_is_kept_from_never_sees_it_whatever_else_holds(wor
     assert not set(before) & set(after)  # and all were written anew: nothing says whose has changed
     await keep_from(matron, "officer-1", case.number, "no")
     assert (await named.open(f"/cases/{case.id}")).status == 200
+
+
+async def test_a_number_that_was_mistyped_is_refused_and_keeps_nothing_from_anybody(world: World) -> None:
+    case = await a_case(world)
+    named = await at_work(world, "police", "officer-1", Role.OFFICER, CENTRAL)
+    await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    elsewhere = await at_work(world, "police", "inspector-2", Role.SUPERVISOR, OUTPOST)
+    before, refused = await lists_of(world["police"]), "nobody is kept from it. Look at the number again."
+    for number in ("P-1999-00001", case.number[:-1]):
+        page = await keep_from(matron, "officer-1", number)
+        assert (page.status, refused in page.words) == (422, True)
+    pages = [await keep_from(elsewhere, "officer-2", number) for number in ("P-1999-00001", case.number)]
+    assert [(page.status, refused in page.words) for page in pages] == [(422, True)] * 2  # what lies at another place is as none
+    assert await lists_of(world["police"]) == before
+    assert (await named.open(f"/cases/{case.id}")).status == 200
+    page = await keep_from(matron, "officer-1", case.number.lower())
+    assert "It is kept from this account from now on" in page.words
+    page = await keep_from(matron, "officer-1", case.number, "no")
+    assert "nothing keeps that case from this account" in page.words
 
 
 async def test_whoever_a_case_is_kept_from_is_not_answered_once_more_what_she_was_told_before(world: World) -> None:

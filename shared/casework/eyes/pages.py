@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.accounts.commands import NAME_CHARACTERS_MAX, accounts_of, load_account
 from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account
@@ -22,7 +23,7 @@ from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, i
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, Role, Sex
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, RefnetError
+from shared.kit.errors import Conflict, NotFound, RefnetError
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import SOURCE
 from shared.kit.i18n import mark as _
@@ -32,6 +33,11 @@ router = APIRouter(include_in_schema=False)
 TWO = _("Fill in exactly two of them.")
 NOTHING = _("Nothing here has both of these. Care goes on all the same.")
 PIN_CHARACTERS_MAX = 12  # a PIN has six digits
+NO_CASE = _("You see no case of this number, so nothing was changed: nobody is kept from it. Look at the number again.")
+DONE = {
+    "yes": _("It is kept from this account from now on: the case of the number that you typed, wherever it shows."),
+    "no": _("From now on nothing keeps that case from this account; it sees it where its place does."),
+}
 WORDS = {
     "why": _("Say why it cannot wait."), "opened_on": _("Choose the day on which it was opened."),
 }  # fmt: skip
@@ -139,11 +145,13 @@ class NewDecoy(BaseModel):
 
 @router.get("/eyes")
 async def show_eyes(request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """Openings to look at, whom a case is kept from, and decoys."""
-    return await _eyes(request, edge, visit, await draft_of(request, visit))
+    """Openings to look at, whom a case is kept from, and decoys. `done`: what the form before this page did."""
+    return await _eyes(request, edge, visit, await draft_of(request, visit), done=DONE.get(request.query_params.get("done", "")))
 
 
-async def _eyes(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
+async def _eyes(
+    request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200, done: str | None = None
+) -> Response:
     _only_supervisors(visit)
     async with edge.database.read() as tx:
         today = edge.pages.times("en", tx.clock.now()).today()
@@ -153,7 +161,7 @@ async def _eyes(request: Request, edge: Edge, visit: Visit, form: Filled[Any], s
     places = [(id_, one.name) for id_, one in edge.here.entry.facilities.items() if visit.actor.sees(id_)]
     return edge.pages.show(
         request, "eyes/eyes.html", visit, status=status, form=form, errors=bool(form.errors), rows=rows, places=places,
-        accounts=[(str(a.id), a.name) for a in accounts], decoys=decoys, ages=list(AgeBand), sexes=list(Sex),
+        done=done, accounts=[(str(a.id), a.name) for a in accounts], decoys=decoys, ages=list(AgeBand), sexes=list(Sex),
     )  # fmt: skip
 
 
@@ -165,7 +173,8 @@ def _only_supervisors(visit: Visit) -> None:
 
 @router.post("/eyes/barred")
 async def post_barred(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """The same answer whether it was so before, and whether there is such a case here: nothing can be read by trying."""
+    """The same answer whether it was so before or not: no list can be read by trying. A number of no case that the supervisor may
+    see is refused: mistyped, it would leave the case open to the very officer that it is to be kept from."""
     _only_supervisors(visit)
     form = fill(Barred, values, {"account": _("Choose the account."), "number": _("Type the number of the case.")})
     asked = form.model
@@ -175,12 +184,17 @@ async def post_barred(request: Request, edge: OneEdge, visit: Visitor, values: P
     async def work(tx: Transaction) -> str:
         account = await load_account(tx, asked.account, visit.actor)
         case = await commands.case_by_number(tx, asked.number, visit.actor)
-        if case is not None:
-            await bar(tx, account, case.id, visit.actor, is_barred=asked.is_barred == "yes")
-        return "/eyes"
+        if case is None:
+            raise NotFound(NO_CASE)
+        await bar(tx, account, case.id, visit.actor, is_barred=asked.is_barred == "yes")
+        return f"/eyes?done={asked.is_barred}"
 
     try:
         return await submit(request, edge, visit, values, work)
+    except scope.OutOfSight:  # the account
+        raise
+    except NotFound as error:
+        return await _eyes(request, edge, visit, form.error("number", error), status=422)
     except Conflict as error:
         return await _eyes(request, edge, visit, form.error("account", error), status=422)
 
