@@ -16,16 +16,21 @@ from shared.casework.accounts.commands import find_account, make_token
 from shared.casework.accounts.sessions import actor_from
 from shared.casework.accounts.tables import Account, CaseRead
 from shared.casework.alarms.tables import Alarm
-from shared.casework.cases import looks
-from shared.casework.cases.tables import Case
+from shared.casework.cases import commands, looks
+from shared.casework.cases.commands import OpenCase
+from shared.casework.cases.tables import Case, Incident
+from shared.casework.consents.tables import Refusal
 from shared.casework.eyes.commands import OPEN_FOR, to_review
 from shared.casework.eyes.tables import Decoy, Opening, Review
 from shared.casework.inside import INSIDE
 from shared.contracts.casework.codes import Role
+from shared.contracts.casework.events import PersonNeeds
 from shared.exchange.inside import log_inside
 from shared.exchange.tables import InsideRow
+from shared.kit.ids import id_of
 from shared.kit.sealed import Sealed
 
+SOMEBODY = {"age_band": "25-49", "sex": "female", "language": "bem", "access": "none", "staff_preference": "no_preference"}
 CENTRAL, OUTPOST = "ndola_central_vsu", "masaiti_vsu"
 
 
@@ -234,15 +239,33 @@ async def lists_of(agency: TestAgency) -> list[bytes]:
         return [bytes(held) for held in found]
 
 
+async def some_cases(world: World, count: int, apart: timedelta) -> list[Case]:
+    """What came to the central unit, each some time after the one before, in the language that is spoken there, oldest first."""
+    police = world["police"]
+    await police.sign_in("a-desk", facility=CENTRAL)
+    [account] = await rows(police, Account)
+    desk, needs = actor_from(police.here, account, ()), PersonNeeds.model_validate(SOMEBODY)
+    for _ in range(count):
+        async with police.database.write() as tx:  # a test's clock is not the machine's, which ids are made by
+            await commands.open_case(OpenCase(needs=needs), tx, police.here, desk, id_=id_of(world.clock.now()))
+        world.clock.advance(apart)
+    return sorted(await rows(police, Case), key=lambda case: case.opened_at)
+
+
+async def a_decoy(world: World, matron: Visitor) -> Case:
+    page = await matron.open("/eyes")
+    page = await matron.send(page.form("/eyes/decoys"), age_band="18-24", sex="female")
+    assert (page.status, "It is made." in page.words) == (200, True)
+    *_before, decoy = await rows(world["police"], Decoy)
+    made = next(case for case in await rows(world["police"], Case) if decoy.which == {"case": str(case.id)})
+    assert (str(made.id) in page.text, made.number in page.text) == (False, False)
+    return made
+
+
 async def test_a_look_at_a_decoy_alarms_a_supervisor_and_nothing_tells_which_it_is(world: World) -> None:
     police = world["police"]
     matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
-    page = await matron.open("/eyes")
-    page = await matron.send(page.form("/eyes/decoys"), age_band="18-24", sex="female")
-    assert page.status == 200
-    [case], [decoy] = await rows(police, Case), await rows(police, Decoy)
-    assert str(case.id) not in page.text
-    assert case.number not in (await matron.open("/work")).text
+    case = await a_decoy(world, matron)
     visitor = await at_work(world, "police", "officer-1", Role.OFFICER, CENTRAL)
     assert case.number in (await visitor.open("/cases")).text  # in a list among others it is a case like any other
     await police.watcher.tick()
@@ -252,8 +275,45 @@ async def test_a_look_at_a_decoy_alarms_a_supervisor_and_nothing_tells_which_it_
     await police.watcher.tick()
     [alarm] = await rows(police, Alarm)
     assert (alarm.kind, alarm.facility, alarm.post, alarm.case_id) == ("decoy_opened", CENTRAL, "vsu_inspector", None)
-    assert "officer-1" in (await matron.open("/alarms")).words
-    assert decoy.which == {"case": str(case.id)}
+    words = (await matron.open("/alarms")).words
+    assert "officer-1" in words
+    assert "Look today at what else this account opened, and ask why" in words
+
+
+async def test_a_decoy_stands_where_its_date_puts_it_and_has_what_other_cases_of_its_place_have(world: World) -> None:
+    real = await some_cases(world, 12, timedelta(days=6))
+    matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    officer = await at_work(world, "police", "officer-1", Role.OFFICER, CENTRAL)
+    case = await a_decoy(world, matron)
+    assert real[0].opened_at - timedelta(hours=2) < case.opened_at < real[-1].opened_at
+    text = (await officer.open("/cases")).text
+    places = [text.index(one.number) for one in sorted([*real, case], key=lambda one: one.opened_at, reverse=True)]
+    assert places == sorted(places)
+    assert text.index(case.number) > places[2]  # below what is new
+    assert case.needs is not None
+    assert case.needs["language"] == "bem"
+    assert "Bemba" in (await officer.open(f"/cases/{case.id}")).words
+    [incident] = [one for one in await rows(world["police"], Incident) if one.case_id == case.id]
+    assert case.opened_at - timedelta(hours=41) < incident.earliest_at < case.opened_at
+    assert incident.recorded_at == case.opened_at
+    refused = [one for one in await rows(world["police"], Refusal) if one.case_id == case.id]
+    assert {one.recipient for one in refused} == set(world["police"].here.peers)
+    officer_ids = {one.id for one in await rows(world["police"], Account) if one.name in ("a-desk", "officer-1")}
+    assert {case.opened_by, incident.recorded_by} <= officer_ids
+    assert case.not_counted
+
+
+async def test_a_decoy_is_on_no_list_of_what_waits(world: World) -> None:
+    await some_cases(world, 3, timedelta(days=1))
+    matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    officer = await at_work(world, "police", "officer-1", Role.OFFICER, CENTRAL)
+    case = await a_decoy(world, matron)
+    for visitor, paths in ((officer, ("/work", "/hand-over", "/alarms")), (matron, ("/work", "/alarms", "/figures"))):
+        for path in paths:
+            page = await visitor.open(path)
+            assert (case.number in page.text, str(case.id) in page.text) == (False, False), path
+    await world["police"].watcher.tick()
+    assert await rows(world["police"], Alarm) == []
 
 
 async def test_who_looked_is_handed_over_on_paper_without_a_name_and_with_who_only_tried(

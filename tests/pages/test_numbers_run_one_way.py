@@ -62,7 +62,7 @@ async def test_in_dari_the_code_and_the_phones_stand_from_left_to_right(world: W
     (code,) = re.findall(r"\d\d \d\d \d\d", card.words)
     isolated(card, spoken(code.replace(" ", "")))
     case = await officer.open(f"/cases/{case_id}")
-    (number,) = set(re.findall(r"P-\d{4}-\d{5}", case.text))
+    (number,) = set(re.findall(r"P-\d{4}-\d{6}", case.text))
     isolated(await officer.open("/cases"), number)
     for address in ("/directory", "/info", f"/referrals/{rid}"):
         isolated(await officer.open(address), str(clinic.duty_number))

@@ -1,5 +1,6 @@
 """Opening cases and adding to them, at a desk of ours or because another agency spoke of a circle."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -114,9 +115,11 @@ def happened(field: str, moment: datetime | None, now: datetime) -> datetime:
     return not_future(field, moment, now)
 
 
-async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor, written_at: datetime | None = None) -> Case:
+async def open_case(
+    command: OpenCase, tx: Transaction, here: Here, by: Actor, written_at: datetime | None = None, id_: UUID | None = None
+) -> Case:
     """Opens a case at the actor's facility, or at the one named by an account that sees the whole agency. `written_at`: when it was
-    written on the sheet that it is entered from."""
+    written on the sheet that it is entered from; `id_`: its id, where it is to be of another time."""
     by.may_work()
     facility = command.facility or by.facility or next(iter(here.entry.facilities))
     here.facility(facility)
@@ -124,8 +127,9 @@ async def open_case(command: OpenCase, tx: Transaction, here: Here, by: Actor, w
         raise NotFound("This account does not work at %(place)s.", place=Coded(facility, "place"))
     parts = {name: _json(getattr(command, name)) for name in ("needs", "child", "safety", "relay", "dependants")}
     case = await _add_case(
-        tx, here, written_at, circle=new_id(), facility=facility, opened_by=by.account_id, came_with=command.came_with, **parts
-    )
+        tx, here, written_at, id=id_ or new_id(), circle=new_id(), facility=facility, opened_by=by.account_id,
+        came_with=command.came_with, **parts,
+    )  # fmt: skip
     await add_note(tx, case.id, case.id, command.note, by)
     return case
 
@@ -137,7 +141,7 @@ async def case_for_circle(tx: Transaction, here: Here, circle: UUID, facility: s
     if known is not None:
         return known
     where = facility or next(iter(here.entry.facilities))
-    return await _add_case(tx, here, circle=circle, facility=where, is_received=True, opened_by=None)
+    return await _add_case(tx, here, id=new_id(), circle=circle, facility=where, is_received=True, opened_by=None)
 
 
 def _json(part: BaseModel | None) -> dict[str, Any] | None:
@@ -147,7 +151,7 @@ def _json(part: BaseModel | None) -> dict[str, Any] | None:
 async def _add_case(tx: Transaction, here: Here, written_at: datetime | None = None, **fields: Any) -> Case:
     now = tx.clock.now()
     opened_at = written_at or now
-    case = Case(id=new_id(), number=(await next_numbers(tx, here, now.year, 1))[0], opened_at=opened_at, **fields)
+    case = Case(number=(await next_numbers(tx, here, now.year, 1))[0], opened_at=opened_at, **fields)
     await tx.keys.given([[case.id, case.circle]])
     tx.session.add(case)
     await tx.session.flush()
@@ -163,14 +167,35 @@ def opened_line(here: Here, case_id: UUID, facility: str, now: datetime) -> feed
 
 
 async def next_numbers(tx: Transaction, here: Here, year: int, count: int) -> list[str]:
-    """The next `count` numbers of this agency's cases."""
+    """The next `count` numbers of this agency's cases, of six digits. They tell neither how many cases there are nor which came
+    first: who is told one on a card, and whoever looks for a case that was put among others, learns nothing by it."""
     if tx.dialect == "postgresql":
         last = await (await tx.driver()).fetchval(NUMBER_CASES, year, count)
     else:
         await tx.session.execute(insert_if_absent(tx, CaseNumber), [{"year": year, "last": 0}])
         query = text("UPDATE casework_case_numbers SET last = last + :count WHERE year = :year RETURNING last")
         last = (await tx.session.execute(query, {"year": year, "count": count})).scalar_one()
-    return [f"{here.kind.value[0].upper()}-{year}-{number:05d}" for number in range(last - count + 1, last + 1)]
+    key, letter = tx.keys.index("casework_cases.number", str(year)), here.kind.value[0].upper()
+    return [f"{letter}-{year}-{shuffled(number, key)}" for number in range(last - count + 1, last + 1)]
+
+
+FIRST_NUMBER, NUMBERS = 100_000, 900_000  # a year's numbers of six digits; those of before had five, so that none comes twice
+HALF_BITS, ROUNDS = 10, 4  # of a Feistel network over twenty bits (Luby and Rackoff, 1988); what falls outside is put through again
+
+
+def shuffled(count: int, key: bytes) -> int:
+    """The `count`-th number of a year, from 1: each comes once, in an order that only the key tells. Past the last of six digits
+    seven follow."""
+    block, place = divmod(count - 1, NUMBERS)
+    half = (1 << HALF_BITS) - 1
+    while True:
+        left, right = place >> HALF_BITS, place & half
+        for turn in range(ROUNDS):
+            mixed = hashlib.blake2b(bytes([turn]) + right.to_bytes(2, "big"), key=key, digest_size=2).digest()
+            left, right = right, left ^ (int.from_bytes(mixed, "big") & half)
+        place = left << HALF_BITS | right
+        if place < NUMBERS:
+            return FIRST_NUMBER + block * NUMBERS + place
 
 
 async def load_case(tx: Transaction, case_id: UUID, by: Actor, *, lock: bool = False) -> Case:

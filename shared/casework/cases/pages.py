@@ -16,7 +16,7 @@ from shared.casework.cases import commands, more, views
 from shared.casework.cases.commands import AddIncident, OpenCase
 from shared.casework.cases.recovering import awaited, release_case
 from shared.casework.cases.tables import Case, Incident
-from shared.casework.cases.web import Cursor
+from shared.casework.cases.web import CaseCursor, Cursor
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.consents.tables import Consent
 from shared.casework.consents.views import erasures_of, refusals_of, unasked
@@ -233,7 +233,7 @@ def _incident(edge: Edge, asked: NewCase | Again, said_at: datetime) -> AddIncid
 
 
 @router.get("/cases")
-async def show_cases(request: Request, edge: OneEdge, visit: Visitor, cursor: Cursor = None) -> Response:
+async def show_cases(request: Request, edge: OneEdge, visit: Visitor, cursor: CaseCursor = None) -> Response:
     """The cases of this desk, newest first."""
     visit.actor.may_work()
     async with edge.database.write() as tx:

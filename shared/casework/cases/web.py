@@ -17,6 +17,7 @@ from shared.kit.db import Transaction
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$")]
+CaseCursor = Annotated[UUID | None, Query()]
 
 
 @router.post("", status_code=201, response_model=views.CaseView)
@@ -30,13 +31,13 @@ async def post_case(body: OpenCase, request: Request, edge: OneEdge, by: SignedI
 
 
 @router.get("")
-async def get_cases(edge: OneEdge, by: SignedIn, limit: Limit = PAGE_DEFAULT, cursor: Cursor = None) -> Page:
+async def get_cases(edge: OneEdge, by: SignedIn, limit: Limit = PAGE_DEFAULT, cursor: CaseCursor = None) -> Page:
     """The cases within the account's scope, newest first."""
     by.may_work()
     async with edge.database.write() as tx:
         items, following = await views.cases_page(tx, by, cursor, limit)
         await views.note_listed(tx, [item.id for item in items], by)
-    return Page(items=items, next_cursor=following)
+    return Page(items=items, next_cursor=str(following) if following else None)
 
 
 @router.get("/{case_id}", response_model=views.CaseView)

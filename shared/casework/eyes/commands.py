@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,22 +14,17 @@ from shared.casework.accounts.barred import never_of
 from shared.casework.accounts.tables import Account, CaseRead
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.alarms.tables import Alarm
-from shared.casework.cases.commands import OpenCase, open_case
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import LIST, OPENED, note_read
 from shared.casework.eyes.tables import Decoy, Opening, Review
-from shared.casework.here import Actor, Forbidden, Here
-from shared.contracts.casework import events
+from shared.casework.here import Actor, Here
 from shared.contracts.casework.codes import Role, Urgency
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
-from shared.kit.sealed import Under
 
 OPEN_FOR = timedelta(hours=1)  # practice.md, rule 13
-DECOYS_MAX = 50  # of an agency: a district has a few
-DECOY_AGE = timedelta(days=40)  # as old as a case of which nobody expects anything any more: no list of work ever shows it
 REVIEWS_MAX = 50  # of one list
 OPENED_HERE, OPENED_FROM_HERE, DECOY_OPENED = "opened_beyond", "opened_from_here", "decoy_opened"
 ABOUT_EYES = frozenset({OPENED_HERE, OPENED_FROM_HERE, DECOY_OPENED})
@@ -122,18 +116,6 @@ async def case_by_number(tx: Transaction, number: str, by: Actor) -> Case | None
 
 
 # --- decoys -----------------------------------------------------------------------------------------------------------------------
-
-
-async def make_decoy(tx: Transaction, here: Here, by: Actor, facility: str, needs: events.PersonNeeds) -> None:
-    """A case about nobody at a place. Whoever opens it had no reason to: a supervisor is told."""
-    if by.role is not Role.SUPERVISOR:
-        raise Forbidden("Only a supervisor may do this.")
-    if len(await decoys(tx)) >= DECOYS_MAX:
-        raise Conflict("There are decoys enough; more of them would be opened by mistake.")
-    case = await open_case(OpenCase(facility=facility, needs=needs), tx, here, by, tx.clock.now() - DECOY_AGE)
-    which: Any = Under(None, {"case": str(case.id)})
-    tx.session.add(Decoy(id=new_id(), which=which))
-    await tx.session.flush()
 
 
 async def decoys(tx: Transaction) -> set[UUID]:

@@ -16,16 +16,15 @@ from shared.casework.cases.tables import Case
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.eyes import commands
 from shared.casework.eyes.barred import bar
-from shared.casework.eyes.commands import Why, make_decoy, open_beyond, review, to_review
+from shared.casework.eyes.commands import Why, open_beyond, review, to_review
+from shared.casework.eyes.decoys import make_decoy
 from shared.casework.eyes.look_up import Found, LookUp, look_up
 from shared.casework.here import Forbidden
 from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, is_pin_of, submit
-from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, Role, Sex
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound, RefnetError
 from shared.kit.forms import Filled, Values, fill
-from shared.kit.i18n import SOURCE
 from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
@@ -36,6 +35,7 @@ PIN_CHARACTERS_MAX = 12  # a PIN has six digits
 NO_CASE = _("You see no case of this number, so nothing was changed: nobody is kept from it. Look at the number again.")
 DONE = {
     "yes": _("It is kept from this account from now on: the case of the number that you typed, wherever it shows."),
+    "made": _("It is made. It stands among the older cases of its place, and whoever opens it is told to a supervisor."),
     "no": _("From now on nothing keeps that case from this account; it sees it where its place does."),
 }
 WORDS = {
@@ -209,12 +209,8 @@ async def post_decoy(request: Request, edge: OneEdge, visit: Visitor, values: Po
         return await _eyes(request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
-        needs = events.PersonNeeds(
-            age_band=asked.age_band, sex=asked.sex, language=SOURCE, access=codes.AccessNeed.NONE,
-            staff_preference=codes.StaffPreference.NO_PREFERENCE,
-        )  # fmt: skip
-        await make_decoy(tx, edge.here, visit.actor, asked.facility, needs)
-        return "/eyes"
+        await make_decoy(tx, edge.here, visit.actor, asked.facility, asked.age_band, asked.sex)
+        return "/eyes?done=made"
 
     try:
         return await submit(request, edge, visit, values, work)

@@ -249,7 +249,10 @@ ALARMS: dict[str, str] = {
     "never_left": _("Was cancelled before it was sent, in records that are lost: ask her, and send it again if she wants it"),
     "opened_beyond": _("A case was opened beyond the own place for an hour"),
     "opened_from_here": _("Somebody of this place opened a case of another place for an hour"),
-    "decoy_opened": _("Somebody opened a case that nobody has a reason to open"),
+    "decoy_opened": _(
+        "Somebody opened a case about nobody, which nobody has a reason to open. Look today at what else this account opened,"
+        " and ask why; it may have been a slip"
+    ),
     "parked": _("A message could not be used"),
     "fork": _("A message came in two versions"),
     "unopenable": _("A message could not be opened"),
