@@ -1,11 +1,17 @@
 """The figures of a period for the command line: what was released, else what a release would publish."""
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from shared.casework.figures.commands import figures_of
-from shared.casework.figures.domain import HIDDEN, PLACE, TOTAL, period
+from shared.casework.exports import readable
+from shared.casework.exports.domain import Reader
+from shared.casework.figures.commands import Table, figures_of
+from shared.casework.figures.domain import period
 from shared.casework.here import Here
+from shared.casework.pages import words
 from shared.kit.db import Transaction
+from shared.kit.i18n import SOURCE, Times
 
 
 async def figures_now(tx: Transaction, here: Here, name: str) -> dict[str, Any]:
@@ -13,7 +19,8 @@ async def figures_now(tx: Transaction, here: Here, name: str) -> dict[str, Any]:
     found = await figures_of(tx, here, period(name))
     release = found.release
     return {
-        "agency": here.agency, "period": name, "released": release is not None,
+        "agency": here.agency, "name": here.entry.name, "period": name, "time_zone": here.programme.time_zone,
+        "places": {id_: place.name for id_, place in here.entry.facilities.items()}, "released": release is not None,
         "number": release.number if release is not None else None,
         "released_at": release.released_at.isoformat() if release is not None else None, "held": found.held,
         "cubes": [
@@ -27,19 +34,23 @@ async def figures_now(tx: Transaction, here: Here, name: str) -> dict[str, Any]:
 
 
 def in_words(found: dict[str, Any]) -> str:
-    """The same for a terminal: totals and margins, places by their names."""
-    state = f"release {found['number']} of {found['released_at']}" if found["released"] else "not released"
-    lines = [f"{found['agency']}, {found['period']}: {state}. Reports, not prevalence. {HIDDEN} is a hidden number, not nought."]
-    if found["held"]:
-        lines.append(found["held"])
-    for cube in found["cubes"]:
-        numbers = cube["numbers"]
-        lines.append(f"{cube['id']}: {'withheld' if numbers is None else _number(numbers[TOTAL])}")
-        for dimension, categories in cube["dimensions"].items():
-            ordered = sorted(categories) if dimension == PLACE else categories
-            lines += [f"    {dimension} {one}: {_number(numbers[f'{dimension}={one}'])}" for one in ordered]
+    """The same for people at a terminal: totals and margins in words, places by their names, times on the clock there."""
+    zone = ZoneInfo(found["time_zone"])
+    reader = Reader(
+        lambda text, **params: text % params, words.word, lambda place: str(found["places"].get(place, place)), str,
+        Times(SOURCE, zone, datetime.now(UTC)).zoned, str,
+    )  # fmt: skip
+    state = "not released"
+    if found["released"]:
+        state = f"release {found['number']}, {reader.when(datetime.fromisoformat(found['released_at']))}"
+    tables = [
+        Table(cube["id"], tuple(cube["dimensions"]), {d: tuple(there) for d, there in cube["dimensions"].items()}, cube["numbers"])
+        for cube in found["cubes"]
+    ]
+    of = period(found["period"])
+    times = Times(SOURCE, zone, datetime.now(UTC))
+    name = times.month(of.first) if not of.is_quarter else f"{times.month(of.months[0].first)} to {times.month(of.months[2].first)}"
+    lines = [f"{found['name']}, {name}: {state}.", *([found["held"]] if found["held"] else [])]
+    for first, *rest in readable.figures(reader, tables):
+        lines.append(f"{first}: {': '.join(map(str, rest))}" if rest else str(first))
     return "\n".join(lines)
-
-
-def _number(value: int | None) -> str:
-    return HIDDEN if value is None else str(value)

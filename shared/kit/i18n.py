@@ -112,6 +112,10 @@ class Times:
         """Tuesday 9 June, 14:05."""
         return f"{self.day(moment)}, {self.clock(moment)}"
 
+    def zoned(self, moment: datetime) -> str:
+        """9 June 2026, 14:05 (UTC+02:00): for what is read elsewhere."""
+        return str(format_datetime(self.local(moment), "d MMMM y, HH:mm '(UTC'ZZZZZ')'", locale=self._locale))
+
     def today(self) -> date:
         """The date here."""
         return self._now.date()

@@ -95,8 +95,10 @@ async def test_a_month_is_released_and_nobody_works_out_what_it_hides(world: Wor
     assert table.values is not None
     attack.sees("reports", table.chain, dict(table.categories), dict(table.values))
     withstands(attack, {"reports": dict(table.values)})
-    assert "reports: 55" in in_words(found)
-    assert "age 15-17: –" in in_words(found)
+    said = in_words(found).splitlines()
+    assert re.fullmatch(r".*, January 2026: release 1, \d+ \w+ 2026, \d\d:\d\d \(UTC\+02:00\)\.", said[0]), said[0]
+    assert {"What was reported: Together: 55", "Age: 15 to 17: –"} <= set(said)
+    assert any(line.startswith("Place: Masaiti") for line in said)
 
 
 async def test_places_stand_by_name_whatever_their_numbers(world: World) -> None:
@@ -223,6 +225,11 @@ async def test_a_file_of_figures_is_encrypted_marked_and_logged(world: World) ->
     marked = {line[0]: line[1] for line in lines if len(line) == 3}
     assert marked["handed out by"] == "inspector"
     assert marked["because"] == "'" + WISH["because"]
+    for_people = lines[: lines.index(["export", str(one.id), str(one.id)])]
+    assert ["What was reported", "Together", "55", str(one.id)] in for_people
+    assert ["Age", "15 to 17", "–", str(one.id)] in for_people
+    assert any(line[0] == "Place" and line[1].startswith("Ndola Central") for line in for_people)
+    assert any(line[0].startswith("Handed out by inspector, ") for line in for_people)
     assert ["reports", "total", "", "", "", "55", str(one.id)] in lines
     assert ["reports", "age", "15-17", "", "", "–", str(one.id)] in lines
     assert not [cell for line in lines for cell in line if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
@@ -297,6 +304,14 @@ async def test_who_was_told_and_who_looked_is_handed_over_and_that_is_a_look_too
     assert ["agreed", "health", "req fb"] in told
     assert ["taken back", "health", ""] in told
     assert ["looked", "officer", "attempt"] in told
+    for_people = [line[0:2] for line in lines[: lines.index(["export", str(one.id), str(one.id)])]]
+    said = [words for when, words in for_people if when.endswith("(UTC+02:00)")]
+    assert any(re.match("Agreed that .* may know: The request, and by when; ", words) for words in said)
+    assert any(words.startswith("Took back what ") for words in said)
+    assert any(words.endswith(": Tried to open it; nothing was shown.") for words in said)
+    assert not [words for words in said if "desk" in words.split(",")[0] or "stranger" in words]
+    times = [line[0] for line in lines if len(line) == 5 and line[1] != "what"]
+    assert times == sorted(times)
     assert {"looked"} == {what for what, *_ in told} - {"agreed", "taken back"}
     assert "desk" not in {who for what, who, _ in told if what == "looked"}, "roles, not names"
     assert one.case_id is not None

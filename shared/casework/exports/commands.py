@@ -6,7 +6,7 @@ Nothing here gives a file in the clear.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,8 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.looks import ReadView, access_log
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent, Refusal
-from shared.casework.exports.domain import PURPOSES, Purpose, What, csv_file
+from shared.casework.exports import readable
+from shared.casework.exports.domain import PURPOSES, Purpose, Reader, What, csv_file
 from shared.casework.exports.tables import Export, ExportFile
 from shared.casework.figures.commands import Table, release_of, tables_of
 from shared.casework.figures.domain import HIDDEN, Period, keys_of
@@ -59,17 +60,19 @@ def encrypted(content: bytes, recipient_key: str) -> bytes:
     return found
 
 
-async def export_figures(tx: Transaction, here: Here, by: Actor, of: Period, wish: Wish) -> Export:
+async def export_figures(tx: Transaction, here: Here, by: Actor, of: Period, wish: Wish, reader: Reader) -> Export:
     """A file of the newest released tables of a period; raises Forbidden, NotFound, NoKey."""
     by.may_let_out()
     release = await release_of(tx, of)
     if release is None:
         raise NotFound("The figures of this period have not been released; release them first.")
     lines: list[Sequence[object]] = [("cube", "dimension", "is", "and", "is", "number")]
-    lines += [line for table in tables_of(release.shown).values() for line in _lines_of(table)]
+    tables = list(tables_of(release.shown).values())
+    lines += [line for table in tables for line in _lines_of(table)]
     export = _row(tx, by, What.FIGURES, wish, period=of.name)
     about = [("period", of.name), ("release", release.number), ("hidden", f"{HIDDEN} is a hidden number; it is not nought")]
-    return await _make(tx, here, by, export, about, lines)
+    read = [*readable.heading(reader, export, by.name, here.entry.name, of.name), *readable.figures(reader, tables)]
+    return await _make(tx, here, by, export, about, lines, read)
 
 
 def _lines_of(table: Table) -> list[Sequence[object]]:
@@ -84,21 +87,28 @@ def _lines_of(table: Table) -> list[Sequence[object]]:
     return found
 
 
-async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wish: Wish) -> Export:
-    """A file of who was told of a case and who looked at it or tried to, by role and not by name.
+async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wish: Wish, reader: Reader) -> Export:
+    """A file of who was told of a case and who looked at it or tried to, by role and not by name, oldest first.
 
     Raises Forbidden, NotFound, NoKey.
     """
     case = await load_case(tx, case_id, by)
     by.may_let_out()
-    lines: list[Sequence[object]] = [("when", "what", "who", "more")]
-    lines += await _asked(tx, case_id)
-    lines += [
-        (row.read_at.isoformat(), "looked", row.role, " ".join(filter(None, (row.what, row.why, "beyond" if row.beyond else None))))
+    found = await _asked(tx, case_id, reader)
+    found += [
+        readable.Line(
+            row.read_at, readable.look_words(reader, row),
+            ("looked", row.role, " ".join(filter(None, (row.what, row.why, "beyond" if row.beyond else None)))),
+        )
         for row in await _looked(tx, case_id)
-    ]
+    ]  # fmt: skip
+    found.sort(key=lambda line: line.at)
+    lines: list[Sequence[object]] = [("when", "what", "who", "more")]
+    lines += [(line.at.isoformat(), *line.codes) for line in found]
     await note_read(tx, case_id, by, LOOK)
-    return await _make(tx, here, by, _row(tx, by, What.LOOKS, wish, case_id=case_id), [("case", case.number)], lines)
+    export = _row(tx, by, What.LOOKS, wish, case_id=case_id)
+    read = [*readable.heading(reader, export, by.name, here.entry.name, case.number), *readable.looks(reader, found)]
+    return await _make(tx, here, by, export, [("case", case.number)], lines, read)
 
 
 async def _looked(tx: Transaction, case_id: UUID) -> list[ReadView]:
@@ -110,16 +120,19 @@ async def _looked(tx: Transaction, case_id: UUID) -> list[ReadView]:
     return found[::-1]
 
 
-async def _asked(tx: Transaction, case_id: UUID) -> list[Sequence[object]]:
-    """What she agreed to, took back and refused, oldest first."""
-    found: list[tuple[Any, ...]] = []
+async def _asked(tx: Transaction, case_id: UUID, reader: Reader) -> list[readable.Line]:
+    """What she agreed to, took back and refused."""
+    found: list[tuple[datetime, str, str, Sequence[str]]] = []
     for consent in (await tx.session.execute(select(Consent).where(col(Consent.case_id) == case_id))).scalars():
-        found.append((consent.given_at, "agreed", consent.recipient, " ".join(consent.items)))
+        found.append((consent.given_at, "agreed", consent.recipient, consent.items))
         if consent.taken_back_at is not None:
-            found.append((consent.taken_back_at, "taken back", consent.recipient, ""))
+            found.append((consent.taken_back_at, "taken back", consent.recipient, ()))
     refusals = (await tx.session.execute(select(Refusal).where(col(Refusal.case_id) == case_id))).scalars()
-    found += [(refusal.said_at, "refused", refusal.recipient, "") for refusal in refusals]
-    return [(when.isoformat(), *more) for when, *more in sorted(found, key=lambda one: one[0])]
+    found += [(refusal.said_at, "refused", refusal.recipient, ()) for refusal in refusals]
+    return [
+        readable.Line(at, readable.consent_words(reader, what, recipient, items), (what, recipient, " ".join(items)))
+        for at, what, recipient, items in found
+    ]
 
 
 def _row(tx: Transaction, by: Actor, what: What, wish: Wish, **of: Any) -> Export:
@@ -132,13 +145,19 @@ def _row(tx: Transaction, by: Actor, what: What, wish: Wish, **of: Any) -> Expor
 
 
 async def _make(
-    tx: Transaction, here: Here, by: Actor, export: Export, about: Sequence[tuple[str, object]], lines: Sequence[Sequence[object]]
+    tx: Transaction,
+    here: Here,
+    by: Actor,
+    export: Export,
+    about: Sequence[tuple[str, object]],
+    lines: Sequence[Sequence[object]],
+    read: Sequence[Sequence[object]],
 ) -> Export:
     mark = [
         ("export", export.id), ("agency", here.entry.name), ("handed out by", by.name), ("at", export.made_at.isoformat()),
         ("for", export.purpose), ("because", export.because), *about,
     ]  # fmt: skip
-    file = encrypted(csv_file(mark, lines, export.id), export.recipient_key)
+    file = encrypted(csv_file(read, mark, lines, export.id), export.recipient_key)
     export.digest = hashlib.sha256(file).hexdigest()
     tx.session.add(export)
     await tx.session.flush()

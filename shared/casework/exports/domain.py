@@ -2,8 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 RUNS = (
     "=",
@@ -19,6 +22,19 @@ RUNS = (
     "＠",
 )  # what a spreadsheet takes for a formula (OWASP, CSV injection)
 WRITTEN_AS_TEXT = "'"  # before such a cell: it is text then
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a file speaks to whoever reads it: texts and codes in words of one language, places and agencies by their names, times on
+    the clock here with their zone."""
+
+    say: Callable[..., str]  # a marked text, with what is put into it
+    word: Callable[[object, str], str]  # the word for a code of a group
+    place: Callable[[str | None], str]
+    agency: Callable[[str], str]
+    when: Callable[[datetime], str]
+    staff: Callable[[UUID], str]  # an account's number, as the sheet of who looked has it
 
 
 class What(StrEnum):
@@ -51,11 +67,13 @@ def safe_cell(value: object) -> str:
     return WRITTEN_AS_TEXT + text if text.lstrip(" ").startswith(RUNS) else text
 
 
-def csv_file(mark: Sequence[tuple[str, object]], lines: Iterable[Sequence[object]], export_id: object) -> bytes:
-    """A CSV file: its mark first, then its lines, each with the export's id at its end, so that a part that is cut out or printed
-    still says where it is from."""
+def csv_file(
+    read: Sequence[Sequence[object]], mark: Sequence[tuple[str, object]], lines: Iterable[Sequence[object]], export_id: object
+) -> bytes:
+    """A CSV file: what people read first, then its mark and its lines for programs, each with the export's id at its end, so that a
+    part that is cut out or printed still says where it is from."""
     written = io.StringIO()
     writer = csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    for line in (*mark, *lines):
+    for line in (*read, *mark, *lines):
         writer.writerow([*(safe_cell(cell) for cell in line), str(export_id)])
     return written.getvalue().encode("utf-8-sig")  # spreadsheets take a file without the mark for Latin letters

@@ -11,9 +11,10 @@ from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.exports.commands import NoKey, Wish, export_figures, export_looks, exports_of, file_of
-from shared.casework.exports.domain import PURPOSES, Purpose, What
+from shared.casework.exports.domain import PURPOSES, Purpose, Reader, What
 from shared.casework.exports.tables import Export
 from shared.casework.figures.domain import period
+from shared.casework.pages.frame import short
 from shared.casework.pages.visits import Posted, Visitor, draft_of, is_herself, submit
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
@@ -64,7 +65,7 @@ async def post_figures_export(period_name: str, request: Request, edge: OneEdge,
     of = period(period_name)
 
     async def make(tx: Transaction, wish: Wish) -> Export:
-        return await export_figures(tx, edge.here, visit.actor, of, wish)
+        return await export_figures(tx, edge.here, visit.actor, of, wish, _reader(request, edge, visit))
 
     return await _taken(request, edge, visit, values, What.FIGURES, f"/figures?period={of.name}", make)
 
@@ -82,9 +83,20 @@ async def post_looks_export(case_id: UUID, request: Request, edge: OneEdge, visi
     await _may_take(edge, visit, case_id)
 
     async def make(tx: Transaction, wish: Wish) -> Export:
-        return await export_looks(tx, edge.here, visit.actor, case_id, wish)
+        return await export_looks(tx, edge.here, visit.actor, case_id, wish, _reader(request, edge, visit))
 
     return await _taken(request, edge, visit, values, What.LOOKS, f"/cases/{case_id}/looked", make)
+
+
+def _reader(request: Request, edge: Edge, visit: Visit) -> Reader:
+    """How a file speaks that is taken from this page: in its language, by the clock here."""
+    pages = edge.pages
+    language = pages.language(request, visit.language)
+    return Reader(
+        lambda text, **params: pages.say(text, language) % params, lambda code, group: pages.word(code, group, language),
+        lambda place: pages.place(edge.here.agency, place), pages.agency_name,
+        pages.times(language, edge.database.clock.now()).zoned, short,
+    )  # fmt: skip
 
 
 async def _may_take(edge: Edge, visit: Visit, case_id: UUID) -> None:

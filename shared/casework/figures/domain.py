@@ -23,6 +23,8 @@ ANSWERS = ("yes", "taken_back", "no")
 KINDS = (*(kind.value for kind in AgencyKind if kind is not AgencyKind.OVERSIGHT), UNKNOWN)  # agencies by kind, never by name
 WAYS = (*KINDS, "by_herself")
 ENDS = ("open", "finished", "ended_otherwise")
+# The group of words that a dimension's categories are called by; the others have one together.
+WORDS_OF = {"incident": "incident", "age": "age", "sex": "sex", "urgency": "urgency", "to_kind": "kind", "way": "way"}
 PLACE = "place"  # the one dimension whose categories are this agency's own: its facilities
 
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
@@ -137,3 +139,8 @@ def periods_before(today: date, months: int) -> list[Period]:
             found.append(period(f"{year}-Q{month // 3}"))
         found.append(period(f"{year}-{month:02}"))
     return found
+
+
+def group_of(dimension: str, category: str) -> str:
+    """The group of words that a category is called by."""
+    return "counted" if category == UNKNOWN else WORDS_OF.get(dimension, "counted")

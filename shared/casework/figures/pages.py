@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.figures.commands import TOO_FEW, Table, figures_of, hidden_count, release_figures
-from shared.casework.figures.domain import PLACE, TOTAL, UNKNOWN, Period, key, period, periods_before
+from shared.casework.figures.domain import PLACE, TOTAL, Period, group_of, key, period, periods_before
 from shared.casework.figures.suppression import HIDDEN_BELOW
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.kit.db import Transaction
@@ -18,7 +18,6 @@ from shared.kit.db import Transaction
 router = APIRouter(include_in_schema=False)
 
 MONTHS_SHOWN = 24  # two years, for who compares a month with the same one a year ago
-WORDS_OF = {"incident": "incident", "age": "age", "sex": "sex", "urgency": "urgency", "to_kind": "kind", "way": "way"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,6 @@ class Grid:
     categories: Sequence[str]
     lines: Sequence[Line]
     sums: Line
-
-
-def group_of(dimension: str, category: str) -> str:
-    """The group of words that a category is called by."""
-    return "counted" if category == UNKNOWN else WORDS_OF.get(dimension, "counted")
 
 
 def grids_of(table: Table, edge: Edge) -> list[Grid]:
