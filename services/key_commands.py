@@ -173,8 +173,19 @@ class Keeper:
         words = "\n".join(
             [*(f"{one['id']}  {one['use']:<4}  {one['suite']:<7}  {one['made_at']:%Y-%m-%d}  {_state_words(one)}" for one in keys)]
             + [f"{agency}: {_root_words(root)}" for agency, root in roots.items()]
+            + ([self._unpinned()] if any(root["fingerprint"] and root["pinned"] is None for root in roots.values()) else [])
         )
         return {"agency": self._folder.agency, "keys": keys, "roots": roots, "words": words}
+
+    def _unpinned(self) -> str:
+        """What it means that the network file names no root, and what to do."""
+        means = "Not pinned: the network file names no fingerprint to compare that root with."
+        if self._network.purpose in MADE_UP:
+            return f"{means} That is harmless in a {self._network.purpose}, where nobody is real; with real people each is pinned."
+        return (
+            f"{means} Whoever can change a directory's file could put himself between: compare each fingerprint with its holder in"
+            " person, and write it into the network file as `root` of that agency."
+        )
 
     def _fate(self, shown: dict[str, Any]) -> dict[str, Any]:
         """A key as it is listed, with when its private half was destroyed, if it was."""

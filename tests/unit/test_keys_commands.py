@@ -90,6 +90,14 @@ def test_a_listing_says_what_has_become_of_each_key_and_what_is_pinned(tmp_path:
     assert "NOT what the network file pins" in listed["words"]
 
 
+def test_a_listing_says_what_not_pinned_means_and_what_to_do(tmp_path: Path) -> None:
+    print_of = keeper(tmp_path).new("x25519")["fingerprint"]
+    assert "That is harmless in a demo, where nobody is real" in keeper(tmp_path).listed()["words"]
+    trial = keeper(tmp_path, purpose="trial").listed()["words"]
+    assert "compare each fingerprint with its holder in person, and write it into the network file as `root`" in trial
+    assert "Not pinned" not in keeper(tmp_path, roots={"police": print_of}).listed()["words"]  # of others nothing is known here
+
+
 def seal_file(home: Path) -> Path:
     (found,) = (home / "keys" / "police").glob("seal-*.json")
     return found
