@@ -30,6 +30,7 @@ from sqlmodel import SQLModel, col
 from shared.casework.accounts.commands import forget_old_answers
 from shared.casework.cases.commands import key_names
 from shared.casework.holds.commands import add_to_holds, forgotten, in_force, put_back
+from shared.casework.holds.releasing import destroy_released
 from shared.casework.holds.tables import HeldCopy, Hold
 from shared.exchange.erasing import received_key
 from shared.exchange.keyring import SUITES, X25519, SealKey, opening_key, sealing_key
@@ -195,6 +196,7 @@ async def look_after_case_keys(database: Database, escrow: Escrow, stop: asyncio
     """Looks every minute until `stop` is set."""
     while not stop.is_set():
         try:
+            await destroy_released(database)
             await erase_again(database)
             waiting = await deposit(database, escrow)
             if waiting:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from agencies import Desk, Refused, World, database_at
@@ -10,13 +11,16 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.escrow import Escrow, deposit
+from shared.casework.accounts.commands import actor_of
 from shared.casework.cases.commands import key_names
 from shared.casework.cases.tables import Case
-from shared.casework.holds.commands import add_to_holds
+from shared.casework.holds.commands import add_to_holds, lift_hold
+from shared.casework.holds.releasing import destroy_released
 from shared.contracts.casework.codes import Role
 from shared.exchange.clearing import BACKUP_WINDOW, clear
 from shared.exchange.tables import InboxRow
 from shared.exchange.verify import verify
+from shared.kit.db import Transaction
 from shared.kit.keystore import KeyHeld
 
 on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
@@ -95,6 +99,43 @@ async def test_while_one_hold_of_two_is_left_nothing_is_destroyed(world: World) 
     await world.settle()
     assert await story.erasure("health") == "destroyed"
     assert await left(world["health"], story.canaries["health"]) == set()
+
+
+async def test_nothing_is_destroyed_before_the_lifting_is_committed_and_a_crash_after_it_is_made_good(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, canaries = await case_at(world, "health", story), story.canaries["health"]
+    judge, agency = await supervisor(world, "health"), world["health"]
+    hold = await judge.post(f"/cases/{case}/holds", ORDER)
+    await story.take_back("health")
+    await world.settle()
+
+    async def lift(tx: Transaction) -> None:
+        by = await actor_of(tx, agency.here, judge.token)
+        assert by is not None
+        await lift_hold(UUID(case), UUID(hold["id"]), tx, agency.here, by)
+
+    async with agency.database.write() as tx:
+        await lift(tx)
+        await tx.connection.rollback()  # as where a process dies before the commit
+        tx.committed.clear()
+    async with agency.database.write() as tx:
+        names = await key_names(tx, UUID(case))
+        with pytest.raises(KeyHeld):
+            tx.keys.destroy(names, tx.clock.now())
+    assert await destroy_released(agency.database) == 0
+    assert await left(agency, canaries) == canaries
+    assert [one["id"] for one in (await judge.get(f"/cases/{case}/holds"))["items"]] == [hold["id"]]
+
+    async with agency.database.write() as tx:
+        await lift(tx)
+        tx.committed.clear()  # and now it dies right after it
+    assert await left(agency, canaries) == canaries
+    assert await destroy_released(agency.database) == 1  # as the worker does every minute
+    assert await destroy_released(agency.database) == 0
+    assert await left(agency, canaries) == set()
+    await world.settle()
+    assert await story.erasure("health") == "destroyed"
 
 
 async def test_a_hold_at_the_desk_keeps_its_words_and_sends_them_to_nobody(world: World) -> None:

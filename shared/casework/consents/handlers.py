@@ -116,8 +116,7 @@ async def _destroy(tx: Transaction, sender: str, consent_id: UUID, circle: UUID)
 
 
 async def destroy_copy(tx: Transaction, copy: HeldCopy) -> None:
-    """What a hold had kept back is destroyed, and its sender is told."""
-    await outbox.lock_subjects(tx, [copy.consent_id])
+    """What a hold had kept back is destroyed, and its sender is told. The caller has locked consent and circle."""
     await tx.session.delete(copy)
     await _destroy(tx, copy.sender, copy.consent_id, copy.circle)
 

@@ -77,25 +77,25 @@ async def place_hold(case_id: UUID, command: PlaceHold, tx: Transaction, here: H
     return hold
 
 
-async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, by: Actor) -> list[HeldCopy]:
-    """The court allows it again. Returns the copies that are to be destroyed now, where no other hold is in force."""
+async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, by: Actor) -> Hold:
+    """The court allows it again. No key is destroyed before this is committed: what no other hold keeps back then is destroyed by
+    `releasing.destroy_released`, whoever comes first. Raises OutOfSight or Forbidden."""
     case = await _locked(tx, case_id, by)
     hold = await tx.session.get(Hold, hold_id, populate_existing=True)
     if hold is None or hold.case_id != case.id or hold.lifted_at is not None:
         raise OutOfSight("The case has no such hold.", hold_id)
     hold.lifted_at, hold.lifted_by = tx.clock.now(), by.account_id
     await tx.session.flush()
-    tx.keys.let_go(hold.id)
+    tx.on_commit(lambda: tx.keys.let_go(hold_id))  # rolled back, the keystore holds it still
     await _line(tx, here, case, "hold.lifted")
     if await is_held(tx, case.id):
-        return []
+        return hold
     signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case.id, col(Erasure.outcome).is_not(None))
     is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
     over = select(col(Consent.id)).where(col(Consent.case_id) == case.id, is_over)
     for consent_id in (await tx.session.execute(over)).scalars().all():
         await erase_said(tx, consent_id, events.OVER)
-    query = select(HeldCopy).where(col(HeldCopy.case_id) == case.id).order_by(col(HeldCopy.consent_id))
-    return list((await tx.session.execute(query)).scalars())
+    return hold
 
 
 async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:
