@@ -1,5 +1,6 @@
 """Shredding under a hold is refused; what is taken back meanwhile is read by nobody; after the hold nothing opens it any more."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,8 @@ from uuid import UUID
 import pytest
 from agencies import Desk, Refused, World, database_at
 from canaries import Story, everything, left, tell
-from sqlalchemy import select
+from kafka_line import until
+from sqlalchemy import func, select, text
 from sqlmodel import col
 
 from services.escrow import Escrow, deposit
@@ -23,6 +25,7 @@ from shared.exchange.verify import verify
 from shared.kit.db import Transaction
 from shared.kit.keystore import KeyHeld
 
+on_postgres = pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 ORDER = {"order": "High Court, order 12 of 2026"}
 
@@ -136,6 +139,43 @@ async def test_nothing_is_destroyed_before_the_lifting_is_committed_and_a_crash_
     assert await left(agency, canaries) == set()
     await world.settle()
     assert await story.erasure("health") == "destroyed"
+
+
+@on_postgres
+async def test_a_hold_that_is_placed_while_words_are_cleared_keeps_all_that_is_there_then(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, judge, agency = await case_at(world, "health", story), await supervisor(world, "health"), world["health"]
+    world.clock.advance(BACKUP_WINDOW * 2)
+    await world.settle()
+    placing: list[asyncio.Task[int]] = []
+
+    async def worded() -> int:
+        query = select(func.count()).where(col(InboxRow.inner).is_not(None), col(InboxRow.consent_id).is_not(None))
+        async with agency.database.read() as tx:
+            return int((await tx.session.execute(query)).scalar_one())
+
+    async def place() -> int:
+        await judge.post(f"/cases/{case}/holds", ORDER)
+        return await worded()
+
+    async def is_placed_or_waits() -> bool:
+        query = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database"
+                     " WHERE datname = current_database())")  # fmt: skip
+        async with agency.database.read() as tx:
+            return placing[0].done() or bool((await tx.session.execute(query)).scalar_one())
+
+    async def held(tx: Transaction) -> set[UUID]:
+        found = await agency.hooks.held(tx)
+        if not placing:  # between what is held now, and the clearing
+            placing.append(asyncio.create_task(place()))
+            await until(is_placed_or_waits)
+        return found
+
+    before = await worded()
+    await clear(agency.database, agency.hooks.acts_first, held)
+    assert await placing[0] == await worded()
+    assert before > 0
 
 
 async def test_a_hold_at_the_desk_keeps_its_words_and_sends_them_to_nobody(world: World) -> None:

@@ -37,7 +37,7 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     """
     word: events.ConsentTakenBack = received.data
     await lay_tombstone(tx, received.sender, word.consent)
-    case = (await tx.session.execute(select(Case).where(col(Case.circle) == word.circle))).scalar_one_or_none()
+    case = await _locked_case(tx, word.circle)
     resting = await _resting(received.sender, word.consent, tx)
     held = case if case is not None and await _is_kept(tx, case, received.sender, word.consent) else None
     if held is not None:
@@ -65,7 +65,7 @@ async def on_consent_ended(received: Received, tx: Transaction, here: Here) -> N
     """The day until which she had agreed has passed. Nothing here ends: what is open goes on, and what was received under the
     consent is destroyed once nothing is."""
     word: events.ConsentEnded = received.data
-    case = (await tx.session.execute(select(Case).where(col(Case.circle) == word.circle))).scalar_one_or_none()
+    case = await _locked_case(tx, word.circle)
     if case is None:  # nothing of it ever came
         await lay_tombstone(tx, received.sender, word.consent)
         await _destroy(tx, received.sender, word.consent, word.circle)
@@ -84,7 +84,7 @@ async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
     ended = await tx.session.get(EndedConsent, (sender, consent_id), populate_existing=True)
     if ended is None or any(referral.is_open for referral in resting):
         return
-    case = await tx.session.get_one(Case, ended.case_id)
+    case = await tx.session.get_one(Case, ended.case_id, with_for_update=True, populate_existing=True)
     await lay_tombstone(tx, sender, consent_id)
     is_kept = await _is_kept(tx, case, sender, consent_id)
     if is_kept:
@@ -98,6 +98,12 @@ async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
         await _say_erased(tx, sender, consent_id, ended.circle, ErasureOutcome.HELD)
     else:
         await _destroy(tx, sender, consent_id, ended.circle)
+
+
+async def _locked_case(tx: Transaction, circle: UUID) -> Case | None:
+    """The case that a peer's word is about. Placing a hold locks it too: either it is in force by now, or it comes after."""
+    query = select(Case).where(col(Case.circle) == circle).with_for_update().execution_options(populate_existing=True)
+    return (await tx.session.execute(query)).scalar_one_or_none()
 
 
 async def _is_kept(tx: Transaction, case: Case, sender: str, consent_id: UUID) -> bool:

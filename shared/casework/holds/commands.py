@@ -26,6 +26,9 @@ from shared.kit.sealed import Under, named
 ON_PAPER = "After a restore only the keys of this hold were left here; what the order says stands on its paper."
 
 
+PLACING = "holds"  # placing one and clearing words take turns: clearing a batch takes milliseconds
+
+
 class PlaceHold(Form):
     """What the order says, for whoever asks later why this was not destroyed. It stays here."""
 
@@ -49,7 +52,9 @@ async def is_held(tx: Transaction, case_id: UUID) -> bool:
 
 
 async def held_subjects(tx: Transaction) -> set[UUID]:
-    """What events of held cases are about: their words are not cleared either."""
+    """What events of held cases are about: their words are not cleared either. No hold is placed until this transaction has ended,
+    so that none is overlooked that was there when the words went."""
+    await tx.in_turn(PLACING)
     held = select(col(Hold.case_id)).where(col(Hold.lifted_at).is_(None))
     circles = select(col(Case.circle)).where(col(Case.id).in_(held))
     referrals = select(col(Referral.id)).where(col(Referral.case_id).in_(held))
@@ -67,6 +72,7 @@ async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:
 
 async def place_hold(case_id: UUID, command: PlaceHold, tx: Transaction, here: Here, by: Actor) -> Hold:
     """From now on nothing of the case is destroyed here, whoever asks. Of what others hold this says nothing."""
+    await tx.in_turn(PLACING)
     case = await _locked(tx, case_id, by)
     hold = Hold(id=new_id(), case_id=case.id, order=command.order, placed_at=tx.clock.now(), placed_by=by.account_id)
     tx.session.add(hold)
