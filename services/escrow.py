@@ -29,6 +29,7 @@ from sqlmodel import SQLModel, col
 
 from shared.casework.accounts.commands import forget_old_answers
 from shared.casework.cases.commands import key_names
+from shared.casework.here import Here
 from shared.casework.holds.commands import add_to_holds, forgotten, in_force, put_back
 from shared.casework.holds.releasing import destroy_released
 from shared.casework.holds.tables import HeldCopy, Hold
@@ -192,11 +193,11 @@ async def erase_again(database: Database) -> int:
         return await tx.keys.destroyed(back, tx.clock.now()) if back else 0
 
 
-async def look_after_case_keys(database: Database, escrow: Escrow, stop: asyncio.Event) -> None:
+async def look_after_case_keys(database: Database, here: Here, escrow: Escrow, stop: asyncio.Event) -> None:
     """Looks every minute until `stop` is set."""
     while not stop.is_set():
         try:
-            await destroy_released(database)
+            await destroy_released(database, here)
             await erase_again(database)
             waiting = await deposit(database, escrow)
             if waiting:

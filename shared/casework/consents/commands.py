@@ -16,7 +16,7 @@ from shared.casework.circles.commands import announce
 from shared.casework.consents.tables import Consent, ConsentEvent, Erasure
 from shared.casework.consents.views import has_said_no
 from shared.casework.here import Actor, Here
-from shared.casework.holds.commands import is_held
+from shared.casework.holds.commands import is_held, keep_unsent
 from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral
@@ -184,8 +184,11 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     now = tx.clock.now()
     consent.taken_back_at, consent.version = now, consent.version + 1
     await tx.session.flush()
+    is_kept = await is_held(tx, case.id)
+    if is_kept:
+        await keep_unsent(tx, here, case, consent.id)
     await outbox.withhold_consent(tx, consent.id)
-    await erase_said(tx, consent.id, events.OVER, keeps_words=await is_held(tx, case.id))
+    await erase_said(tx, consent.id, events.OVER, keeps_words=is_kept)
     # Referrals that were issued while this waited hold the consent FOR SHARE until they are committed: they are seen here.
     word = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
     ended: list[Referral] = []

@@ -1,9 +1,12 @@
 """Placing and lifting a hold. While one is in force nothing of the case is destroyed; what would have been waits for its end."""
 
+import base64
+import contextlib
 from typing import Any
 from uuid import UUID
 
 from pydantic import Field
+from pydantic_core import from_json
 from sqlalchemy import or_, select
 from sqlmodel import col
 
@@ -16,11 +19,14 @@ from shared.casework.holds.tables import HeldCopy, Hold
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
+from shared.contracts.wire.envelope import unframe
 from shared.exchange import feed, outbox
 from shared.exchange.erasing import erase_said, received_key
+from shared.exchange.tables import InboxRow, InboxState, OutboxRow
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
-from shared.kit.sealed import Under, named
+from shared.kit.keystore import CANNOT_OPEN
+from shared.kit.sealed import Under, as_it_lies, named, sealed_columns
 
 # In place of an order's words that no record here has any more.
 ON_PAPER = "After a restore only the keys of this hold were left here; what the order says stands on its paper."
@@ -113,8 +119,8 @@ async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:
 
 
 async def keep_for_the_court(tx: Transaction, sender: str, case: Case, consent_id: UUID) -> None:
-    """Sets aside what was told under a consent, before the records are blanked: under its own key, which is held."""
-    key = received_key(sender, consent_id)
+    """Sets aside what was told under a consent, before the records are blanked, with what waits or is parked: under its own key,
+    which is held. The tombstone, which takes the words of what waits, is laid after it."""
     referrals = select(Referral).where(
         col(Referral.case_id) == case.id, col(Referral.consent_id) == consent_id, col(Referral.issuer) == sender,
         col(Referral.direction) == "in",
@@ -129,6 +135,41 @@ async def keep_for_the_court(tx: Transaction, sender: str, case: Case, consent_i
     copy["steps"] = [
         {"code": s.code, "on_date": s.on_date, "at": s.occurred_at} for s in (await tx.session.execute(steps)).scalars()
     ]
+    copy["waiting"] = await _waiting(tx, sender, consent_id)
+    await _set_aside(tx, sender, case, consent_id, copy)
+
+
+async def keep_unsent(tx: Transaction, here: Here, case: Case, consent_id: UUID) -> None:
+    """At the desk of a held case: sets aside what was written under a consent of ours and has not left, before it is blanked."""
+    query = select(OutboxRow).where(
+        col(OutboxRow.consent_id) == consent_id, col(OutboxRow.seq).is_(None), ~col(OutboxRow.is_withheld),
+        col(OutboxRow.type).not_in(events.OVER),
+    )  # fmt: skip
+    rows = (await tx.session.execute(query.order_by(col(OutboxRow.position)))).scalars().all()
+    unsent = [{"to": row.recipient, "type": row.type, "at": row.occurred_at, "data": row.data} for row in rows]
+    if unsent and not tx.keys.gone(
+        {received_key(here.agency, consent_id)}
+    ):  # else a restore has brought back a hold that was lifted
+        await _set_aside(tx, here.agency, case, consent_id, {"unsent": unsent})
+
+
+async def _waiting(tx: Transaction, sender: str, consent_id: UUID) -> list[dict[str, Any]]:
+    """What came under a consent and is in no record here: what each says, and the form that its sender signed, in base64."""
+    query = select(col(InboxRow.event_id), col(InboxRow.type), as_it_lies(InboxRow.inner)).where(
+        col(InboxRow.sender) == sender, col(InboxRow.consent_id) == consent_id, col(InboxRow.inner).is_not(None),
+        col(InboxRow.state).in_([InboxState.WAITING, InboxState.PARKED]), col(InboxRow.type).not_in(events.OVER),
+    )  # fmt: skip
+    opens, found = sealed_columns(InboxRow)["inner"], []
+    for event_id, type_, held in (await tx.session.execute(query.order_by(col(InboxRow.event_id)))).all():
+        with contextlib.suppress(*CANNOT_OPEN):  # nobody reads that one any more
+            raw: bytes = opens.open(held, tx.keys)
+            signed = base64.b64encode(raw).decode()
+            found.append({"id": event_id, "type": type_, "said": from_json(unframe(raw).content), "signed": signed})
+    return found
+
+
+async def _set_aside(tx: Transaction, sender: str, case: Case, consent_id: UUID, copy: dict[str, Any]) -> None:
+    key = received_key(sender, consent_id)
     row = {
         "sender": sender, "consent_id": consent_id, "case_id": case.id, "circle": case.circle, "taken_back_at": tx.clock.now(),
         "kept": Under(key, copy),

@@ -67,5 +67,5 @@ async def post_lift(case_id: UUID, hold_id: UUID, request: Request, edge: OneEdg
         return f"/cases/{case_id}"
 
     done = await submit(request, edge, visit, values, work)
-    await destroy_soon(edge.database, case_id)
+    await destroy_soon(edge.database, edge.here, case_id)
     return done

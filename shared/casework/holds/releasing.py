@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 from sqlmodel import col
 
 from shared.casework.consents.handlers import destroy_copy
+from shared.casework.here import Here
 from shared.casework.holds.commands import add_to_holds, is_held
 from shared.casework.holds.tables import HeldCopy, Hold
 from shared.exchange import outbox
@@ -15,7 +16,7 @@ from shared.kit.errors import DatabaseAway
 from shared.kit.keystore import KeyHeld
 
 
-async def destroy_released(database: Database, case_id: UUID | None = None) -> int:
+async def destroy_released(database: Database, here: Here, case_id: UUID | None = None) -> int:
     """Destroys the copies that no hold in force keeps back any more, of one case or of all; how many. Each in a transaction of its
     own, which asks again under the locks that placing a hold takes. Raises DatabaseAway."""
     async with database.read() as tx:
@@ -33,12 +34,12 @@ async def destroy_released(database: Database, case_id: UUID | None = None) -> i
                 await outbox.lock_subjects(tx, [consent_id, circle])
                 copy = await tx.session.get(HeldCopy, (sender, consent_id), populate_existing=True)
                 if copy is not None and not await is_held(tx, copy.case_id):
-                    await destroy_copy(tx, copy)
+                    await destroy_copy(tx, here, copy)
                     count += 1
     return count
 
 
-async def destroy_soon(database: Database, case_id: UUID) -> None:
+async def destroy_soon(database: Database, here: Here, case_id: UUID) -> None:
     """The same, for whoever has just lifted a hold: what fails now the worker does within a minute."""
     with contextlib.suppress(DatabaseAway):
-        await destroy_released(database, case_id)
+        await destroy_released(database, here, case_id)

@@ -58,5 +58,5 @@ async def delete_hold(case_id: UUID, hold_id: UUID, edge: OneEdge, by: SignedIn)
     """The court allows it again: what was taken back meanwhile is destroyed now, and its senders are told."""
     async with edge.database.write() as tx:
         hold = await commands.lift_hold(case_id, hold_id, tx, edge.here, by)
-    await destroy_soon(edge.database, case_id)
+    await destroy_soon(edge.database, edge.here, case_id)
     return answer(_view(hold))
