@@ -18,9 +18,10 @@ from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, check_datab
 from services.settings import Settings
 from shared.casework.directory.network import Network
 from shared.contracts.wire.topics import direction_of
-from shared.exchange.access import Access, thin_topics, topics_of
+from shared.exchange.access import Access, BrokerUnreachable, thin_topics, topics_of
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
+from shared.exchange.rights import open_to_everybody
 from shared.exchange.worker import LACKING
 from shared.kit.certificates import good_until
 from shared.kit.db import Transaction
@@ -71,10 +72,21 @@ async def _broker(settings: Settings, agency: str | None, network: Network, note
         access = settings.access(agency, network.purpose)
         _ends_soon(access, whose, note)
         topics = [t for t in network.topics() if agency in (None, direction_of(t).sender, direction_of(t).recipient)]
-        if missing := sorted(set(topics) - await topics_of(access)):
+        seen = await topics_of(access)
+        if missing := sorted(set(topics) - seen):
             note(False, f"{whose}The broker answers, but {len(missing)} topics, such as {missing[0]}, are missing: {LACKING}")
         else:
             note(True, f"{whose}The broker answers. Every topic is there.")
+        if agency is not None and (others := sorted(seen.intersection(network.topics()) - set(topics))):
+            note(
+                False,
+                f"{whose}The broker shows it {len(others)} topics of other agencies, such as {others[0]}: everybody may, or this"
+                " agency was given too much; have the broker's operator run `refnet provision`.",
+            )
+        if agency is None:
+            with contextlib.suppress(BrokerUnreachable):  # only its operator is told
+                for words in await open_to_everybody(access, topics):
+                    note(False, f"At the broker {words}; run `refnet provision`, or take that right away by the broker's own tool.")
         if thin := await thin_topics(access, tuple(topics)):
             note(
                 False,
