@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from services.retired_keys import held
 from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, check_database
 from services.settings import Settings
 from shared.casework.directory.network import Network
+from shared.casework.holds.commands import in_force
 from shared.contracts.wire.topics import direction_of
 from shared.exchange.access import Access, BrokerUnreachable, thin_topics, topics_of
 from shared.exchange.direct import DirectLine, LineAway
@@ -24,7 +26,7 @@ from shared.exchange.direct_tls import Credentials
 from shared.exchange.rights import open_to_everybody
 from shared.exchange.worker import LACKING
 from shared.kit.certificates import good_until
-from shared.kit.db import Transaction
+from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
 
 DESTROYED_WITHIN = timedelta(days=1)  # a worker looks every hour
@@ -178,7 +180,7 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
         await check_database(made)
         async with made.database.read() as tx:
             is_bound = tx.dialect == "sqlite" or not (await tx.session.execute(text(UNBOUND))).scalar_one()
-            await _holds(tx, settings.escrow(agency), agency, note)
+            await _holds(tx, settings.escrow(agency), agency, _kept_here(settings, agency, made.database), note)
         await made.database.close()
         if not is_bound:
             note(False, f"{agency}: no row-level security binds the database's user; connect as one that owns nothing.")
@@ -187,13 +189,26 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
         note(False, f"{agency}: {error}")
 
 
-async def _holds(tx: Transaction, escrow: Escrow, agency: str, note: Note) -> None:
-    """Cases that a court holds, and whose keys lie on this machine alone: taken or burnt, it leaves the court nothing."""
+def _kept_here(settings: Settings, agency: str, database: Database) -> dict[str, Path]:
+    """What of an agency lies in files of this machine."""
+    here = {"keystore": settings.keystore(agency).file, "database": database.file}
+    return {what: file for what, file in here.items() if file is not None}
+
+
+async def _holds(tx: Transaction, escrow: Escrow, agency: str, here: dict[str, Path], note: Note) -> None:
+    """Cases that a court holds, and whose keys lie on this machine or on its disk alone: taken or burnt, it leaves the court
+    nothing."""
     try:
         alone = await not_in_escrow(tx, escrow)
+        beside = [what for what, file in here.items() if escrow.shares_a_disk_with(file)] if await in_force(tx) else []
     except OSError:
         note(False, f"{agency}: the escrow at {escrow.folder} cannot be read; look after its disk and its rights.")
         return
+    if beside:
+        words = (
+            f"the escrow at {escrow.folder} lies on the same disk as the {' and the '.join(beside)}, which goes with the machine"
+        )
+        note(False, f"{agency}: {words}; name a folder on another disk in REFNET_ESCROW, and move what lies there.")
     if not alone:
         return
     lacking = escrow.lacks()

@@ -75,6 +75,11 @@ class Escrow:
         """The holders who have no key yet: without all three nothing is brought here."""
         return [holder for holder in HOLDERS if not self._public(holder).exists()]
 
+    def shares_a_disk_with(self, file: Path) -> bool:
+        """Whether this folder, or what it is to lie in, is on the disk of a file of the machine's. Raises OSError."""
+        here = next(one for one in (self.folder, *self.folder.parents) if one.exists())
+        return file.exists() and here.stat().st_dev == file.stat().st_dev
+
     def ids(self) -> set[UUID]:
         """The holds whose keys are here."""
         return {UUID(one.name) for one in self.folder.glob("*-*-*-*-*") if one.is_dir()}
