@@ -16,7 +16,7 @@ from sqlmodel import col
 import services.demo
 from shared.casework.alarms.watcher import ERASED_WITHIN
 from shared.casework.directory.network import parse_network
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import ConsentItem, Role
 from shared.exchange.erasing import received_key
 from shared.exchange.inside import Source
 from shared.exchange.tables import InboxRow
@@ -166,6 +166,39 @@ async def test_a_restored_recipient_that_reads_of_the_end_first_destroys_nothing
     await closed(world, story, "health", "nurse_4")
     await all_watch(world)
     assert await left(world["health"], story.canaries["health"]) == set()
+
+
+async def test_a_newer_yes_prolongs_what_it_covers_and_nothing_else(world: World) -> None:
+    story = await told(world)
+    await closed(world, story, "health", "nurse_2")
+    await closed(world, story, "social_welfare", "worker_2")
+    until = (world.clock.now() + HOLDS * 2).isoformat()
+    items = [str(item) for item in ConsentItem if item is not ConsentItem.REQ]
+    renewed = await consent(story.desk, story.case, "health", *items, expires_at=until)
+    await consent(story.desk, story.case, "social_welfare", "needs", expires_at=until)  # less than before
+    await its_day_passes(world, story)
+    assert await story.erasure("health") is None
+    assert await left(world["health"], story.canaries["health"]) == story.canaries["health"]
+    assert await story.erasure("social_welfare") == "destroyed"
+    await story.desk.take_back(story.case, renewed)  # with which the older one has nothing that it stands by any more
+    await world.settle()
+    await all_watch(world)
+    assert await story.erasure("health") == "destroyed"
+    assert await left(world["health"], story.canaries["health"]) == set()
+
+
+@on_sqlite
+async def test_what_a_newer_yes_has_prolonged_ends_with_it(world: World) -> None:
+    story = await told(world)
+    await closed(world, story, "health", "nurse_2")
+    items = [str(item) for item in ConsentItem if item is not ConsentItem.REQ]
+    await consent(story.desk, story.case, "health", *items, expires_at=(world.clock.now() + HOLDS * 2).isoformat())
+    await its_day_passes(world, story)
+    assert await story.erasure("health") is None
+    world.clock.advance(HOLDS)
+    await all_watch(world)
+    story.desk = await world["police"].sign_in("the_officer_after_that")
+    assert await story.erasure("health") == "destroyed"
 
 
 NEW_PLACE = "ndola_annex"  # that the desk's network file names, and the clinic's does not yet
