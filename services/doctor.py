@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from services.broker_users import user_of
 from services.certificates import RENEW_BEFORE
-from services.escrow import Escrow, not_in_escrow
+from services.escrow import Escrow, erased_last, not_in_escrow
 from services.keys import KeyFolder, load_keyring
 from services.kinds import MODULES
 from services.retired_keys import held
@@ -21,6 +21,7 @@ from shared.casework.directory.network import Network
 from shared.casework.holds.commands import in_force
 from shared.contracts.wire.topics import direction_of
 from shared.exchange.access import Access, BrokerUnreachable, thin_topics, topics_of
+from shared.exchange.clearing import BACKUP_WINDOW
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
 from shared.exchange.rights import open_to_everybody
@@ -28,6 +29,7 @@ from shared.exchange.worker import LACKING
 from shared.kit.certificates import good_until
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
+from shared.kit.keystore import WrappingKeys
 
 DESTROYED_WITHIN = timedelta(days=1)  # a worker looks every hour
 
@@ -180,6 +182,7 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
         await check_database(made)
         async with made.database.read() as tx:
             is_bound = tx.dialect == "sqlite" or not (await tx.session.execute(text(UNBOUND))).scalar_one()
+            await _copies(tx, settings.wrapping(agency), agency, note)
             await _holds(tx, settings.escrow(agency), agency, _kept_here(settings, agency, made.database), note)
         await made.database.close()
         if not is_bound:
@@ -187,6 +190,19 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
         note(True, f"{agency}: the database answers and has this version's schema.")
     except RefnetError as error:
         note(False, f"{agency}: {error}")
+
+
+async def _copies(tx: Transaction, wrapping: WrappingKeys, agency: str, note: Note) -> None:
+    """What was erased is opened by copies of the keystore from before, until what they are wrapped under is gone, or they are as
+    old as none may be (decision 26). It is no fault, and whoever looks after the machine has to know of it."""
+    last, oldest = await erased_last(tx), wrapping.oldest()
+    if last is None or oldest is None or last < oldest or tx.clock.now() >= last + BACKUP_WINDOW:
+        return
+    note(
+        True,
+        f"{agency}: copies of its keystore from before {last:%Y-%m-%d %H:%M} UTC still open what was erased; that ends on"
+        f" {last + BACKUP_WINDOW:%Y-%m-%d}, when the last of them must be destroyed, or now with `refnet keys rewrap {agency}`.",
+    )
 
 
 def _kept_here(settings: Settings, agency: str, database: Database) -> dict[str, Path]:

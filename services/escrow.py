@@ -183,6 +183,12 @@ async def not_in_escrow(tx: Transaction, escrow: Escrow) -> list[UUID]:
     return [hold for hold, count in here.items() if count > escrow.holds_keys(hold)]
 
 
+async def erased_last(tx: Transaction) -> datetime | None:
+    """When the key of anything that was told to this agency under a consent was destroyed last. Raises KeystoreAway."""
+    laid = {received_key(sender, consent) for sender, consent in (await tx.session.execute(LAID)).tuples()}
+    return tx.keys.last_destroyed(laid) if laid else None
+
+
 async def erase_again(database: Database) -> int:
     """Destroys once more what an older keystore, put in the place of one that was lost, has brought back; how many keys. And those
     of answers that nobody repeats any more.

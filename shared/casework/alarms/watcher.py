@@ -280,8 +280,8 @@ class Watcher:
             await raise_alarm(tx, self._here, "consent_ends_soon", consent.id, case.facility, Urgency.ROUTINE, case.id, peer)
 
     async def _ended(self) -> list[UUID]:
-        """Our consents whose day has passed and that no newer yes of hers prolongs, of which nobody is told: as soon as all that was
-        said under them is there."""
+        """Our consents whose day has passed and that no newer yes of hers prolongs, of which nobody is told: as soon as all that
+        was said under them is there."""
         unheard = (
             col(OutboxRow.consent_id) == col(Consent.id), col(OutboxRow.delivered_at).is_(None), ~col(OutboxRow.is_withheld),
             col(OutboxRow.erased_at).is_(None), ~col(OutboxRow.is_forked),

@@ -36,6 +36,7 @@ from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, IncidentType, Sex, Ternary
+from shared.exchange.clearing import BACKUP_WINDOW
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
@@ -264,6 +265,7 @@ async def _case_page(
             "incidents": await _incidents(tx, case),
             "consents": await _consents(tx, case),
             "erasures": await erasures_of(tx, case.id),
+            "copies_kept": BACKUP_WINDOW,
             "refusals": await refusals_of(tx, case.id),
             "not_used": await refused_of_case(tx, edge.here, case.id),
             "referrals": await _referrals(tx, case, visit),
