@@ -14,7 +14,7 @@ from visitor import Page, Visitor
 
 from shared.casework.accounts.commands import find_account, make_token
 from shared.casework.accounts.sessions import actor_from
-from shared.casework.accounts.tables import Account, CaseRead
+from shared.casework.accounts.tables import Account, Attempt, CaseRead
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases import looks
 from shared.casework.cases.tables import Case
@@ -173,6 +173,26 @@ async def test_who_tried_a_hold_an_export_or_an_opening_of_her_case_is_in_her_lo
     async with police.database.read() as tx:
         log, _ = await looks.access_log(tx, case.id, None, 50)
     assert [(line.account, line.what) for line in log] == [("inspector-2", "attempt")] * 3
+
+
+async def test_what_was_answered_in_the_hour_is_not_repeated_after_it(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    await opened(world, await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST), case, why="life_threat")
+    async with police.database.write() as tx:
+        desk = Desk(police.client, await make_token(tx, "officer-2"))
+    path, key = f"/cases/{case.id}/incidents", str(new_id())
+    own, _incident = await open_case(desk)
+    mine = f"/cases/{own}/incidents"
+    first = await desk.ask("POST", path, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    own_first = await desk.ask("POST", mine, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    again = await desk.ask("POST", path, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    world.clock.advance(OPEN_FOR + timedelta(seconds=1))
+    late = await desk.ask("POST", path, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    assert (late.status_code, "rape" in late.text) == (404, False)
+    assert case.id in {one.about for one in await rows(police, Attempt)}
+    own_again = await desk.ask("POST", mine, {"incident_type": "rape"}, **{"Idempotency-Key": key})  # her own desk's is
+    assert own_again.json() == own_first.json()
 
 
 async def test_the_day_after_a_supervisor_looks_at_it_and_says_what_she_found(world: World) -> None:
