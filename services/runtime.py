@@ -105,7 +105,7 @@ class Agency:
 
         async def keep(stop: asyncio.Event) -> None:
             destroying = keep_destroying(self.database, folder, self.here.peers, exchange.anchored, stop)
-            await asyncio.gather(destroying, look_after_case_keys(self.database, escrow, stop))
+            await asyncio.gather(destroying, look_after_case_keys(self.database, self.here, escrow, stop))
 
         return keep
 

@@ -253,6 +253,7 @@ HARMLESS: dict[str, dict[str, str]] = {
     "casework_consents": {
         "items": CODES_OF_LISTS,
         "legal_duty": "the code of a duty of the programme",
+        "prolonged_by": "the id of a newer consent of the same case",
     },
     "casework_consent_events": {
         "items": CODES_OF_LISTS,

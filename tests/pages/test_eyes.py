@@ -14,16 +14,19 @@ from visitor import Page, Visitor
 
 from shared.casework.accounts.commands import find_account, make_token
 from shared.casework.accounts.sessions import actor_from
-from shared.casework.accounts.tables import Account, CaseRead
+from shared.casework.accounts.tables import Account, Attempt, CaseRead
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases import looks
 from shared.casework.cases.tables import Case
+from shared.casework.exports.tables import Export
 from shared.casework.eyes.commands import OPEN_FOR, to_review
 from shared.casework.eyes.tables import Decoy, Opening, Review
+from shared.casework.holds.tables import Hold
 from shared.casework.inside import INSIDE
 from shared.contracts.casework.codes import Role
 from shared.exchange.inside import log_inside
 from shared.exchange.tables import InsideRow
+from shared.kit.ids import new_id
 from shared.kit.sealed import Sealed
 
 CENTRAL, OUTPOST = "ndola_central_vsu", "masaiti_vsu"
@@ -32,6 +35,10 @@ CENTRAL, OUTPOST = "ndola_central_vsu", "masaiti_vsu"
 async def rows(agency: TestAgency, table: type[Any]) -> list[Any]:
     async with agency.database.read() as tx:
         return list((await tx.session.execute(select(table))).scalars())
+
+
+async def id_of(agency: TestAgency, name: str) -> UUID:
+    return next(account.id for account in await rows(agency, Account) if account.name == name)
 
 
 async def a_case(world: World) -> Case:
@@ -55,7 +62,7 @@ async def opened(world: World, visitor: Visitor, case: Case, **how: Any) -> Page
     page = await looked_for(visitor, number=case.number, opened_on=day_of(world, case))
     assert "It lies at Ndola Central" in page.words
     assert str(case.id) not in page.text
-    return await visitor.send(page.form("/look-up"), ("open", "yes"), **how)
+    return await visitor.send(page.form("/look-up"), ("open", "yes"), **{"own_pin": PIN, **how})
 
 
 async def test_a_case_is_found_by_two_exact_things_and_never_by_fewer(world: World) -> None:
@@ -109,6 +116,83 @@ async def test_a_life_in_danger_opens_a_case_alone_for_an_hour_and_supervisors_k
         world.clock.advance(OPEN_FOR / 7)  # somebody sits there all the time
     world.clock.advance(timedelta(seconds=1))
     assert (await visitor.open(f"/cases/{case.id}")).status == 404
+
+
+async def test_whoever_opens_a_case_beyond_her_desk_shows_with_her_own_pin_that_it_is_she(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    await at_work(world, "police", "officer-3", Role.OFFICER, OUTPOST)
+    for how in ({"why": "life_threat"}, {"why": "colleague_away", "second": "officer-3", "pin": PIN}):
+        page = await opened(world, visitor, case, **how, own_pin="")
+        assert (page.status, "Type your own PIN" in page.words) == (422, True)
+        page = await opened(world, visitor, case, **how, own_pin="999999")
+        assert (page.status, "That is not your PIN." in page.words) == (422, True)
+        assert PIN not in page.text
+    assert await rows(police, Opening) == []
+    page = await opened(world, visitor, case, why="life_threat")  # alone, on the one page
+    assert page.path == f"/cases/{case.id}"
+
+
+async def test_what_is_found_at_other_desks_is_counted_like_what_is_not_and_supervisors_see_it(world: World) -> None:
+    desk = await world["police"].sign_in("a-desk", facility=CENTRAL)
+    for _ in range(6):
+        await open_case(desk)
+    cases = sorted(await rows(world["police"], Case), key=lambda case: case.number)
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    day = day_of(world, cases[0])
+    for case in cases[:5]:  # numbers in turn, each with the day
+        assert "It lies at Ndola Central" in (await looked_for(visitor, number=case.number, opened_on=day)).words
+    page = await looked_for(visitor, number=cases[5].number, opened_on=day)
+    assert "Nothing here has both of these" in page.words
+    page = await opened(world, visitor, cases[4], why="life_threat")  # what was found may be opened all the same
+    assert page.path == f"/cases/{cases[4].id}"
+    world.clock.advance(timedelta(minutes=16))
+    await visitor.send((await visitor.open("/look-up")).form("/locked"), pin=PIN)
+    assert "It lies at Ndola Central" in (await looked_for(visitor, number=cases[5].number, opened_on=day)).words
+    await looked_for(visitor, number=cases[5].number, opened_on="2020-02-02")
+    page = await (await at_work(world, "police", "inspector", Role.SUPERVISOR, OUTPOST)).open("/eyes")
+    assert "officer-2 6 1" in page.words
+    assert [case.number for case in cases if case.number in page.text] == []  # how many, and not which
+
+
+async def test_who_tried_a_hold_an_export_or_an_opening_of_her_case_is_in_her_log(world: World) -> None:
+    case, police, now = await a_case(world), world["police"], world.clock.now()
+    hold = Hold(id=new_id(), case_id=case.id, order="A synthetic order.", placed_at=now, placed_by=new_id())
+    export = Export(id=new_id(), account_id=new_id(), what="looks", case_id=case.id, purpose="she_asked", because="synthetic",
+                    recipient_key="age1", digest="", made_at=now)  # fmt: skip
+    opening = Opening(id=new_id(), case_id=case.id, account_id=new_id(), why="life_threat", opened_at=now, until_at=now)
+    async with police.database.write() as tx:
+        tx.session.add_all([hold, export, opening])
+    own, _incident = await open_case(await police.sign_in("desk-2", facility=OUTPOST))
+    stranger = await at_work(world, "police", "inspector-2", Role.SUPERVISOR, OUTPOST)
+    assert (await stranger.open(f"/exports/{export.id}")).status == 404
+    for action in (f"/eyes/openings/{opening.id}/review", f"/cases/{own}/holds/{hold.id}/lift"):
+        form = (await stranger.open("/eyes")).form("/eyes/barred")
+        form.action = action
+        assert (await stranger.send(form)).status == 404
+    async with police.database.read() as tx:
+        log, _ = await looks.access_log(tx, case.id, None, 50)
+    assert [(line.account, line.what) for line in log] == [("inspector-2", "attempt")] * 3
+
+
+async def test_what_was_answered_in_the_hour_is_not_repeated_after_it(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    await opened(world, await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST), case, why="life_threat")
+    async with police.database.write() as tx:
+        desk = Desk(police.client, await make_token(tx, "officer-2"))
+    path, key = f"/cases/{case.id}/incidents", str(new_id())
+    own, _incident = await open_case(desk)
+    mine = f"/cases/{own}/incidents"
+    first = await desk.ask("POST", path, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    own_first = await desk.ask("POST", mine, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    again = await desk.ask("POST", path, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    world.clock.advance(OPEN_FOR + timedelta(seconds=1))
+    late = await desk.ask("POST", path, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    assert (late.status_code, "rape" in late.text) == (404, False)
+    assert case.id in {one.about for one in await rows(police, Attempt)}
+    own_again = await desk.ask("POST", mine, {"incident_type": "rape"}, **{"Idempotency-Key": key})  # her own desk's is
+    assert own_again.json() == own_first.json()
 
 
 async def test_the_day_after_a_supervisor_looks_at_it_and_says_what_she_found(world: World) -> None:

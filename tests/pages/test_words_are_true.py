@@ -101,8 +101,15 @@ async def test_after_a_take_back_both_ends_say_what_is_left(world: World) -> Non
     page = await officer.open(f"/referrals/{rid}")
     assert "They ask again first." in page.words
     way = next(link for link in page.links if link.endswith("/take-back"))
-    await officer.send((await officer.open(way)).form(way))
+    before = await officer.open(way)
+    assert "A safety copy of their keys may still open it for 7 days after that; then nothing does." in before.words
+    await officer.send(before.form(way))
     await world.settle()
+    its_case = way.partition("/consents/")[0]
+    assert (
+        "A safety copy of their keys may still open it, until 12 January 2026 at the latest."
+        in (await officer.open(its_case)).words
+    )
     for visitor, left in ((officer, "What they see now"), (nurse, "What this request told us is blanked")):
         page = await visitor.open(f"/referrals/{rid}")
         assert left in page.words

@@ -120,12 +120,13 @@ async def record_arrival(
     return walk_in, None
 
 
-async def may_try(tx: Transaction, by: Actor) -> bool:
-    """Whether this account may have another code looked up now. Its row is locked: guesses at once are counted one by one."""
+async def may_try(tx: Transaction, by: Actor, more: int = 0) -> bool:
+    """Whether this account may have another code looked up now; `more` is what else it has tried within the window. Its row is
+    locked: guesses at once are counted one by one."""
     await tx.session.execute(select(col(Account.id)).where(col(Account.id) == by.account_id).with_for_update())
     since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
     query = select(func.count()).where(col(CodeAttempt.account_id) == by.account_id, col(CodeAttempt.tried_at) > since)
-    return int((await tx.session.execute(query)).scalar_one()) < domain.CODE_ATTEMPTS_MAX
+    return int((await tx.session.execute(query)).scalar_one()) + more < domain.CODE_ATTEMPTS_MAX
 
 
 async def count_try(tx: Transaction, by: Actor) -> None:

@@ -1,6 +1,6 @@
 """Cases and incidents as this agency's own accounts see them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -85,8 +85,13 @@ async def incidents_of(tx: Transaction, case_id: UUID, cursor: str | None, limit
 
 async def cases_page(tx: Transaction, by: Actor, cursor: str | None, limit: int) -> tuple[list[CaseView], str | None]:
     """The cases that the account may see, newest first."""
-    rows, following = await page_by_opening(tx, Case, "case.opened", cursor, limit, scope.this_case(by))
+    rows, following = await case_rows(tx, by, cursor, limit)
     return [case_view(row) for row in rows], following
+
+
+async def case_rows(tx: Transaction, by: Actor, cursor: str | None, limit: int) -> tuple[Sequence[Case], str | None]:
+    """The same as they lie."""
+    return await page_by_opening(tx, Case, "case.opened", cursor, limit, scope.this_case(by))
 
 
 async def note_read(tx: Transaction, case_id: UUID, by: Actor, what: str) -> None:

@@ -36,6 +36,7 @@ from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours, Ternary
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
+from shared.exchange.clearing import BACKUP_WINDOW
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Sentence
 from shared.kit.forms import Filled, Values, fill
@@ -384,7 +385,7 @@ async def show_take_back(case_id: UUID, consent_id: UUID, request: Request, edge
         consent = await _load(tx, case, consent_id)
     return edge.pages.show(
         request, "consents/take_back.html", visit, case=case, consent=consent, here_now="/cases",
-        by_law=is_told_by_law(edge.here, case, consent.recipient),
+        by_law=is_told_by_law(edge.here, case, consent.recipient), copies_kept=BACKUP_WINDOW,
     )  # fmt: skip
 
 

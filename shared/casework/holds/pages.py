@@ -11,7 +11,7 @@ from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.holds import commands
 from shared.casework.holds.commands import PlaceHold
-from shared.casework.holds.web import lift
+from shared.casework.holds.releasing import destroy_soon
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.kit.db import Transaction
 from shared.kit.forms import Filled, fill
@@ -63,7 +63,9 @@ async def post_lift(case_id: UUID, hold_id: UUID, request: Request, edge: OneEdg
 
     async def work(tx: Transaction) -> str:
         visit.actor.may_work()
-        await lift(case_id, hold_id, tx, edge.here, visit.actor)
+        await commands.lift_hold(case_id, hold_id, tx, edge.here, visit.actor)
         return f"/cases/{case_id}"
 
-    return await submit(request, edge, visit, values, work)
+    done = await submit(request, edge, visit, values, work)
+    await destroy_soon(edge.database, edge.here, case_id)
+    return done

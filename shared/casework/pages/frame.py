@@ -27,6 +27,7 @@ from shared.kit.i18n import SOURCE, Times, catalogue, is_rtl, language_name, nam
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.kit.pages import Templates, html
+from shared.kit.sealed import is_shut
 
 if TYPE_CHECKING:
     from shared.casework.accounts.sessions import Kept, Visit
@@ -121,7 +122,7 @@ class Pages:
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
             "tell": partial(self.tell, language=language),
             "end_words": lambda outcome, needs: self.say(words.end(outcome, needs), language),
-            "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
+            "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id, "is_shut": is_shut,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
             "idle_ms": int(IDLE_LOCK / timedelta(milliseconds=1)), "here_now": None, "notice": None, "live": None,
             "as_moment": datetime.fromisoformat, "as_date": as_date,

@@ -38,6 +38,7 @@ from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
+from shared.kit.sealed import shut_shown
 
 router = APIRouter(include_in_schema=False)
 
@@ -97,8 +98,9 @@ async def _changed(tx: Transaction, edge: Edge, visit: Visit) -> list[tuple[Acti
         .limit(CHANGED_LINES_MAX)
     )  # fmt: skip
     newest: dict[UUID, tuple[Activity, Case]] = {}
-    for line, case in (await tx.session.execute(query)).tuples():
-        newest.setdefault(case.id, (line, case))
+    with shut_shown():
+        for line, case in (await tx.session.execute(query)).tuples():
+            newest.setdefault(case.id, (line, case))
     return list(newest.values())[:LIST_MAX]
 
 

@@ -38,6 +38,7 @@ from shared.contracts.casework import events
 from shared.contracts.casework.codes import CancelReason, Flag, ProgressCode, ReferralState, Urgency
 from shared.kit.columns import UtcDateTime
 from shared.kit.db import Transaction
+from shared.kit.sealed import shut_shown
 
 UNSEEN_IS_RED = timedelta(minutes=10)  # an acute referral that nobody has opened by then: a call costs less than waiting
 WEEK = timedelta(days=7)  # "court this week"
@@ -109,7 +110,12 @@ TODAY, WEEKS_END = bindparam("today", type_=Date), bindparam("weeks_end", type_=
 
 
 async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> WorkList:
-    """The work of the account's desk."""
+    """The work of the account's desk. What does not open, because its key is not here, stands on it as `SHUT`."""
+    with shut_shown():
+        return await _work_list(tx, here, by, today)
+
+
+async def _work_list(tx: Transaction, here: Here, by: Actor, today: date) -> WorkList:
     now = tx.clock.now()
     asked = _questions(_by_kind(here), scope.Later.like(by))
     values = scope.Later.values(by) | {
