@@ -106,7 +106,7 @@ class Journey(Part):
     minutes: Minutes
 
 
-class Place(Part):
+class Place(Sourced):
     """A facility by its name, where a programme names some; the rest of each kind gets names when a network is made."""
 
     kind: Id

@@ -21,6 +21,7 @@ class FieldType(StrEnum):
     YES_NO = "yes_no"
     PLACE = "place"  # a facility of the programme
     STAFF = "staff"  # an account of the agency, by its number
+    MARK = "mark"  # a short sign of capitals, digits and -, as the number of a batch: of a thing, never of a person
     LOCAL_TEXT = "local_text"  # sealed, and never crosses
     SIGNATURE = "signature"  # who signed, when, and how
 

@@ -164,11 +164,15 @@ def age_routes_to(programme: Programme, rule: v.AgeRoutesTo, s: Situation) -> An
 
 
 def readiness_of(programme: Programme, desk: DeskNow) -> tuple[bool | None, tuple[str, ...]]:
-    """Whether a desk has all that makes its kind ready, and what it lacks; None where something was not reported."""
+    """Whether a desk has all that makes its kind ready, and what it lacks; None where something was not reported. What a rule only
+    flags (`is_routable_without`) does not count."""
     lacking: list[str] = []
     unknown = desk.is_staffed is None
-    for ready in programme.readiness.values():
-        if ready.kind == desk.kind:
+    spared = {
+        rule.readiness for rule in programme.rules.values() if isinstance(rule, v.ReadinessRequired) and rule.is_routable_without
+    }
+    for id_, ready in programme.readiness.items():
+        if ready.kind == desk.kind and id_ not in spared:
             lacks, is_unknown = _lacks(ready, desk)
             lacking += lacks
             unknown = unknown or is_unknown
@@ -319,7 +323,7 @@ def blocked_act(_programme: Programme, rule: v.BlockedAct, s: Situation) -> Answ
     """Refuses an act that does not exist here; the attempt is an alarm. Where the condition is not known it is refused too."""
     if s.act is not rule.act or (rule.when is not None and rule.when.holds(s) is False):
         return None
-    return _says(Verdict.REFUSED, Message.ACT_IS_BLOCKED, raises_alarm=True)
+    return _says(Verdict.REFUSED, Message.ACT_IS_BLOCKED, raises_alarm=rule.alarm)
 
 
 def act_needs(_programme: Programme, rule: v.ActNeeds, s: Situation) -> Answer | None:

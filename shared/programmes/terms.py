@@ -124,7 +124,7 @@ Version = Annotated[int, BeforeValidator(Number("version (a whole number)", "1",
 YesNo = Annotated[bool, BeforeValidator(_yes_no)]
 Text = Annotated[str, BeforeValidator(_text)]
 Id = Annotated[
-    str, BeforeValidator(matching(r"[a-z][a-z0-9_]{0,39}", "is no short name; write small letters, digits and _, as vsu_station"))
+    str, BeforeValidator(matching(r"[a-z][a-z0-9_]{1,39}", "is no short name; write small letters, digits and _, as vsu_station"))
 ]
 LANGUAGE = r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?"
 Language = Annotated[str, BeforeValidator(matching(LANGUAGE, "is no language tag (BCP 47); write one, as en, fa-AF or uz-Arab"))]
@@ -341,6 +341,7 @@ class Fact(StrEnum):
     TRANSPORT = "transport"
     SIGNED = "signed"
     REQUEST_RECORDED = "request_recorded"  # that she came here is written down
+    POLICE_REPORT_DEMANDED = "police_report_demanded"  # before care
     IS_ACCUSED = "is_accused"  # the person is also accused of something
 
 

@@ -163,11 +163,12 @@ class MustAccept(Rule):
 
 
 class BlockedAct(Rule):
-    """An act that does not exist here. An attempt is written down and an alarm."""
+    """An act that does not exist here. An attempt is an alarm, but where the act is merely of no use."""
 
     rule: Literal["blocked_act"]
     act: ActCode
     when: When | None = None
+    alarm: YesNo = True
 
 
 class AbsentRoutesTo(Rule):
