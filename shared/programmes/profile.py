@@ -248,5 +248,5 @@ def _layers(file: Path, depth: int) -> Text:
     found = next((one for folder in (file.parent, PROFILES) if is_name and (one := folder / f"{extends}.yaml").is_file()), None)
     if found is None:
         known = ", ".join(sorted({path.stem for folder in (file.parent, PROFILES) for path in folder.glob("*.yaml")} - {file.stem}))
-        raise Mistaken(Mistake(mark.file, mark.line, ("extends",), f"there is no profile {shown(extends)}; known are: {known}"))
+        raise Mistaken(Mistake(mark.file, mark.line, ("extends",), f"{shown(extends)} is no profile; known are: {known}"))
     return laid(_layers(found, depth + 1), own)
