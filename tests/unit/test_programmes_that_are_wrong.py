@@ -1,4 +1,4 @@
-"""A profile that is wrong says so with file, line and field, in words for whoever wrote it: every mistake at once, never a traceback."""
+"""A profile that is wrong says so with file, line and field, in words for its writer: all mistakes at once, never a traceback."""
 
 import random
 from pathlib import Path
@@ -67,7 +67,8 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "  lantern: {kind: partner, name: Lantern trust}",
         "  lantern: {kind: partner",
         "agencies, lantern, source",
-        "'source' is missing; add it, as `source: S` (the report), `O19` (another published source), `K` (an assumption) or `D` (our design)",
+        "'source' is missing; add it, as `source: S` (the report), `O19` (another published source), `K` (an assumption) or "
+        "`D` (our design)",
     ),
     "a code misspelt": (
         "kind: health, name: Atoll",
@@ -258,8 +259,8 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "source: {count: S2, places: S2, doors: S2}",
         "  family_house:",
         "facilities, family_house",
-        "its source speaks of 'doors', which it does not have; write one of: agency, assets, colocated_with, count, hub, is_specialist, "
-        "mandate, mode, name, open_hours, places, posts, …",
+        "its source speaks of 'doors', which it does not have; write one of: agency, assets, colocated_with, count, hub, "
+        "is_specialist, mandate, mode, name, open_hours, places, posts, …",
     ),
     "a figure of the base changed without a source": (
         "consent_days: 91",
@@ -603,8 +604,8 @@ def test_loading_says_the_first_mistake_and_how_many_more(tmp_path: Path) -> Non
     with pytest.raises(ProfileError) as raised:
         load_programme(str(file))
     assert str(raised.value) == (
-        "The profile is wrong at xx-anywhere.yaml, line 6, country: 'Anywhere' is no country code (ISO 3166-1); write two capitals, "
-        "as ZM. There is one more; `refnet programme validate` lists all."
+        "The profile is wrong at xx-anywhere.yaml, line 6, country: 'Anywhere' is no country code (ISO 3166-1); write two "
+        "capitals, as ZM. There is one more; `refnet programme validate` lists all."
     )
 
 
