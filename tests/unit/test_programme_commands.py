@@ -1,4 +1,4 @@
-"""`refnet programme`: a good profile is good with what of it is no fact, a bad one is told line by line; 0, 1 and 2 as everywhere."""
+"""`refnet programme`: a good profile is good with what of it is no fact, a bad one is told line by line; exits 0, 1 or 2."""
 
 import json
 from pathlib import Path

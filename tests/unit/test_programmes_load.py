@@ -145,7 +145,8 @@ _tree = st.fixed_dictionaries(
     optional={
         "hours": st.integers(0, 3), "posts": st.lists(st.sampled_from("abc"), max_size=2), "gone": st.none(),
         "limits": st.fixed_dictionaries(
-            {}, optional={"acute": st.integers(0, 3), "deeper": st.dictionaries(st.sampled_from("xy"), st.integers(0, 3), max_size=2)}
+            {},
+            optional={"acute": st.integers(0, 3), "deeper": st.dictionaries(st.sampled_from("xy"), st.integers(0, 3), max_size=2)},
         ),
     },
 )  # fmt: skip
