@@ -82,8 +82,13 @@ class Calendar(StrEnum):
     SOLAR_HIJRI = "solar_hijri"
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _zone(value: object) -> object:
-    if value not in available_timezones():
+    if not isinstance(value, str) or value not in _zones():
         raise said(f"{shown(value)} is not the IANA name of a time zone, as Africa/Lusaka is")
     return value
 
@@ -233,9 +238,15 @@ def _file_of(programme_id: str, folder: Path) -> Path:
     return folder / f"{programme_id}.yaml"
 
 
+@cache
+def _text_of_ours(file: Path) -> Text:
+    """A file of the package; nobody changes what was read."""
+    return read_text(file)
+
+
 def _layers(file: Path, depth: int) -> Text:
     """A file over everything that it extends; raises Mistaken."""
-    own = read_text(file)
+    own = _text_of_ours(file) if file.parent == PROFILES else read_text(file)
     extends = own.value.get("extends")
     if extends is None:
         return own
