@@ -29,7 +29,7 @@ PARTS: tuple[type[Part], ...] = (
 )  # fmt: skip
 LISTS: tuple[type[StrEnum], ...] = (
     Act, Fact, records.FieldType, records.CodeList, records.About, places.FallBack, places.RoutingKey, indicators.Formula,
-    indicators.Measure, indicators.Duration,
+    indicators.Measure, indicators.Duration, indicators.Comparison,
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from shared.programmes.records import RecordType
 from shared.programmes.references import mistakes_between
 from shared.programmes.staff import Certificate, StaffRole
 from shared.programmes.terms import (
+    Act,
     Care,
     CountryCode,
     Id,
@@ -41,7 +42,7 @@ from shared.programmes.terms import (
     shown,
 )
 from shared.programmes.terms import Text as OneText
-from shared.programmes.vocabulary import AnyRule
+from shared.programmes.vocabulary import AnyRule, CertificateRequired
 
 PROFILES = Path(__file__).parent / "profiles"
 CONSENT_DAYS = (30, 91, 182, 365)  # how long she may say that what she agrees to holds: few and plain, read to her
@@ -164,6 +165,11 @@ class Programme(Sourced):
     def records_of(self, agency: str) -> Mapping[str, RecordType]:
         """The registers that an agency keeps."""
         return {id_: record for id_, record in self.records.items() if record.agency == agency}
+
+    def needed_for(self, certificate: str) -> tuple[Act, ...]:
+        """The acts for which a certificate is needed, as the rules say."""
+        rules = self.rules.values()
+        return tuple(rule.act for rule in rules if isinstance(rule, CertificateRequired) and rule.certificate == certificate)
 
     def agencies_of(self, kind: AgencyKind) -> tuple[str, ...]:
         """The agencies of a kind."""

@@ -118,6 +118,7 @@ def test_whoever_trains_holds_the_trainers_certificate() -> None:
     assert may_train(provider, trainer, Held(date(2006, 1, 1), date(2006, 1, 7)), NOW.date())
     assert not may_train(provider, trainer, Held(date(2006, 1, 1)), NOW.date())
     assert may_train(RWANDA.certificates["gender_desk_course"], None, None, NOW.date())
+    assert ZAMBIA.needed_for("ec_trainer") == (Act.TRAIN_OTHERS,)
     assert trainer.standing(Held(None, date(2006, 1, 7)), NOW.date()) is Standing.VALID  # without an end
 
 
