@@ -108,7 +108,8 @@ async def _put(tx: Transaction, peer: str, word: _Word) -> bool:
     if there is not None:
         there.is_forked, there.is_due = True, False
         await tx.session.flush()
-        if there.event_id != word.event_id and there.inner is not None:  # what is cleared was signed for long ago
+        is_cleared = there.inner is None and there.erased_at is None  # and so was signed for long ago
+        if there.event_id != word.event_id and not is_cleared:
             await _say_again(tx, there)
     is_home = word.event is None
     if word.event is not None and word.event.withheld:
@@ -121,12 +122,18 @@ async def _put(tx: Transaction, peer: str, word: _Word) -> bool:
 
 
 async def _say_again(tx: Transaction, row: OutboxRow) -> None:
-    """An event whose slot another word of ours holds already is said again, under its own id, in the current life."""
+    """An event whose slot another word of ours holds already is said again, under its own id, in the current life.
+
+    What was erased meanwhile travels as withheld: its words are nobody's any more, and what was said after it waits for its place.
+    """
     names = (
         "event_id", "recipient", "type", "dataversion", "subject", "lane_key", "after", "consent_id", "circle_version",
         "is_express", "is_acute", "is_withheld", "occurred_at", "recorded_at", "traceparent", "data",
     )  # fmt: skip
-    again = named(OutboxRow, {name: getattr(row, name) for name in names})
+    values = {name: getattr(row, name) for name in names}
+    if row.erased_at is not None:
+        values |= {"is_withheld": True, "data": None}
+    again = named(OutboxRow, values)
     await tx.session.execute(insert(OutboxRow).values(**again, **_UNSAID))
     wake_on_commit(tx)
 
