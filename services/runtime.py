@@ -119,7 +119,8 @@ def here_of(settings: Settings, agency: str) -> Here:
     network = settings.network_with(agency)
     try:
         programme = load_programme(settings.programme or network.programme)
-    except ProfileError as error:
+        programme.check_purpose(network.purpose)
+    except (ProfileError, ValueError) as error:
         raise RefnetError(str(error)) from None
     return Here(agency, network, programme, settings.secret(agency, network.purpose))
 

@@ -35,7 +35,7 @@ from shared.casework.referrals.pages import last_seen
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import codes, events
-from shared.contracts.casework.codes import AgeBand, IncidentType, Sex, Ternary
+from shared.contracts.casework.codes import AgeBand, CareClock, IncidentType, Sex, Ternary
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
@@ -160,12 +160,12 @@ async def _new_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any
 def _hours_left(edge: Edge, form: Filled[Any], sheet: Sheet | None) -> int | None:
     """Hours in which care works best, from the earliest moment; None where it is not known. What stands on a sheet was as long ago
     when the sheet was written, and is longer ago now."""
-    limit_h, most = edge.here.programme.windows.pep_h, form.value("at_most")
-    if limit_h is None or not most.isdigit() or len(most) > len(str(HOURS_MAX)):
+    window, most = edge.here.programme.windows.get(CareClock.PEP), form.value("at_most")
+    if window is None or window.hours is None or not most.isdigit() or len(most) > len(str(HOURS_MAX)):
         return None
     now = edge.database.clock.now()
     since = now - sheet.written_at if sheet is not None and sheet.written_at is not None else timedelta(0)
-    return int(limit_h) - int(most) - math.ceil(since / timedelta(hours=1))
+    return int(window.hours) - int(most) - math.ceil(since / timedelta(hours=1))
 
 
 @router.post("/cases/clock")

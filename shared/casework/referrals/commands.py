@@ -241,7 +241,7 @@ def _known(command: IssueReferral, here: Here, ground: Ground, now: datetime) ->
             "incident_class": incident.incident_type,
             "given": incident.given or None,
             "urgent_mental_health": incident.urgent_mental_health,
-            "windows": sharing.windows_of_care(here, incident.earliest_at, now) or None,
+            "windows": sharing.windows_of_care(here, incident.earliest_at, incident.latest_at, now) or None,
         }
     return {name: part.model_dump() if hasattr(part, "model_dump") else part for name, part in known.items()}
 

@@ -204,7 +204,8 @@ async def _last_incident(tx: Transaction, case: Case) -> Incident | None:
 
 
 def _care_until(edge: Edge, incident: Incident | None, now: datetime) -> datetime | None:
-    open_windows = windows_of_care(edge.here, incident.earliest_at if incident else None, now)
+    range_ = (incident.earliest_at, incident.latest_at) if incident else (None, None)
+    open_windows = windows_of_care(edge.here, *range_, now)
     found = [w["until"] for w in open_windows if w["care"] == CareClock.PEP]
     return found[0] if found else None
 
@@ -351,7 +352,7 @@ def _report_form(edge: Edge, services: list[ServicePackage]) -> events.ReportFor
     form = next(iter(edge.here.programme.report_forms.items()), None)
     if form is None or ServicePackage.EXAMINATION_AND_REPORT not in services:
         return None
-    return events.ReportForm(form=form[0], form_version=form[1])
+    return events.ReportForm(form=form[0], form_version=form[1].version)
 
 
 async def _also_asked(
