@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from services.police.dispensing.certificates import box_at, require
 from services.police.dispensing.domain import COUNT_AGAIN_AFTER, count_is_due
-from services.police.dispensing.tables import BoxCount, BoxEntry
+from services.police.dispensing.tables import IS_AGREED, BoxCount, BoxEntry
 from shared.casework.accounts.tables import HandOver
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, happened
@@ -129,7 +129,8 @@ async def open_count(tx: Transaction, count_id: UUID, by: Actor, *, lock: bool =
 
 async def _keep(tx: Transaction, facility: str, counted: tuple[Counted, ...], by: Actor, first: BoxCount | None) -> BoxCount:
     await stock.alone(tx, BoxEntry, facility)
-    book = {key_of(product, lot): lot.quantity for product, lots in (await stock.lots(tx, BoxEntry, facility)).items() for lot in lots}
+    held = await stock.lots(tx, BoxEntry, facility)
+    book = {key_of(product, lot): lot.quantity for product, lots in held.items() for lot in lots}
     found = {f"{one.product}/{one.batch}": one.quantity for one in counted}
     if len(found) != len(counted) or found.keys() != book.keys():
         raise Conflict("Count every batch that lies there by the book, once each; 0 where none is left. Enter what is new first.")
@@ -150,7 +151,7 @@ def key_of(product: str, lot: Lot) -> str:
 
 async def last_count(tx: Transaction, facility: str, until: datetime | None = None) -> BoxCount | None:
     """The last count on which two agreed."""
-    query = select(BoxCount).where(col(BoxCount.facility) == facility, col(BoxCount.is_agreed))
+    query = select(BoxCount).where(col(BoxCount.facility) == facility, IS_AGREED)
     if until is not None:
         query = query.where(col(BoxCount.counted_at) < until)
     return (await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc()).limit(1))).scalar_one_or_none()
@@ -159,7 +160,8 @@ async def last_count(tx: Transaction, facility: str, until: datetime | None = No
 async def waiting_count(tx: Transaction, facility: str) -> BoxCount | None:
     """The newest first count, where nobody has laid a second one beside it. The ledger is not looked at: who counts second may be
     somebody who is not shown it."""
-    query = select(BoxCount).where(col(BoxCount.facility) == facility, col(BoxCount.counted_at) > tx.clock.now() - COUNT_AGAIN_AFTER)
+    since = tx.clock.now() - COUNT_AGAIN_AFTER
+    query = select(BoxCount).where(col(BoxCount.facility) == facility, col(BoxCount.counted_at) > since)
     newest = (await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc()).limit(1))).scalar_one_or_none()
     return newest if newest is not None and newest.of is None else None
 
@@ -168,11 +170,10 @@ async def is_count_due(tx: Transaction, facility: str) -> bool:
     """Whether the box shall be counted now."""
     query = select(col(HandOver.written_at)).where(col(HandOver.facility) == facility).order_by(col(HandOver.written_at).desc())
     handed = (await tx.session.execute(query.limit(1))).scalar_one_or_none()
-    begun = select(col(BoxEntry.recorded_at)).where(col(BoxEntry.facility) == facility).order_by(col(BoxEntry.number)).limit(1)
+    first = select(col(BoxEntry.recorded_at)).where(col(BoxEntry.facility) == facility).order_by(col(BoxEntry.number)).limit(1)
+    begun = (await tx.session.execute(first)).scalar_one_or_none()
     last = await last_count(tx, facility)
-    return count_is_due(
-        last.counted_at if last is not None else None, handed, (await tx.session.execute(begun)).scalar_one_or_none(), tx.clock.now()
-    )
+    return count_is_due(last.counted_at if last is not None else None, handed, begun, tx.clock.now())
 
 
 def asked(values: dict[str, Any]) -> tuple[Counted, ...]:

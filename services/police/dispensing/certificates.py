@@ -1,5 +1,6 @@
 """Who may give a product and read the register: whoever holds a valid certificate, at her own desk. A supervisor enters them."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -8,8 +9,8 @@ from pydantic import model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
-from services.police.dispensing.domain import Certificate, CertifiedBy, Course, Standing, best
-from services.police.dispensing.rules import rules_of
+from services.police.dispensing import rules
+from services.police.dispensing.rules import Paper
 from services.police.dispensing.tables import HeldCertificate
 from shared.casework.accounts.commands import accounts_of, load_account
 from shared.casework.accounts.tables import Account
@@ -17,10 +18,13 @@ from shared.casework.cases.commands import Form
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.scope import OutOfSight
+from shared.contracts.casework import events
 from shared.contracts.casework.codes import CareProduct
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
+from shared.programmes.situation import Held
+from shared.programmes.staff import Standing
 
 VALID_AT_MOST = timedelta(days=10 * 365)  # a later end is a mistyped year
 
@@ -29,11 +33,11 @@ class EnterCertificate(Form):
     """What a colleague holds after a course. Trained is not certified: without `certified_on` she may do nothing yet."""
 
     account_id: UUID
-    course: Course
+    certificate: events.Code
     trained_on: date
     certified_on: date | None = None
     valid_until: date | None = None
-    certified_by: CertifiedBy | None = None
+    certified_by: events.AgencyId | None = None
     is_trainer: bool = False
 
     @model_validator(mode="after")
@@ -59,11 +63,17 @@ async def enter_certificate(command: EnterCertificate, tx: Transaction, here: He
     if account.id == by.account_id:
         raise Conflict("Nobody certifies herself; another supervisor enters it.")
     now, on = tx.clock.now(), today(here, tx.clock.now())
+    if command.certificate not in here.programme.certificates:
+        raise Conflict("This programme knows no such certificate.")
+    if command.certified_by is not None and command.certified_by not in here.programme.agencies:
+        raise Conflict("Whoever certifies is an agency of this programme.")
     if command.trained_on > on or (command.certified_on or on) > on:
         raise Conflict("A day of training or of the certificate lies in the future.")
     if command.valid_until is not None and command.valid_until > on + VALID_AT_MOST:
         raise Conflict("No certificate holds so long; look at the year.")
     row = HeldCertificate(id=new_id(), **command.model_dump(), entered_at=now, entered_by=by.account_id)
+    kind = here.programme.certificates[command.certificate]
+    row.valid_until = command.valid_until or kind.ends_on(Held(command.trained_on, command.certified_on))
     tx.session.add(row)
     await tx.session.flush()
     return row
@@ -93,54 +103,72 @@ async def certificates_of(tx: Transaction, by: Actor) -> list[tuple[HeldCertific
     return sorted(((row, accounts[row.account_id]) for row in rows), key=lambda one: one[1].name)
 
 
-def as_held(row: HeldCertificate) -> Certificate:
+NOTHING = Held()
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """How an account stands, after the best of what it holds."""
+
+    standing: Standing
+    held: Held = NOTHING
+    until: date | None = None
+
+
+BEST = (Standing.VALID, Standing.EXPIRED, Standing.REVOKED, Standing.TRAINED, Standing.NONE)
+
+
+def as_paper(row: HeldCertificate) -> Paper:
     """The same, for the rules."""
-    return Certificate(row.trained_on, row.certified_on, row.valid_until, row.ended_on)
+    return Paper(Held(row.trained_on, row.certified_on, row.ended_on), row.valid_until)
 
 
-async def standing_of(tx: Transaction, here: Here, by: Actor, courses: set[str]) -> tuple[Standing, date | None]:
-    """How the account stands after the best of some courses, and until when that held."""
-    query = select(HeldCertificate).where(
-        col(HeldCertificate.account_id) == by.account_id, col(HeldCertificate.course).in_(courses)
-    )
-    rows = list((await tx.session.execute(query)).scalars())
-    standing = best([as_held(row) for row in rows], today(here, tx.clock.now()))
-    ends = [row.valid_until for row in rows if row.valid_until is not None]
-    return standing, max(ends, default=None)
+async def standing_of(tx: Transaction, here: Here, by: Actor, product: CareProduct | None = None) -> Stands:
+    """How the account stands for a product: by the worst of the certificates that giving it needs. Without a product, for whichever
+    it may give best."""
+    papers: dict[str, list[Stands]] = {}
+    on = today(here, tx.clock.now())
+    query = select(HeldCertificate).where(col(HeldCertificate.account_id) == by.account_id)
+    for row in (await tx.session.execute(query)).scalars():
+        paper = as_paper(row)
+        how = rules.standing(here.programme, row.certificate, paper, on)
+        papers.setdefault(row.certificate, []).append(Stands(how, paper.held, row.valid_until))
+    found = [Stands(Standing.NONE)]
+    for given in rules.products(here.programme):
+        if product in (None, given):
+            needed = (papers.get(one, [Stands(Standing.NONE)]) for one in rules.certificates(here.programme, given))
+            found.append(max((min(held, key=_place) for held in needed), key=_place))
+    return min(found, key=_place)
 
 
-async def holds(tx: Transaction, here: Here, by: Actor) -> set[CareProduct]:
+def _place(stands: Stands) -> int:
+    return BEST.index(stands.standing)
+
+
+async def may_give(tx: Transaction, here: Here, by: Actor) -> list[CareProduct]:
     """The products that an account may give today."""
-    found = set[CareProduct]()
-    for product, rule in rules_of(here.programme).items():
-        if (await standing_of(tx, here, by, {rule.course}))[0] is Standing.VALID:
-            found.add(product)
-    return found
+    return [
+        product for product in rules.products(here.programme)
+        if (await standing_of(tx, here, by, product)).standing is Standing.VALID
+    ]  # fmt: skip
 
 
-async def ever_held(tx: Transaction, here: Here, by: Actor) -> bool:
-    """Whether somebody has been on one of the courses: to her what she may not do any more, or not yet, is said in words."""
-    courses = {rule.course for rule in rules_of(here.programme).values()}
-    return (await standing_of(tx, here, by, courses))[0] is not Standing.NONE
-
-
-async def require(tx: Transaction, here: Here, by: Actor, about: UUID, product: CareProduct | None = None) -> None:
+async def require(tx: Transaction, here: Here, by: Actor, about: UUID, product: CareProduct | None = None) -> Stands:
     """That an account may give a product, or read the register. Raises Forbidden with the reason to whoever has been on the course;
     to everybody else there is nothing here, and that she asked is kept."""
     by.may_work()
-    courses = {rule.course for one, rule in rules_of(here.programme).items() if product in (None, one)}
-    standing, until = await standing_of(tx, here, by, courses)
-    match standing:
-        case Standing.VALID:
-            return
+    found = await standing_of(tx, here, by, product)
+    match found.standing:
         case Standing.TRAINED:
             raise Forbidden("You were trained and are not certified yet, so nothing is given from the box. Care goes on: send her.")
         case Standing.EXPIRED:
-            day = until.isoformat() if until is not None else "-"
+            day = found.until.isoformat() if found.until is not None else "-"
             raise Forbidden("Your certificate ended on %(day)s, so nothing is given from the box. Care goes on: send her.", day=day)
-        case Standing.ENDED:
+        case Standing.REVOKED:
             raise Forbidden("Your certificate was ended, so nothing is given from the box. Care goes on: send her.")
-    raise OutOfSight("There is nothing at this address.", about)
+        case Standing.NONE:
+            raise OutOfSight("There is nothing at this address.", about)
+    return found
 
 
 def box_at(here: Here, by: Actor, facility: str | None) -> str:

@@ -11,10 +11,10 @@ from pydantic import model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
+from services.police.dispensing import rules
 from services.police.dispensing.certificates import box_at, require, today
-from services.police.dispensing.domain import AgainReason, Kind, Outcome, ProductRule, Unfit, dose_kind, since_band, unfit
+from services.police.dispensing.domain import AgainReason, Kind, Outcome, dose_kind, since_band
 from services.police.dispensing.resupply import supplier_of, tell
-from services.police.dispensing.rules import rules_of
 from services.police.dispensing.tables import BoxEntry, Dose, SafetyReport
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, happened, load_case
@@ -24,17 +24,10 @@ from shared.casework.scope import OutOfSight, for_the_agency
 from shared.casework.stock import commands as stock
 from shared.casework.stock.domain import EntryKind, Lot, usable
 from shared.contracts.casework import codes, events
-from shared.contracts.casework.codes import AgeBand, CareProduct, Sex, Urgency
+from shared.contracts.casework.codes import CareProduct, Urgency
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict
-from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
-
-UNFIT = {
-    Unfit.NOT_FOR_HIM: _("This product is not for a boy or a man. He needs the same care: send him."),
-    Unfit.TOO_YOUNG: _("This product is not given at this age before care. Send the child at once."),
-    Unfit.TOO_LATE: _("More than %(hours)s hours have passed, so it is not given any more. Care is never too late: send her."),
-}
 
 
 class SecondDose(Conflict):
@@ -75,22 +68,14 @@ class ReportSafety(Form):
     facility: events.FacilityId | None = None
 
 
-async def offer(case_id: UUID, tx: Transaction, here: Here, by: Actor, product: CareProduct | None = None) -> Case:
-    """The case, to somebody who may give a product. Raises OutOfSight, and Forbidden to whoever is not certified any more."""
-    by.may_work()
-    case = await load_case(tx, case_id, by)
-    await require(tx, here, by, case.id, product)
-    return case
-
-
 async def dispense(case_id: UUID, command: Dispense, tx: Transaction, here: Here, by: Actor) -> Dose:
     """Keeps what became of the offer; a dose that was given leaves the box in the same transaction, and the case knows of it: under
     consent item `given` it is told with a request for care. Raises Forbidden, OutOfSight, Conflict, SecondDose, NoneHere."""
-    await offer(case_id, tx, here, by, command.product)
+    by.may_work()
     case = await load_case(tx, case_id, by, lock=True)
-    rule = rules_of(here.programme).get(command.product)
-    if rule is None:
+    if command.product not in rules.products(here.programme):
         raise Conflict("Police of this programme do not give %(product)s.", product=Coded(command.product, "product"))
+    held = (await require(tx, here, by, case.id, command.product)).held
     incident = await _incident(tx, case, command.incident_id)
     facility = box_at(here, by, command.facility)
     now = tx.clock.now()
@@ -100,7 +85,9 @@ async def dispense(case_id: UUID, command: Dispense, tx: Transaction, here: Here
     }  # fmt: skip
     entry_id = None
     if command.outcome is Outcome.GIVEN:
-        _refuse_unfit(rule, case, incident, at)
+        refused = rules.refusal(here.programme, rules.asked(here.programme, command.product, case, incident, at, held))
+        if refused is not None:
+            raise Conflict(refused[1])
         kind = await _kind(tx, incident, command, at)
         lot = await _lot(tx, here, facility, command, at)
         change = stock.Change(command.product, lot.batch, lot.expires_on, EntryKind.DISPENSED, 1, at)
@@ -122,24 +109,6 @@ async def _incident(tx: Transaction, case: Case, incident_id: UUID) -> Incident:
     if incident is None:
         raise OutOfSight("There is no such incident.", incident_id)
     return incident
-
-
-def who_she_is(case: Case) -> tuple[Sex, AgeBand]:
-    """Sex and age group, as far as they are known."""
-    needs = case.needs or {}
-    return Sex(needs.get("sex", Sex.UNKNOWN)), AgeBand(needs.get("age_band", AgeBand.UNKNOWN))
-
-
-def why_not(rule: ProductRule, case: Case, incident: Incident, at: datetime) -> Unfit | None:
-    """Why a product is not given now."""
-    return unfit(rule, *who_she_is(case), incident.earliest_at, incident.latest_at, at)
-
-
-def _refuse_unfit(rule: ProductRule, case: Case, incident: Incident, at: datetime) -> None:
-    reason = why_not(rule, case, incident, at)
-    if reason is not None:
-        hours = {"hours": int(rule.window.total_seconds() // 3600)} if reason is Unfit.TOO_LATE and rule.window else {}
-        raise Conflict(UNFIT[reason], **hours)
 
 
 def doses_before(incident: Incident, product: CareProduct) -> list[datetime]:

@@ -1,44 +1,11 @@
-"""Rules of giving a product before care. Pure: of hours, days, codes and numbers, which a programme names (rules.py).
+"""Rules of giving a product before care that no profile states. Pure: of times and codes. What a profile states is in rules.py."""
 
-Whatever is refused here, care is not: each refusal leads on to the request for it.
-"""
-
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-
-from shared.contracts.casework.codes import AgeBand, CareProduct, Sex
 
 VOMITED_WITHIN = timedelta(hours=3)  # practice guide: a dose that is vomited within 2 to 3 hours is given again (assumption)
 COUNT_AGAIN_AFTER = timedelta(hours=24)  # assumption: where no shift is handed over in the system, the box is counted each day
-AGES = tuple(band for band in AgeBand if band is not AgeBand.UNKNOWN)  # in order
 SINCE = ((timedelta(hours=72), "72"), (timedelta(hours=120), "120"))  # the bands of reports: limits of PEP and of the contraceptive
-
-
-class Course(StrEnum):
-    """Courses that somebody is certified after."""
-
-    EMERGENCY_CONTRACEPTION = "emergency_contraception"
-    PEP_STARTER = "pep_starter"
-
-
-class CertifiedBy(StrEnum):
-    """Who says that she may: bodies, not persons."""
-
-    HEALTH_MINISTRY = "health_ministry"
-    POLICE_SCHOOL = "police_school"
-    MEDICAL_COUNCIL = "medical_council"
-    PARTNER = "partner"
-
-
-class Standing(StrEnum):
-    """How a certificate stands on a day. Trained is not certified."""
-
-    NONE = "none"
-    TRAINED = "trained"
-    VALID = "valid"
-    EXPIRED = "expired"
-    ENDED = "ended"
 
 
 class Outcome(StrEnum):
@@ -65,73 +32,6 @@ class AgainReason(StrEnum):
     VOMITED_LATER = "vomited_later"
     NURSE_SAID_SO = "nurse_said_so"
     FIRST_NOT_TAKEN = "first_not_taken"
-
-
-class Unfit(StrEnum):
-    """Why a product is not given to this person, for this incident, now."""
-
-    NOT_FOR_HIM = "not_for_him"
-    TOO_YOUNG = "too_young"
-    TOO_LATE = "too_late"
-
-
-@dataclass(frozen=True, slots=True)
-class ProductRule:
-    """What a programme says of a product. `window` None: no limit is given. `assumed` names what no source says."""
-
-    product: CareProduct
-    course: str
-    window: timedelta | None
-    inclusive: bool = True
-    sexes: frozenset[Sex] = frozenset(Sex)
-    youngest: AgeBand | None = None
-    assumed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What somebody holds after one course; days, each the whole of it."""
-
-    trained_on: date | None
-    certified_on: date | None
-    valid_until: date | None  # its last day; None: until it is ended
-    ended_on: date | None = None
-
-    def standing(self, on: date) -> Standing:
-        """How it stands on a day."""
-        if self.ended_on is not None and on >= self.ended_on:
-            return Standing.ENDED
-        if self.certified_on is None or on < self.certified_on:
-            return Standing.TRAINED if self.trained_on is not None and on >= self.trained_on else Standing.NONE
-        return Standing.EXPIRED if self.valid_until is not None and on > self.valid_until else Standing.VALID
-
-
-_BEST = (Standing.VALID, Standing.EXPIRED, Standing.ENDED, Standing.TRAINED, Standing.NONE)
-
-
-def best(held: list[Certificate], on: date) -> Standing:
-    """How somebody stands who holds these: by the best of them."""
-    return min((one.standing(on) for one in held), key=_BEST.index, default=Standing.NONE)
-
-
-def unfit(
-    rule: ProductRule, sex: Sex, age: AgeBand, earliest_at: datetime | None, latest_at: datetime | None, at: datetime
-) -> Unfit | None:
-    """Why a product is not given at a time; None where it may be.
-
-    Refused for the time only where no instant of the incident's range lies within the window, so its latest decides; a time that
-    nobody knows refuses nothing (domain guide, section 3).
-    """
-    if sex is not Sex.UNKNOWN and sex not in rule.sexes:
-        return Unfit.NOT_FOR_HIM
-    if rule.youngest is not None and age is not AgeBand.UNKNOWN and AGES.index(age) < AGES.index(rule.youngest):
-        return Unfit.TOO_YOUNG
-    last = latest_at or earliest_at
-    if rule.window is None or last is None:
-        return None
-    since = at - last
-    fits = since <= rule.window if rule.inclusive else since < rule.window
-    return None if fits else Unfit.TOO_LATE
 
 
 def dose_kind(given_before: list[datetime], at: datetime, *, vomited: bool) -> Kind:

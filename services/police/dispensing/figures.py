@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from services.police.dispensing.domain import Outcome
 from services.police.dispensing.resupply import Sums, sums_of
-from services.police.dispensing.rules import rules_of
+from services.police.dispensing.rules import products
 from services.police.dispensing.tables import BoxEntry, Dose
 from shared.casework import scope
 from shared.casework.cases.tables import Case
@@ -60,7 +60,7 @@ async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: da
     boxes = set((await tx.session.execute(select(col(BoxEntry.facility)).distinct())).scalars())
     for facility in sorted(place for place in boxes | here.entry.facilities.keys() if by.sees(place)):
         doses = await _doses(tx, facility, begins, ends)
-        for product in rules_of(here.programme):
+        for product in products(here.programme):
             sums = await sums_of(tx, here, facility, product, first, until)
             found.append(StationFigures(facility, product, doses.get(product, Doses()), sums))
     return found
@@ -73,7 +73,8 @@ async def _doses(tx: Transaction, facility: str, begins: datetime, ends: datetim
         select(col(Dose.id), as_it_lies(Dose.said), col(BoxEntry.product))
         .join(Case, col(Case.id) == col(Dose.case_id))
         .outerjoin(BoxEntry, col(BoxEntry.id) == col(Dose.entry_id))
-        .where(~col(Case.not_counted), col(Dose.facility) == facility, col(Dose.recorded_at) >= begins, col(Dose.recorded_at) < ends)
+        .where(~col(Case.not_counted), col(Dose.facility) == facility)
+        .where(col(Dose.recorded_at) >= begins, col(Dose.recorded_at) < ends)
         .order_by(col(Dose.id))
         .limit(ROWS)
     )
@@ -96,4 +97,3 @@ def _count(found: dict[str, Doses], said: dict[str, Any] | None, product: str | 
     if outcome == Outcome.GIVEN:
         of.since[(said or {}).get("since", "unknown")] += 1
         of.kinds[(said or {}).get("kind", ERASED)] += 1
-

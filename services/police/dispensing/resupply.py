@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from services.police.dispensing.certificates import box_at, require, today
-from services.police.dispensing.rules import rules_of
-from services.police.dispensing.tables import BoxCount, BoxEntry, Resupply, SafetyReport, Statement
+from services.police.dispensing.rules import products
+from services.police.dispensing.tables import IS_AGREED, BoxCount, BoxEntry, Resupply, SafetyReport, Statement
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form
 from shared.casework.directory.news import place_subject
@@ -41,6 +41,11 @@ class Supplier:
 
     agency: str
     facility: str
+
+    @property
+    def key(self) -> str:
+        """Its name on a form."""
+        return f"{self.agency}/{self.facility}"
 
 
 class AskSupplies(Form):
@@ -101,7 +106,7 @@ async def ask_supplies(command: AskSupplies, tx: Transaction, here: Here, by: Ac
     """Asks; raises Conflict where a request for the product is still open, or the place cannot be asked."""
     facility = box_at(here, by, command.facility)
     await require(tx, here, by, place_subject(here.agency, facility))
-    if command.product not in rules_of(here.programme):
+    if command.product not in products(here.programme):
         raise Conflict("Police of this programme do not give %(product)s.", product=Coded(command.product, "product"))
     known = suppliers(here, facility)
     chosen = await supplier_of(tx, here, facility)
@@ -157,7 +162,7 @@ async def receive(request_id: UUID, command: ReceiveSupplies, tx: Transaction, h
     row.state, row.received_at, row.received_by = "received", now, by.account_id
     await tx.session.flush()
     if not is_alike(row.sent, row.received):
-        await raise_alarm(tx, here, "parcel_differs", row.id, row.facility, Urgency.URGENT, None, {"peer": row.agency},
+        await raise_alarm(tx, here, "parcel_differs", row.id, row.facility, Urgency.URGENT, None, {"product": row.product, "peer": row.agency},
                           to_supervisor=True)  # fmt: skip
     word = events.SuppliesReceived(
         facility=row.facility, to_facility=row.to_facility, request=row.id, product=CareProduct(row.product), batches=tuple(came)
@@ -197,8 +202,8 @@ class Sums:
 
 
 async def sums_of(tx: Transaction, here: Here, facility: str, product: str, first: date, until: date) -> Sums:
-    """The sums of a period of days, `until` not among them. Variance is from the last count before the period, or its opening by the
-    book, to its last count; None where nobody counted."""
+    """The sums of a period of days, `until` not among them. Variance is from the last count before the period, or its opening by
+    the book, to its last count; None where nobody counted."""
     zone = ZoneInfo(here.programme.time_zone)
     begins, ends = (datetime.combine(day, time(), zone) for day in (first, until))
     rows = [row.moved for row in await stock.entries(tx, BoxEntry, facility, product, ends)]
@@ -206,16 +211,15 @@ async def sums_of(tx: Transaction, here: Here, facility: str, product: str, firs
     opening = sum(row.quantity for row in before)
     closing, was = await _counted(tx, facility, product, ends), await _counted(tx, facility, product, begins)
     moved = _moved(rows, begins, ends)
-    differs = None
+    counted = differs = None
     if closing is not None and closing[0] >= begins:
         since = was[0] if was is not None else begins
         start = was[1] if was is not None else opening
-        differs = variance(start, _moved(rows, since, closing[0]), closing[1])
+        counted = closing[1]
+        differs = variance(start, _moved(rows, since, closing[0]), counted)
     reports = await _reports(tx, facility, product, begins, ends)
-    return Sums(
-        product, [lot for lot in lots_of(rows) if lot.quantity], opening, moved, closing[1] if differs is not None and closing else None,
-        differs, stock_out_days(rows, first, until, zone), reports[False], reports[True],
-    )  # fmt: skip
+    lots, empty = [lot for lot in lots_of(rows) if lot.quantity], stock_out_days(rows, first, until, zone)
+    return Sums(product, lots, opening, moved, counted, differs, empty, reports[False], reports[True])
 
 
 def _moved(rows: Any, since: datetime, until: datetime) -> dict[EntryKind, int]:
@@ -227,7 +231,7 @@ def _moved(rows: Any, since: datetime, until: datetime) -> dict[EntryKind, int]:
 
 
 async def _counted(tx: Transaction, facility: str, product: str, until: datetime) -> tuple[datetime, int] | None:
-    query = select(BoxCount).where(col(BoxCount.facility) == facility, col(BoxCount.is_agreed), col(BoxCount.counted_at) < until)
+    query = select(BoxCount).where(col(BoxCount.facility) == facility, IS_AGREED, col(BoxCount.counted_at) < until)
     last = (await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc()).limit(1))).scalar_one_or_none()
     if last is None:
         return None
@@ -270,13 +274,14 @@ async def state_month(command: StateMonth, tx: Transaction, here: Here, by: Acto
         raise Conflict("This place cannot be asked for supplies; choose one that gives acute care.")
     await stock.alone(tx, BoxEntry, facility)
     made = []
-    for product in rules_of(here.programme):
+    for product in products(here.programme):
         if await tx.session.get(Statement, (facility, product, command.month)) is not None:
             raise Conflict("This month was told already.")
         word = _statement(facility, supplier, command.month, await sums_of(tx, here, facility, product, first, until))
         row = Statement(
-            facility=facility, product=product, month=command.month, data=events.data_of(word), stated_at=now, stated_by=by.account_id
-        )
+            facility=facility, product=product, month=command.month, data=events.data_of(word), stated_at=now,
+            stated_by=by.account_id,
+        )  # fmt: skip
         tx.session.add(row)
         await tx.session.flush()
         await tell(tx, here, supplier.agency, word)
@@ -290,9 +295,9 @@ def _statement(facility: str, supplier: Supplier, month: str, sums: Sums) -> eve
 
     return events.SuppliesStated(
         facility=facility, to_facility=supplier.facility, product=CareProduct(sums.product), month=month,
-        batches=stock.batches_of(sums.lots), opening=sums.opening, received=of(EntryKind.RECEIVED), dispensed=of(EntryKind.DISPENSED),
-        returned=of(EntryKind.RETURNED), destroyed=of(EntryKind.DESTROYED), counted=sums.counted, variance=sums.variance,
-        stock_out_days=sums.stock_out_days, adverse=sums.adverse, misuse=sums.misuse,
+        batches=stock.batches_of(sums.lots), opening=sums.opening, received=of(EntryKind.RECEIVED),
+        dispensed=of(EntryKind.DISPENSED), returned=of(EntryKind.RETURNED), destroyed=of(EntryKind.DESTROYED),
+        counted=sums.counted, variance=sums.variance, stock_out_days=sums.stock_out_days, adverse=sums.adverse, misuse=sums.misuse,
     )  # fmt: skip
 
 

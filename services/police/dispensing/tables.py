@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 from shared.casework.stock.commands import Entry, constraints
 from shared.kit.columns import UtcDateTime, json_column
@@ -22,11 +22,11 @@ class HeldCertificate(SQLModel, table=True):
     __tablename__ = "police_certificates"
     id: UUID = Field(primary_key=True)
     account_id: UUID = Field(sa_column_args=[ForeignKey("casework_accounts.id")], index=True)
-    course: str
+    certificate: str  # of the profile
     trained_on: date | None = None
     certified_on: date | None = None
     valid_until: date | None = None
-    certified_by: str | None = None
+    certified_by: str | None = None  # an agency of the profile
     is_trainer: bool = False  # may train others for the same course
     entered_at: datetime = Field(sa_type=UtcDateTime)
     entered_by: UUID
@@ -56,6 +56,9 @@ class BoxCount(SQLModel, table=True):
     is_agreed: bool | None = None  # of a second count: whether it is what the first says
     counted_by: UUID
     counted_at: datetime = Field(sa_type=UtcDateTime)
+
+
+IS_AGREED = col(BoxCount.is_agreed).is_(True)
 
 
 class Dose(SQLModel, table=True):

@@ -27,7 +27,7 @@ def upgrade() -> None:
         "police_certificates",
         sa.Column("id", sa.Uuid(), primary_key=True),
         sa.Column("account_id", sa.Uuid(), sa.ForeignKey("casework_accounts.id"), nullable=False),
-        sa.Column("course", sa.String(), nullable=False),
+        sa.Column("certificate", sa.String(), nullable=False),
         sa.Column("trained_on", sa.Date(), nullable=True),
         sa.Column("certified_on", sa.Date(), nullable=True),
         sa.Column("valid_until", sa.Date(), nullable=True),

@@ -85,8 +85,10 @@ def lots_of(entries: Iterable[Moved]) -> list[Lot]:
 
 
 def variance(opening: int, moved: Mapping[EntryKind, int], counted: int) -> int:
-    """opening + received − dispensed − counted (domain guide, section 5), with what was destroyed, returned or issued taken off too:
-    doses that the book has and the box has not; less than 0 where the box has more. `moved` sums each kind without its sign."""
+    """Doses that the book has and the box has not; less than 0 where the box has more. `moved` sums each kind without its sign.
+
+    opening + received − dispensed − counted (domain guide, section 5), with what was destroyed, returned or issued taken off too.
+    """
     return opening + moved.get(EntryKind.RECEIVED, 0) - sum(moved.get(kind, 0) for kind in GOES_OUT) - counted
 
 

@@ -35,7 +35,8 @@ MEMBER = Authority("member")  # of the circle: it has joined, or has sent or bee
 KEEPER = Authority("keeper")  # of the facility
 READER = Authority("reader")  # of our event that it is about
 
-# What police give before care comes from health: stations ask and account for it, places of care answer. Of products, never of a person.
+# What police give before care comes from health: stations ask and account for it, places of care answer. Of products, and never of
+# a person.
 KEEPS_A_BOX = Authority("keeper", frozenset({(AgencyKind.POLICE, AgencyKind.HEALTH)}))
 SUPPLIES = Authority("keeper", frozenset({(AgencyKind.HEALTH, AgencyKind.POLICE)}))
 

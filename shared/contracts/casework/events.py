@@ -491,8 +491,8 @@ class SuppliesReceived(Event):
 
 
 class SuppliesStated(Event):
-    """What a station's box came to in one month that is over: what lies in it by batch, what came and went, how often and how far it
-    was empty, and what was noticed. Never when or to whom a dose was given."""
+    """What a station's box came to in one month that is over: what lies in it by batch, what came and went, on how many days it was
+    empty, and what was noticed. Never when or to whom a dose was given."""
 
     type: ClassVar[str] = "supplies.stated"
     authority: ClassVar[Authority] = authorities.KEEPS_A_BOX
