@@ -18,7 +18,7 @@ from shared.casework.directory.news import place_subject
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.stock import commands as stock
-from shared.casework.stock.domain import CorrectionReason, EntryKind
+from shared.casework.stock.domain import CorrectionReason, EntryKind, same_parcel
 from shared.casework.stock.forms import COUNT, ROWS, STOCK_WORDS, parcel, typed
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import CareProduct
@@ -252,7 +252,7 @@ async def _request_page(
         row = await resupply.load_request(tx, edge.here, request_id, visit.actor)
     return edge.pages.show(
         request, "dispensing/request.html", visit, status=status, form=form, errors=bool(form.errors), r=row, count=ROWS,
-        is_alike=resupply.is_alike, here_now="/dispensing",
+        is_alike=same_parcel, here_now="/dispensing",
     )  # fmt: skip
 
 

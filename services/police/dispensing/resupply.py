@@ -24,7 +24,7 @@ from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight
 from shared.casework.stock import commands as stock
-from shared.casework.stock.domain import EntryKind, Lot, lots_of, stock_out_days, variance
+from shared.casework.stock.domain import EntryKind, Lot, lots_of, same_parcel, stock_out_days, variance
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, CareProduct, ServicePackage, Urgency
 from shared.exchange import outbox
@@ -161,26 +161,14 @@ async def receive(request_id: UUID, command: ReceiveSupplies, tx: Transaction, h
     row.received = [one.model_dump(mode="json") for one in came]
     row.state, row.received_at, row.received_by = "received", now, by.account_id
     await tx.session.flush()
-    if not is_alike(row.sent, row.received):
-        await raise_alarm(tx, here, "parcel_differs", row.id, row.facility, Urgency.URGENT, None, {"product": row.product, "peer": row.agency},
-                          to_supervisor=True)  # fmt: skip
+    if not same_parcel(row.sent, row.received):
+        detail = {"product": row.product, "peer": row.agency}
+        await raise_alarm(tx, here, "parcel_differs", row.id, row.facility, Urgency.URGENT, None, detail, to_supervisor=True)
     word = events.SuppliesReceived(
         facility=row.facility, to_facility=row.to_facility, request=row.id, product=CareProduct(row.product), batches=tuple(came)
     )
     await tell(tx, here, row.agency, word)
     return row
-
-
-def is_alike(sent: list[Any], received: list[Any]) -> bool:
-    """Whether what came is what was sent, batch by batch."""
-
-    def by_batch(batches: list[Any]) -> Counter[tuple[str, str]]:
-        found: Counter[tuple[str, str]] = Counter()
-        for one in batches:
-            found[one["batch"], one["expires_on"]] += one["quantity"]
-        return +found
-
-    return by_batch(sent) == by_batch(received)
 
 
 # --- a month --------------------------------------------------------------------------------------------------------------

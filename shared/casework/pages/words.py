@@ -278,6 +278,7 @@ ALARMS: dict[str, str] = {
     "dose_adverse": _("Something was noticed after a product was given"),
     "dose_misused": _("A product or its box was misused"),
     "box_variance": _("A locked box does not fit its book, as two have counted"),
+    "station_reported": _("A station reports that something went wrong with a product or its box"),
     "parcel_differs": _("What came of a parcel is not what was sent"),
     "parked": _("A message could not be used"),
     "fork": _("A message came in two versions"),
@@ -491,7 +492,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
     "entry": ENTRIES, "correction": CORRECTIONS, "supply": SUPPLY_REASONS, "no_supply": SUPPLY_DECLINES,
-    "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES, "way": {**KINDS, "by_herself": _("By herself or himself")},
+    "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES,
+    "way": {**KINDS, "by_herself": _("By herself or himself")},
 }  # fmt: skip
 
 ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a word
@@ -500,7 +502,8 @@ ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a wor
     "how": codes.ConsentHow, "incident": codes.IncidentType, "age": codes.AgeBand, "sex": codes.Sex, "access": codes.AccessNeed,
     "staff": codes.StaffPreference, "answer": codes.Ternary, "duty": codes.LegalDuty, "product": codes.CareProduct,
     "mode": codes.TravelMode, "escort": codes.Escort, "safe_hours": codes.SafeHours, "progress": codes.ProgressCode,
-    "supply": codes.SupplyReason, "no_supply": codes.SupplyDecline, "safety": codes.SafetyCode, "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,
+    "supply": codes.SupplyReason, "no_supply": codes.SupplyDecline, "safety": codes.SafetyCode,
+    "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 EXPIRES_SOON = timedelta(days=60)  # assumption: time to use it up, or to ask for more
@@ -82,6 +83,18 @@ def lots_of(entries: Iterable[Moved]) -> list[Lot]:
     for entry in entries:
         sums[entry.expires_on, entry.batch] += entry.quantity
     return sorted(Lot(expires_on, batch, quantity) for (expires_on, batch), quantity in sums.items())
+
+
+def same_parcel(sent: Iterable[Mapping[str, Any]], received: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether what came is what was sent, by batch and day of expiry, as each is kept."""
+
+    def by_batch(batches: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
+        for one in batches:
+            found[one["batch"], one["expires_on"]] += one["quantity"]
+        return +found
+
+    return by_batch(sent) == by_batch(received)
 
 
 def variance(opening: int, moved: Mapping[EntryKind, int], counted: int) -> int:
