@@ -163,10 +163,11 @@ async def _stations_page(
     place = may_supervise_boxes(edge.here, visit.actor, form.value("facility") or facility)
     async with edge.database.read() as tx:
         found = await views.stations_of(tx, place)
+    today = edge.pages.times("en", edge.database.clock.now()).today()
     known = [(f"{agency}/{id_}", edge.pages.place(agency, id_)) for agency, id_ in commands.stations(edge.here)]
     return edge.pages.show(
         request, "supplies/stations.html", visit, status=status, form=form, errors=bool(form.errors), found=found, at=place,
-        checks=list(Check), findings=list(Finding), known=known, count=ROWS, today=edge.pages.times("en", edge.database.clock.now()).today(),
+        checks=list(Check), findings=list(Finding), known=known, count=ROWS, today=today,
     )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
-"""The clinic's own ledger, requests of stations, what stations have told of their boxes, and visits to them. Of products and places:
-no person is in any of it, and no case of this agency or another is named."""
+"""The clinic's own ledger, requests of stations, what stations have told of their boxes, and visits to them. Of products and
+places: no person is in any of it, and no case of this agency or another is named."""
 
 from datetime import date, datetime
 from typing import Any

@@ -25,6 +25,7 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 
+NEWEST = (col(BoxCount.counted_at).desc(), col(BoxCount.id).desc())  # first
 BY_HAND = (EntryKind.RECEIVED, EntryKind.RETURNED, EntryKind.DESTROYED, EntryKind.CORRECTED)  # a dose is written by giving it
 
 
@@ -154,7 +155,9 @@ async def last_count(tx: Transaction, facility: str, until: datetime | None = No
     query = select(BoxCount).where(col(BoxCount.facility) == facility, IS_AGREED)
     if until is not None:
         query = query.where(col(BoxCount.counted_at) < until)
-    return (await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc()).limit(1))).scalar_one_or_none()
+    return (
+        await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc(), col(BoxCount.id).desc()).limit(1))
+    ).scalar_one_or_none()
 
 
 async def waiting_count(tx: Transaction, facility: str) -> BoxCount | None:
@@ -162,7 +165,9 @@ async def waiting_count(tx: Transaction, facility: str) -> BoxCount | None:
     somebody who is not shown it."""
     since = tx.clock.now() - COUNT_AGAIN_AFTER
     query = select(BoxCount).where(col(BoxCount.facility) == facility, col(BoxCount.counted_at) > since)
-    newest = (await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc()).limit(1))).scalar_one_or_none()
+    newest = (
+        await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc(), col(BoxCount.id).desc()).limit(1))
+    ).scalar_one_or_none()
     return newest if newest is not None and newest.of is None else None
 
 

@@ -83,7 +83,6 @@ async def dispense(case_id: UUID, command: Dispense, tx: Transaction, here: Here
     said: dict[str, Any] = {
         "product": command.product, "outcome": command.outcome, "since": since_band(incident.earliest_at, incident.latest_at, at)
     }  # fmt: skip
-    entry_id = None
     if command.outcome is Outcome.GIVEN:
         refused = rules.refusal(here.programme, rules.asked(here.programme, command.product, case, incident, at, held))
         if refused is not None:
@@ -91,11 +90,12 @@ async def dispense(case_id: UUID, command: Dispense, tx: Transaction, here: Here
         kind = await _kind(tx, incident, command, at)
         lot = await _lot(tx, here, facility, command, at)
         change = stock.Change(command.product, lot.batch, lot.expires_on, EntryKind.DISPENSED, 1, at)
-        entry_id = (await stock.write(tx, BoxEntry, facility, change, by.account_id)).id
-        said |= {"kind": kind, "batch": lot.batch, "reason": command.again_reason if kind is Kind.AGAIN else None}
+        entry = await stock.write(tx, BoxEntry, facility, change, by.account_id)
+        reason = command.again_reason if kind is Kind.AGAIN else None
+        said |= {"kind": kind, "batch": lot.batch, "reason": reason, "entry": str(entry.id)}
         _is_known_to_the_case(incident, command.product, at)
     dose = Dose(
-        id=new_id(), case_id=case.id, incident_id=incident.id, facility=facility, said=said, given_at=at, entry_id=entry_id,
+        id=new_id(), case_id=case.id, incident_id=incident.id, facility=facility, said=said, given_at=at,
         recorded_at=now, recorded_by=by.account_id,
     )  # fmt: skip
     tx.session.add(dose)

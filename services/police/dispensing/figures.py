@@ -22,7 +22,6 @@ from shared.casework.here import Actor, Here
 from shared.kit.db import Transaction
 from shared.kit.sealed import as_it_lies, sealed_columns
 
-ERASED = "erased"  # a dose whose case was erased: it was given, and nothing more is known of it
 ROWS = 500  # read at once: opening what they say takes some 10 ms, and others wait no longer for their pages
 
 
@@ -70,9 +69,8 @@ async def _doses(tx: Transaction, facility: str, begins: datetime, ends: datetim
     found: dict[str, Doses] = {}
     column, last = sealed_columns(Dose)["said"], None
     query: Any = (
-        select(col(Dose.id), as_it_lies(Dose.said), col(BoxEntry.product))
+        select(col(Dose.id), as_it_lies(Dose.said))
         .join(Case, col(Case.id) == col(Dose.case_id))
-        .outerjoin(BoxEntry, col(BoxEntry.id) == col(Dose.entry_id))
         .where(~col(Case.not_counted), col(Dose.facility) == facility)
         .where(col(Dose.recorded_at) >= begins, col(Dose.recorded_at) < ends)
         .order_by(col(Dose.id))
@@ -80,20 +78,17 @@ async def _doses(tx: Transaction, facility: str, begins: datetime, ends: datetim
     )
     while True:
         rows = (await tx.session.execute(query if last is None else query.where(col(Dose.id) > last))).all()
-        for _id, held, product in rows:
-            _count(found, column.read(held, tx.keys), product)
+        for _id, held in rows:
+            said = column.read(held, tx.keys)
+            if said is not None:  # else its case was erased: the box's book still has the dose, and nobody knows whose it was
+                _count(found.setdefault(said["product"], Doses()), said)
         if len(rows) < ROWS:
             return found
         last = rows[-1][0]
 
 
-def _count(found: dict[str, Doses], said: dict[str, Any] | None, product: str | None) -> None:
-    """What was erased and left the box is counted as given; an offer that was erased is nowhere."""
-    if said is None and product is None:
-        return
-    of = found.setdefault(product or (said or {})["product"], Doses())
-    outcome = (said or {}).get("outcome", Outcome.GIVEN)
-    of.outcomes[outcome] += 1
-    if outcome == Outcome.GIVEN:
-        of.since[(said or {}).get("since", "unknown")] += 1
-        of.kinds[(said or {}).get("kind", ERASED)] += 1
+def _count(of: Doses, said: dict[str, Any]) -> None:
+    of.outcomes[said["outcome"]] += 1
+    if said["outcome"] == Outcome.GIVEN:
+        of.since[said["since"]] += 1
+        of.kinds[said["kind"]] += 1

@@ -5,9 +5,9 @@ is sent would say what she has not agreed to have said.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight
 from shared.casework.stock import commands as stock
-from shared.casework.stock.domain import EntryKind, Lot, lots_of, same_parcel, stock_out_days, variance
+from shared.casework.stock.domain import DAY, EntryKind, Lot, lots_of, same_parcel, stock_out_days, variance
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, CareProduct, ServicePackage, Urgency
 from shared.exchange import outbox
@@ -191,39 +191,51 @@ class Sums:
 
 async def sums_of(tx: Transaction, here: Here, facility: str, product: str, first: date, until: date) -> Sums:
     """The sums of a period of days, `until` not among them. Variance is from the last count before the period, or its opening by
-    the book, to its last count; None where nobody counted."""
+    the book, to its last count, line by line of the book; None where nobody counted."""
     zone = ZoneInfo(here.programme.time_zone)
     begins, ends = (datetime.combine(day, time(), zone) for day in (first, until))
-    rows = [row.moved for row in await stock.entries(tx, BoxEntry, facility, product, ends)]
-    before = [row for row in rows if row.at < begins]
+    rows = await stock.entries(tx, BoxEntry, facility, product, ends)
+    before = [row for row in rows if row.recorded_at < begins]
     opening = sum(row.quantity for row in before)
     closing, was = await _counted(tx, facility, product, ends), await _counted(tx, facility, product, begins)
-    moved = _moved(rows, begins, ends)
     counted = differs = None
-    if closing is not None and closing[0] >= begins:
-        since = was[0] if was is not None else begins
-        start = was[1] if was is not None else opening
-        counted = closing[1]
-        differs = variance(start, _moved(rows, since, closing[0]), counted)
+    if closing is not None and closing != was:
+        since, start = (was.upto, was.doses) if was is not None else (before[-1].number if before else 0, opening)
+        counted = closing.doses
+        differs = variance(start, _moved(row for row in rows if since < row.number <= closing.upto), counted)
     reports = await _reports(tx, facility, product, begins, ends)
-    lots, empty = [lot for lot in lots_of(rows) if lot.quantity], stock_out_days(rows, first, until, zone)
-    return Sums(product, lots, opening, moved, counted, differs, empty, reports[False], reports[True])
+    seen = min(until, today(here, tx.clock.now()) + DAY)  # days that have not come yet are no days without
+    moves = [row.moved for row in rows]
+    return Sums(
+        product, [lot for lot in lots_of(moves) if lot.quantity], opening, _moved(rows[len(before):]), counted, differs,
+        stock_out_days(moves, first, seen, zone), reports[False], reports[True],
+    )  # fmt: skip
 
 
-def _moved(rows: Any, since: datetime, until: datetime) -> dict[EntryKind, int]:
+def _moved(rows: Iterable[BoxEntry]) -> dict[EntryKind, int]:
     found: Counter[EntryKind] = Counter()
     for row in rows:
-        if since <= row.at < until:
-            found[row.kind] += row.quantity if row.kind is EntryKind.CORRECTED else abs(row.quantity)
+        kind = EntryKind(row.kind)
+        found[kind] += row.quantity if kind is EntryKind.CORRECTED else abs(row.quantity)
     return dict(found)
 
 
-async def _counted(tx: Transaction, facility: str, product: str, until: datetime) -> tuple[datetime, int] | None:
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What two have counted of a product, when the book had come to its line `upto`."""
+
+    id: UUID
+    upto: int
+    doses: int
+
+
+async def _counted(tx: Transaction, facility: str, product: str, until: datetime) -> Counted | None:
     query = select(BoxCount).where(col(BoxCount.facility) == facility, IS_AGREED, col(BoxCount.counted_at) < until)
-    last = (await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc()).limit(1))).scalar_one_or_none()
+    query = query.order_by(col(BoxCount.counted_at).desc(), col(BoxCount.id).desc()).limit(1)
+    last = (await tx.session.execute(query)).scalar_one_or_none()
     if last is None:
         return None
-    return last.counted_at, sum(int(n) for key, n in last.counted.items() if key.partition("/")[0] == product)
+    return Counted(last.id, last.upto, sum(int(n) for key, n in last.counted.items() if key.partition("/")[0] == product))
 
 
 async def _reports(tx: Transaction, facility: str, product: str, since: datetime, until: datetime) -> dict[bool, int]:

@@ -62,8 +62,8 @@ IS_AGREED = col(BoxCount.is_agreed).is_(True)
 
 
 class Dose(SQLModel, table=True):
-    """A product that was given for an incident, declined by her, or not there to be given. `entry_id` is its line in the ledger,
-    which says nothing of her."""
+    """A product that was given for an incident, declined by her, or not there to be given. Which of them, and its line in the
+    ledger, lies sealed under her case's key; the ledger says nothing of her."""
 
     __tablename__ = "police_doses"
     __table_args__ = (Index("ix_police_doses_facility", "facility", "recorded_at"),)
@@ -73,7 +73,6 @@ class Dose(SQLModel, table=True):
     facility: str
     said: dict[str, Any] | None = Field(default=None, sa_type=Sealed("police_doses.said", "case_id"), nullable=True)
     given_at: datetime | None = Field(default=None, sa_type=Sealed("police_doses.given_at", "case_id", "time"), nullable=True)
-    entry_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("police_box_entries.id")], unique=True)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID
 

@@ -62,10 +62,8 @@ def upgrade() -> None:
         sa.Column("facility", sa.String(), nullable=False),
         sa.Column("said", sa.LargeBinary(), nullable=True),
         sa.Column("given_at", sa.LargeBinary(), nullable=True),
-        sa.Column("entry_id", sa.Uuid(), sa.ForeignKey("police_box_entries.id"), nullable=True),
         sa.Column("recorded_at", UtcDateTime(), nullable=False),
         sa.Column("recorded_by", sa.Uuid(), nullable=False),
-        sa.UniqueConstraint("entry_id"),
     )
     op.create_index("ix_police_doses_case_id", "police_doses", ["case_id"])
     op.create_index("ix_police_doses_incident_id", "police_doses", ["incident_id"])
