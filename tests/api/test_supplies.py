@@ -1,4 +1,4 @@
-"""Supplies between a station and the clinic that fills its box: asked, sent, counted, told by the month; and nobody in any of it."""
+"""Supplies between a station and the clinic that fills its box: asked, sent, counted, told by the month; nobody is in any of it."""
 
 from datetime import timedelta
 from typing import Any
@@ -153,6 +153,7 @@ async def test_a_visit_is_kept_with_its_findings_and_what_was_counted(world: Wor
     assert (await matron.get("/supplies/visits"))["items"] == [kept]
 
 
+@pytest.mark.long  # peers give back what they hold in several rounds
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)  # restoring copies a file
 async def test_after_a_restore_a_request_is_known_again_and_its_parcel_is_counted(world: World) -> None:
     desk, clinic = await certified(world), await pharmacist(world)
