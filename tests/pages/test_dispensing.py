@@ -1,6 +1,7 @@
-"""Pages of the locked box, without JavaScript: what a certified officer sees, a colleague does not, and each page leads on to care."""
+"""Pages of the locked box, without JavaScript: what a certified officer sees and a colleague does not; each leads on to care."""
 
 from datetime import timedelta
+from typing import Any
 
 from agencies import World
 from box import BATCH, EXPIRES, STATION, certify, inspector, left, stock
@@ -14,7 +15,7 @@ from shared.casework.accounts.tables import CaseRead
 from shared.contracts.casework.codes import Role
 
 
-async def certified(world: World, name: str = "officer-1", **more: object) -> Visitor:
+async def certified(world: World, name: str = "officer-1", **more: Any) -> Visitor:
     """An officer of the station before her pages."""
     visitor = await officer(world, name, STATION)
     await certify(world, await inspector(world, f"inspector-of-{name}"), name, **more)
@@ -30,12 +31,23 @@ async def fill_box(world: World, quantity: int = 10, name: str = "officer-1") ->
     assert await left(desk) >= quantity
 
 
-async def a_case(visitor: Visitor, **who: object) -> str:
+async def a_case(visitor: Visitor, **who: Any) -> str:
     """The address of a case whose woman came 20 hours after."""
     form = (await visitor.open("/cases/new")).form("/cases/new")
-    answers = {"hurt_now": "no", "age_band": "18-24", "sex": "female", "language": "bem", "came_with": "nobody", **who}
+    answers: dict[str, Any] = {
+        "hurt_now": "no",
+        "age_band": "18-24",
+        "sex": "female",
+        "language": "bem",
+        "came_with": "nobody",
+        **who,
+    }
     page = await visitor.send(form, at_least=18, at_most=20, **answers)
     return page.path.removesuffix("/consent")
+
+
+def figures(count: int) -> dict[str, Any]:
+    return {f"emergency_contraception/{BATCH}": count}
 
 
 def gives(page: Page) -> bool:
@@ -106,18 +118,17 @@ async def test_the_box_is_counted_by_two_of_whom_the_second_may_be_anybody_and_s
     await fill_box(world, 7)
     work = await visitor.open("/work")
     assert "a count by two is due" in work.words
-    key = f"emergency_contraception/{BATCH}"
     form = (await visitor.open(f"/dispensing/count?facility={STATION}")).form("/dispensing/count")
     page = await visitor.send(form)
     assert page.status == 422
-    await visitor.send(page.form("/dispensing/count"), **{key: 6})
+    await visitor.send(page.form("/dispensing/count"), **figures(6))
     colleague = await officer(world, "officer-2", STATION)
     work = await colleague.open("/work")
     assert "a second time" in work.words
     (address,) = [link for link in work.links if link.startswith("/dispensing/counts/")]
     page = await colleague.open(address)
     assert not {"6", "7"} & set(page.words.split())
-    page = await colleague.send(page.form(address), **{key: 6})
+    page = await colleague.send(page.form(address), **figures(6))
     assert page.path == "/work"
     supervisor = await at_work(world, "police", "chief", Role.SUPERVISOR, STATION)
     assert "A locked box does not fit its book" in (await supervisor.open("/alarms")).words
@@ -127,10 +138,9 @@ async def test_the_box_is_counted_by_two_of_whom_the_second_may_be_anybody_and_s
 async def test_two_counts_that_are_not_alike_both_fall(world: World) -> None:
     visitor, colleague = await certified(world), await officer(world, "officer-2", STATION)
     await fill_box(world, 7)
-    key = f"emergency_contraception/{BATCH}"
-    await visitor.send((await visitor.open("/dispensing/count")).form("/dispensing/count"), **{key: 7})
+    await visitor.send((await visitor.open("/dispensing/count")).form("/dispensing/count"), **figures(7))
     (address,) = [link for link in (await colleague.open("/work")).links if link.startswith("/dispensing/counts/")]
-    page = await colleague.send((await colleague.open(address)).form(address), **{key: 6})
+    page = await colleague.send((await colleague.open(address)).form(address), **figures(6))
     assert page.path == "/dispensing/not-alike"
     assert "Never counted by two yet." in (await visitor.open("/dispensing")).words
 
@@ -138,7 +148,7 @@ async def test_two_counts_that_are_not_alike_both_fall(world: World) -> None:
 async def test_supplies_go_round_by_pages(world: World) -> None:
     visitor = await certified(world)
     nurse = await at_work(world, "health", "nurse-1", Role.CLINICIAN, "ndola_clinic")
-    line = {"kind": "received", "batch": BATCH.lower(), "expires_on": EXPIRES, "quantity": 30}
+    line: dict[str, Any] = {"kind": "received", "batch": BATCH.lower(), "expires_on": EXPIRES, "quantity": 30}
     page = await nurse.send((await nurse.open("/supplies")).form("/supplies"), **line)
     assert page.path == "/supplies?facility=ndola_clinic"
     page = await visitor.send((await visitor.open("/dispensing/ask")).form("/dispensing/ask"), quantity=10, reason="first_stock")
@@ -167,17 +177,11 @@ async def test_a_supervisor_enters_certificates_reads_figures_and_never_the_regi
     account = page.form("/certificates").choices["account_id"][0]
     page = await supervisor.send(page.form("/certificates"), account_id=account, certificate="ec_provider", trained_on="2025-12-01")
     assert "trained, not certified" in page.words
-    page = await supervisor.send(
-        page.form("/certificates"), certified_on="2025-11-01", trained_on="2025-12-01", certified_by="health"
-    )
+    when: dict[str, Any] = {"trained_on": "2025-12-01", "certified_by": "health"}
+    page = await supervisor.send(page.form("/certificates"), certified_on="2025-11-01", **when)
     assert page.status == 422
-    certified_on = {
-        "certificate": "ec_provider",
-        "trained_on": "2025-12-01",
-        "certified_on": "2025-12-02",
-        "certified_by": "health",
-    }
-    page = await supervisor.send(page.form("/certificates"), account_id=account, **certified_on)
+    when |= {"account_id": account, "certificate": "ec_provider", "certified_on": "2025-12-02"}
+    page = await supervisor.send(page.form("/certificates"), **when)
     assert "valid" in page.words
     assert "not counted" in page.words  # of the figures, also where everything is nought
     (end, *_) = [form for form in page.forms if form.action.endswith("/end")]
@@ -194,7 +198,7 @@ async def test_a_clinics_supervisor_sees_sums_of_stations_and_keeps_visits(world
     points = [name for name, offered in form.choices.items() if "not_seen" in offered]
     page = await matron.send(form)
     assert page.status == 422
-    answers = dict.fromkeys(points, "right") | {"box_locked": "wrong"}
+    answers: dict[str, Any] = dict.fromkeys(points, "right") | {"box_locked": "wrong"}
     page = await matron.send(page.form("/supplies/stations"), batch_0=BATCH, expires_0=EXPIRES, quantity_0=3, **answers)
     assert page.path.startswith("/supplies/stations?")
     assert "Is the box locked?" in page.words
