@@ -248,10 +248,8 @@ class Town:
             events.CaseProgress: first_step((self.kind(sender), self.here.kind)),
         }
         if event in events.SUPPLY_EVENTS:
-            more[event] = {
-                "facility": self.place(another if of == "anothers place" else sender),
-                "to_facility": self.place(self.here.agency),
-            }
+            place = self.place(another if of == "anothers place" else sender)
+            more[event] = {"facility": place, "to_facility": self.place(self.here.agency)}
         return (data if event is not events.CaseProgress else {}) | more.get(event, {})
 
     def sealed(self, sender: str, cell: "Cell") -> bytes:
