@@ -134,7 +134,7 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("dispensing/second.html", "officer", box_["count"], box_["count"], {f"{EC}/{BATCH}": "few"}),
         Mistake("dispensing/ask.html", "officer", "/dispensing/ask", "/dispensing/ask", {"quantity": "lots"}),
         Mistake("dispensing/request.html", "officer", box_["sent"], box_["sent"], {"batch_0": "??"}),
-        Mistake("dispensing/certificates.html", "inspector", "/certificates", "/certificates", {"trained_on": "soon"}),
+        Mistake("dispensing/certificates.html", "lead", "/certificates", "/certificates", {"trained_on": "soon"}),
         Mistake("supplies/store.html", "nurse", "/supplies", "/supplies", {"batch": "??", "quantity": "many"}),
         Mistake("supplies/request.html", "nurse", box_["asked"], box_["asked"], {"batch_0": "??"}),
         Mistake("supplies/stations.html", "in-charge", "/supplies/stations", "/supplies/stations", {"quantity_0": "many"}),
@@ -199,7 +199,7 @@ async def a_box(world: World) -> dict[str, str]:
 
 PEOPLE = {
     "officer": ("police", Role.OFFICER, ""), "nurse": ("health", Role.CLINICIAN, ""), "in-charge": ("health", Role.SUPERVISOR, ""),
-    "inspector": ("police", Role.SUPERVISOR, STATION), "roaming": ("health", Role.CLINICIAN, None),
+    "lead": ("police", Role.SUPERVISOR, STATION), "roaming": ("health", Role.CLINICIAN, None),
 }  # fmt: skip
 
 
