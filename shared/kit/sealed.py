@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Dialect, LargeBinary, event, type_coerce
 from sqlalchemy.orm import Mapper
-from sqlalchemy.orm.attributes import instance_dict, instance_state
+from sqlalchemy.orm.attributes import flag_modified, instance_dict, instance_state
 from sqlalchemy.types import NullType, TypeDecorator
 
 from shared.kit.keystore import KeyDestroyed, Keystore
@@ -104,6 +104,14 @@ def sealed_columns(table: Any) -> Mapping[str, Sealed]:
     if table not in _found:
         _found[table] = {column.name: column.type for column in table.__table__.c if isinstance(column.type, Sealed)}
     return _found[table]
+
+
+def blank(record: Any, *names: str) -> None:
+    """Sets columns of a record to nothing. What lies under a destroyed key reads as nothing already: it is written over all the
+    same, or the row would keep it."""
+    for name in names:
+        setattr(record, name, None)
+        flag_modified(record, name)
 
 
 def named(table: Any, row: Mapping[str, Any]) -> Mapping[str, Any]:

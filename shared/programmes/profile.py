@@ -25,6 +25,7 @@ from shared.programmes.records import RecordType
 from shared.programmes.references import mistakes_between
 from shared.programmes.staff import Certificate, StaffRole
 from shared.programmes.terms import (
+    Act,
     Care,
     CountryCode,
     Id,
@@ -41,7 +42,7 @@ from shared.programmes.terms import (
     shown,
 )
 from shared.programmes.terms import Text as OneText
-from shared.programmes.vocabulary import AnyRule
+from shared.programmes.vocabulary import AnyRule, CertificateRequired
 
 PROFILES = Path(__file__).parent / "profiles"
 CONSENT_DAYS = (30, 91, 182, 365)  # how long she may say that what she agrees to holds: few and plain, read to her
@@ -82,8 +83,13 @@ class Calendar(StrEnum):
     SOLAR_HIJRI = "solar_hijri"
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _zone(value: object) -> object:
-    if value not in available_timezones():
+    if not isinstance(value, str) or value not in _zones():
         raise said(f"{shown(value)} is not the IANA name of a time zone, as Africa/Lusaka is")
     return value
 
@@ -160,6 +166,11 @@ class Programme(Sourced):
         """The registers that an agency keeps."""
         return {id_: record for id_, record in self.records.items() if record.agency == agency}
 
+    def needed_for(self, certificate: str) -> tuple[Act, ...]:
+        """The acts for which a certificate is needed, as the rules say."""
+        rules = self.rules.values()
+        return tuple(rule.act for rule in rules if isinstance(rule, CertificateRequired) and rule.certificate == certificate)
+
     def agencies_of(self, kind: AgencyKind) -> tuple[str, ...]:
         """The agencies of a kind."""
         return tuple(id_ for id_, agency in self.agencies.items() if agency.kind is kind)
@@ -233,9 +244,15 @@ def _file_of(programme_id: str, folder: Path) -> Path:
     return folder / f"{programme_id}.yaml"
 
 
+@cache
+def _text_of_ours(file: Path) -> Text:
+    """A file of the package; nobody changes what was read."""
+    return read_text(file)
+
+
 def _layers(file: Path, depth: int) -> Text:
     """A file over everything that it extends; raises Mistaken."""
-    own = read_text(file)
+    own = _text_of_ours(file) if file.parent == PROFILES else read_text(file)
     extends = own.value.get("extends")
     if extends is None:
         return own
@@ -248,5 +265,5 @@ def _layers(file: Path, depth: int) -> Text:
     found = next((one for folder in (file.parent, PROFILES) if is_name and (one := folder / f"{extends}.yaml").is_file()), None)
     if found is None:
         known = ", ".join(sorted({path.stem for folder in (file.parent, PROFILES) for path in folder.glob("*.yaml")} - {file.stem}))
-        raise Mistaken(Mistake(mark.file, mark.line, ("extends",), f"there is no profile {shown(extends)}; known are: {known}"))
+        raise Mistaken(Mistake(mark.file, mark.line, ("extends",), f"{shown(extends)} is no profile; known are: {known}"))
     return laid(_layers(found, depth + 1), own)

@@ -20,6 +20,9 @@ VALUES_MAX = 20_000  # after every alias is written out: what a bomb multiplies
 ALIASES_MAX = 200  # uses of an anchor in one file
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 DECIMAL = re.compile(r"[-+]?[0-9]{1,17}\.[0-9]{1,17}")
+PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "merge", "value")
+)  # what the library calls a value that carries no tag
 QUOTED = frozenset("'\"|>")  # how a text says that it is one
 NOTHING = frozenset({"", "~", "null"})
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -45,7 +48,8 @@ class Mistake:
     words: str
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.line}{''.join(f', {part}' for part in self.field)}: {self.words}."
+        end = "" if self.words[-1:] in "?…" else "."
+        return f"{self.file}, line {self.line}{''.join(f', {part}' for part in self.field)}: {self.words}{end}"
 
 
 class Mistaken(Exception):
@@ -96,7 +100,8 @@ def parse_text(raw: bytes, name: str) -> Text:
         _bound(words, name)
         node = yaml.compose(words, LOADER)
     except yaml.MarkedYAMLError as error:
-        raise Mistaken(Mistake(name, _line_of(error), (), _not_yaml(error))) from None
+        line = _line_of(error)
+        raise Mistaken(Mistake(name, line, (), _not_yaml(error, words.splitlines()[line - 1 : line]))) from None
     except yaml.YAMLError:
         raise Mistaken(Mistake(name, 1, (), "it holds a character that YAML does not allow; remove it")) from None
     text = Text()
@@ -133,9 +138,9 @@ def _line_of(error: yaml.MarkedYAMLError) -> int:
     return mark.line + 1 if mark is not None else 1
 
 
-def _not_yaml(error: yaml.MarkedYAMLError) -> str:
+def _not_yaml(error: yaml.MarkedYAMLError, line: list[str]) -> str:
     problem = error.problem or ""
-    if "tab" in problem or "\\t" in problem:
+    if line and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]:
         return "a tab stands where spaces must; put two spaces for each step inwards"
     if "alias" in problem:
         return "it uses an anchor that is not set before; write the value out"
@@ -162,11 +167,13 @@ class _Builder:
         if len(way) > DEPTH_MAX:
             raise Mistaken(Mistake(self._name, line, way[:1], "an anchor holds itself; write the values out"))
         self._text.marks.setdefault(way, Mark(self._name, line))
+        if node.tag not in PLAIN_TAGS:
+            self._wrong(line, way, f"'{node.tag[:40]}' is an instruction to a program; write the value alone")
         if isinstance(node, yaml.MappingNode):
             return dict(self._pairs(node, way))
         if isinstance(node, yaml.SequenceNode):
             return [self.build(one, (*way, str(number))) for number, one in enumerate(node.value)]
-        return self._scalar(node, way)
+        return self._scalar(node)
 
     def _pairs(self, node: yaml.MappingNode, way: Way) -> Iterator[tuple[Any, Any]]:
         first: dict[Any, int] = {}
@@ -175,7 +182,7 @@ class _Builder:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._wrong(line, way, "a field's name is a word, not a list or a mapping")
                 continue
-            key = self._scalar(key_node, way)
+            key = self._scalar(key_node)
             if key_node.value == "<<":
                 self._wrong(line, way, "`<<` is not used here; a profile that shares something says `extends:`")
             elif key in first:
@@ -185,11 +192,8 @@ class _Builder:
                 self._text.marks[(*way, str(key))] = Mark(self._name, line)
                 yield key, self.build(value_node, (*way, str(key)))
 
-    def _scalar(self, node: yaml.Node, way: Way) -> Any:
+    def _scalar(self, node: yaml.Node) -> Any:
         written = str(node.value)
-        if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
-            self._wrong(node.start_mark.line + 1, way, f"'{node.tag}' is an instruction to a program; write the value alone")
-            return written
         if getattr(node, "style", None) in QUOTED:
             return written
         if written in NOTHING:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from shared.programmes.situation import Held
-from shared.programmes.terms import ActCode, Count, Days, Id, Named, RoleCode, Sourced, YesNo
+from shared.programmes.terms import Count, Days, Id, Named, RoleCode, Sourced, YesNo
 
 
 class Standing(StrEnum):
@@ -19,7 +19,7 @@ class Standing(StrEnum):
 
 
 class Certificate(Sourced):
-    """A paper that says somebody was found able: by whom, after which course, and for how long."""
+    """A paper that says somebody was found able: by whom, after which course, for how long. What it is needed for, the rules say."""
 
     figures: ClassVar[tuple[str, ...]] = ("course_days", "topics", "valid_days", "supervised_acts")
 
@@ -31,7 +31,6 @@ class Certificate(Sourced):
     valid_days: Days | None = None  # None: until it is revoked
     trained_by: Id | None = None  # the certificate that whoever trains for this one must hold; itself: each may train the next
     trainer_of_trainers: YesNo = False
-    required_for: tuple[ActCode, ...] = ()
 
     def standing(self, held: Held | None, on: date) -> Standing:
         """How it stands on a day, held as it is held."""

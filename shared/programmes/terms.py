@@ -319,6 +319,7 @@ class Fact(StrEnum):
     NO_MEDICAL_REPORT = "no_medical_report"
     STOCK_OUT = "stock_out"
     HURT_NOW = "hurt_now"
+    DISPUTE_REPORTED = "dispute_reported"  # called a family dispute by whoever reports it
     VIOLENCE_REPORTED = "violence_reported"
     PENETRATION_REPORTED = "penetration_reported"
     SHE_AGREES = "she_agrees"  # to this act, asked and said yes

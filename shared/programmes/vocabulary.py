@@ -55,7 +55,7 @@ class StockNeeded(Rule):
 
 
 class NeverReplacesReferral(Rule):
-    """After an act, care is still offered: warns until a package is asked for."""
+    """An act is never instead of care: proposes these packages until they are asked for, or she says no."""
 
     rule: Literal["never_replaces_referral"]
     act: ActCode

@@ -19,6 +19,7 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Coded, NotFound
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
+from shared.kit.sealed import blank
 
 NOTE_CHARACTERS_MAX = 4_000  # about two pages
 FUTURE_MAX = timedelta(minutes=5)  # clocks of desks differ by less; a later time is a typing mistake
@@ -234,9 +235,7 @@ async def add_note(tx: Transaction, case_id: UUID, about: UUID, words: str | Non
 
 def forget_parts(case: Case, consent_id: UUID) -> None:
     """What a case knows only by a consent that was taken back is blanked."""
-    for name, under in case.told_under.items():
-        if under == str(consent_id):
-            setattr(case, name, None)
+    blank(case, *(name for name, under in case.told_under.items() if under == str(consent_id)))
     case.told_under = {name: under for name, under in case.told_under.items() if under != str(consent_id)}
 
 

@@ -5,12 +5,12 @@ What is made here is made up, and says so by its purpose; a real network is writ
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from shared.casework.directory.network import Network, parse_network
-from shared.contracts.casework.codes import FacilityMode
+from shared.contracts.casework.codes import AgencyKind, FacilityMode
 from shared.kit.errors import RefnetError
 from shared.programmes.places import FacilityKind, FacilityStatus
 from shared.programmes.profile import MADE_UP, Programme
@@ -28,11 +28,11 @@ class _Made:
     fields: dict[str, Any]
 
 
-def network_of(programme: Programme, purpose: str = "simulation") -> Network:
-    """The network; raises RefnetError where the programme makes none, or the purpose is one on which people are real."""
+def network_of(programme: Programme, purpose: str = "simulation", only: Collection[AgencyKind] = tuple(AgencyKind)) -> Network:
+    """The network, of these kinds of agency; raises RefnetError where the programme makes none, or where people are real."""
     if purpose not in MADE_UP:
         raise RefnetError(f"A network that is made from a programme is for {', '.join(sorted(MADE_UP))}; write a real one by hand.")
-    made = list(_facilities(programme))
+    made = [one for one in _facilities(programme) if programme.agencies[one.agency].kind in only]
     with_places = list(dict.fromkeys(one.agency for one in made))
     pairs = _pairs(programme, frozenset(with_places))
     if not pairs:
@@ -42,7 +42,7 @@ def network_of(programme: Programme, purpose: str = "simulation") -> Network:
     first = programme.languages[0]
     agencies: dict[str, Any] = {
         id_: {"kind": str(programme.agencies[id_].kind), "name": programme.agencies[id_].name.in_(first, "en")[:NAME_MAX],
-              "facilities": _with_hubs([one for one in made if one.agency == id_], programme)}
+              "facilities": _complete([one for one in made if one.agency == id_], frozenset(one.id for one in made), programme)}
         for id_ in with_places
     }  # fmt: skip
     content = {"purpose": purpose, "programme": programme.id, "agencies": agencies, "pairs": pairs}
@@ -112,10 +112,12 @@ def _numbered(programme: Programme, kind: FacilityKind, district: str, number: i
     return {**_common(kind), "name": f"{kind.name.in_(first, 'en')}{count}{where}"[:NAME_MAX], "district": district}
 
 
-def _with_hubs(made: list[_Made], programme: Programme) -> dict[str, Any]:
-    """Each facility on paper or by phone with a desk that writes for it: of the kind that the programme says, near where one is."""
+def _complete(made: list[_Made], there: frozenset[str], programme: Programme) -> dict[str, Any]:
+    """Each facility with the ways to it; on paper or by phone also with a desk that writes for it, of the kind that the programme
+    says, and near where one is."""
     online = [one for one in made if one.fields["mode"] == FacilityMode.ONLINE]
     for one in made:
+        one.fields["journeys"] = {start: way for start, way in one.fields.get("journeys", {}).items() if start in there}
         if one.fields["mode"] != FacilityMode.ONLINE:
             wanted = programme.facilities[one.kind].hub
             fitting = sorted(

@@ -30,7 +30,7 @@ from shared.exchange.said import said_order
 from shared.exchange.tables import Activity
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
-from shared.kit.sealed import Under
+from shared.kit.sealed import Under, blank
 
 FIRST_STANDINGS = 1_000  # kept by urgency and facility: more than a network has
 
@@ -287,7 +287,7 @@ async def _wipe_preview(tx: Transaction, referral: Referral) -> None:
 
     The signed form lies sealed in the inbox until it is cleared, shown by no page, for an issuer that loses its records.
     """
-    referral.said = referral.expected_at = None
+    blank(referral, "said", "expected_at")
     await _blank_lines(tx, referral)
     await _blank_facts(tx, referral)
     await forget_answers(tx, referral.id, referral.case_id)
@@ -326,7 +326,7 @@ async def take_back(tx: Transaction, here: Here, referral: Referral, fact: event
     await tx.session.execute(update(ReferralFact).where(mine).values(is_kept_back=False))
     referral.arrival_code = referral.arrival_code_hash = None
     if referral.direction == "in":
-        referral.said = referral.expected_at = None
+        blank(referral, "said", "expected_at")
         referral.services = []
         await _blank_lines(tx, referral)
         await _blank_facts(tx, referral)
@@ -338,7 +338,7 @@ async def take_back(tx: Transaction, here: Here, referral: Referral, fact: event
 async def forget_heard(tx: Transaction, referral: Referral) -> None:
     """The day until which she had agreed has passed, and this is over: it stays as it ended, without what its issuer had told. The
     arrival's code stays too: she may come all the same."""
-    referral.said = referral.expected_at = None
+    blank(referral, "said", "expected_at")
     referral.services = []
     referral.version += 1
     await _blank_lines(tx, referral)
