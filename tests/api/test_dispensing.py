@@ -223,7 +223,7 @@ async def test_none_here_proposes_care_and_is_counted(world: World) -> None:
     assert (await give(desk, case_id, incident_id, outcome="none_here"))["said"]["outcome"] == "none_here"
     await give(desk, *await came(world, desk), outcome="declined")
     (one,) = await figures(await inspector(world, "chief"))
-    assert (one["doses"], one["none_here"], one["declined"], one["stock_out_days"]) == (1, 1, 1, 1)
+    assert (one["doses"], one["none_here"], one["declined"], one["stock_out_days"], one["eligible"]) == (1, 1, 1, 1, 3)
 
 
 async def figures(supervisor: Desk, first: str = "2026-01-01", until: str = "2026-02-01") -> list[Any]:

@@ -34,6 +34,11 @@ class Doses:
     kinds: Counter[str] = field(default_factory=Counter)
 
     @property
+    def eligible(self) -> int:
+        """Offers to which a first dose could have been the answer: nobody is asked why she said no, and none is counted twice."""
+        return self.kinds["first"] + self.outcomes[Outcome.DECLINED] + self.outcomes[Outcome.NONE_HERE]
+
+    @property
     def timely(self) -> int:
         """Given within 120 hours of the incident's earliest moment (domain guide, section 5)."""
         return self.since["72"] + self.since["120"]

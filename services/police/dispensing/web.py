@@ -140,7 +140,8 @@ class StatementsView(BaseModel):
 
 
 class FiguresView(BaseModel):
-    """One station and product in a period; everything is there also where it is 0."""
+    """One station and product in a period; everything is there also where it is 0. `eligible` are the incidents' offers to which a
+    first dose could have been the answer; `discarded` was returned or destroyed."""
 
     facility: str
     product: str
@@ -150,8 +151,11 @@ class FiguresView(BaseModel):
     kinds: dict[str, int]
     declined: int
     none_here: int
+    eligible: int
+    opening: int
     received: int
     dispensed: int
+    discarded: int
     counted: int | None
     variance: int | None
     stock_out_days: int
@@ -392,6 +396,7 @@ def figures_view(one: figures.StationFigures) -> FiguresView:
     return FiguresView(
         facility=one.facility, product=one.product, doses=doses.outcomes["given"], timely=doses.timely, since=dict(doses.since),
         kinds=dict(doses.kinds), declined=doses.outcomes["declined"], none_here=doses.outcomes["none_here"],
-        received=moved.get("received", 0), dispensed=moved.get("dispensed", 0), counted=sums.counted, variance=sums.variance,
+        eligible=doses.eligible, opening=sums.opening, received=moved.get("received", 0), dispensed=moved.get("dispensed", 0),
+        discarded=moved.get("returned", 0) + moved.get("destroyed", 0), counted=sums.counted, variance=sums.variance,
         stock_out_days=sums.stock_out_days, adverse=sums.adverse, misuse=sums.misuse,
     )  # fmt: skip
