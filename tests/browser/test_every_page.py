@@ -116,7 +116,10 @@ ERRORS = {
         ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/referrals/{here}/asked/again", ""),
         ("/arrivals/{arrival}/match", ""),
     ],
-    "in-charge": [("/supplies/stations", ""), ("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""), ("/figures/2026-01/export", "")],
+    "in-charge": [
+        ("/supplies/stations", ""), ("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""),
+        ("/figures/2026-01/export", ""),
+    ],
     "": [("/sign-in", "")],
 }  # fmt: skip
 
