@@ -6,11 +6,10 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from shared.programmes.reading import Mistake, Text
+from shared.programmes.reading import Mistake, Text, Way
 from shared.programmes.terms import SAID, Part, near, shown
 from shared.programmes.vocabulary import RULES
 
-YEARS_FROM = 1000  # a number as a key is a year; a smaller one counts the entries of a list
 KEY = "[key]"  # how the library marks a mapping's key that is wrong
 
 
@@ -22,15 +21,15 @@ def mistakes_of(error: ValidationError, text: Text, model: type[Part]) -> list[M
 
 def _mistakes(error: ValidationError, text: Text, model: type[Part]) -> Iterator[Mistake]:
     for detail in error.errors(include_url=False):
-        way, around = _way(detail["loc"], model)
-        mark = text.mark(tuple(map(str, way)))
-        told = tuple(f"entry {part + 1}" if isinstance(part, int) and part < YEARS_FROM else str(part) for part in way)
-        yield Mistake(mark.file, mark.line, told, _words(detail, str(way[-1]) if way else "", around))
+        stands, told, around = _way(detail["loc"], model)
+        mark = text.mark(stands)
+        yield Mistake(mark.file, mark.line, told, _words(detail, stands[-1] if stands else "", around))
 
 
-def _way(loc: tuple[int | str, ...], model: type[Part]) -> tuple[tuple[int | str, ...], Any]:
-    """The keys as they stand in the file, without the library's own marks, and the type that holds the last of them."""
-    way: list[int | str] = []
+def _way(loc: tuple[int | str, ...], model: type[Part]) -> tuple[Way, Way, Any]:
+    """The keys as they stand in the file, without the library's own marks; as people count them; and the type around the last."""
+    stands: list[str] = []
+    told: list[str] = []
     here: Any = model
     around: Any = model
     for part in loc:
@@ -39,9 +38,11 @@ def _way(loc: tuple[int | str, ...], model: type[Part]) -> tuple[tuple[int | str
         if part in RULES and _is_rules(here):
             here = RULES[str(part)]  # the library names the branch that it took
             continue
-        way.append(part)
+        is_entry = isinstance(part, int) and get_origin(_bare(here)) is tuple
+        stands.append(str(part))
+        told.append(f"entry {int(part) + 1}" if is_entry else str(part))
         around, here = here, _inside(here, part)
-    return tuple(way), around
+    return tuple(stands), tuple(told), around
 
 
 def _is_rules(here: Any) -> bool:
@@ -88,6 +89,8 @@ def _words(detail: ErrorDetails, name: str, around: Any) -> str:
         return f"{shown(value)} stands where fields are expected; write them beneath, each on a line of its own"
     if kind in ("tuple_type", "list_type"):
         return f"{shown(value)} stands where a list is expected; write it in brackets, as [a, b]"
+    if kind == "invalid_key":
+        return "a number or an answer stands where a field's name is expected; write the name first"
     if kind == "too_short":
         return "it is empty; it needs one entry at least"
     return f"{shown(value)} cannot be used here; see docs/programmes"

@@ -19,7 +19,7 @@ class Standing(StrEnum):
 
 
 class Certificate(Sourced):
-    """A paper that says somebody was found able: by whom, after which course, for how long. What it is needed for, the rules say."""
+    """A paper that says somebody was found able: by whom, after which course, how long. What it is needed for, the rules say."""
 
     figures: ClassVar[tuple[str, ...]] = ("course_days", "topics", "valid_days", "supervised_acts")
 

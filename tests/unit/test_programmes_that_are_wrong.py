@@ -12,7 +12,17 @@ from shared.programmes.profile import PROFILES, Checked, ProfileError, check_fil
 
 SKETCHES = Path(__file__).parents[1] / "support" / "programmes"
 GOOD = (SKETCHES / "xx-anywhere.yaml").read_text()
-JARGON = ("input should", "pydantic", "validation error", "valid dictionary", "instance of", "traceback", "keyerror", "nonetype")
+JARGON = (
+    "input should",
+    "pydantic",
+    "validation error",
+    "valid dictionary",
+    "instance of",
+    "traceback",
+    "keyerror",
+    "nonetype",
+    "cannot be used here",
+)
 
 
 def checked(tmp_path: Path, text: str | bytes) -> Checked:
@@ -91,6 +101,13 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "  court_house:",
         "facilities, court_house, services",
         "an agency of kind justice does not provide 'shelter'; write one of: examination_and_report, prosecution",
+    ),
+    "a number where a field's name is": (
+        "assets: {boat: {name: Boat},",
+        "assets: {boat: {name: Boat, 7: Boats},",
+        "assets: {boat",
+        "assets, boat, 7",
+        "a number or an answer stands where a field's name is expected; write the name first",
     ),
     "a key twice": (
         "direction: rtl",
