@@ -329,7 +329,8 @@ async def _nothing(_recipient: str, _fact: events.Event, _word: Returned, _tx: T
     return True  # how a referral of ours stands is told by the referral itself; and what was erased here is gone
 
 
-_OTHERS: dict[type[events.Event], Callable[[str, events.Event, Returned, Transaction, Here], Awaitable[bool]]] = {
+PutBack = Callable[[str, events.Event, Returned, Transaction, Here], Awaitable[bool]]
+_OTHERS: dict[type[events.Event], PutBack] = {
     events.ReferralIssued: _issued,
     events.ConsentTakenBack: _taken_back,
     events.ConsentEnded: _ended,
@@ -341,4 +342,11 @@ _OTHERS: dict[type[events.Event], Callable[[str, events.Event, Returned, Transac
     events.MessageAnswered: _message_answered,
     events.PlaceAnnounced: _place,
     events.ExchangeRefused: _refused,
+    # What a box or a store came to is counted again, by people: its book is not made up from what was told of it.
+    **dict.fromkeys(events.SUPPLY_EVENTS, _nothing),
 }
+
+
+def comes_home(event: type[events.Event], put: PutBack) -> None:
+    """Registers how an agency's own kind of word is put back into its records."""
+    _OTHERS[event] = put

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.arrivals.commands import CareKept
+from shared.casework.cases.tables import Case
 from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
@@ -50,6 +51,9 @@ STATIC_VERSION = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(STATIC.i
 Way = tuple[str, str]  # address, words
 CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | None, str]]]]  # words, value, where it is entered
 
+CaseWays = Callable[[Transaction, Here, Actor, Case], Awaitable[Sequence[Way]]]
+WorkLines = Callable[[Transaction, Here, Actor], Awaitable[Sequence[tuple[str, Said]]]]  # address, what is to be done there
+
 WAYS: dict[Role, tuple[Way, ...]] = {
     Role.SUPERVISOR: (
         ("/alarms", _("Alarms")), ("/overdue", _("Overdue")), ("/posts", _("Posts and roster")), ("/accounts", _("Accounts")),
@@ -66,6 +70,9 @@ class Look:
     ways: Sequence[Way]
     rooms: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    supervises: Sequence[Way] = ()  # what a supervisor of this kind of agency has beside every supervisor's ways
+    case_ways: Sequence[CaseWays] = ()  # what this agency alone does with a case, as far as an account may
+    work_lines: Sequence[WorkLines] = ()  # what stands on a work list beside cases, as far as it is the account's
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
     own_number: str | None = None  # what a number is called by which this agency alone knows a case, and how it is found by it
@@ -183,7 +190,8 @@ class Pages:
         return [(tag, name[:1].upper() + name[1:]) for tag, name in names]  # in a list each stands alone
 
     def _ways(self, actor: Actor) -> Sequence[Way]:
-        return WAYS.get(actor.role) or self.look.ways
+        own = self.look.supervises if actor.role is Role.SUPERVISOR else ()
+        return (*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways
 
     def _banner(self, edge: Any) -> dict[str, bool] | None:
         if self.here.network.purpose == "production":
