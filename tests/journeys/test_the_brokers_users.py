@@ -315,6 +315,7 @@ def test_a_broker_that_forgot_its_users_is_given_them_again_with_the_same_passwo
     assert {kind: town.access(kind) for kind in KINDS} == before
 
 
+@pytest.mark.long
 def test_an_agency_that_lost_its_rights_says_who_gives_them(town: Town) -> None:
     town.provision()
     asyncio.run(town.network.set_up(topics=False))
