@@ -14,7 +14,7 @@ from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.here import SYSTEM, Actor, Here
 from shared.casework.holds.tables import HeldCopy, Hold
 from shared.casework.referrals.tables import Referral, ReferralFact
-from shared.casework.scope import OutOfSight
+from shared.casework.scope import OutOfSight, not_as_guest
 from shared.contracts.casework import events
 from shared.exchange import feed, outbox
 from shared.exchange.erasing import erase_said, received_key
@@ -48,6 +48,13 @@ async def is_held(tx: Transaction, case_id: UUID) -> bool:
     return bool(await holds_of(tx, case_id))
 
 
+async def is_set_aside(tx: Transaction, referral: Referral) -> bool:
+    """Whether what was told with a referral of ours is kept for a court since consent for it was taken back: else it is gone."""
+    if referral.consent_id is None:
+        return False
+    return await tx.session.get(HeldCopy, (referral.issuer, referral.consent_id)) is not None
+
+
 async def held_subjects(tx: Transaction) -> set[UUID]:
     """What events of held cases are about: their words are not cleared either."""
     held = select(col(Hold.case_id)).where(col(Hold.lifted_at).is_(None))
@@ -58,8 +65,10 @@ async def held_subjects(tx: Transaction) -> set[UUID]:
 
 async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:
     """The case with all that is said about it: whatever is being destroyed of it goes before, or comes after."""
-    circle = (await load_case(tx, case_id, by)).circle
+    seen = await load_case(tx, case_id, by)
     by.may_supervise()
+    not_as_guest(by, seen.facility, seen.id)
+    circle = seen.circle
     referrals = select(col(Referral.id)).where(col(Referral.case_id) == case_id)
     await outbox.lock_subjects(tx, [circle, *(await tx.session.execute(referrals)).scalars()])
     return await load_case(tx, case_id, by, lock=True)

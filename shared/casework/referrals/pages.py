@@ -20,6 +20,7 @@ from shared.casework.consents.views import is_no, last_answers, unasked
 from shared.casework.directory.network import Facility
 from shared.casework.directory.places import Place, places
 from shared.casework.edge import Edge, OneEdge
+from shared.casework.holds.commands import is_set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import sheet_of_request, sheets_of
 from shared.casework.paper.tables import Sheet
@@ -28,7 +29,7 @@ from shared.casework.referrals.asked_again import answers_of, items_of, refused_
 from shared.casework.referrals.choices import CARE_ORDER, ESCORTS, MODES
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
-from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.casework.sharing import ConsentMissing, Releases, may_ask, releases, windows_of_care
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import events
@@ -404,6 +405,7 @@ async def referral_page(
             "r": referral, "case": case, "standing": story.standing_of(referral), "consent": consent, "until": care_until(referral),
             "lines": [line for line in lines if line.referral == referral.id], "who": await _who(tx, referral),
             "unasked": await unasked(tx, case.id),
+            "goes_on": await _goes_on(tx, referral), "is_held": await is_set_aside(tx, referral),
             "proposed": await proposed_place(tx, referral), "on_paper": edge.here.on_paper(referral.desk),
             "instead": await _sent_instead(tx, referral), "sheets": await sheets_of(tx, case.id),
             "entered_at": (await story.entered_at(tx, [referral.id])).get(referral.id, referral.issued_at),
@@ -435,6 +437,12 @@ async def _who(tx: Transaction, referral: Referral) -> dict[str, bool]:
     """Which facts were entered for a place on paper: the tick says so."""
     query = select(ReferralFact).where(col(ReferralFact.referral_id) == referral.id)
     return {fact.type: fact.entered_for is not None for fact in (await tx.session.execute(query)).scalars()}
+
+
+async def _goes_on(tx: Transaction, referral: Referral) -> WalkIn | None:
+    """The arrival as which her care goes on since its consent was taken back, until that is finished."""
+    query = select(WalkIn).where(col(WalkIn.after_referral) == referral.id, col(WalkIn.ended_at).is_(None))
+    return (await tx.session.execute(query)).scalar_one_or_none()
 
 
 async def _sent_instead(tx: Transaction, referral: Referral) -> Referral | None:
