@@ -57,6 +57,22 @@ async def test_what_is_read_aloud_is_true_whatever_is_ticked(world: World, ticke
     assert wrong.form(wrong.path).fields.get("items_health", []) == ticked
 
 
+async def test_what_is_ticked_beforehand_is_said_to_be_the_least_and_after_an_answer_stands_as_she_gave_it(world: World) -> None:
+    officer = await at_the_desk(world)
+    page = await to_consent(officer)
+    form, least = page.form(page.path), "Ticked beforehand is the least by which they can help."
+    assert (form.fields["items_health"], form.fields["items_social_welfare"]) == (["needs"], ["needs", "safety", "prog"])
+    assert page.words.count(least) == 2
+    assert not [name for name in form.fields if name.startswith("answer_")]  # what counts is marked by nobody beforehand
+    answers = {**PAGE_2, "answer_social_welfare": "no", "items_health": ["type"]}
+    page = await officer.open(f"{(await to_place(officer, page, **answers)).path.removesuffix('/refer')}/consent")
+    form = page.form(page.path)
+    assert form.fields["items_health"] == ["type"]  # the programme's least is not offered against her own word
+    assert form.fields.get("items_social_welfare", []) == []
+    assert "The last answer was no" in page.words
+    assert least not in page.words
+
+
 async def test_everything_that_may_cross_under_a_tick_has_its_words(world: World) -> None:
     """Of each agency: a tick for every item that lets something pass, and its words name the kind that passes."""
     for agency in ("police", "health"):
