@@ -51,7 +51,8 @@ CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | No
 
 WAYS: dict[Role, tuple[Way, ...]] = {
     Role.SUPERVISOR: (
-        ("/alarms", _("Alarms")), ("/overdue", _("Overdue")), ("/posts", _("Posts and roster")), ("/accounts", _("Accounts")),
+        ("/alarms", _("Alarms")), ("/overdue", _("Overdue")), ("/cases", _("Cases")), ("/look-up", _("Find a case")),
+        ("/posts", _("Posts and roster")), ("/accounts", _("Accounts")),
         ("/eyes", _("Who may see what")), ("/figures", _("Figures")), ("/parked", _("Messages that wait")),
     ),
     Role.ADMINISTRATOR: (("/accounts", _("Accounts")), ("/parked", _("Messages that wait")), ("/lines", _("Lines"))),
@@ -117,7 +118,8 @@ class Pages:
             "kept": getattr(request.state, "kept", None), "is_kept_shown": KEPT in request.query_params,
             "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(),
             "line_known": edge.exchange is not None, "leaves_within": LEAVES_WITHIN, "banner": self._banner(edge),
-            "facility": self._facility(visit.actor) if visit else None, "form": kept_form(request),
+            "facility": self._facility(visit.actor) if visit else None, "opened_until": opened_until(visit, context),
+            "form": kept_form(request),
             "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
             "tell": partial(self.tell, language=language),
             "end_words": lambda outcome, needs: self.say(words.end(outcome, needs), language),
@@ -216,6 +218,13 @@ def marks(language: str) -> dict[str, str]:
     these, because French puts a space that does not break before each."""
     say = catalogue(LOCALES, language).gettext
     return {"colon": say(_(": ")), "semicolon": say(_("; "))}
+
+
+def opened_until(visit: "Visit | None", context: Mapping[str, Any]) -> datetime | None:
+    """Until when the case that a page is about is open to whoever looks, beyond her desks; None where it is her desk's."""
+    about = {"case": "id", "r": "case_id", "walk_in": "case_id"}
+    ids = [getattr(context[name], attribute) for name, attribute in about.items() if context.get(name) is not None]
+    return next((visit.opened_until[id_] for id_ in ids if id_ in visit.opened_until), None) if visit else None
 
 
 def kept_form(request: Request) -> Filled[Any]:
