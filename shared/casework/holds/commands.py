@@ -1,10 +1,11 @@
 """Placing and lifting a hold. While one is in force nothing of the case is destroyed; what would have been waits for its end."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlmodel import col
 
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX, Form, key_names, load_case
@@ -98,13 +99,32 @@ async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, b
     await _line(tx, here, case, "hold.lifted")
     if await is_held(tx, case.id):
         return []
-    signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case.id, col(Erasure.outcome).is_not(None))
-    is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
-    over = select(col(Consent.id)).where(col(Consent.case_id) == case.id, is_over)
-    for consent_id in (await tx.session.execute(over)).scalars().all():
+    for consent_id in (await tx.session.execute(_over(case.id))).scalars().all():
         await erase_said(tx, consent_id, events.OVER)
     query = select(HeldCopy).where(col(HeldCopy.case_id) == case.id).order_by(col(HeldCopy.consent_id))
     return list((await tx.session.execute(query)).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the last hold of a case keeps from being destroyed: copies of what others had told, and to whom our own words are."""
+
+    heard: list[HeldCopy]
+    said: list[str]
+
+
+async def waiting_for_lifting(tx: Transaction, case_id: UUID) -> Waiting:
+    """What is destroyed when the last hold of a case is lifted."""
+    copies = select(HeldCopy).where(col(HeldCopy.case_id) == case_id).order_by(col(HeldCopy.taken_back_at))
+    said = select(col(Consent.recipient)).where(col(Consent.id).in_(_over(case_id))).distinct().order_by(col(Consent.recipient))
+    return Waiting(list((await tx.session.execute(copies)).scalars()), list((await tx.session.execute(said)).scalars()))
+
+
+def _over(case_id: UUID) -> Select[tuple[UUID]]:
+    """The consents of a case under which nothing is to be kept any more."""
+    signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case_id, col(Erasure.outcome).is_not(None))
+    is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
+    return select(col(Consent.id)).where(col(Consent.case_id) == case_id, is_over)
 
 
 async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:
