@@ -34,6 +34,8 @@ PARTS = AgencyParts(
         ways=(
             ("/work", _("Inbox")),
             ("/here-now", _("Here now")),
+            ("/cases", _("Cases")),
+            ("/look-up", _("Find a case")),
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),

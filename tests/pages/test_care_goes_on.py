@@ -59,6 +59,9 @@ async def test_she_stays_on_the_lists_from_the_clinics_own_words_and_nothing_of_
         assert address == care or care in page.links
     assert "Nobody that we know of" not in (await at_clinic.open("/here-now")).words
     assert "None that we know of" not in (await at_clinic.open("/work")).words.partition("Expected")[2].partition("Here now")[2]
+    page = await at_clinic.open(referral)  # she has not been cancelled
+    assert "Request ended" in page.words
+    assert "Cancelled" not in page.words
     shift = await at_clinic.open("/hand-over")
     assert "Here now, consent was taken back: care goes on" in shift.words
     assert care in shift.links

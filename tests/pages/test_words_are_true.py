@@ -140,7 +140,7 @@ async def test_what_the_clinic_has_told_it_sees_as_told(world: World) -> None:
     for line in re.findall(r'<div class="app-line">.*?app-line__badge">.*?</div>', page.text, re.S):
         if re.search(r"<p>(Came|Care has begun)\b", line):
             assert "Our own record" not in line
-            assert "received there" in line
+            assert "passed on, received" in line  # "there" would be the clinic itself, on a line of its own
     assert re.search(r"In care \d\d:\d\d", page.words), page.words
     assert not re.search(r"Served \d", page.words)
     assert "The answer: yes." in (await nurse.open(f"/care/{rid}")).words
@@ -157,6 +157,32 @@ async def test_a_step_without_its_date_asks_for_it_in_the_pages_language(world: 
             await officer.send(me.form("/me/language"), button=("language", language))
         page = await officer.send((await officer.open(case)).form(f"{case}/progress"), code="hearing_date")
         assert (page.status, said in page.words, "on_date'" in page.words) == (422, True, False)
+
+
+async def test_no_step_is_chosen_beforehand(world: World) -> None:
+    officer = await at_the_desk(world)
+    case = (await to_consent(officer)).path.removesuffix("/consent")
+    page = await officer.open(case)
+    form = page.form(f"{case}/progress")
+    assert form.fields["code"] == [""]
+    refused = await officer.send(form)  # "Record" without having chosen records nothing
+    assert (refused.status, "Choose what happened." in refused.words) == (422, True)
+    assert "Complaint registered" not in (await officer.open(case)).words.partition("What to do")[0]
+
+
+async def test_after_consent_to_care_was_taken_back_the_page_of_places_says_to_ask_again_first(world: World) -> None:
+    officer = await at_the_desk(world)
+    rid = await to_sent(officer, await to_place(officer, await to_consent(officer)))
+    page = await officer.open(f"/referrals/{rid}")
+    case = next(link for link in page.links if link.startswith("/cases/")).partition("/consents")[0]
+    assert "Show the number again" in page.words  # she chose to remember one, and nothing is printed
+    assert "Print the card again" not in page.words
+    assert "Ask her again first" not in (await officer.open(f"{case}/refer")).words
+    take_back = await officer.open(next(link for link in page.links if link.endswith("/take-back")))
+    await officer.send(take_back.form(take_back.path))
+    page = await officer.open(f"{case}/refer")
+    assert "Ask her again first, then clinics show" in page.words
+    assert f"{case}/consent" in page.links
 
 
 async def test_the_card_is_printed_in_the_language_that_the_page_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

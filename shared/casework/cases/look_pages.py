@@ -18,7 +18,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 LIST_LIMIT = 50  # looks of one page
-BEYOND_WORDS = _("Beyond the own place, in an emergency.")
+BEYOND_WORDS = _("From another place, in an emergency.")
 
 
 @router.get("/cases/{case_id}/looked")

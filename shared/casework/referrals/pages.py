@@ -121,6 +121,7 @@ async def _refer_page(
         also = await _also(tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local)
         form = _with_new_offers(form, also)
         last = await last_answers(tx, case.id)
+        not_care = [p for p in here.peers if here.kind_of(p) is AgencyKind.HEALTH and p not in told and is_no(last.get(p))]
         by_law = {peer for peer, release in told.items() if release.basis is Basis.LEGAL_BASIS}
         said_no = all(peer in by_law or is_no(last.get(peer)) for peer in here.peers)
         along = await places(tx, here, [p for p in here.peers if is_no(last.get(p))], desk, local) if said_no else []
@@ -138,6 +139,7 @@ async def _refer_page(
         modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks,
         there={p.key: (set_out + _way(p.facility, desk)).strftime("%H:%M") for p in found},
         incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
+        ask_again_first=bool(not_care),
         from_sheet=sheet is not None,  # who left with a sheet took no number along
     )  # fmt: skip
 
