@@ -23,10 +23,10 @@ from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Said, filled
 from shared.kit.forms import Filled
-from shared.kit.i18n import SOURCE, Times, catalogue, is_rtl, language_name, named_in
+from shared.kit.i18n import SOURCE, Times, catalogue, comma, is_rtl, language_name, named_in
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
-from shared.kit.pages import Templates, html
+from shared.kit.pages import Templates, as_source, html
 
 if TYPE_CHECKING:
     from shared.casework.accounts.sessions import Kept, Visit
@@ -120,9 +120,10 @@ class Pages:
             "line_known": edge.exchange is not None, "leaves_within": LEAVES_WITHIN, "banner": self._banner(edge),
             "facility": self._facility(visit.actor) if visit else None, "opened_until": opened_until(visit, context),
             "form": kept_form(request),
-            "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
+            "words": partial(self._shown_word, language=language),
+            "person": lambda needs: self._shown(words.person(needs), language),
             "tell": partial(self.tell, language=language),
-            "end_words": lambda outcome, needs: self.say(words.end(outcome, needs), language),
+            "end_words": lambda outcome, needs: self._shown(words.end(outcome, needs), language),
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
             "idle_ms": int(IDLE_LOCK / timedelta(milliseconds=1)), "here_now": None, "notice": None, "live": None,
@@ -136,8 +137,17 @@ class Pages:
 
     def word(self, code: object, group: str, language: str) -> str:
         """The word for a code in a language."""
-        own = self.look.words.get(group, {}).get(str(code))
-        return self.say(own or words.word(code, group), language)
+        return self.say(self._source_word(code, group), language)
+
+    def _source_word(self, code: object, group: str) -> str:
+        return self.look.words.get(group, {}).get(str(code)) or words.word(code, group)
+
+    def _shown_word(self, code: object, group: str, language: str) -> str:
+        return self._shown(self._source_word(code, group), language)
+
+    def _shown(self, text: str, language: str) -> str:
+        """A marked text as a page shows it: what has no translation in a language from right to left stands as what it is."""
+        return as_source(text, catalogue(LOCALES, language)) if is_rtl(language) else self.say(text, language)
 
     def say(self, text: str, language: str) -> str:
         """A marked text in a language."""
@@ -146,15 +156,15 @@ class Pages:
     def tell(self, said: str | Said, language: str) -> str:
         """A marked text, or what a refusal says, in a language: with words for the codes in it."""
         if isinstance(said, str):
-            return self.say(said, language)
+            return self._shown(said, language)
         params = {name: self._in_words(name, value, language) for name, value in said.params.items()}
         if is_rtl(language):  # a number or a name among words that run the other way keeps its own order
             params = {name: f"{ISOLATE}{value}{ISOLATE_END}" for name, value in params.items()}
-        return filled(self.say(said.sentence, language), params)
+        return filled(self._shown(said.sentence, language), params)
 
     def _in_words(self, name: str, value: object, language: str) -> str:
         if isinstance(value, list | tuple):
-            return ", ".join(self._in_words(name, one, language) for one in value)
+            return comma(language).join(self._in_words(name, one, language) for one in value)
         group = PLAIN_PARAMS.get(name) or (value.group if isinstance(value, Coded) else words.GROUP_OF.get(type(value)))
         match group:
             case None:
@@ -164,14 +174,14 @@ class Pages:
             case "place":
                 agency, _slash, facility = str(value).rpartition("/")
                 return self.place(agency or self.here.agency, facility)
-        return self.word(value, group, language)
+        return self._shown_word(value, group, language)
 
     def _arrived_words(self, needs: dict[str, Any] | None, language: str) -> str:
         sex = (needs or {}).get("sex")
-        return self.say(_("She is here") if sex == "female" else _("He is here") if sex == "male" else _("Is here"), language)
+        return self._shown(_("She is here") if sex == "female" else _("He is here") if sex == "male" else _("Is here"), language)
 
     def _options(self, values: Sequence[object], group: str, language: str) -> list[tuple[str, str]]:
-        return [(str(value), self.word(value, group, language)) for value in values]
+        return [(str(value), self._shown_word(value, group, language)) for value in values]
 
     def _places_of_here(self, visit: "Visit | None", language: str) -> list[tuple[str, str]]:
         own = visit.actor.facility if visit else None
@@ -214,10 +224,10 @@ class Pages:
 
 
 def marks(language: str) -> dict[str, str]:
-    """The marks between a name and what is said of it, and between the parts of a list, as a language spaces them: templates write
-    these, because French puts a space that does not break before each."""
+    """The marks between a name and what is said of it, and between the parts of a list, as a language writes and spaces them:
+    templates write these, because French puts a space that does not break before each, and Dari has a comma of its own."""
     say = catalogue(LOCALES, language).gettext
-    return {"colon": say(_(": ")), "semicolon": say(_("; "))}
+    return {"colon": say(_(": ")), "semicolon": say(_("; ")), "comma": comma(language)}
 
 
 def opened_until(visit: "Visit | None", context: Mapping[str, Any]) -> datetime | None:
