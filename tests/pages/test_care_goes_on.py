@@ -70,6 +70,16 @@ async def test_she_stays_on_the_lists_from_the_clinics_own_words_and_nothing_of_
 
 
 @ONE_DATABASE
+async def test_her_number_leads_to_where_she_is(world: World) -> None:
+    at_desk, at_clinic, case, referral = await in_care(world)
+    code = (await at_desk.open(f"{referral}/card")).text.partition('<div class="app-card__code">')[2].partition("</bdi>")[0][-7:]
+    await take_back(world, at_desk, case)
+    page = await at_clinic.send((await at_clinic.open("/arrivals/new")).form("/arrivals/new"), code=code)
+    assert "also after consent was taken back" in page.words, page.words
+    assert "/here-now" in page.links
+
+
+@ONE_DATABASE
 async def test_care_the_next_visit_and_the_end_go_on_and_the_desk_is_told_nothing(world: World) -> None:
     at_desk, at_clinic, case, referral = await in_care(world)
     await take_back(world, at_desk, case)
