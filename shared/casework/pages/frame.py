@@ -122,7 +122,7 @@ class Pages:
             "form": kept_form(request),
             "words": partial(self._shown_word, language=language),
             "person": lambda needs: self._shown(words.person(needs), language),
-            "tell": partial(self.tell, language=language),
+            "tell": partial(self.tell, language=language, marks=True),
             "end_words": lambda outcome, needs: self._shown(words.end(outcome, needs), language),
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
@@ -153,14 +153,15 @@ class Pages:
         """A marked text in a language."""
         return str(catalogue(LOCALES, language).gettext(text))
 
-    def tell(self, said: str | Said, language: str) -> str:
-        """A marked text, or what a refusal says, in a language: with words for the codes in it."""
+    def tell(self, said: str | Said, language: str, *, marks: bool = False) -> str:
+        """A marked text, or what a refusal says, in a language: with words for the codes in it. `marks`: for a page that is made."""
+        say = self._shown if marks else self.say
         if isinstance(said, str):
-            return self._shown(said, language)
+            return say(said, language)
         params = {name: self._in_words(name, value, language) for name, value in said.params.items()}
         if is_rtl(language):  # a number or a name among words that run the other way keeps its own order
             params = {name: f"{ISOLATE}{value}{ISOLATE_END}" for name, value in params.items()}
-        return filled(self._shown(said.sentence, language), params)
+        return filled(say(said.sentence, language), params)
 
     def _in_words(self, name: str, value: object, language: str) -> str:
         if isinstance(value, list | tuple):
@@ -174,7 +175,7 @@ class Pages:
             case "place":
                 agency, _slash, facility = str(value).rpartition("/")
                 return self.place(agency or self.here.agency, facility)
-        return self._shown_word(value, group, language)
+        return self.word(value, group, language)
 
     def _arrived_words(self, needs: dict[str, Any] | None, language: str) -> str:
         sex = (needs or {}).get("sex")
