@@ -154,7 +154,7 @@ class Pages:
         return str(catalogue(LOCALES, language).gettext(text))
 
     def tell(self, said: str | Said, language: str, *, marks: bool = False) -> str:
-        """A marked text, or what a refusal says, in a language: with words for the codes in it. `marks`: for a page that is made."""
+        """A marked text, or what a refusal says, in a language: with words for the codes in it. `marks`: for a page."""
         say = self._shown if marks else self.say
         if isinstance(said, str):
             return say(said, language)
