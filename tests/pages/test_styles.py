@@ -51,4 +51,6 @@ def test_on_a_narrow_screen_what_is_cut_off_shows_that_it_goes_on_and_a_files_nu
         r"\.app-code--breaks\{([^}]*)\}", css
     )  # 36 characters in one piece made a page of 320 px wider than itself
     assert "overflow-wrap:anywhere" in breaks
+    # Nor does a long choice of a list make its column wider than the page.
+    assert re.search(r"\.app-two\{[^}]*grid-template-columns:minmax\(0, ?1fr\)", css)
     assert "app-code--breaks" in (ROOM.parent / "exports" / "templates" / "list.html").read_text()
