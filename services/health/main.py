@@ -45,6 +45,8 @@ PARTS = AgencyParts(
         ways=(
             ("/work", _("Inbox")),
             ("/here-now", _("Here now")),
+            ("/cases", _("Cases")),
+            ("/look-up", _("Find a case")),
             ("/supplies", _("Supplies")),
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),

@@ -35,6 +35,7 @@ ANYWHERE: dict[str, str] = {
             "event_id",
             "subject",
             "referral_id",
+            "after_referral",
             "incident_id",
             "walk_in_id",
             "consent_id",

@@ -119,6 +119,9 @@ async def mistakes(world: World) -> list[Mistake]:
     await world.settle()
     await nurse.post(f"{is_here}/arrive")
     box_ = await a_box(world)
+    held = f"/cases/{(await nurse.get(is_here))['case_id']}"
+    chief = await clinic.sign_in("chief", Role.SUPERVISOR, facility="ndola_clinic")
+    lift = f"{held}/holds/{(await chief.post(f'{held}/holds', {'order': 'A synthetic order, 12 of 2026'}))['id']}/lift"
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -159,6 +162,7 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("alarms/posts.html", "in-charge", "/posts", "/posts", {"day": "2026-03-03", "from_time": "six"}),
         Mistake("alarms/resolve.html", "in-charge", f"/alarms/{alarm}/resolve", f"/alarms/{alarm}/resolve", {"note": "x" * 301}),
         Mistake("holds/hold.html", "in-charge", hold, hold, {"order": "x" * (NOTE_CHARACTERS_MAX + 1)}),
+        Mistake("holds/lift.html", "in-charge", lift, lift, {"order": "13 of 2026"}),
         Mistake("exports/take.html", "in-charge", "/figures/2025-12/export", "/figures/2025-12/export",
                 {"because": "short", "recipient_key": "age1nobody"}),
         Mistake("accounts/new.html", "in-charge", "/accounts/new", "/accounts/new", {"name": "nurse-9"}),

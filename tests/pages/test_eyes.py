@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from agencies import Desk, TestAgency, World, consent, open_case, refer
+from desk_pages import at_the_desk, to_consent, to_place, to_sent
 from shift import at_work
 from signing_in import PIN
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from shared.casework.accounts.tables import Account, Attempt, CaseRead
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases import looks
 from shared.casework.cases.tables import Case
+from shared.casework.consents.tables import Consent
 from shared.casework.exports.tables import Export
 from shared.casework.eyes.commands import OPEN_FOR, to_review
 from shared.casework.eyes.tables import Decoy, Opening, Review
@@ -105,12 +107,12 @@ async def test_a_life_in_danger_opens_a_case_alone_for_an_hour_and_supervisors_k
     page = await visitor.send((await visitor.open("/alarms")).form(f"/alarms/{own}/take"))
     assert (page.status, "somebody else answers for it" in page.words) == (409, True)
     page = await matron.open("/alarms")
-    assert "A case was opened beyond the own place" in page.words
+    assert "A case was opened from another place" in page.words
     assert "officer-2" in page.words
-    assert "Opened beyond the own place: look at it" not in (await matron.open("/work")).words  # today it is an alarm
+    assert "Opened from another place: look at it" not in (await matron.open("/work")).words  # today it is an alarm
     page = await matron.open(f"/cases/{case.id}/looked")
-    assert "Beyond the own place, in an emergency." in page.words
-    assert "Had it opened beyond the own place for an hour: A life is in danger" in page.words
+    assert "From another place, in an emergency." in page.words
+    assert "Had it opened from another place for an hour: A life is in danger" in page.words
     for _ in range(7):
         assert (await visitor.open(f"/cases/{case.id}")).status == 200
         world.clock.advance(OPEN_FOR / 7)  # somebody sits there all the time
@@ -195,16 +197,43 @@ async def test_what_was_answered_in_the_hour_is_not_repeated_after_it(world: Wor
     assert own_again.json() == own_first.json()
 
 
+async def test_each_page_says_until_when_it_is_open_and_a_guest_does_what_care_needs_and_no_more(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await to_place(desk, await to_consent(desk))
+    referral = await to_sent(desk, page)
+    [case] = await rows(world["police"], Case)
+    guest = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    assert "Open here in an emergency" not in (await desk.open(f"/cases/{case.id}")).words
+    page = await opened(world, guest, case, why="life_threat")
+    until = "Open here in an emergency until 11:00"
+    for address in (f"/cases/{case.id}", f"/cases/{case.id}/refer", f"/cases/{case.id}/looked", f"/referrals/{referral}"):
+        page = await guest.open(address)
+        assert (until in page.words, "call it" in page.words) == (True, True), (address, page.words)
+    page = await guest.open(f"/cases/{case.id}")
+    assert not [link for link in page.links if link.endswith("/take-back")]
+    [consent, *_more] = await rows(world["police"], Consent)
+    take_back = await guest.open(f"/cases/{case.id}/consents/{consent.id}/take-back")
+    refused = await guest.send(take_back.form(take_back.path))
+    assert (refused.status, "only it does this" in refused.words) == (403, True)
+    cancel = await guest.open(f"/referrals/{referral}/cancel")
+    refused = await guest.send(cancel.form(cancel.path), reason_code="entered_in_error")
+    assert refused.status == 403
+    assert [one.taken_back_at for one in await rows(world["police"], Consent)] == [None, None]
+    again = await guest.open(f"/cases/{case.id}/again")  # what care needs: it has happened again, and the way there
+    page = await guest.send(again.form(again.path), hurt_now="no", at_least=1, at_most=3)
+    assert page.path == f"/cases/{case.id}/refer", page.words
+
+
 async def test_the_day_after_a_supervisor_looks_at_it_and_says_what_she_found(world: World) -> None:
     case, police = await a_case(world), world["police"]
     await opened(world, await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST), case, why="life_threat")
     world.clock.advance(timedelta(days=1))
     matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
     page = await matron.open("/work")
-    assert "Opened beyond the own place: look at it" in page.words
+    assert "Opened from another place: look at it" in page.words
     [opening] = await rows(police, Opening)
     page = await matron.send(page.form(f"/eyes/openings/{opening.id}/review"))
-    assert "Opened beyond the own place: look at it" not in page.words
+    assert "Opened from another place: look at it" not in page.words
     [review] = await rows(police, Review)
     assert review.was_right
     await log_inside(police.database, INSIDE)  # who opened what is under the log that peers sign unread
@@ -215,7 +244,11 @@ async def test_where_no_life_is_in_danger_a_second_person_agrees_with_her_own_pi
     case = await a_case(world)
     visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
     await at_work(world, "police", "officer-3", Role.OFFICER, OUTPOST)
-    for second, pin in (("", ""), ("officer-2", PIN), ("officer-3", "999999"), ("nobody", PIN)):
+    page = await looked_for(visitor, number=case.number, opened_on="2026-01-05")
+    assert "a second person, not you, agrees" in page.words
+    page = await opened(world, visitor, case, why="colleague_away", second="officer-2", pin=PIN)
+    assert "You cannot be the second person yourself" in page.words
+    for second, pin in (("", ""), ("officer-3", "999999"), ("nobody", PIN)):
         page = await opened(world, visitor, case, why="colleague_away", second=second, pin=pin)
         assert "A second person of this agency agrees" in page.words, (second, page.words)
     assert await rows(world["police"], Opening) == []
@@ -234,7 +267,7 @@ async def test_whoever_agreed_does_not_answer_for_it_either(world: World) -> Non
     page = await second.send((await second.open("/alarms")).form(f"/alarms/{alarm}/take"))
     assert (page.status, "somebody else answers for it" in page.words) == (409, True)
     world.clock.advance(timedelta(days=1))
-    words = "Opened beyond the own place: look at it"
+    words = "Opened from another place: look at it"
     again = await at_work(world, "police", "inspector-3", Role.SUPERVISOR, OUTPOST)
     assert words in (await again.open("/work")).words
     [account] = [one for one in await rows(police, Account) if one.name == "inspector-2"]

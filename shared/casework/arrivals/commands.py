@@ -240,9 +240,12 @@ async def end_arrival(
     arrival meanwhile, so that the two see each other.
     """
     walk_in = await load_walk_in(tx, walk_in_id, by, lock=True)
+    scope.not_as_guest(by, walk_in.facility, walk_in.case_id)
     if walk_in.referral_id is not None:
         raise Conflict("This arrival has been matched to a referral; close that one.")
     is_mistake = command.outcome_code == MISTAKE
+    if is_mistake and walk_in.after_referral is not None:
+        raise Conflict("Somebody had come on a request, whose consent was taken back since. Finish it, or find another request.")
     if is_mistake and walk_in.ended_at is None and care_kept is not None and await care_kept(tx, walk_in.id):
         raise Conflict("Care was kept on this arrival, so somebody had come. Finish it with its care, or find its request instead.")
     if walk_in.ended_at is None:

@@ -23,7 +23,7 @@ from shared.casework.consents.views import erasures_of, refusals_of, unasked
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
-from shared.casework.holds.commands import holds_of
+from shared.casework.holds.commands import holds_of, is_set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
 from shared.casework.paper.commands import SheetKind
@@ -275,6 +275,7 @@ async def _case_page(
             "unasked": await unasked(tx, case.id),
             "awaited": await awaited(tx, case.id),
             "holds": await holds_of(tx, case.id),
+            "set_aside": await _set_aside(tx, case),
             "drafted": await drafts_of(tx, case.id),
             "sheets": await paper.sheets_of(tx, case.id),
             "own_ways": [way for ways in edge.pages.look.case_ways for way in await ways(tx, edge.here, visit.actor, case)],
@@ -306,6 +307,13 @@ async def _referrals(tx: Transaction, case: Case, visit: Visitor) -> list[Referr
 async def _walk_ins(tx: Transaction, case: Case, visit: Visitor) -> list[WalkIn]:
     query = select(WalkIn).where(col(WalkIn.case_id) == case.id).order_by(col(WalkIn.came_at))
     return [row for row in (await tx.session.execute(query)).scalars() if scope.is_at_desk(visit.actor, row.facility, case.id)]
+
+
+async def _set_aside(tx: Transaction, case: Case) -> set[UUID]:
+    """Of the referrals whose care goes on here without them, those of which a court keeps what was told."""
+    after = select(col(WalkIn.after_referral)).where(col(WalkIn.case_id) == case.id)
+    found = (await tx.session.execute(select(Referral).where(col(Referral.id).in_(after)))).scalars().all()
+    return {referral.id for referral in found if await is_set_aside(tx, referral)}
 
 
 async def _follows(tx: Transaction, case: Case, visit: Visitor) -> FollowedThing | None:

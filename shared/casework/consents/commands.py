@@ -188,7 +188,9 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     """
     by.may_work()
     await tx.in_turn(answers_about(case_id))
-    circle = (await load_case(tx, case_id, by)).circle
+    seen = await load_case(tx, case_id, by)
+    scope.not_as_guest(by, seen.facility, seen.id)
+    circle = seen.circle
     resting = select(col(Referral.id)).where(col(Referral.consent_id) == consent_id, col(Referral.direction) == "out")
     await outbox.lock_subjects(tx, [consent_id, circle, *(await tx.session.execute(resting)).scalars()])
     fresh = {"populate_existing": True}

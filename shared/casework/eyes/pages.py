@@ -113,7 +113,9 @@ async def _opened(request: Request, edge: Edge, visit: Visit, values: Values, ca
 
 
 async def _second(edge: Edge, visit: Visit, asked: Emergency) -> Account:
-    """The colleague who agrees, as her PIN shows; whoever guesses it is signed out. Raises Forbidden."""
+    """The colleague who agrees, as her PIN shows; whoever guesses it is signed out. Raises Conflict."""
+    if asked.second == visit.actor.name:
+        raise Conflict("You cannot be the second person yourself: somebody else agrees, with her or his own sign-in name and PIN.")
     async with edge.database.read() as tx:
         query = select(Account).where(col(Account.name) == (asked.second or ""), col(Account.is_disabled).is_(False))
         account = (await tx.session.execute(query)).scalar_one_or_none()

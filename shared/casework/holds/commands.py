@@ -2,12 +2,13 @@
 
 import base64
 import contextlib
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 from pydantic_core import from_json
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlmodel import col
 
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX, Form, key_names, load_case
@@ -17,7 +18,7 @@ from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.here import SYSTEM, Actor, Here
 from shared.casework.holds.tables import HeldCopy, Hold
 from shared.casework.referrals.tables import Referral, ReferralFact
-from shared.casework.scope import OutOfSight
+from shared.casework.scope import OutOfSight, not_as_guest
 from shared.contracts.casework import events
 from shared.contracts.wire.envelope import unframe
 from shared.exchange import feed, outbox
@@ -57,6 +58,13 @@ async def is_held(tx: Transaction, case_id: UUID) -> bool:
     return bool(await holds_of(tx, case_id))
 
 
+async def is_set_aside(tx: Transaction, referral: Referral) -> bool:
+    """Whether what was told with a referral of ours is kept for a court since consent for it was taken back: else it is gone."""
+    if referral.consent_id is None:
+        return False
+    return await tx.session.get(HeldCopy, (referral.issuer, referral.consent_id)) is not None
+
+
 async def held_subjects(tx: Transaction) -> set[UUID]:
     """What events of held cases are about: their words are not cleared either. No hold is placed until this transaction has ended,
     so that none is overlooked that was there when the words went."""
@@ -69,8 +77,10 @@ async def held_subjects(tx: Transaction) -> set[UUID]:
 
 async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:
     """The case with all that is said about it: whatever is being destroyed of it goes before, or comes after."""
-    circle = (await load_case(tx, case_id, by)).circle
+    seen = await load_case(tx, case_id, by)
     by.may_supervise()
+    not_as_guest(by, seen.facility, seen.id)
+    circle = seen.circle
     referrals = select(col(Referral.id)).where(col(Referral.case_id) == case_id)
     await outbox.lock_subjects(tx, [circle, *(await tx.session.execute(referrals)).scalars()])
     return await load_case(tx, case_id, by, lock=True)
@@ -102,12 +112,31 @@ async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, b
     await _line(tx, here, case, "hold.lifted")
     if await is_held(tx, case.id):
         return hold
-    signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case.id, col(Erasure.outcome).is_not(None))
-    is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
-    over = select(col(Consent.id)).where(col(Consent.case_id) == case.id, is_over)
-    for consent_id in (await tx.session.execute(over)).scalars().all():
+    for consent_id in (await tx.session.execute(_over(case.id))).scalars().all():
         await erase_said(tx, consent_id, events.OVER)
     return hold
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the last hold of a case keeps from being destroyed: copies of what others had told, and to whom our own words are."""
+
+    heard: list[HeldCopy]
+    said: list[str]
+
+
+async def waiting_for_lifting(tx: Transaction, case_id: UUID) -> Waiting:
+    """What is destroyed when the last hold of a case is lifted."""
+    copies = select(HeldCopy).where(col(HeldCopy.case_id) == case_id).order_by(col(HeldCopy.taken_back_at))
+    said = select(col(Consent.recipient)).where(col(Consent.id).in_(_over(case_id))).distinct().order_by(col(Consent.recipient))
+    return Waiting(list((await tx.session.execute(copies)).scalars()), list((await tx.session.execute(said)).scalars()))
+
+
+def _over(case_id: UUID) -> Select[tuple[UUID]]:
+    """The consents of a case under which nothing is to be kept any more."""
+    signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case_id, col(Erasure.outcome).is_not(None))
+    is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
+    return select(col(Consent.id)).where(col(Consent.case_id) == case_id, is_over)
 
 
 async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:

@@ -253,7 +253,7 @@ PROGRESS: dict[str, str] = {
     "complaint_reopened": _("Complaint opened again"),
     "next_clinic_date": _("Next clinic date"),
     "visit_kept": _("Came to the visit"),
-    "visit_missed": _("Has not come to the visit yet"),
+    "visit_missed": _("Has not come on the day of the visit"),
     "safety_plan_made": _("Safety plan made"),
     "pressure_to_settle": _("Pressure to settle"),
 }
@@ -272,7 +272,7 @@ ALARMS: dict[str, str] = {
     "not_erased": _("Consent was taken back, and they have not confirmed that they destroyed what they held: call them"),
     "consent_ends_soon": _("What was agreed to ends soon, or has ended: ask again, at the next visit. Care goes on in any case"),
     "never_left": _("Was cancelled before it was sent, in records that are lost: ask her, and send it again if she wants it"),
-    "opened_beyond": _("A case was opened beyond the own place for an hour"),
+    "opened_beyond": _("A case was opened from another place for an hour"),
     "opened_from_here": _("Somebody of this place opened a case of another place for an hour"),
     "decoy_opened": _("Somebody opened a case that nobody has a reason to open"),
     "dose_adverse": _("Something was noticed after a product was given"),
@@ -324,6 +324,7 @@ LOOKS: dict[str, str] = {
     "consents": _("Read who may know what"),
     "docket": _("Read the number in the occurrence book"),
     "holds": _("Read what a court has ordered about it"),
+    "hold_form": _("Opened the form for a court’s order; no order was there to be read"),
     "care": _("Read what was given"),
     "doses": _("Read what was given from the locked box"),
     "card": _("Opened the card"),
@@ -335,7 +336,7 @@ LOOKS: dict[str, str] = {
     "log": _("Printed who looked"),
     "look_up": _("Looked for it by two things; was told only where it lies."),
     "look_up_missed": _("Looked for something by two things, and one was this one’s; nothing was shown."),
-    "opened": _("Had it opened beyond the own place for an hour"),
+    "opened": _("Had it opened from another place for an hour"),
     "attempt": _("Tried to open it; nothing was shown."),
 }
 WHYS: dict[str, str] = {
@@ -481,6 +482,7 @@ PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),
     "she_asked": _("She or he asked for it"), "court_order": _("A court ordered it"), "complaint": _("A complaint is looked into"),
 }  # fmt: skip
+REPORT_FORMS: dict[str, str] = {"zp_form_32": _("police medical report form (ZP 32)")}  # a test holds every profile's to its words
 GROUPS: dict[str, dict[str, str]] = {
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
@@ -492,7 +494,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
     "entry": ENTRIES, "correction": CORRECTIONS, "supply": SUPPLY_REASONS, "no_supply": SUPPLY_DECLINES,
-    "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES,
+    "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES, "report_form": REPORT_FORMS,
     "way": {**KINDS, "by_herself": _("By herself or himself")},
 }  # fmt: skip
 
