@@ -27,19 +27,19 @@ ARCHIVE = b"PGDMP"  # what a custom-format file of pg_dump begins with
 BUSY_S = 5  # SQLite: whoever holds the database longer is a running agency
 
 
-def back_up(url: str, file: Path, keys: Keystore, keys_file: Path | None = None) -> tuple[int, int]:
+def back_up(url: str, file: Path, keys: Keystore | None = None, keys_file: Path | None = None) -> tuple[int, int]:
     """Writes a consistent copy of the database while the agency works, then one of its keystore, so that none of its keys is
     lacking; the one's size in bytes, and how many keys the other has. Everything that is named is looked at first, and what was
     written is taken away where the rest fails. Raises RefnetError."""
     check_new(file)
-    if keys_file is not None:
+    if keys is not None and keys_file is not None:
         if keys_file.absolute() == file.absolute():
             raise RefnetError(f"The keys go into a file of their own, apart from {file}; name another with --keys.")
         check_new(keys_file)
         _ = keys.id  # that it is here
     size = _copy(make_url(url), file)
     try:
-        return size, keys.back_up(keys_file) if keys_file is not None else 0
+        return size, keys.back_up(keys_file) if keys is not None and keys_file is not None else 0
     except BaseException:
         file.unlink()
         raise

@@ -24,11 +24,13 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 users = typer.Typer(no_args_is_help=True, help="Accounts of an agency.")
 keys = typer.Typer(no_args_is_help=True, help="Keys of an agency: what it signs with, and what is sealed to it.")
 hold = typer.Typer(no_args_is_help=True, help="Holds: cases of which a court has forbidden to destroy anything, and their escrow.")
+programme_app = typer.Typer(no_args_is_help=True, help="Programmes: the profiles of countries, as docs/programmes says.")
 parked = typer.Typer(no_args_is_help=True, help="Received events that could not be applied.")
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 app.add_typer(parked, name="parked")
 app.add_typer(hold, name="hold")
+app.add_typer(programme_app, name="programme")
 
 AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -656,6 +658,36 @@ def parked_discard(agency: AgencyId, sender: Sender, event: EventId) -> None:
 
     _in_database(agency, work)
     typer.echo(f"The event was discarded; {sender} will be told.")
+
+
+# --- programmes ---------------------------------------------------------------------------------------------------------
+
+ProfileFile = Annotated[Path, typer.Argument(metavar="FILE", help="A profile, as YAML.", exists=True, dir_okay=False)]
+
+
+@programme_app.command("validate")
+def programme_validate(file: ProfileFile, as_json: AsJson = False) -> None:
+    """Say everything that is wrong with a profile, with file, line and field; or that it is good, and what of it is no fact."""
+    from services.programmes import looked_at
+
+    said = looked_at(file)
+    if as_json or said["is_good"]:
+        _say(said, as_json, lambda d: str(d["words"]))
+    else:
+        sys.stderr.write("".join(f"{mistake['sentence']}\n" for mistake in said["mistakes"]))
+    if not said["is_good"]:
+        sys.exit(1)
+
+
+@programme_app.command("network")
+def programme_network(
+    programme: Annotated[str, typer.Argument(metavar="PROGRAMME", help="A programme's name, or its file.")], as_json: AsJson = False
+) -> None:
+    """Print a network file for a simulation of a programme: its facilities as often as it counts them, and who may send to whom."""
+    from services.programmes import network_file
+
+    content, text = network_file(programme)
+    _say(content, as_json, lambda _: text.rstrip())
 
 
 # --- what is wrong, and what we say -------------------------------------------------------------------------------------

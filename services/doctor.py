@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,21 +11,25 @@ from sqlalchemy import text
 
 from services.broker_users import user_of
 from services.certificates import RENEW_BEFORE
-from services.escrow import Escrow, not_in_escrow
+from services.escrow import Escrow, erased_last, not_in_escrow
 from services.keys import KeyFolder, load_keyring
 from services.kinds import MODULES
 from services.retired_keys import held
 from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, check_database
 from services.settings import Settings
 from shared.casework.directory.network import Network
+from shared.casework.holds.commands import in_force
 from shared.contracts.wire.topics import direction_of
-from shared.exchange.access import Access, thin_topics, topics_of
+from shared.exchange.access import Access, BrokerUnreachable, thin_topics, topics_of
+from shared.exchange.clearing import BACKUP_WINDOW
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
+from shared.exchange.rights import open_to_everybody
 from shared.exchange.worker import LACKING
 from shared.kit.certificates import good_until
-from shared.kit.db import Transaction
+from shared.kit.db import Database, Transaction
 from shared.kit.errors import DatabaseAway, RefnetError
+from shared.kit.keystore import WrappingKeys
 
 DESTROYED_WITHIN = timedelta(days=1)  # a worker looks every hour
 
@@ -71,10 +76,21 @@ async def _broker(settings: Settings, agency: str | None, network: Network, note
         access = settings.access(agency, network.purpose)
         _ends_soon(access, whose, note)
         topics = [t for t in network.topics() if agency in (None, direction_of(t).sender, direction_of(t).recipient)]
-        if missing := sorted(set(topics) - await topics_of(access)):
+        seen = await topics_of(access)
+        if missing := sorted(set(topics) - seen):
             note(False, f"{whose}The broker answers, but {len(missing)} topics, such as {missing[0]}, are missing: {LACKING}")
         else:
             note(True, f"{whose}The broker answers. Every topic is there.")
+        if agency is not None and (others := sorted(seen.intersection(network.topics()) - set(topics))):
+            note(
+                False,
+                f"{whose}The broker shows it {len(others)} topics of other agencies, such as {others[0]}: everybody may, or this"
+                " agency was given too much; have the broker's operator run `refnet provision`.",
+            )
+        if agency is None:
+            with contextlib.suppress(BrokerUnreachable):  # only its operator is told
+                for words in await open_to_everybody(access, topics):
+                    note(False, f"At the broker {words}; run `refnet provision`, or take that right away by the broker's own tool.")
         if thin := await thin_topics(access, tuple(topics)):
             note(
                 False,
@@ -166,7 +182,8 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
         await check_database(made)
         async with made.database.read() as tx:
             is_bound = tx.dialect == "sqlite" or not (await tx.session.execute(text(UNBOUND))).scalar_one()
-            await _holds(tx, settings.escrow(agency), agency, note)
+            await _copies(tx, settings.wrapping(agency), agency, note)
+            await _holds(tx, settings.escrow(agency), agency, _kept_here(settings, agency, made.database), note)
         await made.database.close()
         if not is_bound:
             note(False, f"{agency}: no row-level security binds the database's user; connect as one that owns nothing.")
@@ -175,13 +192,39 @@ async def _database(settings: Settings, agency: str, note: Note) -> None:
         note(False, f"{agency}: {error}")
 
 
-async def _holds(tx: Transaction, escrow: Escrow, agency: str, note: Note) -> None:
-    """Cases that a court holds, and whose keys lie on this machine alone: taken or burnt, it leaves the court nothing."""
+async def _copies(tx: Transaction, wrapping: WrappingKeys, agency: str, note: Note) -> None:
+    """What was erased is opened by copies of the keystore from before, until what they are wrapped under is gone, or they are as
+    old as none may be (decision 26). It is no fault, and whoever looks after the machine has to know of it."""
+    last, oldest = await erased_last(tx), wrapping.oldest()
+    if last is None or oldest is None or last < oldest or tx.clock.now() >= last + BACKUP_WINDOW:
+        return
+    note(
+        True,
+        f"{agency}: copies of its keystore from before {last:%Y-%m-%d %H:%M} UTC still open what was erased; that ends on"
+        f" {last + BACKUP_WINDOW:%Y-%m-%d}, when the last of them must be destroyed, or now with `refnet keys rewrap {agency}`.",
+    )
+
+
+def _kept_here(settings: Settings, agency: str, database: Database) -> dict[str, Path]:
+    """What of an agency lies in files of this machine."""
+    here = {"keystore": settings.keystore(agency).file, "database": database.file}
+    return {what: file for what, file in here.items() if file is not None}
+
+
+async def _holds(tx: Transaction, escrow: Escrow, agency: str, here: dict[str, Path], note: Note) -> None:
+    """Cases that a court holds, and whose keys lie on this machine or on its disk alone: taken or burnt, it leaves the court
+    nothing."""
     try:
         alone = await not_in_escrow(tx, escrow)
+        beside = [what for what, file in here.items() if escrow.shares_a_disk_with(file)] if await in_force(tx) else []
     except OSError:
         note(False, f"{agency}: the escrow at {escrow.folder} cannot be read; look after its disk and its rights.")
         return
+    if beside:
+        words = (
+            f"the escrow at {escrow.folder} lies on the same disk as the {' and the '.join(beside)}, which goes with the machine"
+        )
+        note(False, f"{agency}: {words}; name a folder on another disk in REFNET_ESCROW, and move what lies there.")
     if not alone:
         return
     lacking = escrow.lacks()

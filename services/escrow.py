@@ -29,7 +29,9 @@ from sqlmodel import SQLModel, col
 
 from shared.casework.accounts.commands import forget_old_answers
 from shared.casework.cases.commands import key_names
+from shared.casework.here import Here
 from shared.casework.holds.commands import add_to_holds, forgotten, in_force, put_back
+from shared.casework.holds.releasing import destroy_released
 from shared.casework.holds.tables import HeldCopy, Hold
 from shared.exchange.erasing import received_key
 from shared.exchange.keyring import SUITES, X25519, SealKey, opening_key, sealing_key
@@ -89,6 +91,11 @@ class Escrow:
     def lacks(self) -> list[str]:
         """The holders who have no key yet: without all three nothing is brought here."""
         return [holder for holder in HOLDERS if not self._public(holder).exists()]
+
+    def shares_a_disk_with(self, file: Path) -> bool:
+        """Whether this folder, or what it is to lie in, is on the disk of a file of the machine's. Raises OSError."""
+        here = next(one for one in (self.folder, *self.folder.parents) if one.exists())
+        return file.exists() and here.stat().st_dev == file.stat().st_dev
 
     def ids(self) -> set[UUID]:
         """The holds whose keys are here."""
@@ -248,6 +255,12 @@ async def not_in_escrow(tx: Transaction, escrow: Escrow) -> list[UUID]:
     return [hold for hold, count in here.items() if count > escrow.holds_keys(hold)]
 
 
+async def erased_last(tx: Transaction) -> datetime | None:
+    """When the key of anything that was told to this agency under a consent was destroyed last. Raises KeystoreAway."""
+    laid = {received_key(sender, consent) for sender, consent in (await tx.session.execute(LAID)).tuples()}
+    return tx.keys.last_destroyed(laid) if laid else None
+
+
 async def erase_again(database: Database) -> int:
     """Destroys once more what an older keystore, put in the place of one that was lost, has brought back; how many keys. And those
     of answers that nobody repeats any more.
@@ -263,10 +276,11 @@ async def erase_again(database: Database) -> int:
         return await tx.keys.destroyed(back, tx.clock.now()) if back else 0
 
 
-async def look_after_case_keys(database: Database, escrow: Escrow, stop: asyncio.Event) -> None:
+async def look_after_case_keys(database: Database, here: Here, escrow: Escrow, stop: asyncio.Event) -> None:
     """Looks every minute until `stop` is set."""
     while not stop.is_set():
         try:
+            await destroy_released(database, here)
             await erase_again(database)
             waiting = await deposit(database, escrow)
             if waiting:

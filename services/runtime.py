@@ -105,7 +105,7 @@ class Agency:
 
         async def keep(stop: asyncio.Event) -> None:
             destroying = keep_destroying(self.database, folder, self.here.peers, exchange.anchored, stop)
-            await asyncio.gather(destroying, look_after_case_keys(self.database, escrow, stop))
+            await asyncio.gather(destroying, look_after_case_keys(self.database, self.here, escrow, stop))
 
         return keep
 
@@ -119,7 +119,8 @@ def here_of(settings: Settings, agency: str) -> Here:
     network = settings.network_with(agency)
     try:
         programme = load_programme(settings.programme or network.programme)
-    except ProfileError as error:
+        programme.check_purpose(network.purpose)
+    except (ProfileError, ValueError) as error:
         raise RefnetError(str(error)) from None
     return Here(agency, network, programme, settings.secret(agency, network.purpose))
 

@@ -1,12 +1,14 @@
-"""The Zambian pathway with one synthetic survivor: a girl of 13 who comes to the desk with her aunt, 20 hours after."""
+"""A programme's pathway with one synthetic survivor: a girl of 13 who comes to the desk with her aunt, 20 hours after."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from services.demo.cast import KINDS, Cast
 from services.demo.client import Client
+from shared.contracts.casework.codes import AgencyKind, ServicePackage
 from shared.kit.errors import RefnetError
 
 ARRIVES_WITHIN_S = 30.0  # an event takes milliseconds; a loaded machine gets more
@@ -15,10 +17,10 @@ POLL_S = 0.05
 Say = Callable[[str], None]
 
 
-def run(clients: dict[str, Client], say: Say) -> None:
+def run(clients: Mapping[AgencyKind, Client], cast: Cast, say: Say) -> None:
     """Takes her through police, health and social welfare, and prints her timeline as each sees it."""
-    police, health, social = clients["police"], clients["health"], clients["social_welfare"]
-    case_id, to_clinic, to_office = _at_the_desk(police)
+    police, health, social = (clients[kind] for kind in KINDS)
+    case_id, to_clinic, to_office = _at_the_desk(police, cast)
     at_clinic = _wait(health, to_clinic["id"], "issued")
     _at_the_clinic(health, at_clinic, to_clinic)
     at_office = _wait(social, to_office["id"], "issued")
@@ -37,9 +39,10 @@ def run(clients: dict[str, Client], say: Say) -> None:
         _print_timeline(name, client, case, say)
 
 
-def _at_the_desk(police: Client) -> tuple[str, Any, Any]:
+def _at_the_desk(police: Client, cast: Cast) -> tuple[str, Any, Any]:
     now = datetime.now(UTC)
-    needs = {"age_band": "10-14", "sex": "female", "language": "bem", "staff_preference": "female"}
+    clinic, office = cast.parts[AgencyKind.HEALTH], cast.parts[AgencyKind.SOCIAL_WELFARE]
+    needs = {"age_band": "10-14", "sex": "female", "language": cast.language, "staff_preference": "female"}
     case = police.post(
         "/cases",
         {
@@ -57,24 +60,25 @@ def _at_the_desk(police: Client) -> tuple[str, Any, Any]:
             "latest_at": (now - timedelta(hours=19)).isoformat(),
         },
     )
-    spoken = {"how": "thumb", "language": "bem"}
+    spoken = {"how": "thumb", "language": cast.language}
     for recipient, purpose, items in (
-        ("health", "care", ["req", "needs", "type", "given", "fb"]),
-        ("social_welfare", "support", ["req", "needs", "safety", "prog"]),
+        (clinic.agency, "care", ["req", "needs", "type", "given", "fb"]),
+        (office.agency, "support", ["req", "needs", "safety", "prog"]),
     ):
         police.post(f"/cases/{case['id']}/consents", {"recipient": recipient, "purpose": purpose, "items": items, **spoken})
     travel = {"mode": "police_vehicle", "escort": "officer", "expected_at": (now + timedelta(minutes=40)).isoformat()}
+    is_examined = cast.form is not None and ServicePackage.EXAMINATION_AND_REPORT in clinic.services
+    form = {"report_form": {"form": cast.form[0], "form_version": cast.form[1]}} if cast.form and is_examined else {}
     shared = {"case_id": case["id"], "incident_id": incident["id"]}
     to_clinic = police.post(
         "/referrals",
-        {**shared, "to_agency": "health", "to_facility": "ndola_clinic", "services": ["acute_care", "examination_and_report"],
-         "urgency": "acute", "travel": travel, "report_form": {"form": "zp_form_32", "form_version": 1}},
+        {**shared, "to_agency": clinic.agency, "to_facility": clinic.place, "services": clinic.services, "urgency": "acute",
+         "travel": travel, **form},
     )  # fmt: skip
     to_office = police.post(
         "/referrals",
-        {**shared, "to_agency": "social_welfare", "to_facility": "ndola_district_office",
-         "services": ["psychosocial", "child_protection"], "urgency": "urgent"},
-    )  # fmt: skip
+        {**shared, "to_agency": office.agency, "to_facility": office.place, "services": office.services, "urgency": "urgent"},
+    )
     police.post(f"/referrals/{to_clinic['id']}/set-out", travel)
     return case["id"], to_clinic, to_office
 

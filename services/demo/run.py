@@ -23,6 +23,7 @@ from services.broker_users import user_of
 from services.certificates import make_certificates
 from services.demo import journey
 from services.demo.beside import write_env
+from services.demo.cast import Cast, cast_of
 from services.demo.client import Client
 from services.demo.start import serving, start_app
 from services.provision import provision
@@ -31,32 +32,18 @@ from services.settings import Settings, variables_of
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.accounts.credentials import set_own_secrets
 from shared.casework.migrate import migrate
-from shared.contracts.casework.codes import Role
 from shared.exchange.access import Access
 from shared.kit.errors import Conflict, RefnetError
 from shared.kit.local.broker import Broker, start_broker
 from shared.kit.local.errors import LocalServerError
 from shared.kit.local.trial import name_topics
-from shared.programmes.profile import ProfileError, load_programme
 
-AGENCIES = ("police", "health", "social_welfare")
 READY_DEADLINE_S = 60.0  # a process is ready in about 3 s; a slow machine gets more
 STOP_DEADLINE_S = 20.0  # a batch in flight is finished well within this
 POLL_S = 0.1
 DIRECT_PORTS_ABOVE = 100  # from an agency's pages to its direct line
 
 DEMO_PIN = "271828"  # of accounts that are made up, on a network whose purpose is to be shown
-
-ACCOUNTS: dict[str, list[tuple[str, Role, str | None]]] = {
-    "police": [
-        ("officer", Role.OFFICER, "ndola_central_vsu"),
-        ("officer_2", Role.OFFICER, "ndola_central_vsu"),  # the next shift: whoever hands over does not take over
-        ("inspector", Role.SUPERVISOR, None),
-        ("admin", Role.ADMINISTRATOR, None),
-    ],
-    "health": [("nurse", Role.CLINICIAN, "ndola_clinic"), ("in_charge", Role.SUPERVISOR, None)],
-    "social_welfare": [("worker", Role.SOCIAL_WORKER, "ndola_district_office"), ("coordinator", Role.SUPERVISOR, None)],
-}
 
 
 def say(words: str = "") -> None:
@@ -69,12 +56,12 @@ def run_demo(
     *, programme: str | None, once: bool, keep: bool, broker: Literal["auto", "kafka", "docker", "trial"], port: int
 ) -> None:
     """The whole demo; raises RefnetError with one sentence where it cannot run."""
-    if programme is not None:
-        _check_programme(programme)
     for kind in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(kind, _leave)  # so that whatever was started is stopped too, at any moment
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo"
-    ports = {agency: port + number for number, agency in enumerate(AGENCIES, start=1)}
+    cast = cast_of(programme)
+    agencies = cast.agencies
+    ports = {agency: port + number for number, agency in enumerate(agencies.values(), start=1)}
     direct = {agency: DIRECT_PORTS_ABOVE + own for agency, own in ports.items()}
     with ExitStack() as stack:
         # Before anything is cleared: the databases there may be those of a demo that runs.
@@ -84,30 +71,24 @@ def run_demo(
             shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True, exist_ok=True)
         line = _broker(broker, home, stack)
-        environment = _environment(home, line, programme, _network(home, direct))
+        environment = _environment(home, line, cast, _network(home, cast, direct))
         beside = write_env(home, environment)
-        tokens = asyncio.run(_set_up(environment, line))
-        processes = stack.enter_context(_agencies(_as_agencies(environment, home), ports, home))
-        clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in AGENCIES}
+        tokens = asyncio.run(_set_up(environment, line, cast))
+        processes = stack.enter_context(_agencies(_as_agencies(environment, home, cast), ports, home))
+        clients = {agency: Client(f"http://127.0.0.1:{ports[agency]}", tokens[agency][0]) for agency in ports}
         _wait_ready(processes, clients)
         say("Three agencies are running, each with its own database. One synthetic survivor now goes through the pathway.")
         say("Times are UTC here and local on the pages; codes are those of the API.\n")
-        journey.run(clients, say)
+        journey.run({kind: clients[agency] for kind, agency in agencies.items()}, cast, say)
         if not once:
-            addresses = {agency: f"http://127.0.0.1:{ports[agency]}" for agency in AGENCIES}
-            people = {agency: [(name, str(role)) for name, role, _place in ACCOUNTS[agency]] for agency in AGENCIES}
+            addresses = {str(kind): f"http://127.0.0.1:{ports[agency]}" for kind, agency in agencies.items()}
+            people = {
+                str(kind): [(name, str(role)) for name, role, _place in cast.accounts(agency)] for kind, agency in agencies.items()
+            }
             stack.enter_context(serving(start_app(addresses, people, line.label, forgets=line.forgets), port))
-            _farewell(line, port, ports, tokens)
+            _farewell(line, port, ports, cast, tokens)
             say(f"\n  In another terminal, for `.venv/bin/refnet doctor` and every other command:  {beside}")
             _until_stopped(processes)
-
-
-def _check_programme(programme: str) -> None:
-    """Before the folder of the run before is cleared. Raises RefnetError."""
-    try:
-        load_programme(programme)
-    except ProfileError as error:
-        raise RefnetError(str(error)) from None
 
 
 def _leave(*_: object) -> None:
@@ -134,9 +115,9 @@ def _broker(choice: Literal["auto", "kafka", "docker", "trial"], home: Path, sta
     return line
 
 
-def _network(home: Path, direct: dict[str, int]) -> Path:
+def _network(home: Path, cast: Cast, direct: dict[str, int]) -> Path:
     """The demo's network file, with where each agency's direct line listens this time."""
-    content = yaml.safe_load((Path(__file__).parent / "network.yaml").read_text())
+    content = cast.network.model_dump(mode="json", exclude_defaults=True)
     for agency, port in direct.items():
         content["agencies"][agency]["exchange_url"] = f"https://127.0.0.1:{port}"
     file = home / "network.yaml"
@@ -144,33 +125,37 @@ def _network(home: Path, direct: dict[str, int]) -> Path:
     return file
 
 
-def _environment(home: Path, line: Broker, programme: str | None, network: Path) -> dict[str, str]:
+def _environment(home: Path, line: Broker, cast: Cast, network: Path) -> dict[str, str]:
     given = ("REFNET_KAFKA_",) if line.kind == "given" else ()  # how its operator reaches a broker that is not ours
     kept = {k: v for k, v in os.environ.items() if not k.startswith("REFNET_") or k.startswith(given)}
-    more = {"REFNET_PROGRAMME": programme} if programme else {}
     return {
         **kept, "REFNET_HOME": str(home), "REFNET_NETWORK": str(network), "KAFKA_BOOTSTRAP_SERVERS": line.bootstrap_servers,
-        "REFNET_LOG": "json", **more,
+        "REFNET_PROGRAMME": _absolute(cast.programme), "REFNET_LOG": "json",
     }  # fmt: skip
 
 
-def _as_agencies(environment: dict[str, str], home: Path) -> dict[str, str]:
+def _absolute(programme: str) -> str:
+    """A programme's name as it is, or its file from anywhere."""
+    return str(Path(programme).resolve()) if programme.endswith(".yaml") else programme
+
+
+def _as_agencies(environment: dict[str, str], home: Path, cast: Cast) -> dict[str, str]:
     """Without the operator's password, where every agency has been given one of its own."""
-    if not all(user_of(home, agency).folder.is_dir() for agency in AGENCIES):
+    if not all(user_of(home, agency).folder.is_dir() for agency in cast.agencies.values()):
         return environment
     return {k: v for k, v in environment.items() if k not in ("REFNET_KAFKA_USERNAME", "REFNET_KAFKA_PASSWORD")}
 
 
-async def _set_up(environment: dict[str, str], line: Broker) -> dict[str, list[str]]:
+async def _set_up(environment: dict[str, str], line: Broker, cast: Cast) -> dict[str, list[str]]:
     """Certificates, topics and users, databases and accounts; returns each agency's tokens, the desk's first."""
     settings = _settings(environment)
     network = settings.network()
-    make_certificates(settings.home, AGENCIES, network.purpose, datetime.now(UTC))
+    make_certificates(settings.home, cast.agencies.values(), network.purpose, datetime.now(UTC))
     if line.kind == "trial":
         await asyncio.to_thread(name_topics, settings.access().bootstrap_servers, network.topics())
     else:
         await provision(_settings(environment | _operators(line)))
-    return {agency: await _accounts(build(settings, agency)) for agency in AGENCIES}
+    return {agency: await _accounts(build(settings, agency), cast) for agency in cast.agencies.values()}
 
 
 def _settings(environment: dict[str, str]) -> Settings:
@@ -182,11 +167,11 @@ def _operators(line: Broker) -> dict[str, str]:
     return variables_of(Access(**asdict(line.operator))) if line.operator else {}
 
 
-async def _accounts(agency: Agency) -> list[str]:
+async def _accounts(agency: Agency, cast: Cast) -> list[str]:
     await migrate(agency.database, agency.parts.migrations, f"{agency.parts.kind}_")
     tokens, added = [], []
     async with agency.database.write() as tx:
-        for name, role, facility in ACCOUNTS[agency.here.agency]:
+        for name, role, facility in cast.accounts(agency.here.agency):
             with contextlib.suppress(Conflict):  # kept from the run before
                 account = await add_account(tx, agency.here, name, role, facility)
                 added.append(agency.here.actor(account.id, name, role, facility))
@@ -265,12 +250,12 @@ def _last_words(agency: str) -> str:
     return lines[-1].removeprefix("refnet: ") if lines else "it gave no reason."
 
 
-def _farewell(line: Broker, port: int, ports: dict[str, int], tokens: dict[str, list[str]]) -> None:
+def _farewell(line: Broker, port: int, ports: dict[str, int], cast: Cast, tokens: dict[str, list[str]]) -> None:
     say("The agencies stay up until Ctrl-C. Nobody in them is real." + (f" {line.label}." if line.forgets else ""))
     say(f"\n  Open http://127.0.0.1:{port} and choose a role. After Hide, every demo account's PIN is {DEMO_PIN}.")
     for agency, own in ports.items():
         say(f"\n  {agency:<15} http://127.0.0.1:{own}  (its API: /docs)")
-        for (name, role, facility), token in zip(ACCOUNTS[agency], tokens[agency], strict=True):
+        for (name, role, facility), token in zip(cast.accounts(agency), tokens[agency], strict=True):
             say(f"    {name:<12} {role:<14} {facility or 'the whole agency':<24} bearer token {token}")
 
 

@@ -8,6 +8,10 @@ from services.health.care.pages import router as pages
 from services.health.care.tables import CareGiven
 from services.health.care.web import router
 from services.health.subscriptions import SUBSCRIPTIONS
+from services.health.supplies.pages import router as supply_pages
+from services.health.supplies.tables import StationMonth, StationReport, StationRequest, StoreEntry, SupervisionVisit
+from services.health.supplies.views import work_lines
+from services.health.supplies.web import router as supplies
 from shared.casework.pages.frame import Look
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
@@ -23,23 +27,35 @@ CARE = {
     "first_line_support": _("Someone to talk to"),
 }
 RESULTS = {"given": _("Given"), "refused": _("Said no"), "none_in_stock": _("None in stock")}
+CHECKS = {
+    "box_locked": _("Is the box locked?"), "key_with_certified": _("Is the key with a certified officer?"),
+    "book_complete": _("Is the book complete?"), "counts_by_two": _("Do two count at each change of shift?"),
+    "certificates_valid": _("Are the certificates valid?"), "leaflets_there": _("Are the leaflets there, in her language?"),
+    "care_always_offered": _("Is care offered every time?"), "private_room": _("Is there a room to be alone in?"),
+}  # fmt: skip
+FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not seen")}
 
 PARTS = AgencyParts(
     kind=AgencyKind.HEALTH,
-    routers=[router, pages],
-    tables=[CareGiven],
+    routers=[router, pages, supplies, supply_pages],
+    tables=[CareGiven, StoreEntry, StationRequest, StationMonth, StationReport, SupervisionVisit],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
     look=Look(
         ways=(
             ("/work", _("Inbox")),
             ("/here-now", _("Here now")),
+            ("/cases", _("Cases")),
+            ("/look-up", _("Find a case")),
+            ("/supplies", _("Supplies")),
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
-        words={"care": CARE, "result": RESULTS},
+        supervises=(("/supplies", _("Supplies")),),
+        work_lines=(work_lines,),
+        words={"care": CARE, "result": RESULTS, "check": CHECKS, "finding": FINDINGS},
         care_kept=is_kept_of,
         sheet_lines=tuple(CARE.values()),
-        rooms={"health": Path(__file__).parent / "templates"},
+        rooms={"health": Path(__file__).parent / "templates", "supplies": Path(__file__).parent / "supplies" / "templates"},
     ),
 )

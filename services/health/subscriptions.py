@@ -1,5 +1,11 @@
 """This agency's table of contents: which events it takes. Progress of others is not its business: such an event is parked."""
 
+from services.health.supplies.handlers import (
+    on_safety_reported,
+    on_supplies_received,
+    on_supplies_requested,
+    on_supplies_stated,
+)
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
     CONSENT_AND_CIRCLE,
@@ -8,5 +14,15 @@ from shared.casework.vocabulary import (
     THE_LINE,
     Contents,
 )
+from shared.contracts.casework import events
 
-SUBSCRIPTIONS: Contents = {**REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **THE_LINE}
+SUPPLIES: Contents = {
+    events.SuppliesRequested: on_supplies_requested,
+    events.SuppliesReceived: on_supplies_received,
+    events.SuppliesStated: on_supplies_stated,
+    events.SafetyReported: on_safety_reported,
+}
+
+SUBSCRIPTIONS: Contents = {
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **THE_LINE,
+}  # fmt: skip

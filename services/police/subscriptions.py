@@ -1,5 +1,6 @@
 """This agency's table of contents: which events it takes. Progress of others is not its business: such an event is parked."""
 
+from services.police.dispensing.handlers import on_supplies_declined, on_supplies_sent
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
     CONSENT_AND_CIRCLE,
@@ -8,5 +9,10 @@ from shared.casework.vocabulary import (
     THE_LINE,
     Contents,
 )
+from shared.contracts.casework import events
 
-SUBSCRIPTIONS: Contents = {**REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **THE_LINE}
+SUPPLIES: Contents = {events.SuppliesSent: on_supplies_sent, events.SuppliesDeclined: on_supplies_declined}
+
+SUBSCRIPTIONS: Contents = {
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **THE_LINE,
+}  # fmt: skip

@@ -37,9 +37,21 @@ async def check(event: type[events.Event], received: Sequence[Received], tx: Tra
         if way not in event.authority.ways:
             raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded(event.type, "line"))
         _check_words(one, way, here)
-        if event is events.ConsentEnded and await is_awaited(tx, one.sender):  # what is open under it may be still to come
-            raise Unready("This agency was restored, and what the sender has asked for is still coming home.")
+        if event is events.ConsentEnded:
+            await _may_end(one, tx)
     await _PARTIES[event.authority.party](received, tx, here)
+
+
+async def _may_end(one: Received, tx: Transaction) -> None:
+    """What is open under a consent that has ended goes on: so its end is heard after whatever may open something under it."""
+    if await is_awaited(tx, one.sender):
+        raise Unready("This agency was restored, and what the sender has asked for is still coming home.")
+    unread = select(col(InboxRow.event_id)).where(
+        col(InboxRow.sender) == one.sender, col(InboxRow.consent_id) == one.subject,
+        col(InboxRow.type) == events.ReferralIssued.type, col(InboxRow.state).in_([InboxState.WAITING, InboxState.PARKED]),
+    )  # fmt: skip
+    if (await tx.session.execute(unread.limit(1))).first() is not None:
+        raise Unready("What the sender has asked for under this consent could not be taken yet, and is tried again.")
 
 
 # --- what an agency of one kind may tell one of another -----------------------------------------------------------------

@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
-from sqlalchemy import delete, text
+from sqlalchemy import delete, select, text
 from sqlmodel import col
 from starlette.exceptions import HTTPException
 
@@ -26,7 +26,9 @@ from shared.casework.accounts.commands import actor_of, answers_key
 from shared.casework.accounts.credentials import TooBusy
 from shared.casework.accounts.tables import Attempt, KeptAnswer
 from shared.casework.cases.commands import WrongTime
+from shared.casework.cases.tables import Case
 from shared.casework.consents.commands import StaleConsent
+from shared.casework.eyes.tables import Opening
 from shared.casework.following.streams import OpenStreams, TooManyStreams
 from shared.casework.here import Actor, Forbidden, Here, SeesNoCase
 from shared.casework.lines.figures import Figures
@@ -202,12 +204,28 @@ async def command(
         if kept is not None and kept.kept_until > tx.clock.now():
             if kept.body_digest != digest:
                 raise KeyReused("This Idempotency-Key was used with another body; send a new key.")
+            await _still_seen(tx, by, kept)
             return replayed(kept)
         done = answer(await work(tx), status)
         await keep_answer(tx, by, route_of(request), key, digest, done)
         crash_point("command.before_commit")
     crash_point("command.after_commit")
     return done
+
+
+async def _still_seen(tx: Transaction, by: Actor, kept: KeptAnswer) -> None:
+    """An answer about a case that was opened beyond the own desk is given again as long as the case is open, and not after: raises
+    OutOfSight, as the request itself would if it were new."""
+    await scope.for_the_agency(tx)  # the hours that are over are shown to nobody at a desk
+    over = select(col(Opening.case_id)).where(
+        col(Opening.account_id) == by.account_id, col(Opening.until_at) <= tx.clock.now(),
+        col(Opening.until_at) > kept.kept_until - ANSWERS_KEPT, col(Opening.case_id).not_in(by.opened),
+    )  # fmt: skip
+    told = f"{kept.route} {(kept.answer or b'').decode()}"
+    for case_id in sorted(set((await tx.session.execute(over)).scalars())):
+        seen = select(col(Case.id)).where(col(Case.id) == case_id, scope.this_case(by))
+        if str(case_id) in told and (await tx.session.execute(seen)).first() is None:
+            raise scope.OutOfSight("There is no such case.", case_id)
 
 
 def replayed(kept: KeptAnswer) -> Response:

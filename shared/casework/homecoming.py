@@ -18,6 +18,7 @@ from shared.casework.consents.commands import await_receipt, note_line
 from shared.casework.consents.tables import Consent
 from shared.casework.directory.news import keep_place_news
 from shared.casework.here import Here
+from shared.casework.holds.commands import is_held, keep_unsent
 from shared.casework.messages.tables import Message
 from shared.casework.referrals import story
 from shared.casework.referrals.handlers import PARTS
@@ -59,17 +60,22 @@ async def put_back(recipient: str, words: list[Returned], tx: Transaction, here:
             unplaced.append(word)
     for referral in touched.values():
         await story.refold(tx, here, referral)
-    await _not_said_again(tx, words)
+    await _not_said_again(tx, here, words)
     return frozenset({word.id for word in unplaced} - await _never_opened(tx, recipient, unplaced))
 
 
-async def _not_said_again(tx: Transaction, words: Sequence[Returned]) -> None:
+async def _not_said_again(tx: Transaction, here: Here, words: Sequence[Returned]) -> None:
     """What rests on a consent that was taken back is in our records now, and goes no further."""
     under = {word.consent_id for word in words if word.consent_id is not None}
-    query = select(col(Consent.id)).where(among(tx, col(Consent.id), under), col(Consent.taken_back_at).is_not(None))
-    for consent_id in sorted((await tx.session.execute(query)).scalars() if under else ()):
-        await outbox.withhold_consent(tx, consent_id)
-        await erase_said(tx, consent_id, events.OVER, {word.id for word in words})
+    query = (
+        select(Consent).where(among(tx, col(Consent.id), under), col(Consent.taken_back_at).is_not(None)).order_by(col(Consent.id))
+    )
+    for consent in (await tx.session.execute(query)).scalars().all() if under else ():
+        is_kept = await is_held(tx, consent.case_id)
+        if is_kept:
+            await keep_unsent(tx, here, await tx.session.get_one(Case, consent.case_id), consent.id)
+        await outbox.withhold_consent(tx, consent.id)
+        await erase_said(tx, consent.id, events.OVER, {word.id for word in words}, keeps_words=is_kept)
 
 
 async def _never_opened(tx: Transaction, peer: str, words: Sequence[Returned]) -> set[UUID]:
@@ -323,7 +329,8 @@ async def _nothing(_recipient: str, _fact: events.Event, _word: Returned, _tx: T
     return True  # how a referral of ours stands is told by the referral itself; and what was erased here is gone
 
 
-_OTHERS: dict[type[events.Event], Callable[[str, events.Event, Returned, Transaction, Here], Awaitable[bool]]] = {
+PutBack = Callable[[str, events.Event, Returned, Transaction, Here], Awaitable[bool]]
+_OTHERS: dict[type[events.Event], PutBack] = {
     events.ReferralIssued: _issued,
     events.ConsentTakenBack: _taken_back,
     events.ConsentEnded: _ended,
@@ -335,4 +342,11 @@ _OTHERS: dict[type[events.Event], Callable[[str, events.Event, Returned, Transac
     events.MessageAnswered: _message_answered,
     events.PlaceAnnounced: _place,
     events.ExchangeRefused: _refused,
+    # What a box or a store came to is counted again, by people: its book is not made up from what was told of it.
+    **dict.fromkeys(events.SUPPLY_EVENTS, _nothing),
 }
+
+
+def comes_home(event: type[events.Event], put: PutBack) -> None:
+    """Registers how an agency's own kind of word is put back into its records."""
+    _OTHERS[event] = put

@@ -5,7 +5,7 @@ Every field is looked up in the minimal data set by its direction and released b
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -156,16 +156,7 @@ def may_pass_referral_progress(here: Here, to_agency: str, release: Released | N
     return listed and release is not None and minimal_data.REFERRAL_PROGRESS_ITEM in release.items
 
 
-def windows_of_care(here: Here, earliest_at: datetime | None, now: datetime) -> list[dict[str, Any]]:
-    """The windows that are still open, counted from the earliest moment: a late arrival is never refused care for them."""
-    if earliest_at is None:
-        return []
-    hours = here.programme.windows
-    limits = {
-        codes.CareClock.PEP: hours.pep_h,
-        codes.CareClock.EMERGENCY_CONTRACEPTION: hours.emergency_contraception_h,
-        codes.CareClock.FORENSIC_SAMPLE: hours.forensic_sample_h,
-        codes.CareClock.HEPATITIS_B_VACCINE: hours.hepatitis_b_vaccine_h,
-    }
-    ends = {care: earliest_at + timedelta(hours=limit) for care, limit in limits.items() if limit is not None}
-    return [{"care": care, "until": until} for care, until in ends.items() if until >= now]
+def windows_of_care(here: Here, earliest_at: datetime | None, latest_at: datetime | None, now: datetime) -> list[dict[str, Any]]:
+    """The windows that are still open, counted as the programme says: a late arrival is never refused care for them."""
+    ends = {care: window.ends_at(earliest_at, latest_at) for care, window in here.programme.windows.items()}
+    return [{"care": care, "until": until} for care, until in ends.items() if until is not None and until >= now]

@@ -76,8 +76,8 @@ class Letters:
             await apply_home(self._database, self._hooks, peer)
         if owed.is_home or statement.cleared:
             await self._inbox.sweep()
-        self._owed.setdefault(peer, Owed()).merge(owed)
-        if statement.summary is None:  # the short form does not say
+        if statement.summary is None:  # the short form says nothing of this, and takes nothing of it back
+            self._owed.setdefault(peer, Owed()).merge(owed)
             self._seal.is_known(peer, statement.knows_lines)
         if owed.is_anything or owed.is_home or statement.cleared:
             self.heard_from(peer)

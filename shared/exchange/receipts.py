@@ -50,6 +50,7 @@ OVERDUE = timedelta(seconds=60)  # a hole in a stream that goes on: what was sen
 OVERTOOK_MAX = RANGES_MAX // 2  # of a receipt's stretches, for what came by the express lane: of more the newest, not told yet
 OVERTOOK_SLOTS_MAX = 1_000  # slots of it that one receipt looks at: two relay batches
 ASK_AGAIN = timedelta(seconds=10)  # a slot that stays missing is asked for at this pace, so that a dead line is not flooded
+HOLE = b"|hole"  # beside a root in a summary: what no sender says of itself
 TRACES_MAX = 1_000  # of one peer's records that cannot be opened: twice as many as slots are given up in one statement
 ASKED_IN_VAIN = 2  # how often a slot is asked for before what cannot be opened is taken for the answer
 ASK_PARKED_AGAIN = timedelta(minutes=5)  # what could not be opened twice is asked for slowly, never given up for good
@@ -86,10 +87,12 @@ def _root(head: ReceivedHead | Stream) -> bytes:
 async def summary(tx: Transaction, agency: str, peer: str) -> bytes:
     """32 bytes over both directions: what each has said, as far as it is held. Equal at both ends where they are in step.
 
-    What lies above a hole is held and not in it, so that a pair with a hole is never taken for one in step.
+    What lies above a hole is held and not in it. That there is a hole is: its sender may have lost all that it said in that life,
+    and then says nothing of it that differs. So a pair with a hole is never taken for one in step.
     """
     ours = [(agency, str(s.incarnation), s.held, _root(s)) for s in await streams_to(tx, peer) if s.held]
-    theirs = [(peer, str(h.incarnation), h.held, _root(h)) for h in await _heads_of(tx, peer) if h.held]
+    heads = [head for head in await _heads_of(tx, peer) if head.held or head.highest > head.upto]
+    theirs = [(peer, str(h.incarnation), h.held, _root(h) + HOLE * (h.highest > h.upto)) for h in heads]
     digest = hashlib.sha256()
     for sender, incarnation, held, root in sorted([*ours, *theirs]):
         digest.update(f"{sender}|{incarnation}|{held}|".encode() + root)

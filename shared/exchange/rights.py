@@ -26,10 +26,15 @@ from confluent_kafka.admin import (
 
 from shared.contracts.wire.topics import direction_of
 from shared.exchange.access import Access, BrokerUnreachable, not_the_operator
+from shared.kit.errors import RefnetError
 
 ANSWER_TIMEOUT_S = 20.0  # a broker that is up answers in 0.05 s; a quorum that is just electing takes a few seconds
 SCRAM_ITERATIONS = 4096  # Kafka's least, and RFC 7677's; a password made here has 192 bits, which no number of rounds makes safer
 ANY_HOST = "*"
+EVERYBODY = "User:*"  # whoever the broker lets in at all
+EVERYTHING = "*"  # as the name of what a right is on
+# Of the cluster itself: all else lets whoever has it change rights, settings or copies of every lane.
+HARMLESS = frozenset({AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS, AclOperation.IDEMPOTENT_WRITE})
 SILENT = 0  # librdkafka writes to standard error what comes back as an error anyway
 
 
@@ -57,7 +62,8 @@ def rights_of(topics: Iterable[str]) -> frozenset[AclBinding]:
 
 async def admit(access: Access, topics: Sequence[str], passwords: Mapping[str, str], renewed: Iterable[str] = ()) -> Admitted:
     """Gives every agency of these topics exactly its rights, and a user where it has none; `passwords` are theirs by agency.
-    What its operator denies stays denied.
+    What its operator denies stays denied. What everybody may do with these topics and groups is taken; raises OpenToEverybody, and
+    changes nothing, where such a right is on more than them.
 
     A user that exists keeps its password unless it is among the `renewed`. An agency without a password here gets no user: it
     comes with a certificate, or has one already. Raises BrokerUnreachable.
@@ -76,11 +82,62 @@ async def dismiss(access: Access, agency: str) -> Admitted:
         return Admitted(keeps_rights=False)
 
 
+async def open_to_everybody(access: Access, topics: Sequence[str]) -> list[str]:
+    """What everybody may do at the broker with these topics, their agencies' groups or the cluster, in words. Only its operator is
+    told. Raises BrokerUnreachable."""
+    try:
+        opening = await asyncio.to_thread(lambda: _opening(_Admin(access), topics))
+    except _KeepsNone:
+        return []
+    return sorted(map(_words, opening))
+
+
+def _opening(admin: "_Admin", topics: Iterable[str]) -> list[AclBinding]:
+    lanes = frozenset(topics)
+    return [right for right in _given(admin.rights([EVERYBODY])) if _opens(right, lanes)]
+
+
+def _opens(right: AclBinding, lanes: frozenset[str]) -> bool:
+    """Whether a right that everybody has is on anything of this network's."""
+    is_prefix = right.resource_pattern_type is ResourcePatternType.PREFIXED
+    if right.restype is ResourceType.TOPIC:
+        return any(lane.startswith(right.name) if is_prefix else right.name in (lane, EVERYTHING) for lane in lanes)
+    if right.restype is ResourceType.GROUP:
+        return (
+            right.name == EVERYTHING
+            or _is_a_group_of(right, lanes)
+            or (is_prefix and any(own.startswith(right.name) for own in _groups(lanes)))
+        )
+    return right.restype is ResourceType.BROKER and right.operation not in HARMLESS
+
+
+def _groups(lanes: Iterable[str]) -> set[str]:
+    """With what the names of these agencies' consumer groups begin."""
+    ways = [direction_of(lane) for lane in lanes]
+    return {f"{agency}." for way in ways for agency in (way.sender, way.recipient)}
+
+
+def _is_a_group_of(right: AclBinding, lanes: frozenset[str]) -> bool:
+    return right.restype is ResourceType.GROUP and any(right.name.startswith(own) for own in _groups(lanes))
+
+
+def _is_on_ours_alone(right: AclBinding, lanes: frozenset[str]) -> bool:
+    is_a_lane = right.restype is ResourceType.TOPIC and right.name in lanes
+    return (is_a_lane and right.resource_pattern_type is ResourcePatternType.LITERAL) or _is_a_group_of(right, lanes)
+
+
 def _admit(access: Access, wanted: frozenset[AclBinding], passwords: Mapping[str, str], renewed: frozenset[str]) -> Admitted:
     admin = _Admin(access)
     agencies = sorted({right.principal for right in wanted})
+    lanes = frozenset(right.name for right in wanted if right.restype is ResourceType.TOPIC)
+    everybodys = _opening(admin, lanes)
+    if beyond := sorted(_words(right) for right in everybodys if not _is_on_ours_alone(right, lanes)):
+        raise OpenToEverybody(
+            f"At the broker {beyond[0]}, which opens this network's lanes and more; take that right from {EVERYBODY} by the"
+            " broker's own tool, then run this again."
+        )
     held = admin.rights(agencies)
-    missing, surplus = wanted - held, _given(held - wanted)
+    missing, surplus = wanted - held, _given(held - wanted) | frozenset(everybodys)
     admin.give(missing)
     admin.take(surplus)
     users = admin.users(passwords)
@@ -175,6 +232,10 @@ class _Admin:
         return BrokerUnreachable(f"The broker at {where} did not set users and rights ({refused}); look at its log and try again.")
 
 
+class OpenToEverybody(RefnetError):
+    """The broker lets everybody do what opens this network, by a right that is on other things too: its operator takes it away."""
+
+
 class _KeepsNone(Exception):
     """The broker has no authorizer: it says so only when it is asked to change something."""
 
@@ -220,4 +281,5 @@ def _exactly(right: AclBinding) -> AclBindingFilter:
 def _words(right: AclBinding) -> str:
     name = f"{right.name}…" if right.resource_pattern_type is ResourcePatternType.PREFIXED else right.name
     may, kind = AclOperation(right.operation).name.lower(), ResourceType(right.restype).name.lower()
-    return f"{right.principal.removeprefix('User:')} {may} on {kind} {name}"
+    who = "everybody may" if right.principal == EVERYBODY else right.principal.removeprefix("User:")
+    return f"{who} {may} on {kind} {name}"

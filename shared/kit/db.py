@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import asyncpg
@@ -136,6 +137,12 @@ class Database:
         self.dialect: Dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
         self.engine: AsyncEngine = _engine(self.url)
         setattr(self.engine.dialect, ATTRIBUTE, keys)  # sealed columns find it there
+
+    @property
+    def file(self) -> Path | None:
+        """Where an SQLite database lies; None of one that a server keeps, or that is in memory."""
+        name = self.engine.url.database
+        return Path(name) if self.dialect == "sqlite" and name and name != ":memory:" else None
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

@@ -59,11 +59,20 @@ def is_rtl(language: str) -> bool:
     return bool(locale_of(language).text_direction == "rtl")
 
 
+@cache
+def comma(language: str) -> str:
+    """What stands between the parts of a list, as a language writes it (CLDR)."""
+    between = str(locale_of(language).list_patterns["standard"]["middle"])
+    return between.replace("{0}", "").replace("{1}", "").replace("\u200f", "")  # a mark of direction: the page has its own
+
+
 class Times:
-    """Times in words of one locale and time zone. Everything is kept in UTC; this is where it becomes local."""
+    """Times in words of one locale and time zone, in the digits that codes, forms and catalogues have. Everything is kept in UTC;
+    this is where it becomes local."""
 
     def __init__(self, language: str, zone: ZoneInfo, now: datetime) -> None:
         self._locale, self._zone, self._now = locale_of(language), zone, now.astimezone(zone)
+        self._comma = comma(language)
 
     @property
     def now(self) -> datetime:
@@ -110,7 +119,7 @@ class Times:
 
     def full(self, moment: datetime) -> str:
         """Tuesday 9 June, 14:05."""
-        return f"{self.day(moment)}, {self.clock(moment)}"
+        return f"{self.day(moment)}{self._comma}{self.clock(moment)}"
 
     def zoned(self, moment: datetime) -> str:
         """9 June 2026, 14:05 (UTC+02:00): for what is read elsewhere."""

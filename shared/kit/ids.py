@@ -11,6 +11,6 @@ def new_id() -> UUID:
     return compat.uuid7()
 
 
-def id_of(moment: datetime) -> UUID:
+def id_at(moment: datetime) -> UUID:
     """An id as something of that time has: its place in an index, and what it says of its age, are those of then."""
     return compat.uuid7(nanoseconds=int(moment.timestamp() * 1_000) * 1_000_000)

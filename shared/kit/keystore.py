@@ -68,6 +68,7 @@ IS_HELD = """
     WHERE n.key = ? AND k.wrapped IS NOT NULL LIMIT 1
 """
 LIVING = "SELECT n.name FROM names AS n JOIN keys AS k ON k.id = n.key WHERE k.wrapped IS NOT NULL AND n.name IN ({})"
+DESTROYED = "SELECT n.name, k.destroyed_at FROM names AS n JOIN keys AS k ON k.id = n.key WHERE k.destroyed_at IS NOT NULL"
 GONE = "SELECT n.name FROM names AS n JOIN keys AS k ON k.id = n.key WHERE k.wrapped IS NULL"
 
 
@@ -115,6 +116,10 @@ class WrappingKeys:
         write_whole(self._file(_wrapping_id(key)), json.dumps(said).encode())
         sync_folder(self.folder)
         return _wrapping_id(key)
+
+    def oldest(self) -> datetime | None:
+        """When the oldest of those that are here was made: none of them opens what was wrapped before. Raises KeystoreAway."""
+        return min((made_at for made_at, _ in self._held()), default=None)
 
     def read(self) -> dict[bytes, bytes]:
         """Every one by its id, the newest last; raises KeystoreAway."""
@@ -339,6 +344,12 @@ class Keystore:
                 rows = self._open().execute(GONE).fetchall()
                 self._gone = (count, frozenset(UUID(bytes=name) for (name,) in rows))
             return self._gone[1].intersection(names)
+
+    def last_destroyed(self, names: Collection[UUID]) -> datetime | None:
+        """When the last of the keys behind these names was destroyed; None where none was. Raises KeystoreAway."""
+        with self._lock, _named(self.file):
+            rows = self._open().execute(f"{DESTROYED} ORDER BY k.destroyed_at DESC")
+            return next((datetime.fromisoformat(at) for name, at in rows if UUID(bytes=name) in names), None)
 
     def living(self, names: Iterable[UUID]) -> set[UUID]:
         """Those of the names that have a key which is not destroyed. Raises KeystoreAway."""

@@ -1,6 +1,7 @@
 """Server-rendered pages: templates from rooms, translated; headers that leave nothing in caches and run nothing inline."""
 
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.kit.i18n import catalogue
+from shared.kit.i18n import SOURCE, catalogue, is_rtl
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
@@ -32,6 +33,34 @@ SAFE_HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 ]
+
+
+# Around a text that has no translation, until its page is whole: only then is it known whether an element can stand there.
+SOURCE_BEGINS, SOURCE_ENDS = "\ue000", "\ue001"
+TAG = re.compile(r"(<[^>]*>)")
+TEXT_ALONE = frozenset({"title", "option", "textarea", "script", "style"})  # elements in which no element can stand
+
+
+def as_source(text: str, words: NullTranslations) -> str:
+    """A text in a language that runs from right to left. One that has no translation is marked: among words that run the other way
+    its full stop would stand at its beginning."""
+    said = words.gettext(text)
+    return f"{SOURCE_BEGINS}{said}{SOURCE_ENDS}" if said == text and any(map(str.isalpha, text)) else said
+
+
+def _source_as_such(page: str) -> str:
+    """What is marked stands as text of the source's language and direction; in attributes and titles between isolating marks."""
+    parts, inside = TAG.split(page), ""
+    for place, part in enumerate(parts):
+        if part.startswith("<"):
+            name = part[1:].strip("/>").split(" ", 1)[0].split("\n", 1)[0].lower()
+            if name in TEXT_ALONE:
+                inside = "" if part.startswith("</") else name
+        if SOURCE_BEGINS not in part and SOURCE_ENDS not in part:
+            continue
+        begins, ends = ("\u2066", "\u2069") if inside or part.startswith("<") else (f'<span lang="{SOURCE}" dir="ltr">', "</span>")
+        parts[place] = part.replace(SOURCE_BEGINS, begins).replace(SOURCE_ENDS, ends)
+    return "".join(parts)
 
 
 class Compiled(BytecodeCache):
@@ -52,8 +81,9 @@ class Compiled(BytecodeCache):
 COMPILED = Compiled()
 
 
-def sayings(words: NullTranslations) -> dict[str, Callable[..., Markup]]:
-    """The functions by which a template says a text, `%(name)s` in it filled and escaped.
+def sayings(words: NullTranslations, *, marks: bool = False) -> dict[str, Callable[..., Markup]]:
+    """The functions by which a template says a text, `%(name)s` in it filled and escaped; `marks`: what has no translation
+    is marked.
 
     The template engine's own look a text up, mark it as safe and fill it through three calls each time that a row says it: with
     fifty rows a quarter of the page. Here a text without anything to fill in is made once; a template's texts are a few hundred.
@@ -61,7 +91,7 @@ def sayings(words: NullTranslations) -> dict[str, Callable[..., Markup]]:
 
     @cache
     def known(text: str) -> Markup:
-        return Markup(words.gettext(text))  # noqa: S704 — a template's own text, or its translation
+        return Markup(as_source(text, words) if marks else words.gettext(text))  # noqa: S704 — a template's own text, or its translation
 
     @cache
     def whole(text: str) -> Markup:
@@ -71,7 +101,9 @@ def sayings(words: NullTranslations) -> dict[str, Callable[..., Markup]]:
         return known(text) % values if values else whole(text)
 
     def ngettext(singular: str, plural: str, num: int, **values: object) -> Markup:
-        return Markup(words.ngettext(singular, plural, num)) % {"num": num, **values}  # noqa: S704 — as above
+        said = words.ngettext(singular, plural, num)
+        said = f"{SOURCE_BEGINS}{said}{SOURCE_ENDS}" if marks and said in {singular, plural} else said
+        return Markup(said) % {"num": num, **values}  # noqa: S704 — as above
 
     return {"_": gettext, "gettext": gettext, "ngettext": ngettext}
 
@@ -88,7 +120,8 @@ class Templates:
 
     def render(self, name: str, language: str, context: Mapping[str, Any]) -> str:
         """The page as HTML."""
-        return self._environment(language).get_template(name).render(context)
+        page = self._environment(language).get_template(name).render(context)
+        return _source_as_such(page) if SOURCE_BEGINS in page else page
 
     def _environment(self, language: str) -> Environment:
         # One environment a language: imported macros see the globals only, and gettext is one of them.
@@ -106,7 +139,7 @@ class Templates:
             bytecode_cache=COMPILED,
             cache_size=-1,
         )
-        made.globals.update({**sayings(catalogue(self._catalogues, language)), **self._globals})
+        made.globals.update({**sayings(catalogue(self._catalogues, language), marks=is_rtl(language)), **self._globals})
         return self._environments.setdefault(language, made)
 
 

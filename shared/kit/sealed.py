@@ -4,7 +4,9 @@ A value reaches such a column only with the name of its key, so that nothing is 
 session get the name from the column that `by` names, and so do rows for `shared.kit.bulk`; any other statement says `Under`.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,10 +18,30 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import flag_modified, instance_dict, instance_state
 from sqlalchemy.types import NullType, TypeDecorator
 
-from shared.kit.keystore import KeyDestroyed, Keystore
+from shared.kit.keystore import KeyDestroyed, Keystore, ValueNotOpened
 
 Form = Literal["json", "time", "bytes"]
 ATTRIBUTE = "refnet_keystore"  # of an engine's dialect: what SQLAlchemy hands to a type
+
+
+SHUT: dict[str, Any] = {}  # this very one, in place of a value whose key is not here: empty, whatever is looked for in it
+_shows_shut: ContextVar[bool] = ContextVar("shows_shut", default=False)
+
+
+@contextlib.contextmanager
+def shut_shown() -> Iterator[None]:
+    """Within a list of many things: what does not open, because its key is not in the keystore, reads as `SHUT`, so that one of
+    them keeps none of the others from being shown. Nothing that was read so may be written back."""
+    before = _shows_shut.set(True)
+    try:
+        yield
+    finally:
+        _shows_shut.reset(before)
+
+
+def is_shut(record: Any) -> bool:
+    """Whether anything of a record was read as `SHUT`."""
+    return hasattr(record, "__table__") and any(instance_dict(record).get(name) is SHUT for name in sealed_columns(type(record)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +92,15 @@ class Sealed(TypeDecorator[Any]):
         return plain if self.form == "bytes" else datetime.fromisoformat(plain.decode())
 
     def read(self, held: bytes | None, keys: Keystore) -> Any:
-        """The same, and `erased` where its key is destroyed. Raises KeystoreAway, ValueNotOpened."""
+        """The same, and `erased` where its key is destroyed. Raises KeystoreAway; ValueNotOpened, unless `shut_shown`."""
         try:
             return self.open(held, keys)
         except KeyDestroyed:
             return None if self.erased is None else from_json(self.erased)
+        except ValueNotOpened:
+            if _shows_shut.get():
+                return SHUT
+            raise
 
 
 def _plain(form: Form, value: Any) -> bytes:

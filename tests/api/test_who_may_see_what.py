@@ -43,6 +43,7 @@ OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id",
 OF_NO_CASE = {
     "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
     "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",
+    "certificate_id": "a colleague's certificate", "count_id": "a count of a box", "request_id": "a request for supplies",
     "sender": "an agency", "path": "a file of the pages", "period_name": "a month or a quarter",
 }  # fmt: skip
 CODES = {"act": {"GET": "cancel", "POST": "acknowledge"}, "transition": {"POST": "acknowledge"}}
@@ -53,6 +54,7 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     },
     "/api/v1/cases/{case_id}/progress": {"code": "pressure_to_settle"},
     "/api/v1/cases/{case_id}/docket": {"number": "OB/9/26"},
+    "/api/v1/cases/{case_id}/doses": {"product": "emergency_contraception", "incident_id": str(UUID(int=1))},
     "/api/v1/referrals/{referral_id}/care": {"care": "pep", "result": "given"},
     "/api/v1/arrivals/{arrival_id}/care": {"care": "pep", "result": "given"},
     "/api/v1/referrals/{referral_id}/messages": {"code": "bring_card"},

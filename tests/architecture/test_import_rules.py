@@ -18,6 +18,10 @@ PLANTED = {
         "shared/exchange/planted.py",
         "import shared.contracts.casework",
     ),
+    "Programmes are data and rules, and know nobody who uses them": (
+        "shared/programmes/planted.py",
+        "import shared.casework",
+    ),
     "Domain rules and the published language know no framework": (
         "shared/casework/planted/domain.py",
         "import sqlalchemy",

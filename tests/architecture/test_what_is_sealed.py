@@ -35,6 +35,7 @@ ANYWHERE: dict[str, str] = {
             "event_id",
             "subject",
             "referral_id",
+            "after_referral",
             "incident_id",
             "walk_in_id",
             "consent_id",
@@ -72,6 +73,12 @@ ANYWHERE: dict[str, str] = {
             "given_by",
             "placed_by",
             "lifted_by",
+            "counted_by",
+            "stated_by",
+            "asked_by",
+            "answered_by",
+            "received_by",
+            "ended_by",
         ],
         "the id of an account of this agency, who answers for the row",
     ),
@@ -146,6 +153,7 @@ ANYWHERE: dict[str, str] = {
             "placed_at",
             "lifted_at",
             "erased_at",
+            "counted_at",
         ],
         "when something was done: lists, clocks and limits go by it; of what happened to her the times are sealed",
     ),
@@ -232,6 +240,11 @@ ANYWHERE: dict[str, str] = {
 
 CODES_OF_LISTS = "codes of the published language, which lists and the watcher look for in the database; never words"
 EXCHANGE = "the exchange's own, about places, streams and keys; nothing of it is about a person"
+LEDGER = dict.fromkeys(
+    ["number", "product", "expires_on", "quantity", "balance", "reason"],
+    "a line of a ledger of products: what came and went of which batch. It names no case, and no case names it in the clear",
+)
+OF_PRODUCTS = "doses, batches and codes of a box or a parcel: of a station's month or of its request, never of a person"
 HARMLESS: dict[str, dict[str, str]] = {
     "casework_accounts": {
         "name": "who signs in: an account of this agency, not a survivor",
@@ -253,6 +266,7 @@ HARMLESS: dict[str, dict[str, str]] = {
     "casework_consents": {
         "items": CODES_OF_LISTS,
         "legal_duty": "the code of a duty of the programme",
+        "prolonged_by": "the id of a newer consent of the same case",
     },
     "casework_consent_events": {
         "items": CODES_OF_LISTS,
@@ -306,7 +320,6 @@ HARMLESS: dict[str, dict[str, str]] = {
     "casework_said_again": {
         "item": CODES_OF_LISTS,
         "agreed": "a yes or no to one of these items, by which it is used or not",
-        "asked_by": "which account of this agency asked",
     },
     "casework_sessions": {
         "csrf": "a random token of a session",
@@ -337,6 +350,25 @@ HARMLESS: dict[str, dict[str, str]] = {
         **dict.fromkeys(["signed", "against"], "a statement: numbers, roots and ids, signed"),
     },
     "exchange_unopenable": {"topic": EXCHANGE, "reason": EXCHANGE},
+    "health_store_entries": LEDGER,
+    "health_station_requests": dict.fromkeys(
+        ["station", "product", "quantity", "reason", "declined_because", "sent", "received"], OF_PRODUCTS
+    ),
+    "health_station_months": dict.fromkeys(["station", "product", "month", "data"], OF_PRODUCTS),
+    "health_station_reports": dict.fromkeys(["station", "product", "code"], OF_PRODUCTS),
+    "health_supervision_visits": dict.fromkeys(["station", "visited_on", "findings", "counted"], OF_PRODUCTS),
+    "police_box_counts": {"of": "a random id", **dict.fromkeys(["counted", "book", "is_agreed"], OF_PRODUCTS)},
+    "police_box_entries": LEDGER,
+    "police_box_statements": dict.fromkeys(["product", "month", "data"], OF_PRODUCTS),
+    "police_certificates": dict.fromkeys(
+        ["certificate", "trained_on", "certified_on", "valid_until", "certified_by", "is_trainer", "ended_on"],
+        "what a colleague may do: an account of this agency, not a survivor",
+    ),
+    "police_resupplies": dict.fromkeys(["product", "quantity", "reason", "declined_because", "sent", "received"], OF_PRODUCTS),
+    "police_safety_reports": {
+        "product": OF_PRODUCTS,
+        "is_misuse": "which of two kinds, by which figures count; what it was is sealed",
+    },
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
 

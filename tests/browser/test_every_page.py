@@ -10,20 +10,27 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from box import BATCH, EC, EXPIRES, STATION
 from npm import installed
-from people import Person
+from people import Person, apart
 from PIL import Image
 from processes import free_port, until
 from signing_in import PASSWORD, PIN
+from sqlalchemy import select
+from sqlmodel import col
 from town import Town
 
 from services.demo.start import serving, start_app
+from services.police.dispensing.tables import HeldCertificate
+from services.runtime import build
+from shared.casework.accounts.tables import Account
 from shared.casework.pages.frame import ROOM, STATIC
+from shared.kit.ids import new_id
 
 pytestmark = pytest.mark.timeout(900)
 WEIGHT_MAX_BYTES = 60 * 1024  # of a page with its style and script, compressed
@@ -42,10 +49,14 @@ EMPTY = {
         "/paper",
         "/paper/print",
         "/look-up",
+        "/dispensing",
+        "/dispensing/count",
+        "/dispensing/not-alike",
         "/me",
         "/me/secrets",
     ],
-    "nurse": ["/work", "/here-now", "/cases", "/arrivals/new", "/hand-over", "/paper", "/directory"],
+    "inspector": ["/certificates"],
+    "nurse": ["/work", "/here-now", "/cases", "/supplies", "/arrivals/new", "/hand-over", "/paper", "/directory"],
     "worker": ["/work", "/cases", "/hand-over", "/following"],
     "in-charge": [
         "/alarms",
@@ -59,6 +70,7 @@ EMPTY = {
         "/figures",
         "/exports",
         "/figures/2026-01/export",
+        "/supplies/stations",
     ],
     "": ["/sign-in", "/info", "/calendar", "/blank"],
 }
@@ -70,8 +82,10 @@ FULL = {
         "/referrals/{unseen}/card", "/referrals/{unseen}/cancel", "/referrals/{unseen}/told-by-phone",
         "/hand-over", "/paper", "/nothing-here", "/cases/{case}/docket", "/cases/{case}/cannot-answer",
         "/cases/{unasked_case}", "/cases/{unasked_case}/cannot-answer", "/referrals/{unasked}", "/cases/{drafted_case}",
-        "/cases/{drafted_case}/refer",
+        "/cases/{drafted_case}/refer", "/cases/{case}/dispense", "/cases/{given_case}/dispense", "/dispensing", "/dispensing/entry",
+        "/dispensing/count", "/dispensing/counts/{count}", "/dispensing/ask", "/dispensing/report", "/dispensing/requests/{sent}",
     ],
+    "inspector": ["/certificates"],
     "nurse": [
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
@@ -79,11 +93,12 @@ FULL = {
         "/referrals/{here}/asked/again",
         "/care/arrivals/{arrival}", "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
         "/referrals/{unseen}/messages/new", "/referrals/{unasked}", "/care/arrivals/{sheet_arrival}?sheet={sheet}",
+        "/supplies", "/supplies/requests/{sent}",
     ],
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
     "in-charge": [
         "/alarms", "/alarms/{alarm}/resolve", "/overdue", "/posts", "/accounts", "/accounts/{account}/disable", "/parked", "/lines",
-        "/cases/{clinic_case}/hold", "/figures", "/figures/2026-01/export", "/exports", "/eyes",
+        "/cases/{clinic_case}/hold", "/figures", "/figures/2026-01/export", "/exports", "/eyes", "/supplies/stations",
     ],
 }  # fmt: skip
 # Pages that are sent with nothing filled in: each says what is missing.
@@ -92,13 +107,19 @@ ERRORS = {
         ("/cases/new", ""), ("/cases/{case}/consent", ""), ("/cases/{case}/refer", ""), ("/cases/{case}/again", ""),
         ("/referrals/{unseen}/cancel", ""), ("/referrals/{unseen}/told-by-phone", ""), ("/paper", "/enter"), ("/paper/print", ""),
         ("/me/secrets", ""), ("/cases/{case}", "/progress"), ("/cases/{case}/docket", ""),
+        ("/cases/{given_case}/dispense", ""), ("/dispensing/report", ""), ("/dispensing/entry", ""), ("/dispensing/count", ""),
+        ("/dispensing/counts/{count}", ""), ("/dispensing/ask", ""), ("/dispensing/requests/{sent}", ""),
     ],
+    "inspector": [("/certificates", "")],
     "nurse": [
         ("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", ""),
         ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/referrals/{here}/asked/again", ""),
         ("/arrivals/{arrival}/match", ""),
     ],
-    "in-charge": [("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""), ("/figures/2026-01/export", "")],
+    "in-charge": [
+        ("/supplies/stations", ""), ("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""),
+        ("/figures/2026-01/export", ""),
+    ],
     "": [("/sign-in", "")],
 }  # fmt: skip
 
@@ -300,6 +321,47 @@ def a_days_work(town: Town) -> dict[str, str]:
     return ids
 
 
+def a_box(town: Town) -> None:
+    """The officer is certified, and the clinic's store and the station's box hold doses."""
+    police, health = town.processes["police"], town.processes["health"]
+    apart(lambda: certify(town))
+    line = {"product": EC, "batch": BATCH, "expires_on": EXPIRES, "kind": "received", "quantity": 30}
+    health.post("/supplies/entries", {**line, "facility": "ndola_clinic"})
+    police.post("/dispensing/entries", {**line, "facility": STATION})
+
+
+async def certify(town: Town) -> None:
+    """The officer's certificate, and one of the account that the network's own requests are made with."""
+    agency = build(town.network.settings("police"), town.network.names["police"])
+    async with agency.database.write() as tx:
+        for account in (await tx.session.execute(select(Account).where(col(Account.role) == "officer"))).scalars():
+            row = HeldCertificate(
+                id=new_id(), account_id=account.id, certificate="ec_provider", trained_on=date(2025, 6, 6),
+                certified_on=date(2025, 6, 10), valid_until=date(2035, 6, 9), certified_by="health", entered_at=tx.clock.now(),
+                entered_by=account.id,
+            )  # fmt: skip
+            tx.session.add(row)
+    await agency.database.close()
+
+
+def out_of_the_box(town: Town, ids: dict[str, str]) -> dict[str, str]:
+    """One dose that was given, a first count, and a parcel on its way."""
+    police, health = town.processes["police"], town.processes["health"]
+    case = ids["case"]
+    incident = police.get(f"/cases/{case}/incidents")["items"][0]["id"]
+    police.post(f"/cases/{case}/doses", {"product": EC, "incident_id": incident, "facility": STATION})
+    asked = {"product": EC, "quantity": 10, "reason": "low", "facility": STATION, "to_agency": town.network.names["health"],
+             "to_facility": "ndola_clinic"}  # fmt: skip
+    request = police.post("/dispensing/requests", asked)["id"]
+    until(lambda: health.get("/supplies/requests?facility=ndola_clinic")["items"], "the request to arrive")
+    parcel = [{"batch": BATCH, "expires_on": EXPIRES, "quantity": 10}]
+    health.post(f"/supplies/requests/{request}/send", {"batches": parcel})
+    until(lambda: police.get(f"/dispensing/requests?facility={STATION}")["items"][0]["state"] == "sent", "the parcel to be told of")
+    counted = [{"product": EC, "batch": BATCH, "quantity": 29}]
+    counting = police.post("/dispensing/counts", {"counted": counted, "facility": STATION})["id"]
+    return {"given_case": case, "sent": request, "count": counting}
+
+
 def at_desks(nurse: Person, in_charge: Person) -> dict[str, str]:
     """What only pages make: a printed pad, and an account to look after."""
     nurse.open("/paper/print")
@@ -416,8 +478,10 @@ def test_every_page_in_every_state_and_direction(
                 assert person.page.query_selector("h1"), f"{path}: {person.page.url}"
                 look_at(person, name_of(who, path, state), axe, look, direction)
 
+    a_box(town)
     walk(EMPTY, "empty", {})
     ids = a_days_work(town) | at_desks(windows[("nurse", "ltr")], windows[("in-charge", "ltr")])
+    ids |= out_of_the_box(town, ids)
     time_to_think(windows[("officer", "ltr")], ids["drafted_case"])
     follow_everything(windows[("worker", "ltr")], ids["office_case"])
     walk(FULL, "full", ids)

@@ -78,6 +78,7 @@ async def test_two_processes_of_one_name_share_the_work_and_say_so(kafka: Kafka,
         await twin.database.close()
 
 
+@pytest.mark.long
 async def test_a_process_on_a_copy_that_was_replaced_keeps_still_and_says_so(kafka: Kafka, unique: str, urls: list[str]) -> None:
     async with at_work(kafka, unique, urls) as pair:
         worker = pair.workers[pair.health]

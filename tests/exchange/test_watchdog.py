@@ -53,6 +53,7 @@ async def test_a_producer_that_hangs_is_replaced_and_what_waited_is_sent(
         await until(lambda: worker.stuck is None)
 
 
+@pytest.mark.long
 async def test_what_is_stuck_is_said_for_as_long_as_nothing_moves(kafka: Kafka, unique: str, urls: list[str]) -> None:
     async with at_work(kafka, unique, urls) as pair:
         worker, forever = pair.workers[pair.police], asyncio.Event()
@@ -103,6 +104,7 @@ async def test_consumers_that_hang_are_replaced_and_what_waited_is_applied(
         await until(lambda: worker.stuck is None)
 
 
+@pytest.mark.long
 async def test_a_broker_that_is_away_is_told_and_nothing_is_replaced(
     kafka_node_factory: KafkaNodeFactory, unique: str, urls: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -247,6 +247,9 @@ class Town:
             events.CameWithoutReferral: {"facility": self.place(sender)},
             events.CaseProgress: first_step((self.kind(sender), self.here.kind)),
         }
+        if event in events.SUPPLY_EVENTS:
+            place = self.place(another if of == "anothers place" else sender)
+            more[event] = {"facility": place, "to_facility": self.place(self.here.agency)}
         return (data if event is not events.CaseProgress else {}) | more.get(event, {})
 
     def sealed(self, sender: str, cell: "Cell") -> bytes:

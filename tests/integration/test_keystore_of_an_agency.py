@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 import services.demo
-from services.backup import back_up, back_up_keys, restore
+from services.backup import back_up, restore
 from services.doctor import examine
 from services.escrow import HOLDERS, KEYS, deposit, erase_again, read_held, shred
 from services.key_commands import Keeper
@@ -26,11 +26,12 @@ from shared.casework.holds.commands import PlaceHold, lift_hold, place_hold
 from shared.casework.lines.readiness import readiness
 from shared.contracts.casework.codes import Role
 from shared.exchange.anchor import Anchor
+from shared.exchange.clearing import BACKUP_WINDOW
 from shared.exchange.erasing import received_key
 from shared.exchange.inbox import lay_tombstone
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.ids import new_id
-from shared.kit.keystore import KeyDestroyed, KeyHeld
+from shared.kit.keystore import KeyDestroyed, KeyHeld, Keystore, KeystoreAway
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 OFFICER = Actor(uuid4(), "officer", Role.OFFICER, None)
@@ -122,9 +123,9 @@ async def test_the_keystore_of_another_database_is_said(desk: Desk) -> None:
 
 async def test_a_keystore_older_than_the_database_is_said_and_a_newer_one_mends_it(desk: Desk) -> None:
     old, new = desk.home / "old", desk.home / "new"
-    assert await asyncio.to_thread(back_up_keys, desk.settings.keystore("police"), old) > 0
+    assert await asyncio.to_thread(desk.settings.keystore("police").back_up, old) > 0
     await desk.write("the second")
-    await asyncio.to_thread(back_up_keys, desk.settings.keystore("police"), new)
+    await asyncio.to_thread(desk.settings.keystore("police").back_up, new)
     desk.keystore.unlink()
     desk.settings.keystore("police").take(old)
     assert "lacks a key that the database needs" in await desk.says()
@@ -136,10 +137,10 @@ async def test_a_keystore_older_than_the_database_is_said_and_a_newer_one_mends_
 
 async def test_a_machine_that_burnt_down_is_put_back_from_two_backups_and_the_wrapping_key(desk: Desk, tmp_path: Path) -> None:
     database, keys = tmp_path / "database.backup", tmp_path / "keys.backup"
-    await asyncio.to_thread(back_up, desk.url, database)
-    await asyncio.to_thread(back_up_keys, desk.settings.keystore("police"), keys)
+    await asyncio.to_thread(back_up, desk.url, database, desk.settings.keystore("police"), keys)
     with pytest.raises(RefnetError, match="exists already"):
-        back_up_keys(desk.settings.keystore("police"), keys)
+        back_up(desk.url, tmp_path / "another", desk.settings.keystore("police"), keys)
+    assert not (tmp_path / "another").exists()
     desk.keystore.unlink()
     made = desk.process()
     with pytest.raises(RefnetError, match="There is no keystore"):
@@ -317,4 +318,36 @@ async def test_an_escrow_outlives_a_power_cut_and_records_that_do_not_know_of_it
     assert await deposit(made.database, escrow) == []
     assert len(escrow.open(hold.id, files[:2])) >= 1
     assert escrow.open(other, files[1:]) == {b"i" * 16: b"k" * 32}
+    await made.database.close()
+
+
+async def test_the_doctor_says_until_when_copies_of_the_keystore_open_what_was_erased(desk: Desk) -> None:
+    consent, keys = new_id(), desk.settings.keystore("police")
+
+    async def says() -> list[str]:
+        return [one["words"] for one in await examine(desk.settings) if "still open what was erased" in one["words"]]
+
+    key = received_key("health", consent)
+    sealed = keys.seal(key, "a.column", b"told")
+    keys.back_up(desk.home / "copy")
+    made = desk.process()
+    async with made.database.write() as tx:
+        await lay_tombstone(tx, "health", consent)
+    assert await says() == []
+    now = made.database.clock.now()
+    keys.destroy([key], now)
+    (words,) = await says()
+    assert words == (
+        f"police: copies of its keystore from before {now:%Y-%m-%d %H:%M} UTC still open what was erased; that ends on"
+        f" {now + BACKUP_WINDOW:%Y-%m-%d}, when the last of them must be destroyed, or now with `refnet keys rewrap police`."
+    )
+    copy = Keystore(desk.home / "copy", desk.settings.wrapping("police").read)
+    assert copy.open("a.column", sealed) == b"told"  # as it says
+    copy.close()
+    Keeper(desk.settings, "police", now + timedelta(seconds=1), lambda _: "").rewrap()
+    assert await says() == []
+    copy = Keystore(desk.home / "copy", desk.settings.wrapping("police").read)
+    with pytest.raises(KeystoreAway):
+        copy.open("a.column", sealed)
+    copy.close()
     await made.database.close()

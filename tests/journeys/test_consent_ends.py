@@ -1,15 +1,25 @@
 """At the end of a consent what was received under it goes, once nothing under it is open; no care and no request ends with it."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from agencies import World
+import yaml
+from agencies import TestAgency, World, consent, open_case, refer
 from canaries import Story, left, tell
+from sqlalchemy import select
+from sqlmodel import col
 
+import services.demo
 from shared.casework.alarms.watcher import ERASED_WITHIN
-from shared.contracts.casework.codes import Role
+from shared.casework.directory.network import parse_network
+from shared.contracts.casework.codes import ConsentItem, Role
+from shared.exchange.erasing import received_key
 from shared.exchange.inside import Source
+from shared.exchange.tables import InboxRow
 from shared.exchange.verify import verify
 
 HOLDS = timedelta(days=30)
@@ -131,3 +141,108 @@ async def test_what_a_court_has_forbidden_to_destroy_is_destroyed_when_it_allows
     await world.settle()
     assert await story.erasure("health") == "destroyed"
     assert await left(world["health"], story.canaries["health"]) == set()
+
+
+@on_sqlite
+async def test_a_restored_recipient_that_reads_of_the_end_first_destroys_nothing_that_is_open(world: World) -> None:
+    before = await world.back_up("health")
+    story = await told(world)
+    world.clock.advance(HOLDS)
+    await world["police"].watcher.tick()
+    await world["police"].flush()
+    (ended,) = [one.envelope for one in world["police"].line if one.recipient == "health"]
+    await world.settle()
+    await world.restore("health", before)
+    await world["health"].hear("police", [ended])  # it lay at the broker; the request is still to be asked for
+    await world["health"].inbox.sweep()
+    await world.settle_restored()
+    standing = await status(world, story, "health")
+    assert standing in {"issued", "in_service"}
+    assert await left(world["health"], story.canaries["health"]) == story.canaries["health"]
+    nurse = await world["health"].sign_in("nurse_3")
+    if standing == "issued":
+        await nurse.post(f"/referrals/{story.sent['health']}/arrive", {"feedback": True})
+        await nurse.post(f"/referrals/{story.sent['health']}/start")
+    await closed(world, story, "health", "nurse_4")
+    await all_watch(world)
+    assert await left(world["health"], story.canaries["health"]) == set()
+
+
+async def test_a_newer_yes_prolongs_what_it_covers_and_nothing_else(world: World) -> None:
+    story = await told(world)
+    await closed(world, story, "health", "nurse_2")
+    await closed(world, story, "social_welfare", "worker_2")
+    until = (world.clock.now() + HOLDS * 2).isoformat()
+    items = [str(item) for item in ConsentItem if item is not ConsentItem.REQ]
+    renewed = await consent(story.desk, story.case, "health", *items, expires_at=until)
+    await consent(story.desk, story.case, "social_welfare", "needs", expires_at=until)  # less than before
+    await its_day_passes(world, story)
+    assert await story.erasure("health") is None
+    assert await left(world["health"], story.canaries["health"]) == story.canaries["health"]
+    assert await story.erasure("social_welfare") == "destroyed"
+    await story.desk.take_back(story.case, renewed)  # with which the older one has nothing that it stands by any more
+    await world.settle()
+    await all_watch(world)
+    assert await story.erasure("health") == "destroyed"
+    assert await left(world["health"], story.canaries["health"]) == set()
+
+
+@on_sqlite
+async def test_what_a_newer_yes_has_prolonged_ends_with_it(world: World) -> None:
+    story = await told(world)
+    await closed(world, story, "health", "nurse_2")
+    items = [str(item) for item in ConsentItem if item is not ConsentItem.REQ]
+    await consent(story.desk, story.case, "health", *items, expires_at=(world.clock.now() + HOLDS * 2).isoformat())
+    await its_day_passes(world, story)
+    assert await story.erasure("health") is None
+    world.clock.advance(HOLDS)
+    await all_watch(world)
+    story.desk = await world["police"].sign_in("the_officer_after_that")
+    assert await story.erasure("health") == "destroyed"
+
+
+NEW_PLACE = "ndola_annex"  # that the desk's network file names, and the clinic's does not yet
+
+
+def knowing_the_new_place(agency: TestAgency) -> TestAgency:
+    content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text()) | {"purpose": "test"}
+    places = content["agencies"]["health"]["facilities"]
+    places[NEW_PLACE] = {**places["ndola_clinic"], "name": "Ndola annex"}
+    fresh = TestAgency(replace(agency.here, network=parse_network(content, "the test's")), agency.parts, agency.database)
+    fresh.line = agency.line
+    return fresh
+
+
+@on_sqlite
+async def test_a_request_that_could_not_be_taken_yet_outlives_the_end_of_its_consent(world: World) -> None:
+    world.agencies["police"] = knowing_the_new_place(world["police"])
+    desk, health = await world["police"].sign_in("desk"), world["health"]
+    case, incident = await open_case(desk)
+    agreed = await consent(desk, case, "health", "needs", expires_at=(world.clock.now() + HOLDS).isoformat())
+    sent = (await refer(desk, case, incident, "health", urgency="routine", to_facility=NEW_PLACE))["id"]
+    await world.settle()
+
+    async def states() -> dict[str, str]:
+        async with health.database.read() as tx:
+            rows = (await tx.session.execute(select(InboxRow).where(col(InboxRow.sender) == "police"))).scalars()
+            return {row.type: row.state for row in rows if row.type in {"referral.issued", "consent.ended"}}
+
+    assert await states() == {"referral.issued": "parked"}
+    world.clock.advance(HOLDS)
+    await all_watch(world)
+    assert await states() == {"referral.issued": "parked", "consent.ended": "waiting"}
+    async with health.database.read() as tx:
+        assert not tx.keys.gone([received_key("police", UUID(agreed["id"]))])
+    world.agencies["health"] = health = knowing_the_new_place(health)
+    async with health.database.read() as tx:
+        parked = select(col(InboxRow.event_id)).where(col(InboxRow.state) == "parked")
+        event_id = (await tx.session.execute(parked)).scalar_one()
+    assert await health.inbox.retry("police", event_id)
+    await all_watch(world)
+    assert await states() == {"referral.issued": "applied", "consent.ended": "applied"}
+    nurse = await health.sign_in("nurse")
+    assert (await nurse.get(f"/referrals/{sent}"))["status"] == "issued"
+    await nurse.post(f"/referrals/{sent}/decline", {"reason_code": "no_staff"})
+    await all_watch(world)
+    async with health.database.read() as tx:
+        assert tx.keys.gone([received_key("police", UUID(agreed["id"]))])

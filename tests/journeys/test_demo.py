@@ -9,17 +9,28 @@ from pathlib import Path
 import pytest
 from processes import free_port
 
+from services.demo.cast import cast_of
 from services.demo.run import _alone, _check_free, run_demo
+from shared.contracts.casework.codes import AgencyKind
 from shared.kit.errors import RefnetError
 
 DEMO_DEADLINE_S = 110
 
 
-@pytest.mark.parametrize("broker", ["kafka", pytest.param("trial", marks=pytest.mark.long)])
-def test_the_demo_prints_her_timeline_as_each_agency_sees_it(broker: str, tmp_path: Path) -> None:
+ANYWHERE = Path(__file__).parents[1] / "support" / "programmes" / "xx-anywhere.yaml"
+DEMOS = {  # the broker, the programme that is named, and its agencies
+    "kafka": ("kafka", [], ("police", "health", "social_welfare")),
+    "trial": ("trial", [], ("police", "health", "social_welfare")),
+    "a country that nobody has seen": ("trial", ["--programme", str(ANYWHERE)], ("guardians", "healers", "hearth")),
+}
+
+
+@pytest.mark.parametrize("shown", ["kafka", *(pytest.param(name, marks=pytest.mark.long) for name in DEMOS if name != "kafka")])
+def test_the_demo_prints_her_timeline_as_each_agency_sees_it(shown: str, tmp_path: Path) -> None:
+    broker, named, agencies = DEMOS[shown]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
     port = 20_000 + 200 * (free_port() % 50)  # with a hundred after it, below those that systems give out by themselves
-    command = [sys.executable, "-m", "services.cli", "demo", "--once", "--broker", broker, "--port", str(port)]
+    command = [sys.executable, "-m", "services.cli", "demo", "--once", "--broker", broker, "--port", str(port), *named]
     done = subprocess.run(
         command, env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=DEMO_DEADLINE_S
     )
@@ -28,15 +39,30 @@ def test_the_demo_prints_her_timeline_as_each_agency_sees_it(broker: str, tmp_pa
         assert f"{name} — case" in done.stdout
     assert ("forgets everything" in done.stdout) == (broker == "trial")
     assert "referral.closed" in done.stdout
-    users = [tmp_path / "demo" / "kafka" / agency / "password" for agency in ("police", "health", "social_welfare")]
+    users = [tmp_path / "demo" / "kafka" / agency / "password" for agency in agencies]
     assert [user.is_file() for user in users] == [broker == "kafka"] * len(users)  # the trial courier lets everybody do everything
     secret = [user.read_text().strip() for user in users if user.is_file()]
-    logs = [(tmp_path / "demo" / f"{agency}.log").read_text() for agency in ("police", "health", "social_welfare")]
+    logs = [(tmp_path / "demo" / f"{agency}.log").read_text() for agency in agencies]
     assert all("direct_line_open" in log for log in logs)
     broker_log = tmp_path / "demo" / "kafka" / "kafka.log"
     said = [done.stdout, done.stderr, *logs, *([broker_log.read_text()] if broker_log.exists() else [])]
     assert not any(word in one for word in secret for one in said)
     assert not subprocess.run(["pgrep", "-f", f"--port {port + 1}"], capture_output=True, check=False).stdout
+
+
+def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_says_what_it_lacks() -> None:
+    rwanda = cast_of("rw-gender-desk")
+    assert (rwanda.language, rwanda.form) == ("rw", None)
+    assert {kind: part.place for kind, part in rwanda.parts.items()} == {
+        "police": "gender_desk_1", "health": "isange_centre_1", "social_welfare": "district_office_1",
+    }  # fmt: skip
+    assert cast_of(None).parts[AgencyKind.HEALTH].place == "ndola_clinic"
+    with pytest.raises(RefnetError, match="not every two of health, police, social_welfare have a pathway"):
+        cast_of(str(ANYWHERE.with_name("sl-fsu.yaml")))
+    with pytest.raises(RefnetError, match="no social_welfare facility that is online offers psychosocial"):
+        cast_of(str(ANYWHERE.with_name("bd-vsc.yaml")))
+    with pytest.raises(RefnetError, match="there is no such programme"):
+        cast_of("zm")
 
 
 def test_a_demo_takes_nothing_from_one_that_runs(tmp_path: Path) -> None:

@@ -1,24 +1,33 @@
 """Shredding under a hold is refused; what is taken back meanwhile is read by nobody; after the hold nothing opens it any more."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from agencies import Desk, Refused, World, database_at
+from agencies import Desk, Refused, TestAgency, World, database_at
 from canaries import Story, everything, left, tell
-from sqlalchemy import select
+from kafka_line import until
+from sqlalchemy import func, select, text
 from sqlmodel import col
 
-from services.escrow import Escrow, deposit
+from services.escrow import Escrow, deposit, read_held
+from shared.casework.accounts.commands import actor_of
 from shared.casework.cases.commands import key_names
 from shared.casework.cases.tables import Case
-from shared.casework.holds.commands import add_to_holds
+from shared.casework.holds.commands import add_to_holds, lift_hold
+from shared.casework.holds.releasing import destroy_released
+from shared.casework.holds.tables import HeldCopy
 from shared.contracts.casework.codes import Role
 from shared.exchange.clearing import BACKUP_WINDOW, clear
+from shared.exchange.erasing import received_key
 from shared.exchange.tables import InboxRow
 from shared.exchange.verify import verify
+from shared.kit.db import Transaction
 from shared.kit.keystore import KeyHeld
 
+on_postgres = pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 ORDER = {"order": "High Court, order 12 of 2026"}
 
@@ -95,6 +104,130 @@ async def test_while_one_hold_of_two_is_left_nothing_is_destroyed(world: World) 
     await world.settle()
     assert await story.erasure("health") == "destroyed"
     assert await left(world["health"], story.canaries["health"]) == set()
+
+
+async def test_nothing_is_destroyed_before_the_lifting_is_committed_and_a_crash_after_it_is_made_good(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, canaries = await case_at(world, "health", story), story.canaries["health"]
+    judge, agency = await supervisor(world, "health"), world["health"]
+    hold = await judge.post(f"/cases/{case}/holds", ORDER)
+    await story.take_back("health")
+    await world.settle()
+
+    async def lift(tx: Transaction) -> None:
+        by = await actor_of(tx, agency.here, judge.token)
+        assert by is not None
+        await lift_hold(UUID(case), UUID(hold["id"]), tx, agency.here, by)
+
+    async with agency.database.write() as tx:
+        await lift(tx)
+        await tx.connection.rollback()  # as where a process dies before the commit
+        tx.committed.clear()
+    async with agency.database.write() as tx:
+        names = await key_names(tx, UUID(case))
+        with pytest.raises(KeyHeld):
+            tx.keys.destroy(names, tx.clock.now())
+    assert await destroy_released(agency.database, agency.here) == 0
+    assert await left(agency, canaries) == canaries
+    assert [one["id"] for one in (await judge.get(f"/cases/{case}/holds"))["items"]] == [hold["id"]]
+
+    async with agency.database.write() as tx:
+        await lift(tx)
+        tx.committed.clear()  # and now it dies right after it
+    assert await left(agency, canaries) == canaries
+    assert await destroy_released(agency.database, agency.here) == 1  # as the worker does every minute
+    assert await destroy_released(agency.database, agency.here) == 0
+    assert await left(agency, canaries) == set()
+    await world.settle()
+    assert await story.erasure("health") == "destroyed"
+
+
+@on_postgres
+async def test_a_hold_that_is_placed_while_words_are_cleared_keeps_all_that_is_there_then(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, judge, agency = await case_at(world, "health", story), await supervisor(world, "health"), world["health"]
+    world.clock.advance(BACKUP_WINDOW * 2)
+    await world.settle()
+    placing: list[asyncio.Task[int]] = []
+
+    async def worded() -> int:
+        query = select(func.count()).where(col(InboxRow.inner).is_not(None), col(InboxRow.consent_id).is_not(None))
+        async with agency.database.read() as tx:
+            return int((await tx.session.execute(query)).scalar_one())
+
+    async def place() -> int:
+        await judge.post(f"/cases/{case}/holds", ORDER)
+        return await worded()
+
+    async def is_placed_or_waits() -> bool:
+        query = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database"
+                     " WHERE datname = current_database())")  # fmt: skip
+        async with agency.database.read() as tx:
+            return placing[0].done() or bool((await tx.session.execute(query)).scalar_one())
+
+    async def held(tx: Transaction) -> set[UUID]:
+        found = await agency.hooks.held(tx)
+        if not placing:  # between what is held now, and the clearing
+            placing.append(asyncio.create_task(place()))
+            await until(is_placed_or_waits)
+        return found
+
+    before = await worded()
+    await clear(agency.database, agency.hooks.acts_first, held)
+    assert await placing[0] == await worded()
+    assert before > 0
+
+
+LATER = "2031-06-01T01:01:01.000001Z"
+
+
+async def for_the_court(agency: TestAgency, case: str) -> str:
+    """Whatever the keys in escrow open of a case."""
+    async with agency.database.read() as tx:
+        return str(await read_held(tx, tx.keys.reveal(await key_names(tx, UUID(case)))))
+
+
+async def test_words_that_wait_at_a_held_case_are_kept_for_the_court(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, judge = await case_at(world, "health", story), await supervisor(world, "health")
+    police, health = world["police"], world["health"]
+    hold = await judge.post(f"/cases/{case}/holds", ORDER)
+    for expected_at in ("2031-06-01T00:00:00Z", LATER):
+        way = {"mode": "car", "escort": "officer", "expected_at": expected_at}
+        await story.desk.post(f"/referrals/{story.sent['health']}/set-out", way)
+    await police.flush()
+    *_lost, last = [one.envelope for one in police.line if one.recipient == "health"]
+    police.line.clear()
+    await health.hear("police", [last])  # what goes before it has not come
+    await story.take_back("health")
+    await world.deliver("police", "health")
+    async with health.database.read() as tx:
+        waiting = select(InboxRow).where(col(InboxRow.state) == "waiting")
+        assert [row.inner for row in (await tx.session.execute(waiting)).scalars()] == [None]  # it is opened by nobody
+    assert LATER in await for_the_court(health, case)
+    await judge.ask("DELETE", f"/cases/{case}/holds/{hold['id']}")
+    assert LATER not in await for_the_court(health, case)
+
+
+async def test_words_that_had_not_left_a_held_case_are_kept_for_the_court(world: World) -> None:
+    story = await tell(world)
+    police, judge = world["police"], await supervisor(world, "police")
+    hold = await judge.post(f"/cases/{story.case}/holds", ORDER)
+    await story.take_back("health")
+    async with police.database.read() as tx:
+        (copy,) = (await tx.session.execute(select(HeldCopy))).scalars().all()
+        assert {word["type"] for word in copy.kept["unsent"]} >= {"referral.issued", "referral.set_out"}
+        assert tx.keys.held([received_key("police", copy.consent_id)])
+    assert "'column': 'kept'" in await for_the_court(police, story.case)
+    await world.settle()
+    assert await left(world["health"], story.canaries["health"]) == set()
+    await judge.ask("DELETE", f"/cases/{story.case}/holds/{hold['id']}")
+    async with police.database.read() as tx:
+        assert (await tx.session.execute(select(HeldCopy))).first() is None
+        assert tx.keys.gone([received_key("police", copy.consent_id)])
 
 
 async def test_a_hold_at_the_desk_keeps_its_words_and_sends_them_to_nobody(world: World) -> None:

@@ -175,7 +175,7 @@ async def test_with_every_key_that_is_left_neither_the_broker_nor_a_backup_tells
     broker, clock = Broker(police, health), health.database.clock
     desk, case, agreed = await told(police, health, broker)
     copy, copies_of_keys = tmp_path / "health.backup", []
-    await asyncio.to_thread(back_up, health.database.url, copy, health.settings.keystore(health.name))
+    await asyncio.to_thread(back_up, health.database.url, copy)
     for one in ends:
         copies_of_keys.append(tmp_path / f"{one.name}.keys")
         await asyncio.to_thread(one.settings.keystore(one.name).back_up, copies_of_keys[-1])

@@ -15,6 +15,7 @@ REFERRALS = 24  # enough for both relays and both consumers of an agency to have
 pytestmark = pytest.mark.timeout(600)  # half a minute when quiet
 
 
+@pytest.mark.long
 def test_two_relays_and_two_consumers_an_agency_keep_streams_dense_and_double_nothing(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ from services.doctor import examine
 from services.settings import variables_of
 from shared.contracts.wire.topics import Direction
 from shared.exchange.access import Access, topics_of
-from shared.exchange.rights import dismiss
+from shared.exchange.rights import dismiss, open_to_everybody
 from shared.exchange.worker import LACKING
 from shared.kit.certificates import Authority
 from shared.kit.files import write_whole
@@ -154,6 +154,48 @@ def test_what_the_operator_denies_stays_denied(town: Town) -> None:
     assert denials(operator, police) == [denied]
 
 
+def let_everybody(operator: Access, may: AclOperation, kind: ResourceType, name: str, pattern: ResourcePatternType) -> None:
+    admin = AdminClient(operator.librdkafka())
+    for made in admin.create_acls([AclBinding(kind, name, pattern, "User:*", "*", may, AclPermissionType.ALLOW)]).values():
+        made.result()
+
+
+def take_from_everybody(operator: Access, name: str) -> None:
+    anything: Any = None
+    of_all = AclBindingFilter(
+        ResourceType.ANY, name, ResourcePatternType.ANY, "User:*", anything, AclOperation.ANY, AclPermissionType.ANY
+    )
+    admin = AdminClient(operator.librdkafka())
+    for taken in admin.delete_acls([of_all]).values():
+        taken.result()
+
+
+def test_what_everybody_may_do_with_a_lane_is_taken_or_provision_refuses(town: Town) -> None:
+    town.provision()
+    operator, network = town.network.kafka.operator, town.network
+    topic, group = town.way("police", "health").topic, f"{town.names['health']}.exchange"
+    let_everybody(operator, AclOperation.READ, ResourceType.TOPIC, topic, ResourcePatternType.LITERAL)
+    let_everybody(operator, AclOperation.READ, ResourceType.GROUP, group, ResourcePatternType.LITERAL)
+    office = town.access("social_welfare")
+    assert asyncio.run(refused(read(office, topic, f"{town.names['social_welfare']}.other"))) is None
+    assert set(town.provision()) == {f"took everybody may read on topic {topic}", f"took everybody may read on group {group}"}
+    assert asyncio.run(refused(read(office, topic, f"{town.names['social_welfare']}.other"))) is TopicAuthorizationFailedError
+
+    prefix = topic[:-1]  # as wide as it may be on a broker that other tests share
+    let_everybody(operator, AclOperation.ALL, ResourceType.TOPIC, prefix, ResourcePatternType.PREFIXED)
+    try:
+        done = network.refnet("police", "provision", **network.operators())
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert f"everybody may all on topic {prefix}…, which opens this network's lanes and more" in done.stderr
+        said = [finding["words"] for finding in asyncio.run(examine(network.settings("social_welfare"))) if not finding["ok"]]
+        assert any(f"topics of other agencies, such as {topic}: everybody may" in words for words in said), said
+        words = asyncio.run(open_to_everybody(operator, (topic,)))
+        assert words == [f"everybody may all on topic {prefix}…"]
+    finally:
+        take_from_everybody(operator, prefix)
+    assert town.provision() == []
+
+
 async def test_each_lane_takes_its_sender_and_its_recipient_alone(town: Town) -> None:
     await asyncio.to_thread(town.provision)
     for sender in KINDS:
@@ -273,6 +315,7 @@ def test_a_broker_that_forgot_its_users_is_given_them_again_with_the_same_passwo
     assert {kind: town.access(kind) for kind in KINDS} == before
 
 
+@pytest.mark.long
 def test_an_agency_that_lost_its_rights_says_who_gives_them(town: Town) -> None:
     town.provision()
     asyncio.run(town.network.set_up(topics=False))

@@ -62,3 +62,36 @@ async def test_what_is_about_it_is_parked_and_shown_and_the_others_arrive(world:
     async with clinic.database.read() as tx:
         state = (await tx.session.execute(select(col(Referral.state)).where(col(Referral.id) == UUID(sent[1])))).scalar_one()
     assert state == "cancelled"
+
+
+CANNOT_BE_READ = "What is written of it cannot be read here: its key is missing."
+
+
+async def test_a_work_list_says_of_its_line_that_it_cannot_be_read_and_stands(world: World, tmp_path: Path) -> None:
+    desk = await world["police"].sign_in("desk")
+    sent, cases = [], []
+    for _ in range(2):
+        case_id, incident_id = await open_case(desk)
+        agreed = await consent(desk, case_id, "health", "needs", "relay")
+        sent.append((await refer(desk, case_id, incident_id, "health"))["id"])
+        cases.append((case_id, UUID(agreed["id"])))
+    lost, _incident = await open_case(desk)  # opened, and nothing sent yet
+    await world.settle()
+    nurse = await at_work(world, "health", "nurse-1", Role.CLINICIAN)
+    officer = await at_work(world, "police", "officer-1", Role.OFFICER)
+    async with world["health"].database.read() as tx:
+        there = (await tx.session.execute(select(col(Referral.case_id)).where(col(Referral.id) == UUID(sent[0])))).scalar_one()
+    keys = keys_of(world, "health")
+    for name in (received_key("police", cases[0][1]), there, UUID(cases[0][0]), UUID(lost)):
+        if keys.living([name]):
+            lose(keys, name, tmp_path / "copy")
+    for visitor, count in ((nurse, 1), (officer, 2)):
+        page = await visitor.open("/work")
+        assert (page.status, page.words.count(CANNOT_BE_READ)) == (200, count), page.words
+        assert [one for one in sent if f"/referrals/{one}" not in page.links] == []
+        assert (await visitor.open("/here-now")).status == (await visitor.open("/hand-over")).status == 200
+        page = await visitor.open("/cases")
+        assert (page.status, CANNOT_BE_READ in page.words) == (200, True)
+    page = await nurse.open("/work")
+    said = await nurse.send(page.form(f"/referrals/{sent[1]}/seen-come"))
+    assert (said.status, said.path) == (200, "/work")

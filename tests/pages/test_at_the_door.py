@@ -52,6 +52,13 @@ async def arrived(world: World, visitor: Visitor) -> tuple[str, str]:
     return referral, f"/care/{referral.rpartition('/')[2]}"
 
 
+async def test_the_page_asks_when_somebody_arrived_and_at_which_of_our_places(world: World) -> None:
+    page = await (await nurse(world, facility=None)).open("/arrivals/new")  # whoever works for several doors, one of them on paper
+    assert "When did she or he arrive?" in page.words
+    assert "At which of our places?" in page.words
+    assert "When did it happen" not in page.words  # at a desk that is asked of the assault
+
+
 async def test_a_request_of_another_desk_is_not_in_the_list_and_cannot_be_named(world: World) -> None:
     referral_id, _code = await a_request(world)
     visitor = await nurse(world, "nurse-9", ELSEWHERE)

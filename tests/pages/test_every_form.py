@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 from agencies import World, consent, open_case, refer
+from box import BATCH, CLINIC, EC, EXPIRES, STATION, certified, certify, inspector, stock
 from shift import at_work
 from signing_in import PIN, hide_of
 from visitor import Form, Page, Visitor
 
+from services.police.dispensing.resupply import tell
+from services.police.dispensing.tables import Resupply
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX
-from shared.contracts.casework.codes import Role, Urgency
+from shared.contracts.casework import events
+from shared.contracts.casework.codes import CareProduct, Role, SupplyReason, Urgency
 from shared.kit.ids import new_id
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +118,10 @@ async def mistakes(world: World) -> list[Mistake]:
     is_here = f"/referrals/{(await refer(desk, *second, 'health'))['id']}"
     await world.settle()
     await nurse.post(f"{is_here}/arrive")
+    box_ = await a_box(world)
+    held = f"/cases/{(await nurse.get(is_here))['case_id']}"
+    chief = await clinic.sign_in("chief", Role.SUPERVISOR, facility="ndola_clinic")
+    lift = f"{held}/holds/{(await chief.post(f'{held}/holds', {'order': 'A synthetic order, 12 of 2026'}))['id']}/lift"
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -122,6 +130,17 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("consents/ask.html", "officer", f"{case}/consent", f"{case}/consent", {"how": "thumb", "answer_health": "yes"}),
         Mistake("referrals/refer.html", "officer", f"{case}/refer", f"{case}/refer", {"mode": "on_foot", "expected": "late"}),
         Mistake("police/docket.html", "officer", f"{case}/docket", f"{case}/docket", {"number": "?!"}),
+        Mistake("dispensing/dispense.html", "officer", f"{case}/dispense", f"{case}/dispense", {"on_date": "2026-03-03"}),
+        Mistake("dispensing/report.html", "officer", "/dispensing/report", "/dispensing/report", {"batch": "??"}),
+        Mistake("dispensing/entry.html", "officer", "/dispensing/entry", "/dispensing/entry", {"batch": "??", "quantity": "many"}),
+        Mistake("dispensing/count.html", "officer", "/dispensing/count", "/dispensing/count", {f"{EC}/{BATCH}": "many"}),
+        Mistake("dispensing/second.html", "officer", box_["count"], box_["count"], {f"{EC}/{BATCH}": "few"}),
+        Mistake("dispensing/ask.html", "officer", "/dispensing/ask", "/dispensing/ask", {"quantity": "lots"}),
+        Mistake("dispensing/request.html", "officer", box_["sent"], box_["sent"], {"batch_0": "??"}),
+        Mistake("dispensing/certificates.html", "lead", "/certificates", "/certificates", {"trained_on": "soon"}),
+        Mistake("supplies/store.html", "nurse", "/supplies", "/supplies", {"batch": "??", "quantity": "many"}),
+        Mistake("supplies/request.html", "nurse", box_["asked"], box_["asked"], {"batch_0": "??"}),
+        Mistake("supplies/stations.html", "in-charge", "/supplies/stations", "/supplies/stations", {"quantity_0": "many"}),
         Mistake("referrals/act.html", "nurse", f"{referral}/close", f"{referral}/close", {"feedback": "yes"}),
         Mistake("referrals/received.html", "nurse", there, f"{there}/entered", {"at_time": "10:00"}),
         Mistake("messages/new.html", "nurse", f"{referral}/messages/new", f"{referral}/messages/new",
@@ -143,15 +162,48 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("alarms/posts.html", "in-charge", "/posts", "/posts", {"day": "2026-03-03", "from_time": "six"}),
         Mistake("alarms/resolve.html", "in-charge", f"/alarms/{alarm}/resolve", f"/alarms/{alarm}/resolve", {"note": "x" * 301}),
         Mistake("holds/hold.html", "in-charge", hold, hold, {"order": "x" * (NOTE_CHARACTERS_MAX + 1)}),
+        Mistake("holds/lift.html", "in-charge", lift, lift, {"order": "13 of 2026"}),
         Mistake("exports/take.html", "in-charge", "/figures/2025-12/export", "/figures/2025-12/export",
                 {"because": "short", "recipient_key": "age1nobody"}),
         Mistake("accounts/new.html", "in-charge", "/accounts/new", "/accounts/new", {"name": "nurse-9"}),
     ]  # fmt: skip
 
 
+async def a_box(world: World) -> dict[str, str]:
+    """A box with doses that were counted once, a parcel on its way to it, and a request that waits at the clinic."""
+    dispenser, clinic = await certified(world, "dispenser"), await world["health"].sign_in("pharmacist", facility=CLINIC)
+    await stock(dispenser)
+    counted = [{"product": EC, "batch": BATCH, "quantity": 9}]
+    counting = (await dispenser.post("/dispensing/counts", {"counted": counted}))["id"]
+    asked = {}
+    for product in (EC, "pep_starter"):
+        async with world["police"].database.write() as tx:  # the programme's police give one product; the page is the same for two
+            row = Resupply(id=new_id(), facility=STATION, agency="health", to_facility=CLINIC, product=product, quantity=5,
+                           reason="low", state="asked", asked_at=tx.clock.now())  # fmt: skip
+            tx.session.add(row)
+            await tx.session.flush()
+            word = events.SuppliesRequested(
+                facility=STATION, to_facility=CLINIC, request=row.id, product=CareProduct(product), quantity=5,
+                reason_code=SupplyReason.LOW,
+            )  # fmt: skip
+            await tell(tx, world["police"].here, "health", word)
+        asked[product] = str(row.id)
+    await world.settle()
+    await clinic.post(
+        "/supplies/entries", {"product": EC, "batch": BATCH, "expires_on": EXPIRES, "kind": "received", "quantity": 9}
+    )
+    parcel = [{"batch": BATCH, "expires_on": EXPIRES, "quantity": 5}]
+    await clinic.post(f"/supplies/requests/{asked[EC]}/send", {"batches": parcel})
+    await world.settle()
+    return {
+        "count": f"/dispensing/counts/{counting}", "sent": f"/dispensing/requests/{asked[EC]}",
+        "asked": f"/supplies/requests/{asked['pep_starter']}",
+    }  # fmt: skip
+
+
 PEOPLE = {
     "officer": ("police", Role.OFFICER, ""), "nurse": ("health", Role.CLINICIAN, ""), "in-charge": ("health", Role.SUPERVISOR, ""),
-    "roaming": ("health", Role.CLINICIAN, None),
+    "lead": ("police", Role.SUPERVISOR, STATION), "roaming": ("health", Role.CLINICIAN, None),
 }  # fmt: skip
 
 
@@ -198,6 +250,7 @@ async def test_an_error_stands_beside_its_field_on_the_forms_own_page_and_nothin
     asked = Counter(form.template for form in written_forms() if form.asks and form.action not in SECRETS)
     assert Counter(one.template for one in found) == asked, "every form that asks something is tried here"
     people = {name: await at_work(world, agency, name, role, place) for name, (agency, role, place) in PEOPLE.items()}
+    await certify(world, await inspector(world, "chief"), "officer")
     for one in found:
         visitor = people[one.who]
         opened = await visitor.open(one.path)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from agencies import Desk, TestAgency, World, consent, open_case, refer
+from desk_pages import at_the_desk, to_consent, to_place, to_sent
 from shift import at_work
 from signing_in import PIN
 from sqlalchemy import select
@@ -14,20 +15,22 @@ from visitor import Page, Visitor
 
 from shared.casework.accounts.commands import find_account, make_token
 from shared.casework.accounts.sessions import actor_from
-from shared.casework.accounts.tables import Account, CaseRead
+from shared.casework.accounts.tables import Account, Attempt, CaseRead
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases import commands, looks
 from shared.casework.cases.commands import OpenCase
 from shared.casework.cases.tables import Case, Incident
-from shared.casework.consents.tables import Refusal
+from shared.casework.consents.tables import Consent, Refusal
+from shared.casework.exports.tables import Export
 from shared.casework.eyes.commands import OPEN_FOR, to_review
 from shared.casework.eyes.tables import Decoy, Opening, Review
+from shared.casework.holds.tables import Hold
 from shared.casework.inside import INSIDE
 from shared.contracts.casework.codes import Role
 from shared.contracts.casework.events import PersonNeeds
 from shared.exchange.inside import log_inside
 from shared.exchange.tables import InsideRow
-from shared.kit.ids import id_of
+from shared.kit.ids import id_at, new_id
 from shared.kit.sealed import Sealed
 
 SOMEBODY = {"age_band": "25-49", "sex": "female", "language": "bem", "access": "none", "staff_preference": "no_preference"}
@@ -37,6 +40,10 @@ CENTRAL, OUTPOST = "ndola_central_vsu", "masaiti_vsu"
 async def rows(agency: TestAgency, table: type[Any]) -> list[Any]:
     async with agency.database.read() as tx:
         return list((await tx.session.execute(select(table))).scalars())
+
+
+async def id_of(agency: TestAgency, name: str) -> UUID:
+    return next(account.id for account in await rows(agency, Account) if account.name == name)
 
 
 async def a_case(world: World) -> Case:
@@ -60,7 +67,7 @@ async def opened(world: World, visitor: Visitor, case: Case, **how: Any) -> Page
     page = await looked_for(visitor, number=case.number, opened_on=day_of(world, case))
     assert "It lies at Ndola Central" in page.words
     assert str(case.id) not in page.text
-    return await visitor.send(page.form("/look-up"), ("open", "yes"), **how)
+    return await visitor.send(page.form("/look-up"), ("open", "yes"), **{"own_pin": PIN, **how})
 
 
 async def test_a_case_is_found_by_two_exact_things_and_never_by_fewer(world: World) -> None:
@@ -103,17 +110,121 @@ async def test_a_life_in_danger_opens_a_case_alone_for_an_hour_and_supervisors_k
     page = await visitor.send((await visitor.open("/alarms")).form(f"/alarms/{own}/take"))
     assert (page.status, "somebody else answers for it" in page.words) == (409, True)
     page = await matron.open("/alarms")
-    assert "A case was opened beyond the own place" in page.words
+    assert "A case was opened from another place" in page.words
     assert "officer-2" in page.words
-    assert "Opened beyond the own place: look at it" not in (await matron.open("/work")).words  # today it is an alarm
+    assert "Opened from another place: look at it" not in (await matron.open("/work")).words  # today it is an alarm
     page = await matron.open(f"/cases/{case.id}/looked")
-    assert "Beyond the own place, in an emergency." in page.words
-    assert "Had it opened beyond the own place for an hour: A life is in danger" in page.words
+    assert "From another place, in an emergency." in page.words
+    assert "Had it opened from another place for an hour: A life is in danger" in page.words
     for _ in range(7):
         assert (await visitor.open(f"/cases/{case.id}")).status == 200
         world.clock.advance(OPEN_FOR / 7)  # somebody sits there all the time
     world.clock.advance(timedelta(seconds=1))
     assert (await visitor.open(f"/cases/{case.id}")).status == 404
+
+
+async def test_whoever_opens_a_case_beyond_her_desk_shows_with_her_own_pin_that_it_is_she(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    await at_work(world, "police", "officer-3", Role.OFFICER, OUTPOST)
+    for how in ({"why": "life_threat"}, {"why": "colleague_away", "second": "officer-3", "pin": PIN}):
+        page = await opened(world, visitor, case, **how, own_pin="")
+        assert (page.status, "Type your own PIN" in page.words) == (422, True)
+        page = await opened(world, visitor, case, **how, own_pin="999999")
+        assert (page.status, "That is not your PIN." in page.words) == (422, True)
+        assert PIN not in page.text
+    assert await rows(police, Opening) == []
+    page = await opened(world, visitor, case, why="life_threat")  # alone, on the one page
+    assert page.path == f"/cases/{case.id}"
+
+
+async def test_what_is_found_at_other_desks_is_counted_like_what_is_not_and_supervisors_see_it(world: World) -> None:
+    desk = await world["police"].sign_in("a-desk", facility=CENTRAL)
+    for _ in range(6):
+        await open_case(desk)
+    cases = sorted(await rows(world["police"], Case), key=lambda case: case.number)
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    day = day_of(world, cases[0])
+    for case in cases[:5]:  # numbers in turn, each with the day
+        assert "It lies at Ndola Central" in (await looked_for(visitor, number=case.number, opened_on=day)).words
+    page = await looked_for(visitor, number=cases[5].number, opened_on=day)
+    assert "Nothing here has both of these" in page.words
+    page = await opened(world, visitor, cases[4], why="life_threat")  # what was found may be opened all the same
+    assert page.path == f"/cases/{cases[4].id}"
+    world.clock.advance(timedelta(minutes=16))
+    await visitor.send((await visitor.open("/look-up")).form("/locked"), pin=PIN)
+    assert "It lies at Ndola Central" in (await looked_for(visitor, number=cases[5].number, opened_on=day)).words
+    await looked_for(visitor, number=cases[5].number, opened_on="2020-02-02")
+    page = await (await at_work(world, "police", "inspector", Role.SUPERVISOR, OUTPOST)).open("/eyes")
+    assert "officer-2 6 1" in page.words
+    assert [case.number for case in cases if case.number in page.text] == []  # how many, and not which
+
+
+async def test_who_tried_a_hold_an_export_or_an_opening_of_her_case_is_in_her_log(world: World) -> None:
+    case, police, now = await a_case(world), world["police"], world.clock.now()
+    hold = Hold(id=new_id(), case_id=case.id, order="A synthetic order.", placed_at=now, placed_by=new_id())
+    export = Export(id=new_id(), account_id=new_id(), what="looks", case_id=case.id, purpose="she_asked", because="synthetic",
+                    recipient_key="age1", digest="", made_at=now)  # fmt: skip
+    opening = Opening(id=new_id(), case_id=case.id, account_id=new_id(), why="life_threat", opened_at=now, until_at=now)
+    async with police.database.write() as tx:
+        tx.session.add_all([hold, export, opening])
+    own, _incident = await open_case(await police.sign_in("desk-2", facility=OUTPOST))
+    stranger = await at_work(world, "police", "inspector-2", Role.SUPERVISOR, OUTPOST)
+    assert (await stranger.open(f"/exports/{export.id}")).status == 404
+    for action in (f"/eyes/openings/{opening.id}/review", f"/cases/{own}/holds/{hold.id}/lift"):
+        form = (await stranger.open("/eyes")).form("/eyes/barred")
+        form.action = action
+        assert (await stranger.send(form)).status == 404
+    async with police.database.read() as tx:
+        log, _ = await looks.access_log(tx, case.id, None, 50)
+    assert [(line.account, line.what) for line in log] == [("inspector-2", "attempt")] * 3
+
+
+async def test_what_was_answered_in_the_hour_is_not_repeated_after_it(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    await opened(world, await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST), case, why="life_threat")
+    async with police.database.write() as tx:
+        desk = Desk(police.client, await make_token(tx, "officer-2"))
+    path, key = f"/cases/{case.id}/incidents", str(new_id())
+    own, _incident = await open_case(desk)
+    mine = f"/cases/{own}/incidents"
+    first = await desk.ask("POST", path, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    own_first = await desk.ask("POST", mine, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    again = await desk.ask("POST", path, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    world.clock.advance(OPEN_FOR + timedelta(seconds=1))
+    late = await desk.ask("POST", path, {"incident_type": "rape"}, **{"Idempotency-Key": key})
+    assert (late.status_code, "rape" in late.text) == (404, False)
+    assert case.id in {one.about for one in await rows(police, Attempt)}
+    own_again = await desk.ask("POST", mine, {"incident_type": "rape"}, **{"Idempotency-Key": key})  # her own desk's is
+    assert own_again.json() == own_first.json()
+
+
+async def test_each_page_says_until_when_it_is_open_and_a_guest_does_what_care_needs_and_no_more(world: World) -> None:
+    desk = await at_the_desk(world)
+    page = await to_place(desk, await to_consent(desk))
+    referral = await to_sent(desk, page)
+    [case] = await rows(world["police"], Case)
+    guest = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    assert "Open here in an emergency" not in (await desk.open(f"/cases/{case.id}")).words
+    page = await opened(world, guest, case, why="life_threat")
+    until = "Open here in an emergency until 11:00"
+    for address in (f"/cases/{case.id}", f"/cases/{case.id}/refer", f"/cases/{case.id}/looked", f"/referrals/{referral}"):
+        page = await guest.open(address)
+        assert (until in page.words, "call it" in page.words) == (True, True), (address, page.words)
+    page = await guest.open(f"/cases/{case.id}")
+    assert not [link for link in page.links if link.endswith("/take-back")]
+    [consent, *_more] = await rows(world["police"], Consent)
+    take_back = await guest.open(f"/cases/{case.id}/consents/{consent.id}/take-back")
+    refused = await guest.send(take_back.form(take_back.path))
+    assert (refused.status, "only it does this" in refused.words) == (403, True)
+    cancel = await guest.open(f"/referrals/{referral}/cancel")
+    refused = await guest.send(cancel.form(cancel.path), reason_code="entered_in_error")
+    assert refused.status == 403
+    assert [one.taken_back_at for one in await rows(world["police"], Consent)] == [None, None]
+    again = await guest.open(f"/cases/{case.id}/again")  # what care needs: it has happened again, and the way there
+    page = await guest.send(again.form(again.path), hurt_now="no", at_least=1, at_most=3)
+    assert page.path == f"/cases/{case.id}/refer", page.words
 
 
 async def test_the_day_after_a_supervisor_looks_at_it_and_says_what_she_found(world: World) -> None:
@@ -122,10 +233,10 @@ async def test_the_day_after_a_supervisor_looks_at_it_and_says_what_she_found(wo
     world.clock.advance(timedelta(days=1))
     matron = await at_work(world, "police", "inspector", Role.SUPERVISOR, CENTRAL)
     page = await matron.open("/work")
-    assert "Opened beyond the own place: look at it" in page.words
+    assert "Opened from another place: look at it" in page.words
     [opening] = await rows(police, Opening)
     page = await matron.send(page.form(f"/eyes/openings/{opening.id}/review"))
-    assert "Opened beyond the own place: look at it" not in page.words
+    assert "Opened from another place: look at it" not in page.words
     [review] = await rows(police, Review)
     assert review.was_right
     await log_inside(police.database, INSIDE)  # who opened what is under the log that peers sign unread
@@ -136,7 +247,11 @@ async def test_where_no_life_is_in_danger_a_second_person_agrees_with_her_own_pi
     case = await a_case(world)
     visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
     await at_work(world, "police", "officer-3", Role.OFFICER, OUTPOST)
-    for second, pin in (("", ""), ("officer-2", PIN), ("officer-3", "999999"), ("nobody", PIN)):
+    page = await looked_for(visitor, number=case.number, opened_on="2026-01-05")
+    assert "a second person, not you, agrees" in page.words
+    page = await opened(world, visitor, case, why="colleague_away", second="officer-2", pin=PIN)
+    assert "You cannot be the second person yourself" in page.words
+    for second, pin in (("", ""), ("officer-3", "999999"), ("nobody", PIN)):
         page = await opened(world, visitor, case, why="colleague_away", second=second, pin=pin)
         assert "A second person of this agency agrees" in page.words, (second, page.words)
     assert await rows(world["police"], Opening) == []
@@ -155,7 +270,7 @@ async def test_whoever_agreed_does_not_answer_for_it_either(world: World) -> Non
     page = await second.send((await second.open("/alarms")).form(f"/alarms/{alarm}/take"))
     assert (page.status, "somebody else answers for it" in page.words) == (409, True)
     world.clock.advance(timedelta(days=1))
-    words = "Opened beyond the own place: look at it"
+    words = "Opened from another place: look at it"
     again = await at_work(world, "police", "inspector-3", Role.SUPERVISOR, OUTPOST)
     assert words in (await again.open("/work")).words
     [account] = [one for one in await rows(police, Account) if one.name == "inspector-2"]
@@ -247,7 +362,7 @@ async def some_cases(world: World, count: int, apart: timedelta) -> list[Case]:
     desk, needs = actor_from(police.here, account, ()), PersonNeeds.model_validate(SOMEBODY)
     for _ in range(count):
         async with police.database.write() as tx:  # a test's clock is not the machine's, which ids are made by
-            await commands.open_case(OpenCase(needs=needs), tx, police.here, desk, id_=id_of(world.clock.now()))
+            await commands.open_case(OpenCase(needs=needs), tx, police.here, desk, id_=id_at(world.clock.now()))
         world.clock.advance(apart)
     return sorted(await rows(police, Case), key=lambda case: case.opened_at)
 

@@ -3,12 +3,14 @@
 from agencies import World
 from canaries import Story, left, tell
 from shift import at_work, nurse
+from signing_in import PIN
 from visitor import Page, Visitor
 
 from shared.contracts.casework.codes import Role
 
 ORDER = "Magistrate’s court Ndola, 12 of 2026, 4 January"
 HELD = "A court has forbidden to destroy anything of this case"
+NUMBER = "12 of 2026"
 ENTER, CHANGE = "A court forbids to destroy it", "Lift it, or enter another order"
 
 
@@ -35,6 +37,10 @@ async def test_an_order_is_entered_shown_while_it_is_in_force_and_lifted(world: 
     clinician, supervisor = await nurse(world), await in_charge(world)
     assert ENTER not in (await clinician.open(case)).words
     assert ENTER in (await supervisor.open(case)).words
+    await supervisor.open(f"{case}/hold")
+    looks = (await supervisor.open(f"{case}/looked")).words
+    assert "Opened the form for a court’s order; no order was there to be read" in looks
+    assert "Read what a court has ordered" not in looks  # nothing was there to be read
 
     page = await enter(supervisor, case, " ")
     assert (page.status, "Write which court ordered it" in page.words) == (422, True)
@@ -49,18 +55,31 @@ async def test_an_order_is_entered_shown_while_it_is_in_force_and_lifted(world: 
     await world.settle()
     assert await story.erasure("health") == "held"
     page = await supervisor.open(f"{case}/hold")
-    assert "Another order stays in force" in page.words
-    lifts = [form for form in page.forms if form.action.endswith("/lift")]
+    lifts = [link for link in page.links if link.endswith("/lift")]
     assert len(lifts) == 2
-    page = await supervisor.send(lifts[0])
+    page = await supervisor.open(lifts[0])
+    assert "Another order stays in force" in page.words
+    form = page.form(lifts[0])
+    for order, pin, fault in (
+        ("", PIN, "number of the order"),
+        ("13 of 2026", PIN, "number of the order"),
+        (NUMBER, "000000", "not your PIN"),
+    ):
+        page = await supervisor.send(form, order=order, pin=pin)
+        assert (page.status, fault in page.words) == (422, True), (order, page.words)
+    assert HELD + " Since" in (await clinician.open(case)).words  # one tap lifts nothing
+    form = page.form(lifts[0])
+    page = await supervisor.send(form, order=NUMBER, pin=PIN)
     assert (page.path, HELD + " Since" in page.words, ORDER in page.words) == (case, True, False)
-    again = await supervisor.send(lifts[0])  # a second tap
+    again = await supervisor.send(form, order=NUMBER, pin=PIN)  # a second tap
     assert (again.status, again.path) == (200, case)
     await world.settle()
     assert await story.erasure("health") == "held"
     page = await supervisor.open(f"{case}/hold")
+    page = await supervisor.open(next(link for link in page.links if link.endswith("/lift")))
+    assert "what Police, Victim Support Unit had told, taken back" in page.words
     assert "Nothing brings it back" in page.words
-    page = await supervisor.send(next(form for form in page.forms if form.action.endswith("/lift")))
+    page = await supervisor.send(page.form(page.path), order="a second one", pin=PIN)
     assert (HELD + " Since" in page.words, ENTER in page.words) == (False, True)
     await world.settle()
     assert await story.erasure("health") == "destroyed"

@@ -39,3 +39,18 @@ def test_a_tables_head_breaks_between_syllables_only() -> None:
     rules = re.findall(r"\.app-scroll \.govuk-table__header[^{]*\{([^}]*)\}", (STATIC / "refnet.css").read_text())
     assert any("hyphens:auto" in rule for rule in rules)
     assert not any("overflow-wrap:anywhere" in rule for rule in rules)
+
+
+@pytest.mark.parametrize("name", ["refnet.css", "refnet.rtl.css"])
+def test_on_a_narrow_screen_what_is_cut_off_shows_that_it_goes_on_and_a_files_number_breaks(name: str) -> None:
+    css = (STATIC / name).read_text()
+    [scrolls] = [rule for rule in re.findall(r"\.app-scroll\{([^}]*)\}", css) if "background" in rule]
+    assert scrolls.count("no-repeat local") == scrolls.count("no-repeat scroll") == 2
+    assert "(-" not in scrolls  # turned for the other direction, the shadows would stand on the wrong sides
+    [breaks] = re.findall(
+        r"\.app-code--breaks\{([^}]*)\}", css
+    )  # 36 characters in one piece made a page of 320 px wider than itself
+    assert "overflow-wrap:anywhere" in breaks
+    # Nor does a long choice of a list make its column wider than the page.
+    assert re.search(r"\.app-two\{[^}]*grid-template-columns:minmax\(0, ?1fr\)", css)
+    assert "app-code--breaks" in (ROOM.parent / "exports" / "templates" / "list.html").read_text()

@@ -34,6 +34,17 @@ async def raised(agency: TestAgency, count: int, kind: str = "unacknowledged", f
             await raise_alarm(tx, agency.here, kind, new_id(), facility, Urgency.ACUTE, None, detail)
 
 
+async def test_whoever_works_with_cases_finds_one_from_her_menu(world: World) -> None:
+    nurse = await at_work(world, "health", "nurse-7", Role.CLINICIAN)
+    in_charge = await at_work(world, "health", "in-charge", Role.SUPERVISOR)
+    for visitor in (nurse, in_charge):
+        menu = (await visitor.open("/work")).links
+        assert {"/cases", "/look-up"} <= set(menu)
+        assert ((await visitor.open("/look-up")).text.count('aria-current="page"')) == 2  # the wide menu's, and the narrow one's
+    administrator = await at_work(world, "health", "admin", Role.ADMINISTRATOR, None)
+    assert not {"/cases", "/look-up"} & set((await administrator.open("/accounts")).links)
+
+
 async def test_an_administrator_sees_the_line_that_is_wrong_behind_any_number_of_other_alarms(world: World) -> None:
     clinic = world["health"]
     visitor = await at_work(world, "health", "admin", Role.ADMINISTRATOR, None)

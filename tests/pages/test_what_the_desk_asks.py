@@ -140,7 +140,7 @@ async def test_the_programmes_report_form_goes_along_with_an_examination(world: 
     referral = await to_sent(officer, await to_place(officer, await to_consent(officer)))
     await world.settle()
     assert (await said_to(world, "health"))["report_form"] == {"form": "zp_form_32", "form_version": 1}
-    assert "ZP_FORM_32" in (await officer.open(f"/referrals/{referral}")).words
+    assert "police medical report form (ZP 32)" in (await officer.open(f"/referrals/{referral}")).words
     assert "report_form" not in await said_to(world, "social_welfare")
 
 

@@ -57,6 +57,22 @@ async def test_what_is_read_aloud_is_true_whatever_is_ticked(world: World, ticke
     assert wrong.form(wrong.path).fields.get("items_health", []) == ticked
 
 
+async def test_what_is_ticked_beforehand_is_said_to_be_the_least_and_after_an_answer_stands_as_she_gave_it(world: World) -> None:
+    officer = await at_the_desk(world)
+    page = await to_consent(officer)
+    form, least = page.form(page.path), "Ticked beforehand is the least by which they can help."
+    assert (form.fields["items_health"], form.fields["items_social_welfare"]) == (["needs"], ["needs", "safety", "prog"])
+    assert page.words.count(least) == 2
+    assert not [name for name in form.fields if name.startswith("answer_")]  # what counts is marked by nobody beforehand
+    answers = {**PAGE_2, "answer_social_welfare": "no", "items_health": ["type"]}
+    page = await officer.open(f"{(await to_place(officer, page, **answers)).path.removesuffix('/refer')}/consent")
+    form = page.form(page.path)
+    assert form.fields["items_health"] == ["type"]  # the programme's least is not offered against her own word
+    assert form.fields.get("items_social_welfare", []) == []
+    assert "The last answer was no" in page.words
+    assert least not in page.words
+
+
 async def test_everything_that_may_cross_under_a_tick_has_its_words(world: World) -> None:
     """Of each agency: a tick for every item that lets something pass, and its words name the kind that passes."""
     for agency in ("police", "health"):
@@ -101,8 +117,15 @@ async def test_after_a_take_back_both_ends_say_what_is_left(world: World) -> Non
     page = await officer.open(f"/referrals/{rid}")
     assert "They ask again first." in page.words
     way = next(link for link in page.links if link.endswith("/take-back"))
-    await officer.send((await officer.open(way)).form(way))
+    before = await officer.open(way)
+    assert "A safety copy of their keys may still open it for 7 days after that; then nothing does." in before.words
+    await officer.send(before.form(way))
     await world.settle()
+    its_case = way.partition("/consents/")[0]
+    assert (
+        "A safety copy of their keys may still open it, until 12 January 2026 at the latest."
+        in (await officer.open(its_case)).words
+    )
     for visitor, left in ((officer, "What they see now"), (nurse, "What this request told us is blanked")):
         page = await visitor.open(f"/referrals/{rid}")
         assert left in page.words
@@ -124,7 +147,7 @@ async def test_what_the_clinic_has_told_it_sees_as_told(world: World) -> None:
     for line in re.findall(r'<div class="app-line">.*?app-line__badge">.*?</div>', page.text, re.S):
         if re.search(r"<p>(Came|Care has begun)\b", line):
             assert "Our own record" not in line
-            assert "received there" in line
+            assert "passed on, received" in line  # "there" would be the clinic itself, on a line of its own
     assert re.search(r"In care \d\d:\d\d", page.words), page.words
     assert not re.search(r"Served \d", page.words)
     assert "The answer: yes." in (await nurse.open(f"/care/{rid}")).words
@@ -141,6 +164,32 @@ async def test_a_step_without_its_date_asks_for_it_in_the_pages_language(world: 
             await officer.send(me.form("/me/language"), button=("language", language))
         page = await officer.send((await officer.open(case)).form(f"{case}/progress"), code="hearing_date")
         assert (page.status, said in page.words, "on_date'" in page.words) == (422, True, False)
+
+
+async def test_no_step_is_chosen_beforehand(world: World) -> None:
+    officer = await at_the_desk(world)
+    case = (await to_consent(officer)).path.removesuffix("/consent")
+    page = await officer.open(case)
+    form = page.form(f"{case}/progress")
+    assert form.fields["code"] == [""]
+    refused = await officer.send(form)  # "Record" without having chosen records nothing
+    assert (refused.status, "Choose what happened." in refused.words) == (422, True)
+    assert "Complaint registered" not in (await officer.open(case)).words.partition("What to do")[0]
+
+
+async def test_after_consent_to_care_was_taken_back_the_page_of_places_says_to_ask_again_first(world: World) -> None:
+    officer = await at_the_desk(world)
+    rid = await to_sent(officer, await to_place(officer, await to_consent(officer)))
+    page = await officer.open(f"/referrals/{rid}")
+    case = next(link for link in page.links if link.startswith("/cases/")).partition("/consents")[0]
+    assert "Show the number again" in page.words  # she chose to remember one, and nothing is printed
+    assert "Print the card again" not in page.words
+    assert "Ask her again first" not in (await officer.open(f"{case}/refer")).words
+    take_back = await officer.open(next(link for link in page.links if link.endswith("/take-back")))
+    await officer.send(take_back.form(take_back.path))
+    page = await officer.open(f"{case}/refer")
+    assert "Ask her again first, then clinics show" in page.words
+    assert f"{case}/consent" in page.links
 
 
 async def test_the_card_is_printed_in_the_language_that_the_page_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

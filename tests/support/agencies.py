@@ -31,7 +31,7 @@ from shared.casework.here import Here
 from shared.casework.lines.handlers import ExchangeHooks
 from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
-from shared.contracts.casework.codes import AgencyKind, Role
+from shared.contracts.casework.codes import Role
 from shared.exchange.feed import number_feed
 from shared.exchange.inbox import Inbox, heard
 from shared.exchange.incarnations import open_incarnation
@@ -43,7 +43,7 @@ from shared.kit.clock import ManualClock
 from shared.kit.db import Database
 from shared.kit.ids import new_id
 from shared.kit.keystore import Keystore
-from shared.programmes.profile import load_programme
+from shared.programmes.profile import Programme, load_programme
 
 ROLE_OF = {"police": Role.OFFICER, "health": Role.CLINICIAN, "social_welfare": Role.SOCIAL_WORKER}
 RESTORE_ROUNDS = 6  # asking back, giving back, asking again for what the peers said, and answering
@@ -196,12 +196,12 @@ class World:
         return self.agencies[agency]
 
     @classmethod
-    async def make(cls, urls: dict[str, str]) -> "World":
-        """The demo's agencies on fresh databases that are at the newest schema."""
-        clock, net, programme = ManualClock(), network(), load_programme("zm-vsu-ec")
+    async def make(cls, urls: dict[str, str], programme: Programme | None = None, net: Network | None = None) -> "World":
+        """A network's agencies, the demo's unless it is named, on fresh databases that are at the newest schema."""
+        clock, net, programme = ManualClock(), net or network(), programme or load_programme("zm-vsu-ec")
         agencies = {}
         for agency, url in urls.items():
-            parts = parts_of(AgencyKind(agency))
+            parts = parts_of(net.agencies[agency].kind)
             agencies[agency] = TestAgency(Here(agency, net, programme, SECRET), parts, database_at(url, clock))
         return cls(agencies, clock)
 

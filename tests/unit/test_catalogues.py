@@ -13,6 +13,7 @@ from shared.casework.pages.frame import LOCALES, PAGE_LANGUAGES
 from shared.kit.catalogues import LANGUAGES, REFUSALS, extracted, missing_in
 from shared.kit.errors import Conflict, NotFound, RefnetError
 from shared.kit.i18n import catalogue
+from shared.programmes.profile import PROFILES, load_programme
 
 ROOT = Path(__file__).parents[2]
 SAME_IN_FRENCH = 40  # "Menu", "Type", "Police" and their like; more would mean that English was left standing
@@ -57,6 +58,12 @@ def test_french_is_french(said) -> None:  # type: ignore[no-untyped-def]
 def test_every_code_has_a_word(group: str) -> None:
     lacking = [code for code in words.ENUMS[group] if not words.GROUPS[group].get(str(code))]
     assert not lacking
+
+
+def test_every_report_form_of_a_programme_is_called_as_people_call_it() -> None:
+    forms = {form for file in PROFILES.glob("*.yaml") for form in load_programme(file.stem).report_forms}
+    assert forms
+    assert forms <= words.GROUPS["report_form"].keys()
 
 
 def test_french_puts_a_space_that_does_not_break_before_its_colons() -> None:

@@ -14,7 +14,7 @@ from shared.casework.exports.domain import csv_file, safe_cell
 )
 def test_what_a_spreadsheet_would_run_is_text(typed: str) -> None:
     assert safe_cell(typed) == "'" + typed
-    (line,) = csv.reader(io.StringIO(csv_file([], [[typed]], "id").decode("utf-8-sig"), newline=""))
+    (line,) = csv.reader(io.StringIO(csv_file([], [], [[typed]], "id").decode("utf-8-sig"), newline=""))
     assert line == ["'" + typed, "id"]
 
 
@@ -24,5 +24,5 @@ def test_what_is_text_or_a_number_stays_as_it_is(typed: str) -> None:
 
 
 def test_a_cell_breaks_out_of_no_line() -> None:
-    lines = list(csv.reader(io.StringIO(csv_file([], [['a","b\r\n"=1'], ["c"]], "id").decode("utf-8-sig"), newline="")))
+    lines = list(csv.reader(io.StringIO(csv_file([], [], [['a","b\r\n"=1'], ["c"]], "id").decode("utf-8-sig"), newline="")))
     assert lines == [['a","b\r\n"=1', "id"], ["c", "id"]]

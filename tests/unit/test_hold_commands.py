@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,7 +91,17 @@ def notes(settings: Settings) -> list[str]:
     return asyncio.run(go())
 
 
+ANOTHER_DISK = Path("/dev/shm")
+
+SAME_DISK = "lies on the same disk as the keystore and the database, which goes with the machine; name a folder on another disk"
+
+
 def doctor() -> list[str]:
+    said = doctor_of_disks()
+    return [words for words in said if SAME_DISK not in words]  # a test has one disk
+
+
+def doctor_of_disks() -> list[str]:
     return [one["words"] for one in asyncio.run(examine(load_settings())) if not one["ok"] and "escrow" in one["words"]]
 
 
@@ -152,6 +163,20 @@ def test_a_hold_is_brought_into_escrow_survives_the_shredding_of_its_station_and
     assert refnet("hold", "open", "police", other, *with_two) == (
         f"refnet: Nothing is in escrow for the hold {other}; `refnet hold list` shows what is held."
     )
+
+
+def test_an_escrow_on_the_machines_own_disk_is_said_while_a_court_holds_anything(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [one for one in doctor_of_disks() if SAME_DISK in one] == []  # nothing is held
+    hold_one(load_settings())
+    (words,) = [one for one in doctor_of_disks() if SAME_DISK in one]
+    assert words.startswith(f"police: the escrow at {home / 'escrow' / 'police'} lies ")
+    if not ANOTHER_DISK.is_dir() or ANOTHER_DISK.stat().st_dev == home.stat().st_dev:
+        pytest.skip("this machine has one disk")
+    with tempfile.TemporaryDirectory(dir=ANOTHER_DISK) as folder:
+        monkeypatch.setenv("REFNET_ESCROW", folder)
+        assert [one for one in doctor_of_disks() if "the same disk" in one] == []
 
 
 def test_a_keystore_that_is_away_does_not_keep_the_other_keys_of_a_station_from_being_destroyed(home: Path, refnet: Refnet) -> None:

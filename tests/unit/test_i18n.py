@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.casework.pages.frame import LOCALES
-from shared.kit.i18n import Times, catalogue, is_rtl, language_name, locale_of, named_in
+from shared.kit.i18n import Times, catalogue, comma, is_rtl, language_name, locale_of, named_in
 from shared.kit.pages import Templates
 
 NOW = datetime(2026, 6, 9, 22, 30, tzinfo=UTC)  # half past midnight in Lusaka, on the tenth
@@ -35,6 +35,27 @@ def test_what_fills_a_text_in_a_template_is_escaped_and_the_text_is_not(tmp_path
     (tmp_path / "page.html").write_text(texts)
     page = Templates({"room": tmp_path}, LOCALES, {}).render("room/page.html", "fr", {"name": "<i>"})
     assert page == "<b>90 %</b> &lt;i&gt; 2"
+
+
+def test_from_right_to_left_what_has_no_translation_stands_as_text_of_the_source(tmp_path: Path) -> None:
+    """Among words that run the other way its full stop would stand at its beginning."""
+    title = """<title>{{ _("No such text.") }}</title>"""
+    texts = title + """<p title="{{ _("No such text.") }}">{{ _("%(who)s.", who=name) }} {{ _("Hide") }}</p>"""
+    (tmp_path / "page.html").write_text(texts)
+    page = Templates({"room": tmp_path}, LOCALES, {}).render("room/page.html", "fa_AF", {"name": "<i>"})
+    isolated, hidden = "\u2066No such text.\u2069", catalogue(LOCALES, "fa_AF").gettext("Hide")
+    shown = '<span lang="en" dir="ltr">&lt;i&gt;.</span>'
+    assert page == f'<title>{isolated}</title><p title="{isolated}">{shown} {hidden}</p>'
+    french = Templates({"room": tmp_path}, LOCALES, {}).render("room/page.html", "fr", {"name": "<i>"})
+    assert "<span" not in french
+
+
+def test_numbers_have_one_kind_of_digits_and_lists_the_languages_comma() -> None:
+    """Codes, times and what is typed are in Latin digits, and so are the numbers in the sentences."""
+    said = (LOCALES / "fa_AF" / "messages.po").read_text()
+    assert not [letter for letter in said if letter.isdigit() and not letter.isascii()]
+    assert Times("fa_AF", LUSAKA, NOW).full(NOW) == f"{Times('fa_AF', LUSAKA, NOW).day(NOW)}، 00:30"
+    assert (comma("en"), comma("fr"), comma("fa_AF")) == (", ", ", ", "، ")
 
 
 def test_right_to_left_is_the_languages_own() -> None:

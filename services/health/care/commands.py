@@ -18,6 +18,7 @@ from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
+from shared.contracts.casework.codes import ReferralState
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 from shared.kit.sealed import Under
@@ -63,11 +64,15 @@ class InCare:
 
 
 async def received(referral_id: UUID, tx: Transaction, by: Actor) -> InCare:
-    """Whom a referral brought here; raises NotFound."""
+    """Whom a referral brought here, or who is still here since consent for it was taken back; raises NotFound."""
     by.may_work()
     referral = await load_referral(tx, referral_id, by)
     if referral.direction != "in":
         raise OutOfSight("There is no such referral.", referral_id)
+    query = select(col(WalkIn.id)).where(col(WalkIn.after_referral) == referral.id)
+    goes_on = (await tx.session.execute(query)).scalar_one_or_none() if referral.state == ReferralState.CANCELLED else None
+    if goes_on is not None:
+        return await came(goes_on, tx, by)
     return InCare(referral.case_id, referral.desk, referral=referral)
 
 
@@ -81,11 +86,26 @@ async def came(walk_in_id: UUID, tx: Transaction, by: Actor) -> InCare:
 
 async def sheet_of(whom: InCare, number: str, tx: Transaction, by: Actor) -> Sheet:
     """The sheet on which her coming and what was given were written; raises NotFound where it is another's."""
-    cases = {whom.case_id}
-    if whom.referral is not None:
-        before = select(col(WalkIn.case_id)).where(col(WalkIn.referral_id) == whom.referral.id)
-        cases |= set((await tx.session.execute(before)).scalars())
-    return await sheet_of_visit(tx, by, number, cases)
+    _referrals, walk_ins = await _the_same_visit(whom, tx)
+    before = select(col(WalkIn.case_id)).where(col(WalkIn.id).in_(walk_ins))
+    return await sheet_of_visit(tx, by, number, {whom.case_id, *(await tx.session.execute(before)).scalars()})
+
+
+async def _the_same_visit(whom: InCare, tx: Transaction) -> tuple[set[UUID], set[UUID]]:
+    """Referrals and arrivals of one visit: she may have come before her request was found, and stay after its consent was taken
+    back, and be asked for once more."""
+    referrals = {whom.referral.id} if whom.referral is not None else set()
+    walk_ins = {whom.walk_in.id} if whom.walk_in is not None else set()
+    while True:
+        query = select(WalkIn.id, WalkIn.after_referral).where(  # type: ignore[call-overload]
+            or_(col(WalkIn.referral_id).in_(referrals), col(WalkIn.id).in_(walk_ins))
+        )
+        found = list((await tx.session.execute(query)).tuples())
+        more = {after for _id, after in found if after is not None} - referrals
+        referrals |= more
+        walk_ins |= {id_ for id_, _after in found}
+        if not more:
+            return referrals, walk_ins
 
 
 async def keep_care(whom: InCare, command: KeepCare, tx: Transaction, by: Actor) -> CareGiven:
@@ -111,12 +131,8 @@ async def is_kept_of(tx: Transaction, walk_in_id: UUID) -> bool:
 
 
 async def care_of(whom: InCare, tx: Transaction) -> list[CareGiven]:
-    """What was kept, oldest first; for a referral also what was given before it was found."""
-    if whom.referral is not None:
-        before = select(col(WalkIn.id)).where(col(WalkIn.referral_id) == whom.referral.id)
-        mine = or_(col(CareGiven.referral_id) == whom.referral.id, col(CareGiven.walk_in_id).in_(before))
-    else:
-        assert whom.walk_in is not None
-        mine = col(CareGiven.walk_in_id) == whom.walk_in.id
+    """What was kept on this visit, oldest first: also before her request was found, and before its consent was taken back."""
+    referrals, walk_ins = await _the_same_visit(whom, tx)
+    mine = or_(col(CareGiven.referral_id).in_(referrals), col(CareGiven.walk_in_id).in_(walk_ins))
     query = select(CareGiven).where(mine).order_by(col(CareGiven.recorded_at), col(CareGiven.id))
     return list((await tx.session.execute(query)).scalars())

@@ -20,6 +20,7 @@ from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
+from shared.casework.holds.commands import is_set_aside
 from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.pages import SheetNumber, with_sheet
@@ -130,6 +131,9 @@ async def _page(
         sheet = await commands.sheet_of(whom, number, tx, visit.actor) if number else None
         await note_read(tx, whom.case_id, visit.actor, "care")
         kept = {row.care: row.result for row in await commands.care_of(whom, tx)}
+        is_after = whom.walk_in is not None and whom.walk_in.after_referral is not None
+        after = await tx.session.get(Referral, whom.walk_in.after_referral) if is_after and whom.walk_in else None
+        held = await is_set_aside(tx, after) if after else False
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
         others = [
@@ -140,7 +144,8 @@ async def _page(
     return edge.pages.show(
         request, "health/care.html", visit, status=status, errors=bool(form.errors), form=form, r=whom.referral,
         walk_in=whom.walk_in, address=_address(whom), kept_lines=kept, lines=lines_of(_services(whom)), standing=standing,
-        others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility), sheet=sheet,
+        others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility), sheet=sheet, after=after,
+        is_held=held,
         windows={w["care"]: w["until"] for w in _said(whom).get("windows") or []}, clocks=CLOCKS,
     )  # fmt: skip
 

@@ -33,6 +33,7 @@ async def assign(case_id: UUID, command: Assign, tx: Transaction, here: Here, by
     """Gives a case to a social worker, who follows it from then on; only a supervisor may give it to somebody else."""
     by.may_work()
     case = await load_case(tx, case_id, by)
+    scope.not_as_guest(by, case.facility, case.id)  # else an hour would last for ever
     to = by
     if command.account is not None and command.account != by.name:
         if by.role is not Role.SUPERVISOR:

@@ -7,8 +7,8 @@ or ends meanwhile: it is sealed under the browser's own cookie, so that the data
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -43,7 +43,7 @@ APART = "#"  # in the path of what is kept beside the forms: no page's own addre
 
 # What every page asks before anything else, put together once: a row for each case that is open to the account beyond its desks.
 VISITS = (
-    select(Session, Account, col(Opening.case_id))
+    select(Session, Account, col(Opening.case_id), col(Opening.until_at))
     .join(Account, col(Account.id) == col(Session.account_id))
     .outerjoin(
         Opening, and_(col(Opening.account_id) == col(Account.id), col(Opening.until_at) > bindparam("now", type_=UtcDateTime))
@@ -80,6 +80,7 @@ class Visit:
     needs_seen: bool  # the last touch is old enough to be written again
     left_at: datetime | None  # the end of the session before
     language: str | None
+    opened_until: Mapping[UUID, datetime] = field(default_factory=dict)  # the cases of `actor.opened`, and until when
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +151,24 @@ async def visit(tx: Transaction, here: Here, token: str | None) -> Visit | None:
     if not token:
         return None
     now = tx.clock.now()
-    rows = (await tx.session.execute(VISITS, {"token_digest": _digest(token), "now": now})).tuples().all()
+    asked = {"token_digest": _digest(token), "now": now}
+    rows: Sequence[tuple[Session, Account, UUID | None, datetime | None]] = (await tx.session.execute(VISITS, asked)).tuples().all()
     if not rows:
         return None
-    session, account, _case = rows[0]
+    session, account, _case, _until = rows[0]
     idle = now - session.seen_at
     is_over = now - session.opened_at >= ABSOLUTE_END or idle >= IDLE_END or (session.needs_code and idle >= CODE_WAIT)
     if is_over or account.is_disabled:
         return None
+    opened: dict[UUID, datetime] = {}
+    for _session, _account, case_id, until in rows:
+        if case_id is not None and until is not None:
+            opened[case_id] = max(until, opened.get(case_id, until))
     return Visit(
-        actor_from(here, account, (case_id for _session, _account, case_id in rows)), session.id, session.device, session.csrf,
+        actor_from(here, account, opened), session.id, session.device, session.csrf,
         is_locked=session.locked_at is not None or idle >= IDLE_LOCK, needs_code=session.needs_code,
         must_renew=account.must_renew or account.pin_hash is None, needs_seen=idle >= SEEN_STEP,
-        left_at=session.left_at, language=session.language,
+        left_at=session.left_at, language=session.language, opened_until=opened,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from shared.casework.alarms.commands import alarms_about, clear, climb, raise_al
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import Case
-from shared.casework.consents.commands import end_consent
+from shared.casework.consents.commands import end_consent, is_prolonged
 from shared.casework.consents.handlers import forget_ended
 from shared.casework.consents.tables import HAS_AN_END, Consent, EndedConsent, Erasure, Refusal
 from shared.casework.eyes.commands import looks_at_decoys, tell_of_decoys
@@ -280,7 +280,8 @@ class Watcher:
             await raise_alarm(tx, self._here, "consent_ends_soon", consent.id, case.facility, Urgency.ROUTINE, case.id, peer)
 
     async def _ended(self) -> list[UUID]:
-        """Our consents whose day has passed, of which nobody is told: as soon as all that was said under them is there."""
+        """Our consents whose day has passed and that no newer yes of hers prolongs, of which nobody is told: as soon as all that
+        was said under them is there."""
         unheard = (
             col(OutboxRow.consent_id) == col(Consent.id), col(OutboxRow.delivered_at).is_(None), ~col(OutboxRow.is_withheld),
             col(OutboxRow.erased_at).is_(None), ~col(OutboxRow.is_forked),
@@ -288,7 +289,7 @@ class Watcher:
         async with self._database.read() as tx:
             query = select(col(Consent.id)).where(
                 HAS_AN_END, col(Consent.expires_at) <= tx.clock.now(), ~exists().where(col(Erasure.consent_id) == col(Consent.id)),
-                ~exists().where(*unheard),
+                ~exists().where(*unheard), ~is_prolonged(tx.clock.now()),
             )  # fmt: skip
             return list((await tx.session.execute(query.limit(WATCH_BATCH))).scalars())
 

@@ -120,12 +120,13 @@ async def record_arrival(
     return walk_in, None
 
 
-async def may_try(tx: Transaction, by: Actor) -> bool:
-    """Whether this account may have another code looked up now. Its row is locked: guesses at once are counted one by one."""
+async def may_try(tx: Transaction, by: Actor, more: int = 0) -> bool:
+    """Whether this account may have another code looked up now; `more` is what else it has tried within the window. Its row is
+    locked: guesses at once are counted one by one."""
     await tx.session.execute(select(col(Account.id)).where(col(Account.id) == by.account_id).with_for_update())
     since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
     query = select(func.count()).where(col(CodeAttempt.account_id) == by.account_id, col(CodeAttempt.tried_at) > since)
-    return int((await tx.session.execute(query)).scalar_one()) < domain.CODE_ATTEMPTS_MAX
+    return int((await tx.session.execute(query)).scalar_one()) + more < domain.CODE_ATTEMPTS_MAX
 
 
 async def count_try(tx: Transaction, by: Actor) -> None:
@@ -239,9 +240,12 @@ async def end_arrival(
     arrival meanwhile, so that the two see each other.
     """
     walk_in = await load_walk_in(tx, walk_in_id, by, lock=True)
+    scope.not_as_guest(by, walk_in.facility, walk_in.case_id)
     if walk_in.referral_id is not None:
         raise Conflict("This arrival has been matched to a referral; close that one.")
     is_mistake = command.outcome_code == MISTAKE
+    if is_mistake and walk_in.after_referral is not None:
+        raise Conflict("Somebody had come on a request, whose consent was taken back since. Finish it, or find another request.")
     if is_mistake and walk_in.ended_at is None and care_kept is not None and await care_kept(tx, walk_in.id):
         raise Conflict("Care was kept on this arrival, so somebody had come. Finish it with its care, or find its request instead.")
     if walk_in.ended_at is None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.cases import commands, looks, views
 from shared.casework.edge import Edge, OneEdge
-from shared.casework.pages.frame import PAGE_LANGUAGES, short
+from shared.casework.pages.frame import PAGE_LANGUAGES, marks, short
 from shared.casework.pages.visits import Visitor
 from shared.kit.i18n import Times, is_rtl
 from shared.kit.i18n import mark as _
@@ -18,7 +18,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 LIST_LIMIT = 50  # looks of one page
-BEYOND_WORDS = _("Beyond the own place, in an emergency.")
+BEYOND_WORDS = _("From another place, in an emergency.")
 
 
 @router.get("/cases/{case_id}/looked")
@@ -78,9 +78,9 @@ def _looks_text(edge: Edge, language: str, rows: list[looks.ReadView], now: date
 
 
 def _looks_line(edge: Edge, language: str, times: Times, line: looks.PaperLine) -> str:
-    row, pages = line.first, edge.pages
+    row, pages, between = line.first, edge.pages, marks(language)
     who = (pages.word(row.role, "role", language), pages.place(edge.here.agency, row.facility), short(row.staff))
-    said = f"{times.clock(row.read_at)}  {', '.join(who)}: {pages.word(row.what, 'look', language)}"
+    said = f"{times.clock(row.read_at)}  {between['comma'].join(who)}{between['colon']}{pages.word(row.what, 'look', language)}"
     if row.why:
         said += f" ({pages.word(row.why, 'why', language)})"
     often = f" ({line.count}×)" if line.count > 1 else ""

@@ -19,6 +19,9 @@ from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.tables import Incident
 from shared.casework.cases.views import BEYOND, OPENED
 from shared.casework.consents.tables import Consent
+from shared.casework.exports.tables import Export
+from shared.casework.eyes.tables import Opening
+from shared.casework.holds.tables import Hold
 from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.kit.db import Transaction
@@ -51,7 +54,7 @@ class ReadView(BaseModel):
 
 def _looks(case_id: UUID) -> Select[Any]:
     """All looks and attempts."""
-    tables = (Referral, WalkIn, Incident, Consent, Message, Alarm)
+    tables = (Referral, WalkIn, Incident, Consent, Message, Alarm, Hold, Export, Opening)
     of_case = union_all(*(select(col(table.id)).where(col(table.case_id) == case_id) for table in tables))
     what = cast(literal(ATTEMPT), String).label("what")
     attempts: Select[Any] = select(col(Attempt.id), col(Attempt.account_id), what, col(Attempt.tried_at).label("read_at"))

@@ -23,7 +23,7 @@ from shared.casework.consents.views import erasures_of, refusals_of, unasked
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
-from shared.casework.holds.commands import holds_of
+from shared.casework.holds.commands import holds_of, is_set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
 from shared.casework.paper.commands import SheetKind
@@ -35,11 +35,13 @@ from shared.casework.referrals.pages import last_seen
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import codes, events
-from shared.contracts.casework.codes import AgeBand, IncidentType, Sex, Ternary
+from shared.contracts.casework.codes import AgeBand, CareClock, IncidentType, Sex, Ternary
+from shared.exchange.clearing import BACKUP_WINDOW
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
+from shared.kit.sealed import shut_shown
 
 router = APIRouter(include_in_schema=False)
 
@@ -160,12 +162,12 @@ async def _new_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any
 def _hours_left(edge: Edge, form: Filled[Any], sheet: Sheet | None) -> int | None:
     """Hours in which care works best, from the earliest moment; None where it is not known. What stands on a sheet was as long ago
     when the sheet was written, and is longer ago now."""
-    limit_h, most = edge.here.programme.windows.pep_h, form.value("at_most")
-    if limit_h is None or not most.isdigit() or len(most) > len(str(HOURS_MAX)):
+    window, most = edge.here.programme.windows.get(CareClock.PEP), form.value("at_most")
+    if window is None or window.hours is None or not most.isdigit() or len(most) > len(str(HOURS_MAX)):
         return None
     now = edge.database.clock.now()
     since = now - sheet.written_at if sheet is not None and sheet.written_at is not None else timedelta(0)
-    return int(limit_h) - int(most) - math.ceil(since / timedelta(hours=1))
+    return int(window.hours) - int(most) - math.ceil(since / timedelta(hours=1))
 
 
 @router.post("/cases/clock")
@@ -237,7 +239,8 @@ async def show_cases(request: Request, edge: OneEdge, visit: Visitor, cursor: Ca
     """The cases of this desk, newest first."""
     visit.actor.may_work()
     async with edge.database.write() as tx:
-        rows, following = await views.cases_page(tx, visit.actor, cursor, LIST_LIMIT)
+        with shut_shown():  # one whose key is missing keeps none of the others from being shown
+            rows, following = await views.case_rows(tx, visit.actor, cursor, LIST_LIMIT)
         await views.note_listed(tx, [row.id for row in rows], visit.actor)
     return edge.pages.show(request, "cases/list.html", visit, rows=rows, following=following)
 
@@ -262,6 +265,7 @@ async def _case_page(
             "incidents": await _incidents(tx, case),
             "consents": await _consents(tx, case),
             "erasures": await erasures_of(tx, case.id),
+            "copies_kept": BACKUP_WINDOW,
             "refusals": await refusals_of(tx, case.id),
             "not_used": await refused_of_case(tx, edge.here, case.id),
             "referrals": await _referrals(tx, case, visit),
@@ -271,8 +275,10 @@ async def _case_page(
             "unasked": await unasked(tx, case.id),
             "awaited": await awaited(tx, case.id),
             "holds": await holds_of(tx, case.id),
+            "set_aside": await _set_aside(tx, case),
             "drafted": await drafts_of(tx, case.id),
             "sheets": await paper.sheets_of(tx, case.id),
+            "own_ways": [way for ways in edge.pages.look.case_ways for way in await ways(tx, edge.here, visit.actor, case)],
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }
     progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
@@ -301,6 +307,13 @@ async def _referrals(tx: Transaction, case: Case, visit: Visitor) -> list[Referr
 async def _walk_ins(tx: Transaction, case: Case, visit: Visitor) -> list[WalkIn]:
     query = select(WalkIn).where(col(WalkIn.case_id) == case.id).order_by(col(WalkIn.came_at))
     return [row for row in (await tx.session.execute(query)).scalars() if scope.is_at_desk(visit.actor, row.facility, case.id)]
+
+
+async def _set_aside(tx: Transaction, case: Case) -> set[UUID]:
+    """Of the referrals whose care goes on here without them, those of which a court keeps what was told."""
+    after = select(col(WalkIn.after_referral)).where(col(WalkIn.case_id) == case.id)
+    found = (await tx.session.execute(select(Referral).where(col(Referral.id).in_(after)))).scalars().all()
+    return {referral.id for referral in found if await is_set_aside(tx, referral)}
 
 
 async def _follows(tx: Transaction, case: Case, visit: Visitor) -> FollowedThing | None:

@@ -1,6 +1,6 @@
 """Cases and incidents as this agency's own accounts see them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -84,12 +84,18 @@ async def incidents_of(tx: Transaction, case_id: UUID, cursor: str | None, limit
 
 
 async def cases_page(tx: Transaction, by: Actor, cursor: UUID | None, limit: int) -> tuple[list[CaseView], UUID | None]:
-    """The cases that the account may see, newest first: by their ids, which are as old as they are, so that one that was put among
-    others stands where its date puts it (decision 28)."""
+    """The cases that the account may see, newest first."""
+    rows, following = await case_rows(tx, by, cursor, limit)
+    return [case_view(row) for row in rows], following
+
+
+async def case_rows(tx: Transaction, by: Actor, cursor: UUID | None, limit: int) -> tuple[Sequence[Case], UUID | None]:
+    """The same as they lie: by their ids, which are as old as they are, so that one that was put among others stands where its date
+    puts it (decision 28)."""
     query = select(Case).where(scope.this_case(by), *(() if cursor is None else (col(Case.id) < cursor,)))
     rows = list((await tx.session.execute(query.order_by(col(Case.id).desc()).limit(limit + 1))).scalars())
     shown = rows[:limit]
-    return [case_view(row) for row in shown], shown[-1].id if len(rows) > limit else None
+    return shown, shown[-1].id if len(rows) > limit else None
 
 
 async def note_read(tx: Transaction, case_id: UUID, by: Actor, what: str) -> None:

@@ -5,7 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import Field, model_validator
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from shared.casework import scope
@@ -16,7 +17,7 @@ from shared.casework.circles.commands import announce
 from shared.casework.consents.tables import Consent, ConsentEvent, Erasure
 from shared.casework.consents.views import has_said_no
 from shared.casework.here import Actor, Here
-from shared.casework.holds.commands import is_held
+from shared.casework.holds.commands import is_held, keep_unsent
 from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral
@@ -101,6 +102,7 @@ async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction,
     await log_consent(tx, consent, "recorded", given_at, by.account_id)
     await note_line(tx, here, case, consent, "consent.recorded", given_at)
     await _no_longer_ending(tx, here, consent)
+    await _prolong(tx, consent)
     await add_note(tx, case.id, consent.id, command.note, by)
     return consent
 
@@ -136,6 +138,29 @@ async def _no_longer_ending(tx: Transaction, here: Here, consent: Consent) -> No
         await clear(tx, here, about, {"consent_ends_soon"})
 
 
+async def _prolong(tx: Transaction, consent: Consent) -> None:
+    """She said yes again: what was told under an older yes stays as long as this one stands, where it covers the same recipient,
+    purpose and items. Where her last yes covers less, the older ones end by themselves. What the law or her life asked for is no
+    answer of hers."""
+    if consent.basis != codes.Basis.CONSENT:
+        return
+    older = select(Consent).where(
+        col(Consent.case_id) == consent.case_id, col(Consent.recipient) == consent.recipient, col(Consent.id) != consent.id,
+        col(Consent.expires_at).is_not(None), col(Consent.taken_back_at).is_(None), col(Consent.basis) == consent.basis,
+    )  # fmt: skip
+    for one in (await tx.session.execute(older.order_by(col(Consent.id)).with_for_update())).scalars():
+        is_covered = one.purpose == consent.purpose and set(one.items) <= set(consent.items)
+        one.prolonged_by = consent.id if is_covered else None
+    await tx.session.flush()
+
+
+def is_prolonged(now: datetime) -> ColumnElement[bool]:
+    """In a query for consents: those that do not end yet, because a newer one prolongs them and stands."""
+    newer = aliased(Consent)
+    stands = or_(col(newer.expires_at).is_(None), col(newer.expires_at) > now)
+    return exists().where(col(newer.id) == col(Consent.prolonged_by), col(newer.taken_back_at).is_(None), stands)
+
+
 async def note_line(tx: Transaction, here: Here, case: Case, consent: Consent, kind: str, occurred_at: datetime) -> None:
     """What the diary says of a consent: by its first line a list finds it."""
     detail = {"recipient": consent.recipient, "items": consent.items, "basis": consent.basis, "consent_id": str(consent.id)}
@@ -163,7 +188,9 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     """
     by.may_work()
     await tx.in_turn(answers_about(case_id))
-    circle = (await load_case(tx, case_id, by)).circle
+    seen = await load_case(tx, case_id, by)
+    scope.not_as_guest(by, seen.facility, seen.id)
+    circle = seen.circle
     resting = select(col(Referral.id)).where(col(Referral.consent_id) == consent_id, col(Referral.direction) == "out")
     await outbox.lock_subjects(tx, [consent_id, circle, *(await tx.session.execute(resting)).scalars()])
     fresh = {"populate_existing": True}
@@ -184,8 +211,11 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
     now = tx.clock.now()
     consent.taken_back_at, consent.version = now, consent.version + 1
     await tx.session.flush()
+    is_kept = await is_held(tx, case.id)
+    if is_kept:
+        await keep_unsent(tx, here, case, consent.id)
     await outbox.withhold_consent(tx, consent.id)
-    await erase_said(tx, consent.id, events.OVER, keeps_words=await is_held(tx, case.id))
+    await erase_said(tx, consent.id, events.OVER, keeps_words=is_kept)
     # Referrals that were issued while this waited hold the consent FOR SHARE until they are committed: they are seen here.
     word = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
     ended: list[Referral] = []
@@ -215,6 +245,8 @@ async def end_consent(tx: Transaction, here: Here, consent_id: UUID) -> None:
     consent = (await tx.session.execute(query)).scalar_one()
     now = tx.clock.now()
     if consent.taken_back_at is not None or consent.expires_at is None or consent.expires_at > now:
+        return
+    if (await tx.session.execute(select(col(Consent.id)).where(col(Consent.id) == consent_id, is_prolonged(now)))).first():
         return
     if await tx.session.get(Erasure, (consent.id, consent.recipient)) is not None:
         return

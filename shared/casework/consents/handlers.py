@@ -36,12 +36,12 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     Where a court has forbidden to destroy it, it is set aside, read by nobody, and destroyed when the hold is lifted.
     """
     word: events.ConsentTakenBack = received.data
-    await lay_tombstone(tx, received.sender, word.consent)
-    case = (await tx.session.execute(select(Case).where(col(Case.circle) == word.circle))).scalar_one_or_none()
+    case = await _locked_case(tx, word.circle)
     resting = await _resting(received.sender, word.consent, tx)
     held = case if case is not None and await _is_kept(tx, case, received.sender, word.consent) else None
     if held is not None:
         await keep_for_the_court(tx, received.sender, held, word.consent)
+    await lay_tombstone(tx, received.sender, word.consent)
     for referral in resting:
         await forget_answers(tx, referral.id, referral.case_id)
         if not story.standing_of(referral).consent_taken_back:  # else it was told before, and this copy of the records knows
@@ -65,7 +65,7 @@ async def on_consent_ended(received: Received, tx: Transaction, here: Here) -> N
     """The day until which she had agreed has passed. Nothing here ends: what is open goes on, and what was received under the
     consent is destroyed once nothing is."""
     word: events.ConsentEnded = received.data
-    case = (await tx.session.execute(select(Case).where(col(Case.circle) == word.circle))).scalar_one_or_none()
+    case = await _locked_case(tx, word.circle)
     if case is None:  # nothing of it ever came
         await lay_tombstone(tx, received.sender, word.consent)
         await _destroy(tx, received.sender, word.consent, word.circle)
@@ -84,11 +84,11 @@ async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
     ended = await tx.session.get(EndedConsent, (sender, consent_id), populate_existing=True)
     if ended is None or any(referral.is_open for referral in resting):
         return
-    case = await tx.session.get_one(Case, ended.case_id)
-    await lay_tombstone(tx, sender, consent_id)
+    case = await tx.session.get_one(Case, ended.case_id, with_for_update=True, populate_existing=True)
     is_kept = await _is_kept(tx, case, sender, consent_id)
     if is_kept:
         await keep_for_the_court(tx, sender, case, consent_id)
+    await lay_tombstone(tx, sender, consent_id)
     for referral in resting:
         await story.forget_heard(tx, referral)
     forget_parts(case, consent_id)
@@ -98,6 +98,12 @@ async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
         await _say_erased(tx, sender, consent_id, ended.circle, ErasureOutcome.HELD)
     else:
         await _destroy(tx, sender, consent_id, ended.circle)
+
+
+async def _locked_case(tx: Transaction, circle: UUID) -> Case | None:
+    """The case that a peer's word is about. Placing a hold locks it too: either it is in force by now, or it comes after."""
+    query = select(Case).where(col(Case.circle) == circle).with_for_update().execution_options(populate_existing=True)
+    return (await tx.session.execute(query)).scalar_one_or_none()
 
 
 async def _is_kept(tx: Transaction, case: Case, sender: str, consent_id: UUID) -> bool:
@@ -115,10 +121,14 @@ async def _destroy(tx: Transaction, sender: str, consent_id: UUID, circle: UUID)
     await _say_erased(tx, sender, consent_id, circle, ErasureOutcome.DESTROYED)
 
 
-async def destroy_copy(tx: Transaction, copy: HeldCopy) -> None:
-    """What a hold had kept back is destroyed, and its sender is told."""
-    await outbox.lock_subjects(tx, [copy.consent_id])
+async def destroy_copy(tx: Transaction, here: Here, copy: HeldCopy) -> None:
+    """What a hold had kept back is destroyed, and its sender is told; of our own words, which had not left, nobody is. The caller
+    has locked consent and circle."""
     await tx.session.delete(copy)
+    if copy.sender == here.agency:
+        await tx.flush()
+        await tx.keys.destroyed([received_key(copy.sender, copy.consent_id)], tx.clock.now())
+        return
     await _destroy(tx, copy.sender, copy.consent_id, copy.circle)
 
 

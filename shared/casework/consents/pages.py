@@ -1,6 +1,6 @@
 """Pages: asking her, one question a recipient, read aloud; and taking a consent back.
 
-No answer is chosen beforehand, and nothing measures how long she takes.
+No answer is chosen beforehand, and nothing measures how long she takes. What is ticked beforehand tells nothing without a yes.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from shared.casework.consents.commands import RecordConsent
 from shared.casework.consents.her_own import Caregiver, StandIn, is_child, keep_childs_word, keep_counted
 from shared.casework.consents.refusing import Refused, is_told_by_law, refuse, take_back_alone
 from shared.casework.consents.tables import Consent, Refusal
-from shared.casework.consents.views import is_no, last_answers
+from shared.casework.consents.views import her_last_answers, is_no, last_answers
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Here
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
@@ -36,6 +36,7 @@ from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours, Ternary
 from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
+from shared.exchange.clearing import BACKUP_WINDOW
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Sentence
 from shared.kit.forms import Filled, Values, fill
@@ -88,8 +89,8 @@ class HowAnswered(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One recipient's question. `preset` are the items behind a yes, `offered` those that she may add or leave out, each with the
-    words in `spoken` that are read to her for it."""
+    """One recipient's question. `preset` is the programme's least, `offered` what she may add or leave out, each with the words in
+    `spoken` that are read to her for it."""
 
     recipient: str
     kind: AgencyKind
@@ -97,6 +98,13 @@ class Question:
     offered: tuple[ConsentItem, ...]
     by_law: bool
     spoken: dict[ConsentItem, str]
+
+    def ticked(self, her_last: Consent | Refusal | None) -> tuple[ConsentItem, ...]:
+        """What the page has ticked before she is asked: the programme's least, or what she agreed to last; after a no nothing."""
+        if her_last is None:
+            return self.preset
+        agreed = () if isinstance(her_last, Refusal) or is_no(her_last) else her_last.items
+        return tuple(item for item in self.offered if item in agreed)
 
     @property
     def passes_messages(self) -> bool:
@@ -146,7 +154,9 @@ async def _was_given(tx: Transaction, case: Case) -> bool:
     return any(given)
 
 
-def _context(here: Here, case: Case, asked: list[Question], last: dict[str, Consent | Refusal]) -> dict[str, Any]:
+async def _context(
+    tx: Transaction, here: Here, case: Case, asked: list[Question], last: dict[str, Consent | Refusal]
+) -> dict[str, Any]:
     no = {recipient: _when(answer) for recipient, answer in last.items() if is_no(answer)}
     yes = {recipient: answer for recipient, answer in last.items() if recipient not in no}
     cannot_answer = any(question.kind is AgencyKind.HEALTH for question in asked)  # only care may go before her answer
@@ -154,7 +164,8 @@ def _context(here: Here, case: Case, asked: list[Question], last: dict[str, Cons
             "spans": (*map(str, CONSENT_DAYS), UNTIL_TAKEN_BACK),
             "is_child": is_child(case), "caregivers": list(Caregiver), "stand_ins": list(StandIn),
             "span": str(here.programme.consent_days or UNTIL_TAKEN_BACK),
-            "here_now": "/cases", "asked_words": ASKED, "said_yes": yes, "said_no": no}  # fmt: skip
+            "here_now": "/cases", "asked_words": ASKED, "said_yes": yes, "said_no": no,
+            "her_last": await her_last_answers(tx, case.id)}  # fmt: skip
 
 
 def _seen(last: dict[str, Consent | Refusal]) -> dict[str, str]:
@@ -190,11 +201,9 @@ async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
         last = await last_answers(tx, case.id)
         drafted = await drafts.draft_at(tx, case.id, Step.CONSENT)
-        sheets = await sheets_of(tx, case.id)
+        context = await _context(tx, edge.here, case, asked, last) | {"sheets": await sheets_of(tx, case.id)}
     form = as_drafted(_to_ask_again(await draft_of(request, visit), asked, last), drafted)
-    return edge.pages.show(
-        request, "consents/ask.html", visit, form=form, drafted=drafted, sheets=sheets, **_context(edge.here, case, asked, last)
-    )
+    return edge.pages.show(request, "consents/ask.html", visit, form=form, drafted=drafted, **context)
 
 
 @router.post("/cases/{case_id}/consent")
@@ -262,21 +271,12 @@ async def _asked_again(case_id: UUID, request: Request, edge: Edge, visit: Visit
         case = await load_case(tx, case_id, visit.actor)
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
         last = await last_answers(tx, case.id)
-        sheets = await sheets_of(tx, case.id)
+        context = await _context(tx, edge.here, case, asked, last) | {"sheets": await sheets_of(tx, case.id)}
     outdated = {f"answer_{question.recipient}": _answered_since(question) for question in _outdated(asked, form.values, last)}
     with_them = {name: AGAIN[name] for name in AGAIN if outdated and name in form.values}
     form.errors = {**outdated, **with_them, **{name: said for name, said in form.errors.items() if name not in outdated}}
     form = _to_ask_again(form, asked, last)
-    return edge.pages.show(
-        request,
-        "consents/ask.html",
-        visit,
-        form=form,
-        errors=True,
-        status=422,
-        sheets=sheets,
-        **_context(edge.here, case, asked, last),
-    )
+    return edge.pages.show(request, "consents/ask.html", visit, form=form, errors=True, status=422, **context)
 
 
 def _passed_on_for(asked: list[Question], values: Values) -> list[str]:
@@ -384,7 +384,7 @@ async def show_take_back(case_id: UUID, consent_id: UUID, request: Request, edge
         consent = await _load(tx, case, consent_id)
     return edge.pages.show(
         request, "consents/take_back.html", visit, case=case, consent=consent, here_now="/cases",
-        by_law=is_told_by_law(edge.here, case, consent.recipient),
+        by_law=is_told_by_law(edge.here, case, consent.recipient), copies_kept=BACKUP_WINDOW,
     )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ class Consent(SQLModel, table=True):
     given_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     taken_back_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    prolonged_by: UUID | None = None  # her last yes, where it covers all of this one, which does not end while that stands
     version: int = 1
 
 

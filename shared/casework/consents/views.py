@@ -54,10 +54,17 @@ async def last_answers(tx: Transaction, case_id: UUID) -> dict[str, Consent | Re
 
 
 async def has_said_no(tx: Transaction, case_id: UUID, recipient: str) -> bool:
-    """Whether her own last word about a recipient is a no. What the law has asked for since is no word of hers."""
-    about = [answer for answer in await _kept(tx, case_id) if answer.recipient == recipient]
-    hers = [answer for answer in about if is_no(answer) or (isinstance(answer, Consent) and answer.basis == Basis.CONSENT)]
-    return is_no(hers[-1] if hers else None)
+    """Whether her own last word about a recipient is a no."""
+    return is_no((await her_last_answers(tx, case_id)).get(recipient))
+
+
+async def her_last_answers(tx: Transaction, case_id: UUID) -> dict[str, Consent | Refusal]:
+    """By recipient, her own last word. What the law or her life has asked for since is no word of hers."""
+    return {
+        answer.recipient: answer
+        for answer in await _kept(tx, case_id)
+        if is_no(answer) or (isinstance(answer, Consent) and answer.basis == Basis.CONSENT)
+    }
 
 
 async def _kept(tx: Transaction, case_id: UUID) -> list[Consent | Refusal]:

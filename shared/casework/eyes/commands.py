@@ -41,7 +41,7 @@ class Why(StrEnum):
 
 def alone() -> Conflict:
     """What is said where a second person is missing, or is none."""
-    return Conflict("A second person of this agency agrees with her own sign-in name and PIN.")
+    return Conflict("A second person of this agency agrees, with her or his own sign-in name and PIN.")
 
 
 async def open_beyond(case: Case, why: Why, second: Account | None, tx: Transaction, here: Here, by: Actor) -> Opening:

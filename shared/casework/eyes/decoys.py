@@ -26,7 +26,7 @@ from shared.contracts.casework.codes import AgeBand, ConsentHow, IncidentType, R
 from shared.kit.clock import SystemClock
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
-from shared.kit.ids import id_of, new_id
+from shared.kit.ids import id_at, new_id
 from shared.kit.keystore import CANNOT_OPEN
 from shared.kit.sealed import Under, as_it_lies, sealed_columns
 
@@ -84,7 +84,7 @@ async def make_decoy(tx: Transaction, here: Here, by: Actor, facility: str, age_
 async def _told(tx: Transaction, here: Here, officer: Actor, facility: str, needs: events.PersonNeeds, usual: _Usual) -> Case:
     then = tx.clock.now()
     came = _draw.choice(usual.company) if usual.company else None
-    case = await open_case(OpenCase(facility=facility, needs=needs, came_with=came), tx, here, officer, id_=id_of(then))
+    case = await open_case(OpenCase(facility=facility, needs=needs, came_with=came), tx, here, officer, id_=id_at(then))
     happened = then - timedelta(hours=_draw.uniform(*SINCE))
     incident = AddIncident(
         incident_type=IncidentType(_draw.choice(usual.types or [IncidentType.PHYSICAL_ASSAULT])), earliest_at=happened,

@@ -10,10 +10,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, case, distinct, func, or_, select
 from sqlmodel import col
 
 from shared.casework import scope
+from shared.casework.accounts.tables import Account, CaseRead
 from shared.casework.arrivals.commands import count_try, may_try
 from shared.casework.cases.commands import Form
 from shared.casework.cases.tables import Case
@@ -28,6 +29,8 @@ from shared.kit.digits import typed
 ITEMS = ("number", "own", "sheet", "code", "opened_on")
 MISSED = "look_up_missed"
 FOUND = "look_up"
+SHOWN_FOR = timedelta(days=7)  # of what a supervisor sees of it: she looks once a week, or after an alarm
+LOOKED_UP_MAX = 50  # accounts of one list; a place has a dozen
 OwnNumber = Callable[[Transaction, str], Awaitable[UUID | None]]  # what one kind of agency alone knows a case by, exactly
 
 
@@ -56,27 +59,71 @@ class Found:
 
 
 async def look_up(asked: LookUp, tx: Transaction, here: Here, by: Actor, own: OwnNumber | None = None) -> Found | None:
-    """The one case that both things fit; None where there is none, the account may never see it, or it has tried too often."""
+    """The one case that both things fit; None where there is none, the account may never see it, or it has tried too often: a case
+    of another desk that is found counts as much as a miss, because whoever tries numbers in turn finds some."""
     by.may_work()
-    if not await may_try(tx, by):
-        return None
     await scope.for_the_agency(tx)
+    lately = await _found_lately(tx, by)
+    may_go_on = await may_try(tx, by, len(lately))
+    if not may_go_on and not lately:
+        return None
     named = await _named(asked, tx, own)
     day = _on(asked.opened_on, here) if asked.opened_on is not None else []
     candidates = list((await tx.session.execute(select(Case).where(*named, *day))).scalars())
-    fitting = [case for case in candidates if asked.code is None or await _has_code(tx, case, asked.code)]
-    found = [case for case in fitting if case.id not in by.never]
+    fitting = [one for one in candidates if asked.code is None or await _has_code(tx, one, asked.code)]
+    found = [one for one in fitting if one.id not in by.never]
+    if not may_go_on and not {one.id for one in found} <= lately:  # what it has found stays findable: it is about to be opened
+        return None
     if len(found) != 1:
         await count_try(tx, by)
         almost = list((await tx.session.execute(select(Case).where(or_(*named)))).scalars()) if named else fitting
-        for case in almost:
-            await note_read(tx, case.id, by, MISSED)
+        for one in almost:
+            await note_read(tx, one.id, by, MISSED)
         return None
     seen = select(col(Case.id)).where(col(Case.id) == found[0].id, scope.this_case(by))
     is_seen = (await tx.session.execute(seen)).first() is not None
     if not is_seen:
         await note_read(tx, found[0].id, by, FOUND)
     return Found(found[0], is_seen)
+
+
+async def _found_lately(tx: Transaction, by: Actor) -> set[UUID]:
+    """The cases of other desks that the account has found within the window in which tries are counted."""
+    since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
+    query = select(col(CaseRead.case_id)).where(
+        col(CaseRead.account_id) == by.account_id, col(CaseRead.what) == FOUND, col(CaseRead.read_at) > since
+    )
+    return set((await tx.session.execute(query)).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What one account has looked for since a time: of how many cases of other desks it was told where they lie, and of how many
+    one of two things fitted and the other did not."""
+
+    name: str
+    found: int
+    missed: int
+
+
+async def looked_up(tx: Transaction, by: Actor) -> list[LookedUp]:
+    """Whoever works at a supervisor's desks and looks for cases of other desks, those who found most first; raises Forbidden."""
+    by.may_supervise()
+    await scope.for_the_agency(tx)  # how many they were, and nothing of any
+    counts = [
+        func.count(distinct(case((col(CaseRead.what) == what, col(CaseRead.case_id))))).label(what) for what in (FOUND, MISSED)
+    ]
+    query = (
+        select(col(Account.name), *counts)
+        .join(CaseRead, col(CaseRead.account_id) == col(Account.id))
+        .where(col(CaseRead.what).in_([FOUND, MISSED]), col(CaseRead.read_at) > tx.clock.now() - SHOWN_FOR)
+        .group_by(col(Account.name))
+        .order_by(counts[0].desc(), counts[1].desc(), col(Account.name))
+        .limit(LOOKED_UP_MAX)
+    )
+    if by.facility is not None:
+        query = query.where(col(Account.facility).in_(by.desks))
+    return [LookedUp(*row) for row in (await tx.session.execute(query)).tuples()]
 
 
 async def _named(asked: LookUp, tx: Transaction, own: OwnNumber | None) -> list[ColumnElement[bool]]:

@@ -18,11 +18,12 @@ from shared.casework.eyes import commands
 from shared.casework.eyes.barred import bar
 from shared.casework.eyes.commands import Why, open_beyond, review, to_review
 from shared.casework.eyes.decoys import make_decoy
-from shared.casework.eyes.look_up import Found, LookUp, look_up
+from shared.casework.eyes.look_up import Found, LookUp, look_up, looked_up
 from shared.casework.here import Forbidden
-from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, is_pin_of, submit
+from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, is_herself, is_pin_of, submit
 from shared.contracts.casework.codes import AgeBand, Role, Sex
 from shared.kit.db import Transaction
+from shared.kit.digits import typed
 from shared.kit.errors import Conflict, NotFound, RefnetError
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
@@ -39,14 +40,17 @@ DONE = {
     "no": _("From now on nothing keeps that case from this account; it sees it where its place does."),
 }
 WORDS = {
-    "why": _("Say why it cannot wait."), "opened_on": _("Choose the day on which it was opened."),
+    "why": _("Say why it cannot wait."), "own_pin": _("Type your own PIN: it opens by your own hand."),
+    "opened_on": _("Choose the day on which it was opened."),
 }  # fmt: skip
 
 
 class Emergency(LookUp):
-    """The same two things, and why the case is opened beyond the own desk."""
+    """The same two things, why the case is opened beyond the own desk, and the PIN of whoever does it: somebody may sit at a page
+    that another left open."""
 
     why: Why
+    own_pin: str = Field(min_length=1, max_length=PIN_CHARACTERS_MAX)
     second: str | None = Field(default=None, max_length=NAME_CHARACTERS_MAX)
     pin: str | None = Field(default=None, max_length=PIN_CHARACTERS_MAX)
 
@@ -96,6 +100,8 @@ async def post_look_up(request: Request, edge: OneEdge, visit: Visitor, values: 
     emergency = _asked(values, Emergency)
     if emergency.model is None:
         return _page(request, edge, visit, emergency, found, status=422)
+    if not await is_herself(edge, visit, typed(emergency.model.own_pin)):
+        return _page(request, edge, visit, emergency.error("own_pin", _("That is not your PIN.")), found, status=422)
     try:
         return await _opened(request, edge, visit, values, found.case, emergency.model)
     except Conflict as error:
@@ -113,7 +119,9 @@ async def _opened(request: Request, edge: Edge, visit: Visit, values: Values, ca
 
 
 async def _second(edge: Edge, visit: Visit, asked: Emergency) -> Account:
-    """The colleague who agrees, as her PIN shows; whoever guesses it is signed out. Raises Forbidden."""
+    """The colleague who agrees, as her PIN shows; whoever guesses it is signed out. Raises Conflict."""
+    if asked.second == visit.actor.name:
+        raise Conflict("You cannot be the second person yourself: somebody else agrees, with her or his own sign-in name and PIN.")
     async with edge.database.read() as tx:
         query = select(Account).where(col(Account.name) == (asked.second or ""), col(Account.is_disabled).is_(False))
         account = (await tx.session.execute(query)).scalar_one_or_none()
@@ -158,10 +166,12 @@ async def _eyes(
         rows = await to_review(tx, edge.here, visit.actor, today)
         accounts = [a for a in await accounts_of(tx, visit.actor) if a.id != visit.actor.account_id and not a.is_disabled]
         decoys = len(await commands.decoys(tx))
+        looked = await looked_up(tx, visit.actor)
     places = [(id_, one.name) for id_, one in edge.here.entry.facilities.items() if visit.actor.sees(id_)]
     return edge.pages.show(
         request, "eyes/eyes.html", visit, status=status, form=form, errors=bool(form.errors), rows=rows, places=places,
-        done=done, accounts=[(str(a.id), a.name) for a in accounts], decoys=decoys, ages=list(AgeBand), sexes=list(Sex),
+        done=done, accounts=[(str(a.id), a.name) for a in accounts], decoys=decoys, looked=looked, ages=list(AgeBand),
+        sexes=list(Sex),
     )  # fmt: skip
 
 

@@ -161,7 +161,10 @@ async def _arrivals(tx: Transaction, here: Here, first: datetime, until: datetim
         standing = story.load(row.standing)
         yield {"way": _kind(here, row.issuer), "ended": _ended(standing.outcome, is_ended=standing.state in ENDED)}
     by_herself = _of_counted(WalkIn, col(WalkIn.id), col(WalkIn.ended_at), *_sealed(WalkIn, "outcome")).where(
-        col(WalkIn.referral_id).is_(None), col(WalkIn.came_at) >= first, col(WalkIn.came_at) < until
+        col(WalkIn.referral_id).is_(None),
+        col(WalkIn.after_referral).is_(None),
+        col(WalkIn.came_at) >= first,
+        col(WalkIn.came_at) < until,
     )
     async for row in _rows(tx, by_herself, col(WalkIn.id)):
         yield {"way": "by_herself", "ended": _ended(_said(tx, WalkIn, row, "outcome"), is_ended=row.ended_at is not None)}

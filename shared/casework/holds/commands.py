@@ -1,10 +1,14 @@
 """Placing and lifting a hold. While one is in force nothing of the case is destroyed; what would have been waits for its end."""
 
+import base64
+import contextlib
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import or_, select
+from pydantic_core import from_json
+from sqlalchemy import Select, or_, select
 from sqlmodel import col
 
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX, Form, key_names, load_case
@@ -14,16 +18,22 @@ from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.here import SYSTEM, Actor, Here
 from shared.casework.holds.tables import HeldCopy, Hold
 from shared.casework.referrals.tables import Referral, ReferralFact
-from shared.casework.scope import OutOfSight
+from shared.casework.scope import OutOfSight, not_as_guest
 from shared.contracts.casework import events
+from shared.contracts.wire.envelope import unframe
 from shared.exchange import feed, outbox
 from shared.exchange.erasing import erase_said, received_key
+from shared.exchange.tables import InboxRow, InboxState, OutboxRow
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
-from shared.kit.sealed import Under, named
+from shared.kit.keystore import CANNOT_OPEN
+from shared.kit.sealed import Under, as_it_lies, named, sealed_columns
 
 # In place of an order's words that no record here has any more.
 ON_PAPER = "After a restore only the keys of this hold were left here; what the order says stands on its paper."
+
+
+PLACING = "holds"  # placing one and clearing words take turns: clearing a batch takes milliseconds
 
 
 class PlaceHold(Form):
@@ -48,8 +58,17 @@ async def is_held(tx: Transaction, case_id: UUID) -> bool:
     return bool(await holds_of(tx, case_id))
 
 
+async def is_set_aside(tx: Transaction, referral: Referral) -> bool:
+    """Whether what was told with a referral of ours is kept for a court since consent for it was taken back: else it is gone."""
+    if referral.consent_id is None:
+        return False
+    return await tx.session.get(HeldCopy, (referral.issuer, referral.consent_id)) is not None
+
+
 async def held_subjects(tx: Transaction) -> set[UUID]:
-    """What events of held cases are about: their words are not cleared either."""
+    """What events of held cases are about: their words are not cleared either. No hold is placed until this transaction has ended,
+    so that none is overlooked that was there when the words went."""
+    await tx.in_turn(PLACING)
     held = select(col(Hold.case_id)).where(col(Hold.lifted_at).is_(None))
     circles = select(col(Case.circle)).where(col(Case.id).in_(held))
     referrals = select(col(Referral.id)).where(col(Referral.case_id).in_(held))
@@ -58,8 +77,10 @@ async def held_subjects(tx: Transaction) -> set[UUID]:
 
 async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:
     """The case with all that is said about it: whatever is being destroyed of it goes before, or comes after."""
-    circle = (await load_case(tx, case_id, by)).circle
+    seen = await load_case(tx, case_id, by)
     by.may_supervise()
+    not_as_guest(by, seen.facility, seen.id)
+    circle = seen.circle
     referrals = select(col(Referral.id)).where(col(Referral.case_id) == case_id)
     await outbox.lock_subjects(tx, [circle, *(await tx.session.execute(referrals)).scalars()])
     return await load_case(tx, case_id, by, lock=True)
@@ -67,6 +88,7 @@ async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:
 
 async def place_hold(case_id: UUID, command: PlaceHold, tx: Transaction, here: Here, by: Actor) -> Hold:
     """From now on nothing of the case is destroyed here, whoever asks. Of what others hold this says nothing."""
+    await tx.in_turn(PLACING)
     case = await _locked(tx, case_id, by)
     hold = Hold(id=new_id(), case_id=case.id, order=command.order, placed_at=tx.clock.now(), placed_by=by.account_id)
     tx.session.add(hold)
@@ -77,25 +99,44 @@ async def place_hold(case_id: UUID, command: PlaceHold, tx: Transaction, here: H
     return hold
 
 
-async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, by: Actor) -> list[HeldCopy]:
-    """The court allows it again. Returns the copies that are to be destroyed now, where no other hold is in force."""
+async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, by: Actor) -> Hold:
+    """The court allows it again. No key is destroyed before this is committed: what no other hold keeps back then is destroyed by
+    `releasing.destroy_released`, whoever comes first. Raises OutOfSight or Forbidden."""
     case = await _locked(tx, case_id, by)
     hold = await tx.session.get(Hold, hold_id, populate_existing=True)
     if hold is None or hold.case_id != case.id or hold.lifted_at is not None:
         raise OutOfSight("The case has no such hold.", hold_id)
     hold.lifted_at, hold.lifted_by = tx.clock.now(), by.account_id
     await tx.session.flush()
-    tx.keys.let_go(hold.id)
+    tx.on_commit(lambda: tx.keys.let_go(hold_id))  # rolled back, the keystore holds it still
     await _line(tx, here, case, "hold.lifted")
     if await is_held(tx, case.id):
-        return []
-    signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case.id, col(Erasure.outcome).is_not(None))
-    is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
-    over = select(col(Consent.id)).where(col(Consent.case_id) == case.id, is_over)
-    for consent_id in (await tx.session.execute(over)).scalars().all():
+        return hold
+    for consent_id in (await tx.session.execute(_over(case.id))).scalars().all():
         await erase_said(tx, consent_id, events.OVER)
-    query = select(HeldCopy).where(col(HeldCopy.case_id) == case.id).order_by(col(HeldCopy.consent_id))
-    return list((await tx.session.execute(query)).scalars())
+    return hold
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the last hold of a case keeps from being destroyed: copies of what others had told, and to whom our own words are."""
+
+    heard: list[HeldCopy]
+    said: list[str]
+
+
+async def waiting_for_lifting(tx: Transaction, case_id: UUID) -> Waiting:
+    """What is destroyed when the last hold of a case is lifted."""
+    copies = select(HeldCopy).where(col(HeldCopy.case_id) == case_id).order_by(col(HeldCopy.taken_back_at))
+    said = select(col(Consent.recipient)).where(col(Consent.id).in_(_over(case_id))).distinct().order_by(col(Consent.recipient))
+    return Waiting(list((await tx.session.execute(copies)).scalars()), list((await tx.session.execute(said)).scalars()))
+
+
+def _over(case_id: UUID) -> Select[tuple[UUID]]:
+    """The consents of a case under which nothing is to be kept any more."""
+    signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case_id, col(Erasure.outcome).is_not(None))
+    is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
+    return select(col(Consent.id)).where(col(Consent.case_id) == case_id, is_over)
 
 
 async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:
@@ -107,8 +148,8 @@ async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:
 
 
 async def keep_for_the_court(tx: Transaction, sender: str, case: Case, consent_id: UUID) -> None:
-    """Sets aside what was told under a consent, before the records are blanked: under its own key, which is held."""
-    key = received_key(sender, consent_id)
+    """Sets aside what was told under a consent, before the records are blanked, with what waits or is parked: under its own key,
+    which is held. The tombstone, which takes the words of what waits, is laid after it."""
     referrals = select(Referral).where(
         col(Referral.case_id) == case.id, col(Referral.consent_id) == consent_id, col(Referral.issuer) == sender,
         col(Referral.direction) == "in",
@@ -123,6 +164,41 @@ async def keep_for_the_court(tx: Transaction, sender: str, case: Case, consent_i
     copy["steps"] = [
         {"code": s.code, "on_date": s.on_date, "at": s.occurred_at} for s in (await tx.session.execute(steps)).scalars()
     ]
+    copy["waiting"] = await _waiting(tx, sender, consent_id)
+    await _set_aside(tx, sender, case, consent_id, copy)
+
+
+async def keep_unsent(tx: Transaction, here: Here, case: Case, consent_id: UUID) -> None:
+    """At the desk of a held case: sets aside what was written under a consent of ours and has not left, before it is blanked."""
+    query = select(OutboxRow).where(
+        col(OutboxRow.consent_id) == consent_id, col(OutboxRow.seq).is_(None), ~col(OutboxRow.is_withheld),
+        col(OutboxRow.type).not_in(events.OVER),
+    )  # fmt: skip
+    rows = (await tx.session.execute(query.order_by(col(OutboxRow.position)))).scalars().all()
+    unsent = [{"to": row.recipient, "type": row.type, "at": row.occurred_at, "data": row.data} for row in rows]
+    if unsent and not tx.keys.gone(
+        {received_key(here.agency, consent_id)}
+    ):  # else a restore has brought back a hold that was lifted
+        await _set_aside(tx, here.agency, case, consent_id, {"unsent": unsent})
+
+
+async def _waiting(tx: Transaction, sender: str, consent_id: UUID) -> list[dict[str, Any]]:
+    """What came under a consent and is in no record here: what each says, and the form that its sender signed, in base64."""
+    query = select(col(InboxRow.event_id), col(InboxRow.type), as_it_lies(InboxRow.inner)).where(
+        col(InboxRow.sender) == sender, col(InboxRow.consent_id) == consent_id, col(InboxRow.inner).is_not(None),
+        col(InboxRow.state).in_([InboxState.WAITING, InboxState.PARKED]), col(InboxRow.type).not_in(events.OVER),
+    )  # fmt: skip
+    opens, found = sealed_columns(InboxRow)["inner"], []
+    for event_id, type_, held in (await tx.session.execute(query.order_by(col(InboxRow.event_id)))).all():
+        with contextlib.suppress(*CANNOT_OPEN):  # nobody reads that one any more
+            raw: bytes = opens.open(held, tx.keys)
+            signed = base64.b64encode(raw).decode()
+            found.append({"id": event_id, "type": type_, "said": from_json(unframe(raw).content), "signed": signed})
+    return found
+
+
+async def _set_aside(tx: Transaction, sender: str, case: Case, consent_id: UUID, copy: dict[str, Any]) -> None:
+    key = received_key(sender, consent_id)
     row = {
         "sender": sender, "consent_id": consent_id, "case_id": case.id, "circle": case.circle, "taken_back_at": tx.clock.now(),
         "kept": Under(key, copy),

@@ -28,8 +28,8 @@ class Hold(SQLModel, table=True):
 
 
 class HeldCopy(SQLModel, table=True):
-    """What another agency had told under a consent that was taken back while the case was held: kept for the court, under the key
-    that goes with the consent, and shown on no page."""
+    """What another agency had told under a consent that was taken back while the case was held, read or waiting here; or what was
+    written here under one of ours and had not left: kept for the court, under the key that goes with the consent, on no page."""
 
     __tablename__ = "casework_held_copies"
     sender: str = Field(primary_key=True)

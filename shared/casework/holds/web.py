@@ -8,11 +8,10 @@ from pydantic import BaseModel
 
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
-from shared.casework.consents.handlers import destroy_copy
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, answer, command
-from shared.casework.here import Actor, Here
 from shared.casework.holds import commands
 from shared.casework.holds.commands import PlaceHold
+from shared.casework.holds.releasing import destroy_soon
 from shared.casework.holds.tables import Hold
 from shared.kit.db import Transaction
 
@@ -58,11 +57,6 @@ async def post_hold(
 async def delete_hold(case_id: UUID, hold_id: UUID, edge: OneEdge, by: SignedIn) -> Response:
     """The court allows it again: what was taken back meanwhile is destroyed now, and its senders are told."""
     async with edge.database.write() as tx:
-        await lift(case_id, hold_id, tx, edge.here, by)
-        return answer(_view(await tx.session.get_one(Hold, hold_id)))
-
-
-async def lift(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, by: Actor) -> None:
-    """Lifts a hold, and destroys what no other keeps back; raises OutOfSight or Forbidden."""
-    for copy in await commands.lift_hold(case_id, hold_id, tx, here, by):
-        await destroy_copy(tx, copy)
+        hold = await commands.lift_hold(case_id, hold_id, tx, edge.here, by)
+    await destroy_soon(edge.database, edge.here, case_id)
+    return answer(_view(hold))

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.arrivals.commands import CareKept
+from shared.casework.cases.tables import Case
 from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
@@ -23,10 +24,11 @@ from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Said, filled
 from shared.kit.forms import Filled
-from shared.kit.i18n import SOURCE, Times, catalogue, is_rtl, language_name, named_in
+from shared.kit.i18n import SOURCE, Times, catalogue, comma, is_rtl, language_name, named_in
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
-from shared.kit.pages import Templates, html
+from shared.kit.pages import Templates, as_source, html
+from shared.kit.sealed import is_shut
 
 if TYPE_CHECKING:
     from shared.casework.accounts.sessions import Kept, Visit
@@ -49,9 +51,13 @@ STATIC_VERSION = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(STATIC.i
 Way = tuple[str, str]  # address, words
 CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | None, str]]]]  # words, value, where it is entered
 
+CaseWays = Callable[[Transaction, Here, Actor, Case], Awaitable[Sequence[Way]]]
+WorkLines = Callable[[Transaction, Here, Actor], Awaitable[Sequence[tuple[str, Said]]]]  # address, what is to be done there
+
 WAYS: dict[Role, tuple[Way, ...]] = {
     Role.SUPERVISOR: (
-        ("/alarms", _("Alarms")), ("/overdue", _("Overdue")), ("/posts", _("Posts and roster")), ("/accounts", _("Accounts")),
+        ("/alarms", _("Alarms")), ("/overdue", _("Overdue")), ("/cases", _("Cases")), ("/look-up", _("Find a case")),
+        ("/posts", _("Posts and roster")), ("/accounts", _("Accounts")),
         ("/eyes", _("Who may see what")), ("/figures", _("Figures")), ("/parked", _("Messages that wait")),
     ),
     Role.ADMINISTRATOR: (("/accounts", _("Accounts")), ("/parked", _("Messages that wait")), ("/lines", _("Lines"))),
@@ -65,6 +71,9 @@ class Look:
     ways: Sequence[Way]
     rooms: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    supervises: Sequence[Way] = ()  # what a supervisor of this kind of agency has beside every supervisor's ways
+    case_ways: Sequence[CaseWays] = ()  # what this agency alone does with a case, as far as an account may
+    work_lines: Sequence[WorkLines] = ()  # what stands on a work list beside cases, as far as it is the account's
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
     own_number: str | None = None  # what a number is called by which this agency alone knows a case, and how it is found by it
@@ -117,11 +126,13 @@ class Pages:
             "kept": getattr(request.state, "kept", None), "is_kept_shown": KEPT in request.query_params,
             "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(),
             "line_known": edge.exchange is not None, "leaves_within": LEAVES_WITHIN, "banner": self._banner(edge),
-            "facility": self._facility(visit.actor) if visit else None, "form": kept_form(request),
-            "words": partial(self.word, language=language), "person": lambda needs: self.say(words.person(needs), language),
-            "tell": partial(self.tell, language=language),
-            "end_words": lambda outcome, needs: self.say(words.end(outcome, needs), language),
-            "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id,
+            "facility": self._facility(visit.actor) if visit else None, "opened_until": opened_until(visit, context),
+            "form": kept_form(request),
+            "words": partial(self._shown_word, language=language),
+            "person": lambda needs: self._shown(words.person(needs), language),
+            "tell": partial(self.tell, language=language, marks=True),
+            "end_words": lambda outcome, needs: self._shown(words.end(outcome, needs), language),
+            "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id, "is_shut": is_shut,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
             "idle_ms": int(IDLE_LOCK / timedelta(milliseconds=1)), "here_now": None, "notice": None, "live": None,
             "as_moment": datetime.fromisoformat, "as_date": as_date,
@@ -134,25 +145,35 @@ class Pages:
 
     def word(self, code: object, group: str, language: str) -> str:
         """The word for a code in a language."""
-        own = self.look.words.get(group, {}).get(str(code))
-        return self.say(own or words.word(code, group), language)
+        return self.say(self._source_word(code, group), language)
+
+    def _source_word(self, code: object, group: str) -> str:
+        return self.look.words.get(group, {}).get(str(code)) or words.word(code, group)
+
+    def _shown_word(self, code: object, group: str, language: str) -> str:
+        return self._shown(self._source_word(code, group), language)
+
+    def _shown(self, text: str, language: str) -> str:
+        """A marked text as a page shows it: what has no translation in a language from right to left stands as what it is."""
+        return as_source(text, catalogue(LOCALES, language)) if is_rtl(language) else self.say(text, language)
 
     def say(self, text: str, language: str) -> str:
         """A marked text in a language."""
         return str(catalogue(LOCALES, language).gettext(text))
 
-    def tell(self, said: str | Said, language: str) -> str:
-        """A marked text, or what a refusal says, in a language: with words for the codes in it."""
+    def tell(self, said: str | Said, language: str, *, marks: bool = False) -> str:
+        """A marked text, or what a refusal says, in a language: with words for the codes in it. `marks`: for a page."""
+        say = self._shown if marks else self.say
         if isinstance(said, str):
-            return self.say(said, language)
+            return say(said, language)
         params = {name: self._in_words(name, value, language) for name, value in said.params.items()}
         if is_rtl(language):  # a number or a name among words that run the other way keeps its own order
             params = {name: f"{ISOLATE}{value}{ISOLATE_END}" for name, value in params.items()}
-        return filled(self.say(said.sentence, language), params)
+        return filled(say(said.sentence, language), params)
 
     def _in_words(self, name: str, value: object, language: str) -> str:
         if isinstance(value, list | tuple):
-            return ", ".join(self._in_words(name, one, language) for one in value)
+            return comma(language).join(self._in_words(name, one, language) for one in value)
         group = PLAIN_PARAMS.get(name) or (value.group if isinstance(value, Coded) else words.GROUP_OF.get(type(value)))
         match group:
             case None:
@@ -166,10 +187,10 @@ class Pages:
 
     def _arrived_words(self, needs: dict[str, Any] | None, language: str) -> str:
         sex = (needs or {}).get("sex")
-        return self.say(_("She is here") if sex == "female" else _("He is here") if sex == "male" else _("Is here"), language)
+        return self._shown(_("She is here") if sex == "female" else _("He is here") if sex == "male" else _("Is here"), language)
 
     def _options(self, values: Sequence[object], group: str, language: str) -> list[tuple[str, str]]:
-        return [(str(value), self.word(value, group, language)) for value in values]
+        return [(str(value), self._shown_word(value, group, language)) for value in values]
 
     def _places_of_here(self, visit: "Visit | None", language: str) -> list[tuple[str, str]]:
         own = visit.actor.facility if visit else None
@@ -182,7 +203,8 @@ class Pages:
         return [(tag, name[:1].upper() + name[1:]) for tag, name in names]  # in a list each stands alone
 
     def _ways(self, actor: Actor) -> Sequence[Way]:
-        return WAYS.get(actor.role) or self.look.ways
+        own = self.look.supervises if actor.role is Role.SUPERVISOR else ()
+        return (*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways
 
     def _banner(self, edge: Any) -> dict[str, bool] | None:
         if self.here.network.purpose == "production":
@@ -212,10 +234,17 @@ class Pages:
 
 
 def marks(language: str) -> dict[str, str]:
-    """The marks between a name and what is said of it, and between the parts of a list, as a language spaces them: templates write
-    these, because French puts a space that does not break before each."""
+    """The marks between a name and what is said of it, and between the parts of a list, as a language writes and spaces them:
+    templates write these, because French puts a space that does not break before each, and Dari has a comma of its own."""
     say = catalogue(LOCALES, language).gettext
-    return {"colon": say(_(": ")), "semicolon": say(_("; "))}
+    return {"colon": say(_(": ")), "semicolon": say(_("; ")), "comma": comma(language)}
+
+
+def opened_until(visit: "Visit | None", context: Mapping[str, Any]) -> datetime | None:
+    """Until when the case that a page is about is open to whoever looks, beyond her desks; None where it is her desk's."""
+    about = {"case": "id", "r": "case_id", "walk_in": "case_id"}
+    ids = [getattr(context[name], attribute) for name, attribute in about.items() if context.get(name) is not None]
+    return next((visit.opened_until[id_] for id_ in ids if id_ in visit.opened_until), None) if visit else None
 
 
 def kept_form(request: Request) -> Filled[Any]:

@@ -178,6 +178,31 @@ DUTIES: dict[str, str] = {
     "report_of_death": _("By law, a death"),
 }
 PRODUCTS: dict[str, str] = {"emergency_contraception": _("Emergency contraception"), "pep_starter": _("First doses of PEP")}
+ENTRIES: dict[str, str] = {
+    "received": _("Received"), "dispensed": _("Given"), "issued": _("Handed to a station"), "returned": _("Given back"),
+    "destroyed": _("Written off and destroyed"), "corrected": _("Corrected"),
+}  # fmt: skip
+CORRECTIONS: dict[str, str] = {
+    "mistyped": _("An entry was mistyped: too many"), "counted_less": _("Two have counted less"),
+    "counted_more": _("Two have counted more, or too few were entered"), "broken": _("Broken or spoiled"),
+}  # fmt: skip
+SUPPLY_REASONS: dict[str, str] = {
+    "first_stock": _("First stock of a box"), "low": _("Few are left"), "none_left": _("None is left"),
+    "expires_soon": _("What is there expires soon"),
+}  # fmt: skip
+SUPPLY_DECLINES: dict[str, str] = {
+    "none_here": _("None here either"), "not_our_station": _("Another place supplies this station"),
+    "box_not_counted": _("The box must be counted first"),
+}  # fmt: skip
+SUPPLY_STATES: dict[str, str] = {
+    "asked": _("Asked"), "sent": _("Sent, to be counted there"), "declined": _("Sends none"), "received": _("Counted there"),
+}  # fmt: skip
+SAFETY: dict[str, str] = {
+    "vomiting": _("Vomited"), "heavy_bleeding": _("Heavy bleeding"), "strong_pain": _("Strong pain"),
+    "allergic_reaction": _("Allergic reaction"), "other_adverse": _("Something else after it was taken"),
+    "given_without_her_yes": _("Given without her yes"), "given_without_certificate": _("Given without a certificate"),
+    "sold": _("Sold"), "taken_from_the_box": _("Taken from the box"), "false_entry": _("A false entry in the book"),
+}  # fmt: skip
 MODES: dict[str, str] = {
     "on_foot": _("On foot"),
     "bicycle": _("Bicycle"),
@@ -228,7 +253,7 @@ PROGRESS: dict[str, str] = {
     "complaint_reopened": _("Complaint opened again"),
     "next_clinic_date": _("Next clinic date"),
     "visit_kept": _("Came to the visit"),
-    "visit_missed": _("Has not come to the visit yet"),
+    "visit_missed": _("Has not come on the day of the visit"),
     "safety_plan_made": _("Safety plan made"),
     "pressure_to_settle": _("Pressure to settle"),
 }
@@ -247,12 +272,17 @@ ALARMS: dict[str, str] = {
     "not_erased": _("Consent was taken back, and they have not confirmed that they destroyed what they held: call them"),
     "consent_ends_soon": _("What was agreed to ends soon, or has ended: ask again, at the next visit. Care goes on in any case"),
     "never_left": _("Was cancelled before it was sent, in records that are lost: ask her, and send it again if she wants it"),
-    "opened_beyond": _("A case was opened beyond the own place for an hour"),
+    "opened_beyond": _("A case was opened from another place for an hour"),
     "opened_from_here": _("Somebody of this place opened a case of another place for an hour"),
     "decoy_opened": _(
         "Somebody opened a case about nobody, which nobody has a reason to open. Look today at what else this account opened,"
         " and ask why; it may have been a slip"
     ),
+    "dose_adverse": _("Something was noticed after a product was given"),
+    "dose_misused": _("A product or its box was misused"),
+    "box_variance": _("A locked box does not fit its book, as two have counted"),
+    "station_reported": _("A station reports that something went wrong with a product or its box"),
+    "parcel_differs": _("What came of a parcel is not what was sent"),
     "parked": _("A message could not be used"),
     "fork": _("A message came in two versions"),
     "unopenable": _("A message could not be opened"),
@@ -297,7 +327,9 @@ LOOKS: dict[str, str] = {
     "consents": _("Read who may know what"),
     "docket": _("Read the number in the occurrence book"),
     "holds": _("Read what a court has ordered about it"),
+    "hold_form": _("Opened the form for a court’s order; no order was there to be read"),
     "care": _("Read what was given"),
+    "doses": _("Read what was given from the locked box"),
     "card": _("Opened the card"),
     "list": _("Saw it in a list of work"),
     "taken_back": _("Read that consent was taken back"),
@@ -307,7 +339,7 @@ LOOKS: dict[str, str] = {
     "log": _("Printed who looked"),
     "look_up": _("Looked for it by two things; was told only where it lies."),
     "look_up_missed": _("Looked for something by two things, and one was this one’s; nothing was shown."),
-    "opened": _("Had it opened beyond the own place for an hour"),
+    "opened": _("Had it opened from another place for an hour"),
     "attempt": _("Tried to open it; nothing was shown."),
 }
 WHYS: dict[str, str] = {
@@ -453,6 +485,7 @@ PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),
     "she_asked": _("She or he asked for it"), "court_order": _("A court ordered it"), "complaint": _("A complaint is looked into"),
 }  # fmt: skip
+REPORT_FORMS: dict[str, str] = {"zp_form_32": _("police medical report form (ZP 32)")}  # a test holds every profile's to its words
 GROUPS: dict[str, dict[str, str]] = {
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
@@ -463,7 +496,9 @@ GROUPS: dict[str, dict[str, str]] = {
     "look": LOOKS, "why": WHYS,
     "role": ROLES, "post": POSTS, "kind": KINDS, "line": LINES, "message": MESSAGES, "sheet": SHEETS, "step": STEPS,
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
-    "purpose": PURPOSES, "way": {**KINDS, "by_herself": _("By herself or himself")},
+    "entry": ENTRIES, "correction": CORRECTIONS, "supply": SUPPLY_REASONS, "no_supply": SUPPLY_DECLINES,
+    "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES, "report_form": REPORT_FORMS,
+    "way": {**KINDS, "by_herself": _("By herself or himself")},
 }  # fmt: skip
 
 ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a word
@@ -472,6 +507,7 @@ ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a wor
     "how": codes.ConsentHow, "incident": codes.IncidentType, "age": codes.AgeBand, "sex": codes.Sex, "access": codes.AccessNeed,
     "staff": codes.StaffPreference, "answer": codes.Ternary, "duty": codes.LegalDuty, "product": codes.CareProduct,
     "mode": codes.TravelMode, "escort": codes.Escort, "safe_hours": codes.SafeHours, "progress": codes.ProgressCode,
+    "supply": codes.SupplyReason, "no_supply": codes.SupplyDecline, "safety": codes.SafetyCode,
     "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,
 }  # fmt: skip
 

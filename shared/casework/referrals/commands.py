@@ -34,6 +34,8 @@ from shared.kit.errors import Coded, Conflict, NotFound, RefnetError
 from shared.kit.ids import new_id
 
 LEFT_WITHOUT_CARE = frozenset({codes.OutcomeCode.NOT_AVAILABLE, codes.OutcomeCode.NOT_ELIGIBLE})  # an acute end that alarms
+# What whoever has a case open in an emergency may do to a request of another desk: she comes, and how, and care begins.
+FOR_CARE = frozenset({Transition.ARRIVE, Transition.START, Transition.SET_OUT, Transition.TOLD_BY_PHONE})
 RESPOND_BY_MAX = timedelta(days=90)  # a later answer is no answer
 
 
@@ -241,7 +243,7 @@ def _known(command: IssueReferral, here: Here, ground: Ground, now: datetime) ->
             "incident_class": incident.incident_type,
             "given": incident.given or None,
             "urgent_mental_health": incident.urgent_mental_health,
-            "windows": sharing.windows_of_care(here, incident.earliest_at, now) or None,
+            "windows": sharing.windows_of_care(here, incident.earliest_at, incident.latest_at, now) or None,
         }
     return {name: part.model_dump() if hasattr(part, "model_dump") else part for name, part in known.items()}
 
@@ -260,6 +262,7 @@ async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case_id: 
     former = await story.lock(tx, former_id)
     if former is None or former.case_id != case_id or former.direction != "out":
         raise scope.OutOfSight("The referral that this one takes the place of is not on this case.", former_id)
+    scope.not_as_guest(by, former.desk, former.case_id)
     standing = story.standing_of(former)
     if standing.is_ended:
         return  # it could not be taken: there is nothing to ask back, and any place may be next
@@ -301,6 +304,8 @@ async def make_transition(
 ) -> Referral:  # fmt: skip
     """One transition; raises Conflict where it is not this agency's or not possible now, and then nothing has happened."""
     referral = await lock_referral(tx, referral_id, by)
+    if transition not in FOR_CARE:
+        scope.not_as_guest(by, referral.desk, referral.case_id)
     if seen_version is not None and seen_version != referral.version:
         raise Stale("The referral has changed since you read it; read it again.")
     if (transition in lifecycle.ISSUERS) != (referral.direction == "out"):

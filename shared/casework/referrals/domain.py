@@ -9,7 +9,7 @@ from uuid import UUID
 from shared.contracts.casework.codes import OPEN, Flag, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Standing, Transition
 from shared.kit.digits import typed
-from shared.programmes.profile import Limits
+from shared.programmes.care import Limits
 
 CODE_DIGITS = 6  # short enough to be remembered and spoken; attempts are limited instead
 CODE_ATTEMPTS_MAX = 5  # wrong codes of one account within the window below

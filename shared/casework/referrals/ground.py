@@ -40,7 +40,7 @@ READ = """
             SELECT 1 FROM casework_refusals AS no WHERE no.case_id = $1 AND no.recipient = c.recipient AND no.id > c.id
         ) ORDER BY id FOR SHARE OF c
     ), happened AS MATERIALIZED (
-        SELECT id, incident_type, given, urgent_mental_health, earliest_at FROM casework_incidents
+        SELECT id, incident_type, given, urgent_mental_health, earliest_at, latest_at FROM casework_incidents
         WHERE id = $2 AND case_id = $1 FOR UPDATE
     )
     SELECT (SELECT to_jsonb(file)::text FROM file) AS file,
@@ -81,6 +81,7 @@ class IncidentFacts:
     given: list[dict[str, Any]]
     urgent_mental_health: bool | None
     earliest_at: datetime | None
+    latest_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

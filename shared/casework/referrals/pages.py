@@ -20,6 +20,7 @@ from shared.casework.consents.views import is_no, last_answers, unasked
 from shared.casework.directory.network import Facility
 from shared.casework.directory.places import Place, places
 from shared.casework.edge import Edge, OneEdge
+from shared.casework.holds.commands import is_set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import sheet_of_request, sheets_of
 from shared.casework.paper.tables import Sheet
@@ -28,7 +29,7 @@ from shared.casework.referrals.asked_again import answers_of, items_of, refused_
 from shared.casework.referrals.choices import CARE_ORDER, ESCORTS, MODES
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
-from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.casework.sharing import ConsentMissing, Releases, may_ask, releases, windows_of_care
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import events
@@ -120,6 +121,7 @@ async def _refer_page(
         also = await _also(tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local)
         form = _with_new_offers(form, also)
         last = await last_answers(tx, case.id)
+        not_care = [p for p in here.peers if here.kind_of(p) is AgencyKind.HEALTH and p not in told and is_no(last.get(p))]
         by_law = {peer for peer, release in told.items() if release.basis is Basis.LEGAL_BASIS}
         said_no = all(peer in by_law or is_no(last.get(peer)) for peer in here.peers)
         along = await places(tx, here, [p for p in here.peers if is_no(last.get(p))], desk, local) if said_no else []
@@ -137,6 +139,7 @@ async def _refer_page(
         modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks,
         there={p.key: (set_out + _way(p.facility, desk)).strftime("%H:%M") for p in found},
         incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
+        ask_again_first=bool(not_care),
         from_sheet=sheet is not None,  # who left with a sheet took no number along
     )  # fmt: skip
 
@@ -204,7 +207,8 @@ async def _last_incident(tx: Transaction, case: Case) -> Incident | None:
 
 
 def _care_until(edge: Edge, incident: Incident | None, now: datetime) -> datetime | None:
-    open_windows = windows_of_care(edge.here, incident.earliest_at if incident else None, now)
+    range_ = (incident.earliest_at, incident.latest_at) if incident else (None, None)
+    open_windows = windows_of_care(edge.here, *range_, now)
     found = [w["until"] for w in open_windows if w["care"] == CareClock.PEP]
     return found[0] if found else None
 
@@ -351,7 +355,7 @@ def _report_form(edge: Edge, services: list[ServicePackage]) -> events.ReportFor
     form = next(iter(edge.here.programme.report_forms.items()), None)
     if form is None or ServicePackage.EXAMINATION_AND_REPORT not in services:
         return None
-    return events.ReportForm(form=form[0], form_version=form[1])
+    return events.ReportForm(form=form[0], form_version=form[1].version)
 
 
 async def _also_asked(
@@ -404,6 +408,7 @@ async def referral_page(
             "r": referral, "case": case, "standing": story.standing_of(referral), "consent": consent, "until": care_until(referral),
             "lines": [line for line in lines if line.referral == referral.id], "who": await _who(tx, referral),
             "unasked": await unasked(tx, case.id),
+            "goes_on": await _goes_on(tx, referral), "is_held": await is_set_aside(tx, referral),
             "proposed": await proposed_place(tx, referral), "on_paper": edge.here.on_paper(referral.desk),
             "instead": await _sent_instead(tx, referral), "sheets": await sheets_of(tx, case.id),
             "entered_at": (await story.entered_at(tx, [referral.id])).get(referral.id, referral.issued_at),
@@ -435,6 +440,12 @@ async def _who(tx: Transaction, referral: Referral) -> dict[str, bool]:
     """Which facts were entered for a place on paper: the tick says so."""
     query = select(ReferralFact).where(col(ReferralFact.referral_id) == referral.id)
     return {fact.type: fact.entered_for is not None for fact in (await tx.session.execute(query)).scalars()}
+
+
+async def _goes_on(tx: Transaction, referral: Referral) -> WalkIn | None:
+    """The arrival as which her care goes on since its consent was taken back, until that is finished."""
+    query = select(WalkIn).where(col(WalkIn.after_referral) == referral.id, col(WalkIn.ended_at).is_(None))
+    return (await tx.session.execute(query)).scalar_one_or_none()
 
 
 async def _sent_instead(tx: Transaction, referral: Referral) -> Referral | None:

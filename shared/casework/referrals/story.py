@@ -19,7 +19,7 @@ from shared.casework.cases.commands import forget_parts
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import tell_referral_progress, visit_is_set
 from shared.casework.here import Here
-from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework import events, lifecycle
 from shared.contracts.casework.codes import ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Recipient, Standing
@@ -30,6 +30,7 @@ from shared.exchange.said import said_order
 from shared.exchange.tables import Activity
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
+from shared.kit.ids import new_id
 from shared.kit.sealed import Under, blank
 
 FIRST_STANDINGS = 1_000  # kept by urgency and facility: more than a network has
@@ -321,7 +322,8 @@ async def _blank_facts(tx: Transaction, referral: Referral) -> None:
 
 async def take_back(tx: Transaction, here: Here, referral: Referral, fact: events.ConsentTakenBack, told: Told) -> None:
     """Consent for this referral is gone: it ends at once, and nothing is left of what was received under it but that it was."""
-    standing = lifecycle.evolve(standing_of(referral), fact)
+    before = standing_of(referral)
+    standing = lifecycle.evolve(before, fact)
     mine = col(ReferralFact.referral_id) == referral.id
     await tx.session.execute(update(ReferralFact).where(mine).values(is_kept_back=False))
     referral.arrival_code = referral.arrival_code_hash = None
@@ -333,6 +335,26 @@ async def take_back(tx: Transaction, here: Here, referral: Referral, fact: event
     referral.ended_at = None
     await keep(tx, here, referral, fact, told)
     await settle(tx, here, referral, standing, standing, told.occurred_at)
+    if not before.is_ended:
+        await _care_goes_on(tx, referral)
+
+
+async def _care_goes_on(tx: Transaction, referral: Referral) -> None:
+    """Who had come on it is still here: an arrival of our own takes the place of a request that went with her consent. It says
+    when she came, and nothing that was told."""
+    if referral.direction != "in" or referral.arrived_at is None:
+        return
+    if (await tx.session.execute(select(col(WalkIn.id)).where(col(WalkIn.after_referral) == referral.id))).first() is not None:
+        return
+    query = select(col(ReferralFact.recorded_by)).where(
+        col(ReferralFact.referral_id) == referral.id, col(ReferralFact.type) == events.Arrived.type, col(ReferralFact.is_own)
+    )
+    recorded_by = (await tx.session.execute(query.order_by(col(ReferralFact.position)).limit(1))).scalar_one_or_none()
+    tx.session.add(
+        WalkIn(id=new_id(), case_id=referral.case_id, facility=referral.desk, after_referral=referral.id,
+               came_at=referral.arrived_at, recorded_at=tx.clock.now(), recorded_by=recorded_by)
+    )  # fmt: skip
+    await tx.session.flush()
 
 
 async def forget_heard(tx: Transaction, referral: Referral) -> None:
@@ -357,6 +379,7 @@ async def end_resting(tx: Transaction, here: Here, word: events.ConsentTakenBack
 
 # --- after a restore -----------------------------------------------------------------------------------------------------
 
+ENDINGS = (events.Declined, events.Cancelled, events.Closed)
 ANSWERS = (events.Cancelled, events.CancelRefused, events.EndedUndisclosed, events.TransitionRefused)
 
 
@@ -380,6 +403,8 @@ async def refold(tx: Transaction, here: Here, referral: Referral) -> None:
     standing = _refolded(referral, rows, facts)
     told = standing if is_out else _refolded(referral, rows, said)
     await settle(tx, here, referral, standing, told, tx.clock.now())
+    if standing.consent_taken_back and not any(isinstance(fact, ENDINGS) for fact in facts):
+        await _care_goes_on(tx, referral)
 
 
 def _refolded(referral: Referral, rows: list[ReferralFact], facts: list[events.Event]) -> Standing:

@@ -135,16 +135,20 @@ class DraftedReferral(SQLModel, table=True):
 
 
 class WalkIn(SQLModel, table=True):
-    """Somebody has come, and which referral she comes on, if any, is not known yet. Nothing is sent."""
+    """Somebody has come, and which referral she comes on, if any, is not known yet. Nothing is sent.
+
+    `after_referral`: she had come on that one, consent for it was taken back, and her care here goes on without it.
+    """
 
     __tablename__ = "casework_walk_ins"
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")])
     facility: str
     referral_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_referrals.id")])
+    after_referral: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_referrals.id")], index=True, unique=True)
     came_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime, index=True)
-    recorded_by: UUID
+    recorded_by: UUID | None  # None: its own word came home after a restore, and does not say who
     matched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # care without a referral is finished
     outcome: str | None = Field(default=None, sa_type=Sealed("casework_walk_ins.outcome", "case_id"), nullable=True)

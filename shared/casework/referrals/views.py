@@ -69,6 +69,7 @@ class ArrivalView(BaseModel):
     referral: ReferralView | None = None
     matched: bool
     ended_at: datetime | None = None
+    after_referral: UUID | None = None  # on which she had come, until its consent was taken back
 
 
 def referral_view(referral: Referral) -> ReferralView:
@@ -95,6 +96,7 @@ def arrival_view(walk_in: WalkIn | None, referral: Referral | None) -> ArrivalVi
         referral=referral_view(referral) if referral else None,
         matched=referral is not None,
         ended_at=walk_in.ended_at if walk_in else None,
+        after_referral=walk_in.after_referral if walk_in else None,
     )
 
 

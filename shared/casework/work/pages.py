@@ -23,13 +23,23 @@ from shared.casework.eyes.commands import to_review
 from shared.casework.following.commands import subscriptions
 from shared.casework.following.streams import LiveStream
 from shared.casework.following.web import STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
+from shared.casework.holds.commands import is_set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals import story
 from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.pages import care_until, last_seen
 from shared.casework.scope import OutOfSight
 from shared.casework.timeline.views import LINE_KINDS, of_followed, visible_to
-from shared.casework.work.views import LIST_MAX, REFERRALS, alarm_at, look_at_taken_back, open_items, shown_cases, work_list
+from shared.casework.work.views import (
+    LIST_MAX,
+    REFERRALS,
+    WorkList,
+    alarm_at,
+    look_at_taken_back,
+    open_items,
+    shown_cases,
+    work_list,
+)
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
@@ -38,6 +48,7 @@ from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
+from shared.kit.sealed import shut_shown
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,14 +66,16 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         times = edge.pages.times("en", tx.clock.now())
         work = await work_list(tx, edge.here, visit.actor, times.today())
         await note_listed(tx, shown_cases(work), visit.actor)
+        held = await _held(tx, work)
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
         unsigned = await _unsigned(tx, visit)
+        own = [line for lines in edge.pages.look.work_lines for line in await lines(tx, edge.here, visit.actor)]
         openings = await to_review(tx, edge.here, visit.actor, times.today()) if visit.actor.role is Role.SUPERVISOR else []
         entered_at = await story.entered_at(tx, [r.id for r in work.unsent])
     return edge.pages.show(
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
         hand_overs=[(row, name, _what_was_open(row)) for row, name in unsigned], alarm_at=partial(alarm_at, edge.here),
-        entered_at=entered_at, openings=openings,
+        entered_at=entered_at, openings=openings, own_lines=own, held=held,
     )  # fmt: skip
 
 
@@ -97,8 +110,9 @@ async def _changed(tx: Transaction, edge: Edge, visit: Visit) -> list[tuple[Acti
         .limit(CHANGED_LINES_MAX)
     )  # fmt: skip
     newest: dict[UUID, tuple[Activity, Case]] = {}
-    for line, case in (await tx.session.execute(query)).tuples():
-        newest.setdefault(case.id, (line, case))
+    with shut_shown():
+        for line, case in (await tx.session.execute(query)).tuples():
+            newest.setdefault(case.id, (line, case))
     return list(newest.values())[:LIST_MAX]
 
 
@@ -110,7 +124,13 @@ async def show_here_now(request: Request, edge: OneEdge, visit: Visitor) -> Resp
     async with edge.database.write() as tx:
         work = await work_list(tx, edge.here, visit.actor, edge.pages.times("en", tx.clock.now()).today())
         await note_listed(tx, shown_cases(work), visit.actor)
-    return edge.pages.show(request, "work/here_now.html", visit, work=work, live=f"/live?after={after}")
+        held = await _held(tx, work)
+    return edge.pages.show(request, "work/here_now.html", visit, work=work, held=held, live=f"/live?after={after}")
+
+
+async def _held(tx: Transaction, work: WorkList) -> set[UUID]:
+    """Of the referrals whose care goes on after consent was taken back, those of which a court keeps what was told."""
+    return {referral.id for _walk_in, _case, referral in work.goes_on if await is_set_aside(tx, referral)}
 
 
 @router.get("/live")
@@ -148,7 +168,8 @@ SECTIONS = {  # what the next shift takes over, most urgent first; beside it onl
     "refused": _("Cannot be taken: another place is needed"), "fresh": _("New, not yet seen"),
     "cancels": _("A desk asks to cancel"),
     "taken_back": _("Will not come on this request: consent was taken back"),
-    "here_now": _("Here now"), "walk_ins": _("Came without a request"),
+    "here_now": _("Here now"), "goes_on": _("Here now, consent was taken back: care goes on"),
+    "walk_ins": _("Came without a request"),
     "coming": _("Expected"), "messages": _("Messages to pass on"), "late": _("Time has passed, still open"),
     "waiting": _("Sent, not seen yet"), "drafted": _("Time to think, not sent yet"),
     "opened": _("Opened, nothing sent yet"),

@@ -38,6 +38,7 @@ from shared.contracts.casework import events
 from shared.contracts.casework.codes import CancelReason, Flag, ProgressCode, ReferralState, Urgency
 from shared.kit.columns import UtcDateTime
 from shared.kit.db import Transaction
+from shared.kit.sealed import shut_shown
 
 UNSEEN_IS_RED = timedelta(minutes=10)  # an acute referral that nobody has opened by then: a call costs less than waiting
 WEEK = timedelta(days=7)  # "court this week"
@@ -75,6 +76,7 @@ class WorkList:
     here_now: list[Referral] = field(default_factory=list)  # to us, arrived or in care
     late: list[Referral] = field(default_factory=list)  # to us, time has passed, still open
     taken_back: list[Referral] = field(default_factory=list)  # to us, expected until consent was taken back, not read yet
+    goes_on: list[tuple[WalkIn, Case, Referral]] = field(default_factory=list)  # here, and consent for the request was taken back
     walk_ins: list[tuple[WalkIn, Case]] = field(default_factory=list)  # came without a referral, not matched yet
     dates: list[tuple[Progress, Case]] = field(default_factory=list)  # hearings and visits of this week
     messages: list[tuple[Message, Referral]] = field(default_factory=list)  # to pass on
@@ -109,7 +111,12 @@ TODAY, WEEKS_END = bindparam("today", type_=Date), bindparam("weeks_end", type_=
 
 
 async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> WorkList:
-    """The work of the account's desk."""
+    """The work of the account's desk. What does not open, because its key is not here, stands on it as `SHUT`."""
+    with shut_shown():
+        return await _work_list(tx, here, by, today)
+
+
+async def _work_list(tx: Transaction, here: Here, by: Actor, today: date) -> WorkList:
     now = tx.clock.now()
     asked = _questions(_by_kind(here), scope.Later.like(by))
     values = scope.Later.values(by) | {
@@ -165,6 +172,7 @@ def _questions(kinds: Kinds, by: scope.Later) -> Questions:
         "drafted": _drafted(by),
         "opened": _opened(by),
         "taken_back": _taken_back(incoming),
+        "goes_on": _goes_on(by),
         "walk_ins": _walk_ins(by),
         "dates": _dates(by),
         "messages": _messages(mine),
@@ -308,9 +316,20 @@ def _taken_back(incoming: Conditions) -> Select[Any]:
 
 def _walk_ins(by: scope.Later) -> Select[Any]:
     query = select(WalkIn, Case).join(Case, col(Case.id) == col(WalkIn.case_id))
-    query = query.where(col(WalkIn.referral_id).is_(None), col(WalkIn.ended_at).is_(None))
-    query = query.where(scope.at_desk(by, col(WalkIn.facility), col(WalkIn.case_id)))
+    query = query.where(col(WalkIn.after_referral).is_(None), *_still_here(by))
     return query.order_by(col(WalkIn.came_at).desc())
+
+
+def _goes_on(by: scope.Later) -> Select[Any]:
+    query = select(WalkIn, Case, Referral).join(Case, col(Case.id) == col(WalkIn.case_id))
+    query = query.join(Referral, col(Referral.id) == col(WalkIn.after_referral)).where(*_still_here(by))
+    return query.order_by(col(WalkIn.came_at).desc())
+
+
+def _still_here(by: scope.Later) -> Conditions:
+    """Arrivals that no request is known of and that nobody has ended."""
+    at_desk = scope.at_desk(by, col(WalkIn.facility), col(WalkIn.case_id))
+    return [col(WalkIn.referral_id).is_(None), col(WalkIn.ended_at).is_(None), at_desk]
 
 
 def _dates(by: scope.Later) -> Select[Any]:
@@ -344,5 +363,6 @@ def open_items(work: WorkList) -> dict[str, Any]:
     """What a hand-over keeps: ids by section and how many there were, never words."""
     ids: dict[str, Any] = {section: [str(row.id) for row in getattr(work, section)] for section in REFERRALS}
     ids |= {"walk_ins": [str(one.id) for one, _ in work.walk_ins], "messages": [str(one.id) for one, _ in work.messages]}
+    ids |= {"goes_on": [str(one.id) for one, _case, _referral in work.goes_on]}
     ids |= {"drafted": [str(one.id) for _, one in work.drafted], "opened": [str(one.id) for one, _ in work.opened]}
     return {**ids, "under_way": work.under_way, "totals": {name: work.total(name) for name in ids}}

@@ -35,6 +35,11 @@ MEMBER = Authority("member")  # of the circle: it has joined, or has sent or bee
 KEEPER = Authority("keeper")  # of the facility
 READER = Authority("reader")  # of our event that it is about
 
+# What police give before care comes from health: stations ask and account for it, places of care answer. Of products, and never of
+# a person.
+KEEPS_A_BOX = Authority("keeper", frozenset({(AgencyKind.POLICE, AgencyKind.HEALTH)}))
+SUPPLIES = Authority("keeper", frozenset({(AgencyKind.HEALTH, AgencyKind.POLICE)}))
+
 TELLS_THE_WAY = Authority("issuer", frozenset(way for way, rows in minimal_data.CROSSES.items() if "travel" in rows))
 TELLS_STEPS = Authority("member", frozenset(minimal_data.PROGRESS_CROSSES))
 TELLS_OF_OTHER_PLACES = Authority("member", minimal_data.REFERRAL_PROGRESS_CROSSES)

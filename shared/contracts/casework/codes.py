@@ -282,6 +282,47 @@ class CareProduct(StrEnum):
     PEP_STARTER = "pep_starter"
 
 
+class SupplyReason(StrEnum):
+    """Why a station asks for supplies."""
+
+    FIRST_STOCK = "first_stock"
+    LOW = "low"
+    NONE_LEFT = "none_left"
+    EXPIRES_SOON = "expires_soon"
+
+
+class SupplyDecline(StrEnum):
+    """Why a place of care sends none."""
+
+    NONE_HERE = "none_here"
+    NOT_OUR_STATION = "not_our_station"
+    BOX_NOT_COUNTED = "box_not_counted"
+
+
+class SafetyCode(StrEnum):
+    """What was noticed of a product that was given, or of its box. About the product and the place, never about whom it befell."""
+
+    VOMITING = "vomiting"
+    HEAVY_BLEEDING = "heavy_bleeding"
+    STRONG_PAIN = "strong_pain"
+    ALLERGIC_REACTION = "allergic_reaction"
+    OTHER_ADVERSE = "other_adverse"
+    GIVEN_WITHOUT_HER_YES = "given_without_her_yes"
+    GIVEN_WITHOUT_CERTIFICATE = "given_without_certificate"
+    SOLD = "sold"
+    TAKEN_FROM_THE_BOX = "taken_from_the_box"
+    FALSE_ENTRY = "false_entry"
+
+
+MISUSE = frozenset(
+    {
+        SafetyCode.GIVEN_WITHOUT_HER_YES, SafetyCode.GIVEN_WITHOUT_CERTIFICATE, SafetyCode.SOLD, SafetyCode.TAKEN_FROM_THE_BOX,
+        SafetyCode.FALSE_ENTRY,
+    }
+)  # fmt: skip
+ADVERSE = frozenset(SafetyCode) - MISUSE
+
+
 class CareClock(StrEnum):
     """What a window of care is for; the recipient gets the deadline, never the time of the incident."""
 

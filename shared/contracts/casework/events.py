@@ -29,11 +29,15 @@ def _within_reason(moment: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_within_reason)]
+BatchCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{0,19}$")]  # as it is printed on the pack
+Month = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 CodeHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 DEPENDANTS_MAX = 20  # people who come with her
 GIVEN_MAX = 10  # products given before care
 STAFF_MAX = 500  # people on duty or waiting at one facility; more is a mistyped figure
+DOSES_MAX = 10_000  # of one product in one box; more is a mistyped figure
+BATCHES_MAX = 20  # of one product in one box, or in one parcel
 MEMBERS_MAX = 50  # agencies in one care circle
 
 
@@ -423,6 +427,105 @@ class PlaceAnnounced(Event):
     waiting: Annotated[int, Field(ge=0, le=STAFF_MAX)]
 
 
+Doses = Annotated[int, Field(ge=0, le=DOSES_MAX)]
+
+
+class Batch(_Coded):
+    """Doses of one batch."""
+
+    batch: BatchCode
+    expires_on: date
+    quantity: Doses
+
+
+Batches = Annotated[tuple[Batch, ...], Field(max_length=BATCHES_MAX)]
+
+
+class SuppliesRequested(Event):
+    """A station asks the place that supplies it for doses. Its subject is the station, as of all words about its box."""
+
+    type: ClassVar[str] = "supplies.requested"
+    authority: ClassVar[Authority] = authorities.KEEPS_A_BOX
+    facility: FacilityId
+    to_facility: FacilityId
+    request: UUID
+    product: codes.CareProduct
+    quantity: Annotated[int, Field(ge=1, le=DOSES_MAX)]
+    reason_code: codes.SupplyReason
+
+
+class SuppliesSent(Event):
+    """The place that supplies has handed doses over, to be counted where they come. Its subject is that place."""
+
+    type: ClassVar[str] = "supplies.sent"
+    authority: ClassVar[Authority] = authorities.SUPPLIES
+    facility: FacilityId
+    to_facility: FacilityId
+    request: UUID
+    product: codes.CareProduct
+    batches: Annotated[tuple[Batch, ...], Field(min_length=1, max_length=BATCHES_MAX)]
+
+
+class SuppliesDeclined(Event):
+    """It sends none."""
+
+    type: ClassVar[str] = "supplies.declined"
+    authority: ClassVar[Authority] = authorities.SUPPLIES
+    facility: FacilityId
+    to_facility: FacilityId
+    request: UUID
+    product: codes.CareProduct
+    reason_code: codes.SupplyDecline
+
+
+class SuppliesReceived(Event):
+    """What has come of a parcel, as it was counted at the station: both ends agree, or are alarmed. None came: no batches."""
+
+    type: ClassVar[str] = "supplies.received"
+    authority: ClassVar[Authority] = authorities.KEEPS_A_BOX
+    facility: FacilityId
+    to_facility: FacilityId
+    request: UUID
+    product: codes.CareProduct
+    batches: Batches
+
+
+class SuppliesStated(Event):
+    """What a station's box came to in one month that is over: what lies in it by batch, what came and went, on how many days it was
+    empty, and what was noticed. Never when or to whom a dose was given."""
+
+    type: ClassVar[str] = "supplies.stated"
+    authority: ClassVar[Authority] = authorities.KEEPS_A_BOX
+    facility: FacilityId
+    to_facility: FacilityId
+    product: codes.CareProduct
+    month: Month
+    batches: Batches
+    opening: Doses
+    received: Doses
+    dispensed: Doses
+    returned: Doses
+    destroyed: Doses
+    counted: Doses | None = None  # at the last count of the month by two; absent where nobody counted
+    variance: Annotated[int, Field(ge=-DOSES_MAX, le=DOSES_MAX)] | None = None
+    stock_out_days: Annotated[int, Field(ge=0, le=31)]
+    adverse: Doses
+    misuse: Doses
+
+
+class SafetyReported(Event):
+    """Something was noticed of a product or of a box. Told at once, because a batch may have to be called back."""
+
+    type: ClassVar[str] = "supplies.safety_reported"
+    authority: ClassVar[Authority] = authorities.KEEPS_A_BOX
+    facility: FacilityId
+    to_facility: FacilityId
+    report: UUID
+    product: codes.CareProduct
+    code: codes.SafetyCode
+    batch: BatchCode | None = None
+
+
 class ExchangeRefused(Event):
     """A person at the recipient has discarded an event that could not be applied."""
 
@@ -436,8 +539,11 @@ REFERRAL_EVENTS: tuple[type[Event], ...] = (
     InService, OnHold, Resumed, NotAttended, Closed, Cancelled, CancelRefused, CameWithoutReferral, NoFeedbackByChoice,
     EndedUndisclosed, TransitionRefused,
 )  # fmt: skip
+SUPPLY_EVENTS: tuple[type[Event], ...] = (
+    SuppliesRequested, SuppliesSent, SuppliesDeclined, SuppliesReceived, SuppliesStated, SafetyReported,
+)  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
-    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, PlaceAnnounced,
+    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, PlaceAnnounced, *SUPPLY_EVENTS,
     ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

@@ -113,6 +113,8 @@ _FB: Listed = ("A", I.FB)
 _PROG: Listed = ("A", I.PROG)
 _RELAY: Listed = ("K", I.RELAY)
 _NOBODY: Listed = ("A", None)
+_SUPPLY = ("facility", "to_facility", "product")  # of a box and the place that fills it
+_BATCH = ("batches.batch", "batches.expires_on", "batches.quantity")
 _ABOUT_HER = ("age_band", "sex", "language", "interpreter", "access", "staff_preference")
 SAID: dict[str, dict[str, Listed]] = {
     "referral.issued": {
@@ -154,6 +156,30 @@ SAID: dict[str, dict[str, Listed]] = {
     "message.asked": {"": _RELAY, "message": _RELAY, "code": _RELAY, "on_at": _RELAY},
     "message.answered": {"": _RELAY, "message": _RELAY, "answer": _RELAY},
     "place.announced": dict.fromkeys(("", "facility", "is_open", "staff", "has_female_staff", "waiting"), _NOBODY),
+    "supplies.requested": dict.fromkeys(("", *_SUPPLY, "request", "quantity", "reason_code"), _NOBODY),
+    "supplies.sent": dict.fromkeys(("", *_SUPPLY, "request", *_BATCH), _NOBODY),
+    "supplies.declined": dict.fromkeys(("", *_SUPPLY, "request", "reason_code"), _NOBODY),
+    "supplies.received": dict.fromkeys(("", *_SUPPLY, "request", *_BATCH), _NOBODY),
+    "supplies.stated": dict.fromkeys(
+        (
+            "",
+            *_SUPPLY,
+            "month",
+            *_BATCH,
+            "opening",
+            "received",
+            "dispensed",
+            "returned",
+            "destroyed",
+            "counted",
+            "variance",
+            "stock_out_days",
+            "adverse",
+            "misuse",
+        ),
+        _NOBODY,
+    ),
+    "supplies.safety_reported": dict.fromkeys(("", *_SUPPLY, "report", "code", "batch"), _NOBODY),
     "consent.taken_back": dict.fromkeys(("", "consent", "circle"), _NOBODY),
     "consent.ended": dict.fromkeys(("", "consent", "circle"), _NOBODY),
     "consent.erased": dict.fromkeys(("", "consent", "outcome"), _NOBODY),

@@ -1,0 +1,312 @@
+"""Asking the place of care that supplies a box, counting what came of its parcel, and telling it each month what the box came to.
+
+What is told is of products and places. It is told by the month, because a balance that falls by one at the hour at which somebody
+is sent would say what she has not agreed to have said.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from services.police.dispensing.certificates import box_at, require, today
+from services.police.dispensing.rules import products
+from services.police.dispensing.tables import IS_AGREED, BoxCount, BoxEntry, Resupply, SafetyReport, Statement
+from shared.casework.alarms.commands import raise_alarm
+from shared.casework.cases.commands import Form
+from shared.casework.directory.news import place_subject
+from shared.casework.here import Actor, Here
+from shared.casework.scope import OutOfSight
+from shared.casework.stock import commands as stock
+from shared.casework.stock.domain import DAY, EntryKind, Lot, lots_of, same_parcel, stock_out_days, variance
+from shared.contracts.casework import codes, events
+from shared.contracts.casework.codes import AgencyKind, CareProduct, ServicePackage, Urgency
+from shared.exchange import outbox
+from shared.kit.db import Transaction
+from shared.kit.errors import Coded, Conflict
+from shared.kit.ids import new_id
+
+FAR_KM = 10_000.0  # of a place whose way is not known: chosen last
+
+
+@dataclass(frozen=True, slots=True)
+class Supplier:
+    """The place of care that fills a box."""
+
+    agency: str
+    facility: str
+
+    @property
+    def key(self) -> str:
+        """Its name on a form."""
+        return f"{self.agency}/{self.facility}"
+
+
+class AskSupplies(Form):
+    """A request for doses."""
+
+    product: CareProduct
+    quantity: int = Field(ge=1, le=events.DOSES_MAX)
+    reason: codes.SupplyReason
+    to_agency: events.AgencyId | None = None
+    to_facility: events.FacilityId | None = None
+    facility: events.FacilityId | None = None
+
+
+class ReceiveSupplies(Form):
+    """What came of a parcel, as it was counted: nothing where none came."""
+
+    batches: tuple[events.Batch, ...] = Field(max_length=events.BATCHES_MAX)
+
+
+class StateMonth(Form):
+    """The month that is told, which is over."""
+
+    month: events.Month
+    facility: events.FacilityId | None = None
+
+
+def suppliers(here: Here, facility: str) -> list[Supplier]:
+    """Places of care that may fill a station's box, the nearest first."""
+    found = [
+        (place.journeys[facility].km if facility in place.journeys else FAR_KM, peer, id_)
+        for peer in here.peers if here.known_kind(peer) is AgencyKind.HEALTH
+        for id_, place in here.network.agencies[peer].facilities.items() if ServicePackage.ACUTE_CARE in place.services
+    ]  # fmt: skip
+    return [Supplier(peer, id_) for _km, peer, id_ in sorted(found)]
+
+
+async def supplier_of(tx: Transaction, here: Here, facility: str) -> Supplier | None:
+    """The place that was asked last, else the nearest."""
+    known = suppliers(here, facility)
+    query = select(Resupply).where(col(Resupply.facility) == facility).order_by(col(Resupply.asked_at).desc()).limit(1)
+    last = (await tx.session.execute(query)).scalar_one_or_none()
+    if last is not None and (asked := Supplier(last.agency, last.to_facility)) in known:
+        return asked
+    return next(iter(known), None)
+
+
+async def tell(tx: Transaction, here: Here, agency: str, word: events.Event) -> None:
+    """Says something about a box to the agency that supplies it. It is about a station, so no consent is asked for."""
+    subject = place_subject(here.agency, word.facility)  # type: ignore[attr-defined]  # every word of supplies names its place
+    await outbox.lock_subjects(tx, [subject])
+    await outbox.add(
+        tx, outbox.Outgoing(recipient=agency, type=word.type, dataversion=word.version, subject=subject, lane_key=subject,
+                            data=events.data_of(word), occurred_at=tx.clock.now()),
+    )  # fmt: skip
+
+
+async def ask_supplies(command: AskSupplies, tx: Transaction, here: Here, by: Actor) -> Resupply:
+    """Asks; raises Conflict where a request for the product is still open, or the place cannot be asked."""
+    facility = box_at(here, by, command.facility)
+    await require(tx, here, by, place_subject(here.agency, facility))
+    if command.product not in products(here.programme):
+        raise Conflict("Police of this programme do not give %(product)s.", product=Coded(command.product, "product"))
+    known = suppliers(here, facility)
+    chosen = await supplier_of(tx, here, facility)
+    if command.to_agency is not None and command.to_facility is not None:
+        chosen = Supplier(command.to_agency, command.to_facility)
+    if chosen is None or chosen not in known:
+        raise Conflict("This place cannot be asked for supplies; choose one that gives acute care.")
+    await stock.alone(tx, BoxEntry, facility)
+    query = select(col(Resupply.id)).where(
+        col(Resupply.facility) == facility, col(Resupply.product) == command.product, col(Resupply.state).in_(["asked", "sent"])
+    )
+    if (await tx.session.execute(query)).first() is not None:
+        raise Conflict("A request for this product is open already; call the place, or count what it has sent.")
+    row = Resupply(
+        id=new_id(), facility=facility, agency=chosen.agency, to_facility=chosen.facility, product=command.product,
+        quantity=command.quantity, reason=command.reason, state="asked", asked_at=tx.clock.now(), asked_by=by.account_id,
+    )  # fmt: skip
+    tx.session.add(row)
+    await tx.session.flush()
+    word = events.SuppliesRequested(
+        facility=facility, to_facility=chosen.facility, request=row.id, product=command.product, quantity=command.quantity,
+        reason_code=command.reason,
+    )  # fmt: skip
+    await tell(tx, here, chosen.agency, word)
+    return row
+
+
+async def load_request(tx: Transaction, here: Here, request_id: UUID, by: Actor, *, lock: bool = False) -> Resupply:
+    """A request of one of the account's desks; raises OutOfSight, and Forbidden to whoever is not certified any more."""
+    by.may_work()
+    query = select(Resupply).where(col(Resupply.id) == request_id)
+    query = query.with_for_update().execution_options(populate_existing=True) if lock else query
+    row = (await tx.session.execute(query)).scalar_one_or_none()
+    if row is None or not by.sees(row.facility):
+        raise OutOfSight("There is no such request.", request_id)
+    await require(tx, here, by, request_id)
+    return row
+
+
+async def receive(request_id: UUID, command: ReceiveSupplies, tx: Transaction, here: Here, by: Actor) -> Resupply:
+    """What came is written into the book as it was counted, and told: where it is not what was sent, both ends are alarmed."""
+    row = await load_request(tx, here, request_id, by, lock=True)
+    if row.state != "sent":
+        raise Conflict("Nothing is on its way on this request; what came without one is entered in the book by hand.")
+    now = tx.clock.now()
+    came = [one for one in command.batches if one.quantity]
+    for one in came:
+        change = stock.Change(
+            CareProduct(row.product), one.batch, one.expires_on, EntryKind.RECEIVED, one.quantity, now, about=row.id
+        )
+        await stock.write(tx, BoxEntry, row.facility, change, by.account_id)
+    row.received = [one.model_dump(mode="json") for one in came]
+    row.state, row.received_at, row.received_by = "received", now, by.account_id
+    await tx.session.flush()
+    if not same_parcel(row.sent, row.received):
+        detail = {"product": row.product, "peer": row.agency}
+        await raise_alarm(tx, here, "parcel_differs", row.id, row.facility, Urgency.URGENT, None, detail, to_supervisor=True)
+    word = events.SuppliesReceived(
+        facility=row.facility, to_facility=row.to_facility, request=row.id, product=CareProduct(row.product), batches=tuple(came)
+    )
+    await tell(tx, here, row.agency, word)
+    return row
+
+
+# --- a month --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What a box came to in a period: each kind of entry summed, the last count of two within it, and what was reported."""
+
+    product: str
+    lots: list[Lot]
+    opening: int
+    moved: dict[EntryKind, int]
+    counted: int | None
+    variance: int | None
+    stock_out_days: int
+    adverse: int
+    misuse: int
+
+
+async def sums_of(tx: Transaction, here: Here, facility: str, product: str, first: date, until: date) -> Sums:
+    """The sums of a period of days, `until` not among them. Variance is from the last count before the period, or its opening by
+    the book, to its last count, line by line of the book; None where nobody counted."""
+    zone = ZoneInfo(here.programme.time_zone)
+    begins, ends = (datetime.combine(day, time(), zone) for day in (first, until))
+    rows = await stock.entries(tx, BoxEntry, facility, product, ends)
+    before = [row for row in rows if row.recorded_at < begins]
+    opening = sum(row.quantity for row in before)
+    closing, was = await _counted(tx, facility, product, ends), await _counted(tx, facility, product, begins)
+    counted = differs = None
+    if closing is not None and closing != was:
+        since, start = (was.upto, was.doses) if was is not None else (before[-1].number if before else 0, opening)
+        counted = closing.doses
+        differs = variance(start, _moved(row for row in rows if since < row.number <= closing.upto), counted)
+    reports = await _reports(tx, facility, product, begins, ends)
+    seen = min(until, today(here, tx.clock.now()) + DAY)  # days that have not come yet are no days without
+    moves = [row.moved for row in rows]
+    return Sums(
+        product, [lot for lot in lots_of(moves) if lot.quantity], opening, _moved(rows[len(before):]), counted, differs,
+        stock_out_days(moves, first, seen, zone), reports[False], reports[True],
+    )  # fmt: skip
+
+
+def _moved(rows: Iterable[BoxEntry]) -> dict[EntryKind, int]:
+    found: Counter[EntryKind] = Counter()
+    for row in rows:
+        kind = EntryKind(row.kind)
+        found[kind] += row.quantity if kind is EntryKind.CORRECTED else abs(row.quantity)
+    return dict(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What two have counted of a product, when the book had come to its line `upto`."""
+
+    id: UUID
+    upto: int
+    doses: int
+
+
+async def _counted(tx: Transaction, facility: str, product: str, until: datetime) -> Counted | None:
+    query = select(BoxCount).where(col(BoxCount.facility) == facility, IS_AGREED, col(BoxCount.counted_at) < until)
+    query = query.order_by(col(BoxCount.counted_at).desc(), col(BoxCount.id).desc()).limit(1)
+    last = (await tx.session.execute(query)).scalar_one_or_none()
+    if last is None:
+        return None
+    return Counted(last.id, last.upto, sum(int(n) for key, n in last.counted.items() if key.partition("/")[0] == product))
+
+
+async def _reports(tx: Transaction, facility: str, product: str, since: datetime, until: datetime) -> dict[bool, int]:
+    query = (
+        select(col(SafetyReport.is_misuse), func.count())
+        .where(col(SafetyReport.facility) == facility, col(SafetyReport.product) == product,
+               col(SafetyReport.recorded_at) >= since, col(SafetyReport.recorded_at) < until)
+        .group_by(col(SafetyReport.is_misuse))
+    )  # fmt: skip
+    found = {False: 0, True: 0}
+    return found | {bool(kind): int(n) for kind, n in (await tx.session.execute(query)).tuples()}
+
+
+def days_of(month: str) -> tuple[date, date]:
+    """The first day of a month and the first after it."""
+    year, number = int(month[:4]), int(month[5:])
+    return date(year, number, 1), date(year + number // 12, number % 12 + 1, 1)
+
+
+def month_before(on: date) -> str:
+    """The month that was over last."""
+    return f"{on.year - (on.month == 1)}-{(on.month - 2) % 12 + 1:02}"
+
+
+async def state_month(command: StateMonth, tx: Transaction, here: Here, by: Actor) -> list[Statement]:
+    """Tells the place that supplies what the box came to in a month, each product by itself. Raises Conflict where the month is not
+    over, was told before, or nobody can be told."""
+    facility = box_at(here, by, command.facility)
+    await require(tx, here, by, place_subject(here.agency, facility))
+    first, until = days_of(command.month)
+    now = tx.clock.now()
+    if today(here, now) < until:
+        raise Conflict("This month is not over yet; its figures are told afterwards.")
+    supplier = await supplier_of(tx, here, facility)
+    if supplier is None:
+        raise Conflict("This place cannot be asked for supplies; choose one that gives acute care.")
+    await stock.alone(tx, BoxEntry, facility)
+    made = []
+    for product in products(here.programme):
+        if await tx.session.get(Statement, (facility, product, command.month)) is not None:
+            raise Conflict("This month was told already.")
+        word = _statement(facility, supplier, command.month, await sums_of(tx, here, facility, product, first, until))
+        row = Statement(
+            facility=facility, product=product, month=command.month, data=events.data_of(word), stated_at=now,
+            stated_by=by.account_id,
+        )  # fmt: skip
+        tx.session.add(row)
+        await tx.session.flush()
+        await tell(tx, here, supplier.agency, word)
+        made.append(row)
+    return made
+
+
+def _statement(facility: str, supplier: Supplier, month: str, sums: Sums) -> events.SuppliesStated:
+    def of(kind: EntryKind) -> int:
+        return sums.moved.get(kind, 0)
+
+    return events.SuppliesStated(
+        facility=facility, to_facility=supplier.facility, product=CareProduct(sums.product), month=month,
+        batches=stock.batches_of(sums.lots), opening=sums.opening, received=of(EntryKind.RECEIVED),
+        dispensed=of(EntryKind.DISPENSED), returned=of(EntryKind.RETURNED), destroyed=of(EntryKind.DESTROYED),
+        counted=sums.counted, variance=sums.variance, stock_out_days=sums.stock_out_days, adverse=sums.adverse, misuse=sums.misuse,
+    )  # fmt: skip
+
+
+async def is_statement_due(tx: Transaction, here: Here, facility: str) -> str | None:
+    """The month before this one, where the box was there then and its figures have not been told."""
+    month = month_before(today(here, tx.clock.now()))
+    _first, until = days_of(month)
+    ends = datetime.combine(until, time(), ZoneInfo(here.programme.time_zone))
+    if not await stock.entries(tx, BoxEntry, facility, until=ends):
+        return None
+    told = select(col(Statement.month)).where(col(Statement.facility) == facility, col(Statement.month) == month)
+    return month if (await tx.session.execute(told.limit(1))).first() is None else None

@@ -1,0 +1,89 @@
+"""What the programme says of products that police give: the one place where dispensing asks the profile.
+
+A product is given only where the profile names the certificate that giving it needs. Whatever is refused here, care is not: each
+sentence leads on to the request for it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from shared.casework.cases.tables import Case, Incident
+from shared.contracts.casework.codes import AgeBand, CareProduct, IncidentContext, IncidentType, Sex
+from shared.kit.i18n import mark as _
+from shared.programmes import vocabulary
+from shared.programmes.profile import Programme
+from shared.programmes.rules import answers
+from shared.programmes.situation import Answer, Held, Message, Situation, Verdict
+from shared.programmes.staff import Standing
+from shared.programmes.terms import Act, Fact
+
+ACTS = {
+    CareProduct.EMERGENCY_CONTRACEPTION: Act.DISPENSE_EMERGENCY_CONTRACEPTION,
+    CareProduct.PEP_STARTER: Act.DISPENSE_PEP_STARTER,
+}
+SENTENCES = {
+    Message.WINDOW_PASSED: _("Too much time has passed, so it is not given any more. Care is never too late: send her."),
+    Message.ACT_IS_BLOCKED: _("The programme does not have this given here. Care goes on: send her or him."),
+    Message.AGE_ROUTES: _("At this age nothing is given before care. Send the child there at once."),
+    Message.NEEDED_FIRST: _("Something must be known or done first that this programme asks for. Care goes on: send her."),
+}
+NOT_FOR_HIM = _("It is not for a boy or a man. He needs the same care: send him.")
+ELSEWHERE = frozenset({Message.STOCK_NONE, Message.STOCK_NOT_COUNTED})  # the box says so itself, when a dose is taken
+
+
+def products(programme: Programme) -> tuple[CareProduct, ...]:
+    """What police of a programme give; nothing where it names no certificate for it."""
+    return tuple(product for product in ACTS if certificates(programme, product))
+
+
+def certificates(programme: Programme, product: CareProduct) -> tuple[str, ...]:
+    """The certificates that giving a product needs."""
+    return tuple(
+        rule.certificate for rule in programme.rules.values()
+        if isinstance(rule, vocabulary.CertificateRequired) and rule.act is ACTS[product]
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A certificate as it was entered: as the profile's rules know it, and the last day that stands on the paper itself."""
+
+    held: Held
+    valid_until: date | None
+
+
+def standing(programme: Programme, certificate: str, paper: Paper, on: date) -> Standing:
+    """How it stands on a day: by the profile, and by its own last day where that comes sooner. Trained is not certified."""
+    kind = programme.certificates.get(certificate)
+    if kind is None:  # the profile has dropped it
+        return Standing.NONE
+    found = kind.standing(paper.held, on)
+    is_over = paper.valid_until is not None and on > paper.valid_until
+    return Standing.EXPIRED if found is Standing.VALID and is_over else found
+
+
+def asked(programme: Programme, product: CareProduct, case: Case, incident: Incident, at: datetime, held: Held) -> Situation:
+    """What the rules are asked when a certified officer is about to give a product, to somebody who wants it."""
+    needs = case.needs or {}
+    return Situation(
+        ACTS[product], at, incident.earliest_at, incident.latest_at,
+        IncidentType(incident.incident_type) if incident.incident_type else None,
+        frozenset(map(IncidentContext, incident.contexts or ())), AgeBand(needs.get("age_band", AgeBand.UNKNOWN)),
+        Sex(needs.get("sex", Sex.UNKNOWN)), facts=frozenset({Fact.SHE_AGREES}),
+        held=dict.fromkeys(certificates(programme, product), held),
+    )  # fmt: skip
+
+
+def refusal(programme: Programme, situation: Situation) -> tuple[Answer, str] | None:
+    """Why a product is not given, as the gravest rule and as a sentence; None where it may be.
+
+    For time it is refused only where no instant of the incident's range lies within the window; what nobody knows of it refuses
+    nothing (domain guide, section 3). An age that goes straight to a place of care is given nothing on the way there.
+    """
+    said = [one for one in answers(programme, situation) if one.verdict is Verdict.REFUSED and one.message not in ELSEWHERE]
+    said += [one for one in answers(programme, replace(situation, act=Act.REFER)) if one.message is Message.AGE_ROUTES]
+    if not said:
+        return None
+    first = said[0]
+    is_his = first.message is Message.ACT_IS_BLOCKED and situation.sex is Sex.MALE
+    return first, NOT_FOR_HIM if is_his else SENTENCES.get(first.message, SENTENCES[Message.NEEDED_FIRST])

@@ -1,0 +1,127 @@
+"""A network made from a programme, for simulations, demos and tests: its kinds of facility as often as it counts them, named where
+it names them, spread over its districts, and a pair wherever a pathway leads from one agency to another.
+
+What is made here is made up, and says so by its purpose; a real network is written by those who run it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared.casework.directory.network import Network, parse_network
+from shared.contracts.casework.codes import AgencyKind, FacilityMode
+from shared.kit.errors import RefnetError
+from shared.programmes.places import FacilityKind, FacilityStatus
+from shared.programmes.profile import MADE_UP, Programme
+
+ANYWHERE = "district"  # where a programme names no district
+KIND_IN_ID_MAX = 34  # characters of a kind within a facility's id, which has 40 and ends in a number
+NAME_MAX = 120
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    id: str
+    agency: str
+    kind: str
+    fields: dict[str, Any]
+
+
+def network_of(programme: Programme, purpose: str = "simulation", only: Collection[AgencyKind] = tuple(AgencyKind)) -> Network:
+    """The network, of these kinds of agency; raises RefnetError where the programme makes none, or where people are real."""
+    if purpose not in MADE_UP:
+        raise RefnetError(f"A network that is made from a programme is for {', '.join(sorted(MADE_UP))}; write a real one by hand.")
+    made = [one for one in _facilities(programme) if programme.agencies[one.agency].kind in only]
+    with_places = list(dict.fromkeys(one.agency for one in made))
+    pairs = _pairs(programme, frozenset(with_places))
+    if not pairs:
+        raise RefnetError(
+            f"Programme '{programme.id}' has no pathway from one agency to another, so there is no network to make; add `pathways`."
+        )
+    first = programme.languages[0]
+    agencies: dict[str, Any] = {
+        id_: {"kind": str(programme.agencies[id_].kind), "name": programme.agencies[id_].name.in_(first, "en")[:NAME_MAX],
+              "facilities": _complete([one for one in made if one.agency == id_], frozenset(one.id for one in made), programme)}
+        for id_ in with_places
+    }  # fmt: skip
+    content = {"purpose": purpose, "programme": programme.id, "agencies": agencies, "pairs": pairs}
+    return parse_network(content, f"of programme '{programme.id}'")
+
+
+def _pairs(programme: Programme, there: frozenset[str]) -> list[list[str]]:
+    agency = {kind: one.agency for kind, one in programme.facilities.items()}
+    ways = {
+        frozenset((agency[start], agency[end]))
+        for way in programme.pathways.values() for start in way.from_ for end in way.to if agency[start] != agency[end]
+    }  # fmt: skip
+    return sorted(sorted(pair) for pair in ways if pair <= there)
+
+
+def _facilities(programme: Programme) -> Iterator[_Made]:
+    """The named ones of each kind, then as many as lack. Nothing is sent to what is planned or past, so it is left out."""
+    districts = list(programme.districts) or [ANYWHERE]
+    named = {place.district for place in programme.places.values()}
+    where: dict[str, list[str]] = defaultdict(list)  # the districts of each kind's facilities, in their order
+    taken = set(programme.places)
+    # What shares a roof comes after what it shares it with.
+    for id_, kind in sorted(programme.facilities.items(), key=lambda item: item[1].colocated_with is not None):
+        if kind.status is not FacilityStatus.OPEN:
+            continue
+        own = [name for name, place in programme.places.items() if place.kind == id_]
+        for name in own:
+            where[id_].append(programme.places[name].district)
+            yield _Made(name, kind.agency, id_, _named(programme, kind, name))
+        beside = where.get(kind.colocated_with or "", [])
+        rest = sorted(districts, key=lambda district: (district in named, districts.index(district)))
+        for number in range(len(own), kind.count):
+            district = beside[number] if number < len(beside) else rest[number % len(rest)]
+            where[id_].append(district)
+            yield _Made(_free(id_, number + 1, taken), kind.agency, id_, _numbered(programme, kind, district, number + 1))
+
+
+def _free(kind: str, number: int, taken: set[str]) -> str:
+    name = f"{kind[:KIND_IN_ID_MAX]}_{number}"
+    while name in taken:
+        name = f"{kind[:KIND_IN_ID_MAX]}_{(number := number + 1)}"
+    taken.add(name)
+    return name
+
+
+def _common(kind: FacilityKind) -> dict[str, Any]:
+    return {
+        "services": [str(package) for package in kind.services], "posts": list(kind.posts), "open_hours": kind.open_hours,
+        "mode": str(kind.mode), "places": kind.places,
+    }  # fmt: skip
+
+
+def _named(programme: Programme, kind: FacilityKind, name: str) -> dict[str, Any]:
+    place = programme.places[name]
+    journeys = {start: {"km": way.km, "minutes": round(way.minutes)} for start, way in place.journeys.items()}
+    return {
+        **_common(kind), "name": place.name.in_(programme.languages[0], "en")[:NAME_MAX], "district": place.district,
+        "mode": str(programme.mode_of(name)), "open_hours": place.open_hours or kind.open_hours,
+        "duty_number": place.duty_number, "journeys": journeys,
+    }  # fmt: skip
+
+
+def _numbered(programme: Programme, kind: FacilityKind, district: str, number: int) -> dict[str, Any]:
+    first = programme.languages[0]
+    where = f", {programme.districts[district].in_(first, 'en')}" if district in programme.districts else ""
+    count = f" {number}" if kind.count > 1 else ""
+    return {**_common(kind), "name": f"{kind.name.in_(first, 'en')}{count}{where}"[:NAME_MAX], "district": district}
+
+
+def _complete(made: list[_Made], there: frozenset[str], programme: Programme) -> dict[str, Any]:
+    """Each facility with the ways to it; on paper or by phone also with a desk that writes for it, of the kind that the programme
+    says, and near where one is."""
+    online = [one for one in made if one.fields["mode"] == FacilityMode.ONLINE]
+    for one in made:
+        one.fields["journeys"] = {start: way for start, way in one.fields.get("journeys", {}).items() if start in there}
+        if one.fields["mode"] != FacilityMode.ONLINE:
+            wanted = programme.facilities[one.kind].hub
+            fitting = sorted(
+                online, key=lambda hub: (hub.kind != (wanted or one.kind), hub.fields["district"] != one.fields["district"])
+            )
+            one.fields["hub"] = fitting[0].id if fitting else None
+    return {one.id: one.fields for one in made}

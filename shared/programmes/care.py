@@ -1,0 +1,210 @@
+"""What is asked of whom, and by when: limits, windows of care, packages, pathways and report forms."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from shared.contracts.casework.codes import Urgency
+from shared.programmes.situation import Situation
+from shared.programmes.terms import (
+    Age,
+    Context,
+    Count,
+    Days,
+    FactCode,
+    Fee,
+    Hours,
+    HowSoon,
+    Id,
+    Incident,
+    Named,
+    OneOf,
+    OpenHours,
+    Package,
+    Part,
+    SexCode,
+    Sourced,
+    Version,
+    YesNo,
+)
+
+
+class ByUrgency(Sourced):
+    """A limit in hours for each urgency."""
+
+    figures: ClassVar[tuple[str, ...]] = ("acute", "urgent", "routine")
+
+    acute: Hours
+    urgent: Hours
+    routine: Hours
+
+    def of(self, urgency: str) -> timedelta:
+        """The limit as a duration."""
+        return timedelta(hours=float(getattr(self, Urgency(urgency).value)))
+
+
+class TimeBefore(Sourced):
+    """A time before the end of something."""
+
+    figures: ClassVar[tuple[str, ...]] = ("hours",)
+
+    hours: Hours
+
+
+class Limits(Part):
+    """How long something may take before somebody is told. All in hours."""
+
+    delivered_h: ByUrgency  # signed for by the recipient's machine
+    acknowledge_h: ByUrgency  # seen by a person there
+    stalled_h: ByUrgency  # accepted, and nothing since
+    lapse_h: ByUrgency  # still open
+    ladder_step_h: ByUrgency  # an alarm that nobody takes goes one post up
+    window_warning: TimeBefore  # before a window of care ends
+
+    @property
+    def window_warning_h(self) -> float:
+        """In hours."""
+        return self.window_warning.hours
+
+
+class CountedFrom(StrEnum):
+    """From which instant of an incident's range a clock counts."""
+
+    EARLIEST = "earliest"
+    LATEST = "latest"
+
+
+class Window(Sourced):
+    """A window of care. It says how soon, never whether: late never means no care, and no window blocks a referral."""
+
+    figures: ClassVar[tuple[str, ...]] = ("hours", "inclusive", "counted_from")
+
+    hours: Hours | None  # None: no rule is given, and no clock is shown
+    inclusive: YesNo = True  # whether the last instant belongs to it
+    counted_from: Annotated[CountedFrom, BeforeValidator(OneOf(CountedFrom, "instant"))] = CountedFrom.EARLIEST
+    version: Version = 1  # of the protocol that says so
+
+    @property
+    def length(self) -> timedelta | None:
+        """Its length; None where no rule is given."""
+        return None if self.hours is None else timedelta(hours=self.hours)
+
+    def ends_at(self, earliest: datetime | None, latest: datetime | None = None) -> datetime | None:
+        """When its clock ends; None where the time of the incident, or a rule, is not known."""
+        start = earliest if self.counted_from is CountedFrom.EARLIEST else latest or earliest
+        return None if start is None or self.length is None else start + self.length
+
+    def fits(self, earliest: datetime | None, latest: datetime | None, at: datetime) -> bool | None:
+        """Whether any instant of the incident's range lies within the window at `at`; None where it is not known, or no rule is.
+
+        Eligibility is refused only if no instant fits, so the latest decides.
+        """
+        last = latest or earliest
+        if last is None or self.length is None:
+            return None
+        return at - last <= self.length if self.inclusive else at - last < self.length
+
+
+class When(Part):
+    """A condition of a closed vocabulary: every line that is written must hold. Of each list, one is enough."""
+
+    child: YesNo | None = None
+    ages: tuple[Age, ...] = ()
+    sexes: tuple[SexCode, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    contexts: tuple[Context, ...] = ()
+    packages: tuple[Package, ...] = ()  # one of them is asked for
+    at: tuple[Id, ...] = ()  # kinds of facility that act
+    facts: tuple[FactCode, ...] = ()  # all of them are so
+    without: tuple[FactCode, ...] = ()  # none of them is so
+    within_h: Hours | None = None  # since the latest instant of the incident
+    after_h: Hours | None = None
+
+    def holds(self, s: Situation) -> bool | None:
+        """Whether it holds; None where something that it looks at is not known, and nothing speaks against it."""
+        since = None if (s.latest_at or s.earliest_at) is None else s.now - (s.latest_at or s.earliest_at or s.now)
+        parts = [
+            None if self.child is None else _same(s.is_child, self.child),
+            _among(s.age_band, self.ages),
+            _among(s.sex, self.sexes),
+            _among(s.incident_type, self.incidents),
+            bool(s.contexts & set(self.contexts)) if self.contexts else None,
+            bool(s.packages & set(self.packages)) if self.packages else None,
+            _among(s.facility_kind, self.at),
+            *(_unknown_as(s.knows(fact)) for fact in self.facts),
+            *(_unknown_as(s.knows(fact), is_so=False) for fact in self.without),
+            None if self.within_h is None else _shorter(since, self.within_h),
+            None if self.after_h is None else _not(_shorter(since, self.after_h)),
+        ]
+        looked_at = [part for part in parts if part is not None]
+        if False in looked_at:
+            return False
+        return None if _UNKNOWN in looked_at else True
+
+
+_UNKNOWN = "unknown"  # of one line of a condition; None there means that the line is not written
+
+
+def _same(value: bool | None, wanted: bool) -> bool | str:
+    return _UNKNOWN if value is None else value is wanted
+
+
+def _among(value: object, wanted: tuple[object, ...]) -> bool | str | None:
+    if not wanted:
+        return None
+    if value is None or value == "unknown":
+        return _UNKNOWN
+    return value in wanted
+
+
+def _unknown_as(value: bool | None, *, is_so: bool = True) -> bool | str:
+    return _UNKNOWN if value is None else value is is_so
+
+
+def _shorter(since: timedelta | None, hours: float) -> bool | str:
+    return _UNKNOWN if since is None else since <= timedelta(hours=hours)
+
+
+def _not(value: bool | str) -> bool | str:
+    return value if isinstance(value, str) else not value
+
+
+class PackageHere(Part):
+    """What a package of the published language is called here, and holds. What it holds stays with whoever provides it."""
+
+    name: Named
+    holds: tuple[Id, ...] = ()  # what health's own record lists under it
+
+
+class Pathway(Sourced):
+    """From one kind of facility to others, for some packages."""
+
+    figures: ClassVar[tuple[str, ...]] = ("fee", "per_day", "acknowledge_h", "respond_h")
+
+    from_: tuple[Id, ...] = Field(alias="from", min_length=1)  # kinds of facility
+    to: tuple[Id, ...] = Field(min_length=1)  # the first that is open and can take her is proposed, the next is the fall-back
+    packages: tuple[Package, ...] = Field(min_length=1)
+    urgency: HowSoon | None = None  # None: the desk says
+    when: When | None = None
+    always_offer: YesNo = False
+    fee: Fee | None = None  # asked of her; 0: free by the programme, and a fee is a breach
+    per_day: Count | None = None  # requests that each place can take in a day
+    hours: OpenHours | None = None  # in which it is to be used; later the fall-back is
+    acknowledge_h: Hours | None = None  # where it differs from the limits of its urgency
+    respond_h: Hours | None = None  # a hand-over's own clock
+    before: Id | None = None  # the rule (a stay's limit) whose deadline it must come before
+
+
+class ReportForm(Sourced):
+    """A medical report form of the country."""
+
+    figures: ClassVar[tuple[str, ...]] = ("version", "detention_limit_days", "fee", "sign_within_h")
+
+    name: Named
+    version: Version  # in use; an older one is handed back with the reason
+    signers: tuple[Id, ...] = ()  # staff who may sign it
+    detention_limit_days: Days | None = None  # a suspect is released after that without it
+    sign_within_h: Hours | None = None
+    fee: Fee | None = None

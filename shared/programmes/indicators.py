@@ -1,0 +1,340 @@
+"""Indicators: a closed set of formulas over a closed set of measures (domain.md, section 5), and what a programme expects of them.
+
+"Reports, not prevalence": no formula here ranks places, and none says which direction is good.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Annotated, ClassVar, Protocol
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from shared.programmes.terms import Count, Figure, Id, Named, OneOf, Part, Sourced, Year, said
+
+
+class Measure(StrEnum):
+    """What may be counted, from an agency's own records. Names say what one of it is."""
+
+    REPORTS = "reports"
+    REPORTS_SEXUAL_VIOLENCE = "reports_sexual_violence"
+    REPORTS_BY_LAW = "reports_by_law"
+    REPORTS_WITHDRAWN = "reports_withdrawn"
+    PRESSURE_TO_SETTLE = "pressure_to_settle"
+    HEALTH_OFFERED = "health_offered"  # cases
+    HEALTH_DECLINED_BY_HER = "health_declined_by_her"  # cases
+    CASES_REFERRED_TO_HEALTH = "cases_referred_to_health"  # with one issued health referral or more
+    REFERRALS_ISSUED = "referrals_issued"
+    REFERRALS_ACKNOWLEDGED = "referrals_acknowledged"
+    REFERRALS_ACKNOWLEDGED_IN_TIME = "referrals_acknowledged_in_time"
+    REFERRALS_ACCEPTED = "referrals_accepted"
+    REFERRALS_ARRIVED = "referrals_arrived"
+    REFERRALS_SERVED = "referrals_served"  # closed as served or served_partly
+    REFERRALS_WITH_FEEDBACK = "referrals_with_feedback"
+    REFERRALS_LOST = "referrals_lost"  # open past their deadline
+    REFERRALS_FROM_SPECIALISTS = "referrals_from_specialists"
+    REFERRALS_FROM_OTHERS = "referrals_from_others"
+    REFERRALS_FREE = "referrals_free"  # that the programme says are free
+    FEES_CHARGED = "fees_charged"  # on those
+    ACUTE_CONSENTED = "acute_consented"  # acute referrals, with her consent
+    ARRIVALS_WITHIN_PEP = "arrivals_within_pep"
+    DOSES = "doses"  # of emergency contraception that a desk gave
+    DOSES_IN_TIME = "doses_in_time"
+    DOSES_ELIGIBLE = "doses_eligible"
+    ADVERSE_EVENTS = "adverse_events"
+    MISUSE = "misuse"
+    STOCK_OPENING = "stock_opening"
+    STOCK_RECEIVED = "stock_received"
+    STOCK_DISPENSED = "stock_dispensed"
+    STOCK_DISCARDED = "stock_discarded"  # expired, vomited, broken: written down as such
+    STOCK_COUNTED = "stock_counted"
+    STOCK_OUT_DAYS = "stock_out_days"
+    STAYS = "stays"
+    STAYS_WITHIN_LIMIT = "stays_within_limit"
+    STAYS_OVER_WITHOUT_PLAN = "stays_over_without_plan"
+    REFUSED_FOR_LACK_OF_PLACE = "refused_for_lack_of_place"
+    FACILITIES = "facilities"  # of a kind, as the network has them
+    DISTRICTS = "districts"  # with a facility of a kind
+    STATIONS = "stations"  # that are to have a desk
+    DESKS_READY = "desks_ready"
+    CALLS = "calls"
+    CALLS_ROUTED = "calls_routed"
+    CALLS_WRONG_NUMBER = "calls_wrong_number"
+    UNIT_DAYS = "unit_days"
+    UNIT_DAYS_STAFFED = "unit_days_staffed"
+    SEAT_DAYS = "seat_days"  # of a seconded worker
+    SEAT_DAYS_PRESENT = "seat_days_present"
+    MEDICAL_REPORTS_REQUESTED = "medical_reports_requested"
+    MEDICAL_REPORTS_SIGNED = "medical_reports_signed"
+    MEDICAL_REPORTS_UNSIGNED_AT_LIMIT = "medical_reports_unsigned_at_limit"
+    INVESTIGATED = "investigated"
+    CHARGED = "charged"
+    TRIED = "tried"
+    VERDICTS = "verdicts"
+    HAND_OVERS = "hand_overs"
+    HAND_OVERS_IN_TIME = "hand_overs_in_time"
+    MEDIATIONS = "mediations"
+    CONSENT_BREACHES = "consent_breaches"
+    CONSENTS_TAKEN_BACK = "consents_taken_back"
+    CONSENTS_HONOURED_IN_TIME = "consents_honoured_in_time"
+    OUTREACH_SESSIONS = "outreach_sessions"
+    PEOPLE_REACHED = "people_reached"
+    INFORMATION_CONTACTS = "information_contacts"
+
+
+class Duration(StrEnum):
+    """What may be measured in hours."""
+
+    REPORT_DELAY = "report_delay"  # from incident to report
+    DOSE_DELAY = "dose_delay"
+    ARRIVAL_DELAY = "arrival_delay"  # from incident to arrival in care
+    ACKNOWLEDGE_TIME = "acknowledge_time"
+    DISPATCH_TIME = "dispatch_time"
+    HAND_OVER_TIME = "hand_over_time"
+    SYNC_TIME = "sync_time"
+    STAY_LENGTH = "stay_length"
+
+
+class Formula(StrEnum):
+    """How an indicator is computed."""
+
+    COUNT = "count"  # of
+    RATE = "rate"  # of ÷ over
+    PERCENT = "percent"  # 100 × of ÷ over
+    CHANGE_PCT = "change_pct"  # 100 × (of in year − of in since) ÷ of in since
+    SITES_GE = "sites_ge"  # places where of ÷ over is at least `at_least`
+    TIMELY = "timely"  # shares of `durations` within `within_h`
+    BALANCE = "balance"  # sum of `plus` − sum of `minus`
+    MEDIAN_H = "median_h"  # of `durations`
+    P90_H = "p90_h"  # of `durations`
+
+
+class Tally(Protocol):
+    """What an indicator is computed from: the records, counted."""
+
+    def count(self, measure: Measure, *, year: int | None = None, place: str | None = None, kind: str | None = None) -> int:
+        """How many there are, of a year, a place or a kind of facility where one is named."""
+
+    def hours(self, duration: Duration, *, year: int | None = None) -> Sequence[float]:
+        """Every duration of a kind."""
+
+    def places(self, kind: str | None = None) -> Sequence[str]:
+        """The places that are looked at, of a kind where one is named."""
+
+
+MeasureCode = Annotated[Measure, BeforeValidator(OneOf(Measure, "measure"))]
+DurationCode = Annotated[Duration, BeforeValidator(OneOf(Duration, "duration"))]
+NEEDS: dict[Formula, tuple[str, ...]] = {
+    Formula.COUNT: ("of",),
+    Formula.RATE: ("of", "over"),
+    Formula.PERCENT: ("of", "over"),
+    Formula.CHANGE_PCT: ("of", "year", "since"),
+    Formula.SITES_GE: ("of", "over", "at_least"),
+    Formula.TIMELY: ("durations", "within_h"),
+    Formula.BALANCE: ("plus", "minus"),
+    Formula.MEDIAN_H: ("durations",),
+    Formula.P90_H: ("durations",),
+}
+MAY_HAVE: dict[Formula, tuple[str, ...]] = {
+    Formula.COUNT: ("year", "kind"), Formula.RATE: ("year", "kind"), Formula.PERCENT: ("year", "kind"),
+    Formula.CHANGE_PCT: ("kind",), Formula.SITES_GE: ("year", "kind"), Formula.TIMELY: ("year",),
+    Formula.BALANCE: ("year", "kind"), Formula.MEDIAN_H: ("year",), Formula.P90_H: ("year",),
+}  # fmt: skip
+_ARGUMENTS = ("of", "over", "plus", "minus", "durations", "year", "since", "at_least", "within_h", "kind")
+
+
+class Alarm(Sourced):
+    """A value at which a post is told."""
+
+    figures: ClassVar[tuple[str, ...]] = ("below", "above")
+
+    below: Figure | None = None
+    above: Figure | None = None
+
+
+class Indicator(Part):
+    """One figure: a formula and what it is computed of."""
+
+    name: Named
+    formula: Annotated[Formula, BeforeValidator(OneOf(Formula, "formula"))]
+    of: MeasureCode | None = None
+    over: MeasureCode | None = None
+    plus: tuple[MeasureCode, ...] = ()
+    minus: tuple[MeasureCode, ...] = ()
+    durations: DurationCode | None = None
+    year: Year | None = None
+    since: Year | None = None
+    at_least: Figure | None = None
+    within_h: Figure | None = None
+    kind: Id | None = None  # of facility, to look at no other
+    alarm: Alarm | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Indicator":
+        given = {name for name in _ARGUMENTS if getattr(self, name) not in (None, ())}
+        lacking = [name for name in NEEDS[self.formula] if name not in given]
+        foreign = sorted(given - {*NEEDS[self.formula], *MAY_HAVE[self.formula]})
+        if lacking:
+            raise said(f"the formula {self.formula} needs {', '.join(NEEDS[self.formula])}; {', '.join(lacking)} is missing")
+        if foreign:
+            raise said(f"the formula {self.formula} has no {', '.join(foreign)}; leave it out")
+        return self
+
+    def value(self, tally: Tally) -> float | None:
+        """The figure; None where there is nothing to divide by, or nothing was measured."""
+        return _FORMULAS[self.formula](self, tally)
+
+
+def _count(i: Indicator, t: Tally) -> float | None:
+    assert i.of is not None
+    return float(t.count(i.of, year=i.year, kind=i.kind))
+
+
+def _rate(i: Indicator, t: Tally) -> float | None:
+    assert i.of is not None
+    assert i.over is not None
+    below = t.count(i.over, year=i.year, kind=i.kind)
+    return t.count(i.of, year=i.year, kind=i.kind) / below if below else None
+
+
+def _percent(i: Indicator, t: Tally) -> float | None:
+    rate = _rate(i, t)
+    return None if rate is None else 100 * rate
+
+
+def _change_pct(i: Indicator, t: Tally) -> float | None:
+    assert i.of is not None
+    before = t.count(i.of, year=i.since, kind=i.kind)
+    return 100 * (t.count(i.of, year=i.year, kind=i.kind) - before) / before if before else None
+
+
+def _sites_ge(i: Indicator, t: Tally) -> float | None:
+    assert i.of is not None
+    assert i.over is not None
+    assert i.at_least is not None
+    rates = [
+        t.count(i.of, year=i.year, place=place) / below
+        for place in t.places(i.kind)
+        if (below := t.count(i.over, year=i.year, place=place))
+    ]
+    return float(sum(rate >= i.at_least for rate in rates))
+
+
+def _timely(i: Indicator, t: Tally) -> float | None:
+    assert i.durations is not None
+    assert i.within_h is not None
+    hours = t.hours(i.durations, year=i.year)
+    return sum(one <= i.within_h for one in hours) / len(hours) if hours else None
+
+
+def _balance(i: Indicator, t: Tally) -> float | None:
+    plus = sum(t.count(one, year=i.year, kind=i.kind) for one in i.plus)
+    return float(plus - sum(t.count(one, year=i.year, kind=i.kind) for one in i.minus))
+
+
+def _quantile(hours: Sequence[float], share: float) -> float | None:
+    """By the nearest rank: a duration that somebody really waited."""
+    ordered = sorted(hours)
+    rank = max(0, -(-int(share * 100 * len(ordered)) // 100) - 1)
+    return ordered[min(rank, len(ordered) - 1)] if ordered else None
+
+
+def _median_h(i: Indicator, t: Tally) -> float | None:
+    assert i.durations is not None
+    return _quantile(t.hours(i.durations, year=i.year), 0.5)
+
+
+def _p90_h(i: Indicator, t: Tally) -> float | None:
+    assert i.durations is not None
+    return _quantile(t.hours(i.durations, year=i.year), 0.9)
+
+
+_FORMULAS: dict[Formula, Callable[[Indicator, Tally], float | None]] = {
+    Formula.COUNT: _count,
+    Formula.RATE: _rate,
+    Formula.PERCENT: _percent,
+    Formula.CHANGE_PCT: _change_pct,
+    Formula.SITES_GE: _sites_ge,
+    Formula.TIMELY: _timely,
+    Formula.BALANCE: _balance,
+    Formula.MEDIAN_H: _median_h,
+    Formula.P90_H: _p90_h,
+}
+
+
+class Comparison(StrEnum):
+    """How a value is compared with what is expected."""
+
+    EQUAL = "equal"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    MORE_THAN = "more_than"
+    LESS_THAN = "less_than"
+
+
+COMPARED: dict[Comparison, Callable[[float, float], bool]] = {
+    Comparison.EQUAL: operator.eq,
+    Comparison.AT_LEAST: operator.ge,
+    Comparison.AT_MOST: operator.le,
+    Comparison.MORE_THAN: operator.gt,
+    Comparison.LESS_THAN: operator.lt,
+}
+
+
+class WhyExpected(StrEnum):
+    """What an expected value is."""
+
+    FACT = "fact"  # the programme's report says so
+    ZERO_TARGET = "zero_target"  # what must not happen
+    DESIGN = "design"  # what we chose to reach
+
+
+class Expected(Sourced):
+    """What an indicator must come to."""
+
+    figures: ClassVar[tuple[str, ...]] = ("value",)
+
+    value: Figure
+    compared: Annotated[Comparison, BeforeValidator(OneOf(Comparison, "comparison"))] = Comparison.EQUAL
+    why: Annotated[WhyExpected, BeforeValidator(OneOf(WhyExpected, "kind of expectation"))]
+    decimals: Count = 0  # to how many the report rounds
+
+    @model_validator(mode="after")
+    def _honest(self) -> "Expected":
+        if self.why is WhyExpected.FACT and self.is_assumption("value"):
+            raise said("it is called a fact, and its source is none; name the report (S, O…), or write `why: design`")
+        if self.why is WhyExpected.ZERO_TARGET and self.value != 0:
+            raise said(f"a zero target is 0, and this is {self.value:g}; write 0, or `why: design`")
+        return self
+
+    def is_met(self, value: float | None) -> bool:
+        """Whether a value meets it, rounded as the report rounds; what could not be computed meets nothing."""
+        return value is not None and COMPARED[self.compared](round(value, self.decimals), self.value)
+
+
+class SeriesKind(StrEnum):
+    """Whether the numbers of a replay are facts or made up."""
+
+    FACT = "fact"
+    SYNTHETIC = "synthetic"
+
+
+class Series(Sourced):
+    """How many of something each place has in each year of a replay."""
+
+    figures: ClassVar[tuple[str, ...]] = ("numbers",)
+
+    measure: MeasureCode
+    kind: Id  # of facility: its places, in their order
+    numbers: dict[Year, tuple[Count, ...]] = Field(min_length=1)
+    is_: Annotated[SeriesKind, BeforeValidator(OneOf(SeriesKind, "kind of series"))] = Field(alias="is")
+
+    @model_validator(mode="after")
+    def _honest(self) -> "Series":
+        if self.is_ is SeriesKind.FACT and self.is_assumption("numbers"):
+            raise said("it is called a fact, and its source is none; name the report (S, O…), or write `is: synthetic`")
+        return self
+
+    def total(self, year: int | None = None) -> int:
+        """Over all places, of a year or of all."""
+        return sum(sum(per_place) for one, per_place in self.numbers.items() if year in (None, one))

@@ -1,0 +1,164 @@
+"""What no part can see alone: that every name that a profile uses is declared in it, and that its figures fit each other."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from shared.contracts.casework.codes import PROVIDED_BY, FacilityMode
+from shared.programmes import vocabulary
+from shared.programmes.care import Pathway, ReportForm, When
+from shared.programmes.indicators import Indicator, Series
+from shared.programmes.places import FacilityKind, FacilityStatus, Hotline, Place, Readiness
+from shared.programmes.reading import Mistake, Text, Way
+from shared.programmes.records import Readers, RecordType
+from shared.programmes.staff import Certificate, StaffRole
+from shared.programmes.terms import FACT_LETTERS, Part, Sourced, near, shown
+
+if TYPE_CHECKING:
+    from shared.programmes.profile import Programme
+
+# Which field of which part names what: (what a sentence calls it, where the programme declares it).
+AGENCY, KIND, PLACE = ("agency", "agencies"), ("kind of facility", "facilities"), ("place", "places")
+STAFF, CERTIFICATE, ASSET = ("staff", "staff"), ("certificate", "certificates"), ("asset", "assets")
+DISTRICT, RECORD, RULE = ("district", "districts"), ("record", "records"), ("rule", "rules")
+FORM, READINESS, WINDOW = ("report form", "report_forms"), ("readiness", "readiness"), ("window", "windows")
+Named = tuple[str, str]
+REFERS: dict[type[Part], dict[str, Named]] = {
+    FacilityKind: {"agency": AGENCY, "hub": KIND, "colocated_with": KIND, "assets": ASSET, "staff": STAFF},
+    Place: {"kind": KIND, "district": DISTRICT, "journeys": PLACE},
+    Readiness: {"kind": KIND, "assets": ASSET, "staff": STAFF, "certificates": CERTIFICATE},
+    Hotline: {"agency": AGENCY, "to": KIND},
+    Certificate: {"certified_by": AGENCY, "trained_by": CERTIFICATE},
+    StaffRole: {"agency": AGENCY, "certificates": CERTIFICATE},
+    Pathway: {"from": KIND, "to": KIND, "before": RULE},
+    When: {"at": KIND},
+    ReportForm: {"signers": STAFF},
+    RecordType: {"agency": AGENCY, "kept_at": KIND, "apart_from": RECORD},
+    Readers: {"certificates": CERTIFICATE},
+    Indicator: {"kind": KIND},
+    Series: {"kind": KIND},
+    vocabulary.CertificateRequired: {"certificate": CERTIFICATE},
+    vocabulary.WithinWindow: {"window": WINDOW},
+    vocabulary.SuggestWhen: {"to": KIND},
+    vocabulary.FastTrack: {"at": KIND},
+    vocabulary.ChildAdds: {"to": KIND},
+    vocabulary.AgeRoutesTo: {"to": KIND},
+    vocabulary.RouteBy: {"to": KIND},
+    vocabulary.ReadinessRequired: {"readiness": READINESS},
+    vocabulary.FormVersionRequired: {"form": FORM},
+    vocabulary.MandateTransfer: {"to": KIND},
+    vocabulary.MustAccept: {"at": KIND},
+    vocabulary.AbsentRoutesTo: {"staff": STAFF, "to": KIND},
+}
+
+
+def mistakes_between(programme: "Programme", text: Text) -> list[Mistake]:
+    """Every mistake that only shows when the whole is there."""
+    found = [*_references(programme), *_facilities(programme), *_pathways(programme), *_figures(programme), *_registers(programme)]
+    marked = [(way, words, text.mark(way)) for way, words in found]
+    return [Mistake(mark.file, mark.line, way, words) for way, words, mark in marked]
+
+
+Found = Iterator[tuple[Way, str]]
+
+
+def parts_of(part: Part, way: Way = ()) -> Iterator[tuple[Way, Part]]:
+    """A part, and every part within it, each with the keys that lead to it."""
+    yield way, part
+    for name, field in type(part).model_fields.items():
+        yield from _within(getattr(part, name), (*way, field.alias or name))
+
+
+def _within(value: object, way: Way) -> Iterator[tuple[Way, Part]]:
+    if isinstance(value, Part):
+        yield from parts_of(value, way)
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _within(one, (*way, str(key)))
+
+
+def _references(programme: "Programme") -> Found:
+    for way, part in parts_of(programme):
+        for name, (noun, where) in REFERS.get(type(part), {}).items():
+            field = next(n for n, f in type(part).model_fields.items() if name in (n, f.alias))
+            declared = [str(key) for key in getattr(programme, where)]
+            value = getattr(part, field)
+            listed = [value] if isinstance(value, str) else list(value or ())
+            for one in listed:
+                if str(one) not in declared:
+                    yield (*way, name), f"there is no {noun} {shown(one)} in `{where}`; {near(one, declared)}"
+        if isinstance(part, Sourced):
+            for because in part.because():
+                if because.tag[0] in FACT_LETTERS and because.tag not in programme.sources:
+                    words = f"the source {because.tag} is not explained; add it to `sources`, with what it is"
+                    yield ((*way, "source") if way else ("source",)), words
+
+
+def _facilities(programme: "Programme") -> Found:
+    for id_, kind in programme.facilities.items():
+        agency = programme.agencies.get(kind.agency)
+        hub = programme.facilities.get(kind.hub) if kind.hub else None
+        for package in kind.services if agency is not None else ():
+            allowed = PROVIDED_BY[agency.kind] if agency is not None else frozenset()
+            if package not in allowed:
+                words = (
+                    f"an agency of kind {agency.kind if agency else ''} does not provide '{package}'; {near('', sorted(allowed))}"
+                )
+                yield ("facilities", id_, "services"), words
+        if hub is not None and (hub.agency != kind.agency or hub.mode is not FacilityMode.ONLINE):
+            yield ("facilities", id_, "hub"), f"its hub '{kind.hub}' is no kind of the same agency that is online"
+        named = [place for place, one in programme.places.items() if one.kind == id_]
+        if len(named) > kind.count:
+            yield ("facilities", id_, "count"), f"there are {kind.count}, and {len(named)} are named: {', '.join(named)}"
+    for id_, ready in programme.readiness.items():
+        of = programme.facilities.get(ready.kind)
+        if ready.places and of is not None and of.places is None:
+            yield ("readiness", id_, "places"), f"'{ready.kind}' says nothing of its places; add `places:` to it"
+
+
+def _pathways(programme: "Programme") -> Found:
+    for id_, way in programme.pathways.items():
+        kinds = {kind: programme.facilities[kind] for kind in way.to if kind in programme.facilities}
+        for package in way.packages:
+            if kinds and not any(package in kind.services for kind in kinds.values()):
+                yield (
+                    ("pathways", id_, "packages"),
+                    f"'{package}' is offered by none of {', '.join(kinds)}; add it to their `services`",
+                )
+        for kind, one in kinds.items():
+            if one.status is FacilityStatus.OPEN and not set(one.services) & set(way.packages):
+                yield (
+                    ("pathways", id_, "to"),
+                    f"'{kind}' offers nothing of what is asked for; leave it out, or add to its `services`",
+                )
+        rule = programme.rules.get(way.before) if way.before else None
+        if rule is not None and not isinstance(rule, vocabulary.StayLimit):
+            yield ("pathways", id_, "before"), f"'{way.before}' has no deadline; name a rule that is a stay_limit"
+    for id_, rule in programme.rules.items():
+        if isinstance(rule, vocabulary.StayLimit) and rule.plan_by_days > rule.days:
+            yield ("rules", id_, "plan_by_days"), f"the plan is due on day {rule.plan_by_days}, after the limit of {rule.days} days"
+
+
+def _figures(programme: "Programme") -> Found:
+    if programme.period is not None and programme.period[0] > programme.period[1]:
+        yield ("period",), f"it ends in {programme.period[1]}, before it begins"
+    for id_ in programme.expect:
+        if id_ not in programme.indicators:
+            yield ("expect", id_), f"there is no indicator '{id_}' in `indicators`; {near(id_, list(programme.indicators))}"
+    for id_, series in programme.replay.items():
+        kind = programme.facilities.get(series.kind)
+        for year, numbers in series.numbers.items() if kind is not None else ():
+            if kind is not None and len(numbers) != kind.count:
+                words = f"{len(numbers)} numbers stand here for the {kind.count} of '{series.kind}'; write one for each"
+                yield ("replay", id_, "numbers", str(year)), words
+
+
+def _registers(programme: "Programme") -> Found:
+    for id_, record in programme.records.items():
+        posts = {post for kind in programme.facilities.values() if kind.agency == record.agency for post in kind.posts}
+        for way, part in parts_of(record, ("records", id_)):
+            for post in part.posts if isinstance(part, Readers) else ():
+                if post not in posts:
+                    yield (
+                        (*way, "posts"),
+                        f"there is no post '{post}' at a facility of '{record.agency}'; {near(post, sorted(posts))}",
+                    )
