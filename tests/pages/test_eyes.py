@@ -13,7 +13,7 @@ from sqlalchemy import select
 from visitor import Page, Visitor
 
 from shared.casework.accounts.commands import find_account, make_token
-from shared.casework.accounts.sessions import actor_from
+from shared.casework.accounts.sessions import PIN_FAILURES_MAX, actor_from
 from shared.casework.accounts.tables import Account, Attempt, CaseRead
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases import looks
@@ -130,6 +130,29 @@ async def test_whoever_opens_a_case_beyond_her_desk_shows_with_her_own_pin_that_
         assert PIN not in page.text
     assert await rows(police, Opening) == []
     page = await opened(world, visitor, case, why="life_threat")  # alone, on the one page
+    assert page.path == f"/cases/{case.id}"
+
+
+async def test_a_colleagues_pin_is_not_guessed_behind_ones_own_right_one(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    await at_work(world, "police", "officer-3", Role.OFFICER, OUTPOST)
+    how = {"why": "colleague_away", "second": "officer-3"}
+    for n in range(PIN_FAILURES_MAX - 1):
+        page = await opened(world, visitor, case, **how, pin=f"90{n:04d}")
+        assert "A second person of this agency agrees" in page.words
+    page = await opened(world, visitor, case, **how, pin="909999")
+    assert page.path == "/sign-in"  # as where her own PIN is guessed
+    fresh = await at_work(world, "police", "officer-4", Role.OFFICER, OUTPOST)
+    for n in range(PIN_FAILURES_MAX):
+        await opened(world, fresh, case, **how, pin=f"90{n:04d}")
+        if n % 2:  # what begins the session's count anew: her own PIN at a page that was locked
+            await fresh.send((await fresh.open("/work")).form("/switch"))
+            await fresh.send((await fresh.open("/locked")).form("/locked"), pin=PIN)
+    page = await opened(world, fresh, case, **how, pin=PIN)  # nor is the right one looked at then
+    assert "too often" in page.words
+    assert await rows(police, Opening) == []
+    page = await opened(world, fresh, case, why="life_threat")
     assert page.path == f"/cases/{case.id}"
 
 

@@ -9,8 +9,10 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.accounts.commands import NAME_CHARACTERS_MAX, accounts_of, load_account
+from shared.casework.accounts.credentials import is_pin
 from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account
+from shared.casework.arrivals.commands import count_try, may_try
 from shared.casework.cases.tables import Case
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.eyes import commands
@@ -18,7 +20,7 @@ from shared.casework.eyes.barred import bar
 from shared.casework.eyes.commands import Why, make_decoy, open_beyond, review, to_review
 from shared.casework.eyes.look_up import Found, LookUp, look_up, looked_up
 from shared.casework.here import Forbidden
-from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, is_herself, is_pin_of, submit
+from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, is_own_pin, note_pins, submit
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, Role, Sex
 from shared.kit.db import Transaction
@@ -94,19 +96,29 @@ async def post_look_up(request: Request, edge: OneEdge, visit: Visitor, values: 
     emergency = _asked(values, Emergency)
     if emergency.model is None:
         return _page(request, edge, visit, emergency, found, status=422)
-    if not await is_herself(edge, visit, typed(emergency.model.own_pin)):
+    is_she = await is_own_pin(edge, visit, typed(emergency.model.own_pin))
+    second, refused = None, None
+    if is_she and emergency.model.why is not Why.LIFE_THREAT:
+        try:
+            second = await _second(edge, visit, emergency.model)
+        except Conflict as error:
+            refused = error
+    await note_pins(edge, visit, is_right=is_she and refused is None)
+    if not is_she:
         return _page(request, edge, visit, emergency.error("own_pin", _("That is not your PIN.")), found, status=422)
     try:
-        return await _opened(request, edge, visit, values, found.case, emergency.model)
+        if refused is not None:
+            raise refused
+        return await _opened(request, edge, visit, values, found.case, emergency.model.why, second)
     except Conflict as error:
         return _page(request, edge, visit, emergency.error("second", error), found, status=422)
 
 
-async def _opened(request: Request, edge: Edge, visit: Visit, values: Values, case: Case, asked: Emergency) -> Response:
-    second = None if asked.why is Why.LIFE_THREAT else await _second(edge, visit, asked)
-
+async def _opened(
+    request: Request, edge: Edge, visit: Visit, values: Values, case: Case, why: Why, second: Account | None
+) -> Response:
     async def work(tx: Transaction) -> str:
-        await open_beyond(case, asked.why, second, tx, edge.here, visit.actor)
+        await open_beyond(case, why, second, tx, edge.here, visit.actor)
         return f"/cases/{case.id}"
 
     return await submit(request, edge, visit, values, work)
@@ -117,9 +129,13 @@ async def _second(edge: Edge, visit: Visit, asked: Emergency) -> Account:
     async with edge.database.read() as tx:
         query = select(Account).where(col(Account.name) == (asked.second or ""), col(Account.is_disabled).is_(False))
         account = (await tx.session.execute(query)).scalar_one_or_none()
+        if not await may_try(tx, visit.actor):
+            raise Conflict("A second person’s PIN was wrong too often; nobody is asked for a while.")
     pin_hash = account.pin_hash if account is not None else None
-    is_right = await is_pin_of(edge, visit, pin_hash, asked.pin or "", visit.device)
+    is_right = await is_pin(pin_hash, asked.pin or "", visit.device)
     if account is None or not is_right or account.role == Role.ADMINISTRATOR:
+        async with edge.database.write() as tx:
+            await count_try(tx, visit.actor)  # the session's count begins anew with each right PIN of her own; this one does not
         raise commands.alone()
     return account
 
