@@ -93,6 +93,11 @@ async def post_look_up(request: Request, edge: OneEdge, visit: Visitor, values: 
         raise Elsewhere(f"/cases/{found.case.id}")
     if "open" not in values:
         return _page(request, edge, visit, form, found)
+    return await _open_here(request, edge, visit, values, found)
+
+
+async def _open_here(request: Request, edge: Edge, visit: Visit, values: Values, found: Found) -> Response:
+    """Opens it where whoever sits here shows that it is she, and a second person agrees where no life is in danger."""
     emergency = _asked(values, Emergency)
     if emergency.model is None:
         return _page(request, edge, visit, emergency, found, status=422)
