@@ -53,8 +53,17 @@ async def in_force(tx: Transaction) -> list[Hold]:
 
 
 async def is_held(tx: Transaction, case_id: UUID) -> bool:
-    """Whether a court has forbidden to destroy anything of this case."""
-    return bool(await holds_of(tx, case_id))
+    """Whether a court has forbidden to destroy anything of this case, by the records or by the keystore: it remembers a hold that
+    they do not know, because an older copy of them was put back. Raises KeystoreAway."""
+    return bool(await _holds_on(tx, case_id))
+
+
+async def _holds_on(tx: Transaction, case_id: UUID) -> set[UUID]:
+    """The holds on a case by the records, and by the keystore where they have not lifted them."""
+    remembered = {hold_id for hold_id, names in tx.keys.holds().items() if case_id in names}
+    lifted = select(col(Hold.id)).where(col(Hold.id).in_(remembered), col(Hold.lifted_at).is_not(None))
+    over = set((await tx.session.execute(lifted)).scalars()) if remembered else set()
+    return {hold.id for hold in await holds_of(tx, case_id)} | (remembered - over)
 
 
 async def held_subjects(tx: Transaction) -> set[UUID]:
@@ -62,8 +71,9 @@ async def held_subjects(tx: Transaction) -> set[UUID]:
     so that none is overlooked that was there when the words went."""
     await tx.in_turn(PLACING)
     held = select(col(Hold.case_id)).where(col(Hold.lifted_at).is_(None))
-    circles = select(col(Case.circle)).where(col(Case.id).in_(held))
-    referrals = select(col(Referral.id)).where(col(Referral.case_id).in_(held))
+    remembered = set((await forgotten(tx)).values())
+    circles = select(col(Case.circle)).where(or_(col(Case.id).in_(held), col(Case.id).in_(remembered)))
+    referrals = select(col(Referral.id)).where(or_(col(Referral.case_id).in_(held), col(Referral.case_id).in_(remembered)))
     return {*(await tx.session.execute(circles)).scalars(), *(await tx.session.execute(referrals)).scalars()}
 
 
@@ -175,8 +185,8 @@ async def _set_aside(tx: Transaction, sender: str, case: Case, consent_id: UUID,
         "kept": Under(key, copy),
     }  # fmt: skip
     await tx.session.execute(outbox.insert_if_absent(tx, HeldCopy), [dict(named(HeldCopy, row))])
-    for hold in await holds_of(tx, case.id):
-        tx.keys.hold(hold.id, [key])
+    for hold_id in await _holds_on(tx, case.id):
+        tx.keys.hold(hold_id, [key])
 
 
 async def add_to_holds(tx: Transaction) -> None:
