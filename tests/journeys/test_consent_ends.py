@@ -188,6 +188,23 @@ async def test_a_newer_yes_prolongs_what_it_covers_and_nothing_else(world: World
 
 
 @on_sqlite
+async def test_a_yes_after_its_day_prolongs_nothing_and_one_for_another_purpose_changes_nothing(world: World) -> None:
+    story = await told(world)
+    await closed(world, story, "health", "nurse_2")
+    await closed(world, story, "social_welfare", "worker_2")
+    until = (world.clock.now() + HOLDS * 12).isoformat()
+    items = [str(item) for item in ConsentItem if item is not ConsentItem.REQ]
+    for purpose in ("care", "justice"):  # the second is another matter
+        await consent(story.desk, story.case, "health", *items, expires_at=until, purpose=purpose)
+    world.clock.advance(HOLDS)  # and nobody watches on that day
+    story.desk = await world["police"].sign_in("the_next_officer")
+    await consent(story.desk, story.case, "social_welfare", *items, expires_at=until)
+    await all_watch(world)
+    assert await story.erasure("health") is None
+    assert await story.erasure("social_welfare") == "destroyed"
+
+
+@on_sqlite
 async def test_what_a_newer_yes_has_prolonged_ends_with_it(world: World) -> None:
     story = await told(world)
     await closed(world, story, "health", "nurse_2")
