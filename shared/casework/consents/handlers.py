@@ -156,12 +156,13 @@ async def on_consent_erased(received: Received, tx: Transaction, here: Here) -> 
     """The recipient's signature on what became of its copies; one that held them may say later that they are destroyed."""
     word: events.ConsentErased = received.data
     consent = await tx.session.get_one(Consent, word.consent)
+    # Before anything is asked of it: a hold that is being placed comes before, or after.
+    case = await tx.session.get_one(Case, consent.case_id, with_for_update=True, populate_existing=True)
     erasure = await tx.session.get(Erasure, (word.consent, received.sender), populate_existing=True)
     if erasure is None or erasure.outcome == ErasureOutcome.DESTROYED:
         return  # said again after a restore there
     erasure.outcome, erasure.signed_at, erasure.event_id = word.outcome, received.occurred_at, received.id
     await tx.session.flush()
-    case = await tx.session.get_one(Case, erasure.case_id)
     if (
         consent.taken_back_at is None and word.outcome == ErasureOutcome.DESTROYED
     ):  # it had ended, and nothing under it is open there
