@@ -126,6 +126,7 @@ async def destroy_copy(tx: Transaction, here: Here, copy: HeldCopy) -> None:
     has locked consent and circle."""
     await tx.session.delete(copy)
     if copy.sender == here.agency:
+        await lay_tombstone(tx, copy.sender, copy.consent_id)  # or an older keystore would bring its key back for good
         await tx.flush()
         await tx.keys.destroyed([received_key(copy.sender, copy.consent_id)], tx.clock.now())
         return
