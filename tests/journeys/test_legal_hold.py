@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from sqlmodel import col
 
 import services.escrow
-from services.escrow import Escrow, deposit, look_after_case_keys, read_held
+from services.escrow import Escrow, deposit, erase_again, look_after_case_keys, read_held
 from shared.casework.accounts.commands import actor_of
 from shared.casework.cases.commands import key_names
 from shared.casework.cases.tables import Case
@@ -30,7 +30,7 @@ from shared.exchange.tables import InboxRow, OutboxRow
 from shared.exchange.verify import verify
 from shared.kit.db import Transaction
 from shared.kit.errors import DatabaseAway
-from shared.kit.keystore import KeyHeld
+from shared.kit.keystore import KeyHeld, Keystore, KeystoreAway
 
 on_postgres = pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
@@ -252,7 +252,7 @@ async def test_words_that_wait_at_a_held_case_are_kept_for_the_court(world: Worl
     assert LATER not in await for_the_court(health, case)
 
 
-async def test_words_that_had_not_left_a_held_case_are_kept_for_the_court(world: World) -> None:
+async def test_words_that_had_not_left_a_held_case_are_kept_for_the_court(world: World, tmp_path: Path) -> None:
     story = await tell(world)
     police, judge = world["police"], await supervisor(world, "police")
     hold = await judge.post(f"/cases/{story.case}/holds", ORDER)
@@ -268,6 +268,12 @@ async def test_words_that_had_not_left_a_held_case_are_kept_for_the_court(world:
     async with police.database.read() as tx:
         assert (await tx.session.execute(select(HeldCopy))).first() is None
         assert tx.keys.gone([received_key("police", copy.consent_id)])
+    keys, name = police.database.keys, received_key("police", copy.consent_id)
+    assert keys is not None
+    lose(keys, name, tmp_path / "copy")
+    keys.seal(name, "any", b"what an older keystore opens again")
+    await erase_again(police.database)
+    assert keys.gone([name])
 
 
 async def test_a_hold_at_the_desk_keeps_its_words_and_sends_them_to_nobody(world: World) -> None:
@@ -334,6 +340,26 @@ async def test_a_hold_that_a_restore_has_forgotten_is_in_force_all_the_same(worl
     await world.settle()
     assert await story.erasure("health") == "destroyed"
     assert await left(world["health"], canaries) == set()
+
+
+@on_sqlite
+async def test_a_keystore_that_is_away_as_a_hold_is_lifted_lets_go_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, judge, agency = await case_at(world, "health", story), await supervisor(world, "health"), world["health"]
+    hold = await judge.post(f"/cases/{case}/holds", ORDER)
+    await story.take_back("health")
+    await world.settle()
+
+    def away(*_of: object) -> None:
+        raise KeystoreAway("The keystore is away.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Keystore, "let_go", away)
+        answer = await judge.ask("DELETE", f"/cases/{case}/holds/{hold['id']}")
+    assert (answer.status_code, answer.json()["lifted_at"] is None) == (200, False)
+    assert await destroy_released(agency.database, agency.here) == 1
+    assert await left(agency, story.canaries["health"]) == set()
 
 
 @on_sqlite

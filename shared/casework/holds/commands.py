@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -25,8 +26,10 @@ from shared.exchange.erasing import erase_said, received_key
 from shared.exchange.tables import InboxRow, InboxState, OutboxRow
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
-from shared.kit.keystore import CANNOT_OPEN
+from shared.kit.keystore import CANNOT_OPEN, KeystoreAway
 from shared.kit.sealed import Under, as_it_lies, named, sealed_columns
+
+log = logging.getLogger(__name__)
 
 # In place of an order's words that no record here has any more.
 ON_PAPER = "After a restore only the keys of this hold were left here; what the order says stands on its paper."
@@ -108,7 +111,7 @@ async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, b
         raise OutOfSight("The case has no such hold.", hold_id)
     hold.lifted_at, hold.lifted_by = tx.clock.now(), by.account_id
     await tx.session.flush()
-    tx.on_commit(lambda: tx.keys.let_go(hold_id))  # rolled back, the keystore holds it still
+    tx.on_commit(lambda: _let_go(tx, hold_id))  # rolled back, the keystore holds it still
     await _line(tx, here, case, "hold.lifted")
     if await is_held(tx, case.id):
         return hold
@@ -118,6 +121,14 @@ async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, b
     for consent_id in (await tx.session.execute(over)).scalars().all():
         await erase_said(tx, consent_id, events.OVER)
     return hold
+
+
+def _let_go(tx: Transaction, hold_id: UUID) -> None:
+    """It is lifted, whatever becomes of this: what the keystore holds still the worker lets go within a minute."""
+    try:
+        tx.keys.let_go(hold_id)
+    except KeystoreAway as error:
+        log.warning("hold_not_let_go", extra={"hold": str(hold_id), "because": type(error).__name__})
 
 
 async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:
