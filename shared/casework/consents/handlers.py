@@ -9,7 +9,7 @@ from sqlalchemy import Delete, delete, select
 from sqlmodel import col
 
 from shared.casework.accounts.commands import forget_answers
-from shared.casework.alarms.commands import clear
+from shared.casework.alarms.commands import END_WAITS, clear
 from shared.casework.cases.commands import forget_parts
 from shared.casework.cases.tables import Case
 from shared.casework.circles.handlers import forget_told
@@ -65,6 +65,7 @@ async def on_consent_ended(received: Received, tx: Transaction, here: Here) -> N
     """The day until which she had agreed has passed. Nothing here ends: what is open goes on, and what was received under the
     consent is destroyed once nothing is."""
     word: events.ConsentEnded = received.data
+    await clear(tx, here, word.consent, {END_WAITS})
     case = await _locked_case(tx, word.circle)
     if case is None:  # nothing of it ever came
         await lay_tombstone(tx, received.sender, word.consent)
