@@ -14,6 +14,7 @@ from services.certificates import RENEW_BEFORE
 from services.escrow import Escrow, erased_last, not_in_escrow
 from services.keys import KeyFolder, load_keyring
 from services.kinds import MODULES
+from services.provision import NO_RIGHTS
 from services.retired_keys import held
 from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, check_database
 from services.settings import Settings
@@ -24,7 +25,7 @@ from shared.exchange.access import Access, BrokerUnreachable, thin_topics, topic
 from shared.exchange.clearing import BACKUP_WINDOW
 from shared.exchange.direct import DirectLine, LineAway
 from shared.exchange.direct_tls import Credentials
-from shared.exchange.rights import open_to_everybody
+from shared.exchange.rights import keeps_rights, open_to_everybody
 from shared.exchange.worker import LACKING
 from shared.kit.certificates import good_until
 from shared.kit.db import Database, Transaction
@@ -81,7 +82,10 @@ async def _broker(settings: Settings, agency: str | None, network: Network, note
             note(False, f"{whose}The broker answers, but {len(missing)} topics, such as {missing[0]}, are missing: {LACKING}")
         else:
             note(True, f"{whose}The broker answers. Every topic is there.")
-        if agency is not None and (others := sorted(seen.intersection(network.topics()) - set(topics))):
+        others = sorted(seen.intersection(network.topics()) - set(topics)) if agency is not None else []
+        if others and network.purpose != "production" and not await keeps_rights(access):
+            note(True, f"{whose}{NO_RIGHTS} A production network needs one that does.")
+        elif others:
             note(
                 False,
                 f"{whose}The broker shows it {len(others)} topics of other agencies, such as {others[0]}: everybody may, or this"

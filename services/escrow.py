@@ -15,7 +15,7 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,7 +37,7 @@ from shared.exchange.erasing import received_key
 from shared.exchange.keyring import SUITES, X25519, SealKey, opening_key, sealing_key
 from shared.exchange.tables import Tombstone
 from shared.kit.db import Database, Transaction
-from shared.kit.errors import DatabaseAway, RefnetError
+from shared.kit.errors import RefnetError
 from shared.kit.files import EVERYBODY, check_new, sync_folder, write_new, write_over, write_whole
 from shared.kit.keystore import KEY_BYTES, NONCE_BYTES, Keystore, KeystoreAway, WrappingKeys, opened_with
 from shared.kit.sealed import Sealed, as_it_lies
@@ -277,18 +277,22 @@ async def erase_again(database: Database) -> int:
 
 
 async def look_after_case_keys(database: Database, here: Here, escrow: Escrow, stop: asyncio.Event) -> None:
-    """Looks every minute until `stop` is set."""
+    """Looks every minute until `stop` is set. Whatever keeps one of its steps from being done, the others are, and it is said."""
+
+    async def bring() -> None:
+        if waiting := await deposit(database, escrow):
+            log.warning("holds_without_escrow", extra={"count": len(waiting)})
+
+    steps: dict[str, Callable[[], Awaitable[object]]] = {
+        "released_not_destroyed": lambda: destroy_released(database, here), "not_erased_again": lambda: erase_again(database),
+        "keys_not_in_escrow": bring,
+    }  # fmt: skip
     while not stop.is_set():
-        try:
-            await destroy_released(database, here)
-            await erase_again(database)
-            waiting = await deposit(database, escrow)
-            if waiting:
-                log.warning("holds_without_escrow", extra={"count": len(waiting)})
-        except DatabaseAway:
-            pass
-        except Exception as error:  # whatever it was, what runs beside this goes on
-            log.warning("keys_not_in_escrow", extra={"because": type(error).__name__})
+        for left, step in steps.items():
+            try:
+                await step()
+            except Exception as error:  # whatever it was, what runs beside this goes on
+                log.warning(left, extra={"because": type(error).__name__})
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), DEPOSIT_EVERY_S)
 

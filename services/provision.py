@@ -32,9 +32,11 @@ async def provision(settings: Settings, renew: Collection[str] = (), leaver: str
     left = await _dismissed(access, settings.home, leaver) if leaver is not None else None
     if not done.keeps_rights and network.purpose == "production":
         raise RefnetError(f"{NO_RIGHTS} A production network needs one that does (docs/operating.md, The broker's users).")
+    done.insist()
     changes = [*done.changes, *(left.changes if left else ())]
     folders = [f"{agency}: its password is in {user_of(settings.home, agency).folder}" for agency in done.users]
-    said = [*(f"made {name}" for name in made), *changes, *folders, *([] if done.keeps_rights else [NO_RIGHTS])]
+    seen = [f"{words}, which is not this network's to take" for words in done.seen]
+    said = [*(f"made {name}" for name in made), *changes, *folders, *seen, *([] if done.keeps_rights else [NO_RIGHTS])]
     return {"made": made, "changes": changes, "keeps_rights": done.keeps_rights, "said": said}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from shared.casework.accounts.commands import actor_of, answers_key
 from shared.casework.accounts.credentials import TooBusy
 from shared.casework.accounts.tables import Attempt, KeptAnswer
 from shared.casework.cases.commands import WrongTime
+from shared.casework.cases.looks import ids_of
 from shared.casework.cases.tables import Case
 from shared.casework.consents.commands import StaleConsent
 from shared.casework.eyes.tables import Opening
@@ -54,6 +56,9 @@ RETRY_AFTER_S = 2  # what a client is told to wait when the database is away
 VERSION_DIGITS_MAX = 9  # of an ETag; no object is changed a thousand million times
 PAGE_MAX = 200  # rows of one answer; a list of thousands is read page by page, so that no request holds the database for long
 PAGE_DEFAULT = 50  # rows where the request names no number: what somebody looks through
+
+
+A_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class KeyReused(RefnetError):
@@ -221,10 +226,11 @@ async def _still_seen(tx: Transaction, by: Actor, kept: KeptAnswer) -> None:
         col(Opening.account_id) == by.account_id, col(Opening.until_at) <= tx.clock.now(),
         col(Opening.until_at) > kept.kept_until - ANSWERS_KEPT, col(Opening.case_id).not_in(by.opened),
     )  # fmt: skip
-    told = f"{kept.route} {(kept.answer or b'').decode()}"
+    told = {UUID(one) for one in A_UUID.findall(f"{kept.route} {(kept.answer or b'').decode()}".lower())}
     for case_id in sorted(set((await tx.session.execute(over)).scalars())):
         seen = select(col(Case.id)).where(col(Case.id) == case_id, scope.this_case(by))
-        if str(case_id) in told and (await tx.session.execute(seen)).first() is None:
+        names = {case_id, *(await tx.session.execute(ids_of(case_id))).scalars()}  # a route may name its referral alone
+        if not names.isdisjoint(told) and (await tx.session.execute(seen)).first() is None:
             raise scope.OutOfSight("There is no such case.", case_id)
 
 

@@ -71,9 +71,11 @@ async def _not_said_again(tx: Transaction, here: Here, words: Sequence[Returned]
         select(Consent).where(among(tx, col(Consent.id), under), col(Consent.taken_back_at).is_not(None)).order_by(col(Consent.id))
     )
     for consent in (await tx.session.execute(query)).scalars().all() if under else ():
-        is_kept = await is_held(tx, consent.case_id)
+        # Locked before it is asked: a hold that is being placed comes before, or after.
+        case = await tx.session.get_one(Case, consent.case_id, with_for_update=True, populate_existing=True)
+        is_kept = await is_held(tx, case.id)
         if is_kept:
-            await keep_unsent(tx, here, await tx.session.get_one(Case, consent.case_id), consent.id)
+            await keep_unsent(tx, here, case, consent.id)
         await outbox.withhold_consent(tx, consent.id)
         await erase_said(tx, consent.id, events.OVER, {word.id for word in words}, keeps_words=is_kept)
 

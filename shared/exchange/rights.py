@@ -33,6 +33,9 @@ SCRAM_ITERATIONS = 4096  # Kafka's least, and RFC 7677's; a password made here h
 ANY_HOST = "*"
 EVERYBODY = "User:*"  # whoever the broker lets in at all
 EVERYTHING = "*"  # as the name of what a right is on
+# Of a topic: shows that it is there and how it is set; nobody reads or writes by it.
+SHOWS = frozenset({AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS})
+GROUPS = ("exchange", "express")  # after the agency's id and a dot: the consumer groups that its worker has
 # Of the cluster itself: all else lets whoever has it change rights, settings or copies of every lane.
 HARMLESS = frozenset({AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS, AclOperation.IDEMPOTENT_WRITE})
 SILENT = 0  # librdkafka writes to standard error what comes back as an error anyway
@@ -41,11 +44,22 @@ SILENT = 0  # librdkafka writes to standard error what comes back as an error an
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """What was changed at the broker, each in words for its operator; `keeps_rights` is False where the broker lets everybody do
-    everything, so that nothing could be changed. `users` are those that were given a password."""
+    everything, so that nothing could be changed. `users` are those that were given a password. `open` is what everybody may do that
+    opens this network and is on other things too, `seen` what only shows it or is not on our groups; neither is ours to take."""
 
     keeps_rights: bool
     changes: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+
+    def insist(self) -> None:
+        """Raises OpenToEverybody where something opens this network still: once all else is done."""
+        if self.open:
+            raise OpenToEverybody(
+                f"At the broker {self.open[0]}, which opens this network's lanes and more; take that right from {EVERYBODY} by the"
+                " broker's own tool, then run this again."
+            )
 
 
 def rights_of(topics: Iterable[str]) -> frozenset[AclBinding]:
@@ -62,8 +76,8 @@ def rights_of(topics: Iterable[str]) -> frozenset[AclBinding]:
 
 async def admit(access: Access, topics: Sequence[str], passwords: Mapping[str, str], renewed: Iterable[str] = ()) -> Admitted:
     """Gives every agency of these topics exactly its rights, and a user where it has none; `passwords` are theirs by agency.
-    What its operator denies stays denied. What everybody may do with these topics and groups is taken; raises OpenToEverybody, and
-    changes nothing, where such a right is on more than them.
+    What its operator denies stays denied. What everybody may do with these topics and groups alone is taken; where such a right
+    is on more than them it stays, and is in the answer.
 
     A user that exists keeps its password unless it is among the `renewed`. An agency without a password here gets no user: it
     comes with a certificate, or has one already. Raises BrokerUnreachable.
@@ -92,9 +106,32 @@ async def open_to_everybody(access: Access, topics: Sequence[str]) -> list[str]:
     return sorted(map(_words, opening))
 
 
+async def keeps_rights(access: Access) -> bool:
+    """Whether the broker keeps rights at all, as far as is known: one that does may tell its operator alone."""
+    try:
+        await asyncio.to_thread(lambda: _Admin(access).rights([EVERYBODY]))
+    except _KeepsNone:
+        return False
+    except BrokerUnreachable:
+        return True
+    return True
+
+
 def _opening(admin: "_Admin", topics: Iterable[str]) -> list[AclBinding]:
     lanes = frozenset(topics)
+    return [right for right in _everybodys(admin, lanes) if not _only_shows(right, lanes)]
+
+
+def _everybodys(admin: "_Admin", lanes: frozenset[str]) -> list[AclBinding]:
     return [right for right in _given(admin.rights([EVERYBODY])) if _opens(right, lanes)]
+
+
+def _only_shows(right: AclBinding, lanes: frozenset[str]) -> bool:
+    """Whether nobody reads or writes by a right: it shows topics, or is on a group that begins like ours and is none of ours."""
+    if right.restype is ResourceType.TOPIC:
+        return right.operation in SHOWS
+    is_literal = right.resource_pattern_type is ResourcePatternType.LITERAL
+    return right.restype is ResourceType.GROUP and is_literal and right.name not in _groups(lanes) | {EVERYTHING}
 
 
 def _opens(right: AclBinding, lanes: frozenset[str]) -> bool:
@@ -103,41 +140,37 @@ def _opens(right: AclBinding, lanes: frozenset[str]) -> bool:
     if right.restype is ResourceType.TOPIC:
         return any(lane.startswith(right.name) if is_prefix else right.name in (lane, EVERYTHING) for lane in lanes)
     if right.restype is ResourceType.GROUP:
-        return (
-            right.name == EVERYTHING
-            or _is_a_group_of(right, lanes)
-            or (is_prefix and any(own.startswith(right.name) for own in _groups(lanes)))
-        )
+        begins = tuple(f"{agency}." for agency in _agencies(lanes))
+        covers = is_prefix and any(one.startswith(right.name) for one in _groups(lanes))
+        return right.name == EVERYTHING or covers or right.name.startswith(begins)
     return right.restype is ResourceType.BROKER and right.operation not in HARMLESS
 
 
-def _groups(lanes: Iterable[str]) -> set[str]:
-    """With what the names of these agencies' consumer groups begin."""
+def _agencies(lanes: Iterable[str]) -> set[str]:
     ways = [direction_of(lane) for lane in lanes]
-    return {f"{agency}." for way in ways for agency in (way.sender, way.recipient)}
+    return {agency for way in ways for agency in (way.sender, way.recipient)}
 
 
-def _is_a_group_of(right: AclBinding, lanes: frozenset[str]) -> bool:
-    return right.restype is ResourceType.GROUP and any(right.name.startswith(own) for own in _groups(lanes))
+def _groups(lanes: Iterable[str]) -> set[str]:
+    """The consumer groups of these agencies' workers."""
+    return {f"{agency}.{group}" for agency in _agencies(lanes) for group in GROUPS}
 
 
 def _is_on_ours_alone(right: AclBinding, lanes: frozenset[str]) -> bool:
     is_a_lane = right.restype is ResourceType.TOPIC and right.name in lanes
-    return (is_a_lane and right.resource_pattern_type is ResourcePatternType.LITERAL) or _is_a_group_of(right, lanes)
+    is_a_group = right.restype is ResourceType.GROUP and right.name in _groups(lanes)
+    return right.resource_pattern_type is ResourcePatternType.LITERAL and (is_a_lane or is_a_group)
 
 
 def _admit(access: Access, wanted: frozenset[AclBinding], passwords: Mapping[str, str], renewed: frozenset[str]) -> Admitted:
     admin = _Admin(access)
     agencies = sorted({right.principal for right in wanted})
     lanes = frozenset(right.name for right in wanted if right.restype is ResourceType.TOPIC)
-    everybodys = _opening(admin, lanes)
-    if beyond := sorted(_words(right) for right in everybodys if not _is_on_ours_alone(right, lanes)):
-        raise OpenToEverybody(
-            f"At the broker {beyond[0]}, which opens this network's lanes and more; take that right from {EVERYBODY} by the"
-            " broker's own tool, then run this again."
-        )
+    everybodys = _everybodys(admin, lanes)
+    ours = frozenset(right for right in everybodys if _is_on_ours_alone(right, lanes))
+    beyond = [right for right in everybodys if right not in ours]
     held = admin.rights(agencies)
-    missing, surplus = wanted - held, _given(held - wanted) | frozenset(everybodys)
+    missing, surplus = wanted - held, _given(held - wanted) | ours
     admin.give(missing)
     admin.take(surplus)
     users = admin.users(passwords)
@@ -146,7 +179,9 @@ def _admit(access: Access, wanted: frozenset[AclBinding], passwords: Mapping[str
     changes = [f"gave {_words(right)}" for right in sorted(missing, key=_words)]
     changes += [f"took {_words(right)}" for right in sorted(surplus, key=_words)]
     changes += [f"{'set the new password of' if agency in users else 'made'} the user {agency}" for agency in made]
-    return Admitted(keeps_rights=True, changes=tuple(changes), users=tuple(made))
+    opens = sorted(_words(right) for right in beyond if not _only_shows(right, lanes))
+    seen = sorted(_words(right) for right in beyond if _only_shows(right, lanes))
+    return Admitted(keeps_rights=True, changes=tuple(changes), users=tuple(made), open=tuple(opens), seen=tuple(seen))
 
 
 def _dismiss(access: Access, agency: str) -> Admitted:

@@ -11,12 +11,14 @@ from sqlmodel import col
 
 from shared.contracts.wire.envelope import Inner, Unopenable
 from shared.exchange.direct import StreamName
+from shared.exchange.erasing import erase_said
 from shared.exchange.inbox import heard
 from shared.exchange.incarnations import open_incarnation
-from shared.exchange.receipts import ASK_AGAIN, STILL
+from shared.exchange.receipts import ASK_AGAIN, STILL, summary
 from shared.exchange.reconcile import Reconciler, Report
 from shared.exchange.recovery import apply_home, take_home
 from shared.exchange.tables import OutboxRow, Recovery, Stream
+from shared.kit.ids import new_id
 
 
 class Ends:
@@ -174,3 +176,65 @@ async def test_one_that_cannot_be_stored_is_fetched_once_a_comparison(
     report = await ends.compare("health", "police")
     assert (report.received, report.in_step) == (0, False)
     assert set(pair.health.troubles) == {"unopenable"}  # every copy of it is sealed anew
+
+
+async def _summaries(pair: Pair) -> list[bytes]:
+    found = []
+    for node, peer in ((pair.police, pair.health), (pair.health, pair.police)):
+        async with node.database.read() as tx:
+            found.append(await summary(tx, node.agency, peer.agency))
+    return found
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+async def test_a_life_that_is_lost_and_held_but_for_a_slot_is_not_in_step(pair: Pair, ends: Ends, kept: int) -> None:
+    subject, numbered, copy = new_subject(), [], {"size": 0, "held": 0, "frontier": b""}
+    ids = []
+    for step in range(kept + 3):
+        if step == kept:  # what the older copy has of its stream
+            async with pair.police.database.read() as tx:
+                stream = (await tx.session.execute(select(Stream))).scalars().first()
+                copy = {name: getattr(stream, name) for name in copy} if kept and stream is not None else copy
+        ids.append(await pair.police.say("health", subject, step))
+        numbered += await pair.police.number("health")
+    await pair.health.hear("police", [*numbered[:kept], *numbered[kept + 1 :]])  # all but the first that the copy has not
+    async with pair.police.database.write() as tx:
+        await tx.session.execute(delete(OutboxRow).where(col(OutboxRow.event_id).in_(ids[kept:])))
+        await tx.session.execute(update(Stream).values(**copy))
+        await open_incarnation(tx, ["health"], "restored")
+    ours, theirs = await _summaries(pair)
+    assert ours != theirs  # else nobody asks for what has to come home
+    assert not (await ends.compare("health", "police")).in_step
+    for _ in range(3):
+        await ends.compare("police", "health")
+        pair.clock.advance(ASK_AGAIN)
+    await apply_home(pair.police.database, pair.police, "health")
+    assert set(pair.police.home_ids) >= set(ids[kept + 1 :])
+
+
+async def test_what_was_erased_before_its_slot_was_found_taken_is_said_again_without_its_words(pair: Pair, ends: Ends) -> None:
+    subject, consent_id = new_subject(), new_id()
+    lost = await pair.police.say("health", new_subject(), 0)
+    (heard_before,) = await pair.police.number("health")
+    await pair.health.hear("police", [heard_before])
+    async with pair.police.database.write() as tx:  # an older copy, which goes on in the same life
+        await tx.session.execute(delete(OutboxRow).where(col(OutboxRow.event_id) == lost))
+        await tx.session.execute(update(Stream).values(size=0, held=0, frontier=b""))
+    erased = await pair.police.say("health", subject, 0, consent_id=consent_id)
+    await pair.police.number("health")  # into a slot that another word of ours has already
+    async with pair.police.database.write() as tx:
+        await erase_said(tx, consent_id, ())
+        await open_incarnation(tx, ["health"], "restored")
+    after = await pair.police.say("health", subject, 1)
+    for _ in range(4):
+        await ends.compare("health", "police")
+        await ends.compare("police", "health")
+        await apply_home(pair.police.database, pair.police, "health")
+        await pair.police.number("health")
+        pair.clock.advance(ASK_AGAIN)
+    async with pair.police.database.read() as tx:
+        rows = (await tx.session.execute(select(OutboxRow).where(col(OutboxRow.event_id) == erased))).scalars().all()
+    assert {(row.is_forked, row.is_withheld, row.data is None) for row in rows} == {(True, False, True), (False, True, True)}
+    assert (await pair.health.inbox_states())[erased] == "withheld"
+    assert [applied for applied in pair.health.applied if applied[0] == subject] == [(subject, 1)]  # and nothing waits for it
+    assert after in pair.police.delivered_ids

@@ -33,7 +33,9 @@ from shared.exchange.tables import (
     ReceivedSlot,
     Stream,
 )
+from shared.kit.sealed import as_it_lies, blank
 
+from_here = None
 A_MOMENT = timedelta(minutes=1)
 
 
@@ -355,3 +357,17 @@ async def test_a_receipt_that_asks_for_what_was_signed_for_keeps_words_for_anoth
     await pair.police.take("health", Statement(made_at=pair.clock.now(), receipts=(asks,)), peer.incarnation)
     await pair.police.mark_all_sent()
     assert (await cleared(pair))[0] == 0
+
+
+async def test_a_row_under_a_destroyed_key_is_written_over_though_it_reads_as_nothing(pair: Pair) -> None:
+    subject = new_subject()
+    await pair.police.say("health", subject, 0)
+    await pair.health.hear("police", await pair.police.number("health"))
+    async with pair.health.database.write() as tx:
+        tx.keys.destroy([subject], tx.clock.now())
+    async with pair.health.database.write() as tx:
+        row = (await tx.session.execute(select(InboxRow))).scalars().one()
+        assert row.inner is None
+        blank(row, "inner")
+    async with pair.health.database.read() as tx:
+        assert (await tx.session.execute(select(as_it_lies(InboxRow.inner)))).scalars().all() == [None]

@@ -14,6 +14,8 @@ from sqlalchemy import select
 from sqlmodel import col
 
 import services.demo
+from shared.casework.alarms.commands import END_WAITS
+from shared.casework.alarms.tables import Alarm
 from shared.casework.alarms.watcher import ERASED_WITHIN
 from shared.casework.directory.network import parse_network
 from shared.contracts.casework.codes import ConsentItem, Role
@@ -51,6 +53,13 @@ async def its_day_passes(world: World, story: Story) -> None:
     world.clock.advance(HOLDS)
     await all_watch(world)
     story.desk = await world["police"].sign_in("the_next_officer")
+
+
+async def end_waits(agency: TestAgency) -> list[bool]:
+    """The alarms that an end is not heard, each with whether it is over."""
+    async with agency.database.read() as tx:
+        alarms = (await tx.session.execute(select(Alarm).where(col(Alarm.kind) == END_WAITS))).scalars().all()
+    return [alarm.resolved_at is not None for alarm in alarms]
 
 
 async def all_watch(world: World) -> None:
@@ -188,6 +197,23 @@ async def test_a_newer_yes_prolongs_what_it_covers_and_nothing_else(world: World
 
 
 @on_sqlite
+async def test_a_yes_after_its_day_prolongs_nothing_and_one_for_another_purpose_changes_nothing(world: World) -> None:
+    story = await told(world)
+    await closed(world, story, "health", "nurse_2")
+    await closed(world, story, "social_welfare", "worker_2")
+    until = (world.clock.now() + HOLDS * 12).isoformat()
+    items = [str(item) for item in ConsentItem if item is not ConsentItem.REQ]
+    for purpose in ("care", "justice"):  # the second is another matter
+        await consent(story.desk, story.case, "health", *items, expires_at=until, purpose=purpose)
+    world.clock.advance(HOLDS)  # and nobody watches on that day
+    story.desk = await world["police"].sign_in("the_next_officer")
+    await consent(story.desk, story.case, "social_welfare", *items, expires_at=until)
+    await all_watch(world)
+    assert await story.erasure("health") is None
+    assert await story.erasure("social_welfare") == "destroyed"
+
+
+@on_sqlite
 async def test_what_a_newer_yes_has_prolonged_ends_with_it(world: World) -> None:
     story = await told(world)
     await closed(world, story, "health", "nurse_2")
@@ -231,6 +257,11 @@ async def test_a_request_that_could_not_be_taken_yet_outlives_the_end_of_its_con
     world.clock.advance(HOLDS)
     await all_watch(world)
     assert await states() == {"referral.issued": "parked", "consent.ended": "waiting"}
+    assert await end_waits(health) == []
+    world.clock.advance(timedelta(days=1))  # and nobody has taken it up: its words would be kept for ever
+    for _ in range(2):
+        await health.watcher.tick()
+    assert await end_waits(health) == [False]
     async with health.database.read() as tx:
         assert not tx.keys.gone([received_key("police", UUID(agreed["id"]))])
     world.agencies["health"] = health = knowing_the_new_place(health)
@@ -240,6 +271,7 @@ async def test_a_request_that_could_not_be_taken_yet_outlives_the_end_of_its_con
     assert await health.inbox.retry("police", event_id)
     await all_watch(world)
     assert await states() == {"referral.issued": "applied", "consent.ended": "applied"}
+    assert await end_waits(health) == [True]
     nurse = await health.sign_in("nurse")
     assert (await nurse.get(f"/referrals/{sent}"))["status"] == "issued"
     await nurse.post(f"/referrals/{sent}/decline", {"reason_code": "no_staff"})

@@ -1,6 +1,7 @@
 """Shredding under a hold is refused; what is taken back meanwhile is read by nobody; after the hold nothing opens it any more."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,26 +10,31 @@ import pytest
 from agencies import Desk, Refused, TestAgency, World, database_at
 from canaries import Story, everything, left, tell
 from kafka_line import until
+from keystores import lose
 from sqlalchemy import func, select, text
 from sqlmodel import col
 
-from services.escrow import Escrow, deposit, read_held
+import services.escrow
+from services.escrow import Escrow, deposit, erase_again, look_after_case_keys, read_held
 from shared.casework.accounts.commands import actor_of
 from shared.casework.cases.commands import key_names
 from shared.casework.cases.tables import Case
 from shared.casework.holds.commands import add_to_holds, lift_hold
 from shared.casework.holds.releasing import destroy_released
 from shared.casework.holds.tables import HeldCopy
+from shared.contracts.casework import events
 from shared.contracts.casework.codes import Role
 from shared.exchange.clearing import BACKUP_WINDOW, clear
 from shared.exchange.erasing import received_key
-from shared.exchange.tables import InboxRow
+from shared.exchange.tables import InboxRow, OutboxRow
 from shared.exchange.verify import verify
 from shared.kit.db import Transaction
-from shared.kit.keystore import KeyHeld
+from shared.kit.errors import DatabaseAway
+from shared.kit.keystore import KeyHeld, Keystore, KeystoreAway
 
 on_postgres = pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+LOOKED_WITHIN_S = 30  # all three steps take some milliseconds
 ORDER = {"order": "High Court, order 12 of 2026"}
 
 
@@ -143,6 +149,40 @@ async def test_nothing_is_destroyed_before_the_lifting_is_committed_and_a_crash_
     assert await story.erasure("health") == "destroyed"
 
 
+@on_sqlite
+async def test_a_kept_copy_whose_key_is_missing_keeps_nothing_else_from_being_looked_after(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, judge, agency = await case_at(world, "health", story), await supervisor(world, "health"), world["health"]
+    hold = await judge.post(f"/cases/{case}/holds", ORDER)
+    await story.take_back("health")
+    await world.settle()
+    assert agency.database.keys is not None
+    lose(agency.database.keys, received_key("police", UUID(story.agreed["health"]["id"])), tmp_path / "copy")
+    assert (await judge.ask("DELETE", f"/cases/{case}/holds/{hold['id']}")).status_code == 200
+    await world.settle()
+    assert await story.erasure("health") == "destroyed"
+    async with agency.database.read() as tx:
+        assert (await tx.session.execute(select(func.count()).select_from(HeldCopy))).scalar_one() == 0
+
+    async def away(*_of: object) -> int:
+        raise DatabaseAway("The database is away; try again soon.")
+
+    monkeypatch.setattr(services.escrow, "destroy_released", away)
+    await judge.post(f"/cases/{case}/holds", ORDER)
+    stop = asyncio.Event()
+    with caplog.at_level(logging.WARNING):
+        looking = asyncio.create_task(look_after_case_keys(agency.database, agency.here, Escrow(tmp_path / "escrow"), stop))
+        async with asyncio.timeout(LOOKED_WITHIN_S):
+            while "holds_without_escrow" not in caplog.messages:  # its last step was reached
+                await asyncio.sleep(0)
+        stop.set()
+        await looking
+    assert "released_not_destroyed" in caplog.messages
+
+
 @on_postgres
 async def test_a_hold_that_is_placed_while_words_are_cleared_keeps_all_that_is_there_then(world: World) -> None:
     story = await tell(world)
@@ -212,7 +252,7 @@ async def test_words_that_wait_at_a_held_case_are_kept_for_the_court(world: Worl
     assert LATER not in await for_the_court(health, case)
 
 
-async def test_words_that_had_not_left_a_held_case_are_kept_for_the_court(world: World) -> None:
+async def test_words_that_had_not_left_a_held_case_are_kept_for_the_court(world: World, tmp_path: Path) -> None:
     story = await tell(world)
     police, judge = world["police"], await supervisor(world, "police")
     hold = await judge.post(f"/cases/{story.case}/holds", ORDER)
@@ -228,6 +268,12 @@ async def test_words_that_had_not_left_a_held_case_are_kept_for_the_court(world:
     async with police.database.read() as tx:
         assert (await tx.session.execute(select(HeldCopy))).first() is None
         assert tx.keys.gone([received_key("police", copy.consent_id)])
+    keys, name = police.database.keys, received_key("police", copy.consent_id)
+    assert keys is not None
+    lose(keys, name, tmp_path / "copy")
+    keys.seal(name, "any", b"what an older keystore opens again")
+    await erase_again(police.database)
+    assert keys.gone([name])
 
 
 async def test_a_hold_at_the_desk_keeps_its_words_and_sends_them_to_nobody(world: World) -> None:
@@ -294,6 +340,43 @@ async def test_a_hold_that_a_restore_has_forgotten_is_in_force_all_the_same(worl
     await world.settle()
     assert await story.erasure("health") == "destroyed"
     assert await left(world["health"], canaries) == set()
+
+
+@on_sqlite
+async def test_a_keystore_that_is_away_as_a_hold_is_lifted_lets_go_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, judge, agency = await case_at(world, "health", story), await supervisor(world, "health"), world["health"]
+    hold = await judge.post(f"/cases/{case}/holds", ORDER)
+    await story.take_back("health")
+    await world.settle()
+
+    def away(*_of: object) -> None:
+        raise KeystoreAway("The keystore is away.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Keystore, "let_go", away)
+        answer = await judge.ask("DELETE", f"/cases/{case}/holds/{hold['id']}")
+    assert (answer.status_code, answer.json()["lifted_at"] is None) == (200, False)
+    assert await destroy_released(agency.database, agency.here) == 1
+    assert await left(agency, story.canaries["health"]) == set()
+
+
+@on_sqlite
+async def test_a_hold_that_a_restore_has_forgotten_keeps_the_desks_own_words_too(world: World) -> None:
+    story = await tell(world)
+    await world.settle()
+    yesterday = await world.back_up("police")
+    await (await supervisor(world, "police")).post(f"/cases/{story.case}/holds", ORDER)
+    await world.restore("police", yesterday)
+    story.desk = await world["police"].sign_in("again")
+    await story.take_back("health")
+    async with world["police"].database.read() as tx:
+        under = select(OutboxRow).where(
+            col(OutboxRow.consent_id) == UUID(story.agreed["health"]["id"]), ~col(OutboxRow.type).in_(events.OVER)
+        )
+        said = (await tx.session.execute(under)).scalars().all()
+    assert {(row.data is None, row.erased_at is None) for row in said} == {(False, False)}
 
 
 async def test_only_a_supervisor_places_a_hold_and_lifts_it(world: World) -> None:

@@ -25,13 +25,14 @@ from ended import broker_that_has_ended, certificate_that_has_ended
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from servers import Kafka, KafkaNodeFactory
 
+import services.doctor
 from services.broker_users import user_of
 from services.certificates import RENEW_BEFORE
 from services.doctor import examine
 from services.settings import variables_of
 from shared.contracts.wire.topics import Direction
 from shared.exchange.access import Access, topics_of
-from shared.exchange.rights import dismiss, open_to_everybody
+from shared.exchange.rights import dismiss, keeps_rights, open_to_everybody
 from shared.exchange.worker import LACKING
 from shared.kit.certificates import Authority
 from shared.kit.files import write_whole
@@ -170,7 +171,7 @@ def take_from_everybody(operator: Access, name: str) -> None:
         taken.result()
 
 
-def test_what_everybody_may_do_with_a_lane_is_taken_or_provision_refuses(town: Town) -> None:
+def test_what_everybody_may_do_with_a_lane_is_taken_or_provision_refuses(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     town.provision()
     operator, network = town.network.kafka.operator, town.network
     topic, group = town.way("police", "health").topic, f"{town.names['health']}.exchange"
@@ -183,16 +184,41 @@ def test_what_everybody_may_do_with_a_lane_is_taken_or_provision_refuses(town: T
 
     prefix = topic[:-1]  # as wide as it may be on a broker that other tests share
     let_everybody(operator, AclOperation.ALL, ResourceType.TOPIC, prefix, ResourcePatternType.PREFIXED)
+    given = f"{town.names['health']}.reports"  # another application's, which only begins like ours
+    let_everybody(operator, AclOperation.READ, ResourceType.GROUP, given, ResourcePatternType.LITERAL)
+    let_everybody(operator, AclOperation.DESCRIBE, ResourceType.TOPIC, prefix, ResourcePatternType.PREFIXED)
+    police = town.names["police"]
+    asyncio.run(dismiss(operator, police))  # what an agency needs comes all the same, though it ends with a refusal
     try:
         done = network.refnet("police", "provision", **network.operators())
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert asyncio.run(topics_of(town.access("police"))) >= {topic}
+        assert asyncio.run(refused(write(town.access("police"), town.way("police", "social_welfare").topic))) is None
         assert f"everybody may all on topic {prefix}…, which opens this network's lanes and more" in done.stderr
         said = [finding["words"] for finding in asyncio.run(examine(network.settings("social_welfare"))) if not finding["ok"]]
         assert any(f"topics of other agencies, such as {topic}: everybody may" in words for words in said), said
+        assert asyncio.run(keeps_rights(town.access("police")))  # which is told nothing more
+
+        async def none(_access: Access) -> bool:  # as a broker without an authorizer answers, where this network may have one
+            return False
+
+        monkeypatch.setattr(services.doctor, "keeps_rights", none)
+        said = [(one["ok"], one["words"]) for one in asyncio.run(examine(network.settings("social_welfare")))]
+        assert [ok for ok, words in said if "keeps no rights" in words] == [True]
+        assert not any("topics of other agencies" in words for _ok, words in said)
         words = asyncio.run(open_to_everybody(operator, (topic,)))
         assert words == [f"everybody may all on topic {prefix}…"]
     finally:
         take_from_everybody(operator, prefix)
+    try:
+        let_everybody(operator, AclOperation.DESCRIBE, ResourceType.TOPIC, prefix, ResourcePatternType.PREFIXED)
+        assert town.provision() == []  # neither is refused, nor taken
+        done = network.refnet("police", "provision", **network.operators())
+        for right in (f"everybody may describe on topic {prefix}…", f"everybody may read on group {given}"):
+            assert f"{right}, which is not this network's to take" in done.stdout
+    finally:
+        take_from_everybody(operator, prefix)
+        take_from_everybody(operator, given)
     assert town.provision() == []
 
 

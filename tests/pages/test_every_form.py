@@ -20,6 +20,7 @@ from services.police.dispensing.resupply import tell
 from services.police.dispensing.tables import Resupply
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX
+from shared.casework.pages import visits
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import CareProduct, Role, SupplyReason, Urgency
 from shared.kit.ids import new_id
@@ -44,6 +45,16 @@ class Written:
     def asks(self) -> bool:
         """Whether somebody answers something in it; else it is a button."""
         return ASKS.search(self.inside) is not None
+
+
+PASSWORD_FIELDS = (re.compile(r'p\.field\("(\w+)"[^}]*type="password"'), re.compile(r'<input[^>]*name="(\w+)"[^>]*type="password"'))
+
+
+def test_no_draft_keeps_what_a_password_field_asks_for() -> None:
+    texts = [path.read_text() for folder in ("shared/casework", "services") for path in (ROOT / folder).rglob("templates/*.html")]
+    asked = {name for text in texts for pattern in PASSWORD_FIELDS for name in pattern.findall(text)}
+    assert {"password", "pin", "own_pin"} <= asked  # else nothing was looked at
+    assert asked - visits.SECRETS == set()
 
 
 def written_forms() -> list[Written]:

@@ -1,6 +1,7 @@
 """Cases are guarded from those who work with them: two exact things or nothing, an hour in an emergency, colleagues who never see
 one, decoys; and she may ask who looked."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,12 +10,12 @@ import pytest
 from agencies import Desk, TestAgency, World, consent, open_case, refer
 from desk_pages import at_the_desk, to_consent, to_place, to_sent
 from shift import at_work
-from signing_in import PIN
+from signing_in import PASSWORD, PIN
 from sqlalchemy import select
 from visitor import Page, Visitor
 
 from shared.casework.accounts.commands import find_account, make_token
-from shared.casework.accounts.sessions import actor_from
+from shared.casework.accounts.sessions import PIN_FAILURES_MAX, actor_from
 from shared.casework.accounts.tables import Account, Attempt, CaseRead
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases import commands, looks
@@ -23,9 +24,11 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.exports.tables import Export
 from shared.casework.eyes.commands import OPEN_FOR, to_review
+from shared.casework.eyes.look_up import Found, LookUp, look_up
 from shared.casework.eyes.tables import Decoy, Opening, Review
 from shared.casework.holds.tables import Hold
 from shared.casework.inside import INSIDE
+from shared.casework.referrals.domain import CODE_ATTEMPTS_MAX, CODE_ATTEMPTS_WINDOW
 from shared.contracts.casework.codes import Role
 from shared.contracts.casework.events import PersonNeeds
 from shared.exchange.inside import log_inside
@@ -92,8 +95,57 @@ async def test_who_guesses_is_not_answered_any_more(world: World) -> None:
     visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
     for day in range(1, 6):
         await looked_for(visitor, number=case.number, opened_on=f"2020-02-0{day}")
+    for _ in range(2):  # asking on makes it no longer
+        page = await looked_for(visitor, number=case.number, opened_on=day_of(world, case))
+        assert "tried too often" in page.words
+        world.clock.advance(CODE_ATTEMPTS_WINDOW / 3)
+    page = await visitor.send(page.form("/look-up"), ("open", "yes"), own_pin=PIN, why="life_threat", opened_on="2020-02-02")
+    assert "Nothing here has both of these" in page.words  # counted apart
+    page = await visitor.send(page.form("/look-up"), ("open", "yes"), own_pin="999999", why="life_threat")
+    assert "That is not your PIN." in page.words
+    world.clock.advance(CODE_ATTEMPTS_WINDOW / 3)
     page = await looked_for(visitor, number=case.number, opened_on=day_of(world, case))
-    assert "Nothing here has both of these" in page.words
+    assert "It lies at Ndola Central" in page.words
+
+
+async def test_a_life_in_danger_opens_after_too_many_tries_and_without_the_pin(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    for day in range(1, 6):
+        await looked_for(visitor, number=case.number, opened_on=f"2020-02-0{day}")
+    page = await looked_for(visitor, number=case.number, opened_on=day_of(world, case))
+    wrong: dict[str, Any] = {"why": "life_threat", "own_password": "not the one that it is"}
+    page = await visitor.send(page.form("/look-up"), ("open", "yes"), **wrong)
+    assert "That is not your password." in page.words
+    page = await visitor.send(page.form("/look-up"), ("open", "yes"), why="life_threat", own_password=PASSWORD)
+    assert page.path == f"/cases/{case.id}"
+    [opening] = await rows(police, Opening)
+    assert {alarm.about for alarm in await rows(police, Alarm)} == {opening.id}
+    page = await looked_for(visitor, number=case.number[:-1], opened_on=day_of(world, case))
+    for _ in range(4):  # numbers in turn: with what was opened, as many as of the others
+        page = await visitor.send(page.form("/look-up"), ("open", "yes"), why="life_threat", own_pin=PIN)
+        assert "Nothing here has both of these" in page.words
+    page = await visitor.send(page.form("/look-up"), ("open", "yes"), why="life_threat", own_pin=PIN, number=case.number)
+    assert "tried too often" in page.words
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+async def test_what_is_found_at_once_is_counted_one_by_one(world: World) -> None:
+    police = world["police"]
+    desk = await police.sign_in("a-desk", facility=CENTRAL)
+    for _ in range(8):
+        await open_case(desk)
+    await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    cases = await rows(police, Case)
+    day = police.edge.pages.times("en", world.clock.now()).local(cases[0].opened_at).date()
+    async with police.database.read() as tx:
+        by = actor_from(police.here, await find_account(tx, "officer-2"), ())
+
+    async def found(case: Case) -> bool:
+        async with police.database.write() as tx:
+            return isinstance(await look_up(LookUp(number=case.number, opened_on=day), tx, police.here, by), Found)
+
+    assert sum(await asyncio.gather(*map(found, cases))) == CODE_ATTEMPTS_MAX
 
 
 async def test_a_life_in_danger_opens_a_case_alone_for_an_hour_and_supervisors_know_at_once(world: World) -> None:
@@ -138,6 +190,29 @@ async def test_whoever_opens_a_case_beyond_her_desk_shows_with_her_own_pin_that_
     assert page.path == f"/cases/{case.id}"
 
 
+async def test_a_colleagues_pin_is_not_guessed_behind_ones_own_right_one(world: World) -> None:
+    case, police = await a_case(world), world["police"]
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER, OUTPOST)
+    await at_work(world, "police", "officer-3", Role.OFFICER, OUTPOST)
+    how = {"why": "colleague_away", "second": "officer-3"}
+    for n in range(PIN_FAILURES_MAX - 1):
+        page = await opened(world, visitor, case, **how, pin=f"90{n:04d}")
+        assert "A second person of this agency agrees" in page.words
+    page = await opened(world, visitor, case, **how, pin="909999")
+    assert page.path == "/sign-in"  # as where her own PIN is guessed
+    fresh = await at_work(world, "police", "officer-4", Role.OFFICER, OUTPOST)
+    for n in range(PIN_FAILURES_MAX):
+        await opened(world, fresh, case, **how, pin=f"90{n:04d}")
+        if n % 2:  # what begins the session's count anew: her own PIN at a page that was locked
+            await fresh.send((await fresh.open("/work")).form("/switch"))
+            await fresh.send((await fresh.open("/locked")).form("/locked"), pin=PIN)
+    page = await opened(world, fresh, case, **how, pin=PIN)  # nor is the right one looked at then
+    assert "too often" in page.words
+    assert await rows(police, Opening) == []
+    page = await opened(world, fresh, case, why="life_threat")
+    assert page.path == f"/cases/{case.id}"
+
+
 async def test_what_is_found_at_other_desks_is_counted_like_what_is_not_and_supervisors_see_it(world: World) -> None:
     desk = await world["police"].sign_in("a-desk", facility=CENTRAL)
     for _ in range(6):
@@ -148,7 +223,7 @@ async def test_what_is_found_at_other_desks_is_counted_like_what_is_not_and_supe
     for case in cases[:5]:  # numbers in turn, each with the day
         assert "It lies at Ndola Central" in (await looked_for(visitor, number=case.number, opened_on=day)).words
     page = await looked_for(visitor, number=cases[5].number, opened_on=day)
-    assert "Nothing here has both of these" in page.words
+    assert "tried too often" in page.words
     page = await opened(world, visitor, cases[4], why="life_threat")  # what was found may be opened all the same
     assert page.path == f"/cases/{cases[4].id}"
     world.clock.advance(timedelta(minutes=16))
@@ -225,6 +300,29 @@ async def test_each_page_says_until_when_it_is_open_and_a_guest_does_what_care_n
     again = await guest.open(f"/cases/{case.id}/again")  # what care needs: it has happened again, and the way there
     page = await guest.send(again.form(again.path), hurt_now="no", at_least=1, at_most=3)
     assert page.path == f"/cases/{case.id}/refer", page.words
+
+
+async def test_care_that_was_answered_by_its_referral_alone_is_not_repeated_either(world: World) -> None:
+    police, health, now = world["police"], world["health"], world.clock.now()
+    desk = await police.sign_in("a-desk", facility=CENTRAL)
+    case_id, incident = await open_case(desk)
+    await consent(desk, case_id, "health", "needs", "relay")
+    referral = (await refer(desk, case_id, incident, "health"))["id"]
+    await world.settle()
+    [case] = await rows(health, Case)
+    await at_work(world, "health", "nurse-9", Role.CLINICIAN, "ndola_hospital")
+    by = await id_of(health, "nurse-9")
+    opening = Opening(id=new_id(), case_id=case.id, account_id=by, why="life_threat", opened_at=now, until_at=now + OPEN_FOR)
+    async with health.database.write() as tx:
+        tx.session.add(opening)
+        nurse = Desk(health.client, await make_token(tx, "nurse-9"))
+    asked: dict[str, Any] = {"body": {"care": "pep", "result": "given"}, "Idempotency-Key": "one"}
+    answers = [await nurse.ask("POST", f"/referrals/{referral}/care", **asked) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert str(case.id) not in answers[0].text
+    world.clock.advance(OPEN_FOR + timedelta(seconds=1))
+    late = await nurse.ask("POST", f"/referrals/{referral}/care", **asked)
+    assert (late.status_code, "pep" in late.text) == (404, False)
 
 
 async def test_the_day_after_a_supervisor_looks_at_it_and_says_what_she_found(world: World) -> None:

@@ -25,6 +25,7 @@ def lose(keys: Keystore, name: UUID, copy: Path) -> None:
         connection.execute("DELETE FROM keys WHERE id = ?", (id_,))
     keys._keys.clear()
     keys._names.clear()
+    keys._gone = (-1, frozenset())
 
 
 def with_keys(url: str, clock: Clock | None = None) -> Database:

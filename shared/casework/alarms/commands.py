@@ -20,10 +20,12 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 
+END_WAITS = "end_waits"  # a peer's consent has ended, and is kept open here by a request that could not be taken up
 # About a peer, seen by whoever looks after lines.
 LINE_TROUBLES = frozenset(
     {
         "parked",
+        END_WAITS,
         "fork",
         "unopenable",
         "root_mismatch",

@@ -17,7 +17,7 @@ from sqlalchemy import exists, or_, select, union
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from shared.casework.alarms.commands import alarms_about, clear, climb, raise_alarm
+from shared.casework.alarms.commands import END_WAITS, alarms_about, clear, climb, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import Case
@@ -30,10 +30,10 @@ from shared.casework.referrals import domain, story
 from shared.casework.referrals.handlers import answer_late
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import IS_FLAGGED, Referral, ReferralFact
-from shared.contracts.casework import lifecycle
+from shared.contracts.casework import events, lifecycle
 from shared.contracts.casework.codes import Flag, ReferralState, Urgency
 from shared.exchange import feed
-from shared.exchange.tables import OutboxRow
+from shared.exchange.tables import InboxRow, InboxState, OutboxRow
 from shared.kit.db import Database, Transaction, is_transient
 from shared.kit.errors import DatabaseAway
 from shared.kit.keystore import CANNOT_OPEN
@@ -42,6 +42,7 @@ TICK_S = 5.0  # far below the shortest limit of any programme, which is minutes
 MACHINE_ANSWERS = frozenset({ReferralState.ISSUED, ReferralState.ACKNOWLEDGED})  # after these a person answers
 WATCH_BATCH = 200  # referrals looked at in one read
 ERASED_WITHIN = timedelta(hours=1)  # of the word that asks for it: what the programmes are measured by (domain.md, section 5)
+ENDS_WITHIN = timedelta(days=1)  # of the word that a consent has ended: what could not be taken up is taken or given up by then
 REMIND_BEFORE = timedelta(days=7)  # a consent's end: her next visit is mostly within a week
 CLIMB_BATCH = 200  # alarms found in one read: a line that breaks may alarm about everything under way at once
 
@@ -120,6 +121,15 @@ class Watcher:
                 if wanted:
                     await self._alone(self._look, referral_id)
             after = page[-1][0]
+        await self._consents()
+        await self._tell_of_decoys()
+        last: UUID | None = None
+        while due := await self._climbing(last):
+            for alarm_id in due:
+                await self._alone(self._climb, alarm_id)
+            last = due[-1]
+
+    async def _consents(self) -> None:
         for consent_id in await self._unsigned():
             await self._alone(self._not_erased, consent_id)
         for consent_id in await self._ending():
@@ -128,12 +138,8 @@ class Watcher:
             await self._alone(self._end, consent_id)
         for sender, consent_id in await self._ended_here():
             await self._alone(partial(self._forget, sender), consent_id)
-        await self._tell_of_decoys()
-        last: UUID | None = None
-        while due := await self._climbing(last):
-            for alarm_id in due:
-                await self._alone(self._climb, alarm_id)
-            last = due[-1]
+        for sender, consent_id in await self._ends_waiting():
+            await self._alone(partial(self._end_waits, sender), consent_id)
 
     async def _tell_of_decoys(self) -> None:
         async with self._database.read() as tx:  # nearly always there is nothing, and a writer would keep others waiting
@@ -306,6 +312,25 @@ class Watcher:
         query = select(col(EndedConsent.sender), col(EndedConsent.consent_id)).where(~exists().where(*is_open))
         async with self._database.read() as tx:
             return list((await tx.session.execute(query.limit(WATCH_BATCH))).tuples())
+
+    async def _ends_waiting(self) -> list[tuple[str, UUID]]:
+        """Peers' consents whose end is not heard yet, because a request under them waits or is parked: its words are kept
+        meanwhile, for ever where nobody takes it up or gives it up."""
+        async with self._database.read() as tx:
+            late = select(col(InboxRow.sender), col(InboxRow.consent_id)).where(
+                col(InboxRow.state) == InboxState.WAITING, col(InboxRow.type) == events.ConsentEnded.type,
+                col(InboxRow.received_at) <= tx.clock.now() - ENDS_WITHIN, col(InboxRow.consent_id).is_not(None),
+            )  # fmt: skip
+            found = (await tx.session.execute(late.order_by(col(InboxRow.received_at)).limit(WATCH_BATCH))).tuples()
+            return [(sender, consent_id) for sender, consent_id in found if consent_id is not None]
+
+    async def _end_waits(self, sender: str, consent_id: UUID) -> None:
+        async with self._database.write() as tx:
+            now, rest = tx.clock.now(), self._here.programme.limits.ladder_step_h.of(Urgency.URGENT)
+            told = [a for a in await alarms_about(tx, [consent_id]) if a.kind == END_WAITS]
+            if not any(alarm.resolved_at is None or alarm.resolved_at > now - rest for alarm in told):
+                facility = next(iter(self._here.entry.facilities))
+                await raise_alarm(tx, self._here, END_WAITS, consent_id, facility, Urgency.URGENT, None, {"peer": sender})
 
     async def _forget(self, sender: str, consent_id: UUID) -> None:
         async with self._database.write() as tx:

@@ -4,14 +4,14 @@ A number alone opens only what is open at this door: of any other it may be a st
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlmodel import col
 
 from shared.casework import scope
@@ -120,13 +120,17 @@ async def record_arrival(
     return walk_in, None
 
 
-async def may_try(tx: Transaction, by: Actor, more: int = 0) -> bool:
-    """Whether this account may have another code looked up now; `more` is what else it has tried within the window. Its row is
-    locked: guesses at once are counted one by one."""
+async def may_try(tx: Transaction, by: Actor) -> bool:
+    """Whether this account may have another code looked up now."""
+    return len(await tried_lately(tx, by)) < domain.CODE_ATTEMPTS_MAX
+
+
+async def tried_lately(tx: Transaction, by: Actor) -> list[datetime]:
+    """When this account has tried in vain within the window. Its row is locked: guesses at once are counted one by one."""
     await tx.session.execute(select(col(Account.id)).where(col(Account.id) == by.account_id).with_for_update())
     since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
-    query = select(func.count()).where(col(CodeAttempt.account_id) == by.account_id, col(CodeAttempt.tried_at) > since)
-    return int((await tx.session.execute(query)).scalar_one()) + more < domain.CODE_ATTEMPTS_MAX
+    query = select(col(CodeAttempt.tried_at)).where(col(CodeAttempt.account_id) == by.account_id, col(CodeAttempt.tried_at) > since)
+    return list((await tx.session.execute(query)).scalars())
 
 
 async def count_try(tx: Transaction, by: Actor) -> None:

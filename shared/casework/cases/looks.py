@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Select, String, cast, literal, or_, select, union_all
+from sqlalchemy import CompoundSelect, Select, String, cast, literal, or_, select, union_all
 from sqlmodel import col
 
 from shared.casework.accounts.tables import Account, Attempt, CaseRead
@@ -52,13 +52,17 @@ class ReadView(BaseModel):
     read_at: datetime
 
 
+def ids_of(case_id: UUID) -> CompoundSelect[Any]:
+    """What addresses and answers may name in place of the case."""
+    tables = (Referral, WalkIn, Incident, Consent, Message, Alarm, Hold, Export, Opening)
+    return union_all(*(select(col(table.id)).where(col(table.case_id) == case_id) for table in tables))
+
+
 def _looks(case_id: UUID) -> Select[Any]:
     """All looks and attempts."""
-    tables = (Referral, WalkIn, Incident, Consent, Message, Alarm, Hold, Export, Opening)
-    of_case = union_all(*(select(col(table.id)).where(col(table.case_id) == case_id) for table in tables))
     what = cast(literal(ATTEMPT), String).label("what")
     attempts: Select[Any] = select(col(Attempt.id), col(Attempt.account_id), what, col(Attempt.tried_at).label("read_at"))
-    attempts = attempts.where(or_(col(Attempt.about) == case_id, col(Attempt.about).in_(of_case)))
+    attempts = attempts.where(or_(col(Attempt.about) == case_id, col(Attempt.about).in_(ids_of(case_id))))
     reads = select(col(CaseRead.id), col(CaseRead.account_id), col(CaseRead.what), col(CaseRead.read_at))
     both = union_all(reads.where(col(CaseRead.case_id) == case_id), attempts).subquery()
     return select(both.c.id, both.c.account_id, both.c.what, both.c.read_at)

@@ -139,18 +139,19 @@ async def _no_longer_ending(tx: Transaction, here: Here, consent: Consent) -> No
 
 
 async def _prolong(tx: Transaction, consent: Consent) -> None:
-    """She said yes again: what was told under an older yes stays as long as this one stands, where it covers the same recipient,
-    purpose and items. Where her last yes covers less, the older ones end by themselves. What the law or her life asked for is no
-    answer of hers."""
+    """She said yes again: what was told under an older yes for the same recipient and purpose stays as long as this one stands,
+    where it covers its items. Where her last yes covers less, the older ones end by themselves. What had ended before stays ended,
+    and what the law or her life asked for is no answer of hers."""
     if consent.basis != codes.Basis.CONSENT:
         return
+    now = tx.clock.now()
     older = select(Consent).where(
         col(Consent.case_id) == consent.case_id, col(Consent.recipient) == consent.recipient, col(Consent.id) != consent.id,
-        col(Consent.expires_at).is_not(None), col(Consent.taken_back_at).is_(None), col(Consent.basis) == consent.basis,
+        or_(col(Consent.expires_at) > now, is_prolonged(now)), col(Consent.taken_back_at).is_(None),
+        col(Consent.basis) == consent.basis, col(Consent.purpose) == consent.purpose,
     )  # fmt: skip
     for one in (await tx.session.execute(older.order_by(col(Consent.id)).with_for_update())).scalars():
-        is_covered = one.purpose == consent.purpose and set(one.items) <= set(consent.items)
-        one.prolonged_by = consent.id if is_covered else None
+        one.prolonged_by = consent.id if set(one.items) <= set(consent.items) else None
     await tx.session.flush()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Delete, delete, select
 from sqlmodel import col
 
 from shared.casework.accounts.commands import forget_answers
-from shared.casework.alarms.commands import clear
+from shared.casework.alarms.commands import END_WAITS, clear
 from shared.casework.cases.commands import forget_parts
 from shared.casework.cases.tables import Case
 from shared.casework.circles.handlers import forget_told
@@ -65,6 +65,7 @@ async def on_consent_ended(received: Received, tx: Transaction, here: Here) -> N
     """The day until which she had agreed has passed. Nothing here ends: what is open goes on, and what was received under the
     consent is destroyed once nothing is."""
     word: events.ConsentEnded = received.data
+    await clear(tx, here, word.consent, {END_WAITS})
     case = await _locked_case(tx, word.circle)
     if case is None:  # nothing of it ever came
         await lay_tombstone(tx, received.sender, word.consent)
@@ -126,6 +127,7 @@ async def destroy_copy(tx: Transaction, here: Here, copy: HeldCopy) -> None:
     has locked consent and circle."""
     await tx.session.delete(copy)
     if copy.sender == here.agency:
+        await lay_tombstone(tx, copy.sender, copy.consent_id)  # or an older keystore would bring its key back for good
         await tx.flush()
         await tx.keys.destroyed([received_key(copy.sender, copy.consent_id)], tx.clock.now())
         return
@@ -156,12 +158,13 @@ async def on_consent_erased(received: Received, tx: Transaction, here: Here) -> 
     """The recipient's signature on what became of its copies; one that held them may say later that they are destroyed."""
     word: events.ConsentErased = received.data
     consent = await tx.session.get_one(Consent, word.consent)
+    # Before anything is asked of it: a hold that is being placed comes before, or after.
+    case = await tx.session.get_one(Case, consent.case_id, with_for_update=True, populate_existing=True)
     erasure = await tx.session.get(Erasure, (word.consent, received.sender), populate_existing=True)
     if erasure is None or erasure.outcome == ErasureOutcome.DESTROYED:
         return  # said again after a restore there
     erasure.outcome, erasure.signed_at, erasure.event_id = word.outcome, received.occurred_at, received.id
     await tx.session.flush()
-    case = await tx.session.get_one(Case, erasure.case_id)
     if (
         consent.taken_back_at is None and word.outcome == ErasureOutcome.DESTROYED
     ):  # it had ended, and nothing under it is open there

@@ -3,7 +3,7 @@
 Whoever finds a case of another desk is told at which place it lies, and nothing of it. Every try is counted and kept.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
@@ -14,21 +14,24 @@ from sqlalchemy import ColumnElement, case, distinct, func, or_, select
 from sqlmodel import col
 
 from shared.casework import scope
-from shared.casework.accounts.tables import Account, CaseRead
-from shared.casework.arrivals.commands import count_try, may_try
+from shared.casework.accounts.tables import Account, Attempt, CaseRead
+from shared.casework.arrivals.commands import count_try, tried_lately
 from shared.casework.cases.commands import Form
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_read
+from shared.casework.eyes.tables import Opening
 from shared.casework.here import Actor, Here
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import domain
 from shared.casework.referrals.tables import Referral
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
+from shared.kit.ids import new_id
 
 ITEMS = ("number", "own", "sheet", "code", "opened_on")
 MISSED = "look_up_missed"
 FOUND = "look_up"
+IN_DANGER = "look_up_in_danger"  # among attempts: about nothing that is known
 SHOWN_FOR = timedelta(days=7)  # of what a supervisor sees of it: she looks once a week, or after an alarm
 LOOKED_UP_MAX = 50  # accounts of one list; a place has a dozen
 OwnNumber = Callable[[Transaction, str], Awaitable[UUID | None]]  # what one kind of agency alone knows a case by, exactly
@@ -58,42 +61,80 @@ class Found:
     is_seen: bool
 
 
-async def look_up(asked: LookUp, tx: Transaction, here: Here, by: Actor, own: OwnNumber | None = None) -> Found | None:
-    """The one case that both things fit; None where there is none, the account may never see it, or it has tried too often: a case
-    of another desk that is found counts as much as a miss, because whoever tries numbers in turn finds some."""
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The account has tried too often: nothing more is looked for until a time."""
+
+    until: datetime
+
+
+async def look_up(
+    asked: LookUp, tx: Transaction, here: Here, by: Actor, own: OwnNumber | None = None, *, in_danger: bool = False
+) -> Found | Spent | None:
+    """The one case that both things fit; None where there is none, or the account may never see it. A case of another desk that is
+    found counts as much as a miss, because whoever tries numbers in turn finds some. `in_danger`: somebody has shown that it is
+    she, and that a life is: tries are not counted with the others then, but by themselves."""
     by.may_work()
     await scope.for_the_agency(tx)
+    tries = await tried_lately(tx, by)  # locks the account's row: what is found at once is counted one by one too
     lately = await _found_lately(tx, by)
-    may_go_on = await may_try(tx, by, len(lately))
-    if not may_go_on and not lately:
-        return None
+    until = _over_until([*tries, *lately.values()])
+    is_apart = until is not None and in_danger
+    if is_apart:
+        until = _over_until(await _in_danger_lately(tx, by))
+    if until is not None and not lately:
+        return Spent(until)
     named = await _named(asked, tx, own)
     day = _on(asked.opened_on, here) if asked.opened_on is not None else []
     candidates = list((await tx.session.execute(select(Case).where(*named, *day))).scalars())
     fitting = [one for one in candidates if asked.code is None or await _has_code(tx, one, asked.code)]
     found = [one for one in fitting if one.id not in by.never]
-    if not may_go_on and not {one.id for one in found} <= lately:  # what it has found stays findable: it is about to be opened
-        return None
+    is_known = len(found) == 1 and found[0].id in lately  # what it has found stays findable: it is about to be opened
+    if until is not None and not is_known:
+        return Spent(until)
     if len(found) != 1:
-        await count_try(tx, by)
+        await (_count_in_danger(tx, by) if is_apart else count_try(tx, by))
         almost = list((await tx.session.execute(select(Case).where(or_(*named)))).scalars()) if named else fitting
         for one in almost:
             await note_read(tx, one.id, by, MISSED)
         return None
     seen = select(col(Case.id)).where(col(Case.id) == found[0].id, scope.this_case(by))
     is_seen = (await tx.session.execute(seen)).first() is not None
-    if not is_seen:
+    if not is_seen and not is_apart:  # else its opening is kept, and counted
         await note_read(tx, found[0].id, by, FOUND)
     return Found(found[0], is_seen)
 
 
-async def _found_lately(tx: Transaction, by: Actor) -> set[UUID]:
-    """The cases of other desks that the account has found within the window in which tries are counted."""
+def _over_until(times: Sequence[datetime]) -> datetime | None:
+    """Until when tries are too many; None where they are not."""
+    over = len(times) - domain.CODE_ATTEMPTS_MAX
+    return sorted(times)[over] + domain.CODE_ATTEMPTS_WINDOW if over >= 0 else None
+
+
+async def _found_lately(tx: Transaction, by: Actor) -> dict[UUID, datetime]:
+    """The cases of other desks that the account has found within the window in which tries are counted, each with when last."""
     since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
-    query = select(col(CaseRead.case_id)).where(
-        col(CaseRead.account_id) == by.account_id, col(CaseRead.what) == FOUND, col(CaseRead.read_at) > since
+    query = (
+        select(col(CaseRead.case_id), func.max(col(CaseRead.read_at)))
+        .where(col(CaseRead.account_id) == by.account_id, col(CaseRead.what) == FOUND, col(CaseRead.read_at) > since)
+        .group_by(col(CaseRead.case_id))
     )
-    return set((await tx.session.execute(query)).scalars())
+    return dict((await tx.session.execute(query)).tuples().all())
+
+
+async def _in_danger_lately(tx: Transaction, by: Actor) -> list[datetime]:
+    """When the account opened something because a life was in danger, or looked for it in vain, within the same window."""
+    since = tx.clock.now() - domain.CODE_ATTEMPTS_WINDOW
+    opened = select(col(Opening.opened_at)).where(col(Opening.account_id) == by.account_id, col(Opening.opened_at) > since)
+    tried = select(col(Attempt.tried_at)).where(
+        col(Attempt.account_id) == by.account_id, col(Attempt.what) == IN_DANGER, col(Attempt.tried_at) > since
+    )
+    return [*(await tx.session.execute(opened)).scalars(), *(await tx.session.execute(tried)).scalars()]
+
+
+async def _count_in_danger(tx: Transaction, by: Actor) -> None:
+    tx.session.add(Attempt(id=new_id(), account_id=by.account_id, what=IN_DANGER, about=by.account_id, tried_at=tx.clock.now()))
+    await tx.session.flush()
 
 
 @dataclass(frozen=True, slots=True)

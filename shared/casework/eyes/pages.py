@@ -10,17 +10,19 @@ from sqlmodel import col
 
 from shared.casework import scope
 from shared.casework.accounts.commands import NAME_CHARACTERS_MAX, accounts_of, load_account
+from shared.casework.accounts.credentials import PASSWORD_CHARACTERS_MAX, Answer, Client, check_password, is_pin
 from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account
+from shared.casework.arrivals.commands import count_try, may_try
 from shared.casework.cases.tables import Case
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.eyes import commands
 from shared.casework.eyes.barred import bar
 from shared.casework.eyes.commands import Why, open_beyond, review, to_review
 from shared.casework.eyes.decoys import make_decoy
-from shared.casework.eyes.look_up import Found, LookUp, look_up, looked_up
+from shared.casework.eyes.look_up import Found, LookUp, Spent, look_up, looked_up
 from shared.casework.here import Forbidden
-from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, is_herself, is_pin_of, submit
+from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, is_own_pin, note_pins, submit
 from shared.contracts.casework.codes import AgeBand, Role, Sex
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
@@ -32,6 +34,10 @@ router = APIRouter(include_in_schema=False)
 
 TWO = _("Fill in exactly two of them.")
 NOTHING = _("Nothing here has both of these. Care goes on all the same.")
+TOO_OFTEN = _(
+    "That was tried too often: nothing more is looked for until %(when)s. Where a life is in danger, open it below by the same two"
+    " things, or call the place."
+)
 PIN_CHARACTERS_MAX = 12  # a PIN has six digits
 NO_CASE = _("You see no case of this number, so nothing was changed: nobody is kept from it. Look at the number again.")
 DONE = {
@@ -50,7 +56,8 @@ class Emergency(LookUp):
     that another left open."""
 
     why: Why
-    own_pin: str = Field(min_length=1, max_length=PIN_CHARACTERS_MAX)
+    own_pin: str | None = Field(default=None, max_length=PIN_CHARACTERS_MAX)
+    own_password: str | None = Field(default=None, max_length=PASSWORD_CHARACTERS_MAX)  # whoever has forgotten the PIN
     second: str | None = Field(default=None, max_length=NAME_CHARACTERS_MAX)
     pin: str | None = Field(default=None, max_length=PIN_CHARACTERS_MAX)
 
@@ -65,11 +72,15 @@ async def show_look_up(request: Request, edge: OneEdge, visit: Visitor) -> Respo
     return _page(request, edge, visit, await draft_of(request, visit))
 
 
-def _page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], found: Found | None = None, status: int = 200) -> Response:
-    place = edge.here.entry.facilities.get(found.case.facility) if found is not None and not found.is_seen else None
+def _page(
+    request: Request, edge: Edge, visit: Visit, form: Filled[Any], found: Found | Spent | None = None, status: int = 200
+) -> Response:
+    place = edge.here.entry.facilities.get(found.case.facility) if isinstance(found, Found) and not found.is_seen else None
+    is_spent = isinstance(found, Spent)
+    whys = [Why.LIFE_THREAT] if is_spent else Why
     return edge.pages.show(
         request, "eyes/look_up.html", visit, status=status, form=form, errors=bool(form.errors), place=place,
-        own=edge.pages.look.own_number, whys=[(str(why), why) for why in Why], here_now="/cases",
+        is_spent=is_spent, own=edge.pages.look.own_number, whys=[(str(why), why) for why in whys], here_now="/cases",
     )  # fmt: skip
 
 
@@ -93,26 +104,82 @@ async def post_look_up(request: Request, edge: OneEdge, visit: Visitor, values: 
         found = await look_up(form.model, tx, edge.here, visit.actor, edge.pages.look.find_own)
     if found is None:
         return _page(request, edge, visit, form.error("number", NOTHING), status=422)
-    if found.is_seen:
+    if isinstance(found, Found) and found.is_seen:
         raise Elsewhere(f"/cases/{found.case.id}")
     if "open" not in values:
-        return _page(request, edge, visit, form, found)
+        return (
+            _too_often(request, edge, visit, form, found) if isinstance(found, Spent) else _page(request, edge, visit, form, found)
+        )
+    return await _open_here(request, edge, visit, values, found)
+
+
+def _too_often(request: Request, edge: Edge, visit: Visit, form: Filled[Any], spent: Spent) -> Response:
+    when = edge.pages.times(edge.pages.language(request), edge.database.clock.now()).clock(spent.until)
+    return _page(request, edge, visit, form.error("number", Conflict(TOO_OFTEN, when=when)), spent, status=422)
+
+
+async def _open_here(request: Request, edge: Edge, visit: Visit, values: Values, found: Found | Spent) -> Response:
+    """Opens it where whoever sits here shows that it is she, and a second person agrees where no life is in danger. Where tries are
+    used up a life in danger is looked for all the same."""
     emergency = _asked(values, Emergency)
-    if emergency.model is None:
+    if emergency.model is not None and not (emergency.model.own_pin or emergency.model.own_password):
+        emergency.error("own_pin", WORDS["own_pin"])
+    if emergency.model is None or emergency.errors:
         return _page(request, edge, visit, emergency, found, status=422)
-    if not await is_herself(edge, visit, typed(emergency.model.own_pin)):
-        return _page(request, edge, visit, emergency.error("own_pin", _("That is not your PIN.")), found, status=422)
+    if isinstance(found, Spent) and emergency.model.why is not Why.LIFE_THREAT:
+        return _too_often(request, edge, visit, emergency, found)
+    is_she = await _is_she(request, edge, visit, emergency.model)
+    second, refused = None, None
+    if is_she and emergency.model.why is not Why.LIFE_THREAT:
+        try:
+            second = await _second(edge, visit, emergency.model)
+        except Conflict as error:
+            refused = error
+    await note_pins(edge, visit, is_right=is_she and refused is None)
+    if not is_she:
+        words = _("That is not your password.") if emergency.model.own_password else _("That is not your PIN.")
+        return _page(
+            request, edge, visit, emergency.error("own_password" if emergency.model.own_password else "own_pin", words), found, 422
+        )
+    if refused is not None:
+        return _page(request, edge, visit, emergency.error("second", refused), found, status=422)
+    if isinstance(found, Spent):
+        return await _open_in_danger(request, edge, visit, values, emergency, found)
     try:
-        return await _opened(request, edge, visit, values, found.case, emergency.model)
+        return await _opened(request, edge, visit, values, found.case, emergency.model.why, second)
     except Conflict as error:
         return _page(request, edge, visit, emergency.error("second", error), found, status=422)
 
 
-async def _opened(request: Request, edge: Edge, visit: Visit, values: Values, case: Case, asked: Emergency) -> Response:
-    second = None if asked.why is Why.LIFE_THREAT else await _second(edge, visit, asked)
+async def _is_she(request: Request, edge: Edge, visit: Visit, asked: Emergency) -> bool:
+    if not asked.own_password:
+        return await is_own_pin(edge, visit, typed(asked.own_pin or ""))
+    client = Client(visit.device, request.client.host if request.client else "")
+    return await check_password(edge.database, visit.actor.name, asked.own_password, client) is Answer.RIGHT
 
+
+async def _open_in_danger(
+    request: Request, edge: Edge, visit: Visit, values: Values, emergency: Filled[Emergency], spent: Spent
+) -> Response:
+    """Looked for once more, counted apart: by the same two things, on nobody's word but hers, and supervisors know at once."""
+    asked = emergency.model
+    assert asked is not None
+    async with edge.database.write() as tx:
+        found = await look_up(asked, tx, edge.here, visit.actor, edge.pages.look.find_own, in_danger=True)
+    if isinstance(found, Spent):
+        return _too_often(request, edge, visit, emergency, found)
+    if found is None:
+        return _page(request, edge, visit, emergency.error("number", NOTHING), spent, status=422)
+    if found.is_seen:
+        raise Elsewhere(f"/cases/{found.case.id}")
+    return await _opened(request, edge, visit, values, found.case, asked.why, None)
+
+
+async def _opened(
+    request: Request, edge: Edge, visit: Visit, values: Values, case: Case, why: Why, second: Account | None
+) -> Response:
     async def work(tx: Transaction) -> str:
-        await open_beyond(case, asked.why, second, tx, edge.here, visit.actor)
+        await open_beyond(case, why, second, tx, edge.here, visit.actor)
         return f"/cases/{case.id}"
 
     return await submit(request, edge, visit, values, work)
@@ -125,9 +192,13 @@ async def _second(edge: Edge, visit: Visit, asked: Emergency) -> Account:
     async with edge.database.read() as tx:
         query = select(Account).where(col(Account.name) == (asked.second or ""), col(Account.is_disabled).is_(False))
         account = (await tx.session.execute(query)).scalar_one_or_none()
+        if not await may_try(tx, visit.actor):
+            raise Conflict("A second person’s PIN was wrong too often; nobody is asked for a while.")
     pin_hash = account.pin_hash if account is not None else None
-    is_right = await is_pin_of(edge, visit, pin_hash, asked.pin or "", visit.device)
+    is_right = await is_pin(pin_hash, asked.pin or "", visit.device)
     if account is None or not is_right or account.role == Role.ADMINISTRATOR:
+        async with edge.database.write() as tx:
+            await count_try(tx, visit.actor)  # the session's count begins anew with each right PIN of her own; this one does not
         raise commands.alone()
     return account
 

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import logging
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 from pydantic_core import from_json
 from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX, Form, key_names, load_case
@@ -26,8 +28,10 @@ from shared.exchange.erasing import erase_said, received_key
 from shared.exchange.tables import InboxRow, InboxState, OutboxRow
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
-from shared.kit.keystore import CANNOT_OPEN
+from shared.kit.keystore import CANNOT_OPEN, KeystoreAway
 from shared.kit.sealed import Under, as_it_lies, named, sealed_columns
+
+log = logging.getLogger(__name__)
 
 # In place of an order's words that no record here has any more.
 ON_PAPER = "After a restore only the keys of this hold were left here; what the order says stands on its paper."
@@ -54,8 +58,17 @@ async def in_force(tx: Transaction) -> list[Hold]:
 
 
 async def is_held(tx: Transaction, case_id: UUID) -> bool:
-    """Whether a court has forbidden to destroy anything of this case."""
-    return bool(await holds_of(tx, case_id))
+    """Whether a court has forbidden to destroy anything of this case, by the records or by the keystore: it remembers a hold that
+    they do not know, because an older copy of them was put back. Raises KeystoreAway."""
+    return bool(await _holds_on(tx, case_id))
+
+
+async def _holds_on(tx: Transaction, case_id: UUID) -> set[UUID]:
+    """The holds on a case by the records, and by the keystore where they have not lifted them."""
+    remembered = {hold_id for hold_id, names in tx.keys.holds().items() if case_id in names}
+    lifted = select(col(Hold.id)).where(col(Hold.id).in_(remembered), col(Hold.lifted_at).is_not(None))
+    over = set((await tx.session.execute(lifted)).scalars()) if remembered else set()
+    return {hold.id for hold in await holds_of(tx, case_id)} | (remembered - over)
 
 
 async def is_set_aside(tx: Transaction, referral: Referral) -> bool:
@@ -70,8 +83,9 @@ async def held_subjects(tx: Transaction) -> set[UUID]:
     so that none is overlooked that was there when the words went."""
     await tx.in_turn(PLACING)
     held = select(col(Hold.case_id)).where(col(Hold.lifted_at).is_(None))
-    circles = select(col(Case.circle)).where(col(Case.id).in_(held))
-    referrals = select(col(Referral.id)).where(col(Referral.case_id).in_(held))
+    remembered = set((await forgotten(tx)).values())
+    circles = select(col(Case.circle)).where(or_(col(Case.id).in_(held), col(Case.id).in_(remembered)))
+    referrals = select(col(Referral.id)).where(or_(col(Referral.case_id).in_(held), col(Referral.case_id).in_(remembered)))
     return {*(await tx.session.execute(circles)).scalars(), *(await tx.session.execute(referrals)).scalars()}
 
 
@@ -108,7 +122,7 @@ async def lift_hold(case_id: UUID, hold_id: UUID, tx: Transaction, here: Here, b
         raise OutOfSight("The case has no such hold.", hold_id)
     hold.lifted_at, hold.lifted_by = tx.clock.now(), by.account_id
     await tx.session.flush()
-    tx.on_commit(lambda: tx.keys.let_go(hold_id))  # rolled back, the keystore holds it still
+    tx.on_commit(lambda: _let_go(tx, hold_id))  # rolled back, the keystore holds it still
     await _line(tx, here, case, "hold.lifted")
     if await is_held(tx, case.id):
         return hold
@@ -127,7 +141,8 @@ class Waiting:
 
 async def waiting_for_lifting(tx: Transaction, case_id: UUID) -> Waiting:
     """What is destroyed when the last hold of a case is lifted."""
-    copies = select(HeldCopy).where(col(HeldCopy.case_id) == case_id).order_by(col(HeldCopy.taken_back_at))
+    shut = defer(HeldCopy.kept)  # type: ignore[arg-type]  # what it kept is not opened to say that it is there
+    copies = select(HeldCopy).options(shut).where(col(HeldCopy.case_id) == case_id).order_by(col(HeldCopy.taken_back_at))
     said = select(col(Consent.recipient)).where(col(Consent.id).in_(_over(case_id))).distinct().order_by(col(Consent.recipient))
     return Waiting(list((await tx.session.execute(copies)).scalars()), list((await tx.session.execute(said)).scalars()))
 
@@ -137,6 +152,14 @@ def _over(case_id: UUID) -> Select[tuple[UUID]]:
     signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case_id, col(Erasure.outcome).is_not(None))
     is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
     return select(col(Consent.id)).where(col(Consent.case_id) == case_id, is_over)
+
+
+def _let_go(tx: Transaction, hold_id: UUID) -> None:
+    """It is lifted, whatever becomes of this: what the keystore holds still the worker lets go within a minute."""
+    try:
+        tx.keys.let_go(hold_id)
+    except KeystoreAway as error:
+        log.warning("hold_not_let_go", extra={"hold": str(hold_id), "because": type(error).__name__})
 
 
 async def _line(tx: Transaction, here: Here, case: Case, kind: str) -> None:
@@ -204,8 +227,8 @@ async def _set_aside(tx: Transaction, sender: str, case: Case, consent_id: UUID,
         "kept": Under(key, copy),
     }  # fmt: skip
     await tx.session.execute(outbox.insert_if_absent(tx, HeldCopy), [dict(named(HeldCopy, row))])
-    for hold in await holds_of(tx, case.id):
-        tx.keys.hold(hold.id, [key])
+    for hold_id in await _holds_on(tx, case.id):
+        tx.keys.hold(hold_id, [key])
 
 
 async def add_to_holds(tx: Transaction) -> None:

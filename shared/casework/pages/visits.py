@@ -31,7 +31,7 @@ PATH_CHARACTERS_MAX = 200  # of a page's address, a key column: the longest, wit
 DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
 BROWSER_CHARACTERS = len(new_browser())
-SECRETS = frozenset({"password", "again", "old", "pin", "once"})  # fields that no draft keeps
+SECRETS = frozenset({"password", "again", "old", "pin", "own_pin", "own_password", "once"})  # fields that no draft keeps
 
 
 class Elsewhere(Exception):
@@ -236,21 +236,26 @@ async def draft_of(request: Request, _visit: Visit) -> Filled:  # type: ignore[t
 async def is_herself(edge: Edge, visit: Visit, pin: str) -> bool:
     """Whether the visitor shows with her PIN that it is still her: somebody may sit at a page that another left open. Wrong ones
     are counted as at a locked page; who guesses is signed out."""
+    is_right = await is_own_pin(edge, visit, pin)
+    await note_pins(edge, visit, is_right=is_right)
+    return is_right
+
+
+async def is_own_pin(edge: Edge, visit: Visit, pin: str) -> bool:
+    """The same, not counted yet: `note_pins` is called once for all that was typed at one page."""
     async with edge.database.read() as tx:
         account = await tx.session.get(Account, visit.actor.account_id)
     if account is None:
         raise Elsewhere("/sign-in")
-    return await is_pin_of(edge, visit, account.pin_hash, pin, account.id)
+    return await credentials.is_pin(account.pin_hash, pin, account.id)
 
 
-async def is_pin_of(edge: Edge, visit: Visit, pin_hash: str | None, pin: str, who: UUID) -> bool:
-    """Whether a PIN that was typed in this session is the one that was hashed; wrong ones are the session's. `who` asks."""
-    is_right = await credentials.is_pin(pin_hash, pin, who)
+async def note_pins(edge: Edge, visit: Visit, *, is_right: bool) -> None:
+    """Counts the PINs of one form, right where all of them are: one's own takes nothing off another's that is guessed."""
     async with edge.database.write() as tx:
         goes_on = await sessions.note_pin(tx, visit.session_id, is_right=is_right)
     if not goes_on:
         raise Elsewhere("/sign-in")
-    return is_right
 
 
 Work = Callable[[Transaction], Awaitable[str]]

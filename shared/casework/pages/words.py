@@ -284,6 +284,9 @@ ALARMS: dict[str, str] = {
     "station_reported": _("A station reports that something went wrong with a product or its box"),
     "parcel_differs": _("What came of a parcel is not what was sent"),
     "parked": _("A message could not be used"),
+    "end_waits": _(
+        "Words are kept here beyond their day, because a message under them could not be used: take it up, or give it up"
+    ),
     "fork": _("A message came in two versions"),
     "unopenable": _("A message could not be opened"),
     "refused_by_peer": _("The other agency gave a message of ours up"),
