@@ -243,7 +243,7 @@ def marks(language: str) -> dict[str, str]:
 def opened_until(visit: "Visit | None", context: Mapping[str, Any]) -> datetime | None:
     """Until when the case that a page is about is open to whoever looks, beyond her desks; None where it is her desk's."""
     about = {"case": "id", "r": "case_id", "walk_in": "case_id"}
-    ids = [getattr(context[name], attribute) for name, attribute in about.items() if context.get(name) is not None]
+    ids: list[Any] = [getattr(context.get(name), attribute, None) for name, attribute in about.items()]  # supplies have none
     return next((visit.opened_until[id_] for id_ in ids if id_ in visit.opened_until), None) if visit else None
 
 
