@@ -48,6 +48,8 @@ SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongl
 STATIC_VERSION = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(STATIC.iterdir()))).hexdigest()[:12]
 
 Way = tuple[str, str]  # address, words
+WaysHere = Callable[[Here, Actor], Sequence[Way]]
+Load = Callable[[Transaction, Here, Actor], Awaitable[Sequence[Any]]]
 CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | None, str]]]]  # words, value, where it is entered
 
 WAYS: dict[Role, tuple[Way, ...]] = {
@@ -66,6 +68,8 @@ class Look:
     ways: Sequence[Way]
     rooms: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ways_here: WaysHere | None = None  # ways that only some programmes have
+    work_first: Sequence[tuple[str, Load]] = ()  # what a work list begins with: a template, and its `rows`
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
     own_number: str | None = None  # what a number is called by which this agency alone knows a case, and how it is found by it
@@ -183,7 +187,8 @@ class Pages:
         return [(tag, name[:1].upper() + name[1:]) for tag, name in names]  # in a list each stands alone
 
     def _ways(self, actor: Actor) -> Sequence[Way]:
-        return WAYS.get(actor.role) or self.look.ways
+        more = self.look.ways_here(self.here, actor) if self.look.ways_here else ()
+        return (*(WAYS.get(actor.role) or self.look.ways), *more)
 
     def _banner(self, edge: Any) -> dict[str, bool] | None:
         if self.here.network.purpose == "production":

@@ -57,13 +57,14 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         work = await work_list(tx, edge.here, visit.actor, times.today())
         await note_listed(tx, shown_cases(work), visit.actor)
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
+        first = [(template, await load(tx, edge.here, visit.actor)) for template, load in edge.pages.look.work_first]
         unsigned = await _unsigned(tx, visit)
         openings = await to_review(tx, edge.here, visit.actor, times.today()) if visit.actor.role is Role.SUPERVISOR else []
         entered_at = await story.entered_at(tx, [r.id for r in work.unsent])
     return edge.pages.show(
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
         hand_overs=[(row, name, _what_was_open(row)) for row, name in unsigned], alarm_at=partial(alarm_at, edge.here),
-        entered_at=entered_at, openings=openings,
+        entered_at=entered_at, openings=openings, first=first,
     )  # fmt: skip
 
 
