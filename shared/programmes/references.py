@@ -142,7 +142,7 @@ def _pathways(programme: "Programme") -> Found:
 def _routes(programme: "Programme") -> Found:
     rules = [rule for rule in programme.rules.values() if isinstance(rule, vocabulary.RouteBy) and rule.act is Act.ROUTE_CALL]
     if programme.hotline is not None and len(rules) != 1:
-        words = f"{len(rules) or 'no'} rules say where its calls go; write exactly one `route_by` for `route_call`"
+        words = f"{len(rules)} rules say where its calls go; write exactly one `route_by` for `route_call`"
         yield ("hotline",), words
 
 

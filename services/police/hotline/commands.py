@@ -1,6 +1,7 @@
 """Taking a call, seeing it, passing it on, opening a case from it, and saying that two are of one person.
 
-No number and no caller's id is kept, whoever asks: there is no field for one. Of a wrong number nothing is kept but that there was one.
+No number and no caller's id is kept, whoever asks: there is no field for one. Of a wrong number nothing is kept but that there was
+one.
 """
 
 from collections.abc import Sequence
@@ -69,8 +70,8 @@ async def take_call(command: TakeCall, tx: Transaction, here: Here, by: Actor) -
         needs = needs_of(here.programme, command.need, now, is_child=command.is_child)
         call.district = command.district
         call.said = {
-            "need": command.need, "needs": [str(need) for need in needs], "language": command.language, "is_child": command.is_child,
-            "needs_vehicle": command.needs_vehicle, "may_call_back": command.may_call_back,
+            "need": command.need, "needs": [str(need) for need in needs], "language": command.language,
+            "is_child": command.is_child, "needs_vehicle": command.needs_vehicle, "may_call_back": command.may_call_back,
         }  # fmt: skip
     await scope.for_the_agency(tx)  # which desk it goes to is decided over all of them
     tx.session.add(call)
@@ -152,7 +153,8 @@ def _turn(call: Call, found: Route, tx: Transaction) -> None:
 
 async def _tell(tx: Transaction, here: Here, kind: str, call: Call, facility: str) -> None:
     line = feed.Line(
-        kind=kind, subject=call.id, agency=here.agency, is_own=True, occurred_at=tx.clock.now(), case_id=call.case_id, facility=facility
+        kind=kind, subject=call.id, agency=here.agency, is_own=True, occurred_at=tx.clock.now(), case_id=call.case_id,
+        facility=facility,
     )  # fmt: skip
     await feed.record(tx, line)
 
@@ -241,7 +243,7 @@ async def merge_call(call_id: UUID, command: MergeCall, tx: Transaction, here: H
 
 
 async def call_back(call_id: UUID, tx: Transaction, by: Actor) -> Call:
-    """Keeps that she was called back, from the telephone that still has her number; raises Conflict unless she said that it is safe."""
+    """Keeps that she was called back, from the telephone that still has her number; raises Conflict unless she called it safe."""
     call = await load_call(tx, call_id, by, lock=True)
     if not (call.said or {}).get("may_call_back"):
         raise Conflict("Do not call back: she has not said that it is safe.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlmodel import col
 
 from services.police.hotline.domain import Desk, routing_rule
@@ -91,13 +91,14 @@ async def desks_now(tx: Transaction, here: Here) -> list[Desk]:
     return found
 
 
-def waiting() -> Sequence[object]:
+def waiting() -> Sequence[ColumnElement[bool]]:
     """In a query for calls: those that a desk has not seen yet."""
     return (col(Call.seen_at).is_(None), col(Call.merged_into).is_(None), col(Call.respond_by).is_not(None))
 
 
 def _certificates(here: Here, facility: str, state: DeskState | None) -> frozenset[str] | None:
-    """What a trained officer holds, as the profile asks it of this kind of desk; not known where nobody said whether one is there."""
+    """What a trained officer holds, as the profile asks it of this kind of desk; not known where nobody said whether one is
+    there."""
     if state is None or state.is_trained is None:
         return None
     asked = [one.certificates for one in here.programme.readiness.values() if one.kind == kind_of(here, facility)]

@@ -1,7 +1,7 @@
 """Which desk a call goes to, what that desk lacks, and what a month of calls came to: pure functions over plain data.
 
-Routing is within the agency: no referral, and nothing crosses. The profile's rule `route_by` finds the desk; here stand the order in
-which desks are offered to it, and what happens when it finds none.
+Routing is within the agency: no referral, and nothing crosses. The profile's rule `route_by` finds the desk; here stand the order
+in which desks are offered to it, and what happens when it finds none.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -97,8 +97,8 @@ def seen_within(programme: Programme) -> timedelta:
 
 
 def in_order(programme: Programme, desks: Iterable[Desk], caller: Caller) -> list[Desk]:
-    """The desks as they are offered: the district's own first, then by the way there, then districts as the profile lists them (where
-    no way is entered); of equals whoever has what is needed, waits least, and comes first by name. No two are ever equal."""
+    """The desks as they are offered: the district's own first, then by the way there, then districts as the profile lists them
+    (where no way is entered); of equals whoever has what is needed, waits least, and comes first by name. No two are ever equal."""
     known = list(desks)
     places = {district: number for number, district in enumerate(programme.districts)}
     home = places.get(caller.district or "")
@@ -248,7 +248,8 @@ def figures(rows: Sequence[Counted], within: timedelta) -> Figures:
     minutes = sorted(row.minutes_to_seen for row in rows if row.minutes_to_seen is not None)
     slow = minutes[min(len(minutes) - 1, int(len(minutes) * SHARE_OF_SLOWEST))] if minutes else None
     return Figures(
-        calls=len(rows), routed=sum(row.is_routed for row in rows), wrong_numbers=sum(row.what is What.WRONG_NUMBER for row in rows),
+        calls=len(rows), routed=sum(row.is_routed for row in rows),
+        wrong_numbers=sum(row.what is What.WRONG_NUMBER for row in rows),
         cut=sum(row.what is What.CUT for row in rows), seen=len(minutes),
         seen_in_time=sum(one <= within / timedelta(minutes=1) for one in minutes),
         minutes_median=round(median(minutes), 1) if minutes else None, minutes_p90=round(slow, 1) if slow is not None else None,

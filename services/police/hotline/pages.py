@@ -75,7 +75,8 @@ def ways_here(here: Here, by: Actor) -> Sequence[Way]:
 
 def _assumed(here: Here) -> bool:
     """Whether the minutes rest on no published source: the page says so."""
-    return here.programme.hotline is None or here.programme.hotline.is_assumption("dispatch_min")
+    hotline = here.programme.hotline
+    return hotline is None or hotline.dispatch_min is None or hotline.is_assumption("dispatch_min")
 
 
 def _minutes(here: Here) -> int:
@@ -92,8 +93,8 @@ async def show_board(request: Request, edge: OneEdge, visit: Visitor) -> Respons
         board = await views.hotline_figures(tx, edge.here, visit.actor, until - views.COUNTED_OVER, until)
         takes = any(visit.actor.sees(room) for room in desks.rooms(edge.here))
     return edge.pages.show(
-        request, "hotline/board.html", visit, board=board, rows=rows, takes=takes, minutes=_minutes(edge.here), assumed=_assumed(edge.here),
-        days=views.COUNTED_OVER.days,
+        request, "hotline/board.html", visit, board=board, rows=rows, takes=takes, minutes=_minutes(edge.here),
+        assumed=_assumed(edge.here), days=views.COUNTED_OVER.days,
     )  # fmt: skip
 
 
@@ -110,8 +111,8 @@ def _new_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], sta
     named = edge.here.programme.districts.items()
     districts = [("", edge.pages.say(_("Not said"), language)), *((id_, one.in_(language, "en")) for id_, one in named)]
     return edge.pages.show(
-        request, "hotline/new.html", visit, status=status, errors=bool(form.errors), form=form, here_now="/hotline", hotline=hotline,
-        districts=districts, needs=NEEDS, spoken=edge.here.programme.languages, whats=list(What),
+        request, "hotline/new.html", visit, status=status, errors=bool(form.errors), form=form, here_now="/hotline",
+        hotline=hotline, districts=districts, needs=NEEDS, spoken=edge.here.programme.languages, whats=list(What),
     )  # fmt: skip
 
 
@@ -151,9 +152,9 @@ async def _call_page(call_id: UUID, request: Request, edge: Edge, visit: Visit, 
         alike = await views.alike(tx, call, visit.actor)
         looks = await commands.looks_of(tx, call.id)
     return edge.pages.show(
-        request, "hotline/call.html", visit, status=status, errors=bool(form.errors), form=form, call=call, alike=alike, looks=len(looks),
-        mine=call.desk is not None and visit.actor.sees(call.desk), minutes=_minutes(edge.here), assumed=_assumed(edge.here),
-        lacks=lacks_in_words(edge, request, visit), here_now="/hotline",
+        request, "hotline/call.html", visit, status=status, errors=bool(form.errors), form=form, call=call, alike=alike,
+        looks=len(looks), mine=call.desk is not None and visit.actor.sees(call.desk), minutes=_minutes(edge.here),
+        assumed=_assumed(edge.here), lacks=lacks_in_words(edge, request, visit), here_now="/hotline",
     )  # fmt: skip
 
 
@@ -242,9 +243,10 @@ async def _desk_page(request: Request, edge: Edge, visit: Visit, form: Filled[An
         rows = [row for row in await desks.desks_now(tx, edge.here) if row.id == facility]
     assets = [(id_, named[id_].name.in_(language, "en")) for id_ in desks.assets_of(edge.here, facility)]
     return edge.pages.show(
-        request, "hotline/desk.html", visit, status=status, errors=bool(form.errors), form=form, desk=facility, mine=mine, state=state,
-        staffed=bool(rows and rows[0].now.is_staffed), assets=assets, spoken=edge.here.programme.languages, minutes=_minutes(edge.here),
-        assumed=_assumed(edge.here), hours_held=round(desks.SAID_AGE_MAX / timedelta(hours=1)), here_now="/hotline/desk",
+        request, "hotline/desk.html", visit, status=status, errors=bool(form.errors), form=form, desk=facility, state=state,
+        staffed=bool(rows and rows[0].now.is_staffed), assets=assets, spoken=edge.here.programme.languages,
+        minutes=_minutes(edge.here), assumed=_assumed(edge.here),
+        hours_held=round(desks.SAID_AGE_MAX / timedelta(hours=1)), here_now="/hotline/desk",
     )  # fmt: skip
 
 
@@ -307,9 +309,10 @@ def _list_text(edge: Edge, language: str, known: Sequence[Any], day: str) -> Lis
     return ListText(
         say(_("Calls to %(number)s: which desk"), number=hotline.number),
         (
-            say(_("For an outage. Telephone the first desk of her district; if nobody answers, the next. Never leave a call without a desk.")),
+            say(_("For an outage. Telephone the first desk of her district; if nobody answers, the next.")),
+            say(_("Never leave a call without a desk.")),
             say(_("Write down the time, the district, what is needed and the desk that took it. No name and no number of hers.")),
             say(_("Do not call her back unless she said herself that it is safe.")),
         ),
-        districts, say(_("no number known")), say(_("Printed %(day)s.", ), day=day), is_rtl(language),
+        districts, say(_("no number known")), say(_("Printed %(day)s."), day=day), is_rtl(language),
     )  # fmt: skip

@@ -14,9 +14,9 @@ WAITS = "seen_at IS NULL AND merged_into IS NULL AND respond_by IS NOT NULL"
 
 
 class Call(SQLModel, table=True):
-    """One call or message. `said` is what she told, coded: need, language, child, vehicle, whether she may be called back; it lies
-    under the key that `key_name` names, which is the case's from the moment at which one was opened. `turns`: each desk that had it,
-    how it was found and when."""
+    """One call or message. `said` is what she told, coded: need, language, child, vehicle, whether she may be called back; it
+    lies under the key that `key_name` names, which is the case's from the moment at which one was opened. `turns`: each desk that
+    had it, how it was found and when."""
 
     __tablename__ = "police_calls"
     __table_args__ = (

@@ -82,7 +82,7 @@ async def to_see(tx: Transaction, here: Here, by: Actor) -> list[Call]:
     if by.role is Role.ADMINISTRATOR or not has_hotline(here):
         return []
     with shut_shown():
-        mine = and_(*waiting(), scope.at_desk(by, col(Call.desk), col(Call.case_id)))  # type: ignore[arg-type]
+        mine = and_(*waiting(), scope.at_desk(by, col(Call.desk), col(Call.case_id)))
         query = select(Call).where(mine).order_by(col(Call.came_at), col(Call.id)).limit(CALLS_MAX)
         rows = list((await tx.session.execute(query)).scalars())
     await note_list(tx, rows, by)

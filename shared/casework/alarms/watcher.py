@@ -133,6 +133,9 @@ class Watcher:
         await self._tell_of_decoys()
         for watch in self._own:
             await self._apart(watch)
+        await self._let_climb()
+
+    async def _let_climb(self) -> None:
         last: UUID | None = None
         while due := await self._climbing(last):
             for alarm_id in due:
