@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from agencies import World, consent, open_case, refer
+from hotline import answered_at_every_unit
 from shift import at_work
 from signing_in import PIN, hide_of
 from visitor import Form, Page, Visitor
@@ -94,6 +95,7 @@ class Mistake:
 
 
 async def mistakes(world: World) -> list[Mistake]:
+    answered_at_every_unit(world)
     desk, clinic = await world["police"].sign_in("desk"), world["health"]
     case_id, incident_id = await open_case(desk)
     await consent(desk, case_id, "health", "fb", "needs", "relay")
@@ -114,6 +116,9 @@ async def mistakes(world: World) -> list[Mistake]:
     is_here = f"/referrals/{(await refer(desk, *second, 'health'))['id']}"
     await world.settle()
     await nurse.post(f"{is_here}/arrive")
+    told = {"channel": "voice", "what": "report", "district": "ndola", "need": "protection", "facility": "ndola_central_vsu"}
+    call = f"/hotline/calls/{[(await desk.post('/calls', told))['id'] for _ in range(2)][1]}"
+    await desk.post("/hotline/desk", {"facility": "ndola_central_vsu", "assets": ["interview_room"]})
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -121,6 +126,9 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("cases/case.html", "officer", case, f"{case}/progress", {"on_date": "2026-03-03"}),
         Mistake("consents/ask.html", "officer", f"{case}/consent", f"{case}/consent", {"how": "thumb", "answer_health": "yes"}),
         Mistake("referrals/refer.html", "officer", f"{case}/refer", f"{case}/refer", {"mode": "on_foot", "expected": "late"}),
+        Mistake("hotline/new.html", "officer", "/hotline/new", "/hotline/new", {"what": "report", "district": "ndola"}),
+        Mistake("hotline/call.html", "officer", call, f"{call}/merge", {}),
+        Mistake("hotline/desk.html", "officer", "/hotline/desk", "/hotline/desk", {"has": "helicopter"}, is_offered=False),
         Mistake("police/docket.html", "officer", f"{case}/docket", f"{case}/docket", {"number": "?!"}),
         Mistake("referrals/act.html", "nurse", f"{referral}/close", f"{referral}/close", {"feedback": "yes"}),
         Mistake("referrals/received.html", "nurse", there, f"{there}/entered", {"at_time": "10:00"}),

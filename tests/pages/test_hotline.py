@@ -1,6 +1,7 @@
 """Pages of the hotline: a call is taken, stands first on its desk's list, becomes a case in one tap; in both directions."""
 
 from datetime import timedelta
+from typing import Any
 
 from agencies import World
 from hotline import HUYE, NYANZA, ROOM, holds, on_duty, with_hotline
@@ -9,10 +10,10 @@ from visitor import Page, Visitor
 
 from shared.contracts.casework.codes import Role
 
-REPORT = {"what": "report", "channel": "voice", "district": "huye", "need": "protection", "language": "rw"}
+REPORT: dict[str, Any] = {"what": "report", "channel": "voice", "district": "huye", "need": "protection", "language": "rw"}
 
 
-async def taken(visitor: Visitor, **more: object) -> Page:
+async def taken(visitor: Visitor, **more: Any) -> Page:
     page = await visitor.open("/hotline/new")
     return await visitor.send(page.form("/hotline/new"), **{**REPORT, **more})
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from agencies import Desk, TestAgency, World
 
+from services.police.hotline.domain import routing_rule
 from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import Duty
 from shared.casework.directory.network import Network, parse_network
@@ -69,3 +70,24 @@ async def holds(agency: TestAgency, name: str, facility: str, hours: float = 8) 
 async def room(agency: TestAgency, role: Role = Role.OFFICER) -> Desk:
     """Somebody in the hotline's room."""
     return await agency.sign_in(f"room-{role}", role, ROOM)
+
+
+def answered_at_every_unit(world: World) -> TestAgency:
+    """The world's police as they are, with a line of their own that their units answer and that routes to these: for tests of what
+    holds for every page of an agency."""
+    before, rwanda = world["police"], load_programme("rw-gender-desk")
+    found = routing_rule(rwanda)
+    assert found is not None
+    assert rwanda.hotline is not None
+    unit = "vsu_station"
+    zambia = before.here.programme
+    station = zambia.facilities[unit].model_copy(update={"assets": ("interview_room",)})
+    parts: dict[str, Any] = {
+        "hotline": rwanda.hotline.model_copy(update={"at": (unit,)}),
+        "rules": {**zambia.rules, "line": found[1].model_copy(update={"to": (unit,)})},
+        "assets": {**zambia.assets, "interview_room": rwanda.assets["interview_room"]},
+        "facilities": {**zambia.facilities, unit: station},
+    }
+    here = replace(before.here, programme=zambia.model_copy(update=parts))
+    world.agencies["police"] = TestAgency(here, before.parts, before.database)
+    return world["police"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -122,7 +123,7 @@ def test_nobody_is_sent_past_a_desk_of_her_district_that_is_ready(desks: list[De
 def test_the_district_first_then_its_others_then_the_nearest_then_whoever_is_open_then_the_room() -> None:
     near, other = desk("near"), desk("other", waiting=2)
     far, further = desk("far", "nyanza", km_from={"near": 30.0}), desk("further", "gasabo", km_from={"near": 90.0})
-    unmanned = {"is_staffed": False}
+    unmanned: dict[str, Any] = {"is_staffed": False}
     assert of(far, other, near) == ("near", Step.FITS)
     assert of(far, other, desk("near", **unmanned)) == ("other", Step.FITS)
     assert of(further, far, desk("near", **unmanned)) == ("far", Step.FALL_BACK)

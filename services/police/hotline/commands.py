@@ -228,8 +228,8 @@ def _spoken(language: str | None, here: Here) -> str:
 
 async def merge_call(call_id: UUID, command: MergeCall, tx: Transaction, here: Here, by: Actor) -> Call:
     """Somebody says that a call is of the person of an earlier one; nothing does so by itself. Both stay counted as calls."""
-    into = await load_call(tx, command.into, by, lock=True)
     call = await load_call(tx, call_id, by, lock=True)
+    into = await load_call(tx, command.into, by, lock=True)
     if call.id == into.id or into.merged_into is not None or call.merged_into is not None:
         raise Conflict("One of the two calls is merged already; open the one that is left.")
     if call.case_id is not None or What.WRONG_NUMBER in (call.what, into.what):
