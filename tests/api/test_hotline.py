@@ -215,6 +215,7 @@ async def test_only_the_room_takes_calls_and_only_it_and_supervisors_see_figures
     assert await refused(officer.post("/calls", CALL)) == 404
     assert await refused(officer.get("/hotline")) == 403
     taker = await room(police)
+    assert await refused(taker.get("/hotline?since=2020-01-01T00:00:00Z&until=2026-01-01T00:00:00Z")) == 409
     assert await refused(taker.post("/calls", {"channel": "voice", "what": "report", "district": "huye"})) == 409
     assert await refused(taker.post("/calls", {**CALL, "district": "atlantis"})) == 409
     assert await refused(taker.post("/calls", {**CALL, "language": "xx"})) == 409

@@ -88,9 +88,9 @@ async def show_board(request: Request, edge: OneEdge, visit: Visitor) -> Respons
     """What the hotline came to, how far its desks reach now, and the newest calls."""
     desks.hotline_of(edge.here)
     async with edge.database.write() as tx:  # what a list shows is a look, and looks are kept
-        rows = await views.taken_lately(tx, visit.actor)
         until = tx.clock.now() + timedelta(microseconds=1)
         board = await views.hotline_figures(tx, edge.here, visit.actor, until - views.COUNTED_OVER, until)
+        rows = await views.taken_lately(tx, visit.actor)
         takes = any(visit.actor.sees(room) for room in desks.rooms(edge.here))
     return edge.pages.show(
         request, "hotline/board.html", visit, board=board, rows=rows, takes=takes, minutes=_minutes(edge.here),

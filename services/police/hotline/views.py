@@ -20,9 +20,11 @@ from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import Role
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 from shared.kit.sealed import shut_shown
 
+SPAN_MAX = timedelta(days=366)  # of one question for figures: every call of the span is read
 CALLS_MAX = 50  # of one list: more than a room takes in a shift
 COUNTED_OVER = timedelta(days=30)  # of the figures on the page; a programme's own months are the ministry's
 LOOK = "call"  # what a look at a call is called in its case's log
@@ -170,6 +172,8 @@ async def hotline_figures(tx: Transaction, here: Here, by: Actor, since: datetim
     by.may_work()
     if not may_count(here, by):
         raise Forbidden("Only the hotline's room and supervisors look at its figures.")
+    if until - since > SPAN_MAX:
+        raise Conflict("Ask for a year at most; the figures of longer spans are the sum of their years.")
     await scope.for_the_agency(tx)
     counted = figures(await _counted(tx, since, until), seen_within(here.programme))
     covered = coverage(here.programme, await desks_now(tx, here))
