@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from sqlmodel import SQLModel
 
+from shared.casework.alarms.watcher import Watch
 from shared.casework.pages.frame import Look
 from shared.casework.vocabulary import Contents
 from shared.contracts.casework.codes import AgencyKind
@@ -22,3 +23,4 @@ class AgencyParts:
     migrations: Path
     subscriptions: Contents
     look: Look
+    watches: Sequence[Watch] = ()  # what this kind of agency alone looks at on the watcher's clock

@@ -111,7 +111,7 @@ class Agency:
 
     def watcher(self) -> Watcher:
         """The watcher."""
-        return Watcher(self.database, self.here)
+        return Watcher(self.database, self.here, self.parts.watches)
 
 
 def here_of(settings: Settings, agency: str) -> Here:

@@ -14,6 +14,12 @@ from services.police.dockets.pages import docket_of
 from services.police.dockets.pages import router as docket_pages
 from services.police.dockets.tables import Docket
 from services.police.dockets.web import router
+from services.police.hotline.pages import router as hotline_pages
+from services.police.hotline.pages import ways_here
+from services.police.hotline.tables import Call, CallLook, DeskState
+from services.police.hotline.views import to_see
+from services.police.hotline.watch import watch
+from services.police.hotline.web import router as hotline
 from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.pages.frame import Look
 from shared.contracts.casework.codes import AgencyKind
@@ -31,11 +37,41 @@ CERTIFICATES = {
     "none": _("not yet"), "trained": _("trained, not certified"), "valid": _("valid"), "expired": _("expired"),
     "revoked": _("ended"),
 }  # fmt: skip
+CALLS = {
+    "report": _("She tells of violence, or asks for help"), "information": _("A question, answered on the line"),
+    "cut": _("Cut off"), "wrong_number": _("Wrong number"),
+}  # fmt: skip
+CHANNELS = {"voice": _("By voice"), "sms": _("By SMS")}
+STEPS = {
+    "fits": _("The desk of the district"), "fall_back": _("The next desk, because that of the district was not ready"),
+    "last_resort": _("The room itself: no desk was ready"), "answered": _("Answered in the room"),
+}  # fmt: skip
 
 PARTS = AgencyParts(
     kind=AgencyKind.POLICE,
-    routers=[router, docket_pages, dispensing, dispensing_pages, box_pages, certificate_pages],
-    tables=[Docket, HeldCertificate, BoxEntry, BoxCount, Dose, SafetyReport, Resupply, Statement],
+    routers=[
+        router,
+        docket_pages,
+        dispensing,
+        dispensing_pages,
+        box_pages,
+        certificate_pages,
+        hotline,
+        hotline_pages,
+    ],
+    tables=[
+        Docket,
+        HeldCertificate,
+        BoxEntry,
+        BoxCount,
+        Dose,
+        SafetyReport,
+        Resupply,
+        Statement,
+        Call,
+        CallLook,
+        DeskState,
+    ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
     look=Look(
@@ -46,12 +82,26 @@ PARTS = AgencyParts(
             ("/hand-over", _("Hand over shift")),
         ),
         supervises=(("/certificates", _("Certificates and boxes")),),
-        words={"dose": DOSES, "again": AGAIN, "certificate": CERTIFICATES},
+        words={
+            "dose": DOSES,
+            "again": AGAIN,
+            "certificate": CERTIFICATES,
+            "call": CALLS,
+            "channel": CHANNELS,
+            "route_step": STEPS,
+        },
         case_ways=(case_ways,),
         work_lines=(work_lines,),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
-        rooms={"police": Path(__file__).parent / "templates", "dispensing": Path(__file__).parent / "dispensing" / "templates"},
+        ways_here=ways_here,
+        work_first=(("hotline/at_work.html", to_see),),
+        rooms={
+            "police": Path(__file__).parent / "templates",
+            "dispensing": Path(__file__).parent / "dispensing" / "templates",
+            "hotline": Path(__file__).parent / "hotline" / "templates",
+        },
     ),
+    watches=(watch,),
 )

@@ -65,6 +65,7 @@ class Asset(Part):
     """A thing that a desk may have: a room, a vehicle, a computer."""
 
     name: Named
+    is_transport: YesNo = False  # asked of a desk only where somebody must be fetched, or driven
 
 
 class FacilityStatus(StrEnum):
@@ -162,9 +163,7 @@ class Hotline(Sourced):
     agency: Id
     channels: tuple[Annotated[Channel, BeforeValidator(OneOf(Channel, "channel"))], ...] = Field(min_length=1)
     caller_id_stored: YesNo = False
-    to: tuple[Id, ...] = Field(min_length=1)  # kinds of facility
-    route_by: tuple[Annotated[RoutingKey, BeforeValidator(OneOf(RoutingKey, "key of a route"))], ...] = Field(min_length=1)
-    fall_back: tuple[Annotated[FallBack, BeforeValidator(OneOf(FallBack, "step of a fall-back"))], ...] = Field(min_length=1)
+    at: tuple[Id, ...] = Field(min_length=1)  # kinds of facility where it is answered; where a call goes, a rule `route_by` says
     answer_s: Seconds | None = None
     dispatch_min: Minutes | None = None
     others: dict[Id, Phone] = Field(default_factory=dict)  # numbers that a caller may be told of

@@ -11,7 +11,7 @@ from shared.programmes.places import FacilityKind, FacilityStatus, Hotline, Plac
 from shared.programmes.reading import Mistake, Text, Way
 from shared.programmes.records import Readers, RecordType
 from shared.programmes.staff import Certificate, StaffRole
-from shared.programmes.terms import FACT_LETTERS, Part, Sourced, near, shown
+from shared.programmes.terms import FACT_LETTERS, Act, Part, Sourced, near, shown
 
 if TYPE_CHECKING:
     from shared.programmes.profile import Programme
@@ -26,7 +26,7 @@ REFERS: dict[type[Part], dict[str, Named]] = {
     FacilityKind: {"agency": AGENCY, "hub": KIND, "colocated_with": KIND, "assets": ASSET, "staff": STAFF},
     Place: {"kind": KIND, "district": DISTRICT, "journeys": PLACE},
     Readiness: {"kind": KIND, "assets": ASSET, "staff": STAFF, "certificates": CERTIFICATE},
-    Hotline: {"agency": AGENCY, "to": KIND},
+    Hotline: {"agency": AGENCY, "at": KIND},
     Certificate: {"certified_by": AGENCY, "trained_by": CERTIFICATE},
     StaffRole: {"agency": AGENCY, "certificates": CERTIFICATE},
     Pathway: {"from": KIND, "to": KIND, "before": RULE},
@@ -54,6 +54,7 @@ REFERS: dict[type[Part], dict[str, Named]] = {
 def mistakes_between(programme: "Programme", text: Text) -> list[Mistake]:
     """Every mistake that only shows when the whole is there."""
     found = [*_references(programme), *_facilities(programme), *_pathways(programme), *_figures(programme), *_registers(programme)]
+    found += _routes(programme)
     marked = [(way, words, text.mark(way)) for way, words in found]
     return [Mistake(mark.file, mark.line, way, words) for way, words, mark in marked]
 
@@ -136,6 +137,13 @@ def _pathways(programme: "Programme") -> Found:
     for id_, rule in programme.rules.items():
         if isinstance(rule, vocabulary.StayLimit) and rule.plan_by_days > rule.days:
             yield ("rules", id_, "plan_by_days"), f"the plan is due on day {rule.plan_by_days}, after the limit of {rule.days} days"
+
+
+def _routes(programme: "Programme") -> Found:
+    rules = [rule for rule in programme.rules.values() if isinstance(rule, vocabulary.RouteBy) and rule.act is Act.ROUTE_CALL]
+    if programme.hotline is not None and len(rules) != 1:
+        words = f"{len(rules)} rules say where its calls go; write exactly one `route_by` for `route_call`"
+        yield ("hotline",), words
 
 
 def _figures(programme: "Programme") -> Found:

@@ -21,6 +21,7 @@ from sqlalchemy import func, select, text, true
 from sqlmodel import SQLModel, col
 
 import services.demo
+from services.police.hotline.tables import Call
 from shared.casework import scope
 from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import ROLES_OF, add_account, find_account, make_token
@@ -39,7 +40,8 @@ from shared.kit.ids import new_id
 from shared.kit.sealed import Sealed
 
 # Ids in addresses that stand for something of a case, and those that do not, each with what it is.
-OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id"}
+OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
+             "call_id"}  # fmt: skip
 OF_NO_CASE = {
     "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
     "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",
@@ -60,6 +62,7 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/referrals/{referral_id}/messages": {"code": "bring_card"},
     "/api/v1/arrivals/{arrival_id}/match": {"referral_id": str(UUID(int=1))},
     "/api/v1/messages/{message_id}/answer": {"answer": "passed_on"},
+    "/api/v1/calls/{call_id}/merge": {"into": str(UUID(int=1))},
     "/api/v1/cases/{case_id}/holds": {"order": "A synthetic order."},
     "/cases/{case_id}/hold": {"order": "A synthetic order."},
     "/messages/{message_id}/answer": {"answer": "passed_on"},
@@ -132,11 +135,14 @@ async def things(
         export = Export(id=new_id(), account_id=new_id(), what="looks", case_id=case.id, purpose="she_asked", because="synthetic",
                         recipient_key="age1", digest="", made_at=now)  # fmt: skip
         tx.session.add_all([opening, hold, export])
+        call = Call(id=new_id(), what="report", channel="voice", facility=HERE[name], desk=HERE[name], key_name=case.id,
+                    said={"need": "protection"}, came_at=now, taken_by=new_id(), case_id=case.id)  # fmt: skip
+        tx.session.add_all([call] if name == "police" else [])
     alarm = next(one for one in (await desk.get("/alarms"))["items"] if one["about"] == str(about))
     ids = {
         "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
         "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],
-        "opening_id": str(opening.id), "hold_id": str(hold.id), "export_id": str(export.id),
+        "opening_id": str(opening.id), "hold_id": str(hold.id), "export_id": str(export.id), "call_id": str(call.id),
     }  # fmt: skip
     return Things(ids, {*ids.values(), case.number, str(case.circle)} - {message_id if message_id is None else ""})
 

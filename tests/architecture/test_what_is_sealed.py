@@ -369,6 +369,17 @@ HARMLESS: dict[str, dict[str, str]] = {
         "product": OF_PRODUCTS,
         "is_misuse": "which of two kinds, by which figures count; what it was is sealed",
     },
+    "police_calls": {
+        "what": "a report, a question, cut off or a wrong number: figures count by it",
+        "district": "one of a programme's districts, which says no more than the desk that has the call",
+        **dict.fromkeys(["step", "turns", "lacks"], "desks of the network file, how each was found and what it lacked"),
+        "key_name": "a random id: of the call, or of its case",
+        **dict.fromkeys(["seen_by", "merged_by"], "the id of an account of this agency, which answers for it"),
+        **dict.fromkeys(["routed_at", "called_back_at"], "when the desk was found, and when somebody called back"),
+        "merged_into": "a random id",
+    },
+    "police_call_looks": {"call_id": "a random id", "what": "which page or route was read, a code"},
+    "police_desk_states": dict.fromkeys(["assets", "is_trained", "languages"], "about a desk, not about a person"),
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from agencies import World, consent, open_case, refer
 from box import BATCH, CLINIC, EC, EXPIRES, STATION, certified, certify, inspector, stock
+from hotline import answered_at_every_unit
 from shift import at_work
 from signing_in import PIN, hide_of
 from visitor import Form, Page, Visitor
@@ -109,6 +110,7 @@ class Mistake:
 
 
 async def mistakes(world: World) -> list[Mistake]:
+    answered_at_every_unit(world)
     desk, clinic = await world["police"].sign_in("desk"), world["health"]
     case_id, incident_id = await open_case(desk)
     await consent(desk, case_id, "health", "fb", "needs", "relay")
@@ -133,6 +135,9 @@ async def mistakes(world: World) -> list[Mistake]:
     held = f"/cases/{(await nurse.get(is_here))['case_id']}"
     chief = await clinic.sign_in("chief", Role.SUPERVISOR, facility="ndola_clinic")
     lift = f"{held}/holds/{(await chief.post(f'{held}/holds', {'order': 'A synthetic order, 12 of 2026'}))['id']}/lift"
+    told = {"channel": "voice", "what": "report", "district": "ndola", "need": "protection", "facility": "ndola_central_vsu"}
+    call = f"/hotline/calls/{[(await desk.post('/calls', told))['id'] for _ in range(2)][1]}"
+    await desk.post("/hotline/desk", {"facility": "ndola_central_vsu", "assets": ["interview_room"]})
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -140,6 +145,9 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("cases/case.html", "officer", case, f"{case}/progress", {"on_date": "2026-03-03"}),
         Mistake("consents/ask.html", "officer", f"{case}/consent", f"{case}/consent", {"how": "thumb", "answer_health": "yes"}),
         Mistake("referrals/refer.html", "officer", f"{case}/refer", f"{case}/refer", {"mode": "on_foot", "expected": "late"}),
+        Mistake("hotline/new.html", "officer", "/hotline/new", "/hotline/new", {"what": "report", "district": "ndola"}),
+        Mistake("hotline/call.html", "officer", call, f"{call}/merge", {}),
+        Mistake("hotline/desk.html", "officer", "/hotline/desk", "/hotline/desk", {"has": "helicopter"}, is_offered=False),
         Mistake("police/docket.html", "officer", f"{case}/docket", f"{case}/docket", {"number": "?!"}),
         Mistake("dispensing/dispense.html", "officer", f"{case}/dispense", f"{case}/dispense", {"on_date": "2026-03-03"}),
         Mistake("dispensing/report.html", "officer", "/dispensing/report", "/dispensing/report", {"batch": "??"}),

@@ -148,7 +148,7 @@ class TestAgency:
         self.app = app_of(self.edge, parts)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")
-        self.watcher = Watcher(database, here)
+        self.watcher = Watcher(database, here, parts.watches)
         self.line: list[Outbound] = []
         self.relay = Relay(database, here.agency, self.seal, self._send, self.hooks)
 

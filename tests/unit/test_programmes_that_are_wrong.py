@@ -214,6 +214,13 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "pathways, care_to_room, hours",
         '\'all day\' is no opening time; write "24 h", or as "08:00-16:00"',
     ),
+    "a hotline of which no rule says where its calls go": (
+        "one_room: {rule: route_by, act: route_call",
+        "one_room: {rule: route_by, act: refer",
+        "hotline:",
+        "hotline",
+        "0 rules say where its calls go; write exactly one `route_by` for `route_call`",
+    ),
     "a telephone number without its marks": (
         'number: "1900"',
         "number: 1900",

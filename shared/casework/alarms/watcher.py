@@ -46,6 +46,8 @@ ENDS_WITHIN = timedelta(days=1)  # of the word that a consent has ended: what co
 REMIND_BEFORE = timedelta(days=7)  # a consent's end: her next visit is mostly within a week
 CLIMB_BATCH = 200  # alarms found in one read: a line that breaks may alarm about everything under way at once
 
+Watch = Callable[[Database, Here], Awaitable[None]]  # what one kind of agency alone looks at, once a tick
+
 log = logging.getLogger(__name__)
 
 
@@ -98,8 +100,8 @@ def _page(columns: Sequence[Any], after: UUID | None) -> Any:
 class Watcher:
     """One watcher of one agency. Several may run: each change is decided again under the referral's lock."""
 
-    def __init__(self, database: Database, here: Here) -> None:
-        self._database, self._here = database, here
+    def __init__(self, database: Database, here: Here, own: Sequence[Watch] = ()) -> None:
+        self._database, self._here, self._own = database, here, own
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ticks until `stop` is set."""
@@ -123,11 +125,9 @@ class Watcher:
             after = page[-1][0]
         await self._consents()
         await self._tell_of_decoys()
-        last: UUID | None = None
-        while due := await self._climbing(last):
-            for alarm_id in due:
-                await self._alone(self._climb, alarm_id)
-            last = due[-1]
+        for watch in self._own:
+            await self._apart(watch)
+        await self._let_climb()
 
     async def _consents(self) -> None:
         for consent_id in await self._unsigned():
@@ -141,12 +141,28 @@ class Watcher:
         for sender, consent_id in await self._ends_waiting():
             await self._alone(partial(self._end_waits, sender), consent_id)
 
+    async def _let_climb(self) -> None:
+        last: UUID | None = None
+        while due := await self._climbing(last):
+            for alarm_id in due:
+                await self._alone(self._climb, alarm_id)
+            last = due[-1]
+
     async def _tell_of_decoys(self) -> None:
         async with self._database.read() as tx:  # nearly always there is nothing, and a writer would keep others waiting
             are_fresh = bool(await looks_at_decoys(tx))
         if are_fresh:
             async with self._database.write() as tx:
                 await tell_of_decoys(tx, self._here)
+
+    async def _apart(self, watch: Watch) -> None:
+        """What one kind of agency looks at keeps nobody from the alarms of all."""
+        try:
+            await watch(self._database, self._here)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.error("own_watch_failed", extra={"because": type(error).__name__})
 
     async def _alone(self, look: Callable[[UUID], Awaitable[None]], about: UUID) -> None:
         """One row that cannot be handled never keeps the watcher from the others."""

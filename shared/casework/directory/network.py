@@ -40,6 +40,7 @@ class Facility(_Part):
 
     name: Label
     district: Code
+    kind: Code | None = None  # the kind of facility of the programme; left out: what the programme says of a place of this name
     mode: FacilityMode = FacilityMode.ONLINE
     hub: FacilityId | None = None  # the facility whose desk writes for it, where it works on paper or by phone
     services: tuple[ServicePackage, ...] = ()

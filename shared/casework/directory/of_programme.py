@@ -88,8 +88,10 @@ def _free(kind: str, number: int, taken: set[str]) -> str:
     return name
 
 
-def _common(kind: FacilityKind) -> dict[str, Any]:
+def _common(programme: Programme, kind: FacilityKind) -> dict[str, Any]:
+    named = next(id_ for id_, one in programme.facilities.items() if one is kind)
     return {
+        "kind": named,
         "services": [str(package) for package in kind.services], "posts": list(kind.posts), "open_hours": kind.open_hours,
         "mode": str(kind.mode), "places": kind.places,
     }  # fmt: skip
@@ -99,7 +101,7 @@ def _named(programme: Programme, kind: FacilityKind, name: str) -> dict[str, Any
     place = programme.places[name]
     journeys = {start: {"km": way.km, "minutes": round(way.minutes)} for start, way in place.journeys.items()}
     return {
-        **_common(kind), "name": place.name.in_(programme.languages[0], "en")[:NAME_MAX], "district": place.district,
+        **_common(programme, kind), "name": place.name.in_(programme.languages[0], "en")[:NAME_MAX], "district": place.district,
         "mode": str(programme.mode_of(name)), "open_hours": place.open_hours or kind.open_hours,
         "duty_number": place.duty_number, "journeys": journeys,
     }  # fmt: skip
@@ -109,7 +111,7 @@ def _numbered(programme: Programme, kind: FacilityKind, district: str, number: i
     first = programme.languages[0]
     where = f", {programme.districts[district].in_(first, 'en')}" if district in programme.districts else ""
     count = f" {number}" if kind.count > 1 else ""
-    return {**_common(kind), "name": f"{kind.name.in_(first, 'en')}{count}{where}"[:NAME_MAX], "district": district}
+    return {**_common(programme, kind), "name": f"{kind.name.in_(first, 'en')}{count}{where}"[:NAME_MAX], "district": district}
 
 
 def _complete(made: list[_Made], there: frozenset[str], programme: Programme) -> dict[str, Any]:

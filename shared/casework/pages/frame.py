@@ -49,6 +49,8 @@ SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongl
 STATIC_VERSION = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(STATIC.iterdir()))).hexdigest()[:12]
 
 Way = tuple[str, str]  # address, words
+WaysHere = Callable[[Here, Actor], Sequence[Way]]
+Load = Callable[[Transaction, Here, Actor], Awaitable[Sequence[Any]]]
 CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | None, str]]]]  # words, value, where it is entered
 
 CaseWays = Callable[[Transaction, Here, Actor, Case], Awaitable[Sequence[Way]]]
@@ -74,6 +76,8 @@ class Look:
     supervises: Sequence[Way] = ()  # what a supervisor of this kind of agency has beside every supervisor's ways
     case_ways: Sequence[CaseWays] = ()  # what this agency alone does with a case, as far as an account may
     work_lines: Sequence[WorkLines] = ()  # what stands on a work list beside cases, as far as it is the account's
+    ways_here: WaysHere | None = None  # ways that only some programmes have
+    work_first: Sequence[tuple[str, Load]] = ()  # what a work list begins with: a template, and its `rows`
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
     own_number: str | None = None  # what a number is called by which this agency alone knows a case, and how it is found by it
@@ -204,7 +208,8 @@ class Pages:
 
     def _ways(self, actor: Actor) -> Sequence[Way]:
         own = self.look.supervises if actor.role is Role.SUPERVISOR else ()
-        return (*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways
+        more = self.look.ways_here(self.here, actor) if self.look.ways_here else ()
+        return (*((*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways), *more)
 
     def _banner(self, edge: Any) -> dict[str, bool] | None:
         if self.here.network.purpose == "production":

@@ -68,6 +68,7 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         await note_listed(tx, shown_cases(work), visit.actor)
         held = await _held(tx, work)
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
+        first = [(template, await load(tx, edge.here, visit.actor)) for template, load in edge.pages.look.work_first]
         unsigned = await _unsigned(tx, visit)
         own = [line for lines in edge.pages.look.work_lines for line in await lines(tx, edge.here, visit.actor)]
         openings = await to_review(tx, edge.here, visit.actor, times.today()) if visit.actor.role is Role.SUPERVISOR else []
@@ -75,7 +76,7 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
     return edge.pages.show(
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
         hand_overs=[(row, name, _what_was_open(row)) for row, name in unsigned], alarm_at=partial(alarm_at, edge.here),
-        entered_at=entered_at, openings=openings, own_lines=own, held=held,
+        entered_at=entered_at, openings=openings, own_lines=own, held=held, first=first,
     )  # fmt: skip
 
 

@@ -1,0 +1,210 @@
+"""What is read of calls: a desk's own, those that may be of one person, and what they came to. Every look is kept."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlmodel import col
+
+from services.police.hotline.desks import desks_now, has_hotline, hotline_of, rooms, waiting
+from services.police.hotline.domain import ALIKE_WITHIN, Counted, Coverage, Figures, Step, What, coverage, figures, seen_within
+from services.police.hotline.tables import Call, CallLook
+from shared.casework import scope
+from shared.casework.accounts.tables import CaseRead
+from shared.casework.cases.views import LIST, LISTED_AGAIN, note_listed, note_read
+from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.timeline.views import page_by_opening
+from shared.contracts.casework.codes import Role
+from shared.kit.bulk import insert_many
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
+from shared.kit.ids import new_id
+from shared.kit.sealed import shut_shown
+
+SPAN_MAX = timedelta(days=366)  # of one question for figures: every call of the span is read
+CALLS_MAX = 50  # of one list: more than a room takes in a shift
+COUNTED_OVER = timedelta(days=30)  # of the figures on the page; a programme's own months are the ministry's
+LOOK = "call"  # what a look at a call is called in its case's log
+
+
+class CallView(BaseModel):
+    """A call. What she told is null of a wrong number, and there is no number of hers anywhere."""
+
+    id: UUID
+    what: str
+    channel: str
+    facility: str
+    district: str | None
+    desk: str | None
+    step: str | None
+    turns: list[dict[str, str]]
+    lacks: list[dict[str, str | None]]
+    said: dict[str, Any] | None
+    came_at: datetime
+    routed_at: datetime | None
+    respond_by: datetime | None
+    seen_at: datetime | None
+    called_back_at: datetime | None
+    merged_into: UUID | None
+    case_id: UUID | None
+    may_be_of_one_person: list[UUID] = []
+
+
+def call_view(call: Call, alike: Sequence[Call] = ()) -> CallView:
+    """A call as it is shown."""
+    return CallView.model_validate({**call.model_dump(), "may_be_of_one_person": [one.id for one in alike]})
+
+
+def seen_by(by: Actor) -> ColumnElement[bool]:
+    """In a query for calls: those that lie at an account's desks, or were taken there."""
+    return or_(scope.at_desk(by, col(Call.desk), col(Call.case_id)), scope.at_desk(by, col(Call.facility), col(Call.case_id)))
+
+
+async def calls_page(tx: Transaction, by: Actor, cursor: str | None, limit: int) -> tuple[list[Call], str | None]:
+    """The calls that an account may see, newest first."""
+    rows, following = await page_by_opening(tx, Call, "call.taken", cursor, limit, seen_by(by))
+    await note_list(tx, rows, by)
+    return rows, following
+
+
+async def taken_lately(tx: Transaction, by: Actor) -> list[Call]:
+    """The newest of them, for the room's page."""
+    with shut_shown():
+        query = select(Call).where(seen_by(by)).order_by(col(Call.came_at).desc(), col(Call.id).desc()).limit(CALLS_MAX)
+        rows = list((await tx.session.execute(query)).scalars())
+    await note_list(tx, rows, by)
+    return rows
+
+
+async def to_see(tx: Transaction, here: Here, by: Actor) -> list[Call]:
+    """What a desk's work list begins with: calls that nobody there has seen, the first that came first; and looks are kept."""
+    if by.role is Role.ADMINISTRATOR or not has_hotline(here):
+        return []
+    with shut_shown():
+        mine = and_(*waiting(), scope.at_desk(by, col(Call.desk), col(Call.case_id)))
+        query = select(Call).where(mine).order_by(col(Call.came_at), col(Call.id)).limit(CALLS_MAX)
+        rows = list((await tx.session.execute(query)).scalars())
+    await note_list(tx, rows, by)
+    return rows
+
+
+async def alike(tx: Transaction, call: Call, by: Actor) -> list[Call]:
+    """Calls that may be of the same person: from the same district, for the same thing, within an hour. Only a person says so."""
+    if call.district is None or not call.said or call.merged_into is not None:
+        return []
+    query = select(Call).where(
+        col(Call.id) != call.id, col(Call.district) == call.district, col(Call.merged_into).is_(None),
+        col(Call.came_at) >= call.came_at - ALIKE_WITHIN, col(Call.came_at) <= call.came_at + ALIKE_WITHIN, seen_by(by),
+    )  # fmt: skip
+    with shut_shown():
+        rows = (await tx.session.execute(query.order_by(col(Call.came_at)).limit(CALLS_MAX))).scalars().all()
+        need = call.said.get("need")
+        return [row for row in rows if need and (row.said or {}).get("need") == need]
+
+
+# --- looks -----------------------------------------------------------------------------------------------------------------
+
+
+async def note_look(tx: Transaction, call: Call, by: Actor, what: str = LOOK) -> None:
+    """Keeps who looked: in the case's log where there is one, else beside the call until there is."""
+    if call.case_id is not None:
+        await note_read(tx, call.case_id, by, what)
+        return
+    tx.session.add(CallLook(id=new_id(), call_id=call.id, account_id=by.account_id, what=what, read_at=tx.clock.now()))
+    await tx.session.flush()
+
+
+async def note_list(tx: Transaction, calls: Iterable[Call], by: Actor) -> None:
+    """That a list showed them, once an hour each; of a wrong number there is nothing to be shown."""
+    told = [call for call in calls if call.said]
+    await note_listed(tx, [call.case_id for call in told if call.case_id is not None], by)
+    wanted = {call.id for call in told if call.case_id is None}
+    if not wanted:
+        return
+    now = tx.clock.now()
+    query = select(col(CallLook.call_id)).where(
+        col(CallLook.account_id) == by.account_id, col(CallLook.what) == LIST, col(CallLook.read_at) > now - LISTED_AGAIN,
+        col(CallLook.call_id).in_(wanted),
+    )  # fmt: skip
+    fresh = wanted - set((await tx.session.execute(query)).scalars())
+    rows = [{"id": new_id(), "call_id": c, "account_id": by.account_id, "what": LIST, "read_at": now} for c in sorted(fresh)]
+    await insert_many(tx, CallLook, rows)
+
+
+async def hand_over_looks(tx: Transaction, call_id: UUID, case_id: UUID) -> None:
+    """A case was opened from a call: whoever looked at the call stands in the case's log, with the time at which that was."""
+    query = select(CallLook).where(col(CallLook.call_id) == call_id).order_by(col(CallLook.read_at), col(CallLook.id))
+    for look in (await tx.session.execute(query)).scalars().all():
+        tx.session.add(CaseRead(id=new_id(), case_id=case_id, account_id=look.account_id, what=look.what, read_at=look.read_at))
+    await tx.session.flush()
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------------
+
+
+class HotlineView(BaseModel):
+    """What the hotline came to in a span, and how far its desks reach now."""
+
+    number: str
+    since: datetime
+    until: datetime
+    calls: int
+    routed: int
+    wrong_numbers: int
+    cut: int
+    unrouted: int
+    seen: int
+    seen_in_time: int
+    minutes_to_seen_median: float | None
+    minutes_to_seen_p90: float | None
+    desks_ready: int
+    desks: int
+    station_coverage_pct: float | None
+    desks_not_ready: list[str]
+
+
+async def hotline_figures(tx: Transaction, here: Here, by: Actor, since: datetime, until: datetime) -> HotlineView:
+    """Counts of the whole hotline, of nobody in particular; for whoever works in its room or supervises."""
+    hotline = hotline_of(here)
+    by.may_work()
+    if not may_count(here, by):
+        raise Forbidden("Only the hotline's room and supervisors look at its figures.")
+    if until - since > SPAN_MAX:
+        raise Conflict("Ask for a year at most; the figures of longer spans are the sum of their years.")
+    await scope.for_the_agency(tx)
+    counted = figures(await _counted(tx, since, until), seen_within(here.programme))
+    covered = coverage(here.programme, await desks_now(tx, here))
+    return _view(hotline.number, since, until, counted, covered)
+
+
+def may_count(here: Here, by: Actor) -> bool:
+    """Whether an account works in the hotline's room, or supervises."""
+    return by.role is Role.SUPERVISOR or any(by.sees(room) for room in rooms(here))
+
+
+def _view(number: str, since: datetime, until: datetime, counted: Figures, covered: Coverage) -> HotlineView:
+    return HotlineView(
+        number=number, since=since, until=until, calls=counted.calls, routed=counted.routed, wrong_numbers=counted.wrong_numbers,
+        cut=counted.cut, unrouted=counted.unrouted, seen=counted.seen, seen_in_time=counted.seen_in_time,
+        minutes_to_seen_median=counted.minutes_median, minutes_to_seen_p90=counted.minutes_p90, desks_ready=covered.ready,
+        desks=covered.of, station_coverage_pct=covered.percent, desks_not_ready=list(covered.gaps),
+    )  # fmt: skip
+
+
+async def _counted(tx: Transaction, since: datetime, until: datetime) -> list[Counted]:
+    columns = (col(Call.what), col(Call.desk), col(Call.step), col(Call.turns), col(Call.seen_at))
+    query = select(*columns).where(col(Call.came_at) >= since, col(Call.came_at) < until)
+    return [
+        Counted(What(what), desk is not None, _minutes(step, turns, seen_at))
+        for what, desk, step, turns, seen_at in (await tx.session.execute(query)).tuples()
+    ]
+
+
+def _minutes(step: str | None, turns: list[dict[str, str]], seen_at: datetime | None) -> float | None:
+    """From the first desk on: that a second one was needed does not make her wait less."""
+    if seen_at is None or step == Step.ANSWERED or not turns:
+        return None
+    return (seen_at - datetime.fromisoformat(turns[0]["at"])) / timedelta(minutes=1)
