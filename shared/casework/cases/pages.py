@@ -277,9 +277,11 @@ async def _case_page(
             "holds": await holds_of(tx, case.id),
             "drafted": await drafts_of(tx, case.id),
             "sheets": await paper.sheets_of(tx, case.id),
+            "own_ways": [way for ways in edge.pages.look.case_ways for way in await ways(tx, edge.here, visit.actor, case)],
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }
-    progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
+    own = codes.PROGRESS_OF[edge.here.kind] - edge.pages.look.steps_apart
+    progress = [code for code in codes.ProgressCode if code in own]
     return edge.pages.show(
         request, "cases/case.html", visit, status=status, form=form, errors=bool(form.errors), lines=lines, following=following,
         progress=progress, dated=codes.DATED, here_now="/cases",

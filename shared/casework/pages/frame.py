@@ -16,10 +16,11 @@ from markupsafe import Markup
 
 from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.arrivals.commands import CareKept
+from shared.casework.cases.tables import Case
 from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import ProgressCode, Role, SafeHours
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Said, filled
 from shared.kit.forms import Filled
@@ -50,6 +51,7 @@ STATIC_VERSION = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(STATIC.i
 Way = tuple[str, str]  # address, words
 CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | None, str]]]]  # words, value, where it is entered
 
+CaseWays = Callable[[Transaction, Here, Actor, Case], Awaitable[Sequence[Way]]]
 WAYS: dict[Role, tuple[Way, ...]] = {
     Role.SUPERVISOR: (
         ("/alarms", _("Alarms")), ("/overdue", _("Overdue")), ("/posts", _("Posts and roster")), ("/accounts", _("Accounts")),
@@ -60,16 +62,32 @@ WAYS: dict[Role, tuple[Way, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class ToTell:
+    """What somebody is to be told of her case, by her safe way only: `hours` None where she is told when she comes."""
+
+    case: Case
+    codes: Sequence[str]
+    hours: SafeHours | None
+
+
+ToTellAll = Callable[[Transaction, Here, Actor], Awaitable[tuple[Sequence[ToTell], int]]]  # by case, and how many steps in all
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What one kind of agency brings to the pages: its ways, its rooms of templates and its own words."""
 
     ways: Sequence[Way]
     rooms: Mapping[str, Path] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    supervises: Sequence[Way] = ()  # what a supervisor of this kind of agency has beside every supervisor's ways
+    case_ways: Sequence[CaseWays] = ()  # what this agency alone does with a case, as far as an account may
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
     own_number: str | None = None  # what a number is called by which this agency alone knows a case, and how it is found by it
     find_own: OwnNumber | None = None
+    to_tell: ToTellAll | None = None  # whom a desk of this agency has something to tell
+    steps_apart: frozenset[ProgressCode] = frozenset()  # steps with a page of their own, because something is asked with each
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 
@@ -183,7 +201,8 @@ class Pages:
         return [(tag, name[:1].upper() + name[1:]) for tag, name in names]  # in a list each stands alone
 
     def _ways(self, actor: Actor) -> Sequence[Way]:
-        return WAYS.get(actor.role) or self.look.ways
+        own = self.look.supervises if actor.role is Role.SUPERVISOR else ()
+        return (*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways
 
     def _banner(self, edge: Any) -> dict[str, bool] | None:
         if self.here.network.purpose == "production":
