@@ -53,6 +53,7 @@ ANYWHERE: dict[str, str] = {
             "in_place_of",
             "issued_event_id",
             "keystore",
+            "complaint_id",
         ],
         "a random id; the case numbers and names that it stands for are nowhere in the clear",
     ),
@@ -338,6 +339,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         **dict.fromkeys(["signed", "against"], "a statement: numbers, roots and ids, signed"),
     },
     "exchange_unopenable": {"topic": EXCHANGE, "reason": EXCHANGE},
+    "police_complaints": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
+    "police_complaint_steps": {},
+    "police_tellings": {"outcome": "told or not safe, a code; the list of what is to be told goes by it"},
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
 

@@ -41,12 +41,13 @@ from shared.kit.errors import Conflict
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.programmes.rules import answers
-from shared.programmes.situation import Answer, Situation
+from shared.programmes.situation import Answer, Message, Situation
 from shared.programmes.terms import Act
 from shared.programmes.terms import Fact as Known
 
 NUMBER_LABEL = "police_complaints.number"
 NO_SAFE_HOURS = _("There are no hours at which a message is safe for her. Tell her when she comes.")
+SPEAK_OF_IT = frozenset({Message.ACT_IS_BLOCKED, Message.BREACH})  # what rules say of a breach; others speak of the same act
 TWICE = _("This step stands here already, with the same time.")
 
 
@@ -235,7 +236,7 @@ async def explain(case_id: UUID, command: Explain, tx: Transaction, here: Here, 
 
 
 async def tell_her(case_id: UUID, command: TellHer, tx: Transaction, here: Here, by: Actor) -> Telling:
-    """Keeps that she was told a milestone, or that it was not safe; raises Conflict where a message would not be safe at any hour."""
+    """Keeps that she was told a milestone, or that it was not safe; raises Conflict where a message is safe at no hour."""
     case = await _locked(tx, case_id, by)
     found = {row.position: row for row, _own in await steps_of(tx, here, case.id)}
     step = found.get(command.step)
@@ -281,7 +282,7 @@ async def record_breach(case_id: UUID, command: RecordBreach, tx: Transaction, h
     tx.session.add(row)
     await tx.session.flush()
     situation = _situation(command.code, row)
-    said = answers(here.programme, situation) if situation is not None else ()
+    said = tuple(one for one in answers(here.programme, situation) if one.message in SPEAK_OF_IT) if situation is not None else ()
     # Rule 8 holds where a programme says nothing of it; the one that says "an attempt is no alarm" is heard.
     if not said or any(one.raises_alarm for one in said):
         await raise_alarm(tx, here, "breach", row.id, row.facility, Urgency.URGENT, case.id, to_supervisor=True)
@@ -325,7 +326,7 @@ async def complaints_of(tx: Transaction, case_id: UUID) -> list[Complaint]:
 
 
 async def steps_of(tx: Transaction, here: Here, case_id: UUID) -> list[tuple[Progress, ComplaintStep | None]]:
-    """Every step that this agency recorded on a case, in the order of their own times, with the complaint that it was entered for."""
+    """Every step that this agency recorded on a case, by their own times, with the complaint that it was entered for."""
     query = (
         select(Progress, ComplaintStep)
         .outerjoin(ComplaintStep, col(ComplaintStep.position) == col(Progress.position))

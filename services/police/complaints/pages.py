@@ -1,4 +1,4 @@
-"""Pages of a complaint, without JavaScript: its register, what is to be told, withdrawing it, what was explained, breaches, figures.
+"""Pages of a complaint, without JavaScript: its register, what is to be told, withdrawal, what was explained, breaches, figures.
 
 Each page says first that care does not wait for it. A form that is refused stands again as it was sent.
 """

@@ -75,14 +75,14 @@ class ToTellView(BaseModel):
 
 
 class BreachView(BaseModel):
-    """A breach of the protocol. `refused_by` are rules of the programme by which the act does not exist."""
+    """A breach of the protocol. `rules` are those of the programme that forbid it."""
 
     id: UUID
     case_id: UUID
     code: str | None
     by_whom: str | None
     occurred_at: datetime
-    refused_by: list[str] = []
+    rules: list[str] = []
 
 
 class WithdrawnView(BaseModel):
@@ -134,9 +134,9 @@ def _told(row: Telling) -> ToldView:
     return ToldView(id=row.id, step=row.position, outcome=row.outcome, how=row.how, occurred_at=row.occurred_at)
 
 
-def _breach(row: Breach, refused_by: list[str] | None = None) -> BreachView:
+def _breach(row: Breach, rules: list[str] | None = None) -> BreachView:
     return BreachView(
-        id=row.id, case_id=row.case_id, code=row.code, by_whom=row.by_whom, occurred_at=row.occurred_at, refused_by=refused_by or []
+        id=row.id, case_id=row.case_id, code=row.code, by_whom=row.by_whom, occurred_at=row.occurred_at, rules=rules or []
     )
 
 
