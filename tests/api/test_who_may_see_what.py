@@ -144,7 +144,8 @@ async def things(
         (await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"}))["id"] if name == "police" else str(new_id())
     )
     ids = {
-        "case_id": case_id, "complaint_id": complaint, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
+        "complaint_id": complaint,
+        "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
         "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],
         "opening_id": str(opening.id), "hold_id": str(hold.id), "export_id": str(export.id),
     }  # fmt: skip

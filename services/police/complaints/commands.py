@@ -46,7 +46,7 @@ from shared.programmes.terms import Act
 from shared.programmes.terms import Fact as Known
 
 NUMBER_LABEL = "police_complaints.number"
-NO_SAFE_HOURS = _("There are no hours at which a message is safe for her. Tell her when she comes.")
+NO_SAFE_HOURS = _("There are no hours at which a message is safe. Tell it on the next visit.")
 SPEAK_OF_IT = frozenset({Message.ACT_IS_BLOCKED, Message.BREACH})  # what rules say of a breach; others speak of the same act
 TWICE = _("This step stands here already, with the same time.")
 
@@ -244,7 +244,7 @@ async def tell_her(case_id: UUID, command: TellHer, tx: Transaction, here: Here,
         raise Conflict("There is no such step in this case; read it again.")
     before = await tellings_of(tx, case.id)
     if any(one.position == command.step and one.outcome == Told.TOLD for one in before):
-        raise Conflict("She has been told this.")
+        raise Conflict("This has been told already.")
     was_unsafe = any(one.outcome == Told.NOT_SAFE for one in before)
     if command.how is HowTold.IN_SAFE_HOURS and safe_hours(case.relay, case.safety, was_unsafe=was_unsafe) is None:
         raise Conflict(NO_SAFE_HOURS)
