@@ -90,7 +90,7 @@ async def test_what_was_explained_and_what_went_against_the_protocol_is_counted_
     assert "What it costs, and what is free" in page.words
     page = await fill(visitor, f"{case}/breach", code="mediation_attempted", by_whom="family")
     assert "Somebody tried to mediate" in page.words
-    await visitor.send((await visitor.open(case)).form(f"{case}/progress"))  # the button: somebody presses for a settlement
+    await visitor.send((await visitor.open(case)).form(f"{case}/pressure"))  # the button: somebody presses for a settlement
     assert (await visitor.open("/complaints")).status == 403
     lead = await at_work(world, "police", "lead", Role.SUPERVISOR, STATION)
     board = await lead.open("/alarms")
@@ -126,7 +126,7 @@ async def test_on_a_case_of_any_agency_pressure_to_settle_is_one_tap(world: Worl
         case_id = (await desk.post("/cases", {}))["id"]
         visitor = await at_work(world, kind, "somebody", role, place)
         page = await visitor.open(f"/cases/{case_id}")
-        page = await visitor.send(page.form(f"/cases/{case_id}/progress"))
+        page = await visitor.send(page.form(f"/cases/{case_id}/pressure"))
         assert "Pressure to settle" in page.words
         lines = (await desk.get(f"/cases/{case_id}/timeline"))["items"]
         kept = [line["detail"]["code"] for line in lines if line["kind"] == "case.progress"]

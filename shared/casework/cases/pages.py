@@ -334,6 +334,17 @@ async def post_progress(case_id: UUID, request: Request, edge: OneEdge, visit: V
     return await submit(request, edge, visit, values, work)
 
 
+@router.post("/cases/{case_id}/pressure")
+async def post_pressure(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Somebody presses for a settlement: any agency may say so, and nobody else is told."""
+
+    async def work(tx: Transaction) -> str:
+        await record_progress(case_id, RecordProgress(code=codes.ProgressCode.PRESSURE_TO_SETTLE), tx, edge.here, visit.actor)
+        return f"/cases/{case_id}"
+
+    return await submit(request, edge, visit, values, work)
+
+
 @router.post("/cases/{case_id}/release")
 async def post_release(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """After a restore: a supervisor has looked at the case, and it may be decided before the others have told what they know."""
