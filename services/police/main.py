@@ -3,6 +3,13 @@
 from pathlib import Path
 
 from services.agency import AgencyParts
+from services.police.complaints.domain import ENTERED_APART
+from services.police.complaints.pages import router as complaint_pages
+from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
+from services.police.complaints.views import case_ways as complaint_ways
+from services.police.complaints.views import to_tell
+from services.police.complaints.web import router as complaints
+from services.police.complaints.words import WORDS
 from services.police.dispensing.box_pages import router as box_pages
 from services.police.dispensing.certificate_pages import router as certificate_pages
 from services.police.dispensing.pages import router as dispensing_pages
@@ -58,6 +65,8 @@ PARTS = AgencyParts(
         certificate_pages,
         hotline,
         hotline_pages,
+        complaints,
+        complaint_pages,
     ],
     tables=[
         Docket,
@@ -71,6 +80,11 @@ PARTS = AgencyParts(
         Call,
         CallLook,
         DeskState,
+        Complaint,
+        ComplaintStep,
+        Telling,
+        Explained,
+        Breach,
     ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
@@ -81,8 +95,9 @@ PARTS = AgencyParts(
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
-        supervises=(("/certificates", _("Certificates and boxes")),),
+        supervises=(("/certificates", _("Certificates and boxes")), ("/complaints", _("Complaints"))),
         words={
+            **WORDS,
             "dose": DOSES,
             "again": AGAIN,
             "certificate": CERTIFICATES,
@@ -90,16 +105,19 @@ PARTS = AgencyParts(
             "channel": CHANNELS,
             "route_step": STEPS,
         },
-        case_ways=(case_ways,),
+        case_ways=(case_ways, complaint_ways),
         work_lines=(work_lines,),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
+        to_tell=to_tell,
+        steps_apart=ENTERED_APART,
         ways_here=ways_here,
         work_first=(("hotline/at_work.html", to_see),),
         rooms={
             "police": Path(__file__).parent / "templates",
             "dispensing": Path(__file__).parent / "dispensing" / "templates",
+            "complaints": Path(__file__).parent / "complaints" / "templates",
             "hotline": Path(__file__).parent / "hotline" / "templates",
         },
     ),

@@ -41,7 +41,7 @@ from shared.kit.sealed import Sealed
 
 # Ids in addresses that stand for something of a case, and those that do not, each with what it is.
 OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
-             "call_id"}  # fmt: skip
+             "call_id", "complaint_id"}  # fmt: skip
 OF_NO_CASE = {
     "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
     "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",
@@ -57,6 +57,14 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/cases/{case_id}/progress": {"code": "pressure_to_settle"},
     "/api/v1/cases/{case_id}/docket": {"number": "OB/9/26"},
     "/api/v1/cases/{case_id}/doses": {"product": "emergency_contraception", "incident_id": str(UUID(int=1))},
+    "/api/v1/cases/{case_id}/complaints/{complaint_id}/steps": {"code": "charged"},
+    "/api/v1/cases/{case_id}/complaints/{complaint_id}/withdrawals": {"asked_by": "she", "pressure": "no", "asked_alone": False},
+    "/api/v1/cases/{case_id}/complaints/{complaint_id}/reopenings": {"reason": "she_asks"},
+    "/api/v1/cases/{case_id}/legal-information": {
+        "topics": ["costs"], "language": "bem", "interpreter": False, "post": "duty_officer",
+    },
+    "/api/v1/cases/{case_id}/told": {"step": 1, "outcome": "not_safe"},
+    "/api/v1/cases/{case_id}/breaches": {"code": "fee_demanded", "by_whom": "health"},
     "/api/v1/referrals/{referral_id}/care": {"care": "pep", "result": "given"},
     "/api/v1/arrivals/{arrival_id}/care": {"care": "pep", "result": "given"},
     "/api/v1/referrals/{referral_id}/messages": {"code": "bring_card"},
@@ -139,7 +147,11 @@ async def things(
                     said={"need": "protection"}, came_at=now, taken_by=new_id(), case_id=case.id)  # fmt: skip
         tx.session.add_all([call] if name == "police" else [])
     alarm = next(one for one in (await desk.get("/alarms"))["items"] if one["about"] == str(about))
+    complaint = (
+        (await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"}))["id"] if name == "police" else str(new_id())
+    )
     ids = {
+        "complaint_id": complaint,
         "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
         "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],
         "opening_id": str(opening.id), "hold_id": str(hold.id), "export_id": str(export.id), "call_id": str(call.id),

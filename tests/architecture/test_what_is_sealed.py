@@ -54,6 +54,7 @@ ANYWHERE: dict[str, str] = {
             "in_place_of",
             "issued_event_id",
             "keystore",
+            "complaint_id",
         ],
         "a random id; the case numbers and names that it stands for are nowhere in the clear",
     ),
@@ -380,6 +381,9 @@ HARMLESS: dict[str, dict[str, str]] = {
     },
     "police_call_looks": {"call_id": "a random id", "what": "which page or route was read, a code"},
     "police_desk_states": dict.fromkeys(["assets", "is_trained", "languages"], "about a desk, not about a person"),
+    "police_complaints": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
+    "police_complaint_steps": {},
+    "police_tellings": {"outcome": "told or not safe, a code; the list of what is to be told goes by it"},
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
 

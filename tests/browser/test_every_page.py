@@ -55,7 +55,7 @@ EMPTY = {
         "/me",
         "/me/secrets",
     ],
-    "inspector": ["/certificates"],
+    "inspector": ["/certificates", "/complaints"],
     "nurse": ["/work", "/here-now", "/cases", "/supplies", "/arrivals/new", "/hand-over", "/paper", "/directory"],
     "worker": ["/work", "/cases", "/hand-over", "/following"],
     "in-charge": [
@@ -84,8 +84,11 @@ FULL = {
         "/cases/{unasked_case}", "/cases/{unasked_case}/cannot-answer", "/referrals/{unasked}", "/cases/{drafted_case}",
         "/cases/{drafted_case}/refer", "/cases/{case}/dispense", "/cases/{given_case}/dispense", "/dispensing", "/dispensing/entry",
         "/dispensing/count", "/dispensing/counts/{count}", "/dispensing/ask", "/dispensing/report", "/dispensing/requests/{sent}",
+        "/cases/{case}/complaint", "/cases/{case}/complaint/register", "/cases/{case}/complaint/step",
+        "/cases/{case}/complaint/withdraw", "/cases/{case}/complaint/reopen", "/cases/{case}/complaint/explained",
+        "/cases/{case}/breach", "/cases/{drafted_case}/complaint",
     ],
-    "inspector": ["/certificates"],
+    "inspector": ["/certificates", "/complaints"],
     "nurse": [
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
@@ -109,6 +112,8 @@ ERRORS = {
         ("/me/secrets", ""), ("/cases/{case}", "/progress"), ("/cases/{case}/docket", ""),
         ("/cases/{given_case}/dispense", ""), ("/dispensing/report", ""), ("/dispensing/entry", ""), ("/dispensing/count", ""),
         ("/dispensing/counts/{count}", ""), ("/dispensing/ask", ""), ("/dispensing/requests/{sent}", ""),
+        ("/cases/{case}/complaint/step", ""), ("/cases/{case}/complaint/withdraw", ""), ("/cases/{case}/complaint/reopen", ""),
+        ("/cases/{case}/complaint/explained", ""), ("/cases/{case}/breach", ""),
     ],
     "inspector": [("/certificates", "")],
     "nurse": [
@@ -303,6 +308,15 @@ def a_days_work(town: Town) -> dict[str, str]:
         "services": ["child_protection", "psychosocial"], "urgency": "urgent",
     }  # fmt: skip
     ids["office"] = police.post("/referrals", to_office)["id"]
+    made = police.post(f"/cases/{ids['case']}/complaints", {"number": "FIR/12/26"})
+    complaint = f"/cases/{ids['case']}/complaints/{made['id']}"
+    police.post(f"{complaint}/steps", {"code": "charged", "told_now": True})
+    withdrawn = {"asked_by": "family", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
+    police.post(f"{complaint}/withdrawals", {**withdrawn, "occurred_at": hours_ago(1)})
+    police.post(f"{complaint}/reopenings", {"reason": "was_pressed", "occurred_at": hours_ago(2)})  # a gap
+    explained = {"topics": ["costs", "may_withdraw"], "language": "bem", "interpreter": True, "post": "duty_officer"}
+    police.post(f"/cases/{ids['case']}/legal-information", explained)
+    police.post(f"/cases/{ids['case']}/breaches", {"code": "police_report_demanded", "by_whom": "health"})
     for name in ("unseen", "closed", "declined", "here", "paper", "paper_here", "unasked"):
         arrived_at(health, ids[name])
     arrived_at(office, ids["office"])

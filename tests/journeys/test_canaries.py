@@ -28,7 +28,11 @@ pytestmark = pytest.mark.timeout(900)  # a minute when quiet
 CASES = 12
 WORDS_A_NOTE = 8
 PLANTED_MIN = 1_000
-CODED = (b"age_band", b"safe_to_return", b"alone_on_phone", b"safe_hours", b"hepatitis_b_vaccine", b"physical_assault")
+CODED = (
+    b"age_band", b"safe_to_return", b"alone_on_phone", b"safe_hours", b"hepatitis_b_vaccine", b"physical_assault", b"accused_side",
+    b"asked_alone", b"permission_demanded",
+)  # fmt: skip
+WITHDRAWN = {"asked_by": "accused_side", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
 
 
 class Planter:
@@ -61,6 +65,9 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
     for kind in ("health", "social_welfare"):
         desk.post(f"/cases/{case}/consents", {"recipient": names[kind], "note": plant.note(), **body})
     desk.post(f"/cases/{case}/docket", {"number": plant.word().upper()})
+    complaint = desk.post(f"/cases/{case}/complaints", {"number": plant.word().upper()})["id"]
+    desk.post(f"/cases/{case}/complaints/{complaint}/withdrawals", WITHDRAWN)
+    desk.post(f"/cases/{case}/breaches", {"code": "permission_demanded", "by_whom": "community"})
     sent = {}
     for kind, place, service in (
         ("health", "ndola_clinic", "acute_care"), ("social_welfare", "ndola_district_office", "psychosocial"),

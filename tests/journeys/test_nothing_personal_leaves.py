@@ -59,6 +59,8 @@ async def test_no_word_that_was_typed_leaves_its_agency(world: World, log: io.St
     for recipient in ("health", "social_welfare"):
         await officer.post(f"/cases/{case['id']}/consents", {"recipient": recipient, "note": word(), **body})
     await officer.post(f"/cases/{case['id']}/docket", {"number": "CANARY-7Q/1"})
+    await officer.post(f"/cases/{case['id']}/complaints", {"number": "CANARY-7Q/2"})
+    await officer.post(f"/cases/{case['id']}/breaches", {"code": "mediation_attempted", "by_whom": "family"})
     sent = await refer(officer, case["id"], incident["id"], "health", note=word())
     await refer(officer, case["id"], incident["id"], "social_welfare", urgency="urgent", note=word())
     await officer.post(f"/referrals/{sent['id']}/set-out", {"mode": "car", "escort": "officer", "note": word()})

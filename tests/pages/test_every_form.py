@@ -29,7 +29,7 @@ from shared.kit.ids import new_id
 ROOT = Path(__file__).parents[2]
 NO_SESSION_YET = {"/sign-in", "/locked", "/demo/sign-in"}  # refused by their site instead
 SECRETS = {"/sign-in", "/sign-in/code", "/locked", "/me/secrets"}  # nothing of these is ever kept
-ASKS = re.compile(r"p\.(field|select|choice|radios|checks|when)\(|<(textarea|select)\b|<input(?![^>]*type=.hidden)")
+ASKS = re.compile(r"[pc]\.(field|select|choice|radios|checks|when)\(|<(textarea|select)\b|<input(?![^>]*type=.hidden)")
 FORM = re.compile(r"<form method=\"post\"([^>]*)>(.*?)</form>", re.DOTALL)
 INCLUDE = re.compile(r"{% include \"(\w+)/(\w+\.html)\" %}")
 
@@ -138,6 +138,7 @@ async def mistakes(world: World) -> list[Mistake]:
     told = {"channel": "voice", "what": "report", "district": "ndola", "need": "protection", "facility": "ndola_central_vsu"}
     call = f"/hotline/calls/{[(await desk.post('/calls', told))['id'] for _ in range(2)][1]}"
     await desk.post("/hotline/desk", {"facility": "ndola_central_vsu", "assets": ["interview_room"]})
+    await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"})
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -160,6 +161,17 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("supplies/store.html", "nurse", "/supplies", "/supplies", {"batch": "??", "quantity": "many"}),
         Mistake("supplies/request.html", "nurse", box_["asked"], box_["asked"], {"batch_0": "??"}),
         Mistake("supplies/stations.html", "in-charge", "/supplies/stations", "/supplies/stations", {"quantity_0": "many"}),
+        *(
+            Mistake(f"complaints/{name}.html", "officer", f"{case}/{path}", f"{case}/{path}", wrong)
+            for name, path, wrong in (
+                ("register", "complaint/register", {"number": "?!"}),
+                ("step", "complaint/step", {"code": "charged", "hearing_on": "2026-03-03"}),
+                ("withdraw", "complaint/withdraw", {"asked_by": "family", "asked_alone": "yes"}),
+                ("reopen", "complaint/reopen", {"told_now": "yes"}),
+                ("explained", "complaint/explained", {"interpreter": "no"}),
+                ("breach", "breach", {"code": "fee_demanded"}),
+            )
+        ),
         Mistake("referrals/act.html", "nurse", f"{referral}/close", f"{referral}/close", {"feedback": "yes"}),
         Mistake("referrals/received.html", "nurse", there, f"{there}/entered", {"at_time": "10:00"}),
         Mistake("messages/new.html", "nurse", f"{referral}/messages/new", f"{referral}/messages/new",

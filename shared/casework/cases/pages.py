@@ -281,7 +281,8 @@ async def _case_page(
             "own_ways": [way for ways in edge.pages.look.case_ways for way in await ways(tx, edge.here, visit.actor, case)],
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }
-    progress = [code for code in codes.ProgressCode if code in codes.PROGRESS_OF[edge.here.kind]]
+    own = codes.PROGRESS_OF[edge.here.kind] - edge.pages.look.steps_apart
+    progress = [code for code in codes.ProgressCode if code in own]
     return edge.pages.show(
         request, "cases/case.html", visit, status=status, form=form, errors=bool(form.errors), lines=lines, following=following,
         progress=progress, dated=codes.DATED, here_now="/cases",
@@ -336,6 +337,17 @@ async def post_progress(case_id: UUID, request: Request, edge: OneEdge, visit: V
 
     async def work(tx: Transaction) -> str:
         await record_progress(case_id, asked, tx, edge.here, visit.actor)
+        return f"/cases/{case_id}"
+
+    return await submit(request, edge, visit, values, work)
+
+
+@router.post("/cases/{case_id}/pressure")
+async def post_pressure(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Somebody presses for a settlement: any agency may say so, and nobody else is told."""
+
+    async def work(tx: Transaction) -> str:
+        await record_progress(case_id, RecordProgress(code=codes.ProgressCode.PRESSURE_TO_SETTLE), tx, edge.here, visit.actor)
         return f"/cases/{case_id}"
 
     return await submit(request, edge, visit, values, work)

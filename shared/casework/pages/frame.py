@@ -20,7 +20,7 @@ from shared.casework.cases.tables import Case
 from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import ProgressCode, Role, SafeHours
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Said, filled
 from shared.kit.forms import Filled
@@ -67,6 +67,18 @@ WAYS: dict[Role, tuple[Way, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class ToTell:
+    """What somebody is to be told of her case, by her safe way only: `hours` None where she is told when she comes."""
+
+    case: Case
+    codes: Sequence[str]
+    hours: SafeHours | None
+
+
+ToTellAll = Callable[[Transaction, Here, Actor], Awaitable[tuple[Sequence[ToTell], int]]]  # by case, and how many steps in all
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What one kind of agency brings to the pages: its ways, its rooms of templates and its own words."""
 
@@ -82,6 +94,8 @@ class Look:
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
     own_number: str | None = None  # what a number is called by which this agency alone knows a case, and how it is found by it
     find_own: OwnNumber | None = None
+    to_tell: ToTellAll | None = None  # whom a desk of this agency has something to tell
+    steps_apart: frozenset[ProgressCode] = frozenset()  # steps with a page of their own, because something is asked with each
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 

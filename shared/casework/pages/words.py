@@ -305,6 +305,7 @@ ALARMS: dict[str, str] = {
     "not_put_home": _("A message of ours that came back could not be put into these records"),
     "overfull": _("More messages of an agency wait or cannot be used than are kept: the others are asked for again later"),
     "cleared": _("Old messages are asked for whose words are no longer kept, after a restore: look for the paper, and phone"),
+    "breach": _("Something was done or demanded against the protocol"),
     "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
 SET_ASIDE: dict[str, str] = {
@@ -333,6 +334,7 @@ LOOKS: dict[str, str] = {
     "incidents": _("Read what happened, as codes"),
     "consents": _("Read who may know what"),
     "call": _("Read what was said on the telephone"),
+    "complaint": _("Read the complaint, or what went against the protocol"),
     "docket": _("Read the number in the occurrence book"),
     "holds": _("Read what a court has ordered about it"),
     "hold_form": _("Opened the form for a court’s order; no order was there to be read"),

@@ -65,7 +65,9 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
     async with edge.database.write() as tx:  # what a list shows of a case is a look at it, and looks are kept
         times = edge.pages.times("en", tx.clock.now())
         work = await work_list(tx, edge.here, visit.actor, times.today())
-        await note_listed(tx, shown_cases(work), visit.actor)
+        look = edge.pages.look
+        to_tell, steps_to_tell = await look.to_tell(tx, edge.here, visit.actor) if look.to_tell is not None else ((), 0)
+        await note_listed(tx, shown_cases(work) | {one.case.id for one in to_tell}, visit.actor)
         held = await _held(tx, work)
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
         first = [(template, await load(tx, edge.here, visit.actor)) for template, load in edge.pages.look.work_first]
@@ -76,7 +78,8 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
     return edge.pages.show(
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
         hand_overs=[(row, name, _what_was_open(row)) for row, name in unsigned], alarm_at=partial(alarm_at, edge.here),
-        entered_at=entered_at, openings=openings, own_lines=own, held=held, first=first,
+        entered_at=entered_at, openings=openings, own_lines=own, held=held, first=first, to_tell=to_tell,
+        steps_to_tell=steps_to_tell,
     )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""The complaint: registered, explained, told to her safely, withdrawn and opened again. Care never waits for any of it."""

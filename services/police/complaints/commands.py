@@ -1,0 +1,342 @@
+"""Acts on a complaint. Each milestone is a coded step of the case, said once by `record_progress`, so that a member of the circle
+hears what she allows; everything else stays here. None of these acts touches a referral or a consent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from sqlalchemy import select
+from sqlmodel import col
+
+from services.police.complaints.domain import (
+    MILESTONES,
+    STEPS,
+    AskedBy,
+    BreachCode,
+    ByWhom,
+    Fact,
+    HowTold,
+    Told,
+    Topic,
+    WhyReopened,
+    safe_hours,
+)
+from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
+from shared.casework.alarms.commands import raise_alarm
+from shared.casework.cases.commands import Form, happened, load_case
+from shared.casework.cases.tables import Case, Incident
+from shared.casework.circles.commands import RecordProgress, record_progress
+from shared.casework.circles.tables import Progress
+from shared.casework.here import Actor, Here
+from shared.casework.scope import OutOfSight, for_the_agency
+from shared.contracts.casework import codes, events
+from shared.contracts.casework.codes import ProgressCode, Ternary, Urgency
+from shared.exchange import outbox
+from shared.kit.db import Transaction
+from shared.kit.errors import Conflict
+from shared.kit.i18n import mark as _
+from shared.kit.ids import new_id
+from shared.programmes.rules import answers
+from shared.programmes.situation import Answer, Message, Situation
+from shared.programmes.terms import Act
+from shared.programmes.terms import Fact as Known
+
+NUMBER_LABEL = "police_complaints.number"
+NO_SAFE_HOURS = _("There are no hours at which a message is safe. Tell it on the next visit.")
+SPEAK_OF_IT = frozenset({Message.ACT_IS_BLOCKED, Message.BREACH})  # what rules say of a breach; others speak of the same act
+TWICE = _("This step stands here already, with the same time.")
+
+
+class RegisterComplaint(Form):
+    """The number as it stands in the register of First Information Reports, where there is one yet."""
+
+    number: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9/-]{0,29}$")] | None = None
+    incident_id: UUID | None = None
+    occurred_at: events.Moment | None = None
+    told_now: bool = False
+
+
+class AddStep(Form):
+    """A milestone of a complaint."""
+
+    code: ProgressCode
+    hearing_on: date | None = None
+    occurred_at: events.Moment | None = None
+    told_now: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_step(self) -> "AddStep":
+        if self.code not in STEPS:
+            raise ValueError(f"'code' is one of {', '.join(STEPS)}; what else happens to a complaint has a route of its own")
+        if (self.code in codes.DATED) != (self.hearing_on is not None):
+            raise ValueError("'hearing_on' goes with a hearing, and with nothing else")
+        return self
+
+
+class Withdraw(Form):
+    """Who asked, whether pressure was seen, and whether she was asked alone if she is safe."""
+
+    asked_by: AskedBy
+    pressure: Ternary
+    asked_alone: bool
+    is_safe: Ternary | None = None
+    occurred_at: events.Moment | None = None
+    told_now: bool = False
+
+    @model_validator(mode="after")
+    def _answer_where_it_was_asked(self) -> "Withdraw":
+        if self.asked_alone != (self.is_safe is not None):
+            raise ValueError("'is_safe' is her answer where she was asked alone, and is left out where she was not")
+        return self
+
+
+class Reopen(Form):
+    """Why it goes on."""
+
+    reason: WhyReopened
+    occurred_at: events.Moment | None = None
+    told_now: bool = False
+
+
+class Explain(Form):
+    """What of the legal process was explained, and how."""
+
+    topics: tuple[Topic, ...] = Field(min_length=1, max_length=len(Topic))
+    language: events.LanguageTag
+    interpreter: bool
+    post: events.Code
+    occurred_at: events.Moment | None = None
+
+
+class TellHer(Form):
+    """What became of telling her a milestone."""
+
+    step: int
+    outcome: Told
+    how: HowTold | None = None
+
+    @model_validator(mode="after")
+    def _said_how(self) -> "TellHer":
+        if self.outcome is Told.BEFORE:
+            raise ValueError("'outcome' is told or not_safe")
+        if (self.outcome is Told.TOLD) != (self.how is not None):
+            raise ValueError("'how' says by which safe way she was told, and is left out where it was not safe")
+        return self
+
+
+class RecordBreach(Form):
+    """What was done or demanded, and from whose side."""
+
+    code: BreachCode
+    by_whom: ByWhom
+    occurred_at: events.Moment | None = None
+
+
+async def register(case_id: UUID, command: RegisterComplaint, tx: Transaction, here: Here, by: Actor) -> Complaint:
+    """Registers a complaint; raises Conflict where the number or the incident has one already."""
+    case = await _locked(tx, case_id, by)
+    if command.incident_id is not None:
+        incident = await tx.session.get(Incident, command.incident_id)
+        if incident is None or incident.case_id != case.id:
+            raise OutOfSight("There is no such incident.", command.incident_id)
+    for other in await complaints_of(tx, case.id):
+        if other.incident_id == command.incident_id:
+            raise Conflict("A complaint of this is registered already; add to that one.")
+    index = await _index(tx, command.number) if command.number is not None else None
+    complaint = Complaint(
+        id=new_id(), case_id=case.id, incident_id=command.incident_id, number=command.number, number_index=index,
+        facility=case.facility, entered_at=tx.clock.now(), entered_by=by.account_id,
+    )  # fmt: skip
+    tx.session.add(complaint)
+    await tx.session.flush()
+    step = RecordProgress(code=ProgressCode.COMPLAINT_REGISTERED, occurred_at=command.occurred_at)
+    await _say(complaint, step, None, command.told_now, tx, here, by)
+    return complaint
+
+
+async def _index(tx: Transaction, number: str) -> bytes:
+    """A number's digest; raises Conflict where a complaint has it, whosever that is."""
+    index = tx.keys.index(NUMBER_LABEL, number)
+    await for_the_agency(tx)
+    found = await tx.session.execute(select(col(Complaint.id)).where(col(Complaint.number_index) == index))
+    if found.first() is not None:
+        raise Conflict("Another complaint has this number; look it up in the register.")
+    return index
+
+
+async def add_step(case_id: UUID, complaint_id: UUID, command: AddStep, tx: Transaction, here: Here, by: Actor) -> ComplaintStep:
+    """Records a milestone, now or late; raises Conflict where it stands already."""
+    complaint = await _load(tx, case_id, complaint_id, by)
+    step = RecordProgress(code=command.code, on_date=command.hearing_on, occurred_at=command.occurred_at)
+    return await _say(complaint, step, None, command.told_now, tx, here, by)
+
+
+async def withdraw(case_id: UUID, complaint_id: UUID, command: Withdraw, tx: Transaction, here: Here, by: Actor) -> ComplaintStep:
+    """Records that a complaint was withdrawn. Care and referrals go on; whoever is not safe is helped first."""
+    complaint = await _load(tx, case_id, complaint_id, by)
+    said = command.model_dump(mode="json", include={"asked_by", "pressure", "asked_alone", "is_safe"})
+    step = RecordProgress(code=ProgressCode.COMPLAINT_WITHDRAWN, occurred_at=command.occurred_at)
+    return await _say(complaint, step, said, command.told_now, tx, here, by)
+
+
+async def reopen(case_id: UUID, complaint_id: UUID, command: Reopen, tx: Transaction, here: Here, by: Actor) -> ComplaintStep:
+    """Records that it goes on. The withdrawal may be entered after it."""
+    complaint = await _load(tx, case_id, complaint_id, by)
+    step = RecordProgress(code=ProgressCode.COMPLAINT_REOPENED, occurred_at=command.occurred_at)
+    return await _say(complaint, step, {"reason": command.reason.value}, command.told_now, tx, here, by)
+
+
+async def _say(
+    complaint: Complaint,
+    step: RecordProgress,
+    said: Mapping[str, Any] | None,
+    told_now: bool,
+    tx: Transaction,
+    here: Here,
+    by: Actor,
+) -> ComplaintStep:
+    """One step, said once: the same step at the same time is the same step."""
+    now = tx.clock.now()
+    at = happened("occurred_at", step.occurred_at, now)
+    fact = Fact(step.code, at, step.on_date)
+    for known, own in await steps_of(tx, here, complaint.case_id):
+        if own is not None and own.complaint_id == complaint.id and _fact(known) == fact:
+            raise Conflict(TWICE)
+    row, _told = await record_progress(complaint.case_id, step.model_copy(update={"occurred_at": at}), tx, here, by)
+    assert row.position is not None
+    own = ComplaintStep(
+        position=row.position, case_id=complaint.case_id, complaint_id=complaint.id, said=dict(said) if said else None
+    )  # fmt: skip
+    tx.session.add(own)
+    if told_now:
+        tx.session.add(_telling(row, Told.TOLD, HowTold.WHEN_SHE_CAME, tx, by))
+    await tx.session.flush()
+    return own
+
+
+async def explain(case_id: UUID, command: Explain, tx: Transaction, here: Here, by: Actor) -> Explained:
+    """Keeps that she was told how the legal process goes, and by which post of this desk."""
+    case = await _locked(tx, case_id, by)
+    facility = by.facility or case.facility
+    if command.post not in here.posts(facility):
+        raise Conflict("This place has no such post; choose one of its own.")
+    now = tx.clock.now()
+    row = Explained(
+        id=new_id(), case_id=case.id, topics=sorted(set(map(str, command.topics))), language=command.language,
+        interpreter=command.interpreter, post=command.post, facility=facility,
+        occurred_at=happened("occurred_at", command.occurred_at, now), recorded_at=now, recorded_by=by.account_id,
+    )  # fmt: skip
+    tx.session.add(row)
+    await tx.session.flush()
+    return row
+
+
+async def tell_her(case_id: UUID, command: TellHer, tx: Transaction, here: Here, by: Actor) -> Telling:
+    """Keeps that she was told a milestone, or that it was not safe; raises Conflict where a message is safe at no hour."""
+    case = await _locked(tx, case_id, by)
+    found = {row.position: row for row, _own in await steps_of(tx, here, case.id)}
+    step = found.get(command.step)
+    if step is None or step.code not in MILESTONES:
+        raise Conflict("There is no such step in this case; read it again.")
+    before = await tellings_of(tx, case.id)
+    if any(one.position == command.step and one.outcome == Told.TOLD for one in before):
+        raise Conflict("This has been told already.")
+    was_unsafe = any(one.outcome == Told.NOT_SAFE for one in before)
+    if command.how is HowTold.IN_SAFE_HOURS and safe_hours(case.relay, case.safety, was_unsafe=was_unsafe) is None:
+        raise Conflict(NO_SAFE_HOURS)
+    row = _telling(step, command.outcome, command.how, tx, by)
+    tx.session.add(row)
+    await tx.session.flush()
+    return row
+
+
+def _telling(step: Progress, outcome: Told, how: HowTold | None, tx: Transaction, by: Actor) -> Telling:
+    now = tx.clock.now()
+    assert step.position is not None
+    return Telling(
+        id=new_id(), case_id=step.case_id, position=step.position, outcome=outcome, how=how, occurred_at=now, recorded_at=now,
+        recorded_by=by.account_id,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A breach that was kept, and what the programme's rules say of it."""
+
+    breach: Breach
+    said: tuple[Answer, ...]
+
+
+async def record_breach(case_id: UUID, command: RecordBreach, tx: Transaction, here: Here, by: Actor) -> Recorded:
+    """Keeps a breach of the protocol and tells the post above the desk's. There is nothing else that a mediation may be kept as."""
+    case = await _locked(tx, case_id, by)
+    now = tx.clock.now()
+    row = Breach(
+        id=new_id(), case_id=case.id, code=command.code, by_whom=command.by_whom, facility=by.facility or case.facility,
+        occurred_at=happened("occurred_at", command.occurred_at, now), recorded_at=now, recorded_by=by.account_id,
+    )  # fmt: skip
+    tx.session.add(row)
+    await tx.session.flush()
+    situation = _situation(command.code, row)
+    said = tuple(one for one in answers(here.programme, situation) if one.message in SPEAK_OF_IT) if situation is not None else ()
+    # Rule 8 holds where a programme says nothing of it; the one that says "an attempt is no alarm" is heard.
+    if not said or any(one.raises_alarm for one in said):
+        await raise_alarm(tx, here, "breach", row.id, row.facility, Urgency.URGENT, case.id, to_supervisor=True)
+    return Recorded(row, said)
+
+
+def _situation(code: BreachCode, row: Breach) -> Situation | None:
+    match code:
+        case BreachCode.MEDIATION_ATTEMPTED:
+            return Situation(act=Act.MEDIATE, now=row.occurred_at)
+        case BreachCode.POLICE_REPORT_DEMANDED:
+            return Situation(act=Act.RECEIVE, now=row.occurred_at, facts=frozenset({Known.POLICE_REPORT_DEMANDED}))
+        case _:
+            return None
+
+
+async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:
+    """The case, with its circle's turn taken: two desks do not register, or tell, the same thing at once."""
+    by.may_work()
+    circle = (await load_case(tx, case_id, by)).circle
+    await outbox.lock_subjects(tx, [circle])
+    return await load_case(tx, case_id, by, lock=True)
+
+
+async def _load(tx: Transaction, case_id: UUID, complaint_id: UUID, by: Actor) -> Complaint:
+    case = await _locked(tx, case_id, by)
+    complaint = await tx.session.get(Complaint, complaint_id)
+    if complaint is None or complaint.case_id != case.id:
+        raise OutOfSight("There is no such complaint.", complaint_id)
+    return complaint
+
+
+def _fact(row: Progress) -> Fact:
+    return Fact(ProgressCode(row.code), row.occurred_at, row.on_date)
+
+
+async def complaints_of(tx: Transaction, case_id: UUID) -> list[Complaint]:
+    """The complaints of a case, as they were entered."""
+    query = select(Complaint).where(col(Complaint.case_id) == case_id).order_by(col(Complaint.entered_at), col(Complaint.id))
+    return list((await tx.session.execute(query)).scalars())
+
+
+async def steps_of(tx: Transaction, here: Here, case_id: UUID) -> list[tuple[Progress, ComplaintStep | None]]:
+    """Every step that this agency recorded on a case, by their own times, with the complaint that it was entered for."""
+    query = (
+        select(Progress, ComplaintStep)
+        .outerjoin(ComplaintStep, col(ComplaintStep.position) == col(Progress.position))
+        .where(col(Progress.case_id) == case_id, col(Progress.agency) == here.agency)
+        .order_by(col(Progress.occurred_at), col(Progress.position))
+    )
+    return list((await tx.session.execute(query)).tuples())
+
+
+async def tellings_of(tx: Transaction, case_id: UUID) -> list[Telling]:
+    """What became of telling her, oldest first."""
+    query = select(Telling).where(col(Telling.case_id) == case_id).order_by(col(Telling.recorded_at), col(Telling.id))
+    return list((await tx.session.execute(query)).scalars())

@@ -1,0 +1,189 @@
+"""Complaints as they are shown, what of them is to be told to her, and how many there were. Reads only."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import exists, func, select
+from sqlmodel import col
+
+from services.police.complaints.commands import complaints_of, steps_of, tellings_of
+from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, BreachCode, Fact, Standing, Told, safe_hours, standing
+from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
+from shared.casework import scope
+from shared.casework.cases.tables import Case
+from shared.casework.circles.tables import Progress
+from shared.casework.figures.domain import Period
+from shared.casework.figures.views import COUNTED
+from shared.casework.here import Actor, Here
+from shared.casework.pages.frame import ToTell, Way
+from shared.casework.work.views import LIST_MAX
+from shared.contracts.casework.codes import ProgressCode, Ternary
+from shared.kit.db import Transaction
+from shared.kit.i18n import mark as _
+from shared.kit.sealed import shut_shown
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step with what was asked with it, and what became of telling her."""
+
+    row: Progress
+    said: Mapping[str, Any]
+    telling: Telling | None  # the last
+    is_milestone: bool
+
+    @property
+    def is_to_tell(self) -> bool:
+        """Whether she has not been told yet."""
+        return self.is_milestone and (self.telling is None or self.telling.outcome not in SETTLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One complaint with its steps and where they leave it."""
+
+    complaint: Complaint
+    steps: Sequence[Step]
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Everything of a case: its complaints, steps that belong to none, what was explained, and breaches."""
+
+    complaints: Sequence[Shown]
+    others: Sequence[Step]
+    to_tell: Sequence[Step]
+    hours: str | None  # when a message is safe; None: only when she comes
+    explained: Sequence[Explained]
+    breaches: Sequence[Breach]
+
+
+async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
+    """The register of a case. A step that was recorded without naming a complaint belongs to the only one there is."""
+    tellings = await tellings_of(tx, case.id)
+    last = {one.position: one for one in tellings}
+    complaints = await complaints_of(tx, case.id)
+    only = complaints[0].id if len(complaints) == 1 else None
+    by_complaint: dict[UUID | None, list[Step]] = {}
+    for row, own in await steps_of(tx, here, case.id):
+        step = Step(row, (own.said if own else None) or {}, last.get(row.position or 0), row.code in MILESTONES)
+        key = own.complaint_id if own is not None else only if step.is_milestone else None
+        by_complaint.setdefault(key, []).append(step)
+    shown = [Shown(one, by_complaint.get(one.id, []), _standing(by_complaint.get(one.id, []))) for one in complaints]
+    explained = select(Explained).where(col(Explained.case_id) == case.id).order_by(col(Explained.occurred_at), col(Explained.id))
+    breaches = select(Breach).where(col(Breach.case_id) == case.id).order_by(col(Breach.occurred_at), col(Breach.id))
+    return Register(
+        shown, by_complaint.get(None, []),
+        [step for steps in by_complaint.values() for step in steps if step.is_to_tell],
+        safe_hours(case.relay, case.safety, was_unsafe=any(one.outcome == Told.NOT_SAFE for one in tellings)),
+        list((await tx.session.execute(explained)).scalars()), list((await tx.session.execute(breaches)).scalars()),
+    )  # fmt: skip
+
+
+def _standing(steps: Sequence[Step]) -> Standing:
+    return standing(Fact(ProgressCode(one.row.code), one.row.occurred_at, one.row.on_date) for one in steps)
+
+
+async def to_tell(tx: Transaction, here: Here, by: Actor) -> tuple[list[ToTell], int]:
+    """Whom this desk has something to tell, the newest first, and how many milestones there are in all."""
+    settled = exists().where(col(Telling.position) == col(Progress.position), col(Telling.outcome).in_(SETTLED))
+    query = (
+        select(Progress, Case, func.count().over())
+        .join(Case, col(Case.id) == col(Progress.case_id))
+        .where(col(Progress.agency) == here.agency, col(Progress.code).in_(MILESTONES), ~settled, scope.this_case(by))
+        .order_by(col(Progress.recorded_at).desc(), col(Progress.position).desc())
+        .limit(LIST_MAX)
+    )
+    found = (await tx.session.execute(query)).tuples().all()
+    cases = {case.id: case for _row, case, _count in found}
+    unsafe = select(col(Telling.case_id)).where(col(Telling.case_id).in_(cases), col(Telling.outcome) == Told.NOT_SAFE)
+    not_safe = set((await tx.session.execute(unsafe)).scalars()) if cases else set()
+    lines = [
+        ToTell(
+            case, [row.code for row, of, _count in reversed(found) if of.id == id_],
+            safe_hours(case.relay, case.safety, was_unsafe=id_ in not_safe),
+        )
+        for id_, case in cases.items()
+    ]  # fmt: skip
+    return lines, int(found[0][2]) if found else 0
+
+
+async def case_ways(_tx: Transaction, _here: Here, _by: Actor, case: Case) -> Sequence[Way]:
+    """Where the complaint of a case and what went against the protocol are written down."""
+    return [(f"/cases/{case.id}/complaint", _("Complaint")), (f"/cases/{case.id}/breach", _("Against the protocol: write it down"))]
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many of each in a period, of the cases that an account may see; without whoever wants to be left out of figures.
+
+    `withdrawn` by who asked and whether pressure was seen; what was recorded without asking is not known.
+    """
+
+    registered: int = 0
+    withdrawn: Counter[tuple[str, str]] = field(default_factory=Counter)
+    asked_alone: int = 0  # withdrawals at which she was asked alone whether she is safe
+    not_safe: int = 0  # and answered that she is not
+    reopened: int = 0
+    charged: int = 0
+    verdicts: int = 0
+    pressure_to_settle: int = 0
+    breaches: Counter[str] = field(default_factory=Counter)
+
+    def withdrawn_by(self, who: str | None = None, pressure: str | None = None) -> int:
+        """Withdrawals, by who asked and by pressure where these are named."""
+        return sum(n for (one, seen), n in self.withdrawn.items() if who in (None, one) and pressure in (None, seen))
+
+
+PLAIN = {
+    ProgressCode.COMPLAINT_REGISTERED: "registered", ProgressCode.COMPLAINT_REOPENED: "reopened", ProgressCode.CHARGED: "charged",
+    ProgressCode.VERDICT: "verdicts", ProgressCode.PRESSURE_TO_SETTLE: "pressure_to_settle",
+}  # fmt: skip
+
+
+async def counted(tx: Transaction, here: Here, by: Actor, of: Period) -> Counts:
+    """The figures of a period, by the times at which things happened. No case is opened for them."""
+    zone = ZoneInfo(here.programme.time_zone)
+    first, until = (datetime.combine(day, time(), zone) for day in (of.first, of.until))
+    counts = Counts()
+    steps = (
+        select(col(Progress.code), func.count())
+        .join(Case, col(Case.id) == col(Progress.case_id))
+        .where(
+            col(Progress.agency) == here.agency, col(Progress.code).in_(PLAIN), COUNTED, scope.this_case(by),
+            col(Progress.occurred_at) >= first, col(Progress.occurred_at) < until,
+        )
+        .group_by(col(Progress.code))
+    )  # fmt: skip
+    for code, number in (await tx.session.execute(steps)).tuples():
+        setattr(counts, PLAIN[ProgressCode(code)], number)
+    withdrawn = (
+        select(col(ComplaintStep.said))
+        .select_from(Progress)
+        .join(Case, col(Case.id) == col(Progress.case_id))
+        .outerjoin(ComplaintStep, col(ComplaintStep.position) == col(Progress.position))
+        .where(
+            col(Progress.agency) == here.agency, col(Progress.code) == ProgressCode.COMPLAINT_WITHDRAWN, COUNTED,
+            scope.this_case(by), col(Progress.occurred_at) >= first, col(Progress.occurred_at) < until,
+        )
+    )  # fmt: skip
+    breaches = (
+        select(col(Breach.code))
+        .join(Case, col(Case.id) == col(Breach.case_id))
+        .where(COUNTED, scope.this_case(by), col(Breach.occurred_at) >= first, col(Breach.occurred_at) < until)
+    )
+    with shut_shown():  # what does not open is counted without what it said
+        for said in (await tx.session.execute(withdrawn)).scalars():
+            answers = said or {}
+            counts.withdrawn[answers.get("asked_by", AskedBy.NOT_KNOWN.value), answers.get("pressure", Ternary.UNKNOWN.value)] += 1
+            counts.asked_alone += bool(answers.get("asked_alone"))
+            counts.not_safe += answers.get("is_safe") == Ternary.NO
+        for what in (await tx.session.execute(breaches)).scalars():
+            counts.breaches[what if what in list(BreachCode) and what is not None else AskedBy.NOT_KNOWN.value] += 1
+    return counts

@@ -1,0 +1,290 @@
+"""Routes: the complaint of a case, what was explained and told to her, breaches of the protocol, and how many there were."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+
+from services.police.complaints import commands, views
+from services.police.complaints.commands import AddStep, Explain, RecordBreach, RegisterComplaint, Reopen, TellHer, Withdraw
+from services.police.complaints.domain import AskedBy, BreachCode
+from services.police.complaints.tables import Breach, Explained, Telling
+from shared.casework.cases.commands import load_case
+from shared.casework.cases.views import note_read
+from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.casework.figures.domain import period
+from shared.casework.here import Actor
+from shared.contracts.casework.codes import Ternary
+from shared.kit.db import Transaction
+
+router = APIRouter(prefix="/api/v1", tags=["police"])
+
+
+class StepView(BaseModel):
+    """A step of a complaint. `said` is what was asked with a withdrawal or a reopening; `told` what became of telling her."""
+
+    step: int
+    code: str
+    hearing_on: date | None
+    occurred_at: datetime
+    said: dict[str, Any]
+    told: str | None
+
+
+class ComplaintView(BaseModel):
+    """A complaint and where its facts leave it."""
+
+    id: UUID
+    case_id: UUID
+    incident_id: UUID | None
+    number: str | None
+    state: str
+    gaps: list[str]
+    steps: list[StepView]
+
+
+class ExplainedView(BaseModel):
+    """What of the legal process was explained."""
+
+    id: UUID
+    case_id: UUID
+    topics: list[str]
+    language: str | None
+    interpreter: bool
+    post: str
+    occurred_at: datetime
+
+
+class ToldView(BaseModel):
+    """What became of telling her a step."""
+
+    id: UUID
+    step: int
+    outcome: str
+    how: str | None
+    occurred_at: datetime
+
+
+class ToTellView(BaseModel):
+    """What she is to be told, and when a message is safe: null where she is told only when she comes."""
+
+    safe_hours: str | None
+    steps: list[StepView]
+
+
+class BreachView(BaseModel):
+    """A breach of the protocol. `rules` are those of the programme that forbid it."""
+
+    id: UUID
+    case_id: UUID
+    code: str | None
+    by_whom: str | None
+    occurred_at: datetime
+    rules: list[str] = []
+
+
+class WithdrawnView(BaseModel):
+    """Withdrawals by who asked and by pressure."""
+
+    asked_by: str
+    pressure: str
+    count: int
+
+
+class ComplaintFigures(BaseModel):
+    """Reports, not prevalence; a nought is no proof that nobody was pressed."""
+
+    period: str
+    registered: int
+    withdrawn: int
+    withdrawn_by: list[WithdrawnView]
+    asked_alone: int
+    not_safe: int
+    reopened: int
+    charged: int
+    verdicts: int
+    pressure_to_settle: int
+    mediations_attempted: int
+    breaches: dict[str, int]
+
+
+def _step(step: views.Step) -> StepView:
+    row = step.row
+    return StepView(
+        step=row.position or 0, code=row.code, hearing_on=row.on_date, occurred_at=row.occurred_at, said=dict(step.said),
+        told=step.telling.outcome if step.telling else None,
+    )  # fmt: skip
+
+
+def _complaint(shown: views.Shown) -> ComplaintView:
+    one = shown.complaint
+    return ComplaintView(
+        id=one.id, case_id=one.case_id, incident_id=one.incident_id, number=one.number, state=shown.standing.state,
+        gaps=sorted(shown.standing.gaps), steps=[_step(step) for step in shown.steps],
+    )  # fmt: skip
+
+
+def _explained(row: Explained) -> ExplainedView:
+    return ExplainedView.model_validate(row.model_dump(exclude={"facility", "recorded_at", "recorded_by"}))
+
+
+def _told(row: Telling) -> ToldView:
+    return ToldView(id=row.id, step=row.position, outcome=row.outcome, how=row.how, occurred_at=row.occurred_at)
+
+
+def _breach(row: Breach, rules: list[str] | None = None) -> BreachView:
+    return BreachView(
+        id=row.id, case_id=row.case_id, code=row.code, by_whom=row.by_whom, occurred_at=row.occurred_at, rules=rules or []
+    )
+
+
+async def _register(tx: Transaction, edge: Edge, case_id: UUID, by: Actor) -> views.Register:
+    case = await load_case(tx, case_id, by)
+    await note_read(tx, case.id, by, "complaint")
+    return await views.register_of(tx, edge.here, case)
+
+
+async def _one(tx: Transaction, edge: Edge, case_id: UUID, complaint_id: UUID, by: Actor) -> ComplaintView:
+    found = await _register(tx, edge, case_id, by)
+    return next(_complaint(one) for one in found.complaints if one.complaint.id == complaint_id)
+
+
+@router.post("/cases/{case_id}/complaints", status_code=201, response_model=ComplaintView)
+async def post_complaint(
+    case_id: UUID, body: RegisterComplaint, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """Registers a complaint of the case, or of one of its incidents."""
+
+    async def work(tx: Transaction) -> ComplaintView:
+        made = await commands.register(case_id, body, tx, edge.here, by)
+        return await _one(tx, edge, case_id, made.id, by)
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.get("/cases/{case_id}/complaints")
+async def get_complaints(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
+    """The complaints of a case, each with its steps in the order of their own times."""
+    async with edge.database.write() as tx:
+        found = await _register(tx, edge, case_id, by)
+        return Page(items=[_complaint(one) for one in found.complaints])
+
+
+@router.post("/cases/{case_id}/complaints/{complaint_id}/steps", status_code=201, response_model=ComplaintView)
+async def post_step(
+    case_id: UUID, complaint_id: UUID, body: AddStep, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """A milestone, now or late; members of the circle hear what she allows."""
+
+    async def work(tx: Transaction) -> ComplaintView:
+        await commands.add_step(case_id, complaint_id, body, tx, edge.here, by)
+        return await _one(tx, edge, case_id, complaint_id, by)
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.post("/cases/{case_id}/complaints/{complaint_id}/withdrawals", status_code=201, response_model=ComplaintView)
+async def post_withdrawal(
+    case_id: UUID, complaint_id: UUID, body: Withdraw, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """Withdrawn. Care and referrals go on."""
+
+    async def work(tx: Transaction) -> ComplaintView:
+        await commands.withdraw(case_id, complaint_id, body, tx, edge.here, by)
+        return await _one(tx, edge, case_id, complaint_id, by)
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.post("/cases/{case_id}/complaints/{complaint_id}/reopenings", status_code=201, response_model=ComplaintView)
+async def post_reopening(
+    case_id: UUID, complaint_id: UUID, body: Reopen, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """It goes on, with the reason."""
+
+    async def work(tx: Transaction) -> ComplaintView:
+        await commands.reopen(case_id, complaint_id, body, tx, edge.here, by)
+        return await _one(tx, edge, case_id, complaint_id, by)
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.post("/cases/{case_id}/legal-information", status_code=201, response_model=ExplainedView)
+async def post_explained(
+    case_id: UUID, body: Explain, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """She was told how the legal process goes."""
+
+    async def work(tx: Transaction) -> ExplainedView:
+        return _explained(await commands.explain(case_id, body, tx, edge.here, by))
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.get("/cases/{case_id}/legal-information")
+async def get_explained(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
+    """What was explained, oldest first."""
+    async with edge.database.write() as tx:
+        return Page(items=[_explained(row) for row in (await _register(tx, edge, case_id, by)).explained])
+
+
+@router.get("/cases/{case_id}/to-tell")
+async def get_to_tell(case_id: UUID, edge: OneEdge, by: SignedIn) -> ToTellView:
+    """Milestones that she has not been told yet, and her safe way."""
+    async with edge.database.write() as tx:
+        found = await _register(tx, edge, case_id, by)
+        return ToTellView(safe_hours=found.hours, steps=[_step(one) for one in found.to_tell])
+
+
+@router.post("/cases/{case_id}/told", status_code=201, response_model=ToldView)
+async def post_told(
+    case_id: UUID, body: TellHer, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """She was told a milestone by her safe way, or it was not safe."""
+
+    async def work(tx: Transaction) -> ToldView:
+        return _told(await commands.tell_her(case_id, body, tx, edge.here, by))
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.post("/cases/{case_id}/breaches", status_code=201, response_model=BreachView)
+async def post_breach(
+    case_id: UUID, body: RecordBreach, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """Something was done or demanded against the protocol; the supervisor's post is told."""
+
+    async def work(tx: Transaction) -> BreachView:
+        kept = await commands.record_breach(case_id, body, tx, edge.here, by)
+        return _breach(kept.breach, [one.rule for one in kept.said])
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.get("/cases/{case_id}/breaches")
+async def get_breaches(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
+    """Breaches of a case, oldest first."""
+    async with edge.database.write() as tx:
+        return Page(items=[_breach(row) for row in (await _register(tx, edge, case_id, by)).breaches])
+
+
+@router.get("/complaints/figures")
+async def get_figures(
+    edge: OneEdge, by: SignedIn, month: Annotated[str, Query(description="a month or a quarter: 2026-10, 2026-Q4")]
+) -> ComplaintFigures:
+    """Complaints, withdrawals with pressure, and breaches of a month or quarter, for a supervisor: no case is opened for it."""
+    by.may_work()
+    by.may_supervise()
+    async with edge.database.read() as tx:
+        counts = await views.counted(tx, edge.here, by, period(month))
+    return ComplaintFigures(
+        period=month, registered=counts.registered, withdrawn=counts.withdrawn_by(), asked_alone=counts.asked_alone,
+        withdrawn_by=[
+            WithdrawnView(asked_by=who, pressure=seen, count=counts.withdrawn_by(who, seen)) for who in AskedBy for seen in Ternary
+        ],
+        not_safe=counts.not_safe, reopened=counts.reopened, charged=counts.charged, verdicts=counts.verdicts,
+        pressure_to_settle=counts.pressure_to_settle, mediations_attempted=counts.breaches[BreachCode.MEDIATION_ATTEMPTED],
+        breaches={code.value: counts.breaches[code] for code in BreachCode},
+    )  # fmt: skip
