@@ -1,5 +1,6 @@
 """At the end of a consent what was received under it goes, once nothing under it is open; no care and no request ends with it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,22 +11,27 @@ import pytest
 import yaml
 from agencies import TestAgency, World, consent, open_case, refer
 from canaries import Story, left, tell
-from sqlalchemy import select
+from kafka_line import until
+from sqlalchemy import select, text
 from sqlmodel import col
 
 import services.demo
+from shared.casework.accounts.commands import actor_of
 from shared.casework.alarms.commands import END_WAITS
 from shared.casework.alarms.tables import Alarm
 from shared.casework.alarms.watcher import ERASED_WITHIN
 from shared.casework.directory.network import parse_network
+from shared.casework.holds.commands import PlaceHold, place_hold
 from shared.contracts.casework.codes import ConsentItem, Role
+from shared.contracts.casework.events import OVER
 from shared.exchange.erasing import received_key
 from shared.exchange.inside import Source
-from shared.exchange.tables import InboxRow
+from shared.exchange.tables import InboxRow, OutboxRow
 from shared.exchange.verify import verify
 
 HOLDS = timedelta(days=30)
 NOTHING_INSIDE: list[Source] = []
+on_postgres = pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 
 
@@ -133,6 +139,35 @@ async def test_a_restore_of_either_end_brings_nothing_back_and_ends_nothing(worl
     world.clock.advance(ERASED_WITHIN * 2)
     await all_watch(world)
     assert not await alarmed(story) & {"not_erased", "parked"}
+
+
+@on_postgres
+async def test_a_hold_that_is_placed_as_a_receipt_is_heard_keeps_the_senders_words(world: World) -> None:
+    story, police = await told(world), world["police"]
+    await closed(world, story, "health", "nurse_2")
+    world.clock.advance(HOLDS)
+    await police.watcher.tick()
+    await world.deliver("police", "health")  # which destroys, signs for it
+    judge = await police.sign_in("judge", Role.SUPERVISOR)
+
+    async def is_heard_or_waits() -> bool:
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        async with police.database.read() as tx:
+            return hearing.done() or bool((await tx.session.execute(query)).scalar_one())
+
+    async with police.database.write() as tx:
+        by = await actor_of(tx, police.here, judge.token)
+        assert by is not None
+        await place_hold(UUID(story.case), PlaceHold(order="No. 8 of the court"), tx, police.here, by)
+        hearing = asyncio.create_task(world.deliver("health", "police"))  # and is heard before this is committed
+        await until(is_heard_or_waits)
+    await hearing
+    async with police.database.read() as tx:
+        under = select(OutboxRow).where(
+            col(OutboxRow.consent_id) == UUID(story.agreed["health"]["id"]), ~col(OutboxRow.type).in_(OVER)
+        )
+        rows = (await tx.session.execute(under)).scalars().all()
+    assert {(row.data is None, row.erased_at is None) for row in rows} == {(False, False)}
 
 
 @on_sqlite

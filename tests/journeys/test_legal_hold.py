@@ -368,6 +368,7 @@ async def test_a_hold_that_a_restore_has_forgotten_keeps_the_desks_own_words_too
     await world.settle()
     yesterday = await world.back_up("police")
     await (await supervisor(world, "police")).post(f"/cases/{story.case}/holds", ORDER)
+    await world.settle()
     await world.restore("police", yesterday)
     story.desk = await world["police"].sign_in("again")
     await story.take_back("health")
