@@ -75,7 +75,8 @@ async def is_set_aside(tx: Transaction, referral: Referral) -> bool:
     """Whether what was told with a referral of ours is kept for a court since consent for it was taken back: else it is gone."""
     if referral.consent_id is None:
         return False
-    return await tx.session.get(HeldCopy, (referral.issuer, referral.consent_id)) is not None
+    this = (col(HeldCopy.sender) == referral.issuer, col(HeldCopy.consent_id) == referral.consent_id)
+    return (await tx.session.execute(select(col(HeldCopy.consent_id)).where(*this))).first() is not None
 
 
 async def held_subjects(tx: Transaction) -> set[UUID]:
