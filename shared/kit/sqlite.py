@@ -2,9 +2,11 @@
 
 import asyncio
 import sqlite3
+from threading import Thread
 from typing import Any
 
 import aiosqlite
+from aiosqlite.core import _connection_worker_thread, _TxQueue
 
 ROWS_AT_ONCE = 64  # that a cursor fetches while it is walked, as aiosqlite's own connections do
 
@@ -35,8 +37,19 @@ class _Connection(aiosqlite.Connection):
             raise
 
 
+def _work(asked: _TxQueue) -> None:
+    """What a connection's thread does, until it is stopped. Nothing but an answer for a loop that has been closed raises here, as
+    where a connection is let go of while its process ends: nobody is left to be told, and the thread has nothing more to do."""
+    try:
+        _connection_worker_thread(asked)
+    except RuntimeError as error:
+        if "loop is closed" not in str(error):
+            raise
+
+
 def connect(file: str, **options: Any) -> _Connection:
     """A connection to await, as `aiosqlite.connect` makes it; `options` are sqlite3's."""
     connection = _Connection(lambda: sqlite3.connect(file, **options), ROWS_AT_ONCE)
-    connection._thread.daemon = True  # noqa: SLF001 — as SQLAlchemy does: a connection that is left behind keeps no process
+    # As SQLAlchemy does: a connection that is left behind keeps no process.
+    connection._thread = Thread(target=_work, args=(connection._tx,), daemon=True)  # noqa: SLF001
     return connection
