@@ -205,8 +205,10 @@ def broken_words(person: Person) -> list[str]:
     found: list[str] = person.page.evaluate(
         """() => [...document.querySelectorAll('.app-choice__one')].flatMap(one => {
           const input = one.querySelector('input'), chosen = [...document.getElementsByName(input.name)].find(e => e.checked);
-          const broken = () => [...one.querySelector('span').firstChild.data.matchAll(/[^\\s-]+/g)].filter(word => {
-            const range = document.createRange(), text = one.querySelector('span').firstChild;
+          // What has no translation stands in an element of its own, with its language.
+          const text = document.createTreeWalker(one.querySelector('span'), NodeFilter.SHOW_TEXT).nextNode();
+          const broken = () => [...text.data.matchAll(/[^\\s-]+/g)].filter(word => {
+            const range = document.createRange();
             range.setStart(text, word.index);
             range.setEnd(text, word.index + word[0].length);
             return new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1;
