@@ -505,7 +505,9 @@ def test_every_page_in_every_state_and_direction(
         between_pages(town, language, direction, axe, look)
         demo_start(town, language, direction, axe, look)
     for (who, direction), person in windows.items():
-        for path, beneath in ERRORS.get(who, []):
+        for n, (path, beneath) in enumerate(ERRORS.get(who, [])):
+            if not thorough and (n % 2 == 0) != (direction == "ltr"):
+                continue
             person.open(path.format(**ids))
             empty_and_send(person, (path + beneath).format(**ids))
             said = person.page.query_selector(".govuk-error-summary, .govuk-error-message")

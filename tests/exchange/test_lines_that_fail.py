@@ -216,6 +216,7 @@ async def on_sqlite(tmp_path: Path, *agencies: str) -> list[Node]:
     return [await Node.make(agency, f"sqlite:///{tmp_path}/{agency}.db", clock) for agency in agencies]
 
 
+@pytest.mark.long
 async def test_a_peer_whose_topics_appear_later_is_heard_though_the_process_keeps_its_name(
     kafka: Kafka, unique: str, tmp_path: Path
 ) -> None:

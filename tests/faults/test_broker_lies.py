@@ -112,6 +112,7 @@ def test_whatever_the_broker_makes_of_it_all_is_applied_once_and_in_its_order(
         network.check_streams(("police", "health"))
 
 
+@pytest.mark.long
 def test_a_new_referral_is_seen_before_a_gap_in_front_of_it_closes(
     kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:

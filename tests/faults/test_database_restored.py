@@ -207,6 +207,7 @@ def test_a_restored_backup_ends_as_if_nothing_had_been_lost(
         print("Every referral that anybody had heard of stands where it stood, and all have been served to their end.")
 
 
+@pytest.mark.long
 def test_a_database_that_is_put_back_behind_our_backs_is_noticed_at_the_start(kafka: Kafka, unique: str, tmp_path: Path) -> None:
     """A snapshot of the disk, put back by somebody who told nobody: the anchor knows better, and no number is given twice."""
     network = town(tmp_path, kafka, unique, {kind: f"sqlite:///{tmp_path / kind}.db" for kind in KINDS})

@@ -50,7 +50,8 @@ class Storm:
             thread.join()
 
 
-@pytest.mark.parametrize("times", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("times", [SHORT, LONG])
 def test_partitions_that_change_hands_all_the_time_lose_and_double_nothing(
     times: int, kafka: Kafka, postgres: PostgresDatabases, unique: str, tmp_path: Path
 ) -> None:

@@ -92,7 +92,9 @@ def outcomes_on(wire: list[bytes]) -> set[str]:
     return set(re.findall(r"outcome_code\W+([a-z_]+)", b" ".join(wire).decode(errors="replace")))
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["she agreed before", "she agrees late"])
+@pytest.mark.parametrize(
+    "late", [pytest.param(False, id="she agreed before"), pytest.param(True, id="she agrees late", marks=pytest.mark.long)]
+)
 async def test_every_outcome_crosses_in_coarse_words_and_stays_exact_at_the_clinic(world: World, late: bool) -> None:
     visitor, desk, nurse = await police_with(world)
     wire = carried_by(world, "health")

@@ -103,6 +103,7 @@ def take_rights(operator: Access, agency: str) -> None:
         assert taken.result()
 
 
+@pytest.mark.long
 def test_agencies_with_users_of_their_own_work_and_a_second_provision_changes_nothing(town: Town) -> None:
     first = town.provision()
     assert {f"made the user {name}" for name in town.names.values()} <= set(first)
