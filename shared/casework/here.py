@@ -4,7 +4,9 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from shared.casework.directory.network import AgencyEntry, Facility, Network
 from shared.contracts.casework.codes import AgencyKind, FacilityMode, Role
@@ -77,6 +79,10 @@ class Here:
         """An account of this agency, with the places on paper or by phone that its own place works for."""
         places = self.entry.facilities.items() if facility is not None else ()
         return Actor(account_id, name, role, facility, frozenset(id_ for id_, place in places if place.hub == facility))
+
+    def day_of(self, moment: datetime) -> date:
+        """The day on the walls of this agency at a moment."""
+        return moment.astimezone(ZoneInfo(self.programme.time_zone)).date()
 
     def lane_secret(self, peer: str) -> bytes:
         """What the lane of a case to `peer` is derived under: known to nobody else, the broker included."""

@@ -4,7 +4,6 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 from sqlalchemy import select
@@ -141,7 +140,7 @@ async def send(request_id: UUID, command: SendSupplies, tx: Transaction, here: H
     """Hands doses over: they leave the store, and the station counts them. Raises Conflict, also where a batch has expired."""
     row = await _to_answer(tx, request_id, by)
     now = tx.clock.now()
-    on = now.astimezone(ZoneInfo(here.programme.time_zone)).date()
+    on = here.day_of(now)
     if any(one.quantity == 0 or one.expires_on < on for one in command.batches):
         raise Conflict("A parcel holds doses of batches that have not expired.")
     product = CareProduct(row.product)
@@ -192,7 +191,7 @@ async def keep_visit(command: KeepVisit, tx: Transaction, here: Here, by: Actor)
     """Keeps a visit; raises Conflict where the place is no station, or the day cannot be."""
     facility = may_supervise_boxes(here, by, command.facility)
     now = tx.clock.now()
-    on = now.astimezone(ZoneInfo(here.programme.time_zone)).date()
+    on = here.day_of(now)
     if (command.agency, command.station) not in stations(here):
         raise Conflict("This is no station of the police in this network.")
     if not on - VISITED_WITHIN <= command.visited_on <= on:

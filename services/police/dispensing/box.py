@@ -155,9 +155,7 @@ async def last_count(tx: Transaction, facility: str, until: datetime | None = No
     query = select(BoxCount).where(col(BoxCount.facility) == facility, IS_AGREED)
     if until is not None:
         query = query.where(col(BoxCount.counted_at) < until)
-    return (
-        await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc(), col(BoxCount.id).desc()).limit(1))
-    ).scalar_one_or_none()
+    return (await tx.session.execute(query.order_by(*NEWEST).limit(1))).scalar_one_or_none()
 
 
 async def waiting_count(tx: Transaction, facility: str) -> BoxCount | None:
@@ -165,9 +163,7 @@ async def waiting_count(tx: Transaction, facility: str) -> BoxCount | None:
     somebody who is not shown it."""
     since = tx.clock.now() - COUNT_AGAIN_AFTER
     query = select(BoxCount).where(col(BoxCount.facility) == facility, col(BoxCount.counted_at) > since)
-    newest = (
-        await tx.session.execute(query.order_by(col(BoxCount.counted_at).desc(), col(BoxCount.id).desc()).limit(1))
-    ).scalar_one_or_none()
+    newest = (await tx.session.execute(query.order_by(*NEWEST).limit(1))).scalar_one_or_none()
     return newest if newest is not None and newest.of is None else None
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from services.police.dispensing import box, resupply, rules, views
 from services.police.dispensing.box import CountAgain, CountBox, WriteEntry
-from services.police.dispensing.certificates import box_at, require, today
+from services.police.dispensing.certificates import box_at, require
 from services.police.dispensing.resupply import AskSupplies, ReceiveSupplies, StateMonth, month_before
 from services.police.dispensing.tables import BoxEntry
 from shared.casework.accounts.sessions import Visit
@@ -281,7 +281,7 @@ async def post_month(request: Request, edge: OneEdge, visit: Visitor, values: Po
 
     async def work(tx: Transaction) -> str:
         place = values.get("facility", [""])[-1] or None
-        body = StateMonth(month=month_before(today(edge.here, tx.clock.now())), facility=place)
+        body = StateMonth(month=month_before(edge.here.day_of(tx.clock.now())), facility=place)
         await resupply.state_month(body, tx, edge.here, visit.actor)
         return f"/dispensing?facility={place}" if place else "/dispensing"
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from services.police.dispensing import certificates, figures, rules
-from services.police.dispensing.certificates import EnterCertificate, today
+from services.police.dispensing.certificates import EnterCertificate
 from services.police.dispensing.resupply import days_of, month_before
 from services.police.dispensing.web import figures_view
 from shared.casework.accounts.commands import accounts_of
@@ -39,7 +39,7 @@ async def _certificates_page(request: Request, edge: Edge, visit: Visit, form: F
     async with edge.database.read() as tx:
         held = await certificates.certificates_of(tx, by)
         staff = [account for account in await accounts_of(tx, by) if not account.is_disabled and account.role != "administrator"]
-        on = today(here, tx.clock.now())
+        on = here.day_of(tx.clock.now())
         standings = {
             row.id: rules.standing(here.programme, row.certificate, certificates.as_paper(row), on) for row, _account in held
         }  # fmt: skip

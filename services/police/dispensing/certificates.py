@@ -1,9 +1,8 @@
 """Who may give a product and read the register: whoever holds a valid certificate, at her own desk. A supervisor enters them."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import model_validator
 from sqlalchemy import select
@@ -51,18 +50,13 @@ class EnterCertificate(Form):
         return self
 
 
-def today(here: Here, now: datetime) -> date:
-    """The day on the walls of this agency."""
-    return now.astimezone(ZoneInfo(here.programme.time_zone)).date()
-
-
 async def enter_certificate(command: EnterCertificate, tx: Transaction, here: Here, by: Actor) -> HeldCertificate:
     """Enters one; raises Forbidden below a supervisor, and Conflict."""
     account = await load_account(tx, command.account_id, by)
     by.may_let_out()  # an administrator looks after accounts, and answers for no medicine
     if account.id == by.account_id:
         raise Conflict("Nobody certifies herself; another supervisor enters it.")
-    now, on = tx.clock.now(), today(here, tx.clock.now())
+    now, on = tx.clock.now(), here.day_of(tx.clock.now())
     if command.certificate not in here.programme.certificates:
         raise Conflict("This programme knows no such certificate.")
     if command.certified_by is not None and command.certified_by not in here.programme.agencies:
@@ -89,7 +83,7 @@ async def end_certificate(certificate_id: UUID, tx: Transaction, here: Here, by:
         raise OutOfSight("There is no such certificate.", certificate_id)
     by.may_let_out()
     if row.ended_on is None:
-        row.ended_on, row.ended_by = today(here, tx.clock.now()), by.account_id
+        row.ended_on, row.ended_by = here.day_of(tx.clock.now()), by.account_id
         await tx.session.flush()
     return row
 
@@ -127,7 +121,7 @@ async def standing_of(tx: Transaction, here: Here, by: Actor, product: CareProdu
     """How the account stands for a product: by the worst of the certificates that giving it needs. Without a product, for whichever
     it may give best."""
     papers: dict[str, list[Stands]] = {}
-    on = today(here, tx.clock.now())
+    on = here.day_of(tx.clock.now())
     query = select(HeldCertificate).where(col(HeldCertificate.account_id) == by.account_id)
     for row in (await tx.session.execute(query)).scalars():
         paper = as_paper(row)

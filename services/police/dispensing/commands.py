@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.police.dispensing import rules
-from services.police.dispensing.certificates import box_at, require, today
+from services.police.dispensing.certificates import box_at, require
 from services.police.dispensing.domain import AgainReason, Kind, Outcome, dose_kind, since_band
 from services.police.dispensing.resupply import supplier_of, tell
 from services.police.dispensing.tables import BoxEntry, Dose, SafetyReport
@@ -128,7 +128,7 @@ async def _kind(tx: Transaction, incident: Incident, command: Dispense, at: date
 async def _lot(tx: Transaction, here: Here, facility: str, command: Dispense, at: datetime) -> Lot:
     await stock.alone(tx, BoxEntry, facility)
     known = await stock.lots(tx, BoxEntry, facility)
-    on = today(here, at)
+    on = here.day_of(at)
     fit = usable(known.get(command.product, ()), on)
     if command.batch is None:
         if not fit:

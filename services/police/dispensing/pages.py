@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.police.dispensing import commands, rules
-from services.police.dispensing.certificates import box_at, may_give, standing_of, today
+from services.police.dispensing.certificates import box_at, may_give, standing_of
 from services.police.dispensing.commands import Dispense, NoneHere, ReportSafety, SecondDose, doses_before
 from services.police.dispensing.domain import AgainReason, Outcome
 from services.police.dispensing.tables import BoxEntry
@@ -109,7 +109,7 @@ async def _offers(tx: Transaction, here: Here, by: Actor, case: Case, incident: 
             {
                 "product": product, "refused": refused[1] if refused is not None else None, "until": until,
                 "assumed": (refused[0] if refused is not None else None) or next((one for one in said if one.is_assumption), None),
-                "lots": usable(lots.get(product, ()), today(here, now)), "before": doses_before(incident, product),
+                "lots": usable(lots.get(product, ()), here.day_of(now)), "before": doses_before(incident, product),
             }
         )  # fmt: skip
     return found

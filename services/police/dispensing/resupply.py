@@ -15,7 +15,7 @@ from pydantic import Field
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from services.police.dispensing.certificates import box_at, require, today
+from services.police.dispensing.certificates import box_at, require
 from services.police.dispensing.rules import products
 from services.police.dispensing.tables import IS_AGREED, BoxCount, BoxEntry, Resupply, SafetyReport, Statement
 from shared.casework.alarms.commands import raise_alarm
@@ -204,7 +204,7 @@ async def sums_of(tx: Transaction, here: Here, facility: str, product: str, firs
         counted = closing.doses
         differs = variance(start, _moved(row for row in rows if since < row.number <= closing.upto), counted)
     reports = await _reports(tx, facility, product, begins, ends)
-    seen = min(until, today(here, tx.clock.now()) + DAY)  # days that have not come yet are no days without
+    seen = min(until, here.day_of(tx.clock.now()) + DAY)  # days that have not come yet are no days without
     moves = [row.moved for row in rows]
     return Sums(
         product, [lot for lot in lots_of(moves) if lot.quantity], opening, _moved(rows[len(before):]), counted, differs,
@@ -267,7 +267,7 @@ async def state_month(command: StateMonth, tx: Transaction, here: Here, by: Acto
     await require(tx, here, by, place_subject(here.agency, facility))
     first, until = days_of(command.month)
     now = tx.clock.now()
-    if today(here, now) < until:
+    if here.day_of(now) < until:
         raise Conflict("This month is not over yet; its figures are told afterwards.")
     supplier = await supplier_of(tx, here, facility)
     if supplier is None:
@@ -303,7 +303,7 @@ def _statement(facility: str, supplier: Supplier, month: str, sums: Sums) -> eve
 
 async def is_statement_due(tx: Transaction, here: Here, facility: str) -> str | None:
     """The month before this one, where the box was there then and its figures have not been told."""
-    month = month_before(today(here, tx.clock.now()))
+    month = month_before(here.day_of(tx.clock.now()))
     _first, until = days_of(month)
     ends = datetime.combine(until, time(), ZoneInfo(here.programme.time_zone))
     if not await stock.entries(tx, BoxEntry, facility, until=ends):

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.police.dispensing import box, resupply
-from services.police.dispensing.certificates import may_give, standing_of, today
+from services.police.dispensing.certificates import may_give, standing_of
 from services.police.dispensing.tables import BoxCount, BoxEntry, Dose, Resupply
 from shared.casework import scope
 from shared.casework.cases.tables import Case
@@ -47,7 +47,7 @@ async def box_of(tx: Transaction, here: Here, facility: str) -> Box:
     """The box as it stands; whoever asks was let in before."""
     asked = select(Resupply).where(col(Resupply.facility) == facility).order_by(col(Resupply.asked_at).desc()).limit(REQUESTS_MAX)
     return Box(
-        facility, await stock.lots(tx, BoxEntry, facility), today(here, tx.clock.now()), await box.is_count_due(tx, facility),
+        facility, await stock.lots(tx, BoxEntry, facility), here.day_of(tx.clock.now()), await box.is_count_due(tx, facility),
         await box.waiting_count(tx, facility), await box.last_count(tx, facility),
         await resupply.is_statement_due(tx, here, facility), list((await tx.session.execute(asked)).scalars()),
     )  # fmt: skip

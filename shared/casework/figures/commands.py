@@ -4,9 +4,8 @@ those before it: the same period's, its months' or its quarter's.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -99,7 +98,7 @@ async def figures_of(tx: Transaction, here: Here, of: Period) -> Figures:
     await scope.for_the_agency(tx)  # two who saw different cases would publish the difference
     now: datetime = tx.clock.now()
     before = await release_of(tx, of)
-    if _today(here, now) < of.until:
+    if here.day_of(now) < of.until:
         return Figures(of, before, None, NOT_OVER)
     if of.is_quarter:
         months = [await release_of(tx, month) for month in of.months]
@@ -109,10 +108,6 @@ async def figures_of(tx: Transaction, here: Here, of: Period) -> Figures:
     elif (quarter := await release_of(tx, of.quarter)) is not None and quarter.counted:
         return Figures(of, before, None, HAS_QUARTER)
     return _compared(of, before, await counted(tx, here, of))
-
-
-def _today(here: Here, now: datetime) -> date:
-    return now.astimezone(ZoneInfo(here.programme.time_zone)).date()
 
 
 def _sum_of(of: Period, before: FigureRelease | None, months: list[FigureRelease]) -> Figures:
