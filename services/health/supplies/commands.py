@@ -1,6 +1,6 @@
 """Answering a station's request out of the clinic's store, and keeping a visit to it. Stock and counts only."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -18,7 +18,6 @@ from shared.casework.stock import commands as stock
 from shared.casework.stock.domain import CorrectionReason, EntryKind
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, CareProduct, Role
-from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
@@ -153,7 +152,7 @@ async def send(request_id: UUID, command: SendSupplies, tx: Transaction, here: H
     word = events.SuppliesSent(
         facility=row.facility, to_facility=row.station, request=row.id, product=product, batches=command.batches
     )
-    await _tell(tx, here, row.agency, word, row.facility, now)
+    await stock.tell(tx, here, row.agency, word, now)
     return row
 
 
@@ -166,17 +165,8 @@ async def decline(request_id: UUID, command: DeclineSupplies, tx: Transaction, h
     word = events.SuppliesDeclined(
         facility=row.facility, to_facility=row.station, request=row.id, product=CareProduct(row.product), reason_code=command.reason
     )
-    await _tell(tx, here, row.agency, word, row.facility, now)
+    await stock.tell(tx, here, row.agency, word, now)
     return row
-
-
-async def _tell(tx: Transaction, here: Here, agency: str, word: events.Event, facility: str, now: datetime) -> None:
-    subject = place_subject(here.agency, facility)
-    await outbox.lock_subjects(tx, [subject])
-    await outbox.add(
-        tx, outbox.Outgoing(recipient=agency, type=word.type, dataversion=word.version, subject=subject, lane_key=subject,
-                            data=events.data_of(word), occurred_at=now),
-    )  # fmt: skip
 
 
 def stations(here: Here) -> list[tuple[str, str]]:

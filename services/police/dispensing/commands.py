@@ -14,7 +14,7 @@ from sqlmodel import col
 from services.police.dispensing import rules
 from services.police.dispensing.certificates import box_at, require
 from services.police.dispensing.domain import AgainReason, Kind, Outcome, dose_kind, since_band
-from services.police.dispensing.resupply import supplier_of, tell
+from services.police.dispensing.resupply import supplier_of
 from services.police.dispensing.tables import BoxEntry, Dose, SafetyReport
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, happened, load_case
@@ -177,5 +177,5 @@ async def report_safety(command: ReportSafety, tx: Transaction, here: Here, by: 
             facility=facility, to_facility=supplier.facility, report=row.id, product=command.product, code=command.code,
             batch=command.batch,
         )  # fmt: skip
-        await tell(tx, here, supplier.agency, word)
+        await stock.tell(tx, here, supplier.agency, word)
     return row

@@ -27,7 +27,6 @@ from shared.casework.stock import commands as stock
 from shared.casework.stock.domain import DAY, EntryKind, Lot, lots_of, same_parcel, stock_out_days, variance
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, CareProduct, ServicePackage, Urgency
-from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict
 from shared.kit.ids import new_id
@@ -92,16 +91,6 @@ async def supplier_of(tx: Transaction, here: Here, facility: str) -> Supplier | 
     return next(iter(known), None)
 
 
-async def tell(tx: Transaction, here: Here, agency: str, word: events.Event) -> None:
-    """Says something about a box to the agency that supplies it. It is about a station, so no consent is asked for."""
-    subject = place_subject(here.agency, word.facility)  # type: ignore[attr-defined]  # every word of supplies names its place
-    await outbox.lock_subjects(tx, [subject])
-    await outbox.add(
-        tx, outbox.Outgoing(recipient=agency, type=word.type, dataversion=word.version, subject=subject, lane_key=subject,
-                            data=events.data_of(word), occurred_at=tx.clock.now()),
-    )  # fmt: skip
-
-
 async def ask_supplies(command: AskSupplies, tx: Transaction, here: Here, by: Actor) -> Resupply:
     """Asks; raises Conflict where a request for the product is still open, or the place cannot be asked."""
     facility = box_at(here, by, command.facility)
@@ -130,7 +119,7 @@ async def ask_supplies(command: AskSupplies, tx: Transaction, here: Here, by: Ac
         facility=facility, to_facility=chosen.facility, request=row.id, product=command.product, quantity=command.quantity,
         reason_code=command.reason,
     )  # fmt: skip
-    await tell(tx, here, chosen.agency, word)
+    await stock.tell(tx, here, chosen.agency, word)
     return row
 
 
@@ -167,7 +156,7 @@ async def receive(request_id: UUID, command: ReceiveSupplies, tx: Transaction, h
     word = events.SuppliesReceived(
         facility=row.facility, to_facility=row.to_facility, request=row.id, product=CareProduct(row.product), batches=tuple(came)
     )
-    await tell(tx, here, row.agency, word)
+    await stock.tell(tx, here, row.agency, word)
     return row
 
 
@@ -284,7 +273,7 @@ async def state_month(command: StateMonth, tx: Transaction, here: Here, by: Acto
         )  # fmt: skip
         tx.session.add(row)
         await tx.session.flush()
-        await tell(tx, here, supplier.agency, word)
+        await stock.tell(tx, here, supplier.agency, word)
         made.append(row)
     return made
 

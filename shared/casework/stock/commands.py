@@ -13,8 +13,11 @@ from pydantic import Field as Limited
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, select
 from sqlmodel import Field, SQLModel, col
 
+from shared.casework.directory.news import place_subject
+from shared.casework.here import Here
 from shared.casework.stock.domain import EntryKind, Lot, Moved, lots_of, signed
 from shared.contracts.casework import codes, events
+from shared.exchange import outbox
 from shared.kit.columns import UtcDateTime
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict
@@ -171,3 +174,14 @@ def refuse_the_unknown(product: str, batch: str, known: dict[str, list[Lot]]) ->
     if found is None:
         raise Conflict("There is no batch %(batch)s of %(product)s by the book.", batch=batch, product=Coded(product, "product"))
     return found
+
+
+async def tell(tx: Transaction, here: Here, agency: str, word: events.Event, at: datetime | None = None) -> None:
+    """Says something about one of our places' products to the agency at the other end. It is about a place, so no consent is asked
+    for; `at` is when it happened, now unless it is given."""
+    subject = place_subject(here.agency, word.facility)  # type: ignore[attr-defined]  # every word of supplies names its place
+    await outbox.lock_subjects(tx, [subject])
+    await outbox.add(
+        tx, outbox.Outgoing(recipient=agency, type=word.type, dataversion=word.version, subject=subject, lane_key=subject,
+                            data=events.data_of(word), occurred_at=at or tx.clock.now()),
+    )  # fmt: skip
