@@ -17,11 +17,11 @@ from shift import at_work
 from signing_in import PIN, hide_of
 from visitor import Form, Page, Visitor
 
-from services.police.dispensing.resupply import tell
 from services.police.dispensing.tables import Resupply
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX
 from shared.casework.pages import visits
+from shared.casework.stock.commands import tell
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import CareProduct, Role, SupplyReason, Urgency
 from shared.kit.ids import new_id

@@ -2,10 +2,9 @@
 
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -15,14 +14,13 @@ from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight
 from shared.casework.stock import commands as stock
-from shared.casework.stock.domain import CorrectionReason, EntryKind
+from shared.casework.stock.domain import EntryKind
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, CareProduct, Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 
-BY_HAND = (EntryKind.RECEIVED, EntryKind.RETURNED, EntryKind.DESTROYED, EntryKind.CORRECTED)  # what is issued answers a request
 VISITED_WITHIN = timedelta(days=90)  # a visit that is entered later is looked up in the paper
 
 
@@ -47,25 +45,8 @@ class Finding(StrEnum):
     NOT_SEEN = "not_seen"
 
 
-class WriteStoreEntry(Form):
+class WriteStoreEntry(stock.ByHand):
     """A line of the store's ledger that is written by hand. `quantity` is more than 0; of a correction it has a sign."""
-
-    product: CareProduct
-    batch: events.BatchCode
-    expires_on: date
-    kind: Literal[EntryKind.RECEIVED, EntryKind.RETURNED, EntryKind.DESTROYED, EntryKind.CORRECTED]
-    quantity: int = Field(ge=-events.DOSES_MAX, le=events.DOSES_MAX)
-    reason: CorrectionReason | None = None
-    occurred_at: events.Moment | None = None
-    facility: events.FacilityId | None = None
-
-    @model_validator(mode="after")
-    def _signed(self) -> "WriteStoreEntry":
-        if (self.kind is EntryKind.CORRECTED) != (self.reason is not None):
-            raise ValueError("a correction has a reason, nothing else has")
-        if self.quantity == 0 or (self.quantity < 0 and self.kind is not EntryKind.CORRECTED):
-            raise ValueError("'quantity' is more than 0; only a correction may take away")
-        return self
 
 
 class SendSupplies(Form):

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from services.health.supplies import commands, views
 from services.health.supplies.commands import (
-    BY_HAND,
     Check,
     DeclineSupplies,
     Finding,
@@ -22,9 +21,9 @@ from services.health.supplies.commands import (
 from shared.casework.accounts.sessions import Visit
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
-from shared.casework.stock.domain import CorrectionReason, EntryKind, same_parcel
-from shared.casework.stock.forms import ROWS, STOCK_WORDS, parcel, typed
-from shared.contracts.casework import codes, events
+from shared.casework.stock.domain import BY_HAND, CorrectionReason, same_parcel
+from shared.casework.stock.forms import ROWS, STOCK_WORDS, entry, parcel, typed
+from shared.contracts.casework import codes
 from shared.contracts.casework.codes import CareProduct
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
@@ -34,18 +33,6 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 Place = Annotated[str | None, Query(max_length=40)]
-
-
-class EntryForm(BaseModel):
-    """A line of the store's book. Which way a correction goes says its kind."""
-
-    product: CareProduct
-    batch: events.BatchCode
-    expires_on: date
-    kind: EntryKind
-    quantity: int = Field(ge=1, le=events.DOSES_MAX)
-    reason: CorrectionReason | None = None
-    facility: events.FacilityId
 
 
 class VisitForm(BaseModel):
@@ -60,7 +47,6 @@ WORDS = {
     "kind": _("Choose what happened."), "reason": _("Choose a reason."), "station": _("Choose the station."),
     "visited_on": _("Choose the day of the visit."),
 }  # fmt: skip
-REASON_MISSING = _("A correction needs its reason, and nothing else has one.")
 POINT = _("Say how this was found; “not seen” is an answer too.")
 
 
@@ -86,16 +72,11 @@ async def _store_page(
 @router.post("/supplies")
 async def post_entry(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """A line of the store's book."""
-    form = fill(EntryForm, typed(values), WORDS)
+    form = entry(values, WORDS)
     asked = form.model
-    if asked is not None and (asked.kind is EntryKind.CORRECTED) != (asked.reason is not None):
-        form.error("reason", REASON_MISSING)
-    if asked is not None and asked.kind not in BY_HAND:
-        form.error("kind", WORDS["kind"])
     if asked is None or form.errors:
         return await _store_page(request, edge, visit, form, None, 422)
-    adds = asked.reason in (None, CorrectionReason.COUNTED_MORE)
-    body = WriteStoreEntry.model_validate(asked.model_dump() | {"quantity": asked.quantity if adds else -asked.quantity})
+    body = WriteStoreEntry.model_validate(asked.by_hand)
 
     async def work(tx: Transaction) -> str:
         row = await commands.write_entry(body, tx, edge.here, visit.actor)

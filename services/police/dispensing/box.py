@@ -1,10 +1,10 @@
 """The locked box: what comes in and goes out, and its count by two who do not see each other's figures."""
 
-from datetime import date, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -18,7 +18,7 @@ from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight, for_the_agency
 from shared.casework.stock import commands as stock
-from shared.casework.stock.domain import CorrectionReason, EntryKind, Lot
+from shared.casework.stock.domain import Lot
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import CareProduct, Urgency
 from shared.kit.db import Transaction
@@ -26,30 +26,13 @@ from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 
 NEWEST = (col(BoxCount.counted_at).desc(), col(BoxCount.id).desc())  # first
-BY_HAND = (EntryKind.RECEIVED, EntryKind.RETURNED, EntryKind.DESTROYED, EntryKind.CORRECTED)  # a dose is written by giving it
 
 
-class WriteEntry(Form):
+class WriteEntry(stock.ByHand):
     """A line that is written by hand: what came without a request, went back, was destroyed, or corrects an earlier line.
     `quantity` is more than 0; of a correction it has a sign."""
 
-    product: CareProduct
-    batch: events.BatchCode
-    expires_on: date
-    kind: Literal[EntryKind.RECEIVED, EntryKind.RETURNED, EntryKind.DESTROYED, EntryKind.CORRECTED]
-    quantity: int = Field(ge=-events.DOSES_MAX, le=events.DOSES_MAX)
-    reason: CorrectionReason | None = None
     about: UUID | None = None
-    occurred_at: events.Moment | None = None
-    facility: events.FacilityId | None = None
-
-    @model_validator(mode="after")
-    def _signed(self) -> "WriteEntry":
-        if (self.kind is EntryKind.CORRECTED) != (self.reason is not None):
-            raise ValueError("a correction has a reason, nothing else has")
-        if self.quantity == 0 or (self.quantity < 0 and self.kind is not EntryKind.CORRECTED):
-            raise ValueError("'quantity' is more than 0; only a correction may take away")
-        return self
 
 
 class Counted(Form):

@@ -1,6 +1,5 @@
 """Pages of the locked box: what lies in it, its book, its count by two, and its supplies."""
 
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,8 +17,8 @@ from shared.casework.directory.news import place_subject
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.stock import commands as stock
-from shared.casework.stock.domain import CorrectionReason, EntryKind, same_parcel
-from shared.casework.stock.forms import COUNT, ROWS, STOCK_WORDS, parcel, typed
+from shared.casework.stock.domain import BY_HAND, CorrectionReason, same_parcel
+from shared.casework.stock.forms import COUNT, ROWS, STOCK_WORDS, entry, parcel, typed
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import CareProduct
 from shared.kit.db import Transaction
@@ -31,18 +30,6 @@ router = APIRouter(include_in_schema=False)
 
 LINES_SHOWN = 20  # of the book and of the register: a month of a busy station; the API has them all
 Place = Annotated[str | None, Query(max_length=40)]
-
-
-class EntryForm(BaseModel):
-    """A line of the book. Which way a correction goes says its kind."""
-
-    product: CareProduct
-    batch: events.BatchCode
-    expires_on: date
-    kind: EntryKind
-    quantity: int = Field(ge=1, le=events.DOSES_MAX)
-    reason: CorrectionReason | None = None
-    facility: events.FacilityId
 
 
 class AskForm(BaseModel):
@@ -59,7 +46,6 @@ WORDS = {
     **STOCK_WORDS,
     "kind": _("Choose what happened."), "reason": _("Choose a reason."), "place": _("Choose the place that is asked."),
 }  # fmt: skip
-REASON_MISSING = _("A correction needs its reason, and nothing else has one.")
 
 
 @router.get("/dispensing")
@@ -101,7 +87,7 @@ async def _form_page(
     known = resupply.suppliers(here, place)
     return edge.pages.show(
         request, f"dispensing/{name}.html", visit, status=status, form=form, errors=bool(form.errors), at=place, lots=lots,
-        products=rules.products(here.programme), kinds=box.BY_HAND, corrections=list(CorrectionReason),
+        products=rules.products(here.programme), kinds=BY_HAND, corrections=list(CorrectionReason),
         why=list(codes.SupplyReason), asked=[(one.key, edge.pages.place(one.agency, one.facility)) for one in known],
         chosen=chosen.key if chosen is not None else "", here_now="/dispensing", key_of=box.key_of,
     )  # fmt: skip
@@ -110,16 +96,11 @@ async def _form_page(
 @router.post("/dispensing/entry")
 async def post_entry(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Writes it."""
-    form = fill(EntryForm, typed(values), WORDS)
+    form = entry(values, WORDS)
     asked = form.model
-    if asked is not None and (asked.kind is EntryKind.CORRECTED) != (asked.reason is not None):
-        form.error("reason", REASON_MISSING)
-    if asked is not None and asked.kind not in box.BY_HAND:
-        form.error("kind", WORDS["kind"])
     if asked is None or form.errors:
         return await _form_page("entry", request, edge, visit, form, None, 422)
-    adds = asked.reason in (None, CorrectionReason.COUNTED_MORE)
-    body = WriteEntry.model_validate(asked.model_dump() | {"quantity": asked.quantity if adds else -asked.quantity})
+    body = WriteEntry.model_validate(asked.by_hand)
 
     async def work(tx: Transaction) -> str:
         await box.write_entry(body, tx, edge.here, visit.actor)

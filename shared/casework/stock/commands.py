@@ -6,16 +6,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import Field as Limited
+from pydantic import model_validator
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, select
 from sqlmodel import Field, SQLModel, col
 
+from shared.casework.cases.commands import Form
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Here
-from shared.casework.stock.domain import EntryKind, Lot, Moved, lots_of, signed
+from shared.casework.stock.domain import CorrectionReason, EntryKind, Lot, Moved, lots_of, signed
 from shared.contracts.casework import codes, events
 from shared.exchange import outbox
 from shared.kit.columns import UtcDateTime
@@ -61,6 +63,27 @@ def constraints(table: str) -> tuple[Any, ...]:
         CheckConstraint("quantity <> 0", name=f"ck_{table}_quantity"),
         Index(f"ix_{table}_product", "facility", "product", "number"),
     )
+
+
+class ByHand(Form):
+    """A line of a ledger that is written by hand. `quantity` is more than 0; of a correction it has a sign."""
+
+    product: codes.CareProduct
+    batch: events.BatchCode
+    expires_on: date
+    kind: Literal[EntryKind.RECEIVED, EntryKind.RETURNED, EntryKind.DESTROYED, EntryKind.CORRECTED]
+    quantity: int = Limited(ge=-events.DOSES_MAX, le=events.DOSES_MAX)
+    reason: CorrectionReason | None = None
+    occurred_at: events.Moment | None = None
+    facility: events.FacilityId | None = None
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if (self.kind is EntryKind.CORRECTED) != (self.reason is not None):
+            raise ValueError("a correction has a reason, nothing else has")
+        if self.quantity == 0 or (self.quantity < 0 and self.kind is not EntryKind.CORRECTED):
+            raise ValueError("'quantity' is more than 0; only a correction may take away")
+        return self
 
 
 Row = TypeVar("Row", bound=Entry)

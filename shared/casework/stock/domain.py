@@ -23,6 +23,8 @@ class EntryKind(StrEnum):
     CORRECTED = "corrected"  # an entry before it was wrong, or two counted otherwise
 
 
+# What people write; a dose is written by giving it, and what is issued answers a request.
+BY_HAND = (EntryKind.RECEIVED, EntryKind.RETURNED, EntryKind.DESTROYED, EntryKind.CORRECTED)
 COMES_IN = frozenset({EntryKind.RECEIVED})
 GOES_OUT = frozenset({EntryKind.DISPENSED, EntryKind.ISSUED, EntryKind.RETURNED, EntryKind.DESTROYED})
 

@@ -1,8 +1,14 @@
 """What pages ask of products: codes as they stand on packs, and the batches of a parcel."""
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
+from pydantic import BaseModel, Field
+
+from shared.casework.stock.domain import BY_HAND, CorrectionReason, EntryKind
 from shared.contracts.casework import events
+from shared.contracts.casework.codes import CareProduct
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -14,6 +20,36 @@ STOCK_WORDS = {
     "expires_on": _("Choose the day of expiry that stands on the pack."),
     "quantity": _("Type how many doses, as a number of 1 or more."),
 }  # fmt: skip
+REASON_MISSING = _("A correction needs its reason, and nothing else has one.")
+
+
+class EntryForm(BaseModel):
+    """A line of a ledger as a page asks for it. Which way a correction goes says its kind."""
+
+    product: CareProduct
+    batch: events.BatchCode
+    expires_on: date
+    kind: EntryKind
+    quantity: int = Field(ge=1, le=events.DOSES_MAX)
+    reason: CorrectionReason | None = None
+    facility: events.FacilityId
+
+    @property
+    def by_hand(self) -> dict[str, Any]:
+        """The same as `ByHand` has it, a correction with its sign."""
+        adds = self.reason in (None, CorrectionReason.COUNTED_MORE)
+        return self.model_dump() | {"quantity": self.quantity if adds else -self.quantity}
+
+
+def entry(values: Values, words: Mapping[str, str]) -> Filled[EntryForm]:
+    """A line as it was typed, with what is wrong in it."""
+    form = fill(EntryForm, typed(values), words)
+    asked = form.model
+    if asked is not None and (asked.kind is EntryKind.CORRECTED) != (asked.reason is not None):
+        form.error("reason", REASON_MISSING)
+    if asked is not None and asked.kind not in BY_HAND:
+        form.error("kind", words["kind"])
+    return form
 
 
 def typed(values: Values) -> Values:
