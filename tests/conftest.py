@@ -175,8 +175,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """`make test` asks what is asked on both databases on one of them, and `make test-long` on the other: of pages, beneath which
-    the two differ little, by a test's name; of all else on PostgreSQL, as ministries have it, where rows have guards of their own and
-    many write at once. A test that names its database has it in both."""
+    the two differ little, by a test's name; of all else on PostgreSQL, as ministries have it, where rows have guards of their own
+    and many write at once. A test that names its database has it in both."""
     given = getattr(item, "callspec", None)
     kind = next((v for k, v in given.params.items() if k in ("world", "database_url", "pair", "url")), None) if given else None
     named = any({"world", "database_url"} & set(str(one.args[0]).split(",")) for one in item.iter_markers("parametrize"))
