@@ -70,7 +70,8 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
     desk.post(f"/cases/{case}/docket", {"number": plant.word().upper()})
     complaint = desk.post(f"/cases/{case}/complaints", {"number": plant.word().upper()})["id"]
     desk.post(f"/cases/{case}/complaints/{complaint}/withdrawals", WITHDRAWN)
-    desk.post("/offenders", {"who": plant.note()[:WHO_CHARACTERS_MAX], "what": "warned", "on": TODAY})
+    warned = {"what": "warned", "on": TODAY, "facility": "ndola_central_vsu"}
+    desk.post("/offenders", {"who": plant.note()[:WHO_CHARACTERS_MAX], **warned})
     desk.post(f"/cases/{case}/breaches", {"code": "permission_demanded", "by_whom": "community"})
     sent = {}
     for kind, place, service in (

@@ -6,7 +6,7 @@ from alembic import op
 from shared.casework.migrations.row_security import AT_DESK, EVERYWHERE, of_row, protect
 from shared.kit.columns import UtcDateTime
 
-revision = "0008_offenders"
+revision = "0007_offenders"
 down_revision = "0006_complaints"
 branch_labels = None
 depends_on = None
