@@ -100,7 +100,7 @@ class InlineDatabase(Database):
         return _Connection(self._raw)
 
     def begin(self, image: bytes, clock: Clock) -> None:
-        """Another schedule begins, with keys of its own: ids come again with their seed, and what was destroyed under one stays so."""
+        """Another schedule begins, with keys of its own: ids come again with their seed, and what is destroyed stays so."""
         self._raw.rollback()
         self._new_keys()
         self.load(image)
