@@ -92,7 +92,13 @@ async def test_each_measure_belongs_to_the_end_that_knows_it_and_her_no_to_feedb
     assert health.hours("arrival_delay") == [20.5, 71.5, 73.5], "worked out of the deadlines that came with the request"
     assert police("arrivals_within_pep") is health("reports") is health("doses") is health("health_offered") is None
     world.clock.advance(timedelta(days=30))
-    assert (await seen(await lead(world["police"], STATION)))("referrals_lost") == 1, "open, and its time has passed"
+    late = await of_all(world)
+    assert late["police"]("referrals_lost") == 1, "open, and its time has passed"
+    assert late["health"]("referrals_lost") == 0, "three are over, and the fourth nobody has promised to serve"
+    await nurse.post(f"/referrals/{ids[3]}/accept")
+    await world.settle()
+    late = await of_all(world)
+    assert (late["police"]("referrals_lost"), late["health"]("referrals_lost")) == (0, 1)
     both = Counted([one.answer for one in found.values()])
     programme = world["police"].here.programme
     assert programme.indicators["completed"].value(both) == 0.5

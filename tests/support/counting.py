@@ -5,13 +5,14 @@ from typing import Any
 from agencies import Desk, TestAgency, World
 
 from shared.contracts.casework.codes import Role
+from shared.kit.ids import new_id
 
 YEAR = 2026  # in which the clock of these tests stands
 
 
 async def lead(agency: TestAgency, facility: str | None = None) -> Desk:
     """A supervisor, of the whole agency unless a place is named."""
-    return await agency.sign_in(f"lead-{facility or 'all'}".replace("_", "-"), Role.SUPERVISOR, facility)
+    return await agency.sign_in(f"lead-{new_id().hex[-12:]}", Role.SUPERVISOR, facility)
 
 
 class Seen:

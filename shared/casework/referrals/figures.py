@@ -39,6 +39,14 @@ from shared.programmes.care import CountedFrom
 from shared.programmes.indicators import Duration, Measure
 
 SERVED = frozenset({OutcomeCode.SERVED, OutcomeCode.SERVED_PARTLY})  # completion, as domain.md (section 5) has it
+# Lost is what is open past its deadline (domain.md, section 5): counted by the issuer until somebody has promised to serve, and
+# from then on by whoever has, so that it is counted once.
+NOT_PROMISED = frozenset({ReferralState.ISSUED, ReferralState.ACKNOWLEDGED})
+BOTH = (  # columns that both ends look at
+    col(Referral.id), col(Referral.desk), col(Referral.urgency), col(Referral.standing), col(Referral.is_open),
+    col(Referral.issued_at), col(Referral.moved_at), col(Referral.respond_by), col(Referral.delivered_at),
+    col(Referral.told_by_phone_at),
+)  # fmt: skip
 FULL = (ReferralState.DECLINED, DeclineReason.NO_PLACE)
 
 
@@ -57,12 +65,8 @@ class Issued:
 
 async def issued(tx: Transaction, first: datetime, until: datetime) -> AsyncIterator[Issued]:
     """Referrals that this agency issued in a span."""
-    columns = (
-        col(Referral.id), col(Referral.desk), col(Referral.recipient), col(Referral.to_facility), col(Referral.urgency),
-        col(Referral.standing), col(Referral.services), col(Referral.is_open), col(Referral.issued_at),
-        col(Referral.acknowledged_at), col(Referral.respond_by), col(Referral.delivered_at), col(Referral.told_by_phone_at),
-        col(Referral.moved_at), col(Consent.basis),
-    )  # fmt: skip
+    columns = (*BOTH, col(Referral.recipient), col(Referral.to_facility), col(Referral.services), col(Referral.acknowledged_at),
+               col(Consent.basis))  # fmt: skip
     query = of_counted(Referral, *columns).outerjoin(Consent, col(Consent.id) == col(Referral.consent_id)).where(
         col(Referral.direction) == "out", col(Referral.issued_at) >= first, col(Referral.issued_at) < until
     )  # fmt: skip
@@ -97,7 +101,7 @@ def _measures(here: Here, one: Issued, now: datetime) -> list[Measure]:
         Measure.REFERRALS_ACKNOWLEDGED: is_seen,
         Measure.REFERRALS_ACKNOWLEDGED_IN_TIME: is_seen and row.acknowledged_at - row.issued_at <= limit,
         Measure.REFERRALS_WITH_FEEDBACK: standing.state is ReferralState.CLOSED,
-        Measure.REFERRALS_LOST: Flag.LAPSED in flags_of(_clocks(one), here.programme.limits, now),
+        Measure.REFERRALS_LOST: standing.state in NOT_PROMISED and _is_lapsed(here, row, standing, "out", now),
         Measure.REFERRALS_FROM_SPECIALISTS: kind is not None and kind.is_specialist,
         Measure.REFERRALS_FROM_OTHERS: kind is not None and not kind.is_specialist,
         Measure.REFERRALS_FREE: _is_free(here, row),
@@ -107,12 +111,12 @@ def _measures(here: Here, one: Issued, now: datetime) -> list[Measure]:
     return [measure for measure, is_so in said_of.items() if is_so]
 
 
-def _clocks(one: Issued) -> Clocks:
-    row, standing = one.row, one.standing
-    return Clocks(
-        "out", standing.state, one.urgency, row.is_open, standing.arrived, standing.no_feedback, row.issued_at, row.moved_at,
-        row.delivered_at, row.told_by_phone_at, respond_by=row.respond_by,
+def _is_lapsed(here: Here, row: Any, standing: Standing, direction: str, now: datetime) -> bool:
+    clocks = Clocks(
+        direction, standing.state, Urgency(row.urgency), row.is_open, standing.arrived, standing.no_feedback, row.issued_at,
+        row.moved_at, row.delivered_at, row.told_by_phone_at, respond_by=row.respond_by,
     )  # fmt: skip
+    return Flag.LAPSED in flags_of(clocks, here.programme.limits, now)
 
 
 def _is_free(here: Here, row: Any) -> bool:
@@ -150,14 +154,17 @@ async def to_health(tx: Transaction, here: Here, of: Period) -> Counts:
 async def received(tx: Transaction, here: Here, of: Period) -> Counts:
     """Everything that the recipient counts of what was issued in the period, in its own words."""
     found = Counts.of(
-        Measure.REFERRALS_ACCEPTED, Measure.REFERRALS_ARRIVED, Measure.REFERRALS_SERVED, Measure.REFUSED_FOR_LACK_OF_PLACE
+        Measure.REFERRALS_ACCEPTED, Measure.REFERRALS_ARRIVED, Measure.REFERRALS_SERVED, Measure.REFERRALS_LOST,
+        Measure.REFUSED_FOR_LACK_OF_PLACE,
     )  # fmt: skip
+    now = tx.clock.now()
     async for row in _received(tx, here.begin_of(of.first), here.begin_of(of.until)):
         standing = story.load(row.standing)
         said_of = {
             Measure.REFERRALS_ACCEPTED: row.accepted_at is not None,
             Measure.REFERRALS_ARRIVED: row.arrived_at is not None,
             Measure.REFERRALS_SERVED: standing.state is ReferralState.CLOSED and standing.outcome in SERVED,
+            Measure.REFERRALS_LOST: standing.state not in NOT_PROMISED and _is_lapsed(here, row, standing, "in", now),
             Measure.REFUSED_FOR_LACK_OF_PLACE: (standing.state, standing.reason) == FULL,
         }  # fmt: skip
         for measure, is_so in said_of.items():
@@ -193,8 +200,7 @@ def _happened(here: Here, ends: dict[str, datetime]) -> datetime | None:
 
 
 def _received(tx: Transaction, first: datetime, until: datetime) -> AsyncIterator[Any]:
-    columns = (col(Referral.id), col(Referral.desk), col(Referral.urgency), col(Referral.standing), col(Referral.accepted_at),
-               col(Referral.arrived_at), *sealed(Referral, "said"))  # fmt: skip
+    columns = (*BOTH, col(Referral.accepted_at), col(Referral.arrived_at), *sealed(Referral, "said"))
     query = of_counted(Referral, *columns).where(
         col(Referral.direction) == "in", col(Referral.issued_at) >= first, col(Referral.issued_at) < until
     )
