@@ -5,7 +5,7 @@ A call stays within the police; what crosses begins at a desk, with her consent.
 
 | story | test |
 |---|---|
-| acceptance: calls from every district, one desk each, seen within 15 minutes | `test_calls_from_every_district_reach_one_desk_each` |
+| acceptance: from every district to one desk, seen in 15 minutes | `test_calls_from_every_district_reach_one_desk_each` |
 | from the call to Isange and back, each end knows its part | `test_a_call_becomes_a_case_and_isange_knows_nothing_of_the_call` |
 | party on paper: Isange centre without a computer | `test_an_isange_centre_on_paper_is_told_by_phone_and_written_for` |
 | party on paper: the line is down, calls on paper | `test_calls_on_paper_are_entered_with_their_own_times` |
