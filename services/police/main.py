@@ -23,6 +23,10 @@ from services.police.dockets.pages import docket_of
 from services.police.dockets.pages import router as docket_pages
 from services.police.dockets.tables import Docket
 from services.police.dockets.web import router
+from services.police.fast_track.pages import router as fast_track_pages
+from services.police.fast_track.views import waiting as to_see_first
+from services.police.fast_track.views import work_lines as fast_track_lines
+from services.police.fast_track.web import router as fast_track
 from services.police.hotline.figures import counts as call_counts
 from services.police.hotline.pages import router as hotline_pages
 from services.police.hotline.pages import ways_here as hotline_ways
@@ -80,6 +84,8 @@ PARTS = AgencyParts(
         complaint_pages,
         offenders,
         offender_pages,
+        fast_track,
+        fast_track_pages,
     ],
     tables=[
         Docket,
@@ -122,7 +128,7 @@ PARTS = AgencyParts(
             "route_step": STEPS,
         },
         case_ways=(case_ways, complaint_ways),
-        work_lines=(work_lines,),
+        work_lines=(work_lines, fast_track_lines),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
@@ -130,11 +136,12 @@ PARTS = AgencyParts(
         steps_apart=ENTERED_APART,
         ways_here=(hotline_ways, offender_ways),
         counts=(report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts),
-        work_first=(("hotline/at_work.html", to_see),),
+        work_first=(("fast_track/first.html", to_see_first), ("hotline/at_work.html", to_see)),
         rooms={
             "police": Path(__file__).parent / "templates",
             "dispensing": Path(__file__).parent / "dispensing" / "templates",
             "complaints": Path(__file__).parent / "complaints" / "templates",
+            "fast_track": Path(__file__).parent / "fast_track" / "templates",
             "hotline": Path(__file__).parent / "hotline" / "templates",
             "offenders": Path(__file__).parent / "offenders" / "templates",
         },

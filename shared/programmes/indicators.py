@@ -240,7 +240,7 @@ def _balance(i: Indicator, t: Tally) -> float | None:
     return float(plus - sum(t.count(one, year=i.year, kind=i.kind) for one in i.minus))
 
 
-def _quantile(hours: Sequence[float], share: float) -> float | None:
+def quantile(hours: Sequence[float], share: float) -> float | None:
     """By the nearest rank: a duration that somebody really waited."""
     ordered = sorted(hours)
     rank = max(0, -(-int(share * 100 * len(ordered)) // 100) - 1)
@@ -249,12 +249,12 @@ def _quantile(hours: Sequence[float], share: float) -> float | None:
 
 def _median_h(i: Indicator, t: Tally) -> float | None:
     assert i.durations is not None
-    return _quantile(t.hours(i.durations, year=i.year), 0.5)
+    return quantile(t.hours(i.durations, year=i.year), 0.5)
 
 
 def _p90_h(i: Indicator, t: Tally) -> float | None:
     assert i.durations is not None
-    return _quantile(t.hours(i.durations, year=i.year), 0.9)
+    return quantile(t.hours(i.durations, year=i.year), 0.9)
 
 
 _FORMULAS: dict[Formula, Callable[[Indicator, Tally], float | None]] = {

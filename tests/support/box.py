@@ -16,9 +16,9 @@ STATION, CLINIC = "ndola_central_vsu", "ndola_clinic"
 BATCH, EXPIRES = "EC-24-117", "2027-06-30"
 
 
-async def inspector(world: World, name: str = "inspector") -> Desk:
+async def inspector(world: World, name: str = "inspector", station: str = STATION) -> Desk:
     """A supervisor of the station."""
-    return await world["police"].sign_in(name, Role.SUPERVISOR, STATION)
+    return await world["police"].sign_in(name, Role.SUPERVISOR, station)
 
 
 async def certify(world: World, by: Desk, name: str, **more: Any) -> Any:
@@ -49,7 +49,7 @@ async def stock(desk: Desk, quantity: int = 10, batch: str = BATCH, expires_on: 
 async def came(world: World, desk: Desk, hours: float = 20, *, upto: float | None = None, **who: Any) -> tuple[str, str]:
     """Somebody to whom it happened so many hours ago, at most `upto` hours: (case, incident)."""
     needs = {"age_band": "18-24", "sex": "female", "language": "bem", **who}
-    case_id = (await desk.post("/cases", {"facility": STATION, "needs": needs}))["id"]
+    case_id = (await desk.post("/cases", {"needs": needs}))["id"]
     now = world.clock.now()
     times = {"earliest_at": now - timedelta(hours=upto if upto is not None else hours), "latest_at": now - timedelta(hours=hours)}
     body = {"incident_type": "rape", **{name: at.isoformat() for name, at in times.items()}}

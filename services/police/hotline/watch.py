@@ -33,14 +33,14 @@ async def watch(database: Database, here: Here) -> None:
         async with database.write() as tx:
             query = select(Call).where(col(Call.id) == call_id, *waiting()).with_for_update()
             call = (await tx.session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
-            if call is not None and call.respond_by is not None and call.respond_by <= tx.clock.now():
+            if call is not None and call.respond_by is not None and call.respond_by < tx.clock.now():
                 await send_on(tx, here, call)
     await _desks(database, here)
 
 
 async def _late(database: Database) -> list[UUID]:
     async with database.read() as tx:
-        late = col(Call.respond_by) <= tx.clock.now()
+        late = col(Call.respond_by) < tx.clock.now()  # the last moment itself is in time, as for every deadline
         query = select(col(Call.id)).where(*waiting(), late).order_by(col(Call.respond_by)).limit(LATE_BATCH)
         return list((await tx.session.execute(query)).scalars())
 

@@ -343,6 +343,7 @@ LOOKS: dict[str, str] = {
     "card": _("Opened the card"),
     "list": _("Saw it in a list of work"),
     "taken_back": _("Read that consent was taken back"),
+    "seen_now": _("Began to see her or him"),
     "number": _("Typed a number at a door that was this one’s; nothing was shown."),
     "custody": _("Wrote the case out for a court."),
     "export": _("Handed this list over in a file."),

@@ -1,0 +1,163 @@
+"""Who waits to be seen at an account's desks, and what waits came to: counted from the records without opening a case."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, or_, select, union_all
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from services.police.dispensing.tables import Dose
+from services.police.fast_track.domain import QUEUE_MAX, SEEN_NOW, Minutes, has_fast_track, is_identified, minutes_of
+from services.police.hotline.desks import kind_of
+from shared.casework import scope
+from shared.casework.accounts.tables import CaseRead
+from shared.casework.cases.tables import Case, Incident
+from shared.casework.cases.views import note_listed
+from shared.casework.circles.tables import Progress
+from shared.casework.consents.tables import Consent, Refusal
+from shared.casework.here import Actor, Here
+from shared.casework.paper.tables import Sheet
+from shared.casework.referrals.tables import DraftedReferral, Referral
+from shared.contracts.casework.codes import Role
+from shared.kit.db import Transaction
+from shared.kit.errors import Said, Sentence
+from shared.kit.i18n import mark as _
+from shared.kit.sealed import as_it_lies, sealed_columns, shut_shown
+
+LIST_MAX = 20  # who may stand at one door at once; what is beyond stands among what was opened
+ROWS = 500  # read at once, as dispensing's figures are
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Somebody whom the rule identifies and with whom nothing was done yet."""
+
+    case: Case
+    incident: Incident
+    since: datetime
+
+
+def _acts(here: Here) -> Subquery:
+    """What was done with somebody, by case: an answer of hers, a request sent or kept, a product offered, a step, or the tap."""
+    rows = [
+        select(col(Consent.case_id).label("case_id"), col(Consent.given_at).label("at")),
+        select(col(Refusal.case_id), col(Refusal.said_at)),
+        select(col(Referral.case_id), col(Referral.issued_at)).where(col(Referral.direction) == "out"),
+        select(col(DraftedReferral.case_id), col(DraftedReferral.kept_at)),
+        select(col(Dose.case_id), col(Dose.recorded_at)),
+        select(col(Progress.case_id), col(Progress.occurred_at)).where(col(Progress.agency) == here.agency),
+        select(col(CaseRead.case_id), col(CaseRead.read_at)).where(col(CaseRead.what) == SEEN_NOW),
+    ]
+    return union_all(*rows).subquery()
+
+
+def _contact() -> ColumnElement[datetime]:
+    """When she was first known here: the file's opening; of what happened again, when that was written down."""
+    earlier = aliased(Incident)
+    is_again = exists().where(
+        col(earlier.case_id) == col(Case.id),
+        or_(
+            col(earlier.recorded_at) < col(Incident.recorded_at),
+            and_(col(earlier.recorded_at) == col(Incident.recorded_at), col(earlier.id) < col(Incident.id)),
+        ),
+    )
+    return case((is_again, col(Incident.recorded_at)), else_=col(Case.opened_at))
+
+
+async def waiting(tx: Transaction, here: Here, by: Actor) -> list[Waits]:
+    """Whoever is to be seen first at the account's desks, the longest wait first; and looks are kept."""
+    if by.role is Role.ADMINISTRATOR or not has_fast_track(here.programme):
+        return []
+    now, acts, contact = tx.clock.now(), _acts(here), _contact()
+    was_seen = exists().where(acts.c.case_id == col(Case.id), acts.c.at >= contact)
+    query = (
+        select(Case, Incident, contact)
+        .join(Incident, col(Incident.case_id) == col(Case.id))
+        .where(
+            col(Case.is_received).is_(False), col(Incident.recorded_at) > now - QUEUE_MAX, contact > now - QUEUE_MAX, ~was_seen,
+            scope.at_desk(by, col(Case.facility), col(Case.id)),
+        )
+        .order_by(contact, col(Incident.id))
+    )  # fmt: skip
+    with shut_shown():
+        rows = (await tx.session.execute(query)).tuples().all()
+        found = [Waits(one, incident, since) for one, incident, since in rows if _is_first(here, one, incident, now)][:LIST_MAX]
+    await note_listed(tx, {one.case.id for one in found}, by)
+    return found
+
+
+def _is_first(here: Here, of: Case, incident: Incident, now: datetime) -> bool:
+    said = {name: getattr(incident, name) for name in ("incident_type", "contexts", "earliest_at", "latest_at")}
+    # Whose key is missing stands there too: what is not known counts for her.
+    readable = {name: value for name, value in said.items() if isinstance(value, str | list | datetime)}
+    return is_identified(
+        here.programme, kind_of(here, of.facility), now, readable, of.needs if isinstance(of.needs, dict) else None
+    )
+
+
+async def work_lines(tx: Transaction, here: Here, by: Actor) -> list[tuple[str, Said]]:
+    """A supervisor's way to how long people waited."""
+    if by.role is not Role.SUPERVISOR or not has_fast_track(here.programme):
+        return []
+    return [("/fast-track", Sentence(_("Minutes until somebody was seen, for those who stand in no queue"), {}))]
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------------
+
+
+async def minutes(tx: Transaction, here: Here, by: Actor, first: date, until: date) -> list[Minutes]:
+    """Of each station of the account, `until` not among the days; for supervisors. Whoever said no to being counted is in none."""
+    by.may_let_out()
+    await scope.for_the_agency(tx)
+    zone = ZoneInfo(here.programme.time_zone)
+    begins, ends = (datetime.combine(day, time(), zone) for day in (first, until))
+    waits: dict[str, list[timedelta]] = defaultdict(list)
+    not_seen: dict[str, int] = defaultdict(int)
+    not_known: dict[str, int] = defaultdict(int)
+    query, last = _counted(here, begins, ends), None
+    while True:
+        rows = (await tx.session.execute(query if last is None else query.where(col(Incident.id) > last))).all()
+        for row in rows:
+            if not _was_first(tx, here, row):
+                continue
+            if row.is_paper:
+                not_known[row.facility] += 1
+            elif row.seen_at is None:
+                not_seen[row.facility] += 1
+            else:
+                waits[row.facility].append(row.seen_at - row.contact)
+        if len(rows) < ROWS:
+            break
+        last = rows[-1].id
+    places = [place for place in here.entry.facilities if by.sees(place)]
+    return [minutes_of(place, waits[place], not_seen[place], not_known[place]) for place in places]
+
+
+def _counted(here: Here, begins: datetime, ends: datetime) -> Select[Any]:
+    acts, contact = _acts(here), _contact()
+    seen_at = select(func.min(acts.c.at)).where(acts.c.case_id == col(Case.id), acts.c.at >= contact).scalar_subquery()
+    is_paper = exists().where(col(Sheet.case_id) == col(Case.id))
+    sealed = (getattr(Incident, name) for name in ("incident_type", "contexts", "earliest_at", "latest_at"))
+    return (
+        select(
+            col(Incident.id), col(Case.facility), contact.label("contact"), seen_at.label("seen_at"), is_paper.label("is_paper"),
+            *(as_it_lies(column).label(column.key) for column in sealed), as_it_lies(Case.needs).label("needs"),
+        )
+        .join(Case, col(Case.id) == col(Incident.case_id))
+        .where(~col(Case.not_counted), col(Case.is_received).is_(False), contact >= begins, contact < ends)
+        .order_by(col(Incident.id))
+        .limit(ROWS)
+    )  # fmt: skip
+
+
+def _was_first(tx: Transaction, here: Here, row: Any) -> bool:
+    lies, of_case = sealed_columns(Incident), sealed_columns(Case)
+    names = ("incident_type", "contexts", "earliest_at", "latest_at")
+    said: Mapping[str, Any] = {name: lies[name].read(getattr(row, name), tx.keys) for name in names}
+    needs = of_case["needs"].read(row.needs, tx.keys)
+    return is_identified(here.programme, kind_of(here, row.facility), row.contact, said, needs)

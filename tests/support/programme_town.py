@@ -1,0 +1,154 @@
+"""A programme's agencies in this process, each at work on a real Kafka and a PostgreSQL database of its own: the network that its
+profile makes, one clock on all walls that only a story moves, and watchers that look when a story says so.
+
+What a story waits for is a condition with a deadline; the time of deadlines is the clock's, so that nothing waits for hours.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agencies import SECRET, Desk, TestAgency, World, database_at
+from kafka_line import until
+from schema import as_application, postgres_at_head
+from servers import kafka_of
+
+from services.kinds import MODULES, parts_of
+from shared.casework.directory.network import Network, parse_network
+from shared.casework.directory.of_programme import network_of
+from shared.casework.here import Here
+from shared.contracts.casework.codes import Role
+from shared.exchange.access import Access, provision
+from shared.exchange.anchor import Anchor
+from shared.exchange.worker import ExchangeWorker
+from shared.kit.clock import ManualClock
+from shared.kit.local.cache import default_cache
+from shared.kit.local.kafka import KafkaNode
+from shared.kit.local.postgres_databases import PostgresDatabases
+from shared.programmes.profile import load_programme
+
+
+class WallClock(ManualClock):
+    """The time on all walls, as a story moves it; the courier's waits are the machine's."""
+
+    def real(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class ProgrammeTown(World):
+    """The agencies by their ids, which are the words for their kinds in both programmes."""
+
+    def __init__(self, agencies: dict[str, TestAgency], clock: ManualClock, node: KafkaNode) -> None:
+        super().__init__(agencies, clock)
+        self.node = node
+        self._numbers = itertools.count(1)
+        self._all: dict[str, Desk] = {}
+
+    async def at_work(self, agency: str, facility: str | None, role: Role | None = None) -> Desk:
+        """A new account at a place."""
+        return await self[agency].sign_in(self.name(), role, facility)
+
+    def name(self) -> str:
+        """A name that no other account of these agencies has."""
+        return f"account-{next(self._numbers)}"
+
+    async def whole(self, agency: str) -> Desk:
+        """The account of an agency that sees all its places."""
+        if agency not in self._all:
+            self._all[agency] = await self.at_work(agency, None, Role.SUPERVISOR)
+        return self._all[agency]
+
+    async def pass_by(self, **time: float) -> None:
+        """Time passes, and then every watcher looks."""
+        self.clock.advance(timedelta(**time))
+        await self.watch()
+
+    async def watch(self) -> None:
+        """Every watcher looks once."""
+        for agency in self.agencies.values():
+            await agency.watcher.tick()
+
+    async def broker_dies(self) -> None:
+        """The broker is away from now on."""
+        await asyncio.to_thread(self.node.kill)
+
+    async def broker_returns(self) -> None:
+        """It is there again, with what it had."""
+        await asyncio.to_thread(self.node.restart)
+
+    async def settle(self) -> None:
+        """Until everything that was said is heard, applied and signed for, between all agencies."""
+
+        async def in_step() -> bool:
+            lines = [line for agency in self.agencies for line in (await (await self.whole(agency)).get("/peers"))["items"]]
+            return all(line["undelivered"] == 0 and line["waiting_here"] == 0 for line in lines)
+
+        await until(in_step)
+
+    async def stands(self, desk: Desk, referral: Any, status: str) -> Any:
+        """The referral as this desk's own agency has it, as soon as it stands so there."""
+        found: dict[str, Any] = {}
+
+        async def is_so() -> bool:
+            answer = await desk.ask("GET", f"/referrals/{referral['id']}")
+            found.update(answer.json())
+            return answer.status_code == 200 and found["status"] == status
+
+        await until(is_so)
+        return found
+
+
+def network_on_paper(network: Network, on_paper: dict[str, dict[str, str]]) -> Network:
+    """The same network in which these places have no computer: facility → its mode and the hub that writes for it."""
+    content = network.model_dump(mode="json")
+    for agency in content["agencies"].values():
+        for id_, how in on_paper.items():
+            if id_ in agency["facilities"]:
+                agency["facilities"][id_] |= how
+    return parse_network(content, "this test's")
+
+
+@asynccontextmanager
+async def programme_town(
+    programme_id: str, postgres: PostgresDatabases, folder: Path, on_paper: dict[str, dict[str, str]] | None = None
+) -> AsyncIterator[ProgrammeTown]:
+    """The agencies at work; everything ends with it."""
+    programme, clock = load_programme(programme_id), WallClock()
+    network = network_on_paper(network_of(programme, "test", MODULES), on_paper or {})
+    node = KafkaNode(folder / "kafka", cache=default_cache(folder))
+    urls = {id_: await asyncio.to_thread(postgres_at_head, postgres, str(one.kind)) for id_, one in network.agencies.items()}
+    await asyncio.to_thread(node.start)
+    agencies = {}
+    for id_, url in urls.items():
+        here = Here(id_, network, programme, SECRET)
+        agencies[id_] = TestAgency(here, parts_of(here.kind), database_at(as_application(url), clock))
+    town, stop = ProgrammeTown(agencies, clock, node), asyncio.Event()
+    try:
+        access = kafka_of(node).operator
+        await provision(access, network.topics(), network.partitions)
+        workers = [_worker(agency, access, folder) for agency in agencies.values()]
+        working = [asyncio.create_task(worker.run(stop)) for worker in workers]
+        await until(lambda: all(worker.is_open for worker in workers))
+        yield town
+    finally:
+        stop.set()
+        await asyncio.gather(*working)
+        await town.close()
+        await asyncio.to_thread(node.stop)
+        for url in urls.values():
+            await asyncio.to_thread(postgres.drop_database, url.rpartition("/")[2])
+
+
+def _worker(agency: TestAgency, access: Access, folder: Path) -> ExchangeWorker:
+    here = agency.here
+    return ExchangeWorker(
+        agency.database, here.agency, here.peers, agency.inbox, agency.hooks, agency.seal, access, here.lane_secret,
+        Anchor(folder / f"{here.agency}.anchor"), instance=f"town.{here.agency}.0",
+    )  # fmt: skip
