@@ -13,6 +13,10 @@ from services.health.supplies.tables import StationMonth, StationReport, Station
 from services.health.supplies.views import work_lines
 from services.health.supplies.web import router as supplies
 from shared.casework.pages.frame import Look
+from shared.casework.reports.pages import router as report_pages
+from shared.casework.reports.views import case_ways as report_ways
+from shared.casework.reports.views import work_lines as report_lines
+from shared.casework.reports.web import router as reports
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
 
@@ -37,7 +41,7 @@ FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not see
 
 PARTS = AgencyParts(
     kind=AgencyKind.HEALTH,
-    routers=[router, pages, supplies, supply_pages],
+    routers=[router, pages, supplies, supply_pages, reports, report_pages],
     tables=[CareGiven, StoreEntry, StationRequest, StationMonth, StationReport, SupervisionVisit],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
@@ -47,12 +51,14 @@ PARTS = AgencyParts(
             ("/here-now", _("Here now")),
             ("/cases", _("Cases")),
             ("/look-up", _("Find a case")),
+            ("/reports", _("Medical reports")),
             ("/supplies", _("Supplies")),
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
         supervises=(("/supplies", _("Supplies")),),
-        work_lines=(work_lines,),
+        case_ways=(report_ways,),
+        work_lines=(report_lines, work_lines),
         words={"care": CARE, "result": RESULTS, "check": CHECKS, "finding": FINDINGS},
         care_kept=is_kept_of,
         sheet_lines=tuple(CARE.values()),

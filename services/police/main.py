@@ -29,6 +29,12 @@ from services.police.hotline.watch import watch
 from services.police.hotline.web import router as hotline
 from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.pages.frame import Look
+from shared.casework.reports.pages import router as report_pages
+from shared.casework.reports.views import case_ways as report_ways
+from shared.casework.reports.views import due_soon
+from shared.casework.reports.views import work_lines as report_lines
+from shared.casework.reports.watch import watch as watch_reports
+from shared.casework.reports.web import router as reports
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
 
@@ -67,6 +73,8 @@ PARTS = AgencyParts(
         hotline_pages,
         complaints,
         complaint_pages,
+        reports,
+        report_pages,
     ],
     tables=[
         Docket,
@@ -92,6 +100,7 @@ PARTS = AgencyParts(
         ways=(
             ("/work", _("For my desk")),
             ("/cases", _("Cases")),
+            ("/reports", _("Medical reports")),
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
@@ -105,15 +114,15 @@ PARTS = AgencyParts(
             "channel": CHANNELS,
             "route_step": STEPS,
         },
-        case_ways=(case_ways, complaint_ways),
-        work_lines=(work_lines,),
+        case_ways=(case_ways, complaint_ways, report_ways),
+        work_lines=(report_lines, work_lines),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
         ways_here=ways_here,
-        work_first=(("hotline/at_work.html", to_see),),
+        work_first=(("hotline/at_work.html", to_see), ("reports/due.html", due_soon)),
         rooms={
             "police": Path(__file__).parent / "templates",
             "dispensing": Path(__file__).parent / "dispensing" / "templates",
@@ -121,5 +130,5 @@ PARTS = AgencyParts(
             "hotline": Path(__file__).parent / "hotline" / "templates",
         },
     ),
-    watches=(watch,),
+    watches=(watch, watch_reports),
 )
