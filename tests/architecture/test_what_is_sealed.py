@@ -298,6 +298,14 @@ HARMLESS: dict[str, dict[str, str]] = {
     "casework_hand_overs": {"open_items": "ids of referrals, cases and alarms, and how many"},
     "casework_idempotency": {"route": "method and path, with ids only", "key": "what a client chose for a repeat, at random"},
     "casework_messages": {"answer": "passed on or not safe, a code; the list of open ones goes by it"},
+    "casework_reports": dict.fromkeys(
+        ["requested_at", "collected_at", "sign_by", "limit_at"],
+        "clocks of a paper, by which lists, alarms and figures go; of what it says, and of whoever is held, nothing is written down",
+    ),
+    "casework_report_facts": {
+        "report_id": "a random id",
+        "step": "how far a paper has come, a code as the state of a referral; who, how and on what ground lie sealed",
+    },
     "casework_opening_reviews": {
         "opening_id": "a random id",
         "was_right": "what a supervisor found of a colleague's looking",

@@ -46,7 +46,7 @@ def row_along(
     return {
         "id": new_id(), "case_id": case_id, "referral_id": referral_id, "facility": facility, "form": None,
         "status": str(Step.REQUESTED), "requested_at": at, "signed_at": None, "collected_at": None, "sign_by": None,
-        "limit_at": None, "fees": 0, "recorded_at": tx.clock.now(), "recorded_by": by,
+        "limit_at": None, "recorded_at": tx.clock.now(), "recorded_by": by,
     }  # fmt: skip
 
 
@@ -115,7 +115,6 @@ async def refold(tx: Transaction, here: Here, report: Report, referral: Referral
     report.status = now.status
     report.signed_at, report.collected_at, report.limit_at = _signed_at(here, now), now.first.get(Step.COLLECTED), now.limit_at
     report.sign_by = domain.sign_by(here.programme, (form_of(report, referral) or {}).get("form"), now.first)
-    report.fees = sum(bool((one.said or {}).get("is_breach")) for one in facts if one.step == Step.FEE_ASKED)
     await tx.session.flush()
     if now.gaps & IN_CHAIN:
         desk = referral.desk if referral is not None else report.facility

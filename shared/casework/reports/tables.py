@@ -45,7 +45,6 @@ class Report(SQLModel, table=True):
     collected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     sign_by: datetime | None = Field(default=None, sa_type=UtcDateTime)
     limit_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    fees: int = 0  # asked for what the programme says is free
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID | None = None
 

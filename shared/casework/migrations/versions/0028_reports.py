@@ -33,7 +33,6 @@ def upgrade() -> None:
         sa.Column("collected_at", UtcDateTime(), nullable=True),
         sa.Column("sign_by", UtcDateTime(), nullable=True),
         sa.Column("limit_at", UtcDateTime(), nullable=True),
-        sa.Column("fees", sa.Integer(), nullable=False),
         sa.Column("recorded_at", UtcDateTime(), nullable=False),
         sa.Column("recorded_by", sa.Uuid(), nullable=True),
         sa.CheckConstraint(f"status IN ({STATUSES})", name="ck_casework_reports_status"),
