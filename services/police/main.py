@@ -5,7 +5,7 @@ from pathlib import Path
 from services.agency import AgencyParts
 from services.police.complaints.domain import ENTERED_APART
 from services.police.complaints.pages import router as complaint_pages
-from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
+from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from services.police.complaints.views import case_ways as complaint_ways
 from services.police.complaints.views import to_tell
 from services.police.complaints.web import router as complaints
@@ -92,7 +92,6 @@ PARTS = AgencyParts(
         ComplaintStep,
         Telling,
         Explained,
-        Breach,
     ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.casework.accounts import tables as _accounts  # noqa: F401 — each fills SQLModel.metadata
 from shared.casework.alarms import tables as _alarms  # noqa: F401
+from shared.casework.breaches import tables as _breaches  # noqa: F401
 from shared.casework.cases import tables as _cases  # noqa: F401
 from shared.casework.circles import tables as _circles  # noqa: F401
 from shared.casework.consents import tables as _consents  # noqa: F401

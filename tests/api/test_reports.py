@@ -281,6 +281,7 @@ async def test_a_fee_on_what_is_free_is_a_breach_and_counted(world: World) -> No
     }  # fmt: skip
     assert (await refused(clinic.get("/reports/figures?month=2026-01")))[0] == 403
     with_limits(world, fee=None)
+    desk, clinic = await officer(world, "desk-2"), await nurse(world, "nurse-2")
     free = (await asked(world, desk))[1]
     assert (await step(clinic, free, {"step": "fee_asked", "amount": 40}))["facts"][0]["said"]["is_breach"] is False
 
@@ -331,4 +332,3 @@ async def test_a_restored_clinic_and_a_restored_desk_know_again_how_it_stands(wo
         view = await report_at(one, rid)
         assert [fact["step"] for fact in view["facts"]] == ["examined", "signed"]
         assert view["status"] == "signed"
-

@@ -48,7 +48,11 @@ OF_NO_CASE = {
     "certificate_id": "a colleague's certificate", "count_id": "a count of a box", "request_id": "a request for supplies",
     "sender": "an agency", "path": "a file of the pages", "period_name": "a month or a quarter",
 }  # fmt: skip
-CODES = {"report_step": {"GET": "collected", "POST": "fee_paid"}, "act": {"GET": "cancel", "POST": "acknowledge"}, "transition": {"POST": "acknowledge"}}
+CODES = {
+    "report_step": {"GET": "collected", "POST": "fee_paid"},
+    "act": {"GET": "cancel", "POST": "acknowledge"},
+    "transition": {"POST": "acknowledge"},
+}
 BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for anything
     "/api/v1/cases/{case_id}/incidents": {"incident_type": "rape"},
     "/api/v1/cases/{case_id}/consents": {

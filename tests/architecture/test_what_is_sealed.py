@@ -300,7 +300,7 @@ HARMLESS: dict[str, dict[str, str]] = {
     "casework_messages": {"answer": "passed on or not safe, a code; the list of open ones goes by it"},
     "casework_reports": dict.fromkeys(
         ["requested_at", "collected_at", "sign_by", "limit_at"],
-        "clocks of a paper, by which lists, alarms and figures go; of what it says, and of whoever is held, nothing is written down",
+        "clocks of a paper, by which lists, alarms and figures go; nothing of what it says, or of whoever is held",
     ),
     "casework_report_facts": {
         "report_id": "a random id",

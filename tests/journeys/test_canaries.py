@@ -97,7 +97,7 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
 
 
 def a_report(desk: Process, clinic: Process, plant: Planter, referral: str) -> None:
-    """The way of a medical report, with every name that is typed on it: the desk hears the steps, and each end keeps its own names."""
+    """The way of a medical report, with every name typed on it: the desk hears the steps, each end keeps its names."""
     written, asked = (at.post(f"/referrals/{referral}/report")["id"] for at in (clinic, desk))
     handed = {"holder": "desk", "ground": "consent", "how": "spoken", "language": "bem", "other_post": "duty_officer"}
     for step, more in (("examined", {}), ("signed", {}), ("ready", {}), ("collected", {**handed, "other_name": plant.word()})):

@@ -170,11 +170,11 @@ async def mistakes(world: World) -> list[Mistake]:
                 ("withdraw", "complaint/withdraw", {"asked_by": "family", "asked_alone": "yes"}),
                 ("reopen", "complaint/reopen", {"told_now": "yes"}),
                 ("explained", "complaint/explained", {"interpreter": "no"}),
-                ("breach", "breach", {"code": "fee_demanded"}),
             )
         ),
+        Mistake("breaches/breach.html", "nurse", f"{held}/breach", f"{held}/breach", {"code": "fee_demanded"}),
         Mistake("reports/of_case.html", "officer", f"{case}/reports", f"{case}/reports", {"form_version": "the newest"}),
-        Mistake("reports/step.html", "nurse", f"{paper}/collected", f"{paper}/collected", {"other_name": "Somebody", "how": "thumb"}),
+        Mistake("reports/step.html", "nurse", f"{paper}/collected", f"{paper}/collected", {"other_name": "X", "how": "thumb"}),
         Mistake("referrals/act.html", "nurse", f"{referral}/close", f"{referral}/close", {"feedback": "yes"}),
         Mistake("referrals/received.html", "nurse", there, f"{there}/entered", {"at_time": "10:00"}),
         Mistake("messages/new.html", "nurse", f"{referral}/messages/new", f"{referral}/messages/new",

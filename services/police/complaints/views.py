@@ -12,9 +12,12 @@ from sqlalchemy import exists, func, select
 from sqlmodel import col
 
 from services.police.complaints.commands import complaints_of, steps_of, tellings_of
-from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, BreachCode, Fact, Standing, Told, safe_hours, standing
-from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
+from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, safe_hours, standing
+from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from shared.casework import scope
+from shared.casework.breaches.domain import BreachCode
+from shared.casework.breaches.tables import Breach
+from shared.casework.breaches.views import breaches_of
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.figures.domain import Period
@@ -77,12 +80,11 @@ async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
         by_complaint.setdefault(key, []).append(step)
     shown = [Shown(one, by_complaint.get(one.id, []), _standing(by_complaint.get(one.id, []))) for one in complaints]
     explained = select(Explained).where(col(Explained.case_id) == case.id).order_by(col(Explained.occurred_at), col(Explained.id))
-    breaches = select(Breach).where(col(Breach.case_id) == case.id).order_by(col(Breach.occurred_at), col(Breach.id))
     return Register(
         shown, by_complaint.get(None, []),
         [step for steps in by_complaint.values() for step in steps if step.is_to_tell],
         safe_hours(case.relay, case.safety, was_unsafe=any(one.outcome == Told.NOT_SAFE for one in tellings)),
-        list((await tx.session.execute(explained)).scalars()), list((await tx.session.execute(breaches)).scalars()),
+        list((await tx.session.execute(explained)).scalars()), await breaches_of(tx, case.id),
     )  # fmt: skip
 
 
@@ -115,8 +117,8 @@ async def to_tell(tx: Transaction, here: Here, by: Actor) -> tuple[list[ToTell],
 
 
 async def case_ways(_tx: Transaction, _here: Here, _by: Actor, case: Case) -> Sequence[Way]:
-    """Where the complaint of a case and what went against the protocol are written down."""
-    return [(f"/cases/{case.id}/complaint", _("Complaint")), (f"/cases/{case.id}/breach", _("Against the protocol: write it down"))]
+    """Where the complaint of a case is."""
+    return [(f"/cases/{case.id}/complaint", _("Complaint"))]
 
 
 @dataclass(slots=True)

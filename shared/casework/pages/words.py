@@ -507,6 +507,16 @@ PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),
     "she_asked": _("She or he asked for it"), "court_order": _("A court ordered it"), "complaint": _("A complaint is looked into"),
 }  # fmt: skip
+BREACHES: dict[str, str] = {
+    "mediation_attempted": _("Somebody tried to mediate"),
+    "police_report_demanded": _("A police report was demanded before care"),
+    "fee_demanded": _("Money was demanded"), "permission_demanded": _("A permission of husband or family was demanded"),
+}  # fmt: skip
+BY_WHOM: dict[str, str] = {
+    "police": _("Police"), "health": _("Health"), "social_welfare": _("Social welfare"), "justice": _("Court or prosecutor"),
+    "family": _("The family"), "community": _("Elders, a chief or neighbours"), "other": _("Somebody else"),
+    "not_known": _("Not known"),
+}  # fmt: skip
 REPORT_STEPS: dict[str, str] = {
     "requested": _("Asked for"), "handed_back": _("The form was handed back"), "examined": _("Examined"), "signed": _("Signed"),
     "ready": _("Ready to be fetched"), "collected": _("Handed over"), "fee_asked": _("A fee was asked"),
@@ -548,6 +558,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
     "entry": ENTRIES, "correction": CORRECTIONS, "supply": SUPPLY_REASONS, "no_supply": SUPPLY_DECLINES,
     "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES, "report_form": REPORT_FORMS,
+    "breach": BREACHES, "by_whom": BY_WHOM,
     "report_step": REPORT_STEPS, "report_act": REPORT_ACTS, "report_gap": REPORT_GAPS, "report_holder": REPORT_HOLDERS,
     "report_ground": REPORT_GROUNDS, "report_traveller": REPORT_TRAVELLERS, "report_refusal": REPORT_REFUSALS,
     "way": {**KINDS, "by_herself": _("By herself or himself")},

@@ -207,17 +207,20 @@ def _said(
     if command.post is not None and command.post not in here.posts(command.entered_for or facility):
         raise MissingDetail("post", "This place has no such post; choose one of its own.")
     asked = dict(form_of(report, referral) or {})
-    paper = {**asked, **{name: said[name] for name in _PAPER if name in said}}
+    back = next((one for one in reversed(before) if one.get("reason_code")), None)
+    wanted = {name: back[name] for name in _PAPER} if back is not None else asked  # the right one came since
+    paper = {**wanted, **{name: said[name] for name in _PAPER if name in said}}
     match command.step:
         case Step.HANDED_BACK:
-            said |= _handed_back(here, paper)
+            said |= _handed_back(here, {**asked, **{name: said[name] for name in _PAPER if name in said}})
         case Step.SIGNED:
             _right(here, paper)
             said |= _signer(here, paper, command.signed_as)
         case Step.READY:
             said.setdefault("custody_code", _known_code(before) or new_code())
         case Step.COLLECTED:
-            _right(here, paper)
+            if command.form_version is not None:  # what is read off the paper in the hand
+                _right(here, paper)
             said |= _handed_over(here, referral, command, before)
         case Step.FEE_ASKED:
             services = [ServicePackage.EXAMINATION_AND_REPORT, *(referral.services if referral is not None else ())]

@@ -1,4 +1,4 @@
-"""Medical reports: what was asked for, and the facts of each.
+"""Medical reports: what was asked for, and the facts of each. And breaches of the protocol, which any agency writes down.
 
 Revision ID: 0028_reports
 Revises: 0027_care_goes_on
@@ -63,6 +63,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_casework_report_facts_case_id", "casework_report_facts", ["case_id"])
     op.create_index("ix_casework_report_facts_report", "casework_report_facts", ["report_id", "position"])
+    op.create_table(
+        "casework_breaches",
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("case_id", sa.Uuid(), sa.ForeignKey("casework_cases.id"), nullable=False),
+        sa.Column("code", sa.LargeBinary(), nullable=True),
+        sa.Column("by_whom", sa.LargeBinary(), nullable=True),
+        sa.Column("facility", sa.String(), nullable=False),
+        sa.Column("occurred_at", UtcDateTime(), nullable=False),
+        sa.Column("recorded_at", UtcDateTime(), nullable=False),
+        sa.Column("recorded_by", sa.Uuid(), nullable=False),
+    )
+    op.create_index("ix_casework_breaches_case_id", "casework_breaches", ["case_id"])
+    op.create_index("ix_casework_breaches_occurred_at", "casework_breaches", ["occurred_at"])
     if op.get_bind().dialect.name == "postgresql":
+        protect("casework_breaches", of_case("case_id"))
         protect("casework_reports", of_case("case_id", "facility"))
         protect("casework_report_facts", of_case("case_id"))
