@@ -387,6 +387,11 @@ HARMLESS: dict[str, dict[str, str]] = {
         **dict.fromkeys(["routed_at", "called_back_at"], "when the desk was found, and when somebody called back"),
         "merged_into": "a random id",
     },
+    "health_follow_ups": {
+        "due_on": "the day of a visit, as of every next clinic date; what it is for lies sealed",
+        "state": "made, kept or not come yet, a code: the list of what is due goes by it",
+        "is_told": "whether its day was recorded as the next clinic date",
+    },
     "police_call_looks": {"call_id": "a random id", "what": "which page or route was read, a code"},
     "police_desk_states": dict.fromkeys(["assets", "is_trained", "languages"], "about a desk, not about a person"),
     "police_complaints": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},

@@ -57,7 +57,18 @@ EMPTY = {
         "/me/secrets",
     ],
     "inspector": ["/certificates", "/complaints"],
-    "nurse": ["/work", "/here-now", "/cases", "/supplies", "/reports", "/arrivals/new", "/hand-over", "/paper", "/directory"],
+    "nurse": [
+        "/work",
+        "/here-now",
+        "/cases",
+        "/supplies",
+        "/reports",
+        "/waits",
+        "/arrivals/new",
+        "/hand-over",
+        "/paper",
+        "/directory",
+    ],
     "worker": ["/work", "/cases", "/hand-over", "/following"],
     "in-charge": [
         "/alarms",
@@ -98,7 +109,7 @@ FULL = {
         "/referrals/{here}/asked/again",
         "/care/arrivals/{arrival}", "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
         "/referrals/{unseen}/messages/new", "/referrals/{unasked}", "/care/arrivals/{sheet_arrival}?sheet={sheet}",
-        "/supplies", "/supplies/requests/{sent}", "/reports", "/reports/{written}", "/reports/{written}/steps/signed",
+        "/supplies", "/supplies/requests/{sent}", "/reports", "/waits", "/cases/{clinic_case}/follow-ups", "/reports/{written}", "/reports/{written}/steps/signed",
         "/reports/{written}/steps/collected", "/reports/{written}/steps/travelled",
     ],
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
@@ -122,7 +133,7 @@ ERRORS = {
     "nurse": [
         ("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", ""),
         ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/referrals/{here}/asked/again", ""),
-        ("/arrivals/{arrival}/match", ""), ("/reports/{written}/steps/collected", ""),
+        ("/arrivals/{arrival}/match", ""), ("/reports/{written}/steps/collected", ""), ("/cases/{clinic_case}/follow-ups", ""),
     ],
     "in-charge": [
         ("/supplies/stations", ""), ("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""),

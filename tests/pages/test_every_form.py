@@ -172,6 +172,7 @@ async def mistakes(world: World) -> list[Mistake]:
                 ("explained", "complaint/explained", {"interpreter": "no"}),
             )
         ),
+        Mistake("follow_ups/plan.html", "nurse", f"{held}/follow-ups", f"{held}/follow-ups", {"which": "other", "due_on": "soon"}, way="say"),
         Mistake("breaches/breach.html", "nurse", f"{held}/breach", f"{held}/breach", {"code": "fee_demanded"}),
         Mistake("reports/of_case.html", "officer", f"{case}/reports", f"{case}/reports", {"form_version": "the newest"}),
         Mistake("reports/step.html", "nurse", f"{paper}/collected", f"{paper}/collected", {"other_name": "X", "how": "thumb"}),

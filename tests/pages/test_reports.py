@@ -87,3 +87,30 @@ async def test_a_clinic_writes_a_report_that_nobody_asked_for(world: World) -> N
     page = await visitor.send(page.form(f"/referrals/{rid}/report"))
     assert page.path.startswith("/reports/")
     assert "Care waits for no report." in (await visitor.open("/reports")).words
+
+
+async def test_what_waits_for_a_doctor_stands_on_one_page(world: World) -> None:
+    with_limits(world)
+    desk = await at_desk(world)
+    _case, rid = await asked(world, desk)
+    visitor = await nurse(world, facility=CLINIC)
+    clinic = await world["health"].sign_in("somebody", facility=CLINIC)
+    await clinic.post(f"/referrals/{rid}/arrive")
+    await clinic.post(f"/referrals/{rid}/care", {"care": "pep", "result": "given"})
+    case = f"/cases/{(await clinic.get(f'/referrals/{rid}'))['case_id']}"
+    page = await visitor.open(f"{case}/follow-ups")
+    assert "Day 28 of HIV protection" in page.words
+    page = await visitor.send(page.form(f"{case}/follow-ups"))  # one tap: the first that is proposed
+    assert "Made" in page.words
+    page = await fill(visitor, f"/care/{rid}", next_visit="2026-01-09")
+    assert "/waits" in (await visitor.open("/work")).links
+    assert "To be signed" in (await visitor.open("/waits")).words
+    world.clock.advance(timedelta(days=20))
+    visitor = await nurse(world, "nurse-2", facility=CLINIC)
+    page = await visitor.open("/waits")
+    assert page.links.count(f"{case}/follow-ups") == 2
+    page = await visitor.open(f"{case}/follow-ups")
+    acts = [form for form in page.forms if form.fields.get("state") == ["missed"]]
+    page = await visitor.send(acts[0])
+    assert "No message may be passed on: it is said on the next visit." in page.words
+    assert "Follow-up visits that are due: 1." in (await visitor.open("/work")).words
