@@ -7,6 +7,11 @@ from services.health.care.commands import is_kept_of
 from services.health.care.pages import router as pages
 from services.health.care.tables import CareGiven
 from services.health.care.web import router
+from services.health.follow_ups.pages import router as follow_up_pages
+from services.health.follow_ups.tables import FollowUp
+from services.health.follow_ups.views import case_ways as follow_up_ways
+from services.health.follow_ups.views import work_lines as follow_up_lines
+from services.health.follow_ups.web import router as follow_ups
 from services.health.subscriptions import SUBSCRIPTIONS
 from services.health.supplies.pages import router as supply_pages
 from services.health.supplies.tables import StationMonth, StationReport, StationRequest, StoreEntry, SupervisionVisit
@@ -15,6 +20,10 @@ from services.health.supplies.web import router as supplies
 from shared.casework.counts import EVERYWHERE
 from shared.casework.pages.frame import Look
 from shared.casework.referrals.figures import into_care
+from shared.casework.reports.pages import router as report_pages
+from shared.casework.reports.views import case_ways as report_ways
+from shared.casework.reports.views import work_lines as report_lines
+from shared.casework.reports.web import router as reports
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
 
@@ -35,12 +44,17 @@ CHECKS = {
     "certificates_valid": _("Are the certificates valid?"), "leaflets_there": _("Are the leaflets there, in her language?"),
     "care_always_offered": _("Is care offered every time?"), "private_room": _("Is there a room to be alone in?"),
 }  # fmt: skip
+FOLLOW_UPS = {
+    "two_weeks": _("Two weeks after"), "pep_day_28": _("Day 28 of HIV protection"), "three_months": _("Three months after"),
+    "six_months": _("Six months after"), "other": _("Next visit"),
+}  # fmt: skip
+FOLLOW_UP_STATES = {"made": _("Made"), "kept": _("Came"), "missed": _("Has not come yet")}
 FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not seen")}
 
 PARTS = AgencyParts(
     kind=AgencyKind.HEALTH,
-    routers=[router, pages, supplies, supply_pages],
-    tables=[CareGiven, StoreEntry, StationRequest, StationMonth, StationReport, SupervisionVisit],
+    routers=[router, pages, supplies, supply_pages, reports, report_pages, follow_ups, follow_up_pages],
+    tables=[CareGiven, FollowUp, StoreEntry, StationRequest, StationMonth, StationReport, SupervisionVisit],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
     look=Look(
@@ -49,16 +63,29 @@ PARTS = AgencyParts(
             ("/here-now", _("Here now")),
             ("/cases", _("Cases")),
             ("/look-up", _("Find a case")),
+            ("/waits", _("What waits for a doctor")),
             ("/supplies", _("Supplies")),
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
         supervises=(("/supplies", _("Supplies")),),
-        work_lines=(work_lines,),
-        words={"care": CARE, "result": RESULTS, "check": CHECKS, "finding": FINDINGS},
+        case_ways=(report_ways, follow_up_ways),
+        work_lines=(report_lines, follow_up_lines, work_lines),
+        words={
+            "care": CARE,
+            "result": RESULTS,
+            "check": CHECKS,
+            "finding": FINDINGS,
+            "follow_up": FOLLOW_UPS,
+            "follow_up_state": FOLLOW_UP_STATES,
+        },
         care_kept=is_kept_of,
         counts=(*EVERYWHERE, into_care),
         sheet_lines=tuple(CARE.values()),
-        rooms={"health": Path(__file__).parent / "templates", "supplies": Path(__file__).parent / "supplies" / "templates"},
+        rooms={
+            "health": Path(__file__).parent / "templates",
+            "supplies": Path(__file__).parent / "supplies" / "templates",
+            "follow_ups": Path(__file__).parent / "follow_ups" / "templates",
+        },
     ),
 )

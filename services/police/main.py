@@ -6,7 +6,7 @@ from services.agency import AgencyParts
 from services.police.complaints.domain import ENTERED_APART
 from services.police.complaints.figures import counts as complaint_counts
 from services.police.complaints.pages import router as complaint_pages
-from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
+from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from services.police.complaints.views import case_ways as complaint_ways
 from services.police.complaints.views import to_tell
 from services.police.complaints.web import router as complaints
@@ -44,6 +44,12 @@ from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
 from shared.casework.pages.frame import Look
 from shared.casework.referrals.figures import to_health
+from shared.casework.reports.pages import router as report_pages
+from shared.casework.reports.views import case_ways as report_ways
+from shared.casework.reports.views import due_soon
+from shared.casework.reports.views import work_lines as report_lines
+from shared.casework.reports.watch import watch as watch_reports
+from shared.casework.reports.web import router as reports
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
 
@@ -86,6 +92,8 @@ PARTS = AgencyParts(
         offender_pages,
         fast_track,
         fast_track_pages,
+        reports,
+        report_pages,
     ],
     tables=[
         Docket,
@@ -103,7 +111,6 @@ PARTS = AgencyParts(
         ComplaintStep,
         Telling,
         Explained,
-        Breach,
         Offender,
         OffenderEntry,
         OffenderLook,
@@ -114,6 +121,7 @@ PARTS = AgencyParts(
         ways=(
             ("/work", _("For my desk")),
             ("/cases", _("Cases")),
+            ("/reports", _("Medical reports")),
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
@@ -127,8 +135,8 @@ PARTS = AgencyParts(
             "channel": CHANNELS,
             "route_step": STEPS,
         },
-        case_ways=(case_ways, complaint_ways),
-        work_lines=(work_lines, fast_track_lines),
+        case_ways=(case_ways, complaint_ways, report_ways),
+        work_lines=(report_lines, work_lines, fast_track_lines),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
@@ -136,7 +144,11 @@ PARTS = AgencyParts(
         steps_apart=ENTERED_APART,
         ways_here=(hotline_ways, offender_ways),
         counts=(report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts),
-        work_first=(("fast_track/first.html", to_see_first), ("hotline/at_work.html", to_see)),
+        work_first=(
+            ("fast_track/first.html", to_see_first),
+            ("hotline/at_work.html", to_see),
+            ("reports/due.html", due_soon),
+        ),
         rooms={
             "police": Path(__file__).parent / "templates",
             "dispensing": Path(__file__).parent / "dispensing" / "templates",
@@ -146,5 +158,5 @@ PARTS = AgencyParts(
             "offenders": Path(__file__).parent / "offenders" / "templates",
         },
     ),
-    watches=(watch,),
+    watches=(watch, watch_reports),
 )

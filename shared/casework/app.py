@@ -10,6 +10,8 @@ from shared.casework.alarms.pages import router as alarm_pages
 from shared.casework.alarms.web import router as alarms
 from shared.casework.arrivals.pages import router as arrival_pages
 from shared.casework.arrivals.web import router as arrivals
+from shared.casework.breaches.pages import router as breach_pages
+from shared.casework.breaches.web import router as breaches
 from shared.casework.cases.look_pages import router as look_pages
 from shared.casework.cases.pages import router as case_pages
 from shared.casework.cases.web import router as cases
@@ -44,12 +46,13 @@ from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
 # A message is not taken for a transition.
-SHARED_ROUTERS = (cases, consents, holds, messages, referrals, arrivals, following, alarms, lines, counts)
+SHARED_ROUTERS = (cases, breaches, consents, holds, messages, referrals, arrivals, following, alarms, lines, counts)
 PAGE_ROUTERS = (
     account_pages,
     work_pages,
     arrival_pages,
     case_pages,
+    breach_pages,
     look_pages,
     consent_pages,
     vital_pages,

@@ -4,9 +4,19 @@ Reports, and the rate of referral to health, are the police's alone: two agencie
 twice. Who comes to a place of health by herself is in its cube of arrivals (`figures.domain`).
 """
 
+from shared.casework.breaches import figures as breaches
 from shared.casework.circles import figures as circles
 from shared.casework.consents import figures as consents
 from shared.casework.directory import figures as directory
 from shared.casework.referrals import figures as referrals
+from shared.casework.reports import figures as reports
 
-EVERYWHERE = (directory.counts, referrals.counts, referrals.received, consents.counts, circles.counts)
+EVERYWHERE = (
+    directory.counts,
+    referrals.counts,
+    referrals.received,
+    consents.counts,
+    circles.counts,
+    breaches.counts,
+    reports.counts,
+)

@@ -24,6 +24,7 @@ from shared.casework.referrals import story
 from shared.casework.referrals.handlers import PARTS
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.reports import records as reports
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import ConsentItem
 from shared.exchange import outbox
@@ -160,6 +161,8 @@ async def _issued(recipient: str, fact: events.Event, word: Returned, tx: Transa
     if consent is not None and consent.taken_back_at is not None:
         taken = events.ConsentTakenBack(consent=consent.id, circle=case.circle)
         await story.take_back(tx, here, referral, taken, Told(here.agency, True, consent.taken_back_at))
+    if fact.report_form is not None:
+        await reports.ask_along(tx, referral.id, case.id, referral.desk, word.occurred_at)
     await _home_again(tx, recipient, word.subject)
     return True
 

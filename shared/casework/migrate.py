@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.casework.accounts import tables as _accounts  # noqa: F401 — each fills SQLModel.metadata
 from shared.casework.alarms import tables as _alarms  # noqa: F401
+from shared.casework.breaches import tables as _breaches  # noqa: F401
 from shared.casework.cases import tables as _cases  # noqa: F401
 from shared.casework.circles import tables as _circles  # noqa: F401
 from shared.casework.consents import tables as _consents  # noqa: F401
@@ -25,6 +26,7 @@ from shared.casework.holds import tables as _holds  # noqa: F401
 from shared.casework.messages import tables as _messages  # noqa: F401
 from shared.casework.paper import tables as _paper  # noqa: F401
 from shared.casework.referrals import tables as _referrals  # noqa: F401
+from shared.casework.reports import tables as _reports  # noqa: F401
 from shared.exchange import tables as _exchange  # noqa: F401
 from shared.exchange.tables import KeystoreOfThis
 from shared.kit.db import Database

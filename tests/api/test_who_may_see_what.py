@@ -42,14 +42,18 @@ from shared.kit.sealed import Sealed
 
 # Ids in addresses that stand for something of a case or of another person, and those that do not, each with what it is.
 OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
-             "call_id", "complaint_id", "offender_id"}  # fmt: skip
+             "call_id", "complaint_id", "offender_id", "report_id", "visit_id"}  # fmt: skip
 OF_NO_CASE = {
     "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
     "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",
     "certificate_id": "a colleague's certificate", "count_id": "a count of a box", "request_id": "a request for supplies",
     "sender": "an agency", "path": "a file of the pages", "period_name": "a month or a quarter",
 }  # fmt: skip
-CODES = {"act": {"GET": "cancel", "POST": "acknowledge"}, "transition": {"POST": "acknowledge"}}
+CODES = {
+    "report_step": {"GET": "collected", "POST": "fee_paid"},
+    "act": {"GET": "cancel", "POST": "acknowledge"},
+    "transition": {"POST": "acknowledge"},
+}
 BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for anything
     "/api/v1/cases/{case_id}/incidents": {"incident_type": "rape"},
     "/api/v1/cases/{case_id}/consents": {
@@ -66,6 +70,13 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     },
     "/api/v1/cases/{case_id}/told": {"step": 1, "outcome": "not_safe"},
     "/api/v1/cases/{case_id}/breaches": {"code": "fee_demanded", "by_whom": "health"},
+    "/api/v1/cases/{case_id}/follow-ups": {"which": "other", "due_on": "2026-01-20"},
+    "/api/v1/follow-ups/{visit_id}/answer": {"state": "kept"},
+    "/follow-ups/{visit_id}/answer": {"state": "kept"},
+    "/api/v1/cases/{case_id}/reports": {"form": "zp_form_32", "form_version": 1},
+    "/api/v1/reports/{report_id}/steps": {"step": "fee_paid", "amount": 1},
+    "/reports/{report_id}/steps/{report_step}": {"amount": "1"},
+    "/cases/{case_id}/reports": {"form": "zp_form_32", "form_version": "1"},
     "/api/v1/referrals/{referral_id}/care": {"care": "pep", "result": "given"},
     "/api/v1/arrivals/{arrival_id}/care": {"care": "pep", "result": "given"},
     "/api/v1/referrals/{referral_id}/messages": {"code": "bring_card"},
@@ -154,8 +165,13 @@ async def things(
     complaint = (
         (await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"}))["id"] if name == "police" else str(new_id())
     )
+    form = {"form": "zp_form_32", "form_version": 1}
+    report = (await desk.post(f"/cases/{case_id}/reports", form))["id"] if name != "social_welfare" else str(new_id())
+    visit = {"which": "other", "due_on": "2026-02-20"}
+    follow_up = (await desk.post(f"/cases/{case_id}/follow-ups", visit))["id"] if name == "health" else str(new_id())
     ids = {
-        "complaint_id": complaint,
+        "visit_id": follow_up,
+        "complaint_id": complaint, "report_id": report,
         "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
         "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],
         "opening_id": str(opening.id), "hold_id": str(hold.id), "export_id": str(export.id), "call_id": str(call.id),

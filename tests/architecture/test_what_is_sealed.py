@@ -299,6 +299,14 @@ HARMLESS: dict[str, dict[str, str]] = {
     "casework_hand_overs": {"open_items": "ids of referrals, cases and alarms, and how many"},
     "casework_idempotency": {"route": "method and path, with ids only", "key": "what a client chose for a repeat, at random"},
     "casework_messages": {"answer": "passed on or not safe, a code; the list of open ones goes by it"},
+    "casework_reports": dict.fromkeys(
+        ["requested_at", "collected_at", "sign_by", "limit_at"],
+        "clocks of a paper, by which lists, alarms and figures go; nothing of what it says, or of whoever is held",
+    ),
+    "casework_report_facts": {
+        "report_id": "a random id",
+        "step": "how far a paper has come, a code as the state of a referral; who, how and on what ground lie sealed",
+    },
     "casework_opening_reviews": {
         "opening_id": "a random id",
         "was_right": "what a supervisor found of a colleague's looking",
@@ -379,6 +387,11 @@ HARMLESS: dict[str, dict[str, str]] = {
         **dict.fromkeys(["seen_by", "merged_by"], "the id of an account of this agency, which answers for it"),
         **dict.fromkeys(["routed_at", "called_back_at"], "when the desk was found, and when somebody called back"),
         "merged_into": "a random id",
+    },
+    "health_follow_ups": {
+        "due_on": "the day of a visit, as of every next clinic date; what it is for lies sealed",
+        "state": "made, kept or not come yet, a code: the list of what is due goes by it",
+        "is_told": "whether its day was recorded as the next clinic date",
     },
     "police_call_looks": {"call_id": "a random id", "what": "which page or route was read, a code"},
     "police_desk_states": dict.fromkeys(["assets", "is_trained", "languages"], "about a desk, not about a person"),

@@ -53,11 +53,23 @@ EMPTY = {
         "/dispensing/count",
         "/dispensing/not-alike",
         "/offenders",
+        "/reports",
         "/me",
         "/me/secrets",
     ],
     "inspector": ["/certificates", "/complaints"],
-    "nurse": ["/work", "/here-now", "/cases", "/supplies", "/arrivals/new", "/hand-over", "/paper", "/directory"],
+    "nurse": [
+        "/work",
+        "/here-now",
+        "/cases",
+        "/supplies",
+        "/reports",
+        "/waits",
+        "/arrivals/new",
+        "/hand-over",
+        "/paper",
+        "/directory",
+    ],
     "worker": ["/work", "/cases", "/hand-over", "/following"],
     "in-charge": [
         "/alarms",
@@ -88,6 +100,8 @@ FULL = {
         "/cases/{case}/complaint", "/cases/{case}/complaint/register", "/cases/{case}/complaint/step",
         "/cases/{case}/complaint/withdraw", "/cases/{case}/complaint/reopen", "/cases/{case}/complaint/explained",
         "/cases/{case}/breach", "/cases/{drafted_case}/complaint", "/offenders", "/offenders/{offender}",
+        "/cases/{case}/breach", "/cases/{drafted_case}/complaint", "/reports", "/cases/{case}/reports", "/reports/{report}",
+        "/reports/{report}/steps/collected", "/reports/{report}/steps/held",
     ],
     "inspector": ["/certificates", "/complaints"],
     "nurse": [
@@ -97,7 +111,8 @@ FULL = {
         "/referrals/{here}/asked/again",
         "/care/arrivals/{arrival}", "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
         "/referrals/{unseen}/messages/new", "/referrals/{unasked}", "/care/arrivals/{sheet_arrival}?sheet={sheet}",
-        "/supplies", "/supplies/requests/{sent}",
+        "/supplies", "/supplies/requests/{sent}", "/reports", "/waits", "/cases/{clinic_case}/follow-ups", "/reports/{written}", "/reports/{written}/steps/signed",
+        "/reports/{written}/steps/collected", "/reports/{written}/steps/travelled",
     ],
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
     "in-charge": [
@@ -115,12 +130,13 @@ ERRORS = {
         ("/dispensing/counts/{count}", ""), ("/dispensing/ask", ""), ("/dispensing/requests/{sent}", ""),
         ("/cases/{case}/complaint/step", ""), ("/cases/{case}/complaint/withdraw", ""), ("/cases/{case}/complaint/reopen", ""),
         ("/cases/{case}/complaint/explained", ""), ("/cases/{case}/breach", ""), ("/offenders", ""), ("/offenders/{offender}", ""),
+        ("/cases/{case}/complaint/explained", ""), ("/cases/{case}/breach", ""), ("/reports/{report}/steps/collected", ""),
     ],
     "inspector": [("/certificates", "")],
     "nurse": [
         ("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", ""),
         ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/referrals/{here}/asked/again", ""),
-        ("/arrivals/{arrival}/match", ""),
+        ("/arrivals/{arrival}/match", ""), ("/reports/{written}/steps/collected", ""), ("/cases/{clinic_case}/follow-ups", ""),
     ],
     "in-charge": [
         ("/supplies/stations", ""), ("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""),
@@ -330,6 +346,12 @@ def a_days_work(town: Town) -> dict[str, str]:
     health.post(f"/referrals/{ids['closed']}/start")
     health.post(f"/referrals/{ids['closed']}/close", {"outcome_code": "served"})
     health.post(f"/referrals/{ids['declined']}/decline", {"reason_code": "no_place"})
+    form = {"form": "zp_form_32", "form_version": 1}
+    ids["report"] = police.post(f"/cases/{ids['case']}/reports", form)["id"]
+    police.post(f"/reports/{ids['report']}/steps", {"step": "collected", "post": "duty_officer"})  # a gap
+    ids["written"] = health.post(f"/referrals/{ids['here']}/report")["id"]
+    for step in ({"step": "examined", "post": "duty_nurse", "name": "Synthetic Name"}, {"step": "fee_asked", "amount": 40}):
+        health.post(f"/reports/{ids['written']}/steps", step)
     ids["arrival"] = health.post("/arrivals", {"facility": "ndola_clinic"})["arrival_id"]
     ids["clinic_case"] = health.get(f"/referrals/{ids['here']}")["case_id"]
     ids["office_case"] = office.get(f"/referrals/{ids['office']}")["case_id"]

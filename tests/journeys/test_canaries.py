@@ -80,6 +80,7 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
         asked = {
             "case_id": case, "incident_id": incident, "to_agency": names[kind], "to_facility": place, "services": [service],
             "urgency": "urgent", "note": plant.note(),
+            **({"report_form": {"form": "zp_form_32", "form_version": 1}} if kind == "health" else {}),
         }  # fmt: skip
         sent[kind] = desk.post("/referrals", asked)["id"]
         desk.post(f"/referrals/{sent[kind]}/set-out", {"mode": "car", "escort": "officer", "note": plant.note()})
@@ -93,10 +94,25 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
         until(lambda k=kind, p=at: p.network.facts_of(k, sent[k])[:1] == ["issued"], "the referral to arrive")  # type: ignore[misc]
         for move, more in (("accept", {}), ("arrive", {"feedback": True}), ("start", {})):
             at.post(f"/referrals/{sent[kind]}/{move}", {**more, "note": plant.note()})
+    a_report(desk, clinic, plant, sent["health"])
     clinic.post(f"/referrals/{sent['health']}/care", {"care": "hepatitis_b_vaccine", "result": "given"})
     clinic.post(f"/referrals/{sent['health']}/close", {"outcome_code": "served", "note": plant.note()})
     if number == 0:
         assert clinic.once("POST", f"/api/v1/referrals/{sent['health']}/start", {"note": plant.note()}).status_code == 409
+
+
+def a_report(desk: Process, clinic: Process, plant: Planter, referral: str) -> None:
+    """The way of a medical report, with every name typed on it: the desk hears the steps, each end keeps its names."""
+    written, asked = (at.post(f"/referrals/{referral}/report")["id"] for at in (clinic, desk))
+    handed = {"holder": "desk", "ground": "consent", "how": "spoken", "language": "bem", "other_post": "duty_officer"}
+    for step, more in (("examined", {}), ("signed", {}), ("ready", {}), ("collected", {**handed, "other_name": plant.word()})):
+        named = {} if step == "ready" else {"name": plant.word()}
+        view = clinic.post(f"/reports/{written}/steps", {"step": step, "post": "duty_nurse", **named, **more})
+    until(lambda: desk.get(f"/reports/{asked}")["status"] == "collected", "the desk to hear that it was handed over")
+    taken = {"step": "collected", "post": "duty_officer", "custody_code": view["custody_code"], "name": plant.word()}
+    assert desk.post(f"/reports/{asked}/steps", taken)["gaps"] == []
+    with_order = {"step": "collected", "post": "duty_nurse", "holder": "court", "ground": "court_order", "order": plant.word()}
+    clinic.post(f"/reports/{written}/steps", with_order)
 
 
 @contextmanager

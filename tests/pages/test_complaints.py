@@ -118,7 +118,7 @@ async def test_every_page_stands_in_both_directions(world: World) -> None:
         assert '<bdi class="app-code" dir="ltr">FIR/1/26</bdi>' in page.text
 
 
-async def test_on_a_case_of_any_agency_pressure_to_settle_is_one_tap(world: World) -> None:
+async def test_on_a_case_of_any_agency_pressure_is_one_tap_and_a_breach_is_written_down(world: World) -> None:
     for kind, role, place in (
         ("health", Role.CLINICIAN, "ndola_clinic"), ("social_welfare", Role.SOCIAL_WORKER, "ndola_district_office"),
     ):  # fmt: skip
@@ -132,3 +132,11 @@ async def test_on_a_case_of_any_agency_pressure_to_settle_is_one_tap(world: Worl
         kept = [line["detail"]["code"] for line in lines if line["kind"] == "case.progress"]
         assert kept == ["pressure_to_settle"]
         assert (await visitor.open(f"/cases/{case_id}/complaint")).status == 404, "a complaint is the police's own"
+        page = await fill(visitor, f"/cases/{case_id}/breach", code="police_report_demanded", by_whom="health")
+        assert "A police report was demanded before care" in page.words
+        kept = await desk.get(f"/cases/{case_id}/breaches")
+        assert [(one["code"], one["by_whom"]) for one in kept["items"]] == [("police_report_demanded", "health")]
+        lead = await world[kind].sign_in("lead", Role.SUPERVISOR, place)
+        counted = (await lead.get(f"/breaches/figures?month={world.clock.now():%Y-%m}"))["breaches"]
+        assert {code for code, number in counted.items() if number} == {"police_report_demanded"}
+        assert [one["kind"] for one in (await lead.get("/alarms"))["items"]] == ["breach"]

@@ -12,11 +12,11 @@ from pydantic import Field
 
 from services.health.care import commands
 from services.health.care.commands import Care, CareResult, InCare, KeepCare
+from services.health.follow_ups.commands import set_next
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals.commands import EndArrival, end_arrival
 from shared.casework.cases.commands import WrongTime
 from shared.casework.cases.views import note_read
-from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor
@@ -28,7 +28,7 @@ from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import story
 from shared.casework.referrals.commands import MakeTransition, answer_feedback, make_transition
 from shared.casework.referrals.tables import Referral
-from shared.contracts.casework.codes import CareClock, OutcomeCode, ProgressCode, ReferralState, ServicePackage
+from shared.contracts.casework.codes import CareClock, OutcomeCode, ReferralState, ServicePackage
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail, Transition
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, RefnetError
@@ -189,8 +189,7 @@ async def _post(find: Find, request: Request, edge: Edge, visit: Visit, values: 
         if whom.referral is not None:
             await _go_on(tx, edge, visit.actor, whom.referral, form, entered)
         if asked.next_visit:
-            step = RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=asked.next_visit, occurred_at=entered["occurred_at"])
-            await record_progress(whom.case_id, step, tx, edge.here, visit.actor)
+            await set_next(whom.case_id, asked.next_visit, entered["occurred_at"], tx, edge.here, visit.actor)
         if form.value("then") == "close":
             outcome = ending([CareResult(result) for result in lines.values()], asked.outcome_code)
             await _close(tx, edge, visit.actor, whom, outcome, entered)

@@ -3,7 +3,6 @@ hears what she allows; everything else stays here. None of these acts touches a 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,8 +15,6 @@ from services.police.complaints.domain import (
     MILESTONES,
     STEPS,
     AskedBy,
-    BreachCode,
-    ByWhom,
     Fact,
     HowTold,
     Told,
@@ -25,8 +22,7 @@ from services.police.complaints.domain import (
     WhyReopened,
     safe_hours,
 )
-from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
-from shared.casework.alarms.commands import raise_alarm
+from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.commands import RecordProgress, record_progress
@@ -34,20 +30,15 @@ from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight, for_the_agency
 from shared.contracts.casework import codes, events
-from shared.contracts.casework.codes import ProgressCode, Ternary, Urgency
+from shared.contracts.casework.codes import ProgressCode, Ternary
 from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
-from shared.programmes.rules import answers
-from shared.programmes.situation import Answer, Message, Situation
-from shared.programmes.terms import Act
-from shared.programmes.terms import Fact as Known
 
 NUMBER_LABEL = "police_complaints.number"
 NO_SAFE_HOURS = _("There are no hours at which a message is safe. Tell it on the next visit.")
-SPEAK_OF_IT = frozenset({Message.ACT_IS_BLOCKED, Message.BREACH})  # what rules say of a breach; others speak of the same act
 TWICE = _("This step stands here already, with the same time.")
 
 
@@ -126,14 +117,6 @@ class TellHer(Form):
         if (self.outcome is Told.TOLD) != (self.how is not None):
             raise ValueError("'how' says by which safe way she was told, and is left out where it was not safe")
         return self
-
-
-class RecordBreach(Form):
-    """What was done or demanded, and from whose side."""
-
-    code: BreachCode
-    by_whom: ByWhom
-    occurred_at: events.Moment | None = None
 
 
 async def register(case_id: UUID, command: RegisterComplaint, tx: Transaction, here: Here, by: Actor) -> Complaint:
@@ -261,42 +244,6 @@ def _telling(step: Progress, outcome: Told, how: HowTold | None, tx: Transaction
         id=new_id(), case_id=step.case_id, position=step.position, outcome=outcome, how=how, occurred_at=now, recorded_at=now,
         recorded_by=by.account_id,
     )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A breach that was kept, and what the programme's rules say of it."""
-
-    breach: Breach
-    said: tuple[Answer, ...]
-
-
-async def record_breach(case_id: UUID, command: RecordBreach, tx: Transaction, here: Here, by: Actor) -> Recorded:
-    """Keeps a breach of the protocol and tells the post above the desk's. There is nothing else that a mediation may be kept as."""
-    case = await _locked(tx, case_id, by)
-    now = tx.clock.now()
-    row = Breach(
-        id=new_id(), case_id=case.id, code=command.code, by_whom=command.by_whom, facility=by.facility or case.facility,
-        occurred_at=happened("occurred_at", command.occurred_at, now), recorded_at=now, recorded_by=by.account_id,
-    )  # fmt: skip
-    tx.session.add(row)
-    await tx.session.flush()
-    situation = _situation(command.code, row)
-    said = tuple(one for one in answers(here.programme, situation) if one.message in SPEAK_OF_IT) if situation is not None else ()
-    # Rule 8 holds where a programme says nothing of it; the one that says "an attempt is no alarm" is heard.
-    if not said or any(one.raises_alarm for one in said):
-        await raise_alarm(tx, here, "breach", row.id, row.facility, Urgency.URGENT, case.id, to_supervisor=True)
-    return Recorded(row, said)
-
-
-def _situation(code: BreachCode, row: Breach) -> Situation | None:
-    match code:
-        case BreachCode.MEDIATION_ATTEMPTED:
-            return Situation(act=Act.MEDIATE, now=row.occurred_at)
-        case BreachCode.POLICE_REPORT_DEMANDED:
-            return Situation(act=Act.RECEIVE, now=row.occurred_at, facts=frozenset({Known.POLICE_REPORT_DEMANDED}))
-        case _:
-            return None
 
 
 async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:

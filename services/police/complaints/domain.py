@@ -1,7 +1,7 @@
 """A complaint as its facts make it, in whatever order they were entered; and the closed lists of what is written down beside it.
 
 Nothing here ends or changes care: a complaint is one thing, her referrals and consents are others (practice guide, rule 7). There
-is no outcome of a mediation, because none exists (rule 8): an attempt is a breach.
+is no outcome of a mediation, because none exists (rule 8): an attempt is a breach (`shared.casework.breaches`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,28 +51,6 @@ class Topic(StrEnum):
     LEGAL_AID = "legal_aid"
     COSTS = "costs"
     MAY_WITHDRAW = "may_withdraw"
-
-
-class BreachCode(StrEnum):
-    """What was done or demanded against the protocol."""
-
-    MEDIATION_ATTEMPTED = "mediation_attempted"
-    POLICE_REPORT_DEMANDED = "police_report_demanded"  # before care
-    FEE_DEMANDED = "fee_demanded"
-    PERMISSION_DEMANDED = "permission_demanded"  # of a husband or of the family
-
-
-class ByWhom(StrEnum):
-    """Whose side a breach came from: never a person, never a place."""
-
-    POLICE = "police"
-    HEALTH = "health"
-    SOCIAL_WELFARE = "social_welfare"
-    JUSTICE = "justice"
-    FAMILY = "family"
-    COMMUNITY = "community"
-    OTHER = "other"
-    NOT_KNOWN = "not_known"
 
 
 class Told(StrEnum):

@@ -1,11 +1,9 @@
-"""Complaints as a programme's measures: how far they came, how many were withdrawn, and attempted mediations, by place.
+"""Complaints as a programme's measures: how far they came, how many were withdrawn, by place.
 
 Stages count cases, each once in a period, so that one divides into the next (domain.md, section 5, attrition)."""
 
 from sqlmodel import col
 
-from services.police.complaints.domain import BreachCode
-from services.police.complaints.views import breaches
 from shared.casework.cases.tables import Case
 from shared.casework.circles.figures import steps
 from shared.casework.circles.tables import Progress
@@ -27,7 +25,7 @@ STAGES = {
 
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
     """By the times at which things happened; a case is tried in the period in which a hearing was, and not when it was set."""
-    found = Counts.of(*STAGES.values(), Measure.TRIED, Measure.REPORTS_WITHDRAWN, Measure.MEDIATIONS)
+    found = Counts.of(*STAGES.values(), Measure.TRIED, Measure.REPORTS_WITHDRAWN)
     first, until = here.begin_of(of.first), here.begin_of(of.until)
     taken = await steps(tx, here, {*STAGES, _P.COMPLAINT_WITHDRAWN}, first, until)
     reached = {(STAGES[step.code], step.case_id, step.place) for step in taken if step.code in STAGES}
@@ -35,8 +33,6 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
         found.add(measure, place)
     for step in taken:
         found.add(Measure.REPORTS_WITHDRAWN, step.place, int(step.code is _P.COMPLAINT_WITHDRAWN))
-    for breach in await breaches(tx, first, until):
-        found.add(Measure.MEDIATIONS, breach.place, int(breach.code == BreachCode.MEDIATION_ATTEMPTED))
     ends = min(of.until, here.day_of(tx.clock.now()))  # what is set for today or later has not been yet
     heard = of_counted(Progress, col(Progress.case_id), col(Case.facility)).distinct().where(
         col(Progress.agency) == here.agency, col(Progress.code) == _P.HEARING_DATE, col(Progress.on_date) >= of.first,

@@ -15,9 +15,10 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.police.complaints import commands, views
-from services.police.complaints.commands import AddStep, Explain, RecordBreach, RegisterComplaint, Reopen, TellHer, Withdraw
-from services.police.complaints.domain import STEPS, AskedBy, BreachCode, ByWhom, Topic, WhyReopened
+from services.police.complaints.commands import AddStep, Explain, RegisterComplaint, Reopen, TellHer, Withdraw
+from services.police.complaints.domain import STEPS, AskedBy, Topic, WhyReopened
 from shared.casework.accounts.sessions import Visit
+from shared.casework.breaches.domain import BreachCode
 from shared.casework.cases.commands import WrongTime, load_case
 from shared.casework.cases.tables import Incident
 from shared.casework.cases.views import note_read
@@ -88,13 +89,6 @@ class Explanation(Afterwards):
     post: events.Code
 
 
-class NewBreach(Afterwards):
-    """What was done or demanded."""
-
-    code: BreachCode
-    by_whom: ByWhom
-
-
 WORDS = {
     **AFTERWARDS_WORDS,
     "number": _("Type the number as it stands in the register: letters, digits, / and -, such as FIR/123/26."),
@@ -103,10 +97,9 @@ WORDS = {
     "asked_alone": _("Say whether somebody asked alone."), "reason": _("Choose why it goes on."),
     "topics": _("Choose what was explained."), "language": _("Choose the language."),
     "interpreter": _("Say whether somebody interpreted."), "post": _("Choose the post."),
-    "by_whom": _("Choose from whose side it came."),
     "hearing_on": NO_HEARING,
 }  # fmt: skip
-CODE_WORDS = {"step": _("Choose what happened."), "breach": _("Choose what was done or demanded.")}
+CODE_WORDS = {"step": _("Choose what happened.")}
 
 Do = Callable[[UUID, Any, datetime | None, Transaction, Here, Actor], Awaitable[Any]]
 
@@ -151,17 +144,12 @@ async def _explain(case_id: UUID, form: Explanation, at: datetime | None, tx: Tr
     await commands.explain(case_id, asked, tx, here, by)
 
 
-async def _breach(case_id: UUID, form: NewBreach, at: datetime | None, tx: Transaction, here: Here, by: Actor) -> None:
-    await commands.record_breach(case_id, RecordBreach(code=form.code, by_whom=form.by_whom, occurred_at=at), tx, here, by)
-
-
 SHEETS: Mapping[str, Sheet] = {
     "register": Sheet("complaints/register.html", NewComplaint, "number", _register),
     "step": Sheet("complaints/step.html", NewStep, "code", _step),
     "withdraw": Sheet("complaints/withdraw.html", Withdrawal, "asked_by", _withdraw),
     "reopen": Sheet("complaints/reopen.html", Reopening, "reason", _reopen),
     "explained": Sheet("complaints/explained.html", Explanation, "post", _explain),
-    "breach": Sheet("complaints/breach.html", NewBreach, "code", _breach),
 }
 
 
@@ -233,18 +221,6 @@ async def post_explained(case_id: UUID, request: Request, edge: OneEdge, visit: 
     return await _post("explained", case_id, request, edge, visit, values)
 
 
-@router.get("/cases/{case_id}/breach")
-async def show_breach(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """What was done or demanded against the protocol."""
-    return await _show("breach", case_id, request, edge, visit)
-
-
-@router.post("/cases/{case_id}/breach")
-async def post_breach(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Keeps it, and tells the supervisor's post."""
-    return await _post("breach", case_id, request, edge, visit, values)
-
-
 async def _show(name: str, case_id: UUID, request: Request, edge: Edge, visit: Visit) -> Response:
     return await _page(SHEETS[name].template, case_id, request, edge, visit, await draft_of(request, visit))
 
@@ -262,8 +238,7 @@ async def _page(
     return edge.pages.show(
         request, template, visit, status=status, form=form, errors=bool(form.errors), case=case, register=register,
         incidents=incidents, steps=STEPS, dated=codes.DATED, desk_posts=edge.here.posts(visit.actor.facility or case.facility),
-        lists={"asked_by": list(AskedBy), "why_reopened": list(WhyReopened), "topic": list(Topic), "breach": list(BreachCode),
-               "by_whom": list(ByWhom), "answer": list(Ternary)},
+        lists={"asked_by": list(AskedBy), "why_reopened": list(WhyReopened), "topic": list(Topic), "answer": list(Ternary)},
         here_now="/cases",
     )  # fmt: skip
 

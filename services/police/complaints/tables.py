@@ -74,18 +74,3 @@ class Explained(SQLModel, table=True):
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID
-
-
-class Breach(SQLModel, table=True):
-    """What was done or demanded against the protocol, and from whose side. No person, no place of another agency."""
-
-    __tablename__ = "police_breaches"
-    __table_args__ = (Index("ix_police_breaches_occurred_at", "occurred_at"),)
-    id: UUID = Field(primary_key=True)
-    case_id: UUID = Field(sa_column_args=[ForeignKey(CASE)], index=True)
-    code: str | None = Field(default=None, sa_type=Sealed("police_breaches.code", "case_id"), nullable=True)
-    by_whom: str | None = Field(default=None, sa_type=Sealed("police_breaches.by_whom", "case_id"), nullable=True)
-    facility: str
-    occurred_at: datetime = Field(sa_type=UtcDateTime)
-    recorded_at: datetime = Field(sa_type=UtcDateTime)
-    recorded_by: UUID

@@ -3,17 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select, true
+from sqlalchemy import exists, func, select
 from sqlmodel import col
 
 from services.police.complaints.commands import complaints_of, steps_of, tellings_of
-from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, BreachCode, Fact, Standing, Told, safe_hours, standing
-from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
+from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, safe_hours, standing
+from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from shared.casework import scope
+from shared.casework.breaches.figures import counted as breaches_counted
+from shared.casework.breaches.tables import Breach
+from shared.casework.breaches.views import breaches_of
 from shared.casework.cases.tables import Case
 from shared.casework.circles.figures import steps
 from shared.casework.circles.tables import Progress
@@ -77,12 +79,11 @@ async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
         by_complaint.setdefault(key, []).append(step)
     shown = [Shown(one, by_complaint.get(one.id, []), _standing(by_complaint.get(one.id, []))) for one in complaints]
     explained = select(Explained).where(col(Explained.case_id) == case.id).order_by(col(Explained.occurred_at), col(Explained.id))
-    breaches = select(Breach).where(col(Breach.case_id) == case.id).order_by(col(Breach.occurred_at), col(Breach.id))
     return Register(
         shown, by_complaint.get(None, []),
         [step for steps in by_complaint.values() for step in steps if step.is_to_tell],
         safe_hours(case.relay, case.safety, was_unsafe=any(one.outcome == Told.NOT_SAFE for one in tellings)),
-        list((await tx.session.execute(explained)).scalars()), list((await tx.session.execute(breaches)).scalars()),
+        list((await tx.session.execute(explained)).scalars()), await breaches_of(tx, case.id),
     )  # fmt: skip
 
 
@@ -115,8 +116,8 @@ async def to_tell(tx: Transaction, here: Here, by: Actor) -> tuple[list[ToTell],
 
 
 async def case_ways(_tx: Transaction, _here: Here, _by: Actor, case: Case) -> Sequence[Way]:
-    """Where the complaint of a case and what went against the protocol are written down."""
-    return [(f"/cases/{case.id}/complaint", _("Complaint")), (f"/cases/{case.id}/breach", _("Against the protocol: write it down"))]
+    """Where the complaint of a case is."""
+    return [(f"/cases/{case.id}/complaint", _("Complaint"))]
 
 
 @dataclass(slots=True)
@@ -167,25 +168,5 @@ async def counted(tx: Transaction, here: Here, by: Actor, of: Period) -> Counts:
             counts.withdrawn[answers.get("asked_by", AskedBy.NOT_KNOWN.value), answers.get("pressure", Ternary.UNKNOWN.value)] += 1
             counts.asked_alone += bool(answers.get("asked_alone"))
             counts.not_safe += answers.get("is_safe") == Ternary.NO
-    for breach in await breaches(tx, first, until, scope.this_case(by)):
-        counts.breaches[breach.code] += 1
+    counts.breaches.update(await breaches_counted(tx, here, by, of))
     return counts
-
-
-@dataclass(frozen=True, slots=True)
-class Breached:
-    """One breach: at the place of its case, as a code, or not known where what was written does not open."""
-
-    place: str
-    code: str
-
-
-async def breaches(tx: Transaction, first: datetime, until: datetime, seen: ColumnElement[bool] | None = None) -> list[Breached]:
-    """Breaches of a span, only of cases that are `seen`, where that is said. No case is opened for them."""
-    query = of_counted(Breach, col(Case.facility), col(Breach.code)).where(
-        true() if seen is None else seen, col(Breach.occurred_at) >= first, col(Breach.occurred_at) < until
-    )
-    known = set(BreachCode)
-    with shut_shown():
-        found = (await tx.session.execute(query)).tuples().all()
-    return [Breached(place, str(what) if what in known else AskedBy.NOT_KNOWN.value) for place, what in found]

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from services.police.complaints import commands, views
-from services.police.complaints.commands import AddStep, Explain, RecordBreach, RegisterComplaint, Reopen, TellHer, Withdraw
-from services.police.complaints.domain import AskedBy, BreachCode
-from services.police.complaints.tables import Breach, Explained, Telling
+from services.police.complaints.commands import AddStep, Explain, RegisterComplaint, Reopen, TellHer, Withdraw
+from services.police.complaints.domain import AskedBy
+from services.police.complaints.tables import Explained, Telling
+from shared.casework.breaches.domain import BreachCode
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
@@ -74,17 +75,6 @@ class ToTellView(BaseModel):
     steps: list[StepView]
 
 
-class BreachView(BaseModel):
-    """A breach of the protocol. `rules` are those of the programme that forbid it."""
-
-    id: UUID
-    case_id: UUID
-    code: str | None
-    by_whom: str | None
-    occurred_at: datetime
-    rules: list[str] = []
-
-
 class WithdrawnView(BaseModel):
     """Withdrawals by who asked and by pressure."""
 
@@ -132,12 +122,6 @@ def _explained(row: Explained) -> ExplainedView:
 
 def _told(row: Telling) -> ToldView:
     return ToldView(id=row.id, step=row.position, outcome=row.outcome, how=row.how, occurred_at=row.occurred_at)
-
-
-def _breach(row: Breach, rules: list[str] | None = None) -> BreachView:
-    return BreachView(
-        id=row.id, case_id=row.case_id, code=row.code, by_whom=row.by_whom, occurred_at=row.occurred_at, rules=rules or []
-    )
 
 
 async def _register(tx: Transaction, edge: Edge, case_id: UUID, by: Actor) -> views.Register:
@@ -248,26 +232,6 @@ async def post_told(
         return _told(await commands.tell_her(case_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, status=201, key=key)
-
-
-@router.post("/cases/{case_id}/breaches", status_code=201, response_model=BreachView)
-async def post_breach(
-    case_id: UUID, body: RecordBreach, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
-) -> Response:
-    """Something was done or demanded against the protocol; the supervisor's post is told."""
-
-    async def work(tx: Transaction) -> BreachView:
-        kept = await commands.record_breach(case_id, body, tx, edge.here, by)
-        return _breach(kept.breach, [one.rule for one in kept.said])
-
-    return await command(request, edge, by, work, status=201, key=key)
-
-
-@router.get("/cases/{case_id}/breaches")
-async def get_breaches(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
-    """Breaches of a case, oldest first."""
-    async with edge.database.write() as tx:
-        return Page(items=[_breach(row) for row in (await _register(tx, edge, case_id, by)).breaches])
 
 
 @router.get("/complaints/figures")

@@ -20,16 +20,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "legal_aid": _("Legal aid"), "costs": _("What it costs, and what is free"),
         "may_withdraw": _("It may be stopped, and opened again"),
     },
-    "breach": {
-        "mediation_attempted": _("Somebody tried to mediate"),
-        "police_report_demanded": _("A police report was demanded before care"),
-        "fee_demanded": _("Money was demanded"), "permission_demanded": _("A permission of husband or family was demanded"),
-    },
-    "by_whom": {
-        "police": _("Police"), "health": _("Health"), "social_welfare": _("Social welfare"), "justice": _("Court or prosecutor"),
-        "family": _("The family"), "community": _("Elders, a chief or neighbours"), "other": _("Somebody else"),
-        "not_known": _("Not known"),
-    },
     "how_told": {"when_she_came": _("on a visit here"), "in_safe_hours": _("in the safe hours")},
     "complaint_state": {
         "open": _("The complaint goes on"), "withdrawn": _("The complaint was withdrawn"), "ended": _("There is a verdict"),

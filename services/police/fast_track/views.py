@@ -13,7 +13,6 @@ from sqlmodel import col
 
 from services.police.dispensing.tables import Dose
 from services.police.fast_track.domain import QUEUE_MAX, SEEN_NOW, Minutes, has_fast_track, is_identified, minutes_of
-from services.police.hotline.desks import kind_of
 from shared.casework import scope
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case, Incident
@@ -96,7 +95,7 @@ def _is_first(here: Here, of: Case, incident: Incident, now: datetime) -> bool:
     # Whose key is missing stands there too: what is not known counts for her.
     readable = {name: value for name, value in said.items() if isinstance(value, str | list | datetime)}
     return is_identified(
-        here.programme, kind_of(here, of.facility), now, readable, of.needs if isinstance(of.needs, dict) else None
+        here.programme, here.kind_of_place(of.facility), now, readable, of.needs if isinstance(of.needs, dict) else None
     )
 
 
@@ -160,4 +159,4 @@ def _was_first(tx: Transaction, here: Here, row: Any) -> bool:
     names = ("incident_type", "contexts", "earliest_at", "latest_at")
     said: Mapping[str, Any] = {name: lies[name].read(getattr(row, name), tx.keys) for name in names}
     needs = of_case["needs"].read(row.needs, tx.keys)
-    return is_identified(here.programme, kind_of(here, row.facility), row.contact, said, needs)
+    return is_identified(here.programme, here.kind_of_place(row.facility), row.contact, said, needs)

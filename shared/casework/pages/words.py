@@ -306,6 +306,8 @@ ALARMS: dict[str, str] = {
     "overfull": _("More messages of an agency wait or cannot be used than are kept: the others are asked for again later"),
     "cleared": _("Old messages are asked for whose words are no longer kept, after a restore: look for the paper, and phone"),
     "breach": _("Something was done or demanded against the protocol"),
+    "report_before_limit": _("A medical report is due before the remand limit"),
+    "report_custody": _("A medical report may be in another hand than was written down"),
     "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
 SET_ASIDE: dict[str, str] = {
@@ -335,6 +337,7 @@ LOOKS: dict[str, str] = {
     "consents": _("Read who may know what"),
     "call": _("Read what was said on the telephone"),
     "complaint": _("Read the complaint, or what went against the protocol"),
+    "report": _("Read how a medical report stands"),
     "docket": _("Read the number in the occurrence book"),
     "holds": _("Read what a court has ordered about it"),
     "hold_form": _("Opened the form for a court’s order; no order was there to be read"),
@@ -443,6 +446,7 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "care.recorded": _("What was given was kept here"),
     "case.assigned": _("Has a social worker"),
     "message.asked": _("Message to pass on"),
+    "report.moved": _("Medical report"),
     "message.answered": _("Answer to the message"),
 }
 
@@ -504,6 +508,44 @@ PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),
     "she_asked": _("She or he asked for it"), "court_order": _("A court ordered it"), "complaint": _("A complaint is looked into"),
 }  # fmt: skip
+BREACHES: dict[str, str] = {
+    "mediation_attempted": _("Somebody tried to mediate"),
+    "police_report_demanded": _("A police report was demanded before care"),
+    "fee_demanded": _("Money was demanded"), "permission_demanded": _("A permission of husband or family was demanded"),
+}  # fmt: skip
+BY_WHOM: dict[str, str] = {
+    "police": _("Police"), "health": _("Health"), "social_welfare": _("Social welfare"), "justice": _("Court or prosecutor"),
+    "family": _("The family"), "community": _("Elders, a chief or neighbours"), "other": _("Somebody else"),
+    "not_known": _("Not known"),
+}  # fmt: skip
+REPORT_STEPS: dict[str, str] = {
+    "requested": _("Asked for"), "handed_back": _("The form was handed back"), "examined": _("Examined"), "signed": _("Signed"),
+    "ready": _("Ready to be fetched"), "collected": _("Handed over"), "fee_asked": _("A fee was asked"),
+    "fee_paid": _("A fee was paid"), "travelled": _("Somebody travelled for it"), "held": _("Somebody is held"),
+    "released": _("Nobody is held any more"),
+}  # fmt: skip
+REPORT_ACTS: dict[str, str] = {
+    "handed_back": _("The form is wrong: hand it back"), "examined": _("The examination took place"), "signed": _("It was signed"),
+    "ready": _("It lies ready in an envelope"), "collected": _("It goes from hand to hand"), "fee_asked": _("A fee is asked"),
+    "fee_paid": _("A fee was paid"), "travelled": _("Somebody travelled for it"), "held": _("Somebody is held, since when"),
+    "released": _("Nobody is held any more"),
+}  # fmt: skip
+REPORT_GAPS: dict[str, str] = {
+    "not_examined": _("It was signed, and no examination before that stands here: enter it, or look at the times."),
+    "not_signed": _("It was ready or handed over, and no signature before that stands here: enter it, or look at the times."),
+    "collected_twice": _("The one document was handed over twice: look for it, and at the times."),
+    "codes_differ": _("The codes on the envelope are not alike: look for it, and at the paper."),
+}
+REPORT_HOLDERS: dict[str, str] = {
+    "desk": _("The police desk that asked"), "court": _("A court"), "herself": _("The patient"),
+}  # fmt: skip
+REPORT_GROUNDS: dict[str, str] = {
+    "consent": _("A yes to this one paper and this one holder"), "court_order": _("A court ordered it"),
+}  # fmt: skip
+REPORT_TRAVELLERS: dict[str, str] = {"signer": _("Whoever signs"), "she": _("The patient")}
+REPORT_REFUSALS: dict[str, str] = {
+    "old_version": _("The form is an old version"), "other_form": _("It is another form than the one in use"),
+}  # fmt: skip
 REPORT_FORMS: dict[str, str] = {"zp_form_32": _("police medical report form (ZP 32)")}  # a test holds every profile's to its words
 GROUPS: dict[str, dict[str, str]] = {
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
@@ -517,6 +559,9 @@ GROUPS: dict[str, dict[str, str]] = {
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
     "entry": ENTRIES, "correction": CORRECTIONS, "supply": SUPPLY_REASONS, "no_supply": SUPPLY_DECLINES,
     "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES, "report_form": REPORT_FORMS,
+    "breach": BREACHES, "by_whom": BY_WHOM,
+    "report_step": REPORT_STEPS, "report_act": REPORT_ACTS, "report_gap": REPORT_GAPS, "report_holder": REPORT_HOLDERS,
+    "report_ground": REPORT_GROUNDS, "report_traveller": REPORT_TRAVELLERS, "report_refusal": REPORT_REFUSALS,
     "way": {**KINDS, "by_herself": _("By herself or himself")},
 }  # fmt: skip
 

@@ -23,6 +23,7 @@ from shared.casework.referrals import domain, story
 from shared.casework.referrals.ground import Asked, CaseFacts, Ground, asked_of, stand_on
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.reports import records as reports
 from shared.contracts.casework import codes, events, lifecycle
 from shared.contracts.casework.codes import ConsentItem, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Details, MissingDetail, Transition
@@ -119,6 +120,8 @@ async def issue_referral(
     told = Told(here.agency, True, issued_at, by.account_id, entered_for, event_id)
     await _put(tx, here, ground, row, _issued(row, case, issued_at), told)
     referral = as_read(tx, Referral, row)
+    if said.report_form is not None:
+        await reports.ask_along(tx, referral.id, case.id, referral.desk, issued_at, by.account_id)
     await add_note(tx, case.id, referral.id, command.note, by)
     if command.in_place_of is not None:
         await _cancel_former(tx, here, command.in_place_of, case.id, by, referral)
@@ -422,7 +425,11 @@ async def _recipient_says(
 
 async def _answered(tx: Transaction, here: Here, referral: Referral, end: lifecycle.Recipient, *, yes: bool) -> lifecycle.Recipient:
     referral.feedback = yes
-    return await story.tell_kept_back(tx, here, referral, end) if yes else lifecycle.answer_feedback(end, yes=False)[0]
+    if not yes:
+        return lifecycle.answer_feedback(end, yes=False)[0]
+    end = await story.tell_kept_back(tx, here, referral, end)
+    await reports.tell_kept_back(tx, here, referral)
+    return end
 
 
 async def answer_feedback(referral_id: UUID, yes: bool, tx: Transaction, here: Here, by: Actor) -> Referral:

@@ -15,6 +15,8 @@ from shared.casework.here import Here
 from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.reports import records as reports
+from shared.casework.reports.tables import Report
 from shared.contracts.casework import codes, events, lifecycle
 from shared.contracts.casework.codes import Urgency
 from shared.exchange import feed, outbox
@@ -36,7 +38,7 @@ async def on_referrals_issued(received: Sequence[Received], tx: Transaction, her
     """New referrals, each opening or joining this agency's own case, put into the database at once."""
     cases = await _known_here(tx, {one.data.circle for one in received})
     files = await _new_files(received, cases.keys(), tx, here)
-    referrals, facts, lines = [], [], []
+    referrals, facts, lines, asked = [], [], [], []
     for one in received:
         said: events.ReferralIssued = one.data
         if said.circle in cases:
@@ -53,6 +55,8 @@ async def on_referrals_issued(received: Sequence[Received], tx: Transaction, her
         fact, line = story.first_entries(tx, row, Told(one.sender, False, one.occurred_at, event_id=one.id, key=key))
         row["said"] = Under(key, row["said"])
         referrals.append(row)
+        if said.report_form is not None:
+            asked.append(reports.row_along(tx, row["id"], case_id, row["desk"], one.occurred_at))
         facts.append(fact)
         lines.append(line)
     at = {circle: case.id for circle, case in cases.items()} | {circle: file["id"] for circle, file in files.items()}
@@ -64,7 +68,7 @@ async def on_referrals_issued(received: Sequence[Received], tx: Transaction, her
         ]
     )
     new_cases = [{name: value for name, value in file.items() if name != "first"} for file in files.values()]
-    await insert_together(tx, [(Case, new_cases), (Referral, referrals), (ReferralFact, facts), (Activity, lines)])
+    await insert_together(tx, [(Case, new_cases), (Referral, referrals), (ReferralFact, facts), (Report, asked), (Activity, lines)])
     outbox.wake_on_commit(tx)
 
 

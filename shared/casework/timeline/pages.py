@@ -29,6 +29,7 @@ FEEDBACK = frozenset(
         "referral.came_without_referral",
         "referral.no_feedback_by_choice",
         "referral.ended_undisclosed",
+        "report.moved",
     }
 )  # fmt: skip — what the issuer learns under `fb`
 SILENT = ("circle.announced",)  # bookkeeping between machines

@@ -40,6 +40,9 @@ READER = Authority("reader")  # of our event that it is about
 KEEPS_A_BOX = Authority("keeper", frozenset({(AgencyKind.POLICE, AgencyKind.HEALTH)}))
 SUPPLIES = Authority("keeper", frozenset({(AgencyKind.HEALTH, AgencyKind.POLICE)}))
 
+# How a medical report stands is told by whoever writes it, to the police that asked for it, and by nobody else.
+TELLS_OF_A_REPORT = Authority("recipient", frozenset({(AgencyKind.HEALTH, AgencyKind.POLICE)}))
+
 TELLS_THE_WAY = Authority("issuer", frozenset(way for way, rows in minimal_data.CROSSES.items() if "travel" in rows))
 TELLS_STEPS = Authority("member", frozenset(minimal_data.PROGRESS_CROSSES))
 TELLS_OF_OTHER_PLACES = Authority("member", minimal_data.REFERRAL_PROGRESS_CROSSES)

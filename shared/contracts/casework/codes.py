@@ -417,6 +417,26 @@ class Flag(StrEnum):
     LAPSED = "lapsed"  # time has passed, still open
 
 
+class ReportStatus(StrEnum):
+    """How a medical report stands, as the place that writes it tells the desk that asked (practice guide, rule 6).
+
+    What it says never crosses.
+    """
+
+    HANDED_BACK = "handed_back"  # the form was: another, or an old version
+    EXAMINED = "examined"
+    SIGNED = "signed"
+    READY = "ready"  # lies in an envelope, to be fetched
+    COLLECTED = "collected"
+
+
+class FormRefusal(StrEnum):
+    """Why a form is handed back."""
+
+    OLD_VERSION = "old_version"
+    OTHER_FORM = "other_form"
+
+
 class MessageCode(StrEnum):
     """A coded message to her, passed on by the agency that sent her."""
 

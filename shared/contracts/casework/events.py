@@ -31,6 +31,8 @@ def _within_reason(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_within_reason)]
 BatchCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{0,19}$")]  # as it is printed on the pack
 Month = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
+# On an envelope or a sample: what kind of thing, and six characters that are not misread. Random, so that it says nothing.
+CustodyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]-[2-9A-HJ-NP-Z]{6}$")]
 CodeHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 DEPENDANTS_MAX = 20  # people who come with her
@@ -414,6 +416,30 @@ class MessageAnswered(Event):
     answer: codes.MessageAnswer
 
 
+class ReportMoved(Event):
+    """How the medical report stands that a referral asked for (consent item `fb`). Its content crosses hand to hand only;
+    both ends know it by the code on its envelope. `form`, `form_version`: the right one, where another was handed back."""
+
+    type: ClassVar[str] = "report.moved"
+    authority: ClassVar[Authority] = authorities.TELLS_OF_A_REPORT
+    status: codes.ReportStatus
+    reason_code: codes.FormRefusal | None = None
+    form: Code | None = None
+    form_version: Annotated[int, Field(ge=1)] | None = None
+    post: Code | None = None  # where the envelope lies
+    custody_code: CustodyCode | None = None
+
+    @model_validator(mode="after")
+    def _what_goes_with_each(self) -> "ReportMoved":
+        is_back = self.status is codes.ReportStatus.HANDED_BACK
+        if any((one is not None) != is_back for one in (self.reason_code, self.form, self.form_version)):
+            raise ValueError("a form that is handed back has a reason and the right form, nothing else has")
+        in_hand = self.status in {codes.ReportStatus.READY, codes.ReportStatus.COLLECTED}
+        if (self.custody_code is not None) != in_hand or (self.post is not None and not in_hand):
+            raise ValueError("an envelope has a code and a post, nothing else has")
+        return self
+
+
 class PlaceAnnounced(Event):
     """A facility of the sender says whether it is open, who is there and how many wait: about a place, never about a person."""
 
@@ -543,7 +569,7 @@ SUPPLY_EVENTS: tuple[type[Event], ...] = (
     SuppliesRequested, SuppliesSent, SuppliesDeclined, SuppliesReceived, SuppliesStated, SafetyReported,
 )  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
-    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, PlaceAnnounced, *SUPPLY_EVENTS,
+    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS,
     ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

@@ -155,6 +155,7 @@ SAID: dict[str, dict[str, Listed]] = {
     "referral.transition_refused": {"": _REQ, "refused": _REQ, "stands": _REQ, "outcome_code": _FB, "reason_code": _REQ},
     "message.asked": {"": _RELAY, "message": _RELAY, "code": _RELAY, "on_at": _RELAY},
     "message.answered": {"": _RELAY, "message": _RELAY, "answer": _RELAY},
+    "report.moved": dict.fromkeys(("", "status", "reason_code", "form", "form_version", "post", "custody_code"), _FB),
     "place.announced": dict.fromkeys(("", "facility", "is_open", "staff", "has_female_staff", "waiting"), _NOBODY),
     "supplies.requested": dict.fromkeys(("", *_SUPPLY, "request", "quantity", "reason_code"), _NOBODY),
     "supplies.sent": dict.fromkeys(("", *_SUPPLY, "request", *_BATCH), _NOBODY),

@@ -1,0 +1,1 @@
+"""One feature of police and health: the medical report, from the request to the hand that takes it."""

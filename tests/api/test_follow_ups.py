@@ -1,0 +1,77 @@
+"""Follow-up visits through the API: proposed from what was given, the next day told as every next day is, what they are for never."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from agencies import Desk, World, consent, open_case, refer
+from reports import CLINIC, nurse, officer
+
+from services.health.follow_ups.domain import Which, proposals
+from shared.contracts.casework.codes import Role
+
+DAY = date(2026, 1, 5)
+
+
+def test_visits_follow_what_was_given_and_day_28_follows_pep_alone() -> None:
+    assert proposals([], [], "pep") == []
+    without = proposals([("sti_prophylaxis", DAY)], [], "pep")
+    assert [one.which for one in without] == [Which.TWO_WEEKS, Which.THREE_MONTHS, Which.SIX_MONTHS]
+    found = proposals([("examination", DAY), ("pep", DAY + timedelta(days=1))], [Which.TWO_WEEKS], "pep")
+    assert [(one.which, one.due_on - DAY) for one in found] == [
+        (Which.PEP_DAY_28, timedelta(days=29)), (Which.THREE_MONTHS, timedelta(days=91)), (Which.SIX_MONTHS, timedelta(days=182)),
+    ]  # fmt: skip
+
+
+async def in_care(world: World, *items: str) -> tuple[Desk, str]:
+    """Somebody in care at the clinic, whom the social worker knows too: (nurse, case at the clinic)."""
+    desk, clinic = await officer(world), await nurse(world)
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "needs")
+    rid = (await refer(desk, case_id, incident_id, "health"))["id"]
+    await world.settle()
+    await clinic.post(f"/referrals/{rid}/arrive", {"feedback": False})
+    for care in ("pep", "examination"):
+        await clinic.post(f"/referrals/{rid}/care", {"care": care, "result": "given"})
+    theirs = (await clinic.get(f"/referrals/{rid}"))["case_id"]
+    await consent(clinic, theirs, "social_welfare", *items)
+    await refer(clinic, theirs, None, "social_welfare")
+    await world.settle()
+    return clinic, theirs
+
+
+async def dates_at_office(world: World) -> list[str]:
+    worker = await world["social_welfare"].sign_in("worker")
+    (case,) = (await worker.get("/cases"))["items"]
+    lines = (await worker.get(f"/cases/{case['id']}/timeline"))["items"]
+    assert "pep" not in str(lines)
+    return [line["detail"]["on_date"] for line in lines if line["detail"].get("code") == "next_clinic_date"]
+
+
+async def test_the_next_visit_is_told_once_and_the_one_after_when_it_is_next(world: World) -> None:
+    clinic, case_id = await in_care(world, "fb")
+    plan = await clinic.get(f"/cases/{case_id}/follow-ups")
+    assert [one["which"] for one in plan["proposed"]] == ["two_weeks", "pep_day_28", "three_months", "six_months"]
+    made = [await clinic.post(f"/cases/{case_id}/follow-ups", one) for one in plan["proposed"][:2]]
+    assert (await clinic.ask("POST", f"/cases/{case_id}/follow-ups", plan["proposed"][0])).status_code == 409
+    assert [one["which"] for one in (await clinic.get(f"/cases/{case_id}/follow-ups"))["proposed"]] == [
+        "three_months",
+        "six_months",
+    ]
+    world.clock.advance(timedelta(days=14))
+    await clinic.post(f"/follow-ups/{made[0]['id']}/answer", {"state": "kept"})
+    await world.settle()
+    assert await dates_at_office(world) == [made[0]["due_on"], made[1]["due_on"]]
+
+
+async def test_without_her_yes_nobody_hears_of_a_visit_and_who_comes_later_has_kept_it(world: World) -> None:
+    clinic, case_id = await in_care(world)
+    visit: Any = await clinic.post(f"/cases/{case_id}/follow-ups", {"which": "pep_day_28", "due_on": "2026-02-02"})
+    world.clock.advance(timedelta(days=29))
+    assert (await clinic.post(f"/follow-ups/{visit['id']}/answer", {"state": "missed"}))["state"] == "missed"
+    assert (await clinic.post(f"/follow-ups/{visit['id']}/answer", {"state": "kept"}))["state"] == "kept"
+    assert (await clinic.ask("POST", f"/follow-ups/{visit['id']}/answer", {"state": "missed"})).status_code == 409
+    await world.settle()
+    assert await dates_at_office(world) == []
+    head = await nurse(world, "head-nurse", Role.SUPERVISOR)
+    found = (await head.get("/follow-ups/figures?month=2026-02"))["items"]
+    assert {"facility": CLINIC, "due": 1, "kept": 1, "missed": 0} in found
