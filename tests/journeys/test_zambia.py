@@ -451,7 +451,7 @@ async def test_a_dose_without_a_request_is_whole_and_nobody_asks_again(town: Pro
     case_id, incident_id = await came(town, desk, 40)
     await give(desk, case_id, incident_id, batch="ONLY-1")
     page = await pages.open(f"/cases/{case_id}/consent")
-    noes = {"answer_health": "no", "answer_social_welfare": "no", "answer_back": "no"}
+    noes: dict[str, Any] = {"answer_health": "no", "answer_social_welfare": "no", "answer_back": "no"}
     page = await pages.send(page.form(page.path), how="spoken", language="bem", **noes)
     assert page.path.endswith("/refer"), page.words
     assert (await refused(refer(desk, case_id, incident_id, "health")))[0] == 422  # whoever forgets what she said is told

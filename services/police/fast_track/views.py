@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -29,6 +29,7 @@ from shared.kit.i18n import mark as _
 from shared.kit.sealed import as_it_lies, sealed_columns, shut_shown
 
 LIST_MAX = 20  # who may stand at one door at once; what is beyond stands among what was opened
+ACTS = 7  # kinds of things that somebody may have done with her
 ROWS = 500  # read at once, as dispensing's figures are
 
 
@@ -41,18 +42,19 @@ class Waits:
     since: datetime
 
 
-def _acts(here: Here) -> Subquery:
-    """What was done with somebody, by case: an answer of hers, a request sent or kept, a product offered, a step, or the tap."""
-    rows = [
-        select(col(Consent.case_id).label("case_id"), col(Consent.given_at).label("at")),
-        select(col(Refusal.case_id), col(Refusal.said_at)),
-        select(col(Referral.case_id), col(Referral.issued_at)).where(col(Referral.direction) == "out"),
-        select(col(DraftedReferral.case_id), col(DraftedReferral.kept_at)),
-        select(col(Dose.case_id), col(Dose.recorded_at)),
-        select(col(Progress.case_id), col(Progress.occurred_at)).where(col(Progress.agency) == here.agency),
-        select(col(CaseRead.case_id), col(CaseRead.read_at)).where(col(CaseRead.what) == SEEN_NOW),
+def _acts(here: Here, contact: ColumnElement[datetime]) -> list[tuple[Any, ColumnElement[bool]]]:
+    """What was done with somebody since first contact, each as its time and a condition on its own rows: an answer of hers, a
+    request sent or kept, a product offered, a step, or the tap. Each is found by its case, so that years of others cost nothing."""
+    kinds: list[tuple[Any, Any, tuple[ColumnElement[bool], ...]]] = [
+        (Consent.case_id, Consent.given_at, ()),
+        (Refusal.case_id, Refusal.said_at, ()),
+        (Referral.case_id, Referral.issued_at, (col(Referral.direction) == "out",)),
+        (DraftedReferral.case_id, DraftedReferral.kept_at, ()),
+        (Dose.case_id, Dose.recorded_at, ()),
+        (Progress.case_id, Progress.occurred_at, (col(Progress.agency) == here.agency,)),
+        (CaseRead.case_id, CaseRead.read_at, (col(CaseRead.what) == SEEN_NOW,)),
     ]
-    return union_all(*rows).subquery()
+    return [(col(at), and_(col(case_id) == col(Case.id), col(at) >= contact, *more)) for case_id, at, more in kinds]
 
 
 def _contact() -> ColumnElement[datetime]:
@@ -72,8 +74,8 @@ async def waiting(tx: Transaction, here: Here, by: Actor) -> list[Waits]:
     """Whoever is to be seen first at the account's desks, the longest wait first; and looks are kept."""
     if by.role is Role.ADMINISTRATOR or not has_fast_track(here.programme):
         return []
-    now, acts, contact = tx.clock.now(), _acts(here), _contact()
-    was_seen = exists().where(acts.c.case_id == col(Case.id), acts.c.at >= contact)
+    now, contact = tx.clock.now(), _contact()
+    was_seen = or_(*(exists().where(done) for _at, done in _acts(here, contact)))
     query = (
         select(Case, Incident, contact)
         .join(Incident, col(Incident.case_id) == col(Case.id))
@@ -126,10 +128,10 @@ async def minutes(tx: Transaction, here: Here, by: Actor, first: date, until: da
                 continue
             if row.is_paper:
                 not_known[row.facility] += 1
-            elif row.seen_at is None:
-                not_seen[row.facility] += 1
+            elif done := [at for at in row[-ACTS:] if at is not None]:
+                waits[row.facility].append(min(done) - row.contact)
             else:
-                waits[row.facility].append(row.seen_at - row.contact)
+                not_seen[row.facility] += 1
         if len(rows) < ROWS:
             break
         last = rows[-1].id
@@ -138,14 +140,15 @@ async def minutes(tx: Transaction, here: Here, by: Actor, first: date, until: da
 
 
 def _counted(here: Here, begins: datetime, ends: datetime) -> Select[Any]:
-    acts, contact = _acts(here), _contact()
-    seen_at = select(func.min(acts.c.at)).where(acts.c.case_id == col(Case.id), acts.c.at >= contact).scalar_subquery()
+    contact = _contact()
+    done = [select(func.min(at)).where(is_done).scalar_subquery() for at, is_done in _acts(here, contact)]
+    assert len(done) == ACTS
     is_paper = exists().where(col(Sheet.case_id) == col(Case.id))
     sealed = (getattr(Incident, name) for name in ("incident_type", "contexts", "earliest_at", "latest_at"))
     return (
         select(
-            col(Incident.id), col(Case.facility), contact.label("contact"), seen_at.label("seen_at"), is_paper.label("is_paper"),
-            *(as_it_lies(column).label(column.key) for column in sealed), as_it_lies(Case.needs).label("needs"),
+            col(Incident.id), col(Case.facility), contact.label("contact"), is_paper.label("is_paper"),
+            *(as_it_lies(column).label(column.key) for column in sealed), as_it_lies(Case.needs).label("needs"), *done,
         )
         .join(Case, col(Case.id) == col(Incident.case_id))
         .where(~col(Case.not_counted), col(Case.is_received).is_(False), contact >= begins, contact < ends)
