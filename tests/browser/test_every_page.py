@@ -88,7 +88,7 @@ FULL = {
         "/cases/{case}/complaint/withdraw", "/cases/{case}/complaint/reopen", "/cases/{case}/complaint/explained",
         "/cases/{case}/breach", "/cases/{drafted_case}/complaint",
     ],
-    "inspector": ["/certificates", "/complaints"],
+    "inspector": ["/certificates", "/complaints", "/fast-track"],
     "nurse": [
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
