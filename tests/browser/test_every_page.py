@@ -103,7 +103,7 @@ FULL = {
         "/cases/{case}/breach", "/cases/{drafted_case}/complaint", "/reports", "/cases/{case}/reports", "/reports/{report}",
         "/reports/{report}/steps/collected", "/reports/{report}/steps/held",
     ],
-    "inspector": ["/certificates", "/complaints"],
+    "inspector": ["/certificates", "/complaints", "/fast-track"],
     "nurse": [
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
