@@ -140,6 +140,8 @@ async def mistakes(world: World) -> list[Mistake]:
     await desk.post("/hotline/desk", {"facility": "ndola_central_vsu", "assets": ["interview_room"]})
     await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"})
     paper = f"/reports/{(await nurse.post(f'/referrals/{rid}/report'))['id']}/steps"
+    paper_of = f"{held}/medical-certificates"
+    sample = f"/specimens/{(await nurse.post(f'{held}/specimens', {'kind': 'blood', 'post': 'duty_nurse'}))['id']}"
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -172,7 +174,10 @@ async def mistakes(world: World) -> list[Mistake]:
                 ("explained", "complaint/explained", {"interpreter": "no"}),
             )
         ),
-        Mistake("follow_ups/plan.html", "nurse", f"{held}/follow-ups", f"{held}/follow-ups", {"which": "other", "due_on": "soon"}, way="say"),
+        Mistake("custody/of_case.html", "nurse", f"{held}/specimens", f"{held}/specimens", {"name": "X"}),
+        Mistake("custody/book.html", "nurse", sample, sample, {"act": "sealed", "post": "duty_nurse"}),
+        Mistake("certificates/of_case.html", "nurse", paper_of, paper_of, {"number": "?"}),
+        Mistake("follow_ups/plan.html", "nurse", f"{held}/follow-ups", f"{held}/follow-ups", {"due_on": "soon"}),
         Mistake("breaches/breach.html", "nurse", f"{held}/breach", f"{held}/breach", {"code": "fee_demanded"}),
         Mistake("reports/of_case.html", "officer", f"{case}/reports", f"{case}/reports", {"form_version": "the newest"}),
         Mistake("reports/step.html", "nurse", f"{paper}/collected", f"{paper}/collected", {"other_name": "X", "how": "thumb"}),
