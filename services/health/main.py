@@ -7,6 +7,15 @@ from services.health.care.commands import is_kept_of
 from services.health.care.pages import router as pages
 from services.health.care.tables import CareGiven
 from services.health.care.web import router
+from services.health.certificates.pages import case_ways as certificate_ways
+from services.health.certificates.pages import router as certificate_pages
+from services.health.certificates.tables import MedicalCertificate
+from services.health.certificates.web import router as certificates
+from services.health.custody.pages import router as custody_pages
+from services.health.custody.tables import CustodyEntry, Specimen
+from services.health.custody.views import case_ways as custody_ways
+from services.health.custody.views import work_lines as custody_lines
+from services.health.custody.web import router as custody
 from services.health.follow_ups.pages import router as follow_up_pages
 from services.health.follow_ups.tables import FollowUp
 from services.health.follow_ups.views import case_ways as follow_up_ways
@@ -49,12 +58,52 @@ FOLLOW_UPS = {
     "six_months": _("Six months after"), "other": _("Next visit"),
 }  # fmt: skip
 FOLLOW_UP_STATES = {"made": _("Made"), "kept": _("Came"), "missed": _("Has not come yet")}
+SAMPLES = {"swab": _("Swab"), "blood": _("Blood"), "urine": _("Urine"), "clothing": _("Clothing"), "other": _("Something else")}
+CUSTODY = {
+    "collected": _("Collected"), "sealed": _("Sealed"), "stored": _("Stored"), "handed_over": _("Handed over"),
+    "returned": _("Given back to the patient"), "destroyed": _("Destroyed"),
+}  # fmt: skip
+CUSTODY_GAPS = {
+    "not_collected": _("Something was done with it before it was collected: an entry is missing, or its time is wrong."),
+    "not_sealed": _("It was handed over without a seal."),
+    "seal_differs": _("The seal is another than the one that was put on it."),
+    "holder_differs": _("Somebody had it of whom no hand-over stands here."),
+    "after_the_end": _("Something was done with it after it was given back or destroyed."),
+}
+CUSTODY_WHYS = {
+    "she_asks": _("The patient asks for it"), "time_passed": _("The time for which it is kept has passed"),
+    "court_order": _("A court ordered it"),
+}  # fmt: skip
 FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not seen")}
 
 PARTS = AgencyParts(
     kind=AgencyKind.HEALTH,
-    routers=[router, pages, supplies, supply_pages, reports, report_pages, follow_ups, follow_up_pages],
-    tables=[CareGiven, FollowUp, StoreEntry, StationRequest, StationMonth, StationReport, SupervisionVisit],
+    routers=[
+        router,
+        pages,
+        supplies,
+        supply_pages,
+        reports,
+        report_pages,
+        follow_ups,
+        follow_up_pages,
+        custody,
+        custody_pages,
+        certificates,
+        certificate_pages,
+    ],
+    tables=[
+        CareGiven,
+        FollowUp,
+        Specimen,
+        CustodyEntry,
+        MedicalCertificate,
+        StoreEntry,
+        StationRequest,
+        StationMonth,
+        StationReport,
+        SupervisionVisit,
+    ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
     look=Look(
@@ -69,8 +118,8 @@ PARTS = AgencyParts(
             ("/hand-over", _("Hand over shift")),
         ),
         supervises=(("/supplies", _("Supplies")),),
-        case_ways=(report_ways, follow_up_ways),
-        work_lines=(report_lines, follow_up_lines, work_lines),
+        case_ways=(report_ways, follow_up_ways, custody_ways, certificate_ways),
+        work_lines=(report_lines, follow_up_lines, custody_lines, work_lines),
         words={
             "care": CARE,
             "result": RESULTS,
@@ -78,6 +127,10 @@ PARTS = AgencyParts(
             "finding": FINDINGS,
             "follow_up": FOLLOW_UPS,
             "follow_up_state": FOLLOW_UP_STATES,
+            "sample": SAMPLES,
+            "custody": CUSTODY,
+            "custody_gap": CUSTODY_GAPS,
+            "custody_why": CUSTODY_WHYS,
         },
         care_kept=is_kept_of,
         counts=(*EVERYWHERE, into_care),
@@ -86,6 +139,8 @@ PARTS = AgencyParts(
             "health": Path(__file__).parent / "templates",
             "supplies": Path(__file__).parent / "supplies" / "templates",
             "follow_ups": Path(__file__).parent / "follow_ups" / "templates",
+            "custody": Path(__file__).parent / "custody" / "templates",
+            "certificates": Path(__file__).parent / "certificates" / "templates",
         },
     ),
 )

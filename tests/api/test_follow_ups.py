@@ -1,4 +1,4 @@
-"""Follow-up visits through the API: proposed from what was given, the next day told as every next day is, what they are for never."""
+"""Follow-up visits through the API: proposed from what was given; the next day told as every next day is, its purpose never."""
 
 from datetime import date, timedelta
 from typing import Any

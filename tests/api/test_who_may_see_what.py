@@ -42,7 +42,7 @@ from shared.kit.sealed import Sealed
 
 # Ids in addresses that stand for something of a case or of another person, and those that do not, each with what it is.
 OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
-             "call_id", "complaint_id", "offender_id", "report_id", "visit_id"}  # fmt: skip
+             "call_id", "complaint_id", "offender_id", "report_id", "visit_id", "specimen_id", "medical_certificate_id"}  # fmt: skip
 OF_NO_CASE = {
     "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
     "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",
@@ -70,6 +70,9 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     },
     "/api/v1/cases/{case_id}/told": {"step": 1, "outcome": "not_safe"},
     "/api/v1/cases/{case_id}/breaches": {"code": "fee_demanded", "by_whom": "health"},
+    "/api/v1/cases/{case_id}/specimens": {"kind": "swab", "post": "duty_nurse"},
+    "/api/v1/specimens/{specimen_id}/entries": {"act": "sealed", "post": "duty_nurse", "seal": "A1"},
+    "/api/v1/cases/{case_id}/medical-certificates": {"number": "MC/2", "post": "duty_nurse", "copy_kept": True},
     "/api/v1/cases/{case_id}/follow-ups": {"which": "other", "due_on": "2026-01-20"},
     "/api/v1/follow-ups/{visit_id}/answer": {"state": "kept"},
     "/follow-ups/{visit_id}/answer": {"state": "kept"},
@@ -169,7 +172,13 @@ async def things(
     report = (await desk.post(f"/cases/{case_id}/reports", form))["id"] if name != "social_welfare" else str(new_id())
     visit = {"which": "other", "due_on": "2026-02-20"}
     follow_up = (await desk.post(f"/cases/{case_id}/follow-ups", visit))["id"] if name == "health" else str(new_id())
+    sample, paper = str(new_id()), str(new_id())
+    if name == "health":
+        sample = (await desk.post(f"/cases/{case_id}/specimens", {"kind": "swab", "post": "duty_nurse"}))["id"]
+        paper_of = {"number": "MC/1", "post": "duty_nurse", "copy_kept": True}
+        paper = (await desk.post(f"/cases/{case_id}/medical-certificates", paper_of))["id"]
     ids = {
+        "specimen_id": sample, "medical_certificate_id": paper,
         "visit_id": follow_up,
         "complaint_id": complaint, "report_id": report,
         "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],

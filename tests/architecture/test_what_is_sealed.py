@@ -388,6 +388,21 @@ HARMLESS: dict[str, dict[str, str]] = {
         **dict.fromkeys(["routed_at", "called_back_at"], "when the desk was found, and when somebody called back"),
         "merged_into": "a random id",
     },
+    "health_specimens": {
+        "code": "random, written on the sample: all that may be told of it",
+        "state": "collected, sealed, handed over, a code: the list of what waits goes by it",
+        "has_gap": "whether its chain has a gap: the list of what waits goes by it",
+    },
+    "health_custody_entries": {
+        "specimen_id": "a random id",
+        "number": "which line of its book",
+        "act": "what happened, a code; who, where and which seal lie sealed",
+    },
+    "health_medical_certificates": {
+        "number_index": "a keyed digest: the same for the same number, and without the keystore nothing else",
+        "copy_kept": "whether the clinic kept a copy",
+        "given_at": "when it was given into her hand",
+    },
     "health_follow_ups": {
         "due_on": "the day of a visit, as of every next clinic date; what it is for lies sealed",
         "state": "made, kept or not come yet, a code: the list of what is due goes by it",

@@ -111,7 +111,9 @@ FULL = {
         "/referrals/{here}/asked/again",
         "/care/arrivals/{arrival}", "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
         "/referrals/{unseen}/messages/new", "/referrals/{unasked}", "/care/arrivals/{sheet_arrival}?sheet={sheet}",
-        "/supplies", "/supplies/requests/{sent}", "/reports", "/waits", "/cases/{clinic_case}/follow-ups", "/reports/{written}", "/reports/{written}/steps/signed",
+        "/supplies", "/supplies/requests/{sent}", "/reports", "/waits", "/cases/{clinic_case}/follow-ups",
+        "/cases/{clinic_case}/specimens", "/specimens/{sample}", "/cases/{clinic_case}/medical-certificates",
+        "/reports/{written}", "/reports/{written}/steps/signed",
         "/reports/{written}/steps/collected", "/reports/{written}/steps/travelled",
     ],
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
@@ -137,6 +139,7 @@ ERRORS = {
         ("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", ""),
         ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/referrals/{here}/asked/again", ""),
         ("/arrivals/{arrival}/match", ""), ("/reports/{written}/steps/collected", ""), ("/cases/{clinic_case}/follow-ups", ""),
+        ("/specimens/{sample}", ""), ("/cases/{clinic_case}/medical-certificates", ""),
     ],
     "in-charge": [
         ("/supplies/stations", ""), ("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""),
@@ -354,6 +357,19 @@ def a_days_work(town: Town) -> dict[str, str]:
         health.post(f"/reports/{ids['written']}/steps", step)
     ids["arrival"] = health.post("/arrivals", {"facility": "ndola_clinic"})["arrival_id"]
     ids["clinic_case"] = health.get(f"/referrals/{ids['here']}")["case_id"]
+    taken = {"kind": "swab", "post": "duty_nurse", "name": "Synthetic Name"}
+    ids["sample"] = health.post(f"/cases/{ids['clinic_case']}/specimens", taken)["id"]
+    handed = {
+        "act": "handed_over",
+        "post": "duty_nurse",
+        "name": "A",
+        "other_post": "duty_officer",
+        "other_name": "B",
+        "seal": "Z1",
+    }
+    health.post(f"/specimens/{ids['sample']}/entries", handed)  # a gap
+    certificate = {"number": "MC/1", "post": "duty_nurse", "copy_kept": True}
+    health.post(f"/cases/{ids['clinic_case']}/medical-certificates", certificate)
     ids["office_case"] = office.get(f"/referrals/{ids['office']}")["case_id"]
     until(
         lambda: "unacknowledged" in police.get(f"/referrals/{ids['late']}")["flags"], "the desk to be told that nobody has seen it"

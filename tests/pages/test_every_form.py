@@ -142,6 +142,8 @@ async def mistakes(world: World) -> list[Mistake]:
     warned = {"who": "Synthetic Mwamba", "what": "warned", "on": "2026-01-05", "facility": STATION}
     offender = f"/offenders/{(await desk.post('/offenders', warned))['id']}"
     paper = f"/reports/{(await nurse.post(f'/referrals/{rid}/report'))['id']}/steps"
+    paper_of = f"{held}/medical-certificates"
+    sample = f"/specimens/{(await nurse.post(f'{held}/specimens', {'kind': 'blood', 'post': 'duty_nurse'}))['id']}"
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -176,7 +178,10 @@ async def mistakes(world: World) -> list[Mistake]:
         ),
         Mistake("offenders/register.html", "officer", "/offenders", "/offenders", {"who": "Synthetic Mwamba", "on": "soon"}),
         Mistake("offenders/offender.html", "officer", offender, offender, {"on": "soon"}),
-        Mistake("follow_ups/plan.html", "nurse", f"{held}/follow-ups", f"{held}/follow-ups", {"which": "other", "due_on": "soon"}, way="say"),
+        Mistake("custody/of_case.html", "nurse", f"{held}/specimens", f"{held}/specimens", {"name": "X"}),
+        Mistake("custody/book.html", "nurse", sample, sample, {"act": "sealed", "post": "duty_nurse"}),
+        Mistake("certificates/of_case.html", "nurse", paper_of, paper_of, {"number": "?"}),
+        Mistake("follow_ups/plan.html", "nurse", f"{held}/follow-ups", f"{held}/follow-ups", {"due_on": "soon"}),
         Mistake("breaches/breach.html", "nurse", f"{held}/breach", f"{held}/breach", {"code": "fee_demanded"}),
         Mistake("reports/of_case.html", "officer", f"{case}/reports", f"{case}/reports", {"form_version": "the newest"}),
         Mistake("reports/step.html", "nurse", f"{paper}/collected", f"{paper}/collected", {"other_name": "X", "how": "thumb"}),

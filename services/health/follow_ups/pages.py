@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from services.health.custody import views as custody
 from services.health.follow_ups import commands, views
 from services.health.follow_ups.commands import AnswerVisit, MakeVisit
 from services.health.follow_ups.domain import State, Which
@@ -36,16 +37,16 @@ class NewVisit(BaseModel):
 
 @router.get("/waits")
 async def show_waits(request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """What waits for a doctor: reports to be signed, visits that are due."""
+    """What waits for a doctor: reports to be signed, visits that are due, samples that are not sealed."""
     visit.actor.may_work()
     async with edge.database.write() as tx:  # the look is kept
         found = reports.in_sections(edge.here, await reports.open_ones(tx, visit.actor), tx.clock.now())
         due = await views.due(tx, edge.here, visit.actor)
+        samples = await custody.due(tx, visit.actor)
         to_write = [(reports.SECTIONS[edge.here.kind][name], found[name]) for name in FOR_A_DOCTOR]
-        await note_listed(
-            tx, {one.case.id for _name, ones in to_write for one in ones} | {case.id for _v, case in due}, visit.actor
-        )
-    return edge.pages.show(request, "follow_ups/waits.html", visit, sections=to_write, due=due)
+        listed = {one.case.id for _name, ones in to_write for one in ones} | {case.id for _row, case in (*due, *samples)}
+        await note_listed(tx, listed, visit.actor)
+    return edge.pages.show(request, "follow_ups/waits.html", visit, sections=to_write, due=due, samples=samples)
 
 
 @router.get("/cases/{case_id}/follow-ups")

@@ -307,6 +307,7 @@ ALARMS: dict[str, str] = {
     "cleared": _("Old messages are asked for whose words are no longer kept, after a restore: look for the paper, and phone"),
     "breach": _("Something was done or demanded against the protocol"),
     "report_before_limit": _("A medical report is due before the remand limit"),
+    "custody_gap": _("The chain of custody of a sample has a gap"),
     "report_custody": _("A medical report may be in another hand than was written down"),
     "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
@@ -338,6 +339,8 @@ LOOKS: dict[str, str] = {
     "call": _("Read what was said on the telephone"),
     "complaint": _("Read the complaint, or what went against the protocol"),
     "report": _("Read how a medical report stands"),
+    "specimen": _("Read the custody of a sample"),
+    "medical_certificate": _("Read that a medical certificate was issued"),
     "docket": _("Read the number in the occurrence book"),
     "holds": _("Read what a court has ordered about it"),
     "hold_form": _("Opened the form for a court’s order; no order was there to be read"),

@@ -1,0 +1,1 @@
+"""The medical certificate: hers to use, given into her hand."""
