@@ -42,7 +42,8 @@ from shared.kit.sealed import Sealed
 
 # Ids in addresses that stand for something of a case or of another person, and those that do not, each with what it is.
 OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
-             "call_id", "complaint_id", "offender_id", "report_id", "visit_id", "specimen_id", "medical_certificate_id"}  # fmt: skip
+             "call_id", "complaint_id", "offender_id", "report_id", "visit_id", "specimen_id",
+             "medical_certificate_id"}  # fmt: skip
 OF_NO_CASE = {
     "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
     "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",

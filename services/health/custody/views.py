@@ -15,7 +15,7 @@ from services.health.custody.domain import Act, Chain
 from services.health.custody.tables import CustodyEntry, Specimen
 from shared.casework import scope
 from shared.casework.cases.tables import Case
-from shared.casework.figures.views import COUNTED
+from shared.casework.figures.reading import COUNTED
 from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
 from shared.casework.work.views import LIST_MAX
