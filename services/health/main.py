@@ -13,6 +13,7 @@ from services.health.supplies.tables import StationMonth, StationReport, Station
 from services.health.supplies.views import work_lines
 from services.health.supplies.web import router as supplies
 from shared.casework.counts import EVERYWHERE
+from shared.casework.figures.watch import watch_indicators
 from shared.casework.pages.frame import Look
 from shared.casework.referrals.figures import into_care
 from shared.contracts.casework.codes import AgencyKind
@@ -37,6 +38,8 @@ CHECKS = {
 }  # fmt: skip
 FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not seen")}
 
+COUNTS = (*EVERYWHERE, into_care)
+
 PARTS = AgencyParts(
     kind=AgencyKind.HEALTH,
     routers=[router, pages, supplies, supply_pages],
@@ -57,8 +60,9 @@ PARTS = AgencyParts(
         work_lines=(work_lines,),
         words={"care": CARE, "result": RESULTS, "check": CHECKS, "finding": FINDINGS},
         care_kept=is_kept_of,
-        counts=(*EVERYWHERE, into_care),
+        counts=COUNTS,
         sheet_lines=tuple(CARE.values()),
         rooms={"health": Path(__file__).parent / "templates", "supplies": Path(__file__).parent / "supplies" / "templates"},
     ),
+    watches=(watch_indicators(COUNTS),),
 )

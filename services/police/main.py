@@ -34,10 +34,12 @@ from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.cases.figures import counts as report_counts
 from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
+from shared.casework.figures.watch import watch_indicators
 from shared.casework.pages.frame import Look
 from shared.casework.referrals.figures import to_health
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
+from shared.programmes.indicators import Measure
 
 DOSES = {
     "given": _("Given"), "declined": _("She said no"), "none_here": _("None here"), "first": _("First dose"),
@@ -60,6 +62,8 @@ STEPS = {
     "fits": _("The desk of the district"), "fall_back": _("The next desk, because that of the district was not ready"),
     "last_resort": _("The room itself: no desk was ready"), "answered": _("Answered in the room"),
 }  # fmt: skip
+
+COUNTS = (report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts)
 
 PARTS = AgencyParts(
     kind=AgencyKind.POLICE,
@@ -120,7 +124,7 @@ PARTS = AgencyParts(
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
         ways_here=ways_here,
-        counts=(report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts),
+        counts=COUNTS,
         work_first=(("hotline/at_work.html", to_see),),
         rooms={
             "police": Path(__file__).parent / "templates",
@@ -129,5 +133,5 @@ PARTS = AgencyParts(
             "hotline": Path(__file__).parent / "hotline" / "templates",
         },
     ),
-    watches=(watch,),
+    watches=(watch, watch_indicators(COUNTS, beside={Measure.DESKS_READY})),  # each desk that is not is an alarm of its own
 )
