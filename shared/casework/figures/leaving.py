@@ -34,7 +34,7 @@ Released = Mapping[str, Table]  # by cube
 
 
 async def released(tx: Transaction, of: Period) -> Released:
-    """What was released of a period; of a year, of all its quarters or all the months of those. Nothing where one is missing."""
+    """What was released of a period; of a year, its quarters or the months of those. Nothing where one is missing."""
     if not of.is_year:
         release = await release_of(tx, of)
         return tables_of(release.shown) if release is not None else {}

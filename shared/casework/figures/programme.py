@@ -10,10 +10,11 @@ from shared.casework.figures.leaving import OF_PLACES, Leaving, is_unrouted, nam
 from shared.casework.here import Actor, Here
 from shared.kit.db import Transaction
 from shared.programmes.indicators import Alarm, Duration, Expected, Formula, Indicator, Measure, Tally
-from shared.programmes.tallies import Counted
+from shared.programmes.tallies import Counted, measures_of, needs_both_ends
 
-# Of what a picture is drawn, of those that are held: how many, never a rate, so that no place is compared by how many it refers.
-PICTURED = (Measure.REPORTS, Measure.CALLS, Measure.REFERRALS_ARRIVED)
+# Of what pictures are drawn, the first of each line that is held: how many, never a rate, so that no place is compared by how many
+# it refers.
+PICTURED = ((Measure.REPORTS, Measure.REFERRALS_ARRIVED), (Measure.CALLS,))
 DECIMALS = {
     Formula.COUNT: 0, Formula.SITES_GE: 0, Formula.BALANCE: 0, Formula.RATE: 3, Formula.TIMELY: 3, Formula.PERCENT: 1,
     Formula.CHANGE_PCT: 1, Formula.MEDIAN_H: 1, Formula.P90_H: 1,
@@ -38,6 +39,11 @@ class Line:
     value: float | None
     is_held: bool
     leaving: float | None
+
+    @property
+    def needs_both_ends(self) -> bool:
+        """Whether no agency has it by itself."""
+        return needs_both_ends(self.indicator)
 
     @property
     def leaves(self) -> Leaves:
@@ -72,11 +78,6 @@ class Programme:
         return {*self.counts.found, *self.counts.hours}
 
 
-def measures_of(indicator: Indicator) -> list[Measure]:
-    """The measures that it is computed of."""
-    return [*(one for one in (indicator.of, indicator.over) if one is not None), *indicator.plus, *indicator.minus]
-
-
 def is_past(alarm: Alarm | None, value: float | None) -> bool:
     """Whether a value is past what an alarm is set to."""
     if alarm is None or value is None:
@@ -105,6 +106,8 @@ async def programme_of(tx: Transaction, here: Here, counts: Sequence[Count], of:
 def _line(
     id_: str, one: Indicator, expected: Expected | None, counted: Counted, known: Tally, calls: tuple[int, int] | None
 ) -> Line:
+    if needs_both_ends(one):
+        return Line(id_, one, expected, None, is_held=False, leaving=None)
     leaving = float(calls[1]) if calls is not None and is_unrouted(one) else one.value(known)
     return Line(id_, one, expected, one.value(counted), counted.holds(one), leaving)
 

@@ -89,7 +89,7 @@ def _charts(
         return edge.pages.say(text, language)
 
     found: list[Chart] = []
-    for measure in (one for one in PICTURED if one in counts.found):
+    for measure in (one for first in PICTURED for one in [next((one for one in first if one in counts.found), None)] if one):
         name = say(MEASURES[measure])
         over = [Point(times.month(of_.first), sum(one.found[measure].values()), str(of_.first.month)) for of_, one in months]
         if over:

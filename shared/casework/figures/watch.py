@@ -13,11 +13,12 @@ from shared.casework.alarms.tables import Alarm
 from shared.casework.alarms.watcher import Watch
 from shared.casework.figures.counting import Count
 from shared.casework.figures.domain import year_of
-from shared.casework.figures.programme import measures_of, programme_of
+from shared.casework.figures.programme import programme_of
 from shared.casework.here import Here
 from shared.contracts.casework.codes import Urgency
 from shared.kit.db import Database
 from shared.programmes.indicators import Measure
+from shared.programmes.tallies import measures_of
 
 PAST = "indicator_past"
 EVERY = timedelta(hours=1)  # counting reads every record of the year, and no indicator is for the next minute
