@@ -68,6 +68,7 @@ EMPTY = {
         "/parked",
         "/lines",
         "/figures",
+        "/figures/programme",
         "/exports",
         "/figures/2026-01/export",
         "/supplies/stations",
@@ -88,7 +89,7 @@ FULL = {
         "/cases/{case}/complaint/withdraw", "/cases/{case}/complaint/reopen", "/cases/{case}/complaint/explained",
         "/cases/{case}/breach", "/cases/{drafted_case}/complaint",
     ],
-    "inspector": ["/certificates", "/complaints"],
+    "inspector": ["/certificates", "/complaints", "/figures/programme"],
     "nurse": [
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
@@ -101,7 +102,8 @@ FULL = {
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
     "in-charge": [
         "/alarms", "/alarms/{alarm}/resolve", "/overdue", "/posts", "/accounts", "/accounts/{account}/disable", "/parked", "/lines",
-        "/cases/{clinic_case}/hold", "/figures", "/figures/2026-01/export", "/exports", "/eyes", "/supplies/stations",
+        "/cases/{clinic_case}/hold", "/figures", "/figures/programme", "/figures/2026/programme/export", "/figures/2026-01/export",
+        "/exports", "/eyes", "/supplies/stations",
     ],
 }  # fmt: skip
 # Pages that are sent with nothing filled in: each says what is missing.

@@ -51,7 +51,7 @@ class Leaving:
     """A tally of what may leave, for `Indicator.value`: raises NotHeld for everything else."""
 
     def __init__(self, counted: Counted, known: Mapping[int | None, Released]) -> None:
-        """`counted`: what the agency counts of the period, None among the years of `known`, and of years that an indicator names."""
+        """`counted`: what the agency counts of the period (None among the years of `known`) and of years that indicators name."""
         self._counted, self._known = counted, known
 
     def count(self, measure: Measure, *, year: int | None = None, place: str | None = None, kind: str | None = None) -> int:

@@ -1,9 +1,9 @@
 """Page: a programme's indicators of a year or a month, exact, for a supervisor's own eyes; with pictures and tables beneath."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
@@ -17,7 +17,7 @@ from shared.casework.figures.programme import PICTURED, by_place, months_of, pro
 from shared.casework.figures.words import DURATIONS, FORMULAS, MEASURES, WHY
 from shared.casework.pages.visits import Visitor
 from shared.kit.charts import Picture, Point, bars, in_words, line
-from shared.kit.i18n import Times, is_rtl
+from shared.kit.i18n import Times, comma, is_rtl
 from shared.programmes.indicators import Indicator, Measure
 
 router = APIRouter(include_in_schema=False)
@@ -54,7 +54,7 @@ async def show_programme(
         request, "figures/programme.html", visit, of=of, periods=_periods(today), found=found, written=written, why=WHY,
         name_of=lambda one: one.indicator.name.in_(language, language.split("_")[0], "en"),
         is_source=lambda one: not {language, language.split("_")[0]} & set(one.indicator.name.by_language),
-        computed=lambda one: computed(one.indicator, lambda text: edge.pages.say(text, language)),
+        computed=lambda one: computed(one.indicator, lambda text: edge.pages.say(text, language), comma(language)),
         charts=_charts(edge, visit, of, found.counts, months, language, times),
         monthly=[(n, one.words, KEPT_WORDS[one.kept(found.held)]) for n, one in enumerate(MONTHLY, 1)],
     )  # fmt: skip
@@ -65,11 +65,11 @@ def _periods(today: date) -> list[Period]:
     return [*years, period(f"{today:%Y-%m}"), *(one for one in periods_before(today, MONTHS_SHOWN) if not one.is_quarter)]
 
 
-def computed(indicator: Indicator, say: Any) -> str:
+def computed(indicator: Indicator, say: Callable[[str], str], between: str) -> str:
     """What an indicator is computed from, in words."""
 
     def words(*measures: Measure | None) -> str:
-        return ", ".join(say(MEASURES[one]) for one in measures if one is not None)
+        return between.join(say(MEASURES[one]) for one in measures if one is not None)
 
     parts: Mapping[str, object] = {
         "of": words(indicator.of), "over": words(indicator.over), "plus": words(*indicator.plus), "minus": words(*indicator.minus),
@@ -77,7 +77,7 @@ def computed(indicator: Indicator, say: Any) -> str:
         "since": indicator.since, "at_least": f"{indicator.at_least:g}" if indicator.at_least is not None else "",
         "within": f"{indicator.within_h:g}" if indicator.within_h is not None else "",
     }  # fmt: skip
-    return str(say(FORMULAS[indicator.formula]) % parts)
+    return say(FORMULAS[indicator.formula]) % parts
 
 
 def _charts(
