@@ -27,6 +27,7 @@ from services.health.supplies.tables import StationMonth, StationReport, Station
 from services.health.supplies.views import work_lines
 from services.health.supplies.web import router as supplies
 from shared.casework.counts import EVERYWHERE
+from shared.casework.figures.watch import watch_indicators
 from shared.casework.pages.frame import Look
 from shared.casework.referrals.figures import into_care
 from shared.casework.reports.pages import router as report_pages
@@ -75,6 +76,8 @@ CUSTODY_WHYS = {
     "court_order": _("A court ordered it"),
 }  # fmt: skip
 FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not seen")}
+
+COUNTS = (*EVERYWHERE, into_care)
 
 PARTS = AgencyParts(
     kind=AgencyKind.HEALTH,
@@ -133,7 +136,7 @@ PARTS = AgencyParts(
             "custody_why": CUSTODY_WHYS,
         },
         care_kept=is_kept_of,
-        counts=(*EVERYWHERE, into_care),
+        counts=COUNTS,
         sheet_lines=tuple(CARE.values()),
         rooms={
             "health": Path(__file__).parent / "templates",
@@ -143,4 +146,5 @@ PARTS = AgencyParts(
             "certificates": Path(__file__).parent / "certificates" / "templates",
         },
     ),
+    watches=(watch_indicators(COUNTS),),
 )

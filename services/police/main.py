@@ -42,6 +42,7 @@ from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.cases.figures import counts as report_counts
 from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
+from shared.casework.figures.watch import watch_indicators
 from shared.casework.pages.frame import Look
 from shared.casework.referrals.figures import to_health
 from shared.casework.reports.pages import router as report_pages
@@ -52,6 +53,7 @@ from shared.casework.reports.watch import watch as watch_reports
 from shared.casework.reports.web import router as reports
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
+from shared.programmes.indicators import Measure
 
 DOSES = {
     "given": _("Given"), "declined": _("She said no"), "none_here": _("None here"), "first": _("First dose"),
@@ -74,6 +76,8 @@ STEPS = {
     "fits": _("The desk of the district"), "fall_back": _("The next desk, because that of the district was not ready"),
     "last_resort": _("The room itself: no desk was ready"), "answered": _("Answered in the room"),
 }  # fmt: skip
+
+COUNTS = (report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts)
 
 PARTS = AgencyParts(
     kind=AgencyKind.POLICE,
@@ -143,7 +147,7 @@ PARTS = AgencyParts(
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
         ways_here=(hotline_ways, offender_ways),
-        counts=(report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts),
+        counts=COUNTS,
         work_first=(
             ("fast_track/first.html", to_see_first),
             ("hotline/at_work.html", to_see),
@@ -158,5 +162,9 @@ PARTS = AgencyParts(
             "offenders": Path(__file__).parent / "offenders" / "templates",
         },
     ),
-    watches=(watch, watch_reports),
+    watches=(
+        watch,
+        watch_reports,
+        watch_indicators(COUNTS, beside={Measure.DESKS_READY}),  # each desk that is not is an alarm of its own
+    ),  # fmt: skip
 )

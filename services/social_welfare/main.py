@@ -8,9 +8,12 @@ from services.social_welfare.assignments.web import router
 from services.social_welfare.subscriptions import SUBSCRIPTIONS
 from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
+from shared.casework.figures.watch import watch_indicators
 from shared.casework.pages.frame import Look
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
+
+COUNTS = (*EVERYWHERE, offered)
 
 PARTS = AgencyParts(
     kind=AgencyKind.SOCIAL_WELFARE,
@@ -26,7 +29,8 @@ PARTS = AgencyParts(
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
-        counts=(*EVERYWHERE, offered),
+        counts=COUNTS,
         rooms={"social_welfare": Path(__file__).parent / "templates"},
     ),
+    watches=(watch_indicators(COUNTS),),
 )

@@ -22,6 +22,7 @@ from shared.casework.edge import Edge, NobodyAsks, install_refusals
 from shared.casework.exports.pages import router as export_pages
 from shared.casework.eyes.pages import router as eyes_pages
 from shared.casework.figures.pages import router as figure_pages
+from shared.casework.figures.programme_pages import router as programme_pages
 from shared.casework.figures.web import router as counts
 from shared.casework.following.pages import router as following_pages
 from shared.casework.following.web import router as following
@@ -68,6 +69,7 @@ PAGE_ROUTERS = (
     line_pages,
     paper_pages,
     figure_pages,
+    programme_pages,
     export_pages,
     survivor_pages,
 )  # a card's and a message's own pages are not taken for acts on a referral

@@ -13,6 +13,32 @@ from shared.programmes.indicators import Duration, Indicator, Measure, NotHeld
 
 # How things stand when it is asked, and not what came in a year: several years of one agency are not added up, the last one counts.
 STANDING = frozenset({Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.DESKS_READY})
+# Which end of a referral counts what, so that both can be added up. One agency alone has one end of the referrals that it sent and
+# the other end of those that it was sent: what is divided over the two says something only of all agencies together.
+SENDERS = frozenset(
+    {
+        Measure.REFERRALS_ISSUED, Measure.REFERRALS_ACKNOWLEDGED, Measure.REFERRALS_ACKNOWLEDGED_IN_TIME,
+        Measure.REFERRALS_WITH_FEEDBACK, Measure.REFERRALS_LOST, Measure.REFERRALS_FROM_SPECIALISTS,
+        Measure.REFERRALS_FROM_OTHERS, Measure.REFERRALS_FREE, Measure.ACUTE_CONSENTED,
+    }
+)  # fmt: skip
+RECIPIENTS = frozenset(
+    {
+        Measure.REFERRALS_ACCEPTED, Measure.REFERRALS_ARRIVED, Measure.REFERRALS_SERVED, Measure.REFERRALS_LOST,
+        Measure.ARRIVALS_WITHIN_PEP,
+    }
+)  # fmt: skip
+
+
+def measures_of(indicator: Indicator) -> list[Measure]:
+    """The measures that an indicator is computed of."""
+    return [*(one for one in (indicator.of, indicator.over) if one is not None), *indicator.plus, *indicator.minus]
+
+
+def needs_both_ends(indicator: Indicator) -> bool:
+    """Whether an indicator is of both ends of a referral, so that no agency has it by itself."""
+    measures = {*measures_of(indicator)}
+    return bool(measures & SENDERS) and bool(measures & RECIPIENTS)
 
 
 class CountRow(BaseModel):
@@ -75,13 +101,15 @@ class Counted:
         return sorted(hours for one in held for hours in one.hours)
 
     def places(self, kind: str | None = None) -> Sequence[str]:
-        """The places of those who answered, as the network file lists them; nobody is ranked."""
-        rows = (row for answer in self._answers for row in answer.counts if row.measure is Measure.FACILITIES)
+        """The places of those who answered, as the network file lists them; nobody is ranked. Raises NotHeld."""
+        rows = [row for answer in self._answers for row in answer.counts if row.measure is Measure.FACILITIES]
+        if not rows:
+            raise NotHeld(Measure.FACILITIES)
         return list(dict.fromkeys(row.place for row in rows if row.place is not None and kind in (None, row.kind)))
 
     def holds(self, indicator: Indicator) -> bool:
         """Whether an indicator can be computed from what was answered, as far as records are kept."""
-        measures = {*indicator.plus, *indicator.minus, *(one for one in (indicator.of, indicator.over) if one is not None)}
+        measures = measures_of(indicator)
         years: set[int | None] = {one for one in (indicator.year, indicator.since) if one is not None} or {None}
         are_held = all(any(self._rows(measure, year)) for measure in measures for year in years)
         kept = {one.duration for answer in self._of(indicator.year) for one in answer.hours}

@@ -81,6 +81,7 @@ EMPTY = {
         "/parked",
         "/lines",
         "/figures",
+        "/figures/programme",
         "/exports",
         "/figures/2026-01/export",
         "/supplies/stations",
@@ -103,7 +104,7 @@ FULL = {
         "/cases/{case}/breach", "/cases/{drafted_case}/complaint", "/reports", "/cases/{case}/reports", "/reports/{report}",
         "/reports/{report}/steps/collected", "/reports/{report}/steps/held",
     ],
-    "inspector": ["/certificates", "/complaints", "/fast-track"],
+    "inspector": ["/certificates", "/complaints", "/fast-track", "/figures/programme"],
     "nurse": [
         "/work", "/here-now", "/cases", "/cases/{clinic_case}", "/arrivals/{arrival}/match", "/referrals/{unseen}",
         "/referrals/{paper}", "/referrals/{here}", "/referrals/{unseen}/decline", "/referrals/{unseen}/send-on",
@@ -119,7 +120,8 @@ FULL = {
     "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
     "in-charge": [
         "/alarms", "/alarms/{alarm}/resolve", "/overdue", "/posts", "/accounts", "/accounts/{account}/disable", "/parked", "/lines",
-        "/cases/{clinic_case}/hold", "/figures", "/figures/2026-01/export", "/exports", "/eyes", "/supplies/stations",
+        "/cases/{clinic_case}/hold", "/figures", "/figures/programme", "/figures/2026/programme/export", "/figures/2026-01/export",
+        "/exports", "/eyes", "/supplies/stations",
     ],
 }  # fmt: skip
 # Pages that are sent with nothing filled in: each says what is missing.

@@ -23,11 +23,15 @@ from shared.casework.exports import readable
 from shared.casework.exports.domain import PURPOSES, Purpose, Reader, What, csv_file
 from shared.casework.exports.tables import Export, ExportFile
 from shared.casework.figures.commands import Table, release_of, tables_of
+from shared.casework.figures.counting import Count
 from shared.casework.figures.domain import HIDDEN, Period, keys_of
+from shared.casework.figures.leaving import of_places
+from shared.casework.figures.programme import programme_of, written
 from shared.casework.here import Actor, Here
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.ids import new_id
+from shared.programmes.indicators import Measure
 
 FILE_KEPT = timedelta(minutes=15)  # to fetch it, and to fetch it again; only its recipient can read it
 EXPORTS_MAX = 50  # of one list; a month has a few
@@ -72,6 +76,25 @@ async def export_figures(tx: Transaction, here: Here, by: Actor, of: Period, wis
     export = _row(tx, by, What.FIGURES, wish, period=of.name)
     about = [("period", of.name), ("release", release.number), ("hidden", f"{HIDDEN} is a hidden number; it is not nought")]
     read = [*readable.heading(reader, export, by.name, here.entry.name, of.name), *readable.figures(reader, tables)]
+    return await _make(tx, here, by, export, about, lines, read)
+
+
+async def export_programme(
+    tx: Transaction, here: Here, by: Actor, counts: Sequence[Count], of: Period, wish: Wish, reader: Reader
+) -> Export:
+    """A file of a programme's indicators, as far as they may leave, of the whole agency; raises Forbidden, NoKey."""
+    by.may_let_out()
+    found = await programme_of(tx, here, counts, of)
+    lines: list[Sequence[object]] = [("what", "id", "place", "number", "expected")]
+    for one in found.lines:
+        number = written(one.leaving, one.indicator.formula)
+        expected = f"{one.expected.value:g}" if one.expected is not None else ""
+        lines.append(("indicator", one.id, "", HIDDEN if number is None else number, expected))
+    lines += [("measure", measure, at.place or at.kind or "", number, "") for measure, at, number in of_places(here, found.counts)]
+    lines += [("measure", Measure.CALLS, "", found.calls[0], "")] if found.calls is not None else []
+    export = _row(tx, by, What.PROGRAMME, wish, period=of.name)
+    about = [("period", of.name), ("programme", here.programme.id), ("stays", f"{HIDDEN} is a number that stays at the agency")]
+    read = [*readable.heading(reader, export, by.name, here.entry.name, of.name), *readable.programme(reader, found)]
     return await _make(tx, here, by, export, about, lines, read)
 
 

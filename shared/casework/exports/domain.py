@@ -41,6 +41,7 @@ class What(StrEnum):
     """What a file holds."""
 
     FIGURES = "figures"  # released tables
+    PROGRAMME = "programme"  # a programme's indicators, as far as they may leave
     LOOKS = "looks"  # who was told of a case and who looked at it: hers to ask for
 
 
@@ -57,6 +58,7 @@ class Purpose(StrEnum):
 
 PURPOSES = {
     What.FIGURES: (Purpose.MONTHLY_REPORT, Purpose.OVERSIGHT, Purpose.PLANNING),
+    What.PROGRAMME: (Purpose.MONTHLY_REPORT, Purpose.OVERSIGHT, Purpose.PLANNING),
     What.LOOKS: (Purpose.SHE_ASKED, Purpose.COURT_ORDER, Purpose.COMPLAINT),
 }
 

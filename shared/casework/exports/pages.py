@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
 from shared.casework.edge import Edge, OneEdge
-from shared.casework.exports.commands import NoKey, Wish, export_figures, export_looks, exports_of, file_of
+from shared.casework.exports.commands import NoKey, Wish, export_figures, export_looks, export_programme, exports_of, file_of
 from shared.casework.exports.domain import PURPOSES, Purpose, Reader, What
 from shared.casework.exports.tables import Export
-from shared.casework.figures.domain import period
+from shared.casework.figures.domain import period, span
 from shared.casework.pages.frame import short
 from shared.casework.pages.visits import Posted, Visitor, draft_of, is_herself, submit
 from shared.kit.db import Transaction
@@ -68,6 +68,28 @@ async def post_figures_export(period_name: str, request: Request, edge: OneEdge,
         return await export_figures(tx, edge.here, visit.actor, of, wish, _reader(request, edge, visit))
 
     return await _taken(request, edge, visit, values, What.FIGURES, f"/figures?period={of.name}", make)
+
+
+@router.get("/figures/{period_name}/programme/export")
+async def show_programme_export(period_name: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """What the file of a programme's indicators is for."""
+    visit.actor.may_let_out()
+    back = f"/figures/programme?period={span(period_name).name}"
+    return await _page(request, edge, visit, What.PROGRAMME, back, await draft_of(request, visit))
+
+
+@router.post("/figures/{period_name}/programme/export")
+async def post_programme_export(period_name: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Makes it."""
+    visit.actor.may_let_out()
+    of = span(period_name)
+
+    async def make(tx: Transaction, wish: Wish) -> Export:
+        return await export_programme(
+            tx, edge.here, visit.actor, edge.pages.look.counts, of, wish, _reader(request, edge, visit)
+        )  # fmt: skip
+
+    return await _taken(request, edge, visit, values, What.PROGRAMME, f"/figures/programme?period={of.name}", make)
 
 
 @router.get("/cases/{case_id}/export")

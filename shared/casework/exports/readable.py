@@ -9,6 +9,7 @@ from shared.casework.exports.domain import Reader
 from shared.casework.exports.tables import Export
 from shared.casework.figures.commands import Table
 from shared.casework.figures.domain import HIDDEN, PLACE, TOTAL, group_of
+from shared.casework.figures.programme import Programme, written
 from shared.kit.i18n import mark as _
 
 Lines = list[Sequence[object]]
@@ -24,6 +25,7 @@ BEYOND = _("Beyond the own place, in an emergency.")
 NOT_NAMED = _("Whoever looked is named by role, place and staff number; ask the agency about each of them.")
 NOT_NOUGHT = _("%(sign)s is a number that is hidden because it is small, or would give a small one away. It is not nought.")
 REPORTS = _("Reports, not prevalence: how many came and were told of, not how much happens.")
+STAYS = _("%(sign)s is a number that stays at the agency: %(count)s here. What is of people leaves only as it was released.")
 TOGETHER = _("Together")
 WITHHELD = _("Nothing of this is published for this period: there were too few to hide among.")
 
@@ -83,6 +85,13 @@ def figures(reader: Reader, tables: Iterable[Table]) -> Lines:
             ordered = sorted(named) if dimension == PLACE else named  # by their names: nothing here ranks them
             found += [[reader.word(dimension, "dimension"), name, number(value)] for name, value in ordered]
     return found
+
+
+def programme(reader: Reader, found: Programme) -> Lines:
+    """A programme's indicators that may leave, and how many stay."""
+    there = [one for one in found.lines if one.leaving is not None]
+    lines: Lines = [[reader.say(REPORTS)], [reader.say(STAYS, sign=HIDDEN, count=len(found.lines) - len(there))]]
+    return lines + [[str(one.indicator.name), written(one.leaving, one.indicator.formula)] for one in there]
 
 
 def called(reader: Reader, dimension: str, category: str) -> str:

@@ -71,11 +71,17 @@ async def counts_of(tx: Transaction, here: Here, by: Actor, counts: Iterable[Cou
     none. Which cases an account may open changes no number."""
     if not by.may_see_counts:
         raise NotFound("There is nothing at this address.")
+    return _seen(await of_the_agency(tx, here, counts, of), by)
+
+
+async def of_the_agency(tx: Transaction, here: Here, counts: Iterable[Count], of: Period) -> Counts:
+    """Everything that an agency counts of a period, at all of its places; whether somebody may have this counted is decided by
+    then."""
     await scope.for_the_agency(tx)
     found = Counts()
     for count in counts:
         found.also(await count(tx, here, of))
-    return _seen(found, by)
+    return found
 
 
 def _seen(counts: Counts, by: Actor) -> Counts:
@@ -90,11 +96,10 @@ def _seen(counts: Counts, by: Actor) -> Counts:
 
 def answer(here: Here, year: int, counts: Counts) -> CountsAnswer:
     """As the route answers: places in the order of the network file, measures and durations in that of the programmes' guide."""
-    order = {place: n for n, place in enumerate(here.entry.facilities)}
     rows = [
         CountRow(measure=measure, place=at.place, kind=at.kind or here.kind_of_place(at.place), count=number)
         for measure in Measure if measure in counts.found
-        for at, number in _in_order(counts.found[measure], order)
+        for at, number in in_order(here, counts.found[measure])
     ]  # fmt: skip
     hours = [
         HoursRow(duration=duration, hours=tuple(sorted(round(one, HOURS_DECIMALS) for _place, one in counts.hours[duration])))
@@ -106,8 +111,9 @@ def answer(here: Here, year: int, counts: Counts) -> CountsAnswer:
     )  # fmt: skip
 
 
-def _in_order(numbers: Mapping[At, int], order: Mapping[str, int]) -> Sequence[tuple[At, int]]:
-    there = [(at, number) for at, number in numbers.items() if number]
-    last = len(order)
+def in_order(here: Here, numbers: Mapping[At, int]) -> Sequence[tuple[At, int]]:
+    """What is not nought, place by place as the network file lists them; one nought where nothing is."""
+    order = {place: n for n, place in enumerate(here.entry.facilities)}
+    there, last = [(at, number) for at, number in numbers.items() if number], len(order)
     there.sort(key=lambda one: (order.get(one[0].place or "", last), one[0].place or "", one[0].kind or ""))
     return there or [(At(), 0)]

@@ -104,16 +104,25 @@ class Period:
     until: date  # the day after its last
 
     @property
+    def is_year(self) -> bool:
+        """Whether it is a whole year."""
+        return "-" not in self.name
+
+    @property
     def is_quarter(self) -> bool:
         """Whether it is a quarter."""
         return "Q" in self.name
 
     @property
     def months(self) -> tuple["Period", ...]:
-        """The months of a quarter; a month itself."""
-        if not self.is_quarter:
-            return (self,)
-        return tuple(period(f"{self.first.year}-{self.first.month + n:02}") for n in range(3))
+        """The months of a quarter or a year; a month itself."""
+        count = 12 if self.is_year else 3 if self.is_quarter else 1
+        return tuple(period(f"{self.first.year}-{self.first.month + n:02}") for n in range(count))
+
+    @property
+    def quarters(self) -> tuple["Period", ...]:
+        """The quarters of a year."""
+        return tuple(period(f"{self.first.year}-Q{n}") for n in range(1, 5))
 
     @property
     def quarter(self) -> "Period":
@@ -135,6 +144,12 @@ def period(name: str) -> Period:
 def year_of(number: int) -> Period:
     """A whole year."""
     return Period(str(number), date(number, 1, 1), date(number + 1, 1, 1))
+
+
+def span(name: str) -> Period:
+    """A year, a month or a quarter by its name; raises Conflict."""
+    is_year = name.isascii() and name.isdigit() and YEARS[0] <= int(name) <= YEARS[1]
+    return year_of(int(name)) if is_year else period(name)
 
 
 def periods_before(today: date, months: int) -> list[Period]:

@@ -287,6 +287,7 @@ ALARMS: dict[str, str] = {
     "call_at_last_resort": _("No desk can take a call to the hotline: the room keeps it"),
     "call_unrouted": _("A call to the hotline has no desk"),
     "desk_unmanned": _("Nobody who can take a call is at this desk"),
+    "indicator_past": _("An indicator of the programme is past its limit"),
     "parked": _("A message could not be used"),
     "end_waits": _(
         "Words are kept here beyond their day, because a message under them could not be used: take it up, or give it up"
@@ -506,7 +507,10 @@ COUNTED: dict[str, str] = {
     "no_news": _("No news, by choice"), "yes": _("Yes"), "taken_back": _("Yes, and taken back"), "no": _("No"),
     "open": _("Not ended yet"),
 }  # fmt: skip
-HANDED_OUT: dict[str, str] = {"figures": _("Released figures"), "looks": _("Who was told of a case and who looked")}
+HANDED_OUT: dict[str, str] = {
+    "figures": _("Released figures"), "programme": _("Indicators of the programme"),
+    "looks": _("Who was told of a case and who looked"),
+}  # fmt: skip
 PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),
     "she_asked": _("She or he asked for it"), "court_order": _("A court ordered it"), "complaint": _("A complaint is looked into"),

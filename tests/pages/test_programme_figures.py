@@ -1,0 +1,253 @@
+"""The page of a programme's indicators, its pictures, the file that may leave of it, and the alarm where one is past its limit."""
+
+import csv
+import io
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pyrage
+import pytest
+from agencies import Desk, World, consent, refer
+from box import BATCH, CLINIC, STATION, came, certified, count, give, stock
+from hotline import HUYE, on_duty, with_hotline
+from reported import Report, report
+from shift import at_work
+from signing_in import PIN
+from visitor import Page, Visitor
+
+from services.police.main import COUNTS
+from shared.casework.figures.words import DURATIONS, FORMULAS, MEASURES, WHY
+from shared.contracts.casework.codes import AgeBand, IncidentType, Role, Sex
+from shared.programmes.indicators import Alarm, Duration, Formula, Indicator, Measure, WhyExpected
+from shared.programmes.profile import Programme
+
+PAGE = "/figures/programme"
+READER = pyrage.x25519.Identity.generate()
+WISH = {"purpose": "monthly_report", "because": "=2+5 the ministry asked for it", "recipient_key": str(READER.to_public())}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+async def a_day(world: World) -> None:
+    """Three report, two are sent, one comes; doses are given and the box is counted."""
+    desk, second = await certified(world), await certified(world, "officer-2")
+    await stock(desk, 5)
+    for n in range(3):
+        case_id, incident_id = await came(world, desk)
+        await give(desk, case_id, incident_id)
+        if n:
+            await consent(desk, case_id, "health", "needs", "fb")
+            referral = await refer(desk, case_id, incident_id, "health")
+    await count(desk, second, {BATCH: 2})
+    await world.settle()
+    nurse = await world["health"].sign_in("nurse-of-the-day", Role.CLINICIAN, CLINIC)
+    await nurse.post(f"/referrals/{referral['id']}/arrive", {"feedback": True})
+
+
+def rows(page: Page) -> dict[str, list[str]]:
+    """The first table's cells by the name of their indicator, in the order in which they stand."""
+    table = page.text.split("<tbody", 1)[1].split("</tbody>", 1)[0]
+    found = {}
+    for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL):
+        name, *cells = (
+            " ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)
+        )
+        found[name] = cells
+    return found
+
+
+def row(page: Page, name: str) -> list[str]:
+    """The cells of an indicator."""
+    return next(cells for words, cells in rows(page).items() if words.startswith(name))
+
+
+async def test_each_indicator_stands_with_its_value_what_it_is_of_and_what_is_expected(world: World) -> None:
+    await a_day(world)
+    inspector = await at_work(world, "police", "chief", Role.SUPERVISOR, None)
+    page = await inspector.open(PAGE)
+    assert "Reports, not prevalence" in page.words
+    assert "no place is ranked" in page.words
+    assert row(page, "Doses of emergency contraception")[0] == "3"
+    assert row(page, "Doses of emergency contraception")[1] == "357: the programme’s report says so"
+    assert row(page, "Doses that no register explains") == ["0", "0: what must not happen (assumption)", "leaves as it is"]
+    assert row(page, "Cases of sexual violence with a health referral") == ["0.667", "–", "stays here"]
+    assert row(page, "Stations") == ["2", "5: the programme’s report says so", "leaves as it is"]
+    assert row(page, "Came")[0] == "nothing to compute it from yet", (
+        "nothing was sent to the police; who came is counted at the clinic"
+    )
+    assert row(page, "Served")[0] == "of both ends of a referral: only where agencies are added up"
+    assert row(page, "Reports of sexual violence, change in %")[0] == "nothing to compute it from yet"
+    assert "Divided: of these, with a referral to health ÷ cases of sexual violence that began here." in page.words
+    assert "Which they are is not shown." in page.words
+    clinic = await at_work(world, "health", "in-charge", Role.SUPERVISOR, None)
+    theirs = await clinic.open(PAGE)
+    assert (row(theirs, "Came")[0], row(theirs, "Doses of emergency contraception")[0]) == ("1.000", "no records of it here")
+    assert "referrals on which somebody came (2026)" in theirs.words
+    month = await inspector.open(f"{PAGE}?period=2025-12")
+    assert (row(month, "Doses of emergency contraception")[0], row(month, "Stations")[0]) == ("0", "2")
+    assert (await inspector.open(f"{PAGE}?period=1999")).status == 409
+
+
+@pytest.mark.parametrize("language", ["en", "fa_AF"])
+async def test_pictures_say_their_numbers_in_words_and_their_tables_stand_beneath(world: World, language: str) -> None:
+    await report(world["police"], [(IncidentType.RAPE, AgeBand.A10_14, Sex.FEMALE, STATION)] * 3)
+    inspector = await at_work(world, "police", "chief", Role.SUPERVISOR, None)
+    if language != "en":
+        await inspector.send((await inspector.open("/me")).form("/me/language"), button=("language", language))
+    page = await inspector.open(PAGE)
+    pictures = [ET.fromstring(one) for one in re.findall(r"<svg xmlns.*?</svg>", page.text, re.DOTALL)]
+    assert len(pictures) == 2
+    months, places = pictures
+    assert months.get("direction") == places.get("direction") == ("rtl" if language == "fa_AF" else "ltr")
+    said = [picture.findtext(f"{SVG}desc") or "" for picture in pictures]
+    assert said[0].count("3") >= 1
+    order = [one.name for one in world["police"].here.entry.facilities.values()]
+    assert said[1] == f"{order[0]}: 3; {order[1]}: 0", "in the order of the network, whatever the numbers"
+    for point in said[1].split("; "):
+        name, _, number = point.rpartition(": ")
+        assert re.search(rf'<th scope="row"[^>]*>{re.escape(name)}</th><td[^>]*>{number}</td>', page.text)
+    assert "style=" not in page.text.split("<main", 1)[1]
+    assert len(re.findall(r"<li>", page.text.split("<ol>", 1)[1].split("</ol>", 1)[0])) == 15
+
+
+async def test_nobody_but_a_supervisor_is_shown_it_and_she_sees_her_places(world: World) -> None:
+    await report(world["police"], [(IncidentType.RAPE, AgeBand.A10_14, Sex.FEMALE, STATION)] * 3)
+    officer = await at_work(world, "police", "officer", Role.OFFICER)
+    administrator = await at_work(world, "police", "admin", Role.ADMINISTRATOR, None)
+    for visitor in (officer, administrator):
+        for path in (PAGE, "/figures/2026/programme/export"):
+            assert (await visitor.open(path)).status == 403
+    elsewhere = await at_work(world, "police", "other", Role.SUPERVISOR, "masaiti_vsu")
+    page = await elsewhere.open(PAGE)
+    assert "Masaiti, Victim Support Unit: 0" in page.text
+    assert "Ndola Central, Victim Support Unit: " not in page.text
+
+
+# --- what leaves -----------------------------------------------------------------------------------------------------------
+
+
+async def file(visitor: Visitor, of: str = "2026", **more: object) -> list[list[str]]:
+    """The lines of the file, without the number that each ends with, and without its mark."""
+    page = await visitor.open(f"/figures/{of}/programme/export")
+    fields: dict[str, Any] = {**WISH, "pin": PIN, **more}
+    ready = await visitor.send(page.form(f"/figures/{of}/programme/export"), **fields)
+    assert ready.status == 200, ready.words
+    plain = pyrage.decrypt((await visitor.client.get(f"{ready.path}/file")).content, [READER]).decode("utf-8-sig")
+    assert not [cell for line in csv.reader(io.StringIO(plain)) for cell in line if cell.startswith(("=", "+", "-", "@", "\t"))]
+    return [line[:-1] for line in csv.reader(io.StringIO(plain)) if line[0] in ("indicator", "measure")]
+
+
+async def test_nothing_of_people_leaves_until_a_cube_is_released_and_then_as_it_was(world: World) -> None:
+    inspector = await at_work(world, "police", "chief", Role.SUPERVISOR, STATION)
+    before = await file(inspector)
+    desk = await certified(world)
+    await a_day_of_people(world, desk)
+    assert await file(inspector) == before, "no number of people is in it"
+    told = {line[1]: line[3] for line in before if line[0] == "indicator"}
+    assert (told["stations"], told["ec_doses"], told["adverse"], told["referred_to_health"]) == ("2", "–", "–", "–")
+    of_stock = await file_after_stock(world, desk, inspector)
+    assert ["measure", "stock_received", STATION, "5", ""] in of_stock, "what is of the box leaves as it is"
+    assert ["indicator", "box_variance", "", "0", "0"] in of_stock
+    many: list[Report] = [(IncidentType.RAPE, AgeBand.A18_24, Sex.FEMALE, STATION)] * 20
+    await report(world["police"], many)
+    world.clock.advance(datetime(2026, 2, 2, 8, tzinfo=UTC) - world.clock.now())
+    inspector = await at_work(world, "police", "chief-later", Role.SUPERVISOR, STATION)
+    page = await inspector.open("/figures?period=2026-01")
+    await inspector.send(page.form("/figures/2026-01/release"))
+    (released,) = [line[3] for line in await file(inspector, "2026-01") if line[1] == "sexual_reports"]
+    assert released == "23"
+    assert [line[3] for line in await file(inspector) if line[1] == "sexual_reports"] == ["–"], "not every month was released"
+    await report(world["police"], many, datetime(2026, 1, 30, 9, tzinfo=UTC))
+    assert [line[3] for line in await file(inspector, "2026-01") if line[1] == "sexual_reports"] == ["23"], "as it was released"
+
+
+@pytest.fixture(autouse=True)
+def counted_reports(world: World) -> None:
+    """The world's police count reports of sexual violence as an indicator of their own, beside those of the programme."""
+    before = world["police"]
+    own = Indicator(name=before.here.programme.name, formula=Formula.COUNT, of=Measure.REPORTS_SEXUAL_VIOLENCE)
+    programme = with_indicators(before.here.programme, sexual_reports=own)
+    before.here = replace(before.here, programme=programme)
+    before.edge.here = before.edge.pages.here = before.here
+
+
+def with_indicators(programme: Programme, **more: Indicator) -> Programme:
+    return programme.model_copy(update={"indicators": {**programme.indicators, **more}})
+
+
+async def a_day_of_people(world: World, desk: Desk) -> None:
+    for n in range(3):
+        case_id, incident_id = await came(world, desk)
+        if n:
+            await consent(desk, case_id, "health", "needs")
+            await refer(desk, case_id, incident_id, "health")
+    await desk.post("/dispensing/reports", {"product": "emergency_contraception", "code": "sold", "batch": BATCH})
+    await desk.post(f"/cases/{case_id}/progress", {"code": "pressure_to_settle"})
+
+
+async def file_after_stock(world: World, desk: Desk, inspector: Visitor) -> list[list[str]]:
+    second = await certified(world, "officer-2")
+    await stock(desk, 5)
+    await count(desk, second, {BATCH: 5})
+    return await file(inspector)
+
+
+async def test_a_file_leaves_by_her_own_hand_alone(world: World) -> None:
+    inspector = await at_work(world, "police", "chief", Role.SUPERVISOR, STATION)
+    page = await inspector.open("/figures/2026/programme/export")
+    for wrong in ({"pin": "0000"}, {"because": "why"}, {"recipient_key": "age1nobody"}):
+        fields: dict[str, Any] = {**WISH, "pin": PIN, **wrong}
+        assert (await inspector.send(page.form("/figures/2026/programme/export"), **fields)).status == 422
+    await file(inspector)
+    listed = await inspector.open("/exports")
+    assert "Indicators of the programme" in listed.words
+
+
+# --- alarms ----------------------------------------------------------------------------------------------------------------
+
+
+async def alarms(desk: Desk) -> list[str]:
+    return [one["kind"] for one in (await desk.get("/alarms"))["items"]]
+
+
+async def test_an_indicator_past_its_limit_is_an_alarm_until_it_is_not_any_more(world: World) -> None:
+    police = world["police"]
+    limit = Alarm.model_validate({"above": 1, "source": "D"})
+    own = Indicator(name=police.here.programme.name, formula=Formula.COUNT, of=Measure.REPORTS, alarm=limit)
+    police.here = replace(police.here, programme=with_indicators(police.here.programme, reports=own))
+    police.edge.here = police.edge.pages.here = police.watcher._here = police.here
+    supervisor = await police.sign_in("lead", Role.SUPERVISOR, None)
+    for many, raised in ((1, []), (1, ["indicator_past"]), (1, ["indicator_past"])):
+        await report(police, [(IncidentType.RAPE, AgeBand.A10_14, Sex.FEMALE, STATION)] * many)
+        world.clock.advance(timedelta(hours=1))
+        await police.watcher.tick()
+        await police.watcher.tick()
+        await police.flush()
+        assert await alarms(supervisor) == raised
+    inspector = await at_work(world, "police", "chief", Role.SUPERVISOR, None)
+    page = await inspector.open(PAGE)
+    assert "A post is told above 1. (assumption) It is past that now, and a post is told." in page.words
+    assert 'href="/figures/programme"' in (await inspector.open("/alarms")).text
+    world.clock.advance(datetime(2027, 1, 2, tzinfo=UTC) - world.clock.now())
+    await police.watcher.tick()
+    await police.flush()
+    later = await police.sign_in("lead-later", Role.SUPERVISOR, None)
+    assert await alarms(later) == [], "it is another year"
+
+
+async def test_a_desk_that_nobody_is_at_raises_one_alarm_and_not_another_for_the_coverage(world: World) -> None:
+    police = with_hotline(world)
+    await on_duty(police, HUYE)
+    await police.watcher.tick()
+    await police.flush()
+    supervisor = await police.sign_in("lead", Role.SUPERVISOR, None)
+    assert set(await alarms(supervisor)) == {"desk_unmanned"}
+    inspector = await at_work(world, "police", "chief", Role.SUPERVISOR, None)
+    assert row(await inspector.open(PAGE), "Stations with a ready desk, in %")[0] == "25.0"
+
+
+def test_every_measure_duration_and_formula_has_a_word() -> None:
+    assert (set(MEASURES), set(DURATIONS), set(FORMULAS), set(WHY)) == (set(Measure), set(Duration), set(Formula), set(WhyExpected))
+    assert len(COUNTS) == len(set(COUNTS)), "nothing is counted twice"
