@@ -166,5 +166,5 @@ PARTS = AgencyParts(
         watch,
         watch_reports,
         watch_indicators(COUNTS, beside={Measure.DESKS_READY}),  # each desk that is not is an alarm of its own
-    ),  # fmt: skip
+    ),
 )
