@@ -5,8 +5,8 @@ What another agency learns is read from that agency's own records through its AP
 
 | story | test |
 |---|---|
-| acceptance: a woman, 70 hours, stock 1, health yes, social welfare no | `test_a_woman_is_served_and_each_end_knows_its_part` |
 | a girl of 13, the aunt with her suspected, another adult | `test_a_girl_of_thirteen_is_cared_for_and_another_adult_stands_in` |
+| acceptance: a woman, 70 hours, stock 1, health yes, social welfare no | `test_a_woman_is_served_and_each_end_knows_its_part` |
 | a boy | `test_a_boy_is_given_nothing_at_the_desk_and_the_same_care_at_the_clinic` |
 | it happened again while the first request is open | `test_what_happened_again_is_a_request_of_its_own_beside_the_open_one` |
 | a child under ten; one-stop centre, one computer, files apart | `test_a_one_stop_centre_has_one_computer_and_files_apart` |
@@ -146,6 +146,56 @@ async def at_pages(town: ProgrammeTown, agency: str, place: str, role: Role) -> 
 # --- the scenario ----------------------------------------------------------------------------------------------------------
 
 
+async def test_a_girl_of_thirteen_is_cared_for_and_another_adult_stands_in(town: ProgrammeTown) -> None:
+    desk, nurse = await at_pages(town, "police", CENTRAL, Role.OFFICER), await town.at_work("health", CLINIC)
+    program = await officer(town, CENTRAL)
+    await stock(program, 1)
+    page = await desk.open("/cases/new")
+    page = await desk.send(
+        page.form("/cases/new"), hurt_now="no", age_band="10-14", sex="female", at_least=18, at_most=20, language="bem",
+        came_with="relative", safe_adult="no", incident_type="rape",
+    )  # fmt: skip
+    assert page.path.endswith("/consent"), page.words
+    assert "Ask the child alone, away from whoever came along." in page.words
+    case_id = page.path.split("/")[2]
+    (incident,) = (await program.get(f"/cases/{case_id}/incidents"))["items"]
+    await give(program, case_id, incident["id"])  # at her age it is given, by whoever is certified
+    page = await desk.open(page.path)
+    page = await desk.send(
+        page.form(page.path), answer_health="yes", answer_social_welfare="yes", answer_back="yes", how="spoken", language="bem",
+        assent="yes", caregiver="not_this_one", stands_in="neighbour",
+    )  # fmt: skip
+    page = await desk.send(
+        page.form(page.path),
+        care="acute_care",
+        place=f"health/{CLINIC}",
+        mode="car",
+        escort="officer",
+        expected="10:30",
+        carries="code",
+    )
+    assert page.path.startswith("/referrals/"), page.words
+    sent = {"id": page.path.split("/")[2]}
+    there = await town.stands(nurse, sent, "issued")
+    assert there["content"]["child"] == {"assent": "yes", "safe_adult_present": "yes"}
+    assert [one["product"] for one in there["content"]["given"]] == [EC]  # as the preset has it, and she said yes to it
+    assert (await hours_left(town, nurse, sent))["pep"] == 52
+    office = await town.at_work("social_welfare", OFFICE)
+
+    async def is_told() -> bool:
+        rows = (await office.get("/referrals?direction=in&limit=200"))["items"]
+        return any("child_protection" in row["services"] for row in rows)
+
+    await until(is_told)
+    await served(town, nurse, sent)
+    await town.stands(program, sent, "closed")
+    await town.settle()
+    told = await all_of(nurse, there["case_id"])
+    assert [word for word in ("neighbour", "not_this_one", "relative", "stands_in") if word in told] == []
+    assert "Stands in: A neighbour" in (await desk.open(f"/cases/{case_id}")).words
+    assert [word for word in FINDINGS if word in await all_of(program, case_id)] == []
+
+
 async def test_a_woman_is_served_and_each_end_knows_its_part(town: ProgrammeTown) -> None:
     desk, nurse, worker = await officer(town, STATION_4), await town.at_work("health", CLINIC), await town.whole("social_welfare")
     await stock(desk, 1, "LAST-ONE")
@@ -170,51 +220,6 @@ async def test_a_woman_is_served_and_each_end_knows_its_part(town: ProgrammeTown
     at_clinic = await all_of(nurse, there["case_id"])
     assert [word for word in ("LAST-ONE", case[0], case[1]) if word in at_clinic] == []  # neither register nor the desk's own ids
     assert await known(worker) == at_office
-
-
-async def test_a_girl_of_thirteen_is_cared_for_and_another_adult_stands_in(town: ProgrammeTown) -> None:
-    desk, nurse = await at_pages(town, "police", CENTRAL, Role.OFFICER), await town.at_work("health", CLINIC)
-    program = await town.at_work("police", CENTRAL)
-    page = await desk.open("/cases/new")
-    page = await desk.send(
-        page.form("/cases/new"), hurt_now="no", age_band="10-14", sex="female", at_least=18, at_most=20, language="bem",
-        came_with="relative", safe_adult="no", incident_type="rape",
-    )  # fmt: skip
-    assert page.path.endswith("/consent"), page.words
-    assert "Ask the child alone, away from whoever came along." in page.words
-    case_id = page.path.split("/")[2]
-    page = await desk.send(
-        page.form(page.path), answer_health="yes", answer_social_welfare="yes", answer_back="yes", how="spoken", language="bem",
-        assent="yes", caregiver="not_this_one", stands_in="neighbour",
-    )  # fmt: skip
-    page = await desk.send(
-        page.form(page.path),
-        care="acute_care",
-        place=f"health/{CLINIC}",
-        mode="car",
-        escort="officer",
-        expected="10:30",
-        carries="code",
-    )
-    assert page.path.startswith("/referrals/"), page.words
-    sent = {"id": page.path.split("/")[2]}
-    there = await town.stands(nurse, sent, "issued")
-    assert there["content"]["child"] == {"assent": "yes", "safe_adult_present": "yes"}
-    assert (await hours_left(town, nurse, sent))["pep"] == 52
-    office = await town.at_work("social_welfare", OFFICE)
-
-    async def is_told() -> bool:
-        rows = (await office.get("/referrals?direction=in&limit=200"))["items"]
-        return any("child_protection" in row["services"] for row in rows)
-
-    await until(is_told)
-    await served(town, nurse, sent)
-    await town.stands(program, sent, "closed")
-    await town.settle()
-    told = await all_of(nurse, there["case_id"])
-    assert [word for word in ("neighbour", "not_this_one", "relative", "stands_in") if word in told] == []
-    assert "Stands in: A neighbour" in (await desk.open(f"/cases/{case_id}")).words
-    assert [word for word in FINDINGS if word in await all_of(program, case_id)] == []
 
 
 async def test_a_boy_is_given_nothing_at_the_desk_and_the_same_care_at_the_clinic(town: ProgrammeTown) -> None:
@@ -455,11 +460,13 @@ async def test_a_dose_without_a_request_is_whole_and_nobody_asks_again(town: Pro
     page = await pages.send(page.form(page.path), how="spoken", language="bem", **noes)
     assert page.path.endswith("/refer"), page.words
     assert (await refused(refer(desk, case_id, incident_id, "health")))[0] == 422  # whoever forgets what she said is told
+    work = await pages.open("/work")  # it stands there for a week, among what was opened, and asks for nothing
+    assert f"/cases/{case_id}" in work.links
+    assert "Do not call or visit: the answer comes when the person comes." in work.words
+    assert f"/cases/{case_id}/seen" not in [form.action for form in work.forms]
     for days in (1, 7, 30):
         await town.pass_by(days=days)
         assert await kinds_of_alarms(desk, case_id) == set()
-    work = (await pages.client.get("/work")).text
-    assert f"/cases/{case_id}" not in work
     await town.settle()
     assert await known(await town.whole("health")) == at_clinic
     (dose,) = (await desk.get(f"/cases/{case_id}/doses"))["items"]
