@@ -5,7 +5,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from agencies import Desk, Refused, World, open_case
+from agencies import Desk, Refused, World, consent, open_case, refer
 from reports import (
     CLINIC,
     EXAMINED,
@@ -284,6 +284,20 @@ async def test_a_fee_on_what_is_free_is_a_breach_and_counted(world: World) -> No
     desk, clinic = await officer(world, "desk-2"), await nurse(world, "nurse-2")
     free = (await asked(world, desk))[1]
     assert (await step(clinic, free, {"step": "fee_asked", "amount": 40}))["facts"][0]["said"]["is_breach"] is False
+
+
+async def test_of_a_report_that_nobody_asked_for_nobody_is_told(world: World) -> None:
+    with_limits(world)
+    desk, clinic = await officer(world), await nurse(world)
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "needs", "fb")
+    rid = (await refer(desk, case_id, incident_id, "health"))["id"]
+    await world.settle()
+    await clinic.post(f"/referrals/{rid}/arrive", {"feedback": True})
+    await step(clinic, rid, EXAMINED)
+    await world.settle()
+    assert await words_out(world) == []
+    assert (await refused(report_at(desk, rid)))[0] == 409
 
 
 async def test_her_no_to_being_counted_leaves_her_out(world: World) -> None:

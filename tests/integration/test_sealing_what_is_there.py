@@ -18,15 +18,18 @@ from services.kinds import parts_of
 from services.police.dockets.tables import Docket
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.alarms.tables import Alarm
+from shared.casework.breaches.tables import Breach
 from shared.casework.cases.tables import Case, Incident, Note
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.messages.tables import Message
 from shared.casework.migrate import config_on, is_migrated, migrate
 from shared.casework.referrals.tables import DraftedReferral, Referral, ReferralFact, WalkIn
+from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.tables import Activity, InboxRow, OutboxRow
 from shared.kit.db import Database
 from shared.kit.errors import RefnetError
 from shared.kit.keystore import Keystore
+from shared.kit.sealed import Sealed, Under
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 CANARY = "canary-at-rest"
@@ -183,6 +186,48 @@ async def test_rows_are_not_sealed_without_a_keystore_and_stay_as_they_were(data
         texts = (await tx.session.execute(text("SELECT DISTINCT text FROM casework_notes"))).scalars().all()
     assert texts == [CANARY]
     await bare.close()
+
+
+async def test_breaches_of_the_police_lie_with_those_of_every_agency_and_read_as_they_did(database_url: str) -> None:
+    keys, parts = Keystore.in_memory(), parts_of(AgencyKind.POLICE)
+    own, database = (parts.migrations, "police_"), Database(database_url, keys=keys)
+    case, gone = uuid4(), uuid4()
+    for one in (case, gone):
+        keys.give([[one]])
+
+    def make(connection: Connection) -> None:
+        for revision in ("0027_care_goes_on", "0006_complaints"):
+            command.upgrade(config_on(connection, *own), revision)
+        tables = MetaData()
+        tables.reflect(connection, only=["casework_cases", "police_breaches"])
+        is_sqlite = connection.dialect.name == "sqlite"
+        now = NOW.replace(tzinfo=None) if is_sqlite else NOW
+
+        def plain(id_: UUID) -> Any:
+            return id_.hex if is_sqlite else id_
+
+        for one in (case, gone):
+            row = {"id": plain(one), "number": str(one)[:8], "circle": plain(uuid4()), "circle_version": 1, "facility": "x",
+                   "is_received": False, "opened_at": now, "told_under": "{}", "not_counted": False}  # fmt: skip
+            known = tables.tables["casework_cases"].columns.keys()
+            connection.execute(insert(tables.tables["casework_cases"]).values({k: v for k, v in row.items() if k in known}))
+            said = {
+                name: Sealed(f"police_breaches.{name}", "case_id").seal(Under(one, CANARY), keys) for name in ("code", "by_whom")
+            }
+            breach = {"id": plain(uuid4()), "case_id": plain(one), "facility": "x", "occurred_at": now, "recorded_at": now,
+                      "recorded_by": plain(uuid4()), **said}  # fmt: skip
+            connection.execute(insert(tables.tables["police_breaches"]).values(breach))
+
+    async with database.engine.connect() as connection:
+        await connection.execution_options(write=True)
+        await connection.run_sync(make)
+        await connection.commit()
+    keys.destroy([gone], NOW)
+    await migrate(database, *own)
+    async with database.read() as tx:
+        found = {row.case_id: (row.code, row.by_whom) for row in (await tx.session.execute(select(Breach))).scalars()}
+    assert found == {case: (CANARY, CANARY), gone: (None, None)}
+    await database.close()
 
 
 def dumped(connection: Connection) -> str:

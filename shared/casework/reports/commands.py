@@ -154,6 +154,8 @@ async def report_along(referral_id: UUID, tx: Transaction, by: Actor) -> Report:
     known = await records.of_referral(tx, referral.id)
     if known is not None:
         return known
+    if referral.direction == "out" and not (referral.said or {}).get("report_form"):
+        raise Conflict("No report was asked for with this referral.")
     await story.lock(tx, referral.id)
     return await records.ask_along(tx, referral.id, referral.case_id, referral.desk, referral.issued_at, by.account_id)
 

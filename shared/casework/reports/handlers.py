@@ -2,6 +2,7 @@
 
 from shared.casework import homecoming
 from shared.casework.here import Here
+from shared.casework.referrals import story
 from shared.casework.referrals.tables import Referral
 from shared.casework.reports import records
 from shared.casework.reports.domain import Step
@@ -17,6 +18,8 @@ async def on_report_moved(received: Received, tx: Transaction, here: Here) -> No
     referral = await tx.session.get(Referral, received.subject)
     if referral is None:
         return  # it went with its consent before this agency was restored: it is about nothing here
+    if story.standing_of(referral).consent_taken_back:
+        return  # said before the clinic heard of it: nothing of it is kept
     if not (referral.said or {}).get("report_form"):
         raise Unauthorised("No report was asked for with this referral.")
     how = Kept(received.occurred_at, is_own=False, event_id=received.id)

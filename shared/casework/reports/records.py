@@ -132,7 +132,9 @@ def _signed_at(here: Here, now: Standing) -> datetime | None:
 
 def _is_told_of(here: Here, referral: Referral | None) -> bool:
     """Whether there is a desk that asked and may be told at all."""
-    if referral is None or referral.direction != "in" or here.known_kind(referral.issuer) is None:
+    if referral is None or referral.direction != "in" or not (referral.said or {}).get("report_form"):
+        return False
+    if here.known_kind(referral.issuer) is None:  # it has left
         return False
     return (here.kind, here.kind_of(referral.issuer)) == (AgencyKind.HEALTH, AgencyKind.POLICE)
 
