@@ -26,10 +26,11 @@ from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Said, Sentence
 from shared.kit.i18n import mark as _
-from shared.kit.sealed import as_it_lies, sealed_columns, shut_shown
+from shared.kit.sealed import as_it_lies, is_shut, sealed_columns, shut_shown
 
 LIST_MAX = 20  # who may stand at one door at once; what is beyond stands among what was opened
 ACTS = 7  # kinds of things that somebody may have done with her
+TOLD = ("incident_type", "contexts", "earliest_at", "latest_at")  # what of an incident the rule may look at
 ROWS = 500  # read at once, as dispensing's figures are
 
 
@@ -93,12 +94,10 @@ async def waiting(tx: Transaction, here: Here, by: Actor) -> list[Waits]:
 
 
 def _is_first(here: Here, of: Case, incident: Incident, now: datetime) -> bool:
-    said = {name: getattr(incident, name) for name in ("incident_type", "contexts", "earliest_at", "latest_at")}
-    # Whose key is missing stands there too: what is not known counts for her.
-    readable = {name: value for name, value in said.items() if isinstance(value, str | list | datetime)}
-    return is_identified(
-        here.programme, here.kind_of_place(of.facility), now, readable, of.needs if isinstance(of.needs, dict) else None
-    )
+    if is_shut(incident) or is_shut(of) or incident.incident_type is None:
+        return False  # a key is missing: it stands among what was opened, and says so there; or the case was erased
+    said = {name: getattr(incident, name) for name in TOLD}
+    return is_identified(here.programme, here.kind_of_place(of.facility), now, said, of.needs)
 
 
 async def work_lines(tx: Transaction, here: Here, by: Actor) -> list[tuple[str, Said]]:
@@ -144,7 +143,7 @@ def _counted(here: Here, begins: datetime, ends: datetime) -> Select[Any]:
     done = [select(func.min(at)).where(is_done).scalar_subquery() for at, is_done in _acts(here, contact)]
     assert len(done) == ACTS
     is_paper = exists().where(col(Sheet.case_id) == col(Case.id))
-    sealed = (getattr(Incident, name) for name in ("incident_type", "contexts", "earliest_at", "latest_at"))
+    sealed = (getattr(Incident, name) for name in TOLD)
     return (
         select(
             col(Incident.id), col(Case.facility), contact.label("contact"), is_paper.label("is_paper"),
@@ -159,7 +158,8 @@ def _counted(here: Here, begins: datetime, ends: datetime) -> Select[Any]:
 
 def _was_first(tx: Transaction, here: Here, row: Any) -> bool:
     lies, of_case = sealed_columns(Incident), sealed_columns(Case)
-    names = ("incident_type", "contexts", "earliest_at", "latest_at")
-    said: Mapping[str, Any] = {name: lies[name].read(getattr(row, name), tx.keys) for name in names}
+    said: Mapping[str, Any] = {name: lies[name].read(getattr(row, name), tx.keys) for name in TOLD}
+    if said["incident_type"] is None:
+        return False  # the case was erased: nobody knows whom it was about
     needs = of_case["needs"].read(row.needs, tx.keys)
     return is_identified(here.programme, here.kind_of_place(row.facility), row.contact, said, needs)
