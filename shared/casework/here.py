@@ -66,6 +66,12 @@ class Here:
             raise NotFound("This agency has no facility “%(place)s”; its facilities are: %(known)s.", place=facility, known=known)
         return found
 
+    def kind_of_place(self, facility: str) -> str | None:
+        """The kind that the programme means by one of this agency's facilities: as the network file says, else of its place of this
+        name."""
+        named, found = self.programme.places.get(facility), self.entry.facilities.get(facility)
+        return (found.kind if found is not None else None) or (named.kind if named is not None else None)
+
     def posts(self, facility: str) -> Sequence[str]:
         """The ladder of one of this agency's facilities; empty where the network file has dropped it."""
         found = self.entry.facilities.get(facility)
@@ -79,11 +85,6 @@ class Here:
         """An account of this agency, with the places on paper or by phone that its own place works for."""
         places = self.entry.facilities.items() if facility is not None else ()
         return Actor(account_id, name, role, facility, frozenset(id_ for id_, place in places if place.hub == facility))
-
-    def kind_of_place(self, facility: str | None) -> str | None:
-        """The kind of facility that the programme means: as the network file says, else of the programme's place of this name."""
-        named, found = self.programme.places.get(facility or ""), self.entry.facilities.get(facility or "")
-        return (found.kind if found is not None else None) or (named.kind if named is not None else None)
 
     def begin_of(self, day: date) -> datetime:
         """The moment at which a day begins on the walls of this agency."""

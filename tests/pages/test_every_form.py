@@ -139,6 +139,8 @@ async def mistakes(world: World) -> list[Mistake]:
     call = f"/hotline/calls/{[(await desk.post('/calls', told))['id'] for _ in range(2)][1]}"
     await desk.post("/hotline/desk", {"facility": "ndola_central_vsu", "assets": ["interview_room"]})
     await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"})
+    warned = {"who": "Synthetic Mwamba", "what": "warned", "on": "2026-01-05", "facility": STATION}
+    offender = f"/offenders/{(await desk.post('/offenders', warned))['id']}"
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -172,6 +174,8 @@ async def mistakes(world: World) -> list[Mistake]:
                 ("breach", "breach", {"code": "fee_demanded"}),
             )
         ),
+        Mistake("offenders/register.html", "officer", "/offenders", "/offenders", {"who": "Synthetic Mwamba", "on": "soon"}),
+        Mistake("offenders/offender.html", "officer", offender, offender, {"on": "soon"}),
         Mistake("referrals/act.html", "nurse", f"{referral}/close", f"{referral}/close", {"feedback": "yes"}),
         Mistake("referrals/received.html", "nurse", there, f"{there}/entered", {"at_time": "10:00"}),
         Mistake("messages/new.html", "nurse", f"{referral}/messages/new", f"{referral}/messages/new",
