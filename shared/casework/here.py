@@ -80,11 +80,6 @@ class Here:
         places = self.entry.facilities.items() if facility is not None else ()
         return Actor(account_id, name, role, facility, frozenset(id_ for id_, place in places if place.hub == facility))
 
-    def kind_of_place(self, facility: str | None) -> str | None:
-        """The kind of facility that the programme means: as the network file says, else of the programme's place of this name."""
-        named, found = self.programme.places.get(facility or ""), self.entry.facilities.get(facility or "")
-        return (found.kind if found is not None else None) or (named.kind if named is not None else None)
-
     def begin_of(self, day: date) -> datetime:
         """The moment at which a day begins on the walls of this agency."""
         return datetime.combine(day, time(), ZoneInfo(self.programme.time_zone))

@@ -84,7 +84,10 @@ async def test_each_indicator_stands_with_its_value_what_it_is_of_and_what_is_ex
     clinic = await at_work(world, "health", "in-charge", Role.SUPERVISOR, None)
     theirs = await clinic.open(PAGE)
     assert (row(theirs, "Came")[0], row(theirs, "Doses of emergency contraception")[0]) == ("1.000", "no records of it here")
-    assert "referrals on which somebody came (2026)" in theirs.words
+    assert (row(theirs, "Stations")[0], row(page, "Health facilities")) == (
+        "no records of it here", ["no records of it here", "17: the programme’s report says so", "stays here"],
+    )  # fmt: skip
+    assert "Referrals on which somebody came by place, 2026" in theirs.words
     month = await inspector.open(f"{PAGE}?period=2025-12")
     assert (row(month, "Doses of emergency contraception")[0], row(month, "Stations")[0]) == ("0", "2")
     assert (await inspector.open(f"{PAGE}?period=1999")).status == 409

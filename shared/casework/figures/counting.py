@@ -97,7 +97,7 @@ def _seen(counts: Counts, by: Actor) -> Counts:
 def answer(here: Here, year: int, counts: Counts) -> CountsAnswer:
     """As the route answers: places in the order of the network file, measures and durations in that of the programmes' guide."""
     rows = [
-        CountRow(measure=measure, place=at.place, kind=at.kind or here.kind_of_place(at.place), count=number)
+        CountRow(measure=measure, place=at.place, kind=at.kind or here.kind_of_place(at.place or ""), count=number)
         for measure in Measure if measure in counts.found
         for at, number in in_order(here, counts.found[measure])
     ]  # fmt: skip

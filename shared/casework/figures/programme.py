@@ -97,19 +97,24 @@ async def programme_of(tx: Transaction, here: Here, counts: Sequence[Count], of:
     known_years = Leaving(years, {year.first.year: await released(tx, year) for year in named})
     calls = of_calls(own, of, is_over=here.day_of(tx.clock.now()) >= of.until)
     lines = [
-        _line(id_, one, here.programme.expect.get(id_), *((own, known, calls) if one.year is None else (years, known_years, None)))
+        _line(here, id_, one, *((own, known, calls) if one.year is None else (years, known_years, None)))
         for id_, one in indicators.items()
     ]
     return Programme(lines, now, calls)
 
 
-def _line(
-    id_: str, one: Indicator, expected: Expected | None, counted: Counted, known: Tally, calls: tuple[int, int] | None
-) -> Line:
-    if needs_both_ends(one):
+def _line(here: Here, id_: str, one: Indicator, counted: Counted, known: Tally, calls: tuple[int, int] | None) -> Line:
+    expected = here.programme.expect.get(id_)
+    if needs_both_ends(one) or _is_anothers(here, one):
         return Line(id_, one, expected, None, is_held=False, leaving=None)
     leaving = float(calls[1]) if calls is not None and is_unrouted(one) else one.value(known)
     return Line(id_, one, expected, one.value(counted), counted.holds(one), leaving)
+
+
+def _is_anothers(here: Here, one: Indicator) -> bool:
+    """Whether it is of a kind of facility that another agency has."""
+    kind = here.programme.facilities.get(one.kind or "")
+    return kind is not None and here.programme.agencies[kind.agency].kind is not here.kind
 
 
 async def _counted(tx: Transaction, here: Here, counts: Iterable[Count], of: Period, by: Actor | None) -> Counts:

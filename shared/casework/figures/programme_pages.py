@@ -18,12 +18,16 @@ from shared.casework.figures.words import DURATIONS, FORMULAS, MEASURES, WHY
 from shared.casework.pages.visits import Visitor
 from shared.kit.charts import Picture, Point, bars, in_words, line
 from shared.kit.i18n import Times, comma, is_rtl
+from shared.kit.i18n import mark as _
 from shared.programmes.indicators import Indicator, Measure
 
 router = APIRouter(include_in_schema=False)
 
 YEARS_SHOWN = 10  # back from this one: longer than any programme that is told of here ran
 MONTHS_SHOWN = 24  # as of the released figures
+
+
+BY_MONTH, BY_PLACE = _("%(what)s by month, %(when)s"), _("%(what)s by place, %(when)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +95,15 @@ def _charts(
     found: list[Chart] = []
     for measure in (one for first in PICTURED for one in [next((one for one in first if one in counts.found), None)] if one):
         name = say(MEASURES[measure])
+        name = name[:1].upper() + name[1:]
         over = [Point(times.month(of_.first), sum(one.found[measure].values()), str(of_.first.month)) for of_, one in months]
         if over:
-            title = f"{name} ({of.first.year})"
+            title = say(BY_MONTH) % {"what": name, "when": of.first.year}
             picture = Picture(f"months-{measure}", title, in_words(over), is_rtl(language))
             found.append(Chart(title, "month", line(picture, over), over))
         here, agency = edge.here, edge.here.agency
         at = [Point(edge.pages.place(agency, one), n) for one, n in by_place(here, counts, measure, visit.actor).items()]
-        title = f"{name} ({of.name})"
+        title = say(BY_PLACE) % {"what": name, "when": of.name}
         picture = Picture(f"places-{measure}", title, in_words(at), is_rtl(language))
         found.append(Chart(title, "place", bars(picture, at), at))
     return found
