@@ -66,6 +66,11 @@ class Here:
             raise NotFound("This agency has no facility “%(place)s”; its facilities are: %(known)s.", place=facility, known=known)
         return found
 
+    def kind_of_place(self, facility: str | None) -> str | None:
+        """The kind of facility that the programme means: as the network file says, else of the programme's place of this name."""
+        named, found = self.programme.places.get(facility or ""), self.entry.facilities.get(facility or "")
+        return (found.kind if found is not None else None) or (named.kind if named is not None else None)
+
     def posts(self, facility: str) -> Sequence[str]:
         """The ladder of one of this agency's facilities; empty where the network file has dropped it."""
         found = self.entry.facilities.get(facility)
