@@ -25,10 +25,9 @@ FIRST_PARCEL, PARCEL = 20, 20  # doses
 LOW = 10  # doses: a station's use of six weeks and more
 STORE = 1000  # doses that a store is given at a time
 KEEPS_DAYS = 900  # of a pack from the day on which it comes
-COUNT_DAY = 4  # Friday, and the last evening of each month
 EARLY, EVENING = time(6, 40), time(22, 5)  # when nobody is at the desk: what is counted does not move meanwhile
 RENEWED_BEFORE = timedelta(days=40)  # a certificate's end: courses are held each month
-BROKEN_SHARE = 0.03  # of a week's counts: a pack is found wet or torn, and is destroyed
+BROKEN_SHARE = 0.1  # of a month's counts: a pack is found wet or torn, and is destroyed
 
 
 @dataclass
@@ -39,6 +38,7 @@ class Boxes:
     seed: int
     held: dict[str, Counter[str]] = field(default_factory=dict)
     _batches: int = 0
+    _asked: set[str] = field(default_factory=set)  # places whose parcel is on its way
 
     @property
     def certificate(self) -> str | None:
@@ -88,24 +88,26 @@ class Boxes:
         dose = await desk.post(f"/cases/{case_id}/doses", body)
         if is_taken:
             self.held[place][dose["said"]["batch"]] -= 1
+            if self.held[place].total() < LOW and place not in self._asked:
+                self._asked.add(place)
+                self.town.after(timedelta(0), partial(self._supply, place, PARCEL, "low"))
 
     async def count(self, place: str) -> None:
-        """Two count what lies there; then what is low is asked for."""
+        """Two count what lies there, after what may not be given any more was destroyed."""
         first, second = self.town.at(place), self.town.at(place, 1)
-        lots = (await first.get(f"/dispensing/box?facility={place}"))["lots"]
+        box = f"/dispensing/box?facility={place}"
+        lots = (await first.get(box))["lots"]
         today = _iso(self.town.today())
         chance = random.Random(f"{self.town.ground.programme}:{self.seed}:box:{place}:{today}")  # noqa: S311 — nobody's secret
+        off = {lot["batch"]: self.held[place][lot["batch"]] for lot in lots if lot["is_expired"]}
         if lots and chance.random() < BROKEN_SHARE and self.held[place][lots[0]["batch"]]:
-            await self._destroy(first, place, lots[0], 1)
+            off.setdefault(lots[0]["batch"], 1)
         for lot in lots:
-            if lot["is_expired"]:
-                await self._destroy(first, place, lot, self.held[place][lot["batch"]])
-        lots = (await first.get(f"/dispensing/box?facility={place}"))["lots"]
+            await self._destroy(first, place, lot, off.get(lot["batch"], 0))
+        lots = (await first.get(box))["lots"] if off else lots
         found = {"counted": [{"product": EC, "batch": lot["batch"], "quantity": self.held[place][lot["batch"]]} for lot in lots]}
         counted = await first.post("/dispensing/counts", {**found, "facility": place})
         await second.post(f"/dispensing/counts/{counted['id']}/second", found)
-        if self.held[place].total() < LOW:
-            await self._supply(place, PARCEL, "low")
 
     async def _destroy(self, desk: Desk, place: str, lot: dict[str, Any], many: int) -> None:
         if many:
@@ -132,6 +134,7 @@ class Boxes:
         await until_sent(desk, place, asked["id"])
         await desk.post(f"/dispensing/requests/{asked['id']}/receive", parcel)
         self.held[place][batch["batch"]] += many
+        self._asked.discard(place)
 
     async def _from_store(self, keeper: Desk, store: str, many: int) -> Any:
         """A batch of the store that has so many; a new delivery where none has."""
@@ -161,12 +164,12 @@ class Boxes:
         )[0]  # fmt: skip
 
     def plan(self, first: date, last: date) -> None:
-        """Each week's count and each month's statement, from the first day to the last; the last evening of a year is counted too,
+        """Each month's count and statement, from the first day to the last; the last evening of a year is counted too,
         because a year's figures end with what lay there."""
         for place in self.places():
             day = first
             while day <= last:
-                if day.weekday() == COUNT_DAY or (day + timedelta(days=1)).day == 1:
+                if (day + timedelta(days=1)).day == 1:
                     self.town.days.at(self.town.local(day, EVENING), partial(self.count, place))
                 if day.day == 1 and day > first:
                     before = day - timedelta(days=1)

@@ -30,8 +30,8 @@ AGES = {  # most who come are children and young women (practice guide, P8)
 }  # fmt: skip
 OF_AGE_FOR_A_DOSE = tuple(age for age in AGES if age is not AgeBand.A0_9)
 FIRST_DAY, LAST_DAY = 2, 350  # of a year: what began is answered within it
-DESK_HOURS = (7, 8, 9, 9, 10, 10, 11, 13, 14, 15, 16, 18, 20)
-STEP_MIN = 10  # minutes between two moments at which somebody comes
+DESK_HOURS = (7, 9, 9, 11, 14, 14, 16, 20)  # at which people come
+STEP_MIN = 30  # a replay's clock goes on in half hours: what happens in one of them happens together, as at busy desks
 IN_TIME_H, LATE_H = (1, 110), (122, 700)  # from the incident; nobody stands on the limit itself, which tests ask to the second
 
 
@@ -73,8 +73,8 @@ class Report:
     tells_back_at_clinic: bool = True
     has_card: bool = True
     is_redirected: bool = False
-    seen_after: timedelta = timedelta(minutes=20)
-    comes_after: timedelta | None = timedelta(minutes=70)
+    seen_after: timedelta = timedelta(minutes=STEP_MIN)
+    comes_after: timedelta | None = timedelta(minutes=2 * STEP_MIN)
     is_on_paper: bool = False  # the clinic writes it down, and enters it the next morning
     complains: bool = True
     withdraws_after: timedelta | None = None
@@ -255,7 +255,7 @@ def _report(ground: Ground, chance: random.Random, year: int, place: str, *, is_
         to_welfare=chance.random() < (0.7 if age in CHILD_BANDS else 0.4),
         has_safe_adult=chance.random() < 0.8, is_told_back=chance.random() < 0.8, tells_back_at_clinic=chance.random() < 0.9,
         has_card=chance.random() < 0.7, is_redirected=age not in ground.for_ages and chance.random() < 0.03,
-        seen_after=timedelta(minutes=STEP_MIN * (chance.randint(1, 5) if chance.random() < 0.9 else chance.randint(8, 60))),
+        seen_after=timedelta(minutes=STEP_MIN * (1 if chance.random() < 0.9 else chance.randint(3, 20))),
         comes_after=_comes(chance), is_on_paper=chance.random() < 0.1, complains=complains,
         withdraws_after=timedelta(days=chance.randint(5, 60)) if complains and chance.random() < 0.2 else None,
         is_pressed=chance.random() < 0.4,
@@ -273,7 +273,7 @@ def _comes(chance: random.Random) -> timedelta | None:
     """Issued is not arrived: some never come, and most of those who do come at once."""
     if chance.random() < 0.12:
         return None
-    return timedelta(minutes=STEP_MIN * (chance.randint(3, 12) if chance.random() < 0.85 else chance.randint(60, 200)))
+    return timedelta(minutes=STEP_MIN * (chance.randint(2, 4) if chance.random() < 0.85 else chance.randint(20, 66)))
 
 
 def _clinic(ground: Ground, chance: random.Random, place: str, age: AgeBand) -> str:
@@ -290,7 +290,7 @@ def _language(ground: Ground, chance: random.Random) -> str:
 def _moment(ground: Ground, chance: random.Random, year: int) -> datetime:
     """Some moment of a year, on the clocks of its walls, as UTC."""
     day = date(year, 1, 1) + timedelta(days=chance.randint(FIRST_DAY, LAST_DAY) - 1)
-    at = time(chance.choice(DESK_HOURS), STEP_MIN * chance.randrange(60 // STEP_MIN))
+    at = time(chance.choice(DESK_HOURS))
     return datetime.combine(day, at, ZoneInfo(ground.time_zone)).astimezone(UTC)
 
 
@@ -312,7 +312,7 @@ def _calls_of(ground: Ground, seed: int, year: int) -> list[LineCall]:
 def _call(ground: Ground, chance: random.Random, year: int, place: str, number: int, before: LineCall | None) -> LineCall:
     if before is not None and before.what == "report" and before.again_of is None and chance.random() < 0.04:
         return replace(  # the same person, a little later, by the other way
-            before, number=number, came_at=before.came_at + timedelta(minutes=2 * STEP_MIN), channel=ground.channels[-1],
+            before, number=number, came_at=before.came_at + timedelta(minutes=STEP_MIN), channel=ground.channels[-1],
             again_of=before.number,
         )  # fmt: skip
     what = chance.choices(("report", "information", "cut", "wrong_number"), (72, 12, 8, 8))[0]
@@ -324,5 +324,5 @@ def _call(ground: Ground, chance: random.Random, year: int, place: str, number: 
         language=_language(ground, chance), need=chance.choice(needs) if what == "report" else None,
         is_child=what == "report" and chance.random() < 0.3, needs_vehicle=what == "report" and chance.random() < 0.3,
         may_call_back=what == "report" and chance.random() < 0.4,
-        seen_after=timedelta(minutes=chance.randint(20, 40) if is_late else chance.randint(1, 12)),
+        seen_after=timedelta(minutes=30 if is_late else chance.choice((5, 10))),
     )  # fmt: skip

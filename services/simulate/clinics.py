@@ -11,7 +11,7 @@ from services.simulate.client import Desk
 from services.simulate.town import Town
 from shared.contracts.casework.codes import FacilityMode, Sex
 
-TREATED_FOR = timedelta(minutes=50)
+TREATED_FOR = timedelta(minutes=60)
 NOT_COME_AFTER = timedelta(days=1)
 GIVEN_UP_AFTER = timedelta(days=9)
 

@@ -45,21 +45,18 @@ class Offices:
             self.town.after(COMES_AFTER, partial(self._meet, worker, referral_id))
 
     async def _meet(self, worker: Desk, referral_id: str) -> None:
-        if await self._has_ended(worker, referral_id):
-            return
-        await worker.post(f"/referrals/{referral_id}/arrive")
-        await worker.post(f"/referrals/{referral_id}/start")
-        self.town.after(ENDS_AFTER, partial(self._end, worker, referral_id))
+        if await self._goes_on(worker, referral_id, "arrive"):
+            self.town.after(ENDS_AFTER, partial(self._end, worker, referral_id))
 
     async def _end(self, worker: Desk, referral_id: str) -> None:
-        if not await self._has_ended(worker, referral_id):
-            await worker.post(f"/referrals/{referral_id}/close", {"outcome_code": "served"})
+        await self._goes_on(worker, referral_id, "close", outcome_code="served")
 
-    async def _has_ended(self, worker: Desk, referral_id: str) -> bool:
-        """Whether it ended without her: she has taken back what she agreed to, and the worker's copy is gone."""
+    async def _goes_on(self, worker: Desk, referral_id: str, act: str, **more: str) -> bool:
+        """Makes a transition; False where it has ended meanwhile, because she has taken back what she agreed to."""
         try:
-            return (await worker.get(f"/referrals/{referral_id}"))["status"] in ("cancelled", "closed")
+            await worker.post(f"/referrals/{referral_id}/{act}", more)
         except Refused as refused:
-            if refused.status != 404:
+            if refused.status not in (404, 409):
                 raise
-            return True
+            return False
+        return True

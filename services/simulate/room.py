@@ -20,7 +20,7 @@ MOVES_MAX = 4  # how often a late call may move on between a look at it and the 
 
 @dataclass
 class Room:
-    """The roster, the room and its calls. `ways` are the calls' ids by their numbers; `waiting` those that may open a case, by desk."""
+    """The roster, the room and its calls: `ways` are their ids by number, `waiting` those that may open a case, by desk."""
 
     town: Town
     waiting: dict[str, list[str]]

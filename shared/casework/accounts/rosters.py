@@ -41,6 +41,18 @@ class SetDuties(Form):
 
 async def set_duty(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> Duty:
     """Puts an account on the roster; raises Conflict where the post or the hours cannot be."""
+    return (await set_duties(SetDuties(duties=(command,)), tx, here, by))[0]
+
+
+async def set_duties(command: SetDuties, tx: Transaction, here: Here, by: Actor) -> list[Duty]:
+    """The same for several at once, all or none."""
+    rows = [await _checked(one, tx, here, by) for one in command.duties]
+    tx.session.add_all(rows)
+    await tx.session.flush()
+    return rows
+
+
+async def _checked(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> Duty:
     by.may_supervise()
     if not by.sees(command.facility):
         raise NotFound("This account does not look after %(place)s.", place=Coded(command.facility, "place"))
@@ -52,13 +64,10 @@ async def set_duty(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> 
     account = await load_account(tx, command.account_id, by)
     if account.is_disabled:
         raise Conflict("A disabled account holds no post; choose another one.")
-    duty = Duty(
+    return Duty(
         id=new_id(), facility=command.facility, post=command.post, account_id=account.id, from_at=command.from_at,
         until_at=command.until_at, entered_by=by.account_id,
     )  # fmt: skip
-    tx.session.add(duty)
-    await tx.session.flush()
-    return duty
 
 
 async def end_duty(duty_id: UUID, tx: Transaction, by: Actor) -> None:

@@ -42,7 +42,7 @@ async def post_duties(body: SetDuties, request: Request, edge: OneEdge, by: Sign
     """Puts accounts on the roster, all or none; for supervisors and administrators."""
 
     async def work(tx: Transaction) -> DutiesView:
-        return DutiesView(items=[_view(await rosters.set_duty(duty, tx, edge.here, by)) for duty in body.duties])
+        return DutiesView(items=[_view(duty) for duty in await rosters.set_duties(body, tx, edge.here, by)])
 
     return await command(request, edge, by, work, status=201, key=key)
 
