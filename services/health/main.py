@@ -12,7 +12,9 @@ from services.health.supplies.pages import router as supply_pages
 from services.health.supplies.tables import StationMonth, StationReport, StationRequest, StoreEntry, SupervisionVisit
 from services.health.supplies.views import work_lines
 from services.health.supplies.web import router as supplies
+from shared.casework.counts import EVERYWHERE
 from shared.casework.pages.frame import Look
+from shared.casework.referrals.figures import into_care
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
 
@@ -55,6 +57,7 @@ PARTS = AgencyParts(
         work_lines=(work_lines,),
         words={"care": CARE, "result": RESULTS, "check": CHECKS, "finding": FINDINGS},
         care_kept=is_kept_of,
+        counts=(*EVERYWHERE, into_care),
         sheet_lines=tuple(CARE.values()),
         rooms={"health": Path(__file__).parent / "templates", "supplies": Path(__file__).parent / "supplies" / "templates"},
     ),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.agency import AgencyParts
 from services.police.complaints.domain import ENTERED_APART
+from services.police.complaints.figures import counts as complaint_counts
 from services.police.complaints.pages import router as complaint_pages
 from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
 from services.police.complaints.views import case_ways as complaint_ways
@@ -12,6 +13,7 @@ from services.police.complaints.web import router as complaints
 from services.police.complaints.words import WORDS
 from services.police.dispensing.box_pages import router as box_pages
 from services.police.dispensing.certificate_pages import router as certificate_pages
+from services.police.dispensing.figures import counts as dose_counts
 from services.police.dispensing.pages import router as dispensing_pages
 from services.police.dispensing.tables import BoxCount, BoxEntry, Dose, HeldCertificate, Resupply, SafetyReport, Statement
 from services.police.dispensing.views import case_ways, work_lines
@@ -21,6 +23,7 @@ from services.police.dockets.pages import docket_of
 from services.police.dockets.pages import router as docket_pages
 from services.police.dockets.tables import Docket
 from services.police.dockets.web import router
+from services.police.hotline.figures import counts as call_counts
 from services.police.hotline.pages import router as hotline_pages
 from services.police.hotline.pages import ways_here
 from services.police.hotline.tables import Call, CallLook, DeskState
@@ -28,7 +31,11 @@ from services.police.hotline.views import to_see
 from services.police.hotline.watch import watch
 from services.police.hotline.web import router as hotline
 from services.police.subscriptions import SUBSCRIPTIONS
+from shared.casework.cases.figures import counts as report_counts
+from shared.casework.consents.figures import offered
+from shared.casework.counts import EVERYWHERE
 from shared.casework.pages.frame import Look
+from shared.casework.referrals.figures import to_health
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
 
@@ -113,6 +120,7 @@ PARTS = AgencyParts(
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
         ways_here=ways_here,
+        counts=(report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts),
         work_first=(("hotline/at_work.html", to_see),),
         rooms={
             "police": Path(__file__).parent / "templates",

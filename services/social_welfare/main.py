@@ -6,6 +6,8 @@ from services.agency import AgencyParts
 from services.social_welfare.assignments.tables import Assignment
 from services.social_welfare.assignments.web import router
 from services.social_welfare.subscriptions import SUBSCRIPTIONS
+from shared.casework.consents.figures import offered
+from shared.casework.counts import EVERYWHERE
 from shared.casework.pages.frame import Look
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
@@ -24,6 +26,7 @@ PARTS = AgencyParts(
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
+        counts=(*EVERYWHERE, offered),
         rooms={"social_welfare": Path(__file__).parent / "templates"},
     ),
 )

@@ -21,6 +21,7 @@ from shared.casework.edge import Edge, NobodyAsks, install_refusals
 from shared.casework.exports.pages import router as export_pages
 from shared.casework.eyes.pages import router as eyes_pages
 from shared.casework.figures.pages import router as figure_pages
+from shared.casework.figures.web import router as counts
 from shared.casework.following.pages import router as following_pages
 from shared.casework.following.web import router as following
 from shared.casework.holds.pages import router as hold_pages
@@ -44,7 +45,7 @@ from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
 # A message is not taken for a transition.
-SHARED_ROUTERS = (cases, consents, holds, messages, referrals, arrivals, following, alarms, lines, duties)
+SHARED_ROUTERS = (cases, consents, holds, messages, referrals, arrivals, following, alarms, lines, duties, counts)
 PAGE_ROUTERS = (
     account_pages,
     work_pages,

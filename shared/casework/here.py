@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -80,6 +80,15 @@ class Here:
         places = self.entry.facilities.items() if facility is not None else ()
         return Actor(account_id, name, role, facility, frozenset(id_ for id_, place in places if place.hub == facility))
 
+    def kind_of_place(self, facility: str | None) -> str | None:
+        """The kind of facility that the programme means: as the network file says, else of the programme's place of this name."""
+        named, found = self.programme.places.get(facility or ""), self.entry.facilities.get(facility or "")
+        return (found.kind if found is not None else None) or (named.kind if named is not None else None)
+
+    def begin_of(self, day: date) -> datetime:
+        """The moment at which a day begins on the walls of this agency."""
+        return datetime.combine(day, time(), ZoneInfo(self.programme.time_zone))
+
     def day_of(self, moment: datetime) -> date:
         """The day on the walls of this agency at a moment."""
         return moment.astimezone(ZoneInfo(self.programme.time_zone)).date()
@@ -124,6 +133,11 @@ class Actor:
         """Raises Forbidden below a supervisor."""
         if self.role not in {Role.SUPERVISOR, Role.ADMINISTRATOR}:
             raise Forbidden("Only a supervisor or an administrator may do this.")
+
+    @property
+    def may_see_counts(self) -> bool:
+        """Whether it is a supervisor's, who is shown what the agency counts, exact as it is."""
+        return self.role is Role.SUPERVISOR
 
     def may_let_out(self) -> None:
         """Raises Forbidden for whoever may not let anything leave the agency in a file or in figures."""

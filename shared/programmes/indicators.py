@@ -18,12 +18,13 @@ class Measure(StrEnum):
 
     REPORTS = "reports"
     REPORTS_SEXUAL_VIOLENCE = "reports_sexual_violence"
+    CASES_SEXUAL_VIOLENCE = "cases_sexual_violence"  # with one such report or more; without those that another agency sent
     REPORTS_BY_LAW = "reports_by_law"
     REPORTS_WITHDRAWN = "reports_withdrawn"
     PRESSURE_TO_SETTLE = "pressure_to_settle"
     HEALTH_OFFERED = "health_offered"  # cases
     HEALTH_DECLINED_BY_HER = "health_declined_by_her"  # cases
-    CASES_REFERRED_TO_HEALTH = "cases_referred_to_health"  # with one issued health referral or more
+    CASES_REFERRED_TO_HEALTH = "cases_referred_to_health"  # of sexual violence, with one issued health referral or more
     REFERRALS_ISSUED = "referrals_issued"
     REFERRALS_ACKNOWLEDGED = "referrals_acknowledged"
     REFERRALS_ACKNOWLEDGED_IN_TIME = "referrals_acknowledged_in_time"
@@ -109,8 +110,12 @@ class Formula(StrEnum):
     P90_H = "p90_h"  # of `durations`
 
 
+class NotHeld(LookupError):
+    """Nobody who was asked keeps records of a measure, which is something else than that there was none."""
+
+
 class Tally(Protocol):
-    """What an indicator is computed from: the records, counted."""
+    """What an indicator is computed from: the records, counted. Raises NotHeld where there are no records to count."""
 
     def count(self, measure: Measure, *, year: int | None = None, place: str | None = None, kind: str | None = None) -> int:
         """How many there are, of a year, a place or a kind of facility where one is named."""
@@ -181,8 +186,11 @@ class Indicator(Part):
         return self
 
     def value(self, tally: Tally) -> float | None:
-        """The figure; None where there is nothing to divide by, or nothing was measured."""
-        return _FORMULAS[self.formula](self, tally)
+        """The figure; None where there is nothing to divide by, nothing was measured, or no records of it are kept."""
+        try:
+            return _FORMULAS[self.formula](self, tally)
+        except NotHeld:
+            return None
 
 
 def _count(i: Indicator, t: Tally) -> float | None:

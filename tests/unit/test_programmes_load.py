@@ -282,13 +282,14 @@ class Counted:
 
 
 def replayed(programme: Programme) -> Counted:
-    return Counted(
-        {
-            (series.measure, year, f"{series.kind}_{number}"): count
-            for series in programme.replay.values()
-            for year, numbers in series.numbers.items() for number, count in enumerate(numbers, 1)
-        }
-    )  # fmt: skip
+    numbers = {
+        (series.measure, year, f"{series.kind}_{number}"): count
+        for series in programme.replay.values()
+        for year, numbers in series.numbers.items() for number, count in enumerate(numbers, 1)
+    }  # fmt: skip
+    reports = {(year, where): n for (what, year, where), n in numbers.items() if what is Measure.REPORTS_SEXUAL_VIOLENCE}
+    each_a_case = {(Measure.CASES_SEXUAL_VIOLENCE, year, where): n for (year, where), n in reports.items()}
+    return Counted(numbers | each_a_case)
 
 
 def test_the_zambian_replay_comes_to_what_the_report_says() -> None:

@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select, true
 from sqlmodel import col
 
 from services.police.complaints.commands import complaints_of, steps_of, tellings_of
@@ -16,9 +15,10 @@ from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Brea
 from services.police.complaints.tables import Breach, Complaint, ComplaintStep, Explained, Telling
 from shared.casework import scope
 from shared.casework.cases.tables import Case
+from shared.casework.circles.figures import steps
 from shared.casework.circles.tables import Progress
 from shared.casework.figures.domain import Period
-from shared.casework.figures.views import COUNTED
+from shared.casework.figures.reading import of_counted
 from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import ToTell, Way
 from shared.casework.work.views import LIST_MAX
@@ -149,41 +149,43 @@ PLAIN = {
 
 async def counted(tx: Transaction, here: Here, by: Actor, of: Period) -> Counts:
     """The figures of a period, by the times at which things happened. No case is opened for them."""
-    zone = ZoneInfo(here.programme.time_zone)
-    first, until = (datetime.combine(day, time(), zone) for day in (of.first, of.until))
+    first, until = here.begin_of(of.first), here.begin_of(of.until)
     counts = Counts()
-    steps = (
-        select(col(Progress.code), func.count())
-        .join(Case, col(Case.id) == col(Progress.case_id))
-        .where(
-            col(Progress.agency) == here.agency, col(Progress.code).in_(PLAIN), COUNTED, scope.this_case(by),
-            col(Progress.occurred_at) >= first, col(Progress.occurred_at) < until,
-        )
-        .group_by(col(Progress.code))
-    )  # fmt: skip
-    for code, number in (await tx.session.execute(steps)).tuples():
-        setattr(counts, PLAIN[ProgressCode(code)], number)
+    for step in await steps(tx, here, PLAIN, first, until, scope.this_case(by)):
+        setattr(counts, PLAIN[step.code], getattr(counts, PLAIN[step.code]) + 1)
     withdrawn = (
-        select(col(ComplaintStep.said))
-        .select_from(Progress)
-        .join(Case, col(Case.id) == col(Progress.case_id))
+        of_counted(Progress, col(ComplaintStep.said))
         .outerjoin(ComplaintStep, col(ComplaintStep.position) == col(Progress.position))
         .where(
-            col(Progress.agency) == here.agency, col(Progress.code) == ProgressCode.COMPLAINT_WITHDRAWN, COUNTED,
-            scope.this_case(by), col(Progress.occurred_at) >= first, col(Progress.occurred_at) < until,
+            col(Progress.agency) == here.agency, col(Progress.code) == ProgressCode.COMPLAINT_WITHDRAWN, scope.this_case(by),
+            col(Progress.occurred_at) >= first, col(Progress.occurred_at) < until,
         )
     )  # fmt: skip
-    breaches = (
-        select(col(Breach.code))
-        .join(Case, col(Case.id) == col(Breach.case_id))
-        .where(COUNTED, scope.this_case(by), col(Breach.occurred_at) >= first, col(Breach.occurred_at) < until)
-    )
     with shut_shown():  # what does not open is counted without what it said
         for said in (await tx.session.execute(withdrawn)).scalars():
             answers = said or {}
             counts.withdrawn[answers.get("asked_by", AskedBy.NOT_KNOWN.value), answers.get("pressure", Ternary.UNKNOWN.value)] += 1
             counts.asked_alone += bool(answers.get("asked_alone"))
             counts.not_safe += answers.get("is_safe") == Ternary.NO
-        for what in (await tx.session.execute(breaches)).scalars():
-            counts.breaches[what if what in list(BreachCode) and what is not None else AskedBy.NOT_KNOWN.value] += 1
+    for breach in await breaches(tx, first, until, scope.this_case(by)):
+        counts.breaches[breach.code] += 1
     return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Breached:
+    """One breach: at the place of its case, as a code, or not known where what was written does not open."""
+
+    place: str
+    code: str
+
+
+async def breaches(tx: Transaction, first: datetime, until: datetime, seen: ColumnElement[bool] | None = None) -> list[Breached]:
+    """Breaches of a span, only of cases that are `seen`, where that is said. No case is opened for them."""
+    query = of_counted(Breach, col(Case.facility), col(Breach.code)).where(
+        true() if seen is None else seen, col(Breach.occurred_at) >= first, col(Breach.occurred_at) < until
+    )
+    known = set(BreachCode)
+    with shut_shown():
+        found = (await tx.session.execute(query)).tuples().all()
+    return [Breached(place, str(what) if what in known else AskedBy.NOT_KNOWN.value) for place, what in found]

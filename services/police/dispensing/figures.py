@@ -5,24 +5,27 @@ Doses are counted where she has not said no to being counted; the box counts eve
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import col
 
 from services.police.dispensing.domain import Outcome
 from services.police.dispensing.resupply import Sums, sums_of
 from services.police.dispensing.rules import products
-from services.police.dispensing.tables import BoxEntry, Dose
+from services.police.dispensing.tables import BoxEntry, Dose, SafetyReport
 from shared.casework import scope
-from shared.casework.cases.tables import Case
+from shared.casework.cases.figures import HOUR
+from shared.casework.cases.tables import Case, Incident
+from shared.casework.figures.counting import Counts
+from shared.casework.figures.domain import Period
+from shared.casework.figures.reading import COUNTED, of_counted, rows, said, sealed
 from shared.casework.here import Actor, Here
+from shared.casework.stock.domain import GOES_OUT, EntryKind
+from shared.contracts.casework.codes import CareProduct
 from shared.kit.db import Transaction
-from shared.kit.sealed import as_it_lies, sealed_columns
-
-ROWS = 500  # read at once: opening what they say takes some 10 ms, and others wait no longer for their pages
+from shared.programmes.indicators import Duration, Measure
 
 
 @dataclass(slots=True)
@@ -58,8 +61,7 @@ async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: da
     """Of each station of the account and each product, `until` not among the days; for supervisors. Also where everything is 0."""
     by.may_let_out()
     await scope.for_the_agency(tx)  # counted of every case there is; which ones an account may open changes no number
-    zone = ZoneInfo(here.programme.time_zone)
-    begins, ends = (datetime.combine(day, time(), zone) for day in (first, until))
+    begins, ends = here.begin_of(first), here.begin_of(until)
     found = []
     boxes = set((await tx.session.execute(select(col(BoxEntry.facility)).distinct())).scalars())
     for facility in sorted(place for place in boxes | here.entry.facilities.keys() if by.sees(place)):
@@ -72,28 +74,88 @@ async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: da
 
 async def _doses(tx: Transaction, facility: str, begins: datetime, ends: datetime) -> dict[str, Doses]:
     found: dict[str, Doses] = {}
-    column, last = sealed_columns(Dose)["said"], None
-    query: Any = (
-        select(col(Dose.id), as_it_lies(Dose.said))
-        .join(Case, col(Case.id) == col(Dose.case_id))
-        .where(~col(Case.not_counted), col(Dose.facility) == facility)
-        .where(col(Dose.recorded_at) >= begins, col(Dose.recorded_at) < ends)
-        .order_by(col(Dose.id))
-        .limit(ROWS)
+    query = of_counted(Dose, col(Dose.id), *sealed(Dose, "said")).where(
+        col(Dose.facility) == facility, col(Dose.recorded_at) >= begins, col(Dose.recorded_at) < ends
     )
-    while True:
-        rows = (await tx.session.execute(query if last is None else query.where(col(Dose.id) > last))).all()
-        for _id, held in rows:
-            said = column.read(held, tx.keys)
-            if said is not None:  # else its case was erased: the box's book still has the dose, and nobody knows whose it was
-                _count(found.setdefault(said["product"], Doses()), said)
-        if len(rows) < ROWS:
-            return found
-        last = rows[-1][0]
+    async for row in rows(tx, query, col(Dose.id)):
+        offer = said(tx, Dose, row, "said")
+        if offer is not None:  # else its case was erased: the box's book still has the dose, and nobody knows whose it was
+            _count(found.setdefault(offer["product"], Doses()), offer)
+    return found
 
 
-def _count(of: Doses, said: dict[str, Any]) -> None:
-    of.outcomes[said["outcome"]] += 1
-    if said["outcome"] == Outcome.GIVEN:
-        of.since[said["since"]] += 1
-        of.kinds[said["kind"]] += 1
+def _count(of: Doses, offer: dict[str, Any]) -> None:
+    of.outcomes[offer["outcome"]] += 1
+    if offer["outcome"] == Outcome.GIVEN:
+        of.since[offer["since"]] += 1
+        of.kinds[offer["kind"]] += 1
+
+
+# --- as a programme's measures --------------------------------------------------------------------------------------------
+
+
+async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
+    """Doses of emergency contraception by the time at which each was given, what was reported, and the boxes' sums between counts.
+    Nothing where no product is given here; of stock nothing where nobody counted a box in the period."""
+    if not products(here.programme):
+        return Counts()
+    found = await _given(tx, here, of)
+    found.also(await _reported(tx, here, of))
+    boxes = (await tx.session.execute(select(col(BoxEntry.facility)).distinct())).scalars()
+    for facility in sorted(boxes):
+        for product in products(here.programme):
+            sums = await sums_of(tx, here, facility, product, of.first, of.until)
+            found.add(Measure.STOCK_OUT_DAYS, facility, sums.stock_out_days)
+            for measure, number in _stock(sums).items():
+                found.add(measure, facility, number)
+    return found
+
+
+def _stock(sums: Sums) -> dict[Measure, int]:
+    if sums.between is None:
+        return {}
+    moved = sums.between.moved
+    return {
+        Measure.STOCK_OPENING: sums.between.opening,
+        Measure.STOCK_RECEIVED: moved.get(EntryKind.RECEIVED, 0),
+        Measure.STOCK_DISPENSED: moved.get(EntryKind.DISPENSED, 0),
+        Measure.STOCK_DISCARDED: sum(moved.get(kind, 0) for kind in GOES_OUT - {EntryKind.DISPENSED}),
+        Measure.STOCK_COUNTED: sums.between.counted,
+    }
+
+
+async def _given(tx: Transaction, here: Here, of: Period) -> Counts:
+    found = Counts.of(Measure.DOSES, Measure.DOSES_IN_TIME, Measure.DOSES_ELIGIBLE, Duration.DOSE_DELAY)
+    begins, ends = here.begin_of(of.first), here.begin_of(of.until)
+    offers = dict[str, Doses]()
+    columns = (col(Dose.id), col(Dose.facility), *sealed(Dose, "said", "given_at"), *sealed(Incident, "earliest_at", "latest_at"))
+    query = of_counted(Dose, *columns).join(Incident, col(Incident.id) == col(Dose.incident_id)).where(
+        col(Dose.recorded_at) >= begins  # nothing is given after it is written down
+    )  # fmt: skip
+    async for row in rows(tx, query, col(Dose.id)):
+        offer, at = said(tx, Dose, row, "said"), said(tx, Dose, row, "given_at")
+        if offer is None or at is None or not begins <= at < ends or offer["product"] != CareProduct.EMERGENCY_CONTRACEPTION:
+            continue
+        _count(offers.setdefault(row.facility, Doses()), offer)
+        happened = said(tx, Incident, row, "earliest_at") or said(tx, Incident, row, "latest_at")
+        if offer["outcome"] == Outcome.GIVEN and happened is not None:
+            found.add_hours(Duration.DOSE_DELAY, row.facility, (at - happened) / HOUR)
+    for facility, doses in offers.items():
+        found.add(Measure.DOSES, facility, doses.outcomes[Outcome.GIVEN])
+        found.add(Measure.DOSES_IN_TIME, facility, doses.timely)
+        found.add(Measure.DOSES_ELIGIBLE, facility, doses.eligible)
+    return found
+
+
+async def _reported(tx: Transaction, here: Here, of: Period) -> Counts:
+    """Adverse events and misuse; what was reported of somebody who said no to being counted stays in the box's own sums alone."""
+    found = Counts.of(Measure.ADVERSE_EVENTS, Measure.MISUSE)
+    query = select(col(SafetyReport.facility), col(SafetyReport.is_misuse)).outerjoin(
+        Case, col(Case.id) == col(SafetyReport.case_id)
+    ).where(
+        or_(col(Case.id).is_(None), COUNTED), col(SafetyReport.recorded_at) >= here.begin_of(of.first),
+        col(SafetyReport.recorded_at) < here.begin_of(of.until),
+    )  # fmt: skip
+    for facility, is_misuse in (await tx.session.execute(query)).tuples():
+        found.add(Measure.MISUSE if is_misuse else Measure.ADVERSE_EVENTS, facility)
+    return found

@@ -7,7 +7,7 @@ is sent would say what she has not agreed to have said.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -171,32 +171,48 @@ class Sums:
     lots: list[Lot]
     opening: int
     moved: dict[EntryKind, int]
-    counted: int | None
-    variance: int | None
+    between: "BetweenCounts | None"  # None: nobody counted in the period
     stock_out_days: int
     adverse: int
     misuse: int
 
+    @property
+    def counted(self) -> int | None:
+        """What two counted last in the period."""
+        return self.between.counted if self.between is not None else None
+
+    @property
+    def variance(self) -> int | None:
+        """Doses that the book has and the box has not."""
+        return variance(self.between.opening, self.between.moved, self.between.counted) if self.between is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class BetweenCounts:
+    """What variance is computed of: from the last count before a period, or its opening by the book, to its last count."""
+
+    opening: int
+    moved: dict[EntryKind, int]
+    counted: int
+
 
 async def sums_of(tx: Transaction, here: Here, facility: str, product: str, first: date, until: date) -> Sums:
-    """The sums of a period of days, `until` not among them. Variance is from the last count before the period, or its opening by
-    the book, to its last count, line by line of the book; None where nobody counted."""
+    """The sums of a period of days, `until` not among them. What is between counts is taken line by line of the book."""
     zone = ZoneInfo(here.programme.time_zone)
-    begins, ends = (datetime.combine(day, time(), zone) for day in (first, until))
+    begins, ends = here.begin_of(first), here.begin_of(until)
     rows = await stock.entries(tx, BoxEntry, facility, product, ends)
     before = [row for row in rows if row.recorded_at < begins]
     opening = sum(row.quantity for row in before)
     closing, was = await _counted(tx, facility, product, ends), await _counted(tx, facility, product, begins)
-    counted = differs = None
+    between = None
     if closing is not None and closing != was:
         since, start = (was.upto, was.doses) if was is not None else (before[-1].number if before else 0, opening)
-        counted = closing.doses
-        differs = variance(start, _moved(row for row in rows if since < row.number <= closing.upto), counted)
+        between = BetweenCounts(start, _moved(row for row in rows if since < row.number <= closing.upto), closing.doses)
     reports = await _reports(tx, facility, product, begins, ends)
     seen = min(until, here.day_of(tx.clock.now()) + DAY)  # days that have not come yet are no days without
     moves = [row.moved for row in rows]
     return Sums(
-        product, [lot for lot in lots_of(moves) if lot.quantity], opening, _moved(rows[len(before):]), counted, differs,
+        product, [lot for lot in lots_of(moves) if lot.quantity], opening, _moved(rows[len(before):]), between,
         stock_out_days(moves, first, seen, zone), reports[False], reports[True],
     )  # fmt: skip
 
@@ -294,8 +310,7 @@ async def is_statement_due(tx: Transaction, here: Here, facility: str) -> str | 
     """The month before this one, where the box was there then and its figures have not been told."""
     month = month_before(here.day_of(tx.clock.now()))
     _first, until = days_of(month)
-    ends = datetime.combine(until, time(), ZoneInfo(here.programme.time_zone))
-    if not await stock.entries(tx, BoxEntry, facility, until=ends):
+    if not await stock.entries(tx, BoxEntry, facility, until=here.begin_of(until)):
         return None
     told = select(col(Statement.month)).where(col(Statement.facility) == facility, col(Statement.month) == month)
     return month if (await tx.session.execute(told.limit(1))).first() is None else None

@@ -222,6 +222,7 @@ class Counted:
     what: What
     is_routed: bool
     minutes_to_seen: float | None = None
+    place: str | None = None  # its desk, or the room that took it
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,9 +175,9 @@ async def hotline_figures(tx: Transaction, here: Here, by: Actor, since: datetim
     if until - since > SPAN_MAX:
         raise Conflict("Ask for a year at most; the figures of longer spans are the sum of their years.")
     await scope.for_the_agency(tx)
-    counted = figures(await _counted(tx, since, until), seen_within(here.programme))
+    found = figures(await counted(tx, since, until), seen_within(here.programme))
     covered = coverage(here.programme, await desks_now(tx, here))
-    return _view(hotline.number, since, until, counted, covered)
+    return _view(hotline.number, since, until, found, covered)
 
 
 def may_count(here: Here, by: Actor) -> bool:
@@ -194,12 +194,15 @@ def _view(number: str, since: datetime, until: datetime, counted: Figures, cover
     )  # fmt: skip
 
 
-async def _counted(tx: Transaction, since: datetime, until: datetime) -> list[Counted]:
-    columns = (col(Call.what), col(Call.desk), col(Call.step), col(Call.turns), col(Call.seen_at))
+async def counted(tx: Transaction, since: datetime, until: datetime) -> list[Counted]:
+    """Every call that came in a span."""
+    columns = (
+        col(Call.what), col(Call.desk), col(Call.facility), col(Call.step), col(Call.turns), col(Call.seen_at)
+    )  # fmt: skip
     query = select(*columns).where(col(Call.came_at) >= since, col(Call.came_at) < until)
     return [
-        Counted(What(what), desk is not None, _minutes(step, turns, seen_at))
-        for what, desk, step, turns, seen_at in (await tx.session.execute(query)).tuples()
+        Counted(What(what), desk is not None, _minutes(step, turns, seen_at), desk or room)
+        for what, desk, room, step, turns, seen_at in (await tx.session.execute(query)).tuples()
     ]
 
 

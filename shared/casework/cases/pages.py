@@ -227,7 +227,7 @@ def _incident(edge: Edge, asked: NewCase | Again, said_at: datetime) -> AddIncid
     return AddIncident(
         incident_type=asked.incident_type,
         contexts=(codes.IncidentContext.CHILD_SEXUAL_ABUSE,)
-        if is_child and asked.incident_type in {IncidentType.RAPE, IncidentType.SEXUAL_ASSAULT} else (),
+        if is_child and asked.incident_type in codes.SEXUAL_VIOLENCE else (),
         earliest_at=said_at - timedelta(hours=asked.at_most or 0) if is_known else None,
         latest_at=said_at - timedelta(hours=asked.at_least or 0) if is_known else None,
         given=asked.products(edge.here, edge.pages.times("en", said_at), said_at), hurt_now=asked.hurt_now == "yes",

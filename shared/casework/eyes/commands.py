@@ -1,10 +1,9 @@
 """Opening a case beyond the own desk for an hour, the supervisor's look at it afterwards, and decoys."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, exists, false, select
 from sqlmodel import col
@@ -83,7 +82,7 @@ def _to_review(by: Actor) -> ColumnElement[bool]:
 
 async def to_review(tx: Transaction, here: Here, by: Actor, today: date) -> list[tuple[Opening, Account]]:
     """What was opened on a day before today and nobody has looked at since, oldest first."""
-    begins = datetime.combine(today, time(), ZoneInfo(here.programme.time_zone))
+    begins = here.begin_of(today)
     is_reviewed = exists().where(col(Review.opening_id) == col(Opening.id))
     query = (
         select(Opening, Account)

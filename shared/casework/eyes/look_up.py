@@ -5,9 +5,8 @@ Whoever finds a case of another desk is told at which place it lies, and nothing
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 from sqlalchemy import ColumnElement, case, distinct, func, or_, select
@@ -181,7 +180,7 @@ async def _named(asked: LookUp, tx: Transaction, own: OwnNumber | None) -> list[
 
 
 def _on(day: date, here: Here) -> list[ColumnElement[bool]]:
-    begins = datetime.combine(day, time(), ZoneInfo(here.programme.time_zone))
+    begins = here.begin_of(day)
     return [col(Case.opened_at) >= begins, col(Case.opened_at) < begins + timedelta(days=1)]
 
 

@@ -92,9 +92,12 @@ def count(chain: Sequence[str], categories: Categories, things: Iterable[Mapping
 _PERIOD = re.compile(r"(20\d\d)-(?:(0[1-9]|1[0-2])|Q([1-4]))")
 
 
+YEARS = (2000, 2099)  # that a period may lie in; a programme's own time is later than that, or is typed wrongly
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A month or a quarter, as `2026-10` or `2026-Q4`."""
+    """A month or a quarter, as `2026-10` or `2026-Q4`; a whole year only where a programme's measures are counted."""
 
     name: str
     first: date
@@ -127,6 +130,11 @@ def period(name: str) -> Period:
     month = int(found[2]) if found[2] else 3 * int(found[3]) - 2
     later = month + months
     return Period(name, date(year, month, 1), date(year + (later > 12), (later - 1) % 12 + 1, 1))
+
+
+def year_of(number: int) -> Period:
+    """A whole year."""
+    return Period(str(number), date(number, 1, 1), date(number + 1, 1, 1))
 
 
 def periods_before(today: date, months: int) -> list[Period]:

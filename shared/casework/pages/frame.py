@@ -18,6 +18,7 @@ from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.arrivals.commands import CareKept
 from shared.casework.cases.tables import Case
 from shared.casework.eyes.look_up import OwnNumber
+from shared.casework.figures.counting import Count
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.contracts.casework.codes import ProgressCode, Role, SafeHours
@@ -96,6 +97,7 @@ class Look:
     find_own: OwnNumber | None = None
     to_tell: ToTellAll | None = None  # whom a desk of this agency has something to tell
     steps_apart: frozenset[ProgressCode] = frozenset()  # steps with a page of their own, because something is asked with each
+    counts: Sequence[Count] = ()  # what a kind of agency counts of a programme's measures
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 

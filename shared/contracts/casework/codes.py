@@ -206,6 +206,9 @@ class IncidentType(StrEnum):
     GBV = "gbv"
 
 
+SEXUAL_VIOLENCE = frozenset({IncidentType.RAPE, IncidentType.SEXUAL_ASSAULT})
+
+
 class IncidentContext(StrEnum):
     """Case contexts, which are not types (GBVIMS)."""
 

@@ -1,0 +1,47 @@
+"""Complaints as a programme's measures: how far they came, how many were withdrawn, and attempted mediations, by place.
+
+Stages count cases, each once in a period, so that one divides into the next (domain.md, section 5, attrition)."""
+
+from sqlmodel import col
+
+from services.police.complaints.domain import BreachCode
+from services.police.complaints.views import breaches
+from shared.casework.cases.tables import Case
+from shared.casework.circles.figures import steps
+from shared.casework.circles.tables import Progress
+from shared.casework.figures.counting import Counts
+from shared.casework.figures.domain import Period
+from shared.casework.figures.reading import of_counted
+from shared.casework.here import Here
+from shared.contracts.casework.codes import ProgressCode
+from shared.kit.db import Transaction
+from shared.programmes.indicators import Measure
+
+_P = ProgressCode
+# A case is under investigation from the first of these on; which of them came first differs from station to station.
+STAGES = {
+    _P.STATEMENT_TAKEN: Measure.INVESTIGATED, _P.SUSPECT_KNOWN: Measure.INVESTIGATED, _P.CHARGED: Measure.CHARGED,
+    _P.VERDICT: Measure.VERDICTS,
+}  # fmt: skip
+
+
+async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
+    """By the times at which things happened; a case is tried in the period in which a hearing was, and not when it was set."""
+    found = Counts.of(*STAGES.values(), Measure.TRIED, Measure.REPORTS_WITHDRAWN, Measure.MEDIATIONS)
+    first, until = here.begin_of(of.first), here.begin_of(of.until)
+    taken = await steps(tx, here, {*STAGES, _P.COMPLAINT_WITHDRAWN}, first, until)
+    reached = {(STAGES[step.code], step.case_id, step.place) for step in taken if step.code in STAGES}
+    for measure, _case, place in reached:
+        found.add(measure, place)
+    for step in taken:
+        found.add(Measure.REPORTS_WITHDRAWN, step.place, int(step.code is _P.COMPLAINT_WITHDRAWN))
+    for breach in await breaches(tx, first, until):
+        found.add(Measure.MEDIATIONS, breach.place, int(breach.code == BreachCode.MEDIATION_ATTEMPTED))
+    ends = min(of.until, here.day_of(tx.clock.now()))  # what is set for today or later has not been yet
+    heard = of_counted(Progress, col(Progress.case_id), col(Case.facility)).distinct().where(
+        col(Progress.agency) == here.agency, col(Progress.code) == _P.HEARING_DATE, col(Progress.on_date) >= of.first,
+        col(Progress.on_date) < ends,
+    )  # fmt: skip
+    for _case, place in (await tx.session.execute(heard)).tuples():
+        found.add(Measure.TRIED, place)
+    return found

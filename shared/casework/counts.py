@@ -1,0 +1,12 @@
+"""What every kind of agency counts of a programme's measures; each kind adds its own in its main.py.
+
+Reports, and the rate of referral to health, are the police's alone: two agencies that are told of the same incident would count it
+twice. Who comes to a place of health by herself is in its cube of arrivals (`figures.domain`).
+"""
+
+from shared.casework.circles import figures as circles
+from shared.casework.consents import figures as consents
+from shared.casework.directory import figures as directory
+from shared.casework.referrals import figures as referrals
+
+EVERYWHERE = (directory.counts, referrals.counts, referrals.received, consents.counts, circles.counts)

@@ -1,0 +1,20 @@
+"""What the network file itself says of an agency: its facilities and the districts that they lie in."""
+
+from shared.casework.figures.counting import Counts
+from shared.casework.figures.domain import Period
+from shared.casework.here import Here
+from shared.kit.db import Transaction
+from shared.programmes.indicators import Measure
+
+
+async def counts(_tx: Transaction, here: Here, _of: Period) -> Counts:
+    """Facilities by place, and districts by the kind of facility that they have, as the network stands now."""
+    found = Counts.of(Measure.FACILITIES, Measure.DISTRICTS)
+    places = here.entry.facilities
+    for place in places:
+        found.add(Measure.FACILITIES, place)
+    for kind in sorted({kind for place in places if (kind := here.kind_of_place(place)) is not None}):
+        districts = {one.district for place, one in places.items() if here.kind_of_place(place) == kind}
+        found.add(Measure.DISTRICTS, None, len(districts), kind)
+    found.add(Measure.DISTRICTS, None, len({one.district for one in places.values()}))
+    return found

@@ -1,0 +1,207 @@
+"""Referrals as they are counted: what was issued by whoever issued it, what became of it by whoever it was sent to, so that the two
+ends can be added up and her no to feedback hides nothing. A referral counts in the period in which it was issued, by its original
+times where it came in on paper."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.cases.figures import HOUR, IS_ITS_LINE, told_within
+from shared.casework.cases.tables import Case, Incident
+from shared.casework.consents.tables import Consent
+from shared.casework.figures.counting import Counts
+from shared.casework.figures.domain import Period
+from shared.casework.figures.reading import of_counted, rows, said, sealed
+from shared.casework.here import Here
+from shared.casework.referrals import story
+from shared.casework.referrals.domain import Clocks, flags_of
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import (
+    SEXUAL_VIOLENCE,
+    AgencyKind,
+    Basis,
+    CareClock,
+    DeclineReason,
+    Flag,
+    OutcomeCode,
+    ReferralState,
+    Urgency,
+)
+from shared.contracts.casework.lifecycle import Standing
+from shared.exchange.tables import Activity
+from shared.kit.db import Transaction
+from shared.programmes.care import CountedFrom
+from shared.programmes.indicators import Duration, Measure
+
+SERVED = frozenset({OutcomeCode.SERVED, OutcomeCode.SERVED_PARTLY})  # completion, as domain.md (section 5) has it
+# Lost is what is open past its deadline (domain.md, section 5): counted by the issuer until somebody has promised to serve, and
+# from then on by whoever has, so that it is counted once.
+NOT_PROMISED = frozenset({ReferralState.ISSUED, ReferralState.ACKNOWLEDGED})
+BOTH = (  # columns that both ends look at
+    col(Referral.id), col(Referral.desk), col(Referral.urgency), col(Referral.standing), col(Referral.is_open),
+    col(Referral.issued_at), col(Referral.moved_at), col(Referral.respond_by), col(Referral.delivered_at),
+    col(Referral.told_by_phone_at),
+)  # fmt: skip
+FULL = (ReferralState.DECLINED, DeclineReason.NO_PLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A referral at the end that issued it, as far as that end may know what became of it."""
+
+    row: Any  # its columns
+    standing: Standing
+
+    @property
+    def urgency(self) -> Urgency:
+        """How soon care was asked for."""
+        return Urgency(self.row.urgency)
+
+
+async def issued(tx: Transaction, first: datetime, until: datetime) -> AsyncIterator[Issued]:
+    """Referrals that this agency issued in a span."""
+    columns = (*BOTH, col(Referral.recipient), col(Referral.to_facility), col(Referral.services), col(Referral.acknowledged_at),
+               col(Consent.basis))  # fmt: skip
+    query = of_counted(Referral, *columns).outerjoin(Consent, col(Consent.id) == col(Referral.consent_id)).where(
+        col(Referral.direction) == "out", col(Referral.issued_at) >= first, col(Referral.issued_at) < until
+    )  # fmt: skip
+    async for row in rows(tx, query, col(Referral.id)):
+        yield Issued(row, story.load(row.standing))
+
+
+async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
+    """Everything that the issuer counts."""
+    found = Counts.of(
+        Measure.REFERRALS_ISSUED, Measure.REFERRALS_ACKNOWLEDGED, Measure.REFERRALS_ACKNOWLEDGED_IN_TIME,
+        Measure.REFERRALS_WITH_FEEDBACK, Measure.REFERRALS_LOST, Measure.REFERRALS_FROM_SPECIALISTS, Measure.REFERRALS_FROM_OTHERS,
+        Measure.REFERRALS_FREE, Measure.REPORTS_BY_LAW, Measure.ACUTE_CONSENTED, Duration.ACKNOWLEDGE_TIME,
+    )  # fmt: skip
+    now = tx.clock.now()
+    async for one in issued(tx, here.begin_of(of.first), here.begin_of(of.until)):
+        for measure in _measures(here, one, now):
+            found.add(measure, one.row.desk)
+        if one.row.acknowledged_at is not None:
+            found.add_hours(Duration.ACKNOWLEDGE_TIME, one.row.desk, (one.row.acknowledged_at - one.row.issued_at) / HOUR)
+    return found
+
+
+def _measures(here: Here, one: Issued, now: datetime) -> list[Measure]:
+    row, standing = one.row, one.standing
+    is_seen = row.acknowledged_at is not None
+    limit = here.programme.limits.acknowledge_h.of(one.urgency)
+    kind = here.programme.facilities.get(here.kind_of_place(row.desk) or "")
+    is_health = here.known_kind(row.recipient) is AgencyKind.HEALTH
+    said_of = {
+        Measure.REFERRALS_ISSUED: True,
+        Measure.REFERRALS_ACKNOWLEDGED: is_seen,
+        Measure.REFERRALS_ACKNOWLEDGED_IN_TIME: is_seen and row.acknowledged_at - row.issued_at <= limit,
+        Measure.REFERRALS_WITH_FEEDBACK: standing.state is ReferralState.CLOSED,
+        Measure.REFERRALS_LOST: standing.state in NOT_PROMISED and _is_lapsed(here, row, standing, "out", now),
+        Measure.REFERRALS_FROM_SPECIALISTS: kind is not None and kind.is_specialist,
+        Measure.REFERRALS_FROM_OTHERS: kind is not None and not kind.is_specialist,
+        Measure.REFERRALS_FREE: _is_free(here, row),
+        Measure.REPORTS_BY_LAW: row.basis == Basis.LEGAL_BASIS,
+        Measure.ACUTE_CONSENTED: is_health and one.urgency is Urgency.ACUTE and row.basis == Basis.CONSENT,
+    }
+    return [measure for measure, is_so in said_of.items() if is_so]
+
+
+def _is_lapsed(here: Here, row: Any, standing: Standing, direction: str, now: datetime) -> bool:
+    clocks = Clocks(
+        direction, standing.state, Urgency(row.urgency), row.is_open, standing.arrived, standing.no_feedback, row.issued_at,
+        row.moved_at, row.delivered_at, row.told_by_phone_at, respond_by=row.respond_by,
+    )  # fmt: skip
+    return Flag.LAPSED in flags_of(clocks, here.programme.limits, now)
+
+
+def _is_free(here: Here, row: Any) -> bool:
+    """Whether the programme says of a way from here to there, for what was asked, that nothing is to be paid."""
+    place = here.network.facility(row.recipient, row.to_facility)
+    to_kind = (place.kind if place is not None else None) or getattr(here.programme.places.get(row.to_facility), "kind", None)
+    ways = here.programme.pathways_from(here.kind_of_place(row.desk) or "").values()
+    return any(way.fee == 0 and to_kind in way.to and set(row.services) & set(way.packages) for way in ways)
+
+
+async def to_health(tx: Transaction, here: Here, of: Period) -> Counts:
+    """Cases of sexual violence that were reported in the period, with one referral to health or more for what was reported: the
+    numerator of the rate whose denominator `cases.figures` counts."""
+    found = Counts.of(Measure.CASES_REFERRED_TO_HEALTH)
+    recipients = [id_ for id_, entry in here.network.agencies.items() if entry.kind is AgencyKind.HEALTH]
+    asked = select(col(Referral.incident_id)).where(col(Referral.direction) == "out", col(Referral.recipient).in_(recipients))
+    columns = (col(Incident.id), col(Incident.case_id), col(Case.facility), *sealed(Incident, "incident_type"))
+    query = (
+        of_counted(Incident, *columns)
+        .join(Activity, IS_ITS_LINE)
+        .where(told_within(here.begin_of(of.first), here.begin_of(of.until)), ~col(Case.is_received), col(Incident.id).in_(asked))
+    )
+    cases: dict[UUID, str] = {}
+    async for row in rows(tx, query, col(Incident.id)):
+        if said(tx, Incident, row, "incident_type") in SEXUAL_VIOLENCE:
+            cases[row.case_id] = row.facility
+    for place in cases.values():
+        found.add(Measure.CASES_REFERRED_TO_HEALTH, place)
+    return found
+
+
+# --- at the end that it was sent to ---------------------------------------------------------------------------------------
+
+
+async def received(tx: Transaction, here: Here, of: Period) -> Counts:
+    """Everything that the recipient counts of what was issued in the period, in its own words."""
+    found = Counts.of(
+        Measure.REFERRALS_ACCEPTED, Measure.REFERRALS_ARRIVED, Measure.REFERRALS_SERVED, Measure.REFERRALS_LOST,
+        Measure.REFUSED_FOR_LACK_OF_PLACE,
+    )  # fmt: skip
+    now = tx.clock.now()
+    async for row in _received(tx, here.begin_of(of.first), here.begin_of(of.until)):
+        standing = story.load(row.standing)
+        said_of = {
+            Measure.REFERRALS_ACCEPTED: row.accepted_at is not None,
+            Measure.REFERRALS_ARRIVED: row.arrived_at is not None,
+            Measure.REFERRALS_SERVED: standing.state is ReferralState.CLOSED and standing.outcome in SERVED,
+            Measure.REFERRALS_LOST: standing.state not in NOT_PROMISED and _is_lapsed(here, row, standing, "in", now),
+            Measure.REFUSED_FOR_LACK_OF_PLACE: (standing.state, standing.reason) == FULL,
+        }  # fmt: skip
+        for measure, is_so in said_of.items():
+            found.add(measure, row.desk, int(is_so))
+    return found
+
+
+async def into_care(tx: Transaction, here: Here, of: Period) -> Counts:
+    """At a place of health: acute requests on which somebody came before the window of PEP had ended, and hours from what happened
+    until she came. Both are known from the deadlines that came with the request; where these were destroyed with her consent,
+    nothing is known any more, and nothing is counted."""
+    found = Counts.of(Measure.ARRIVALS_WITHIN_PEP, Duration.ARRIVAL_DELAY)
+    async for row in _received(tx, here.begin_of(of.first), here.begin_of(of.until)):
+        if row.arrived_at is None:
+            continue
+        told = (said(tx, Referral, row, "said") or {}).get("windows") or ()
+        ends = {one["care"]: datetime.fromisoformat(one["until"]) for one in told}
+        until = ends.get(CareClock.PEP)
+        is_in_time = row.urgency == Urgency.ACUTE and until is not None and row.arrived_at <= until
+        found.add(Measure.ARRIVALS_WITHIN_PEP, row.desk, int(is_in_time))
+        happened = _happened(here, ends)
+        if happened is not None:
+            found.add_hours(Duration.ARRIVAL_DELAY, row.desk, (row.arrived_at - happened) / HOUR)
+    return found
+
+
+def _happened(here: Here, ends: dict[str, datetime]) -> datetime | None:
+    """When it happened, worked out of a deadline that counts from the earliest moment; None where there is none."""
+    for care, window in here.programme.windows.items():
+        if care in ends and window.length is not None and window.counted_from is CountedFrom.EARLIEST:
+            return ends[care] - window.length
+    return None
+
+
+def _received(tx: Transaction, first: datetime, until: datetime) -> AsyncIterator[Any]:
+    columns = (*BOTH, col(Referral.accepted_at), col(Referral.arrived_at), *sealed(Referral, "said"))
+    query = of_counted(Referral, *columns).where(
+        col(Referral.direction) == "in", col(Referral.issued_at) >= first, col(Referral.issued_at) < until
+    )
+    return rows(tx, query, col(Referral.id))

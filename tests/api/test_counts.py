@@ -1,0 +1,256 @@
+"""What agencies count of their programme's measures: each from records that were made through the API, at the end that knows it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from agencies import Desk, Refused, World, consent, refer
+from box import BATCH, CLINIC, STATION, came, certified, count, give, stock
+from counting import YEAR, Seen, lead, of_all, seen
+from hotline import CALL, HUYE, NYANZA, on_duty, room, with_hotline
+from sqlalchemy import func, select
+
+from shared.casework.accounts.tables import CaseRead
+from shared.casework.cases.tables import Case
+from shared.contracts.casework.codes import Role
+from shared.programmes.tallies import Counted
+
+ACUTE = "referrals_acknowledged_in_time"
+
+
+async def looks(world: World) -> int:
+    found = 0
+    for agency in world.agencies.values():
+        async with agency.database.read() as tx:
+            found += (await tx.session.execute(select(func.count()).select_from(CaseRead))).scalar_one()
+    return found
+
+
+async def sent(world: World, desk: Desk, hours: float = 20, *items: str, **more: Any) -> tuple[str, str, str]:
+    """A case that was sent to the clinic: (case, incident, referral)."""
+    case_id, incident_id = await came(world, desk, hours)
+    await consent(desk, case_id, "health", "needs", *items)
+    return case_id, incident_id, (await refer(desk, case_id, incident_id, "health", **more))["id"]
+
+
+async def test_reports_the_rate_of_referral_and_her_no(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    await sent(world, desk)
+    again, first, _referral = await sent(world, desk)
+    at = (world.clock.now() - timedelta(hours=2)).isoformat()
+    second = (await desk.post(f"/cases/{again}/incidents", {"incident_type": "rape", "earliest_at": at, "latest_at": at}))["id"]
+    await refer(desk, again, second, "health")
+    alone, _incident = await came(world, desk)  # and is not referred
+    other = (await desk.post("/cases", {"facility": STATION}))["id"]
+    await desk.post(f"/cases/{other}/incidents", {"incident_type": "denial_of_resources"})  # nobody knows when
+    left_out, _incident, _referral = await sent(world, desk)
+    async with world["police"].database.write() as tx:
+        (await tx.session.get_one(Case, UUID(left_out))).not_counted = True  # as she has said
+    before = await looks(world)
+    found = await seen(await lead(world["police"]))
+    assert {name: found(name, STATION) for name in (
+        "reports", "reports_sexual_violence", "cases_sexual_violence", "cases_referred_to_health", "referrals_issued",
+        "health_offered", "health_declined_by_her", "acute_consented", "referrals_from_specialists", "referrals_from_others",
+    )} == {
+        "reports": 5, "reports_sexual_violence": 4, "cases_sexual_violence": 3, "cases_referred_to_health": 2,
+        "referrals_issued": 3, "health_offered": 2, "health_declined_by_her": 0, "acute_consented": 3,
+        "referrals_from_specialists": 3, "referrals_from_others": 0,
+    }  # fmt: skip
+    assert found.hours("report_delay") == [2.0, 20.0, 20.0, 20.0]
+    assert await looks(world) == before, "nobody was shown a case"
+    assert first
+    assert alone
+
+
+async def test_each_measure_belongs_to_the_end_that_knows_it_and_her_no_to_feedback_hides_nothing(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, CLINIC)
+    ids = [(await sent(world, desk, hours, *items))[2] for hours, items in ((20, ("fb",)), (71, ()), (73, ()), (20, ()))]
+    await world.settle()
+    world.clock.advance(timedelta(minutes=30))
+    for referral in ids[:3]:
+        await nurse.post(f"/referrals/{referral}/arrive", {"feedback": referral == ids[0]})
+        await nurse.post(f"/referrals/{referral}/start")
+    await nurse.post(f"/referrals/{ids[0]}/close", {"outcome_code": "served", "feedback": True})
+    await nurse.post(f"/referrals/{ids[1]}/close", {"outcome_code": "served_partly", "feedback": False})
+    await nurse.post(f"/referrals/{ids[2]}/close", {"outcome_code": "referred_on", "feedback": False})
+    await world.settle()
+    found = await of_all(world)
+    police, health = found["police"], found["health"]
+    for name, number in {
+        "referrals_issued": 4, "referrals_acknowledged": 3, "referrals_acknowledged_in_time": 3, "referrals_with_feedback": 1,
+        "referrals_lost": 0, "referrals_accepted": 0, "acute_consented": 4,
+    }.items():  # fmt: skip
+        assert police(name) == number, name
+    for name, number in {
+        "referrals_accepted": 3, "referrals_arrived": 3, "referrals_served": 2, "refused_for_lack_of_place": 0,
+        "arrivals_within_pep": 2, "referrals_issued": 0,
+    }.items():  # fmt: skip
+        assert health(name, CLINIC if number else None) == number, name
+    assert police.hours("acknowledge_time") == [0.5, 0.5, 0.5]
+    assert health.hours("arrival_delay") == [20.5, 71.5, 73.5], "worked out of the deadlines that came with the request"
+    assert police("arrivals_within_pep") is health("reports") is health("doses") is health("health_offered") is None
+    world.clock.advance(timedelta(days=30))
+    late = await of_all(world)
+    assert late["police"]("referrals_lost") == 1, "open, and its time has passed"
+    assert late["health"]("referrals_lost") == 0, "three are over, and the fourth nobody has promised to serve"
+    await nurse.post(f"/referrals/{ids[3]}/accept")
+    await world.settle()
+    late = await of_all(world)
+    assert (late["police"]("referrals_lost"), late["health"]("referrals_lost")) == (0, 1)
+    both = Counted([one.answer for one in found.values()])
+    programme = world["police"].here.programme
+    assert programme.indicators["completed"].value(both) == 0.5
+    assert programme.indicators["pep_in_time"].value(both) == 0.5
+    assert programme.indicators["referred_to_health"].value(both) == 1.0
+
+
+async def test_what_is_on_paper_counts_by_its_original_times_and_years_by_the_wall_clock(world: World) -> None:
+    new_year = datetime.fromisoformat(f"{YEAR}-12-31T22:00:00+00:00")  # midnight in Lusaka
+    world.clock.advance(new_year - timedelta(minutes=10) - world.clock.now())
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, CLINIC)
+    await sent(world, desk)
+    case_id, incident_id = await came(world, desk)
+    await consent(desk, case_id, "health", "needs")
+    world.clock.advance(timedelta(hours=40))
+    written = (new_year - timedelta(minutes=5)).isoformat()
+    on_paper = (await refer(desk, case_id, incident_id, "health", occurred_at=written))["id"]
+    await world.settle()
+    seen_at = (new_year + timedelta(minutes=40)).isoformat()
+    world.clock.advance(timedelta(hours=1))
+    await nurse.post(f"/referrals/{on_paper}/acknowledge", {"occurred_at": seen_at, "entered_for": CLINIC})
+    await sent(world, desk)
+    await world.settle()
+    police = await lead(world["police"])
+    old, new = await seen(police), await seen(police, YEAR + 1)
+    assert (old("referrals_issued"), new("referrals_issued"), old("reports"), new("reports")) == (2, 1, 2, 1)
+    assert (old(ACUTE), new(ACUTE), old.hours("acknowledge_time")) == (1, 0, [0.75])
+
+
+async def test_doses_boxes_and_what_went_wrong(world: World) -> None:
+    desk, second = await certified(world), await certified(world, "officer-2")
+    await stock(desk, 5)
+    for hours, upto in ((10, 10), (100, 119), (119, 121)):
+        await give(desk, *await came(world, desk, hours, upto=upto))
+    await give(desk, *await came(world, desk), outcome="declined")
+    case_id, _incident = await came(world, desk)
+    await desk.post("/dispensing/reports", {"product": "emergency_contraception", "code": "sold", "batch": BATCH})
+    await desk.post("/dispensing/reports", {"product": "emergency_contraception", "code": "allergic_reaction", "case_id": case_id})
+    supervisor = await lead(world["police"])
+    found = await seen(supervisor)
+    assert {name: found(name) for name in ("doses", "doses_in_time", "doses_eligible", "adverse_events", "misuse")} == {
+        "doses": 3, "doses_in_time": 2, "doses_eligible": 4, "adverse_events": 1, "misuse": 1,
+    }  # fmt: skip
+    assert (found("stock_counted"), found.hours("dose_delay")) == (None, [10.0, 119.0, 121.0]), "nobody has counted the box"
+    await count(desk, second, {BATCH: 2})
+    await stock(desk, 3)  # after the count: it is compared with the next one
+    found = await seen(supervisor)
+    assert [found(f"stock_{name}", STATION) for name in ("opening", "received", "dispensed", "discarded", "counted")] == [
+        0,
+        5,
+        3,
+        0,
+        2,
+    ]
+    assert found("stock_out_days", STATION) == 0
+    variance = world["police"].here.programme.indicators["box_variance"]
+    assert variance.value(Counted([found.answer])) == 0
+    world.clock.advance(timedelta(days=1))
+    await count(desk, second, {BATCH: 4})
+    assert variance.value(Counted([(await seen(supervisor)).answer])) == 1
+
+
+async def test_complaints_as_far_as_they_came_with_pressure_and_mediation(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    for codes in (("statement_taken", "suspect_known", "charged", "charged", "verdict"), ("suspect_known",), ()):
+        case_id, _incident = await came(world, desk)
+        made = await desk.post(f"/cases/{case_id}/complaints", {})
+        path = f"/cases/{case_id}/complaints/{made['id']}"
+        for code in codes:
+            await desk.post(f"{path}/steps", {"code": code})
+            world.clock.advance(timedelta(minutes=1))
+        await desk.post(f"{path}/steps", {"code": "hearing_date", "hearing_on": f"{YEAR}-01-0{8 if codes else 9}"})
+    await desk.post(f"{path}/withdrawals", {"asked_by": "family", "pressure": "yes", "asked_alone": True, "is_safe": "no"})
+    await desk.post(f"/cases/{case_id}/progress", {"code": "pressure_to_settle"})
+    await desk.post(f"/cases/{case_id}/breaches", {"code": "mediation_attempted", "by_whom": "family"})
+    await desk.post(f"/cases/{case_id}/breaches", {"code": "police_report_demanded", "by_whom": "health"})
+    world.clock.advance(datetime.fromisoformat(f"{YEAR}-01-09T12:00:00+00:00") - world.clock.now())
+    found = await seen(await lead(world["police"]))
+    assert {name: found(name, STATION) for name in (
+        "investigated", "charged", "tried", "verdicts", "reports_withdrawn", "pressure_to_settle", "mediations",
+    )} == {
+        "investigated": 2, "charged": 1, "tried": 2, "verdicts": 1, "reports_withdrawn": 1, "pressure_to_settle": 1,
+        "mediations": 1,
+    }  # fmt: skip
+
+
+async def test_consent_taken_back_and_honoured_within_the_hour(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    given = []
+    for _ in range(2):
+        case_id, incident_id = await came(world, desk)
+        given.append((case_id, await consent(desk, case_id, "health", "needs")))
+        await refer(desk, case_id, incident_id, "health")
+    await world.settle()
+    await desk.take_back(*given[0])
+    await world.settle()
+    await desk.take_back(*given[1])
+    world.clock.advance(timedelta(minutes=61))
+    await world.settle()
+    found = await of_all(world)
+    names = ("consents_taken_back", "consents_honoured_in_time", "consent_breaches", "health_declined_by_her")
+    assert [found["police"](name) for name in names] == [2, 1, 0, 0]
+    assert found["health"]("referrals_accepted") == 0
+
+
+async def test_calls_and_ready_desks(world: World) -> None:
+    police = with_hotline(world)
+    desk, taker = await on_duty(police, HUYE), await room(police)
+    call = await taker.post("/calls", CALL)
+    world.clock.advance(timedelta(minutes=12))
+    await desk.post(f"/calls/{call['id']}/seen")
+    await taker.post("/calls", {"channel": "voice", "what": "wrong_number"})
+    found = await seen(await lead(police))
+    assert {name: found(name) for name in ("calls", "calls_routed", "calls_wrong_number", "stations", "desks_ready")} == {
+        "calls": 2, "calls_routed": 1, "calls_wrong_number": 1, "stations": 4, "desks_ready": 1,
+    }  # fmt: skip
+    assert (found("desks_ready", HUYE), found("desks_ready", NYANZA), found("calls", HUYE)) == (1, 0, 1)
+    assert found.hours("dispatch_time") == [0.2]
+    assert found("doses") is None, "no product is given here"
+    counted = Counted([found.answer])
+    indicators = police.here.programme.indicators
+    assert indicators["station_coverage_pct"].value(counted) == 25
+    assert indicators["calls_unrouted"].value(counted) == 0
+    assert indicators["desks"].value(counted) == 4
+
+
+async def test_facilities_and_districts_are_those_of_the_network(world: World) -> None:
+    found = await of_all(world)
+    counted, programme = Counted([one.answer for one in found.values()]), world["police"].here.programme
+    facilities = {place for one in world.agencies.values() for place in one.here.entry.facilities}
+    assert set(counted.places()) == facilities
+    assert programme.indicators["stations"].value(counted) == len(counted.places("vsu_station")) == 2
+    kinds = [row for row in found["police"].answer["counts"] if row["measure"] == "districts"]
+    assert {row["kind"]: row["count"] for row in kinds} == {None: 2, "vsu_station": 2}
+
+
+@pytest.mark.parametrize("role", [Role.OFFICER, Role.ADMINISTRATOR])
+async def test_only_a_supervisor_is_answered_and_only_for_the_places_that_she_looks_after(world: World, role: Role) -> None:
+    police = world["police"]
+    desk = await police.sign_in("desk", Role.OFFICER, STATION)
+    await sent(world, desk)
+    other = await police.sign_in("other", role, None if role is Role.ADMINISTRATOR else STATION)
+    with pytest.raises(Refused) as refused:
+        await other.get(f"/counts?year={YEAR}")
+    assert (refused.value.status, refused.value.problem["detail"]) == (404, "There is nothing at this address.")
+    assert (await other.ask("GET", "/counts?year=95")).status_code == 422
+    elsewhere = await seen(await lead(police, "masaiti_vsu"))
+    assert (elsewhere("reports"), elsewhere("facilities"), elsewhere.hours("report_delay")) == (0, 2, [])
+    assert (await seen(await lead(police, STATION)))("reports") == 1
+
+
+def test_an_answer_says_nought_apart_from_nothing_kept() -> None:
+    found = Seen({"counts": [{"measure": "misuse", "place": None, "count": 0}], "hours": []})
+    assert (found("misuse"), found("doses")) == (0, None)
