@@ -222,9 +222,11 @@ def _reports_of(ground: Ground, seed: int, year: int) -> list[Report]:
         count = sexual + of_any_kind
         with_dose = set(chance.sample(range(count), number_of(ground, Measure.DOSES, year, place) or 0))
         referred = _referred(ground, chance, year, place, count)
-        for turn in range(count):
+        again = _again(chance, with_dose, referred, count)
+        for turn in (turn for turn in range(count) if turn not in again):
             is_sexual = turn < sexual or turn in with_dose or chance.random() < 0.4
-            found.append(_report(ground, chance, year, place, is_sexual=is_sexual, dose=turn in with_dose, cared=turn in referred))
+            one = _report(ground, chance, year, place, is_sexual=is_sexual, dose=turn in with_dose, cared=turn in referred)
+            found.append(replace(one, again_after=timedelta(hours=chance.randint(3, 20)) if turn in again.values() else None))
     for place in ground.others_come_to:  # so few that no figure of the programme hangs on them, and of no kind that it counts
         chance = _chance(ground, seed, "beyond", year, place)
         for _ in range(chance.randint(3, 6)):
@@ -238,6 +240,15 @@ def _referred(ground: Ground, chance: random.Random, year: int, place: str, coun
     if told is not None:
         return set(chance.sample(range(count), told))
     return {turn for turn in range(count) if chance.random() < 0.85}
+
+
+def _again(chance: random.Random, with_dose: AbstractSet[int], referred: AbstractSet[int], count: int) -> dict[int, int]:
+    """Which report is of somebody who came before, and of whom: it happened again while the first was open. It is one of the
+    number all the same, because a report is of an incident; at most one a place and year, of whoever was sent to care."""
+    others = [turn for turn in range(count) if turn not in with_dose and turn not in referred]
+    if not others or not referred or chance.random() < 0.4:
+        return {}
+    return {chance.choice(others): chance.choice(sorted(referred))}
 
 
 def _report(ground: Ground, chance: random.Random, year: int, place: str, *, is_sexual: bool, dose: bool, cared: bool) -> Report:
@@ -260,7 +271,6 @@ def _report(ground: Ground, chance: random.Random, year: int, place: str, *, is_
         withdraws_after=timedelta(days=chance.randint(5, 60)) if complains and chance.random() < 0.2 else None,
         is_pressed=chance.random() < 0.4,
         takes_back_after=timedelta(days=chance.randint(1, 20)) if chance.random() < 0.02 else None,
-        again_after=timedelta(hours=chance.randint(3, 20)) if clinic and chance.random() < 0.02 else None,
         by_call=chance.random() < 0.5,
     )  # fmt: skip
 

@@ -43,9 +43,8 @@ class Line:
 
     async def ask(self, method: str, path: str, token: str, body: Any = None, **headers: str) -> Any:
         """One request, until it is answered; raises Refused, or RefnetError where nobody answers."""
-        sent: dict[bytes | str, bytes | str] = {
-            "Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers,
-        }  # fmt: skip
+        sent: dict[bytes | str, bytes | str] = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        sent.update(headers)
         if method == "POST":
             sent["Idempotency-Key"] = str(new_id())
         content = None if body is None else json.dumps(body).encode()
