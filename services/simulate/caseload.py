@@ -193,7 +193,9 @@ def _check(ground: Ground) -> None:
                     f"The replay's series '{name}' has {len(numbers)} numbers for {year}, and there are {len(places)} places of "
                     f"kind {one.kind}; write one for each."
                 )
-            for place in places:
+    for one in ground.series.values():
+        for year in one.numbers:
+            for place in ground.places[one.kind]:
                 _check_place(ground, year, place)
 
 

@@ -35,7 +35,6 @@ from services.staging import (
     direct_ports,
     find_broker,
     fresh_folder,
-    leave_on_signals,
     ports_after,
     running,
     set_up,
@@ -115,7 +114,6 @@ def known_programmes() -> list[str]:
 
 def simulate(order: Order, say: Say, is_watched: bool) -> Outcome:
     """One replay from its first day to its figures; raises RefnetError with one sentence where it cannot run."""
-    leave_on_signals()
     try:
         programme = load_programme(order.programme)
     except ProfileError as error:
