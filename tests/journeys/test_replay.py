@@ -40,7 +40,8 @@ def test_every_figure_of_a_small_programme_is_met_on_postgresql(databases: dict[
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
     named = [part for agency, url in databases.items() for part in ("--database", f"{agency}={url}")]
     command = [
-        sys.executable, "-m", "services.cli", "simulate", str(SMALL), "--json", "--broker", "trial", "--port", str(ports_from()), *named,
+        sys.executable, "-m", "services.cli", "simulate", str(SMALL), "--json", "--broker", "trial", "--port", str(ports_from()),
+        *named,
     ]  # fmt: skip
     done = subprocess.run(
         command, env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=DEADLINE_S
