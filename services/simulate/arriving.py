@@ -40,6 +40,26 @@ async def opened(desk: Desk, referral_id: str) -> Any:
     return await _until(look, f"A referral did not come to {desk.line.agency}")
 
 
+async def delivered(desk: Desk, referral_id: str) -> None:
+    """Waits at the issuer until the recipient's machine has signed for a referral: else the clock would go on half an hour over
+    what takes milliseconds, and the watcher would rightly call it undelivered."""
+
+    async def look() -> Any:
+        return (await desk.get(f"/referrals/{referral_id}"))["delivered_at"]
+
+    await _until(look, f"Nobody signed for a referral of {desk.line.agency}")
+
+
+async def erased(desk: Desk, case_id: str, consent_id: str) -> None:
+    """The same of what a recipient is to destroy, because consent was taken back."""
+
+    async def look() -> Any:
+        items = (await desk.get(f"/cases/{case_id}/consents"))["items"]
+        return next(one["erasure_signed_at"] for one in items if one["id"] == consent_id)
+
+    await _until(look, f"Nobody signed for what was taken back at {desk.line.agency}")
+
+
 async def opened_request(keeper: Desk, store: str, request_id: str) -> Any:
     """A station's request for supplies, as soon as it is at the store."""
 

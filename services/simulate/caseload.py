@@ -265,7 +265,7 @@ def _report(ground: Ground, chance: random.Random, year: int, place: str, *, is_
         number=0, place=place, came_at=_moment(ground, chance, year), age=age, sex=sex, language=_language(ground, chance),
         incident=incident, hours_since=hours, clinic=clinic, dose=dose,
         dose_declined=may_have and chance.random() < 0.3,
-        to_welfare=chance.random() < (0.7 if age in CHILD_BANDS else 0.4),
+        to_welfare=chance.random() < (0.5 if age in CHILD_BANDS else 0.25),
         has_safe_adult=chance.random() < 0.8, is_told_back=chance.random() < 0.8, tells_back_at_clinic=chance.random() < 0.9,
         has_card=chance.random() < 0.7, is_redirected=age not in ground.for_ages and chance.random() < 0.03,
         seen_after=timedelta(minutes=STEP_MIN * (1 if chance.random() < 0.9 else chance.randint(3, 20))),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from services.simulate import arriving
 from services.simulate.boxes import Boxes
 from services.simulate.caseload import Report
 from services.simulate.client import Desk
@@ -115,6 +116,7 @@ class Desks:
         self.town.after(one.seen_after, partial(self.clinics.see, word))
         if is_first and one.again_after is not None:
             self.town.after(one.again_after, partial(self._again, desk, case_id, one))
+        await arriving.delivered(desk, sent["id"])
 
     async def _again(self, desk: Desk, case_id: str, one: Report) -> None:
         """It has happened again while the first request is open: another incident, and another acute request."""
@@ -135,6 +137,7 @@ class Desks:
         sent = await desk.post("/referrals", body)
         self.issued.append((sent["id"], agency))
         self.offices.expect(sent["id"], place, one)
+        await arriving.delivered(desk, sent["id"])
 
     async def _complaint(self, desk: Desk, case_id: str, one: Report) -> None:
         complaint = await desk.post(f"/cases/{case_id}/complaints", {"told_now": True})
@@ -165,6 +168,7 @@ class Desks:
         """She takes back what she agreed to: at once, and nobody approves it."""
         stands = next(one for one in (await desk.get(f"/cases/{case_id}/consents"))["items"] if one["id"] == consent_id)
         await desk.delete(f"/cases/{case_id}/consents/{consent_id}", stands["version"])
+        await arriving.erased(desk, case_id, consent_id)
 
 
 def _needs(one: Report) -> dict[str, str]:
