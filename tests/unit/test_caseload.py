@@ -155,3 +155,17 @@ def test_a_child_is_a_child() -> None:
     some = draw(GROUNDS["zm-vsu-ec"], 1).reports
     assert {one.is_child for one in some if one.age in (AgeBand.A0_9, AgeBand.A15_17)} == {True}
     assert isinstance(some[0], Report)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=SEEDS)
+def test_who_comes_again_moves_no_station_of_zambia_past_the_reports_share(seed: int) -> None:
+    """A second incident is a report and no other case, so that a station's share of cases that are sent to care rises a little with
+    each: never so far that more stations reach 95 % than the report says."""
+    on = GROUNDS["zm-vsu-ec"]
+    cases: Counter[str] = Counter()
+    sent: Counter[str] = Counter()
+    for one in (one for one in draw(on, seed).reports if not one.is_beyond):
+        cases[one.place] += 1
+        sent[one.place] += one.clinic is not None
+    assert sum(sent[place] / cases[place] >= 0.95 for place in cases) == 3

@@ -13,8 +13,8 @@ from shared.programmes.tallies import Counted
 SMALL = str(Path(__file__).parents[1] / "support" / "programmes" / "xx-replay.yaml")
 COUNTS: dict[str, tuple[tuple[str | None, int], ...]] = {
     "facilities": (("north_unit", 1), ("south_unit", 1)), "desks_ready": (("north_unit", 1), ("south_unit", 1)),
-    "doses": (("north_unit", 2), ("south_unit", 1)), "reports_sexual_violence": (("north_unit", 4), ("south_unit", 2)),
-    "cases_sexual_violence": (("north_unit", 4), ("south_unit", 2)),
+    "doses": (("north_unit", 2), ("south_unit", 1)), "reports_sexual_violence": (("north_unit", 4), ("south_unit", 3)),
+    "cases_sexual_violence": (("north_unit", 4), ("south_unit", 3)),
     "cases_referred_to_health": (("north_unit", 4), ("south_unit", 1)),
     "stock_opening": (("north_unit", 0),), "stock_received": (("north_unit", 20),), "stock_dispensed": (("north_unit", 2),),
     "stock_discarded": (("north_unit", 1),), "stock_counted": (("north_unit", 17),),
