@@ -216,11 +216,9 @@ def simulate(
     """Replay a programme with a synthetic caseload through its agencies' API, and print each figure beside its report's."""
     from services.simulate.run import Order, as_data, in_words, known_programmes
     from services.simulate.run import simulate as replay
-    from services.staging import leave_on_signals
 
     if all_ == (programme is not None):
         raise typer.BadParameter("name one programme, or say --all.", param_hint="PROGRAMME")
-    leave_on_signals()
     urls = dict(_one_database(said) for said in database or ())
     say: Callable[[str], None] = (lambda _words: None) if as_json else typer.echo
     outcomes = []

@@ -128,14 +128,19 @@ def fresh_folder(home: Path, *, keep: bool = False) -> None:
     home.mkdir(parents=True, exist_ok=True)
 
 
-def leave_on_signals() -> None:
-    """So that whatever was started is stopped too, at any moment."""
+@contextmanager
+def leaving_on_signals() -> Iterator[None]:
+    """So that whatever was started in the block is stopped too, at any moment."""
 
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for kind in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(kind, leave)
+    before = {kind: signal.signal(kind, leave) for kind in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 def find_broker(choice: BrokerChoice, home: Path, stack: ExitStack, say: Say) -> Broker:

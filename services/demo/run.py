@@ -25,7 +25,7 @@ from services.staging import (
     direct_ports,
     find_broker,
     fresh_folder,
-    leave_on_signals,
+    leaving_on_signals,
     ports_after,
     running,
     set_up,
@@ -49,12 +49,12 @@ def say(words: str = "") -> None:
 
 def run_demo(*, programme: str | None, once: bool, keep: bool, broker: BrokerChoice, port: int) -> None:
     """The whole demo; raises RefnetError with one sentence where it cannot run."""
-    leave_on_signals()
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo"
     cast = cast_of(programme)
     agencies = cast.agencies
     ports = ports_after(port, list(agencies.values()))
     with ExitStack() as stack:
+        stack.enter_context(leaving_on_signals())
         # Before anything is cleared: the databases there may be those of a demo that runs.
         stack.enter_context(alone(home, RUNS_ALREADY))
         check_free([port, *ports.values(), *direct_ports(ports).values()], OTHER_PORTS)

@@ -35,6 +35,7 @@ from services.staging import (
     direct_ports,
     find_broker,
     fresh_folder,
+    leaving_on_signals,
     ports_after,
     running,
     set_up,
@@ -124,6 +125,7 @@ def simulate(order: Order, say: Say, is_watched: bool) -> Outcome:
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "simulate" / programme.id
     ports = ports_after(order.port, list(network.agencies))
     with ExitStack() as stack:
+        stack.enter_context(leaving_on_signals())
         stack.enter_context(alone(home, RUNS_ALREADY))
         check_free([*ports.values(), *direct_ports(ports).values()], OTHER_PORTS)
         fresh_folder(home)
