@@ -40,18 +40,9 @@ async def opened(desk: Desk, referral_id: str) -> Any:
     return await _until(look, f"A referral did not come to {desk.line.agency}")
 
 
-async def delivered(desk: Desk, referral_id: str) -> None:
-    """Waits at the issuer until the recipient's machine has signed for a referral: else the clock would go on half an hour over
-    what takes milliseconds, and the watcher would rightly call it undelivered."""
-
-    async def look() -> Any:
-        return (await desk.get(f"/referrals/{referral_id}"))["delivered_at"]
-
-    await _until(look, f"Nobody signed for a referral of {desk.line.agency}")
-
-
 async def erased(desk: Desk, case_id: str, consent_id: str) -> None:
-    """The same of what a recipient is to destroy, because consent was taken back."""
+    """Waits until the recipient has signed that it destroyed what it had, because consent was taken back: else the clock would run
+    hours over what takes a second, and it would count as not honoured in time."""
 
     async def look() -> Any:
         items = (await desk.get(f"/cases/{case_id}/consents"))["items"]

@@ -116,7 +116,6 @@ class Desks:
         self.town.after(one.seen_after, partial(self.clinics.see, word))
         if is_first and one.again_after is not None:
             self.town.after(one.again_after, partial(self._again, desk, case_id, one))
-        await arriving.delivered(desk, sent["id"])
 
     async def _again(self, desk: Desk, case_id: str, one: Report) -> None:
         """It has happened again while the first request is open: another incident, and another acute request."""
@@ -137,7 +136,6 @@ class Desks:
         sent = await desk.post("/referrals", body)
         self.issued.append((sent["id"], agency))
         self.offices.expect(sent["id"], place, one)
-        await arriving.delivered(desk, sent["id"])
 
     async def _complaint(self, desk: Desk, case_id: str, one: Report) -> None:
         complaint = await desk.post(f"/cases/{case_id}/complaints", {"told_now": True})
