@@ -209,7 +209,7 @@ def simulate(
     broker: Annotated[Literal["auto", "kafka", "docker", "trial"], typer.Option(help="Which broker to use.")] = "auto",
     port: Annotated[int, typer.Option(min=1024, max=65000, help="Agencies listen on the ports after this one.")] = 8300,
     database: Annotated[
-        list[str] | None, typer.Option(metavar="AGENCY=URL", help="An agency's own database, in place of SQLite; it must be empty.")
+        list[str] | None, typer.Option(metavar="AGENCY=URL", help="An agency's own empty database, in place of SQLite.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

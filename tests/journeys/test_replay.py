@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from processes import free_port
+from schema import postgres_at_head
 
 from services import cli
 from services.simulate import run
@@ -32,7 +33,7 @@ def ports_from() -> int:
 
 @pytest.fixture
 def databases(postgres: PostgresDatabases) -> Iterator[dict[str, str]]:
-    urls = {agency: postgres.fresh_database() for agency in AGENCIES}
+    urls = {agency: postgres_at_head(postgres, agency) for agency in AGENCIES}
     yield urls
     for url in urls.values():
         postgres.drop_database(url.rpartition("/")[2])
