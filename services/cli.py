@@ -197,6 +197,51 @@ def demo(
         run_demo(programme=programme, once=once, keep=keep, broker=broker, port=port)
 
 
+@app.command()
+def simulate(
+    programme: Annotated[str | None, typer.Argument(metavar="[PROGRAMME]", help="A programme's name, or its file.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every programme that has numbers to replay, one after the other.")] = False,
+    years: Annotated[
+        int | None, typer.Option(min=1, help="Only so many of its years; what is expected of all may not be met.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another caseload with the same numbers.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the replay's folder with its databases and logs.")] = False,
+    broker: Annotated[Literal["auto", "kafka", "docker", "trial"], typer.Option(help="Which broker to use.")] = "auto",
+    port: Annotated[int, typer.Option(min=1024, max=65000, help="Agencies listen on the ports after this one.")] = 8300,
+    database: Annotated[
+        list[str] | None, typer.Option(metavar="AGENCY=URL", help="An agency's own empty database, in place of SQLite.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay a programme with a synthetic caseload through its agencies' API, and print each figure beside its report's."""
+    from services.simulate.run import Order, as_data, in_words, known_programmes
+    from services.simulate.run import simulate as replay
+
+    if all_ == (programme is not None):
+        raise typer.BadParameter("name one programme, or say --all.", param_hint="PROGRAMME")
+    urls = dict(_one_database(said) for said in database or ())
+    say: Callable[[str], None] = (lambda _words: None) if as_json else typer.echo
+    outcomes = []
+    try:
+        for one in known_programmes() if programme is None else [programme]:
+            order = Order(one, seed, years, broker, port, keep, urls)
+            outcomes.append(replay(order, say, sys.stderr.isatty()))
+            say(in_words(outcomes[-1]) + "\n")
+    except KeyboardInterrupt:
+        raise RefnetError("The replay was ended before its last day; nothing was measured.") from None
+    if as_json:
+        typer.echo(json.dumps(as_data(outcomes)))
+    if not all(outcome.is_met for outcome in outcomes):
+        sys.exit(1)
+
+
+def _one_database(said: str) -> tuple[str, str]:
+    agency, equals, url = said.partition("=")
+    if not equals or not url:
+        raise typer.BadParameter(f"'{said}' is not AGENCY=URL, as police=postgresql://…", param_hint="--database")
+    return agency, url
+
+
 Against = Annotated[str | None, typer.Option("--with", help="Only this peer.")]
 
 

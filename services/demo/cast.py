@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from services.kinds import MODULES
+from services.staging import Person
 from shared.casework.directory.network import AgencyEntry, Network, parse_network
 from shared.casework.directory.of_programme import network_of
 from shared.contracts.casework.codes import AgencyKind, FacilityMode, Role, ServicePackage
@@ -45,19 +46,19 @@ class Cast:
         """The agencies by their kinds."""
         return {kind: part.agency for kind, part in self.parts.items()}
 
-    def accounts(self, agency: str) -> list[tuple[str, Role, str | None]]:
-        """Who signs in there: name, role and place; the first is the desk's."""
+    def people(self, agency: str) -> list[Person]:
+        """Who signs in there; the first is the desk's."""
         kind = self.network.agencies[agency].kind
         place = self.parts[kind].place
         return {
             AgencyKind.POLICE: [
-                ("officer", Role.OFFICER, place),
-                ("officer_2", Role.OFFICER, place),  # the next shift: whoever hands over does not take over
-                ("inspector", Role.SUPERVISOR, None),
-                ("admin", Role.ADMINISTRATOR, None),
+                Person("officer", Role.OFFICER, place),
+                Person("officer_2", Role.OFFICER, place),  # the next shift: whoever hands over does not take over
+                Person("inspector", Role.SUPERVISOR, None),
+                Person("admin", Role.ADMINISTRATOR, None),
             ],
-            AgencyKind.HEALTH: [("nurse", Role.CLINICIAN, place), ("in_charge", Role.SUPERVISOR, None)],
-            AgencyKind.SOCIAL_WELFARE: [("worker", Role.SOCIAL_WORKER, place), ("coordinator", Role.SUPERVISOR, None)],
+            AgencyKind.HEALTH: [Person("nurse", Role.CLINICIAN, place), Person("in_charge", Role.SUPERVISOR, None)],
+            AgencyKind.SOCIAL_WELFARE: [Person("worker", Role.SOCIAL_WORKER, place), Person("coordinator", Role.SUPERVISOR, None)],
         }[kind]
 
 

@@ -17,13 +17,6 @@ class Client:
     def __init__(self, address: str, token: str) -> None:
         self._address, self._token = address, token
 
-    def is_ready(self) -> bool:
-        """Whether the agency's API answers and its broker does too."""
-        try:
-            return bool(self._call("GET", "/health/ready")["status"] == "ready")
-        except RefnetError:
-            return False
-
     def get(self, path: str) -> Any:
         """The answer to GET /api/v1/…; raises RefnetError."""
         return self._call("GET", f"/api/v1{path}")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from shared.casework.accounts.demo_pages import router as demo_pages
 from shared.casework.accounts.pages import router as account_pages
+from shared.casework.accounts.web import router as duties
 from shared.casework.alarms.pages import router as alarm_pages
 from shared.casework.alarms.web import router as alarms
 from shared.casework.arrivals.pages import router as arrival_pages
@@ -47,7 +48,7 @@ from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
 # A message is not taken for a transition.
-SHARED_ROUTERS = (cases, breaches, consents, holds, messages, referrals, arrivals, following, alarms, lines, counts)
+SHARED_ROUTERS = (cases, breaches, consents, holds, messages, referrals, arrivals, following, alarms, lines, duties, counts)
 PAGE_ROUTERS = (
     account_pages,
     work_pages,

@@ -10,7 +10,8 @@ import pytest
 from processes import free_port
 
 from services.demo.cast import cast_of
-from services.demo.run import _alone, _check_free, run_demo
+from services.demo.run import OTHER_PORTS, RUNS_ALREADY, run_demo
+from services.staging import alone, check_free
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.errors import RefnetError
 
@@ -69,7 +70,7 @@ def test_a_demo_takes_nothing_from_one_that_runs(tmp_path: Path) -> None:
     database = tmp_path / "demo" / "police.db"
     database.parent.mkdir()
     database.write_text("of the one that runs")
-    with _alone(tmp_path / "demo"), pytest.MonkeyPatch.context() as patch:
+    with alone(tmp_path / "demo", RUNS_ALREADY), pytest.MonkeyPatch.context() as patch:
         patch.setenv("REFNET_HOME", str(tmp_path))
         with pytest.raises(RefnetError, match="A demo runs already"):
             run_demo(programme=None, once=True, keep=False, broker="trial", port=free_port())
@@ -89,4 +90,4 @@ def test_a_demo_never_speaks_to_a_stranger_on_its_port() -> None:
         stranger.listen()
         port = stranger.getsockname()[1]
         with pytest.raises(RefnetError, match=f"Port {port} .* cannot be used"):
-            _check_free(port)
+            check_free([port], OTHER_PORTS)

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -19,6 +20,7 @@ from shared.kit.ids import new_id
 
 DUTY_MAX = timedelta(hours=24)  # a longer shift is a mistake of the day
 SHOWN = timedelta(days=8)  # of the roster: this week and its end
+DUTIES_MAX = 200  # lines in one request: a week of a large station, or a day of a country's desks; 0.2 s of one transaction
 
 
 class SetDuty(Form):
@@ -31,8 +33,26 @@ class SetDuty(Form):
     until_at: events.Moment
 
 
+class SetDuties(Form):
+    """Several lines at once."""
+
+    duties: tuple[SetDuty, ...] = Field(min_length=1, max_length=DUTIES_MAX)
+
+
 async def set_duty(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> Duty:
     """Puts an account on the roster; raises Conflict where the post or the hours cannot be."""
+    return (await set_duties(SetDuties(duties=(command,)), tx, here, by))[0]
+
+
+async def set_duties(command: SetDuties, tx: Transaction, here: Here, by: Actor) -> list[Duty]:
+    """The same for several at once, all or none."""
+    rows = [await _checked(one, tx, here, by) for one in command.duties]
+    tx.session.add_all(rows)
+    await tx.session.flush()
+    return rows
+
+
+async def _checked(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> Duty:
     by.may_supervise()
     if not by.sees(command.facility):
         raise NotFound("This account does not look after %(place)s.", place=Coded(command.facility, "place"))
@@ -44,13 +64,10 @@ async def set_duty(command: SetDuty, tx: Transaction, here: Here, by: Actor) -> 
     account = await load_account(tx, command.account_id, by)
     if account.is_disabled:
         raise Conflict("A disabled account holds no post; choose another one.")
-    duty = Duty(
+    return Duty(
         id=new_id(), facility=command.facility, post=command.post, account_id=account.id, from_at=command.from_at,
         until_at=command.until_at, entered_by=by.account_id,
     )  # fmt: skip
-    tx.session.add(duty)
-    await tx.session.flush()
-    return duty
 
 
 async def end_duty(duty_id: UUID, tx: Transaction, by: Actor) -> None:
@@ -72,6 +89,14 @@ async def duties_of(tx: Transaction, facility: str) -> list[tuple[Duty, str]]:
         .order_by(col(Duty.from_at), col(Duty.post))
     )
     return [(duty, name) for duty, name in (await tx.session.execute(query)).tuples()]
+
+
+async def duties_at(tx: Transaction, facility: str, by: Actor) -> list[Duty]:
+    """The same, for whoever looks after the place; raises Forbidden, NotFound."""
+    by.may_supervise()
+    if not by.sees(facility):
+        raise NotFound("This account does not look after %(place)s.", place=Coded(facility, "place"))
+    return [duty for duty, _name in await duties_of(tx, facility)]
 
 
 async def holders(tx: Transaction, facilities: Collection[str]) -> dict[str, dict[str, str]]:

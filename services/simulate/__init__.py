@@ -1,0 +1,1 @@
+"""A programme replayed: a synthetic caseload driven through the agencies' API, and its figures counted from their records."""

@@ -1,0 +1,62 @@
+"""What a social worker does in a replay: takes a request, follows the case, and ends it. What is taken back ends it sooner."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from services.simulate.arriving import opened
+from services.simulate.caseload import Report
+from services.simulate.client import Desk, Refused
+from services.simulate.town import Town
+from shared.contracts.casework.codes import AgencyKind
+from shared.kit.errors import RefnetError
+
+SEEN_AFTER = timedelta(hours=3)
+COMES_AFTER = timedelta(days=3)
+ENDS_AFTER = timedelta(days=24)
+
+
+@dataclass
+class Offices:
+    """The offices of a replay."""
+
+    town: Town
+
+    def near(self, place: str) -> str:
+        """The office of a desk's district, or the first."""
+        agency = self.town.of_kind(AgencyKind.SOCIAL_WELFARE)
+        if agency is None:
+            raise RefnetError(f"Programme '{self.town.programme.id}' has no social welfare.")
+        known = self.town.network.agencies[agency].facilities
+        district = self.town.ground.district_of[place]
+        return sorted(known, key=lambda id_: (known[id_].district != district, id_))[0]
+
+    def expect(self, referral_id: str, place: str, one: Report) -> None:
+        """A request is on its way to an office."""
+        self.town.after(SEEN_AFTER, partial(self._take, referral_id, place, one))
+
+    async def _take(self, referral_id: str, place: str, one: Report) -> None:
+        worker = self.town.at(place)
+        found = await opened(worker, referral_id)
+        await worker.post(f"/referrals/{referral_id}/acknowledge")
+        await worker.post(f"/referrals/{referral_id}/accept")
+        await worker.post(f"/cases/{found['case_id']}/assignment")
+        if one.comes_after is not None:
+            self.town.after(COMES_AFTER, partial(self._meet, worker, referral_id))
+
+    async def _meet(self, worker: Desk, referral_id: str) -> None:
+        if await self._goes_on(worker, referral_id, "arrive"):
+            self.town.after(ENDS_AFTER, partial(self._end, worker, referral_id))
+
+    async def _end(self, worker: Desk, referral_id: str) -> None:
+        await self._goes_on(worker, referral_id, "close", outcome_code="served")
+
+    async def _goes_on(self, worker: Desk, referral_id: str, act: str, **more: str) -> bool:
+        """Makes a transition; False where it has ended meanwhile, because she has taken back what she agreed to."""
+        try:
+            await worker.post(f"/referrals/{referral_id}/{act}", more)
+        except Refused as refused:
+            if refused.status not in (404, 409):
+                raise
+            return False
+        return True

@@ -1,0 +1,310 @@
+"""`refnet simulate`: a programme's agencies as processes of their own, on a clock that a replay puts on; a caseload that is driven
+through their API; and what their records come to, beside what the report says.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time as machine
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from services.kinds import MODULES
+from services.runtime import build
+from services.simulate import arriving, measured
+from services.simulate.boxes import Boxes
+from services.simulate.caseload import Caseload, Ground, LineCall, draw, ground_of
+from services.simulate.client import Line
+from services.simulate.clinics import Clinics
+from services.simulate.days import Days
+from services.simulate.desks import Desks
+from services.simulate.offices import Offices
+from services.simulate.room import Room
+from services.simulate.town import TOKENS_RENEWED_AFTER, Town, people_of
+from services.staging import (
+    BrokerChoice,
+    Stage,
+    alone,
+    check_free,
+    direct_ports,
+    find_broker,
+    fresh_folder,
+    leaving_on_signals,
+    ports_after,
+    running,
+    set_up,
+    wait_ready,
+    write_network,
+)
+from shared.casework.accounts.commands import make_token
+from shared.casework.directory.of_programme import network_of
+from shared.contracts.casework.codes import ServicePackage
+from shared.kit.errors import RefnetError
+from shared.programmes.profile import PROFILES, ProfileError, Programme, load_programme
+
+BEFORE_DAYS = 3  # the days before the first: courses end, boxes are filled
+BEGINS_AT, ENDS_AT = time(9, 0), time(23, 0)
+DAY_AFTER_AT = time(9, 0)
+CALLS_OF_THE_DAY_AFTER = 3
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked of a replay."""
+
+    programme: str
+    seed: int = 1
+    years: int | None = None
+    broker: BrokerChoice = "auto"
+    port: int = 8300
+    keep: bool = False
+    databases: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a replay came to. `lost` counts referrals of which their recipient has no record; `behind` are lines not in step."""
+
+    programme: Programme
+    lines: tuple[measured.Line, ...]
+    issued: int
+    lost: int
+    behind: tuple[str, ...]
+    asked: int
+    took_s: float
+    years: tuple[int, ...]
+    reports: int
+    calls: int
+    unmanned: "Unmanned | None"
+
+    @property
+    def is_met(self) -> bool:
+        """Whether everything that is expected was met, and nothing was lost."""
+        day_after = self.unmanned is None or self.unmanned.is_right
+        return measured.is_all_met(self.lines) and not self.lost and not self.behind and day_after
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanned:
+    """The day after, on which one desk has nobody: what the indicators that have an alarm come to, whether the supervisor finds the
+    alarm, and where the calls of its district went."""
+
+    place: str
+    lines: tuple[measured.Line, ...]
+    is_alarmed: bool
+    went_to: tuple[str | None, ...]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it is told, and no call was left or went to a desk with nobody."""
+        return self.is_alarmed and all(desk is not None and desk != self.place for desk in self.went_to)
+
+
+def known_programmes() -> list[str]:
+    """Ours that have numbers to replay."""
+    return [id_ for id_ in sorted(path.stem for path in PROFILES.glob("*.yaml")) if id_ != "base" and load_programme(id_).replay]
+
+
+def simulate(order: Order, say: Say, is_watched: bool) -> Outcome:
+    """One replay from its first day to its figures; raises RefnetError with one sentence where it cannot run."""
+    try:
+        programme = load_programme(order.programme)
+    except ProfileError as error:
+        raise RefnetError(str(error)) from None
+    network = network_of(programme, "simulation", tuple(MODULES))
+    ground = ground_of(programme, network)
+    caseload = draw(ground, order.seed, order.years)
+    home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "simulate" / programme.id
+    ports = ports_after(order.port, list(network.agencies))
+    with ExitStack() as stack:
+        stack.enter_context(leaving_on_signals())
+        stack.enter_context(alone(home, RUNS_ALREADY))
+        check_free([*ports.values(), *direct_ports(ports).values()], OTHER_PORTS)
+        fresh_folder(home)
+        if not order.keep:
+            stack.callback(_forget, home)
+        line = find_broker(order.broker, home, stack, say)
+        stage = Stage(home, line, network, ports, order.programme, order.databases, home / "clock")
+        return asyncio.run(_Replay(stage, programme, ground, caseload, order.seed, say, is_watched).whole())
+
+
+RUNS_ALREADY = (
+    "This programme is being simulated already in this folder; wait for it, or set REFNET_HOME to another and choose --port."
+)
+OTHER_PORTS = "end what runs there, or choose others with --port."
+
+
+def _forget(home: Path) -> None:
+    """Nobody in it was real, and databases of years are large; logs and figures were told."""
+    fresh_folder(home)
+    home.rmdir()
+
+
+class _Replay:
+    """One replay at work."""
+
+    def __init__(
+        self, stage: Stage, programme: Programme, ground: Ground, caseload: Caseload, seed: int, say: Say, is_watched: bool
+    ) -> None:
+        assert stage.clock is not None
+        self.stage, self.programme, self.caseload, self.say, self.is_watched = stage, programme, caseload, say, is_watched
+        lines = {agency: Line(agency, stage.address(agency)) for agency in stage.network.agencies}
+        self.first, self.last = date(caseload.years[0], 1, 1), date(caseload.years[-1], 12, 31)
+        begins = datetime.combine(self.first - timedelta(days=BEFORE_DAYS), BEGINS_AT, UTC)
+        self.town = Town(programme, stage.network, ground, Days(stage.clock, begins), lines)
+        waiting: dict[str, list[str]] = {}
+        self.boxes, self.offices = Boxes(self.town, seed), Offices(self.town)
+        self.desks = Desks(self.town, Clinics(self.town), self.offices, self.boxes, waiting)
+        self.room = Room(self.town, waiting)
+        self.processes: Mapping[str, subprocess.Popen[bytes]] = {}
+
+    async def whole(self) -> Outcome:
+        """From accounts to figures."""
+        people = people_of(self.town.ground, self.programme, self.stage.network)
+        write_network(self.stage)
+        accounts = await set_up(self.stage, people)
+        self.town.take(people, accounts)
+        with running(self.stage) as self.processes:
+            await asyncio.to_thread(wait_ready, self.stage, self.processes)
+            count = f"{len(self.caseload.reports):,} reports" + (
+                f", {len(self.caseload.calls):,} calls" if self.caseload.calls else ""
+            )
+            self.say(f"{self.programme.name.in_('en')}: {_span(self.caseload.years)}, {count}, all made up.")
+            began = machine.monotonic()
+            try:
+                outcome = await self._years(began)
+            finally:
+                for line in self.town.lines.values():
+                    await line.close()
+            return outcome
+
+    async def _years(self, began: float) -> Outcome:
+        town, days = self.town, self.town.days
+        await self.boxes.open()
+        self._plan()
+        await days.run(town.local(self.last, ENDS_AT), self._each_day)
+        behind = await self._behind()
+        counted = await measured.asked(town.supervisors, self.caseload.years)
+        lines = tuple(measured.lines_of(self.programme, counted))
+        took = machine.monotonic() - began
+        lost = await self._lost()
+        unmanned = await self._day_after() if town.ground.desks else None
+        self._show("")
+        return Outcome(
+            self.programme, lines, len(self.desks.issued), lost, behind, sum(line.asked for line in town.lines.values()), took,
+            self.caseload.years, len(self.caseload.reports), len(self.caseload.calls), unmanned,
+        )  # fmt: skip
+
+    def _plan(self) -> None:
+        town = self.town
+        visited: dict[date, set[str]] = {}
+        for one in self.caseload.reports:
+            visited.setdefault(one.came_at.date(), set()).add(one.place)
+            town.days.at(one.came_at, partial(self.desks.receive, one))
+        self.boxes.plan(self.first, self.last)
+        self.room.plan(self.first, self.last, self.caseload.calls, visited)
+        moment = town.days.now + TOKENS_RENEWED_AFTER
+        while moment < town.local(self.last, ENDS_AT) + timedelta(days=2):
+            town.days.at(moment, self._renew_tokens)
+            moment += TOKENS_RENEWED_AFTER
+
+    async def _renew_tokens(self) -> None:
+        """A program's token ends after a quarter; whoever runs an agency prints another, as `refnet token` does."""
+        for agency in self.stage.network.agencies:
+            made = build(self.stage.settings(agency), agency)
+            try:
+                async with made.database.write() as tx:
+                    for desk in self.town.everybody(agency):
+                        desk.token = await make_token(tx, desk.name)
+            finally:
+                await made.database.close()
+
+    def _each_day(self, moment: datetime) -> None:
+        self.stage.check_alive(self.processes)
+        total = len(self.caseload.reports) + len(self.caseload.calls)
+        self._show(f"{moment:%Y-%m-%d}  {self.desks.done + self.room.done:,} of {total:,} reports and calls")
+
+    def _show(self, words: str) -> None:
+        if self.is_watched:
+            sys.stderr.write(f"\r\033[K{words}")
+            sys.stderr.flush()
+
+    async def _behind(self) -> tuple[str, ...]:
+        """Lines whose peer has not signed for everything."""
+        found = []
+        for agency, supervisor in self.town.supervisors.items():
+            for peer in await arriving.in_step(supervisor):
+                wrong = [name for name in ("unsent", "undelivered", "waiting_here", "parked_here", "refused") if peer[name]]
+                found += [f"{agency} and {peer['agency']}: {', '.join(wrong)}; {peer['words']}"] if wrong else []
+        return tuple(found)
+
+    async def _lost(self) -> int:
+        """How many referrals were issued of which their recipient has no record: both ends are asked, and what was driven."""
+        town = self.town
+        out = {one["id"] for one in await town.supervisors[town.police].all_of("/referrals?direction=out")}
+        held = {
+            agency: {one["id"] for one in await desk.all_of("/referrals?direction=in")}
+            for agency, desk in town.supervisors.items() if agency != town.police
+        }  # fmt: skip
+        return sum(id_ not in out or id_ not in held[agency] for id_, agency in self.desks.issued)
+
+    async def _day_after(self) -> Unmanned:
+        """One desk has nobody on its roster: coverage falls, a supervisor is told, its district's calls reach another desk."""
+        town, room = self.town, self.room
+        place, day = town.ground.desks[self.boxes.seed % len(town.ground.desks)], self.last + timedelta(days=1)
+        await room.hold(day, day, but=place)
+        await town.days.run(town.local(day, DAY_AFTER_AT), self._each_day)
+        for desk in town.ground.desks:
+            if desk != place:
+                await room.say(desk)
+        is_alarmed = await room.alarm_of(place) is not None
+        went_to = []
+        for turn in range(CALLS_OF_THE_DAY_AFTER):
+            call = LineCall(
+                -1 - turn, town.days.now, "report", town.ground.channels[0], town.ground.district_of[place],
+                town.ground.languages[0], ServicePackage.PROTECTION,
+            )  # fmt: skip
+            went_to.append(await room.take(call))
+        await town.days.run(town.days.now + timedelta(minutes=30), self._each_day)
+        counted = await measured.asked(town.supervisors, [day.year])
+        lines = [one for one in measured.lines_of(self.programme, counted) if self.programme.indicators[one.id].alarm is not None]
+        return Unmanned(place, tuple(lines), is_alarmed, tuple(went_to))
+
+
+def _span(years: tuple[int, ...]) -> str:
+    return str(years[0]) if len(years) == 1 else f"{years[0]} to {years[-1]}"
+
+
+def in_words(outcome: Outcome) -> str:
+    """The figures, what they are worth, and what was not lost."""
+    told = [measured.in_words(outcome.lines), ""]
+    told.append(
+        f"{outcome.issued:,} referrals were issued; {outcome.lost or 'none'} of them is without its recipient's record, and "
+        + ("every line is in step." if not outcome.behind else "these lines are not in step: " + "; ".join(outcome.behind))
+    )
+    if outcome.unmanned is not None:
+        told.append(_unmanned(outcome.unmanned))
+    told.append(
+        f"{outcome.asked:,} requests in {outcome.took_s:,.0f} s: {outcome.asked / max(outcome.took_s, 0.001):,.0f} a second."
+    )
+    return "\n".join(told)
+
+
+def _unmanned(one: Unmanned) -> str:
+    figures = "; ".join(f"{line.name}: {line.value:.1f}" for line in one.lines if line.value is not None)
+    alarm = "the supervisor's alarms show it" if one.is_alarmed else "NO ALARM shows it"
+    where = ", ".join(desk or "NOWHERE" for desk in one.went_to)
+    return f"The day after, {one.place} has nobody: {figures}; {alarm}; its district's calls went to {where}."
+
+
+def as_data(outcomes: list[Outcome]) -> dict[str, Any]:
+    """As `--json` prints it."""
+    return {"programmes": [measured.as_data(one.programme, one.lines) for one in outcomes]}

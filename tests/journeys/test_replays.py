@@ -1,0 +1,43 @@
+"""The replays of Zambia and Rwanda, whole, each with two seeds, on a real Kafka: every expected figure comes out of the records."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from processes import free_port
+
+pytestmark = pytest.mark.long
+
+DEADLINE_S = 3_600  # minutes on two quiet cores
+MUST = {
+    "zm-vsu-ec": {
+        "stations": 5, "health_facilities": 17, "ec_doses": 357, "adverse": 0, "misuse": 0, "box_variance": 0,
+        "reports_change_pct": 48, "sites_ge_95": 3, "mediations": 0, "consent_breaches": 0,
+    },
+    "rw-gender-desk": {
+        "stations": 69, "desks": 69, "station_coverage_pct": 100, "calls_unrouted": 0, "mediations": 0, "consent_breaches": 0,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.timeout(DEADLINE_S + 60)
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("programme", MUST)
+def test_a_replay_meets_every_expected_figure(programme: str, seed: int, tmp_path: Path) -> None:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
+    port = 20_000 + 200 * (free_port() % 50)
+    command = [
+        sys.executable, "-m", "services.cli", "simulate", programme, "--seed", str(seed), "--json", "--broker", "kafka",
+        "--port", str(port),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=DEADLINE_S
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    (told,) = json.loads(done.stdout)["programmes"]
+    found = {one["name"]: one for one in told["indicators"] if one["expected"] is not None}
+    assert {name: one["expected"] for name, one in found.items()} == MUST[programme]
+    assert all(one["met"] for one in found.values())

@@ -1,0 +1,171 @@
+"""The caseload of a replay: the numbers of the programme's replay for any seed, everything else by chance, and never steered by
+what is expected."""
+
+from collections import Counter
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.kinds import MODULES
+from services.simulate.caseload import IN_TIME_H, Caseload, Ground, Report, draw, ground_of, number_of
+from shared.casework.directory.of_programme import network_of
+from shared.contracts.casework.codes import AgeBand, Sex
+from shared.kit.errors import RefnetError
+from shared.programmes.indicators import Measure
+from shared.programmes.profile import Programme, load_programme
+
+SMALL = str(Path(__file__).parents[1] / "support" / "programmes" / "xx-replay.yaml")
+REPLAYED = ("zm-vsu-ec", "rw-gender-desk", SMALL)
+SEEDS = st.integers(min_value=0, max_value=2**32)
+
+
+def ground(programme: Programme) -> Ground:
+    return ground_of(programme, network_of(programme, "simulation", tuple(MODULES)))
+
+
+GROUNDS = {name: ground(load_programme(name)) for name in REPLAYED}
+
+
+def year_of(on: Ground, moment: Any) -> int:
+    return int(moment.astimezone(ZoneInfo(on.time_zone)).year)
+
+
+def counted(on: Ground, load: Caseload) -> Counter[tuple[Measure, int, str]]:
+    """What a caseload holds, as records will be counted: a report is of an incident, a case is referred once."""
+    found: Counter[tuple[Measure, int, str]] = Counter()
+    for one in (one for one in load.reports if not one.is_beyond):
+        at = (year_of(on, one.came_at), one.place)
+        for measure in (Measure.REPORTS, Measure.REPORTS_SEXUAL_VIOLENCE):
+            found[measure, *at] += 1 + (one.again_after is not None)
+        found[Measure.CASES_REFERRED_TO_HEALTH, *at] += one.clinic is not None
+        found[Measure.DOSES, *at] += one.dose
+    return found
+
+
+@pytest.mark.parametrize("name", REPLAYED)
+@settings(max_examples=12, deadline=None)
+@given(seed=SEEDS)
+def test_for_any_seed_the_numbers_are_those_of_the_replay(name: str, seed: int) -> None:
+    on = GROUNDS[name]
+    load = draw(on, seed)
+    found = counted(on, load)
+    for series in on.series.values():
+        for year, numbers in series.numbers.items():
+            if series.measure is Measure.CALLS:
+                assert sum(year_of(on, call.came_at) == year for call in load.calls) == sum(numbers)
+            else:
+                assert tuple(found[series.measure, year, place] for place in on.places[series.kind]) == numbers
+    assert len({one.number for one in load.reports}) == len(load.reports)
+    assert [one.came_at for one in load.reports] == sorted(one.came_at for one in load.reports)
+
+
+@pytest.mark.parametrize("name", REPLAYED)
+@settings(max_examples=12, deadline=None)
+@given(seed=SEEDS)
+def test_whoever_takes_a_dose_may_have_it_and_a_small_child_goes_where_the_programme_says(name: str, seed: int) -> None:
+    on = GROUNDS[name]
+    for one in draw(on, seed).reports:
+        if one.dose:
+            assert (one.sex, one.is_sexual) == (Sex.FEMALE, True)
+            assert one.age is not AgeBand.A0_9
+            assert one.hours_since <= IN_TIME_H[1]
+        if one.clinic is not None:
+            assert one.clinic in on.for_ages.get(one.age, on.clinics)
+        if one.is_beyond:
+            assert not one.is_sexual  # no figure of the programme hangs on it
+            assert one.place in on.others_come_to
+        assert one.again_after is None or one.clinic is not None
+
+
+def test_a_seed_is_one_caseload_and_another_seed_another() -> None:
+    on = GROUNDS["zm-vsu-ec"]
+    assert draw(on, 7) == draw(on, 7)
+    assert draw(on, 7) != draw(on, 8)
+
+
+def test_every_path_is_walked() -> None:
+    """With one seed of each country: nothing that a replay is to show is left to luck alone."""
+    zambia, rwanda = draw(GROUNDS["zm-vsu-ec"], 1), draw(GROUNDS["rw-gender-desk"], 1)
+    paths: dict[str, Any] = {
+        "a boy": lambda one: one.sex is Sex.MALE and one.is_child, "a small child": lambda one: one.age is AgeBand.A0_9,
+        "no to care": lambda one: one.clinic is None, "never came": lambda one: one.clinic and one.comes_after is None,
+        "on paper": lambda one: one.is_on_paper, "no feedback": lambda one: one.clinic and not one.is_told_back,
+        "withdrawn": lambda one: one.withdraws_after, "taken back": lambda one: one.takes_back_after,
+        "again": lambda one: one.again_after, "late": lambda one: one.hours_since > IN_TIME_H[1],
+        "dose declined": lambda one: one.dose_declined, "sent on": lambda one: one.is_redirected,
+    }  # fmt: skip
+    for path, is_walked in paths.items():
+        assert any(is_walked(one) for one in zambia.reports), path
+    assert {call.what for call in rwanda.calls} == {"report", "information", "cut", "wrong_number"}
+    assert {call.channel for call in rwanda.calls} == {"voice", "sms"}
+    assert {call.district for call in rwanda.calls} - {None} == set(GROUNDS["rw-gender-desk"].district_of.values())
+    assert any(call.again_of is not None for call in rwanda.calls)
+    assert all(call.district is None for call in rwanda.calls if call.what == "wrong_number")
+
+
+@pytest.mark.parametrize("name", REPLAYED)
+def test_what_is_expected_steers_nothing(name: str) -> None:
+    """The drawing is not given it; and another expectation, or none, is the same caseload."""
+    programme = load_programme(name)
+    other = programme.model_copy(update={"expect": {}, "indicators": {}})
+    assert draw(ground(other), 3) == draw(ground(programme), 3)
+    assert not {field.name for field in fields(Ground)} & {"expect", "indicators"}
+
+
+def test_only_the_first_years_where_that_is_said() -> None:
+    load = draw(GROUNDS["zm-vsu-ec"], 1, most_years=1)
+    assert load.years == (2006,)
+    assert {year_of(GROUNDS["zm-vsu-ec"], one.came_at) for one in load.reports} == {2006}
+
+
+def _with(on: Ground, name: str, **change: Any) -> Ground:
+    return replace(on, series={**on.series, name: on.series[name].model_copy(update=change)})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda on: replace(on, series={}), "has no `replay`, so there is nothing to simulate"),
+        (lambda on: _with(on, "doses", numbers={2006: (71, 0, 0, 0, 0)}), "more doses than reports at ndola_central_vsu in 2006"),
+        (
+            lambda on: _with(on, "referred", numbers={2006: (1, 2)}),
+            "has 2 numbers for 2006, and there are 5 places of kind",
+        ),
+        (lambda on: _with(on, "doses", measure=Measure.STAYS), "counts stays; what can be replayed is calls"),
+        (lambda on: _with(on, "doses", measure=Measure.CALLS), "counts calls, and the programme has no hotline"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_told_in_a_sentence(change: Any, words: str) -> None:
+    with pytest.raises(RefnetError, match=words):
+        draw(change(GROUNDS["zm-vsu-ec"]), 1)
+
+
+def test_a_number_that_the_replay_does_not_say_is_not_nought() -> None:
+    on = GROUNDS["rw-gender-desk"]
+    assert number_of(on, Measure.DOSES, 2010, "gender_desk_1") is None
+    assert number_of(on, Measure.REPORTS, 2010, "gender_desk_1") == 6
+
+
+def test_a_child_is_a_child() -> None:
+    some = draw(GROUNDS["zm-vsu-ec"], 1).reports
+    assert {one.is_child for one in some if one.age in (AgeBand.A0_9, AgeBand.A15_17)} == {True}
+    assert isinstance(some[0], Report)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=SEEDS)
+def test_who_comes_again_moves_no_station_of_zambia_past_the_reports_share(seed: int) -> None:
+    """A second incident is a report and no other case, so that a station's share of cases that are sent to care rises a little with
+    each: never so far that more stations reach 95 % than the report says."""
+    on = GROUNDS["zm-vsu-ec"]
+    cases: Counter[str] = Counter()
+    sent: Counter[str] = Counter()
+    for one in (one for one in draw(on, seed).reports if not one.is_beyond):
+        cases[one.place] += 1
+        sent[one.place] += one.clinic is not None
+    assert sum(sent[place] / cases[place] >= 0.95 for place in cases) == 3
