@@ -22,11 +22,15 @@ from services.police.dockets.pages import router as docket_pages
 from services.police.dockets.tables import Docket
 from services.police.dockets.web import router
 from services.police.hotline.pages import router as hotline_pages
-from services.police.hotline.pages import ways_here
+from services.police.hotline.pages import ways_here as hotline_ways
 from services.police.hotline.tables import Call, CallLook, DeskState
 from services.police.hotline.views import to_see
 from services.police.hotline.watch import watch
 from services.police.hotline.web import router as hotline
+from services.police.offenders.pages import router as offender_pages
+from services.police.offenders.pages import ways_here as offender_ways
+from services.police.offenders.tables import Offender, OffenderEntry, OffenderLook
+from services.police.offenders.web import router as offenders
 from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.pages.frame import Look
 from shared.casework.reports.pages import router as report_pages
@@ -73,6 +77,8 @@ PARTS = AgencyParts(
         hotline_pages,
         complaints,
         complaint_pages,
+        offenders,
+        offender_pages,
         reports,
         report_pages,
     ],
@@ -92,6 +98,9 @@ PARTS = AgencyParts(
         ComplaintStep,
         Telling,
         Explained,
+        Offender,
+        OffenderEntry,
+        OffenderLook,
     ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
@@ -120,13 +129,14 @@ PARTS = AgencyParts(
         find_own=case_with,
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
-        ways_here=ways_here,
+        ways_here=(hotline_ways, offender_ways),
         work_first=(("hotline/at_work.html", to_see), ("reports/due.html", due_soon)),
         rooms={
             "police": Path(__file__).parent / "templates",
             "dispensing": Path(__file__).parent / "dispensing" / "templates",
             "complaints": Path(__file__).parent / "complaints" / "templates",
             "hotline": Path(__file__).parent / "hotline" / "templates",
+            "offenders": Path(__file__).parent / "offenders" / "templates",
         },
     ),
     watches=(watch, watch_reports),

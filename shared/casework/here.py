@@ -66,6 +66,12 @@ class Here:
             raise NotFound("This agency has no facility “%(place)s”; its facilities are: %(known)s.", place=facility, known=known)
         return found
 
+    def kind_of_place(self, facility: str) -> str | None:
+        """The kind that the programme means by one of this agency's facilities: as the network file says, else of its place of this
+        name."""
+        named, found = self.programme.places.get(facility), self.entry.facilities.get(facility)
+        return (found.kind if found is not None else None) or (named.kind if named is not None else None)
+
     def posts(self, facility: str) -> Sequence[str]:
         """The ladder of one of this agency's facilities; empty where the network file has dropped it."""
         found = self.entry.facilities.get(facility)

@@ -44,6 +44,13 @@ def is_shut(record: Any) -> bool:
     return hasattr(record, "__table__") and any(instance_dict(record).get(name) is SHUT for name in sealed_columns(type(record)))
 
 
+def as_shown(record: Any) -> dict[str, Any]:
+    """A record's fields for a list of many things: `is_shut`, and None in place of what was read as `SHUT`."""
+    here = instance_dict(record)
+    shut = {name for name in sealed_columns(type(record)) if here.get(name) is SHUT}
+    return {**record.model_dump(exclude=shut), **dict.fromkeys(shut), "is_shut": bool(shut)}
+
+
 @dataclass(frozen=True, slots=True)
 class Under:
     """A value for a sealed column, with the name of the key to seal it under; None for what is about nobody in particular."""

@@ -22,6 +22,7 @@ from sqlmodel import SQLModel, col
 
 import services.demo
 from services.police.hotline.tables import Call
+from services.police.offenders.tables import Offender
 from shared.casework import scope
 from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import ROLES_OF, add_account, find_account, make_token
@@ -39,10 +40,10 @@ from shared.contracts.casework.codes import Role, Urgency
 from shared.kit.ids import new_id
 from shared.kit.sealed import Sealed
 
-# Ids in addresses that stand for something of a case, and those that do not, each with what it is.
+# Ids in addresses that stand for something of a case or of another person, and those that do not, each with what it is.
 OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
              "call_id", "complaint_id", "report_id", "visit_id",
-             "specimen_id", "medical_certificate_id"}  # fmt: skip
+             "specimen_id", "medical_certificate_id", "offender_id"}  # fmt: skip
 OF_NO_CASE = {
     "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
     "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",
@@ -86,6 +87,8 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/arrivals/{arrival_id}/match": {"referral_id": str(UUID(int=1))},
     "/api/v1/messages/{message_id}/answer": {"answer": "passed_on"},
     "/api/v1/calls/{call_id}/merge": {"into": str(UUID(int=1))},
+    "/api/v1/offenders/{offender_id}/entries": {"what": "warned", "on": "2026-01-05"},
+    "/offenders/{offender_id}": {"what": "warned", "on": "2026-01-05"},
     "/api/v1/cases/{case_id}/holds": {"order": "A synthetic order."},
     "/cases/{case_id}/hold": {"order": "A synthetic order."},
     "/messages/{message_id}/answer": {"answer": "passed_on"},
@@ -160,7 +163,8 @@ async def things(
         tx.session.add_all([opening, hold, export])
         call = Call(id=new_id(), what="report", channel="voice", facility=HERE[name], desk=HERE[name], key_name=case.id,
                     said={"need": "protection"}, came_at=now, taken_by=new_id(), case_id=case.id)  # fmt: skip
-        tx.session.add_all([call] if name == "police" else [])
+        offender = Offender(id=new_id(), facility=HERE[name], entered_at=now, entered_by=new_id())
+        tx.session.add_all([call, offender] if name == "police" else [])
     alarm = next(one for one in (await desk.get("/alarms"))["items"] if one["about"] == str(about))
     complaint = (
         (await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"}))["id"] if name == "police" else str(new_id())
@@ -181,6 +185,7 @@ async def things(
         "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
         "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],
         "opening_id": str(opening.id), "hold_id": str(hold.id), "export_id": str(export.id), "call_id": str(call.id),
+        "offender_id": str(offender.id),
     }  # fmt: skip
     return Things(ids, {*ids.values(), case.number, str(case.circle)} - {message_id if message_id is None else ""})
 

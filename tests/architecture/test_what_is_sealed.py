@@ -55,6 +55,7 @@ ANYWHERE: dict[str, str] = {
             "issued_event_id",
             "keystore",
             "complaint_id",
+            "offender_id",
         ],
         "a random id; the case numbers and names that it stands for are nowhere in the clear",
     ),
@@ -412,6 +413,9 @@ HARMLESS: dict[str, dict[str, str]] = {
     "police_complaints": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
     "police_complaint_steps": {},
     "police_tellings": {"outcome": "told or not safe, a code; the list of what is to be told goes by it"},
+    "police_offenders": {},
+    "police_offender_entries": {"on_date": "the day of a visit to the station; who came and why lie sealed"},
+    "police_offender_looks": {},
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
 

@@ -52,6 +52,7 @@ EMPTY = {
         "/dispensing",
         "/dispensing/count",
         "/dispensing/not-alike",
+        "/offenders",
         "/reports",
         "/me",
         "/me/secrets",
@@ -98,7 +99,8 @@ FULL = {
         "/dispensing/count", "/dispensing/counts/{count}", "/dispensing/ask", "/dispensing/report", "/dispensing/requests/{sent}",
         "/cases/{case}/complaint", "/cases/{case}/complaint/register", "/cases/{case}/complaint/step",
         "/cases/{case}/complaint/withdraw", "/cases/{case}/complaint/reopen", "/cases/{case}/complaint/explained",
-        "/cases/{case}/breach", "/cases/{drafted_case}/complaint", "/reports", "/cases/{case}/reports", "/reports/{report}",
+        "/cases/{case}/breach", "/cases/{drafted_case}/complaint", "/offenders", "/offenders/{offender}",
+        "/reports", "/cases/{case}/reports", "/reports/{report}",
         "/reports/{report}/steps/collected", "/reports/{report}/steps/held",
     ],
     "inspector": ["/certificates", "/complaints"],
@@ -129,7 +131,8 @@ ERRORS = {
         ("/cases/{given_case}/dispense", ""), ("/dispensing/report", ""), ("/dispensing/entry", ""), ("/dispensing/count", ""),
         ("/dispensing/counts/{count}", ""), ("/dispensing/ask", ""), ("/dispensing/requests/{sent}", ""),
         ("/cases/{case}/complaint/step", ""), ("/cases/{case}/complaint/withdraw", ""), ("/cases/{case}/complaint/reopen", ""),
-        ("/cases/{case}/complaint/explained", ""), ("/cases/{case}/breach", ""), ("/reports/{report}/steps/collected", ""),
+        ("/cases/{case}/complaint/explained", ""), ("/cases/{case}/breach", ""), ("/offenders", ""), ("/offenders/{offender}", ""),
+        ("/reports/{report}/steps/collected", ""),
     ],
     "inspector": [("/certificates", "")],
     "nurse": [
@@ -336,6 +339,8 @@ def a_days_work(town: Town) -> dict[str, str]:
     explained = {"topics": ["costs", "may_withdraw"], "language": "bem", "interpreter": True, "post": "duty_officer"}
     police.post(f"/cases/{ids['case']}/legal-information", explained)
     police.post(f"/cases/{ids['case']}/breaches", {"code": "police_report_demanded", "by_whom": "health"})
+    warned = {"who": "Synthetic Mwamba, of the market", "what": "warned", "on": datetime.now(UTC).date().isoformat()}
+    ids["offender"] = police.post("/offenders", warned)["id"]
     for name in ("unseen", "closed", "declined", "here", "paper", "paper_here", "unasked"):
         arrived_at(health, ids[name])
     arrived_at(office, ids["office"])

@@ -8,6 +8,7 @@ The same search is then shown a word in the clear in each of these places, and m
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from desks import in_step
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from servers import KafkaNodeFactory, kafka_of
 
+from services.police.offenders.commands import WHO_CHARACTERS_MAX
 from shared.contracts.casework.codes import ConsentItem
 from shared.exchange.access import topics_of
 from shared.kit.local.kafka import KafkaNode
@@ -32,6 +34,7 @@ CODED = (
     b"age_band", b"safe_to_return", b"alone_on_phone", b"safe_hours", b"hepatitis_b_vaccine", b"physical_assault", b"accused_side",
     b"asked_alone", b"permission_demanded",
 )  # fmt: skip
+TODAY = datetime.now(UTC).date().isoformat()  # these processes go by the machine's clock
 WITHDRAWN = {"asked_by": "accused_side", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
 
 
@@ -67,6 +70,8 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
     desk.post(f"/cases/{case}/docket", {"number": plant.word().upper()})
     complaint = desk.post(f"/cases/{case}/complaints", {"number": plant.word().upper()})["id"]
     desk.post(f"/cases/{case}/complaints/{complaint}/withdrawals", WITHDRAWN)
+    warned = {"what": "warned", "on": TODAY, "facility": "ndola_central_vsu"}
+    desk.post("/offenders", {"who": plant.note()[:WHO_CHARACTERS_MAX], **warned})
     desk.post(f"/cases/{case}/breaches", {"code": "permission_demanded", "by_whom": "community"})
     sent = {}
     for kind, place, service in (

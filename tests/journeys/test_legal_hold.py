@@ -343,6 +343,30 @@ async def test_a_hold_that_a_restore_has_forgotten_is_in_force_all_the_same(worl
 
 
 @on_sqlite
+async def test_a_keystore_that_is_away_as_a_hold_is_placed_holds_its_keys_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = await tell(world)
+    await world.settle()
+    case, judge, agency = await case_at(world, "health", story), await supervisor(world, "health"), world["health"]
+
+    def away(*_of: object) -> None:
+        raise KeystoreAway("The keystore is away.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Keystore, "hold", away)
+        answer = await judge.ask("POST", f"/cases/{case}/holds", ORDER)
+    assert answer.status_code == 201
+    hold, keys = UUID(answer.json()["id"]), agency.database.keys
+    assert keys is not None
+    assert hold not in keys.holds()
+    await destroy_released(agency.database, agency.here)  # the worker's turn, each minute
+    assert keys.holds()[hold]
+    with pytest.raises(KeyHeld):
+        keys.destroy([UUID(case)], world.clock.now())
+
+
+@on_sqlite
 async def test_a_keystore_that_is_away_as_a_hold_is_lifted_lets_go_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     story = await tell(world)
     await world.settle()

@@ -92,6 +92,12 @@ async def test_a_work_list_says_of_its_line_that_it_cannot_be_read_and_stands(wo
         assert (await visitor.open("/here-now")).status == (await visitor.open("/hand-over")).status == 200
         page = await visitor.open("/cases")
         assert (page.status, CANNOT_BE_READ in page.words) == (200, True)
+    for reader in (desk, await world["health"].sign_in("program")):
+        listed = {one["id"]: one for one in (await reader.get("/referrals"))["items"]}
+        assert [listed[one]["is_shut"] for one in sent] == [True, False]
+        shut = [one for one in (await reader.get("/cases"))["items"] if one["is_shut"]]
+        assert shut
+        assert [one["needs"] for one in shut] == [None] * len(shut)
     page = await nurse.open("/work")
     said = await nurse.send(page.form(f"/referrals/{sent[1]}/seen-come"))
     assert (said.status, said.path) == (200, "/work")

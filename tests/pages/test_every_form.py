@@ -142,6 +142,8 @@ async def mistakes(world: World) -> list[Mistake]:
     paper = f"/reports/{(await nurse.post(f'/referrals/{rid}/report'))['id']}/steps"
     paper_of = f"{held}/medical-certificates"
     sample = f"/specimens/{(await nurse.post(f'{held}/specimens', {'kind': 'blood', 'post': 'duty_nurse'}))['id']}"
+    warned = {"who": "Synthetic Mwamba", "what": "warned", "on": "2026-01-05", "facility": STATION}
+    offender = f"/offenders/{(await desk.post('/offenders', warned))['id']}"
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
@@ -181,6 +183,8 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("breaches/breach.html", "nurse", f"{held}/breach", f"{held}/breach", {"code": "fee_demanded"}),
         Mistake("reports/of_case.html", "officer", f"{case}/reports", f"{case}/reports", {"form_version": "the newest"}),
         Mistake("reports/step.html", "nurse", f"{paper}/collected", f"{paper}/collected", {"other_name": "X", "how": "thumb"}),
+        Mistake("offenders/register.html", "officer", "/offenders", "/offenders", {"who": "Synthetic Mwamba", "on": "soon"}),
+        Mistake("offenders/offender.html", "officer", offender, offender, {"on": "soon"}),
         Mistake("referrals/act.html", "nurse", f"{referral}/close", f"{referral}/close", {"feedback": "yes"}),
         Mistake("referrals/received.html", "nurse", there, f"{there}/entered", {"at_time": "10:00"}),
         Mistake("messages/new.html", "nurse", f"{referral}/messages/new", f"{referral}/messages/new",

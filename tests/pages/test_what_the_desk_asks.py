@@ -1,10 +1,12 @@
 """What a desk may write down beside the drawn path, and that it crosses only as the table and she allow."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from agencies import World
+import pytest
+from agencies import TestAgency, World
 from desk_pages import PAGE_1, PAGE_2, at_the_desk, fill_page, to_consent, to_place, to_sent
 from sqlalchemy import select
 
@@ -70,7 +72,7 @@ async def test_what_was_given_at_the_desk_is_read_aloud_and_known_to_the_nurse_w
     officer = await at_the_desk(world)
     nurse = await at_the_desk(world, "health", Role.CLINICIAN)
     page = await to_consent(officer, given_ec="09:15", given_pep="23:40")
-    assert "Which medicine you got here" in page.words
+    assert "Which medicine you already got" in page.words
     referral = await to_sent(officer, await to_place(officer, page))
     await world.settle()
     # The wall clock of the programme is two hours before UTC; 23:40 has not come yet today, so it was yesterday.
@@ -105,6 +107,18 @@ async def test_given_again_belongs_to_the_new_incident(world: World) -> None:
     desk = await world["police"].sign_in("desk")
     given = [i["given"] for i in (await desk.get(f"/cases/{case.id}/incidents"))["items"]]
     assert given == [[{"product": "emergency_contraception", "given_at": "2026-01-05T06:00:00Z"}], []]
+
+
+@pytest.mark.parametrize(
+    ("has_box", "asked"),
+    [(True, "Given somewhere else before care, and when"), (False, "Given here before care, and when")],
+)
+async def test_where_a_box_is_kept_the_form_asks_what_somebody_else_gave(world: World, has_box: bool, asked: str) -> None:
+    police = world["police"]
+    rules = {name: rule for name, rule in police.here.programme.rules.items() if has_box or not name.startswith("ec_")}
+    here = replace(police.here, programme=police.here.programme.model_copy(update={"rules": rules}))
+    world.agencies["police"] = TestAgency(here, police.parts, police.database)
+    assert asked in (await (await at_the_desk(world)).open("/cases/new")).words
 
 
 async def test_only_a_kind_that_may_tell_of_it_is_asked_what_it_gave(world: World) -> None:

@@ -90,6 +90,9 @@ class InlineDatabase(Database):
             "sqlite+aiosqlite://", async_creator=self._connect, poolclass=StaticPool, hide_parameters=True
         )
         event.listen(self.engine.sync_engine, "begin", db._sqlite_begin)
+        self._new_keys()
+
+    def _new_keys(self) -> None:
         self.keys = Keystore.in_memory()
         setattr(self.engine.dialect, ATTRIBUTE, self.keys)
 
@@ -97,8 +100,9 @@ class InlineDatabase(Database):
         return _Connection(self._raw)
 
     def begin(self, image: bytes, clock: Clock) -> None:
-        """Another schedule begins."""
+        """Another schedule begins, with keys of its own: ids come again with their seed, and what is destroyed stays so."""
         self._raw.rollback()
+        self._new_keys()
         self.load(image)
         self.clock = clock
 

@@ -23,7 +23,7 @@ FOUND = (7, 22, 24, 37, 75, 109, 284, 540, 940, 962, 1007)
 # given twice and the word that has to be said again had been erased meanwhile; one where a restored recipient could not read what
 # it had to wipe, and left it; one where a sender had lost a life of which its peer held all but the first: they
 # were taken for alike.
-CASEWORK = (20_005, 20_009, 93, 5_097, 1_385, 5_953, 2_965, 5_181, 2_397, 121, 677, 921, *range(2_001, 2_025, 4))
+CASEWORK = (20_005, 20_009, 93, 5_097, 1_385, 5_953, 2_965, 5_181, 2_397, 121, 677, 921, 561, *range(2_001, 2_025, 4))
 # Words are cleared after seconds. In the last, words that a restored peer was about to ask for were.
 CLEARING = (3, 19, 35, 51, 67, 83, 6_211)
 SEEDS_MAX = 120  # from its first on, within which a rule's absence is found, also after the schedules have changed
@@ -65,6 +65,10 @@ async def test_casework_ends_in_agreement_and_whatever_was_late_had_its_alarm(im
         said, restores = said + verdict.said, restores + verdict.restores
     assert said > len(CASEWORK) * 10
     assert restores > len(CASEWORK) // 4
+
+
+async def test_a_seed_replays_alike_whatever_ran_before_it(image: bytes, home: Path) -> None:
+    assert await run(93, image, home / "first") == await run(93, image, home / "again")
 
 
 @pytest.mark.long  # a minute each; what they guard has tests of its own in tests/journeys/test_restored.py

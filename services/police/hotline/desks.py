@@ -49,23 +49,16 @@ def has_hotline(here: Here) -> bool:
     )
 
 
-def kind_of(here: Here, facility: str) -> str | None:
-    """The kind of facility that the programme means: as the network file says, else of the programme's place of this name."""
-    named = here.programme.places.get(facility)
-    found = here.entry.facilities.get(facility)
-    return (found.kind if found is not None else None) or (named.kind if named is not None else None)
-
-
 def rooms(here: Here) -> list[str]:
     """Where the hotline is answered."""
     at = hotline_of(here).at
-    return [id_ for id_ in here.entry.facilities if kind_of(here, id_) in at]
+    return [id_ for id_ in here.entry.facilities if here.kind_of_place(id_) in at]
 
 
 def desk_ids(here: Here) -> list[str]:
     """Where calls go."""
     found = routing_rule(here.programme)
-    return [id_ for id_ in here.entry.facilities if found is not None and kind_of(here, id_) in found[1].to]
+    return [id_ for id_ in here.entry.facilities if found is not None and here.kind_of_place(id_) in found[1].to]
 
 
 async def desks_now(tx: Transaction, here: Here) -> list[Desk]:
@@ -82,7 +75,7 @@ async def desks_now(tx: Transaction, here: Here) -> list[Desk]:
     for id_ in ids:
         place, state = here.facility(id_), said.get(id_)
         seen = DeskNow(
-            id_, str(kind_of(here, id_)), place.district, is_open_at(place, local), bool(held.get(id_)),
+            id_, str(here.kind_of_place(id_)), place.district, is_open_at(place, local), bool(held.get(id_)),
             None if state is None else frozenset(state.assets), _certificates(here, id_, state),
         )  # fmt: skip
         languages = frozenset(state.languages) if state is not None and state.languages else None
@@ -101,13 +94,13 @@ def _certificates(here: Here, facility: str, state: DeskState | None) -> frozens
     there."""
     if state is None or state.is_trained is None:
         return None
-    asked = [one.certificates for one in here.programme.readiness.values() if one.kind == kind_of(here, facility)]
+    asked = [one.certificates for one in here.programme.readiness.values() if one.kind == here.kind_of_place(facility)]
     return frozenset(name for names in asked for name in names) if state.is_trained else frozenset()
 
 
 def assets_of(here: Here, facility: str) -> tuple[str, ...]:
     """What a desk may have, by the profile."""
-    kind = kind_of(here, facility)
+    kind = here.kind_of_place(facility)
     return here.programme.facilities[kind].assets if kind in here.programme.facilities else ()
 
 

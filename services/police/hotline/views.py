@@ -22,7 +22,7 @@ from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
-from shared.kit.sealed import shut_shown
+from shared.kit.sealed import as_shown, shut_shown
 
 SPAN_MAX = timedelta(days=366)  # of one question for figures: every call of the span is read
 CALLS_MAX = 50  # of one list: more than a room takes in a shift
@@ -31,7 +31,7 @@ LOOK = "call"  # what a look at a call is called in its case's log
 
 
 class CallView(BaseModel):
-    """A call. What she told is null of a wrong number, and there is no number of hers anywhere."""
+    """A call. What she told is null of a wrong number, and where its key is missing (`is_shut`); no number of hers is anywhere."""
 
     id: UUID
     what: str
@@ -51,11 +51,12 @@ class CallView(BaseModel):
     merged_into: UUID | None
     case_id: UUID | None
     may_be_of_one_person: list[UUID] = []
+    is_shut: bool = False
 
 
 def call_view(call: Call, alike: Sequence[Call] = ()) -> CallView:
     """A call as it is shown."""
-    return CallView.model_validate({**call.model_dump(), "may_be_of_one_person": [one.id for one in alike]})
+    return CallView.model_validate({**as_shown(call), "may_be_of_one_person": [one.id for one in alike]})
 
 
 def seen_by(by: Actor) -> ColumnElement[bool]:
@@ -65,7 +66,8 @@ def seen_by(by: Actor) -> ColumnElement[bool]:
 
 async def calls_page(tx: Transaction, by: Actor, cursor: str | None, limit: int) -> tuple[list[Call], str | None]:
     """The calls that an account may see, newest first."""
-    rows, following = await page_by_opening(tx, Call, "call.taken", cursor, limit, seen_by(by))
+    with shut_shown():
+        rows, following = await page_by_opening(tx, Call, "call.taken", cursor, limit, seen_by(by))
     await note_list(tx, rows, by)
     return rows, following
 

@@ -7,9 +7,11 @@ from pydantic import BaseModel, Field
 
 from shared.casework.here import Here
 from shared.contracts.casework import events, minimal_data
-from shared.contracts.casework.codes import AgeBand, CareProduct
+from shared.contracts.casework.codes import AgeBand, AgencyKind, CareProduct
 from shared.kit.i18n import Times
 from shared.kit.i18n import mark as _
+from shared.programmes.terms import Act
+from shared.programmes.vocabulary import CertificateRequired
 
 Count = Annotated[int, Field(ge=0, le=events.DEPENDANTS_MAX)]
 BANDS = {  # the field of the form that counts each band
@@ -17,6 +19,7 @@ BANDS = {  # the field of the form that counts each band
     "with_25_49": AgeBand.A25_49, "with_50": AgeBand.A50,
 }  # fmt: skip
 PRODUCTS = {"given_ec": CareProduct.EMERGENCY_CONTRACEPTION, "given_pep": CareProduct.PEP_STARTER}  # each with its time
+DISPENSING = frozenset({Act.DISPENSE_EMERGENCY_CONTRACEPTION, Act.DISPENSE_PEP_STARTER})
 WORDS = {
     **dict.fromkeys(BANDS, _("Type how many, as a number up to 20, or leave it empty.")),
     **dict.fromkeys(PRODUCTS, _("Type the time as 08:15, or leave it empty.")),
@@ -25,7 +28,7 @@ TOO_MANY = _("At most 20 people can be written down here.")
 
 
 class GivenBefore(BaseModel):
-    """When each product was given here; empty where it was not."""
+    """When each product was given before care; empty where it was not."""
 
     given_ec: time | None = None
     given_pep: time | None = None
@@ -64,6 +67,15 @@ class WhoComesAlong(BaseModel):
 def may_give(here: Here) -> bool:
     """Whether an agency of this kind gives products before care, of which the place of care is told."""
     return any("given" in rows for (sender, _to), rows in minimal_data.CROSSES.items() if sender == here.kind)
+
+
+def keeps_a_box(here: Here) -> bool:
+    """Whether this programme's police give products from a box with a register: what is given from it is written there, and what
+    the form asks was given somewhere else."""
+    rules = here.programme.rules.values()
+    return here.kind is AgencyKind.POLICE and any(
+        isinstance(rule, CertificateRequired) and rule.act in DISPENSING for rule in rules
+    )
 
 
 def _last(at: time, times: Times, said_at: datetime) -> datetime:

@@ -137,6 +137,7 @@ def _asks(edge: Edge, form: Filled[Any], sheet: Sheet | None = None) -> dict[str
     """What the two forms about an incident show beside their answers."""
     return {
         "form": form, "left": _hours_left(edge, form, sheet), "gives": more.may_give(edge.here),
+        "keeps_a_box": more.keeps_a_box(edge.here),
         "bands": more.BANDS, "more_is_wrong": bool(more.WORDS.keys() & form.errors.keys()),
     }  # fmt: skip
 

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -109,7 +110,7 @@ async def place_hold(case_id: UUID, command: PlaceHold, tx: Transaction, here: H
     tx.session.add(hold)
     await tx.session.flush()
     names = await key_names(tx, case.id)
-    tx.on_commit(lambda: tx.keys.hold(hold.id, names))  # a second lock, beside the row: whoever destroys keys meets it
+    tx.on_commit(lambda: _lock_keys(tx, hold.id, names))  # a second lock, beside the row: whoever destroys keys meets it
     await _line(tx, here, case, "hold.placed")
     return hold
 
@@ -153,6 +154,14 @@ def _over(case_id: UUID) -> Select[tuple[UUID]]:
     signed = select(col(Erasure.consent_id)).where(col(Erasure.case_id) == case_id, col(Erasure.outcome).is_not(None))
     is_over = or_(col(Consent.taken_back_at).is_not(None), col(Consent.id).in_(signed))
     return select(col(Consent.id)).where(col(Consent.case_id) == case_id, is_over)
+
+
+def _lock_keys(tx: Transaction, hold_id: UUID, names: Collection[UUID]) -> None:
+    """It is placed, whatever becomes of this: a keystore that is away destroys nothing, and the worker adds it within a minute."""
+    try:
+        tx.keys.hold(hold_id, names)
+    except KeystoreAway as error:
+        log.warning("keys_not_held", extra={"hold": str(hold_id), "because": type(error).__name__})
 
 
 def _let_go(tx: Transaction, hold_id: UUID) -> None:

@@ -88,7 +88,7 @@ class Look:
     supervises: Sequence[Way] = ()  # what a supervisor of this kind of agency has beside every supervisor's ways
     case_ways: Sequence[CaseWays] = ()  # what this agency alone does with a case, as far as an account may
     work_lines: Sequence[WorkLines] = ()  # what stands on a work list beside cases, as far as it is the account's
-    ways_here: WaysHere | None = None  # ways that only some programmes have
+    ways_here: Sequence[WaysHere] = ()  # ways that only some programmes have
     work_first: Sequence[tuple[str, Load]] = ()  # what a work list begins with: a template, and its `rows`
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
@@ -222,7 +222,7 @@ class Pages:
 
     def _ways(self, actor: Actor) -> Sequence[Way]:
         own = self.look.supervises if actor.role is Role.SUPERVISOR else ()
-        more = self.look.ways_here(self.here, actor) if self.look.ways_here else ()
+        more = [way for ways in self.look.ways_here for way in ways(self.here, actor)]
         return (*((*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways), *more)
 
     def _banner(self, edge: Any) -> dict[str, bool] | None:

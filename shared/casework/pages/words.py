@@ -107,7 +107,7 @@ SPOKEN: dict[str, str] = {  # what a tick adds to a question, as it is read to h
     "needs_with": _("About how old you are, who comes with you, whether you are a woman or a man, your language, what you need."),
     "type": _("What kind of violence it was, as one word from a list."),
     "type_gbv": _("That it was gender-based violence; not which kind."),
-    "given": _("Which medicine you got here, and when: so that you do not get too much."),
+    "given": _("Which medicine you already got, and when: so that you do not get too much."),
     "given_mind": _("That you need care for the mind soon."),
     "safety": _("Whether going back is safe."),
     "prog": _(

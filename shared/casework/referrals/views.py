@@ -15,12 +15,14 @@ from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.lifecycle import fhir_status
 from shared.kit.db import Transaction
+from shared.kit.sealed import as_shown, shut_shown
 
 ARRIVALS_MAX = 200  # of one answer; a door has a few a day
 
 
 class ReferralView(BaseModel):
-    """A referral. `status` is its state, `flags` the watcher's; `version` is its ETag."""
+    """A referral. `status` is its state, `flags` the watcher's; `version` is its ETag. `is_shut`: the key of its case is missing,
+    so that in a list what lies under it is null; by itself it is answered 503."""
 
     id: UUID
     case_id: UUID
@@ -59,6 +61,7 @@ class ReferralView(BaseModel):
     arrival_code: str | None
     content: dict[str, Any] | None
     version: int
+    is_shut: bool = False
 
 
 class ArrivalView(BaseModel):
@@ -75,9 +78,9 @@ class ArrivalView(BaseModel):
 def referral_view(referral: Referral) -> ReferralView:
     """A referral as it is shown; `content` is what the other end was told, or told us."""
     standing = story.standing_of(referral)
-    kept = referral.model_dump(include=set(ReferralView.model_fields))
+    kept = as_shown(referral)
     hidden = {"arrival_code_hash"}
-    content = None if referral.said is None else {name: part for name, part in referral.said.items() if name not in hidden}
+    content = None if not referral.said else {name: part for name, part in referral.said.items() if name not in hidden}
     return ReferralView.model_validate(
         {
             **kept, "facility": standing.facility, "status": str(standing.state), "fhir_status": fhir_status(standing),
@@ -118,5 +121,6 @@ async def referrals_page(
         conditions.append(col(Referral.state) == status)
     if flag is not None:
         conditions.append(cast(col(Referral.flags), String).contains(f'"{flag}"', autoescape=True))
-    rows, following = await page_by_opening(tx, Referral, "referral.issued", cursor, limit, *conditions)
+    with shut_shown():  # one whose key is missing keeps none of the others from being listed
+        rows, following = await page_by_opening(tx, Referral, "referral.issued", cursor, limit, *conditions)
     return [referral_view(row) for row in rows], following

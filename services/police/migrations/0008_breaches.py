@@ -7,8 +7,8 @@ from shared.casework.migrations.sealing import keystore
 from shared.kit.columns import UtcDateTime
 from shared.kit.sealed import Sealed, Under
 
-revision = "0007_breaches"
-down_revision = "0006_complaints"
+revision = "0008_breaches"
+down_revision = "0007_offenders"
 branch_labels = None
 depends_on = "0028_reports"
 
