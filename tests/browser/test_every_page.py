@@ -341,7 +341,8 @@ def a_days_work(town: Town) -> dict[str, str]:
     explained = {"topics": ["costs", "may_withdraw"], "language": "bem", "interpreter": True, "post": "duty_officer"}
     police.post(f"/cases/{ids['case']}/legal-information", explained)
     police.post(f"/cases/{ids['case']}/breaches", {"code": "police_report_demanded", "by_whom": "health"})
-    warned = {"who": "Synthetic Mwamba, of the market", "what": "warned", "on": datetime.now(UTC).date().isoformat()}
+    today = datetime.now(UTC).date().isoformat()
+    warned = {"who": "Synthetic Mwamba, of the market", "what": "warned", "on": today, "facility": STATION}
     ids["offender"] = police.post("/offenders", warned)["id"]
     for name in ("unseen", "closed", "declined", "here", "paper", "paper_here", "unasked"):
         arrived_at(health, ids[name])

@@ -17,6 +17,7 @@ from shared.casework.figures.domain import period
 from shared.casework.here import Actor
 from shared.kit.db import Transaction
 
+LOOK = "specimen"
 router = APIRouter(prefix="/api/v1", tags=["health"])
 
 
@@ -53,7 +54,11 @@ class SampleFigures(BaseModel):
 
 
 async def _shown(tx: Transaction, specimen: Specimen, by: Actor) -> SpecimenView:
-    await note_read(tx, specimen.case_id, by, "specimen")
+    await note_read(tx, specimen.case_id, by, LOOK)
+    return await _view(tx, specimen)
+
+
+async def _view(tx: Transaction, specimen: Specimen) -> SpecimenView:
     book = await views.book_of(tx, specimen)
     entries = [EntryView(number=one.number, act=one.act, occurred_at=one.occurred_at, said=one.said or {}) for one in book.entries]
     return SpecimenView(
@@ -80,7 +85,8 @@ async def get_specimens(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
     by.may_work()
     async with edge.database.write() as tx:
         case = await load_case(tx, case_id, by)
-        return Page(items=[await _shown(tx, one, by) for one in await views.of_case(tx, case.id)])
+        await note_read(tx, case.id, by, LOOK)  # that there is none tells something too
+        return Page(items=[await _view(tx, one) for one in await views.of_case(tx, case.id)])
 
 
 @router.get("/specimens/figures")

@@ -18,6 +18,7 @@ from shared.casework.reports.figures import figures
 from shared.casework.reports.tables import Report, ReportFact
 from shared.kit.db import Transaction
 
+LOOK = "report"
 router = APIRouter(prefix="/api/v1", tags=["reports"])
 
 
@@ -94,7 +95,7 @@ def _view(shown: views.Shown) -> ReportView:
 
 
 async def _shown(tx: Transaction, edge: Edge, report: Report, by: Actor) -> ReportView:
-    await note_read(tx, report.case_id, by, "report")
+    await note_read(tx, report.case_id, by, LOOK)
     return _view(await views.shown(tx, edge.here, report))
 
 
@@ -116,7 +117,8 @@ async def get_reports(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
     by.may_work()
     async with edge.database.write() as tx:
         case = await load_case(tx, case_id, by)
-        return Page(items=[await _shown(tx, edge, report, by) for report in await views.of_case(tx, case.id)])
+        await note_read(tx, case.id, by, LOOK)  # that there is none tells something too
+        return Page(items=[_view(await views.shown(tx, edge.here, report)) for report in await views.of_case(tx, case.id)])
 
 
 @router.post("/referrals/{referral_id}/report", status_code=201, response_model=ReportView)
