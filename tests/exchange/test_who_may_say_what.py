@@ -161,7 +161,8 @@ class Town:
         case = Case(id=new_id(), number=str(circle), circle=circle, facility=ours, opened_at=now)
         tx.session.add(case)
         places = (theirs, ours) if direction == "in" else (ours, theirs)
-        said = events.ReferralIssued.model_validate(request(circle, *places, here.kind) | {"services": ["psychosocial"]})
+        asked = {"services": ["psychosocial"], "report_form": {"form": "zp_form_32", "form_version": "1"}}
+        said = events.ReferralIssued.model_validate(request(circle, *places, here.kind) | asked)
         ends = (peer, here.agency) if direction == "in" else (here.agency, peer)
         tx.session.add(story.new_referral(id_, case, direction, *ends, said, new_id(), consent, now))
         await tx.session.flush()
