@@ -166,6 +166,9 @@ PICTURED = {
     "in-charge-cases-clinic_case-hold-full": "22-legal-hold", "in-charge-figures-full": "23-figures",
     "officer-look-up-empty": "24-look-up", "in-charge-eyes-full": "25-eyes",
     "nurse-referrals-here-asked-again-full": "26-asked-again", "in-charge-figures-2026-01-export-full": "27-export",
+    "inspector-figures-programme-full": "28-programme-figures", "officer-reports-report-full": "29-medical-report",
+    "nurse-waits-full": "30-waits-for-a-doctor", "nurse-specimens-sample-full": "31-custody-of-a-sample",
+    "officer-offenders-full": "32-offenders", "inspector-fast-track-full": "33-seen-first",
 }  # fmt: skip
 
 
