@@ -205,6 +205,10 @@ async def test_one_document_goes_to_one_holder_by_her_yes_or_a_courts_order(worl
     world.clock.advance(timedelta(minutes=1))
     hers = {"step": "collected", "post": "duty_nurse", "holder": "herself"}
     assert (await step(clinic, rid, hers))["gaps"] == []
+    await clinic.post(f"/referrals/{rid}/arrive", {"feedback": True})
+    await world.settle()
+    # What she took herself is not in the desk's hand: its report waits on, and it is not told whose hand it is in.
+    assert (await step(desk, rid, {"step": "held"}))["status"] != "collected"
     world.clock.advance(timedelta(minutes=1))
     order = {**no_ground, "holder": "court", "ground": "court_order", "order": "C 12/26"}
     del order["other_post"]
@@ -346,3 +350,19 @@ async def test_a_restored_clinic_and_a_restored_desk_know_again_how_it_stands(wo
         view = await report_at(one, rid)
         assert [fact["step"] for fact in view["facts"]] == ["examined", "signed"]
         assert view["status"] == "signed"
+
+
+async def test_reports_that_nobody_took_long_ago_keep_no_desk_from_being_warned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.casework.reports.watch.BATCH", 2)
+    with_limits(world)
+    desk = await officer(world)
+    reports = []
+    for _ in range(3):
+        _case, rid = await asked(world, desk)
+        await step(desk, rid, {"step": "held"})
+        reports.append(rid)
+    world.clock.advance(timedelta(days=8))
+    await world["police"].watcher.tick()
+    assert (await open_alarms(world, "police")).count("report_before_limit") == len(reports)

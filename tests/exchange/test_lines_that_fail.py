@@ -262,6 +262,7 @@ async def test_a_producer_that_the_broker_refused_once_is_replaced(kafka: Kafka,
     await admin.close()
 
 
+@pytest.mark.long
 async def test_an_unforeseen_error_while_connecting_leaves_no_dead_producer(
     kafka: Kafka, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,7 @@ async def test_writers_go_on_while_one_node_of_three_is_dead_and_it_comes_back_i
     assert await read_all(access, topic) == list(range(3 * RECORDS))
 
 
+@pytest.mark.long
 async def test_topics_with_fewer_copies_than_the_cluster_could_keep_are_named(kafka_cluster_factory: KafkaClusterFactory) -> None:
     cluster = await asyncio.to_thread(kafka_cluster_factory)
     access = kafka_of(cluster).operator

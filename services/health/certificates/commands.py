@@ -42,6 +42,7 @@ async def issue(case_id: UUID, command: IssueCertificate, tx: Transaction, here:
     """Keeps that one was issued; raises Conflict where the number is taken."""
     by.may_work()
     case = await load_case(tx, case_id, by, lock=True)
+    scope.not_as_guest(by, case.facility, case.id)
     facility = by.facility or case.facility
     if command.post not in here.posts(facility):
         raise MissingDetail("post", "This place has no such post; choose one of its own.")
@@ -70,6 +71,7 @@ async def give(certificate_id: UUID, command: GiveCertificate, tx: Transaction, 
     row = (await tx.session.execute(query.with_for_update())).scalar_one_or_none()
     if row is None:
         raise scope.OutOfSight("There is no such certificate.", certificate_id)
+    scope.not_as_guest(by, row.facility, row.case_id)
     if row.given_at is not None:
         raise Conflict("This certificate was given already.")
     row.given_at, row.given_by = happened("occurred_at", command.occurred_at, tx.clock.now()), by.account_id

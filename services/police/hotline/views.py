@@ -203,9 +203,14 @@ async def counted(tx: Transaction, since: datetime, until: datetime) -> list[Cou
     )  # fmt: skip
     query = select(*columns).where(col(Call.came_at) >= since, col(Call.came_at) < until)
     return [
-        Counted(What(what), desk is not None, _minutes(step, turns, seen_at), desk or room)
+        Counted(What(what), _reached_a_desk(turns), _minutes(step, turns, seen_at), desk or room)
         for what, desk, room, step, turns, seen_at in (await tx.session.execute(query)).tuples()
     ]
+
+
+def _reached_a_desk(turns: list[dict[str, str]]) -> bool:
+    """Whether a desk had it, or the room answered what was only asked: what stayed with the room for want of a desk did not."""
+    return any(turn["step"] != Step.LAST_RESORT for turn in turns)
 
 
 def _minutes(step: str | None, turns: list[dict[str, str]], seen_at: datetime | None) -> float | None:

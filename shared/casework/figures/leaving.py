@@ -1,6 +1,6 @@
 """What of a programme's indicators may leave the agency (decision 34).
 
-What is of places and stock leaves exact. What is of people leaves only as computed from what was released in cubes before: no new
+What is of places leaves exact. What is of people leaves only as computed from what was released in cubes before: no new
 number of people ever stands beside them, so nothing can be worked out that could not be before. Of calls a year's sums leave, where
 none of them is small. Everything else stays.
 """
@@ -19,8 +19,8 @@ from shared.programmes.tallies import Counted
 
 OF_PLACES = frozenset(
     {
-        Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.DESKS_READY, Measure.STOCK_OPENING,
-        Measure.STOCK_RECEIVED, Measure.STOCK_DISPENSED, Measure.STOCK_DISCARDED, Measure.STOCK_COUNTED, Measure.STOCK_OUT_DAYS,
+        # No sums of a box: what was taken from one at one station in one month is how many women were given something there.
+        Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.DESKS_READY, Measure.STOCK_OUT_DAYS,
     }
 )  # fmt: skip
 OF_CALLS = frozenset({Measure.CALLS, Measure.CALLS_ROUTED, Measure.CALLS_WRONG_NUMBER})
@@ -89,7 +89,7 @@ def of_calls(counted: Counted, of: Period, *, is_over: bool) -> tuple[int, int] 
 
 
 def of_places(here: Here, counts: Counts) -> Iterator[tuple[Measure, At, int]]:
-    """What was counted of places and stock, each place by itself, in the order of the network file."""
+    """What was counted of places, each place by itself, in the order of the network file."""
     for measure in (one for one in Measure if one in OF_PLACES & counts.found.keys()):
         for at, number in in_order(here, counts.found[measure]):
             yield measure, at, number

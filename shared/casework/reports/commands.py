@@ -125,6 +125,7 @@ async def open_report(case_id: UUID, command: OpenReport, tx: Transaction, here:
     """A report without a referral; raises Conflict where the form is not one that is in use."""
     by.may_work()
     case = await load_case(tx, case_id, by, lock=True)
+    scope.not_as_guest(by, case.facility, case.id)
     _right(here, {"form": command.form, "form_version": command.form_version})
     now = tx.clock.now()
     report = Report(

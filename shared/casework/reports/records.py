@@ -16,7 +16,7 @@ from shared.casework.here import Here
 from shared.casework.referrals import story
 from shared.casework.referrals.tables import Referral
 from shared.casework.reports import domain
-from shared.casework.reports.domain import TOLD, Fact, Gap, Standing, Step
+from shared.casework.reports.domain import TOLD, Fact, Gap, Holder, Standing, Step
 from shared.casework.reports.tables import Report, ReportFact
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Urgency
@@ -147,6 +147,8 @@ def _may_tell(referral: Referral) -> bool:
 
 def _word(step: Step, said: Mapping[str, Any]) -> events.ReportMoved | None:
     crossing = {name: said.get(name) for name in ("reason_code", "form", "form_version")} if step is Step.HANDED_BACK else {}
+    if step is Step.COLLECTED and said.get("holder") != Holder.DESK:
+        return None  # hers, or a court's: what the desk waits for is not in its hand, and whose hand it is, is not told
     if step in {Step.READY, Step.COLLECTED}:
         crossing = {"post": said.get("post"), "custody_code": said.get("custody_code")}
         if crossing["custody_code"] is None:

@@ -1,5 +1,6 @@
 """On the watcher's clock: a report that a desk needs before a suspect is released raises an alarm there, once for each limit."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,26 +14,40 @@ from shared.casework.reports.domain import WARNED_BEFORE, Step
 from shared.casework.reports.records import LIMIT
 from shared.casework.reports.tables import Report
 from shared.contracts.casework.codes import Urgency
-from shared.kit.db import Database
+from shared.kit.db import Database, Transaction
 
-BATCH = 200  # looked at in one tick: far more than a country's desks hold suspects for
+BATCH = 200  # read at once
+LOOKED_BACK = timedelta(days=31)  # a limit that passed longer ago is warned of no more: whoever was held is free
 
 
 async def watch(database: Database, here: Here) -> None:
     """One tick."""
     async with database.read() as tx:
-        until = tx.clock.now() + WARNED_BEFORE
+        untold = await _untold(tx)
+    for report_id in untold:
+        await _raise(database, here, report_id)
+
+
+async def _untold(tx: Transaction) -> list[UUID]:
+    """The reports of which a desk is to be warned and was not; those of long ago, which nobody took, hold none of them up."""
+    now, last, found = tx.clock.now(), UUID(int=0), []
+    while True:
         query = (
             select(col(Report.id), col(Report.limit_at))
-            .where(col(Report.limit_at) <= until, col(Report.status) != Step.COLLECTED)
-            .order_by(col(Report.limit_at))
+            .where(
+                col(Report.limit_at) <= now + WARNED_BEFORE, col(Report.limit_at) >= now - LOOKED_BACK, col(Report.id) > last,
+                col(Report.status) != Step.COLLECTED,
+            )
+            .order_by(col(Report.id))
             .limit(BATCH)
-        )
+        )  # fmt: skip
         due = {id_: limit for id_, limit in (await tx.session.execute(query)).tuples() if limit is not None}
         told = select(col(Alarm.about), col(Alarm.raised_at)).where(col(Alarm.kind) == LIMIT, col(Alarm.about).in_(due))
         known = {about for about, at in (await tx.session.execute(told)).tuples() if due and at >= due[about] - WARNED_BEFORE}
-    for report_id in sorted(due.keys() - known):
-        await _raise(database, here, report_id)
+        found += sorted(due.keys() - known)
+        if len(due) < BATCH:
+            return found
+        last = max(due)
 
 
 async def _raise(database: Database, here: Here, report_id: UUID) -> None:
