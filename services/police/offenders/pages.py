@@ -70,7 +70,8 @@ async def _register(request: Request, edge: Edge, visit: Visit, form: Filled[Any
 
 def _choices(request: Request, edge: Edge, visit: Visit) -> list[tuple[str, str]]:
     language = edge.pages.language(request, visit.language)
-    return [(code, said.in_(language, "en")) for code, said in commands.choices(edge.here).items()]
+    named = [(code, said.in_(language, "en")) for code, said in commands.choices(edge.here).items()]
+    return [("", edge.pages.say(_("Choose"), language)), *named]  # nobody has been warned because a list began with it
 
 
 @router.post("/offenders")
