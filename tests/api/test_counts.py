@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from agencies import Desk, Refused, World, consent, refer
+from agencies import Desk, Refused, World, consent, open_case, refer
 from box import BATCH, CLINIC, STATION, came, certified, count, give, stock
 from counting import YEAR, Seen, lead, of_all, seen
 from hotline import CALL, HUYE, NYANZA, on_duty, room, with_hotline
@@ -61,6 +61,20 @@ async def test_reports_the_rate_of_referral_and_her_no(world: World) -> None:
     assert await looks(world) == before, "nobody was shown a case"
     assert first
     assert alone
+
+
+async def test_who_could_not_be_asked_is_in_neither_half_of_the_share_that_came_in_time(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, CLINIC)
+    case_id, incident_id = await open_case(desk)
+    vital = {"basis": "vital_interest", "how": "none_unconscious", "items": ["req", "needs"]}
+    await desk.post(f"/cases/{case_id}/consents", {"recipient": "health", "purpose": "care", "language": "bem", **vital})
+    referral = (await refer(desk, case_id, incident_id, "health"))["id"]
+    await world.settle()
+    await nurse.post(f"/referrals/{referral}/arrive")
+    found = await of_all(world)
+    assert (found["health"]("referrals_arrived"), found["health"]("arrivals_within_pep")) == (1, 0)
+    assert found["police"]("acute_consented") == 0
 
 
 async def test_each_measure_belongs_to_the_end_that_knows_it_and_her_no_to_feedback_hides_nothing(world: World) -> None:

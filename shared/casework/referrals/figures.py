@@ -173,17 +173,20 @@ async def received(tx: Transaction, here: Here, of: Period) -> Counts:
 
 
 async def into_care(tx: Transaction, here: Here, of: Period) -> Counts:
-    """At a place of health: acute requests on which somebody came before the window of PEP had ended, and hours from what happened
-    until she came. Both are known from the deadlines that came with the request; where these were destroyed with her consent,
-    nothing is known any more, and nothing is counted."""
+    """At a place of health: acute requests, agreed to, on which somebody came before the window of PEP had ended, and hours from
+    what happened until she came. Both are known from the deadlines that came with the request; where these were destroyed with her
+    consent, nothing is known any more, and nothing is counted."""
     found = Counts.of(Measure.ARRIVALS_WITHIN_PEP, Duration.ARRIVAL_DELAY)
     async for row in _received(tx, here.begin_of(of.first), here.begin_of(of.until)):
         if row.arrived_at is None:
             continue
-        told = (said(tx, Referral, row, "said") or {}).get("windows") or ()
+        content = said(tx, Referral, row, "said") or {}
+        told = content.get("windows") or ()
         ends = {one["care"]: datetime.fromisoformat(one["until"]) for one in told}
         until = ends.get(CareClock.PEP)
-        is_in_time = row.urgency == Urgency.ACUTE and until is not None and row.arrived_at <= until
+        # As at the issuer's end: of requests that she agreed to, or the share could be more than all.
+        is_agreed = content.get("basis", Basis.CONSENT) == Basis.CONSENT
+        is_in_time = is_agreed and row.urgency == Urgency.ACUTE and until is not None and row.arrived_at <= until
         found.add(Measure.ARRIVALS_WITHIN_PEP, row.desk, int(is_in_time))
         happened = _happened(here, ends)
         if happened is not None:
