@@ -366,3 +366,14 @@ async def test_reports_that_nobody_took_long_ago_keep_no_desk_from_being_warned(
     world.clock.advance(timedelta(days=8))
     await world["police"].watcher.tick()
     assert (await open_alarms(world, "police")).count("report_before_limit") == len(reports)
+
+
+async def test_a_limit_that_passed_days_ago_does_not_stand_first_for_ever(world: World) -> None:
+    with_limits(world)
+    desk = await officer(world)
+    _case, rid = await asked(world, desk)
+    await step(desk, rid, {"step": "held"})
+    world.clock.advance(timedelta(days=9))
+    assert [one["section"] for one in (await desk.get("/reports"))["items"]] == ["limit"]
+    world.clock.advance(timedelta(days=3))
+    assert [one["section"] for one in (await desk.get("/reports"))["items"]] == ["asked"]

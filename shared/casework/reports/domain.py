@@ -17,6 +17,7 @@ from shared.programmes.terms import Act
 # Before the day on which a suspect is released without it: who signs may be a day's journey away, and so may be the desk that
 # fetches it (practice guide: one doctor of a district signed). An assumption of ours: no published source says how long before.
 WARNED_BEFORE = timedelta(days=3)
+STANDS_AFTER = timedelta(days=1)  # so long a limit that has passed stands first; then the report waits like any other
 
 
 class Step(StrEnum):

@@ -15,7 +15,7 @@ from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
 from shared.casework.referrals.tables import Referral
 from shared.casework.reports import domain, records
-from shared.casework.reports.domain import WARNED_BEFORE, Standing, Step
+from shared.casework.reports.domain import STANDS_AFTER, WARNED_BEFORE, Standing, Step
 from shared.casework.reports.tables import Report, ReportFact
 from shared.casework.work.views import LIST_MAX
 from shared.contracts.casework.codes import AgencyKind, ReferralState
@@ -124,7 +124,7 @@ SECTIONS: Mapping[AgencyKind, Mapping[str, str]] = {
 
 def _section(here: Here, line: Line, now: datetime) -> str:
     report = line.report
-    if here.kind is AgencyKind.POLICE and report.limit_at is not None:
+    if here.kind is AgencyKind.POLICE and report.limit_at is not None and report.limit_at > now - STANDS_AFTER:
         return "limit"
     match report.status:
         case Step.READY:
@@ -156,7 +156,8 @@ async def work_lines(tx: Transaction, here: Here, by: Actor) -> Sequence[tuple[s
 async def due_soon(tx: Transaction, here: Here, by: Actor) -> Sequence[Line]:
     """What a desk's work list begins with: what it needs before somebody is released, the nearest first."""
     now = tx.clock.now()
-    return [one for one in await open_ones(tx, by) if one.report.limit_at and one.report.limit_at <= now + WARNED_BEFORE]
+    first, last = now - STANDS_AFTER, now + WARNED_BEFORE
+    return [one for one in await open_ones(tx, by) if one.report.limit_at and first < one.report.limit_at <= last]
 
 
 async def case_ways(_tx: Transaction, _here: Here, _by: Actor, case: Case) -> Sequence[Way]:
