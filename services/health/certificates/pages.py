@@ -10,12 +10,12 @@ from pydantic import Field
 from services.health.certificates import commands
 from services.health.certificates.commands import GiveCertificate, IssueCertificate
 from shared.casework.accounts.sessions import Visit
-from shared.casework.cases.commands import WrongTime, load_case
+from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor, Here
-from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
+from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards, when_of
 from shared.casework.pages.frame import Way
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.reports.commands import NAME_CHARACTERS_MAX
@@ -73,13 +73,7 @@ async def post_certificate(case_id: UUID, request: Request, edge: OneEdge, visit
     if "number" in values:
         values = {**values, "number": ["".join(one.split()).upper() for one in values["number"]]}
     form = fill(NewCertificate, values, WORDS)
-    at = None
-    try:
-        at = form.model.happened_at(edge.pages.times("en", edge.database.clock.now())) if form.model is not None else None
-    except MissingDetail as error:
-        form.error(error.field, error)
-    except WrongTime as error:
-        form.error(error.part, error)
+    at = when_of(form, edge.pages.times("en", edge.database.clock.now()))
     asked = form.model
     if asked is None or form.errors:
         return await _page(case_id, request, edge, visit, Filled(values, form.errors), status=422)

@@ -1,6 +1,5 @@
 """Pages: the samples of a case, and the book of one sample with a form for its next line."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +10,10 @@ from services.health.custody import commands, views
 from services.health.custody.commands import PLACE_CHARACTERS_MAX, AddEntry, Collect, Seal, missing_of
 from services.health.custody.domain import ENDS, Act, Kind, Why
 from shared.casework.accounts.sessions import Visit
-from shared.casework.cases.commands import WrongTime, load_case
+from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
-from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
+from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards, when_of
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.reports.commands import NAME_CHARACTERS_MAX
 from shared.contracts.casework import events
@@ -80,7 +79,7 @@ async def _of_case(case_id: UUID, request: Request, edge: Edge, visit: Visit, fo
 async def post_specimen(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Opens its book."""
     form = fill(NewSpecimen, values, WORDS)
-    at = _happened(form, edge)
+    at = when_of(form, edge.pages.times("en", edge.database.clock.now()))
     asked = form.model
     if asked is None or form.errors:
         return await _of_case(case_id, request, edge, visit, Filled(values, form.errors), status=422)
@@ -121,7 +120,7 @@ async def _book(
 async def post_entry(specimen_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Writes a line."""
     form = fill(NewEntry, _typed(values), WORDS)
-    at = _happened(form, edge)
+    at = when_of(form, edge.pages.times("en", edge.database.clock.now()))
     asked = form.model
     if asked is not None and (missing := missing_of(asked)) is not None:
         form.error(missing, WORDS[missing])
@@ -149,16 +148,3 @@ async def post_entry(specimen_id: UUID, request: Request, edge: OneEdge, visit: 
 def _typed(values: Values) -> Values:
     """Small letters and spaces in the number of a seal are a way of typing."""
     return {**values, "seal": ["".join(one.split()).upper() for one in values["seal"]]} if "seal" in values else values
-
-
-def _happened(form: Filled[Any], edge: Edge) -> datetime | None:
-    if form.model is None:
-        return None
-    try:
-        at: datetime | None = form.model.happened_at(edge.pages.times("en", edge.database.clock.now()))
-        return at
-    except MissingDetail as error:
-        form.error(error.field, error)
-    except WrongTime as error:
-        form.error(error.part, error)
-    return None

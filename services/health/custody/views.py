@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import case as when
 from sqlalchemy import func, or_, select
@@ -84,8 +83,7 @@ async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: da
     """Of each place of the account, `until` not among the days; for supervisors. No case is opened for it."""
     by.may_let_out()
     await scope.for_the_agency(tx)
-    zone = ZoneInfo(here.programme.time_zone)
-    begins, ends = (datetime.combine(day, time(), zone) for day in (first, until))
+    begins, ends = here.begin_of(first), here.begin_of(until)
     places = [place for place in sorted(here.entry.facilities) if by.sees(place)]
     found = {place: PlaceSamples(place) for place in places}
     query = (

@@ -19,17 +19,16 @@ from services.police.complaints.commands import AddStep, Explain, RegisterCompla
 from services.police.complaints.domain import STEPS, AskedBy, Topic, WhyReopened
 from shared.casework.accounts.sessions import Visit
 from shared.casework.breaches.domain import BreachCode
-from shared.casework.cases.commands import WrongTime, load_case
+from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Incident
 from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.figures.domain import Period, period, periods_before
 from shared.casework.here import Actor, Here
-from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
+from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards, when_of
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ProgressCode, Ternary
-from shared.contracts.casework.lifecycle import MissingDetail
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, Values, fill
@@ -247,7 +246,7 @@ async def _post(name: str, case_id: UUID, request: Request, edge: Edge, visit: V
     sheet = SHEETS[name]
     words = {**WORDS, **({"code": CODE_WORDS[name]} if name in CODE_WORDS else {})}
     form = _checked(fill(sheet.model, values, words))
-    at = _happened(form, edge)
+    at = when_of(form, edge.pages.times("en", edge.database.clock.now()))
     asked = form.model
     if asked is None or form.errors:
         return await _page(sheet.template, case_id, request, edge, visit, Filled(values, form.errors), status=422)
@@ -273,20 +272,6 @@ def _checked(form: Filled[Any]) -> Filled[Any]:
     if isinstance(asked, Withdrawal) and (asked.asked_alone == "yes") != (asked.is_safe is not None):
         form.error("is_safe", NOT_ANSWERED if asked.asked_alone == "yes" else NOT_ALONE)
     return form
-
-
-def _happened(form: Filled[Any], edge: Edge) -> datetime | None:
-    if form.model is None:
-        return None
-    now = edge.database.clock.now()
-    try:
-        at: datetime | None = form.model.happened_at(edge.pages.times("en", now))
-        return at
-    except MissingDetail as error:
-        form.error(error.field, error)
-    except WrongTime as error:
-        form.error(error.part, error)
-    return None
 
 
 @router.post("/cases/{case_id}/complaint/told")

@@ -3,9 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import aliased
@@ -19,6 +18,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_listed
 from shared.casework.circles.tables import Progress
 from shared.casework.consents.tables import Consent, Refusal
+from shared.casework.figures.reading import rows
 from shared.casework.here import Actor, Here
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import DraftedReferral, Referral
@@ -31,7 +31,6 @@ from shared.kit.sealed import as_it_lies, is_shut, sealed_columns, shut_shown
 LIST_MAX = 20  # who may stand at one door at once; what is beyond stands among what was opened
 ACTS = 7  # kinds of things that somebody may have done with her
 TOLD = ("incident_type", "contexts", "earliest_at", "latest_at")  # what of an incident the rule may look at
-ROWS = 500  # read at once, as dispensing's figures are
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,8 @@ async def waiting(tx: Transaction, here: Here, by: Actor) -> list[Waits]:
         .order_by(contact, col(Incident.id))
     )  # fmt: skip
     with shut_shown():
-        rows = (await tx.session.execute(query)).tuples().all()
-        found = [Waits(one, incident, since) for one, incident, since in rows if _is_first(here, one, incident, now)][:LIST_MAX]
+        known = (await tx.session.execute(query)).tuples().all()
+        found = [Waits(one, incident, since) for one, incident, since in known if _is_first(here, one, incident, now)][:LIST_MAX]
     await note_listed(tx, {one.case.id for one in found}, by)
     return found
 
@@ -114,26 +113,19 @@ async def minutes(tx: Transaction, here: Here, by: Actor, first: date, until: da
     """Of each station of the account, `until` not among the days; for supervisors. Whoever said no to being counted is in none."""
     by.may_let_out()
     await scope.for_the_agency(tx)
-    zone = ZoneInfo(here.programme.time_zone)
-    begins, ends = (datetime.combine(day, time(), zone) for day in (first, until))
+    begins, ends = here.begin_of(first), here.begin_of(until)
     waits: dict[str, list[timedelta]] = defaultdict(list)
     not_seen: dict[str, int] = defaultdict(int)
     not_known: dict[str, int] = defaultdict(int)
-    query, last = _counted(here, begins, ends), None
-    while True:
-        rows = (await tx.session.execute(query if last is None else query.where(col(Incident.id) > last))).all()
-        for row in rows:
-            if not _was_first(tx, here, row):
-                continue
-            if row.is_paper:
-                not_known[row.facility] += 1
-            elif done := [at for at in row[-ACTS:] if at is not None]:
-                waits[row.facility].append(min(done) - row.contact)
-            else:
-                not_seen[row.facility] += 1
-        if len(rows) < ROWS:
-            break
-        last = rows[-1].id
+    async for row in rows(tx, _counted(here, begins, ends), col(Incident.id)):
+        if not _was_first(tx, here, row):
+            continue
+        if row.is_paper:
+            not_known[row.facility] += 1
+        elif done := [at for at in row[-ACTS:] if at is not None]:
+            waits[row.facility].append(min(done) - row.contact)
+        else:
+            not_seen[row.facility] += 1
     places = [place for place in here.entry.facilities if by.sees(place)]
     return [minutes_of(place, waits[place], not_seen[place], not_known[place]) for place in places]
 
@@ -151,8 +143,6 @@ def _counted(here: Here, begins: datetime, ends: datetime) -> Select[Any]:
         )
         .join(Case, col(Case.id) == col(Incident.case_id))
         .where(~col(Case.not_counted), col(Case.is_received).is_(False), contact >= begins, contact < ends)
-        .order_by(col(Incident.id))
-        .limit(ROWS)
     )  # fmt: skip
 
 

@@ -10,12 +10,11 @@ from shared.casework.breaches import commands
 from shared.casework.breaches.commands import RecordBreach
 from shared.casework.breaches.domain import BreachCode, ByWhom
 from shared.casework.breaches.views import breaches_of
-from shared.casework.cases.commands import WrongTime, load_case
+from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
-from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
+from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards, when_of
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
-from shared.contracts.casework.lifecycle import MissingDetail
 from shared.kit.db import Transaction
 from shared.kit.forms import Filled, fill
 from shared.kit.i18n import mark as _
@@ -60,13 +59,7 @@ async def _page(case_id: UUID, request: Request, edge: Edge, visit: Visit, form:
 async def post_breach(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Keeps it, and tells the supervisor's post."""
     form = fill(NewBreach, values, WORDS)
-    at = None
-    try:
-        at = form.model.happened_at(edge.pages.times("en", edge.database.clock.now())) if form.model is not None else None
-    except MissingDetail as error:
-        form.error(error.field, error)
-    except WrongTime as error:
-        form.error(error.part, error)
+    at = when_of(form, edge.pages.times("en", edge.database.clock.now()))
     asked = form.model
     if asked is None or form.errors:
         return await _page(case_id, request, edge, visit, Filled(values, form.errors), status=422)

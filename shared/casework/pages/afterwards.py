@@ -1,11 +1,13 @@
 """When something happened that is entered afterwards: the two fields of the macro `when`, read alike by every form with them."""
 
 from datetime import date, datetime, time
+from typing import Any
 
 from pydantic import BaseModel
 
-from shared.casework.cases.commands import happened
+from shared.casework.cases.commands import WrongTime, happened
 from shared.contracts.casework.lifecycle import MissingDetail
+from shared.kit.forms import Filled
 from shared.kit.i18n import Times
 from shared.kit.i18n import mark as _
 
@@ -33,3 +35,18 @@ class Afterwards(BaseModel):
         except ValueError as error:
             raise MissingDetail("on_date", "Choose the day, or leave day and time empty.") from error
         return happened("occurred_at", moment, times.now)
+
+
+def when_of(form: Filled[Any], times: Times) -> datetime | None:
+    """When it happened, of a form with such fields; what is wrong with them is named beside them."""
+    if form.model is None:
+        return None
+    try:
+        at: datetime | None = form.model.happened_at(times)
+    except MissingDetail as error:
+        form.error(error.field, error)
+    except WrongTime as error:
+        form.error(error.part, error)
+    else:
+        return at
+    return None

@@ -4,7 +4,6 @@ Each says first that care waits for none of it. A form that is refused stands ag
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +13,11 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.accounts.sessions import Visit
-from shared.casework.cases.commands import WrongTime, load_case
+from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_listed, note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Here
-from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
+from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards, when_of
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.tables import Referral
 from shared.casework.reports import commands, views
@@ -133,7 +132,7 @@ async def _of_case(
 async def post_of_case(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Opens one."""
     form = fill(NewReport, values, WORDS)
-    at = _happened(form, edge)
+    at = when_of(form, edge.pages.times("en", edge.database.clock.now()))
     asked = form.model
     if asked is None or form.errors:
         return await _of_case(case_id, request, edge, visit, form, status=422)
@@ -179,7 +178,7 @@ async def post_step(
     if "custody_code" in values:  # small letters and spaces are a way of typing
         values = {**values, "custody_code": ["".join(one.split()).upper() for one in values["custody_code"]]}
     form = fill(NewStep, values, WORDS)
-    at = _happened(form, edge)
+    at = when_of(form, edge.pages.times("en", edge.database.clock.now()))
     _say_what_is_missing(form, report_step)
     if form.model is None or form.errors:
         again = Filled[Any](values, form.errors)
@@ -218,19 +217,6 @@ def _say_what_is_missing(form: Filled[Any], step: Step) -> None:
         form.error("how", SAY_HOW)
     if step is Step.COLLECTED and (asked.ground is Ground.COURT_ORDER) != (asked.order is not None):
         form.error("order", SAY_ORDER if asked.order is None else _("Leave this empty where no court ordered it."))
-
-
-def _happened(form: Filled[Any], edge: Edge) -> datetime | None:
-    if form.model is None:
-        return None
-    try:
-        at: datetime | None = form.model.happened_at(edge.pages.times("en", edge.database.clock.now()))
-        return at
-    except MissingDetail as error:
-        form.error(error.field, error)
-    except WrongTime as error:
-        form.error(error.part, error)
-    return None
 
 
 async def _report(
