@@ -22,6 +22,8 @@ from services.health.supplies.pages import router as supply_pages
 from services.health.supplies.tables import StationMonth, StationReport, StationRequest, StoreEntry, SupervisionVisit
 from services.health.supplies.views import work_lines
 from services.health.supplies.web import router as supplies
+from shared.casework.agreements.views import ways_here as agreement_ways
+from shared.casework.agreements.watch import watch as watch_agreements
 from shared.casework.counts import EVERYWHERE
 from shared.casework.custody.pages import router as custody_pages
 from shared.casework.custody.views import case_ways as custody_ways
@@ -118,6 +120,7 @@ PARTS = AgencyParts(
             **CUSTODY_WORDS,
         },
         care_kept=is_kept_of,
+        ways_here=(agreement_ways,),
         counts=COUNTS,
         sheet_lines=tuple(CARE.values()),
         rooms={
@@ -127,5 +130,5 @@ PARTS = AgencyParts(
             "certificates": Path(__file__).parent / "certificates" / "templates",
         },
     ),
-    watches=(watch_indicators(COUNTS),),
+    watches=(watch_agreements, watch_indicators(COUNTS)),
 )
