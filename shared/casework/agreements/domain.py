@@ -30,7 +30,7 @@ class Why(StrEnum):
     ENDED = "ended"
     NOT_YET = "not_yet"
     SERVICE = "service"  # not among its services
-    PLACE = "place"  # not among its facilities
+    PLACE = "place"  # among the facilities of none
     AGENCY = "agency"  # signed with others
 
 
@@ -95,7 +95,8 @@ def _why(own: Sequence[Agreement], asked: Asked, missing: tuple[ServicePackage, 
         return Uncovered(Why.NOT_YET, missing, min(begins))
     if fitting:
         return Uncovered(Why.SERVICE, missing)
-    return Uncovered(Why.PLACE if any(asked.by in one.signed_with for one in own) else Why.AGENCY, missing)
+    named = any(is_named(one, asked.facility, asked.facility_kind) for one in own)
+    return Uncovered(Why.AGENCY if named else Why.PLACE, missing)
 
 
 def _days(found: Iterable[date | None]) -> list[date]:

@@ -24,8 +24,8 @@ SENTENCES = {
     Why.ENDED: _("The agreement with %(agency)s ended on %(day)s; the directory has for this: %(others)s."),
     Why.NOT_YET: _("The agreement with %(agency)s begins only on %(day)s; the directory has for this: %(others)s."),
     Why.SERVICE: _("The agreement with %(agency)s does not cover: %(services)s; the directory has for this: %(others)s."),
-    Why.PLACE: _("The agreement with %(agency)s does not name this place; the directory has for this: %(others)s."),
-    Why.AGENCY: _("%(agency)s has signed no agreement with this agency; the directory has for this: %(others)s."),
+    Why.PLACE: _("No agreement with %(agency)s names this place; the directory has for this: %(others)s."),
+    Why.AGENCY: _("%(agency)s has signed no agreement with this agency for this place; the directory has for this: %(others)s."),
 }
 
 
