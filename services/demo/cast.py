@@ -1,4 +1,6 @@
-"""Who plays in the demo: one agency of each kind that runs and the programme lists, with the place at each where it happens, from the programme itself."""
+"""Who plays in the demo: one agency of each kind that runs and that the programme lists, with the place at each where it happens,
+from the programme itself.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -64,6 +64,6 @@ async def complaint(desk: Desk, *items: str, to: str = "justice") -> tuple[str, 
 async def ask(desk: Desk, case_id: str, incident_id: str | None, place: str, *services: str, **more: Any) -> Any:
     """A referral to agency/facility."""
     agency, facility = place.split("/")
-    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": agency, "to_facility": facility, "services": list(services),
-            "urgency": "urgent", **more}  # fmt: skip
+    body = {"case_id": case_id, "incident_id": incident_id, "to_agency": agency, "to_facility": facility,
+            "services": list(services), "urgency": "urgent", **more}  # fmt: skip
     return await desk.post("/referrals", body)
