@@ -70,9 +70,8 @@ def run_demo(*, programme: str | None, once: bool, keep: bool, broker: BrokerCho
         processes = stack.enter_context(running(stage))
         clients = {agency: Client(stage.address(agency), accounts[agency][0].token) for agency in ports}
         wait_ready(stage, processes)
-        say(
-            f"{NUMBERS[len(ports)]} agencies are running, each with its own database. One synthetic survivor now goes through the pathway."
-        )
+        say(f"{NUMBERS[len(ports)]} agencies are running, each with its own database.")
+        say("One synthetic survivor now goes through the pathway.")
         say("Times are UTC here and local on the pages; codes are those of the API.\n")
         journey.run({kind: clients[agency] for kind, agency in agencies.items()}, cast, say)
         if not once:

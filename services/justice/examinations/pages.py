@@ -46,10 +46,11 @@ class Came(BaseModel):
     order_number: Number
 
 
+ASKED_OF = _("Choose who was asked for the order.")
 NUMBER = _("Type the number of the order: letters, digits, / and -.")
 WORDS = {
     **AFTERWARDS_WORDS, "agreed": _("Without a yes there is no examination: ask, and mark the answer."),
-    "post": _("Choose the post."), "order_number": NUMBER, "asked_of": _("Choose who was asked for the order."),
+    "post": _("Choose the post."), "order_number": NUMBER, "asked_of": ASKED_OF,
 }  # fmt: skip
 
 
@@ -116,7 +117,7 @@ async def post_asked(examination_id: UUID, request: Request, edge: OneEdge, visi
     async def work(tx: Transaction) -> str:
         row = await commands.load_examination(tx, examination_id, visit.actor)
         if asked is None:
-            raise Conflict(WORDS["asked_of"])
+            raise Conflict(ASKED_OF)
         await commands.ask_order(examination_id, AskOrder(asked_of=asked.asked_of), tx, visit.actor)
         return f"/cases/{row.case_id}/examinations"
 
