@@ -87,7 +87,7 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/examinations/{examination_id}/order-asked": {"asked_of": "police"},
     "/examinations/{examination_id}/order-asked": {"asked_of": "police"},
     "/api/v1/examinations/{examination_id}/order-came": {"order_number": "ORD/1"},
-    "/examinations/{examination_id}/order-came": {"order_number": "ORD/1"},
+    "/examinations/{examination_id}/order-came": {"came_number": "ORD/1"},
     "/api/v1/referrals/{referral_id}/afterwards": {"plan": "goes_on_here"},
     "/referrals/{referral_id}/afterwards": {"plan": "goes_on_here"},
     "/cases/{case_id}/prosecutor": {"place": "justice/office"},

@@ -33,6 +33,7 @@ async def coast_world(folder: Path) -> AsyncIterator[World]:
     """All five, on SQLite."""
     programme = coast()
     net = network_of(programme, "test", MODULES)
+    folder.mkdir(exist_ok=True)
     urls = {id_: await asyncio.to_thread(sqlite_at_head, folder / f"{id_}.db", str(one.kind)) for id_, one in net.agencies.items()}
     world = await World.make(urls, programme, net)
     try:

@@ -43,14 +43,14 @@ class Asked(BaseModel):
 class Came(BaseModel):
     """The order's number."""
 
-    order_number: Number
+    came_number: Number
 
 
 ASKED_OF = _("Choose who was asked for the order.")
 NUMBER = _("Type the number of the order: letters, digits, / and -.")
 WORDS = {
     **AFTERWARDS_WORDS, "agreed": _("Without a yes there is no examination: ask, and mark the answer."),
-    "post": _("Choose the post."), "order_number": NUMBER, "asked_of": ASKED_OF,
+    "post": _("Choose the post."), "order_number": NUMBER, "came_number": NUMBER, "asked_of": ASKED_OF,
 }  # fmt: skip
 
 
@@ -128,17 +128,22 @@ async def post_asked(examination_id: UUID, request: Request, edge: OneEdge, visi
 async def post_came(examination_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """The order is there, with its number."""
     visit.actor.may_work()
-    form = fill(Came, _typed(values), WORDS)
+    values = _typed(values)
+    form = fill(Came, values, WORDS)
     asked = form.model
+    async with edge.database.read() as tx:
+        case_id = (await commands.load_examination(tx, examination_id, visit.actor)).case_id
+    if asked is None:
+        return await _page(case_id, request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
-        row = await commands.load_examination(tx, examination_id, visit.actor)
-        if asked is None:
-            raise Conflict(NUMBER)
-        await commands.order_came(examination_id, OrderCame(order_number=asked.order_number), tx, edge.here, visit.actor)
-        return f"/cases/{row.case_id}/examinations"
+        await commands.order_came(examination_id, OrderCame(order_number=asked.came_number), tx, edge.here, visit.actor)
+        return f"/cases/{case_id}/examinations"
 
-    return await submit(request, edge, visit, values, work)
+    try:
+        return await submit(request, edge, visit, values, work)
+    except Conflict as error:
+        return await _page(case_id, request, edge, visit, form.error("came_number", error), status=422)
 
 
 @router.post("/examinations/{examination_id}/done")
@@ -155,5 +160,5 @@ async def post_done(examination_id: UUID, request: Request, edge: OneEdge, visit
 
 def _typed(values: Values) -> Values:
     """Small letters and spaces in the number of an order are a way of typing."""
-    given = ["".join(one.split()).upper() for one in values.get("order_number", [])]
-    return {**values, "order_number": given} if given else values
+    typed = {name: values[name] for name in ("order_number", "came_number") if name in values}
+    return {**values, **{name: ["".join(one.split()).upper() for one in several] for name, several in typed.items()}}

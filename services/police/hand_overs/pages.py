@@ -71,7 +71,9 @@ async def post_prosecutor(case_id: UUID, request: Request, edge: OneEdge, visit:
     """Hands over: a referral with its own service."""
     form = fill(HandOverForm, values, WORDS)
     asked = form.model
-    if asked is None:
+    if asked is not None and asked.place not in views.prosecutors(edge.here):
+        form.error("place", WORDS["place"])
+    if asked is None or form.errors:
         return await _page(case_id, request, edge, visit, form, status=422)
 
     async def work(tx: Transaction) -> str:
