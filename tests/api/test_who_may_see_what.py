@@ -17,6 +17,7 @@ import httpx
 import pytest
 import yaml
 from agencies import Desk, TestAgency, World, consent, database_at, open_case, refer
+from coast import BESIDE
 from fastapi.routing import APIRoute
 from schema import as_application, postgres_at_head, sqlite_at_head
 from sqlalchemy import func, select, text, true
@@ -117,16 +118,6 @@ HERE = {"police": "ndola_central_vsu", "health": "ndola_clinic", "social_welfare
         "partner": "refuge", "justice": "office"}  # fmt: skip
 ELSEWHERE = {"police": "masaiti_vsu", "health": "ndola_hospital", "social_welfare": "masaiti_office",
              "partner": "law_clinic", "justice": "court"}  # fmt: skip
-BESIDE: dict[str, Any] = {  # two kinds that the demo has none of, each with two places
-    "partner": {"kind": "partner", "name": "Partner", "facilities": {
-        "refuge": {"name": "Refuge", "district": "ndola", "services": ["shelter"], "posts": ["intake"]},
-        "law_clinic": {"name": "Law clinic", "district": "ndola", "services": ["legal_aid"], "posts": ["lawyer"]},
-    }},
-    "justice": {"kind": "justice", "name": "Justice", "facilities": {
-        "office": {"name": "Office", "district": "ndola", "services": ["prosecution"], "posts": ["examiner"]},
-        "court": {"name": "Court", "district": "ndola", "services": ["prosecution"], "posts": ["registrar"]},
-    }},
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,17 @@ STATION, REFUGE, LAW = "ndola_central_vsu", "refuge_1", "law_clinic_1"
 OFFICE, INSTITUTE, COURT = "prosecutor_1", "institute_1", "court_1"
 AGENCIES = ("police", "health", "social_welfare", "partner", "justice")
 
+BESIDE: dict[str, Any] = {  # two kinds that the demo has none of, each with two places
+    "partner": {"kind": "partner", "name": "Partner", "facilities": {
+        "refuge": {"name": "Refuge", "district": "ndola", "services": ["shelter"], "posts": ["intake"]},
+        "law_clinic": {"name": "Law clinic", "district": "ndola", "services": ["legal_aid"], "posts": ["lawyer"]},
+    }},
+    "justice": {"kind": "justice", "name": "Justice", "facilities": {
+        "office": {"name": "Office", "district": "ndola", "services": ["prosecution"], "posts": ["examiner"]},
+        "court": {"name": "Court", "district": "ndola", "services": ["prosecution"], "posts": ["registrar"]},
+    }},
+}  # fmt: skip
+
 
 def coast() -> Programme:
     """Its programme."""

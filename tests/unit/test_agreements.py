@@ -17,8 +17,8 @@ FIRST, LAST = date(2026, 1, 1), date(2026, 3, 31)
 
 
 def agreement(**change: Any) -> Agreement:
-    given_ = {"partner": "ngo", "signed_with": ("police",), "begins_on": FIRST, "ends_on": LAST, "services": ("shelter", "legal_aid"),
-              "facilities": ("refuge",), "source": "D"}  # fmt: skip
+    given_ = {"partner": "ngo", "signed_with": ("police",), "begins_on": FIRST, "ends_on": LAST,
+              "services": ("shelter", "legal_aid"), "facilities": ("refuge",), "source": "D"}  # fmt: skip
     return Agreement.model_validate({**given_, **change})
 
 
