@@ -104,7 +104,8 @@ async def test_a_complaint_is_handed_over_late_and_never_too_late(coast: World) 
     clerk = await at(coast, "justice", OFFICE)
     await clerk.post(f"/referrals/{sent['id']}/decline", {"reason_code": "conflict_of_interest"})
     await coast.settle()
-    assert await stands(desk, case_id) == "late"  # nobody has it: it is to be handed over again
+    await after(coast, minutes=1)
+    assert (await stands(desk, case_id), await alarms(coast, "police")) == ("late", [("hand_over_late", 1)])  # nobody has it
 
 
 async def test_hand_overs_are_counted_with_their_hours(coast: World) -> None:

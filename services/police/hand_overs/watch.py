@@ -4,7 +4,7 @@ both alarms end by themselves when it is handed over, withdrawn, or she says no.
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import col
 
 from services.police.complaints.tables import Complaint
@@ -28,7 +28,9 @@ async def watch(database: Database, here: Here) -> None:
         return
     async with database.read() as tx:
         waiting = {complaint.id for complaint, _case in await not_handed_over(tx, tx.clock.now())}
-        query = select(col(Alarm.about), col(Alarm.kind), col(Alarm.resolved_at)).where(col(Alarm.kind).in_(KINDS))
+        # What ended by itself is told again where it comes back: an office has declined.
+        told_of = or_(col(Alarm.resolved_at).is_(None), col(Alarm.resolved_by).is_not(None))
+        query = select(col(Alarm.about), col(Alarm.kind), col(Alarm.resolved_at)).where(col(Alarm.kind).in_(KINDS), told_of)
         told = list((await tx.session.execute(query)).tuples())
     open_now = {about for about, _kind, resolved_at in told if resolved_at is None}
     known = {(about, kind) for about, kind, _resolved_at in told}
