@@ -10,6 +10,8 @@ MODULES = {
     AgencyKind.POLICE: "services.police.main",
     AgencyKind.HEALTH: "services.health.main",
     AgencyKind.SOCIAL_WELFARE: "services.social_welfare.main",
+    AgencyKind.PARTNER: "services.partner.main",
+    AgencyKind.JUSTICE: "services.justice.main",
 }
 
 

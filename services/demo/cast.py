@@ -1,4 +1,6 @@
-"""Who plays in the demo: one agency of each kind that runs, with the place at each where it happens, from the programme itself."""
+"""Who plays in the demo: one agency of each kind that runs and that the programme lists, with the place at each where it happens,
+from the programme itself.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,10 @@ from shared.programmes.terms import SOURCE_LANGUAGE
 
 OWN = Path(__file__).parent / "network.yaml"  # the network that the demo shows unless another programme is named
 KINDS = (AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE)
+BESIDE = (
+    AgencyKind.PARTNER,
+    AgencyKind.JUSTICE,
+)  # run too where the programme lists them; the survivor of the demo asks them nothing
 ASKED = {  # what is asked of the clinic and of the office, as far as it is offered there; the first must be
     AgencyKind.HEALTH: (ServicePackage.ACUTE_CARE, ServicePackage.EXAMINATION_AND_REPORT),
     AgencyKind.SOCIAL_WELFARE: (ServicePackage.PSYCHOSOCIAL, ServicePackage.CHILD_PROTECTION),
@@ -59,6 +65,8 @@ class Cast:
             ],
             AgencyKind.HEALTH: [Person("nurse", Role.CLINICIAN, place), Person("in_charge", Role.SUPERVISOR, None)],
             AgencyKind.SOCIAL_WELFARE: [Person("worker", Role.SOCIAL_WORKER, place), Person("coordinator", Role.SUPERVISOR, None)],
+            AgencyKind.PARTNER: [Person("intake", Role.SOCIAL_WORKER, place), Person("director", Role.SUPERVISOR, None)],
+            AgencyKind.JUSTICE: [Person("clerk", Role.OFFICER, place), Person("registrar", Role.SUPERVISOR, None)],
         }[kind]
 
 
@@ -71,13 +79,15 @@ def cast_of(named: str | None) -> Cast:
         raise RefnetError(str(error)) from None
     whole = own if programme.id == own.programme else network_of(programme, "demo", MODULES)
     parts = {kind: _part(kind, whole, programme) for kind in KINDS}
+    parts |= {kind: part for kind in BESIDE if (part := _beside(kind, whole, programme)) is not None}
     chosen = {part.agency for part in parts.values()}
     content = whole.model_dump(mode="json", exclude_defaults=True)
     content["agencies"] = {agency: entry for agency, entry in content["agencies"].items() if agency in chosen}
     content["pairs"] = [pair for pair in content["pairs"] if chosen.issuperset(pair)]
-    if len(content["pairs"]) < len(KINDS):
+    base = {parts[kind].agency for kind in KINDS}
+    if sum(base.issuperset(pair) for pair in content["pairs"]) < len(KINDS):
         raise RefnetError(
-            f"Programme '{programme.id}' cannot be shown as a demo: not every two of {', '.join(sorted(chosen))} have a pathway "
+            f"Programme '{programme.id}' cannot be shown as a demo: not every two of {', '.join(sorted(base))} have a pathway "
             "between them. Add it, or name another programme."
         )
     spoken = next((tag for tag in programme.languages if tag != SOURCE_LANGUAGE), SOURCE_LANGUAGE)
@@ -96,6 +106,15 @@ def _part(kind: AgencyKind, network: Network, programme: Programme) -> Part:
         f"Programme '{programme.id}' cannot be shown as a demo: no {kind} facility that is online"
         f"{f' offers {wanted[0]}' if wanted else ''}. Add one to it, or name another programme."
     )
+
+
+def _beside(kind: AgencyKind, network: Network, programme: Programme) -> Part | None:
+    """An agency that the programme lists beside the three; None where it lists none with a line."""
+    for agency, entry in network.agencies.items():
+        place = _place(entry, (), programme) if entry.kind is kind else None
+        if place is not None:
+            return Part(agency, place)
+    return None
 
 
 def _place(entry: AgencyEntry, wanted: tuple[ServicePackage, ...], programme: Programme) -> str | None:

@@ -26,18 +26,22 @@ from services.staging import (
     find_broker,
     fresh_folder,
     leaving_on_signals,
-    ports_after,
     running,
     set_up,
     wait_ready,
     write_network,
 )
+from shared.contracts.casework.codes import AgencyKind
 
+NUMBERS = {3: "Three", 4: "Four", 5: "Five"}
 DEMO_PIN = "271828"  # of accounts that are made up, on a network whose purpose is to be shown
 RUNS_ALREADY = (
     "A demo runs already with the databases of this folder; end it with Ctrl-C, "
     "or set REFNET_HOME to another folder and choose other ports with `make demo DEMO='--port 9000'`."
 )
+PLACES = {  # from the port of the start page to that of each kind of agency: the same in every demo
+    AgencyKind.POLICE: 1, AgencyKind.HEALTH: 2, AgencyKind.SOCIAL_WELFARE: 3, AgencyKind.PARTNER: 5, AgencyKind.JUSTICE: 6,
+}  # fmt: skip
 OTHER_PORTS = "end the demo that runs there, or choose others with `make demo DEMO='--port 9000'`."
 
 
@@ -52,7 +56,7 @@ def run_demo(*, programme: str | None, once: bool, keep: bool, broker: BrokerCho
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo"
     cast = cast_of(programme)
     agencies = cast.agencies
-    ports = ports_after(port, list(agencies.values()))
+    ports = {agency: port + PLACES[kind] for kind, agency in agencies.items()}
     with ExitStack() as stack:
         stack.enter_context(leaving_on_signals())
         # Before anything is cleared: the databases there may be those of a demo that runs.
@@ -66,7 +70,8 @@ def run_demo(*, programme: str | None, once: bool, keep: bool, broker: BrokerCho
         processes = stack.enter_context(running(stage))
         clients = {agency: Client(stage.address(agency), accounts[agency][0].token) for agency in ports}
         wait_ready(stage, processes)
-        say("Three agencies are running, each with its own database. One synthetic survivor now goes through the pathway.")
+        say(f"{NUMBERS[len(ports)]} agencies are running, each with its own database.")
+        say("One synthetic survivor now goes through the pathway.")
         say("Times are UTC here and local on the pages; codes are those of the API.\n")
         journey.run({kind: clients[agency] for kind, agency in agencies.items()}, cast, say)
         if not once:

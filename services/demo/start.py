@@ -36,7 +36,8 @@ def start_app(addresses: dict[str, str], accounts: dict[str, list[tuple[str, str
     async def show_start(request: Request, language: Annotated[str, Query()] = SOURCE) -> HTMLResponse:
         chosen = language if language in PAGE_LANGUAGES else SOURCE
         context = {
-            "request": request, "addresses": addresses, "accounts": accounts, "label": _label(label, chosen), "forgets": forgets,
+            "request": request, "addresses": addresses, "accounts": accounts, "roles": ROLES,
+            "label": _label(label, chosen), "forgets": forgets,
             "language": chosen, "direction": "rtl" if is_rtl(chosen) else "ltr", "static_version": STATIC_VERSION,
             "languages": [(tag, language_name(tag)) for tag in PAGE_LANGUAGES], **marks(chosen),
         }  # fmt: skip

@@ -11,11 +11,7 @@ from services.health.certificates.pages import case_ways as certificate_ways
 from services.health.certificates.pages import router as certificate_pages
 from services.health.certificates.tables import MedicalCertificate
 from services.health.certificates.web import router as certificates
-from services.health.custody.pages import router as custody_pages
 from services.health.custody.tables import CustodyEntry, Specimen
-from services.health.custody.views import case_ways as custody_ways
-from services.health.custody.views import work_lines as custody_lines
-from services.health.custody.web import router as custody
 from services.health.follow_ups.pages import router as follow_up_pages
 from services.health.follow_ups.tables import FollowUp
 from services.health.follow_ups.views import case_ways as follow_up_ways
@@ -26,7 +22,14 @@ from services.health.supplies.pages import router as supply_pages
 from services.health.supplies.tables import StationMonth, StationReport, StationRequest, StoreEntry, SupervisionVisit
 from services.health.supplies.views import work_lines
 from services.health.supplies.web import router as supplies
+from shared.casework.agreements.views import ways_here as agreement_ways
+from shared.casework.agreements.watch import watch as watch_agreements
 from shared.casework.counts import EVERYWHERE
+from shared.casework.custody.pages import router as custody_pages
+from shared.casework.custody.views import case_ways as custody_ways
+from shared.casework.custody.views import work_lines as custody_lines
+from shared.casework.custody.web import router as custody
+from shared.casework.custody.words import WORDS as CUSTODY_WORDS
 from shared.casework.figures.watch import watch_indicators
 from shared.casework.pages.frame import Look
 from shared.casework.referrals.figures import into_care
@@ -59,22 +62,6 @@ FOLLOW_UPS = {
     "six_months": _("Six months after"), "other": _("Next visit"),
 }  # fmt: skip
 FOLLOW_UP_STATES = {"made": _("Made"), "kept": _("Came"), "missed": _("Has not come yet"), "called_off": _("Called off")}
-SAMPLES = {"swab": _("Swab"), "blood": _("Blood"), "urine": _("Urine"), "clothing": _("Clothing"), "other": _("Something else")}
-CUSTODY = {
-    "collected": _("Collected"), "sealed": _("Sealed"), "stored": _("Stored"), "handed_over": _("Handed over"),
-    "returned": _("Given back to the patient"), "destroyed": _("Destroyed"),
-}  # fmt: skip
-CUSTODY_GAPS = {
-    "not_collected": _("Something was done with it before it was collected: an entry is missing, or its time is wrong."),
-    "not_sealed": _("It was handed over without a seal."),
-    "seal_differs": _("The seal is another than the one that was put on it."),
-    "holder_differs": _("Somebody had it of whom no hand-over stands here."),
-    "after_the_end": _("Something was done with it after it was given back or destroyed."),
-}
-CUSTODY_WHYS = {
-    "she_asks": _("The patient asks for it"), "time_passed": _("The time for which it is kept has passed"),
-    "court_order": _("A court ordered it"),
-}  # fmt: skip
 FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not seen")}
 
 COUNTS = (*EVERYWHERE, into_care)
@@ -130,21 +117,18 @@ PARTS = AgencyParts(
             "finding": FINDINGS,
             "follow_up": FOLLOW_UPS,
             "follow_up_state": FOLLOW_UP_STATES,
-            "sample": SAMPLES,
-            "custody": CUSTODY,
-            "custody_gap": CUSTODY_GAPS,
-            "custody_why": CUSTODY_WHYS,
+            **CUSTODY_WORDS,
         },
         care_kept=is_kept_of,
+        ways_here=(agreement_ways,),
         counts=COUNTS,
         sheet_lines=tuple(CARE.values()),
         rooms={
             "health": Path(__file__).parent / "templates",
             "supplies": Path(__file__).parent / "supplies" / "templates",
             "follow_ups": Path(__file__).parent / "follow_ups" / "templates",
-            "custody": Path(__file__).parent / "custody" / "templates",
             "certificates": Path(__file__).parent / "certificates" / "templates",
         },
     ),
-    watches=(watch_indicators(COUNTS),),
+    watches=(watch_agreements, watch_indicators(COUNTS)),
 )

@@ -27,6 +27,13 @@ from services.police.fast_track.pages import router as fast_track_pages
 from services.police.fast_track.views import waiting as to_see_first
 from services.police.fast_track.views import work_lines as fast_track_lines
 from services.police.fast_track.web import router as fast_track
+from services.police.hand_overs.figures import counts as hand_over_counts
+from services.police.hand_overs.pages import router as hand_over_pages
+from services.police.hand_overs.views import case_ways as hand_over_ways
+from services.police.hand_overs.views import ways_here as hand_over_lists
+from services.police.hand_overs.views import work_lines as hand_over_lines
+from services.police.hand_overs.watch import watch as watch_hand_overs
+from services.police.hand_overs.web import router as hand_overs
 from services.police.hotline.figures import counts as call_counts
 from services.police.hotline.pages import router as hotline_pages
 from services.police.hotline.pages import ways_here as hotline_ways
@@ -39,6 +46,8 @@ from services.police.offenders.pages import ways_here as offender_ways
 from services.police.offenders.tables import Offender, OffenderEntry, OffenderLook
 from services.police.offenders.web import router as offenders
 from services.police.subscriptions import SUBSCRIPTIONS
+from shared.casework.agreements.views import ways_here as agreement_ways
+from shared.casework.agreements.watch import watch as watch_agreements
 from shared.casework.cases.figures import counts as report_counts
 from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
@@ -77,7 +86,13 @@ STEPS = {
     "last_resort": _("The room itself: no desk was ready"), "answered": _("Answered in the room"),
 }  # fmt: skip
 
-COUNTS = (report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts)
+TO_PROSECUTOR = {
+    "due": _("To be handed over"), "due_soon": _("To be handed over soon"), "late": _("Time has passed, still to be handed over"),
+    "in_time": _("Handed over in time"), "handed_late": _("Handed over after its time"), "said_no": _("The answer was no"),
+    "withdrawn": _("Withdrawn"),
+}  # fmt: skip
+
+COUNTS = (report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, hand_over_counts, call_counts)
 
 PARTS = AgencyParts(
     kind=AgencyKind.POLICE,
@@ -94,6 +109,8 @@ PARTS = AgencyParts(
         complaint_pages,
         offenders,
         offender_pages,
+        hand_overs,
+        hand_over_pages,
         fast_track,
         fast_track_pages,
         reports,
@@ -132,6 +149,7 @@ PARTS = AgencyParts(
         supervises=(("/certificates", _("Certificates and boxes")), ("/complaints", _("Complaints"))),
         words={
             **WORDS,
+            "to_prosecutor": TO_PROSECUTOR,
             "dose": DOSES,
             "again": AGAIN,
             "certificate": CERTIFICATES,
@@ -139,14 +157,14 @@ PARTS = AgencyParts(
             "channel": CHANNELS,
             "route_step": STEPS,
         },
-        case_ways=(case_ways, complaint_ways, report_ways),
-        work_lines=(report_lines, work_lines, fast_track_lines),
+        case_ways=(case_ways, complaint_ways, hand_over_ways, report_ways),
+        work_lines=(report_lines, hand_over_lines, work_lines, fast_track_lines),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
-        ways_here=(hotline_ways, offender_ways),
+        ways_here=(hotline_ways, hand_over_lists, offender_ways, agreement_ways),
         counts=COUNTS,
         work_first=(
             ("fast_track/first.html", to_see_first),
@@ -157,6 +175,7 @@ PARTS = AgencyParts(
             "police": Path(__file__).parent / "templates",
             "dispensing": Path(__file__).parent / "dispensing" / "templates",
             "complaints": Path(__file__).parent / "complaints" / "templates",
+            "hand_overs": Path(__file__).parent / "hand_overs" / "templates",
             "fast_track": Path(__file__).parent / "fast_track" / "templates",
             "hotline": Path(__file__).parent / "hotline" / "templates",
             "offenders": Path(__file__).parent / "offenders" / "templates",
@@ -165,6 +184,8 @@ PARTS = AgencyParts(
     watches=(
         watch,
         watch_reports,
+        watch_hand_overs,
+        watch_agreements,
         watch_indicators(COUNTS, beside={Measure.DESKS_READY}),  # each desk that is not is an alarm of its own
     ),
 )

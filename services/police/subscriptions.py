@@ -1,6 +1,9 @@
-"""This agency's table of contents: which events it takes. Progress of others is not its business: such an event is parked."""
+"""This agency's table of contents: which events it takes. Progress of others is not its business but that of justice, to
+which it handed a case over: what anybody else tells of it is parked.
+"""
 
 from services.police.dispensing.handlers import on_supplies_declined, on_supplies_sent
+from shared.casework.circles.handlers import on_case_progress
 from shared.casework.reports.handlers import on_report_moved
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
@@ -14,8 +17,11 @@ from shared.contracts.casework import events
 
 SUPPLIES: Contents = {events.SuppliesSent: on_supplies_sent, events.SuppliesDeclined: on_supplies_declined}
 
+COURT: Contents = {events.CaseProgress: on_case_progress}  # of justice alone: nobody else may tell a desk of steps
+
 REPORTS: Contents = {events.ReportMoved: on_report_moved}
 
 SUBSCRIPTIONS: Contents = {
-    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **THE_LINE,
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **COURT,
+    **THE_LINE,
 }  # fmt: skip

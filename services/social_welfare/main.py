@@ -6,6 +6,8 @@ from services.agency import AgencyParts
 from services.social_welfare.assignments.tables import Assignment
 from services.social_welfare.assignments.web import router
 from services.social_welfare.subscriptions import SUBSCRIPTIONS
+from shared.casework.agreements.views import ways_here as agreement_ways
+from shared.casework.agreements.watch import watch as watch_agreements
 from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
 from shared.casework.figures.watch import watch_indicators
@@ -29,8 +31,9 @@ PARTS = AgencyParts(
             ("/directory", _("Directory")),
             ("/hand-over", _("Hand over shift")),
         ),
+        ways_here=(agreement_ways,),
         counts=COUNTS,
         rooms={"social_welfare": Path(__file__).parent / "templates"},
     ),
-    watches=(watch_indicators(COUNTS),),
+    watches=(watch_agreements, watch_indicators(COUNTS)),
 )

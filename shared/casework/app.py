@@ -7,6 +7,8 @@ from fastapi import APIRouter, FastAPI
 from shared.casework.accounts.demo_pages import router as demo_pages
 from shared.casework.accounts.pages import router as account_pages
 from shared.casework.accounts.web import router as duties
+from shared.casework.agreements.pages import router as agreement_pages
+from shared.casework.agreements.web import router as agreements
 from shared.casework.alarms.pages import router as alarm_pages
 from shared.casework.alarms.web import router as alarms
 from shared.casework.arrivals.pages import router as arrival_pages
@@ -48,7 +50,21 @@ from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
 # A message is not taken for a transition.
-SHARED_ROUTERS = (cases, breaches, consents, holds, messages, referrals, arrivals, following, alarms, lines, duties, counts)
+SHARED_ROUTERS = (
+    cases,
+    breaches,
+    consents,
+    holds,
+    messages,
+    referrals,
+    arrivals,
+    following,
+    alarms,
+    lines,
+    agreements,
+    duties,
+    counts,
+)
 PAGE_ROUTERS = (
     account_pages,
     work_pages,
@@ -68,6 +84,7 @@ PAGE_ROUTERS = (
     alarm_pages,
     eyes_pages,
     line_pages,
+    agreement_pages,
     paper_pages,
     figure_pages,
     programme_pages,

@@ -99,9 +99,10 @@ class Times:
         local = self.local(when).date() if isinstance(when, datetime) else when
         return str(format_date(local, "EEEE d MMMM", locale=self._locale))
 
-    def dated(self, moment: datetime) -> str:
+    def dated(self, when: date | datetime) -> str:
         """9 June 2026: a day that may be a year away."""
-        return str(format_date(self.local(moment).date(), "d MMMM y", locale=self._locale))
+        local = self.local(when).date() if isinstance(when, datetime) else when
+        return str(format_date(local, "d MMMM y", locale=self._locale))
 
     def month(self, on: date) -> str:
         """June 2026."""

@@ -22,7 +22,8 @@ from shared.programmes.terms import Act, Fact, Number, OneOf, Part, Sourced, Wor
 PAGE = Path(__file__).parents[2] / "docs" / "programmes" / "README.md"
 BEGIN, END = "<!-- written by shared.programmes.handbook -->", "<!-- as far as here -->"
 PARTS: tuple[type[Part], ...] = (
-    Programme, places.Agency, places.Mandate, places.FacilityKind, places.Place, places.Journey, places.Asset, staff.StaffRole,
+    Programme, places.Agency, places.Mandate, places.Agreement,
+    places.FacilityKind, places.Place, places.Journey, places.Asset, staff.StaffRole,
     staff.Certificate, places.Readiness, places.Hotline, care.PackageHere, care.Pathway, care.When, care.Limits, care.ByUrgency,
     care.TimeBefore, care.Window, care.ReportForm, records.RecordType, records.RecordField, records.Readers, indicators.Indicator,
     indicators.Alarm, indicators.Expected, indicators.Series,
@@ -134,7 +135,8 @@ A_NAME = "a short name"
 _FEW = 4  # codes that a table lists
 _SHAPES = {
     "_words": "a text, or one for each language", "_text": "a text", "_yes_no": "`true` or `false`",
-    "_zone": "the IANA name of a time zone", "_asked_for": "30, 91, 182, 365 or null", "_period": "its first and last year",
+    "_zone": "the IANA name of a time zone", "_day": "a day, as 2010-03-31",
+    "_asked_for": "30, 91, 182, 365 or null", "_period": "its first and last year",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from shared.programmes.terms import (
     OPEN_DAY_AND_NIGHT,
     Count,
     CountryCode,
+    Day,
     Days,
     Hours,
     Id,
@@ -59,6 +60,20 @@ class Agency(Sourced):
     country: CountryCode | None = None  # where it is not the programme's
     languages: tuple[Language, ...] = ()  # where they are not the programme's
     mandate: Mandate | None = None  # None: not known
+
+
+class Agreement(Sourced):
+    """What a partner has signed: with whom, from when until when, for which services. Nobody asks it for anything beyond that; what
+    is open when it ends goes on until somebody who looks after her decides."""
+
+    figures: ClassVar[tuple[str, ...]] = ("begins_on", "ends_on", "signed_with", "services", "facilities")
+
+    partner: Id  # the agency
+    signed_with: tuple[Id, ...] = Field(min_length=1)  # the agencies that may ask it
+    begins_on: Day
+    ends_on: Day | None = None  # the last day on which it holds; None: until somebody ends it
+    services: tuple[Package, ...] = Field(min_length=1)
+    facilities: tuple[Id, ...] = ()  # kinds of facility or named places of the partner; empty: all of them
 
 
 class Asset(Part):

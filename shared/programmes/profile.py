@@ -19,7 +19,7 @@ from shared.contracts.casework.codes import AgencyKind, FacilityMode
 from shared.programmes.care import Limits, PackageHere, Pathway, ReportForm, Window
 from shared.programmes.indicators import Expected, Indicator, Series
 from shared.programmes.mistakes import mistakes_of
-from shared.programmes.places import Agency, Asset, FacilityKind, FacilityStatus, Hotline, Place, Readiness
+from shared.programmes.places import Agency, Agreement, Asset, FacilityKind, FacilityStatus, Hotline, Place, Readiness
 from shared.programmes.reading import Mistake, Mistaken, Text, laid, read_text
 from shared.programmes.records import RecordType
 from shared.programmes.references import mistakes_between
@@ -132,6 +132,7 @@ class Programme(Sourced):
     time_zone: Annotated[str, BeforeValidator(_zone)]  # what the clocks on the walls show
     sources: dict[SourceTag, OneText]  # what each published source is
     agencies: dict[Id, Agency] = Field(default_factory=dict)
+    agreements: dict[Id, Agreement] = Field(default_factory=dict)
     districts: dict[Id, Named] = Field(default_factory=dict)
     facilities: dict[Id, FacilityKind] = Field(default_factory=dict)
     places: dict[Id, Place] = Field(default_factory=dict)

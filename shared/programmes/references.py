@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from shared.contracts.casework.codes import PROVIDED_BY, FacilityMode
+from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, FacilityMode
 from shared.programmes import vocabulary
 from shared.programmes.care import Pathway, ReportForm, When
 from shared.programmes.indicators import Indicator, Series
-from shared.programmes.places import FacilityKind, FacilityStatus, Hotline, Place, Readiness
+from shared.programmes.places import Agreement, FacilityKind, FacilityStatus, Hotline, Place, Readiness
 from shared.programmes.reading import Mistake, Text, Way
 from shared.programmes.records import Readers, RecordType
 from shared.programmes.staff import Certificate, StaffRole
@@ -23,6 +23,7 @@ DISTRICT, RECORD, RULE = ("district", "districts"), ("record", "records"), ("rul
 FORM, READINESS, WINDOW = ("report form", "report_forms"), ("readiness", "readiness"), ("window", "windows")
 Named = tuple[str, str]
 REFERS: dict[type[Part], dict[str, Named]] = {
+    Agreement: {"partner": AGENCY, "signed_with": AGENCY},
     FacilityKind: {"agency": AGENCY, "hub": KIND, "colocated_with": KIND, "assets": ASSET, "staff": STAFF},
     Place: {"kind": KIND, "district": DISTRICT, "journeys": PLACE},
     Readiness: {"kind": KIND, "assets": ASSET, "staff": STAFF, "certificates": CERTIFICATE},
@@ -54,7 +55,7 @@ REFERS: dict[type[Part], dict[str, Named]] = {
 def mistakes_between(programme: "Programme", text: Text) -> list[Mistake]:
     """Every mistake that only shows when the whole is there."""
     found = [*_references(programme), *_facilities(programme), *_pathways(programme), *_figures(programme), *_registers(programme)]
-    found += _routes(programme)
+    found += [*_routes(programme), *_agreements(programme)]
     marked = [(way, words, text.mark(way)) for way, words in found]
     return [Mistake(mark.file, mark.line, way, words) for way, words, mark in marked]
 
@@ -144,6 +145,24 @@ def _routes(programme: "Programme") -> Found:
     if programme.hotline is not None and len(rules) != 1:
         words = f"{len(rules)} rules say where its calls go; write exactly one `route_by` for `route_call`"
         yield ("hotline",), words
+
+
+def _agreements(programme: "Programme") -> Found:
+    for id_, one in programme.agreements.items():
+        way, partner = ("agreements", id_), programme.agencies.get(one.partner)
+        if partner is not None and partner.kind is not AgencyKind.PARTNER:
+            yield (*way, "partner"), f"'{one.partner}' is of kind {partner.kind}; an agreement is with an agency of kind partner"
+        if one.ends_on is not None and one.ends_on < one.begins_on:
+            yield (*way, "ends_on"), f"it ends on {one.ends_on}, before it begins"
+        foreign = sorted(set(one.services) - PROVIDED_BY[AgencyKind.PARTNER])
+        if foreign:
+            yield (*way, "services"), f"an agency of kind partner does not provide '{foreign[0]}'"
+        kinds = {kind for kind, facility in programme.facilities.items() if facility.agency == one.partner}
+        own = [*kinds, *(place for place, found in programme.places.items() if found.kind in kinds)]
+        for name in one.facilities:
+            if name not in own:
+                words = f"there is no kind of facility, and no place, {shown(name)} of '{one.partner}'; {near(name, own)}"
+                yield (*way, "facilities"), words
 
 
 def _figures(programme: "Programme") -> Found:

@@ -6,6 +6,7 @@ Each elementary type says in a plain sentence what is wrong with what was writte
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -111,12 +112,22 @@ def _yes_no(value: object) -> object:
     return value
 
 
+def _day(value: object) -> object:
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise said(f"{shown(value)} is no day; write year, month and day, as 2010-03-31") from None
+
+
 Hours = Annotated[float, BeforeValidator(Number("number of hours", "1 or 0.5", 0, HOURS_MAX, above=True))]
 Days = Annotated[int, BeforeValidator(Number("whole number of days", "5", 1, DAYS_MAX, whole=True))]
 Minutes = Annotated[float, BeforeValidator(Number("number of minutes", "15", 0, HOURS_MAX, above=True))]
 Seconds = Annotated[float, BeforeValidator(Number("number of seconds", "30", 0, HOURS_MAX, above=True))]
 Count = Annotated[int, BeforeValidator(Number("whole number", "5", 0, COUNT_MAX, whole=True))]
 Year = Annotated[int, BeforeValidator(Number("year", "2007", 1900, 2199, whole=True))]
+Day = Annotated[date, BeforeValidator(_day)]
 Km = Annotated[float, BeforeValidator(Number("number of kilometres", "4", 0, 5_000))]
 Fee = Annotated[float, BeforeValidator(Number("sum of money", "0", 0, COUNT_MAX))]
 Figure = Annotated[float, BeforeValidator(Number("number", "48 or 0.95", -COUNT_MAX, COUNT_MAX))]

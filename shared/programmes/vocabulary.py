@@ -12,6 +12,7 @@ from shared.programmes.terms import (
     Care,
     Days,
     FactCode,
+    Hours,
     Id,
     Named,
     OneOf,
@@ -188,6 +189,7 @@ class ActNeeds(Rule):
     facts: tuple[FactCode, ...] = Field(min_length=1)
     when: When | None = None
     may_follow: YesNo = False
+    within_h: Hours | None = None  # where it may follow: in what time, before a post is told
 
 
 class BreachWhen(Rule):

@@ -4,8 +4,9 @@ The routes are the applications' own: one that is new and takes an id must say h
 the application owns nothing, and the same is asked again with the query filter switched off: the database alone shows nothing.
 """
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +16,15 @@ from uuid import UUID
 import httpx
 import pytest
 import yaml
-from agencies import Desk, TestAgency, World, consent, open_case, refer
+from agencies import Desk, TestAgency, World, consent, database_at, open_case, refer
+from coast import BESIDE
 from fastapi.routing import APIRoute
+from schema import as_application, postgres_at_head, sqlite_at_head
 from sqlalchemy import func, select, text, true
 from sqlmodel import SQLModel, col
 
 import services.demo
+from services.kinds import parts_of
 from services.police.hotline.tables import Call
 from services.police.offenders.tables import Offender
 from shared.casework import scope
@@ -43,7 +47,7 @@ from shared.kit.sealed import Sealed
 # Ids in addresses that stand for something of a case or of another person, and those that do not, each with what it is.
 OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
              "call_id", "complaint_id", "offender_id", "report_id", "visit_id", "specimen_id",
-             "medical_certificate_id"}  # fmt: skip
+             "medical_certificate_id", "hearing_id", "examination_id"}  # fmt: skip
 OF_NO_CASE = {
     "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
     "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",
@@ -73,6 +77,21 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/cases/{case_id}/breaches": {"code": "fee_demanded", "by_whom": "health"},
     "/api/v1/cases/{case_id}/specimens": {"kind": "swab", "post": "duty_nurse"},
     "/api/v1/specimens/{specimen_id}/entries": {"act": "sealed", "post": "duty_nurse", "seal": "A1"},
+    "/api/v1/hearings/{hearing_id}/answer": {"state": "cancelled"},
+    "/hearings/{hearing_id}/answer": {"state": "cancelled"},
+    "/api/v1/cases/{case_id}/hearings": {"on_date": "2026-02-20"},
+    "/cases/{case_id}/hearings": {"hearing_on": "2026-02-20"},
+    "/api/v1/cases/{case_id}/verdicts": {"outcome": "other"},
+    "/cases/{case_id}/verdicts": {"outcome": "other"},
+    "/api/v1/cases/{case_id}/examinations": {"agreed": True, "post": "examiner"},
+    "/cases/{case_id}/examinations": {"agreed": "yes", "post": "examiner"},
+    "/api/v1/examinations/{examination_id}/order-asked": {"asked_of": "police"},
+    "/examinations/{examination_id}/order-asked": {"asked_of": "police"},
+    "/api/v1/examinations/{examination_id}/order-came": {"order_number": "ORD/1"},
+    "/examinations/{examination_id}/order-came": {"came_number": "ORD/1"},
+    "/api/v1/referrals/{referral_id}/afterwards": {"plan": "goes_on_here"},
+    "/referrals/{referral_id}/afterwards": {"plan": "goes_on_here"},
+    "/cases/{case_id}/prosecutor": {"place": "justice/office"},
     "/api/v1/cases/{case_id}/medical-certificates": {"number": "MC/2", "post": "duty_nurse", "copy_kept": True},
     "/api/v1/cases/{case_id}/follow-ups": {"which": "other", "due_on": "2026-01-20"},
     "/api/v1/follow-ups/{visit_id}/answer": {"state": "kept"},
@@ -97,8 +116,10 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/work/taken-back/{referral_id}/read": {},
 }  # fmt: skip
 NO_LISTS = {"/live", "/api/v1/events/stream", "/asyncapi"}  # streams do not end, and a document is the same for all
-HERE = {"police": "ndola_central_vsu", "health": "ndola_clinic", "social_welfare": "ndola_district_office"}
-ELSEWHERE = {"police": "masaiti_vsu", "health": "ndola_hospital", "social_welfare": "masaiti_office"}
+HERE = {"police": "ndola_central_vsu", "health": "ndola_clinic", "social_welfare": "ndola_district_office",
+        "partner": "refuge", "justice": "office"}  # fmt: skip
+ELSEWHERE = {"police": "masaiti_vsu", "health": "ndola_hospital", "social_welfare": "masaiti_office",
+             "partner": "law_clinic", "justice": "court"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,15 +131,30 @@ class Things:
 
 
 @pytest.fixture
-async def town(world: World) -> World:
-    """The three agencies, each with a second place that has nothing to do with the first."""
+async def town(world: World, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """An agency of each kind, each with a second place that has nothing to do with the first."""
     content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text()) | {"purpose": "test"}
     offices = content["agencies"]["social_welfare"]["facilities"]
     offices["masaiti_office"] = {**offices["ndola_district_office"], "name": "Masaiti office"}
+    content["agencies"] |= BESIDE
+    content["pairs"] += [[kind, other] for kind in BESIDE for other in ("police", "health", "social_welfare")]
     net = parse_network(content, "the test's")
     for name, agency in world.agencies.items():
         world.agencies[name] = TestAgency(replace(agency.here, network=net), agency.parts, agency.database)
-    return world
+    made: list[str] = []
+    for name in BESIDE:
+        if world["police"].database.dialect == "sqlite":
+            url = await asyncio.to_thread(sqlite_at_head, tmp_path / f"{name}.db", name)
+        else:
+            made.append(await asyncio.to_thread(postgres_at_head, request.getfixturevalue("postgres"), name))
+            url = as_application(made[-1])
+        here = replace(world["police"].here, agency=name, network=net)
+        world.agencies[name] = TestAgency(here, parts_of(here.kind), database_at(url, world.clock))
+    yield world
+    for name in BESIDE:
+        await world.agencies.pop(name).close()
+    for url in made:
+        await asyncio.to_thread(request.getfixturevalue("postgres").drop_database, url.rpartition("/")[2])
 
 
 async def a_case(town: World) -> dict[str, Things]:
@@ -131,7 +167,13 @@ async def a_case(town: World) -> dict[str, Things]:
     rid = (await refer(desk, case_id, incident_id, "health"))["id"]
     await consent(desk, case_id, "social_welfare", "needs", "relay")
     other = (await refer(desk, case_id, incident_id, "social_welfare"))["id"]
+    sent = {}
+    for name, service in (("partner", "shelter"), ("justice", "prosecution")):
+        await consent(desk, case_id, name, "needs")
+        asked_for = {"to_agency": name, "to_facility": HERE[name], "services": [service], "urgency": "urgent"}
+        sent[name] = (await desk.post("/referrals", {"case_id": case_id, "incident_id": incident_id, **asked_for}))["id"]
     await town.settle()
+    beside = {name: await town[name].sign_in(f"at-{name}", facility=HERE[name]) for name in BESIDE}
     nurse = await town["health"].sign_in("a-nurse", facility=HERE["health"])
     worker = await town["social_welfare"].sign_in("a-worker", facility=HERE["social_welfare"])
     message = await nurse.post(f"/referrals/{rid}/messages", {"code": "bring_card"})
@@ -143,6 +185,10 @@ async def a_case(town: World) -> dict[str, Things]:
         "social_welfare": await things(
             town["social_welfare"], worker, (await worker.get(f"/referrals/{other}"))["case_id"], other
         ),
+        **{
+            name: await things(town[name], by, (await by.get(f"/referrals/{sent[name]}"))["case_id"], sent[name])
+            for name, by in beside.items()
+        },
     }  # fmt: skip
 
 
@@ -172,7 +218,7 @@ async def things(
         (await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"}))["id"] if name == "police" else str(new_id())
     )
     form = {"form": "zp_form_32", "form_version": 1}
-    report = (await desk.post(f"/cases/{case_id}/reports", form))["id"] if name != "social_welfare" else str(new_id())
+    report = (await desk.post(f"/cases/{case_id}/reports", form))["id"] if name in ("police", "health") else str(new_id())
     visit = {"which": "other", "due_on": "2026-02-20"}
     follow_up = (await desk.post(f"/cases/{case_id}/follow-ups", visit))["id"] if name == "health" else str(new_id())
     sample, paper = str(new_id()), str(new_id())
@@ -180,7 +226,13 @@ async def things(
         sample = (await desk.post(f"/cases/{case_id}/specimens", {"kind": "swab", "post": "duty_nurse"}))["id"]
         paper_of = {"number": "MC/1", "post": "duty_nurse", "copy_kept": True}
         paper = (await desk.post(f"/cases/{case_id}/medical-certificates", paper_of))["id"]
+    hearing, examination = str(new_id()), str(new_id())
+    if name == "justice":
+        hearing = (await desk.post(f"/cases/{case_id}/hearings", {"on_date": "2026-02-20"}))["id"]
+        examination = (await desk.post(f"/cases/{case_id}/examinations", {"agreed": True, "post": "examiner"}))["id"]
+        sample = (await desk.post(f"/cases/{case_id}/specimens", {"kind": "swab", "post": "examiner"}))["id"]
     ids = {
+        "hearing_id": hearing, "examination_id": examination,
         "specimen_id": sample, "medical_certificate_id": paper,
         "visit_id": follow_up,
         "complaint_id": complaint, "report_id": report,
@@ -275,8 +327,8 @@ async def walk(town: World, foreign: dict[str, Things]) -> None:
     assert not wrong, "\n".join(map(str, wrong))
 
 
-async def test_every_id_in_an_address_says_what_it_stands_for(world: World) -> None:
-    for agency in world.agencies.values():
+async def test_every_id_in_an_address_says_what_it_stands_for(town: World) -> None:
+    for agency in town.agencies.values():
         for _method, path in routes(agency.app):
             named = set(re.findall(r"{(\w+)", path))
             assert named <= OF_A_CASE | OF_NO_CASE.keys() | CODES.keys() | {"what"}, path
@@ -310,9 +362,9 @@ UNGUARDED = {
 }  # fmt: skip
 
 
-async def test_every_table_that_tells_of_a_case_is_kept_back_by_the_database(world: World) -> None:
+async def test_every_table_that_tells_of_a_case_is_kept_back_by_the_database(town: World) -> None:
     seen: set[str] = set()
-    for agency in world.agencies.values():
+    for agency in town.agencies.values():
         if agency.database.dialect != "postgresql":
             continue
         query = "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity AND relowner <> current_user::regrole"

@@ -28,11 +28,12 @@ from shared.kit.local.postgres import PostgresCluster
 pytestmark = pytest.mark.timeout(900)  # a minute when quiet
 
 CASES = 12
+EVERYBODY = (*KINDS, "justice")
 WORDS_A_NOTE = 8
 PLANTED_MIN = 1_000
 CODED = (
     b"age_band", b"safe_to_return", b"alone_on_phone", b"safe_hours", b"hepatitis_b_vaccine", b"physical_assault", b"accused_side",
-    b"asked_alone", b"permission_demanded",
+    b"asked_alone", b"permission_demanded", b"acquitted", b"clothing",
 )  # fmt: skip
 TODAY = datetime.now(UTC).date().isoformat()  # these processes go by the machine's clock
 WITHDRAWN = {"asked_by": "accused_side", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
@@ -53,8 +54,8 @@ class Planter:
         return "Synthetic Person, Plot 12: " + " ".join(self.word() for _ in range(WORDS_A_NOTE))
 
 
-def journey(desk: Process, clinic: Process, office: Process, plant: Planter, number: int) -> None:
-    """Everything that is typed about one survivor, at three agencies, with what is refused."""
+def journey(desk: Process, clinic: Process, office: Process, court: Process, plant: Planter, number: int) -> None:
+    """Everything that is typed about one survivor, at four agencies, with what is refused."""
     names = desk.network.names
     person = {
         "needs": {"age_band": "10-14", "sex": "female", "language": "bem"},
@@ -65,7 +66,7 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
     times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z"}
     incident = desk.post(f"/cases/{case}/incidents", {"incident_type": "physical_assault", "note": plant.note(), **times})["id"]
     body = {"purpose": "care", "items": [str(item) for item in ConsentItem], "how": "spoken", "language": "bem"}
-    for kind in ("health", "social_welfare"):
+    for kind in ("health", "social_welfare", "justice"):
         desk.post(f"/cases/{case}/consents", {"recipient": names[kind], "note": plant.note(), **body})
     desk.post(f"/cases/{case}/docket", {"number": plant.word().upper()})
     complaint = desk.post(f"/cases/{case}/complaints", {"number": plant.word().upper()})["id"]
@@ -95,6 +96,7 @@ def journey(desk: Process, clinic: Process, office: Process, plant: Planter, num
         for move, more in (("accept", {}), ("arrive", {"feedback": True}), ("start", {})):
             at.post(f"/referrals/{sent[kind]}/{move}", {**more, "note": plant.note()})
     a_report(desk, clinic, plant, sent["health"])
+    a_trial(desk, court, plant, {"case_id": case, "incident_id": incident})
     clinic.post(f"/referrals/{sent['health']}/care", {"care": "hepatitis_b_vaccine", "result": "given"})
     clinic.post(f"/referrals/{sent['health']}/close", {"outcome_code": "served", "note": plant.note()})
     if number == 0:
@@ -115,13 +117,30 @@ def a_report(desk: Process, clinic: Process, plant: Planter, referral: str) -> N
     clinic.post(f"/reports/{written}/steps", with_order)
 
 
+def a_trial(desk: Process, court: Process, plant: Planter, of: dict[str, str]) -> None:
+    """A hand-over, an examination with its order and a sample, hearing and verdict, with everything that is typed on the way."""
+    to = {"to_agency": desk.network.names["justice"], "to_facility": "office", "services": ["prosecution"], "urgency": "urgent"}
+    sent = desk.post("/referrals", {**of, **to, "note": plant.note()})["id"]
+    until(lambda: court.network.facts_of("justice", sent)[:1] == ["issued"], "the hand-over to arrive")
+    court.post(f"/referrals/{sent}/accept", {"note": plant.note()})
+    there = court.get(f"/referrals/{sent}")["case_id"]
+    told = {"recipient": desk.network.names["police"], "items": ["req", "prog"], "purpose": "justice", "how": "spoken"}
+    court.post(f"/cases/{there}/consents", {**told, "language": "bem", "note": plant.note()})
+    begun = court.post(f"/cases/{there}/examinations", {"agreed": True, "post": "examiner", "order_number": plant.word().upper()})
+    court.post(f"/examinations/{begun['id']}/done")
+    sample = court.post(f"/cases/{there}/specimens", {"kind": "clothing", "post": "examiner", "name": plant.word()})["id"]
+    court.post(f"/specimens/{sample}/entries", {"act": "stored", "post": "examiner", "place": plant.word(), "name": plant.word()})
+    court.post(f"/cases/{there}/hearings", {"on_date": TODAY})
+    court.post(f"/cases/{there}/verdicts", {"outcome": "acquitted"})
+
+
 @contextmanager
 def at_work(factory: KafkaNodeFactory, cluster: PostgresCluster, unique: str, home: Path) -> Iterator[Any]:
     node = factory()
-    urls = {kind: cluster.fresh_database() for kind in KINDS}
-    network = ProcessNetwork(home, kafka_of(node), unique, urls)
+    urls = {kind: cluster.fresh_database() for kind in EVERYBODY}
+    network = ProcessNetwork(home, kafka_of(node), unique, urls, beside=["justice"])
     asyncio.run(network.set_up())
-    with network.started(*((kind, "serve") for kind in KINDS)) as processes:
+    with network.started(*((kind, "serve") for kind in EVERYBODY)) as processes:
         everyone_is_ready(processes)
         yield network, node, processes
 
@@ -131,9 +150,9 @@ def test_no_planted_word_lies_at_rest_or_leaves(
 ) -> None:
     plant = Planter(unique)
     with at_work(kafka_node_factory, postgres_cluster, unique, tmp_path) as (network, node, processes):
-        desk, clinic, office = processes
+        desk, clinic, office, court = processes
         for number in range(CASES):
-            journey(desk, clinic, office, plant, number)
+            journey(desk, clinic, office, court, plant, number)
         until(lambda: in_step(processes), "everything to be signed for")
         assert plant.count >= PLANTED_MIN
         (note,) = {line["text"] for line in desk.get("/cases?limit=1")["items"] if "text" in line} or {""}
@@ -155,7 +174,7 @@ def test_no_planted_word_lies_at_rest_or_leaves(
         found = where(files_of(network, node, postgres_cluster), plant.mark.encode())
         assert {kind for kind, _ in found} == {"database", "write-ahead log", "broker", "log"}
         of_databases = {Path(file).parent.name for kind, file in found if kind == "database"}
-        assert len(of_databases) == len(KINDS)  # a folder each
+        assert len(of_databases) == len(EVERYBODY)  # a folder each
         assert where({("process list", "x"): f"run --note={plant.mark.upper()}".encode()}, plant.mark.encode())
 
 
@@ -227,7 +246,7 @@ async def checkpoint(network: ProcessNetwork) -> None:
 
 async def plant_in_the_clear(network: ProcessNetwork, word: str) -> None:
     """What the search must find: the word in a column, on a topic and in a log."""
-    for kind in KINDS:
+    for kind in EVERYBODY:
         connection = await asyncpg.connect(network.urls[kind])
         await connection.execute("CREATE TABLE planted (word text)")
         await connection.execute("INSERT INTO planted VALUES ($1)", word)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from agencies import World, consent, open_case, refer
 from box import BATCH, CLINIC, EC, EXPIRES, STATION, certified, certify, inspector, stock
+from coast import OFFICE, ask, at, coast_world, complaint
 from hotline import answered_at_every_unit
 from shift import at_work
 from signing_in import PIN, hide_of
@@ -247,6 +248,7 @@ async def a_box(world: World) -> dict[str, str]:
     }  # fmt: skip
 
 
+COAST = ("hand_overs/of_case.html", "proceedings/of_case.html", "examinations/of_case.html")  # of programmes with justice
 PEOPLE = {
     "officer": ("police", Role.OFFICER, ""), "nurse": ("health", Role.CLINICIAN, ""), "in-charge": ("health", Role.SUPERVISOR, ""),
     "lead": ("police", Role.SUPERVISOR, STATION), "roaming": ("health", Role.CLINICIAN, None),
@@ -291,12 +293,45 @@ async def hidden_and_back(visitor: Visitor, mistake: Mistake, page: Page) -> Pag
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)  # pages are the same on both
-async def test_an_error_stands_beside_its_field_on_the_forms_own_page_and_nothing_is_lost(world: World) -> None:
+async def test_an_error_stands_beside_its_field_on_the_forms_own_page_and_nothing_is_lost(world: World, tmp_path: Path) -> None:
     found = await mistakes(world)
     asked = Counter(form.template for form in written_forms() if form.asks and form.action not in SECRETS)
+    on_the_coast = Counter({template: asked.pop(template) for template in COAST})
     assert Counter(one.template for one in found) == asked, "every form that asks something is tried here"
     people = {name: await at_work(world, agency, name, role, place) for name, (agency, role, place) in PEOPLE.items()}
     await certify(world, await inspector(world, "chief"), "officer")
+    await each_loses_nothing(people, found)
+    async with coast_world(tmp_path / "coast") as coast:
+        found = await mistakes_on_the_coast(coast)
+        assert Counter(one.template for one in found) == on_the_coast
+        people = {
+            "desk": await at_work(coast, "police", "a-desk", Role.OFFICER, STATION),
+            "clerk": await at_work(coast, "justice", "a-clerk", Role.OFFICER, OFFICE),
+        }
+        await each_loses_nothing(people, found)
+
+
+async def mistakes_on_the_coast(coast: World) -> list[Mistake]:
+    """Of the pages that only a programme with justice has."""
+    desk, clerk = await at(coast, "police", STATION), await at(coast, "justice", OFFICE)
+    case_id, incident_id, _complaint = await complaint(desk)
+    sent = await ask(desk, case_id, incident_id, f"justice/{OFFICE}", "prosecution")
+    await coast.settle()
+    sent_id = sent["id"]
+    there = f"/cases/{(await clerk.get(f'/referrals/{sent_id}'))['case_id']}"
+    begun = await clerk.post(f"{there}/examinations", {"agreed": True, "post": "clerk"})
+    to_office, court, examined = f"/cases/{case_id}/prosecutor", f"{there}/proceedings", f"{there}/examinations"
+    return [
+        Mistake("hand_overs/of_case.html", "desk", to_office, to_office, {"place": ""}),
+        Mistake("proceedings/of_case.html", "clerk", court, f"{there}/hearings", {"hearing_on": "2020-01-01"}),
+        Mistake("proceedings/of_case.html", "clerk", court, f"{there}/verdicts", {"outcome": "other", "at_time": "04:10"}),
+        Mistake("examinations/of_case.html", "clerk", examined, examined, {"order_number": "X!"}),
+        Mistake("examinations/of_case.html", "clerk", examined, f"/examinations/{begun['id']}/order-came", {"came_number": "X!"}),
+    ]
+
+
+async def each_loses_nothing(people: dict[str, Visitor], found: list[Mistake]) -> None:
+    """An error stands beside its field, and what was answered stands in the form, also after Hide."""
     for one in found:
         visitor = people[one.who]
         opened = await visitor.open(one.path)

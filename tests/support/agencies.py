@@ -1,4 +1,4 @@
-"""Three agencies in one process, each with its own database and its API, and the lines between them carried by hand.
+"""Agencies in one process, each with its own database and its API, and the lines between them carried by hand.
 
 A test decides when a line delivers, what it doubles, and which waiting batch goes first; nothing is lost by chance.
 """
@@ -45,7 +45,8 @@ from shared.kit.ids import new_id
 from shared.kit.keystore import Keystore
 from shared.programmes.profile import Programme, load_programme
 
-ROLE_OF = {"police": Role.OFFICER, "health": Role.CLINICIAN, "social_welfare": Role.SOCIAL_WORKER}
+ROLE_OF = {"police": Role.OFFICER, "health": Role.CLINICIAN, "social_welfare": Role.SOCIAL_WORKER,
+           "partner": Role.SOCIAL_WORKER, "justice": Role.OFFICER}  # fmt: skip
 RESTORE_ROUNDS = 6  # asking back, giving back, asking again for what the peers said, and answering
 SECRET = b"a secret of the tests, 32 bytes!"
 

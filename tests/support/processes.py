@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import yaml
 from agencies import ROLE_OF
+from coast import BESIDE
 from ready_made import Child, source
 from schema import sqlite_at_head
 from servers import Kafka
@@ -179,14 +180,17 @@ class Process:
 
 
 class ProcessNetwork:
-    """The demo's agencies under names of this test's own, so that tests share one Kafka."""
+    """The demo's agencies, and those named `beside` them, under names of this test's own, so that tests share one Kafka."""
 
-    def __init__(self, home: Path, kafka: Kafka, unique: str, urls: dict[str, str], partitions: int = 1) -> None:
+    def __init__(
+        self, home: Path, kafka: Kafka, unique: str, urls: dict[str, str], partitions: int = 1, beside: Iterable[str] = ()
+    ) -> None:
         self.home, self.kafka, self.urls = home, kafka, urls
-        self.names = {kind: f"{kind}_{unique}" for kind in KINDS}
+        self.names = {kind: f"{kind}_{unique}" for kind in (*KINDS, *beside)}
         content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
         content["purpose"], content["partitions"] = "test", partitions
-        content["agencies"] = {self.names[kind]: content["agencies"][kind] for kind in KINDS}
+        content["agencies"] = {name: (content["agencies"] | BESIDE)[kind] for kind, name in self.names.items()}
+        content["pairs"] += [[kind, other] for kind in beside for other in KINDS]
         content["pairs"] = [[self.names[a], self.names[b]] for a, b in content["pairs"]]
         self.file = home / "network.yaml"
         self.file.write_text(yaml.safe_dump(content))
@@ -256,7 +260,7 @@ class ProcessNetwork:
         """Topics and users, databases and one account an agency."""
         if topics:
             await self.provision()
-        for kind in KINDS:
+        for kind in self.names:
             made = build(self.settings(kind), self.names[kind])
             if self.urls[kind].startswith("sqlite"):
                 await asyncio.to_thread(sqlite_at_head, Path(self.urls[kind].removeprefix("sqlite:///")), kind)

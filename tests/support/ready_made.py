@@ -20,7 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-READ = ("services.serve", "services.runtime", "services.police.main", "services.health.main", "services.social_welfare.main")
+READ = ("services.serve", "services.runtime", "services.police.main", "services.health.main", "services.social_welfare.main",
+        "services.partner.main", "services.justice.main")  # fmt: skip
 ANSWER_BYTES_MAX = 64 * 1024
 
 

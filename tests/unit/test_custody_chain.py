@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.health.custody.domain import ENDS, Act, Gap, Link, chain
+from shared.casework.custody.domain import ENDS, Act, Gap, Link, chain
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 SEEDS = 300

@@ -1,1 +1,1 @@
-"""Samples: collected, sealed, handed over from post to post. A code is all that may be told of one."""
+"""Samples that a clinic collects, in tables of its own; what is done with them is `shared.casework.custody`."""

@@ -7,13 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from services.health.custody import views as custody
 from services.health.follow_ups import commands, views
 from services.health.follow_ups.commands import AnswerVisit, MakeVisit, MoveVisit
 from services.health.follow_ups.domain import State, Which
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_listed, note_read
+from shared.casework.custody import views as custody
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.reports import views as reports
@@ -42,7 +42,7 @@ async def show_waits(request: Request, edge: OneEdge, visit: Visitor) -> Respons
     async with edge.database.write() as tx:  # the look is kept
         found = reports.in_sections(edge.here, await reports.open_ones(tx, visit.actor), tx.clock.now())
         due = await views.due(tx, edge.here, visit.actor)
-        samples = await custody.due(tx, visit.actor)
+        samples = await custody.due(tx, edge.here, visit.actor)
         to_write = [(reports.SECTIONS[edge.here.kind][name], found[name]) for name in FOR_A_DOCTOR]
         listed = {one.case.id for _name, ones in to_write for one in ones} | {case.id for _row, case in (*due, *samples)}
         await note_listed(tx, listed, visit.actor)

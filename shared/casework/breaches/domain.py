@@ -21,6 +21,7 @@ class ByWhom(StrEnum):
     POLICE = "police"
     HEALTH = "health"
     SOCIAL_WELFARE = "social_welfare"
+    PARTNER = "partner"
     JUSTICE = "justice"
     FAMILY = "family"
     COMMUNITY = "community"

@@ -144,6 +144,8 @@ def _spoken(here: AgencyKind, to: AgencyKind, item: ConsentItem) -> str:
             return "type_gbv"
         case ConsentItem.GIVEN if "given" not in rows:
             return "given_mind"
+        case ConsentItem.PROG if here is AgencyKind.JUSTICE:
+            return "prog_court"
         case ConsentItem.PROG if ConsentItem.PROG not in PROGRESS_CROSSES.get((here, to), {}).values():
             return "prog_places"
     return str(item)

@@ -51,6 +51,11 @@ class Facility(_Part):
     places: int | None = Field(default=None, ge=0)
 
 
+def shows_area_only(kind: AgencyKind, services: Iterable[ServicePackage]) -> bool:
+    """Whether a facility is a shelter, of which nothing is told but its area: from two distances anybody finds a house."""
+    return kind is AgencyKind.PARTNER and ServicePackage.SHELTER in services
+
+
 class AgencyEntry(_Part):
     """One organisation."""
 
@@ -104,6 +109,29 @@ class Network(_Part):
                     raise ValueError(
                         f"{agency_id}.{facility_id}: a {agency.kind} agency does not provide {', '.join(sorted(foreign))}"
                     )
+        return self
+
+    def _way_to_shelter(self, agency: AgencyEntry, facility: Facility) -> str | None:
+        """What a journey would tell of where a shelter is: this facility itself, or one from which the way here is given."""
+        if facility.journeys and shows_area_only(agency.kind, facility.services):
+            return "it"
+        places = {id_: (one.kind, place) for one in self.agencies.values() for id_, place in one.facilities.items()}
+        return next(
+            (
+                f"'{start}'"
+                for start in facility.journeys
+                if start in places and shows_area_only(places[start][0], places[start][1].services)
+            ),
+            None,
+        )
+
+    @model_validator(mode="after")
+    def _hides_shelters(self) -> "Network":
+        for agency_id, agency in self.agencies.items():
+            for facility_id, facility in agency.facilities.items():
+                if found := self._way_to_shelter(agency, facility):
+                    where = f"{agency_id}.{facility_id}"
+                    raise ValueError(f"{where}: {found} is a shelter, which shows an area only; leave its ways out")
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from shared.casework.directory.network import Network, parse_network
+from shared.casework.directory.network import Network, parse_network, shows_area_only
 from shared.contracts.casework.codes import AgencyKind, FacilityMode
 from shared.kit.errors import RefnetError
 from shared.programmes.places import FacilityKind, FacilityStatus
@@ -40,9 +40,10 @@ def network_of(programme: Programme, purpose: str = "simulation", only: Collecti
             f"Programme '{programme.id}' has no pathway from one agency to another, so there is no network to make; add `pathways`."
         )
     first = programme.languages[0]
+    shown = frozenset(one.id for one in made if not _is_shelter(one, programme))
     agencies: dict[str, Any] = {
         id_: {"kind": str(programme.agencies[id_].kind), "name": programme.agencies[id_].name.in_(first, "en")[:NAME_MAX],
-              "facilities": _complete([one for one in made if one.agency == id_], frozenset(one.id for one in made), programme)}
+              "facilities": _complete([one for one in made if one.agency == id_], shown, programme)}
         for id_ in with_places
     }  # fmt: skip
     content = {"purpose": purpose, "programme": programme.id, "agencies": agencies, "pairs": pairs}
@@ -114,12 +115,17 @@ def _numbered(programme: Programme, kind: FacilityKind, district: str, number: i
     return {**_common(programme, kind), "name": f"{kind.name.in_(first, 'en')}{count}{where}"[:NAME_MAX], "district": district}
 
 
+def _is_shelter(one: _Made, programme: Programme) -> bool:
+    return shows_area_only(programme.agencies[one.agency].kind, programme.facilities[one.kind].services)
+
+
 def _complete(made: list[_Made], there: frozenset[str], programme: Programme) -> dict[str, Any]:
     """Each facility with the ways to it; on paper or by phone also with a desk that writes for it, of the kind that the programme
     says, and near where one is."""
     online = [one for one in made if one.fields["mode"] == FacilityMode.ONLINE]
     for one in made:
-        one.fields["journeys"] = {start: way for start, way in one.fields.get("journeys", {}).items() if start in there}
+        ways = one.fields.get("journeys", {}) if one.id in there else {}  # of a shelter nothing but its area is told
+        one.fields["journeys"] = {start: way for start, way in ways.items() if start in there}
         if one.fields["mode"] != FacilityMode.ONLINE:
             wanted = programme.facilities[one.kind].hub
             fitting = sorted(

@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.directory.network import DAY_AND_NIGHT, Facility, Journey
+from shared.casework.directory.network import DAY_AND_NIGHT, Facility, Journey, shows_area_only
 from shared.casework.directory.tables import PlaceNews
 from shared.casework.here import Here
 from shared.contracts.casework.codes import FacilityMode, ServicePackage
@@ -28,6 +28,7 @@ class Place:
     opens: str | None  # the clock time at which it opens, where it is closed now
     journey: Journey | None
     news: PlaceNews | None
+    area: str | None = None  # of a shelter: the district, which is all that is shown of where it is
 
     @property
     def key(self) -> str:
@@ -64,6 +65,12 @@ async def places(
                 said = news.get((agency, id_))
                 open_now = is_open_at(facility, local) if said is None else said.is_open
                 opens = None if open_now else facility.open_hours.split("-")[0]
-                found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said))
+                area = _area(here, facility) if shows_area_only(here.network.agencies[agency].kind, facility.services) else None
+                found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said, area))
     found.sort(key=lambda p: (not p.is_open, p.journey.km if p.journey else FAR_KM, p.facility.name))
     return found
+
+
+def _area(here: Here, facility: Facility) -> str:
+    named = here.programme.districts.get(facility.district)
+    return str(named) if named is not None else facility.district.replace("_", " ")

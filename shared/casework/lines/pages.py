@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from shared.casework.accounts.sessions import Visit
+from shared.casework.agreements import views as agreements
 from shared.casework.directory.news import SayPlaceNews, say_place_news
 from shared.casework.directory.places import places
 from shared.casework.edge import Edge, OneEdge
@@ -96,9 +97,12 @@ async def _directory(request: Request, edge: Edge, visit: Visit, service: Servic
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
         found = await places(tx, here, (here.agency, *here.peers), visit.actor.facility, local, [service] if service else [])
+    today = here.day_of(now)
+    told = {p.key: agreements.refusal(here, p.agency, p.id, p.facility.services, today) for p in found if p.agency != here.agency}
     offered = {s for a in (here.agency, *here.peers) for f in here.network.agencies[a].facilities.values() for s in f.services}
     return edge.pages.show(
         request, "lines/directory.html", visit, places=found, service=service,
+        outside={key: said for key, said in told.items() if said is not None},
         services=[s for s in ServicePackage if s in offered], **more,
     )  # fmt: skip
 

@@ -98,6 +98,7 @@ class Look:
     to_tell: ToTellAll | None = None  # whom a desk of this agency has something to tell
     steps_apart: frozenset[ProgressCode] = frozenset()  # steps with a page of their own, because something is asked with each
     counts: Sequence[Count] = ()  # what a kind of agency counts of a programme's measures
+    agreement_more: Sequence[tuple[str, Load]] = ()  # what the page of agreements has beside them here: a template, and its `rows`
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 

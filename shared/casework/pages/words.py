@@ -113,6 +113,7 @@ SPOKEN: dict[str, str] = {  # what a tick adds to a question, as it is read to h
     "prog": _(
         "How things go on with the police; and which other places are asked to help, and how far that is; not with which care."
     ),
+    "prog_court": _("That there is a charge, a hearing with its day, or a verdict; not what it says."),
     "prog_places": _("Which other places are asked to help, and how far that is; not with which care."),
 }
 BASES: dict[str, str] = {
@@ -307,6 +308,10 @@ ALARMS: dict[str, str] = {
     "overfull": _("More messages of an agency wait or cannot be used than are kept: the others are asked for again later"),
     "cleared": _("Old messages are asked for whose words are no longer kept, after a restore: look for the paper, and phone"),
     "breach": _("Something was done or demanded against the protocol"),
+    "agreement_ends": _("An agreement with a partner ends within 30 days, or has ended: renew it, and look at what is open"),
+    "hand_over_due": _("A complaint must be handed to the prosecutor soon"),
+    "hand_over_late": _("A complaint was not handed to the prosecutor in time: hand it over now, it is never too late"),
+    "order_missing": _("An examination began before its order, and the order has not come: ask for it again"),
     "report_before_limit": _("A medical report is due before the remand limit"),
     "custody_gap": _("The chain of custody of a sample has a gap"),
     "report_custody": _("A medical report may be in another hand than was written down"),
@@ -515,6 +520,11 @@ PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),
     "she_asked": _("She or he asked for it"), "court_order": _("A court ordered it"), "complaint": _("A complaint is looked into"),
 }  # fmt: skip
+NOBODY_ELSE = "nobody_else"
+AGREEMENTS: dict[str, str] = {
+    "not_yet": _("Does not hold yet"), "in_force": _("Holds"), "ends_soon": _("Ends soon"), "ended": _("Has ended"),
+    NOBODY_ELSE: _("nobody else"),
+}  # fmt: skip
 BREACHES: dict[str, str] = {
     "mediation_attempted": _("Somebody tried to mediate"),
     "police_report_demanded": _("A police report was demanded before care"),
@@ -522,6 +532,7 @@ BREACHES: dict[str, str] = {
 }  # fmt: skip
 BY_WHOM: dict[str, str] = {
     "police": _("Police"), "health": _("Health"), "social_welfare": _("Social welfare"), "justice": _("Court or prosecutor"),
+    "partner": _("A partner organisation"),
     "family": _("The family"), "community": _("Elders, a chief or neighbours"), "other": _("Somebody else"),
     "not_known": _("Not known"),
 }  # fmt: skip
@@ -566,7 +577,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
     "entry": ENTRIES, "correction": CORRECTIONS, "supply": SUPPLY_REASONS, "no_supply": SUPPLY_DECLINES,
     "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES, "report_form": REPORT_FORMS,
-    "breach": BREACHES, "by_whom": BY_WHOM,
+    "breach": BREACHES, "by_whom": BY_WHOM, "agreement": AGREEMENTS,
     "report_step": REPORT_STEPS, "report_act": REPORT_ACTS, "report_gap": REPORT_GAPS, "report_holder": REPORT_HOLDERS,
     "report_ground": REPORT_GROUNDS, "report_traveller": REPORT_TRAVELLERS, "report_refusal": REPORT_REFUSALS,
     "way": {**KINDS, "by_herself": _("By herself or himself")},

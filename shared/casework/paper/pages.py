@@ -173,7 +173,11 @@ def sheet_text(edge: Edge, language: str, kind: SheetKind) -> SheetText:
         )
     else:
         clinic, office = say(_("A clinic may know")), say(_("The social worker may know"))
-        asked = {AgencyKind.HEALTH: clinic, AgencyKind.SOCIAL_WELFARE: office, AgencyKind.POLICE: say(_("The police may know"))}
+        asked = {
+            AgencyKind.HEALTH: clinic, AgencyKind.SOCIAL_WELFARE: office, AgencyKind.POLICE: say(_("The police may know")),
+            AgencyKind.PARTNER: say(_("The organisation that helps may know")),
+            AgencyKind.JUSTICE: say(_("The prosecutor may know")),
+        }  # fmt: skip
         rows = (
             *when,
             Row(say(_("Hurt or bleeding now?")), yes_no),

@@ -7,6 +7,9 @@ CARE_ORDER = {
                         ServicePackage.FOLLOW_UP_CARE),
     AgencyKind.SOCIAL_WELFARE: (ServicePackage.PSYCHOSOCIAL, ServicePackage.SHELTER, ServicePackage.CHILD_PROTECTION,
                                 ServicePackage.COURT_SUPPORT, ServicePackage.FAMILY_VISIT, ServicePackage.LEGAL_AID),
+    AgencyKind.PARTNER: (ServicePackage.SHELTER, ServicePackage.LEGAL_AID, ServicePackage.PSYCHOSOCIAL,
+                         ServicePackage.MENTAL_HEALTH_CARE, ServicePackage.REINTEGRATION),
+    AgencyKind.JUSTICE: (ServicePackage.PROSECUTION, ServicePackage.EXAMINATION_AND_REPORT),
     AgencyKind.POLICE: (ServicePackage.REPORT_TO_POLICE, ServicePackage.STATEMENT_AT_CLINIC, ServicePackage.PROTECTION),
 }  # fmt: skip
 MODES = (TravelMode.POLICE_VEHICLE, TravelMode.CAR, TravelMode.ON_FOOT, TravelMode.NONE_AVAILABLE)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework import scope, sharing
+from shared.casework.agreements import views as agreements
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, NoteText, add_note, happened
 from shared.casework.cases.recovering import may_decide
@@ -107,6 +108,7 @@ async def issue_referral(
     _refuse_duplicate(command, ground)
     now = tx.clock.now()
     issued_at = happened("occurred_at", command.occurred_at, now)
+    _within_agreement(here, command, issued_at)
     code = domain.new_arrival_code()
     said = sharing.project(
         here, command.to_agency, release,
@@ -179,6 +181,13 @@ def _check_place(here: Here, command: IssueReferral) -> None:
         raise Conflict(
             "%(place)s does not offer: %(services)s; choose another place.", place=place, services=tuple(sorted(missing))
         )
+
+
+def _within_agreement(here: Here, command: IssueReferral, issued_at: datetime) -> None:
+    """Nothing is asked of a partner beyond what it has signed, on the day on which it was asked; a sheet has its own."""
+    said = agreements.refusal(here, command.to_agency, command.to_facility, command.services, here.day_of(issued_at))
+    if said is not None:
+        raise Conflict(said.sentence, **said.params)
 
 
 async def open_services(tx: Transaction, case_id: UUID, incident_id: UUID | None, recipient: str) -> set[str]:

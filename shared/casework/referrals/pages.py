@@ -1,5 +1,6 @@
 """Pages: care and place, and a referral at either end."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from sqlmodel import col
 
 from shared.casework import scope, sharing
 from shared.casework.accounts.sessions import Visit
+from shared.casework.agreements import views as agreements
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
@@ -45,7 +47,7 @@ from shared.contracts.casework.codes import (
 )  # fmt: skip
 from shared.contracts.casework.lifecycle import Transition
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound
+from shared.kit.errors import Conflict, NotFound, Sentence
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -132,16 +134,26 @@ async def _refer_page(
     found.sort(
         key=lambda p: (p.key == cannot, bool(before) and before not in p.facility.services, (p.agency, p.id) != proposed)
     )  # and within it, as it was: open ones first, then by distance
+    outside = _outside(edge, found, care, now)
     lacks = {p.key: [s for s in care[p.agency] if s not in p.facility.services] for p in found}
     return edge.pages.show(
         request, "referrals/refer.html", visit, status=status, errors=bool(form.errors), form=form, case=case, care=services,
         places=[p for p in found if set(p.facility.services).intersection(care[p.agency])], also=also, until=until, agreed=agreed,
-        modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks,
+        modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks, outside=outside,
         there={p.key: (set_out + _way(p.facility, desk)).strftime("%H:%M") for p in found},
         incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
         ask_again_first=bool(not_care),
         from_sheet=sheet is not None,  # who left with a sheet took no number along
     )  # fmt: skip
+
+
+def _outside(edge: Edge, found: list[Place], care: Mapping[str, Collection[ServicePackage]], now: datetime) -> dict[str, Sentence]:
+    """Of each place what its agreement does not cover today, in a sentence: it would be refused when it is sent."""
+    today = edge.here.day_of(now)
+    asked = {
+        p.key: agreements.refusal(edge.here, p.agency, p.id, set(p.facility.services) & set(care[p.agency]), today) for p in found
+    }
+    return {key: said for key, said in asked.items() if said is not None}
 
 
 def _cannot_take(former: Referral) -> str | None:
@@ -225,7 +237,18 @@ async def _also(
         asks = list(dict.fromkeys(asks))
         taken = await commands.open_services(tx, case.id, incident.id if incident else None, peer)
         found = await places(tx, edge.here, [peer], visit.actor.facility, local)
-        fitting = [(p, [s for s in asks if s in p.facility.services and s not in taken]) for p in found]
+        today = edge.here.day_of(tx.clock.now())
+        fitting = [
+            (
+                p,
+                [
+                    s
+                    for s in asks
+                    if s in p.facility.services and s not in taken and not agreements.gap(edge.here, peer, p.id, [s], today)
+                ],
+            )
+            for p in found
+        ]
         told += [(p, services) for p, services in fitting if services][:1]
     return told
 

@@ -85,6 +85,8 @@ PROGRESS_CROSSES: dict[tuple[AgencyKind, AgencyKind], dict[ProgressCode, Consent
         I.PROG,
     ),
     (K.HEALTH, K.SOCIAL_WELFARE): {ProgressCode.NEXT_CLINIC_DATE: I.FB},
+    # That there is a charge, a hearing, a verdict; never which, against whom, or what was found.
+    (K.JUSTICE, K.POLICE): dict.fromkeys((ProgressCode.CHARGED, ProgressCode.HEARING_DATE, ProgressCode.VERDICT), I.PROG),
 }  # fmt: skip
 
 # The end, under `fb`, the same in every direction: finished, another visit needed, cannot take, or never came. How it ended stays

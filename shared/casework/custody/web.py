@@ -7,18 +7,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from services.health.custody import commands, views
-from services.health.custody.commands import AddEntry, Collect
-from services.health.custody.tables import Specimen
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
+from shared.casework.custody import commands, views
+from shared.casework.custody.commands import AddEntry, Collect
+from shared.casework.custody.tables import SpecimenRow
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
-from shared.casework.here import Actor
+from shared.casework.here import Actor, Here
 from shared.kit.db import Transaction
 
 LOOK = "specimen"
-router = APIRouter(prefix="/api/v1", tags=["health"])
+router = APIRouter(prefix="/api/v1", tags=["samples"])
 
 
 class EntryView(BaseModel):
@@ -53,13 +53,13 @@ class SampleFigures(BaseModel):
     with_gap: int
 
 
-async def _shown(tx: Transaction, specimen: Specimen, by: Actor) -> SpecimenView:
+async def _shown(tx: Transaction, specimen: SpecimenRow, here: Here, by: Actor) -> SpecimenView:
     await note_read(tx, specimen.case_id, by, LOOK)
-    return await _view(tx, specimen)
+    return await _view(tx, specimen, here)
 
 
-async def _view(tx: Transaction, specimen: Specimen) -> SpecimenView:
-    book = await views.book_of(tx, specimen)
+async def _view(tx: Transaction, specimen: SpecimenRow, here: Here) -> SpecimenView:
+    book = await views.book_of(tx, specimen, here)
     entries = [EntryView(number=one.number, act=one.act, occurred_at=one.occurred_at, said=one.said or {}) for one in book.entries]
     return SpecimenView(
         id=specimen.id, case_id=specimen.case_id, code=specimen.code, kind=specimen.kind, state=specimen.state,
@@ -74,7 +74,7 @@ async def post_specimen(
     """A sample was collected; the answer has the code to be written on it."""
 
     async def work(tx: Transaction) -> SpecimenView:
-        return await _shown(tx, await commands.collect(case_id, body, tx, edge.here, by), by)
+        return await _shown(tx, await commands.collect(case_id, body, tx, edge.here, by), edge.here, by)
 
     return await command(request, edge, by, work, status=201, key=key)
 
@@ -86,7 +86,7 @@ async def get_specimens(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
     async with edge.database.write() as tx:
         case = await load_case(tx, case_id, by)
         await note_read(tx, case.id, by, LOOK)  # that there is none tells something too
-        return Page(items=[await _view(tx, one) for one in await views.of_case(tx, case.id)])
+        return Page(items=[await _view(tx, one, edge.here) for one in await views.of_case(tx, case.id, edge.here)])
 
 
 @router.get("/specimens/figures")
@@ -109,7 +109,7 @@ async def get_figures(
 async def get_specimen(specimen_id: UUID, edge: OneEdge, by: SignedIn) -> SpecimenView:
     """A sample with its book."""
     async with edge.database.write() as tx:
-        return await _shown(tx, await commands.load_specimen(tx, specimen_id, by), by)
+        return await _shown(tx, await commands.load_specimen(tx, specimen_id, edge.here, by), edge.here, by)
 
 
 @router.post("/specimens/{specimen_id}/entries", status_code=201, response_model=SpecimenView)
@@ -119,6 +119,6 @@ async def post_entry(
     """A line of the book; none is ever changed."""
 
     async def work(tx: Transaction) -> SpecimenView:
-        return await _shown(tx, await commands.add_entry(specimen_id, body, tx, edge.here, by), by)
+        return await _shown(tx, await commands.add_entry(specimen_id, body, tx, edge.here, by), edge.here, by)
 
     return await command(request, edge, by, work, status=201, key=key)

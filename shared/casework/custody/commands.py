@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
-from services.health.custody.domain import ENDS, Act, Chain, Kind, Link, Why, chain
-from services.health.custody.tables import CustodyEntry, Specimen
 from shared.casework import scope
 from shared.casework.alarms.commands import clear, raise_alarm
 from shared.casework.cases.commands import Form, happened, load_case
+from shared.casework.custody.domain import ENDS, Act, Chain, Kind, Link, Why, chain
+from shared.casework.custody.tables import CustodyRow, SpecimenRow, kept_by
 from shared.casework.here import Actor, Here
 from shared.casework.reports.commands import Name, new_code
 from shared.contracts.casework import events
@@ -72,14 +72,14 @@ def missing_of(asked: Any) -> str | None:
     return next((name for name in NEEDED.get(asked.act, ()) if getattr(asked, name) is None), None)
 
 
-async def collect(case_id: UUID, command: Collect, tx: Transaction, here: Here, by: Actor) -> Specimen:
+async def collect(case_id: UUID, command: Collect, tx: Transaction, here: Here, by: Actor) -> SpecimenRow:
     """Opens the book of a sample, with a code of its own to be written on it."""
     by.may_work()
     case = await load_case(tx, case_id, by, lock=True)
     facility = by.facility or case.facility
     _post(here, facility, command.post)
     now = tx.clock.now()
-    specimen = Specimen(
+    specimen: SpecimenRow = kept_by(here).specimens(
         id=new_id(), case_id=case.id, facility=facility, code=new_code("S"), kind=command.kind, state=Act.COLLECTED,
         recorded_at=now, recorded_by=by.account_id,
     )  # fmt: skip
@@ -90,9 +90,9 @@ async def collect(case_id: UUID, command: Collect, tx: Transaction, here: Here, 
     return specimen
 
 
-async def add_entry(specimen_id: UUID, command: AddEntry, tx: Transaction, here: Here, by: Actor) -> Specimen:
+async def add_entry(specimen_id: UUID, command: AddEntry, tx: Transaction, here: Here, by: Actor) -> SpecimenRow:
     """Writes a line, now or late; raises Conflict where it stands here already with the same time."""
-    specimen = await load_specimen(tx, specimen_id, by)
+    specimen = await load_specimen(tx, specimen_id, here, by)
     await outbox.lock_subjects(tx, [specimen.id])
     await tx.session.refresh(specimen)
     scope.not_as_guest(by, specimen.facility, specimen.case_id)
@@ -100,7 +100,7 @@ async def add_entry(specimen_id: UUID, command: AddEntry, tx: Transaction, here:
         _post(here, specimen.facility, command.post)
     now = tx.clock.now()
     at = happened("occurred_at", command.occurred_at, now)
-    if any(one.act == command.act and one.occurred_at == at for one in await entries_of(tx, specimen.id)):
+    if any(one.act == command.act and one.occurred_at == at for one in await entries_of(tx, specimen.id, here)):
         raise Conflict("This stands here already, with the same time.")
     said = command.model_dump(mode="json", exclude={"act", "occurred_at"}, exclude_none=True)
     await _write(tx, here, by, specimen, command.act, said, at)
@@ -112,16 +112,18 @@ def _post(here: Here, facility: str, post: str) -> None:
         raise MissingDetail("post", "This place has no such post; choose one of its own.")
 
 
-async def _write(tx: Transaction, here: Here, by: Actor, specimen: Specimen, act: Act, said: dict[str, Any], at: datetime) -> None:
-    known = await entries_of(tx, specimen.id)
+async def _write(
+    tx: Transaction, here: Here, by: Actor, specimen: SpecimenRow, act: Act, said: dict[str, Any], at: datetime
+) -> None:
+    known = await entries_of(tx, specimen.id, here)
     tx.session.add(
-        CustodyEntry(
+        kept_by(here).entries(
             id=new_id(), specimen_id=specimen.id, case_id=specimen.case_id, number=len(known) + 1, act=act, said=said,
             occurred_at=at, recorded_at=tx.clock.now(), recorded_by=by.account_id,
         )
     )  # fmt: skip
     await tx.session.flush()
-    found = chain_of(await entries_of(tx, specimen.id))
+    found = chain_of(await entries_of(tx, specimen.id, here))
     specimen.state, specimen.has_gap = found.state or act, bool(found.gaps)
     await tx.session.flush()
     if found.gaps:
@@ -130,23 +132,25 @@ async def _write(tx: Transaction, here: Here, by: Actor, specimen: Specimen, act
         await clear(tx, here, specimen.id, {ALARM})
 
 
-async def load_specimen(tx: Transaction, specimen_id: UUID, by: Actor) -> Specimen:
+async def load_specimen(tx: Transaction, specimen_id: UUID, here: Here, by: Actor) -> SpecimenRow:
     """A sample of a case that the account may see; raises OutOfSight."""
     by.may_work()
-    query = select(Specimen).where(col(Specimen.id) == specimen_id, scope.sees_case(by, col(Specimen.case_id)))
-    specimen = (await tx.session.execute(query)).scalar_one_or_none()
+    table = kept_by(here).specimens
+    query = select(table).where(col(table.id) == specimen_id, scope.sees_case(by, col(table.case_id)))
+    specimen: SpecimenRow | None = (await tx.session.execute(query)).scalar_one_or_none()
     if specimen is None:
         raise scope.OutOfSight("There is no such sample.", specimen_id)
     return specimen
 
 
-async def entries_of(tx: Transaction, specimen_id: UUID) -> list[CustodyEntry]:
+async def entries_of(tx: Transaction, specimen_id: UUID, here: Here) -> list[CustodyRow]:
     """The lines of a sample's book, as they were written."""
-    query = select(CustodyEntry).where(col(CustodyEntry.specimen_id) == specimen_id).order_by(col(CustodyEntry.number))
+    table = kept_by(here).entries
+    query = select(table).where(col(table.specimen_id) == specimen_id).order_by(col(table.number))
     return list((await tx.session.execute(query)).scalars())
 
 
-def chain_of(entries: list[CustodyEntry]) -> Chain:
+def chain_of(entries: list[CustodyRow]) -> Chain:
     """The chain that lines make."""
     return chain(
         Link(Act(one.act), one.occurred_at, one.said.get("post", ""), one.said.get("other_post"), one.said.get("seal"))

@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.health.custody import commands, views
-from services.health.custody.commands import PLACE_CHARACTERS_MAX, AddEntry, Collect, Seal, missing_of
-from services.health.custody.domain import ENDS, Act, Kind, Why
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
-from shared.casework.cases.views import note_read
+from shared.casework.cases.views import note_listed, note_read
+from shared.casework.custody import commands, views
+from shared.casework.custody.commands import PLACE_CHARACTERS_MAX, AddEntry, Collect, Seal, missing_of
+from shared.casework.custody.domain import ENDS, Act, Kind, Why
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards, when_of
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
@@ -68,7 +68,7 @@ async def _of_case(case_id: UUID, request: Request, edge: Edge, visit: Visit, fo
     async with edge.database.write() as tx:  # the look is kept
         case = await load_case(tx, case_id, visit.actor)
         await note_read(tx, case.id, visit.actor, "specimen")
-        books = [await views.book_of(tx, one) for one in await views.of_case(tx, case.id)]
+        books = [await views.book_of(tx, one, edge.here) for one in await views.of_case(tx, case.id, edge.here)]
     return edge.pages.show(
         request, "custody/of_case.html", visit, status=status, form=form, errors=bool(form.errors), case=case, books=books,
         kinds=list(Kind), desk_posts=edge.here.posts(visit.actor.facility or case.facility), here_now="/cases",
@@ -94,6 +94,16 @@ async def post_specimen(case_id: UUID, request: Request, edge: OneEdge, visit: V
         return await _of_case(case_id, request, edge, visit, form.error(error.field, error), status=422)
 
 
+@router.get("/specimens")
+async def show_due(request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """Samples of this place that are not sealed yet, or whose chain has a gap."""
+    visit.actor.may_work()
+    async with edge.database.write() as tx:  # the look is kept
+        samples = await views.due(tx, edge.here, visit.actor)
+        await note_listed(tx, [case.id for _row, case in samples], visit.actor)
+    return edge.pages.show(request, "custody/due.html", visit, samples=samples)
+
+
 @router.get("/specimens/{specimen_id}")
 async def show_specimen(specimen_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """The book of one, and its next line."""
@@ -105,14 +115,14 @@ async def _book(
 ) -> Response:  # fmt: skip
     visit.actor.may_work()
     async with edge.database.write() as tx:  # the look is kept
-        specimen = await commands.load_specimen(tx, specimen_id, visit.actor)
+        specimen = await commands.load_specimen(tx, specimen_id, edge.here, visit.actor)
         await note_read(tx, specimen.case_id, visit.actor, "specimen")
         case = await load_case(tx, specimen.case_id, visit.actor)
-        book = await views.book_of(tx, specimen)
+        book = await views.book_of(tx, specimen, edge.here)
     posts = list(dict.fromkeys([*edge.here.posts(specimen.facility), *([book.chain.holder] if book.chain.holder else [])]))
     return edge.pages.show(
         request, "custody/book.html", visit, status=status, form=form, errors=bool(form.errors), case=case, book=book,
-        acts=[act for act in Act if act is not Act.COLLECTED], whys=list(Why), desk_posts=posts, here_now="/waits",
+        acts=[act for act in Act if act is not Act.COLLECTED], whys=list(Why), desk_posts=posts, here_now="/specimens",
     )  # fmt: skip
 
 

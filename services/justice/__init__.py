@@ -1,0 +1,1 @@
+"""Justice: prosecutor, forensic institute and court."""

@@ -1,0 +1,1 @@
+"""Forensic examinations, and the order that an examination needs, before it or afterwards."""

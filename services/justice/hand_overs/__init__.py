@@ -1,0 +1,1 @@
+"""Complaints that the police hand over, as the prosecutor's office receives them."""

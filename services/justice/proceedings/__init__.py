@@ -1,0 +1,1 @@
+"""Charge, hearings and verdict, as far as a survivor is told of them."""

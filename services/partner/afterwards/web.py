@@ -1,0 +1,43 @@
+"""Routes: what is open while an agreement ends, and what was decided of it."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from services.partner.afterwards import commands, views
+from services.partner.afterwards.commands import Decide
+from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.db import Transaction
+
+router = APIRouter(prefix="/api/v1", tags=["partner"])
+
+
+class AfterwardsView(BaseModel):
+    """A request, the agreement that ends under it, and what was decided; None: nothing yet."""
+
+    referral_id: UUID
+    agreement: str
+    plan: str | None
+
+
+@router.get("/afterwards")
+async def get_afterwards(edge: OneEdge, by: SignedIn) -> Page:
+    """What is open while its agreement ends or has ended, at the account's desks."""
+    by.may_work()
+    async with edge.database.write() as tx:
+        found = await views.to_decide(tx, edge.here, by)
+        return Page(items=[AfterwardsView(referral_id=one.referral.id, agreement=one.agreement, plan=one.plan) for one in found])
+
+
+@router.post("/referrals/{referral_id}/afterwards", status_code=201, response_model=AfterwardsView)
+async def post_afterwards(
+    referral_id: UUID, body: Decide, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """What is to become of it; the newest word counts."""
+
+    async def work(tx: Transaction) -> AfterwardsView:
+        row = await commands.decide(referral_id, body, tx, edge.here, by)
+        return AfterwardsView(referral_id=row.referral_id, agreement=row.agreement, plan=row.plan)
+
+    return await command(request, edge, by, work, status=201, key=key)

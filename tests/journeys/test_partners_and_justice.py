@@ -1,0 +1,402 @@
+"""Police, a partner under an agreement, a prosecutor, an institute and a court: each story through the API of each agency, on its
+own database, and read from each one's own records.
+
+| story | test |
+|---|---|
+| hand-over in time, warned before, late and alarmed after | `test_a_complaint_is_handed_over_…` |
+| she says no to the prosecutor; a complaint is withdrawn | `test_her_no_and_a_withdrawal_stop_the_clock` |
+| what the prosecutor's office is told | `test_the_prosecutor_is_told_the_request_and_nothing_else` |
+| hearing and verdict, with consent and without | `test_a_hearing_and_a_verdict_are_told_…` |
+| a hearing is put off | `test_a_hearing_that_is_put_off_is_another_hearing` |
+| the examination before its order | `test_an_examination_may_begin_before_its_order` |
+| inside the agreement, and outside it | `test_a_partner_is_asked_…`, `test_what_is_outside_…` |
+| the agreement ends while something is open | `test_nothing_is_closed_when_an_agreement_ends` |
+| a shelter shows an area only | `test_a_shelter_shows_its_area_only` |
+"""
+
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from agencies import Desk, Refused, World, consent, open_case
+from coast import COURT, INSTITUTE, LAW, OFFICE, REFUGE, STATION, ask, at, coast_world, complaint, with_rules
+from sqlalchemy import select
+from sqlmodel import col
+
+from shared.casework.alarms.tables import Alarm
+from shared.casework.circles.tables import Progress
+from shared.casework.directory.network import parse_network
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import Role
+from shared.contracts.casework.minimal_data import REQUEST_FIELDS
+from shared.exchange.tables import InboxRow, OutboxRow
+from shared.kit.errors import RefnetError
+from shared.programmes.rules import answers
+from shared.programmes.situation import Message, Situation, Verdict
+from shared.programmes.terms import Act, Fact
+
+
+@pytest.fixture
+async def coast(tmp_path: Path) -> AsyncIterator[World]:
+    async with coast_world(tmp_path) as world:
+        yield world
+
+
+async def alarms(world: World, agency: str) -> list[tuple[str, int]]:
+    """Open alarms of an agency: kind and level."""
+    async with world[agency].database.read() as tx:
+        query = select(col(Alarm.kind), col(Alarm.level)).where(col(Alarm.resolved_at).is_(None)).order_by(col(Alarm.kind))
+        return [(kind, level) for kind, level in (await tx.session.execute(query)).tuples()]
+
+
+async def after(world: World, **time: float) -> None:
+    """Time passes, and every watcher looks."""
+    world.clock.advance(timedelta(**time))
+    for agency in world.agencies.values():
+        await agency.watcher.tick()
+
+
+async def stands(desk: Desk, case_id: str) -> str:
+    (one,) = (await desk.get(f"/cases/{case_id}/hand-overs"))["items"]
+    return str(one["stands"])
+
+
+# --- to the prosecutor -------------------------------------------------------------------------------------------------
+
+
+async def test_a_complaint_is_handed_over_in_time(coast: World) -> None:
+    desk, clerk = await at(coast, "police", STATION), await at(coast, "justice", OFFICE)
+    case_id, incident_id, _complaint = await complaint(desk)
+    assert await stands(desk, case_id) == "due"
+    (due,) = (await desk.get("/hand-overs"))["items"]
+    assert due["incident_id"] == incident_id
+    await after(coast, hours=18)
+    assert (await stands(desk, case_id), await alarms(coast, "police")) == ("due_soon", [("hand_over_due", 0)])
+    coast.clock.advance(timedelta(hours=6))  # the last moment itself
+    sent = await ask(desk, case_id, incident_id, f"justice/{OFFICE}", "prosecution")
+    assert (await stands(desk, case_id), (await desk.get("/hand-overs"))["items"]) == ("in_time", [])
+    await coast.settle()
+    (waits,) = (await clerk.get("/hand-overs"))["items"]
+    assert waits["referral_id"] == sent["id"]
+    await clerk.post(f"/referrals/{sent['id']}/accept")
+    assert (await clerk.get("/hand-overs"))["items"] == []
+    await coast.settle()
+    await after(coast, minutes=1)
+    assert ((await desk.get(f"/referrals/{sent['id']}"))["status"], await alarms(coast, "police")) == ("accepted", [])
+
+
+async def test_a_complaint_is_handed_over_late_and_never_too_late(coast: World) -> None:
+    desk = await at(coast, "police", STATION)
+    case_id, incident_id, _complaint = await complaint(desk)
+    await after(coast, hours=24)
+    assert await stands(desk, case_id) == "due_soon"
+    await after(coast, seconds=1)
+    assert (await stands(desk, case_id), await alarms(coast, "police")) == ("late", [("hand_over_late", 1)])
+    await after(coast, hours=1)
+    assert [kind for kind, _level in await alarms(coast, "police")] == ["hand_over_late"]  # said once, and it climbs
+    sent = await ask(desk, case_id, incident_id, f"justice/{OFFICE}", "prosecution")
+    await after(coast, minutes=1)
+    assert (await stands(desk, case_id), await alarms(coast, "police")) == ("handed_late", [])
+    await coast.settle()
+    clerk = await at(coast, "justice", OFFICE)
+    await clerk.post(f"/referrals/{sent['id']}/decline", {"reason_code": "conflict_of_interest"})
+    await coast.settle()
+    await after(coast, minutes=1)
+    assert (await stands(desk, case_id), await alarms(coast, "police")) == ("late", [("hand_over_late", 1)])  # nobody has it
+
+
+async def test_hand_overs_are_counted_with_their_hours(coast: World) -> None:
+    desk = await at(coast, "police", STATION)
+    for hours in (10, 30):
+        case_id, incident_id = await open_case(desk)
+        await consent(desk, case_id, "justice")
+        await desk.post(f"/cases/{case_id}/complaints", {"incident_id": incident_id})
+        coast.clock.advance(timedelta(hours=hours))
+        await ask(desk, case_id, incident_id, f"justice/{OFFICE}", "prosecution")
+    boss = await coast["police"].sign_in("boss", Role.SUPERVISOR)
+    told = await boss.get(f"/counts?year={coast.clock.now().year}")
+    numbers = {row["measure"]: row["count"] for row in told["counts"] if row["measure"].startswith("hand_overs")}
+    assert numbers == {"hand_overs": 2, "hand_overs_in_time": 1}
+    assert [one["hours"] for one in told["hours"] if one["duration"] == "hand_over_time"] == [[10.0, 30.0]]
+
+
+async def test_her_no_and_a_withdrawal_stop_the_clock(coast: World) -> None:
+    desk = await at(coast, "police", STATION)
+    case_id, _incident = await open_case(desk)
+    held = await consent(desk, case_id, "justice")
+    made = await desk.post(f"/cases/{case_id}/complaints", {})
+    await after(coast, hours=20)
+    assert [kind for kind, _level in await alarms(coast, "police")] == ["hand_over_due"]
+    await desk.take_back(case_id, held)
+    await after(coast, hours=20)
+    assert (await stands(desk, case_id), await alarms(coast, "police")) == ("said_no", [("not_erased", 0)])  # nothing was delivered
+    await consent(desk, case_id, "justice")
+    assert await stands(desk, case_id) == "late"
+    path = f"/cases/{case_id}/complaints/{made['id']}"
+    await desk.post(f"{path}/withdrawals", {"asked_by": "she", "pressure": "no", "asked_alone": False})
+    await after(coast, hours=1)
+    assert (await stands(desk, case_id), await alarms(coast, "police")) == ("withdrawn", [("not_erased", 0)])
+    await desk.post(f"{path}/reopenings", {"reason": "she_asks"})
+    assert await stands(desk, case_id) == "due"  # counted anew from the day on which it went on
+
+
+async def test_the_prosecutor_is_told_the_request_and_nothing_else(coast: World) -> None:
+    desk = await at(coast, "police", STATION)
+    case_id, incident_id, _complaint = await complaint(desk, "needs", "type", "given", "safety", "relay", "fb", "prog")
+    sent = await ask(desk, case_id, incident_id, f"justice/{OFFICE}", "prosecution")
+    await coast.settle()
+    async with coast["justice"].database.read() as tx:
+        row = await tx.session.get_one(Referral, UUID(sent["id"]))
+        assert row.said is not None
+        assert {name for name, value in row.said.items() if value not in (None, [], {})} <= REQUEST_FIELDS
+        heard = set((await tx.session.execute(select(col(InboxRow.type)))).scalars())
+    assert heard <= {"referral.issued", "circle.announced"}  # none of the steps of the police
+    async with coast["police"].database.read() as tx:
+        (kept,) = (await tx.session.execute(select(OutboxRow).where(col(OutboxRow.type) == "referral.issued"))).scalars()
+    assert kept.recipient == "justice"
+
+
+# --- in court ----------------------------------------------------------------------------------------------------------
+
+
+async def in_court(coast: World, *items: str) -> tuple[Desk, str, Desk, str]:
+    """A case that was handed over and accepted, and what she agreed to at the prosecutor's: (desk, case, clerk, case there)."""
+    desk, clerk = await at(coast, "police", STATION), await at(coast, "justice", OFFICE)
+    case_id, incident_id, _complaint = await complaint(desk)
+    sent = await ask(desk, case_id, incident_id, f"justice/{OFFICE}", "prosecution")
+    await coast.settle()
+    await clerk.post(f"/referrals/{sent['id']}/accept")
+    there = (await clerk.get(f"/referrals/{sent['id']}"))["case_id"]
+    if items:
+        await consent(clerk, there, "police", *items)
+    return desk, case_id, clerk, there
+
+
+async def told_at(world: World, agency: str, of: str) -> list[tuple[str, date | None]]:
+    async with world[agency].database.read() as tx:
+        query = select(col(Progress.code), col(Progress.on_date)).where(col(Progress.agency) == of)
+        return sorted((await tx.session.execute(query)).tuples().all(), key=str)
+
+
+@pytest.mark.parametrize("items", [("prog",), ("needs",), ()])
+async def test_a_hearing_and_a_verdict_are_told_to_the_police_where_she_agreed(coast: World, items: tuple[str, ...]) -> None:
+    desk, case_id, clerk, there = await in_court(coast, *items)
+    day = coast.clock.now().date() + timedelta(days=3)
+    await clerk.post(f"/cases/{there}/charge", {})
+    hearing = await clerk.post(f"/cases/{there}/hearings", {"on_date": day.isoformat()})
+    assert [one["id"] for one in (await clerk.get("/hearings"))["items"]] == [hearing["id"]]
+    await clerk.post(f"/cases/{there}/verdicts", {"outcome": "acquitted"})
+    await coast.settle()
+    expected = [("charged", None), ("hearing_date", day), ("verdict", None)] if "prog" in items else []
+    assert await told_at(coast, "police", "justice") == expected
+    lines = (await desk.get(f"/cases/{case_id}/timeline?limit=200"))["items"]
+    assert sum(line["kind"] == "case.progress" and line["agency"] == "justice" for line in lines) == len(expected)
+    async with coast["police"].database.read() as tx:
+        assert not [row for row in (await tx.session.execute(select(InboxRow))).scalars() if row.state in ("parked", "waiting")]
+    assert "acquitted" not in str(lines)
+
+
+async def test_a_hearing_that_is_put_off_is_another_hearing(coast: World) -> None:
+    _desk, _case, clerk, there = await in_court(coast, "prog")
+    today = coast.clock.now().date()
+    first = await clerk.post(f"/cases/{there}/hearings", {"on_date": (today + timedelta(days=3)).isoformat()})
+    with pytest.raises(Refused) as twice:
+        await clerk.post(f"/cases/{there}/hearings", {"on_date": (today + timedelta(days=3)).isoformat()})
+    assert twice.value.status == 409
+    with pytest.raises(Refused) as early:
+        await clerk.post(f"/hearings/{first['id']}/answer", {"state": "held"})
+    assert early.value.status == 409
+    await clerk.post(f"/hearings/{first['id']}/answer", {"state": "put_off", "next_on": (today + timedelta(days=6)).isoformat()})
+    found = await clerk.get(f"/cases/{there}/proceedings")
+    assert ([one["state"] for one in found["hearings"]], found["next_on"]) == (
+        ["put_off", "set"], (today + timedelta(days=6)).isoformat(),
+    )  # fmt: skip
+    coast.clock.advance(timedelta(days=9))
+    (left,) = (await clerk.get("/hearings"))["items"]  # it has been, and nobody has said what became of it
+    await clerk.post(f"/hearings/{left['id']}/answer", {"state": "held"})
+    assert (await clerk.get("/hearings"))["items"] == []
+    for wrong in ({"state": "set"}, {"state": "held", "next_on": today.isoformat()}):
+        with pytest.raises(Refused) as error:
+            await clerk.post(f"/hearings/{left['id']}/answer", wrong)
+        assert error.value.status == 422
+
+
+async def test_a_file_goes_from_the_prosecutor_to_the_court_within_justice(coast: World) -> None:
+    desk, case_id, clerk, _there = await in_court(coast)
+    (sent,) = (await desk.get("/referrals?direction=out"))["items"]
+    await clerk.post(f"/referrals/{sent['id']}/redirect", {"to_facility": COURT})
+    registrar = await at(coast, "justice", COURT)
+    assert [one["id"] for one in (await registrar.get("/referrals?direction=in"))["items"]] == [sent["id"]]
+    assert await stands(desk, case_id) == "in_time"
+
+
+# --- at the institute --------------------------------------------------------------------------------------------------
+
+
+async def examined(coast: World) -> tuple[Desk, str]:
+    """Somebody was sent to the institute and has come: (examiner, case there)."""
+    desk, examiner = await at(coast, "police", STATION), await at(coast, "justice", INSTITUTE)
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "justice")
+    sent = await ask(desk, case_id, incident_id, f"justice/{INSTITUTE}", "examination_and_report")
+    await coast.settle()
+    await examiner.post(f"/referrals/{sent['id']}/arrive")
+    return examiner, (await examiner.get(f"/referrals/{sent['id']}"))["case_id"]
+
+
+async def test_an_examination_may_begin_before_its_order(coast: World) -> None:
+    examiner, case_id = await examined(coast)
+    for wrong in ({"post": "examiner"}, {"post": "examiner", "agreed": False}):  # never without her yes
+        with pytest.raises(Refused) as error:
+            await examiner.post(f"/cases/{case_id}/examinations", wrong)
+        assert error.value.status == 422
+    begun = await examiner.post(f"/cases/{case_id}/examinations", {"post": "examiner", "agreed": True})
+    assert (begun["order_state"], begun["order_number"]) == ("awaited", None)
+    asked = await examiner.post(f"/examinations/{begun['id']}/order-asked", {"asked_of": "police"})
+    assert (asked["order_state"], asked["order_asked_of"]) == ("asked", "police")
+    sample = await examiner.post(f"/cases/{case_id}/specimens", {"kind": "swab", "post": "examiner", "name": "Canary Collector"})
+    sealed = await examiner.post(f"/specimens/{sample['id']}/entries", {"act": "sealed", "post": "examiner", "seal": "IN-1"})
+    assert (sealed["state"], sealed["gaps"]) == ("sealed", [])
+    await examiner.post(f"/examinations/{begun['id']}/done", {})
+    await after(coast, hours=47)
+    assert (await alarms(coast, "justice"), len((await examiner.get("/examinations"))["items"])) == ([], 1)
+    await after(coast, hours=1, seconds=1)
+    assert [kind for kind, _level in await alarms(coast, "justice")] == ["order_missing"]
+    came = await examiner.post(f"/examinations/{begun['id']}/order-came", {"order_number": "ORD/7/26"})
+    assert (came["order_state"], await alarms(coast, "justice")) == ("came", [])
+    assert (await examiner.get("/examinations"))["items"] == []
+    await coast.settle()
+    async with coast["police"].database.read() as tx:  # nothing of it has left: neither order nor sample
+        heard = set((await tx.session.execute(select(col(InboxRow.type)))).scalars())
+    assert heard <= {"referral.arrived", "referral.acknowledged", "referral.accepted", "circle.announced",
+                     "referral.no_feedback_by_choice"}  # fmt: skip
+
+
+async def test_where_the_order_must_come_first_it_is_said(coast: World) -> None:
+    rules = coast["justice"].here.programme.rules
+    with_rules(coast, rules={**rules, "order_may_follow": rules["order_may_follow"].model_copy(update={"may_follow": False})})
+    examiner, case_id = await examined(coast)
+    with pytest.raises(Refused) as error:
+        await examiner.post(f"/cases/{case_id}/examinations", {"post": "examiner", "agreed": True})
+    assert (error.value.status, "order" in error.value.problem["detail"]) == (409, True)
+    begun = await examiner.post(
+        f"/cases/{case_id}/examinations", {"post": "examiner", "agreed": True, "order_number": "ORD/8/26"}
+    )  # fmt: skip
+    assert begun["order_state"] == "there"
+    situation = Situation(Act.EXAMINE, coast.clock.now(), not_so=frozenset({Fact.POLICE_ORDER}))
+    said = answers(coast["justice"].here.programme, situation)  # the rule itself says the same
+    assert (said[0].verdict, said[0].message) == (Verdict.REFUSED, Message.NEEDED_FIRST)
+
+
+# --- partners ----------------------------------------------------------------------------------------------------------
+
+
+async def wants(coast: World, *items: str) -> tuple[Desk, str, str]:
+    desk = await at(coast, "police", STATION)
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "partner", *items)
+    return desk, case_id, incident_id
+
+
+async def refusal(desk: Desk, case_id: str, incident_id: str, place: str, *services: str) -> str:
+    with pytest.raises(Refused) as error:
+        await ask(desk, case_id, incident_id or None, place, *services)
+    assert error.value.status == 409
+    return str(error.value.problem["detail"])
+
+
+async def test_a_partner_is_asked_within_its_agreement_answers_and_closes(coast: World) -> None:
+    desk, case_id, incident_id = await wants(coast, "fb")
+    sent = await ask(desk, case_id, incident_id, f"partner/{REFUGE}", "shelter")
+    await coast.settle()
+    intake = await at(coast, "partner", REFUGE)
+    for act, more in (("acknowledge", {}), ("accept", {}), ("arrive", {"feedback": True}), ("start", {})):
+        await intake.post(f"/referrals/{sent['id']}/{act}", more)
+    await intake.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served"})
+    await coast.settle()
+    assert (await desk.get(f"/referrals/{sent['id']}"))["status"] == "closed"
+
+
+async def test_what_is_outside_the_agreement_is_refused_in_one_sentence_that_names_others(coast: World) -> None:
+    desk, case_id, incident_id = await wants(coast)
+    assert coast.clock.now().date() < date(2026, 2, 1)
+    said = await refusal(desk, case_id, incident_id, f"partner/{LAW}", "legal_aid")
+    assert said == "The agreement with partner begins only on 2026-02-01; the directory has for this: nobody_else."
+    assert "does not cover: reintegration" in await refusal(desk, case_id, incident_id, f"partner/{LAW}", "reintegration")
+    coast.clock.advance(date(2026, 4, 1) - coast.clock.now().date())
+    said = await refusal(desk, case_id, incident_id, f"partner/{REFUGE}", "psychosocial")
+    assert said.startswith("The agreement with partner ended on 2026-03-31; the directory has for this: social_welfare/")
+    await ask(desk, case_id, incident_id, f"partner/{LAW}", "legal_aid")
+    worker = await at(coast, "social_welfare", "ndola_district_office")  # another agency has signed none with the law clinic
+    case = await worker.post("/cases", {})
+    await consent(worker, case["id"], "partner")
+    said = await refusal(worker, case["id"], "", f"partner/{LAW}", "legal_aid")
+    assert said.startswith("partner has signed no agreement with this agency for this place;")
+
+
+async def test_a_sheet_that_was_written_within_the_agreement_counts_by_its_own_day(coast: World) -> None:
+    desk, case_id, incident_id = await wants(coast)
+    coast.clock.advance(date(2026, 4, 1) - coast.clock.now().date())
+    written = (coast.clock.now() - timedelta(days=2)).isoformat()
+    sent = await ask(desk, case_id, incident_id, f"partner/{REFUGE}", "shelter", occurred_at=written)
+    assert sent["status"] == "issued"
+
+
+async def test_nothing_is_closed_when_an_agreement_ends(coast: World) -> None:
+    desk, case_id, incident_id = await wants(coast, "fb")
+    sent = await ask(desk, case_id, incident_id, f"partner/{REFUGE}", "shelter")
+    await coast.settle()
+    intake = await at(coast, "partner", REFUGE)
+    await intake.post(f"/referrals/{sent['id']}/accept")
+    with pytest.raises(Refused) as early:
+        await intake.post(f"/referrals/{sent['id']}/afterwards", {"plan": "goes_on_here"})
+    assert early.value.status == 409
+    await coast.settle()
+    coast.clock.advance(date(2026, 2, 28) - coast.clock.now().date())  # 31 days before its last
+    await after(coast, seconds=1)
+    ends = [(agency, level) for agency in coast.agencies for kind, level in await alarms(coast, agency) if kind == "agreement_ends"]
+    assert ends == []
+    await after(coast, days=1)
+    ends = [(agency, level) for agency in coast.agencies for kind, level in await alarms(coast, agency) if kind == "agreement_ends"]
+    assert sorted(ends) == [("partner", 0), ("police", 1), ("social_welfare", 1)]  # who has not signed it is not told
+    (left,) = (await intake.get("/afterwards"))["items"]
+    assert (left["referral_id"], left["agreement"], left["plan"]) == (sent["id"], "refuge_2026", None)
+    await intake.post(f"/referrals/{sent['id']}/afterwards", {"plan": "another_place"})
+    await intake.post(f"/referrals/{sent['id']}/afterwards", {"plan": "goes_on_here"})
+    await after(coast, days=40)  # and the last day has passed; a program's token has not lasted as long
+    intake, desk = await at(coast, "partner", REFUGE, "intake-2"), await at(coast, "police", STATION, "desk-2")
+    (left,) = (await intake.get("/afterwards"))["items"]
+    assert left["plan"] == "goes_on_here"
+    for agency, by in (("partner", intake), ("police", desk)):
+        (one,) = [one for one in (await by.get("/agreements"))["items"] if one["id"] == "refuge_2026"]
+        assert (agency, one["standing"], one["open_now"]) == (agency, "ended", 1)
+        assert (await by.get(f"/referrals/{sent['id']}"))["status"] == "accepted"
+    await intake.post(f"/referrals/{sent['id']}/arrive", {"feedback": True})  # and it goes on, after the last day too
+    await intake.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served"})
+    await coast.settle()
+    assert (await desk.get(f"/referrals/{sent['id']}"))["status"] == "closed"
+    assert (await intake.get("/afterwards"))["items"] == []
+
+
+async def test_an_agreement_that_is_prolonged_ends_its_alarm(coast: World) -> None:
+    coast.clock.advance(date(2026, 3, 10) - coast.clock.now().date())
+    await after(coast, seconds=1)
+    assert ("agreement_ends", 0) in await alarms(coast, "partner")
+    longer = {id_: one.model_copy(update={"ends_on": None}) for id_, one in coast["partner"].here.programme.agreements.items()}
+    with_rules(coast, agreements=longer)
+    await after(coast, seconds=1)
+    assert await alarms(coast, "partner") == []
+
+
+async def test_a_shelter_shows_its_area_only(coast: World) -> None:
+    net = coast["police"].here.network
+    content: dict[str, Any] = net.model_dump(mode="json")
+    assert net.agencies["partner"].facilities[REFUGE].journeys == {}
+    for agency, facility, start in (("partner", REFUGE, STATION), ("health", "ndola_clinic", REFUGE)):
+        told = parse_network(content, "of this test").model_dump(mode="json")
+        told["agencies"][agency]["facilities"][facility]["journeys"] = {start: {"km": 4, "minutes": 9}}
+        with pytest.raises(RefnetError, match="is a shelter, which shows an area only"):
+            parse_network(told, "of this test")

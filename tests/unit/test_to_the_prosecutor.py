@@ -1,0 +1,68 @@
+"""The clock of a hand-over, the order of an examination and the days of hearings, as pure rules."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from coast import coast
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.justice.examinations.domain import ORDER_WITHIN, OWED, Order, at_begin, due_at, is_late, order_rule
+from services.justice.proceedings.domain import Day, HearingState, fits, is_unanswered, next_day
+from services.police.hand_overs.domain import DONE, OPEN, Facts, HandOver, standing
+from shared.programmes.profile import load_programme
+
+T = datetime(2026, 1, 5, 8, tzinfo=UTC)
+LIMIT = timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [(0, HandOver.DUE), (17.99, HandOver.DUE), (18, HandOver.DUE_SOON), (24, HandOver.DUE_SOON), (24.001, HandOver.LATE)],
+)
+def test_the_clock_warns_before_and_says_late_after_its_last_moment(hours: float, expected: HandOver) -> None:
+    assert standing(Facts(T, LIMIT), T + timedelta(hours=hours)) is expected
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.booleans(), st.booleans())
+def test_what_was_handed_over_is_never_due_and_her_no_and_a_withdrawal_stop_the_clock(
+    handed: int, now: int, said_no: bool, is_withdrawn: bool
+) -> None:
+    at = T + timedelta(hours=now)
+    done = standing(Facts(T, LIMIT, T + timedelta(hours=handed), said_no, is_withdrawn), at)
+    assert done in DONE
+    assert (done is HandOver.IN_TIME) == (handed <= 24)
+    assert (standing(Facts(T, LIMIT, None, said_no, is_withdrawn), at) in OPEN) == (not said_no and not is_withdrawn)
+
+
+def test_an_order_may_follow_where_the_programme_says_so() -> None:
+    rule = order_rule(coast())
+    assert rule is not None
+    assert at_begin(rule, is_there=False) is Order.AWAITED
+    assert at_begin(rule, is_there=True) is Order.THERE
+    assert at_begin(rule.model_copy(update={"may_follow": False}), is_there=False) is None
+    assert at_begin(order_rule(load_programme("zm-vsu-ec")), is_there=False) is Order.NOT_NEEDED
+    assert due_at(rule, Order.AWAITED, T) == T + timedelta(hours=48)
+    assert due_at(rule.model_copy(update={"within_h": None}), Order.ASKED, T) == T + ORDER_WITHIN
+    assert {order for order in Order if due_at(rule, order, T) is not None} == OWED
+
+
+def test_the_last_moment_of_an_order_is_in_time() -> None:
+    due = T + timedelta(hours=48)
+    assert not is_late(Order.ASKED, due, due)
+    assert is_late(Order.ASKED, due, due + timedelta(seconds=1))
+    assert not is_late(Order.CAME, due, due + timedelta(days=9))
+    assert not is_late(Order.AWAITED, None, due)
+
+
+def test_days_of_hearings() -> None:
+    today = date(2026, 1, 5)
+    days = [Day(today + timedelta(days=n), state) for n, state in
+            ((-1, HearingState.SET), (2, HearingState.PUT_OFF), (9, HearingState.SET), (30, HearingState.SET))]  # fmt: skip
+    assert next_day(days, today) == today + timedelta(days=9)
+    assert next_day(days[:2], today) is None
+    assert [is_unanswered(day, today) for day in days] == [True, False, False, False]
+    assert fits(today, today)
+    assert fits(today + timedelta(days=1000), today)
+    assert not fits(today + timedelta(days=1200), today)
+    assert not fits(today - timedelta(days=400), today)
