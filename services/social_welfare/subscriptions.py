@@ -6,6 +6,7 @@ from shared.casework.vocabulary import (
     MESSAGES_AND_PLACES,
     PROGRESS,
     REFERRALS_SENT_TO_US,
+    PROTOCOLS,
     THE_LINE,
     Contents,
 )
@@ -16,5 +17,6 @@ SUBSCRIPTIONS: Contents = {
     **CONSENT_AND_CIRCLE,
     **MESSAGES_AND_PLACES,
     **PROGRESS,
+    **PROTOCOLS,
     **THE_LINE,
 }

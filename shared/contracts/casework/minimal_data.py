@@ -181,6 +181,24 @@ SAID: dict[str, dict[str, Listed]] = {
         _NOBODY,
     ),
     "supplies.safety_reported": dict.fromkeys(("", *_SUPPLY, "report", "code", "batch"), _NOBODY),
+    "protocol.published": dict.fromkeys(("", "topic", "protocol_version", "from_on", "adopt_by", "digest"), _NOBODY),
+    "protocol.adopted": dict.fromkeys(
+        ("", "facility", "topic", "protocol_version", "digest", "post", "adopted_on"), _NOBODY
+    ),
+    "figures.released": dict.fromkeys(
+        (
+            "",
+            "period",
+            "release",
+            "programme",
+            "formulas",
+            "cubes.cube",
+            "cubes.chain.name",
+            "cubes.chain.categories",
+            "cubes.numbers",
+        ),
+        _NOBODY,
+    ),
     "consent.taken_back": dict.fromkeys(("", "consent", "circle"), _NOBODY),
     "consent.ended": dict.fromkeys(("", "consent", "circle"), _NOBODY),
     "consent.erased": dict.fromkeys(("", "consent", "outcome"), _NOBODY),
