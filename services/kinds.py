@@ -10,6 +10,7 @@ MODULES = {
     AgencyKind.POLICE: "services.police.main",
     AgencyKind.HEALTH: "services.health.main",
     AgencyKind.SOCIAL_WELFARE: "services.social_welfare.main",
+    AgencyKind.OVERSIGHT: "services.oversight.main",
 }
 
 

@@ -10,8 +10,8 @@ from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
-    REFERRALS_SENT_TO_US,
     PROTOCOLS,
+    REFERRALS_SENT_TO_US,
     THE_LINE,
     Contents,
 )

@@ -6,8 +6,8 @@ from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
-    REFERRALS_SENT_TO_US,
     PROTOCOLS,
+    REFERRALS_SENT_TO_US,
     THE_LINE,
     Contents,
 )
@@ -18,5 +18,6 @@ SUPPLIES: Contents = {events.SuppliesSent: on_supplies_sent, events.SuppliesDecl
 REPORTS: Contents = {events.ReportMoved: on_report_moved}
 
 SUBSCRIPTIONS: Contents = {
-    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **PROTOCOLS, **THE_LINE,
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **PROTOCOLS,
+    **THE_LINE,
 }  # fmt: skip

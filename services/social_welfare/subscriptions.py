@@ -5,8 +5,8 @@ from shared.casework.vocabulary import (
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
     PROGRESS,
-    REFERRALS_SENT_TO_US,
     PROTOCOLS,
+    REFERRALS_SENT_TO_US,
     THE_LINE,
     Contents,
 )

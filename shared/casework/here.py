@@ -49,7 +49,7 @@ class Here:
 
     @property
     def serving(self) -> tuple[str, ...]:
-        """Those of them who serve people: whom a survivor may be asked about, and who may be told of her. The oversight body is none."""
+        """Those of them who serve people: whom a survivor may be asked about, and who may be told of her."""
         return tuple(peer for peer in self.peers if self.kind_of(peer) in SERVING)
 
     @property

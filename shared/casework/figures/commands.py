@@ -26,7 +26,9 @@ from shared.kit.sealed import Under
 NOT_OVER = _("This period is not over yet; its figures can be released afterwards.")
 HAS_QUARTER = _("The quarter has been released. A month of it beside it would show what is hidden; read the quarter.")
 HAS_MONTHS = _("Some months of this quarter have been released. Release the others first; the quarter is then their sum.")
-LOST = _("What was counted for the release of this period was lost with a database: nothing can be compared with it, and it stands.")
+LOST = _(
+    "What was counted for the release of this period was lost with a database: nothing can be compared with it, and it stands."
+)
 NO_CHANGE = _("Nothing has changed since the last release.")
 TOO_FEW = _("What has changed since the last release is held back: whoever compares the two would see single late entries. "
             "It can be released once more has come in; the last release stands.")  # fmt: skip
@@ -150,7 +152,7 @@ def _merged(chain: tuple[str, ...], *several: Categories) -> dict[str, tuple[str
 
 def _compared(of: Period, before: FigureRelease | None, now: Mapping[str, Counted]) -> Figures:
     earlier = tables_of(before.shown) if before is not None else {}
-    was_counted = before.counted if before is not None else {}
+    was_counted: Mapping[str, Any] = (before.counted if before is not None else None) or {}
     proposed, counts, late = dict[str, Table](), dict[str, Mapping[str, int]](), set[str]()
     for cube in CUBES:
         was, counted_now = earlier.get(cube.id), now[cube.id]

@@ -74,9 +74,9 @@ class Cube:
     chain: tuple[str, ...]
 
 
-# Practice guide, monthly figures 1 to 3, 7 and 13; domain.md, section 5, for attrition and isolation. A referral's cube has no place
-# in it: stations are not compared by how many they refer, because that would push them to. How far a report came and which kind of
-# desk sent a referral are further tables of a chain, and no cubes of their own: they count the same things.
+# Practice guide, monthly figures 1 to 3, 7 and 13; domain.md, section 5, for attrition and isolation. A referral's cube has no
+# place in it: stations are not compared by how many they refer, because that would push them to. How far a report came and which
+# kind of desk sent a referral are further tables of a chain, and no cubes of their own: they count the same things.
 CUBES = (
     Cube("reports", ("step", "hours", "incident", "age", "sex", "again", PLACE)),
     Cube("referrals", ("urgency", "to_kind", "stage", "from_desk")),

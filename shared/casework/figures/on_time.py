@@ -1,5 +1,5 @@
-"""On the watcher's clock: a quarter that nobody released is released for the oversight body when its time has come, once; and what an
-oversight body has not been told is told."""
+"""On the watcher's clock: a quarter that nobody released is released for the oversight body when its time has come, once; and
+what an oversight body has not been told is told."""
 
 from datetime import date, datetime, timedelta
 from weakref import WeakKeyDictionary

@@ -1,5 +1,5 @@
-"""Released figures are told to the oversight body as they were released, in the same transaction; and what it has not been told yet,
-because it joined later, on the watcher's clock. Where nobody released a quarter, it is released when its time has come.
+"""Released figures are told to the oversight body as they were released, in the same transaction; what it has not been told yet,
+because it joined later, is found here for the watcher (on_time.py).
 """
 
 from datetime import datetime, timedelta
@@ -53,7 +53,9 @@ async def tell_release(tx: Transaction, here: Here, release: FigureRelease) -> N
 async def untold(tx: Transaction, here: Here) -> list[FigureRelease]:
     """Releases of the last two years that an oversight body has not been told."""
     now: datetime = tx.clock.now()
-    query = select(FigureRelease).where(col(FigureRelease.released_at) > now - RELEASES_TOLD).order_by(col(FigureRelease.released_at))
+    query = (
+        select(FigureRelease).where(col(FigureRelease.released_at) > now - RELEASES_TOLD).order_by(col(FigureRelease.released_at))
+    )
     rows = {subject_of(here.agency, _word(here, row)): row for row in (await tx.session.execute(query)).scalars()}
     told = select(col(OutboxRow.subject), col(OutboxRow.recipient)).where(col(OutboxRow.type) == events.FiguresReleased.type)
     known = set((await tx.session.execute(told)).tuples())

@@ -15,7 +15,19 @@ from shared.casework.cases.figures import reports
 from shared.casework.cases.tables import Case
 from shared.casework.circles.figures import furthest_steps
 from shared.casework.consents.figures import answers
-from shared.casework.figures.domain import ALARMS, BREACHES, CUBES, DIMENSIONS, PLACE, STEPS, UNKNOWN, WHOM, Categories, Period, count
+from shared.casework.figures.domain import (
+    ALARMS,
+    BREACHES,
+    CUBES,
+    DIMENSIONS,
+    PLACE,
+    STEPS,
+    UNKNOWN,
+    WHOM,
+    Categories,
+    Period,
+    count,
+)
 from shared.casework.figures.reading import COUNTED, of_counted, rows, said, sealed
 from shared.casework.here import Here
 from shared.casework.referrals import story

@@ -33,7 +33,9 @@ async def load_protocol(tx: Transaction, agency: str, topic: str) -> Protocol:
     return found
 
 
-async def adopt(agency: str, topic: codes.ProtocolTopic, version: int, command: Adopt, tx: Transaction, here: Here, by: Actor) -> Adoption:
+async def adopt(
+    agency: str, topic: codes.ProtocolTopic, version: int, command: Adopt, tx: Transaction, here: Here, by: Actor
+) -> Adoption:
     """Keeps that a place works by a version, and tells the oversight body: which place, which version, which post, on which day."""
     by.may_work()
     facility = here.facility(command.facility)
@@ -96,7 +98,7 @@ async def bring_text(agency: str, topic: str, text: str, tx: Transaction, here: 
     by.may_work()
     protocol = await load_protocol(tx, agency, topic)
     if digest_of(text) != protocol.digest:
-        raise Conflict("This is not the text that was published: its digest differs. Take all of it from the oversight body’s page.")
+        raise Conflict("This is not the text that was published: its digest differs. Take all of it from the oversight body.")
     protocol.text = plain(text)
     await tx.session.flush()
     return protocol

@@ -10,7 +10,7 @@ from shared.kit.columns import UtcDateTime
 
 
 class Protocol(SQLModel, table=True):
-    """A version of a protocol, as the oversight body published it. `text` is its public document, where somebody brought it here."""
+    """A version of a protocol, as the oversight body published it. `text`: its public document, where somebody brought it here."""
 
     __tablename__ = "casework_protocols"
     agency: str = Field(primary_key=True)  # the oversight body's

@@ -53,7 +53,5 @@ async def work_lines(tx: Transaction, here: Here, by: Actor) -> list[tuple[str, 
     if not here.overseers:
         return []
     words = _("Read the protocol “%(topic)s”, and confirm that this place works by it.")
-    return [
-        (f"/protocols/{one.protocol.agency}/{one.protocol.topic}", Sentence(words, {"topic": Coded(one.protocol.topic, "protocol")}))
-        for one in await protocols_of(tx, here, by) if one.lacking
-    ]  # fmt: skip
+    lacking = [one.protocol for one in await protocols_of(tx, here, by) if one.lacking]
+    return [(f"/protocols/{one.agency}/{one.topic}", Sentence(words, {"topic": Coded(one.topic, "protocol")})) for one in lacking]

@@ -1,4 +1,4 @@
-"""On the watcher's clock: a place that has let the last day for a protocol pass is told to its own posts, until it has confirmed."""
+"""On the watcher's clock: a place that let the last day for a protocol pass is told to its own posts, until it has confirmed."""
 
 from datetime import datetime
 from uuid import UUID, uuid5

@@ -182,9 +182,7 @@ SAID: dict[str, dict[str, Listed]] = {
     ),
     "supplies.safety_reported": dict.fromkeys(("", *_SUPPLY, "report", "code", "batch"), _NOBODY),
     "protocol.published": dict.fromkeys(("", "topic", "protocol_version", "from_on", "adopt_by", "digest"), _NOBODY),
-    "protocol.adopted": dict.fromkeys(
-        ("", "facility", "topic", "protocol_version", "digest", "post", "adopted_on"), _NOBODY
-    ),
+    "protocol.adopted": dict.fromkeys(("", "facility", "topic", "protocol_version", "digest", "post", "adopted_on"), _NOBODY),
     "figures.released": dict.fromkeys(
         (
             "",
