@@ -59,6 +59,7 @@ class Cast:
             ],
             AgencyKind.HEALTH: [Person("nurse", Role.CLINICIAN, place), Person("in_charge", Role.SUPERVISOR, None)],
             AgencyKind.SOCIAL_WELFARE: [Person("worker", Role.SOCIAL_WORKER, place), Person("coordinator", Role.SUPERVISOR, None)],
+            AgencyKind.OVERSIGHT: [Person("national_head", Role.SUPERVISOR, None)],
         }[kind]
 
 
@@ -71,11 +72,14 @@ def cast_of(named: str | None) -> Cast:
         raise RefnetError(str(error)) from None
     whole = own if programme.id == own.programme else network_of(programme, "demo", MODULES)
     parts = {kind: _part(kind, whole, programme) for kind in KINDS}
+    beside = next((id_ for id_, entry in whole.agencies.items() if entry.kind is AgencyKind.OVERSIGHT), None)
+    if beside is not None:  # where the programme lists one: it plays no part in the pathway
+        parts[AgencyKind.OVERSIGHT] = Part(beside, next(iter(whole.agencies[beside].facilities)))
     chosen = {part.agency for part in parts.values()}
     content = whole.model_dump(mode="json", exclude_defaults=True)
     content["agencies"] = {agency: entry for agency, entry in content["agencies"].items() if agency in chosen}
     content["pairs"] = [pair for pair in content["pairs"] if chosen.issuperset(pair)]
-    if len(content["pairs"]) < len(KINDS):
+    if sum(beside not in pair for pair in content["pairs"]) < len(KINDS):
         raise RefnetError(
             f"Programme '{programme.id}' cannot be shown as a demo: not every two of {', '.join(sorted(chosen))} have a pathway "
             "between them. Add it, or name another programme."

@@ -26,7 +26,7 @@ from services.staging import (
     find_broker,
     fresh_folder,
     leaving_on_signals,
-    ports_after,
+    ports_by_kind,
     running,
     set_up,
     wait_ready,
@@ -52,7 +52,7 @@ def run_demo(*, programme: str | None, once: bool, keep: bool, broker: BrokerCho
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo"
     cast = cast_of(programme)
     agencies = cast.agencies
-    ports = ports_after(port, list(agencies.values()))
+    ports = ports_by_kind(port, agencies)
     with ExitStack() as stack:
         stack.enter_context(leaving_on_signals())
         # Before anything is cleared: the databases there may be those of a demo that runs.
@@ -66,7 +66,7 @@ def run_demo(*, programme: str | None, once: bool, keep: bool, broker: BrokerCho
         processes = stack.enter_context(running(stage))
         clients = {agency: Client(stage.address(agency), accounts[agency][0].token) for agency in ports}
         wait_ready(stage, processes)
-        say("Three agencies are running, each with its own database. One synthetic survivor now goes through the pathway.")
+        say(f"{len(ports)} agencies are running, each with its own database. One synthetic survivor now goes through the pathway.")
         say("Times are UTC here and local on the pages; codes are those of the API.\n")
         journey.run({kind: clients[agency] for kind, agency in agencies.items()}, cast, say)
         if not once:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pyrage
 import pytest
@@ -286,7 +285,7 @@ async def test_a_file_of_a_quarter_leaves_by_her_own_hand_encrypted_and_marked(t
     await watch(town)
     head = await at_work(town, "oversight", "head", Role.SUPERVISOR, None)
     she = pyrage.x25519.Identity.generate()
-    wish = {"purpose": "planning", "because": "The minister asked for the first quarter.", "recipient_key": str(she.to_public())}
+    wish: dict[str, Any] = {"purpose": "planning", "because": "The minister asked for the first quarter.", "recipient_key": str(she.to_public())}
     path = "/national/2026-Q1/export"
     wrong = await head.send((await head.open(path)).form(path), **wish, pin="314159")
     assert (wrong.status, "That is not your PIN." in wrong.words) == (422, True)
@@ -349,7 +348,7 @@ async def names_of_cases(world: World) -> set[str]:
     for agency in SERVING:
         async with world[agency].database.read() as tx:
             for column in (
-                Case.id, Case.circle, Case.number, Referral.id, Referral.pairwise_code, Consent.id, CircleMember.circle,
+                Case.id, Case.circle, Case.number, Referral.id, Consent.id, CircleMember.circle,
             ):  # fmt: skip
                 found |= set((await tx.session.execute(select(col(column)))).scalars())
     return {str(one) for one in found if one is not None}
@@ -373,7 +372,7 @@ async def check_nothing_of_a_case(world: World) -> None:
     numbers = [n for one in releases for cube in one.shown.values() if cube for n in cube["values"].values() if n is not None]
     assert len(numbers) > 100
     assert not [n for n in numbers if 0 < n < 10]
-    kinds = {alarm_kind for alarm_kind, in await _alarm_kinds(world)}
+    kinds = {alarm_kind for (alarm_kind,) in await _alarm_kinds(world)}
     assert kinds <= {"protocol_overdue", "no_other_desks"}
 
 
@@ -426,7 +425,18 @@ async def test_it_has_no_address_for_a_case_and_no_way_to_one(town: World) -> No
     home = await visitor.open("/")
     ways = [link for link in home.links if link.startswith("/")]
     assert {"/protocols", "/national", "/alarms"} <= set(ways)
-    for path in ("/cases", f"/cases/{case_id}", "/work", "/look-up", "/eyes", "/overdue", "/here-now", "/following", "/figures", "/paper"):
+    for path in (
+        "/cases",
+        f"/cases/{case_id}",
+        "/work",
+        "/look-up",
+        "/eyes",
+        "/overdue",
+        "/here-now",
+        "/following",
+        "/figures",
+        "/paper",
+    ):
         assert (await visitor.open(path)).status == 404, path
         assert path not in ways
     for path in set(ways):

@@ -1,4 +1,4 @@
-"""The oversight body's pure rules: what is adopted, what thins out, who refers; and what the contract itself does not let through."""
+"""The oversight body's pure rules: what is adopted, what thins out, who refers; and what the contract does not let through."""
 
 from datetime import date, timedelta
 
@@ -77,7 +77,11 @@ def test_all_from_specialised_desks_is_alarming_and_what_is_hidden_is_not() -> N
     found = isolation({TOTAL: 40, specialist: 40, other: 0})
     assert found is not None
     assert (found.share, found.is_alarming) == (0, True)
-    for values in ({TOTAL: 40, specialist: 30, other: 10}, {TOTAL: 40, specialist: None, other: None}, {TOTAL: 0, specialist: 0, other: 0}):
+    for values in (
+        {TOTAL: 40, specialist: 30, other: 10},
+        {TOTAL: 40, specialist: None, other: None},
+        {TOTAL: 0, specialist: 0, other: 0},
+    ):
         found = isolation(values)
         assert found is not None
         assert not found.is_alarming
