@@ -89,7 +89,7 @@ def test_all_from_specialised_desks_is_alarming_and_what_is_hidden_is_not() -> N
 
 
 def test_the_contract_itself_lets_no_count_of_1_to_9_through_and_no_table_that_is_not_full() -> None:
-    chain = [{"name": "way", "categories": ["police", "health"]}]
+    chain = [{"dimension": "way", "categories": ["police", "health"]}]
     for number in range(1, 10):
         with pytest.raises(ValidationError, match="does not leave an agency"):
             ReleasedCube.model_validate({"cube": "arrivals", "chain": chain, "numbers": [20 + number, 20, number]})

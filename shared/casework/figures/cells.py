@@ -18,7 +18,7 @@ def packed(shown: Mapping[str, Any], chains: Mapping[str, tuple[str, ...]]) -> t
             continue
         categories = {d: tuple(one["categories"][d]) for d in there}
         numbers = tuple(one["values"][key] for key in keys_of(there, categories))
-        dimensions = tuple(CubeDimension(name=d, categories=categories[d]) for d in there)
+        dimensions = tuple(CubeDimension(dimension=d, categories=categories[d]) for d in there)
         found.append(ReleasedCube(cube=id_, chain=dimensions, numbers=numbers))
     return tuple(found)
 
@@ -27,8 +27,8 @@ def unpacked(cubes: tuple[ReleasedCube, ...]) -> dict[str, Any]:
     """The same as an agency keeps it: categories, and numbers by key; null where a cube was withheld."""
     found: dict[str, Any] = {}
     for one in cubes:
-        categories = {d.name: tuple(d.categories) for d in one.chain}
-        keys = keys_of([d.name for d in one.chain], categories)
+        categories = {d.dimension: tuple(d.categories) for d in one.chain}
+        keys = keys_of([d.dimension for d in one.chain], categories)
         found[one.cube] = (
             {"categories": {d: list(c) for d, c in categories.items()}, "values": dict(zip(keys, one.numbers, strict=True))}
             if one.numbers else None

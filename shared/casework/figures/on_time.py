@@ -4,11 +4,15 @@ what an oversight body has not been told is told."""
 from datetime import date, datetime, timedelta
 from weakref import WeakKeyDictionary
 
+from sqlalchemy import func, select
+from sqlmodel import col
+
 from shared.casework.figures.commands import HeldBack, release_figures, release_of
 from shared.casework.figures.domain import Period, periods_before
 from shared.casework.figures.telling import tell_release, untold
 from shared.casework.figures.watch import EVERY
 from shared.casework.here import SYSTEM, Here
+from shared.exchange.tables import Activity
 from shared.kit.db import Database
 
 RELEASED_AFTER = timedelta(days=14)  # of a quarter's end: sheets of its last days have come in by then, and a person has had a turn
@@ -34,7 +38,9 @@ async def watch_releases(database: Database, here: Here) -> None:
         is_there = await release_of(tx, quarter) is not None
         is_untold = bool(await untold(tx, here))
         begun = [month for month in quarter.months if await release_of(tx, month) is not None]
-    if not is_there:
+        began = (await tx.session.execute(select(func.min(col(Activity.recorded_at))))).scalar() if not is_there else None
+    # Of a time before its first record an agency knows nothing, and that is not nought.
+    if began is not None and here.day_of(began) < quarter.until:
         # Where months were released the quarter is their sum, so the others come first.
         for one in [*((month for month in quarter.months if month not in begun) if begun else ()), quarter]:
             await _release(database, here, one)

@@ -594,7 +594,7 @@ class ProtocolAdopted(Event):
 class CubeDimension(_Coded):
     """One dimension of a cube, with its categories in the order in which its numbers stand."""
 
-    name: Code
+    dimension: Code
     categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=CATEGORIES_MAX)]
 
 

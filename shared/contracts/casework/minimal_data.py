@@ -191,7 +191,7 @@ SAID: dict[str, dict[str, Listed]] = {
             "programme",
             "formulas",
             "cubes.cube",
-            "cubes.chain.name",
+            "cubes.chain.dimension",
             "cubes.chain.categories",
             "cubes.numbers",
         ),
