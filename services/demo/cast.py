@@ -81,8 +81,8 @@ def cast_of(named: str | None) -> Cast:
     content["pairs"] = [pair for pair in content["pairs"] if chosen.issuperset(pair)]
     if sum(beside not in pair for pair in content["pairs"]) < len(KINDS):
         raise RefnetError(
-            f"Programme '{programme.id}' cannot be shown as a demo: not every two of {', '.join(sorted(chosen))} have a pathway "
-            "between them. Add it, or name another programme."
+            f"Programme '{programme.id}' cannot be shown as a demo: not every two of {', '.join(sorted(chosen - {beside}))} have a "
+            "pathway between them. Add it, or name another programme."
         )
     spoken = next((tag for tag in programme.languages if tag != SOURCE_LANGUAGE), SOURCE_LANGUAGE)
     form = next(((id_, one.version) for id_, one in programme.report_forms.items()), None)

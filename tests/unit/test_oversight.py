@@ -10,9 +10,12 @@ from pydantic import ValidationError
 from services.oversight.figures.domain import attrition, isolation
 from services.oversight.protocols.domain import Confirmed, Standing, adoption
 from shared.casework.figures.cells import packed, unpacked
+from shared.casework.figures.commands import Table, _protected, added, tables_of
 from shared.casework.figures.domain import CUBES, DIMENSIONS, STEPS, TOTAL, count, key
 from shared.casework.figures.on_time import RELEASED_AFTER, due
 from shared.casework.figures.suppression import Network, first_release, shown
+from shared.casework.figures.telling import CHAINS
+from shared.casework.figures.views import Counted
 from shared.casework.protocols.domain import ADOPT_WITHIN, adopt_by, digest_of, newest, plain
 from shared.contracts.casework.events import ReleasedCube
 
@@ -115,3 +118,19 @@ def test_a_quarters_time_comes_when_its_last_sheets_are_in() -> None:
     assert due(first).name == "2026-Q1"
     assert due(first - timedelta(days=1)).name == "2025-Q4"
     assert due(date(2026, 7, 1)).name == "2026-Q1"
+
+
+def test_what_was_released_before_a_chain_grew_stands_and_is_compared_with_nothing() -> None:
+    before = tuple(d for d in CHAINS["referrals"] if d != "from_desk")
+    old = {d: DIMENSIONS[d] for d in before}
+    things = [{d: c[n % len(c)] for d, c in old.items()} for n in range(600)]
+    values = count(before, old, things)
+    kept = {"categories": {d: list(c) for d, c in old.items()}, "values": dict(values)}
+    table = tables_of({"referrals": kept})["referrals"]
+    assert (table.chain, table.values) == (before, values)
+    assert isolation(table.values or {}) is None
+    now = {d: DIMENSIONS[d] for d in CHAINS["referrals"]}
+    grown = count(CHAINS["referrals"], now, [{**thing, "from_desk": "other"} for thing in things * 2])
+    assert _protected(Counted("referrals", CHAINS["referrals"], now, grown), table, values) is None
+    assert added(Table("referrals", CHAINS["referrals"]), [table, table, table]).values is None
+    assert unpacked(packed({"referrals": kept}, CHAINS))["referrals"] == kept
