@@ -264,6 +264,7 @@ async def test_pages_show_agencies_by_quarter_with_pictures_and_the_alarm_of_iso
         await refer(desk, case_id, incident_id, "health")
         await desk.post(f"/cases/{case_id}/progress", {"code": "statement_taken"})
         await desk.post(f"/cases/{case_id}/breaches", {"code": "fee_demanded", "by_whom": "health"})
+        await desk.post(f"/cases/{case_id}/progress", {"code": "pressure_to_settle"})
     await later(town, "2026-04-15")
     await watch(town, *SERVING)
     await watch(town, "oversight")
@@ -282,7 +283,7 @@ async def test_pages_show_agencies_by_quarter_with_pictures_and_the_alarm_of_iso
     assert police["is_isolated"]
     assert {stage["step"]: stage["reached"] for stage in police["attrition"]}["reported"] == len(MANY) + 12
     breaches = next(cube["numbers"] for cube in police["cubes"] if cube["cube"] == "breaches")
-    assert breaches[key(("breach", "fee_demanded"))] == 12
+    assert (breaches[key(("breach", "fee_demanded"))], breaches[key(("breach", "pressure_to_settle"))]) == (12, 12)
     for path in ("/national?period=2026-01", "/national/nobody?period=2026-Q1", "/national/police?period=x"):
         assert (await head.open(path)).status in {404, 409, 422}, path
 

@@ -25,7 +25,7 @@ WAYS = (*KINDS, "by_herself")
 ENDS = ("open", "finished", "ended_otherwise")
 STEPS = ("reported", "investigated", "charged", "tried", "verdict")  # how far a report came; each lies in one of them only
 DESKS = ("specialist", "other", UNKNOWN)  # who sent it: a desk made for survivors, or another. Never which desk
-BREACHES = ("mediation_attempted", "police_report_demanded", "fee_demanded", "permission_demanded", UNKNOWN)
+BREACHES = ("mediation_attempted", "police_report_demanded", "fee_demanded", "permission_demanded", "pressure_to_settle", UNKNOWN)
 WHOM = ("police", "health", "social_welfare", "justice", "family", "community", "other", "not_known", UNKNOWN)
 # Alarms that posts answer for. What a line or a key has is no figure; nor is what another cube counts (a breach), or what says
 # the same from the other side (a case that was opened from here).

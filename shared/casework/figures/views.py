@@ -13,7 +13,7 @@ from shared.casework.alarms.tables import Alarm
 from shared.casework.breaches.figures import breaches
 from shared.casework.cases.figures import reports
 from shared.casework.cases.tables import Case
-from shared.casework.circles.figures import furthest_steps
+from shared.casework.circles.figures import furthest_steps, steps
 from shared.casework.consents.figures import answers
 from shared.casework.figures.domain import (
     ALARMS,
@@ -33,7 +33,7 @@ from shared.casework.here import Here
 from shared.casework.referrals import story
 from shared.casework.referrals.figures import issued
 from shared.casework.referrals.tables import Referral, WalkIn
-from shared.contracts.casework.codes import ENDED, NEEDS_ARRIVAL, AgeBand, OutcomeCode, ReferralState, Sex
+from shared.contracts.casework.codes import ENDED, NEEDS_ARRIVAL, AgeBand, OutcomeCode, ProgressCode, ReferralState, Sex
 from shared.contracts.casework.lifecycle import Standing
 from shared.kit.db import Transaction
 
@@ -139,8 +139,10 @@ async def _arrivals(tx: Transaction, here: Here, first: datetime, until: datetim
         yield {"way": "by_herself", "ended": _ended(said(tx, WalkIn, row, "outcome"), is_ended=row.ended_at is not None)}
 
 
-async def _breaches(tx: Transaction, _here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
-    """What was done or demanded against the protocol, by its own time."""
+async def _breaches(tx: Transaction, here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
+    """What was done or demanded against the protocol, by its own time; pressure to settle, which is noted as a step, among it."""
+    for _step in await steps(tx, here, {ProgressCode.PRESSURE_TO_SETTLE}, first, until):
+        yield {"breach": "pressure_to_settle", "by_whom": UNKNOWN}
     for one in await breaches(tx, first, until):
         yield {
             "breach": one.code if one.code in BREACHES else UNKNOWN, "by_whom": one.by_whom if one.by_whom in WHOM else UNKNOWN,

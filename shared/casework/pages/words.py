@@ -536,6 +536,7 @@ BREACHES: dict[str, str] = {
     "mediation_attempted": _("Somebody tried to mediate"),
     "police_report_demanded": _("A police report was demanded before care"),
     "fee_demanded": _("Money was demanded"), "permission_demanded": _("A permission of husband or family was demanded"),
+    "pressure_to_settle": PROGRESS["pressure_to_settle"],
 }  # fmt: skip
 BY_WHOM: dict[str, str] = {
     "police": _("Police"), "health": _("Health"), "social_welfare": _("Social welfare"), "justice": _("Court or prosecutor"),
