@@ -8,8 +8,11 @@ from fastapi import APIRouter
 from sqlmodel import SQLModel
 
 from shared.casework.alarms.watcher import Watch
+from shared.casework.figures.on_time import watch_releases
 from shared.casework.pages.frame import Look
+from shared.casework.protocols.watch import watch_protocols
 from shared.casework.vocabulary import Contents
+from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import AgencyKind
 
 
@@ -24,3 +27,8 @@ class AgencyParts:
     subscriptions: Contents
     look: Look
     watches: Sequence[Watch] = ()  # what this kind of agency alone looks at on the watcher's clock
+
+    @property
+    def watched(self) -> Sequence[Watch]:
+        """What it looks at: its own, and what every agency that serves owes an oversight body."""
+        return (*self.watches, *((watch_protocols, watch_releases) if self.kind in SERVING else ()))

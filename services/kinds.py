@@ -12,6 +12,7 @@ MODULES = {
     AgencyKind.SOCIAL_WELFARE: "services.social_welfare.main",
     AgencyKind.PARTNER: "services.partner.main",
     AgencyKind.JUSTICE: "services.justice.main",
+    AgencyKind.OVERSIGHT: "services.oversight.main",
 }
 
 

@@ -111,7 +111,7 @@ class Agency:
 
     def watcher(self) -> Watcher:
         """The watcher."""
-        return Watcher(self.database, self.here, self.parts.watches)
+        return Watcher(self.database, self.here, self.parts.watched)
 
 
 def here_of(settings: Settings, agency: str) -> Here:

@@ -33,7 +33,7 @@ from shared.casework.accounts.commands import add_account, find_account, make_to
 from shared.casework.accounts.credentials import set_own_secrets
 from shared.casework.directory.network import Network
 from shared.casework.migrate import migrate
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import AgencyKind, Role
 from shared.exchange.access import Access
 from shared.kit.errors import Conflict, RefnetError
 from shared.kit.local.broker import Broker, start_broker
@@ -44,6 +44,9 @@ READY_DEADLINE_S = 60.0  # a process is ready in about 3 s; a slow machine gets 
 STOP_DEADLINE_S = 20.0  # a batch in flight is finished well within this
 READY_ANSWER_S = 15.0  # an answer takes milliseconds
 POLL_S = 0.1
+PLACE_OF_PORT = (
+    AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE, AgencyKind.OVERSIGHT, AgencyKind.PARTNER, AgencyKind.JUSTICE,
+)  # fmt: skip
 DIRECT_PORTS_ABOVE = 100  # from an agency's pages to its direct line
 
 BrokerChoice = Literal["auto", "kafka", "docker", "trial"]
@@ -114,6 +117,11 @@ class Stage:
 def ports_after(port: int, agencies: Sequence[str]) -> dict[str, int]:
     """Where each agency listens."""
     return {agency: port + number for number, agency in enumerate(agencies, start=1)}
+
+
+def ports_by_kind(port: int, agencies: Mapping[AgencyKind, str]) -> dict[str, int]:
+    """Where each agency of a demo listens: a kind has the same place in every programme."""
+    return {agency: port + PLACE_OF_PORT.index(kind) + 1 for kind, agency in agencies.items()}
 
 
 def direct_ports(ports: Mapping[str, int]) -> dict[str, int]:

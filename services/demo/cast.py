@@ -21,6 +21,7 @@ KINDS = (AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE)
 BESIDE = (
     AgencyKind.PARTNER,
     AgencyKind.JUSTICE,
+    AgencyKind.OVERSIGHT,
 )  # run too where the programme lists them; the survivor of the demo asks them nothing
 ASKED = {  # what is asked of the clinic and of the office, as far as it is offered there; the first must be
     AgencyKind.HEALTH: (ServicePackage.ACUTE_CARE, ServicePackage.EXAMINATION_AND_REPORT),
@@ -67,6 +68,7 @@ class Cast:
             AgencyKind.SOCIAL_WELFARE: [Person("worker", Role.SOCIAL_WORKER, place), Person("coordinator", Role.SUPERVISOR, None)],
             AgencyKind.PARTNER: [Person("intake", Role.SOCIAL_WORKER, place), Person("director", Role.SUPERVISOR, None)],
             AgencyKind.JUSTICE: [Person("clerk", Role.OFFICER, place), Person("registrar", Role.SUPERVISOR, None)],
+            AgencyKind.OVERSIGHT: [Person("national_head", Role.SUPERVISOR, None)],
         }[kind]
 
 

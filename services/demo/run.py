@@ -26,22 +26,19 @@ from services.staging import (
     find_broker,
     fresh_folder,
     leaving_on_signals,
+    ports_by_kind,
     running,
     set_up,
     wait_ready,
     write_network,
 )
-from shared.contracts.casework.codes import AgencyKind
 
-NUMBERS = {3: "Three", 4: "Four", 5: "Five"}
+NUMBERS = {3: "Three", 4: "Four", 5: "Five", 6: "Six"}
 DEMO_PIN = "271828"  # of accounts that are made up, on a network whose purpose is to be shown
 RUNS_ALREADY = (
     "A demo runs already with the databases of this folder; end it with Ctrl-C, "
     "or set REFNET_HOME to another folder and choose other ports with `make demo DEMO='--port 9000'`."
 )
-PLACES = {  # from the port of the start page to that of each kind of agency: the same in every demo
-    AgencyKind.POLICE: 1, AgencyKind.HEALTH: 2, AgencyKind.SOCIAL_WELFARE: 3, AgencyKind.PARTNER: 5, AgencyKind.JUSTICE: 6,
-}  # fmt: skip
 OTHER_PORTS = "end the demo that runs there, or choose others with `make demo DEMO='--port 9000'`."
 
 
@@ -56,7 +53,7 @@ def run_demo(*, programme: str | None, once: bool, keep: bool, broker: BrokerCho
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "demo"
     cast = cast_of(programme)
     agencies = cast.agencies
-    ports = {agency: port + PLACES[kind] for kind, agency in agencies.items()}
+    ports = ports_by_kind(port, agencies)
     with ExitStack() as stack:
         stack.enter_context(leaving_on_signals())
         # Before anything is cleared: the databases there may be those of a demo that runs.

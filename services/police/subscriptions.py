@@ -9,6 +9,7 @@ from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
+    PROTOCOLS,
     REFERRALS_SENT_TO_US,
     THE_LINE,
     Contents,
@@ -23,5 +24,6 @@ REPORTS: Contents = {events.ReportMoved: on_report_moved}
 
 SUBSCRIPTIONS: Contents = {
     **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **COURT,
+    **PROTOCOLS,
     **THE_LINE,
 }  # fmt: skip

@@ -5,6 +5,7 @@ from shared.casework.vocabulary import (
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
     PROGRESS,
+    PROTOCOLS,
     REFERRALS_SENT_TO_US,
     THE_LINE,
     Contents,
@@ -16,5 +17,6 @@ SUBSCRIPTIONS: Contents = {
     **CONSENT_AND_CIRCLE,
     **MESSAGES_AND_PLACES,
     **PROGRESS,
+    **PROTOCOLS,
     **THE_LINE,
 }

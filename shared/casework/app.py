@@ -22,6 +22,7 @@ from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.vital_pages import router as vital_pages
 from shared.casework.consents.web import router as consents
 from shared.casework.edge import Edge, NobodyAsks, install_refusals
+from shared.casework.exports.pages import own_router as own_export_pages
 from shared.casework.exports.pages import router as export_pages
 from shared.casework.eyes.pages import router as eyes_pages
 from shared.casework.figures.pages import router as figure_pages
@@ -38,35 +39,25 @@ from shared.casework.messages.web import router as messages
 from shared.casework.pages.frame import STATIC
 from shared.casework.pages.refusals import install_page_refusals
 from shared.casework.paper.pages import router as paper_pages
+from shared.casework.protocols.pages import router as protocol_pages
+from shared.casework.protocols.web import router as protocols
 from shared.casework.referrals.act_pages import router as act_pages
 from shared.casework.referrals.asked_again_pages import router as asked_again_pages
 from shared.casework.referrals.card_pages import router as card_pages
 from shared.casework.referrals.pages import router as referral_pages
 from shared.casework.referrals.web import router as referrals
 from shared.casework.survivors.pages import router as survivor_pages
+from shared.casework.work.pages import live_router as live_pages
 from shared.casework.work.pages import router as work_pages
+from shared.contracts.casework.authority import SERVING
 from shared.kit.pages import CachedFiles, SafeHeaders
 from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
 # A message is not taken for a transition.
-SHARED_ROUTERS = (
-    cases,
-    breaches,
-    consents,
-    holds,
-    messages,
-    referrals,
-    arrivals,
-    following,
-    alarms,
-    lines,
-    agreements,
-    duties,
-    counts,
-)
-PAGE_ROUTERS = (
-    account_pages,
+CASE_ROUTERS = (cases, breaches, consents, holds, messages, referrals, arrivals, following, agreements, counts, protocols)
+SHARED_ROUTERS = (alarms, lines, duties)
+CASE_PAGES = (
     work_pages,
     arrival_pages,
     case_pages,
@@ -81,16 +72,16 @@ PAGE_ROUTERS = (
     asked_again_pages,
     referral_pages,
     act_pages,
-    alarm_pages,
     eyes_pages,
-    line_pages,
     agreement_pages,
     paper_pages,
     figure_pages,
     programme_pages,
-    export_pages,
+    own_export_pages,
+    protocol_pages,
     survivor_pages,
 )  # a card's and a message's own pages are not taken for acts on a referral
+SHARED_PAGES = (account_pages, live_pages, alarm_pages, line_pages, export_pages)
 
 
 def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]) -> FastAPI:
@@ -112,7 +103,9 @@ def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]
     app.add_middleware(NobodyAsks)
     app.mount("/static", CachedFiles(directory=STATIC), name="static")
     only_here = (demo_pages,) if edge.here.network.purpose == "demo" else ()
-    for router in (*own, *SHARED_ROUTERS, *PAGE_ROUTERS, *only_here):  # an agency's own routes are not taken for transitions
+    # Whoever serves nobody has no case, and not even an address for one.
+    of_cases = (*CASE_ROUTERS, *CASE_PAGES) if entry.kind in SERVING else ()
+    for router in (*own, *of_cases, *SHARED_ROUTERS, *SHARED_PAGES, *only_here):  # own routes are not taken for transitions
         app.include_router(router)
 
     @app.get("/asyncapi", tags=["health"])

@@ -15,6 +15,7 @@ from shared.casework.circles.tables import CircleMember
 from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Here
+from shared.casework.own_words import subject_of
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.authority import Party, Way
@@ -212,6 +213,12 @@ async def _reader(received: Sequence[Received], tx: Transaction, _here: Here) ->
             raise Unauthorised("This agency told the sender no such thing.")
 
 
+async def _itself(received: Sequence[Received], _tx: Transaction, _here: Here) -> None:
+    for one in received:
+        if one.subject != subject_of(one.sender, one.data):
+            raise Unauthorised("It is about something else than its sender says of itself.")
+
+
 _PARTIES: dict[Party, Callable[[Sequence[Received], Transaction, Here], Awaitable[None]]] = {
     "opener": _opener,
     "issuer": _issuer,
@@ -222,4 +229,5 @@ _PARTIES: dict[Party, Callable[[Sequence[Received], Transaction, Here], Awaitabl
     "member": _member,
     "keeper": _keeper,
     "reader": _reader,
+    "itself": _itself,
 }

@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.casework.directory.network import AgencyEntry, Facility, Network
+from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import AgencyKind, FacilityMode, Role
 from shared.kit.errors import NotFound, RefnetError
 from shared.programmes.profile import Programme
@@ -45,6 +46,16 @@ class Here:
     def peers(self) -> tuple[str, ...]:
         """Whom this agency may speak to."""
         return self.network.peers_of(self.agency)
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """Those of them who serve people: whom a survivor may be asked about, and who may be told of her."""
+        return tuple(peer for peer in self.peers if self.kind_of(peer) in SERVING)
+
+    @property
+    def overseers(self) -> tuple[str, ...]:
+        """Those of them who watch over the programme and see no case."""
+        return tuple(peer for peer in self.peers if self.kind_of(peer) is AgencyKind.OVERSIGHT)
 
     def kind_of(self, agency: str) -> AgencyKind:
         """The kind of a peer; raises NotFound."""

@@ -347,6 +347,8 @@ _OTHERS: dict[type[events.Event], PutBack] = {
     events.MessageAnswered: _message_answered,
     events.PlaceAnnounced: _place,
     events.ExchangeRefused: _refused,
+    # What the oversight body publishes is put back by it alone; what agencies tell it registers itself.
+    **dict.fromkeys(events.OVERSIGHT_EVENTS, _nothing),
     # What a box or a store came to is counted again, by people: its book is not made up from what was told of it.
     **dict.fromkeys(events.SUPPLY_EVENTS, _nothing),
 }

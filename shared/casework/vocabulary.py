@@ -12,6 +12,7 @@ from shared.casework.directory.news import on_place_announced
 from shared.casework.here import Here
 from shared.casework.lines.handlers import on_exchange_refused
 from shared.casework.messages.handlers import on_message_answered, on_message_asked
+from shared.casework.protocols.handlers import on_protocol_published
 from shared.casework.referrals.handlers import on_issuers_fact, on_recipients_fact, on_referral_issued, on_referrals_issued
 from shared.contracts.casework import events
 from shared.exchange.registry import Received, Subscription, Unauthorised
@@ -62,6 +63,7 @@ PROGRESS: Contents = {
     events.CircleReferralProgress: on_referral_progress,
     events.CaseProgress: on_case_progress,
 }
+PROTOCOLS: Contents = {events.ProtocolPublished: on_protocol_published}  # of every agency that serves
 THE_LINE: Contents = {events.ExchangeRefused: on_exchange_refused}
 
 # What a backlog consists of, where it is a backlog: taken many at once.

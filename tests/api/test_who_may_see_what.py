@@ -49,6 +49,9 @@ OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id",
              "call_id", "complaint_id", "offender_id", "report_id", "visit_id", "specimen_id",
              "medical_certificate_id", "hearing_id", "examination_id"}  # fmt: skip
 OF_NO_CASE = {
+    "agency": "an agency of the network file, which published a protocol",
+    "topic": "what a public protocol is about",
+    "version": "of a public protocol",
     "account_id": "a colleague's account", "duty_id": "a line of the roster", "hand_over_id": "how many of what a shift left",
     "batch": "sheets that nobody has written on", "subscription_id": "the account's own", "event_id": "a letter that nobody opened",
     "certificate_id": "a colleague's certificate", "count_id": "a count of a box", "request_id": "a request for supplies",

@@ -290,6 +290,22 @@ HARMLESS: dict[str, dict[str, str]] = {
         "recipient_key": "the public key of whoever may read the file",
         "inside_seq": EXCHANGE,
     },
+    "casework_protocols": dict.fromkeys(
+        ["topic", "from_on", "adopt_by", "text"], "a public document of the oversight body, and from when it holds"
+    ),
+    "casework_adoptions": dict.fromkeys(["topic", "adopted_on"], "which protocol a place works by, and since when"),
+    "oversight_protocols": dict.fromkeys(
+        ["topic", "from_on", "adopt_by", "text", "published_at", "published_by"],
+        "a public document, and who of this agency published it",
+    ),
+    "oversight_adoptions": dict.fromkeys(["topic", "adopted_on"], "which protocol a place works by, and since when"),
+    "oversight_figures": {
+        "period": "a month or a quarter",
+        "number": "the how-manieth release of it",
+        "programme": "which programme, a code",
+        "formulas": "the version of how cubes are counted",
+        "shown": "what another agency published, with what is small hidden",
+    },
     "casework_figure_releases": {
         "period": "a month or a quarter",
         "number": "the how-manieth release of it",

@@ -35,6 +35,7 @@ from shared.casework.directory.news import place_subject
 from shared.casework.here import Here
 from shared.casework.lines.views import PARKED_MAX
 from shared.casework.messages.tables import Message
+from shared.casework.own_words import subject_of
 from shared.casework.referrals import story
 from shared.contracts import publish
 from shared.contracts.casework import codes, events, minimal_data
@@ -84,6 +85,7 @@ OWN = {
     "member": {"joined", "its circle"},
     "keeper": {"its place"},
     "reader": {"told it"},
+    "itself": {"its own word"},
 }
 REFERRALS = ("sent here", "sent there", "sent here by another", "sent there to another", "unknown")
 SUBJECTS = {
@@ -100,6 +102,7 @@ SUBJECTS = {
     **dict.fromkeys(("joiner", "member"), ("joined", "its circle", "anothers circle", "unknown")),
     "keeper": ("its place", "anothers place", "not the one it names", "unknown"),
     "reader": ("told it", "told another", "not the one it names", "unknown"),
+    "itself": ("its own word", "anothers word", "unknown"),
 }
 
 
@@ -184,13 +187,19 @@ class Town:
             "told another": theirs.told, "not the one it names": new_id(), "unknown": new_id(),
         }[of]  # fmt: skip
 
+    def said_of_itself(self, event: type[events.Event], sender: str, of: str) -> UUID:
+        """What a word is about that an agency says of itself."""
+        if of == "unknown":
+            return new_id()
+        return subject_of(sender if of == "its own word" else self.another(sender), event.model_validate(sample_of(event)["data"]))
+
     def cells(self, sender: str) -> "Iterator[Cell]":
         """Every event of the registry on every subject, and every word that only some kinds may say."""
         way = (self.kind(sender), self.here.kind)
         for event in taken(self.agency):
             party = event.authority.party
             for of in SUBJECTS[party]:
-                subject = self.subject(sender, of)
+                subject = self.subject(sender, of) if party != "itself" else self.said_of_itself(event, sender, of)
                 is_own = way in event.authority.ways and of in OWN[party]
                 yield Cell(event, of, subject, self.data(event, sender, of, subject), is_own)
         yield from self._requests(sender)
@@ -241,6 +250,7 @@ class Town:
             events.MessageAsked: {"message": str(new_id())},
             events.MessageAnswered: {"message": str(known.message)},
             events.PlaceAnnounced: {"facility": self.place(another if of == "anothers place" else sender)},
+            events.ProtocolAdopted: {"facility": self.place(another if of == "anothers place" else sender)},
             events.ExchangeRefused: {"event_id": str(self.known[another].told_event if of == "told another" else known.told_event)},
             events.Suggested: {"to_agency": another, "to_facility": self.place(another)},
             events.Redirected: {"to_facility": self.place(sender)},
@@ -336,7 +346,13 @@ def test_every_event_says_who_may_say_it_and_every_party_is_tried() -> None:
         assert own <= set(SUBJECTS[party])
     assert all(event.authority.ways for event in events.EVENTS)
     for event, kind in product(events.EVENTS, AgencyKind):
-        assert (AgencyKind.OVERSIGHT, kind) not in event.authority.ways  # it sees aggregates only, and speaks of nobody
+        serves = kind is not AgencyKind.OVERSIGHT
+        speaks = serves and event in {events.ProtocolPublished, events.ExchangeRefused}
+        assert ((AgencyKind.OVERSIGHT, kind) in event.authority.ways) == speaks  # it publishes, and speaks of nobody
+        hears = (
+            event in {events.ProtocolAdopted, events.FiguresReleased, events.ExchangeRefused} and kind is not AgencyKind.OVERSIGHT
+        )
+        assert ((kind, AgencyKind.OVERSIGHT) in event.authority.ways) == hears  # places and sums, and nothing of a case
 
 
 @pytest.mark.parametrize("town", ON_POSTGRESQL, ids="-".join, indirect=True)
@@ -384,7 +400,7 @@ async def test_whatever_was_its_senders_to_say_is_applied(town: Town) -> None:
         await town.agency.hear(sender, [town.sealed(sender, cell) for cell in cells])
         states = await town.states(sender)
         assert {str(cell): states[cell.id].reason for cell in cells if states[cell.id].state != "applied"} == {}, sender
-        assert bool(cells) == (town.kind(sender) is not AgencyKind.OVERSIGHT)
+        assert cells, sender
 
 
 @pytest.mark.parametrize("town", [(AgencyKind.HEALTH, "sqlite")], ids="-".join, indirect=True)

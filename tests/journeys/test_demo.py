@@ -11,7 +11,7 @@ from processes import free_port
 
 from services.demo.cast import cast_of
 from services.demo.run import OTHER_PORTS, RUNS_ALREADY, run_demo
-from services.staging import alone, check_free
+from services.staging import alone, check_free, ports_by_kind
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.errors import RefnetError
 
@@ -64,6 +64,24 @@ def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_s
         cast_of(str(ANYWHERE.with_name("bd-vsc.yaml")))
     with pytest.raises(RefnetError, match="there is no such programme"):
         cast_of("zm")
+
+
+def test_a_programme_that_lists_an_oversight_body_is_shown_with_it_at_its_own_port(tmp_path: Path) -> None:
+    file = tmp_path / "zm-overseen.yaml"
+    file.write_text(
+        "id: zm-overseen\nname: Overseen\nextends: zm-vsu-ec\n"
+        "agencies: {oversight: {kind: oversight, name: National body, source: D}}\n"
+    )
+    cast = cast_of(str(file))
+    ports = ports_by_kind(8000, cast.agencies)
+    assert ports == {"police": 8001, "health": 8002, "social_welfare": 8003, "oversight": 8004}
+    assert [pair for pair in cast.network.pairs if "oversight" in pair] == [
+        ("health", "oversight"), ("oversight", "police"), ("oversight", "social_welfare"),
+    ]  # fmt: skip
+    assert [person.role for person in cast.people("oversight")] == ["supervisor"]
+    assert set(cast_of(None).agencies) == {"police", "health", "social_welfare"}, "the demo itself stays as it is"
+    lanes = {topic for topic in cast.network.topics() if "oversight" in topic}
+    assert len(lanes) == 2 * 2 * 3
 
 
 def test_a_demo_takes_nothing_from_one_that_runs(tmp_path: Path) -> None:

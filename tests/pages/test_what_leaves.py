@@ -83,6 +83,7 @@ async def test_a_month_is_released_and_nobody_works_out_what_it_hides(world: Wor
     assert "Nothing has changed since the last release." in page.words
     (one,) = await releases(world)
     assert one.shown["reports"]["values"][""] == len(A_MONTH)
+    assert one.counted is not None
     assert one.counted["reports"]["age=15-17"] == 4
     found = await now_of(world)
     assert (found["released"], proposed["released"]) == (True, False)

@@ -46,7 +46,7 @@ from shared.kit.keystore import Keystore
 from shared.programmes.profile import Programme, load_programme
 
 ROLE_OF = {"police": Role.OFFICER, "health": Role.CLINICIAN, "social_welfare": Role.SOCIAL_WORKER,
-           "partner": Role.SOCIAL_WORKER, "justice": Role.OFFICER}  # fmt: skip
+           "partner": Role.SOCIAL_WORKER, "justice": Role.OFFICER, "oversight": Role.SUPERVISOR}  # fmt: skip
 RESTORE_ROUNDS = 6  # asking back, giving back, asking again for what the peers said, and answering
 SECRET = b"a secret of the tests, 32 bytes!"
 
@@ -149,7 +149,7 @@ class TestAgency:
         self.app = app_of(self.edge, parts)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://agency")
-        self.watcher = Watcher(database, here, parts.watches)
+        self.watcher = Watcher(database, here, parts.watched)
         self.line: list[Outbound] = []
         self.relay = Relay(database, here.agency, self.seal, self._send, self.hooks)
 

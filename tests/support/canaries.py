@@ -1,6 +1,6 @@
 """What of a story may be looked for afterwards: words and times that nobody else says; and all that an agency's keys open."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from agencies import Desk, TestAgency, World, consent, open_case, refer
@@ -58,12 +58,14 @@ async def tell(world: World, name: str = "teller", **agreeing: Any) -> Story:
     return story
 
 
-async def everything(database: Database) -> str:
-    """Whatever anybody reads here who has the database and every key that is left: each column of each table, opened."""
+async def everything(database: Database, which: Callable[[str], bool] = lambda _table: True) -> str:
+    """Whatever anybody reads here who has the database and every key that is left: each column of each table, opened; or of some
+    tables, by their names."""
     found = []
     async with database.read() as tx:
         tables = await (await tx.session.connection()).run_sync(lambda connection: inspect(connection).get_table_names())
-        for mapper in [mapper for mapper in SQLModel._sa_registry.mappers if mapper.local_table.name in tables]:  # type: ignore[attr-defined]
+        mappers = [(mapper, str(mapper.persist_selectable)) for mapper in SQLModel._sa_registry.mappers]
+        for mapper in [mapper for mapper, name in mappers if name in tables and which(name)]:
             rows = (await tx.session.execute(select(mapper.class_))).scalars()
             found += [repr({column.key: getattr(row, column.key) for column in mapper.column_attrs}) for row in rows]
     return "\n".join(found)

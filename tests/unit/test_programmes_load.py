@@ -241,7 +241,10 @@ def test_every_programme_makes_a_network_without_what_is_planned(file: Path) -> 
     programme = check_file(file).programme
     assert programme is not None
     network = network_of(programme)
-    facilities = {id_ for agency in network.agencies.values() for id_ in agency.facilities}
+    serving = [agency for agency in network.agencies.values() if agency.kind is not AgencyKind.OVERSIGHT]
+    facilities = {id_ for agency in serving for id_ in agency.facilities}
+    watched = {pair for pair in network.pairs if any(network.agencies[one].kind is AgencyKind.OVERSIGHT for one in pair)}
+    assert len(watched) == len(serving) * (len(network.agencies) - len(serving)), "whoever watches is told by everybody"
     planned = [kind for kind, one in programme.facilities.items() if one.status != "open"]
     assert not [id_ for id_ in facilities if any(id_.startswith(f"{kind}_") and id_[len(kind) + 1 :].isdigit() for kind in planned)]
     assert len(facilities) == sum(one.count for one in programme.facilities.values() if one.status == "open")

@@ -17,6 +17,7 @@ from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.casework.referrals.pages import last_seen
 from shared.casework.work.views import UNSEEN_IS_RED
+from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
@@ -38,7 +39,8 @@ async def show_alarms(request: Request, edge: OneEdge, visit: Visitor) -> Respon
         is_in_charge = visit.actor.role is Role.SUPERVISOR
         waiting, waiting_total = await waiting_cases(tx, visit.actor) if is_in_charge else ([], 0)
         await note_listed(tx, [row.case.id for row in waiting], visit.actor)
-        overdue = await views.overdue_by_facility(tx, edge.here, visit.actor) if is_in_charge else []
+        has_referrals = is_in_charge and edge.here.kind in SERVING
+        overdue = await views.overdue_by_facility(tx, edge.here, visit.actor) if has_referrals else []
     return edge.pages.show(
         request, "alarms/alarms.html", visit, board=board, overdue=overdue, waiting=waiting, waiting_total=waiting_total,
         live=f"/live?after={after}", red_after=UNSEEN_IS_RED,
@@ -47,7 +49,9 @@ async def show_alarms(request: Request, edge: OneEdge, visit: Visitor) -> Respon
 
 @router.get("/overdue")
 async def show_overdue(request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """What waits too long, by facility."""
+    """What waits too long, by facility; nothing waits at whoever serves nobody."""
+    if edge.here.kind not in SERVING:
+        raise NotFound("There is nothing at this address.")
     visit.actor.may_work()
     visit.actor.may_supervise()
     async with edge.database.read() as tx:

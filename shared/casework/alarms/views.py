@@ -143,7 +143,7 @@ async def overdue_by_facility(tx: Transaction, here: Here, by: Actor) -> list[Ov
     heard = {row.peer: row.last_heard_at for row in (await tx.session.execute(select(Peer))).scalars()}
     table = {
         (agency, id_): Overdue(facility.name, facility.mode, heard.get(agency))
-        for agency in here.peers
+        for agency in here.serving
         for id_, facility in here.network.agencies[agency].facilities.items()
     }
     ours = {(here.agency, id_): Overdue(f.name, f.mode, tx.clock.now()) for id_, f in here.entry.facilities.items() if by.sees(id_)}

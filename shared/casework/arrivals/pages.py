@@ -152,7 +152,7 @@ async def _match_page(
         walk_in = await commands.load_walk_in(tx, arrival_id, visit.actor)
         rows, total = await _open_here(tx, visit.actor)
         await note_listed(tx, {row.case_id for row in rows}, visit.actor)
-    peers = {peer: edge.here.network.agencies[peer].facilities for peer in edge.here.peers}
+    peers = {peer: edge.here.network.agencies[peer].facilities for peer in edge.here.serving}
     senders = [(f"{peer}/{id_}", place.name) for peer, places in peers.items() for id_, place in places.items()]
     care = with_sheet(f"/care/arrivals/{walk_in.id}", form.value("sheet"))
     return edge.pages.show(

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, true
 from sqlmodel import col
 
 from shared.casework import scope
-from shared.casework.breaches.domain import BreachCode
+from shared.casework.breaches.domain import BreachCode, ByWhom
 from shared.casework.breaches.tables import Breach
 from shared.casework.cases.tables import Case
 from shared.casework.figures.counting import Counts
@@ -23,21 +23,25 @@ NOT_KNOWN = "not_known"  # in place of a code that does not open
 
 @dataclass(frozen=True, slots=True)
 class Breached:
-    """One breach: at the place of its case, as a code."""
+    """One breach: at the place of its case, as codes of what and from whose side."""
 
     place: str
     code: str
+    by_whom: str = NOT_KNOWN
 
 
 async def breaches(tx: Transaction, first: datetime, until: datetime, seen: ColumnElement[bool] | None = None) -> list[Breached]:
     """Breaches of a span, only of cases that are `seen`, where that is said."""
-    query = of_counted(Breach, col(Case.facility), col(Breach.code)).where(
+    query = of_counted(Breach, col(Case.facility), col(Breach.code), col(Breach.by_whom)).where(
         true() if seen is None else seen, col(Breach.occurred_at) >= first, col(Breach.occurred_at) < until
     )
-    known = set(BreachCode)
+    known, sides = set(BreachCode), set(ByWhom)
     with shut_shown():
         found = (await tx.session.execute(query)).tuples().all()
-    return [Breached(place, str(what) if what in known else NOT_KNOWN) for place, what in found]
+    return [
+        Breached(place, str(what) if what in known else NOT_KNOWN, str(who) if who in sides else NOT_KNOWN)
+        for place, what, who in found
+    ]
 
 
 async def counted(tx: Transaction, here: Here, by: Actor, of: Period) -> dict[str, int]:

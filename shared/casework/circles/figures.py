@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import ColumnElement, or_, true
 from sqlmodel import col
 
 from shared.casework.cases.tables import Case
@@ -39,6 +39,26 @@ async def steps(
         col(Progress.occurred_at) >= first, col(Progress.occurred_at) < until,
     )  # fmt: skip
     return [Step(ProgressCode(code), case_id, place) for code, case_id, place in (await tx.session.execute(query)).tuples()]
+
+
+# How far a case has come, as figures.domain.STEPS counts it; which of the first two came first differs from station to station.
+REACHED = {
+    ProgressCode.STATEMENT_TAKEN: 1, ProgressCode.SUSPECT_KNOWN: 1, ProgressCode.CHARGED: 2, ProgressCode.HEARING_DATE: 3,
+    ProgressCode.VERDICT: 4,
+}  # fmt: skip
+
+
+async def furthest_steps(tx: Transaction, here: Here) -> dict[UUID, int]:
+    """The furthest step that this agency took itself of each case; a case is tried once a hearing was, and not when it was set."""
+    today = here.day_of(tx.clock.now())
+    query = of_counted(Progress, col(Progress.case_id), col(Progress.code)).where(
+        col(Progress.agency) == here.agency, col(Progress.code).in_(REACHED),
+        or_(col(Progress.code) != ProgressCode.HEARING_DATE, col(Progress.on_date) < today),
+    )  # fmt: skip
+    found: dict[UUID, int] = {}
+    for case_id, code in (await tx.session.execute(query)).tuples():
+        found[case_id] = max(found.get(case_id, 0), REACHED[ProgressCode(code)])
+    return found
 
 
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:

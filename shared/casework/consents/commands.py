@@ -83,7 +83,7 @@ async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction,
     await tx.in_turn(answers_about(case_id))
     case = await load_case(tx, case_id, by, lock=True)
     here.kind_of(command.recipient)
-    if command.recipient not in here.peers:
+    if command.recipient not in here.serving:
         raise Conflict("This network has no pathway from here to %(agency)s.", agency=Coded(command.recipient, "agency"))
     if command.basis is codes.Basis.VITAL_INTEREST and await has_said_no(tx, case.id, command.recipient):
         raise Conflict("She has said no about %(agency)s; what she said counts.", agency=Coded(command.recipient, "agency"))

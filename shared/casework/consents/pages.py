@@ -115,7 +115,7 @@ class Question:
 def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
     """The questions for a case, in the order of the network's peers. `was_given`: a product was given before care."""
     found = []
-    for peer in here.peers:
+    for peer in here.serving:
         kind = here.kind_of(peer)
         crossing = set(CROSSES.get((here.kind, kind), {}).values()) | set(PROGRESS_CROSSES.get((here.kind, kind), {}).values())
         if (here.kind, kind) in REFERRAL_PROGRESS_CROSSES:

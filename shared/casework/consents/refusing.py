@@ -91,7 +91,7 @@ async def take_back_alone(case_id: UUID, consent_id: UUID, tx: Transaction, here
     if not taken.is_new or not is_told_by_law(here, case, former.recipient):
         return former
     standing = await released(tx, case.id, former.recipient)
-    if standing is None and former.recipient in here.peers:  # else another answer stands, and what is issued rests on it
+    if standing is None and former.recipient in here.serving:  # else another answer stands, and what is issued rests on it
         duty = RecordConsent(
             recipient=former.recipient, purpose=codes.Purpose.PROTECTION, items=(ConsentItem.REQ,), basis=Basis.LEGAL_BASIS,
             legal_duty=LegalDuty.CHILD_PROTECTION_LAW, how=codes.ConsentHow.SPOKEN, language=_language(here, former),
@@ -146,7 +146,7 @@ async def _nobody_to_tell(tx: Transaction, here: Here, former: Referral) -> None
 def _place(here: Here, former: Referral, services: AbstractSet[ServicePackage]) -> str | None:
     """A place that offers it: where the former request stood, else where it was sent, else any of that agency; none where there
     is no pathway to it any more."""
-    if former.recipient not in here.peers:
+    if former.recipient not in here.serving:
         return None
     facilities = here.network.agencies[former.recipient].facilities
     offering = [id_ for id_, facility in facilities.items() if services <= set(facility.services)]

@@ -32,7 +32,7 @@ async def _open_to(tx: Transaction, here: Here, case: Case) -> list[str]:
     now = tx.clock.now()
     last = (await last_answers(tx, case.id)).values()
     answered = {a.recipient for a in last if isinstance(a, Refusal) or is_no(a) or a.expires_at is None or a.expires_at > now}
-    return [peer for peer in here.peers if here.kind_of(peer) is AgencyKind.HEALTH and peer not in answered]
+    return [peer for peer in here.serving if here.kind_of(peer) is AgencyKind.HEALTH and peer not in answered]
 
 
 def _items(here: Here, recipient: str) -> tuple[ConsentItem, ...]:

@@ -35,7 +35,7 @@ class SayPlaceNews(Form):
 
 
 async def say_place_news(command: SayPlaceNews, tx: Transaction, here: Here, by: Actor) -> PlaceNews:
-    """Keeps it and tells every peer: it is about a place, so no consent is needed."""
+    """Keeps it and tells every peer that serves: it is about a place, so no consent is needed."""
     by.may_work()
     here.facility(command.facility)
     if not by.sees(command.facility):
@@ -44,7 +44,7 @@ async def say_place_news(command: SayPlaceNews, tx: Transaction, here: Here, by:
     subject = place_subject(here.agency, command.facility)
     await outbox.lock_subjects(tx, [subject])
     now = tx.clock.now()
-    for peer in here.peers:
+    for peer in here.serving:
         await outbox.add(
             tx,
             outbox.Outgoing(recipient=peer, type=word.type, dataversion=word.version, subject=subject, lane_key=subject,

@@ -18,6 +18,7 @@ from shared.programmes.profile import MADE_UP, Programme
 ANYWHERE = "district"  # where a programme names no district
 KIND_IN_ID_MAX = 34  # characters of a kind within a facility's id, which has 40 and ends in a number
 NAME_MAX = 120
+OVERSIGHT_OFFICE, OVERSIGHT_POSTS, OVERSIGHT_HOURS = "national_office", ("protocol_officer", "director"), "08:00-17:00"  # made up
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def network_of(programme: Programme, purpose: str = "simulation", only: Collecti
     made = [one for one in _facilities(programme) if programme.agencies[one.agency].kind in only]
     with_places = list(dict.fromkeys(one.agency for one in made))
     pairs = _pairs(programme, frozenset(with_places))
+    watching = [id_ for id_, one in programme.agencies.items() if one.kind is AgencyKind.OVERSIGHT and one.kind in only]
+    watching = watching if pairs else []
     if not pairs:
         raise RefnetError(
             f"Programme '{programme.id}' has no pathway from one agency to another, so there is no network to make; add `pathways`."
@@ -46,6 +49,12 @@ def network_of(programme: Programme, purpose: str = "simulation", only: Collecti
               "facilities": _complete([one for one in made if one.agency == id_], shown, programme)}
         for id_ in with_places
     }  # fmt: skip
+    districts = list(programme.districts) or [ANYWHERE]
+    for id_ in (one for one in watching if one not in agencies):  # it serves nobody, so no programme counts its places
+        name = programme.agencies[id_].name.in_(first, "en")[:NAME_MAX]
+        office = {"name": name, "district": districts[0], "posts": [*OVERSIGHT_POSTS], "open_hours": OVERSIGHT_HOURS}
+        agencies[id_] = {"kind": str(AgencyKind.OVERSIGHT), "name": name, "facilities": {OVERSIGHT_OFFICE: office}}
+    pairs = sorted([*pairs, *(sorted((id_, other)) for id_ in watching for other in with_places if other not in watching)])
     content = {"purpose": purpose, "programme": programme.id, "agencies": agencies, "pairs": pairs}
     return parse_network(content, f"of programme '{programme.id}'")
 

@@ -72,11 +72,11 @@ async def export_figures(tx: Transaction, here: Here, by: Actor, of: Period, wis
         raise NotFound("The figures of this period have not been released; release them first.")
     lines: list[Sequence[object]] = [("cube", "dimension", "is", "and", "is", "number")]
     tables = list(tables_of(release.shown).values())
-    lines += [line for table in tables for line in _lines_of(table)]
-    export = _row(tx, by, What.FIGURES, wish, period=of.name)
+    lines += [line for table in tables for line in lines_of(table)]
+    export = export_row(tx, by, What.FIGURES, wish, period=of.name)
     about = [("period", of.name), ("release", release.number), ("hidden", f"{HIDDEN} is a hidden number; it is not nought")]
     read = [*readable.heading(reader, export, by.name, here.entry.name, of.name), *readable.figures(reader, tables)]
-    return await _make(tx, here, by, export, about, lines, read)
+    return await make_export(tx, here, by, export, about, lines, read)
 
 
 async def export_programme(
@@ -92,13 +92,13 @@ async def export_programme(
         lines.append(("indicator", one.id, "", HIDDEN if number is None else number, expected))
     lines += [("measure", measure, at.place or at.kind or "", number, "") for measure, at, number in of_places(here, found.counts)]
     lines += [("measure", Measure.CALLS, "", found.calls[0], "")] if found.calls is not None else []
-    export = _row(tx, by, What.PROGRAMME, wish, period=of.name)
+    export = export_row(tx, by, What.PROGRAMME, wish, period=of.name)
     about = [("period", of.name), ("programme", here.programme.id), ("stays", f"{HIDDEN} is a number that stays at the agency")]
     read = [*readable.heading(reader, export, by.name, here.entry.name, of.name), *readable.programme(reader, found)]
-    return await _make(tx, here, by, export, about, lines, read)
+    return await make_export(tx, here, by, export, about, lines, read)
 
 
-def _lines_of(table: Table) -> list[Sequence[object]]:
+def lines_of(table: Table) -> list[Sequence[object]]:
     """A line a number, in the order in which the tables stand on the page."""
     if table.values is None:
         return [(table.id, "withheld", "", "", "", HIDDEN)]
@@ -129,9 +129,9 @@ async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wi
     lines: list[Sequence[object]] = [("when", "what", "who", "more")]
     lines += [(line.at.isoformat(), *line.codes) for line in found]
     await note_read(tx, case_id, by, LOOK)
-    export = _row(tx, by, What.LOOKS, wish, case_id=case_id)
+    export = export_row(tx, by, What.LOOKS, wish, case_id=case_id)
     read = [*readable.heading(reader, export, by.name, here.entry.name, case.number), *readable.looks(reader, found)]
-    return await _make(tx, here, by, export, [("case", case.number)], lines, read)
+    return await make_export(tx, here, by, export, [("case", case.number)], lines, read)
 
 
 async def _looked(tx: Transaction, case_id: UUID) -> list[ReadView]:
@@ -158,7 +158,8 @@ async def _asked(tx: Transaction, case_id: UUID, reader: Reader) -> list[readabl
     ]
 
 
-def _row(tx: Transaction, by: Actor, what: What, wish: Wish, **of: Any) -> Export:
+def export_row(tx: Transaction, by: Actor, what: What, wish: Wish, **of: Any) -> Export:
+    """The row of a file that is to be made; raises Conflict where it is not handed out for that."""
     if wish.purpose not in PURPOSES[what]:
         raise Conflict("A file of this kind is not handed out for that; choose another purpose.")
     return Export(
@@ -167,7 +168,7 @@ def _row(tx: Transaction, by: Actor, what: What, wish: Wish, **of: Any) -> Expor
     )  # fmt: skip
 
 
-async def _make(
+async def make_export(
     tx: Transaction,
     here: Here,
     by: Actor,
@@ -176,6 +177,7 @@ async def _make(
     lines: Sequence[Sequence[object]],
     read: Sequence[Sequence[object]],
 ) -> Export:
+    """Makes the file of a row and keeps it, encrypted; raises NoKey."""
     mark = [
         ("export", export.id), ("agency", here.entry.name), ("handed out by", by.name), ("at", export.made_at.isoformat()),
         ("for", export.purpose), ("because", export.because), *about,

@@ -42,6 +42,7 @@ class What(StrEnum):
 
     FIGURES = "figures"  # released tables
     PROGRAMME = "programme"  # a programme's indicators, as far as they may leave
+    COLLECTED = "collected"  # at the oversight body: released tables of every agency
     LOOKS = "looks"  # who was told of a case and who looked at it: hers to ask for
 
 
@@ -59,6 +60,7 @@ class Purpose(StrEnum):
 PURPOSES = {
     What.FIGURES: (Purpose.MONTHLY_REPORT, Purpose.OVERSIGHT, Purpose.PLANNING),
     What.PROGRAMME: (Purpose.MONTHLY_REPORT, Purpose.OVERSIGHT, Purpose.PLANNING),
+    What.COLLECTED: (Purpose.MONTHLY_REPORT, Purpose.PLANNING),
     What.LOOKS: (Purpose.SHE_ASKED, Purpose.COURT_ORDER, Purpose.COMPLAINT),
 }
 

@@ -22,7 +22,8 @@ from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False)  # what was handed out
+own_router = APIRouter(include_in_schema=False)  # what an agency that serves hands out of its own
 
 SENTENCE_CHARACTERS_MIN = 10  # "for court" is not a reason that somebody can look at later
 SENTENCE_CHARACTERS_MAX = 300
@@ -49,36 +50,36 @@ WORDS = {
 }
 
 
-@router.get("/figures/{period_name}/export")
+@own_router.get("/figures/{period_name}/export")
 async def show_figures_export(period_name: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What the file of a period's figures is for."""
     visit.actor.may_let_out()
-    return await _page(
+    return await take_page(
         request, edge, visit, What.FIGURES, f"/figures?period={period(period_name).name}", await draft_of(request, visit)
     )
 
 
-@router.post("/figures/{period_name}/export")
+@own_router.post("/figures/{period_name}/export")
 async def post_figures_export(period_name: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Makes it."""
     visit.actor.may_let_out()
     of = period(period_name)
 
     async def make(tx: Transaction, wish: Wish) -> Export:
-        return await export_figures(tx, edge.here, visit.actor, of, wish, _reader(request, edge, visit))
+        return await export_figures(tx, edge.here, visit.actor, of, wish, reader_of(request, edge, visit))
 
-    return await _taken(request, edge, visit, values, What.FIGURES, f"/figures?period={of.name}", make)
+    return await take(request, edge, visit, values, What.FIGURES, f"/figures?period={of.name}", make)
 
 
-@router.get("/figures/{period_name}/programme/export")
+@own_router.get("/figures/{period_name}/programme/export")
 async def show_programme_export(period_name: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What the file of a programme's indicators is for."""
     visit.actor.may_let_out()
     back = f"/figures/programme?period={span(period_name).name}"
-    return await _page(request, edge, visit, What.PROGRAMME, back, await draft_of(request, visit))
+    return await take_page(request, edge, visit, What.PROGRAMME, back, await draft_of(request, visit))
 
 
-@router.post("/figures/{period_name}/programme/export")
+@own_router.post("/figures/{period_name}/programme/export")
 async def post_programme_export(period_name: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Makes it."""
     visit.actor.may_let_out()
@@ -86,31 +87,31 @@ async def post_programme_export(period_name: str, request: Request, edge: OneEdg
 
     async def make(tx: Transaction, wish: Wish) -> Export:
         return await export_programme(
-            tx, edge.here, visit.actor, edge.pages.look.counts, of, wish, _reader(request, edge, visit)
+            tx, edge.here, visit.actor, edge.pages.look.counts, of, wish, reader_of(request, edge, visit)
         )  # fmt: skip
 
-    return await _taken(request, edge, visit, values, What.PROGRAMME, f"/figures/programme?period={of.name}", make)
+    return await take(request, edge, visit, values, What.PROGRAMME, f"/figures/programme?period={of.name}", make)
 
 
-@router.get("/cases/{case_id}/export")
+@own_router.get("/cases/{case_id}/export")
 async def show_looks_export(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
     """What the file of who knows of a case is for."""
     await _may_take(edge, visit, case_id)
-    return await _page(request, edge, visit, What.LOOKS, f"/cases/{case_id}/looked", await draft_of(request, visit))
+    return await take_page(request, edge, visit, What.LOOKS, f"/cases/{case_id}/looked", await draft_of(request, visit))
 
 
-@router.post("/cases/{case_id}/export")
+@own_router.post("/cases/{case_id}/export")
 async def post_looks_export(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Makes it."""
     await _may_take(edge, visit, case_id)
 
     async def make(tx: Transaction, wish: Wish) -> Export:
-        return await export_looks(tx, edge.here, visit.actor, case_id, wish, _reader(request, edge, visit))
+        return await export_looks(tx, edge.here, visit.actor, case_id, wish, reader_of(request, edge, visit))
 
-    return await _taken(request, edge, visit, values, What.LOOKS, f"/cases/{case_id}/looked", make)
+    return await take(request, edge, visit, values, What.LOOKS, f"/cases/{case_id}/looked", make)
 
 
-def _reader(request: Request, edge: Edge, visit: Visit) -> Reader:
+def reader_of(request: Request, edge: Edge, visit: Visit) -> Reader:
     """How a file speaks that is taken from this page: in its language, by the clock here."""
     pages = edge.pages
     language = pages.language(request, visit.language)
@@ -127,16 +128,18 @@ async def _may_take(edge: Edge, visit: Visit, case_id: UUID) -> None:
     visit.actor.may_let_out()
 
 
-async def _page(
+async def take_page(
     request: Request, edge: Edge, visit: Visit, what: What, back: str, form: Filled[Any], status: int = 200
 ) -> Response:
+    """What the file is for."""
     return edge.pages.show(
         request, "exports/take.html", visit, what=what, purposes=PURPOSES[what], back=back, form=form, errors=bool(form.errors),
         status=status,
     )  # fmt: skip
 
 
-async def _taken(request: Request, edge: Edge, visit: Visit, values: Values, what: What, back: str, make: Make) -> Response:
+async def take(request: Request, edge: Edge, visit: Visit, values: Values, what: What, back: str, make: Make) -> Response:
+    """Makes the file, for whoever shows with her PIN that it is her."""
     form = fill(TakeFile, values, WORDS)
     asked = form.model
     if asked is not None and asked.purpose not in PURPOSES[what]:
@@ -144,7 +147,7 @@ async def _taken(request: Request, edge: Edge, visit: Visit, values: Values, wha
     if asked is not None and not form.errors and not await is_herself(edge, visit, typed(asked.pin)):
         form.error("pin", _("That is not your PIN."))
     if asked is None or form.errors:
-        return await _page(request, edge, visit, what, back, form, status=422)
+        return await take_page(request, edge, visit, what, back, form, status=422)
     wish = Wish(asked.purpose, asked.because, asked.recipient_key)
 
     async def work(tx: Transaction) -> str:
@@ -154,7 +157,7 @@ async def _taken(request: Request, edge: Edge, visit: Visit, values: Values, wha
         return await submit(request, edge, visit, values, work)
     except NoKey:
         form.error("recipient_key", WRONG_KEY)
-    return await _page(request, edge, visit, what, back, form, status=422)
+    return await take_page(request, edge, visit, what, back, form, status=422)
 
 
 @router.get("/exports")

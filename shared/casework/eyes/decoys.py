@@ -94,7 +94,8 @@ async def _told(tx: Transaction, here: Here, officer: Actor, facility: str, need
     said_at = then + timedelta(minutes=_draw.uniform(*SAID_AFTER))
     tx.clock = _Then(said_at)
     no = [
-        Refused(peer, ConsentHow.SPOKEN, needs.language, interpreter=False, said_at=said_at, is_by_law=False) for peer in here.peers
+        Refused(peer, ConsentHow.SPOKEN, needs.language, interpreter=False, said_at=said_at, is_by_law=False)
+        for peer in here.serving
     ]
     await refuse(case.id, no, tx, here, officer)
     case.not_counted = True  # nobody is in no figure

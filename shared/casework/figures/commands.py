@@ -14,6 +14,7 @@ from shared.casework import scope
 from shared.casework.figures.domain import CUBES, PLACE, Categories, Period, Shown, keys_of
 from shared.casework.figures.suppression import Network, first_release, hidden_of, next_release, shown
 from shared.casework.figures.tables import FigureRelease
+from shared.casework.figures.telling import tell_release
 from shared.casework.figures.views import Counted, counted
 from shared.casework.here import Actor, Here
 from shared.kit.db import Transaction
@@ -25,6 +26,9 @@ from shared.kit.sealed import Under
 NOT_OVER = _("This period is not over yet; its figures can be released afterwards.")
 HAS_QUARTER = _("The quarter has been released. A month of it beside it would show what is hidden; read the quarter.")
 HAS_MONTHS = _("Some months of this quarter have been released. Release the others first; the quarter is then their sum.")
+LOST = _(
+    "What was counted for the release of this period was lost with a database: nothing can be compared with it, and it stands."
+)
 NO_CHANGE = _("Nothing has changed since the last release.")
 TOO_FEW = _("What has changed since the last release is held back: whoever compares the two would see single late entries. "
             "It can be released once more has come in; the last release stands.")  # fmt: skip
@@ -60,8 +64,9 @@ def tables_of(kept: Mapping[str, Any]) -> dict[str, Table]:
         one = kept.get(cube.id)
         found[cube.id] = Table(cube.id, cube.chain)
         if one is not None:
-            categories = {d: tuple(one["categories"][d]) for d in cube.chain}
-            found[cube.id] = Table(cube.id, cube.chain, categories, one["values"])
+            # What was released before the chain grew has the tables that there were.
+            chain = tuple(d for d in cube.chain if d in one["categories"])
+            found[cube.id] = Table(cube.id, chain, {d: tuple(one["categories"][d]) for d in chain}, one["values"])
     return found
 
 
@@ -105,8 +110,10 @@ async def figures_of(tx: Transaction, here: Here, of: Period) -> Figures:
         there = [month for month in months if month is not None]
         if there:
             return _sum_of(of, before, there) if len(there) == len(months) else Figures(of, before, None, HAS_MONTHS)
-    elif (quarter := await release_of(tx, of.quarter)) is not None and quarter.counted:
+    elif (quarter := await release_of(tx, of.quarter)) is not None and quarter.counted != {}:
         return Figures(of, before, None, HAS_QUARTER)
+    if before is not None and before.counted is None:
+        return Figures(of, before, None, LOST)
     return _compared(of, before, await counted(tx, here, of))
 
 
@@ -123,7 +130,7 @@ def _sum_of(of: Period, before: FigureRelease | None, months: list[FigureRelease
 
 def added(empty: Table, ones: Sequence[Table]) -> Table:
     """Tables added up: a number that one of them hides is hidden, and where one is withheld nothing is said."""
-    if any(one.values is None for one in ones):
+    if any(one.values is None or one.chain != empty.chain for one in ones):
         return empty
     categories = _merged(empty.chain, *(one.categories for one in ones))
     values: dict[str, int | None] = {}
@@ -145,7 +152,7 @@ def _merged(chain: tuple[str, ...], *several: Categories) -> dict[str, tuple[str
 
 def _compared(of: Period, before: FigureRelease | None, now: Mapping[str, Counted]) -> Figures:
     earlier = tables_of(before.shown) if before is not None else {}
-    was_counted = before.counted if before is not None else {}
+    was_counted: Mapping[str, Any] = (before.counted if before is not None else None) or {}
     proposed, counts, late = dict[str, Table](), dict[str, Mapping[str, int]](), set[str]()
     for cube in CUBES:
         was, counted_now = earlier.get(cube.id), now[cube.id]
@@ -173,6 +180,8 @@ def _says_more(proposed: Table, earlier: Table) -> bool:
 
 def _protected(now: Counted, earlier: Table | None, before: Mapping[str, int]) -> Table | None:
     """A cube with enough hidden; None where it would say too much beside the earlier release of it."""
+    if earlier is not None and earlier.values is not None and earlier.chain != now.chain:
+        return None  # of other tables than were released then nobody can say what the two tell together
     if earlier is None or earlier.values is None:  # nothing of this cube is known yet
         hidden = first_release(Network.of(now.chain, now.categories), now.values)
         return Table(now.id, now.chain, *((now.categories, shown(now.values, hidden)) if hidden is not None else ()))
@@ -204,6 +213,7 @@ async def release_figures(tx: Transaction, here: Here, by: Actor, of: Period) ->
     made.counted = Under(None, dict(found.counted))  # type: ignore[assignment]  # about nobody in particular; a row read has the dict
     tx.session.add(made)
     await tx.session.flush()
+    await tell_release(tx, here, made)
     return made
 
 

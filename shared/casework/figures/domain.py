@@ -23,8 +23,25 @@ ANSWERS = ("yes", "taken_back", "no")
 KINDS = (*(kind.value for kind in AgencyKind if kind is not AgencyKind.OVERSIGHT), UNKNOWN)  # agencies by kind, never by name
 WAYS = (*KINDS, "by_herself")
 ENDS = ("open", "finished", "ended_otherwise")
+STEPS = ("reported", "investigated", "charged", "tried", "verdict")  # how far a report came; each lies in one of them only
+DESKS = ("specialist", "other", UNKNOWN)  # who sent it: a desk made for survivors, or another. Never which desk
+BREACHES = ("mediation_attempted", "police_report_demanded", "fee_demanded", "permission_demanded", "pressure_to_settle", UNKNOWN)
+WHOM = ("police", "health", "social_welfare", "justice", "family", "community", "other", "not_known", UNKNOWN)
+# Alarms that posts answer for. What a line or a key has is no figure; nor is what another cube counts (a breach), or what says
+# the same from the other side (a case that was opened from here).
+ALARMS = (
+    "undelivered", "unacknowledged", "stalled", "window_closing", "lapsed", "declined_without_next_place", "came_after_the_end",
+    "nobody_to_tell_by_law", "not_erased", "consent_ends_soon", "never_left", "opened_beyond", "dose_adverse", "dose_misused",
+    "box_variance", "station_reported", "parcel_differs", "call_not_seen", "call_at_last_resort", "call_unrouted",
+    "desk_unmanned", "report_before_limit", "custody_gap", "report_custody", UNKNOWN,
+)  # fmt: skip
+ALARM_STATES = ("open", "resolved")
+FORMULAS = 2  # the version of how cubes are counted: told with every release. 2: steps, kinds of desks, breaches, alarms
 # The group of words that a dimension's categories are called by; the others have one together.
-WORDS_OF = {"incident": "incident", "age": "age", "sex": "sex", "urgency": "urgency", "to_kind": "kind", "way": "way"}
+WORDS_OF = {
+    "incident": "incident", "age": "age", "sex": "sex", "urgency": "urgency", "to_kind": "kind", "way": "way", "alarm": "alarm",
+    "breach": "breach", "by_whom": "by_whom",
+}  # fmt: skip
 PLACE = "place"  # the one dimension whose categories are this agency's own: its facilities
 
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
@@ -40,6 +57,12 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "offered": ANSWERS,
     "way": WAYS,
     "ended": ENDS,
+    "step": STEPS,
+    "from_desk": DESKS,
+    "breach": BREACHES,
+    "by_whom": WHOM,
+    "alarm": ALARMS,
+    "alarm_state": ALARM_STATES,
 }
 
 
@@ -51,13 +74,16 @@ class Cube:
     chain: tuple[str, ...]
 
 
-# Practice guide, monthly figures 1 to 3 and 13. A referral's cube has no place in it: stations are not compared by how many they
-# refer, because that would push them to.
+# Practice guide, monthly figures 1 to 3, 7 and 13; domain.md, section 5, for attrition and isolation. A referral's cube has no
+# place in it: stations are not compared by how many they refer, because that would push them to. How far a report came and which
+# kind of desk sent a referral are further tables of a chain, and no cubes of their own: they count the same things.
 CUBES = (
-    Cube("reports", ("hours", "incident", "age", "sex", "again", PLACE)),
-    Cube("referrals", ("urgency", "to_kind", "stage")),
+    Cube("reports", ("step", "hours", "incident", "age", "sex", "again", PLACE)),
+    Cube("referrals", ("urgency", "to_kind", "stage", "from_desk")),
     Cube("offers", ("to_kind", "offered")),
     Cube("arrivals", ("way", "ended")),
+    Cube("breaches", ("breach", "by_whom")),
+    Cube("alarms", ("alarm", "alarm_state", "age")),
 )
 
 Categories = Mapping[str, tuple[str, ...]]  # of each dimension of a cube, in the order in which they stand

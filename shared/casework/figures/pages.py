@@ -40,16 +40,16 @@ class Grid:
     sums: Line
 
 
-def grids_of(table: Table, edge: Edge) -> list[Grid]:
-    """A cube's tables. Places stand by their names, whatever their numbers: nothing here ranks them."""
-    ordered = {d: _ordered(d, found, edge) for d, found in table.categories.items()}
+def grids_of(table: Table, edge: Edge, agency: str | None = None) -> list[Grid]:
+    """A cube's tables, this agency's or another's. Places stand by their names, whatever their numbers: nothing here ranks them."""
+    ordered = {d: _ordered(d, found, edge, agency or edge.here.agency) for d, found in table.categories.items()}
     return [_grid(table, ordered, rows, columns) for columns, rows in pairwise(table.chain)] if table.values is not None else []
 
 
-def _ordered(dimension: str, categories: Sequence[str], edge: Edge) -> list[str]:
+def _ordered(dimension: str, categories: Sequence[str], edge: Edge, agency: str) -> list[str]:
     if dimension != PLACE:
         return list(categories)
-    return sorted(categories, key=lambda place: (edge.pages.place(edge.here.agency, place), place))
+    return sorted(categories, key=lambda place: (edge.pages.place(agency, place), place))
 
 
 def _grid(table: Table, ordered: dict[str, list[str]], rows: str, columns: str) -> Grid:
@@ -82,7 +82,7 @@ async def show_figures(
         request, "figures/figures.html", visit, found=found, of=of, periods=periods, group_of=group_of, below=HIDDEN_BELOW,
         tables=[(table, grids_of(table, edge)) for table in shown.values()], place_dimension=PLACE,
         newer=[(table, grids_of(table, edge)) for table in proposed.values()] if found.release is not None else [],
-        hidden=sum(map(hidden_count, shown.values())), too_few=TOO_FEW,
+        hidden=sum(map(hidden_count, shown.values())), too_few=TOO_FEW, whose=edge.here.agency, late=found.late,
     )  # fmt: skip
 
 

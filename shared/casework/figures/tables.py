@@ -15,7 +15,8 @@ class FigureRelease(SQLModel, table=True):
     """One release of all cubes of a period. A row is never changed.
 
     `shown` is what was published, by cube: its categories, and its numbers by key, null where one is hidden; null where the whole
-    cube was withheld. `counted` are the numbers behind it; empty for a quarter that is the sum of its months' releases.
+    cube was withheld. `counted` are the numbers behind it; empty for a quarter that is the sum of its months' releases, null
+    where only the release itself came home after a restore.
     """
 
     __tablename__ = "casework_figure_releases"
@@ -27,7 +28,7 @@ class FigureRelease(SQLModel, table=True):
     period: str
     number: int
     shown: dict[str, Any] = Field(sa_type=json_column)  # type: ignore[call-overload]
-    counted: dict[str, Any] = Field(sa_type=Sealed("casework_figure_releases.counted", ""), nullable=True)
+    counted: dict[str, Any] | None = Field(sa_type=Sealed("casework_figure_releases.counted", ""), nullable=True)
     released_by: UUID
     released_at: datetime = Field(sa_type=UtcDateTime)
     inside_seq: int | None = Field(default=None, sa_type=BigInteger)  # its place in the log that peers sign unread

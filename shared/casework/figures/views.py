@@ -5,17 +5,35 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import or_, select
 from sqlmodel import col
 
+from shared.casework.alarms.commands import LINE_TROUBLES
+from shared.casework.alarms.tables import Alarm
+from shared.casework.breaches.figures import breaches
 from shared.casework.cases.figures import reports
+from shared.casework.cases.tables import Case
+from shared.casework.circles.figures import furthest_steps, steps
 from shared.casework.consents.figures import answers
-from shared.casework.figures.domain import CUBES, DIMENSIONS, PLACE, UNKNOWN, Categories, Period, count
-from shared.casework.figures.reading import of_counted, rows, said, sealed
+from shared.casework.figures.domain import (
+    ALARMS,
+    BREACHES,
+    CUBES,
+    DIMENSIONS,
+    PLACE,
+    STEPS,
+    UNKNOWN,
+    WHOM,
+    Categories,
+    Period,
+    count,
+)
+from shared.casework.figures.reading import COUNTED, of_counted, rows, said, sealed
 from shared.casework.here import Here
 from shared.casework.referrals import story
 from shared.casework.referrals.figures import issued
 from shared.casework.referrals.tables import Referral, WalkIn
-from shared.contracts.casework.codes import ENDED, NEEDS_ARRIVAL, AgeBand, OutcomeCode, ReferralState, Sex
+from shared.contracts.casework.codes import ENDED, NEEDS_ARRIVAL, AgeBand, OutcomeCode, ProgressCode, ReferralState, Sex
 from shared.contracts.casework.lifecycle import Standing
 from shared.kit.db import Transaction
 
@@ -41,7 +59,10 @@ class Counted:
 async def counted(tx: Transaction, here: Here, of: Period) -> dict[str, Counted]:
     """Every cube of a period, by its id, with every number as it is. It is never shown as it stands."""
     first, until = here.begin_of(of.first), here.begin_of(of.until)
-    sources = {"reports": _reports, "referrals": _referrals, "offers": _offers, "arrivals": _arrivals}
+    sources = {
+        "reports": _reports, "referrals": _referrals, "offers": _offers, "arrivals": _arrivals, "breaches": _breaches,
+        "alarms": _alarms,
+    }  # fmt: skip
     found = {}
     for cube in CUBES:
         things = [thing async for thing in sources[cube.id](tx, here, first, until)]
@@ -51,10 +72,12 @@ async def counted(tx: Transaction, here: Here, of: Period) -> dict[str, Counted]
     return found
 
 
-async def _reports(tx: Transaction, _here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
-    """Incidents that were told here."""
+async def _reports(tx: Transaction, here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
+    """Incidents that were told here, and how far their cases have come by now, as far as this agency took steps itself."""
+    furthest = await furthest_steps(tx, here)
     async for report in reports(tx, first, until):
         yield {
+            "step": STEPS[furthest.get(report.case_id, 0)],
             "hours": _hours(report.since) if report.since is not None else UNKNOWN,
             "incident": report.incident_type or UNKNOWN, "age": report.needs.get("age_band", AgeBand.UNKNOWN),
             "sex": report.needs.get("sex", Sex.UNKNOWN), "again": "again" if report.is_again else "first", PLACE: report.place,
@@ -73,7 +96,11 @@ def _kind(here: Here, agency: str) -> str:
 async def _referrals(tx: Transaction, here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
     """Referrals that this agency issued, and how far each has come, as far as this agency may know it."""
     async for one in issued(tx, first, until):
-        yield {"urgency": one.urgency, "to_kind": _kind(here, one.row.recipient), "stage": _stage(one.standing)}
+        desk = here.programme.facilities.get(here.kind_of_place(one.row.desk) or "")
+        yield {
+            "urgency": one.urgency, "to_kind": _kind(here, one.row.recipient), "stage": _stage(one.standing),
+            "from_desk": UNKNOWN if desk is None else "specialist" if desk.is_specialist else "other",
+        }  # fmt: skip
 
 
 def _stage(standing: Standing) -> str:
@@ -110,3 +137,35 @@ async def _arrivals(tx: Transaction, here: Here, first: datetime, until: datetim
     )
     async for row in rows(tx, by_herself, col(WalkIn.id)):
         yield {"way": "by_herself", "ended": _ended(said(tx, WalkIn, row, "outcome"), is_ended=row.ended_at is not None)}
+
+
+async def _breaches(tx: Transaction, here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
+    """What was done or demanded against the protocol, by its own time; pressure to settle, which is noted as a step, among it."""
+    for _step in await steps(tx, here, {ProgressCode.PRESSURE_TO_SETTLE}, first, until):
+        yield {"breach": "pressure_to_settle", "by_whom": UNKNOWN}
+    for one in await breaches(tx, first, until):
+        yield {
+            "breach": one.code if one.code in BREACHES else UNKNOWN, "by_whom": one.by_whom if one.by_whom in WHOM else UNKNOWN,
+        }  # fmt: skip
+
+
+APART = LINE_TROUBLES | {"breach", "opened_from_here", "decoy_opened", "protocol_overdue", "indicator_past"}
+
+
+async def _alarms(tx: Transaction, _here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
+    """Alarms that were raised in the span, and whether they are open still."""
+    query = (
+        select(col(Alarm.id), col(Alarm.kind), col(Alarm.resolved_at), *sealed(Case, "needs"))
+        .select_from(Alarm)
+        .outerjoin(Case, col(Case.id) == col(Alarm.case_id))
+        .where(
+            or_(col(Alarm.case_id).is_(None), COUNTED), col(Alarm.kind).not_in(APART), col(Alarm.raised_at) >= first,
+            col(Alarm.raised_at) < until,
+        )
+    )  # fmt: skip
+    async for row in rows(tx, query, col(Alarm.id)):
+        needs = said(tx, Case, row, "needs") or {}
+        yield {
+            "alarm": row.kind if row.kind in ALARMS else UNKNOWN, "alarm_state": "open" if row.resolved_at is None else "resolved",
+            "age": needs.get("age_band", AgeBand.UNKNOWN),
+        }  # fmt: skip

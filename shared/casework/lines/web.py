@@ -43,7 +43,7 @@ async def get_services(edge: OneEdge, _by: SignedIn, service: Annotated[ServiceP
     here = edge.here
     found = [
         PlaceView(agency=agency, kind=here.kind_of(agency), facility=facility_id, **facility.model_dump())
-        for agency in (here.agency, *here.peers)
+        for agency in (here.agency, *here.serving)
         for facility_id, facility in here.network.agencies[agency].facilities.items()
         if service is None or service in facility.services
     ]

@@ -39,6 +39,7 @@ FUNCTIONS = (IS_MACHINE_FN, LIST, SEES_CASE)
 IS_MACHINE = "(SELECT refnet_is_machine())"
 EVERYWHERE = "(SELECT '*' = ANY (refnet_list('desks')))"
 AT_DESK = "{desk} = ANY ((SELECT refnet_list('desks'))::text[])"
+ANYBODY = "coalesce(current_setting('refnet.asks', true), '') <> ''"  # of what is public: whoever says who asks
 NOT_BARRED = "({case} IS NULL OR {case} <> ALL ((SELECT refnet_list('never')::uuid[])::uuid[]))"
 
 
@@ -63,6 +64,6 @@ def protect(table: str, seen: str) -> None:
             for verb in ("select", "update", "delete")
         ),
         # The columns that would decide may point at what the same statement adds, which no policy sees yet.
-        f"CREATE POLICY {table}_insert ON {table} FOR INSERT WITH CHECK (coalesce(current_setting('refnet.asks', true), '') <> '')",
+        f"CREATE POLICY {table}_insert ON {table} FOR INSERT WITH CHECK ({ANYBODY})",
     ):
         op.execute(statement)

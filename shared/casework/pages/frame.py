@@ -21,6 +21,7 @@ from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.figures.counting import Count
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
+from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import ProgressCode, Role, SafeHours
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Said, filled
@@ -65,6 +66,9 @@ WAYS: dict[Role, tuple[Way, ...]] = {
     ),
     Role.ADMINISTRATOR: (("/accounts", _("Accounts")), ("/parked", _("Messages that wait")), ("/lines", _("Lines"))),
 }  # fmt: skip
+
+
+PROTOCOLS_WAY = ("/protocols", _("Protocols"))  # where an oversight body publishes some
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +228,11 @@ class Pages:
         return [(tag, name[:1].upper() + name[1:]) for tag, name in names]  # in a list each stands alone
 
     def _ways(self, actor: Actor) -> Sequence[Way]:
+        if self.here.kind not in SERVING:  # nobody there works on cases, a supervisor neither
+            return WAYS[actor.role] if actor.role is Role.ADMINISTRATOR else self.look.ways
         own = self.look.supervises if actor.role is Role.SUPERVISOR else ()
         more = [way for ways in self.look.ways_here for way in ways(self.here, actor)]
+        more += [PROTOCOLS_WAY] if self.here.overseers and actor.role is not Role.ADMINISTRATOR else []
         return (*((*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways), *more)
 
     def _banner(self, edge: Any) -> dict[str, bool] | None:

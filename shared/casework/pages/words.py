@@ -315,6 +315,8 @@ ALARMS: dict[str, str] = {
     "report_before_limit": _("A medical report is due before the remand limit"),
     "custody_gap": _("The chain of custody of a sample has a gap"),
     "report_custody": _("A medical report may be in another hand than was written down"),
+    "protocol_overdue": _("A protocol is not confirmed yet, and its last day has passed"),
+    "no_other_desks": _("All referrals of a quarter came from specialised desks: the others may be passing nobody on"),
     "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
 SET_ASIDE: dict[str, str] = {
@@ -456,6 +458,9 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "case.assigned": _("Has a social worker"),
     "message.asked": _("Message to pass on"),
     "report.moved": _("Medical report"),
+    "protocol.published": _("A protocol"),
+    "protocol.adopted": _("A place works by a protocol"),
+    "figures.released": _("Released figures"),
     "message.answered": _("Answer to the message"),
 }
 
@@ -498,21 +503,33 @@ FIELDS = {  # what a refusal says is missing, or may not be told
 }
 CUBES: dict[str, str] = {
     "reports": _("What was reported"), "referrals": _("Requests sent"), "offers": _("What was answered when asked"),
-    "arrivals": _("Who came"),
+    "arrivals": _("Who came"), "breaches": _("Against the protocol"), "alarms": _("Alarms"),
 }  # fmt: skip
 DIMENSIONS: dict[str, str] = {
     "hours": _("Hours until it was reported"), "incident": _("What happened"), "age": _("Age"), "sex": _("Sex"),
     "again": _("First or again"), "place": _("Place"), "urgency": _("How soon"), "to_kind": _("Asked for"),
     "stage": _("How far it has come"), "offered": _("Answer"), "way": _("On whose request"), "ended": _("How it ended"),
+    "step": _("How far the police came"), "from_desk": _("Sent by"), "breach": _("What was done or demanded"),
+    "by_whom": _("From whose side"), "alarm": _("Alarm"), "alarm_state": _("Alarm now"),
 }  # fmt: skip
 COUNTED: dict[str, str] = {
     "72": _("Up to 72 hours"), "120": _("Up to 120 hours"), "later": _("Later"), "unknown": _("Not known"),
     "first": _("First report"), "again": _("Again"), "not_seen": _("Sent, not seen yet"), "seen": _("Seen"),
     "accepted": _("Accepted"), "came": _("Came"), "finished": _("Finished"), "ended_otherwise": _("Ended in another way"),
     "no_news": _("No news, by choice"), "yes": _("Yes"), "taken_back": _("Yes, and taken back"), "no": _("No"),
-    "open": _("Not ended yet"),
+    "open": _("Not ended yet"), "resolved": _("Resolved"), "reported": _("Reported"), "investigated": _("Under investigation"),
+    "charged": _("Charged"), "tried": _("Heard in court"), "verdict": _("Verdict"), "specialist": _("A specialised desk"),
+    "other": _("Another desk"),
+}  # fmt: skip
+PROTOCOLS: dict[str, str] = {
+    "referral": _("Referral between agencies"), "care_first": _("Care first, without a police report"),
+    "consent": _("Consent, and taking it back"), "children": _("Children"), "medical_report": _("Medical report"),
+    "products_at_a_desk": _("Products given at a desk"), "shelter": _("Safe places"),
+    "no_settlement": _("No settlement and no pressure"), "no_fees": _("No fees"), "records": _("Records and their protection"),
+    "hand_over": _("Hand-over to prosecutor and court"),
 }  # fmt: skip
 HANDED_OUT: dict[str, str] = {
+    "collected": _("Figures of the agencies"),
     "figures": _("Released figures"), "programme": _("Indicators of the programme"),
     "looks": _("Who was told of a case and who looked"),
 }  # fmt: skip
@@ -529,6 +546,7 @@ BREACHES: dict[str, str] = {
     "mediation_attempted": _("Somebody tried to mediate"),
     "police_report_demanded": _("A police report was demanded before care"),
     "fee_demanded": _("Money was demanded"), "permission_demanded": _("A permission of husband or family was demanded"),
+    "pressure_to_settle": PROGRESS["pressure_to_settle"],
 }  # fmt: skip
 BY_WHOM: dict[str, str] = {
     "police": _("Police"), "health": _("Health"), "social_welfare": _("Social welfare"), "justice": _("Court or prosecutor"),
@@ -577,7 +595,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
     "entry": ENTRIES, "correction": CORRECTIONS, "supply": SUPPLY_REASONS, "no_supply": SUPPLY_DECLINES,
     "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES, "report_form": REPORT_FORMS,
-    "breach": BREACHES, "by_whom": BY_WHOM, "agreement": AGREEMENTS,
+    "protocol": PROTOCOLS, "breach": BREACHES, "by_whom": BY_WHOM, "agreement": AGREEMENTS,
     "report_step": REPORT_STEPS, "report_act": REPORT_ACTS, "report_gap": REPORT_GAPS, "report_holder": REPORT_HOLDERS,
     "report_ground": REPORT_GROUNDS, "report_traveller": REPORT_TRAVELLERS, "report_refusal": REPORT_REFUSALS,
     "way": {**KINDS, "by_herself": _("By herself or himself")},
@@ -590,7 +608,7 @@ ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a wor
     "staff": codes.StaffPreference, "answer": codes.Ternary, "duty": codes.LegalDuty, "product": codes.CareProduct,
     "mode": codes.TravelMode, "escort": codes.Escort, "safe_hours": codes.SafeHours, "progress": codes.ProgressCode,
     "supply": codes.SupplyReason, "no_supply": codes.SupplyDecline, "safety": codes.SafetyCode,
-    "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,
+    "protocol": codes.ProtocolTopic, "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,
 }  # fmt: skip
 
 

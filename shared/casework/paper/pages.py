@@ -187,7 +187,7 @@ def sheet_text(edge: Edge, language: str, kind: SheetKind) -> SheetText:
             Row(say(_("Language")), tuple(named_in(language, tag) for tag in edge.here.programme.languages)),
             Row(say(_("Who came along?")), (say(_("Nobody")), say(_("A relative")), say(_("Someone else")))),
             Row(say(_("For a child: a safe adult is here")), yes_no),
-            *(Row(asked[kind_], yes_no) for kind_ in (edge.here.kind_of(p) for p in edge.here.peers) if kind_ in asked),
+            *(Row(asked[kind_], yes_no) for kind_ in (edge.here.kind_of(p) for p in edge.here.serving) if kind_ in asked),
             Row(say(_("We may hear that she or he came")), yes_no),
             Row(say(_("How was it answered?")), words(ANSWERED_BY, "how")),
             Row(say(_("Care")), words(_care_asked_for(edge), "service")),
@@ -202,7 +202,7 @@ def sheet_text(edge: Edge, language: str, kind: SheetKind) -> SheetText:
 
 def _care_asked_for(edge: Edge) -> tuple[codes.ServicePackage, ...]:
     """What page 3 asks for first: care, where a clinic is among those that may be told."""
-    kinds = [edge.here.kind_of(peer) for peer in edge.here.peers]
+    kinds = [edge.here.kind_of(peer) for peer in edge.here.serving]
     first = [kind for kind in kinds if kind is AgencyKind.HEALTH] or kinds
     return tuple(dict.fromkeys(service for kind in first for service in CARE_ORDER.get(kind, ())))
 

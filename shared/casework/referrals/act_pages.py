@@ -77,7 +77,7 @@ async def _act_page(
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
         standing = story.standing_of(referral)
-        others = await places(tx, here, (here.agency, *here.peers), referral.desk, local) if act in {"decline", "send-on"} else []
+        others = await places(tx, here, (here.agency, *here.serving), referral.desk, local) if act in {"decline", "send-on"} else []
     wanted = set(referral.services)
     fitting = [p for p in others if wanted & set(p.facility.services) and (p.agency, p.id) != (here.agency, standing.facility)]
     told = here.network.facility(referral.recipient, standing.facility)

@@ -160,7 +160,7 @@ async def _put(tx: Transaction, here: Here, ground: Ground, row: dict[str, Any],
 
 def _check_place(here: Here, command: IssueReferral) -> None:
     kind = here.kind_of(command.to_agency)
-    if command.to_agency not in here.peers:
+    if command.to_agency not in here.serving:
         raise Conflict("This network has no pathway from here to %(agency)s.", agency=Coded(command.to_agency, "agency"))
     facility = here.network.facility(command.to_agency, command.to_facility)
     if facility is None:

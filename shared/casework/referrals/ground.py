@@ -150,7 +150,7 @@ def _incident(tx: Transaction, text: str | None) -> IncidentFacts | None:
 
 def _releases(tx: Transaction, here: Here, text: str | None) -> dict[str, sharing.Released]:
     """Her last answer about each recipient, where it stands."""
-    last = {row["recipient"]: row for row in from_json(text or "[]") if row["recipient"] in here.peers}
+    last = {row["recipient"]: row for row in from_json(text or "[]") if row["recipient"] in here.serving}
     found = {}
     for recipient, row in last.items():
         ends = row["expires_at"]
@@ -170,7 +170,7 @@ async def _piece_by_piece(
     await outbox.lock_subjects(tx, [referral_id, circle])
     case = await load_case(tx, case_id, by, lock=True)
     incident = await _lock_incident(tx, case_id, incident_id)
-    releases = await sharing.releases(tx, case_id, here.peers)
+    releases = await sharing.releases(tx, case_id, here.serving)
     steps = select(col(Progress.position)).where(col(Progress.case_id) == case_id, col(Progress.agency) == here.agency).limit(1)
     own = select(col(CircleMember.shares_with)).where(col(CircleMember.circle) == circle, col(CircleMember.agency) == here.agency)
     return Ground(

@@ -102,7 +102,7 @@ async def _refer_page(
         await note_read(tx, case.id, visit.actor, "case")
         drafted = await drafts.draft_at(tx, case.id, Step.REFER)
         form = as_drafted(form, drafted)
-        told = {p: r for p, r in (await releases(tx, case.id, here.peers)).items() if ConsentItem.REQ in r.items}
+        told = {p: r for p, r in (await releases(tx, case.id, here.serving)).items() if ConsentItem.REQ in r.items}
         agreed = list(told)
         incident = await _last_incident(tx, case)
         try:
@@ -123,10 +123,10 @@ async def _refer_page(
         also = await _also(tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local)
         form = _with_new_offers(form, also)
         last = await last_answers(tx, case.id)
-        not_care = [p for p in here.peers if here.kind_of(p) is AgencyKind.HEALTH and p not in told and is_no(last.get(p))]
+        not_care = [p for p in here.serving if here.kind_of(p) is AgencyKind.HEALTH and p not in told and is_no(last.get(p))]
         by_law = {peer for peer, release in told.items() if release.basis is Basis.LEGAL_BASIS}
-        said_no = all(peer in by_law or is_no(last.get(peer)) for peer in here.peers)
-        along = await places(tx, here, [p for p in here.peers if is_no(last.get(p))], desk, local) if said_no else []
+        said_no = all(peer in by_law or is_no(last.get(peer)) for peer in here.serving)
+        along = await places(tx, here, [p for p in here.serving if is_no(last.get(p))], desk, local) if said_no else []
     until = _care_until(edge, incident, now)
     services = list(dict.fromkeys(service for asked_for in care.values() for service in asked_for))
     before = next((service for service in services if former is not None and service in former.services), None)
@@ -309,7 +309,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
 
 
 async def _keep(case_id: UUID, edge: Edge, visit: Visit, values: Values, tx: Transaction) -> str:
-    told = {"also", *(f"{part}_{peer}" for part in ("also", "offered") for peer in edge.here.peers)}
+    told = {"also", *(f"{part}_{peer}" for part in ("also", "offered") for peer in edge.here.serving)}
     names = (Sending.model_fields.keys() - {"expected", "incident"}) | told  # when she can be there is another time by then
     await drafts.keep_draft(case_id, Step.REFER, values, names, tx, edge.here, visit.actor)
     return f"/cases/{case_id}"

@@ -44,7 +44,7 @@ async def show_info(
     async with edge.database.read() as tx:
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
-        found = await places(tx, edge.here, (edge.here.agency, *edge.here.peers), None, local)
+        found = await places(tx, edge.here, (edge.here.agency, *edge.here.serving), None, local)
     shown = [p for p in found if edge.here.network.agencies[p.agency].kind in SHOWN and p.facility.duty_number]
     shown.sort(key=lambda p: (SHOWN.index(edge.here.network.agencies[p.agency].kind), p.facility.name))
     return edge.pages.show(request, "survivors/info.html", places=shown)

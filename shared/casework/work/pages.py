@@ -25,6 +25,7 @@ from shared.casework.following.streams import LiveStream
 from shared.casework.following.web import STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
 from shared.casework.holds.commands import is_set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.casework.protocols.views import work_lines as protocol_lines
 from shared.casework.referrals import story
 from shared.casework.referrals.commands import load_referral
 from shared.casework.referrals.pages import care_until, last_seen
@@ -51,6 +52,7 @@ from shared.kit.ids import new_id
 from shared.kit.sealed import shut_shown
 
 router = APIRouter(include_in_schema=False)
+live_router = APIRouter(include_in_schema=False)  # what every page that follows its records asks for
 
 CHANGED_SINCE_MAX = timedelta(days=3)  # after a weekend the list is still a list
 CHANGED_LINES_MAX = LIST_MAX * 4  # newest lines looked through for the cases of one list: a busy case has three or four a day
@@ -72,7 +74,7 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
         first = [(template, await load(tx, edge.here, visit.actor)) for template, load in edge.pages.look.work_first]
         unsigned = await _unsigned(tx, visit)
-        own = [line for lines in edge.pages.look.work_lines for line in await lines(tx, edge.here, visit.actor)]
+        own = [line for lines in (*edge.pages.look.work_lines, protocol_lines) for line in await lines(tx, edge.here, visit.actor)]
         openings = await to_review(tx, edge.here, visit.actor, times.today()) if visit.actor.role is Role.SUPERVISOR else []
         entered_at = await story.entered_at(tx, [r.id for r in work.unsent])
     return edge.pages.show(
@@ -137,7 +139,7 @@ async def _held(tx: Transaction, work: WorkList) -> set[UUID]:
     return {referral.id for _walk_in, _case, referral in work.goes_on if await is_set_aside(tx, referral)}
 
 
-@router.get("/live")
+@live_router.get("/live")
 async def get_live(
     request: Request, edge: OneEdge, visit: Visitor, after: Annotated[int, Query(ge=0)] = 0,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,18}$")] = None,

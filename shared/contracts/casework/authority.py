@@ -10,7 +10,7 @@ from typing import Literal
 from shared.contracts.casework import minimal_data
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind
 
-Party = Literal["opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader"]
+Party = Literal["opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader", "itself"]
 Way = tuple[AgencyKind, AgencyKind]  # from which kind of agency to which
 
 SERVING = frozenset(kind for kind, services in PROVIDED_BY.items() if services)  # who serves nobody says nothing of anybody
@@ -33,7 +33,15 @@ NAMED = Authority("named")  # by the consent, as its recipient: it is the reader
 JOINER = Authority("joiner")  # says of itself that it is in a circle, whose reference only members are told
 MEMBER = Authority("member")  # of the circle: it has joined, or has sent or been sent a referral in it
 KEEPER = Authority("keeper")  # of the facility
-READER = Authority("reader")  # of our event that it is about
+TO_OVERSIGHT: frozenset[Way] = frozenset((kind, AgencyKind.OVERSIGHT) for kind in SERVING)
+FROM_OVERSIGHT: frozenset[Way] = frozenset((AgencyKind.OVERSIGHT, kind) for kind in SERVING)
+READER = Authority("reader", EVERY_WAY | TO_OVERSIGHT | FROM_OVERSIGHT)  # of our event that it is about
+
+# The oversight body publishes protocols, whoever keeps a place confirms that it works by one, and agencies tell it their released
+# figures. Of rules, places and sums: nothing else is said to it or by it, and none of it is about a person.
+PUBLISHES = Authority("itself", FROM_OVERSIGHT)
+ADOPTS = Authority("keeper", TO_OVERSIGHT)
+TELLS_FIGURES = Authority("itself", TO_OVERSIGHT)
 
 # What police give before care comes from health: stations ask and account for it, places of care answer. Of products, and never of
 # a person.

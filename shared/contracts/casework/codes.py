@@ -456,6 +456,22 @@ class MessageAnswer(StrEnum):
     NOT_SAFE = "not_safe"
 
 
+class ProtocolTopic(StrEnum):
+    """What a protocol of the oversight body is about: its title is this word, so that none has room for a name."""
+
+    REFERRAL = "referral"
+    CARE_FIRST = "care_first"
+    CONSENT = "consent"
+    CHILDREN = "children"
+    MEDICAL_REPORT = "medical_report"
+    PRODUCTS_AT_A_DESK = "products_at_a_desk"
+    SHELTER = "shelter"
+    NO_SETTLEMENT = "no_settlement"
+    NO_FEES = "no_fees"
+    RECORDS = "records"
+    HAND_OVER = "hand_over"
+
+
 class FacilityMode(StrEnum):
     """How a facility is reached."""
 

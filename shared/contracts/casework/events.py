@@ -4,6 +4,7 @@ Codes and dates only. A published version never changes: readers forbid what the
 """
 
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -34,6 +35,9 @@ Month = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 # On an envelope or a sample: what kind of thing, and six characters that are not misread. Random, so that it says nothing.
 CustodyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]-[2-9A-HJ-NP-Z]{6}$")]
 CodeHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Digest = CodeHash  # SHA-256 of a public document
+Span = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2]|Q[1-4])$")]  # a month or a quarter
+Category = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_+-]{0,39}$")]
 
 DEPENDANTS_MAX = 20  # people who come with her
 GIVEN_MAX = 10  # products given before care
@@ -41,6 +45,12 @@ STAFF_MAX = 500  # people on duty or waiting at one facility; more is a mistyped
 DOSES_MAX = 10_000  # of one product in one box; more is a mistyped figure
 BATCHES_MAX = 20  # of one product in one box, or in one parcel
 MEMBERS_MAX = 50  # agencies in one care circle
+VERSIONS_MAX = 10_000  # of one protocol, or releases of one period; more is a mistyped figure
+CUBES_MAX = 20  # in one release
+DIMENSIONS_MAX = 12  # of one cube
+CATEGORIES_MAX = 600  # of one dimension: the places of the largest agency that a programme has
+COUNT_MAX = 100_000_000  # more than a country has people
+SMALL = range(1, 10)  # counts that no agency lets out (practice guide; docs/decisions/0027)
 
 
 class _Coded(BaseModel):
@@ -552,6 +562,74 @@ class SafetyReported(Event):
     batch: BatchCode | None = None
 
 
+class ProtocolPublished(Event):
+    """The oversight body has published a version of a protocol: what it is about, from which day it holds, by which day every place
+    confirms it, and the SHA-256 of its text (UTF-8, lines ended by one line feed). The text itself is public."""
+
+    type: ClassVar[str] = "protocol.published"
+    authority: ClassVar[Authority] = authorities.PUBLISHES
+    never_waits: ClassVar[bool] = True
+    topic: codes.ProtocolTopic
+    protocol_version: Annotated[int, Field(ge=1, le=VERSIONS_MAX)]
+    from_on: date
+    adopt_by: date
+    digest: Digest
+
+
+class ProtocolAdopted(Event):
+    """A place works by a version of a protocol from a day on, as whoever holds a post there has confirmed. Its subject is the
+    place."""
+
+    type: ClassVar[str] = "protocol.adopted"
+    authority: ClassVar[Authority] = authorities.ADOPTS
+    never_waits: ClassVar[bool] = True
+    facility: FacilityId
+    topic: codes.ProtocolTopic
+    protocol_version: Annotated[int, Field(ge=1, le=VERSIONS_MAX)]
+    digest: Digest
+    post: Code
+    adopted_on: date
+
+
+class CubeDimension(_Coded):
+    """One dimension of a cube, with its categories in the order in which its numbers stand."""
+
+    dimension: Code
+    categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=CATEGORIES_MAX)]
+
+
+class ReleasedCube(_Coded):
+    """One cube of released figures. `numbers`: the total, the margins of each dimension, the cells between each two neighbours,
+    row by row; null where one is hidden. No numbers at all: the cube is withheld."""
+
+    cube: Code
+    chain: Annotated[tuple[CubeDimension, ...], Field(max_length=DIMENSIONS_MAX)] = ()
+    numbers: tuple[Annotated[int, Field(ge=0, le=COUNT_MAX)] | None, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole_and_nothing_small(self) -> "ReleasedCube":
+        sizes = [len(one.categories) for one in self.chain]
+        wanted = 1 + sum(sizes) + sum(a * b for a, b in pairwise(sizes)) if sizes else 0
+        if len(self.numbers) != wanted:
+            raise ValueError("its numbers do not fill its tables")
+        if any(number in SMALL for number in self.numbers):
+            raise ValueError("a count of 1 to 9 does not leave an agency")
+        return self
+
+
+class FiguresReleased(Event):
+    """Figures of a period as an agency lets them out: what is small is hidden already. A correction is a further release."""
+
+    type: ClassVar[str] = "figures.released"
+    authority: ClassVar[Authority] = authorities.TELLS_FIGURES
+    never_waits: ClassVar[bool] = True
+    period: Span
+    release: Annotated[int, Field(ge=1, le=VERSIONS_MAX)]
+    programme: Code
+    formulas: Annotated[int, Field(ge=1, le=VERSIONS_MAX)]  # the version of how cubes are counted
+    cubes: Annotated[tuple[ReleasedCube, ...], Field(min_length=1, max_length=CUBES_MAX)]
+
+
 class ExchangeRefused(Event):
     """A person at the recipient has discarded an event that could not be applied."""
 
@@ -568,8 +646,9 @@ REFERRAL_EVENTS: tuple[type[Event], ...] = (
 SUPPLY_EVENTS: tuple[type[Event], ...] = (
     SuppliesRequested, SuppliesSent, SuppliesDeclined, SuppliesReceived, SuppliesStated, SafetyReported,
 )  # fmt: skip
+OVERSIGHT_EVENTS: tuple[type[Event], ...] = (ProtocolPublished, ProtocolAdopted, FiguresReleased)
 EVENTS: tuple[type[Event], ...] = (
-    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS,
+    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS, *OVERSIGHT_EVENTS,
     ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

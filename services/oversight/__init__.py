@@ -1,0 +1,1 @@
+"""The national body: protocols, and sums. It sees no case, and is told of none."""

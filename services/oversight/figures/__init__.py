@@ -1,0 +1,1 @@
+"""One feature of the oversight body: what agencies have released, as sums in which nothing small is left."""

@@ -1,0 +1,1 @@
+"""This agency's own branch of migrations."""

@@ -1,0 +1,1 @@
+"""One feature of the oversight body: protocols, and who works by them."""
