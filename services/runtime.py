@@ -28,9 +28,11 @@ from shared.casework.vocabulary import subscribe
 from shared.contracts import asyncapi
 from shared.exchange import own_keystore
 from shared.exchange.anchor import Anchor
+from shared.exchange.carry import Carrier
 from shared.exchange.direct import Answers, DirectLine
 from shared.exchange.direct_server import DirectServer
 from shared.exchange.inbox import Inbox
+from shared.exchange.letters import Letters
 from shared.exchange.registry import Registry
 from shared.exchange.worker import ExchangeWorker
 from shared.kit import crash
@@ -76,6 +78,16 @@ class Agency:
             Anchor(settings.anchor(here.agency)), self.direct_line(settings),
             instance=f"{socket.gethostname()}.{slot.number}", logged=INSIDE,
         )  # fmt: skip
+
+    def carrier(self, settings: Settings) -> Carrier:
+        """This agency's end of the stick: no broker is needed for it, nor named."""
+        here = self.here
+        seal = settings.seal(here.agency, here.network)
+        letters = Letters(self.database, here.agency, here.peers, seal, self.inbox, self.hooks)
+        kept = settings.home / "carried" / here.agency
+        return Carrier(
+            self.database, here.agency, here.peers, seal, self.inbox, letters, Anchor(settings.anchor(here.agency)), kept
+        )
 
     def direct_line(self, settings: Settings) -> DirectLine | None:
         """The asking end of the direct lines; None where there is none, which is no error."""

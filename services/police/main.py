@@ -38,6 +38,13 @@ from services.police.offenders.pages import router as offender_pages
 from services.police.offenders.pages import ways_here as offender_ways
 from services.police.offenders.tables import Offender, OffenderEntry, OffenderLook
 from services.police.offenders.web import router as offenders
+from services.police.stations.pages import WORDS as STATION_WORDS
+from services.police.stations.pages import router as station_pages
+from services.police.stations.pages import ways_here as station_ways
+from services.police.stations.tables import InformedCount, Registration, StationCounter, StationEntry, StationStated
+from services.police.stations.views import work_lines as station_lines
+from services.police.stations.watch import watch as watch_stations
+from services.police.stations.web import router as stations
 from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.cases.figures import counts as report_counts
 from shared.casework.consents.figures import offered
@@ -98,6 +105,8 @@ PARTS = AgencyParts(
         fast_track_pages,
         reports,
         report_pages,
+        stations,
+        station_pages,
     ],
     tables=[
         Docket,
@@ -118,6 +127,11 @@ PARTS = AgencyParts(
         Offender,
         OffenderEntry,
         OffenderLook,
+        StationCounter,
+        Registration,
+        StationEntry,
+        StationStated,
+        InformedCount,
     ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
@@ -132,6 +146,7 @@ PARTS = AgencyParts(
         supervises=(("/certificates", _("Certificates and boxes")), ("/complaints", _("Complaints"))),
         words={
             **WORDS,
+            **STATION_WORDS,
             "dose": DOSES,
             "again": AGAIN,
             "certificate": CERTIFICATES,
@@ -140,13 +155,13 @@ PARTS = AgencyParts(
             "route_step": STEPS,
         },
         case_ways=(case_ways, complaint_ways, report_ways),
-        work_lines=(report_lines, work_lines, fast_track_lines),
+        work_lines=(station_lines, report_lines, work_lines, fast_track_lines),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
-        ways_here=(hotline_ways, offender_ways),
+        ways_here=(hotline_ways, offender_ways, station_ways),
         counts=COUNTS,
         work_first=(
             ("fast_track/first.html", to_see_first),
@@ -159,11 +174,13 @@ PARTS = AgencyParts(
             "complaints": Path(__file__).parent / "complaints" / "templates",
             "fast_track": Path(__file__).parent / "fast_track" / "templates",
             "hotline": Path(__file__).parent / "hotline" / "templates",
+            "stations": Path(__file__).parent / "stations" / "templates",
             "offenders": Path(__file__).parent / "offenders" / "templates",
         },
     ),
     watches=(
         watch,
+        watch_stations,
         watch_reports,
         watch_indicators(COUNTS, beside={Measure.DESKS_READY}),  # each desk that is not is an alarm of its own
     ),

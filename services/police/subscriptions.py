@@ -1,6 +1,7 @@
 """This agency's table of contents: which events it takes. Progress of others is not its business: such an event is parked."""
 
 from services.police.dispensing.handlers import on_supplies_declined, on_supplies_sent
+from services.police.stations.handlers import on_station_registered
 from shared.casework.reports.handlers import on_report_moved
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
@@ -12,10 +13,12 @@ from shared.casework.vocabulary import (
 )
 from shared.contracts.casework import events
 
+STATIONS: Contents = {events.StationRegistered: on_station_registered}
+
 SUPPLIES: Contents = {events.SuppliesSent: on_supplies_sent, events.SuppliesDeclined: on_supplies_declined}
 
 REPORTS: Contents = {events.ReportMoved: on_report_moved}
 
 SUBSCRIPTIONS: Contents = {
-    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **THE_LINE,
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **STATIONS, **THE_LINE,
 }  # fmt: skip

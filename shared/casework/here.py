@@ -46,6 +46,11 @@ class Here:
         """Whom this agency may speak to."""
         return self.network.peers_of(self.agency)
 
+    @property
+    def stations(self) -> tuple[str, ...]:
+        """The mobile and outlying stations of which this agency is the mother station."""
+        return tuple(name for name, entry in sorted(self.network.agencies.items()) if entry.mother == self.agency)
+
     def kind_of(self, agency: str) -> AgencyKind:
         """The kind of a peer; raises NotFound."""
         kind = self.known_kind(agency)

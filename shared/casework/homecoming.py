@@ -347,6 +347,7 @@ _OTHERS: dict[type[events.Event], PutBack] = {
     events.MessageAnswered: _message_answered,
     events.PlaceAnnounced: _place,
     events.ExchangeRefused: _refused,
+    events.StationRegistered: _nothing,  # of a kind of agency that has stations it is put back
     # What a box or a store came to is counted again, by people: its book is not made up from what was told of it.
     **dict.fromkeys(events.SUPPLY_EVENTS, _nothing),
 }

@@ -39,7 +39,7 @@ from shared.kit.sealed import as_it_lies, sealed_columns
 MAGIC = b"refnet carry\n"
 FORMAT = 1
 FILE_BYTES_MAX = 64 * 1024**2  # any stick has room for it, and the poorest writes it in a minute: some 50,000 events
-FILE_BYTES_MIN = 256 * 1024  # below this a letter and one event of the largest size may not fit
+FILE_BYTES_MIN = 160 * 1024  # below this a letter and one event of the largest size may not fit
 BATCH = 500  # events taken in one transaction, as many as the broker brings at a time
 STEP_BYTES = 1024**2  # read at a time where a file is only counted
 
@@ -97,7 +97,7 @@ class Carrier:
         self, database: Database, agency: str, peers: Sequence[str], seal: KeyedSeal, inbox: Inbox, letters: Letters,
         anchor: Anchor | None, kept: Path,
     ) -> None:  # fmt: skip
-        self._database, self._agency, self._peers, self._seal = database, agency, tuple(peers), seal
+        self._database, self._agency, self._peers, self.seal = database, agency, tuple(peers), seal
         self._inbox, self._letters, self._anchor, self._kept = inbox, letters, anchor, kept
 
     # --- writing ---------------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class Carrier:
         for peer in reached:
             await self._number(peer, written)
         async for position, recipient, inner in self._unconfirmed(reached, after, written):
-            if not out.put(self._seal.seal(inner, recipient)):
+            if not out.put(self.seal.seal(inner, recipient)):
                 written.left = await self._count(reached, written.after or after)
                 break
             written.after = position
@@ -161,7 +161,7 @@ class Carrier:
 
     async def _number(self, peer: str, written: Written) -> None:
         shut: dict[int, UUID] = {}
-        while rows := await streams.number(self._database, self._agency, peer, self._seal, shut):
+        while rows := await streams.number(self._database, self._agency, peer, self.seal, shut):
             cover(self._anchor, peer, rows)
         written.shut += len(shut)
 
@@ -239,7 +239,7 @@ class Carrier:
     async def _take(self, envelopes: Iterator[bytes], taken: Taken, step: Step) -> None:
         events: dict[bytes, tuple[Heard, bytes]] = {}
         for number, envelope in enumerate(envelopes, 1):
-            addressee = self._seal.addressee(envelope)
+            addressee = self.seal.addressee(envelope)
             if addressee != self._agency:
                 taken.others[addressee or ""] += 1
                 continue
@@ -263,7 +263,7 @@ class Carrier:
         fault = ANOTHERS
         for peer in (taken.of.sender,) if taken.of is not None else self._peers:
             try:
-                return peer, self._seal.open(envelope, peer)
+                return peer, self.seal.open(envelope, peer)
             except Unopenable as error:
                 fault = str(error)
                 if fault != ANOTHERS:  # it is this peer's, and something else is wrong with it

@@ -213,11 +213,11 @@ async def test_older_software_keeps_what_it_does_not_know_and_says_so(pair: Pair
 
 
 async def test_what_does_not_fit_goes_on_in_another_file(pair: Pair, ends: Ends) -> None:
-    said = await tell(pair, 300)
+    said = await tell(pair, 170)
     first, written = await ends.write(pair.police, bytes_max=FILE_BYTES_MIN)
     assert first.stat().st_size <= FILE_BYTES_MIN
-    assert 0 < written.left < 300
-    assert written.events["health"] + written.left == 300
+    assert 0 < written.left < 170
+    assert written.events["health"] + written.left == 170
     rest = written
     files = [first]
     while rest.left:
@@ -226,7 +226,7 @@ async def test_what_does_not_fit_goes_on_in_another_file(pair: Pair, ends: Ends)
         files.append(file)
     for file in reversed(files):  # in whatever order they come
         await ends.read(pair.health, file)
-    assert [step for _, step in pair.health.applied] == list(range(300))
+    assert [step for _, step in pair.health.applied] == list(range(170))
     await ends.round()
     assert set(pair.police.delivered_ids) == set(said)
 

@@ -57,6 +57,7 @@ class AgencyEntry(_Part):
     kind: AgencyKind
     name: Label
     root: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")  # the fingerprint of its root, compared in person
+    mother: AgencyId | None = None  # of a mobile or outlying station, which is usually offline: the agency that looks after it
     exchange_url: str | None = None  # where its direct line listens, for the agencies it is paired with
     facilities: dict[FacilityId, Facility] = Field(min_length=1)
 
@@ -91,6 +92,14 @@ class Network(_Part):
                     raise ValueError(f"pairs: '{name}' is not one of the agencies")
             if pair[0] == pair[1]:
                 raise ValueError(f"pairs: '{pair[0]}' is paired with itself")
+        for name, agency in self.agencies.items():
+            if agency.mother is None:
+                continue
+            mother = self.agencies.get(agency.mother)
+            if agency.kind is not AgencyKind.POLICE or mother is None or mother.kind is not AgencyKind.POLICE or mother.mother:
+                raise ValueError(f"{name}: its mother '{agency.mother}' is no police agency that is no station itself")
+            if agency.mother not in self.peers_of(name):
+                raise ValueError(f"{name}: it is not paired with its mother '{agency.mother}'")
         urls = [agency.exchange_url for agency in self.agencies.values() if agency.exchange_url]
         if len(set(urls)) < len(urls):
             raise ValueError("two agencies have the same exchange_url; each has a port of its own")

@@ -10,7 +10,7 @@ from typing import Literal
 from shared.contracts.casework import minimal_data
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind
 
-Party = Literal["opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader"]
+Party = Literal["opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader", "station"]
 Way = tuple[AgencyKind, AgencyKind]  # from which kind of agency to which
 
 SERVING = frozenset(kind for kind, services in PROVIDED_BY.items() if services)  # who serves nobody says nothing of anybody
@@ -39,6 +39,9 @@ READER = Authority("reader")  # of our event that it is about
 # a person.
 KEEPS_A_BOX = Authority("keeper", frozenset({(AgencyKind.POLICE, AgencyKind.HEALTH)}))
 SUPPLIES = Authority("keeper", frozenset({(AgencyKind.HEALTH, AgencyKind.POLICE)}))
+
+# A station numbers what it registers, and tells the agency that the network file names as its mother station, and nobody else.
+STATION = Authority("station", frozenset({(AgencyKind.POLICE, AgencyKind.POLICE)}))
 
 # How a medical report stands is told by whoever writes it, to the police that asked for it, and by nobody else.
 TELLS_OF_A_REPORT = Authority("recipient", frozenset({(AgencyKind.HEALTH, AgencyKind.POLICE)}))

@@ -40,6 +40,7 @@ GIVEN_MAX = 10  # products given before care
 STAFF_MAX = 500  # people on duty or waiting at one facility; more is a mistyped figure
 DOSES_MAX = 10_000  # of one product in one box; more is a mistyped figure
 BATCHES_MAX = 20  # of one product in one box, or in one parcel
+STATION_NUMBER_MAX = 999_999  # registrations of one station: a busy one has some thousands in a year
 MEMBERS_MAX = 50  # agencies in one care circle
 
 
@@ -552,6 +553,17 @@ class SafetyReported(Event):
     batch: BatchCode | None = None
 
 
+class StationRegistered(Event):
+    """A station that is usually offline has given the next of its own numbers, told to its mother station: numbers are dense, so that
+    one that never comes is seen. Never of whom, and never of which case. Its subject is the station."""
+
+    type: ClassVar[str] = "station.registered"
+    authority: ClassVar[Authority] = authorities.STATION
+    never_waits: ClassVar[bool] = True
+    number: Annotated[int, Field(ge=1, le=STATION_NUMBER_MAX)]
+    what: codes.Registered
+
+
 class ExchangeRefused(Event):
     """A person at the recipient has discarded an event that could not be applied."""
 
@@ -569,7 +581,7 @@ SUPPLY_EVENTS: tuple[type[Event], ...] = (
     SuppliesRequested, SuppliesSent, SuppliesDeclined, SuppliesReceived, SuppliesStated, SafetyReported,
 )  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
-    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS,
+    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS, StationRegistered,
     ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
