@@ -67,7 +67,9 @@ def _written(agency: str, file: Path, written: Written) -> str:
         )
     if written.shut:
         lines.append(f"{written.shut:,} could not be read: their keys are not in the keystore; `refnet doctor` says what to do.")
-    lines.append("Nothing is confirmed before the other agency has imported it and its own file has come back and was imported here.")
+    lines.append(
+        "Nothing is confirmed before the other agency has imported it and its own file has come back and was imported here."
+    )
     return "\n".join(lines)
 
 

@@ -1,8 +1,8 @@
 """The third courier: what waits for other agencies on a stick, sealed and signed as it would travel by the broker.
 
-A file is `MAGIC | format (1 byte)`, then envelopes, each after its length (4 bytes, big-endian), then a length of 0 and the SHA-256 of
-all before. It shows ciphertext, suites and key ids, and nothing else: not even who wrote it. What is taken from it goes the way that
-everything goes, so a file that is taken twice, or that comes beside a line that works, changes nothing.
+A file is `MAGIC | format (1 byte)`, then envelopes, each after its length (4 bytes, big-endian), then a length of 0 and the SHA-256
+of all before. It shows ciphertext, suites and key ids, and nothing else: not even who wrote it. What is taken from it goes the way
+that everything goes, so a file that is taken twice, or that comes beside a line that works, changes nothing.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Inner, Kind, Unopenable
@@ -318,7 +318,7 @@ class Carrier:
         of.applied = states.total() - of.waiting - of.parked
 
 
-def _waits(peers: Sequence[str], after: int) -> tuple[object, ...]:
+def _waits(peers: Sequence[str], after: int) -> tuple[ColumnElement[bool], ...]:
     """What a peer has not signed for, or has asked for again, and whose words are here."""
     return (
         col(OutboxRow.recipient).in_(peers), col(OutboxRow.seq).is_not(None), col(OutboxRow.inner).is_not(None),
@@ -366,7 +366,9 @@ def _checked(file: Path) -> str | None:
             if head[: len(MAGIC)] != MAGIC[: len(head)] or not head:
                 raise RefnetError(f"{file} is not a file of `refnet carry export`; choose the one that the other agency wrote.")
             if len(head) == len(_HEAD) and head[-1] > FORMAT:
-                raise RefnetError(f"{file} was written by a newer version; bring this one up to date, then import it. It stays good.")
+                raise RefnetError(
+                    f"{file} was written by a newer version; bring this one up to date, then import it. It stays good."
+                )
             if len(head) < len(_HEAD) or size < len(_HEAD) + END_BYTES:
                 return "short"
             digest, left = hashlib.sha256(head), size - len(head) - _DIGEST_BYTES

@@ -1,4 +1,4 @@
-"""A station that is offline: numbers at once, who has confirmed them, gaps, both versions, original times, and a stick that comes back."""
+"""A station that is offline: numbers at once, who has confirmed them, gaps, both versions, original times, sticks that come back."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -127,7 +127,9 @@ async def test_a_round_trip_of_the_stick_ends_with_a_confirmation_and_no_line_ev
 async def hold_back(world: World, number: int, *, is_held: bool) -> None:
     """Somebody at the station sees to it that the word of a number does not leave with the others, or lets it go after all."""
     async with world[STATION].database.write() as tx:
-        (event_id,) = (await tx.session.execute(select(col(Registration.event_id)).where(col(Registration.number) == number))).scalars()
+        (event_id,) = (
+            await tx.session.execute(select(col(Registration.event_id)).where(col(Registration.number) == number))
+        ).scalars()
         values = {"delivered_at": tx.clock.now() if is_held else None, "is_due": not is_held}
         await tx.session.execute(update(OutboxRow).where(col(OutboxRow.event_id) == event_id).values(**values))
 

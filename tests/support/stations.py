@@ -1,4 +1,4 @@
-"""A world with stations that are usually offline: police agencies on SQLite, each with the police of the demo as its mother station."""
+"""A world with stations that are usually offline: police agencies on SQLite, with the demo's police as their mother station."""
 
 import asyncio
 from pathlib import Path
@@ -29,7 +29,10 @@ def content_with_stations(*stations: str, purpose: str = "test") -> dict[str, An
         place = {"name": f"{station}, mobile", "district": "ndola", "services": ["report_to_police", "protection"],
                  "posts": ["duty_officer", "vsu_inspector"]}  # fmt: skip
         content["agencies"][station] = {
-            "kind": "police", "name": f"Station {station}", "mother": "police", "facilities": {station.replace("police", "post"): place}
+            "kind": "police",
+            "name": f"Station {station}",
+            "mother": "police",
+            "facilities": {station.replace("police", "post"): place},
         }
         content["pairs"] += [[station, peer] for peer in ("police", "health", "social_welfare")]
     return content

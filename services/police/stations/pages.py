@@ -1,4 +1,4 @@
-"""Pages: a station's register, with what nobody has confirmed and who was informed; and stations as their mother station sees them."""
+"""Pages: a station's register, with what nobody has confirmed and who was informed; and stations as their mother sees them."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -92,14 +92,6 @@ class Network(_Part):
                     raise ValueError(f"pairs: '{name}' is not one of the agencies")
             if pair[0] == pair[1]:
                 raise ValueError(f"pairs: '{pair[0]}' is paired with itself")
-        for name, agency in self.agencies.items():
-            if agency.mother is None:
-                continue
-            mother = self.agencies.get(agency.mother)
-            if agency.kind is not AgencyKind.POLICE or mother is None or mother.kind is not AgencyKind.POLICE or mother.mother:
-                raise ValueError(f"{name}: its mother '{agency.mother}' is no police agency that is no station itself")
-            if agency.mother not in self.peers_of(name):
-                raise ValueError(f"{name}: it is not paired with its mother '{agency.mother}'")
         urls = [agency.exchange_url for agency in self.agencies.values() if agency.exchange_url]
         if len(set(urls)) < len(urls):
             raise ValueError("two agencies have the same exchange_url; each has a port of its own")
@@ -113,6 +105,18 @@ class Network(_Part):
                     raise ValueError(
                         f"{agency_id}.{facility_id}: a {agency.kind} agency does not provide {', '.join(sorted(foreign))}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _stations_have_mothers(self) -> "Network":
+        for name, agency in self.agencies.items():
+            if agency.mother is None:
+                continue
+            mother = self.agencies.get(agency.mother)
+            if agency.kind is not AgencyKind.POLICE or mother is None or mother.kind is not AgencyKind.POLICE or mother.mother:
+                raise ValueError(f"{name}: its mother '{agency.mother}' is no police agency that is no station itself")
+            if agency.mother not in self.peers_of(name):
+                raise ValueError(f"{name}: it is not paired with its mother '{agency.mother}'")
         return self
 
     @model_validator(mode="after")

@@ -554,8 +554,8 @@ class SafetyReported(Event):
 
 
 class StationRegistered(Event):
-    """A station that is usually offline has given the next of its own numbers, told to its mother station: numbers are dense, so that
-    one that never comes is seen. Never of whom, and never of which case. Its subject is the station."""
+    """A station that is usually offline has given the next of its own numbers, told to its mother station: numbers are dense, so
+    that one that never comes is seen. Never of whom, and never of which case. Its subject is the station."""
 
     type: ClassVar[str] = "station.registered"
     authority: ClassVar[Authority] = authorities.STATION
