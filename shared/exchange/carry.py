@@ -259,7 +259,7 @@ class Carrier:
             await self._receive(events, taken.of, taken)
 
     async def _opened(self, envelope: bytes, taken: Taken) -> tuple[str, Inner | None]:
-        """Who sealed it, and what it says, None where it does not open. One file has one writer: whose it is, its first word shows."""
+        """Who sealed it, and what it says, None where it does not open. A file has one writer, whom its first word shows."""
         fault = ANOTHERS
         for peer in (taken.of.sender,) if taken.of is not None else self._peers:
             try:

@@ -58,7 +58,10 @@ REPLACED = (
     "This process works on an older copy of the agency's database: another process has opened a newer life on another one. It"
     " sends and receives nothing any more; stop it, and start it on the database that is current."
 )
-NO_LINE = "This station has no line: what is said waits for a stick (`refnet carry export`), or until KAFKA_BOOTSTRAP_SERVERS names a broker."
+NO_LINE = (
+    "This station has no line: what is said waits for a stick (`refnet carry export`), or until KAFKA_BOOTSTRAP_SERVERS names a"
+    " broker."
+)
 ASK_OPERATOR = "its operator runs `refnet provision`."
 LACKING = f"its topics do not exist, or the broker gives no right to them; {ASK_OPERATOR}"
 NAMESAKE = (

@@ -1,4 +1,4 @@
-"""A station that is offline: numbers at once, who has confirmed them, gaps, both versions, original times, sticks that come back."""
+"""A station that is offline: numbers at once, who has confirmed them, gaps, both versions, original times, and sticks."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
