@@ -25,7 +25,9 @@ def carry_export(
     agency: AgencyId,
     file: Stick,
     peer: Annotated[str | None, typer.Option("--for", metavar="PEER", help="Only what waits for this agency.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Go on after a file that was full, with the number that it printed.")] = 0,
+    after: Annotated[
+        int | None, typer.Option(min=1, help="Go on after a file that was full, with the number that it printed.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write what other agencies have not confirmed, sealed, and where this one stands. Nothing counts as sent by that."""

@@ -7,21 +7,28 @@ from typing import Any
 from services.runtime import Agency, build, check_database
 from services.settings import Settings
 from shared.exchange.anchor import Anchor, check_anchor
-from shared.exchange.carry import Carrier, Taken, Written
+from shared.exchange.carry import Carrier, Taken, Written, fault_of
 from shared.exchange.directories import recall_lines
+from shared.exchange.tables import OutboxRow
 from shared.kit.errors import RefnetError
+from shared.kit.files import check_new
 
 Step = Callable[[int], None]
 
 
-async def carry_out(settings: Settings, agency_id: str, file: Path, only: str | None, after: int, step: Step) -> dict[str, Any]:
+async def carry_out(
+    settings: Settings, agency_id: str, file: Path, only: str | None, after: int | None, step: Step
+) -> dict[str, Any]:
     """Writes the file; what it holds, and the same in words. Raises RefnetError, and then there is no file."""
     agency = build(settings, agency_id)
+    check_new(file)  # before anything of this agency is touched
     if only is not None and only not in agency.here.peers:
         raise RefnetError(f"'{only}' is no peer of '{agency_id}'; its peers are {', '.join(agency.here.peers)}.")
     try:
+        if after is not None:
+            await _check_position(agency, after)
         carrier = await _ready(agency, settings)
-        written = await carrier.export(file, [only] if only is not None else agency.here.peers, after=after, step=step)
+        written = await carrier.export(file, [only] if only is not None else agency.here.peers, after=after or 0, step=step)
     finally:
         await agency.database.close()
     data = {
@@ -34,6 +41,7 @@ async def carry_out(settings: Settings, agency_id: str, file: Path, only: str | 
 async def carry_in(settings: Settings, agency_id: str, file: Path, step: Step) -> dict[str, Any]:
     """Takes what the file has for this agency; what came of it, `is_good` where it was whole and for us. Raises RefnetError."""
     agency = build(settings, agency_id)
+    fault_of(file)  # before anything of this agency is touched
     try:
         carrier = await _ready(agency, settings)
         taken = await carrier.take(file, step)
@@ -47,6 +55,16 @@ async def carry_in(settings: Settings, agency_id: str, file: Path, step: Step) -
     data = {"file": str(file), "fault": taken.fault, "stream": stream, "unopened": taken.unopened, "for_others": dict(taken.others)}
     is_good = taken.fault is None and of is not None and not taken.unopened
     return {**data, "is_good": is_good, "words": _taken(agency_id, file, taken)}
+
+
+async def _check_position(agency: Agency, after: int) -> None:
+    """Raises RefnetError where no file of this agency can have ended there."""
+    await check_database(agency)
+    async with agency.database.read() as tx:
+        if await tx.session.get(OutboxRow, after) is None:
+            raise RefnetError(
+                f"No file ended with {after}; give --after the number that the former export printed, or leave it out."
+            )
 
 
 async def _ready(agency: Agency, settings: Settings) -> Carrier:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -98,6 +99,8 @@ def _asked(variable: str, words: str) -> str:
     given = os.environ.get(variable)
     if given is not None:
         return given
+    if not sys.stdin.isatty():
+        raise RefnetError(f"{words} is asked for at a terminal only; set {variable} where there is none. Nothing was done.")
     try:
         return str(typer.prompt(words, hide_input=True, confirmation_prompt=words.startswith("A new")))
     except typer.Abort:

@@ -201,6 +201,8 @@ def _words(home: Path, order: Order, print_of: str, lacking: list[str], issued: 
 async def held_of(settings: Settings, agency_id: str, station: str) -> dict[str, Any]:
     """How far this agency holds what a station said to it, in each life: what its mother station needs to give its keys up."""
     agency = build(settings, agency_id)
+    if station not in agency.here.peers:
+        raise RefnetError(f"'{station}' is no peer of '{agency_id}'; its peers are {', '.join(agency.here.peers)}.")
     try:
         await check_database(agency)
         async with agency.database.read() as tx:

@@ -224,7 +224,7 @@ class Carrier:
     async def take(self, file: Path, step: Step = lambda _: None) -> Taken:
         """Takes what a file has for this agency; a second time changes nothing. Raises RefnetError where it is none, or of a newer
         version, and DatabaseAway: what was taken until then stays, and is known again."""
-        taken = Taken(fault=_checked(file))
+        taken = Taken(fault=fault_of(file))
         try:
             with file.open("rb") as handle:
                 await self._take(_envelopes(handle), taken, step)
@@ -357,7 +357,7 @@ class _Out:
         self._size += len(content)
 
 
-def _checked(file: Path) -> str | None:
+def fault_of(file: Path) -> str | None:
     """What is wrong with a file as a whole: "short" or "altered"; None where nothing is. Raises RefnetError where it is none."""
     try:
         size = file.stat().st_size

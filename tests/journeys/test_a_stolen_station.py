@@ -1,7 +1,7 @@
 """Security guide, 7: 25. A station is offline for a fortnight and is then stolen, while its twin goes on.
 
 Installed by its own command, with real keys under a passphrase; sticks carry what is said. What was synced is whole where it went,
-its keys are given up, what was not synced is named at its mother station, and its disk tells nothing to whoever has not the passphrase.
+its keys are given up, what was not synced is named at its mother station, and its disk tells nothing without the passphrase.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class Place:
         return agency, Desk(agency.client, token)
 
     async def write(self, file: Path, peer: str) -> dict[str, Any]:
-        return await carry_out(self.settings, self.name, file, peer, 0, lambda _: None)
+        return await carry_out(self.settings, self.name, file, peer, None, lambda _: None)
 
     async def read(self, file: Path) -> dict[str, Any]:
         return await carry_in(self.settings, self.name, file, lambda _: None)
