@@ -5,8 +5,10 @@ its keys are given up, what was not synced is named at its mother station, and i
 """
 
 import asyncio
+import json
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +24,7 @@ from sqlalchemy import func, select, text
 from sqlmodel import col
 from stations import STATION, TWIN, content_with_stations
 
-from services import locks
+from services import cli, locks
 from services.carrying import carry_in, carry_out
 from services.key_commands import PASSPHRASE as ROOT_PASSPHRASE
 from services.keys import KeyFolder, load_keyring, make_new
@@ -32,12 +34,15 @@ from services.settings import Settings
 from services.stations import Order, held_of, install, revoke
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.accounts.tables import Draft
+from shared.casework.lines.readiness import readiness
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
 from shared.contracts.wire.envelope import Header, Kind
 from shared.exchange.seal import KeyedSeal, KeyGivenUp
 from shared.exchange.tables import InboxRow, OutboxRow
-from shared.kit.clock import ManualClock
+from shared.exchange.worker import NO_LINE
+from shared.kit.clock import ManualClock, SystemClock
+from shared.kit.errors import RefnetError
 from shared.kit.keystore import Keystore, WrappingKeys
 from shared.kit.lock import Locked
 
@@ -274,3 +279,85 @@ async def _plant(database: Any) -> None:
     async with database.write() as tx:
         await tx.session.execute(text(f"CREATE TABLE planted AS SELECT '{MARK}-open' AS word"))
     await database.close()
+
+
+async def test_a_station_works_without_any_broker_named_and_says_so(places: dict[str, Place]) -> None:
+    place = places[STATION]
+    agency = place.build()
+    agency.database.clock = SystemClock()
+    assert not place.settings.names_broker()
+    exchange, stop = agency.exchange(place.settings), asyncio.Event()
+    stop.set()
+    await exchange.run(stop)  # each of its loops looks once
+    found = await readiness(agency.database, agency.parts.migrations, exchange, has_pages=True)
+    assert (found.status, found.code, found.checks["broker"]) == ("degraded", 200, NO_LINE)
+    await agency.database.close()
+
+
+def test_an_installation_that_fails_leaves_nothing(places: dict[str, Place], tmp_path: Path) -> None:
+    given = tmp_path / "network.yaml"
+    with pytest.raises(RefnetError, match="is not empty"):
+        install(places[STATION].home, Order(STATION, given, "a", tmp_path / "r", None, None, WORDS, "w" * 16), NOW)
+    fresh, spoilt = tmp_path / "fresh", tmp_path / "spoilt"
+    spoilt.mkdir()
+    (spoilt / "health.json").write_text("{}")  # found when the keys are made already
+    for order, why in (
+        (Order("police", given, "a", tmp_path / "r", None, None, WORDS, "w" * 16), "has no mother station"),
+        (Order("nobody", given, "a", tmp_path / "r", None, None, WORDS, "w" * 16), "has no agency 'nobody'"),
+        (Order(STATION, given, "a", tmp_path / "r", None, None, "too short", "w" * 16), "16 or more characters"),
+        (Order(STATION, given, "a", None, None, None, WORDS, None), "Name with --root"),
+        (Order(STATION, given, "a", tmp_path / "none" / "r", None, None, WORDS, "w" * 16), "There is no folder"),
+        (Order(STATION, given, "a", tmp_path / "r", spoilt, None, WORDS, "w" * 16), "is not the directory of health"),
+    ):
+        with pytest.raises(RefnetError, match=why):
+            install(fresh, order, NOW)
+        assert not fresh.exists()
+        assert not (tmp_path / "r").exists()
+
+
+def test_the_commands_carry_and_say_what_came(
+    places: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stick = tmp_path / "stick"
+
+    def typed(place: Place, *words: str) -> tuple[int, str]:
+        monkeypatch.setenv("REFNET_HOME", str(place.home))
+        monkeypatch.setenv("REFNET_NETWORK", str(place.home / "network.yaml"))
+        if (place.home / locks.LOCK).exists():
+            monkeypatch.delenv("REFNET_SECRET_KEY", raising=False)
+        else:
+            monkeypatch.setenv("REFNET_SECRET_KEY", SECRET)
+        monkeypatch.setattr(sys, "argv", ["refnet", *words])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(cast(int, end.code))
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    async def one() -> None:
+        agency, desk = await places[STATION].sign_in(Role.OFFICER)
+        await a_case(desk, 1)
+        await agency.close()
+
+    asyncio.run(one())
+    code, words = typed(places[STATION], "carry", "export", STATION, str(stick))
+    assert code == 0
+    assert "health (" in words
+    assert "social_welfare: not written. No key of social_welfare is known here" in words
+    code, words = typed(places["health"], "carry", "import", "health", str(stick))
+    assert code == 0
+    assert "are used" in words
+    assert "It also holds something for police" in words
+    code, words = typed(places[TWIN], "carry", "import", TWIN, str(stick))
+    assert code == 1
+    assert "is for health (" in words
+    assert "nothing was taken" in words
+    back = tmp_path / "back"
+    assert typed(places["health"], "carry", "export", "health", str(back), "--for", STATION)[0] == 0
+    code, words = typed(places[STATION], "carry", "import", STATION, str(back), "--json")
+    assert (code, json.loads(words)["stream"]["sender"]) == (0, "health")
+    stick.write_bytes(stick.read_bytes()[:-50])
+    code, words = typed(places["police"], "carry", "import", "police", str(stick))
+    assert (code, "ends too early" in words) == (1, True)
