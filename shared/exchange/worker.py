@@ -110,7 +110,7 @@ class ExchangeWorker:
         self._given_up = GivenUp(database, seal, hooks, peers)
         self._relaying: asyncio.Task[None] | None = None
         self._watchdog = Watchdog(database, access)
-        self.words: str | None = "The broker has not answered yet."
+        self.words: str | None = "The broker has not answered yet." if access.bootstrap_servers else NO_LINE
         self.stuck: str | None = None
         self.is_open = False
         self.anchored = asyncio.Event()  # it is known whether this database is an older copy of itself

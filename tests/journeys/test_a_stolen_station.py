@@ -287,10 +287,12 @@ async def test_a_station_works_without_any_broker_named_and_says_so(places: dict
     agency.database.clock = SystemClock()
     assert not place.settings.names_broker()
     exchange, stop = agency.exchange(place.settings), asyncio.Event()
-    stop.set()
-    await exchange.run(stop)  # each of its loops looks once
+    working = asyncio.create_task(exchange.run(stop))
+    await exchange.anchored.wait()
     found = await readiness(agency.database, agency.parts.migrations, exchange, has_pages=True)
     assert (found.status, found.code, found.checks["broker"]) == ("degraded", 200, NO_LINE)
+    stop.set()
+    await working
     await agency.database.close()
 
 
