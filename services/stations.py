@@ -29,7 +29,7 @@ from shared.exchange.directory import fingerprint, key_id
 from shared.exchange.tables import ReceivedHead, ReceivedSlot
 from shared.kit.errors import RefnetError
 from shared.kit.files import check_new, write_new, write_over, write_whole
-from shared.kit.lock import make_lock
+from shared.kit.lock import PASSPHRASE_CHARACTERS_MIN, make_lock
 
 UNPINNED = "0" * 64  # in place of a fingerprint that is made in this very step
 STATION_PORT = 8001
@@ -60,6 +60,8 @@ def install(home: Path, order: Order, now: datetime) -> dict[str, Any]:
         raise RefnetError("Name with --root a file on a stick for the root of its keys: it gives the station up when it is stolen.")
     if order.root_to is not None:
         check_new(order.root_to)
+        if len(order.root_passphrase or "") < PASSPHRASE_CHARACTERS_MIN:
+            raise RefnetError(f"A root's passphrase has {PASSPHRASE_CHARACTERS_MIN} or more characters; take four words.")
     was_there = home.exists()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:

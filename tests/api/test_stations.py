@@ -1,5 +1,6 @@
 """A station that is offline: numbers at once, who has confirmed them, gaps, both versions, original times, and sticks."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from agencies import Desk, Refused, World, consent, open_case, refer
+from schema import as_application, postgres_at_head
 from sqlalchemy import delete, func, select, update
 from sqlmodel import col
 from stations import STATION, Sticks, world_with_stations
@@ -22,11 +24,21 @@ OFFLINE = timedelta(hours=40)
 
 
 @pytest.fixture
-async def far(tmp_path: Path) -> AsyncIterator[World]:
-    """The demo's three agencies and a station in the north."""
-    made = await world_with_stations(tmp_path / "world", STATION)
+async def far(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """The demo's three agencies and a station in the north; where a test asks for it the police and the station on PostgreSQL."""
+    on = {}
+    if getattr(request, "param", "sqlite") == "postgresql":
+        server = request.getfixturevalue("postgres")
+        for agency in ("police", STATION):
+            on[agency] = as_application(await asyncio.to_thread(postgres_at_head, server, "police"))
+    made = await world_with_stations(tmp_path / "world", STATION, on=on)
     yield made
     await made.close()
+    for url in on.values():
+        request.getfixturevalue("postgres").drop_database(url.rpartition("/")[2])
+
+
+ON_BOTH = pytest.mark.parametrize("far", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -58,6 +70,7 @@ async def alarms(world: World, agency: str, kind: str) -> list[Alarm]:
         return list((await tx.session.execute(query)).scalars())
 
 
+@ON_BOTH
 async def test_everything_is_numbered_at_once_without_any_line_and_nobody_has_confirmed_it(far: World) -> None:
     desk = await far[STATION].sign_in("corporal")
     made = await a_complaint(desk)
@@ -77,6 +90,7 @@ async def test_everything_is_numbered_at_once_without_any_line_and_nobody_has_co
     assert error.value.status == 404
 
 
+@ON_BOTH
 async def test_forty_hours_offline_then_a_line_keeps_original_times_and_delivers_all_once(far: World) -> None:
     desk = await far[STATION].sign_in("corporal")
     made, sent = await a_complaint(desk, "2026-01-04T20:00:00Z"), await a_referral(desk)
@@ -132,6 +146,17 @@ async def hold_back(world: World, number: int, *, is_held: bool) -> None:
         ).scalars()
         values = {"delivered_at": tx.clock.now() if is_held else None, "is_due": not is_held}
         await tx.session.execute(update(OutboxRow).where(col(OutboxRow.event_id) == event_id).values(**values))
+
+
+@ON_BOTH
+async def test_a_desk_sees_the_numbers_of_its_own_cases_and_that_there_are_others(far: World) -> None:
+    here = await far[STATION].sign_in("corporal", facility="post_north")
+    there = await far[STATION].sign_in("private", facility="post_north_2")
+    await a_complaint(here)
+    own = await a_complaint(there)
+    register = await there.get("/register")
+    assert [one["about"] for one in register["items"]] == [own["id"]]
+    assert (register["last"], register["unconfirmed"], register["missing"]) == (2, 1, [])  # the other number is no gap
 
 
 async def test_a_number_that_never_comes_is_shown_and_alarmed_until_it_does(far: World, sticks: Sticks) -> None:
@@ -258,6 +283,7 @@ async def test_cases_that_the_mother_station_gave_are_there_offline(far: World, 
     assert (await home.get(f"/referrals/{sent['id']}"))["status"] == "accepted"
 
 
+@ON_BOTH
 async def test_who_was_informed_is_counted_by_day_and_kind_and_nothing_else_is_kept(far: World) -> None:
     desk = await far[STATION].sign_in("corporal")
     await desk.post("/informed", {"what": "her_rights", "count": 12, "on": "2026-01-04"})

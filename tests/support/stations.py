@@ -32,18 +32,24 @@ def content_with_stations(*stations: str, purpose: str = "test") -> dict[str, An
             "kind": "police",
             "name": f"Station {station}",
             "mother": "police",
-            "facilities": {station.replace("police", "post"): place},
+            "facilities": {
+                station.replace("police", "post"): place,
+                station.replace("police", "post") + "_2": {**place, "name": "2"},
+            },
         }
         content["pairs"] += [[station, peer] for peer in ("police", "health", "social_welfare")]
     return content
 
 
-async def world_with_stations(folder: Path, *stations: str) -> World:
-    """Everybody on SQLite in one process."""
+async def world_with_stations(folder: Path, *stations: str, on: dict[str, str] | None = None) -> World:
+    """Everybody on SQLite in one process, but those whose database is named."""
     folder.mkdir(exist_ok=True)
     net = network_with_stations(*stations)
     urls = {}
     for agency in ("police", "health", "social_welfare", *stations):
+        if on is not None and agency in on:
+            urls[agency] = on[agency]
+            continue
         urls[agency] = await asyncio.to_thread(sqlite_at_head, folder / f"{agency}.db", net.agencies[agency].kind)
     return await World.make(urls, net=net)
 
