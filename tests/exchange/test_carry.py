@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -49,7 +50,7 @@ class Ends:
         letters = node.letters(*peers)
         return Carrier(node.database, node.agency, peers, node.seal, node.inbox, letters, None, self.folder / f"kept-{node.agency}")
 
-    async def write(self, node: Node, **options: int) -> tuple[Path, Written]:
+    async def write(self, node: Node, **options: Any) -> tuple[Path, Written]:
         peer = {"police": "health", "health": "police"}[node.agency]
         self.count += 1
         file = self.folder / f"stick-{self.count}"

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,8 @@ def test_a_short_passphrase_and_a_file_that_asks_for_too_much_are_refused() -> N
         make_lock("short", CHEAP)
     kept, _ = make_lock(WORDS, CHEAP)
     said = json.loads(kept)
-    for wrong in ({**said, "cost": {**CHEAP, "memory_kib": 2**40}}, {**said, "salt": 7}, {}, []):
+    wrongs: list[Any] = [{**said, "cost": {**CHEAP, "memory_kib": 2**40}}, {**said, "salt": 7}, {}, []]
+    for wrong in wrongs:
         with pytest.raises(Locked, match="damaged"):
             unlock(json.dumps(wrong).encode(), WORDS)
 

@@ -23,6 +23,8 @@ PATIENCE = timedelta(minutes=10)  # what one stick or line brings is here within
 
 async def watch(database: Database, here: Here) -> None:
     """One tick. Nothing is written while nothing has changed: a writer would keep others waiting."""
+    if here.entry.mother is None and not here.stations:
+        return
     async with database.read() as tx:
         wanted = set()
         for station in here.stations:
