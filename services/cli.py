@@ -14,6 +14,8 @@ from uuid import UUID
 
 import typer
 
+from services.carry_commands import carry
+from services.station_commands import station
 from shared.kit.errors import RefnetError
 
 PORTS = {"police": 8001, "health": 8002, "social_welfare": 8003, "oversight": 8004, "partner": 8005, "justice": 8006}
@@ -31,6 +33,8 @@ app.add_typer(keys, name="keys")
 app.add_typer(parked, name="parked")
 app.add_typer(hold, name="hold")
 app.add_typer(programme_app, name="programme")
+app.add_typer(carry, name="carry")
+app.add_typer(station, name="station")
 
 AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

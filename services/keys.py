@@ -1,7 +1,7 @@
 """An agency's keys as files: private halves for this machine alone, the root for a drawer, and a directory that peers are given.
 
     <home>/keys/<agency>/root.pem            the root; taken off the machine, put back to sign a line
-    <home>/keys/<agency>/<use>-<id>.json     one private key each
+    <home>/keys/<agency>/<use>-<id>.json     one private key each, under the passphrase of the home where there is a lock.json
     <home>/keys/<agency>/seal-<id>.destroyed when a private key was destroyed, and nothing else of it
     <home>/directories/<agency>.json         what this machine knows of an agency's directory, its own and its peers'
 
@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 
+from services.locks import lock_of
 from shared.contracts.wire.directory import Key, Line, Lines, Revocation, Told, Use
 from shared.exchange.directory import BadDirectory, Directory, fingerprint, key_id, sign_line
 from shared.exchange.keyring import ED25519_SUITE, X25519, Keyring, SealKey
@@ -151,12 +152,13 @@ class KeyFolder:
 
     def _keep(self, use: Use, suite: int, private: bytes, public: bytes) -> None:
         said = {"suite": suite, "private": base64.b64encode(private).decode(), "public": base64.b64encode(public).decode()}
-        write_whole(self._file(use, public), json.dumps(said).encode())
+        write_whole(self._file(use, public), lock_of(self.home).close(json.dumps(said).encode()))
 
     def _private(self, use: Use) -> Iterable[Mapping[str, Any]]:
+        lock = lock_of(self.home)
         for file in sorted(self.private.glob(f"{use}-*.json")):
             try:
-                said = json.loads(file.read_bytes())
+                said = json.loads(lock.open(file.read_bytes()))
                 if DESTROYED_AT in said:
                     continue  # a process died between two steps
                 yield {

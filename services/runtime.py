@@ -27,10 +27,13 @@ from shared.casework.pages.frame import Pages
 from shared.casework.vocabulary import subscribe
 from shared.contracts import asyncapi
 from shared.exchange import own_keystore
+from shared.exchange.access import Access
 from shared.exchange.anchor import Anchor
+from shared.exchange.carry import Carrier
 from shared.exchange.direct import Answers, DirectLine
 from shared.exchange.direct_server import DirectServer
 from shared.exchange.inbox import Inbox
+from shared.exchange.letters import Letters
 from shared.exchange.registry import Registry
 from shared.exchange.worker import ExchangeWorker
 from shared.kit import crash
@@ -59,8 +62,11 @@ class Agency:
 
     def edge(self, settings: Settings) -> Edge:
         """The edge of the API and the pages."""
-        pages = Pages(self.here, self.parts.look, is_secure=settings.is_secure(self.here.network.purpose))
+        pages = Pages(self.here, self.parts.look, is_secure=self._is_secure(settings))
         return Edge(self.database, self.here, self.inbox, pages, self.parts.migrations, forgets=settings.forgets())
+
+    def _is_secure(self, settings: Settings) -> bool:
+        return settings.is_secure(self.here.network.purpose, is_station=self.here.entry.mother is not None)
 
     def app(self, edge: Edge) -> FastAPI:
         """The web application."""
@@ -70,12 +76,23 @@ class Agency:
         """The exchange at work."""
         here = self.here
         slot = Slot(settings.home, f"{here.agency}.worker")  # its lock is held until the process ends
-        seal, access = settings.seal(here.agency, here.network), settings.access(here.agency, here.network.purpose)
+        seal, no_line = settings.seal(here.agency, here.network), here.entry.mother is not None and not settings.names_broker()
+        access = Access("") if no_line else settings.access(here.agency, here.network.purpose)
         return ExchangeWorker(
             self.database, here.agency, here.peers, self.inbox, self.hooks, seal, access, here.lane_secret,
             Anchor(settings.anchor(here.agency)), self.direct_line(settings),
             instance=f"{socket.gethostname()}.{slot.number}", logged=INSIDE,
         )  # fmt: skip
+
+    def carrier(self, settings: Settings) -> Carrier:
+        """This agency's end of the stick: no broker is needed for it, nor named."""
+        here = self.here
+        seal = settings.seal(here.agency, here.network)
+        letters = Letters(self.database, here.agency, here.peers, seal, self.inbox, self.hooks)
+        kept = settings.home / "carried" / here.agency
+        return Carrier(
+            self.database, here.agency, here.peers, seal, self.inbox, letters, Anchor(settings.anchor(here.agency)), kept
+        )
 
     def direct_line(self, settings: Settings) -> DirectLine | None:
         """The asking end of the direct lines; None where there is none, which is no error."""

@@ -29,6 +29,7 @@ from shared.kit.collector import calm_collector
 from shared.kit.errors import RefnetError
 from shared.kit.web import AsgiApp
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 BACKLOG = 512  # connections that may wait while the process is busy
 GRACE_S = 10  # a request in flight is answered within this, then the process goes
 LAST_S = 2.0  # what was cancelled and still runs when everything is closed has this long to end
@@ -60,6 +61,10 @@ class Server(uvicorn.Server):
 
 def serve(agency: Agency, settings: Settings, host: str, port: int, *, with_worker: bool) -> None:
     """Serves until a signal comes; raises RefnetError where it cannot start."""
+    if settings.stays_here() and agency.here.network.purpose == "production" and host not in LOOPBACK:
+        raise RefnetError(
+            f"REFNET_BASE_URL says that the pages stay on this machine, and --host {host} opens them to others; leave --host out."
+        )
     listener = _bind(host, port)
     # uvicorn raises the signal again when it is done; a handler of ours makes that an exit with 0.
     told: list[int] = []

@@ -1,6 +1,7 @@
 """What the environment says, checked at start: a bad value stops the program with the variable's name and what was expected."""
 
 import os
+import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from services.broker_users import user_of
 from services.certificates import THROW_AWAY, files_of
 from services.escrow import Escrow
 from services.keys import Keys, make_missing
+from services.locks import LOCK, lock_of
 from shared.casework.directory.network import Network, load_network
 from shared.exchange.access import Access
 from shared.exchange.direct_tls import Credentials
@@ -106,7 +108,7 @@ class Settings(BaseSettings):
 
     def wrapping(self, agency: str) -> WrappingKeys:
         """The keys under which those of the cases lie, in a folder apart from them and from the keys that sign."""
-        return WrappingKeys(self.home / "wrapping" / agency)
+        return WrappingKeys(self.home / "wrapping" / agency, lock_of(self.home))
 
     def keystore(self, agency: str) -> Keystore:
         """The keys of the agency's cases, beside the database and never in its backup. Nothing is opened yet."""
@@ -138,6 +140,10 @@ class Settings(BaseSettings):
     def forgets(self) -> bool:
         """Whether the broker is the trial one, which forgets: every page says so."""
         return (self.home / "broker.forgets").is_file()
+
+    def names_broker(self) -> bool:
+        """Whether there is a broker to reach at all: a station may have none."""
+        return bool(self.kafka_bootstrap_servers) or (self.home / "broker").is_file()
 
     def access(self, agency: str | None = None, purpose: str | None = None) -> Access:
         """The broker as an agency reaches it: as the environment names it, else with what `refnet provision` left for that agency
@@ -201,21 +207,28 @@ class Settings(BaseSettings):
         """This agency's own secret: named in production, made once in REFNET_HOME for everything made up."""
         if self.secret_key is not None:
             return self.secret_key.get_secret_value().encode()
+        path = self.home / f"{agency}.secret"
+        if (self.home / LOCK).is_file() and path.is_file():
+            return lock_of(self.home).open(path.read_bytes())
         if purpose not in MADE_UP:
             raise RefnetError(
                 f"REFNET_SECRET_KEY is not set; a {purpose} network needs {SECRET_CHARACTERS_MIN} or more characters."
             )
-        path = self.home / f"{agency}.secret"
         if not path.exists() or not path.stat().st_size:  # empty: a process that made it died before it wrote
             with held(self.home / "keys.lock"):
                 if not path.exists() or not path.stat().st_size:
                     write_whole(path, secrets.token_hex(SECRET_CHARACTERS_MIN).encode())
         return path.read_bytes()
 
-    def is_secure(self, purpose: str) -> bool:
-        """Whether browsers reach the pages over https, and cookies may say so; raises RefnetError where real people's would not."""
+    def stays_here(self) -> bool:
+        """Whether the pages are for a browser on this machine alone: what it reads leaves the machine by no wire."""
+        return re.fullmatch(r"http://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", self.base_url or "") is not None
+
+    def is_secure(self, purpose: str, *, is_station: bool = False) -> bool:
+        """Whether browsers reach the pages over https, and cookies may say so; raises RefnetError where real people's would not.
+        A station may serve the one browser of its own machine."""
         found = (self.base_url or "").startswith("https://")
-        if purpose == "production" and not found:
+        if purpose == "production" and not found and not (is_station and self.stays_here()):
             raise RefnetError("REFNET_BASE_URL is not an https address; a production network's pages are never served without it.")
         return found
 

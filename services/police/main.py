@@ -45,6 +45,13 @@ from services.police.offenders.pages import router as offender_pages
 from services.police.offenders.pages import ways_here as offender_ways
 from services.police.offenders.tables import Offender, OffenderEntry, OffenderLook
 from services.police.offenders.web import router as offenders
+from services.police.stations.pages import WORDS as STATION_WORDS
+from services.police.stations.pages import router as station_pages
+from services.police.stations.pages import ways_here as station_ways
+from services.police.stations.tables import InformedCount, Registration, StationCounter, StationEntry, StationStated
+from services.police.stations.views import work_lines as station_lines
+from services.police.stations.watch import watch as watch_stations
+from services.police.stations.web import router as stations
 from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.agreements.views import ways_here as agreement_ways
 from shared.casework.agreements.watch import watch as watch_agreements
@@ -115,6 +122,8 @@ PARTS = AgencyParts(
         fast_track_pages,
         reports,
         report_pages,
+        stations,
+        station_pages,
     ],
     tables=[
         Docket,
@@ -135,6 +144,11 @@ PARTS = AgencyParts(
         Offender,
         OffenderEntry,
         OffenderLook,
+        StationCounter,
+        Registration,
+        StationEntry,
+        StationStated,
+        InformedCount,
     ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
@@ -150,6 +164,7 @@ PARTS = AgencyParts(
         words={
             **WORDS,
             "to_prosecutor": TO_PROSECUTOR,
+            **STATION_WORDS,
             "dose": DOSES,
             "again": AGAIN,
             "certificate": CERTIFICATES,
@@ -158,13 +173,13 @@ PARTS = AgencyParts(
             "route_step": STEPS,
         },
         case_ways=(case_ways, complaint_ways, hand_over_ways, report_ways),
-        work_lines=(report_lines, hand_over_lines, work_lines, fast_track_lines),
+        work_lines=(station_lines, report_lines, hand_over_lines, work_lines, fast_track_lines),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
-        ways_here=(hotline_ways, hand_over_lists, offender_ways, agreement_ways),
+        ways_here=(hotline_ways, hand_over_lists, offender_ways, station_ways, agreement_ways),
         counts=COUNTS,
         work_first=(
             ("fast_track/first.html", to_see_first),
@@ -178,11 +193,13 @@ PARTS = AgencyParts(
             "hand_overs": Path(__file__).parent / "hand_overs" / "templates",
             "fast_track": Path(__file__).parent / "fast_track" / "templates",
             "hotline": Path(__file__).parent / "hotline" / "templates",
+            "stations": Path(__file__).parent / "stations" / "templates",
             "offenders": Path(__file__).parent / "offenders" / "templates",
         },
     ),
     watches=(
         watch,
+        watch_stations,
         watch_reports,
         watch_hand_overs,
         watch_agreements,

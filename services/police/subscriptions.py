@@ -3,6 +3,7 @@ which it handed a case over: what anybody else tells of it is parked.
 """
 
 from services.police.dispensing.handlers import on_supplies_declined, on_supplies_sent
+from services.police.stations.handlers import on_station_registered
 from shared.casework.circles.handlers import on_case_progress
 from shared.casework.reports.handlers import on_report_moved
 from shared.casework.vocabulary import (
@@ -16,6 +17,8 @@ from shared.casework.vocabulary import (
 )
 from shared.contracts.casework import events
 
+STATIONS: Contents = {events.StationRegistered: on_station_registered}
+
 SUPPLIES: Contents = {events.SuppliesSent: on_supplies_sent, events.SuppliesDeclined: on_supplies_declined}
 
 COURT: Contents = {events.CaseProgress: on_case_progress}  # of justice alone: nobody else may tell a desk of steps
@@ -24,6 +27,5 @@ REPORTS: Contents = {events.ReportMoved: on_report_moved}
 
 SUBSCRIPTIONS: Contents = {
     **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **COURT,
-    **PROTOCOLS,
-    **THE_LINE,
+    **PROTOCOLS, **STATIONS, **THE_LINE,
 }  # fmt: skip

@@ -14,6 +14,7 @@ from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember
 from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.directory.news import place_subject
+from shared.casework.directory.stations import station_subject
 from shared.casework.here import Here
 from shared.casework.own_words import subject_of
 from shared.casework.referrals.tables import Referral
@@ -201,6 +202,12 @@ async def _keeper(received: Sequence[Received], _tx: Transaction, here: Here) ->
             raise Unauthorised("It is about another place than it names.")
 
 
+async def _station(received: Sequence[Received], _tx: Transaction, here: Here) -> None:
+    for one in received:
+        if one.sender not in here.stations or one.subject != station_subject(one.sender):
+            raise Unauthorised("The network file names this agency as no mother station of the sender.")
+
+
 async def _reader(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
     for one in received:
         query = select(col(OutboxRow.subject), col(OutboxRow.type)).where(
@@ -230,4 +237,5 @@ _PARTIES: dict[Party, Callable[[Sequence[Received], Transaction, Here], Awaitabl
     "keeper": _keeper,
     "reader": _reader,
     "itself": _itself,
+    "station": _station,
 }

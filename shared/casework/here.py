@@ -57,6 +57,11 @@ class Here:
         """Those of them who watch over the programme and see no case."""
         return tuple(peer for peer in self.peers if self.kind_of(peer) is AgencyKind.OVERSIGHT)
 
+    @property
+    def stations(self) -> tuple[str, ...]:
+        """The mobile and outlying stations of which this agency is the mother station."""
+        return tuple(name for name, entry in sorted(self.network.agencies.items()) if entry.mother == self.agency)
+
     def kind_of(self, agency: str) -> AgencyKind:
         """The kind of a peer; raises NotFound."""
         kind = self.known_kind(agency)

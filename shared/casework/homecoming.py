@@ -349,6 +349,7 @@ _OTHERS: dict[type[events.Event], PutBack] = {
     events.ExchangeRefused: _refused,
     # What the oversight body publishes is put back by it alone; what agencies tell it registers itself.
     **dict.fromkeys(events.OVERSIGHT_EVENTS, _nothing),
+    events.StationRegistered: _nothing,  # of a kind of agency that has stations it is put back
     # What a box or a store came to is counted again, by people: its book is not made up from what was told of it.
     **dict.fromkeys(events.SUPPLY_EVENTS, _nothing),
 }

@@ -178,12 +178,7 @@ class Receiver:
         """A statement, or a word of our own that comes home. One that breaks our code is told and passed over: letters are written
         anew every few seconds, and one that is tried for ever would keep everybody's events behind it. Raises Unopenable."""
         try:
-            if inner.header.sender != sender:
-                await self._letters.take_home(sender, [inner])
-            elif inner.header.kind is Kind.DIRECTORY:
-                await self._letters.take_lines(sender, inner.content)
-            else:
-                await self._letters.take(inner)
+            await self._letters.take_any(sender, inner)
         except Exception as error:
             if isinstance(error, Unopenable) or is_transient(error):
                 raise

@@ -99,6 +99,17 @@ class Letters:
             await hold_against(self._database, self._seal, self._hooks, peer)
         return fresh
 
+    async def take_any(self, peer: str, inner: Inner) -> int:
+        """Takes whatever a peer sends beside its events: a statement, lines of its directory, or a word of our own that comes home;
+        returns how many such words were not here. Raises Unopenable or DatabaseAway."""
+        if inner.header.sender != peer:
+            return await self.take_home(peer, [inner])
+        if inner.header.kind is Kind.DIRECTORY:
+            await self.take_lines(peer, inner.content)
+        else:
+            await self.take(inner)
+        return 0
+
     async def take_home(self, peer: str, words: Sequence[Inner], bare: Sequence[Bare] = ()) -> int:
         """Takes our own words back from the peer that held them; returns how many were not here. Raises Unopenable."""
         async with self._database.write() as tx:
@@ -120,12 +131,13 @@ class Letters:
             sealed = await self._sealed(tx, peer, _fitting(_whole(statement, owed, bare)))
         return [sealed, *(self._seal.seal(word, peer) for word in words)]
 
-    async def write_lines(self, peer: str) -> list[bytes]:
+    async def write_lines(self, peer: str, known: int | None = None) -> list[bytes]:
         """A letter of our directory for a peer that knows less of it, as it last said; nothing where it knows all. Raises as above.
 
-        It goes before anything that is signed with a key that the peer has yet to learn of.
+        It goes before anything that is signed with a key that the peer has yet to learn of. `known`: how many lines it knows, for a
+        process that has not heard it say so.
         """
-        told = self._seal.lines_for(peer, self._behind.pop(peer, None))
+        told = self._seal.lines_for(peer, self._behind.pop(peer, known))
         if told is None:
             return []
         self._check()

@@ -70,6 +70,13 @@ class Outbound:
 Send = Callable[[Sequence[Outbound]], Awaitable[None]]
 
 
+def cover(anchor: Anchor | None, recipient: str, rows: Sequence[streams.Numbered]) -> None:
+    """Moves the anchor before anything of these leaves; raises AnchorAway."""
+    if anchor is not None:
+        for incarnation in {r.incarnation for r in rows}:
+            anchor.cover(incarnation, recipient, max(r.seq for r in rows if r.incarnation == incarnation))
+
+
 class Relay:
     """One relay of one agency."""
 
@@ -144,7 +151,7 @@ class Relay:
     async def _ship(self, recipient: str, rows: Sequence[streams.Numbered]) -> int:
         if not rows:
             return 0
-        self._cover(recipient, rows)
+        cover(self._anchor, recipient, rows)
         outbound = [Outbound(r.position, recipient, r.is_express, r.lane_key, self._seal.seal(r.inner, recipient)) for r in rows]
         crash_point("relay.before_send")
         await self._send(outbound)
@@ -155,11 +162,6 @@ class Relay:
             await self._hooks.sent([r.event_id for r in rows if not r.is_withheld], now, tx)
         crash_point("relay.after_mark")
         return len(rows)
-
-    def _cover(self, recipient: str, rows: Sequence[streams.Numbered]) -> None:
-        if self._anchor is not None:
-            for incarnation in {r.incarnation for r in rows}:
-                self._anchor.cover(incarnation, recipient, max(r.seq for r in rows if r.incarnation == incarnation))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set: woken by commits of this process, and by a poll beneath.

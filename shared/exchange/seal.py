@@ -11,7 +11,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 
-from shared.contracts.wire.directory import Lines, Told
+from shared.contracts.wire.directory import Lines, Told, Use
 from shared.contracts.wire.envelope import (
     SIGNATURE_BYTES,
     SIGNED_AS,
@@ -30,6 +30,7 @@ from shared.exchange.directory import BadDirectory, Directory
 from shared.exchange.keyring import NOT_A_KEY, SUITES, KeyAway, Keyring
 
 BOUND_TO = b"refnet envelope 1"
+ANOTHERS = "it was sealed for another, by another, or is damaged"
 
 
 class KeyGivenUp(Unopenable):
@@ -180,7 +181,7 @@ class KeyedSeal:
         try:
             padded = SUITES[suite].decrypt(body, key, _bound_to(suite, id_, sender, self._keys.agency))
         except (InvalidTag, ValueError) as error:
-            raise Unopenable("it was sealed for another, by another, or is damaged") from error
+            raise Unopenable(ANOTHERS) from error
         inner = unframe(unpad(padded))
         if inner.header.sender == self._keys.agency:
             return self._verified(inner, self._keys.agency, sender)
@@ -198,6 +199,15 @@ class KeyedSeal:
         if is_a_peers_event and not self._reaches(speaker, header, reader):
             raise KeyGivenUp
         return inner
+
+    def addressee(self, envelope: bytes) -> str | None:
+        """Whom an envelope is sealed to, by the keys that are known here; None where none of them is."""
+        try:
+            _, id_, _ = unwrap(envelope)
+        except Unopenable:
+            return None
+        directories = (self._keys.own, *self._keys.peers.values())
+        return next((one.agency for one in directories if one.key(id_, Use.SEAL) is not None), None)
 
     @property
     def agency(self) -> str:

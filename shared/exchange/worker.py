@@ -58,6 +58,10 @@ REPLACED = (
     "This process works on an older copy of the agency's database: another process has opened a newer life on another one. It"
     " sends and receives nothing any more; stop it, and start it on the database that is current."
 )
+NO_LINE = (
+    "This station has no line: what is said waits for a stick (`refnet carry export`), or until KAFKA_BOOTSTRAP_SERVERS names a"
+    " broker."
+)
 ASK_OPERATOR = "its operator runs `refnet provision`."
 LACKING = f"its topics do not exist, or the broker gives no right to them; {ASK_OPERATOR}"
 NAMESAKE = (
@@ -106,7 +110,7 @@ class ExchangeWorker:
         self._given_up = GivenUp(database, seal, hooks, peers)
         self._relaying: asyncio.Task[None] | None = None
         self._watchdog = Watchdog(database, access)
-        self.words: str | None = "The broker has not answered yet."
+        self.words: str | None = "The broker has not answered yet." if access.bootstrap_servers else NO_LINE
         self.stuck: str | None = None
         self.is_open = False
         self.anchored = asyncio.Event()  # it is known whether this database is an older copy of itself
@@ -216,6 +220,10 @@ class ExchangeWorker:
         await run_inside(self._database, self._logged, stop)
 
     async def _look_after_line(self, stop: asyncio.Event) -> None:
+        if not self._access.bootstrap_servers:
+            self._not_open(NO_LINE)
+            await stop.wait()
+            return
         try:
             while not stop.is_set():
                 try:

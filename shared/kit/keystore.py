@@ -29,6 +29,7 @@ from sqlalchemy.exc import DontWrapMixin
 
 from shared.kit.errors import DatabaseAway, RefnetError
 from shared.kit.files import sync_folder, write_over, write_whole
+from shared.kit.lock import OPEN, Lock
 
 KEY_BYTES = 32  # AES-256
 NONCE_BYTES = 12  # drawn at random, as GCM has them
@@ -106,6 +107,7 @@ class WrappingKeys:
     """The keys under which those of the keystore lie: `<id>.json` each, in a folder apart; the newest wraps, every one opens."""
 
     folder: Path
+    lock: Lock = OPEN  # under which each lies, where there is a passphrase
 
     def make(self, now: datetime) -> bytes:
         """A new one, on the disk when this returns; its id. It is the newest, also where the clock was set back."""
@@ -113,7 +115,7 @@ class WrappingKeys:
         made_at = now if last is None else max(now, last + timedelta(microseconds=1))
         key = AESGCM.generate_key(KEY_BYTES * 8)
         said = {"made_at": made_at.isoformat(), "key": base64.b64encode(key).decode()}
-        write_whole(self._file(_wrapping_id(key)), json.dumps(said).encode())
+        write_whole(self._file(_wrapping_id(key)), self.lock.close(json.dumps(said).encode()))
         sync_folder(self.folder)
         return _wrapping_id(key)
 
@@ -132,7 +134,7 @@ class WrappingKeys:
                 raw = file.read_bytes()
                 if raw.isspace():
                     continue  # written over, and a power cut came before it was taken away
-                said = json.loads(raw)
+                said = json.loads(self.lock.open(raw))
                 found.append((datetime.fromisoformat(said["made_at"]), base64.b64decode(said["key"], validate=True)))
             except FileNotFoundError:
                 continue  # another process has just destroyed it

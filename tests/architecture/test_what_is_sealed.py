@@ -455,6 +455,26 @@ HARMLESS: dict[str, dict[str, str]] = {
     "police_offenders": {},
     "police_offender_entries": {"on_date": "the day of a visit to the station; who came and why lie sealed"},
     "police_offender_looks": {},
+    "police_station_counter": {},
+    "police_registrations": {
+        "number": "which comes next at a station; of whom and of which case, only the id of the case beside it says",
+        "what": "complaint or referral, a code",
+    },
+    "police_station_entries": {
+        "station": "an agency of the network file",
+        "number": "a station's own number, which names nobody",
+        "what": "complaint or referral, a code",
+    },
+    "police_station_stated": {
+        "station": "an agency of the network file",
+        "number": "a station's own number, which names nobody",
+        "how": "by phone or on a slip, a code",
+    },
+    "police_informed": {
+        "on_date": "a day of which is counted how many were informed",
+        "what": "what of, a code",
+        "count": "how many, of nobody",
+    },
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
 

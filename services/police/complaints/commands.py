@@ -23,6 +23,7 @@ from services.police.complaints.domain import (
     safe_hours,
 )
 from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
+from services.police.stations.commands import give_number
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.commands import RecordProgress, record_progress
@@ -30,7 +31,7 @@ from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight, for_the_agency
 from shared.contracts.casework import codes, events
-from shared.contracts.casework.codes import ProgressCode, Ternary
+from shared.contracts.casework.codes import ProgressCode, Registered, Ternary
 from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
@@ -137,7 +138,9 @@ async def register(case_id: UUID, command: RegisterComplaint, tx: Transaction, h
     tx.session.add(complaint)
     await tx.session.flush()
     step = RecordProgress(code=ProgressCode.COMPLAINT_REGISTERED, occurred_at=command.occurred_at)
-    await _say(complaint, step, None, command.told_now, tx, here, by)
+    own = await _say(complaint, step, None, command.told_now, tx, here, by)
+    said = await tx.session.get_one(Progress, own.position)
+    await give_number(tx, here, Registered.COMPLAINT, complaint.id, case.id, case.facility, said.occurred_at)
     return complaint
 
 

@@ -12,6 +12,8 @@ from sqlmodel import col
 from services.police.complaints.commands import complaints_of, steps_of, tellings_of
 from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, safe_hours, standing
 from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
+from services.police.stations.domain import reference
+from services.police.stations.views import number_of
 from shared.casework import scope
 from shared.casework.breaches.figures import counted as breaches_counted
 from shared.casework.breaches.tables import Breach
@@ -52,6 +54,7 @@ class Shown:
     complaint: Complaint
     steps: Sequence[Step]
     standing: Standing
+    reference: str | None  # at a station that is usually offline: its own number
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,10 @@ async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
         step = Step(row, (own.said if own else None) or {}, last.get(row.position or 0), row.code in MILESTONES)
         key = own.complaint_id if own is not None else only if step.is_milestone else None
         by_complaint.setdefault(key, []).append(step)
-    shown = [Shown(one, by_complaint.get(one.id, []), _standing(by_complaint.get(one.id, []))) for one in complaints]
+    shown = [
+        Shown(one, by_complaint.get(one.id, []), _standing(by_complaint.get(one.id, [])), await _reference(tx, here, one))
+        for one in complaints
+    ]
     explained = select(Explained).where(col(Explained.case_id) == case.id).order_by(col(Explained.occurred_at), col(Explained.id))
     return Register(
         shown, by_complaint.get(None, []),
@@ -85,6 +91,11 @@ async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
         safe_hours(case.relay, case.safety, was_unsafe=any(one.outcome == Told.NOT_SAFE for one in tellings)),
         list((await tx.session.execute(explained)).scalars()), await breaches_of(tx, case.id),
     )  # fmt: skip
+
+
+async def _reference(tx: Transaction, here: Here, complaint: Complaint) -> str | None:
+    number = await number_of(tx, complaint.id) if here.entry.mother is not None else None
+    return None if number is None else reference(number)
 
 
 def _standing(steps: Sequence[Step]) -> Standing:

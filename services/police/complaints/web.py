@@ -41,6 +41,7 @@ class ComplaintView(BaseModel):
     case_id: UUID
     incident_id: UUID | None
     number: str | None
+    reference: str | None  # at a station that is usually offline: its own number, given at once
     state: str
     gaps: list[str]
     steps: list[StepView]
@@ -111,7 +112,8 @@ def _step(step: views.Step) -> StepView:
 def _complaint(shown: views.Shown) -> ComplaintView:
     one = shown.complaint
     return ComplaintView(
-        id=one.id, case_id=one.case_id, incident_id=one.incident_id, number=one.number, state=shown.standing.state,
+        id=one.id, case_id=one.case_id, incident_id=one.incident_id, number=one.number, reference=shown.reference,
+        state=shown.standing.state,
         gaps=sorted(shown.standing.gaps), steps=[_step(step) for step in shown.steps],
     )  # fmt: skip
 

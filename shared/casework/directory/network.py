@@ -62,6 +62,7 @@ class AgencyEntry(_Part):
     kind: AgencyKind
     name: Label
     root: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")  # the fingerprint of its root, compared in person
+    mother: AgencyId | None = None  # of a mobile or outlying station, which is usually offline: the agency that looks after it
     exchange_url: str | None = None  # where its direct line listens, for the agencies it is paired with
     facilities: dict[FacilityId, Facility] = Field(min_length=1)
 
@@ -132,6 +133,18 @@ class Network(_Part):
                 if found := self._way_to_shelter(agency, facility):
                     where = f"{agency_id}.{facility_id}"
                     raise ValueError(f"{where}: {found} is a shelter, which shows an area only; leave its ways out")
+        return self
+
+    @model_validator(mode="after")
+    def _stations_have_mothers(self) -> "Network":
+        for name, agency in self.agencies.items():
+            if agency.mother is None:
+                continue
+            mother = self.agencies.get(agency.mother)
+            if agency.kind is not AgencyKind.POLICE or mother is None or mother.kind is not AgencyKind.POLICE or mother.mother:
+                raise ValueError(f"{name}: its mother '{agency.mother}' is no police agency that is no station itself")
+            if agency.mother not in self.peers_of(name):
+                raise ValueError(f"{name}: it is not paired with its mother '{agency.mother}'")
         return self
 
     @model_validator(mode="after")

@@ -10,7 +10,18 @@ from sqlmodel import col
 from shared.casework.here import Here
 from shared.exchange.inbox import WORDS_LEFT_SHUT
 from shared.exchange.incarnations import awaited_peers
-from shared.exchange.tables import Fork, HeadState, InboxRow, InboxState, OutboxRow, Peer, SignedHead, UnopenableRecord
+from shared.exchange.tables import (
+    Fork,
+    HeadState,
+    InboxRow,
+    InboxState,
+    OutboxRow,
+    Peer,
+    ReceivedHead,
+    ReceivedSlot,
+    SignedHead,
+    UnopenableRecord,
+)
 from shared.kit.db import Transaction
 from shared.kit.errors import Sentence, from_json
 
@@ -32,6 +43,7 @@ class PeerView(BaseModel):
     is_recovering: bool  # this agency was restored, and the peer has not yet given back what it holds
     unsent: int
     undelivered: int
+    lacking_here: int  # events that it says it told us, and that are not here
     waiting_here: int
     parked_here: int
     refused: "list[RefusedView]"  # heads of its that do not extend what it said before
@@ -92,12 +104,28 @@ async def peers(tx: Transaction, here: Here) -> list[PeerView]:
     )
     out = {peer: (int(a or 0), int(b)) for peer, a, b in (await tx.session.execute(query)).tuples()}
     held = await _held(tx, InboxState.WAITING) | await _held(tx, InboxState.PARKED)
-    refused, now = await _refused(tx), tx.clock.now()
+    refused, lacking, now = await _refused(tx), await _lacking(tx), tx.clock.now()
     return [
         _peer(here, known.get(peer) or Peer(peer=peer), out.get(peer, (0, 0)), held, now, refused.get(peer, []),
-              is_recovering=peer in awaited)
+              lacking.get(peer, 0),              is_recovering=peer in awaited)
         for peer in here.peers
     ]  # fmt: skip
+
+
+async def _lacking(tx: Transaction) -> dict[str, int]:
+    """How many events each peer has stated that are not held here, in all its lives."""
+    found: dict[str, int] = {}
+    for head in (await tx.session.execute(select(ReceivedHead))).scalars():
+        stated = max(head.announced, head.highest)
+        if stated <= head.upto:
+            continue
+        above = select(func.count()).where(
+            col(ReceivedSlot.sender) == head.sender, col(ReceivedSlot.incarnation) == head.incarnation,
+            col(ReceivedSlot.seq) > head.upto,
+        )  # fmt: skip
+        held = int((await tx.session.execute(above)).scalar_one())
+        found[head.sender] = found.get(head.sender, 0) + stated - head.upto - held
+    return found
 
 
 async def _refused(tx: Transaction) -> dict[str, list[RefusedView]]:
@@ -122,8 +150,8 @@ async def _held(tx: Transaction, state: InboxState) -> dict[tuple[str, str], int
 
 
 def _peer(
-    here: Here, row: Peer, out: tuple[int, int], held: dict[tuple[str, str], int], now: datetime, refused: list[RefusedView], *,
-    is_recovering: bool,
+    here: Here, row: Peer, out: tuple[int, int], held: dict[tuple[str, str], int], now: datetime, refused: list[RefusedView],
+    lacking: int, *, is_recovering: bool,
 ) -> PeerView:  # fmt: skip
     peer, heard_at = row.peer, row.last_heard_at
     if heard_at is None:
@@ -144,7 +172,8 @@ def _peer(
     return PeerView(
         agency=peer, kind=here.kind_of(peer), state=state, words=words, last_heard_at=heard_at, has_direct_line=has_direct_line,
         in_step_at=row.in_step_at, behind_since=row.behind_since, is_recovering=is_recovering, unsent=out[0], undelivered=out[1],
-        waiting_here=held.get((peer, "waiting"), 0), parked_here=held.get((peer, "parked"), 0), refused=refused,
+        lacking_here=lacking, waiting_here=held.get((peer, "waiting"), 0), parked_here=held.get((peer, "parked"), 0),
+        refused=refused,
     )  # fmt: skip
 
 

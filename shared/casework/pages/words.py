@@ -287,6 +287,8 @@ ALARMS: dict[str, str] = {
     "call_not_seen": _("A call to the hotline was not seen in time by its desk: telephone the desk"),
     "call_at_last_resort": _("No desk can take a call to the hotline: the room keeps it"),
     "call_unrouted": _("A call to the hotline has no desk"),
+    "station_number_lacking": _("A number of a station is not here: it was lost, or is held back"),
+    "station_number_twice": _("A number of a station came more than once: all that it was said to be is kept"),
     "desk_unmanned": _("Nobody who can take a call is at this desk"),
     "indicator_past": _("An indicator of the programme is past its limit"),
     "parked": _("A message could not be used"),
@@ -406,6 +408,7 @@ MESSAGES: dict[str, str] = {
     "not_safe": _("Not safe to pass on"),
 }
 LINES: dict[str, str] = {  # what a line of a timeline says; what its detail adds is put after it
+    "station.registered": _("A station has given the next of its numbers"),
     "case.opened": _("Case opened"),
     "case.released": _("Looked at after a restore, and released"),
     "incident.recorded": _("What happened was recorded"),

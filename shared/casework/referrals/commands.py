@@ -1,6 +1,6 @@
 """What accounts do with referrals: issue, and every transition. Each is decided under the referral's lock."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -127,7 +127,19 @@ async def issue_referral(
     await add_note(tx, case.id, referral.id, command.note, by)
     if command.in_place_of is not None:
         await _cancel_former(tx, here, command.in_place_of, case.id, by, referral)
+    for work in _when_issued:
+        await work(tx, here, referral, by)
     return referral
+
+
+WhenIssued = Callable[[Transaction, Here, Referral, Actor], Awaitable[None]]
+_when_issued: list[WhenIssued] = []
+
+
+def on_issued(work: WhenIssued) -> None:
+    """Registers what an agency does in the transaction of a new referral, last of all."""
+    if work not in _when_issued:
+        _when_issued.append(work)
 
 
 async def _put(tx: Transaction, here: Here, ground: Ground, row: dict[str, Any], issued: outbox.Outgoing, told: Told) -> None:

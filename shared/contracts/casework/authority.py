@@ -10,7 +10,7 @@ from typing import Literal
 from shared.contracts.casework import minimal_data
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind
 
-Party = Literal["opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader", "itself"]
+Party = Literal["opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader", "itself", "station"]
 Way = tuple[AgencyKind, AgencyKind]  # from which kind of agency to which
 
 SERVING = frozenset(kind for kind, services in PROVIDED_BY.items() if services)  # who serves nobody says nothing of anybody
@@ -47,6 +47,9 @@ TELLS_FIGURES = Authority("itself", TO_OVERSIGHT)
 # a person.
 KEEPS_A_BOX = Authority("keeper", frozenset({(AgencyKind.POLICE, AgencyKind.HEALTH)}))
 SUPPLIES = Authority("keeper", frozenset({(AgencyKind.HEALTH, AgencyKind.POLICE)}))
+
+# A station numbers what it registers, and tells the agency that the network file names as its mother station, and nobody else.
+STATION = Authority("station", frozenset({(AgencyKind.POLICE, AgencyKind.POLICE)}))
 
 # How a medical report stands is told by whoever writes it, to the police that asked for it, and by nobody else.
 TELLS_OF_A_REPORT = Authority("recipient", frozenset({(AgencyKind.HEALTH, AgencyKind.POLICE)}))

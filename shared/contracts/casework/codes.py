@@ -368,6 +368,13 @@ class SafeHours(StrEnum):
     NEVER = "never"
 
 
+class Registered(StrEnum):
+    """What a station has given a number of its own to."""
+
+    COMPLAINT = "complaint"
+    REFERRAL = "referral"
+
+
 class ProgressCode(StrEnum):
     """A coded fact on a case: police milestones, the next clinic date, and what every agency may note."""
 

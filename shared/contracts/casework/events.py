@@ -44,6 +44,7 @@ GIVEN_MAX = 10  # products given before care
 STAFF_MAX = 500  # people on duty or waiting at one facility; more is a mistyped figure
 DOSES_MAX = 10_000  # of one product in one box; more is a mistyped figure
 BATCHES_MAX = 20  # of one product in one box, or in one parcel
+STATION_NUMBER_MAX = 999_999  # registrations of one station: a busy one has some thousands in a year
 MEMBERS_MAX = 50  # agencies in one care circle
 VERSIONS_MAX = 10_000  # of one protocol, or releases of one period; more is a mistyped figure
 CUBES_MAX = 20  # in one release
@@ -630,6 +631,17 @@ class FiguresReleased(Event):
     cubes: Annotated[tuple[ReleasedCube, ...], Field(min_length=1, max_length=CUBES_MAX)]
 
 
+class StationRegistered(Event):
+    """A station that is usually offline has given the next of its own numbers, told to its mother station: numbers are dense, so
+    that one that never comes is seen. Never of whom, and never of which case. Its subject is the station."""
+
+    type: ClassVar[str] = "station.registered"
+    authority: ClassVar[Authority] = authorities.STATION
+    never_waits: ClassVar[bool] = True
+    number: Annotated[int, Field(ge=1, le=STATION_NUMBER_MAX)]
+    what: codes.Registered
+
+
 class ExchangeRefused(Event):
     """A person at the recipient has discarded an event that could not be applied."""
 
@@ -648,7 +660,7 @@ SUPPLY_EVENTS: tuple[type[Event], ...] = (
 )  # fmt: skip
 OVERSIGHT_EVENTS: tuple[type[Event], ...] = (ProtocolPublished, ProtocolAdopted, FiguresReleased)
 EVENTS: tuple[type[Event], ...] = (
-    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS, *OVERSIGHT_EVENTS,
+    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS, *OVERSIGHT_EVENTS, StationRegistered,
     ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

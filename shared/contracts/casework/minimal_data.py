@@ -199,6 +199,7 @@ SAID: dict[str, dict[str, Listed]] = {
         ),
         _NOBODY,
     ),
+    "station.registered": dict.fromkeys(("", "number", "what"), _NOBODY),
     "consent.taken_back": dict.fromkeys(("", "consent", "circle"), _NOBODY),
     "consent.ended": dict.fromkeys(("", "consent", "circle"), _NOBODY),
     "consent.erased": dict.fromkeys(("", "consent", "outcome"), _NOBODY),

@@ -1,0 +1,163 @@
+"""Routes: a station's register, counts of who was informed, and stations as their mother station sees them."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from services.police.stations import commands, views
+from services.police.stations.commands import CountInformed, StateNumber
+from services.police.stations.domain import reference
+from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.db import Transaction
+from shared.kit.errors import NotFound
+
+router = APIRouter(prefix="/api/v1", tags=["stations"])
+
+
+class GapView(BaseModel):
+    """Numbers of which nothing is here, from the first to the last."""
+
+    first: int
+    last: int
+
+
+class LineView(BaseModel):
+    """A registration. `confirmed` says whether anybody beyond this station has signed for it."""
+
+    number: int
+    reference: str
+    what: str
+    about: UUID | None
+    case_id: UUID | None
+    occurred_at: datetime
+    recorded_at: datetime
+    confirmed: bool
+    mother_at: datetime | None
+    recipient: str | None
+    recipient_at: datetime | None
+
+
+class RegisterView(BaseModel):
+    """A station's register."""
+
+    last: int
+    unconfirmed: int
+    missing: list[GapView]
+    items: list[LineView]
+
+
+class InformedView(BaseModel):
+    """How many were informed of something on a day."""
+
+    on: date
+    what: str
+    count: int
+
+
+class VersionView(BaseModel):
+    """One word of a number that came in several."""
+
+    event_id: UUID
+    what: str
+    occurred_at: datetime
+    recorded_at: datetime
+    received_at: datetime
+
+
+class TwiceView(BaseModel):
+    """A number that came twice, with all that it was said to be."""
+
+    number: int
+    versions: list[VersionView]
+
+
+class StationView(BaseModel):
+    """What is held of a station's numbers, and what is known to be lacking. Whatever it has registered since is not known here."""
+
+    agency: str
+    last_heard_at: datetime | None
+    held: int
+    highest: int
+    newest_at: datetime | None
+    stated: int
+    missing: list[GapView]
+    twice: list[TwiceView]
+
+
+def _gaps(found: Sequence[tuple[int, int]]) -> list[GapView]:
+    return [GapView(first=first, last=last) for first, last in found]
+
+
+@router.get("/register")
+async def get_register(edge: OneEdge, by: SignedIn) -> RegisterView:
+    """What this station has numbered, as far as the account sees its cases, and who has confirmed it."""
+    by.may_work()
+    commands.is_station(edge.here)
+    async with edge.database.read() as tx:
+        found = await views.register_of(tx, edge.here, by)
+    items = [
+        LineView(
+            number=one.row.number, reference=reference(one.row.number), what=one.row.what, about=one.row.about,
+            case_id=one.row.case_id, occurred_at=one.row.occurred_at, recorded_at=one.row.recorded_at, confirmed=one.is_confirmed,
+            mother_at=one.mother_at, recipient=one.recipient, recipient_at=one.recipient_at,
+        )
+        for one in found.lines
+    ]  # fmt: skip
+    return RegisterView(last=found.last, unconfirmed=found.unconfirmed, missing=_gaps(found.missing), items=items)
+
+
+@router.post("/informed", status_code=201, response_model=InformedView)
+async def post_informed(body: CountInformed, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None) -> Response:
+    """Counts people who were informed and registered nothing."""
+
+    async def work(tx: Transaction) -> InformedView:
+        row = await commands.count_informed(body, tx, edge.here, by)
+        return InformedView(on=row.on_date, what=row.what, count=row.count)
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.get("/informed")
+async def get_informed(edge: OneEdge, by: SignedIn) -> Page:
+    """How many were informed, by day and kind."""
+    by.may_work()
+    async with edge.database.read() as tx:
+        found = await views.informed(tx, edge.here, by)
+    return Page(items=[InformedView(on=on, what=what, count=count) for on, what, count in found])
+
+
+@router.get("/stations")
+async def get_stations(edge: OneEdge, by: SignedIn) -> Page:
+    """The stations of this agency: what is held of each, and which of its numbers are lacking."""
+    by.may_supervise()
+    async with edge.database.read() as tx:
+        return Page(items=[_station(one) for one in await views.stations_of(tx, edge.here)])
+
+
+@router.post("/stations/{sender}/stated", status_code=201, response_model=StationView)
+async def post_stated(
+    sender: str, body: StateNumber, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """Keeps a station's newest number as it was said by phone, or as it stands on a slip."""
+    if sender not in edge.here.stations:
+        raise NotFound("“%(agency)s” is no station of this agency.", agency=sender)
+
+    async def work(tx: Transaction) -> StationView:
+        await commands.state_number(sender, body, tx, edge.here, by)
+        return _station(await views.station_of(tx, sender))
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+def _station(one: views.Station) -> StationView:
+    twice = [
+        TwiceView(number=number, versions=[VersionView.model_validate(row.model_dump()) for row in rows])
+        for number, rows in one.twice
+    ]
+    return StationView(
+        agency=one.agency, last_heard_at=one.last_heard_at, held=one.held, highest=one.highest,
+        newest_at=one.newest.recorded_at if one.newest else None, stated=one.stated, missing=_gaps(one.missing), twice=twice,
+    )  # fmt: skip

@@ -1,0 +1,365 @@
+"""Security guide, 7: 25. A station is offline for a fortnight and is then stolen, while its twin goes on.
+
+Installed by its own command, with real keys under a passphrase; sticks carry what is said. What was synced is whole where it went,
+its keys are given up, what was not synced is named at its mother station, and its disk tells nothing without the passphrase.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+import yaml
+from agencies import Desk, TestAgency, World, consent, database_at, refer
+from shift import at_work
+from signing_in import hide_of
+from sqlalchemy import func, select, text
+from sqlmodel import col
+from stations import STATION, TWIN, content_with_stations
+
+from services import cli, locks
+from services.carrying import carry_in, carry_out
+from services.key_commands import PASSPHRASE as ROOT_PASSPHRASE
+from services.keys import KeyFolder, load_keyring, make_new
+from services.locks import PASSPHRASE
+from services.runtime import Agency, bring_up_to_date, build
+from services.settings import Settings
+from services.stations import Order, held_of, install, revoke
+from shared.casework.accounts.commands import add_account, make_token
+from shared.casework.accounts.tables import Draft
+from shared.casework.lines.readiness import readiness
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import Role
+from shared.contracts.wire.envelope import Header, Kind
+from shared.exchange.seal import KeyedSeal, KeyGivenUp
+from shared.exchange.tables import InboxRow, OutboxRow
+from shared.exchange.worker import NO_LINE
+from shared.kit.clock import ManualClock, SystemClock
+from shared.kit.errors import RefnetError
+from shared.kit.keystore import Keystore, WrappingKeys
+from shared.kit.lock import Locked
+
+pytestmark = pytest.mark.timeout(300)
+
+WORDS = "six synthetic words for one station"
+MARK = "cnrystolen"
+FORTNIGHT = timedelta(days=14)
+NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+SECRET = "s" * 40
+NETWORK = "trial"  # nothing is made up for it: keys are made by those who hold them, and each agency has its own
+
+
+class Place:
+    """One agency in a home of its own, as on a machine of its own."""
+
+    def __init__(self, folder: Path, name: str, clock: ManualClock) -> None:
+        self.home, self.name, self.clock = folder / name, name, clock
+
+    @property
+    def settings(self) -> Settings:
+        own = {} if (self.home / locks.LOCK).exists() else {"REFNET_SECRET_KEY": SECRET}
+        return Settings.model_validate({"REFNET_HOME": str(self.home), "REFNET_NETWORK": str(self.home / "network.yaml"), **own})
+
+    def build(self) -> Agency:
+        made = build(self.settings, self.name)
+        made.database.clock = self.clock
+        return made
+
+    async def sign_in(self, role: Role, facility: str | None = None) -> tuple[TestAgency, Desk]:
+        made = self.build()
+        agency = TestAgency(made.here, made.parts, made.database)
+        name = f"{role}-{secrets.token_hex(3)}"
+        async with agency.database.write() as tx:
+            await add_account(tx, agency.here, name, role, facility)
+            token = await make_token(tx, name)
+        return agency, Desk(agency.client, token)
+
+    async def write(self, file: Path, peer: str) -> dict[str, Any]:
+        return await carry_out(self.settings, self.name, file, peer, None, lambda _: None)
+
+    async def read(self, file: Path) -> dict[str, Any]:
+        return await carry_in(self.settings, self.name, file, lambda _: None)
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Place]]:
+    """The police, the clinic and two stations, each with keys of its own that nobody else has."""
+    monkeypatch.setenv(ROOT_PASSPHRASE, "four synthetic root words")
+    monkeypatch.setenv(PASSPHRASE, WORDS)
+    clock = ManualClock()
+
+    def at_the_time(settings: Settings, name: str) -> Agency:  # the command of a process of its own, on this test's day
+        made = build(settings, name)
+        made.database.clock = clock
+        return made
+
+    monkeypatch.setattr("services.carrying.build", at_the_time)
+    content = content_with_stations(STATION, TWIN, purpose=NETWORK)
+    given = tmp_path / "network.yaml"
+    given.write_text(yaml.safe_dump(content))
+    found = {name: Place(tmp_path, name, clock) for name in ("police", "health", STATION, TWIN)}
+    for name in ("police", "health"):
+        place = found[name]
+        place.home.mkdir()
+        (place.home / "network.yaml").write_text(given.read_text())
+        make_new(KeyFolder(place.home, name), NOW, b"four synthetic root words")
+        place.settings.make_keystore(name)
+        asyncio.run(_migrated(place))
+    for name in (STATION, TWIN):
+        order = Order(name, given, "supervisor", tmp_path / f"{name}.root", None, None, WORDS, "four synthetic root words")
+        made = install(found[name].home, order, NOW)
+        assert made["directories_lacking"] == ["health", "police", "social_welfare"]
+        assert not (found[name].home / "keys" / name / "root.pem").exists()
+        assert made["fingerprint"] in made["words"]
+    for name, place in found.items():  # everybody's directory of keys, compared in person
+        for other in found.values():
+            if other is not place:
+                file = KeyFolder(place.home, name).directory_file(other.name)
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(KeyFolder(other.home, other.name).directory_file(other.name).read_bytes())
+    yield found
+    locks._unlocked.cache_clear()
+
+
+async def _migrated(place: Place) -> None:
+    made = place.build()
+    await bring_up_to_date(made, place.settings)
+    await made.database.close()
+
+
+async def a_case(desk: Desk, planted: int) -> Any:
+    """A complaint and a referral to the clinic, with words that are found wherever they lie open."""
+    note = " ".join(f"{MARK}-{planted:03d}-{number}" for number in range(5))
+    person = {"needs": {"age_band": "10-14", "sex": "female", "language": "bem"}, "came_with": f"{MARK}-{planted:03d}-aunt"}
+    case = await desk.post("/cases", {**person, "note": note})
+    incident = await desk.post(f"/cases/{case['id']}/incidents", {"incident_type": "physical_assault", "note": note})
+    await desk.post(f"/cases/{case['id']}/complaints", {"number": f"{MARK}-{planted:03d}".upper()})
+    await consent(desk, case["id"], "health", "needs", "fb", note=note)
+    return await refer(desk, case["id"], incident["id"], "health", note=note)
+
+
+async def count(agency: TestAgency, table: Any, *where: Any) -> int:
+    async with agency.database.read() as tx:
+        return int((await tx.session.execute(select(func.count()).select_from(table).where(*where))).scalar_one())
+
+
+async def test_a_station_offline_for_a_fortnight_and_then_stolen(places: dict[str, Place], tmp_path: Path) -> None:
+    station, twin, mother, clinic = (places[name] for name in (STATION, TWIN, "police", "health"))
+    clock, sticks = station.clock, iter(range(1_000))
+
+    async def carried(sender: Place, recipient: Place) -> dict[str, Any]:
+        file = tmp_path / f"stick-{next(sticks)}"
+        await sender.write(file, recipient.name)
+        return await recipient.read(file)
+
+    agency, desk = await station.sign_in(Role.OFFICER)
+    synced = await a_case(desk, 1)
+    for peer in (mother, clinic):
+        assert (await carried(station, peer))["is_good"]
+        assert (await carried(peer, station))["is_good"]
+    assert (await desk.get("/register"))["unconfirmed"] == 0
+    at_clinic, nurse = await clinic.sign_in(Role.CLINICIAN)
+    at_mother, inspector = await mother.sign_in(Role.SUPERVISOR)
+
+    # A fortnight without a line: it goes on working, and its twin syncs.
+    unsynced = []
+    twin_agency, twin_desk = await twin.sign_in(Role.OFFICER)
+    for day in range(2):
+        clock.advance(FORTNIGHT / 2)
+        unsynced.append(await a_case(desk, 10 + day))
+        await a_case(twin_desk, 20 + day)
+        for peer in (mother, clinic):
+            assert (await carried(twin, peer))["is_good"]
+            assert (await carried(peer, twin))["is_good"]
+    register = await desk.get("/register")
+    assert register["unconfirmed"] == 4
+    assert [one["number"] for one in register["items"] if not one["confirmed"]] == [6, 5, 4, 3]
+    visitor = await at_work(cast(World, {STATION: agency}), STATION, "sergeant", Role.OFFICER)
+    typed = f"/cases/{unsynced[0]['case_id']}/complaint/register"
+    await visitor.send(hide_of((await visitor.open(typed)).form(typed)), number=f"{MARK}-draft")  # hidden, and never sent
+    assert await count(agency, Draft) == 1
+    assert await count(agency, OutboxRow, col(OutboxRow.delivered_at).is_(None)) > 0
+
+    # Stolen while it runs. What the thief has: every file, and nobody's passphrase.
+    stolen = {file: file.read_bytes() for file in station.home.rglob("*") if file.is_file()}
+    await agency.close()
+    assert {f"{STATION}.db", f"{STATION}.db-wal", "lock.json", f"{STATION}.secret", "env"} <= {file.name for file in stolen}
+    assert len(stolen[station.home / f"{STATION}.db-wal"]) > 0
+    for file, content in stolen.items():
+        assert MARK.encode() not in content.lower(), file.name
+        for field in (b"10-14", b"physical_assault", WORDS.encode()):
+            assert field not in content, (file.name, field)
+    nobodys = WrappingKeys(station.home / "wrapping" / STATION)
+    with pytest.raises(Locked):
+        nobodys.read()
+    locks._unlocked.cache_clear()
+    with pytest.MonkeyPatch.context() as thief:
+        thief.setenv(PASSPHRASE, "another four synthetic words")
+        with pytest.raises(Locked, match="not the passphrase"):
+            build(station.settings, STATION)
+        with pytest.raises(Locked):
+            load_keyring(station.home, STATION, dict.fromkeys((STATION, "police", "health")))
+        thief.delenv(PASSPHRASE)
+        with pytest.raises(Locked, match="are locked"):
+            build(station.settings, STATION)
+    guessed = Keystore(station.home / "casekeys" / f"{STATION}.db", lambda: {b"x" * 8: os.urandom(32)})
+    with pytest.raises(Exception, match="wrapping key"):
+        guessed.seal(None, "casework_notes.text", b"x")  # no key of the keystore opens under one that is guessed
+
+    # What was synced is whole where it went, once.
+    assert (await nurse.get(f"/referrals/{synced['id']}"))["status"] == "issued"
+    mine = (col(Referral.issuer) == STATION, col(Referral.direction) == "in")
+    assert await count(at_clinic, Referral, *mine) == 1
+    assert await count(at_clinic, Referral, col(Referral.issuer) == TWIN) == 2
+    assert await count(at_clinic, InboxRow, col(InboxRow.state).in_(["waiting", "parked"])) == 0
+
+    # What was not is named: by its silence at once, and by number when the corporal says it by phone.
+    named = {one["agency"]: one for one in (await inspector.get("/stations"))["items"]}
+    assert (named[STATION]["highest"], named[STATION]["missing"], named[TWIN]["highest"]) == (2, [], 4)
+    heard = datetime.fromisoformat(named[STATION]["last_heard_at"])
+    assert clock.now() - heard >= FORTNIGHT
+    said = await inspector.post(f"/stations/{STATION}/stated", {"number": 6, "how": "phone"})
+    assert said["missing"] == [{"first": 3, "last": 6}]
+
+    # Its keys are given up, from where each peer holds its words.
+    held = {}
+    for place in (mother, clinic):
+        life = (await held_of(place.settings, place.name, STATION))["lives"][0]
+        held[place.name] = {UUID(life["incarnation"]): life["upto"]}
+    given_up_at = datetime.now(UTC)
+    told = revoke(mother.settings, STATION, tmp_path / f"{STATION}.root", b"four synthetic root words", held, NOW)
+    assert len(told["revoked"]) == 1
+    assert told["unheard"] == ["social_welfare"]
+    file = KeyFolder(mother.home, "police").directory_file(STATION)
+    KeyFolder(clinic.home, "health").directory_file(STATION).write_bytes(file.read_bytes())
+    assert datetime.now(UTC) - given_up_at < timedelta(minutes=1)
+
+    # The thief has learnt the passphrase after all, and speaks in its name: he is refused, and nothing that stood falls.
+    locks._unlocked.cache_clear()
+    forged = tmp_path / "forged"
+    await station.write(forged, "health")
+    taken = await clinic.read(forged)
+    assert not taken["is_good"]
+    assert taken["unopened"] > 0
+    assert await count(at_clinic, Referral, *mine) == 1
+    pins = dict.fromkeys(("health", STATION))
+    ring = KeyedSeal(load_keyring(clinic.home, "health", pins))
+    thief_seal = KeyedSeal(load_keyring(station.home, STATION, {STATION: None, "health": None}))
+    header = Header(kind=Kind.STATEMENT, sender=STATION, recipient="health", incarnation=next(iter(held["health"])))
+    said_by_him = thief_seal.seal(thief_seal.sign(header, b"{}"), "health")
+    with pytest.raises(KeyGivenUp):
+        ring.open(said_by_him, STATION)
+    assert {one["id"] for one in unsynced}.isdisjoint({str(one) for one in await _referrals(at_clinic)})
+    for made in (at_clinic, at_mother, twin_agency):
+        await made.close()
+
+
+async def _referrals(agency: TestAgency) -> list[Any]:
+    async with agency.database.read() as tx:
+        return list((await tx.session.execute(select(col(Referral.id)))).scalars())
+
+
+def test_the_search_finds_such_a_word_where_it_lies_open(places: dict[str, Place]) -> None:
+    """Else the search above would prove nothing."""
+    file = places[STATION].home / f"{STATION}.db"
+    database = database_at(f"sqlite:///{file}", places[STATION].clock)
+    asyncio.run(_plant(database))
+    content = b"".join(one.read_bytes() for one in file.parent.glob(f"{STATION}.db*"))
+    assert f"{MARK}-open".encode() in content
+
+
+async def _plant(database: Any) -> None:
+    async with database.write() as tx:
+        await tx.session.execute(text(f"CREATE TABLE planted AS SELECT '{MARK}-open' AS word"))
+    await database.close()
+
+
+async def test_a_station_works_without_any_broker_named_and_says_so(places: dict[str, Place]) -> None:
+    place = places[STATION]
+    agency = place.build()
+    agency.database.clock = SystemClock()
+    assert not place.settings.names_broker()
+    exchange, stop = agency.exchange(place.settings), asyncio.Event()
+    working = asyncio.create_task(exchange.run(stop))
+    await exchange.anchored.wait()
+    found = await readiness(agency.database, agency.parts.migrations, exchange, has_pages=True)
+    assert (found.status, found.code, found.checks["broker"]) == ("degraded", 200, NO_LINE)
+    stop.set()
+    await working
+    await agency.database.close()
+
+
+def test_an_installation_that_fails_leaves_nothing(places: dict[str, Place], tmp_path: Path) -> None:
+    given = tmp_path / "network.yaml"
+    with pytest.raises(RefnetError, match="is not empty"):
+        install(places[STATION].home, Order(STATION, given, "a", tmp_path / "r", None, None, WORDS, "w" * 16), NOW)
+    fresh, spoilt = tmp_path / "fresh", tmp_path / "spoilt"
+    spoilt.mkdir()
+    (spoilt / "health.json").write_text("{}")  # found when the keys are made already
+    for order, why in (
+        (Order("police", given, "a", tmp_path / "r", None, None, WORDS, "w" * 16), "has no mother station"),
+        (Order("nobody", given, "a", tmp_path / "r", None, None, WORDS, "w" * 16), "has no agency 'nobody'"),
+        (Order(STATION, given, "a", tmp_path / "r", None, None, "too short", "w" * 16), "16 or more characters"),
+        (Order(STATION, given, "a", None, None, None, WORDS, None), "Name with --root"),
+        (Order(STATION, given, "a", tmp_path / "none" / "r", None, None, WORDS, "w" * 16), "There is no folder"),
+        (Order(STATION, given, "a", tmp_path / "r", spoilt, None, WORDS, "w" * 16), "is not the directory of health"),
+    ):
+        with pytest.raises(RefnetError, match=why):
+            install(fresh, order, NOW)
+        assert not fresh.exists()
+        assert not (tmp_path / "r").exists()
+
+
+def test_the_commands_carry_and_say_what_came(
+    places: dict[str, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stick = tmp_path / "stick"
+
+    def typed(place: Place, *words: str) -> tuple[int, str]:
+        monkeypatch.setenv("REFNET_HOME", str(place.home))
+        monkeypatch.setenv("REFNET_NETWORK", str(place.home / "network.yaml"))
+        if (place.home / locks.LOCK).exists():
+            monkeypatch.delenv("REFNET_SECRET_KEY", raising=False)
+        else:
+            monkeypatch.setenv("REFNET_SECRET_KEY", SECRET)
+        monkeypatch.setattr(sys, "argv", ["refnet", *words])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(cast(int, end.code))
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    async def one() -> None:
+        agency, desk = await places[STATION].sign_in(Role.OFFICER)
+        await a_case(desk, 1)
+        await agency.close()
+
+    asyncio.run(one())
+    code, words = typed(places[STATION], "carry", "export", STATION, str(stick))
+    assert code == 0
+    assert "health (" in words
+    assert "social_welfare: not written. No key of social_welfare is known here" in words
+    code, words = typed(places["health"], "carry", "import", "health", str(stick))
+    assert code == 0
+    assert "are used" in words
+    assert "It also holds something for police" in words
+    code, words = typed(places[TWIN], "carry", "import", TWIN, str(stick))
+    assert code == 1
+    assert "is for health (" in words
+    assert "nothing was taken" in words
+    back = tmp_path / "back"
+    assert typed(places["health"], "carry", "export", "health", str(back), "--for", STATION)[0] == 0
+    code, words = typed(places[STATION], "carry", "import", STATION, str(back), "--json")
+    assert (code, json.loads(words)["stream"]["sender"]) == (0, "health")
+    stick.write_bytes(stick.read_bytes()[:-50])
+    code, words = typed(places["police"], "carry", "import", "police", str(stick))
+    assert (code, "ends too early" in words) == (1, True)
