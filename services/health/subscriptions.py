@@ -8,6 +8,7 @@ from services.health.supplies.handlers import (
 )
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
+    ASKED_TO_CONFERENCES,
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
     REFERRALS_SENT_TO_US,
@@ -24,5 +25,5 @@ SUPPLIES: Contents = {
 }
 
 SUBSCRIPTIONS: Contents = {
-    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **THE_LINE,
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **ASKED_TO_CONFERENCES, **SUPPLIES, **THE_LINE,
 }  # fmt: skip

@@ -4,6 +4,7 @@ from services.police.dispensing.handlers import on_supplies_declined, on_supplie
 from shared.casework.reports.handlers import on_report_moved
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
+    ASKED_TO_CONFERENCES,
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
     REFERRALS_SENT_TO_US,
@@ -17,5 +18,5 @@ SUPPLIES: Contents = {events.SuppliesSent: on_supplies_sent, events.SuppliesDecl
 REPORTS: Contents = {events.ReportMoved: on_report_moved}
 
 SUBSCRIPTIONS: Contents = {
-    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **THE_LINE,
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **ASKED_TO_CONFERENCES, **SUPPLIES, **REPORTS, **THE_LINE,
 }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
+    ASKED_TO_CONFERENCES,
+    CONFERENCES_OF_OURS,
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
     PROGRESS,
@@ -15,6 +17,8 @@ SUBSCRIPTIONS: Contents = {
     **ANSWERS_TO_OURS,
     **CONSENT_AND_CIRCLE,
     **MESSAGES_AND_PLACES,
+    **ASKED_TO_CONFERENCES,
+    **CONFERENCES_OF_OURS,
     **PROGRESS,
     **THE_LINE,
 }

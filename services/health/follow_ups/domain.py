@@ -22,14 +22,6 @@ AFTER_PEP = frozenset(DAYS)
 AFTER_ANY_CARE = AFTER_PEP - {Which.PEP_DAY_28}
 
 
-class State(StrEnum):
-    """What became of a visit. Not come is a fact, not an end: whoever comes later has kept it."""
-
-    MADE = "made"
-    KEPT = "kept"
-    MISSED = "missed"
-
-
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A visit that may be made."""

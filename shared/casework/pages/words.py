@@ -310,6 +310,7 @@ ALARMS: dict[str, str] = {
     "report_before_limit": _("A medical report is due before the remand limit"),
     "custody_gap": _("The chain of custody of a sample has a gap"),
     "report_custody": _("A medical report may be in another hand than was written down"),
+    "visit_overdue": _("A worker on a home visit has not said that she is back: ask where she is"),
     "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
 SET_ASIDE: dict[str, str] = {
@@ -340,6 +341,10 @@ LOOKS: dict[str, str] = {
     "call": _("Read what was said on the telephone"),
     "complaint": _("Read the complaint, or what went against the protocol"),
     "report": _("Read how a medical report stands"),
+    "conferences": _("Read what a case conference is about"),
+    "plan": _("Read the plan of the case"),
+    "visits": _("Read which visits are planned"),
+    "return": _("Read what was asked before a return home"),
     "specimen": _("Read the custody of a sample"),
     "medical_certificate": _("Read that a medical certificate was issued"),
     "docket": _("Read the number in the occurrence book"),
@@ -452,6 +457,10 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "message.asked": _("Message to pass on"),
     "report.moved": _("Medical report"),
     "message.answered": _("Answer to the message"),
+    "conference.called": _("Case conference called"),
+    "conference.answered": _("Answer to a case conference"),
+    "conference.decided": _("Case conference"),
+    "conference.withdrawn": _("Invitation to a case conference withdrawn"),
 }
 
 SHEETS = {"visit": _("Visit sheet"), "request": _("Request sheet")}
@@ -554,7 +563,22 @@ REPORT_REFUSALS: dict[str, str] = {
     "old_version": _("The form is an old version"), "other_form": _("It is another form than the one in use"),
 }  # fmt: skip
 REPORT_FORMS: dict[str, str] = {"zp_form_32": _("police medical report form (ZP 32)")}  # a test holds every profile's to its words
+DAY_PARTS: dict[str, str] = {"morning": _("In the morning"), "afternoon": _("In the afternoon")}
+CONFERENCE_STATES: dict[str, str] = {
+    "called": _("Called"), "held": _("It was held"), "called_off": _("It was called off"), "withdrawn": _("Invitation withdrawn"),
+}  # fmt: skip
+CONFERENCE_ANSWERS: dict[str, str] = {"will_come": _("Somebody comes"), "cannot_come": _("Nobody can come")}
+CONFERENCE_DECISIONS: dict[str, str] = {
+    "find_a_safe_place": _("Find a safe place to stay"), "support_for_her": _("Support for the survivor"),
+    "support_for_children": _("Support for the children"), "legal_aid": _("Legal aid"),
+    "follow_up_of_care": _("Follow-up of the care that was given"), "safety_measures": _("Measures for safety"),
+    "ask_for_protection_order": _("Ask for a protection order"), "support_in_court": _("Support in court"),
+    "tell_her_how_it_stands": _("Tell the survivor how it stands"), "meet_again": _("Meet again"),
+    "nothing_further": _("Nothing further is needed"),
+}  # fmt: skip
 GROUPS: dict[str, dict[str, str]] = {
+    "day_part": DAY_PARTS, "conference_state": CONFERENCE_STATES, "conference_answer": CONFERENCE_ANSWERS,
+    "conference_decision": CONFERENCE_DECISIONS,
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
     "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
@@ -580,10 +604,14 @@ ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a wor
     "mode": codes.TravelMode, "escort": codes.Escort, "safe_hours": codes.SafeHours, "progress": codes.ProgressCode,
     "supply": codes.SupplyReason, "no_supply": codes.SupplyDecline, "safety": codes.SafetyCode,
     "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,
+    "day_part": codes.DayPart, "conference_answer": codes.ConferenceAnswer, "conference_decision": codes.ConferenceDecision,
 }  # fmt: skip
 
 
-GROUP_OF: dict[type, str] = {kind: group for group, kind in ENUMS.items()} | {codes.ReferralState: "state"}
+GROUP_OF: dict[type, str] = {kind: group for group, kind in ENUMS.items()} | {
+    codes.ReferralState: "state",
+    codes.AgendaItem: "item",
+}
 
 
 def word(code: object, group: str) -> str:
