@@ -18,5 +18,6 @@ SUPPLIES: Contents = {events.SuppliesSent: on_supplies_sent, events.SuppliesDecl
 REPORTS: Contents = {events.ReportMoved: on_report_moved}
 
 SUBSCRIPTIONS: Contents = {
-    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **ASKED_TO_CONFERENCES, **SUPPLIES, **REPORTS, **THE_LINE,
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES,
+    **ASKED_TO_CONFERENCES, **SUPPLIES, **REPORTS, **THE_LINE,
 }  # fmt: skip

@@ -48,7 +48,7 @@ class Conference(SQLModel, table=True):
 
 
 class Invitation(SQLModel, table=True):
-    """One agency that was asked to a conference of ours, with what it was told that it hears. Withdrawn with her consent, at once."""
+    """One agency that was asked to a conference of ours, and what it hears there. Withdrawn at once with her consent."""
 
     __tablename__ = "casework_conference_invitations"
     __table_args__ = (Index("ix_casework_conference_invitations_consent", "consent_id"),)
