@@ -110,7 +110,7 @@ def _visits() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("which", sa.LargeBinary(), nullable=True),
         sa.Column("due_on", sa.Date(), nullable=False),
-        sa.Column("part", sa.String(), nullable=True),
+        sa.Column("part", sa.LargeBinary(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("goes", sa.Uuid(), nullable=True),
         sa.Column("second", sa.Uuid(), nullable=True),

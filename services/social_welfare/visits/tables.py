@@ -43,7 +43,7 @@ class Visit(SQLModel, table=True):
     kind: str
     which: str | None = Field(default=None, sa_type=Sealed("social_welfare_visits.which", "case_id"), nullable=True)
     due_on: date
-    part: str | None = None
+    part: str | None = Field(default=None, sa_type=Sealed("social_welfare_visits.part", "case_id"), nullable=True)
     state: str
     goes: UUID | None = None
     second: UUID | None = None
