@@ -45,7 +45,7 @@ VISIT_OUTCOMES = {
 }  # fmt: skip
 RETURNS_TO = {"family": _("To the family"), "community": _("To the community"), "elsewhere": _("To another place")}
 RETURN_STATES = {
-    "assessed": _("The questions were asked"), "agreed": _("Agreed to"), "not_agreed": _("Not agreed to"),
+    "assessed": _("The questions were asked"), "agreed": _("Was agreed to"), "not_agreed": _("Was not agreed to"),
     "returned": _("Went back"),
     "ended": _("Is over"),
 }  # fmt: skip

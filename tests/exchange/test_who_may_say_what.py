@@ -195,7 +195,8 @@ class Town:
             "anothers circle": theirs.circle_sent_here, "its place": place_subject(sender, self.place(sender)),
             "anothers place": place_subject(self.another(sender), self.place(self.another(sender))), "told it": mine.told,
             "asked there": mine.circle_sent_there, "called here": mine.circle_sent_there,
-            "asked another": theirs.circle_sent_there, "called by another": theirs.circle_sent_there, "told another": theirs.told, "not the one it names": new_id(), "unknown": new_id(),
+            "asked another": theirs.circle_sent_there, "called by another": theirs.circle_sent_there,
+            "told another": theirs.told, "not the one it names": new_id(), "unknown": new_id(),
         }[of]  # fmt: skip
 
     def cells(self, sender: str) -> "Iterator[Cell]":

@@ -1,5 +1,5 @@
-"""A case conference between three agencies: each hears only the items that her consent to it covers, answers, and is told its own part
-of what was decided; consent taken back cancels the invitation at once and wipes it there.
+"""A case conference between three agencies: each hears only the items that her consent to it covers, answers, and is told its own
+part of what was decided; consent taken back cancels the invitation at once and wipes it there.
 """
 
 from itertools import combinations

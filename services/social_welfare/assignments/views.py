@@ -25,6 +25,9 @@ from shared.kit.i18n import mark as _
 from shared.programmes.vocabulary import StayLimit
 
 
+THROUGH_THE_SENDER = _("Ask the place that sent the request to pass on a message. Do not call or visit.")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One thing: the case, where it is done, what it is, and a day or a time of it."""
@@ -56,7 +59,7 @@ async def today(tx: Transaction, here: Here, by: Actor) -> list[Section]:
     ]
     found = [
         Section(_("Out on a visit now"), out),
-        Section(_("Has not come yet"), gone, Sentence(_("Ask whoever sent her to pass on a message. Do not call or visit."), {})),
+        Section(_("Has not come yet"), gone, Sentence(THROUGH_THE_SENDER, {})),
         Section(_("Visits that are due"), now),
         Section(_("Stays that need a place afterwards"), stays),
         Section(_("Plans to look at again"), plans),

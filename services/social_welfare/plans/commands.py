@@ -176,7 +176,7 @@ async def answer_version(case_id: UUID, command: AnswerVersion, tx: Transaction,
     if version.number != command.number:
         raise Conflict(CHANGED_SINCE)
     if version.id in whole.answers:
-        raise Conflict("She has answered this version; where she says otherwise, write another.")
+        raise Conflict("This version was answered; where the answer changes, write another version.")
     at = happened("occurred_at", command.occurred_at, tx.clock.now())
     said = command.model_dump(mode="json", exclude={"number", "occurred_at"})
     row = PlanAnswer(

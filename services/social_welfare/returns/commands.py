@@ -31,8 +31,8 @@ from shared.programmes.rules import answers, is_refused
 from shared.programmes.situation import Situation
 from shared.programmes.terms import Act, Fact
 
-NOT_ASKED = _("Ask the questions before a return first, and then whether she herself wants to go.")
-NEEDS_YES = _("Nobody goes back without her own yes, after the questions were asked.")
+NOT_ASKED = _("Ask the questions before a return first, and then whether going back is wanted.")
+NEEDS_YES = _("Nobody goes back without a yes of their own, after the questions were asked.")
 RULE_REFUSES = _("A rule of the programme does not allow this return yet.")
 ENDED = (State.ENDED, State.NOT_AGREED)
 
@@ -88,7 +88,7 @@ async def assess(case_id: UUID, command: AssessReturn, tx: Transaction, here: He
     asked = command.model_dump(mode="json", exclude={"occurred_at"}, exclude_none=True)
     row = await open_return(tx, case.id)
     if row is not None and row.state == State.RETURNED:
-        raise Conflict("She has gone back already; end this one before another is asked about.")
+        raise Conflict("The return has happened already; end this one before another is asked about.")
     if row is None:
         row = HomeReturn(
             id=new_id(), case_id=case.id, facility=by.facility or case.facility, state=State.ASSESSED, asked=asked, assessed_at=at,
@@ -106,10 +106,10 @@ async def keep_answer(case_id: UUID, command: AnswerReturn, tx: Transaction, her
     case = await _locked(tx, case_id, by)
     row = await _open(tx, case.id)
     if row.state not in {State.ASSESSED, State.AGREED}:
-        raise Conflict("She has gone back already.")
+        raise Conflict("The return has happened already.")
     at = happened("occurred_at", command.occurred_at, tx.clock.now())
     if at < row.assessed_at:
-        raise Conflict("Her answer counts after the questions were asked: ask her again.")
+        raise Conflict("An answer counts after the questions were asked: ask again.")
     row.said = command.model_dump(mode="json", exclude={"occurred_at"})
     row.state, row.agreed_at = (State.AGREED, at) if command.agrees else (State.NOT_AGREED, None)
     row.ended_at = None if command.agrees else at

@@ -52,7 +52,7 @@ class Ended(BaseModel):
 
 WORDS = {"where": _("Choose where to."), "note": _("The note is too long.")}
 ANSWER_WORDS = {
-    "agrees": _("Say whether she herself wants to go."), "how": _("Say how the answer was given."),
+    "agrees": _("Say whether going back is wanted."), "how": _("Say how the answer was given."),
     "language": _("Choose the language in which it was explained."),
 }  # fmt: skip
 

@@ -36,7 +36,7 @@ WHY_NOT = {
     Refused.ANOTHER_TIME: _("It was said that a visit is safe at another time of the day: choose that time."),
 }
 WHO_KNOWS = _("Say which colleague goes along, or which post knows where the worker is.")
-BACK_BY = _("Say by when the worker says that she is back: later than now, and within a day.")
+BACK_BY = _("Say by when the worker reports back: later than now, and within a day.")
 
 
 class SayVisiting(Form):

@@ -31,7 +31,7 @@ DUE_MAX = timedelta(days=366)  # of a decision
 INVITED_MAX = 20  # agencies at one table
 CALLED, HELD, CALLED_OFF, WITHDRAWN = "called", "held", "called_off", "withdrawn"
 WITHDRAWN_LINE = "conference.withdrawn"  # of the diary; no word of its own travels
-NO_CALLER = _("A case conference is called by the social worker; ask her to call one.")
+NO_CALLER = _("A case conference is called by the social worker; ask there to call one.")
 WRONG_DAY = _("Choose a day from today on, within the next half year.")
 
 

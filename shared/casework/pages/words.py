@@ -113,6 +113,11 @@ SPOKEN: dict[str, str] = {  # what a tick adds to a question, as it is read to h
     "prog": _(
         "How things go on with the police; and which other places are asked to help, and how far that is; not with which care."
     ),
+    "meeting_needs": _("Where those who help you meet: what you need."),
+    "meeting_type": _("Where those who help you meet: what kind of violence it was, as one word from a list."),
+    "meeting_given": _("Where those who help you meet: which care you got, so that it goes on."),
+    "meeting_safety": _("Where those who help you meet: whether you are safe, and what is done for it."),
+    "meeting_prog": _("Where those who help you meet: how things go on with the police and in court, and who else helps you."),
     "prog_places": _("Which other places are asked to help, and how far that is; not with which care."),
 }
 BASES: dict[str, str] = {
@@ -310,7 +315,7 @@ ALARMS: dict[str, str] = {
     "report_before_limit": _("A medical report is due before the remand limit"),
     "custody_gap": _("The chain of custody of a sample has a gap"),
     "report_custody": _("A medical report may be in another hand than was written down"),
-    "visit_overdue": _("A worker on a home visit has not said that she is back: ask where she is"),
+    "visit_overdue": _("A worker who is out on a visit has not reported back: ask where the worker is"),
     "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
 SET_ASIDE: dict[str, str] = {
