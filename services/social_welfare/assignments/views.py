@@ -24,7 +24,6 @@ from shared.kit.errors import Said, Sentence
 from shared.kit.i18n import mark as _
 from shared.programmes.vocabulary import StayLimit
 
-
 THROUGH_THE_SENDER = _("Ask the place that sent the request to pass on a message. Do not call or visit.")
 
 
