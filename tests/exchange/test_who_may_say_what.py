@@ -155,7 +155,8 @@ class Town:
                         Consent(id=consent, case_id=case, recipient=peer, purpose="care", items=["req"], basis="consent",
                                 how="spoken", language="en", explained_by=new_id(), given_at=now, taken_back_at=ended_at),
                     )  # fmt: skip
-                own = {"case_id": case, "key_name": case, "desk": self.place(self.here.agency), "state": "called", "called_at": now,
+                own: dict[str, Any] = {"case_id": case, "key_name": case, "desk": self.place(self.here.agency),
+                                       "state": "called", "called_at": now,
                        "agenda": ["needs", "given", "type", "safety", "prog"]}  # fmt: skip
                 asked = Conference(id=known.asked, caller=self.here.agency, **own)
                 tx.session.add_all([asked, Conference(id=known.called, caller=peer, consent_id=known.consent, **own)])

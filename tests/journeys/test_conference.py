@@ -125,7 +125,7 @@ async def test_consent_taken_back_cancels_the_invitation_at_once_and_wipes_it_th
     assert [bool(one["withdrawn_at"]) for one in at_office["invitations"]] == [False, True]
     await world.settle()
     (at_police,), (at_clinic,) = await heard(desk), await heard(nurse)
-    wiped = {"state": "withdrawn", "agenda": [], "decisions": [], "on_date": None, "part": None, "facility": None}
+    wiped: dict[str, Any] = {"state": "withdrawn", "agenda": [], "decisions": [], "on_date": None, "part": None, "facility": None}
     assert {name: at_police[name] for name in wiped} == wiped
     assert at_police["answer"] == "will_come"  # its own
     assert (at_clinic["state"], at_clinic["agenda"]) == ("called", ["needs"])

@@ -58,7 +58,8 @@ async def test_a_plan_is_written_put_to_her_carried_out_and_closed_with_a_word_o
     assert "Say of each open step what becomes of it" in page.words
     form = page.form(f"{plan}/close")
     (asked,) = [name for name in form.choices if name.startswith("state_")]
-    page = await worker.send(form, **{asked: "done"})
+    answers: dict[str, Any] = {asked: "done"}
+    page = await worker.send(form, **answers)
     assert "No plan is open." in page.words
     assert "A plan that is closed" in page.words
 
@@ -112,7 +113,9 @@ async def test_her_day_begins_with_who_is_missed_what_is_due_and_which_plans_and
 def with_stays(world: World) -> None:
     """The programme has a limit of stays, with a plan by the third day."""
     agency = world["social_welfare"]
-    limit = StayLimit(rule="stay_limit", days=5, plan_by_days=3, extended_by="supervisor", source="D")
+    limit = StayLimit.model_validate(
+        {"rule": "stay_limit", "days": 5, "plan_by_days": 3, "extended_by": "supervisor", "source": "D"}
+    )
     programme = agency.here.programme.model_copy(update={"rules": {**agency.here.programme.rules, "stay": limit}})
     world.agencies["social_welfare"] = TestAgency(replace(agency.here, programme=programme), agency.parts, agency.database)
 
@@ -135,7 +138,7 @@ async def test_going_back_is_asked_about_then_put_to_her_and_followed_by_visits(
     worker, case_id, _rid = await worker_with_case(world)
     path = f"/cases/{case_id}/return"
     page = await worker.open(path)
-    questions = {name: "no" for name in page.form(path).choices if name != "where"}
+    questions: dict[str, Any] = {name: "no" for name in page.form(path).choices if name != "where"}
     page = await worker.send(page.form(path), where="family", **{**questions, "threats_since": "yes"})
     assert "Read aloud before the answer" in page.words
     assert "Were there threats since?" in page.words
@@ -150,7 +153,8 @@ async def test_outreach_is_counts_and_a_wrong_number_stands_beside_its_field(wor
     worker, _case_id, _rid = await worker_with_case(world)
     page = await send(worker, "/outreach", "/outreach", kind="school", **{"female_10-14": "24", "male_10-14": "1x"})
     assert page.status == 422
-    page = await worker.send(page.form("/outreach"), **{"male_10-14": "11"})
+    mended: dict[str, Any] = {"male_10-14": "11"}
+    page = await worker.send(page.form("/outreach"), **mended)
     assert (page.status, "35 people" in page.words) == (200, True)
 
 
@@ -162,7 +166,7 @@ async def test_a_conference_is_called_answered_and_concluded_at_the_pages(world:
     assert "Where those who help you meet: what you need." in page.words
     form = page.form(page.path)
     assert form.fields.get("items_police", []) == []  # nobody has ticked beforehand of what others may speak
-    agreed = {
+    agreed: dict[str, Any] = {
         "answer_police": "yes",
         "items_police": ["needs", "safety"],
         "answer_health": "no",

@@ -57,7 +57,7 @@ def test_a_worker_is_overdue_from_the_moment_after_and_never_once_she_is_back() 
 
 
 def test_what_speaks_of_danger_and_what_nobody_knows_is_shown_and_nothing_is_added_up() -> None:
-    safe = dict.fromkeys(Question, Ternary.NO) | dict.fromkeys(
+    safe: dict[str, str] = dict.fromkeys(Question, Ternary.NO) | dict.fromkeys(
         (Question.SAFE_PERSON_THERE, Question.CAN_CALL_FOR_HELP, Question.CHILDREN_SAFE_THERE), Ternary.YES
     )
     assert dangers(safe) == []
