@@ -57,12 +57,11 @@ def test_a_worker_is_overdue_from_the_moment_after_and_never_once_she_is_back() 
 
 
 def test_what_speaks_of_danger_and_what_nobody_knows_is_shown_and_nothing_is_added_up() -> None:
-    safe: dict[str, str] = dict.fromkeys(Question, Ternary.NO) | dict.fromkeys(
-        (Question.SAFE_PERSON_THERE, Question.CAN_CALL_FOR_HELP, Question.CHILDREN_SAFE_THERE), Ternary.YES
-    )
+    good = {Question.SAFE_PERSON_THERE, Question.CAN_CALL_FOR_HELP, Question.CHILDREN_SAFE_THERE}
+    safe: dict[str, str] = {one: Ternary.YES if one in good else Ternary.NO for one in Question}
     assert dangers(safe) == []
     for one in Question:
-        other = Ternary.NO if safe[one] is Ternary.YES else Ternary.YES
+        other = Ternary.NO if safe[one] == Ternary.YES else Ternary.YES
         assert dangers({**safe, one: other}) == [one]
         assert dangers({**safe, one: Ternary.UNKNOWN}) == [one]
 
