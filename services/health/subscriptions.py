@@ -8,6 +8,7 @@ from services.health.supplies.handlers import (
 )
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
+    ASKED_TO_CONFERENCES,
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
     PROTOCOLS,
@@ -25,5 +26,6 @@ SUPPLIES: Contents = {
 }
 
 SUBSCRIPTIONS: Contents = {
-    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **PROTOCOLS, **THE_LINE,
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES,
+    **ASKED_TO_CONFERENCES, **SUPPLIES, **PROTOCOLS, **THE_LINE,
 }  # fmt: skip

@@ -8,6 +8,7 @@ from shared.casework.circles.handlers import on_case_progress
 from shared.casework.reports.handlers import on_report_moved
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
+    ASKED_TO_CONFERENCES,
     CONSENT_AND_CIRCLE,
     MESSAGES_AND_PLACES,
     PROTOCOLS,
@@ -26,6 +27,6 @@ COURT: Contents = {events.CaseProgress: on_case_progress}  # of justice alone: n
 REPORTS: Contents = {events.ReportMoved: on_report_moved}
 
 SUBSCRIPTIONS: Contents = {
-    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **SUPPLIES, **REPORTS, **COURT,
-    **PROTOCOLS, **STATIONS, **THE_LINE,
+    **REFERRALS_SENT_TO_US, **ANSWERS_TO_OURS, **CONSENT_AND_CIRCLE, **MESSAGES_AND_PLACES, **ASKED_TO_CONFERENCES,
+    **SUPPLIES, **REPORTS, **COURT, **PROTOCOLS, **STATIONS, **THE_LINE,
 }  # fmt: skip

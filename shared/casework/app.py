@@ -18,6 +18,8 @@ from shared.casework.breaches.web import router as breaches
 from shared.casework.cases.look_pages import router as look_pages
 from shared.casework.cases.pages import router as case_pages
 from shared.casework.cases.web import router as cases
+from shared.casework.conferences.pages import router as conference_pages
+from shared.casework.conferences.web import router as conferences
 from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.vital_pages import router as vital_pages
 from shared.casework.consents.web import router as consents
@@ -55,13 +57,16 @@ from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
 # A message is not taken for a transition.
-CASE_ROUTERS = (cases, breaches, consents, holds, messages, referrals, arrivals, following, agreements, counts, protocols)
+CASE_ROUTERS = (
+    cases, breaches, conferences, consents, holds, messages, referrals, arrivals, following, agreements, counts, protocols,
+)  # fmt: skip
 SHARED_ROUTERS = (alarms, lines, duties)
 CASE_PAGES = (
     work_pages,
     arrival_pages,
     case_pages,
     breach_pages,
+    conference_pages,
     look_pages,
     consent_pages,
     vital_pages,

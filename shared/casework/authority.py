@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember
+from shared.casework.conferences.tables import Conference, Invitation
 from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.directory.news import place_subject
 from shared.casework.directory.stations import station_subject
@@ -66,6 +67,18 @@ def _check_words(one: Received, way: Way, here: Here) -> None:
         code = one.data.code
         if code not in codes.PROGRESS_OF[way[0]] or code not in minimal_data.PROGRESS_CROSSES[way]:
             raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded(code, "progress"))
+    elif isinstance(one.data, events.ConferenceCalled | events.ConferenceDecided):
+        _check_agenda(one, way, here)
+
+
+def _check_agenda(one: Received, way: Way, here: Here) -> None:
+    word: events.ConferenceCalled | events.ConferenceDecided = one.data
+    items = {each.item for each in word.decisions} if isinstance(word, events.ConferenceDecided) else set(word.agenda)
+    if unlisted := items - minimal_data.AGENDA_CROSSES[way]:
+        what = tuple(Coded(item, "item") for item in sorted(unlisted))
+        raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=what)
+    if isinstance(word, events.ConferenceCalled) and here.network.facility(one.sender, word.facility) is None:
+        raise Unauthorised("The network file knows no facility “%(place)s” of the sender.", place=word.facility)
 
 
 def _check_request(said: events.ReferralIssued, way: Way, here: Here) -> None:
@@ -208,6 +221,29 @@ async def _station(received: Sequence[Received], _tx: Transaction, here: Here) -
             raise Unauthorised("The network file names this agency as no mother station of the sender.")
 
 
+async def _invited(received: Sequence[Received], tx: Transaction, here: Here) -> None:
+    for one in received:
+        row = await _conference(one, tx)
+        if row.caller != here.agency or await tx.session.get(Invitation, (row.id, one.sender)) is None:
+            raise Unauthorised("The sender was not asked to this conference.")
+
+
+async def _caller(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
+    for one in received:
+        if (await _conference(one, tx)).caller != one.sender:
+            raise Unauthorised("The sender did not call this conference.")
+
+
+async def _conference(one: Received, tx: Transaction) -> Conference:
+    row = await tx.session.get(Conference, one.data.conference, populate_existing=True)
+    if row is None and await is_awaited(tx, one.sender):
+        raise Unready("The conference is not here yet: this agency was restored, and its records are still coming home.")
+    case = await tx.session.get(Case, row.case_id) if row is not None else None
+    if row is None or case is None or case.circle != one.subject:
+        raise Unauthorised("No conference with this id is known here.")
+    return row
+
+
 async def _reader(received: Sequence[Received], tx: Transaction, _here: Here) -> None:
     for one in received:
         query = select(col(OutboxRow.subject), col(OutboxRow.type)).where(
@@ -238,4 +274,6 @@ _PARTIES: dict[Party, Callable[[Sequence[Received], Transaction, Here], Awaitabl
     "reader": _reader,
     "itself": _itself,
     "station": _station,
+    "invited": _invited,
+    "caller": _caller,
 }

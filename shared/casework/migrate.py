@@ -16,6 +16,7 @@ from shared.casework.alarms import tables as _alarms  # noqa: F401
 from shared.casework.breaches import tables as _breaches  # noqa: F401
 from shared.casework.cases import tables as _cases  # noqa: F401
 from shared.casework.circles import tables as _circles  # noqa: F401
+from shared.casework.conferences import tables as _conferences  # noqa: F401
 from shared.casework.consents import tables as _consents  # noqa: F401
 from shared.casework.directory import tables as _directory  # noqa: F401
 from shared.casework.exports import tables as _exports  # noqa: F401

@@ -156,6 +156,22 @@ def may_pass_referral_progress(here: Here, to_agency: str, release: Released | N
     return listed and release is not None and minimal_data.REFERRAL_PROGRESS_ITEM in release.items
 
 
+def agenda_for(here: Here, to_agency: str, release: Released, agenda: Iterable[codes.AgendaItem]) -> tuple[codes.AgendaItem, ...]:
+    """Of what a conference speaks of, what one agency hears: what this direction allows and she agreed to for this recipient."""
+    allowed = minimal_data.AGENDA_CROSSES.get((here.kind, here.kind_of(to_agency)), frozenset())
+    return tuple(item for item in agenda if item in allowed and ConsentItem(item) in release.items)
+
+
+def decisions_for(
+    here: Here, to_agency: str, release: Released, heard: Iterable[codes.AgendaItem], decisions: Iterable[events.Decided]
+) -> tuple[events.Decided, ...]:
+    """Of what was decided, what one agency is told: under the items that it heard and may hear still. That another agency sees to
+    something tells that she is known there, which passes under `prog` alone."""
+    items = set(agenda_for(here, to_agency, release, heard))
+    named = {here.agency, to_agency}
+    return tuple(one for one in decisions if one.item in items and (one.responsible in named or ConsentItem.PROG in release.items))
+
+
 def windows_of_care(here: Here, earliest_at: datetime | None, latest_at: datetime | None, now: datetime) -> list[dict[str, Any]]:
     """The windows that are still open, counted as the programme says: a late arrival is never refused care for them."""
     ends = {care: window.ends_at(earliest_at, latest_at) for care, window in here.programme.windows.items()}

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from shared.casework import authority
 from shared.casework.circles.handlers import on_case_progress, on_circle_announced, on_circles_announced, on_referral_progress
+from shared.casework.conferences.handlers import on_conference_answered, on_conference_called, on_conference_decided
 from shared.casework.consents.handlers import on_consent_ended, on_consent_erased, on_consent_taken_back
 from shared.casework.directory.news import on_place_announced
 from shared.casework.here import Here
@@ -64,6 +65,11 @@ PROGRESS: Contents = {
     events.CaseProgress: on_case_progress,
 }
 PROTOCOLS: Contents = {events.ProtocolPublished: on_protocol_published}  # of every agency that serves
+ASKED_TO_CONFERENCES: Contents = {
+    events.ConferenceCalled: on_conference_called,
+    events.ConferenceDecided: on_conference_decided,
+}
+CONFERENCES_OF_OURS: Contents = {events.ConferenceAnswered: on_conference_answered}
 THE_LINE: Contents = {events.ExchangeRefused: on_exchange_refused}
 
 # What a backlog consists of, where it is a backlog: taken many at once.

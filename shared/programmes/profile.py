@@ -28,6 +28,7 @@ from shared.programmes.terms import (
     Act,
     Care,
     CountryCode,
+    Days,
     Id,
     Item,
     KindOfAgency,
@@ -118,7 +119,7 @@ SourceTag = Annotated[
 class Programme(Sourced):
     """One profile, with everything that it extends merged in."""
 
-    figures: ClassVar[tuple[str, ...]] = ("period", "languages", "consent_days", "consent_presets")
+    figures: ClassVar[tuple[str, ...]] = ("period", "languages", "consent_days", "consent_presets", "return_visit_days")
 
     id: ProgrammeId
     name: Named
@@ -151,6 +152,7 @@ class Programme(Sourced):
     consent_presets: dict[KindOfAgency, tuple[Item, ...]]
     # What her answer holds for unless she says otherwise, of CONSENT_DAYS; None: until she takes it back.
     consent_days: Annotated[int | None, BeforeValidator(_asked_for)] = None
+    return_visit_days: tuple[Days, ...] = ()  # so many days after she went back to her family or community she is seen again
     indicators: dict[Id, Indicator] = Field(default_factory=dict)
     expect: dict[Id, Expected] = Field(default_factory=dict)  # by indicator
     replay: dict[Id, Series] = Field(default_factory=dict)

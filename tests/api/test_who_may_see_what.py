@@ -27,12 +27,14 @@ import services.demo
 from services.kinds import parts_of
 from services.police.hotline.tables import Call
 from services.police.offenders.tables import Offender
+from services.social_welfare.returns.domain import Question
 from shared.casework import scope
 from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import ROLES_OF, add_account, find_account, make_token
 from shared.casework.accounts.tables import Attempt, Duty, HandOver
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.tables import Case
+from shared.casework.conferences.tables import Conference
 from shared.casework.directory.network import parse_network
 from shared.casework.exports.tables import Export
 from shared.casework.eyes.tables import Opening
@@ -47,7 +49,7 @@ from shared.kit.sealed import Sealed
 # Ids in addresses that stand for something of a case or of another person, and those that do not, each with what it is.
 OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
              "call_id", "complaint_id", "offender_id", "report_id", "visit_id", "specimen_id",
-             "medical_certificate_id", "hearing_id", "examination_id"}  # fmt: skip
+             "medical_certificate_id", "hearing_id", "examination_id", "conference_id"}  # fmt: skip
 OF_NO_CASE = {
     "agency": "an agency of the network file, which published a protocol",
     "topic": "what a public protocol is about",
@@ -98,6 +100,36 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/cases/{case_id}/medical-certificates": {"number": "MC/2", "post": "duty_nurse", "copy_kept": True},
     "/api/v1/cases/{case_id}/follow-ups": {"which": "other", "due_on": "2026-01-20"},
     "/api/v1/follow-ups/{visit_id}/answer": {"state": "kept"},
+    "/api/v1/cases/{case_id}/conferences": {
+        "on_date": "2026-01-20", "part": "morning", "agenda": ["needs"], "agencies": ["police"],
+    },
+    "/api/v1/conferences/{conference_id}/answer": {"answer": "will_come"},
+    "/conferences/{conference_id}/answer": {"answer": "will_come"},
+    "/api/v1/conferences/{conference_id}/conclude": {"outcome": "called_off"},
+    "/conferences/{conference_id}": {"outcome": "called_off"},
+    "/cases/{case_id}/conferences": {"on_date": "2026-01-20", "part": "morning", "agenda": "needs", "agencies": "police"},
+    "/api/v1/cases/{case_id}/plan": {"needs": ["safety"], "review_on": "2026-01-20"},
+    "/cases/{case_id}/plan/change": {"needs": "safety", "review_on": "2026-01-20"},
+    "/api/v1/cases/{case_id}/plan/answer": {"number": 1, "agrees": True, "how": "spoken", "language": "bem"},
+    "/cases/{case_id}/plan/answer": {"number": "1", "agrees": "yes", "how": "spoken", "language": "bem"},
+    "/api/v1/cases/{case_id}/plan/steps": {"step": str(UUID(int=1)), "state": "done"},
+    "/cases/{case_id}/plan/steps": {"step": str(UUID(int=1)), "state": "done"},
+    "/api/v1/cases/{case_id}/plan/close": {"why": "she_asks"},
+    "/cases/{case_id}/plan/close": {"why": "she_asks"},
+    "/api/v1/cases/{case_id}/visits": {"due_on": "2026-01-20"},
+    "/cases/{case_id}/visits": {"due_on": "2026-01-20", "kind": "office"},
+    "/api/v1/cases/{case_id}/visiting": {"is_safe": False, "language": "bem"},
+    "/cases/{case_id}/visiting": {"is_safe": "no", "language": "bem"},
+    "/api/v1/visits/{visit_id}/set-out": {"back_by": "2026-01-05T12:00:00Z"},
+    "/visits/{visit_id}/set-out": {"out_hours": "1"},
+    "/api/v1/visits/{visit_id}/answer": {"state": "kept", "outcome": "met_and_safe"},
+    "/visits/{visit_id}/answer": {"state": "kept", "outcome": "met_and_safe"},
+    "/api/v1/cases/{case_id}/returns": {"where": "family", "answers": {str(one): "no" for one in Question}},
+    "/cases/{case_id}/return": {"where": "family", **{str(one): "no" for one in Question}},
+    "/api/v1/cases/{case_id}/returns/answer": {"agrees": True, "how": "spoken", "language": "bem"},
+    "/cases/{case_id}/return/answer": {"agrees": "yes", "how": "spoken", "language": "bem"},
+    "/api/v1/cases/{case_id}/returns/end": {"why": "she_asks"},
+    "/cases/{case_id}/return/end": {"why": "she_asks"},
     "/follow-ups/{visit_id}/answer": {"state": "kept"},
     "/api/v1/follow-ups/{visit_id}/move": {"due_on": "2026-01-21"},
     "/follow-ups/{visit_id}/move": {"due_on": "2026-01-21"},
@@ -211,7 +243,10 @@ async def things(
         hold = Hold(id=new_id(), case_id=case.id, order="A synthetic order.", placed_at=now, placed_by=new_id())
         export = Export(id=new_id(), account_id=new_id(), what="looks", case_id=case.id, purpose="she_asked", because="synthetic",
                         recipient_key="age1", digest="", made_at=now)  # fmt: skip
-        tx.session.add_all([opening, hold, export])
+        conference = Conference(id=new_id(), case_id=case.id, key_name=case.id, caller="social_welfare", desk=HERE[name],
+                                facility="ndola_district_office", on_date=now.date(), part="morning", agenda=["needs"],
+                                state="called", called_at=now)  # fmt: skip
+        tx.session.add_all([opening, hold, export, conference])
         call = Call(id=new_id(), what="report", channel="voice", facility=HERE[name], desk=HERE[name], key_name=case.id,
                     said={"need": "protection"}, came_at=now, taken_by=new_id(), case_id=case.id)  # fmt: skip
         offender = Offender(id=new_id(), facility=HERE[name], entered_at=now, entered_by=new_id())
@@ -224,6 +259,11 @@ async def things(
     report = (await desk.post(f"/cases/{case_id}/reports", form))["id"] if name in ("police", "health") else str(new_id())
     visit = {"which": "other", "due_on": "2026-02-20"}
     follow_up = (await desk.post(f"/cases/{case_id}/follow-ups", visit))["id"] if name == "health" else str(new_id())
+    if name == "social_welfare":
+        follow_up = (await desk.post(f"/cases/{case_id}/visits", {"due_on": "2026-02-20"}))["id"]
+        await desk.post(f"/cases/{case_id}/plan", {"needs": ["safety"], "review_on": "2026-02-20"})
+        await desk.post(f"/cases/{case_id}/visiting", {"is_safe": False, "language": "bem"})
+        await desk.post(f"/cases/{case_id}/returns", {"where": "family", "answers": {str(one): "no" for one in Question}})
     sample, paper = str(new_id()), str(new_id())
     if name == "health":
         sample = (await desk.post(f"/cases/{case_id}/specimens", {"kind": "swab", "post": "duty_nurse"}))["id"]
@@ -237,7 +277,7 @@ async def things(
     ids = {
         "hearing_id": hearing, "examination_id": examination,
         "specimen_id": sample, "medical_certificate_id": paper,
-        "visit_id": follow_up,
+        "visit_id": follow_up, "conference_id": str(conference.id),
         "complaint_id": complaint, "report_id": report,
         "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
         "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],

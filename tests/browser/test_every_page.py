@@ -28,6 +28,7 @@ from town import Town
 from services.demo.start import serving, start_app
 from services.police.dispensing.tables import HeldCertificate
 from services.runtime import build
+from services.social_welfare.returns.domain import Question
 from shared.casework.accounts.tables import Account
 from shared.casework.pages.frame import ROOM, STATIC
 from shared.kit.ids import new_id
@@ -70,7 +71,7 @@ EMPTY = {
         "/paper",
         "/directory",
     ],
-    "worker": ["/work", "/cases", "/hand-over", "/following"],
+    "worker": ["/work", "/cases", "/hand-over", "/following", "/conferences", "/outreach"],
     "in-charge": [
         "/alarms",
         "/overdue",
@@ -118,7 +119,13 @@ FULL = {
         "/reports/{written}", "/reports/{written}/steps/signed",
         "/reports/{written}/steps/collected", "/reports/{written}/steps/travelled",
     ],
-    "worker": ["/work", "/cases", "/cases/{office_case}", "/following"],
+    "worker": [
+        "/work", "/cases", "/cases/{office_case}", "/following", "/conferences", "/cases/{office_case}/conferences",
+        "/conferences/{conference}", "/cases/{office_case}/plan", "/cases/{office_case}/plan/change",
+        "/cases/{office_case}/plan/close",
+        "/cases/{office_case}/visits", "/cases/{office_case}/visiting", "/visits/{visit}", "/cases/{office_case}/return",
+        "/outreach",
+    ],
     "in-charge": [
         "/alarms", "/alarms/{alarm}/resolve", "/overdue", "/posts", "/accounts", "/accounts/{account}/disable", "/parked", "/lines",
         "/cases/{clinic_case}/hold", "/figures", "/figures/programme", "/figures/2026/programme/export", "/figures/2026-01/export",
@@ -144,6 +151,11 @@ ERRORS = {
         ("/arrivals/{arrival}/match", ""), ("/reports/{written}/steps/collected", ""), ("/cases/{clinic_case}/follow-ups", ""),
         ("/follow-ups/{planned}/move", ""),
         ("/specimens/{sample}", ""), ("/cases/{clinic_case}/medical-certificates", ""),
+    ],
+    "worker": [
+        ("/cases/{office_case}/conferences", ""), ("/conferences/{conference}", ""), ("/cases/{office_case}/plan/change", ""),
+        ("/cases/{office_case}/plan/close", ""), ("/cases/{office_case}/visits", ""), ("/cases/{office_case}/visiting", ""),
+        ("/cases/{office_case}/return", "/answer"), ("/visits/{visit}", "/answer"),
     ],
     "in-charge": [
         ("/supplies/stations", ""), ("/accounts/new", ""), ("/posts", ""), ("/alarms/{alarm}/resolve", ""),
@@ -381,11 +393,38 @@ def a_days_work(town: Town) -> dict[str, str]:
     certificate = {"number": "MC/1", "post": "duty_nurse", "copy_kept": True}
     health.post(f"/cases/{ids['clinic_case']}/medical-certificates", certificate)
     ids["office_case"] = office.get(f"/referrals/{ids['office']}")["case_id"]
+    ids |= at_the_office(town, f"/cases/{ids['office_case']}")
     until(
         lambda: "unacknowledged" in police.get(f"/referrals/{ids['late']}")["flags"], "the desk to be told that nobody has seen it"
     )
     ids["alarm"] = health.get("/alarms")["items"][0]["id"]
     return ids
+
+
+def at_the_office(town: Town, case: str) -> dict[str, str]:
+    """A plan in its second version, a worker who is out, questions before a return, a session and a conference."""
+    office, names = town.processes["social_welfare"], town.network.names
+    soon = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+    spoken = {"how": "thumb", "language": "bem"}
+    plan = {"needs": ["safety", "legal"], "review_on": soon, "goals": [{"need": "legal", "note": "Synthetic words"}],
+            "steps": [{"what": "go_with_her", "who": "worker", "due_on": soon, "note": "Synthetic words"}]}  # fmt: skip
+    office.post(f"{case}/plan", plan)
+    office.post(f"{case}/plan/answer", {"number": 1, "agrees": True, **spoken})
+    office.post(f"{case}/plan", {**plan, "needs": ["safety", "school"]})
+    office.post(f"{case}/visiting", {"is_safe": True, "way": "at_home_alone", "hours": "morning", "language": "bem"})
+    today = datetime.now(UTC).date().isoformat()
+    home = {"kind": "home", "which": "plan", "due_on": today, "part": "morning", "knows": "social_worker_on_duty"}
+    visit = office.post(f"{case}/visits", home)["id"]
+    office.post(f"/visits/{visit}/set-out", {"back_by": (datetime.now(UTC) + timedelta(hours=3)).isoformat()})
+    office.post(f"{case}/visits", {"due_on": today})
+    asked = {str(one): "yes" if one is Question.PRESSED_TO_GO else "no" for one in Question}
+    office.post(f"{case}/returns", {"where": "family", "answers": asked})
+    office.post("/outreach", {"kind": "school", "held_on": today, "reached": {"female": {"10-14": 24}, "male": {"10-14": 17}},
+                              "facility": "ndola_district_office"})  # fmt: skip
+    agreed = {"recipient": names["police"], "purpose": "support", "items": ["req", "needs", "safety"], **spoken}
+    office.post(f"{case}/consents", agreed)
+    called = {"on_date": soon, "part": "morning", "agenda": ["needs", "safety", "prog"], "agencies": [names["police"]]}
+    return {"visit": visit, "conference": office.post(f"{case}/conferences", called)["id"]}
 
 
 def a_box(town: Town) -> None:

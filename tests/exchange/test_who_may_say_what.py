@@ -29,6 +29,7 @@ from services.kinds import parts_of
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember
+from shared.casework.conferences.tables import Conference, Invitation
 from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.directory.network import Network, parse_network
 from shared.casework.directory.news import place_subject
@@ -72,6 +73,8 @@ class Known:
     message: UUID = field(default_factory=new_id)
     told: UUID = field(default_factory=new_id)
     told_event: UUID = field(default_factory=new_id)
+    asked: UUID = field(default_factory=new_id)
+    called: UUID = field(default_factory=new_id)
 
 
 # Of what may each party speak? Everything else that is listed for another party, or for another sender, is foreign to it.
@@ -86,6 +89,8 @@ OWN = {
     "keeper": {"its place"},
     "reader": {"told it"},
     "itself": {"its own word"},
+    "invited": {"asked there"},
+    "caller": {"called here"},
 }
 REFERRALS = ("sent here", "sent there", "sent here by another", "sent there to another", "unknown")
 SUBJECTS = {
@@ -103,6 +108,8 @@ SUBJECTS = {
     "keeper": ("its place", "anothers place", "not the one it names", "unknown"),
     "reader": ("told it", "told another", "not the one it names", "unknown"),
     "itself": ("its own word", "anothers word", "unknown"),
+    "invited": ("asked there", "called here", "asked another", "unknown"),
+    "caller": ("called here", "called by another", "asked there", "unknown"),
 }
 
 
@@ -151,6 +158,13 @@ class Town:
                         Consent(id=consent, case_id=case, recipient=peer, purpose="care", items=["req"], basis="consent",
                                 how="spoken", language="en", explained_by=new_id(), given_at=now, taken_back_at=ended_at),
                     )  # fmt: skip
+                own: dict[str, Any] = {"case_id": case, "key_name": case, "desk": self.place(self.here.agency),
+                                       "state": "called", "called_at": now,
+                       "agenda": ["needs", "given", "type", "safety", "prog"]}  # fmt: skip
+                asked = Conference(id=known.asked, caller=self.here.agency, **own)
+                tx.session.add_all([asked, Conference(id=known.called, caller=peer, consent_id=known.consent, **own)])
+                await tx.session.flush()
+                tx.session.add(Invitation(conference_id=known.asked, agency=peer, case_id=case, consent_id=known.own_consent))
                 tx.session.add(Erasure(consent_id=known.ended_consent, recipient=peer, case_id=case, told_at=now))
                 await tx.session.flush()
                 await outbox.lock_subjects(tx, [known.told])
@@ -184,6 +198,8 @@ class Town:
             "our consent to another, taken back": theirs.ended_consent, "joined": mine.joined, "its circle": mine.circle_sent_here,
             "anothers circle": theirs.circle_sent_here, "its place": place_subject(sender, self.place(sender)),
             "anothers place": place_subject(self.another(sender), self.place(self.another(sender))), "told it": mine.told,
+            "asked there": mine.circle_sent_there, "called here": mine.circle_sent_there,
+            "asked another": theirs.circle_sent_there, "called by another": theirs.circle_sent_there,
             "told another": theirs.told, "not the one it names": new_id(), "unknown": new_id(),
         }[of]  # fmt: skip
 
@@ -205,6 +221,15 @@ class Town:
         yield from self._requests(sender)
         yield from self._steps(sender)
         yield from self._other_places(sender)
+        yield from self._agenda(sender)
+
+    def _agenda(self, sender: str) -> "Iterator[Cell]":
+        """Every item of an agenda: police steps are not spoken of with health, nor care with the police, whoever calls."""
+        way, event = (self.kind(sender), self.here.kind), events.ConferenceCalled
+        for item in codes.AgendaItem:
+            data = self.data(event, sender, "joined", self.known[sender].joined) | {"agenda": [item]}
+            is_own = item in minimal_data.AGENDA_CROSSES.get(way, frozenset())
+            yield Cell(event, f"speaks of {item}", self.known[sender].joined, data, is_own)
 
     def _requests(self, sender: str) -> "Iterator[Cell]":
         way, event = (self.kind(sender), self.here.kind), events.ReferralIssued
@@ -258,6 +283,16 @@ class Town:
             events.CameWithoutReferral: {"facility": self.place(sender)},
             events.CaseProgress: first_step((self.kind(sender), self.here.kind)),
         }
+        items = minimal_data.AGENDA_CROSSES.get((self.kind(sender), self.here.kind)) or {codes.AgendaItem.TYPE}
+        conference = {"asked there": known.asked, "called here": known.called, "asked another": self.known[another].asked,
+                      "called by another": self.known[another].called}.get(of, new_id())  # fmt: skip
+        if event in events.CONFERENCE_EVENTS:
+            more[event] = {"conference": str(conference)}
+        if event is events.ConferenceCalled:
+            more[event] |= {"facility": self.place(sender), "agenda": sorted(items)}
+        if event is events.ConferenceDecided:
+            decided = {"item": min(items), "code": "meet_again", "responsible": sender, "due_on": "2026-02-01"}
+            more[event] |= {"decisions": [decided]}
         if event in events.SUPPLY_EVENTS:
             place = self.place(another if of == "anothers place" else sender)
             more[event] = {"facility": place, "to_facility": self.place(self.here.agency)}

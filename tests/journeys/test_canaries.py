@@ -20,6 +20,7 @@ from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from servers import KafkaNodeFactory, kafka_of
 
 from services.police.offenders.commands import WHO_CHARACTERS_MAX
+from services.social_welfare.returns.domain import Question
 from shared.contracts.casework.codes import ConsentItem
 from shared.exchange.access import topics_of
 from shared.kit.local.kafka import KafkaNode
@@ -33,7 +34,9 @@ WORDS_A_NOTE = 8
 PLANTED_MIN = 1_000
 CODED = (
     b"age_band", b"safe_to_return", b"alone_on_phone", b"safe_hours", b"hepatitis_b_vaccine", b"physical_assault", b"accused_side",
-    b"asked_alone", b"permission_demanded", b"acquitted", b"clothing",
+    b"asked_alone", b"permission_demanded", b"acquitted", b"clothing", b"childcare", b"she_does_not_want_it", b"handed_to_another",
+    b"at_home_with_safe_person",
+    b"met_wishes_no_more", b"doer_lives_there", b"support_for_children",
 )  # fmt: skip
 TODAY = datetime.now(UTC).date().isoformat()  # these processes go by the machine's clock
 WITHDRAWN = {"asked_by": "accused_side", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
@@ -97,10 +100,39 @@ def journey(desk: Process, clinic: Process, office: Process, court: Process, pla
             at.post(f"/referrals/{sent[kind]}/{move}", {**more, "note": plant.note()})
     a_report(desk, clinic, plant, sent["health"])
     a_trial(desk, court, plant, {"case_id": case, "incident_id": incident})
+    social_work(office, plant, sent["social_welfare"])
     clinic.post(f"/referrals/{sent['health']}/care", {"care": "hepatitis_b_vaccine", "result": "given"})
     clinic.post(f"/referrals/{sent['health']}/close", {"outcome_code": "served", "note": plant.note()})
     if number == 0:
         assert clinic.once("POST", f"/api/v1/referrals/{sent['health']}/start", {"note": plant.note()}).status_code == 409
+
+
+def social_work(office: Process, plant: Planter, referral: str) -> None:
+    """Whatever is typed at the office about a plan, visits, a return and a conference; only the conference is told of, as codes."""
+    case = f"/cases/{office.get(f'/referrals/{referral}')['case_id']}"
+    told = {"how": "spoken", "language": "bem"}
+    goal, step = {"need": "legal", "note": plant.note()}, {"what": "safety_plan", "who": "she", "note": plant.note()}
+    office.post(
+        f"{case}/plan", {"needs": ["childcare"], "review_on": TODAY, "note": plant.note(), "goals": [goal], "steps": [step]}
+    )
+    office.post(f"{case}/plan/answer", {"number": 1, "agrees": True, **told})
+    (plan,) = office.get(f"{case}/plans")["items"]
+    marked = [{"step": one, "state": "she_does_not_want_it", "note": plant.note()} for one in plan["open_steps"]]
+    office.post(f"{case}/plan/close", {"why": "handed_to_another", "steps": marked, "note": plant.note()})
+    office.post(f"{case}/visiting", {"is_safe": True, "way": "at_home_with_safe_person", "hours": "evening", "language": "bem"})
+    visit = office.post(f"{case}/visits", {"kind": "home", "due_on": TODAY, "part": "evening", "knows": "social_worker_on_duty"})[
+        "id"
+    ]
+    office.post(f"/visits/{visit}/answer", {"state": "kept", "outcome": "met_wishes_no_more", "note": plant.note()})
+    questions = dict.fromkeys(map(str, Question), "unknown")
+    office.post(f"{case}/returns", {"where": "community", "answers": questions, "note": plant.note()})
+    office.post(f"{case}/returns/end", {"why": "did_not_go", "note": plant.note()})
+    police = office.network.names["police"]
+    office.post(f"{case}/consents", {"recipient": police, "purpose": "support", "items": ["req", "needs"], **told})
+    called = {"on_date": TODAY, "part": "afternoon", "agenda": ["needs"], "agencies": [police], "note": plant.note()}
+    conference = office.post(f"{case}/conferences", called)["id"]
+    decided = {"item": "needs", "code": "support_for_children", "responsible": police, "due_on": TODAY}
+    office.post(f"/conferences/{conference}/conclude", {"outcome": "held", "decisions": [decided], "note": plant.note()})
 
 
 def a_report(desk: Process, clinic: Process, plant: Planter, referral: str) -> None:

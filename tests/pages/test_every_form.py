@@ -19,6 +19,7 @@ from signing_in import PIN, hide_of
 from visitor import Form, Page, Visitor
 
 from services.police.dispensing.tables import Resupply
+from services.social_welfare.returns.domain import Question
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX
 from shared.casework.pages import visits
@@ -146,8 +147,10 @@ async def mistakes(world: World) -> list[Mistake]:
     planned = (await nurse.post(f"{held}/follow-ups", {"which": "other", "due_on": "2026-01-20"}))["id"]
     paper_of = f"{held}/medical-certificates"
     sample = f"/specimens/{(await nurse.post(f'{held}/specimens', {'kind': 'blood', 'post': 'duty_nurse'}))['id']}"
+    at_office = await social_work(world)
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
     return [
+        *at_office,
         Mistake("cases/new.html", "officer", "/cases/new", "/cases/new", {"age_band": "10-14", "at_least": "x"}),
         Mistake("cases/again.html", "officer", f"{case}/again", f"{case}/again", {"hurt_now": "yes"}),
         Mistake("cases/case.html", "officer", case, f"{case}/progress", {"on_date": "2026-03-03"}),
@@ -251,7 +254,42 @@ async def a_box(world: World) -> dict[str, str]:
 COAST = ("hand_overs/of_case.html", "proceedings/of_case.html", "examinations/of_case.html")  # of programmes with justice
 # Of agencies that are not in this network: tests/pages/test_stations.py makes the mistakes in them.
 OF_STATIONS = {"stations/register.html", "stations/stations.html"}
+
+
+async def social_work(world: World) -> list[Mistake]:
+    """Two cases at the office: of one the plan waits for her answer, of the other it is carried out."""
+    worker = await world["social_welfare"].sign_in("worker-2")
+    new, old = [f"/cases/{(await worker.post('/cases'))['id']}" for _ in range(2)]
+    await consent(worker, old.rpartition("/")[2], "police", "needs")
+    asked = {"on_date": "2026-01-20", "part": "morning", "agenda": ["needs"], "agencies": ["police"]}
+    conference = f"/conferences/{(await worker.post(f'{old}/conferences', asked))['id']}"
+    plan = {"needs": ["safety"], "review_on": "2026-02-01", "steps": [{"what": "talk", "who": "worker"}]}
+    for case in (new, old):
+        await worker.post(f"{case}/plan", plan)
+    await worker.post(f"{old}/plan/answer", {"number": 1, "agrees": True, "how": "spoken", "language": "bem"})
+    today = world["social_welfare"].here.day_of(world.clock.now()).isoformat()
+    visit = f"/visits/{(await worker.post(f'{old}/visits', {'due_on': today}))['id']}"
+    await worker.post(f"{old}/returns", {"where": "family", "answers": {str(one): "no" for one in Question}})
+    return [
+        Mistake(f"{template}.html", "worker", path, action, wrong)
+        for template, path, action, wrong in (
+            ("conferences/of_case", f"{old}/conferences", f"{old}/conferences", {"on_date": "soon", "part": "morning"}),
+            ("conferences/conference", conference, conference, {"outcome": "held", "code_0": "legal_aid"}),
+            ("plans/plan", f"{new}/plan", f"{new}/plan/answer", {"agrees": "yes"}),
+            ("plans/change", f"{old}/plan/change", f"{old}/plan/change", {"step_what_2": "talk", "review_on": "2026-02-02"}),
+            ("plans/close", f"{old}/plan/close", f"{old}/plan/close", {"why": "she_asks"}),
+            ("visits/plan", f"{old}/visits", f"{old}/visits", {"kind": "home", "due_on": "2026-02-01"}),
+            ("visits/word", f"{old}/visiting", f"{old}/visiting", {"is_safe": "yes", "hours": "morning"}),
+            ("visits/visit", visit, f"{visit}/answer", {"state": "kept"}),
+            ("returns/return", f"{old}/return", f"{old}/return/answer", {"agrees": "yes"}),
+            ("returns/return", f"{new}/return", f"{new}/return", {"threats_since": "yes"}),
+            ("outreach/outreach", "/outreach", "/outreach", {"female_10-14": "many"}),
+        )
+    ]
+
+
 PEOPLE = {
+    "worker": ("social_welfare", Role.SOCIAL_WORKER, ""),
     "officer": ("police", Role.OFFICER, ""), "nurse": ("health", Role.CLINICIAN, ""), "in-charge": ("health", Role.SUPERVISOR, ""),
     "lead": ("police", Role.SUPERVISOR, STATION), "roaming": ("health", Role.CLINICIAN, None),
 }  # fmt: skip

@@ -8,13 +8,15 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from services.health.follow_ups import commands, views
-from services.health.follow_ups.commands import AnswerVisit, MakeVisit, MoveVisit
-from services.health.follow_ups.domain import State, Which
+from services.health.follow_ups.commands import MakeVisit, MoveVisit
+from services.health.follow_ups.domain import Which
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_listed, note_read
 from shared.casework.custody import views as custody
 from shared.casework.edge import Edge, OneEdge
+from shared.casework.follow_ups.commands import AnswerVisit
+from shared.casework.follow_ups.domain import State
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.reports import views as reports
 from shared.kit.db import Transaction

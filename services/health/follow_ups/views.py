@@ -12,11 +12,12 @@ from sqlmodel import col
 from services.health.care.commands import Care, CareResult
 from services.health.care.tables import CareGiven
 from services.health.follow_ups.commands import visits_of
-from services.health.follow_ups.domain import Proposal, State, Which, proposals
+from services.health.follow_ups.domain import Proposal, Which, proposals
 from services.health.follow_ups.tables import FollowUp
 from shared.casework import scope
 from shared.casework.cases.tables import Case
 from shared.casework.figures.reading import COUNTED
+from shared.casework.follow_ups import commands as shared
 from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
 from shared.casework.referrals.tables import Referral, WalkIn
@@ -38,9 +39,7 @@ class Plan:
 async def plan_of(tx: Transaction, here: Here, case: Case) -> Plan:
     """The plan of a case; whoever asks was let in before."""
     visits = await visits_of(tx, case.id)
-    referrals = select(Referral).where(col(Referral.case_id) == case.id, col(Referral.direction) == "in")
-    found = (await tx.session.execute(referrals.order_by(col(Referral.issued_at)))).scalars()
-    reached_by = [one for one in found if (one.said or {}).get("relay")]
+    reached_by = await shared.reached_by(tx, case.id)
     made = [Which(one.which) for one in visits if one.which is not None]
     return Plan(visits, proposals(await _given(tx, here, case.id), made, Care.PEP), reached_by)
 
@@ -60,16 +59,7 @@ async def _given(tx: Transaction, here: Here, case_id: UUID) -> list[tuple[str, 
 
 async def due(tx: Transaction, here: Here, by: Actor) -> list[tuple[FollowUp, Case]]:
     """Visits of the account's desks whose day has come and of which nobody said what became of them, the oldest first."""
-    today = here.day_of(tx.clock.now())
-    query = (
-        select(FollowUp, Case)
-        .join(Case, col(Case.id) == col(FollowUp.case_id))
-        .where(col(FollowUp.state) == State.MADE, col(FollowUp.due_on) <= today)
-        .where(scope.at_desk(by, col(FollowUp.facility), col(FollowUp.case_id)))
-        .order_by(col(FollowUp.due_on), col(FollowUp.id))
-        .limit(LIST_MAX)
-    )
-    return list((await tx.session.execute(query)).tuples())
+    return await shared.due(tx, FollowUp, here, by, LIST_MAX)
 
 
 async def work_lines(tx: Transaction, here: Here, by: Actor) -> Sequence[tuple[str, Said]]:

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from services.health.follow_ups import commands, views
-from services.health.follow_ups.commands import AnswerVisit, MakeVisit, MoveVisit
-from services.health.follow_ups.domain import State
+from services.health.follow_ups.commands import MakeVisit, MoveVisit
 from services.health.follow_ups.tables import FollowUp
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
+from shared.casework.follow_ups.commands import AnswerVisit
+from shared.casework.follow_ups.domain import State
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["health"])

@@ -50,13 +50,13 @@ class ResolveAlarm(Form):
 
 async def raise_alarm(
     tx: Transaction, here: Here, kind: str, about: UUID, facility: str, urgency: Urgency,
-    case_id: UUID | None = None, detail: dict[str, Any] | None = None, *, to_supervisor: bool = False,
+    case_id: UUID | None = None, detail: dict[str, Any] | None = None, *, to_supervisor: bool = False, post: str | None = None,
 ) -> None:  # fmt: skip
-    """Raises an alarm to the lowest post of the facility's ladder, or to the one above it, because it is about who holds that; one
-    that is open already is not raised twice."""
+    """Raises an alarm to the lowest post of the facility's ladder, to the one above it, because it is about who holds that, or to a
+    `post` of it that knows of the matter; one that is open already is not raised twice."""
     now = tx.clock.now()
     posts = here.facility(facility).posts
-    level = min(1, len(posts) - 1) if to_supervisor else 0
+    level = posts.index(post) if post in posts else min(1, len(posts) - 1) if to_supervisor else 0
     row = {
         "id": new_id(), "kind": kind, "about": about, "case_id": case_id, "facility": facility, "post": posts[level],
         "level": level, "is_acute": urgency is Urgency.ACUTE, "detail": detail or {}, "raised_at": now,

@@ -289,5 +289,6 @@ REFERRALS_OF = """
 TOLD_OF = """
     SELECT consent_id, agency AS other FROM casework_progress WHERE case_id = :case AND consent_id IS NOT NULL
     UNION SELECT consent_id, agency FROM casework_circle_members WHERE circle = :circle AND consent_id IS NOT NULL
+    UNION SELECT consent_id, caller FROM casework_conferences WHERE case_id = :case AND consent_id IS NOT NULL
     UNION SELECT consent_id, sender FROM casework_held_copies WHERE case_id = :case
 """

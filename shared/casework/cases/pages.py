@@ -18,6 +18,7 @@ from shared.casework.cases.recovering import awaited, release_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import CaseCursor, Cursor
 from shared.casework.circles.commands import RecordProgress, record_progress
+from shared.casework.conferences.views import case_ways as conference_ways
 from shared.casework.consents.tables import Consent
 from shared.casework.consents.views import erasures_of, refusals_of, unasked
 from shared.casework.edge import Edge, OneEdge
@@ -279,7 +280,11 @@ async def _case_page(
             "set_aside": await _set_aside(tx, case),
             "drafted": await drafts_of(tx, case.id),
             "sheets": await paper.sheets_of(tx, case.id),
-            "own_ways": [way for ways in edge.pages.look.case_ways for way in await ways(tx, edge.here, visit.actor, case)],
+            "own_ways": [
+                way
+                for ways in (*edge.pages.look.case_ways, conference_ways)
+                for way in await ways(tx, edge.here, visit.actor, case)
+            ],
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }
     own = codes.PROGRESS_OF[edge.here.kind] - edge.pages.look.steps_apart

@@ -14,6 +14,7 @@ from shared.casework.alarms.commands import clear
 from shared.casework.cases.commands import Form, NoteText, add_note, load_case, not_future
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import announce
+from shared.casework.conferences.commands import withdraw_invitations
 from shared.casework.consents.tables import Consent, ConsentEvent, Erasure
 from shared.casework.consents.views import has_said_no
 from shared.casework.here import Actor, Here
@@ -225,6 +226,7 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
         if referral is not None:
             ended += [referral] if referral.is_open else []
             await story.take_back(tx, here, referral, word, Told(here.agency, True, now, by.account_id))
+    await withdraw_invitations(tx, here, case, consent.id)
     await _tell(tx, case, consent.id, consent.recipient, word)
     await await_receipt(tx, case.id, consent, now)
     await announce(tx, here, case)

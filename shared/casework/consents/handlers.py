@@ -13,6 +13,7 @@ from shared.casework.alarms.commands import END_WAITS, clear
 from shared.casework.cases.commands import forget_parts
 from shared.casework.cases.tables import Case
 from shared.casework.circles.handlers import forget_told
+from shared.casework.conferences.commands import forget_conferences
 from shared.casework.consents.commands import note_erased
 from shared.casework.consents.tables import Consent, EndedConsent, Erasure
 from shared.casework.here import Here
@@ -50,6 +51,7 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
     if case is not None:
         forget_parts(case, word.consent)
     await forget_told(tx, received.sender, word.circle, word.consent)
+    await forget_conferences(tx, received.sender, word.consent)
     await tx.session.execute(_ended_row(received.sender, word.consent))
     if held is not None:
         await _say_erased(tx, received.sender, word.consent, word.circle, ErasureOutcome.HELD)
@@ -94,6 +96,7 @@ async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
         await story.forget_heard(tx, referral)
     forget_parts(case, consent_id)
     await forget_told(tx, sender, ended.circle, consent_id)
+    await forget_conferences(tx, sender, consent_id)
     await tx.session.delete(ended)
     if is_kept:
         await _say_erased(tx, sender, consent_id, ended.circle, ErasureOutcome.HELD)

@@ -35,7 +35,7 @@ from shared.casework.referrals.drafts import THINK, Step, as_drafted
 from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours, Ternary
-from shared.contracts.casework.minimal_data import CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
+from shared.contracts.casework.minimal_data import AGENDA_CROSSES, CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.exchange.clearing import BACKUP_WINDOW
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Sentence
@@ -122,11 +122,12 @@ def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
             crossing.add(ConsentItem.PROG)
         if here.kind is AgencyKind.POLICE and not was_given:
             crossing.discard(ConsentItem.GIVEN)  # nothing is read aloud that there is not
-        offered = tuple(item for item in CHANGEABLE if item in crossing)
+        spoken_of = {ConsentItem(item) for item in AGENDA_CROSSES.get((here.kind, kind), ())}  # where those who help her meet
+        offered = tuple(item for item in CHANGEABLE if item in crossing | spoken_of)
         presets = {ConsentItem(item) for item in here.programme.consent_presets.get(kind, ())}
         found.append(
             Question(
-                peer, kind, tuple(i for i in offered if i in presets), offered, is_told_by_law(here, case, peer),
+                peer, kind, tuple(i for i in offered if i in presets & crossing), offered, is_told_by_law(here, case, peer),
                 {item: _spoken(here.kind, kind, item) for item in offered if item is not ConsentItem.RELAY},
             )
         )  # fmt: skip
@@ -137,6 +138,8 @@ def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
 def _spoken(here: AgencyKind, to: AgencyKind, item: ConsentItem) -> str:
     """Which words of the group "spoken" say what an item lets pass in this direction."""
     rows = CROSSES.get((here, to), {})
+    if str(item) in map(str, AGENDA_CROSSES.get((here, to), ())):
+        return f"meeting_{item}"
     match item:
         case ConsentItem.NEEDS if "dependants" in rows:
             return "needs_with"

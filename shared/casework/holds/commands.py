@@ -17,6 +17,7 @@ from sqlmodel import col
 from shared.casework.cases.commands import NOTE_CHARACTERS_MAX, Form, key_names, load_case
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
+from shared.casework.conferences.tables import Conference
 from shared.casework.consents.tables import Consent, Erasure
 from shared.casework.here import SYSTEM, Actor, Here
 from shared.casework.holds.tables import HeldCopy, Hold
@@ -196,6 +197,11 @@ async def keep_for_the_court(tx: Transaction, sender: str, case: Case, consent_i
     steps = select(Progress).where(col(Progress.case_id) == case.id, col(Progress.consent_id) == consent_id)
     copy["steps"] = [
         {"code": s.code, "on_date": s.on_date, "at": s.occurred_at} for s in (await tx.session.execute(steps)).scalars()
+    ]
+    heard = select(Conference).where(col(Conference.caller) == sender, col(Conference.consent_id) == consent_id)
+    copy["conferences"] = [
+        {"at": c.called_at, "on_date": c.on_date, "facility": c.facility, "agenda": c.agenda, "decisions": c.decisions}
+        for c in (await tx.session.execute(heard)).scalars()
     ]
     copy["waiting"] = await _waiting(tx, sender, consent_id)
     await _set_aside(tx, sender, case, consent_id, copy)

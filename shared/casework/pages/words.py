@@ -114,6 +114,11 @@ SPOKEN: dict[str, str] = {  # what a tick adds to a question, as it is read to h
         "How things go on with the police; and which other places are asked to help, and how far that is; not with which care."
     ),
     "prog_court": _("That there is a charge, a hearing with its day, or a verdict; not what it says."),
+    "meeting_needs": _("Where those who help you meet: what you need."),
+    "meeting_type": _("Where those who help you meet: what kind of violence it was, as one word from a list."),
+    "meeting_given": _("Where those who help you meet: which care you got, so that it goes on."),
+    "meeting_safety": _("Where those who help you meet: whether you are safe, and what is done for it."),
+    "meeting_prog": _("Where those who help you meet: how things go on with the police and in court, and who else helps you."),
     "prog_places": _("Which other places are asked to help, and how far that is; not with which care."),
 }
 BASES: dict[str, str] = {
@@ -319,6 +324,7 @@ ALARMS: dict[str, str] = {
     "report_custody": _("A medical report may be in another hand than was written down"),
     "protocol_overdue": _("A protocol is not confirmed yet, and its last day has passed"),
     "no_other_desks": _("All referrals of a quarter came from specialised desks: the others may be passing nobody on"),
+    "visit_overdue": _("A worker who is out on a visit has not reported back: ask where the worker is"),
     "broker_silent": _("Messages came only past the broker: it loses them or holds them back"),
 }
 SET_ASIDE: dict[str, str] = {
@@ -349,6 +355,10 @@ LOOKS: dict[str, str] = {
     "call": _("Read what was said on the telephone"),
     "complaint": _("Read the complaint, or what went against the protocol"),
     "report": _("Read how a medical report stands"),
+    "conferences": _("Read what a case conference is about"),
+    "plan": _("Read the plan of the case"),
+    "visits": _("Read which visits are planned"),
+    "return": _("Read what was asked before a return home"),
     "specimen": _("Read the custody of a sample"),
     "medical_certificate": _("Read that a medical certificate was issued"),
     "docket": _("Read the number in the occurrence book"),
@@ -465,6 +475,10 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "protocol.adopted": _("A place works by a protocol"),
     "figures.released": _("Released figures"),
     "message.answered": _("Answer to the message"),
+    "conference.called": _("Case conference called"),
+    "conference.answered": _("Answer to a case conference"),
+    "conference.decided": _("Case conference"),
+    "conference.withdrawn": _("Invitation to a case conference withdrawn"),
 }
 
 SHEETS = {"visit": _("Visit sheet"), "request": _("Request sheet")}
@@ -586,7 +600,22 @@ REPORT_REFUSALS: dict[str, str] = {
     "old_version": _("The form is an old version"), "other_form": _("It is another form than the one in use"),
 }  # fmt: skip
 REPORT_FORMS: dict[str, str] = {"zp_form_32": _("police medical report form (ZP 32)")}  # a test holds every profile's to its words
+DAY_PARTS: dict[str, str] = {"morning": _("In the morning"), "afternoon": _("In the afternoon")}
+CONFERENCE_STATES: dict[str, str] = {
+    "called": _("Called"), "held": _("It was held"), "called_off": _("It was called off"), "withdrawn": _("Invitation withdrawn"),
+}  # fmt: skip
+CONFERENCE_ANSWERS: dict[str, str] = {"will_come": _("Somebody comes"), "cannot_come": _("Nobody can come")}
+CONFERENCE_DECISIONS: dict[str, str] = {
+    "find_a_safe_place": _("Find a safe place to stay"), "support_for_her": _("Support for the survivor"),
+    "support_for_children": _("Support for the children"), "legal_aid": _("Legal aid"),
+    "follow_up_of_care": _("Follow-up of the care that was given"), "safety_measures": _("Measures for safety"),
+    "ask_for_protection_order": _("Ask for a protection order"), "support_in_court": _("Support in court"),
+    "tell_her_how_it_stands": _("Tell the survivor how it stands"), "meet_again": _("Meet again"),
+    "nothing_further": _("Nothing further is needed"),
+}  # fmt: skip
 GROUPS: dict[str, dict[str, str]] = {
+    "day_part": DAY_PARTS, "conference_state": CONFERENCE_STATES, "conference_answer": CONFERENCE_ANSWERS,
+    "conference_decision": CONFERENCE_DECISIONS,
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
     "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
@@ -612,10 +641,14 @@ ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a wor
     "mode": codes.TravelMode, "escort": codes.Escort, "safe_hours": codes.SafeHours, "progress": codes.ProgressCode,
     "supply": codes.SupplyReason, "no_supply": codes.SupplyDecline, "safety": codes.SafetyCode,
     "protocol": codes.ProtocolTopic, "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,
+    "day_part": codes.DayPart, "conference_answer": codes.ConferenceAnswer, "conference_decision": codes.ConferenceDecision,
 }  # fmt: skip
 
 
-GROUP_OF: dict[type, str] = {kind: group for group, kind in ENUMS.items()} | {codes.ReferralState: "state"}
+GROUP_OF: dict[type, str] = {kind: group for group, kind in ENUMS.items()} | {
+    codes.ReferralState: "state",
+    codes.AgendaItem: "item",
+}
 
 
 def word(code: object, group: str) -> str:

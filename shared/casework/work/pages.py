@@ -18,6 +18,7 @@ from shared.casework.accounts.sessions import Visit
 from shared.casework.accounts.tables import Account, HandOver
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_listed, note_read
+from shared.casework.conferences.views import work_lines as conference_lines
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.eyes.commands import to_review
 from shared.casework.following.commands import subscriptions
@@ -74,7 +75,11 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
         changed = await _changed(tx, edge, visit) if edge.here.kind is not AgencyKind.POLICE else []
         first = [(template, await load(tx, edge.here, visit.actor)) for template, load in edge.pages.look.work_first]
         unsigned = await _unsigned(tx, visit)
-        own = [line for lines in (*edge.pages.look.work_lines, protocol_lines) for line in await lines(tx, edge.here, visit.actor)]
+        own = [
+            line
+            for lines in (conference_lines, *edge.pages.look.work_lines, protocol_lines)
+            for line in await lines(tx, edge.here, visit.actor)
+        ]
         openings = await to_review(tx, edge.here, visit.actor, times.today()) if visit.actor.role is Role.SUPERVISOR else []
         entered_at = await story.entered_at(tx, [r.id for r in work.unsent])
     return edge.pages.show(

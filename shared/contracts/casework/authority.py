@@ -10,7 +10,9 @@ from typing import Literal
 from shared.contracts.casework import minimal_data
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind
 
-Party = Literal["opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader", "itself", "station"]
+Party = Literal[
+    "opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader", "itself", "station", "invited", "caller",
+]  # fmt: skip
 Way = tuple[AgencyKind, AgencyKind]  # from which kind of agency to which
 
 SERVING = frozenset(kind for kind, services in PROVIDED_BY.items() if services)  # who serves nobody says nothing of anybody
@@ -57,3 +59,8 @@ TELLS_OF_A_REPORT = Authority("recipient", frozenset({(AgencyKind.HEALTH, Agency
 TELLS_THE_WAY = Authority("issuer", frozenset(way for way, rows in minimal_data.CROSSES.items() if "travel" in rows))
 TELLS_STEPS = Authority("member", frozenset(minimal_data.PROGRESS_CROSSES))
 TELLS_OF_OTHER_PLACES = Authority("member", minimal_data.REFERRAL_PROGRESS_CROSSES)
+
+# A case conference is called by social welfare, answered by whoever was asked, and concluded by whoever called it.
+CALLS_A_CONFERENCE = Authority("member", frozenset(minimal_data.AGENDA_CROSSES))
+ANSWERS_A_CONFERENCE = Authority("invited", frozenset((to, sender) for sender, to in minimal_data.AGENDA_CROSSES))
+CONCLUDES_A_CONFERENCE = Authority("caller", frozenset(minimal_data.AGENDA_CROSSES))

@@ -485,3 +485,61 @@ class FacilityMode(StrEnum):
     ONLINE = "online"
     PHONE = "phone"
     PAPER = "paper"
+
+
+class AgendaItem(StrEnum):
+    """What a case conference may speak of; each is the consent item of the same name, and each recipient hears only hers."""
+
+    NEEDS = "needs"
+    TYPE = "type"
+    GIVEN = "given"
+    SAFETY = "safety"
+    PROG = "prog"
+
+
+class DayPart(StrEnum):
+    """The part of a day on which people meet; an hour is agreed by voice."""
+
+    MORNING = "morning"
+    AFTERNOON = "afternoon"
+
+
+class ConferenceAnswer(StrEnum):
+    """Whether an agency comes to a case conference."""
+
+    WILL_COME = "will_come"
+    CANNOT_COME = "cannot_come"
+
+
+class ConferenceOutcome(StrEnum):
+    """What became of a case conference."""
+
+    HELD = "held"
+    CALLED_OFF = "called_off"
+
+
+class ConferenceDecision(StrEnum):
+    """What a case conference agrees to do. No mediation and no settlement is among them, because none exists."""
+
+    FIND_A_SAFE_PLACE = "find_a_safe_place"
+    SUPPORT_FOR_HER = "support_for_her"
+    SUPPORT_FOR_CHILDREN = "support_for_children"
+    LEGAL_AID = "legal_aid"
+    FOLLOW_UP_OF_CARE = "follow_up_of_care"
+    SAFETY_MEASURES = "safety_measures"
+    ASK_FOR_PROTECTION_ORDER = "ask_for_protection_order"
+    SUPPORT_IN_COURT = "support_in_court"
+    TELL_HER_HOW_IT_STANDS = "tell_her_how_it_stands"
+    MEET_AGAIN = "meet_again"
+    NOTHING_FURTHER = "nothing_further"
+
+
+_D, _EVERY_ITEM = ConferenceDecision, frozenset({ConferenceDecision.MEET_AGAIN, ConferenceDecision.NOTHING_FURTHER})
+# Which decision belongs to which item: a decision is told under its item, and what care is agreed belongs to care alone.
+DECISIONS_OF: dict[AgendaItem, frozenset[ConferenceDecision]] = {
+    AgendaItem.NEEDS: _EVERY_ITEM | {_D.FIND_A_SAFE_PLACE, _D.SUPPORT_FOR_HER, _D.SUPPORT_FOR_CHILDREN, _D.LEGAL_AID},
+    AgendaItem.TYPE: _EVERY_ITEM | {_D.SUPPORT_FOR_HER, _D.LEGAL_AID},
+    AgendaItem.GIVEN: _EVERY_ITEM | {_D.FOLLOW_UP_OF_CARE},
+    AgendaItem.SAFETY: _EVERY_ITEM | {_D.FIND_A_SAFE_PLACE, _D.SAFETY_MEASURES, _D.ASK_FOR_PROTECTION_ORDER},
+    AgendaItem.PROG: _EVERY_ITEM | {_D.SUPPORT_IN_COURT, _D.TELL_HER_HOW_IT_STANDS, _D.LEGAL_AID},
+}

@@ -52,6 +52,7 @@ DIMENSIONS_MAX = 12  # of one cube
 CATEGORIES_MAX = 600  # of one dimension: the places of the largest agency that a programme has
 COUNT_MAX = 100_000_000  # more than a country has people
 SMALL = range(1, 10)  # counts that no agency lets out (practice guide; docs/decisions/0027)
+DECISIONS_MAX = 30  # of one case conference; more is two conferences
 
 
 class _Coded(BaseModel):
@@ -451,6 +452,65 @@ class ReportMoved(Event):
         return self
 
 
+class ConferenceCalled(Event):
+    """An invitation to a case conference, to one agency: when and where, and of what she agreed that this agency hears. Who else is
+    asked, and what else is spoken of, is not in it. Its subject is the circle, as of all words about a conference."""
+
+    type: ClassVar[str] = "conference.called"
+    authority: ClassVar[Authority] = authorities.CALLS_A_CONFERENCE
+    conference: UUID
+    facility: FacilityId
+    on_date: date
+    part: codes.DayPart
+    agenda: Annotated[tuple[codes.AgendaItem, ...], Field(min_length=1, max_length=len(codes.AgendaItem))]
+
+    @model_validator(mode="after")
+    def _items_once(self) -> "ConferenceCalled":
+        if len(set(self.agenda)) != len(self.agenda):
+            raise ValueError("an item stands on the agenda twice")
+        return self
+
+
+class ConferenceAnswered(Event):
+    """Whether an agency that was invited comes."""
+
+    type: ClassVar[str] = "conference.answered"
+    authority: ClassVar[Authority] = authorities.ANSWERS_A_CONFERENCE
+    conference: UUID
+    answer: codes.ConferenceAnswer
+
+
+class Decided(_Coded):
+    """One decision: under which item, who sees to it, and until when."""
+
+    item: codes.AgendaItem
+    code: codes.ConferenceDecision
+    responsible: AgencyId
+    due_on: date
+
+    @model_validator(mode="after")
+    def _belongs_to_its_item(self) -> "Decided":
+        if self.code not in codes.DECISIONS_OF[self.item]:
+            raise ValueError("a decision stands under an item that it does not belong to")
+        return self
+
+
+class ConferenceDecided(Event):
+    """A conference was held, with what one agency may hear of its decisions; or it was called off."""
+
+    type: ClassVar[str] = "conference.decided"
+    authority: ClassVar[Authority] = authorities.CONCLUDES_A_CONFERENCE
+    conference: UUID
+    outcome: codes.ConferenceOutcome
+    decisions: Annotated[tuple[Decided, ...], Field(max_length=DECISIONS_MAX)]
+
+    @model_validator(mode="after")
+    def _nothing_where_nobody_met(self) -> "ConferenceDecided":
+        if self.outcome is not codes.ConferenceOutcome.HELD and self.decisions:
+            raise ValueError("a conference that was called off decided nothing")
+        return self
+
+
 class PlaceAnnounced(Event):
     """A facility of the sender says whether it is open, who is there and how many wait: about a place, never about a person."""
 
@@ -659,8 +719,10 @@ SUPPLY_EVENTS: tuple[type[Event], ...] = (
     SuppliesRequested, SuppliesSent, SuppliesDeclined, SuppliesReceived, SuppliesStated, SafetyReported,
 )  # fmt: skip
 OVERSIGHT_EVENTS: tuple[type[Event], ...] = (ProtocolPublished, ProtocolAdopted, FiguresReleased)
+CONFERENCE_EVENTS: tuple[type[Event], ...] = (ConferenceCalled, ConferenceAnswered, ConferenceDecided)
 EVENTS: tuple[type[Event], ...] = (
-    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS, *OVERSIGHT_EVENTS, StationRegistered,
+    *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS, *OVERSIGHT_EVENTS,
+    *CONFERENCE_EVENTS, StationRegistered,
     ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

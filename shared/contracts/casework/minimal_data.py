@@ -5,7 +5,7 @@ The practice guide's table, as data. What is not listed here never leaves; a dir
 
 from typing import Literal
 
-from shared.contracts.casework.codes import AgencyKind, ConsentItem, DeclineReason, OutcomeCode, ProgressCode
+from shared.contracts.casework.codes import AgencyKind, AgendaItem, ConsentItem, DeclineReason, OutcomeCode, ProgressCode
 
 DataClass = Literal["A", "C", "S", "K"]  # administrative, clinical, coded statement, contact
 I = ConsentItem  # noqa: E741
@@ -89,6 +89,16 @@ PROGRESS_CROSSES: dict[tuple[AgencyKind, AgencyKind], dict[ProgressCode, Consent
     (K.JUSTICE, K.POLICE): dict.fromkeys((ProgressCode.CHARGED, ProgressCode.HEARING_DATE, ProgressCode.VERDICT), I.PROG),
 }  # fmt: skip
 
+# Of what a case conference may speak with an agency of each kind, each under the consent item of its name: health hears no police
+# steps and the police hear of no care, whatever she ticked.
+AGENDA_CROSSES: dict[tuple[AgencyKind, AgencyKind], frozenset[AgendaItem]] = {
+    (K.SOCIAL_WELFARE, K.POLICE): frozenset({AgendaItem.NEEDS, AgendaItem.TYPE, AgendaItem.SAFETY, AgendaItem.PROG}),
+    (K.SOCIAL_WELFARE, K.HEALTH): frozenset({AgendaItem.NEEDS, AgendaItem.TYPE, AgendaItem.GIVEN, AgendaItem.SAFETY}),
+    (K.SOCIAL_WELFARE, K.SOCIAL_WELFARE): frozenset({AgendaItem.NEEDS, AgendaItem.TYPE, AgendaItem.SAFETY, AgendaItem.PROG}),
+    (K.SOCIAL_WELFARE, K.PARTNER): frozenset({AgendaItem.NEEDS, AgendaItem.SAFETY, AgendaItem.PROG}),
+    (K.SOCIAL_WELFARE, K.JUSTICE): frozenset({AgendaItem.TYPE, AgendaItem.PROG}),
+}
+
 # The end, under `fb`, the same in every direction: finished, another visit needed, cannot take, or never came. How it ended stays
 # with whoever served her: what was found, refused, suffered or had before is a finding. A code that is not listed is never told.
 O = OutcomeCode  # noqa: E741
@@ -158,6 +168,12 @@ SAID: dict[str, dict[str, Listed]] = {
     "message.asked": {"": _RELAY, "message": _RELAY, "code": _RELAY, "on_at": _RELAY},
     "message.answered": {"": _RELAY, "message": _RELAY, "answer": _RELAY},
     "report.moved": dict.fromkeys(("", "status", "reason_code", "form", "form_version", "post", "custody_code"), _FB),
+    # Each item of an agenda, and each decision under it, passes under the consent item of its name: AGENDA_CROSSES.
+    "conference.called": dict.fromkeys(("", "conference", "facility", "on_date", "part", "agenda"), _REQ),
+    "conference.answered": dict.fromkeys(("", "conference", "answer"), _REQ),
+    "conference.decided": dict.fromkeys(
+        ("", "conference", "outcome", "decisions.item", "decisions.code", "decisions.responsible", "decisions.due_on"), _REQ
+    ),
     "place.announced": dict.fromkeys(("", "facility", "is_open", "staff", "has_female_staff", "waiting"), _NOBODY),
     "supplies.requested": dict.fromkeys(("", *_SUPPLY, "request", "quantity", "reason_code"), _NOBODY),
     "supplies.sent": dict.fromkeys(("", *_SUPPLY, "request", *_BATCH), _NOBODY),

@@ -1,0 +1,1 @@
+"""Outreach: sessions and how many people were reached, as counts and nothing else."""

@@ -1,0 +1,1 @@
+"""One feature of the agencies that see her again: a visit that is made, kept or not yet come. What it is for stays with each."""
