@@ -227,9 +227,10 @@ def test_nobody_is_called_back_who_did_not_say_that_it_is_safe() -> None:
 # --- what the other four need --------------------------------------------------------------------------------------------
 
 
-def stay(days: float, *, hospital: float = 0, extended: int | None = None, planned: bool = False) -> Answer:
+def stay(days: float, *, hospital: int = 0, extended: int | None = None, planned: bool = False) -> Answer:
     facts = frozenset({Fact.ONWARD_PLANNED}) if planned else frozenset()
-    was = Stay(NOW - timedelta(days=days), timedelta(days=hospital), extended)
+    since = NOW - timedelta(days=days)
+    was = Stay(since, hospital, since + timedelta(days=extended) if extended is not None else None)
     answer = said(BANGLADESH, "stay", act=Act.CONTINUE_STAY, stay=was, facts=facts)
     assert answer is not None
     return answer

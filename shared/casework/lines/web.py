@@ -35,6 +35,7 @@ class PlaceView(BaseModel):
     open_hours: str
     duty_number: str | None
     places: int | None
+    is_planned: bool
 
 
 @router.get("/api/v1/directory/services")
