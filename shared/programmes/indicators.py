@@ -12,7 +12,6 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from shared.programmes.terms import Count, Figure, Id, Named, OneOf, Part, Sourced, Year, said
 
-
 DAY_H = 24
 
 

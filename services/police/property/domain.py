@@ -1,4 +1,4 @@
-"""A thing that is kept for her, as its entries make it by their own times: who has it, whether she asked for it, whether it is back."""
+"""A thing that is kept for her, as its entries make it by their own times: who has it, whether she asked, whether it is back."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -117,7 +117,9 @@ async def _entry(
 
 
 @router.post("/property/{property_id}/{property_act}")
-async def post_entry(property_id: UUID, property_act: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+async def post_entry(
+    property_id: UUID, property_act: str, request: Request, edge: OneEdge, visit: Visitor, values: Posted
+) -> Response:
     """Keeps it."""
     form = fill(NewEntry, values, WORDS)
     at = when_of(form, edge.pages.times("en", edge.database.clock.now()))

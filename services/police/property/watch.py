@@ -21,7 +21,9 @@ async def watch(database: Database, here: Here) -> None:
         return
     async with database.read() as tx:
         late = (
-            col(Property.asked_at) < tx.clock.now() - within, col(Property.returned_at).is_(None), col(Property.breached_at).is_(None)
+            col(Property.asked_at) < tx.clock.now() - within,
+            col(Property.returned_at).is_(None),
+            col(Property.breached_at).is_(None),
         )
         found = list((await tx.session.execute(select(col(Property.id)).where(*late).limit(BATCH))).scalars())
     for property_id in found:

@@ -36,7 +36,9 @@ from shared.programmes.vocabulary import StayLimit
 BROKEN = frozenset({ReferralState.DECLINED, ReferralState.CANCELLED})  # what a plan does not outlive
 HAS_TAKEN_HER = frozenset({ReferralState.ACCEPTED, ReferralState.ARRIVED, ReferralState.IN_SERVICE, ReferralState.ON_HOLD})
 NO_REGISTER = _("This programme keeps no stay register.")
-FULL = _("No place is free at %(place)s: %(taken)s of %(places)s are taken. Somebody decides: another place, or a bed all the same.")
+FULL = _(
+    "No place is free at %(place)s: %(taken)s of %(places)s are taken. Somebody decides: another place, or a bed all the same."
+)
 
 
 class Admit(Form):
@@ -69,7 +71,11 @@ class AddFact(Form):
 
     @model_validator(mode="after")
     def _says_what_goes_with_it(self) -> "AddFact":
-        given = {name for name in ("way", "referral_id", "she_agrees", "risk_checked", "reason", "until") if getattr(self, name) is not None}
+        given = {
+            name
+            for name in ("way", "referral_id", "she_agrees", "risk_checked", "reason", "until")
+            if getattr(self, name) is not None
+        }
         if missing := sorted(NEEDED[self.kind] - given):
             raise ValueError(f"'{self.kind}' needs {', '.join(missing)}")
         if foreign := sorted(given - ALLOWED[self.kind]):
@@ -125,7 +131,9 @@ async def admit(case_id: UUID, command: Admit, tx: Transaction, here: Here, by: 
     return stay
 
 
-async def refuse_for_lack_of_place(case_id: UUID, command: RefuseForLackOfPlace, tx: Transaction, here: Here, by: Actor) -> StayRefusal:
+async def refuse_for_lack_of_place(
+    case_id: UUID, command: RefuseForLackOfPlace, tx: Transaction, here: Here, by: Actor
+) -> StayRefusal:
     """Keeps that somebody could not stay; what is proposed instead is the directory's (`views.instead_of`)."""
     case, facility, _places = await _at_a_centre(case_id, tx, here, by)
     now = tx.clock.now()
@@ -248,7 +256,7 @@ async def persons_at(tx: Transaction, facility: str) -> int:
     with shut_shown():
         query = select(col(Stay.with_her)).where(col(Stay.facility) == facility, col(Stay.left_at).is_(None))
         found = (await tx.session.execute(query)).scalars().all()
-    return sum(1 + (len(one) if isinstance(one, list) else 0) for one in found)
+    return sum(1 + len(one or ()) for one in found)
 
 
 async def standings_of(tx: Transaction, here: Here, stays: list[Stay]) -> dict[UUID, Standing]:

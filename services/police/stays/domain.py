@@ -125,7 +125,9 @@ def nights(out: datetime, back: datetime, zone: ZoneInfo) -> int:
     return max((back.astimezone(zone).date() - out.astimezone(zone).date()).days, 0)
 
 
-def standing(programme: Programme, rule: tuple[str, StayLimit], came_at: datetime, facts: Iterable[Happened], now: datetime) -> Standing:
+def standing(
+    programme: Programme, rule: tuple[str, StayLimit], came_at: datetime, facts: Iterable[Happened], now: datetime
+) -> Standing:
     """Where a stay stands. A total function: no order of entry is refused, and what does not fit is named."""
     zone, (id_, limit) = ZoneInfo(programme.time_zone), rule
     told = sorted(set(facts), key=lambda one: (one.at, _RANK[one.kind], str(one.until), one.referral_id or ""))
@@ -147,7 +149,8 @@ def standing(programme: Programme, rule: tuple[str, StayLimit], came_at: datetim
     assert answer.until is not None
     return Standing(
         answer, plan, left, out_since is not None and left is None, away, max(nights(came_at, end, zone) - counted, 0),
-        days_after(came_at, limit.plan_by_days + counted, zone), limit_at, timedelta(days=limit.days), answer.until, _over_without_plan(within, limit_at, end),
+        days_after(came_at, limit.plan_by_days + counted, zone), limit_at, timedelta(days=limit.days), answer.until,
+        _over_without_plan(within, limit_at, end),
         frozenset(gaps),
     )  # fmt: skip
 

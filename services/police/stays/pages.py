@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from services.police.stays import commands, views
 from services.police.stays.commands import AddFact, Admit, RefuseForLackOfPlace
-from services.police.stays.domain import PLANS, Kind, Way, WhyLonger
+from services.police.stays.domain import ALLOWED, PLANS, Kind, Way, WhyLonger
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.more import BANDS, TOO_MANY, WhoComesAlong
@@ -107,7 +107,8 @@ async def _page(
         request, template, visit, status=status, form=form, errors=bool(form.errors), case=case, act=act, stays=stays,
         open_stay=open_stay, refusals=refusals, instead=instead, accepted=accepted, rule=rule, places=places, taken=taken,
         bands=BANDS, desk_posts=edge.here.posts(facility), may_extend=visit.actor.role is rule.extended_by,
-        lists={"way": list(Way if act == Kind.LEFT else PLANS), "reason": list(WhyLonger), "answer": list(Ternary)}, here_now="/cases",
+        lists={"way": list(Way if act == Kind.LEFT else PLANS), "reason": list(WhyLonger), "answer": list(Ternary)},
+        here_now="/cases",
     )  # fmt: skip
 
 
@@ -166,9 +167,12 @@ def _checked(act: str, asked: Fact, form: Filled[Any]) -> None:
 def _fact(act: str, asked: Fact, at: datetime | None) -> AddFact:
     """Only what goes with it: a browser sends every field of a page."""
     kind = Kind(act)
-    said = {
-        "way": asked.way, "referral_id": asked.referral if asked.way is Way.AGENCY else None,
+    said: dict[str, Any] = {
+        "way": asked.way,
+        "referral_id": asked.referral if asked.way is Way.AGENCY else None,
         "she_agrees": asked.she_agrees if asked.way is Way.FAMILY else None,
-        "risk_checked": asked.risk_checked if asked.way is Way.FAMILY else None, "reason": asked.reason, "until": asked.until,
-    }  # fmt: skip
-    return AddFact(kind=kind, occurred_at=at, **{name: said[name] for name in commands.ALLOWED[kind]})
+        "risk_checked": asked.risk_checked if asked.way is Way.FAMILY else None,
+        "reason": asked.reason,
+        "until": asked.until,
+    }
+    return AddFact(kind=kind, occurred_at=at, **{name: said[name] for name in ALLOWED[kind]})

@@ -99,7 +99,9 @@ async def of_case(tx: Transaction, here: Here, case: Case) -> list[Shown]:
 
 async def refusals_of(tx: Transaction, case_id: UUID) -> list[StayRefusal]:
     """When no place was free, oldest first."""
-    query = select(StayRefusal).where(col(StayRefusal.case_id) == case_id).order_by(col(StayRefusal.occurred_at), col(StayRefusal.id))
+    query = (
+        select(StayRefusal).where(col(StayRefusal.case_id) == case_id).order_by(col(StayRefusal.occurred_at), col(StayRefusal.id))
+    )
     return list((await tx.session.execute(query)).scalars())
 
 

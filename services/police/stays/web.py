@@ -85,7 +85,13 @@ class RefusedView(BaseModel):
 def _stay(shown: views.Shown) -> StayView:
     stay, stands = shown.stay, shown.standing
     facts = [
-        FactView.model_validate({"kind": one.kind, "occurred_at": one.occurred_at, **{k: v for k, v in (one.said or {}).items() if k in FactView.model_fields}})
+        FactView.model_validate(
+            {
+                "kind": one.kind,
+                "occurred_at": one.occurred_at,
+                **{k: v for k, v in (one.said or {}).items() if k in FactView.model_fields},
+            }
+        )
         for one in shown.facts
     ]
     return StayView(

@@ -8,8 +8,7 @@ from shared.programmes.indicators import Measure
 
 
 async def counts(_tx: Transaction, here: Here, _of: Period) -> Counts:
-    """Facilities by place, those that are planned too, and districts by the kind of facility that is at work in them, as the network
-    stands now."""
+    """Facilities by place, those that are planned too, and districts by the kind of facility that works there, as it stands now."""
     found = Counts.of(Measure.FACILITIES, Measure.DISTRICTS)
     places = here.entry.facilities
     for place in places:

@@ -65,7 +65,9 @@ def _facilities(programme: Programme) -> Iterator[_Made]:
     where: dict[str, list[str]] = defaultdict(list)  # the districts of each kind's facilities, in their order
     taken = set(programme.places)
     # What shares a roof comes after what it shares it with, and what is open before what is not: an agency's first place works.
-    order = {id_: (one.status is not FacilityStatus.OPEN, one.colocated_with is not None) for id_, one in programme.facilities.items()}
+    order = {
+        id_: (one.status is not FacilityStatus.OPEN, one.colocated_with is not None) for id_, one in programme.facilities.items()
+    }
     for id_, kind in sorted(programme.facilities.items(), key=lambda item: order[item[0]]):
         if kind.status is FacilityStatus.PAST:
             continue

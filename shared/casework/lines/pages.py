@@ -95,7 +95,9 @@ async def _directory(request: Request, edge: Edge, visit: Visit, service: Servic
     async with edge.database.read() as tx:
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
-        found = await places(tx, here, (here.agency, *here.peers), visit.actor.facility, local, [service] if service else [], planned=True)
+        found = await places(
+            tx, here, (here.agency, *here.peers), visit.actor.facility, local, [service] if service else [], planned=True
+        )
     offered = {s for a in (here.agency, *here.peers) for f in here.network.agencies[a].facilities.values() for s in f.services}
     return edge.pages.show(
         request, "lines/directory.html", visit, places=found, service=service,

@@ -389,6 +389,10 @@ POSTS: dict[str, str] = {
     "district_health_officer": _("District health officer"),
     "social_worker_on_duty": _("Social worker on duty"),
     "district_coordinator": _("District coordinator"),
+    "centre_in_charge": _("In charge of the centre"),
+    "officer_in_charge": _("Officer in charge"),
+    "intake_worker": _("Who takes people in"),
+    "programme_head": _("Head of the programme"),
 }
 KINDS: dict[str, str] = {
     "police": _("Police"),

@@ -343,9 +343,8 @@ def _entered_for(here: Here, facility: str | None, by: Actor) -> str | None:
 
 
 def _details(here: Here, referral: Referral, transition: Transition, command: MakeTransition, by: Actor) -> Details:
-    if transition is Transition.REDIRECT and command.to_facility is not None:
-        if here.facility(command.to_facility).is_planned:
-            raise Conflict(PLANNED, place=Coded(command.to_facility, "place"))
+    if transition is Transition.REDIRECT and command.to_facility is not None and here.facility(command.to_facility).is_planned:
+        raise Conflict(PLANNED, place=Coded(command.to_facility, "place"))
     if transition is Transition.SUGGEST and command.to_agency is not None:
         if command.to_agency == here.agency:
             raise MissingDetail("to_agency", "To another facility of this agency use redirect; suggest names another agency.")
