@@ -19,8 +19,9 @@ from shared.programmes.vocabulary import RULES
 
 SKETCHES = Path(__file__).parents[1] / "support" / "programmes"
 ZAMBIA, RWANDA = load_programme("zm-vsu-ec"), load_programme("rw-gender-desk")
-ANYWHERE, BANGLADESH, SIERRA_LEONE, AFGHANISTAN, LATIN_AMERICA = (
-    load_programme(str(SKETCHES / f"{name}.yaml")) for name in ("xx-anywhere", "bd-vsc", "sl-fsu", "af-fru", "latam-wps")
+BANGLADESH = load_programme("bd-vsc")
+ANYWHERE, SIERRA_LEONE, AFGHANISTAN, LATIN_AMERICA = (
+    load_programme(str(SKETCHES / f"{name}.yaml")) for name in ("xx-anywhere", "sl-fsu", "af-fru", "latam-wps")
 )
 ALL = (ZAMBIA, RWANDA, ANYWHERE, BANGLADESH, SIERRA_LEONE, AFGHANISTAN, LATIN_AMERICA)
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
