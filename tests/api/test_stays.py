@@ -123,7 +123,7 @@ async def test_back_to_the_family_needs_her_yes_and_the_risks_looked_at(centre: 
         {"she_agrees": "no", "risk_checked": "yes"},
     ):
         status, words = await refused(then(desk, stay, "left", way="family", **said))
-        assert (status, words.startswith("Back to the family only with her own yes")) == (409, True)
+        assert (status, words.startswith("Back to the family only with the person’s own yes")) == (409, True)
     done = await then(desk, stay, "left", way="family", she_agrees="yes", risk_checked="yes")
     assert done["left_at"] is not None
     assert await refused(then(desk, stay, "left", way="own_choice")) == (409, "This stay has ended already.")
@@ -154,7 +154,7 @@ async def test_a_full_centre_writes_down_that_no_place_was_free_and_proposes_ano
 async def test_nobody_stays_at_a_thana_or_where_the_programme_has_no_stays(centre: World, world: World) -> None:
     at_thana = await centre["thanas"].sign_in("thana", Role.OFFICER, THANA)
     status, words = await refused(stays(at_thana, await came(at_thana), post="duty_officer"))
-    assert (status, words) == (409, "Nobody stays overnight at Thana 1, Dhaka; send her to a centre.") or status == 409
+    assert (status, words) == (409, "Nobody stays overnight at thana_1; propose a centre.")
     zambian = await world["police"].sign_in("zambian", Role.OFFICER, "ndola_central_vsu")
     case_id = (await zambian.post("/cases", {}))["id"]
     for work in (

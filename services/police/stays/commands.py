@@ -153,7 +153,7 @@ async def _at_a_centre(case_id: UUID, tx: Transaction, here: Here, by: Actor) ->
     facility = by.facility or case.facility
     places = beds(here, facility)
     if places is None:
-        raise Conflict("Nobody stays overnight at %(place)s; send her to a centre.", place=Coded(facility, "place"))
+        raise Conflict("Nobody stays overnight at %(place)s; propose a centre.", place=Coded(facility, "place"))
     await tx.in_turn(f"stays:{facility}")  # two desks do not give one bed away
     return case, facility, places
 
@@ -175,7 +175,7 @@ async def add_fact(stay_id: UUID, command: AddFact, tx: Transaction, here: Here,
     now = tx.clock.now()
     at = happened("occurred_at", command.occurred_at, now)
     if at < stay.came_at:
-        raise Conflict("This lies before she came; look at the time.")
+        raise Conflict("This lies before the stay began; look at the time.")
     if stay.left_at is not None and command.kind is Kind.LEFT:
         raise Conflict("This stay has ended already.")
     if command.kind is Kind.EXTENDED:
@@ -216,7 +216,7 @@ def _checked_family(command: AddFact, at: datetime, here: Here) -> None:
     )  # fmt: skip
     if is_refused(answers(here.programme, situation)):
         raise Conflict(
-            "Back to the family only with her own yes, asked alone, and after the risks were looked at. Nothing was written down."
+            "Back to the family only with the person’s own yes, asked alone, and after the risks were looked at. Nothing was written down."
         )
 
 

@@ -35,7 +35,7 @@ WORDS = {
     **AFTERWARDS_WORDS, **BAND_WORDS, "post": _("Choose the post."), "way": _("Choose where to."), "reason": _("Choose why."),
     "until": _("Choose the day."),
 }  # fmt: skip
-SAY_BOTH = _("Say both: whether she agrees, asked alone, and whether the risks were looked at.")
+SAY_BOTH = _("Say both: whether the person agrees, asked alone, and whether the risks were looked at.")
 
 
 class Coming(WhoComesAlong, Afterwards):
