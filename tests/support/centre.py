@@ -1,12 +1,13 @@
-"""Bangladesh in this process, without its NGO partners: a centre and its thanas, hospitals and the ministry, and who works there."""
+"""Bangladesh in this process, without its NGO partners: a centre and its thanas, hospitals and the ministry; who works there."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agencies import Desk, World
+from agencies import Desk, TestAgency, World
 from schema import sqlite_at_head
 
 from shared.casework.directory.of_programme import network_of
@@ -82,3 +83,12 @@ async def taken_by_the_ministry(world: World, desk: Desk, case_id: str) -> Any:
     await worker.post(f"/referrals/{sent['id']}/accept")
     await world.settle()
     return sent
+
+
+def keeps_as_a_centre(world: World) -> None:
+    """The world's police keep what a centre keeps, from now on, in the same database: stays, things, counselling and enquiries."""
+    before, of = world["police"], load_programme("bd-vsc")
+    own = before.here.programme
+    rules = {name: of.rules[name] for name in ("stay", "home_only_checked", "status_by_her_word", "property_back")}
+    programme = own.model_copy(update={"rules": {**own.rules, **rules}, "records": {**own.records, **of.records}})
+    world.agencies["police"] = TestAgency(replace(before.here, programme=programme), before.parts, before.database)

@@ -44,8 +44,8 @@ FACTS = {  # what the source says of these programmes (domain.md, 4.1 and 4.3), 
         "windows.emergency_contraception.hours": 120, "windows.pep.hours": 72, ".period": (2005, 2008),
     },
     "bd-vsc": {  # domain.md, 4.2
-        "facilities.vsc.count": 1, "facilities.vsc_planned.count": 7, "expect.centres_total.value": 8, "expect.ngo_partners.value": 10,
-        "expect.stay_limit_d.value": 5, "rules.stay.days": 5, ".period": (2009, 2011),
+        "facilities.vsc.count": 1, "facilities.vsc_planned.count": 7, "expect.centres_total.value": 8,
+        "expect.ngo_partners.value": 10, "expect.stay_limit_d.value": 5, "rules.stay.days": 5, ".period": (2009, 2011),
     },
     "rw-gender-desk": {
         "facilities.police_station.count": 69, "facilities.gender_desk.count": 69, "facilities.hotline_room.count": 1,

@@ -216,7 +216,8 @@ def _checked_family(command: AddFact, at: datetime, here: Here) -> None:
     )  # fmt: skip
     if is_refused(answers(here.programme, situation)):
         raise Conflict(
-            "Back to the family only with the person’s own yes, asked alone, and after the risks were looked at. Nothing was written down."
+            "Back to the family only with the person’s own yes, asked alone, and after the risks were looked at."
+            " Nothing was written down."
         )
 
 
