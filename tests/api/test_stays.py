@@ -334,3 +334,25 @@ async def test_what_was_written_afterwards_counts_by_its_own_time(centre: World)
     async with centre["police"].database.read() as tx:
         (row,) = (await tx.session.execute(select(Stay))).scalars()
         assert row.recorded_at == centre.clock.now()
+
+
+async def test_no_word_of_a_stay_lies_open_in_any_file(centre: World, tmp_path: Path) -> None:
+    desk, head = await officer(centre), await officer(centre, "head", Role.SUPERVISOR)
+    case_id = await came(desk)
+    stay = await stays(desk, case_id, "10-14")
+    until = (centre.clock.now() + timedelta(days=9)).date().isoformat()
+    await then(head, stay, "extended", reason="in_court", until=until)
+    await then(desk, stay, "left", way="own_choice")
+    thing = await desk.post(f"/cases/{case_id}/property", {**THING, "note": "canary-note", "name": "canary-name"})
+    back = {"act": "returned", "post": "desk_officer", "name": "canary-hand", "her_sign": "thumb"}
+    await desk.post(f"/property/{thing['id']}/entries", back)
+    support = {"what": "with_children", "language": "rhg", "interpreter": False, "post": "desk_officer", "note": "canary-talk"}
+    await desk.post(f"/cases/{case_id}/counsellings", support)
+    await desk.post(f"/cases/{case_id}/own-word", {"word": "canary-word", "phone_is_safe": True})
+    asked = {"number": await number_of(desk, case_id), "word": "canary-word", "claims_to_be": "husband", "phone_is_safe": True}
+    await desk.post("/enquiries", asked)
+    await desk.post("/enquiries", {**asked, "number": "canary-number"})
+    kept = b"".join(file.read_bytes() for file in tmp_path.glob("*.db*"))
+    assert b"desk_officer" in kept  # a post of the place is in the clear: the search sees what lies open
+    words = ("canary", "jewellery", "in_court", until, "own_choice", "10-14", "rhg", "with_children", "husband", "thumb")
+    assert [word for word in words if word.encode() in kept] == []

@@ -124,7 +124,6 @@ async def add_entry(property_id: UUID, command: AddEntry, tx: Transaction, here:
     said = {name: str(getattr(command, name)) for name in FIELDS if getattr(command, name) is not None}
     stands = await _add(row, command.act, said, at, tx, by)
     if command.act is Act.REFUSED and stands.returned_at is None:
-        row.asked_at = row.asked_at or at  # nobody says no to what was not asked
         await breach(row, now, tx, here, by)
     return row
 

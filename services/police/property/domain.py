@@ -99,7 +99,7 @@ def standing(entries: Iterable[Entry]) -> Standing:
         elif one.act is Act.RETURNED:
             gaps.update({Gap.HOLDER_DIFFERS} if holder != one.post else ())
             holder, asked, returned = None, None, one.at
-        elif one.act is Act.ASKED_BACK:
+        else:  # asked for; a no is said to whoever asked
             asked = asked or one.at
     return Standing(holder, asked, returned, frozenset(gaps))
 
