@@ -123,7 +123,7 @@ def _place(entry: AgencyEntry, wanted: tuple[ServicePackage, ...], programme: Pr
     """The first place with a line that offers the first thing that is wanted, or anything at all; one made for survivors first."""
     fitting = [
         id_ for id_, one in entry.facilities.items()
-        if one.mode is FacilityMode.ONLINE and (wanted[0] in one.services if wanted else bool(one.services))
+        if one.mode is FacilityMode.ONLINE and not one.is_planned and (wanted[0] in one.services if wanted else bool(one.services))
     ]  # fmt: skip
     return next(iter(sorted(fitting, key=lambda id_: not _is_specialist(id_, programme))), None)
 

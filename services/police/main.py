@@ -11,6 +11,11 @@ from services.police.complaints.views import case_ways as complaint_ways
 from services.police.complaints.views import to_tell
 from services.police.complaints.web import router as complaints
 from services.police.complaints.words import WORDS
+from services.police.counselling.pages import KINDS as COUNSELLING
+from services.police.counselling.pages import case_ways as counselling_ways
+from services.police.counselling.pages import router as counselling_pages
+from services.police.counselling.tables import Counselling
+from services.police.counselling.web import router as counselling
 from services.police.dispensing.box_pages import router as box_pages
 from services.police.dispensing.certificate_pages import router as certificate_pages
 from services.police.dispensing.figures import counts as dose_counts
@@ -23,6 +28,12 @@ from services.police.dockets.pages import docket_of
 from services.police.dockets.pages import router as docket_pages
 from services.police.dockets.tables import Docket
 from services.police.dockets.web import router
+from services.police.enquiries.pages import router as enquiry_pages
+from services.police.enquiries.tables import Enquiry, OwnWord
+from services.police.enquiries.views import case_ways as own_word_ways
+from services.police.enquiries.views import ways_here as enquiry_ways
+from services.police.enquiries.web import router as enquiries
+from services.police.enquiries.words import WORDS as ENQUIRY_WORDS
 from services.police.fast_track.pages import router as fast_track_pages
 from services.police.fast_track.views import waiting as to_see_first
 from services.police.fast_track.views import work_lines as fast_track_lines
@@ -45,6 +56,12 @@ from services.police.offenders.pages import router as offender_pages
 from services.police.offenders.pages import ways_here as offender_ways
 from services.police.offenders.tables import Offender, OffenderEntry, OffenderLook
 from services.police.offenders.web import router as offenders
+from services.police.property.pages import router as property_pages
+from services.police.property.tables import Property, PropertyEntry
+from services.police.property.views import case_ways as property_ways
+from services.police.property.watch import watch as watch_property
+from services.police.property.web import router as things
+from services.police.property.words import WORDS as PROPERTY_WORDS
 from services.police.stations.pages import WORDS as STATION_WORDS
 from services.police.stations.pages import router as station_pages
 from services.police.stations.pages import ways_here as station_ways
@@ -52,6 +69,15 @@ from services.police.stations.tables import InformedCount, Registration, Station
 from services.police.stations.views import work_lines as station_lines
 from services.police.stations.watch import watch as watch_stations
 from services.police.stations.web import router as stations
+from services.police.stays.figures import counts as stay_counts
+from services.police.stays.pages import router as stay_pages
+from services.police.stays.tables import Stay, StayFact, StayRefusal
+from services.police.stays.views import at_work as stays_at_work
+from services.police.stays.views import case_ways as stay_ways
+from services.police.stays.views import ways_here as stays_here
+from services.police.stays.watch import watch as watch_stays
+from services.police.stays.web import router as stays
+from services.police.stays.words import WORDS as STAY_WORDS
 from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.agreements.views import ways_here as agreement_ways
 from shared.casework.agreements.watch import watch as watch_agreements
@@ -99,7 +125,9 @@ TO_PROSECUTOR = {
     "withdrawn": _("Withdrawn"),
 }  # fmt: skip
 
-COUNTS = (report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, hand_over_counts, call_counts)
+COUNTS = (
+    report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, hand_over_counts, call_counts, stay_counts,
+)  # fmt: skip
 
 PARTS = AgencyParts(
     kind=AgencyKind.POLICE,
@@ -120,6 +148,14 @@ PARTS = AgencyParts(
         hand_over_pages,
         fast_track,
         fast_track_pages,
+        stays,
+        stay_pages,
+        things,
+        property_pages,
+        enquiries,
+        enquiry_pages,
+        counselling,
+        counselling_pages,
         reports,
         report_pages,
         stations,
@@ -149,6 +185,14 @@ PARTS = AgencyParts(
         StationEntry,
         StationStated,
         InformedCount,
+        Stay,
+        StayFact,
+        StayRefusal,
+        Property,
+        PropertyEntry,
+        OwnWord,
+        Enquiry,
+        Counselling,
     ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
@@ -165,6 +209,10 @@ PARTS = AgencyParts(
             **WORDS,
             "to_prosecutor": TO_PROSECUTOR,
             **STATION_WORDS,
+            **STAY_WORDS,
+            **PROPERTY_WORDS,
+            **ENQUIRY_WORDS,
+            "counselling": COUNSELLING,
             "dose": DOSES,
             "again": AGAIN,
             "certificate": CERTIFICATES,
@@ -172,18 +220,28 @@ PARTS = AgencyParts(
             "channel": CHANNELS,
             "route_step": STEPS,
         },
-        case_ways=(case_ways, complaint_ways, hand_over_ways, report_ways),
+        case_ways=(
+            case_ways,
+            complaint_ways,
+            hand_over_ways,
+            report_ways,
+            stay_ways,
+            property_ways,
+            counselling_ways,
+            own_word_ways,
+        ),
         work_lines=(station_lines, report_lines, hand_over_lines, work_lines, fast_track_lines),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
-        ways_here=(hotline_ways, hand_over_lists, offender_ways, station_ways, agreement_ways),
+        ways_here=(hotline_ways, stays_here, enquiry_ways, hand_over_lists, offender_ways, station_ways, agreement_ways),
         counts=COUNTS,
         work_first=(
             ("fast_track/first.html", to_see_first),
             ("hotline/at_work.html", to_see),
+            ("stays/at_work.html", stays_at_work),
             ("reports/due.html", due_soon),
         ),
         rooms={
@@ -195,6 +253,7 @@ PARTS = AgencyParts(
             "hotline": Path(__file__).parent / "hotline" / "templates",
             "stations": Path(__file__).parent / "stations" / "templates",
             "offenders": Path(__file__).parent / "offenders" / "templates",
+            **{room: Path(__file__).parent / room / "templates" for room in ("stays", "property", "enquiries", "counselling")},
         },
     ),
     watches=(
@@ -203,6 +262,8 @@ PARTS = AgencyParts(
         watch_reports,
         watch_hand_overs,
         watch_agreements,
+        watch_stays,
+        watch_property,
         watch_indicators(COUNTS, beside={Measure.DESKS_READY}),  # each desk that is not is an alarm of its own
     ),
 )

@@ -128,6 +128,8 @@ def ground_of(programme: Programme, network: Network) -> Ground:
     district_of, clinics = {}, []
     for entry in network.agencies.values():
         for id_, place in entry.facilities.items():
+            if place.is_planned:
+                continue
             places.setdefault(place.kind or "", []).append(id_)
             district_of[id_] = place.district
             if entry.kind is AgencyKind.HEALTH and ServicePackage.ACUTE_CARE in place.services:

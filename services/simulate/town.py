@@ -41,7 +41,7 @@ def people_of(ground: Ground, programme: Programme, network: Network) -> dict[st
         role = WORKS[entry.kind]
         found[agency] = [Person(SUPERVISOR, Role.SUPERVISOR, None)]
         for id_, place in entry.facilities.items():
-            if place.mode is FacilityMode.ONLINE and (entry.kind is not AgencyKind.POLICE or id_ in desks):
+            if place.mode is FacilityMode.ONLINE and not place.is_planned and (entry.kind is not AgencyKind.POLICE or id_ in desks):
                 many = AT_A_DESK if entry.kind is AgencyKind.POLICE else 1
                 found[agency] += [Person(f"{role}-{turn}-{id_}", role, id_) for turn in range(1, many + 1)]
     return found

@@ -12,6 +12,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from shared.programmes.terms import Count, Figure, Id, Named, OneOf, Part, Sourced, Year, said
 
+DAY_H = 24
+
 
 class Measure(StrEnum):
     """What may be counted, from an agency's own records. Names say what one of it is."""
@@ -110,6 +112,7 @@ class Formula(StrEnum):
     BALANCE = "balance"  # sum of `plus` − sum of `minus`
     MEDIAN_H = "median_h"  # of `durations`
     P90_H = "p90_h"  # of `durations`
+    LONGEST_D = "longest_d"  # of `durations`, in days
 
 
 class NotHeld(LookupError):
@@ -141,13 +144,15 @@ NEEDS: dict[Formula, tuple[str, ...]] = {
     Formula.BALANCE: ("plus", "minus"),
     Formula.MEDIAN_H: ("durations",),
     Formula.P90_H: ("durations",),
+    Formula.LONGEST_D: ("durations",),
 }
 MAY_HAVE: dict[Formula, tuple[str, ...]] = {
-    Formula.COUNT: ("year", "kind"), Formula.RATE: ("year", "kind"), Formula.PERCENT: ("year", "kind"),
+    Formula.COUNT: ("year", "kind", "kinds"), Formula.RATE: ("year", "kind"), Formula.PERCENT: ("year", "kind"),
     Formula.CHANGE_PCT: ("kind",), Formula.SITES_GE: ("year", "kind"), Formula.TIMELY: ("year",),
     Formula.BALANCE: ("year", "kind"), Formula.MEDIAN_H: ("year",), Formula.P90_H: ("year",),
+    Formula.LONGEST_D: ("year",),
 }  # fmt: skip
-_ARGUMENTS = ("of", "over", "plus", "minus", "durations", "year", "since", "at_least", "within_h", "kind")
+_ARGUMENTS = ("of", "over", "plus", "minus", "durations", "year", "since", "at_least", "within_h", "kind", "kinds")
 
 
 class Alarm(Sourced):
@@ -174,6 +179,7 @@ class Indicator(Part):
     at_least: Figure | None = None
     within_h: Figure | None = None
     kind: Id | None = None  # of facility, to look at no other
+    kinds: tuple[Id, ...] = ()  # the same, of several
     alarm: Alarm | None = None
 
     @model_validator(mode="after")
@@ -197,7 +203,7 @@ class Indicator(Part):
 
 def _count(i: Indicator, t: Tally) -> float | None:
     assert i.of is not None
-    return float(t.count(i.of, year=i.year, kind=i.kind))
+    return float(sum(t.count(i.of, year=i.year, kind=kind) for kind in i.kinds or (i.kind,)))
 
 
 def _rate(i: Indicator, t: Tally) -> float | None:
@@ -259,6 +265,11 @@ def _p90_h(i: Indicator, t: Tally) -> float | None:
     return quantile(t.hours(i.durations, year=i.year), 0.9)
 
 
+def _longest_d(i: Indicator, t: Tally) -> float | None:
+    assert i.durations is not None
+    return max((hours / DAY_H for hours in t.hours(i.durations, year=i.year)), default=None)
+
+
 _FORMULAS: dict[Formula, Callable[[Indicator, Tally], float | None]] = {
     Formula.COUNT: _count,
     Formula.RATE: _rate,
@@ -269,6 +280,7 @@ _FORMULAS: dict[Formula, Callable[[Indicator, Tally], float | None]] = {
     Formula.BALANCE: _balance,
     Formula.MEDIAN_H: _median_h,
     Formula.P90_H: _p90_h,
+    Formula.LONGEST_D: _longest_d,
 }
 
 

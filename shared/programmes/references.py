@@ -35,7 +35,7 @@ REFERS: dict[type[Part], dict[str, Named]] = {
     ReportForm: {"signers": STAFF},
     RecordType: {"agency": AGENCY, "kept_at": KIND, "apart_from": RECORD},
     Readers: {"certificates": CERTIFICATE},
-    Indicator: {"kind": KIND},
+    Indicator: {"kind": KIND, "kinds": KIND},
     Series: {"kind": KIND},
     vocabulary.CertificateRequired: {"certificate": CERTIFICATE},
     vocabulary.WithinWindow: {"window": WINDOW},

@@ -6,8 +6,9 @@ or re-addresses anything: it refuses one act, warns, or proposes, and a person d
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shared.programmes import vocabulary as v
 from shared.programmes.places import FacilityStatus, FallBack, Mandate, Readiness, RoutingKey
@@ -302,21 +303,30 @@ def form_version_required(programme: Programme, rule: v.FormVersionRequired, s: 
     return _says(Verdict.REFUSED, Message.FORM_VERSION_OLD, missing=(rule.form,))
 
 
-def stay_limit(_programme: Programme, rule: v.StayLimit, s: Situation) -> Answer | None:
-    """An alarm when a plan is due, and at the limit; never an end. A supervisor's extension moves the limit."""
+def stay_limit(programme: Programme, rule: v.StayLimit, s: Situation) -> Answer | None:
+    """An alarm when a plan is due, and at the limit; never an end. A supervisor's extension moves the limit.
+
+    Days are those of the wall: she came at ten in the morning, and the limit is at ten in the morning, also where clocks were
+    changed meanwhile. Each night in hospital moves it by one day.
+    """
     if s.stay is None:
         return None
-    elsewhere = timedelta(0) if rule.hospital_counts else s.stay.in_hospital
-    stayed = max(s.now - s.stay.since - elsewhere, timedelta(0))
-    days = max(rule.days, s.stay.extended_to_days or 0)
-    until = s.stay.since + elsewhere + timedelta(days=days)
+    zone, nights = ZoneInfo(programme.time_zone), 0 if rule.hospital_counts else s.stay.nights_in_hospital
+    limit = days_after(s.stay.since, rule.days + nights, zone)
+    until = max(limit, s.stay.extended_until or limit)
+    days = (until.astimezone(zone).date() - s.stay.since.astimezone(zone).date()).days
     is_planned = s.knows(Fact.ONWARD_PLANNED) is True
-    if stayed > timedelta(days=days):
+    if s.now > until:
         message = Message.STAY_OVER_LIMIT if is_planned else Message.STAY_OVER_LIMIT_WITHOUT_PLAN
         return _says(Verdict.WARNS, message, raises_alarm=True, until=until, days=days)
-    if stayed >= timedelta(days=rule.plan_by_days) and not is_planned:
+    if s.now >= days_after(s.stay.since, rule.plan_by_days + nights, zone) and not is_planned:
         return _says(Verdict.WARNS, Message.STAY_NEEDS_A_PLAN, raises_alarm=True, until=until, days=days)
     return _says(Verdict.ALLOWED, Message.STAY_WITHIN_LIMIT, until=until, days=days)
+
+
+def days_after(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """So many days later at the same time on the wall."""
+    return (moment.astimezone(zone) + timedelta(days=days)).astimezone(UTC)
 
 
 def blocked_act(_programme: Programme, rule: v.BlockedAct, s: Situation) -> Answer | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 
 from shared.contracts.casework.codes import CHILD_BANDS, AgeBand, CareProduct, IncidentContext, IncidentType, ServicePackage, Sex
@@ -20,11 +20,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A stay at a centre. Days in hospital do not count (an assumption, shown as one)."""
+    """A stay at a centre. Nights in hospital do not count (an assumption, shown as one)."""
 
     since: datetime
-    in_hospital: timedelta = timedelta(0)
-    extended_to_days: int | None = None  # by a supervisor
+    nights_in_hospital: int = 0
+    extended_until: datetime | None = None  # by a supervisor
 
 
 @dataclass(frozen=True, slots=True)

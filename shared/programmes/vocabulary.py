@@ -196,8 +196,10 @@ class BreachWhen(Rule):
     """What must not happen: where the condition holds at an act, a post is told. The act itself goes on."""
 
     rule: Literal["breach_when"]
+    figures: ClassVar[tuple[str, ...]] = ("within_h",)
     act: ActCode
     when: When
+    within_h: Hours | None = None  # how long it may be so before a watcher says that it is one; left out: only people say so
 
 
 class FilesApart(Rule):

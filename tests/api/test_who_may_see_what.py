@@ -25,8 +25,11 @@ from sqlmodel import SQLModel, col
 
 import services.demo
 from services.kinds import parts_of
+from services.police.enquiries.tables import Enquiry
 from services.police.hotline.tables import Call
 from services.police.offenders.tables import Offender
+from services.police.property.tables import Property
+from services.police.stays.tables import Stay
 from services.social_welfare.returns.domain import Question
 from shared.casework import scope
 from shared.casework.accounts import sessions
@@ -48,8 +51,8 @@ from shared.kit.sealed import Sealed
 
 # Ids in addresses that stand for something of a case or of another person, and those that do not, each with what it is.
 OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
-             "call_id", "complaint_id", "offender_id", "report_id", "visit_id", "specimen_id",
-             "medical_certificate_id", "hearing_id", "examination_id", "conference_id"}  # fmt: skip
+             "call_id", "complaint_id", "offender_id", "stay_id", "property_id", "enquiry_id", "report_id", "visit_id",
+             "specimen_id", "medical_certificate_id", "hearing_id", "examination_id", "conference_id"}  # fmt: skip
 OF_NO_CASE = {
     "agency": "an agency of the network file, which published a protocol",
     "topic": "what a public protocol is about",
@@ -60,6 +63,8 @@ OF_NO_CASE = {
     "sender": "an agency", "path": "a file of the pages", "period_name": "a month or a quarter",
 }  # fmt: skip
 CODES = {
+    "stay_act": {"GET": "admit", "POST": "hospital_out"},
+    "property_act": {"GET": "returned", "POST": "asked_back"},
     "report_step": {"GET": "collected", "POST": "fee_paid"},
     "act": {"GET": "cancel", "POST": "acknowledge"},
     "transition": {"POST": "acknowledge"},
@@ -145,6 +150,15 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/calls/{call_id}/merge": {"into": str(UUID(int=1))},
     "/api/v1/offenders/{offender_id}/entries": {"what": "warned", "on": "2026-01-05"},
     "/offenders/{offender_id}": {"what": "warned", "on": "2026-01-05"},
+    "/api/v1/cases/{case_id}/stays": {"post": "duty_officer"},
+    "/api/v1/stays/{stay_id}/facts": {"kind": "hospital_out"},
+    "/api/v1/cases/{case_id}/property": {"kind": "money", "post": "duty_officer", "name": "synthetic"},
+    "/api/v1/property/{property_id}/entries": {"act": "asked_back"},
+    "/api/v1/cases/{case_id}/own-word": {"word": "synthetic", "phone_is_safe": True},
+    "/api/v1/cases/{case_id}/counsellings": {
+        "what": "session", "language": "bem", "interpreter": False, "post": "duty_officer",
+    },
+    "/enquiry/{enquiry_id}/told": {"step": "1"},
     "/api/v1/cases/{case_id}/holds": {"order": "A synthetic order."},
     "/cases/{case_id}/hold": {"order": "A synthetic order."},
     "/messages/{message_id}/answer": {"answer": "passed_on"},
@@ -250,7 +264,13 @@ async def things(
         call = Call(id=new_id(), what="report", channel="voice", facility=HERE[name], desk=HERE[name], key_name=case.id,
                     said={"need": "protection"}, came_at=now, taken_by=new_id(), case_id=case.id)  # fmt: skip
         offender = Offender(id=new_id(), facility=HERE[name], entered_at=now, entered_by=new_id())
-        tx.session.add_all([call, offender] if name == "police" else [])
+        stay = Stay(id=new_id(), case_id=case.id, facility=HERE[name], post="duty_officer", with_her=["0-9"], came_at=now,
+                    recorded_at=now, recorded_by=new_id())  # fmt: skip
+        thing = Property(id=new_id(), case_id=case.id, facility=HERE[name], number=1, kind="money", recorded_at=now,
+                         recorded_by=new_id())  # fmt: skip
+        enquiry = Enquiry(id=new_id(), case_id=case.id, key_name=case.id, said={"claims_to_be": "husband"}, is_answered=True,
+                          facility=HERE[name], occurred_at=now, recorded_by=new_id())  # fmt: skip
+        tx.session.add_all([call, offender, stay, thing, enquiry] if name == "police" else [])
     alarm = next(one for one in (await desk.get("/alarms"))["items"] if one["about"] == str(about))
     complaint = (
         (await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"}))["id"] if name == "police" else str(new_id())
@@ -282,7 +302,7 @@ async def things(
         "case_id": case_id, "referral_id": referral_id, "consent_id": consent_id, "arrival_id": arrival["arrival_id"],
         "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],
         "opening_id": str(opening.id), "hold_id": str(hold.id), "export_id": str(export.id), "call_id": str(call.id),
-        "offender_id": str(offender.id),
+        "offender_id": str(offender.id), "stay_id": str(stay.id), "property_id": str(thing.id), "enquiry_id": str(enquiry.id),
     }  # fmt: skip
     return Things(ids, {*ids.values(), case.number, str(case.circle)} - {message_id if message_id is None else ""})
 

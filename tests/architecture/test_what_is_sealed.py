@@ -56,6 +56,8 @@ ANYWHERE: dict[str, str] = {
             "keystore",
             "complaint_id",
             "offender_id",
+            "stay_id",
+            "property_id",
         ],
         "a random id; the case numbers and names that it stands for are nowhere in the clear",
     ),
@@ -516,6 +518,22 @@ HARMLESS: dict[str, dict[str, str]] = {
         "what": "what of, a code",
         "count": "how many, of nobody",
     },
+    "police_stays": {
+        "post": "a post of the place, not a person",
+    },
+    "police_stay_facts": {"kind": "a plan, a way to the hospital, an extension, the end, a code; where to and why lie sealed"},
+    "police_stay_refusals": {},
+    "police_property": {
+        "number": "which line of the list of a case",
+        "breached_at": "since when it is a breach that she has not got it",
+    },
+    "police_property_entries": {"act": "taken in, handed over, asked for, given back, a code; who signed lies sealed"},
+    "police_own_words": {"digest": "a keyed digest of her word with the case's id: without the keystore it says nothing"},
+    "police_enquiries": {
+        "key_name": "a random id: of the enquiry, or of its case",
+        "is_answered": "whether the word was right; who the caller claimed to be lies sealed",
+    },
+    "police_counsellings": {"interpreter": "whether somebody interpreted", "post": "a post of the place, not a person"},
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
 

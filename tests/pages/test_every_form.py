@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from agencies import World, consent, open_case, refer
 from box import BATCH, CLINIC, EC, EXPIRES, STATION, certified, certify, inspector, stock
+from centre import keeps_as_a_centre
 from coast import OFFICE, ask, at, coast_world, complaint
 from hotline import answered_at_every_unit
 from shift import at_work
@@ -113,6 +114,7 @@ class Mistake:
 
 async def mistakes(world: World) -> list[Mistake]:
     answered_at_every_unit(world)
+    keeps_as_a_centre(world)
     desk, clinic = await world["police"].sign_in("desk"), world["health"]
     case_id, incident_id = await open_case(desk)
     await consent(desk, case_id, "health", "fb", "needs", "relay")
@@ -143,6 +145,8 @@ async def mistakes(world: World) -> list[Mistake]:
     await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/1/26"})
     warned = {"who": "Synthetic Mwamba", "what": "warned", "on": "2026-01-05", "facility": STATION}
     offender = f"/offenders/{(await desk.post('/offenders', warned))['id']}"
+    ring = {"kind": "jewellery", "post": "duty_officer", "name": "S. Synthetic"}
+    thing = f"/property/{(await desk.post(f'/cases/{case_id}/property', ring))['id']}/returned"
     paper = f"/reports/{(await nurse.post(f'/referrals/{rid}/report'))['id']}/steps"
     planned = (await nurse.post(f"{held}/follow-ups", {"which": "other", "due_on": "2026-01-20"}))["id"]
     paper_of = f"{held}/medical-certificates"
@@ -183,6 +187,12 @@ async def mistakes(world: World) -> list[Mistake]:
         ),
         Mistake("offenders/register.html", "officer", "/offenders", "/offenders", {"who": "Synthetic Mwamba", "on": "soon"}),
         Mistake("offenders/offender.html", "officer", offender, offender, {"on": "soon"}),
+        Mistake("stays/act.html", "officer", f"{case}/stay/admit", f"{case}/stay/admit", {"with_0_9": "many"}),
+        Mistake("property/things.html", "officer", f"{case}/property", f"{case}/property", {"note": "A ring."}),
+        Mistake("property/entry.html", "officer", thing, thing, {"name": "X"}),
+        Mistake("enquiries/word.html", "officer", f"{case}/own-word", f"{case}/own-word", {"phone_is_safe": "yes"}),
+        Mistake("enquiries/enquiry.html", "officer", "/enquiry", "/enquiry", {"number": "P-2026-1"}),
+        Mistake("counselling/counselling.html", "officer", f"{case}/counselling", f"{case}/counselling", {"note": "A note."}),
         Mistake("custody/of_case.html", "nurse", f"{held}/specimens", f"{held}/specimens", {"name": "X"}),
         Mistake("custody/book.html", "nurse", sample, sample, {"act": "sealed", "post": "duty_nurse"}),
         Mistake("certificates/of_case.html", "nurse", paper_of, paper_of, {"number": "?"}),

@@ -6,7 +6,7 @@ What a story waits for is a condition with a deadline; the time of deadlines is 
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from services.kinds import MODULES, parts_of
 from shared.casework.directory.network import Network, parse_network
 from shared.casework.directory.of_programme import network_of
 from shared.casework.here import Here
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import AgencyKind, Role
 from shared.exchange.access import Access, provision
 from shared.exchange.anchor import Anchor
 from shared.exchange.worker import ExchangeWorker
@@ -117,11 +117,15 @@ def network_on_paper(network: Network, on_paper: dict[str, dict[str, str]]) -> N
 
 @asynccontextmanager
 async def programme_town(
-    programme_id: str, postgres: PostgresDatabases, folder: Path, on_paper: dict[str, dict[str, str]] | None = None
+    programme_id: str,
+    postgres: PostgresDatabases,
+    folder: Path,
+    on_paper: dict[str, dict[str, str]] | None = None,
+    only: Collection[AgencyKind] = tuple(MODULES),
 ) -> AsyncIterator[ProgrammeTown]:
-    """The agencies at work; everything ends with it."""
+    """The agencies of these kinds at work; everything ends with it."""
     programme, clock = load_programme(programme_id), WallClock()
-    network = network_on_paper(network_of(programme, "test", MODULES), on_paper or {})
+    network = network_on_paper(network_of(programme, "test", only), on_paper or {})
     node = KafkaNode(folder / "kafka", cache=default_cache(folder))
     urls = {id_: await asyncio.to_thread(postgres_at_head, postgres, str(one.kind)) for id_, one in network.agencies.items()}
     await asyncio.to_thread(node.start)

@@ -43,6 +43,10 @@ FACTS = {  # what the source says of these programmes (domain.md, 4.1 and 4.3), 
         "expect.misuse.value": 0, "expect.reports_change_pct.value": 48, "expect.sites_ge_95.value": 3,
         "windows.emergency_contraception.hours": 120, "windows.pep.hours": 72, ".period": (2005, 2008),
     },
+    "bd-vsc": {  # domain.md, 4.2
+        "facilities.vsc.count": 1, "facilities.vsc_planned.count": 7, "expect.centres_total.value": 8,
+        "expect.ngo_partners.value": 10, "expect.stay_limit_d.value": 5, "rules.stay.days": 5, ".period": (2009, 2011),
+    },
     "rw-gender-desk": {
         "facilities.police_station.count": 69, "facilities.gender_desk.count": 69, "facilities.hotline_room.count": 1,
         "hotline.number": "3512", "expect.station_coverage_pct.value": 100, "expect.desks.value": 69,
@@ -54,6 +58,10 @@ NO_FACTS = {  # what domain.md marks as a design or an assumption
         "limits.acknowledge_h.acute", "certificates.ec_provider.valid_days", "report_forms.zp_form_32.version",
         "replay.doses.numbers", "replay.reports.numbers", ".languages", ".consent_days", "facilities.one_stop_centre.count",
         "rules.ec_given_before.act",
+    ],
+    "bd-vsc": [
+        "rules.stay.plan_by_days", "rules.stay.hospital_counts", "rules.property_back.within_h", "facilities.vsc.places",
+        "facilities.hospital.count", "expect.overstay_without_plan.value", ".languages",
     ],
     "rw-gender-desk": [
         "hotline.answer_s", "hotline.dispatch_min", "facilities.isange_centre.count", "replay.calls.numbers",
@@ -237,17 +245,23 @@ def test_named_places_keep_their_names_and_paper_has_a_desk_that_writes_for_it()
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.stem != "base"], ids=name_of)
-def test_every_programme_makes_a_network_without_what_is_planned(file: Path) -> None:
+def test_every_programme_makes_a_network_in_which_what_is_planned_is_named_as_such_and_what_is_past_is_not(file: Path) -> None:
     programme = check_file(file).programme
     assert programme is not None
     network = network_of(programme)
     serving = [agency for agency in network.agencies.values() if agency.kind is not AgencyKind.OVERSIGHT]
-    facilities = {id_ for agency in serving for id_ in agency.facilities}
     watched = {pair for pair in network.pairs if any(network.agencies[one].kind is AgencyKind.OVERSIGHT for one in pair)}
     assert len(watched) == len(serving) * (len(network.agencies) - len(serving)), "whoever watches is told by everybody"
-    planned = [kind for kind, one in programme.facilities.items() if one.status != "open"]
-    assert not [id_ for id_ in facilities if any(id_.startswith(f"{kind}_") and id_[len(kind) + 1 :].isdigit() for kind in planned)]
-    assert len(facilities) == sum(one.count for one in programme.facilities.values() if one.status == "open")
+    facilities = [one for agency in serving for one in agency.facilities.values()]
+    for status, found in (
+        ("open", [one for one in facilities if not one.is_planned]),
+        ("planned", [one for one in facilities if one.is_planned]),
+    ):
+        kinds = {kind: one.count for kind, one in programme.facilities.items() if one.status == status and one.count}
+        assert {one.kind for one in found} == kinds.keys()
+        assert len(found) == sum(kinds.values())
+    for agency in network.agencies.values():
+        assert not next(iter(agency.facilities.values())).is_planned  # an agency's first place works
 
 
 def test_a_network_of_some_kinds_names_nobody_else() -> None:
@@ -333,6 +347,8 @@ CASES: list[tuple[dict[str, Any], float | None]] = [
     ({"formula": "timely", "durations": "stay_length", "within_h": 120}, None),
     ({"formula": "median_h", "durations": "dose_delay"}, 2),
     ({"formula": "p90_h", "durations": "dose_delay"}, 121),
+    ({"formula": "longest_d", "durations": "dose_delay"}, 121 / 24),
+    ({"formula": "longest_d", "durations": "stay_length"}, None),
 ]
 
 

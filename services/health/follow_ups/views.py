@@ -18,6 +18,7 @@ from shared.casework import scope
 from shared.casework.cases.tables import Case
 from shared.casework.figures.reading import COUNTED
 from shared.casework.follow_ups import commands as shared
+from shared.casework.follow_ups.domain import State
 from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
 from shared.casework.referrals.tables import Referral, WalkIn

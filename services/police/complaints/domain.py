@@ -69,6 +69,7 @@ class HowTold(StrEnum):
 
     WHEN_SHE_CAME = "when_she_came"
     IN_SAFE_HOURS = "in_safe_hours"
+    BY_HER_WORD = "by_her_word"  # she called, and said the word that she had chosen
 
 
 class State(StrEnum):

@@ -20,7 +20,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "legal_aid": _("Legal aid"), "costs": _("What it costs, and what is free"),
         "may_withdraw": _("It may be stopped, and opened again"),
     },
-    "how_told": {"when_she_came": _("on a visit here"), "in_safe_hours": _("in the safe hours")},
+    "how_told": {
+        "when_she_came": _("on a visit here"), "in_safe_hours": _("in the safe hours"),
+        "by_her_word": _("by telephone, by the word that was agreed"),
+    },
     "complaint_state": {
         "open": _("The complaint goes on"), "withdrawn": _("The complaint was withdrawn"), "ended": _("There is a verdict"),
     },

@@ -76,7 +76,8 @@ def suppliers(here: Here, facility: str) -> list[Supplier]:
     found = [
         (place.journeys[facility].km if facility in place.journeys else FAR_KM, peer, id_)
         for peer in here.peers if here.known_kind(peer) is AgencyKind.HEALTH
-        for id_, place in here.network.agencies[peer].facilities.items() if ServicePackage.ACUTE_CARE in place.services
+        for id_, place in here.network.agencies[peer].facilities.items()
+        if ServicePackage.ACUTE_CARE in place.services and not place.is_planned
     ]  # fmt: skip
     return [Supplier(peer, id_) for _km, peer, id_ in sorted(found)]
 

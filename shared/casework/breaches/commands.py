@@ -61,5 +61,8 @@ def _situation(code: BreachCode, row: Breach) -> Situation | None:
             return Situation(act=Act.MEDIATE, now=row.occurred_at)
         case BreachCode.POLICE_REPORT_DEMANDED:
             return Situation(act=Act.RECEIVE, now=row.occurred_at, facts=frozenset({Known.POLICE_REPORT_DEMANDED}))
+        case BreachCode.PROPERTY_NOT_RETURNED:
+            asked = frozenset({Known.RETURN_ASKED_FOR})
+            return Situation(act=Act.RETURN_PROPERTY, now=row.occurred_at, facts=asked, not_so=frozenset({Known.HANDED_BACK}))
         case _:
             return None

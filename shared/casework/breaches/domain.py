@@ -13,6 +13,7 @@ class BreachCode(StrEnum):
     POLICE_REPORT_DEMANDED = "police_report_demanded"  # before care
     FEE_DEMANDED = "fee_demanded"
     PERMISSION_DEMANDED = "permission_demanded"  # of a husband or of the family
+    PROPERTY_NOT_RETURNED = "property_not_returned"  # she asked for her things, and has not got them
 
 
 class ByWhom(StrEnum):

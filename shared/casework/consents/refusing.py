@@ -149,7 +149,7 @@ def _place(here: Here, former: Referral, services: AbstractSet[ServicePackage]) 
     if former.recipient not in here.serving:
         return None
     facilities = here.network.agencies[former.recipient].facilities
-    offering = [id_ for id_, facility in facilities.items() if services <= set(facility.services)]
+    offering = [id_ for id_, facility in facilities.items() if services <= set(facility.services) and not facility.is_planned]
     known = (story.standing_of(former).facility, former.to_facility)
     return next((place for place in (*known, *offering) if place in offering), None)
 

@@ -8,13 +8,14 @@ from shared.programmes.indicators import Measure
 
 
 async def counts(_tx: Transaction, here: Here, _of: Period) -> Counts:
-    """Facilities by place, and districts by the kind of facility that they have, as the network stands now."""
+    """Facilities by place, those that are planned too, and districts by the kind of facility that works there, as it stands now."""
     found = Counts.of(Measure.FACILITIES, Measure.DISTRICTS)
     places = here.entry.facilities
     for place in places:
         found.add(Measure.FACILITIES, place)
-    for kind in sorted({kind for place in places if (kind := here.kind_of_place(place)) is not None}):
-        districts = {one.district for place, one in places.items() if here.kind_of_place(place) == kind}
+    at_work = {place: one for place, one in places.items() if not one.is_planned}
+    for kind in sorted({kind for place in at_work if (kind := here.kind_of_place(place)) is not None}):
+        districts = {one.district for place, one in at_work.items() if here.kind_of_place(place) == kind}
         found.add(Measure.DISTRICTS, None, len(districts), kind)
-    found.add(Measure.DISTRICTS, None, len({one.district for one in places.values()}))
+    found.add(Measure.DISTRICTS, None, len({one.district for one in at_work.values()}))
     return found

@@ -41,6 +41,7 @@ class Facility(_Part):
     name: Label
     district: Code
     kind: Code | None = None  # the kind of facility of the programme; left out: what the programme says of a place of this name
+    is_planned: bool = False  # it stands in the directory, and nothing is sent to it
     mode: FacilityMode = FacilityMode.ONLINE
     hub: FacilityId | None = None  # the facility whose desk writes for it, where it works on paper or by phone
     services: tuple[ServicePackage, ...] = ()

@@ -69,14 +69,17 @@ def _pairs(programme: Programme, there: frozenset[str]) -> list[list[str]]:
 
 
 def _facilities(programme: Programme) -> Iterator[_Made]:
-    """The named ones of each kind, then as many as lack. Nothing is sent to what is planned or past, so it is left out."""
+    """The named ones of each kind, then as many as lack. What is planned stands in the directory; what is past is left out."""
     districts = list(programme.districts) or [ANYWHERE]
     named = {place.district for place in programme.places.values()}
     where: dict[str, list[str]] = defaultdict(list)  # the districts of each kind's facilities, in their order
     taken = set(programme.places)
-    # What shares a roof comes after what it shares it with.
-    for id_, kind in sorted(programme.facilities.items(), key=lambda item: item[1].colocated_with is not None):
-        if kind.status is not FacilityStatus.OPEN:
+    # What shares a roof comes after what it shares it with, and what is open before what is not: an agency's first place works.
+    order = {
+        id_: (one.status is not FacilityStatus.OPEN, one.colocated_with is not None) for id_, one in programme.facilities.items()
+    }
+    for id_, kind in sorted(programme.facilities.items(), key=lambda item: order[item[0]]):
+        if kind.status is FacilityStatus.PAST:
             continue
         own = [name for name, place in programme.places.items() if place.kind == id_]
         for name in own:
@@ -103,7 +106,7 @@ def _common(programme: Programme, kind: FacilityKind) -> dict[str, Any]:
     return {
         "kind": named,
         "services": [str(package) for package in kind.services], "posts": list(kind.posts), "open_hours": kind.open_hours,
-        "mode": str(kind.mode), "places": kind.places,
+        "mode": str(kind.mode), "places": kind.places, "is_planned": kind.status is FacilityStatus.PLANNED,
     }  # fmt: skip
 
 
@@ -131,7 +134,7 @@ def _is_shelter(one: _Made, programme: Programme) -> bool:
 def _complete(made: list[_Made], there: frozenset[str], programme: Programme) -> dict[str, Any]:
     """Each facility with the ways to it; on paper or by phone also with a desk that writes for it, of the kind that the programme
     says, and near where one is."""
-    online = [one for one in made if one.fields["mode"] == FacilityMode.ONLINE]
+    online = [one for one in made if one.fields["mode"] == FacilityMode.ONLINE and not one.fields["is_planned"]]
     for one in made:
         ways = one.fields.get("journeys", {}) if one.id in there else {}  # of a shelter nothing but its area is told
         one.fields["journeys"] = {start: way for start, way in ways.items() if start in there}

@@ -51,9 +51,17 @@ def is_open_at(facility: Facility, local: datetime) -> bool:
 
 
 async def places(
-    tx: Transaction, here: Here, agencies: Iterable[str], desk: str | None, local: datetime, wanted: Iterable[ServicePackage] = ()
+    tx: Transaction,
+    here: Here,
+    agencies: Iterable[str],
+    desk: str | None,
+    local: datetime,
+    wanted: Iterable[ServicePackage] = (),
+    *,
+    planned: bool = False,
 ) -> list[Place]:
-    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then by name."""
+    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then by name.
+    `planned`: those too that do not work yet, last, for whoever reads and does not send."""
     since = tx.clock.now() - NEWS_AGE_MAX
     query = select(PlaceNews).where(col(PlaceNews.said_at) > since)
     news = {(row.agency, row.facility): row for row in (await tx.session.execute(query)).scalars()}
@@ -61,13 +69,13 @@ async def places(
     found = []
     for agency in agencies:
         for id_, facility in here.network.agencies[agency].facilities.items():
-            if need <= set(facility.services):
+            if need <= set(facility.services) and (planned or not facility.is_planned):
                 said = news.get((agency, id_))
-                open_now = is_open_at(facility, local) if said is None else said.is_open
+                open_now = not facility.is_planned and (is_open_at(facility, local) if said is None else said.is_open)
                 opens = None if open_now else facility.open_hours.split("-")[0]
                 area = _area(here, facility) if shows_area_only(here.network.agencies[agency].kind, facility.services) else None
                 found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said, area))
-    found.sort(key=lambda p: (not p.is_open, p.journey.km if p.journey else FAR_KM, p.facility.name))
+    found.sort(key=lambda p: (p.facility.is_planned, not p.is_open, p.journey.km if p.journey else FAR_KM, p.facility.name))
     return found
 
 

@@ -18,6 +18,7 @@ PICTURED = ((Measure.REPORTS, Measure.REFERRALS_ARRIVED), (Measure.CALLS,))
 DECIMALS = {
     Formula.COUNT: 0, Formula.SITES_GE: 0, Formula.BALANCE: 0, Formula.RATE: 3, Formula.TIMELY: 3, Formula.PERCENT: 1,
     Formula.CHANGE_PCT: 1, Formula.MEDIAN_H: 1, Formula.P90_H: 1,
+    Formula.LONGEST_D: 1,
 }  # fmt: skip
 
 
@@ -113,8 +114,10 @@ def _line(here: Here, id_: str, one: Indicator, counted: Counted, known: Tally, 
 
 def _is_anothers(here: Here, one: Indicator) -> bool:
     """Whether it is of a kind of facility that another agency has."""
-    kind = here.programme.facilities.get(one.kind or "")
-    return kind is not None and here.programme.agencies[kind.agency].kind is not here.kind
+    named = [here.programme.facilities[kind].agency for kind in (one.kind, *one.kinds) if kind in here.programme.facilities]
+    if here.agency in here.programme.agencies:  # of two agencies of one kind each knows its own
+        return any(agency != here.agency for agency in named)
+    return any(here.programme.agencies[agency].kind is not here.kind for agency in named)
 
 
 async def _counted(tx: Transaction, here: Here, counts: Iterable[Count], of: Period, by: Actor | None) -> Counts:

@@ -91,6 +91,7 @@ FORMULAS: dict[Formula, str] = {
     Formula.SITES_GE: _("How many places have %(at_least)s or more of: %(of)s ÷ %(over)s. Which they are is not shown."),
     Formula.TIMELY: _("The share within %(within)s of: %(durations)s."),
     Formula.BALANCE: _("Together: %(plus)s. Less: %(minus)s."),
+    Formula.LONGEST_D: _("The longest of them, in days: %(durations)s."),
     Formula.MEDIAN_H: _("Half of them took no longer: %(durations)s."),
     Formula.P90_H: _("Nine of ten took no longer: %(durations)s."),
 }

@@ -96,7 +96,9 @@ async def _directory(request: Request, edge: Edge, visit: Visit, service: Servic
     async with edge.database.read() as tx:
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
-        found = await places(tx, here, (here.agency, *here.serving), visit.actor.facility, local, [service] if service else [])
+        found = await places(
+            tx, here, (here.agency, *here.serving), visit.actor.facility, local, [service] if service else [], planned=True
+        )
     today = here.day_of(now)
     told = {p.key: agreements.refusal(here, p.agency, p.id, p.facility.services, today) for p in found if p.agency != here.agency}
     offered = {s for a in (here.agency, *here.serving) for f in here.network.agencies[a].facilities.values() for s in f.services}

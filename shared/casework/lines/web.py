@@ -35,6 +35,7 @@ class PlaceView(BaseModel):
     open_hours: str
     duty_number: str | None
     places: int | None
+    is_planned: bool
 
 
 @router.get("/api/v1/directory/services")
@@ -42,7 +43,7 @@ async def get_services(edge: OneEdge, _by: SignedIn, service: Annotated[ServiceP
     """Facilities of this agency and of its peers, by service."""
     here = edge.here
     found = [
-        PlaceView(agency=agency, kind=here.kind_of(agency), facility=facility_id, **facility.model_dump())
+        PlaceView(agency=agency, kind=here.kind_of(agency), facility=facility_id, **facility.model_dump(exclude={"kind"}))
         for agency in (here.agency, *here.serving)
         for facility_id, facility in here.network.agencies[agency].facilities.items()
         if service is None or service in facility.services

@@ -31,7 +31,7 @@ PATH_CHARACTERS_MAX = 200  # of a page's address, a key column: the longest, wit
 DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
 BROWSER_CHARACTERS = len(new_browser())
-SECRETS = frozenset({"password", "again", "old", "pin", "own_pin", "own_password", "once"})  # fields that no draft keeps
+SECRETS = frozenset({"password", "again", "old", "pin", "own_pin", "own_password", "word", "once"})  # fields that no draft keeps
 
 
 class Elsewhere(Exception):

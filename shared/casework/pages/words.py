@@ -319,6 +319,8 @@ ALARMS: dict[str, str] = {
     "hand_over_due": _("A complaint must be handed to the prosecutor soon"),
     "hand_over_late": _("A complaint was not handed to the prosecutor in time: hand it over now, it is never too late"),
     "order_missing": _("An examination began before its order, and the order has not come: ask for it again"),
+    "stay_needs_plan": _("A stay needs a plan: where to afterwards is to be agreed"),
+    "stay_over_limit": _("A stay is past its time: help to find a place, or extend it. Nobody is sent away"),
     "report_before_limit": _("A medical report is due before the remand limit"),
     "custody_gap": _("The chain of custody of a sample has a gap"),
     "report_custody": _("A medical report may be in another hand than was written down"),
@@ -361,6 +363,12 @@ LOOKS: dict[str, str] = {
     "return": _("Read what was asked before a return home"),
     "specimen": _("Read the custody of a sample"),
     "medical_certificate": _("Read that a medical certificate was issued"),
+    "stay": _("Read the stay at a centre"),
+    "property": _("Read which things are kept"),
+    "own_word": _("Opened the page of the word for the telephone"),
+    "counselling": _("Read that somebody was counselled"),
+    "enquiry": _("Was told how it stands, by the word that was agreed"),
+    "enquiry_missed": _("Asked about it by telephone without the word that was agreed; nothing was said."),
     "docket": _("Read the number in the occurrence book"),
     "holds": _("Read what a court has ordered about it"),
     "hold_form": _("Opened the form for a court’s order; no order was there to be read"),
@@ -400,6 +408,10 @@ POSTS: dict[str, str] = {
     "district_health_officer": _("District health officer"),
     "social_worker_on_duty": _("Social worker on duty"),
     "district_coordinator": _("District coordinator"),
+    "centre_in_charge": _("In charge of the centre"),
+    "officer_in_charge": _("Officer in charge"),
+    "intake_worker": _("Who takes people in"),
+    "programme_head": _("Head of the programme"),
 }
 KINDS: dict[str, str] = {
     "police": _("Police"),
@@ -564,6 +576,7 @@ BREACHES: dict[str, str] = {
     "police_report_demanded": _("A police report was demanded before care"),
     "fee_demanded": _("Money was demanded"), "permission_demanded": _("A permission of husband or family was demanded"),
     "pressure_to_settle": PROGRESS["pressure_to_settle"],
+    "property_not_returned": _("Things that were asked for were not given back"),
 }  # fmt: skip
 BY_WHOM: dict[str, str] = {
     "police": _("Police"), "health": _("Health"), "social_welfare": _("Social welfare"), "justice": _("Court or prosecutor"),

@@ -33,11 +33,13 @@ from shared.exchange.tables import Activity, OutboxRow
 from shared.kit.bulk import as_read, insert_together
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, NotFound, RefnetError
+from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 
 LEFT_WITHOUT_CARE = frozenset({codes.OutcomeCode.NOT_AVAILABLE, codes.OutcomeCode.NOT_ELIGIBLE})  # an acute end that alarms
 # What whoever has a case open in an emergency may do to a request of another desk: she comes, and how, and care begins.
 FOR_CARE = frozenset({Transition.ARRIVE, Transition.START, Transition.SET_OUT, Transition.TOLD_BY_PHONE})
+PLANNED = _("%(place)s is planned and does not work yet; choose another place.")
 RESPOND_BY_MAX = timedelta(days=90)  # a later answer is no answer
 
 
@@ -178,6 +180,8 @@ def _check_place(here: Here, command: IssueReferral) -> None:
     if facility is None:
         agency = Coded(command.to_agency, "agency")
         raise NotFound("%(agency)s has no facility “%(place)s”.", agency=agency, place=command.to_facility)
+    if facility.is_planned:
+        raise Conflict(PLANNED, place=Coded(f"{command.to_agency}/{command.to_facility}", "place"))
     foreign = set(command.services) - codes.PROVIDED_BY[kind]
     if foreign:
         agency = Coded(command.to_agency, "agency")
@@ -360,15 +364,18 @@ def _entered_for(here: Here, facility: str | None, by: Actor) -> str | None:
 
 
 def _details(here: Here, referral: Referral, transition: Transition, command: MakeTransition, by: Actor) -> Details:
-    if transition is Transition.REDIRECT and command.to_facility is not None:
-        here.facility(command.to_facility)
+    if transition is Transition.REDIRECT and command.to_facility is not None and here.facility(command.to_facility).is_planned:
+        raise Conflict(PLANNED, place=Coded(command.to_facility, "place"))
     if transition is Transition.SUGGEST and command.to_agency is not None:
         if command.to_agency == here.agency:
             raise MissingDetail("to_agency", "To another facility of this agency use redirect; suggest names another agency.")
         here.kind_of(command.to_agency)
-        if command.to_facility is not None and here.network.facility(command.to_agency, command.to_facility) is None:
+        suggested = here.network.facility(command.to_agency, command.to_facility) if command.to_facility is not None else None
+        if command.to_facility is not None and suggested is None:
             agency = Coded(command.to_agency, "agency")
             raise MissingDetail("to_facility", "The place must be a facility of %(agency)s.", agency=agency)
+        if suggested is not None and suggested.is_planned:
+            raise Conflict(PLANNED, place=Coded(f"{command.to_agency}/{command.to_facility}", "place"))
     if transition is Transition.TOLD_BY_PHONE and command.post is not None:
         facility = here.network.facility(referral.recipient, story.standing_of(referral).facility)
         if facility is None or command.post not in facility.posts:
@@ -391,9 +398,8 @@ def _next_place(here: Here, place: str | None, referral: Referral) -> tuple[str 
     found = here.network.facility(agency, facility)
     if found is None:
         raise MissingDetail("next_place", "The next place must be a facility of this network, written agency/facility.")
-    if (agency, facility) == (here.agency, story.standing_of(referral).facility) or not set(found.services) & set(
-        referral.services
-    ):
+    is_the_same = (agency, facility) == (here.agency, story.standing_of(referral).facility)
+    if is_the_same or found.is_planned or not set(found.services) & set(referral.services):
         raise MissingDetail("next_place", "The next place must be another one that offers what was asked for.")
     return agency, facility
 

@@ -11,7 +11,8 @@ from shared.contracts.casework import minimal_data
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind
 
 Party = Literal[
-    "opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader", "itself", "station", "invited", "caller",
+    "opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader", "itself", "station",
+    "invited", "caller",
 ]  # fmt: skip
 Way = tuple[AgencyKind, AgencyKind]  # from which kind of agency to which
 

@@ -1,0 +1,1 @@
+"""One feature of the police: that somebody was counselled, and by which post."""

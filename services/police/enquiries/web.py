@@ -1,0 +1,110 @@
+"""Routes: her word for the telephone, and what a caller is told."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from services.police.complaints.views import register_of
+from services.police.enquiries import commands
+from services.police.enquiries.commands import Enquire, SetWord
+from services.police.enquiries.tables import Enquiry
+from shared.casework.cases.commands import load_case
+from shared.casework.cases.tables import Case
+from shared.casework.cases.views import note_read
+from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.casework.here import Here
+from shared.kit.db import Transaction
+
+router = APIRouter(prefix="/api/v1", tags=["enquiries"])
+
+
+class WordView(BaseModel):
+    """That a word was chosen, and when. Which one, nobody can read."""
+
+    case_id: UUID
+    entered_at: datetime
+
+
+class ToldView(BaseModel):
+    """A milestone that may be told."""
+
+    step: int | None
+    code: str
+    on_date: str | None
+    is_told: bool
+
+
+class AnswerView(BaseModel):
+    """What may be said to the caller: `told` false says that nothing may be, and nothing else."""
+
+    told: bool
+    milestones: list[ToldView] = []
+
+
+class EnquiryView(BaseModel):
+    """That somebody asked about a case, claiming to be somebody."""
+
+    occurred_at: datetime
+    claims_to_be: str | None
+    was_answered: bool
+
+
+async def _answer(tx: Transaction, here: Here, row: Enquiry) -> AnswerView:
+    if not row.is_answered or row.case_id is None:
+        return AnswerView(told=False)
+    register = await register_of(tx, here, await tx.session.get_one(Case, row.case_id))
+    steps = [step for shown in register.complaints for step in shown.steps if step.is_milestone]
+    steps += [step for step in register.others if step.is_milestone]
+    return AnswerView(
+        told=True,
+        milestones=[
+            ToldView(
+                step=one.row.position, code=one.row.code, on_date=one.row.on_date.isoformat() if one.row.on_date else None,
+                is_told=not one.is_to_tell,
+            )
+            for one in steps
+        ],
+    )  # fmt: skip
+
+
+@router.post("/cases/{case_id}/own-word", status_code=201, response_model=WordView)
+async def post_word(
+    case_id: UUID, body: SetWord, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """She chooses a word."""
+
+    async def work(tx: Transaction) -> WordView:
+        row = await commands.set_word(case_id, body, tx, edge.here, by)
+        return WordView(case_id=row.case_id, entered_at=row.entered_at)
+
+    return await command(request, edge, by, work, status=201, key=key)
+
+
+@router.get("/cases/{case_id}/enquiries")
+async def get_enquiries(case_id: UUID, edge: OneEdge, by: SignedIn) -> Page:
+    """Who asked about a case by telephone, the newest first."""
+    by.may_work()
+    async with edge.database.write() as tx:
+        case = await load_case(tx, case_id, by)
+        commands.needs_enquiries(edge.here)
+        await note_read(tx, case.id, by, "own_word")
+        return Page(
+            items=[
+                EnquiryView(
+                    occurred_at=one.occurred_at, claims_to_be=(one.said or {}).get("claims_to_be"), was_answered=one.is_answered
+                )
+                for one in await commands.enquiries_of(tx, case.id)
+            ]
+        )
+
+
+@router.post("/enquiries", status_code=200, response_model=AnswerView)
+async def post_enquiry(body: Enquire, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None) -> Response:
+    """Somebody asks by telephone how a case stands: by her own word, or nothing is confirmed."""
+
+    async def work(tx: Transaction) -> AnswerView:
+        return await _answer(tx, edge.here, await commands.enquire(body, tx, edge.here, by))
+
+    return await command(request, edge, by, work, key=key)

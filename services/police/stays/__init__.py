@@ -1,0 +1,1 @@
+"""One feature of the police: who stays at a centre, for how long, and where to afterwards."""

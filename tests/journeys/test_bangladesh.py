@@ -1,0 +1,294 @@
+"""Bangladesh, Victim Support Centres (domain guide 4.2, practice guide "The six scenarios, made real"): each story on the network
+that the profile makes, over a real Kafka, each agency on a PostgreSQL database of its own.
+
+What another agency learns is read from that agency's own records through its API, and so is what it must not learn.
+
+| story | test |
+|---|---|
+| acceptance: from a thana, hospital, a place by day 3, gone by day 5, things back | `test_from_a_thana_to_a_place_of_her_own` |
+| children who come with her; legal information; counselling | the same |
+| the place that had accepted is full after all | `test_a_place_that_had_accepted_is_full_after_all` |
+| day 5 and no place | `test_on_day_five_without_a_place_a_supervisor_extends_and_nobody_is_sent_away` |
+| the hospital returns her to the centre | `test_the_hospital_returns_her_and_its_nights_do_not_count` |
+| "husband" on the telephone; she herself | `test_a_husband_on_the_telephone_hears_nothing_and_she_hears_how_it_stands` |
+| her things are refused | `test_a_no_to_her_things_is_a_breach` |
+| a planned centre is chosen | `test_a_planned_centre_cannot_be_asked` |
+| centre full on arrival | `test_a_full_centre_is_written_down_and_the_thana_hears_of_another_place` |
+| she takes her consent back | `test_consent_taken_back_voids_what_was_not_sent_and_stops_the_hospital` |
+| party on paper: a hospital without a computer | `test_a_hospital_on_paper_is_told_by_phone_and_written_for` |
+| feedback refused | `test_she_refuses_feedback_and_the_centre_learns_nothing` |
+| the clock to the minute, clocks put back, extensions | `tests/unit/test_stay_clock.py` |
+| her things, enquiries, figures | `tests/api/test_stays.py` (in this process) |
+
+Onward to the ministry's shelter here: NGO partners are a kind of agency of their own.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from agencies import Desk, Refused, consent
+from centre import CENTRE, HOSPITAL, MINISTRY, PLANNED, THANA, WITHOUT_PARTNERS, came, open_alarms, stays, then
+from programme_town import ProgrammeTown, programme_town
+
+from shared.contracts.casework.codes import Role
+from shared.kit.local.postgres_databases import PostgresDatabases
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
+
+PAPER_HOSPITAL = "hospital_2"
+ON_PAPER = {PAPER_HOSPITAL: {"mode": "paper", "hub": HOSPITAL}}
+KEPT_AT_THE_CENTRE = (
+    "with_her",
+    "desk_officer",
+    "jewellery",
+    "rhg",
+    "first_support",
+)  # stays, things and counselling cross nowhere
+RING = {"kind": "jewellery", "note": "One ring.", "post": "desk_officer", "name": "S. Synthetic"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProgrammeTown]:
+    folder = tmp_path_factory.mktemp("bangladesh")
+    async with programme_town("bd-vsc", postgres, folder, ON_PAPER, WITHOUT_PARTNERS) as made:
+        yield made
+
+
+async def sends(town: ProgrammeTown, desk: Desk, case_id: str, to: str, place: str, *services: str, **more: Any) -> Any:
+    """She agrees, and a request goes there."""
+    await consent(desk, case_id, to, "needs", "fb", language="bn")
+    body = {"case_id": case_id, "to_agency": to, "to_facility": place, "services": list(services), "urgency": "urgent", **more}
+    sent = await desk.post("/referrals", body)
+    await town.stands(await town.whole(to), sent, "issued")
+    return sent
+
+
+async def accepted(town: ProgrammeTown, desk: Desk, case_id: str) -> Any:
+    """The ministry has a place for her, and the centre knows."""
+    sent = await sends(town, desk, case_id, "social_welfare", MINISTRY, "shelter")
+    await (await town.at_work("social_welfare", MINISTRY)).post(f"/referrals/{sent['id']}/accept")
+    await town.stands(desk, sent, "accepted")
+    return sent
+
+
+async def refused(work: Any) -> tuple[int, str]:
+    with pytest.raises(Refused) as error:
+        await work
+    return error.value.status, error.value.problem["detail"]
+
+
+async def the_stay(desk: Desk, case_id: str) -> Any:
+    (stay,) = (await desk.get(f"/cases/{case_id}/stays"))["items"]
+    return stay
+
+
+async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown) -> None:
+    thana, desk = await town.at_work("thanas", THANA), await town.at_work("police", CENTRE)
+    doctor, worker = await town.at_work("health", HOSPITAL), await town.at_work("social_welfare", MINISTRY)
+    at_thana = await came(thana)
+    from_thana = await sends(town, thana, at_thana, "police", CENTRE, "protection")
+    await thana.post(f"/referrals/{from_thana['id']}/set-out", {"mode": "police_vehicle", "escort": "officer"})
+    there = await desk.get(f"/referrals/{from_thana['id']}")
+    assert not {"needs", "dependants", "incident_class"} & there["content"].keys()  # between two of the police: the request alone
+    await desk.post(f"/referrals/{from_thana['id']}/arrive", {"feedback": True})
+    await town.stands(thana, from_thana, "arrived")
+    case_id = there["case_id"]
+
+    stay = await stays(desk, case_id, "0-9", "10-14")
+    assert stay["persons"] == 3
+    ring = await desk.post(f"/cases/{case_id}/property", RING)
+    told = {"topics": ["her_rights", "protection"], "language": "rhg", "interpreter": True, "post": "desk_officer"}
+    await desk.post(f"/cases/{case_id}/legal-information", told)
+    support = {"what": "first_support", "language": "rhg", "interpreter": True, "post": "desk_officer", "note": "A synthetic note."}
+    await desk.post(f"/cases/{case_id}/counsellings", support)
+    await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/7/26"})
+
+    hurt = await sends(town, desk, case_id, "health", HOSPITAL, "injury_care")
+    await desk.post(f"/referrals/{hurt['id']}/set-out", {"mode": "police_vehicle", "escort": "officer"})
+    await then(desk, stay, "hospital_out")
+    for act in ("accept", "arrive"):
+        await doctor.post(f"/referrals/{hurt['id']}/{act}", {"feedback": True} if act == "arrive" else {})
+    await doctor.post(f"/referrals/{hurt['id']}/care", {"care": "injury_care", "result": "given"})
+    await doctor.post(f"/referrals/{hurt['id']}/close", {"outcome_code": "served"})
+    await then(desk, stay, "hospital_back")
+
+    await town.pass_by(days=3)
+    assert "stay_needs_plan" in await open_alarms(desk, case_id)
+    onward = await accepted(town, desk, case_id)
+    await then(desk, stay, "planned", way="agency", referral_id=onward["id"])
+    assert "stay_needs_plan" not in await open_alarms(desk, case_id)
+    await town.pass_by(days=1)
+    back = {"act": "returned", "post": "desk_officer", "name": "S. Synthetic", "her_sign": "thumb"}
+    assert (await desk.post(f"/property/{ring['id']}/entries", back))["returned_at"]
+    left = await then(desk, stay, "left", way="agency", referral_id=onward["id"])
+    assert (left["days"], left["was_over_without_plan"]) == (4, False)
+    await worker.post(f"/referrals/{onward['id']}/arrive", {"feedback": True})
+    await worker.post(f"/referrals/{onward['id']}/close", {"outcome_code": "served"})
+    assert (await town.stands(desk, onward, "closed"))["outcome_code"] == "served"
+    assert (await town.stands(desk, hurt, "closed"))["outcome_code"] == "served"
+    await town.settle()
+    seen = json.dumps([await desk.get(f"/cases/{case_id}/timeline?limit=200"), await desk.get(f"/referrals/{hurt['id']}")])
+    assert '"result"' not in seen
+    assert "tetanus" not in seen
+    for agency, sent in (("health", hurt), ("social_welfare", onward), ("thanas", from_thana)):
+        whole = await town.whole(agency)
+        of_case = (await whole.get(f"/referrals/{sent['id']}"))["case_id"]
+        known = json.dumps([await whole.get(f"/cases/{of_case}/timeline?limit=200"), await whole.get(f"/referrals/{sent['id']}")])
+        assert [word for word in (*KEPT_AT_THE_CENTRE, "FIR/7/26", "synthetic") if word in known] == [], agency
+
+
+async def test_a_place_that_had_accepted_is_full_after_all(town: ProgrammeTown) -> None:
+    desk, worker = await town.at_work("police", CENTRE), await town.at_work("social_welfare", MINISTRY)
+    case_id = await came(desk)
+    stay = await stays(desk, case_id)
+    onward = await accepted(town, desk, case_id)
+    await then(desk, stay, "planned", way="agency", referral_id=onward["id"])
+    await town.pass_by(days=3)
+    assert "stay_needs_plan" not in await open_alarms(desk, case_id)
+    await worker.post(f"/referrals/{onward['id']}/decline", {"reason_code": "no_place"})
+    await town.stands(desk, onward, "declined")
+    await town.watch()
+    assert "stay_needs_plan" in await open_alarms(desk, case_id)
+    rows = (await desk.get("/referrals?direction=out&limit=200"))["items"]
+    assert [one["id"] for one in rows if one["case_id"] == case_id] == [
+        onward["id"]
+    ]  # nothing goes elsewhere by itself: she is asked
+    await then(desk, stay, "left", way="own_choice")
+
+
+async def test_on_day_five_without_a_place_a_supervisor_extends_and_nobody_is_sent_away(town: ProgrammeTown) -> None:
+    desk, head = await town.at_work("police", CENTRE), await town.at_work("police", CENTRE, Role.SUPERVISOR)
+    case_id = await came(desk)
+    stay = await stays(desk, case_id, "0-9")
+    await town.pass_by(days=5, minutes=1)
+    assert (await open_alarms(desk, case_id))["stay_over_limit"] == "centre_in_charge"
+    assert (await the_stay(desk, case_id))["left_at"] is None
+    until = (town.clock.now() + timedelta(days=3)).date().isoformat()
+    assert (await refused(then(desk, stay, "extended", reason="no_place", until=until)))[0] == 403
+    extended = await then(head, stay, "extended", reason="no_place", until=until)
+    assert extended["facts"][-1] | {"occurred_at": None} == {
+        "kind": "extended", "reason": "no_place", "until": until, "way": None, "referral_id": None, "occurred_at": None,
+    }  # fmt: skip
+    assert "stay_over_limit" not in await open_alarms(desk, case_id)
+    await town.pass_by(days=5)
+    assert (await open_alarms(desk, case_id))["stay_over_limit"] == "centre_in_charge"
+    assert (await the_stay(desk, case_id))["left_at"] is None
+    assert (await refused(then(desk, stay, "left", way="family", she_agrees="no", risk_checked="yes")))[0] == 409
+    await then(desk, stay, "left", way="family", she_agrees="yes", risk_checked="yes")
+
+
+async def test_the_hospital_returns_her_and_its_nights_do_not_count(town: ProgrammeTown) -> None:
+    desk = await town.at_work("police", CENTRE)
+    case_id = await came(desk)
+    stay = await stays(desk, case_id)
+    await then(desk, stay, "hospital_out")
+    await town.pass_by(days=4)
+    assert await open_alarms(desk, case_id) == {}
+    back = await then(desk, stay, "hospital_back")
+    assert (back["nights_in_hospital"], back["days"], back["is_assumption"]) == (4, 0, True)
+    assert datetime.fromisoformat(back["limit_at"]) == datetime.fromisoformat(stay["limit_at"]) + timedelta(days=4)
+    await then(desk, stay, "left", way="own_choice")
+
+
+async def test_a_husband_on_the_telephone_hears_nothing_and_she_hears_how_it_stands(town: ProgrammeTown) -> None:
+    desk, at_the_telephone = await town.at_work("police", CENTRE), await town.at_work("police", CENTRE)
+    case_id = await came(desk)
+    number = (await desk.get(f"/cases/{case_id}"))["number"]
+    await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/8/26"})
+    await desk.post(f"/cases/{case_id}/own-word", {"word": "mango tree", "phone_is_safe": True})
+    asked = {"number": number, "claims_to_be": "husband", "phone_is_safe": True}
+    answers = [
+        (await at_the_telephone.ask("POST", "/enquiries", body)).text
+        for body in (asked, asked | {"word": "a guess"}, asked | {"number": "P-2026-000000"})
+    ]
+    assert len(set(answers)) == 1
+    assert not json.loads(answers[0])["told"]
+    hers = await at_the_telephone.post("/enquiries", asked | {"claims_to_be": "herself", "word": "Mango Tree"})
+    assert [one["code"] for one in hers["milestones"]] == ["complaint_registered"]
+    kept = (await desk.get(f"/cases/{case_id}/enquiries"))["items"]
+    assert [one["claims_to_be"] for one in kept] == ["herself", "husband", "husband"]
+
+
+async def test_a_no_to_her_things_is_a_breach(town: ProgrammeTown) -> None:
+    desk = await town.at_work("police", CENTRE)
+    case_id = await came(desk)
+    ring = await desk.post(f"/cases/{case_id}/property", RING)
+    await desk.post(f"/property/{ring['id']}/entries", {"act": "refused", "reason": "other"})
+    (breach,) = (await desk.get(f"/cases/{case_id}/breaches"))["items"]
+    assert breach["code"] == "property_not_returned"
+    assert (await open_alarms(desk, case_id))["breach"] == "centre_in_charge"
+
+
+async def test_a_planned_centre_cannot_be_asked(town: ProgrammeTown) -> None:
+    thana = await town.at_work("thanas", THANA)
+    case_id = await came(thana)
+    await consent(thana, case_id, "police", language="bn")
+    body = {"case_id": case_id, "to_agency": "police", "to_facility": PLANNED, "services": ["protection"], "urgency": "urgent"}
+    assert (await refused(thana.post("/referrals", body)))[0] == 409
+    head = await town.at_work("police", None, Role.SUPERVISOR)
+    counted = (await head.get(f"/counts?year={town.clock.now().year}"))["counts"]
+    kinds = [one["kind"] for one in counted if one["measure"] == "facilities"]
+    assert (kinds.count("vsc"), kinds.count("vsc_planned")) == (1, 7)
+
+
+async def test_a_full_centre_is_written_down_and_the_thana_hears_of_another_place(town: ProgrammeTown) -> None:
+    thana, desk = await town.at_work("thanas", THANA), await town.at_work("police", CENTRE)
+    first = await stays(desk, await came(desk), *["0-9"] * 11)
+    sent = await sends(town, thana, await came(thana), "police", CENTRE, "protection")
+    case_id = (await desk.get(f"/referrals/{sent['id']}"))["case_id"]
+    assert (await refused(stays(desk, case_id)))[0] == 409
+    answer = await desk.post(f"/cases/{case_id}/stay-refusals", {})
+    assert {"agency": "social_welfare", "facility": MINISTRY} in answer["proposed"]
+    await desk.post(f"/referrals/{sent['id']}/decline", {"reason_code": "no_place"})
+    assert (await town.stands(thana, sent, "declined"))["status"] == "declined"
+    await then(desk, first, "left", way="own_choice")
+    assert (await stays(desk, await came(desk)))["persons"] == 1
+
+
+async def test_consent_taken_back_voids_what_was_not_sent_and_stops_the_hospital(town: ProgrammeTown) -> None:
+    desk, doctor = await town.at_work("police", CENTRE), await town.at_work("health", HOSPITAL)
+    case_id = await came(desk)
+    agreed = await consent(desk, case_id, "health", "needs", "fb", language="bn")
+    body = {"case_id": case_id, "to_agency": "health", "to_facility": HOSPITAL, "urgency": "urgent"}
+    sent = await desk.post("/referrals", {**body, "services": ["injury_care"]})
+    await town.stands(doctor, sent, "issued")
+    await town.broker_dies()
+    try:
+        waits = await desk.post("/referrals", {**body, "services": ["mental_health_care"]})
+        await desk.take_back(case_id, agreed)
+    finally:
+        await town.broker_returns()
+    await town.stands(doctor, sent, "cancelled")
+    await town.settle()
+    answer = await doctor.ask("GET", f"/referrals/{waits['id']}")
+    assert answer.status_code == 404 or answer.json()["services"] == []
+    assert (await desk.get(f"/referrals/{waits['id']}"))["status"] == "cancelled"
+
+
+async def test_a_hospital_on_paper_is_told_by_phone_and_written_for(town: ProgrammeTown) -> None:
+    desk, clerk = await town.at_work("police", CENTRE), await town.at_work("health", HOSPITAL)
+    sent = await sends(town, desk, await came(desk), "health", PAPER_HOSPITAL, "injury_care")
+    await desk.post(f"/referrals/{sent['id']}/told-by-phone", {"post": "duty_doctor"})
+    came_at = town.clock.now()
+    await town.pass_by(hours=6)
+    for act, more in (("accept", {}), ("arrive", {"feedback": True}), ("close", {"outcome_code": "served"})):
+        entered = {"entered_for": PAPER_HOSPITAL, "occurred_at": came_at.isoformat(), **more}
+        await clerk.post(f"/referrals/{sent['id']}/{act}", entered)
+    seen = await town.stands(desk, sent, "closed")
+    assert datetime.fromisoformat(seen["arrived_at"]) == came_at
+
+
+async def test_she_refuses_feedback_and_the_centre_learns_nothing(town: ProgrammeTown) -> None:
+    desk, doctor = await town.at_work("police", CENTRE), await town.at_work("health", HOSPITAL)
+    sent = await sends(town, desk, await came(desk), "health", HOSPITAL, "injury_care")
+    await doctor.post(f"/referrals/{sent['id']}/accept")
+    await doctor.post(f"/referrals/{sent['id']}/arrive", {"feedback": False})
+    await doctor.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served"})
+    await town.settle()
+    seen = await desk.get(f"/referrals/{sent['id']}")
+    assert (seen["arrived_at"], seen["outcome_code"]) == (None, None)
+    assert (await doctor.get(f"/referrals/{sent['id']}"))["outcome_code"] == "served"
