@@ -1,5 +1,6 @@
 """What an agreement covers, day by day and service by service, and why something is not covered."""
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.casework.agreements.domain import ENDS_SOON, Asked, Standing, Uncovered, Why, standing, uncovered
+from shared.casework.agreements.views import SENTENCES
 from shared.contracts.casework.codes import ServicePackage as S
 from shared.programmes.places import Agreement
 from shared.programmes.profile import check_file
@@ -53,6 +55,14 @@ def test_why_something_is_not_covered() -> None:
     assert uncovered(one, asked(FIRST, facility="office_1", kind="office")) == Uncovered(Why.PLACE, (S.SHELTER,))
     assert uncovered({"a": agreement(facilities=())}, asked(FIRST, facility="office_1", kind=None)) is None
     assert uncovered({"a": agreement(facilities=("refuge_1",))}, asked(FIRST)) is None  # a place by its own name
+
+
+def test_every_why_has_a_sentence_with_what_goes_into_it() -> None:
+    day, common = {Why.ENDED, Why.NOT_YET}, {"agency", "others"}
+    for why in Why:
+        placeholders = set(re.findall(r"%\((\w+)\)s", SENTENCES[why]))
+        needed = common | ({"day"} if why in day else set()) | ({"services"} if why is Why.SERVICE else set())
+        assert placeholders == needed, why
 
 
 def test_a_partner_of_which_the_programme_names_no_agreement_is_not_narrowed() -> None:

@@ -29,7 +29,10 @@ SPOKEN = {kind.__name__: 0 for kind, *_ in REFUSALS} | {
     WeakSecret.__name__: 1, MissingDetail.__name__: 1, IllegalTransition.__name__: 0, Unauthorised.__name__: 0,
     Unappliable.__name__: 0, "StaleForm": 0,
 }  # fmt: skip
-FROM_A_TABLE = {"refused[1]"}  # of dispensing's rules, whose sentences are marked there and hold no placeholder
+FROM_A_TABLE = {
+    "refused[1]",  # of dispensing's rules, whose sentences are marked there and hold no placeholder
+    "said.sentence",  # of agreements, whose placeholders tests/unit/test_agreements.py compares
+}
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 

@@ -79,8 +79,11 @@ def _of_complaint() -> ColumnElement[bool]:
     )  # fmt: skip
 
 
-async def not_handed_over(tx: Transaction, now: datetime, *conditions: ColumnElement[bool]) -> list[tuple[Complaint, Case]]:
-    """Complaints that were registered, or went on, lately, and of which no request to prosecute stands; oldest first."""
+async def not_handed_over(
+    tx: Transaction, now: datetime, *conditions: ColumnElement[bool], counted_before: datetime | None = None
+) -> list[tuple[Complaint, Case]]:  # fmt: skip
+    """Complaints that were registered, or went on, lately, and of which no request to prosecute stands; oldest first. With
+    `counted_before` only those whose clock has run since then."""
     handed = exists().where(col(Referral.case_id) == col(Complaint.case_id), asks_to_prosecute(), _of_complaint())
     codes = (ProgressCode.COMPLAINT_REGISTERED, ProgressCode.COMPLAINT_REOPENED)
     lately = (
@@ -88,6 +91,7 @@ async def not_handed_over(tx: Transaction, now: datetime, *conditions: ColumnEle
         .where(
             col(ComplaintStep.complaint_id) == col(Complaint.id), col(Progress.position) == col(ComplaintStep.position),
             col(Progress.code).in_(codes), col(Progress.occurred_at) >= now - LOOKED_BACK,
+            col(Progress.occurred_at) <= (counted_before or now),
         )
         .correlate(Complaint)
     )  # fmt: skip
@@ -126,7 +130,7 @@ async def facts_of(tx: Transaction, here: Here, case: Case, complaint: Complaint
 
 async def due(tx: Transaction, here: Here, by: Actor) -> list[Due]:
     """What the account's desks still have to hand over, the nearest time first."""
-    found = await _clocked(tx, here, await not_handed_over(tx, tx.clock.now(), scope.this_case(by)))
+    found = await _clocked(tx, here, (await not_handed_over(tx, tx.clock.now(), scope.this_case(by)))[:LIST_MAX])
     return sorted((one for one in found if one.stands in OPEN), key=lambda one: one.facts.due_at)[:LIST_MAX]
 
 
