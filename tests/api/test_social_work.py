@@ -1,9 +1,10 @@
 """Plans, visits, returns and outreach through the API: her word decides, nothing of it leaves, nothing closes by itself."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from agencies import Desk, World, consent, open_case, refer
+from agencies import Desk, TestAgency, World, consent, open_case, refer
 from sqlalchemy import func, select
 from sqlmodel import col
 
@@ -11,6 +12,7 @@ from services.social_welfare.returns.domain import Question
 from shared.casework.alarms.tables import Alarm
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
+from shared.programmes.vocabulary import ActNeeds
 
 OFFICE = "ndola_district_office"
 STEP = {"what": "go_with_her", "who": "worker", "due_on": "2026-02-01", "note": "Synthetic step."}
@@ -183,6 +185,22 @@ async def test_nobody_goes_back_without_the_questions_and_her_own_yes_after_them
     (row,) = (await worker.get(path))["items"]
     assert row["state"] == "returned"  # nothing ends it but a person
     assert (await worker.post(f"{path}/end", {"why": "safe_there"}))["state"] == "ended"
+
+
+async def test_a_rule_of_the_programme_that_asks_for_more_is_heard(world: World) -> None:
+    worker, case_id = await at_office(world)
+    agency = world["social_welfare"]
+    rules = dict(agency.here.programme.rules)
+    for name, facts in (("as_in_bangladesh", ["she_agrees", "risk_checked"]), ("stricter", ["supervisor_agrees"])):
+        rules[name] = ActNeeds.model_validate({"rule": "act_needs", "act": "return_to_family", "facts": facts, "source": "D"})
+    strict = agency.here.programme.model_copy(update={"rules": rules})
+    kind = agency.here.programme.model_copy(update={"rules": {name: one for name, one in rules.items() if name != "stricter"}})
+    await worker.post(f"/cases/{case_id}/returns", {"where": "family", "answers": ANSWERS})
+    await worker.post(f"/cases/{case_id}/returns/answer", {"agrees": True, **SPOKEN})
+    for programme, expected in ((strict, 409), (kind, 200)):
+        world.agencies["social_welfare"] = TestAgency(replace(agency.here, programme=programme), agency.parts, agency.database)
+        there = Desk(world["social_welfare"].client, worker.token)
+        assert (await status(there, f"/cases/{case_id}/returns/went", {}))[0] == expected
 
 
 async def test_her_no_ends_a_return(world: World) -> None:

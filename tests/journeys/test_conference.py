@@ -142,6 +142,23 @@ async def test_consent_taken_back_cancels_the_invitation_at_once_and_wipes_it_th
     assert refused.status_code == 422
 
 
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+async def test_what_was_decided_is_told_as_her_last_answer_has_it(world: World) -> None:
+    """Between the invitation and the meeting she said yes to less for the police, and no about the clinic."""
+    desk, nurse, worker, case_id = await circle(world)
+    await consent(worker, case_id, "police", "needs", "safety")
+    agreed = await consent(worker, case_id, "health", "needs")
+    made = await call(worker, case_id, "police", "health")
+    await world.settle()
+    await consent(worker, case_id, "police", "safety", "type")
+    await worker.take_back(case_id, agreed)
+    decided = [DECISIONS[0], DECISIONS[1], {**DECISIONS[0], "item": "type"}]
+    await worker.post(f"/conferences/{made['id']}/conclude", {"outcome": "held", "decisions": decided})
+    await world.settle()
+    assert [one["decisions"] for one in await heard(desk)] == [[DECISIONS[1]]]  # not "needs" any more, and "type" was never heard
+    assert [(one["state"], one["decisions"]) for one in await heard(nurse)] == [("withdrawn", [])]
+
+
 async def test_an_invitation_that_had_not_left_is_never_sent(world: World) -> None:
     desk, _nurse, worker, case_id = await circle(world)
     agreed = await consent(worker, case_id, "police", "needs")

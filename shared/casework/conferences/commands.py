@@ -159,11 +159,11 @@ async def conclude_conference(
     await tx.session.flush()
     for one in asked:
         release = await sharing.released(tx, case.id, one.agency) if one.withdrawn_at is None else None
-        if release is not None and release.consent_id == one.consent_id:  # under another consent it was not asked
+        if release is not None:  # her last answer says what is told; it is said under the consent that the invitation rests on
             items = tuple(AgendaItem(item) for item in one.agenda or ())
             told = sharing.decisions_for(here, one.agency, release, items, command.decisions)
             word = events.ConferenceDecided(conference=row.id, outcome=command.outcome, decisions=told)
-            await _say(tx, case, one.agency, release.consent_id, word)
+            await _say(tx, case, one.agency, one.consent_id, word)
     await line(tx, here, row, case.circle, events.ConferenceDecided.type, {"outcome": str(command.outcome)})
     await add_note(tx, case.id, row.id, command.note, by)
     return row
