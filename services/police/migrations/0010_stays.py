@@ -9,7 +9,7 @@ from shared.casework.migrations.row_security import of_case, protect
 from shared.kit.columns import UtcDateTime
 
 revision = "0010_stays"
-down_revision = "0008_breaches"
+down_revision = "0009_stations"
 branch_labels = None
 depends_on = None
 

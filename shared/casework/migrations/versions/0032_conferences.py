@@ -11,7 +11,7 @@ from shared.casework.migrations.row_security import of_case, protect
 from shared.kit.columns import UtcDateTime
 
 revision = "0032_conferences"
-down_revision = "0028_reports"
+down_revision = "0030_protocols"
 
 
 def upgrade() -> None:
