@@ -58,7 +58,7 @@ FOLLOW_UPS = {
     "two_weeks": _("Two weeks after"), "pep_day_28": _("Day 28 of HIV protection"), "three_months": _("Three months after"),
     "six_months": _("Six months after"), "other": _("Next visit"),
 }  # fmt: skip
-FOLLOW_UP_STATES = {"made": _("Made"), "kept": _("Came"), "missed": _("Has not come yet")}
+FOLLOW_UP_STATES = {"made": _("Made"), "kept": _("Came"), "missed": _("Has not come yet"), "called_off": _("Called off")}
 SAMPLES = {"swab": _("Swab"), "blood": _("Blood"), "urine": _("Urine"), "clothing": _("Clothing"), "other": _("Something else")}
 CUSTODY = {
     "collected": _("Collected"), "sealed": _("Sealed"), "stored": _("Stored"), "handed_over": _("Handed over"),

@@ -49,6 +49,7 @@ class Measure(StrEnum):
     STOCK_DISPENSED = "stock_dispensed"
     STOCK_DISCARDED = "stock_discarded"  # expired, vomited, broken: written down as such
     STOCK_COUNTED = "stock_counted"
+    STOCK_VARIANCE = "stock_variance"  # doses by which box and book differ, more or less, each box by itself
     STOCK_OUT_DAYS = "stock_out_days"
     STAYS = "stays"
     STAYS_WITHIN_LIMIT = "stays_within_limit"
@@ -61,6 +62,7 @@ class Measure(StrEnum):
     CALLS = "calls"
     CALLS_ROUTED = "calls_routed"
     CALLS_WRONG_NUMBER = "calls_wrong_number"
+    CALLS_SEEN_IN_TIME = "calls_seen_in_time"  # by their desk; of those that no desk has seen none is
     UNIT_DAYS = "unit_days"
     UNIT_DAYS_STAFFED = "unit_days_staffed"
     SEAT_DAYS = "seat_days"  # of a seconded worker

@@ -174,6 +174,9 @@ async def test_doses_boxes_and_what_went_wrong(world: World) -> None:
     world.clock.advance(timedelta(days=1))
     await count(desk, second, {BATCH: 4})
     assert variance.value(Counted([(await seen(supervisor)).answer])) == 1
+    world.clock.advance(timedelta(days=1))
+    await count(desk, second, {BATCH: 7})
+    assert variance.value(Counted([(await seen(supervisor)).answer])) == 2, "what is too much is no less unexplained"
 
 
 async def test_complaints_as_far_as_they_came_with_pressure_and_mediation(world: World) -> None:
@@ -226,17 +229,20 @@ async def test_calls_and_ready_desks(world: World) -> None:
     world.clock.advance(timedelta(minutes=12))
     await desk.post(f"/calls/{call['id']}/seen")
     await taker.post("/calls", {"channel": "voice", "what": "wrong_number"})
+    await taker.post("/calls", CALL)  # which no desk ever sees
     found = await seen(await lead(police))
-    assert {name: found(name) for name in ("calls", "calls_routed", "calls_wrong_number", "stations", "desks_ready")} == {
-        "calls": 2, "calls_routed": 1, "calls_wrong_number": 1, "stations": 4, "desks_ready": 1,
+    names = ("calls", "calls_routed", "calls_wrong_number", "calls_seen_in_time", "stations", "desks_ready")
+    assert {name: found(name) for name in names} == {
+        "calls": 3, "calls_routed": 2, "calls_wrong_number": 1, "calls_seen_in_time": 1, "stations": 4, "desks_ready": 1,
     }  # fmt: skip
-    assert (found("desks_ready", HUYE), found("desks_ready", NYANZA), found("calls", HUYE)) == (1, 0, 1)
+    assert (found("desks_ready", HUYE), found("desks_ready", NYANZA), found("calls", HUYE)) == (1, 0, 2)
     assert found.hours("dispatch_time") == [0.2]
     assert found("doses") is None, "no product is given here"
     counted = Counted([found.answer])
     indicators = police.here.programme.indicators
     assert indicators["station_coverage_pct"].value(counted) == 25
     assert indicators["calls_unrouted"].value(counted) == 0
+    assert indicators["dispatched_in_time"].value(counted) == 0.5
     assert indicators["desks"].value(counted) == 4
 
 

@@ -63,6 +63,27 @@ async def test_the_next_visit_is_told_once_and_the_one_after_when_it_is_next(wor
     assert await dates_at_office(world) == [made[0]["due_on"], made[1]["due_on"]]
 
 
+async def test_a_visit_that_was_mistyped_is_moved_or_called_off_and_only_the_nearest_day_is_told(world: World) -> None:
+    clinic, case_id = await in_care(world, "fb")
+    path = f"/cases/{case_id}/follow-ups"
+    visit: Any = await clinic.post(path, {"which": "two_weeks", "due_on": "2026-02-19"})
+    moved = await clinic.post(f"/follow-ups/{visit['id']}/move", {"due_on": "2026-01-19"})
+    assert (moved["id"], moved["due_on"], moved["state"]) == (visit["id"], "2026-01-19", "made")
+    assert (await clinic.ask("POST", f"/follow-ups/{visit['id']}/move", {"due_on": "2026-01-19"})).status_code == 409
+    assert (await clinic.ask("POST", f"/follow-ups/{visit['id']}/move", {"due_on": "2062-01-19"})).status_code == 409
+    await clinic.post(path, {"which": "other", "due_on": "2026-03-01"})
+    other = await clinic.post(path, {"which": "other", "due_on": "2026-01-12"})
+    assert (await clinic.post(f"/follow-ups/{other['id']}/answer", {"state": "called_off"}))["state"] == "called_off"
+    for step, body in (("answer", {"state": "missed"}), ("move", {"due_on": "2026-01-13"})):
+        assert (await clinic.ask("POST", f"/follow-ups/{other['id']}/{step}", body)).status_code == 409
+    assert (await clinic.post(path, {"which": "other", "due_on": "2026-01-12"}))["id"] != other["id"], "called off is not for ever"
+    await world.settle()
+    assert await dates_at_office(world) == ["2026-02-19", "2026-01-19", "2026-01-12", "2026-01-19", "2026-01-12"]
+    head = await nurse(world, "head-nurse", Role.SUPERVISOR)
+    found = (await head.get("/follow-ups/figures?month=2026-01"))["items"]
+    assert {"facility": CLINIC, "due": 2, "kept": 0, "missed": 0} in found, "what was called off is not due"
+
+
 async def test_without_her_yes_nobody_hears_of_a_visit_and_who_comes_later_has_kept_it(world: World) -> None:
     clinic, case_id = await in_care(world)
     visit: Any = await clinic.post(f"/cases/{case_id}/follow-ups", {"which": "pep_day_28", "due_on": "2026-02-02"})

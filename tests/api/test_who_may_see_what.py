@@ -77,6 +77,8 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/cases/{case_id}/follow-ups": {"which": "other", "due_on": "2026-01-20"},
     "/api/v1/follow-ups/{visit_id}/answer": {"state": "kept"},
     "/follow-ups/{visit_id}/answer": {"state": "kept"},
+    "/api/v1/follow-ups/{visit_id}/move": {"due_on": "2026-01-21"},
+    "/follow-ups/{visit_id}/move": {"due_on": "2026-01-21"},
     "/api/v1/cases/{case_id}/reports": {"form": "zp_form_32", "form_version": 1},
     "/api/v1/reports/{report_id}/steps": {"step": "fee_paid", "amount": 1},
     "/reports/{report_id}/steps/{report_step}": {"amount": "1"},

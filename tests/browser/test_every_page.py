@@ -113,6 +113,7 @@ FULL = {
         "/care/arrivals/{arrival}", "/care/{paper_here}", "/paper/batches/{batch}", "/hand-over",
         "/referrals/{unseen}/messages/new", "/referrals/{unasked}", "/care/arrivals/{sheet_arrival}?sheet={sheet}",
         "/supplies", "/supplies/requests/{sent}", "/reports", "/waits", "/cases/{clinic_case}/follow-ups",
+        "/follow-ups/{planned}/move",
         "/cases/{clinic_case}/specimens", "/specimens/{sample}", "/cases/{clinic_case}/medical-certificates",
         "/reports/{written}", "/reports/{written}/steps/signed",
         "/reports/{written}/steps/collected", "/reports/{written}/steps/travelled",
@@ -141,6 +142,7 @@ ERRORS = {
         ("/referrals/{unseen}/decline", ""), ("/referrals/{unseen}/send-on", ""), ("/referrals/{here}/close", ""),
         ("/directory", "/ours"), ("/referrals/{unseen}/messages/new", ""), ("/referrals/{here}/asked/again", ""),
         ("/arrivals/{arrival}/match", ""), ("/reports/{written}/steps/collected", ""), ("/cases/{clinic_case}/follow-ups", ""),
+        ("/follow-ups/{planned}/move", ""),
         ("/specimens/{sample}", ""), ("/cases/{clinic_case}/medical-certificates", ""),
     ],
     "in-charge": [
@@ -365,6 +367,8 @@ def a_days_work(town: Town) -> dict[str, str]:
     ids["clinic_case"] = health.get(f"/referrals/{ids['here']}")["case_id"]
     taken = {"kind": "swab", "post": "duty_nurse", "name": "Synthetic Name"}
     ids["sample"] = health.post(f"/cases/{ids['clinic_case']}/specimens", taken)["id"]
+    today = datetime.now(UTC).date().isoformat()
+    ids["planned"] = health.post(f"/cases/{ids['clinic_case']}/follow-ups", {"which": "other", "due_on": today})["id"]
     handed = {
         "act": "handed_over",
         "post": "duty_nurse",

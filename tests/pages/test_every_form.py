@@ -142,6 +142,7 @@ async def mistakes(world: World) -> list[Mistake]:
     warned = {"who": "Synthetic Mwamba", "what": "warned", "on": "2026-01-05", "facility": STATION}
     offender = f"/offenders/{(await desk.post('/offenders', warned))['id']}"
     paper = f"/reports/{(await nurse.post(f'/referrals/{rid}/report'))['id']}/steps"
+    planned = (await nurse.post(f"{held}/follow-ups", {"which": "other", "due_on": "2026-01-20"}))["id"]
     paper_of = f"{held}/medical-certificates"
     sample = f"/specimens/{(await nurse.post(f'{held}/specimens', {'kind': 'blood', 'post': 'duty_nurse'}))['id']}"
     match, case, referral, there = f"/arrivals/{came}/match", f"/cases/{case_id}", f"/referrals/{rid}", f"/referrals/{on_paper}"
@@ -181,6 +182,7 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("custody/of_case.html", "nurse", f"{held}/specimens", f"{held}/specimens", {"name": "X"}),
         Mistake("custody/book.html", "nurse", sample, sample, {"act": "sealed", "post": "duty_nurse"}),
         Mistake("certificates/of_case.html", "nurse", paper_of, paper_of, {"number": "?"}),
+        Mistake("follow_ups/move.html", "nurse", f"/follow-ups/{planned}/move", f"/follow-ups/{planned}/move", {"due_on": "soon"}),
         Mistake("follow_ups/plan.html", "nurse", f"{held}/follow-ups", f"{held}/follow-ups", {"due_on": "soon"}),
         Mistake("breaches/breach.html", "nurse", f"{held}/breach", f"{held}/breach", {"code": "fee_demanded"}),
         Mistake("reports/of_case.html", "officer", f"{case}/reports", f"{case}/reports", {"form_version": "the newest"}),

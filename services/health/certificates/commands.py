@@ -10,10 +10,12 @@ from sqlmodel import col
 from services.health.certificates.tables import MedicalCertificate
 from shared.casework import scope
 from shared.casework.cases.commands import Form, happened, load_case
+from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Here
 from shared.casework.reports.commands import Name
 from shared.contracts.casework import events
 from shared.contracts.casework.lifecycle import MissingDetail
+from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
@@ -47,6 +49,7 @@ async def issue(case_id: UUID, command: IssueCertificate, tx: Transaction, here:
     if command.post not in here.posts(facility):
         raise MissingDetail("post", "This place has no such post; choose one of its own.")
     index = tx.keys.index(NUMBER_LABEL, f"{facility}:{command.number}")
+    await outbox.lock_subjects(tx, [place_subject(here.agency, facility)])  # two do not take one number at once
     await scope.for_the_agency(tx)
     taken = await tx.session.execute(select(col(MedicalCertificate.id)).where(col(MedicalCertificate.number_index) == index))
     if taken.first() is not None:

@@ -34,8 +34,14 @@ class MakeVisit(Form):
     due_on: date
 
 
+class MoveVisit(Form):
+    """Another day."""
+
+    due_on: date
+
+
 class AnswerVisit(Form):
-    """Kept, or not come yet."""
+    """Kept, not come yet, or called off."""
 
     state: State
     occurred_at: events.Moment | None = None
@@ -44,9 +50,7 @@ class AnswerVisit(Form):
 async def make_visit(case_id: UUID, command: MakeVisit, tx: Transaction, here: Here, by: Actor) -> FollowUp:
     """Makes a visit; raises Conflict where the same one is made already."""
     case = await _locked(tx, case_id, by)
-    today = here.day_of(tx.clock.now())
-    if not today - AHEAD_MAX <= command.due_on <= today + AHEAD_MAX:
-        raise Conflict(TOO_FAR)
+    _near(here.day_of(tx.clock.now()), command.due_on)
     known = await visits_of(tx, case.id)
     same = [one for one in known if one.which == command.which and (one.which != Which.OTHER or one.due_on == command.due_on)]
     if any(one.state == State.MADE for one in same):
@@ -61,6 +65,11 @@ async def make_visit(case_id: UUID, command: MakeVisit, tx: Transaction, here: H
     return row
 
 
+def _near(today: date, day: date) -> None:
+    if not today - AHEAD_MAX <= day <= today + AHEAD_MAX:
+        raise Conflict(TOO_FAR)
+
+
 async def set_next(case_id: UUID, day: date, at: datetime | None, tx: Transaction, here: Here, by: Actor) -> None:
     """The next visit as it was written on the list of care: a visit of its own, unless one is made for that day."""
     case = await _locked(tx, case_id, by)
@@ -68,39 +77,66 @@ async def set_next(case_id: UUID, day: date, at: datetime | None, tx: Transactio
         return
     row = FollowUp(
         id=new_id(), case_id=case.id, facility=by.facility or case.facility, which=Which.OTHER, due_on=day, state=State.MADE,
-        is_told=True, recorded_at=tx.clock.now(), recorded_by=by.account_id,
+        recorded_at=tx.clock.now(), recorded_by=by.account_id,
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
-    await record_progress(case.id, RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=day, occurred_at=at), tx, here, by)
+    await _tell_next(tx, here, by, case.id, at)
 
 
-async def answer_visit(visit_id: UUID, command: AnswerVisit, tx: Transaction, here: Here, by: Actor) -> FollowUp:
-    """Says what became of a visit; whoever comes later has kept it. Raises Conflict where it was kept before."""
+async def move_visit(visit_id: UUID, command: MoveVisit, tx: Transaction, here: Here, by: Actor) -> FollowUp:
+    """Gives a visit that is made, or that nobody has come to, another day; raises Conflict where there is nothing to move."""
     visit = await load_visit(tx, visit_id, by)
     await _locked(tx, visit.case_id, by)
     await tx.session.refresh(visit)
-    if command.state is State.MADE:
-        raise Conflict("Say that the visit was kept, or that nobody has come yet.")
-    if visit.state == State.KEPT or visit.state == command.state:
+    if visit.state in {State.KEPT, State.CALLED_OFF}:
+        raise Conflict("This visit is over; make another one.")
+    if visit.due_on == command.due_on and visit.state == State.MADE:
         raise Conflict("This stands here already.")
-    at = happened("occurred_at", command.occurred_at, tx.clock.now())
-    visit.state, visit.answered_at, visit.answered_by = command.state, at, by.account_id
+    _near(here.day_of(tx.clock.now()), command.due_on)
+    await _untold(tx, visit)
+    visit.due_on, visit.state = command.due_on, State.MADE
     await tx.session.flush()
-    code = ProgressCode.VISIT_KEPT if command.state is State.KEPT else ProgressCode.VISIT_MISSED
-    await record_progress(visit.case_id, RecordProgress(code=code, occurred_at=at), tx, here, by)
     await _tell_next(tx, here, by, visit.case_id)
     return visit
 
 
-async def _tell_next(tx: Transaction, here: Here, by: Actor, case_id: UUID) -> None:
+async def answer_visit(visit_id: UUID, command: AnswerVisit, tx: Transaction, here: Here, by: Actor) -> FollowUp:
+    """Says what became of a visit; whoever comes later has kept it. Raises Conflict where it was kept or called off before."""
+    visit = await load_visit(tx, visit_id, by)
+    await _locked(tx, visit.case_id, by)
+    await tx.session.refresh(visit)
+    if command.state is State.MADE:
+        raise Conflict("Say that the visit was kept, that nobody has come yet, or that it is called off.")
+    if visit.state in {State.KEPT, State.CALLED_OFF, command.state}:
+        raise Conflict("This stands here already.")
+    at = happened("occurred_at", command.occurred_at, tx.clock.now())
+    if command.state is State.CALLED_OFF:
+        await _untold(tx, visit)
+    visit.state, visit.answered_at, visit.answered_by = command.state, at, by.account_id
+    await tx.session.flush()
+    if command.state is not State.CALLED_OFF:  # nobody was to come, so nobody has come or failed to
+        code = ProgressCode.VISIT_KEPT if command.state is State.KEPT else ProgressCode.VISIT_MISSED
+        await record_progress(visit.case_id, RecordProgress(code=code, occurred_at=at), tx, here, by)
+    await _tell_next(tx, here, by, visit.case_id)
+    return visit
+
+
+async def _untold(tx: Transaction, visit: FollowUp) -> None:
+    """The day of a visit that was told is no longer the next one: whichever is now is told, though it may have been before."""
+    if visit.is_told:
+        for one in await visits_of(tx, visit.case_id):
+            one.is_told = False
+
+
+async def _tell_next(tx: Transaction, here: Here, by: Actor, case_id: UUID, at: datetime | None = None) -> None:
     """The nearest visit to come is the next clinic date, said once."""
     today = here.day_of(tx.clock.now())
     coming = [one for one in await visits_of(tx, case_id) if one.state == State.MADE and one.due_on >= today]
     if not coming or coming[0].is_told:
         return
     coming[0].is_told = True
-    step = RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=coming[0].due_on)
+    step = RecordProgress(code=ProgressCode.NEXT_CLINIC_DATE, on_date=coming[0].due_on, occurred_at=at)
     await record_progress(case_id, step, tx, here, by)
 
 

@@ -23,11 +23,13 @@ AFTER_ANY_CARE = AFTER_PEP - {Which.PEP_DAY_28}
 
 
 class State(StrEnum):
-    """What became of a visit. Not come is a fact, not an end: whoever comes later has kept it."""
+    """What became of a visit. Not come is a fact, not an end: whoever comes later has kept it. Called off is neither: it was made
+    by mistake, or she said that she does not want it."""
 
     MADE = "made"
     KEPT = "kept"
     MISSED = "missed"
+    CALLED_OFF = "called_off"
 
 
 @dataclass(frozen=True, slots=True)

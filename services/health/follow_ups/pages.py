@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from services.health.custody import views as custody
 from services.health.follow_ups import commands, views
-from services.health.follow_ups.commands import AnswerVisit, MakeVisit
+from services.health.follow_ups.commands import AnswerVisit, MakeVisit, MoveVisit
 from services.health.follow_ups.domain import State, Which
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
@@ -86,10 +86,48 @@ async def post_visit(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
         return await _page(case_id, request, edge, visit, form.error("due_on", error), status=422)
 
 
+@router.get("/follow-ups/{visit_id}/move")
+async def show_move(visit_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+    """One visit, to be given another day or called off."""
+    return await _move_page(visit_id, request, edge, visit, await draft_of(request, visit))
+
+
+async def _move_page(visit_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
+    visit.actor.may_work()
+    async with edge.database.write() as tx:  # the look is kept
+        row = await commands.load_visit(tx, visit_id, visit.actor)
+        case = await load_case(tx, row.case_id, visit.actor)
+        await note_read(tx, case.id, visit.actor, "care")
+    return edge.pages.show(
+        request, "follow_ups/move.html", visit, status=status, form=form, errors=bool(form.errors), case=case, planned=row,
+        here_now="/cases",
+    )  # fmt: skip
+
+
+@router.post("/follow-ups/{visit_id}/move")
+async def post_move(visit_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Gives it another day."""
+    form = fill(MoveVisit, values, WORDS)
+    asked = form.model
+    if asked is None:
+        return await _move_page(visit_id, request, edge, visit, form, status=422)
+
+    async def work(tx: Transaction) -> str:
+        row = await commands.move_visit(visit_id, asked, tx, edge.here, visit.actor)
+        return f"/cases/{row.case_id}/follow-ups"
+
+    try:
+        return await submit(request, edge, visit, values, work)
+    except Conflict as error:
+        return await _move_page(visit_id, request, edge, visit, form.error("due_on", error), status=422)
+
+
 @router.post("/follow-ups/{visit_id}/answer")
 async def post_answer(visit_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
-    """Kept, or nobody has come yet: one tap."""
-    form = fill(AnswerVisit, values, {"state": _("Say that the visit was kept, or that nobody has come yet.")})
+    """Kept, nobody has come yet, or called off: one tap."""
+    form = fill(
+        AnswerVisit, values, {"state": _("Say that the visit was kept, that nobody has come yet, or that it is called off.")}
+    )
 
     async def work(tx: Transaction) -> str:
         row = await commands.load_visit(tx, visit_id, visit.actor)

@@ -15,7 +15,7 @@ class FollowUp(SQLModel, table=True):
 
     __tablename__ = "health_follow_ups"
     __table_args__ = (
-        CheckConstraint("state IN ('made','kept','missed')", name="ck_health_follow_ups_state"),
+        CheckConstraint("state IN ('made','kept','missed','called_off')", name="ck_health_follow_ups_state"),
         Index("ix_health_follow_ups_due_on", "state", "due_on"),
     )
     id: UUID = Field(primary_key=True)

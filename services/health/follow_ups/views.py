@@ -104,7 +104,7 @@ async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: da
     query = (
         select(col(FollowUp.facility), col(FollowUp.state), func.count())
         .join(Case, col(Case.id) == col(FollowUp.case_id))
-        .where(COUNTED, col(FollowUp.due_on) >= first, col(FollowUp.due_on) < until)
+        .where(COUNTED, col(FollowUp.due_on) >= first, col(FollowUp.due_on) < until, col(FollowUp.state) != State.CALLED_OFF)
         .group_by(col(FollowUp.facility), col(FollowUp.state))
     )
     for facility, state, number in (await tx.session.execute(query)).tuples():

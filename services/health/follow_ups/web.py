@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from services.health.follow_ups import commands, views
-from services.health.follow_ups.commands import AnswerVisit, MakeVisit
+from services.health.follow_ups.commands import AnswerVisit, MakeVisit, MoveVisit
 from services.health.follow_ups.domain import State
 from services.health.follow_ups.tables import FollowUp
 from shared.casework.cases.commands import load_case
@@ -85,10 +85,22 @@ async def post_visit(
 async def post_answer(
     visit_id: UUID, body: AnswerVisit, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
 ) -> Response:
-    """Kept, or nobody has come yet."""
+    """Kept, nobody has come yet, or called off."""
 
     async def work(tx: Transaction) -> VisitView:
         return _view(await commands.answer_visit(visit_id, body, tx, edge.here, by))
+
+    return await command(request, edge, by, work, key=key)
+
+
+@router.post("/follow-ups/{visit_id}/move", response_model=VisitView)
+async def post_move(
+    visit_id: UUID, body: MoveVisit, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """Gives it another day."""
+
+    async def work(tx: Transaction) -> VisitView:
+        return _view(await commands.move_visit(visit_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, key=key)
 

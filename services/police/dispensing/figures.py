@@ -121,6 +121,7 @@ def _stock(sums: Sums) -> dict[Measure, int]:
         Measure.STOCK_DISPENSED: moved.get(EntryKind.DISPENSED, 0),
         Measure.STOCK_DISCARDED: sum(moved.get(kind, 0) for kind in GOES_OUT - {EntryKind.DISPENSED}),
         Measure.STOCK_COUNTED: sums.between.counted,
+        Measure.STOCK_VARIANCE: abs(sums.between.variance),  # else one too many here would hide one too few there
     }
 
 

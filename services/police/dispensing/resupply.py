@@ -184,7 +184,7 @@ class Sums:
     @property
     def variance(self) -> int | None:
         """Doses that the book has and the box has not."""
-        return variance(self.between.opening, self.between.moved, self.between.counted) if self.between is not None else None
+        return self.between.variance if self.between is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +194,11 @@ class BetweenCounts:
     opening: int
     moved: dict[EntryKind, int]
     counted: int
+
+    @property
+    def variance(self) -> int:
+        """Doses that the book has and the box has not."""
+        return variance(self.opening, self.moved, self.counted)
 
 
 async def sums_of(tx: Transaction, here: Here, facility: str, product: str, first: date, until: date) -> Sums:
