@@ -18,6 +18,7 @@ from uuid import UUID
 import pytest
 import yaml
 from agencies import Desk, TestAgency, World, consent, database_at, refer
+from schema import sqlite_at_head
 from shift import at_work
 from signing_in import hide_of
 from sqlalchemy import func, select, text
@@ -91,6 +92,19 @@ class Place:
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Place]]:
     """The police, the clinic and two stations, each with keys of its own that nobody else has."""
+    yield make(tmp_path, monkeypatch, "police", "health", STATION, TWIN)
+    locks._unlocked.cache_clear()
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Place]]:
+    """The station only."""
+    yield make(tmp_path, monkeypatch, STATION)
+    locks._unlocked.cache_clear()
+
+
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *names: str) -> dict[str, Place]:
+    """Each in a home of its own, with everybody else's directory of keys in it."""
     monkeypatch.setenv(ROOT_PASSPHRASE, "four synthetic root words")
     monkeypatch.setenv(PASSPHRASE, WORDS)
     clock = ManualClock()
@@ -104,15 +118,20 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
     content = content_with_stations(STATION, TWIN, purpose=NETWORK)
     given = tmp_path / "network.yaml"
     given.write_text(yaml.safe_dump(content))
-    found = {name: Place(tmp_path, name, clock) for name in ("police", "health", STATION, TWIN)}
-    for name in ("police", "health"):
+    found = {name: Place(tmp_path, name, clock) for name in names}
+    for name in names:
+        if name in (STATION, TWIN):
+            continue
         place = found[name]
         place.home.mkdir()
         (place.home / "network.yaml").write_text(given.read_text())
         make_new(KeyFolder(place.home, name), NOW, b"four synthetic root words")
+        sqlite_at_head(place.home / f"{name}.db", name)
         place.settings.make_keystore(name)
         asyncio.run(_migrated(place))
-    for name in (STATION, TWIN):
+    for name in names:
+        if name not in (STATION, TWIN):
+            continue
         order = Order(name, given, "supervisor", tmp_path / f"{name}.root", None, None, WORDS, "four synthetic root words")
         made = install(found[name].home, order, NOW)
         assert made["directories_lacking"] == ["health", "police", "social_welfare"]
@@ -124,8 +143,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
                 file = KeyFolder(place.home, name).directory_file(other.name)
                 file.parent.mkdir(exist_ok=True)
                 file.write_bytes(KeyFolder(other.home, other.name).directory_file(other.name).read_bytes())
-    yield found
-    locks._unlocked.cache_clear()
+    return found
 
 
 async def _migrated(place: Place) -> None:
@@ -266,10 +284,10 @@ async def _referrals(agency: TestAgency) -> list[Any]:
         return list((await tx.session.execute(select(col(Referral.id)))).scalars())
 
 
-def test_the_search_finds_such_a_word_where_it_lies_open(places: dict[str, Place]) -> None:
+def test_the_search_finds_such_a_word_where_it_lies_open(alone: dict[str, Place]) -> None:
     """Else the search above would prove nothing."""
-    file = places[STATION].home / f"{STATION}.db"
-    database = database_at(f"sqlite:///{file}", places[STATION].clock)
+    file = alone[STATION].home / f"{STATION}.db"
+    database = database_at(f"sqlite:///{file}", alone[STATION].clock)
     asyncio.run(_plant(database))
     content = b"".join(one.read_bytes() for one in file.parent.glob(f"{STATION}.db*"))
     assert f"{MARK}-open".encode() in content
@@ -281,8 +299,8 @@ async def _plant(database: Any) -> None:
     await database.close()
 
 
-async def test_a_station_works_without_any_broker_named_and_says_so(places: dict[str, Place]) -> None:
-    place = places[STATION]
+async def test_a_station_works_without_any_broker_named_and_says_so(alone: dict[str, Place]) -> None:
+    place = alone[STATION]
     agency = place.build()
     agency.database.clock = SystemClock()
     assert not place.settings.names_broker()
@@ -296,10 +314,10 @@ async def test_a_station_works_without_any_broker_named_and_says_so(places: dict
     await agency.database.close()
 
 
-def test_an_installation_that_fails_leaves_nothing(places: dict[str, Place], tmp_path: Path) -> None:
+def test_an_installation_that_fails_leaves_nothing(alone: dict[str, Place], tmp_path: Path) -> None:
     given = tmp_path / "network.yaml"
     with pytest.raises(RefnetError, match="is not empty"):
-        install(places[STATION].home, Order(STATION, given, "a", tmp_path / "r", None, None, WORDS, "w" * 16), NOW)
+        install(alone[STATION].home, Order(STATION, given, "a", tmp_path / "r", None, None, WORDS, "w" * 16), NOW)
     fresh, spoilt = tmp_path / "fresh", tmp_path / "spoilt"
     spoilt.mkdir()
     (spoilt / "health.json").write_text("{}")  # found when the keys are made already

@@ -57,7 +57,7 @@ def _others(here: Here, agency: str, facility: str, services: Sequence[ServicePa
     district = here.network.agencies[agency].facilities[facility].district
     fitting = [
         (place.district != district, place.name, f"{peer}/{id_}")
-        for peer in here.peers for id_, place in here.network.agencies[peer].facilities.items()
+        for peer in here.serving for id_, place in here.network.agencies[peer].facilities.items()
         if (peer, id_) != (agency, facility) and set(services) <= set(place.services) and gap(here, peer, id_, services, on) is None
     ]  # fmt: skip
     return tuple(Coded(key, "place") for _far, _name, key in sorted(fitting)[:OTHERS_MAX]) or (Coded(NOBODY_ELSE, "agreement"),)

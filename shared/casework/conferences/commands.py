@@ -113,7 +113,7 @@ async def call_conference(case_id: UUID, command: CallConference, tx: Transactio
 
 async def _release(tx: Transaction, here: Here, case_id: UUID, agency: str, agenda: tuple[AgendaItem, ...]) -> sharing.Released:
     here.kind_of(agency)
-    if agency not in here.peers:
+    if agency not in here.serving:
         raise Conflict("This network has no pathway from here to %(agency)s.", agency=Coded(agency, "agency"))
     release = sharing.enough(await sharing.released(tx, case_id, agency), agency, ConsentItem.REQ)
     if not sharing.agenda_for(here, agency, release, agenda):

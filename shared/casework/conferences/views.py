@@ -56,7 +56,7 @@ def may_call(here: Here) -> bool:
 async def may_be_asked(tx: Transaction, here: Here, case_id: UUID) -> list[Asked]:
     """Whom a conference about a case may ask, by what she agreed that each hears."""
     found = []
-    for agency in here.peers:
+    for agency in here.serving:
         if (here.kind, here.kind_of(agency)) in minimal_data.AGENDA_CROSSES:
             release = await sharing.released(tx, case_id, agency)
             found.append(Asked(agency, sharing.agenda_for(here, agency, release, AgendaItem) if release is not None else ()))
