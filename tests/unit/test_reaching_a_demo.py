@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services import locks
 from services.demo.beside import write_env
 from services.key_commands import PASSPHRASE
 from services.settings import TAKES, Settings
@@ -44,5 +45,5 @@ def test_the_operators_page_lists_every_variable_and_no_other() -> None:
     table = page.partition("## Reaching an installation")[2].partition("\n## ")[0]
     listed = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([A-Z_]+)`", row)}
     fields = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    assert listed == fields | {PASSPHRASE}
+    assert listed == fields | {PASSPHRASE, locks.PASSPHRASE}
     assert fields == TAKES.keys()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from services.social_welfare.visits import commands, views
-from services.social_welfare.visits.commands import AnswerVisit, MakeVisit, SayVisiting, SetOut
+from services.social_welfare.visits.commands import BACK_BY, AnswerVisit, MakeVisit, SayVisiting, SetOut
 from services.social_welfare.visits.domain import AT_HERS, Kind, Outcome, Which
 from services.social_welfare.visits.domain import Way as SafeWay
 from shared.casework.accounts.commands import NAME_CHARACTERS_MAX
@@ -219,7 +219,7 @@ async def post_set_out(visit_id: UUID, request: Request, edge: OneEdge, visit: V
     async def work(tx: Transaction) -> str:
         await commands.load_visit(tx, visit_id, visit.actor)
         if form.model is None or form.model.out_hours not in OUT_HOURS:
-            raise Conflict(commands.BACK_BY)
+            raise Conflict(BACK_BY)
         back_by = tx.clock.now() + timedelta(hours=form.model.out_hours)
         await commands.set_out(visit_id, SetOut(back_by=back_by), tx, edge.here, visit.actor)
         return f"/visits/{visit_id}"
