@@ -38,6 +38,14 @@ from services.police.offenders.pages import router as offender_pages
 from services.police.offenders.pages import ways_here as offender_ways
 from services.police.offenders.tables import Offender, OffenderEntry, OffenderLook
 from services.police.offenders.web import router as offenders
+from services.police.seats.figures import counts as seat_counts
+from services.police.seats.pages import router as seat_pages
+from services.police.seats.pages import ways_here as seat_ways
+from services.police.seats.tables import SeatDay
+from services.police.seats.views import seats_now
+from services.police.seats.views import work_lines as seat_lines
+from services.police.seats.web import router as seats
+from services.police.seats.words import WORDS as SEAT_WORDS
 from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.cases.figures import counts as report_counts
 from shared.casework.consents.figures import offered
@@ -77,7 +85,7 @@ STEPS = {
     "last_resort": _("The room itself: no desk was ready"), "answered": _("Answered in the room"),
 }  # fmt: skip
 
-COUNTS = (report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts)
+COUNTS = (report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, call_counts, seat_counts)
 
 PARTS = AgencyParts(
     kind=AgencyKind.POLICE,
@@ -98,6 +106,8 @@ PARTS = AgencyParts(
         fast_track_pages,
         reports,
         report_pages,
+        seats,
+        seat_pages,
     ],
     tables=[
         Docket,
@@ -118,6 +128,7 @@ PARTS = AgencyParts(
         Offender,
         OffenderEntry,
         OffenderLook,
+        SeatDay,
     ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
@@ -132,6 +143,7 @@ PARTS = AgencyParts(
         supervises=(("/certificates", _("Certificates and boxes")), ("/complaints", _("Complaints"))),
         words={
             **WORDS,
+            **SEAT_WORDS,
             "dose": DOSES,
             "again": AGAIN,
             "certificate": CERTIFICATES,
@@ -140,13 +152,14 @@ PARTS = AgencyParts(
             "route_step": STEPS,
         },
         case_ways=(case_ways, complaint_ways, report_ways),
-        work_lines=(report_lines, work_lines, fast_track_lines),
+        work_lines=(report_lines, work_lines, fast_track_lines, seat_lines),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
-        ways_here=(hotline_ways, offender_ways),
+        ways_here=(hotline_ways, offender_ways, seat_ways),
+        seats=seats_now,
         counts=COUNTS,
         work_first=(
             ("fast_track/first.html", to_see_first),
@@ -160,6 +173,7 @@ PARTS = AgencyParts(
             "fast_track": Path(__file__).parent / "fast_track" / "templates",
             "hotline": Path(__file__).parent / "hotline" / "templates",
             "offenders": Path(__file__).parent / "offenders" / "templates",
+            "seats": Path(__file__).parent / "seats" / "templates",
         },
     ),
     watches=(

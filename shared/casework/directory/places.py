@@ -52,7 +52,8 @@ def is_open_at(facility: Facility, local: datetime) -> bool:
 async def places(
     tx: Transaction, here: Here, agencies: Iterable[str], desk: str | None, local: datetime, wanted: Iterable[ServicePackage] = ()
 ) -> list[Place]:
-    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then by name."""
+    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then those of its district, then
+    by name."""
     since = tx.clock.now() - NEWS_AGE_MAX
     query = select(PlaceNews).where(col(PlaceNews.said_at) > since)
     news = {(row.agency, row.facility): row for row in (await tx.session.execute(query)).scalars()}
@@ -65,5 +66,12 @@ async def places(
                 open_now = is_open_at(facility, local) if said is None else said.is_open
                 opens = None if open_now else facility.open_hours.split("-")[0]
                 found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said))
-    found.sort(key=lambda p: (not p.is_open, p.journey.km if p.journey else FAR_KM, p.facility.name))
+    own = here.entry.facilities.get(desk or "")
+    district = own.district if own is not None else None
+    found.sort(
+        key=lambda p: (
+            not p.is_open, p.journey.km if p.journey else FAR_KM, district is not None and p.facility.district != district,
+            p.facility.name,
+        )
+    )  # fmt: skip
     return found

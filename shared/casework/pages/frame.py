@@ -17,6 +17,7 @@ from markupsafe import Markup
 from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.arrivals.commands import CareKept
 from shared.casework.cases.tables import Case
+from shared.casework.directory.seats import SeatsNow
 from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.figures.counting import Count
 from shared.casework.here import Actor, Here
@@ -56,6 +57,8 @@ CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | No
 
 CaseWays = Callable[[Transaction, Here, Actor, Case], Awaitable[Sequence[Way]]]
 WorkLines = Callable[[Transaction, Here, Actor], Awaitable[Sequence[tuple[str, Said]]]]  # address, what is to be done there
+
+SeatsOf = Callable[[Transaction, Here, str | None], Awaitable[SeatsNow]]
 
 WAYS: dict[Role, tuple[Way, ...]] = {
     Role.SUPERVISOR: (
@@ -98,6 +101,7 @@ class Look:
     to_tell: ToTellAll | None = None  # whom a desk of this agency has something to tell
     steps_apart: frozenset[ProgressCode] = frozenset()  # steps with a page of their own, because something is asked with each
     counts: Sequence[Count] = ()  # what a kind of agency counts of a programme's measures
+    seats: SeatsOf | None = None  # who of another agency sits at a place today, as this agency was told
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 
