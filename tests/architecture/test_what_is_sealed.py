@@ -416,6 +416,9 @@ HARMLESS: dict[str, dict[str, str]] = {
     "police_offenders": {},
     "police_offender_entries": {"on_date": "the day of a visit to the station; who came and why lie sealed"},
     "police_offender_looks": {},
+    "police_seat_days": dict.fromkeys(
+        ["seat", "on_date", "presence"], "about a seat, not about a person: no name stands beside it"
+    ),
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
 

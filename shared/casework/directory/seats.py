@@ -20,7 +20,7 @@ UNDER_ONE_ROOF_KM = 0.0
 
 @dataclass(frozen=True, slots=True)
 class SeatsNow:
-    """The seats of one place today: which were reported empty, and of which nobody has said anything. `kinds` of facility by staff."""
+    """The seats of one place today: which were reported empty, and of which nobody has said anything."""
 
     absent: frozenset[str] = frozenset()
     unsaid: frozenset[str] = frozenset()
@@ -38,7 +38,7 @@ class Instead:
 
 
 def seats_at(programme: Programme, kind: str | None) -> dict[str, tuple[str, ...]]:
-    """Staff of other agencies whose seat is under the roof of a kind of facility, each with the kinds of facility that the seat is."""
+    """Staff of other agencies whose seat is under the roof of a kind of facility, each with the kinds that the seat is."""
     own = programme.facilities.get(kind or "")
     found: dict[str, tuple[str, ...]] = {}
     for id_, other in programme.facilities.items():

@@ -1,6 +1,6 @@
 """Pages: care and place, and a referral at either end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -49,6 +49,7 @@ from shared.contracts.casework.lifecycle import Transition
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, Values, fill
+from shared.kit.i18n import comma
 from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
@@ -120,7 +121,7 @@ async def _refer_page(
         sheets = await sheets_of(tx, case.id)
         set_out, desk = _leaving(edge, sheet, visit, now)
         seats = await edge.pages.look.seats(tx, here, desk) if edge.pages.look.seats is not None else NO_SEATS
-        instead_of_seats = instead_of(here.programme, here.kind_of_place(desk), seats, _every(told, here), now)
+        instead_of_seats = instead_of(here.programme, here.kind_of_place(desk), seats, _every(told, edge), now)
         found = by_seats(here, await places(tx, here, asked, desk, local), desk, instead_of_seats)
         also = await _also(
             tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local, instead_of_seats
@@ -147,13 +148,24 @@ async def _refer_page(
         incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
         ask_again_first=bool(not_care),
         from_sheet=sheet is not None,  # who left with a sheet took no number along
-        seats=seats if AgencyKind.SOCIAL_WELFARE in kinds else NO_SEATS, staff=here.programme.staff,
+        unsaid=_staff(edge, request, visit, seats.unsaid) if AgencyKind.SOCIAL_WELFARE in kinds else [],
+        empty=[(*_staff(edge, request, visit, [one.staff]), _kinds(edge, request, visit, one)) for one in instead_of_seats],
     )  # fmt: skip
 
 
-def _every(told: Releases, here: Here) -> set[ServicePackage]:
+def _staff(edge: Edge, request: Request, visit: Visit, whose: Iterable[str]) -> list[str]:
+    language = edge.pages.language(request, visit.language)
+    return [edge.here.programme.staff[one].name.in_(language, "en") for one in sorted(whose)]
+
+
+def _kinds(edge: Edge, request: Request, visit: Visit, one: Instead) -> str:
+    language = edge.pages.language(request, visit.language)
+    return comma(language).join(edge.here.programme.facilities[kind].name.in_(language, "en") for kind in one.to_kinds)
+
+
+def _every(told: Releases, edge: Edge) -> set[ServicePackage]:
     """Whatever may be asked of whoever may know."""
-    return {service for peer, release in told.items() for service in may_ask(release, CARE_ORDER.get(here.kind_of(peer), ()))}
+    return {service for peer, release in told.items() for service in may_ask(release, CARE_ORDER.get(edge.here.kind_of(peer), ()))}
 
 
 def _cannot_take(former: Referral) -> str | None:
@@ -226,7 +238,13 @@ def _care_until(edge: Edge, incident: Incident | None, now: datetime) -> datetim
 
 
 async def _also(
-    tx: Transaction, edge: Edge, case: Case, incident: Incident | None, others: Releases, visit: Visit, local: datetime,
+    tx: Transaction,
+    edge: Edge,
+    case: Case,
+    incident: Incident | None,
+    others: Releases,
+    visit: Visit,
+    local: datetime,
     seats: Sequence[Instead],
 ) -> list[tuple[Place, list[ServicePackage]]]:
     """Who else is told along with it: the nearest office of each other agency that may know, and what is not asked of it yet."""
