@@ -52,8 +52,8 @@ def is_open_at(facility: Facility, local: datetime) -> bool:
 async def places(
     tx: Transaction, here: Here, agencies: Iterable[str], desk: str | None, local: datetime, wanted: Iterable[ServicePackage] = ()
 ) -> list[Place]:
-    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then those of its own
-    district, then by name."""
+    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then those of its
+    own district, then by name."""
     since = tx.clock.now() - NEWS_AGE_MAX
     query = select(PlaceNews).where(col(PlaceNews.said_at) > since)
     news = {(row.agency, row.facility): row for row in (await tx.session.execute(query)).scalars()}
