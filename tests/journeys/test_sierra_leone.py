@@ -476,6 +476,8 @@ async def test_she_refuses_feedback_and_the_unit_learns_nothing(town: ProgrammeT
     await nurse.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", "fee_asked": False})
     await town.settle()
     await town.pass_by(days=8)
+    await town.settle()
+    await town.watch()
     mine = await desk.get(f"/referrals/{sent['id']}")
     assert (mine["arrived_at"], mine["outcome_code"], mine["flags"], mine["no_feedback"]) == (None, None, [], True)
     assert await alarms(await town.whole("police"), case[0]) == {}

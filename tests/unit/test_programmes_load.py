@@ -43,6 +43,11 @@ FACTS = {  # what the source says of these programmes (domain.md, 4.1 and 4.3), 
         "expect.misuse.value": 0, "expect.reports_change_pct.value": 48, "expect.sites_ge_95.value": 3,
         "windows.emergency_contraception.hours": 120, "windows.pep.hours": 72, ".period": (2005, 2008),
     },
+    "sl-fsu": {
+        "facilities.fsu.count": 41, "facilities.rainbo.count": 3, "expect.fsu_total.value": 41, "expect.rainbo_total.value": 3,
+        "expect.fee_charged.value": 0, "report_forms.medical_form.detention_limit_days": 10, "report_forms.medical_form.fee": 0,
+        "pathways.to_rainbo.fee": 0, "pathways.to_legal.fee": 0,
+    },
     "rw-gender-desk": {
         "facilities.police_station.count": 69, "facilities.gender_desk.count": 69, "facilities.hotline_room.count": 1,
         "hotline.number": "3512", "expect.station_coverage_pct.value": 100, "expect.desks.value": 69,
@@ -54,6 +59,10 @@ NO_FACTS = {  # what domain.md marks as a design or an assumption
         "limits.acknowledge_h.acute", "certificates.ec_provider.valid_days", "report_forms.zp_form_32.version",
         "replay.doses.numbers", "replay.reports.numbers", ".languages", ".consent_days", "facilities.one_stop_centre.count",
         "rules.ec_given_before.act",
+    ],
+    "sl-fsu": [
+        "facilities.district_office.count", "facilities.legal_office.count", "report_forms.medical_form.version",
+        "pathways.to_worker.acknowledge_h", "replay.reports.numbers", ".languages",
     ],
     "rw-gender-desk": [
         "hotline.answer_s", "hotline.dispatch_min", "facilities.isange_centre.count", "replay.calls.numbers",
