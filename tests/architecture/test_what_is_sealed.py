@@ -409,7 +409,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "is_told": "whether its day was recorded as the next clinic date",
     },
     "police_call_looks": {"call_id": "a random id", "what": "which page or route was read, a code"},
-    "police_desk_states": dict.fromkeys(["assets", "is_trained", "languages"], "about a desk, not about a person"),
+    "police_desk_states": dict.fromkeys(
+        ["assets", "is_trained", "has_female_staff", "languages"], "about a desk, not about a person"
+    ),
     "police_complaints": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
     "police_complaint_steps": {},
     "police_tellings": {"outcome": "told or not safe, a code; the list of what is to be told goes by it"},

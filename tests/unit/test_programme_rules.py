@@ -18,9 +18,9 @@ from shared.programmes.terms import Act, Fact
 from shared.programmes.vocabulary import RULES
 
 SKETCHES = Path(__file__).parents[1] / "support" / "programmes"
-ZAMBIA, RWANDA, SIERRA_LEONE = (load_programme(name) for name in ("zm-vsu-ec", "rw-gender-desk", "sl-fsu"))
-ANYWHERE, BANGLADESH, AFGHANISTAN, LATIN_AMERICA = (
-    load_programme(str(SKETCHES / f"{name}.yaml")) for name in ("xx-anywhere", "bd-vsc", "af-fru", "latam-wps")
+ZAMBIA, RWANDA, SIERRA_LEONE, AFGHANISTAN = (load_programme(name) for name in ("zm-vsu-ec", "rw-gender-desk", "sl-fsu", "af-fru"))
+ANYWHERE, BANGLADESH, LATIN_AMERICA = (
+    load_programme(str(SKETCHES / f"{name}.yaml")) for name in ("xx-anywhere", "bd-vsc", "latam-wps")
 )
 ALL = (ZAMBIA, RWANDA, ANYWHERE, BANGLADESH, SIERRA_LEONE, AFGHANISTAN, LATIN_AMERICA)
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)

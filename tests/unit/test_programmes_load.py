@@ -43,6 +43,9 @@ FACTS = {  # what the source says of these programmes (domain.md, 4.1 and 4.3), 
         "expect.misuse.value": 0, "expect.reports_change_pct.value": 48, "expect.sites_ge_95.value": 3,
         "windows.emergency_contraception.hours": 120, "windows.pep.hours": 72, ".period": (2005, 2008),
     },
+    "af-fru": {
+        "facilities.fru.count": 22, "expect.fru_total.value": 22, "expect.provinces.value": 7,
+    },
     "sl-fsu": {
         "facilities.fsu.count": 41, "facilities.rainbo.count": 3, "expect.fsu_total.value": 41, "expect.rainbo_total.value": 3,
         "expect.fee_charged.value": 0, "report_forms.medical_form.detention_limit_days": 10, "report_forms.medical_form.fee": 0,
@@ -59,6 +62,9 @@ NO_FACTS = {  # what domain.md marks as a design or an assumption
         "limits.acknowledge_h.acute", "certificates.ec_provider.valid_days", "report_forms.zp_form_32.version",
         "replay.doses.numbers", "replay.reports.numbers", ".languages", ".consent_days", "facilities.one_stop_centre.count",
         "rules.ec_given_before.act",
+    ],
+    "af-fru": [
+        "facilities.fru.retention_days", "facilities.hospital.count", "hotline.number", "replay.reports.numbers", ".languages",
     ],
     "sl-fsu": [
         "facilities.district_office.count", "facilities.legal_office.count", "report_forms.medical_form.version",
@@ -208,7 +214,7 @@ def test_registers_of_an_agency_have_the_base_in_them() -> None:
 
 
 def test_a_historical_programme_runs_only_where_nobody_is_real() -> None:
-    afghanistan = load_programme(str(SKETCHES / "af-fru.yaml"))
+    afghanistan = load_programme(str(PROFILES / "af-fru.yaml"))
     assert afghanistan.status is Status.HISTORICAL_SIMULATION_ONLY
     for purpose in ("simulation", "demo", "test"):
         afghanistan.check_purpose(purpose)

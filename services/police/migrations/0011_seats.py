@@ -1,4 +1,4 @@
-"""Who sat at a unit, day by day; on PostgreSQL the database shows a unit its own."""
+"""Who sat at a unit, day by day, and whether a woman is on duty at a desk; on PostgreSQL the database shows a unit its own."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,5 +29,6 @@ def upgrade() -> None:
         ),
     )  # fmt: skip
     op.create_index("ix_police_seat_days_day", "police_seat_days", ["on_date", "facility"])
+    op.add_column("police_desk_states", sa.Column("has_female_staff", sa.Boolean(), nullable=True))
     if op.get_bind().dialect.name == "postgresql":
         protect("police_seat_days", f"{EVERYWHERE} OR {AT_DESK.format(desk='facility')}")

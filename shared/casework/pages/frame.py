@@ -31,6 +31,7 @@ from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.kit.pages import Templates, as_source, html
 from shared.kit.sealed import is_shut
+from shared.programmes.profile import Status
 
 if TYPE_CHECKING:
     from shared.casework.accounts.sessions import Kept, Visit
@@ -232,9 +233,10 @@ class Pages:
         return (*((*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways), *more)
 
     def _banner(self, edge: Any) -> dict[str, bool] | None:
-        if self.here.network.purpose == "production":
+        is_historical = self.here.programme.status is Status.HISTORICAL_SIMULATION_ONLY
+        if self.here.network.purpose == "production" and not is_historical:
             return None
-        return {"is_trial": bool(edge.forgets)}
+        return {"is_trial": bool(edge.forgets), "is_historical": is_historical}
 
     def _facility(self, actor: Actor) -> Any:
         return self.here.entry.facilities.get(actor.facility) if actor.facility else None
