@@ -23,6 +23,7 @@ from shared.casework.figures.counting import Count
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.contracts.casework.codes import ProgressCode, Role, SafeHours
+from shared.kit.calendars import written_solar
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Said, filled
 from shared.kit.forms import Filled
@@ -31,7 +32,7 @@ from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.kit.pages import Templates, as_source, html
 from shared.kit.sealed import is_shut
-from shared.programmes.profile import Status
+from shared.programmes.profile import Calendar, Status
 
 if TYPE_CHECKING:
     from shared.casework.accounts.sessions import Kept, Visit
@@ -137,7 +138,12 @@ class Pages:
 
     def times(self, language: str, now: datetime) -> Times:
         """Times as this agency's wall clock and the page's language show them."""
-        return Times(language, self._zone, now)
+        return Times(language, self._zone, now, is_solar=self.is_solar)
+
+    @property
+    def is_solar(self) -> bool:
+        """Whether days are shown and typed in the Solar Hijri calendar. What is kept and sent is Gregorian."""
+        return self.here.programme.calendar is Calendar.SOLAR_HIJRI
 
     def show(self, request: Request, name: str, visit: "Visit | None" = None, *, status: int = 200, **context: Any) -> HTMLResponse:
         """A page."""
@@ -160,6 +166,7 @@ class Pages:
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id, "is_shut": is_shut,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
             "idle_ms": int(IDLE_LOCK / timedelta(milliseconds=1)), "here_now": None, "notice": None, "live": None,
+            "is_solar": self.is_solar, "written_solar": written_solar,
             "as_moment": datetime.fromisoformat, "as_date": as_date,
             "short": short, "place": self.place, "place_of": self.place_of, "agency_name": self.agency_name,
             "options": partial(self._options, language=language), "places_of_here": self._places_of_here(visit, language),
