@@ -36,7 +36,7 @@ def test_every_profile_is_without_mistakes(file: Path) -> None:
 
 # --- where figures come from ---------------------------------------------------------------------------------------------
 
-FACTS = {  # what the source says of these programmes (domain.md, 4.1 and 4.3), by the keys that lead to it
+FACTS: dict[str, dict[str, Any]] = {  # what the source says of these programmes (domain.md, 4), by the keys that lead to it
     "zm-vsu-ec": {
         "facilities.vsu_station.count": 5, "facilities.health_facility.count": 17, "certificates.ec_provider.course_days": 6,
         "certificates.ec_provider.topics": 20, "staff.clinician.count": 23, "expect.ec_doses.value": 357, "expect.adverse.value": 0,
