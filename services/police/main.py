@@ -62,6 +62,14 @@ from services.police.property.views import case_ways as property_ways
 from services.police.property.watch import watch as watch_property
 from services.police.property.web import router as things
 from services.police.property.words import WORDS as PROPERTY_WORDS
+from services.police.seats.figures import counts as seat_counts
+from services.police.seats.pages import router as seat_pages
+from services.police.seats.pages import ways_here as seat_ways
+from services.police.seats.tables import SeatDay
+from services.police.seats.views import seats_now
+from services.police.seats.views import work_lines as seat_lines
+from services.police.seats.web import router as seats
+from services.police.seats.words import WORDS as SEAT_WORDS
 from services.police.stations.pages import WORDS as STATION_WORDS
 from services.police.stations.pages import router as station_pages
 from services.police.stations.pages import ways_here as station_ways
@@ -127,6 +135,7 @@ TO_PROSECUTOR = {
 
 COUNTS = (
     report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, hand_over_counts, call_counts, stay_counts,
+    seat_counts,
 )  # fmt: skip
 
 PARTS = AgencyParts(
@@ -160,6 +169,8 @@ PARTS = AgencyParts(
         report_pages,
         stations,
         station_pages,
+        seats,
+        seat_pages,
     ],
     tables=[
         Docket,
@@ -193,6 +204,7 @@ PARTS = AgencyParts(
         OwnWord,
         Enquiry,
         Counselling,
+        SeatDay,
     ],
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
@@ -213,6 +225,7 @@ PARTS = AgencyParts(
             **PROPERTY_WORDS,
             **ENQUIRY_WORDS,
             "counselling": COUNSELLING,
+            **SEAT_WORDS,
             "dose": DOSES,
             "again": AGAIN,
             "certificate": CERTIFICATES,
@@ -230,13 +243,23 @@ PARTS = AgencyParts(
             counselling_ways,
             own_word_ways,
         ),
-        work_lines=(station_lines, report_lines, hand_over_lines, work_lines, fast_track_lines),
+        work_lines=(station_lines, report_lines, hand_over_lines, work_lines, fast_track_lines, seat_lines),
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,
         to_tell=to_tell,
         steps_apart=ENTERED_APART,
-        ways_here=(hotline_ways, stays_here, enquiry_ways, hand_over_lists, offender_ways, station_ways, agreement_ways),
+        ways_here=(
+            hotline_ways,
+            stays_here,
+            enquiry_ways,
+            hand_over_lists,
+            offender_ways,
+            station_ways,
+            seat_ways,
+            agreement_ways,
+        ),
+        seats=seats_now,
         counts=COUNTS,
         work_first=(
             ("fast_track/first.html", to_see_first),
@@ -254,6 +277,7 @@ PARTS = AgencyParts(
             "stations": Path(__file__).parent / "stations" / "templates",
             "offenders": Path(__file__).parent / "offenders" / "templates",
             **{room: Path(__file__).parent / room / "templates" for room in ("stays", "property", "enquiries", "counselling")},
+            "seats": Path(__file__).parent / "seats" / "templates",
         },
     ),
     watches=(

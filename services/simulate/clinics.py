@@ -91,7 +91,7 @@ class Clinics:
         for line, result in self._care(sent.report):
             await nurse.post(f"/referrals/{sent.referral_id}/care", {"care": line, "result": result, **at})
         outcome = "served" if sent.report.number % 12 else "served_partly"
-        await nurse.post(f"/referrals/{sent.referral_id}/close", {"outcome_code": outcome, **written})
+        await nurse.post(f"/referrals/{sent.referral_id}/close", {"outcome_code": outcome, "fee_asked": False, **written})
 
     def _care(self, one: Report) -> list[tuple[str, str]]:
         if not one.is_sexual:

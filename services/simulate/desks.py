@@ -14,6 +14,7 @@ from services.simulate.client import Desk
 from services.simulate.clinics import Clinics, Sent
 from services.simulate.offices import Offices
 from services.simulate.town import Town
+from shared.casework.directory.seats import seats_at
 from shared.contracts.casework.codes import AgencyKind, IncidentType, ServicePackage
 
 WANTED = {  # what is asked of a place of care, as far as it offers it
@@ -23,6 +24,7 @@ WANTED = {  # what is asked of a place of care, as far as it offers it
 }
 OTHERWISE = (ServicePackage.MENTAL_HEALTH_CARE,)
 ACUTE_WITHIN_H = 120
+SAID_OF_SEATS = ("present", "present", "called_away", None, "present", "on_leave", "not_posted")  # None: nobody says anything
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Desks:
     async def receive(self, one: Report) -> None:
         """She comes to the desk."""
         desk = self.town.at(one.place)
+        is_seat_empty = await self._who_is_there(desk, one)
         case_id = await self._case(desk, one)
         consents = await self._ask(desk, case_id, one)
         incident_id = await self._incident(desk, case_id, one, one.hours_since)
@@ -48,7 +51,7 @@ class Desks:
         if one.clinic is not None:
             await self._send_to_care(desk, case_id, incident_id, one, is_first=True)
         if one.to_welfare:
-            await self._send_to_office(desk, case_id, incident_id, one)
+            await self._send_to_office(desk, case_id, incident_id, one, is_seat_empty=is_seat_empty)
         if one.complains:
             await self._complaint(desk, case_id, one)
         self._afterwards(desk, case_id, one, consents)
@@ -122,11 +125,22 @@ class Desks:
         incident_id = await self._incident(desk, case_id, one, 2)
         await self._send_to_care(desk, case_id, incident_id, one, is_first=False)
 
-    async def _send_to_office(self, desk: Desk, case_id: str, incident_id: str, one: Report) -> None:
+    async def _who_is_there(self, desk: Desk, one: Report) -> bool:
+        """What the unit says that day of who sits there; some days nobody says anything. Whether the seat is said to be empty."""
+        programme = self.town.programme
+        seats = seats_at(programme, self.town.network.agencies[self.town.police].facilities[one.place].kind)
+        said = SAID_OF_SEATS[one.number % len(SAID_OF_SEATS)]
+        if not seats or said is None:
+            return False
+        for seat, presence in (("unit", "present"), *((seat, said) for seat in seats)):
+            await desk.post("/seats", {"seat": seat, "presence": presence, "facility": one.place})
+        return said != "present"
+
+    async def _send_to_office(self, desk: Desk, case_id: str, incident_id: str, one: Report, *, is_seat_empty: bool) -> None:
         agency = self.town.of_kind(AgencyKind.SOCIAL_WELFARE)
         if agency is None:
             return
-        place = self.offices.near(one.place)
+        place = self.offices.near(one.place, is_seat_empty=is_seat_empty)
         offered = self.town.network.agencies[agency].facilities[place].services
         wanted = (ServicePackage.CHILD_PROTECTION,) if one.is_child else (ServicePackage.PSYCHOSOCIAL,)
         body = {

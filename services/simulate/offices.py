@@ -8,6 +8,7 @@ from services.simulate.arriving import opened
 from services.simulate.caseload import Report
 from services.simulate.client import Desk, Refused
 from services.simulate.town import Town
+from shared.casework.directory.seats import UNDER_ONE_ROOF_KM
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.errors import RefnetError
 
@@ -22,14 +23,18 @@ class Offices:
 
     town: Town
 
-    def near(self, place: str) -> str:
-        """The office of a desk's district, or the first."""
+    def near(self, place: str, *, is_seat_empty: bool = False) -> str:
+        """The office under a desk's own roof, unless nobody sits there; that of its district, or the first."""
         agency = self.town.of_kind(AgencyKind.SOCIAL_WELFARE)
         if agency is None:
             raise RefnetError(f"Programme '{self.town.programme.id}' has no social welfare.")
         known = self.town.network.agencies[agency].facilities
         district = self.town.ground.district_of[place]
-        return sorted(known, key=lambda id_: (known[id_].district != district, id_))[0]
+        beside = {id_ for id_, one in known.items() if place in one.journeys and one.journeys[place].km == UNDER_ONE_ROOF_KM}
+        if beside and not is_seat_empty:
+            return min(beside)
+        seats = {known[id_].kind for id_ in beside}
+        return min(known, key=lambda id_: (known[id_].kind in seats, known[id_].district != district, id_))
 
     def expect(self, referral_id: str, place: str, one: Report) -> None:
         """A request is on its way to an office."""

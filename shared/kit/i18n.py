@@ -3,8 +3,9 @@
 Catalogues are small, so they are read at the first use of a language and kept; nothing is compiled ahead of time.
 """
 
+from calendar import monthrange
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,8 @@ from babel.dates import format_date, format_datetime, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
+
+from shared.kit.calendars import days_of_month, month_named, solar_of
 
 SOURCE = "en"  # the language that the templates are written in
 
@@ -66,12 +69,17 @@ def comma(language: str) -> str:
     return between.replace("{0}", "").replace("{1}", "").replace("\u200f", "")  # a mark of direction: the page has its own
 
 
+def _gregorian_month(on: date) -> list[date]:
+    return [on.replace(day=number) for number in range(1, monthrange(on.year, on.month)[1] + 1)]
+
+
 class Times:
     """Times in words of one locale and time zone, in the digits that codes, forms and catalogues have. Everything is kept in UTC;
     this is where it becomes local."""
 
-    def __init__(self, language: str, zone: ZoneInfo, now: datetime) -> None:
+    def __init__(self, language: str, zone: ZoneInfo, now: datetime, *, is_solar: bool = False) -> None:
         self._locale, self._zone, self._now = locale_of(language), zone, now.astimezone(zone)
+        self._language, self._is_solar = language, is_solar
         self._comma = comma(language)
 
     @property
@@ -97,15 +105,22 @@ class Times:
     def day(self, when: date | datetime) -> str:
         """Tuesday 9 June."""
         local = self.local(when).date() if isinstance(when, datetime) else when
+        if self._is_solar:
+            return f"{format_date(local, 'EEEE', locale=self._locale)} {self._solar(local)}"
         return str(format_date(local, "EEEE d MMMM", locale=self._locale))
 
     def dated(self, when: date | datetime) -> str:
         """9 June 2026: a day that may be a year away."""
         local = self.local(when).date() if isinstance(when, datetime) else when
+        if self._is_solar:
+            return self._solar(local, with_year=True)
         return str(format_date(local, "d MMMM y", locale=self._locale))
 
     def month(self, on: date) -> str:
         """June 2026."""
+        if self._is_solar:
+            year, month, _day = solar_of(on)
+            return f"{month_named(month, self._language)} {year}"
         return str(format_date(on, "LLLL y", locale=self._locale))
 
     def weekday(self, on: date) -> str:
@@ -115,6 +130,8 @@ class Times:
     def short(self, moment: datetime) -> str:
         """14:05 on the same day, 9 June 14:05 otherwise."""
         local = self.local(moment)
+        if self._is_solar and local.date() != self._now.date():
+            return f"{self._solar(local.date())} {self.clock(moment)}"
         pattern = "HH:mm" if local.date() == self._now.date() else "d MMM HH:mm"
         return str(format_datetime(local, pattern, locale=self._locale))
 
@@ -124,7 +141,23 @@ class Times:
 
     def zoned(self, moment: datetime) -> str:
         """9 June 2026, 14:05 (UTC+02:00): for what is read elsewhere."""
+        if self._is_solar:
+            at = format_datetime(self.local(moment), "HH:mm '(UTC'ZZZZZ')'", locale=self._locale)
+            return f"{self.dated(moment)}{self._comma}{at}"
         return str(format_datetime(self.local(moment), "d MMMM y, HH:mm '(UTC'ZZZZZ')'", locale=self._locale))
+
+    def _solar(self, day: date, *, with_year: bool = False) -> str:
+        year, month, number = solar_of(day)
+        return f"{number} {month_named(month, self._language)}{f' {year}' if with_year else ''}"
+
+    def weeks(self, on: date) -> list[list[tuple[date, int | None]]]:
+        """The weeks of a month, from Monday, as a sheet on a wall has them: each day with its number, None where it is another
+        month's."""
+        first, last = (month := days_of_month(on) if self._is_solar else _gregorian_month(on))[0], month[-1]
+        begin = first - timedelta(days=first.weekday())
+        days = [begin + timedelta(days=n) for n in range((last - begin).days + 7 - last.weekday())]
+        numbered = {day: number for number, day in enumerate(month, 1)}
+        return [[(day, numbered.get(day)) for day in days[n : n + 7]] for n in range(0, len(days), 7)]
 
     def today(self) -> date:
         """The date here."""

@@ -28,6 +28,9 @@ RECIPIENTS = frozenset(
         Measure.ARRIVALS_WITHIN_PEP,
     }
 )  # fmt: skip
+# What either end may have written down of the same thing, without a word to the other: the larger number stands, not the sum. It is
+# a least one, and it is nought only where nobody wrote any down.
+AT_BOTH_ENDS = frozenset({Measure.FEES_CHARGED})
 
 
 def measures_of(indicator: Indicator) -> list[Measure]:
@@ -91,7 +94,19 @@ class Counted:
         if measure is Measure.DISTRICTS and place is None and kind is None:
             # A district may have facilities of several kinds and agencies: how many it are in all is said by each agency.
             return max((row.count for row in rows if row.kind is None), default=0)
+        if measure in AT_BOTH_ENDS:
+            return sum(max(self._of_one_year(measure, one, place, kind)) for one in sorted({a.year for a in self._of(year)}))
         return sum(row.count for row in rows if place in (None, row.place) and kind in (None, row.kind))
+
+    def _of_one_year(self, measure: Measure, year: int, place: str | None, kind: str | None) -> list[int]:
+        """How many each agency has of a year, here or there or in all."""
+        return [
+            sum(
+                row.count for row in answer.counts
+                if row.measure is measure and place in (None, row.place) and kind in (None, row.kind)
+            )
+            for answer in self._of(year)
+        ]  # fmt: skip
 
     def hours(self, duration: Duration, *, year: int | None = None) -> Sequence[float]:
         """Every duration of a kind, the shortest first; raises NotHeld."""

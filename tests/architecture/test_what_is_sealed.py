@@ -491,7 +491,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "act": "what happened, a code; who, where and which seal lie sealed",
     },
     "police_call_looks": {"call_id": "a random id", "what": "which page or route was read, a code"},
-    "police_desk_states": dict.fromkeys(["assets", "is_trained", "languages"], "about a desk, not about a person"),
+    "police_desk_states": dict.fromkeys(
+        ["assets", "is_trained", "has_female_staff", "languages"], "about a desk, not about a person"
+    ),
     "police_complaints": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
     "police_complaint_steps": {},
     "police_tellings": {"outcome": "told or not safe, a code; the list of what is to be told goes by it"},
@@ -534,6 +536,9 @@ HARMLESS: dict[str, dict[str, str]] = {
         "is_answered": "whether the word was right; who the caller claimed to be lies sealed",
     },
     "police_counsellings": {"interpreter": "whether somebody interpreted", "post": "a post of the place, not a person"},
+    "police_seat_days": dict.fromkeys(
+        ["seat", "on_date", "presence"], "about a seat, not about a person: no name stands beside it"
+    ),
     "police_dockets": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
 }
 

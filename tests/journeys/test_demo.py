@@ -59,7 +59,7 @@ def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_s
     }  # fmt: skip
     assert cast_of(None).parts[AgencyKind.HEALTH].place == "ndola_clinic"
     with pytest.raises(RefnetError, match="not every two of health, police, social_welfare have a pathway"):
-        cast_of(str(ANYWHERE.with_name("sl-fsu.yaml")))
+        cast_of(str(ANYWHERE.with_name("xx-quiet.yaml")))
     with pytest.raises(RefnetError, match="no social_welfare facility that is online offers psychosocial"):
         cast_of(str(ANYWHERE.with_name("af-fru.yaml")))
     with pytest.raises(RefnetError, match="there is no such programme"):

@@ -110,7 +110,7 @@ def test_a_dose_that_nobody_wrote_down_is_in_no_figure_and_an_expectation_change
         ([], 2, "name one programme, or say --all"),
         (["zm-vsu-ec", "--all"], 2, "name one programme, or say --all"),
         (["zm-vsu-ec", "--database", "police"], 2, "is not AGENCY=URL"),
-        ([str(SMALL.with_name("sl-fsu.yaml"))], 1, "has no `replay`, so there is nothing to simulate"),
+        ([str(SMALL.with_name("xx-quiet.yaml"))], 1, "has no `replay`, so there is nothing to simulate"),
     ],
 )
 def test_what_cannot_be_replayed_is_said_in_one_sentence(

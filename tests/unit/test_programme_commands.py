@@ -87,7 +87,7 @@ def test_a_programme_that_is_wrong_or_unknown_stops_the_command_with_a_sentence(
 
 @pytest.mark.parametrize("purpose", ["trial", "production"])
 def test_a_historical_programme_starts_no_agency_with_real_people(tmp_path: Path, purpose: str) -> None:
-    said = CliRunner().invoke(app, ["programme", "network", str(SKETCHES / "af-fru.yaml"), "--json"])
+    said = CliRunner().invoke(app, ["programme", "network", str(PROFILES / "af-fru.yaml"), "--json"])
     content = json.loads(said.stdout) | {"purpose": purpose}
     for agency in content["agencies"].values():
         agency["root"] = "0" * 64

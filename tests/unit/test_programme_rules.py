@@ -18,11 +18,10 @@ from shared.programmes.terms import Act, Fact
 from shared.programmes.vocabulary import RULES
 
 SKETCHES = Path(__file__).parents[1] / "support" / "programmes"
-ZAMBIA, RWANDA = load_programme("zm-vsu-ec"), load_programme("rw-gender-desk")
-BANGLADESH = load_programme("bd-vsc")
-ANYWHERE, SIERRA_LEONE, AFGHANISTAN, LATIN_AMERICA = (
-    load_programme(str(SKETCHES / f"{name}.yaml")) for name in ("xx-anywhere", "sl-fsu", "af-fru", "latam-wps")
+ZAMBIA, RWANDA, BANGLADESH, SIERRA_LEONE, AFGHANISTAN = (
+    load_programme(name) for name in ("zm-vsu-ec", "rw-gender-desk", "bd-vsc", "sl-fsu", "af-fru")
 )
+ANYWHERE, LATIN_AMERICA = (load_programme(str(SKETCHES / f"{name}.yaml")) for name in ("xx-anywhere", "latam-wps"))
 ALL = (ZAMBIA, RWANDA, ANYWHERE, BANGLADESH, SIERRA_LEONE, AFGHANISTAN, LATIN_AMERICA)
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 EC, BOX = Act.DISPENSE_EMERGENCY_CONTRACEPTION, CareProduct.EMERGENCY_CONTRACEPTION
@@ -297,7 +296,7 @@ def test_a_planned_centre_is_never_proposed() -> None:
         (
             SIERRA_LEONE,
             "one_form",
-            {"act": Act.TAKE_MEDICAL_REPORT, "form": "medical", "form_version": 1},
+            {"act": Act.TAKE_MEDICAL_REPORT, "form": "medical_form", "form_version": 1},
             Verdict.REFUSED,
             Message.FORM_VERSION_OLD,
         ),
@@ -379,7 +378,7 @@ def test_what_the_source_asks_for_is_answered(
     [
         (BANGLADESH, "property_back", {"act": Act.RETURN_PROPERTY, "facts": frozenset({Fact.RETURN_ASKED_FOR, Fact.HANDED_BACK})}),
         (SIERRA_LEONE, "free", {"act": Act.CLOSE, "fee": 0.0, "packages": frozenset({ServicePackage.ACUTE_CARE})}),
-        (SIERRA_LEONE, "one_form", {"act": Act.TAKE_MEDICAL_REPORT, "form": "medical", "form_version": 2}),
+        (SIERRA_LEONE, "one_form", {"act": Act.TAKE_MEDICAL_REPORT, "form": "medical_form", "form_version": 2}),
         (
             LATIN_AMERICA,
             "another_mandate",

@@ -28,6 +28,7 @@ class SayState(Form):
     facility: events.FacilityId | None = None
     assets: tuple[events.Code, ...] = ()
     is_trained: bool | None = None
+    has_female_staff: bool | None = None
     languages: tuple[str, ...] = ()
 
 
@@ -77,6 +78,7 @@ async def desks_now(tx: Transaction, here: Here) -> list[Desk]:
         seen = DeskNow(
             id_, str(here.kind_of_place(id_)), place.district, is_open_at(place, local), bool(held.get(id_)),
             None if state is None else frozenset(state.assets), _certificates(here, id_, state),
+            None if state is None else state.has_female_staff,
         )  # fmt: skip
         languages = frozenset(state.languages) if state is not None and state.languages else None
         km = {start: way.km for start, way in place.journeys.items()}
@@ -96,6 +98,11 @@ def _certificates(here: Here, facility: str, state: DeskState | None) -> frozens
         return None
     asked = [one.certificates for one in here.programme.readiness.values() if one.kind == here.kind_of_place(facility)]
     return frozenset(name for names in asked for name in names) if state.is_trained else frozenset()
+
+
+def asks_for_women(here: Here, facility: str) -> bool:
+    """Whether the programme asks for a woman on duty at this kind of desk."""
+    return any(one.female_staff for one in here.programme.readiness.values() if one.kind == here.kind_of_place(facility))
 
 
 def assets_of(here: Here, facility: str) -> tuple[str, ...]:
@@ -133,6 +140,7 @@ async def say_state(command: SayState, tx: Transaction, here: Here, by: Actor) -
         state = DeskState(facility=facility, said_at=tx.clock.now(), recorded_by=by.account_id)
         tx.session.add(state)
     state.assets, state.is_trained, state.languages = list(command.assets), command.is_trained, list(command.languages)
+    state.has_female_staff = command.has_female_staff
     state.said_at, state.recorded_by = tx.clock.now(), by.account_id
     await tx.session.flush()
     return state

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from services.police.hotline import commands, desks, views
 from services.police.hotline.commands import MergeCall, TakeCall
-from services.police.hotline.domain import LANGUAGE, What, seen_within
+from services.police.hotline.domain import LANGUAGE, Desk, What, seen_within
 from services.police.hotline.routing_list import District, ListText, chain, list_pdf
 from shared.casework import scope
 from shared.casework.accounts.sessions import Visit
@@ -26,6 +26,7 @@ from shared.kit.forms import Filled, fill
 from shared.kit.i18n import is_rtl
 from shared.kit.i18n import mark as _
 from shared.programmes.places import Channel
+from shared.programmes.rules import readiness_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -52,6 +53,7 @@ class StateForm(BaseModel):
     facility: str | None = None
     has: list[str] = Field(default_factory=list)
     trained: str | None = None
+    woman: str | None = None
     speaks: list[str] = Field(default_factory=list)
 
 
@@ -245,9 +247,24 @@ async def _desk_page(request: Request, edge: Edge, visit: Visit, form: Filled[An
     return edge.pages.show(
         request, "hotline/desk.html", visit, status=status, errors=bool(form.errors), form=form, desk=facility, state=state,
         staffed=bool(rows and rows[0].now.is_staffed), assets=assets, spoken=edge.here.programme.languages,
-        minutes=_minutes(edge.here), assumed=_assumed(edge.here),
+        minutes=_minutes(edge.here), assumed=_assumed(edge.here), asks_for_women=desks.asks_for_women(edge.here, facility),
+        lacking=_lacking(edge, language, rows[0]) if rows else [],
         hours_held=round(desks.SAID_AGE_MAX / timedelta(hours=1)), here_now="/hotline/desk",
     )  # fmt: skip
+
+
+def _lacking(edge: Edge, language: str, desk: Desk) -> list[str]:
+    """What keeps calls away from a desk, in words: what the programme requires and the desk said that it does not have."""
+    named = edge.here.programme.assets
+    lacks = readiness_of(edge.here.programme, desk.now)[1]
+    return [
+        named[one].name.in_(language, "en") if one in named else edge.pages.say(LACKS[one], language)
+        for one in lacks
+        if one in named or one in LACKS
+    ]
+
+
+LACKS = {"female_staff": _("A woman officer on duty"), "places": _("A free place")}
 
 
 @router.post("/hotline/desk")
@@ -257,11 +274,12 @@ async def post_desk(request: Request, edge: OneEdge, visit: Visitor, values: Pos
     asked = form.model
     if asked is None:
         return await _desk_page(request, edge, visit, form, 422)
-    trained = {"yes": True, "no": False}.get(asked.trained or "")
+    trained, woman = ({"yes": True, "no": False}.get(said or "") for said in (asked.trained, asked.woman))
 
     async def work(tx: Transaction) -> str:
         said = desks.SayState(
-            facility=asked.facility, assets=tuple(asked.has), is_trained=trained, languages=tuple(asked.speaks)
+            facility=asked.facility, assets=tuple(asked.has), is_trained=trained, has_female_staff=woman,
+            languages=tuple(asked.speaks),
         )  # fmt: skip
         await desks.say_state(said, tx, edge.here, visit.actor)
         return "/hotline/desk"

@@ -67,6 +67,7 @@ class DeskState(SQLModel, table=True):
     facility: str = Field(primary_key=True)
     assets: list[str] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
     is_trained: bool | None = None
+    has_female_staff: bool | None = None
     languages: list[str] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]
     said_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID

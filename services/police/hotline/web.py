@@ -27,6 +27,7 @@ class DeskStateView(BaseModel):
     facility: str
     assets: list[str]
     is_trained: bool | None
+    has_female_staff: bool | None
     languages: list[str]
     said_at: datetime
 

@@ -18,8 +18,10 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.ids import new_id
 from shared.kit.sealed import shut_shown
+from shared.programmes.profile import Programme
 from shared.programmes.records import RecordType
-from shared.programmes.terms import Named
+from shared.programmes.terms import Act, Named
+from shared.programmes.vocabulary import BlockedAct
 
 RECORD = "offender"  # the register's name in a profile; a programme that has none has no such pages (Afghanistan's must not)
 WHAT = "what"  # its field that says what was done
@@ -48,7 +50,7 @@ class AddEntry(Form):
 def register_of(here: Here) -> RecordType:
     """The programme's register of offenders; raises NotFound where it has none."""
     record = here.programme.records.get(RECORD)
-    if record is None or WHAT not in record.fields:
+    if record is None or WHAT not in record.fields or _is_forbidden(here.programme):
         raise NotFound("This programme keeps no register of offenders.")
     return record
 
@@ -56,7 +58,14 @@ def register_of(here: Here) -> RecordType:
 def has_register(here: Here) -> bool:
     """Whether the programme keeps one."""
     record = here.programme.records.get(RECORD)
-    return record is not None and WHAT in record.fields
+    return record is not None and WHAT in record.fields and not _is_forbidden(here.programme)
+
+
+def _is_forbidden(programme: Programme) -> bool:
+    """Whether a rule forbids to record a suspect at all. Whether somebody is a complainant too is never asked: to compare the two
+    registers would be the link between them (decision 43)."""
+    blocked = (rule for rule in programme.rules.values() if isinstance(rule, BlockedAct))
+    return any(rule.act is Act.RECORD_SUSPECT and rule.when is None for rule in blocked)
 
 
 def choices(here: Here) -> dict[str, Named]:

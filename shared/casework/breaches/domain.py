@@ -3,7 +3,15 @@
 There is no outcome of a mediation, because none exists (practice guide, rule 8): an attempt is a breach.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
+
+from shared.contracts.casework.codes import ServicePackage
+from shared.programmes.profile import Programme
+from shared.programmes.rules import answers
+from shared.programmes.situation import Message, Situation
+from shared.programmes.terms import Act
 
 
 class BreachCode(StrEnum):
@@ -28,3 +36,10 @@ class ByWhom(StrEnum):
     COMMUNITY = "community"
     OTHER = "other"
     NOT_KNOWN = "not_known"
+
+
+def is_free(programme: Programme, packages: Iterable[str], now: datetime) -> bool:
+    """Whether the programme gives something of this for nothing, so that whoever ends it is asked whether money was taken."""
+    asked = frozenset(ServicePackage(one) for one in packages)
+    said = answers(programme, Situation(act=Act.CLOSE, now=now, packages=asked, fee=1))
+    return any(one.message is Message.FEE_IS_A_BREACH for one in said)

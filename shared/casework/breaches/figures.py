@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, true
 from sqlmodel import col
@@ -42,6 +43,16 @@ async def breaches(tx: Transaction, first: datetime, until: datetime, seen: Colu
         Breached(place, str(what) if what in known else NOT_KNOWN, str(who) if who in sides else NOT_KNOWN)
         for place, what, who in found
     ]
+
+
+async def fees_demanded(tx: Transaction, first: datetime, until: datetime) -> list[tuple[UUID, str]]:
+    """Fees of a span that were written down as breaches: of which case, and at which place."""
+    query = of_counted(Breach, col(Breach.case_id), col(Breach.facility), col(Breach.code)).where(
+        col(Breach.occurred_at) >= first, col(Breach.occurred_at) < until
+    )
+    with shut_shown():
+        found = (await tx.session.execute(query)).tuples().all()
+    return [(case, place) for case, place, code in found if code == BreachCode.FEE_DEMANDED]
 
 
 async def counted(tx: Transaction, here: Here, by: Actor, of: Period) -> dict[str, int]:

@@ -19,6 +19,7 @@ ANYWHERE = "district"  # where a programme names no district
 KIND_IN_ID_MAX = 34  # characters of a kind within a facility's id, which has 40 and ends in a number
 NAME_MAX = 120
 OVERSIGHT_OFFICE, OVERSIGHT_POSTS, OVERSIGHT_HOURS = "national_office", ("protocol_officer", "director"), "08:00-17:00"  # made up
+UNDER_ONE_ROOF = {"km": 0, "minutes": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _facilities(programme: Programme) -> Iterator[_Made]:
     """The named ones of each kind, then as many as lack. What is planned stands in the directory; what is past is left out."""
     districts = list(programme.districts) or [ANYWHERE]
     named = {place.district for place in programme.places.values()}
-    where: dict[str, list[str]] = defaultdict(list)  # the districts of each kind's facilities, in their order
+    where: dict[str, list[tuple[str, str]]] = defaultdict(list)  # each kind's facilities and their districts, in their order
     taken = set(programme.places)
     # What shares a roof comes after what it shares it with, and what is open before what is not: an agency's first place works.
     order = {
@@ -83,14 +84,18 @@ def _facilities(programme: Programme) -> Iterator[_Made]:
             continue
         own = [name for name, place in programme.places.items() if place.kind == id_]
         for name in own:
-            where[id_].append(programme.places[name].district)
+            where[id_].append((name, programme.places[name].district))
             yield _Made(name, kind.agency, id_, _named(programme, kind, name))
         beside = where.get(kind.colocated_with or "", [])
         rest = sorted(districts, key=lambda district: (district in named, districts.index(district)))
         for number in range(len(own), kind.count):
-            district = beside[number] if number < len(beside) else rest[number % len(rest)]
-            where[id_].append(district)
-            yield _Made(_free(id_, number + 1, taken), kind.agency, id_, _numbered(programme, kind, district, number + 1))
+            roof, district = beside[number] if number < len(beside) else (None, rest[number % len(rest)])
+            name = _free(id_, number + 1, taken)
+            where[id_].append((name, district))
+            fields = _numbered(programme, kind, district, number + 1)
+            if roof is not None and programme.facilities[str(kind.colocated_with)].agency != kind.agency:
+                fields["journeys"] = {roof: UNDER_ONE_ROOF}
+            yield _Made(name, kind.agency, id_, fields)
 
 
 def _free(kind: str, number: int, taken: set[str]) -> str:

@@ -60,8 +60,8 @@ async def places(
     *,
     planned: bool = False,
 ) -> list[Place]:
-    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then by name.
-    `planned`: those too that do not work yet, last, for whoever reads and does not send."""
+    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then those of its
+    own district, then by name. `planned`: those too that do not work yet, last, for whoever reads and does not send."""
     since = tx.clock.now() - NEWS_AGE_MAX
     query = select(PlaceNews).where(col(PlaceNews.said_at) > since)
     news = {(row.agency, row.facility): row for row in (await tx.session.execute(query)).scalars()}
@@ -75,7 +75,14 @@ async def places(
                 opens = None if open_now else facility.open_hours.split("-")[0]
                 area = _area(here, facility) if shows_area_only(here.network.agencies[agency].kind, facility.services) else None
                 found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said, area))
-    found.sort(key=lambda p: (p.facility.is_planned, not p.is_open, p.journey.km if p.journey else FAR_KM, p.facility.name))
+    own = here.entry.facilities.get(desk or "")
+    district = own.district if own is not None else None
+    found.sort(
+        key=lambda p: (
+            p.facility.is_planned, not p.is_open, p.journey.km if p.journey else FAR_KM,
+            district is not None and p.facility.district != district, p.facility.name,
+        )
+    )  # fmt: skip
     return found
 
 

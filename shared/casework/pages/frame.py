@@ -17,12 +17,14 @@ from markupsafe import Markup
 from shared.casework.accounts.sessions import IDLE_LOCK
 from shared.casework.arrivals.commands import CareKept
 from shared.casework.cases.tables import Case
+from shared.casework.directory.seats import SeatsNow
 from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.figures.counting import Count
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import ProgressCode, Role, SafeHours
+from shared.kit.calendars import written_solar
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Said, filled
 from shared.kit.forms import Filled
@@ -31,6 +33,7 @@ from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.kit.pages import Templates, as_source, html
 from shared.kit.sealed import is_shut
+from shared.programmes.profile import Calendar, Status
 
 if TYPE_CHECKING:
     from shared.casework.accounts.sessions import Kept, Visit
@@ -57,6 +60,8 @@ CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | No
 
 CaseWays = Callable[[Transaction, Here, Actor, Case], Awaitable[Sequence[Way]]]
 WorkLines = Callable[[Transaction, Here, Actor], Awaitable[Sequence[tuple[str, Said]]]]  # address, what is to be done there
+
+SeatsOf = Callable[[Transaction, Here, str | None], Awaitable[SeatsNow]]
 
 WAYS: dict[Role, tuple[Way, ...]] = {
     Role.SUPERVISOR: (
@@ -103,6 +108,7 @@ class Look:
     steps_apart: frozenset[ProgressCode] = frozenset()  # steps with a page of their own, because something is asked with each
     counts: Sequence[Count] = ()  # what a kind of agency counts of a programme's measures
     agreement_more: Sequence[tuple[str, Load]] = ()  # what the page of agreements has beside them here: a template, and its `rows`
+    seats: SeatsOf | None = None  # who of another agency sits at a place today, as this agency was told
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 
@@ -137,7 +143,12 @@ class Pages:
 
     def times(self, language: str, now: datetime) -> Times:
         """Times as this agency's wall clock and the page's language show them."""
-        return Times(language, self._zone, now)
+        return Times(language, self._zone, now, is_solar=self.is_solar)
+
+    @property
+    def is_solar(self) -> bool:
+        """Whether days are shown and typed in the Solar Hijri calendar. What is kept and sent is Gregorian."""
+        return self.here.programme.calendar is Calendar.SOLAR_HIJRI
 
     def show(self, request: Request, name: str, visit: "Visit | None" = None, *, status: int = 200, **context: Any) -> HTMLResponse:
         """A page."""
@@ -160,6 +171,7 @@ class Pages:
             "arrived_words": partial(self._arrived_words, language=language), "new_key": new_id, "is_shut": is_shut,
             "static_version": STATIC_VERSION, "refresh_s": REFRESH_S,
             "idle_ms": int(IDLE_LOCK / timedelta(milliseconds=1)), "here_now": None, "notice": None, "live": None,
+            "is_solar": self.is_solar, "written_solar": written_solar,
             "as_moment": datetime.fromisoformat, "as_date": as_date,
             "short": short, "place": self.place, "place_of": self.place_of, "agency_name": self.agency_name,
             "options": partial(self._options, language=language), "places_of_here": self._places_of_here(visit, language),
@@ -236,9 +248,10 @@ class Pages:
         return (*((*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways), *more)
 
     def _banner(self, edge: Any) -> dict[str, bool] | None:
-        if self.here.network.purpose == "production":
+        is_historical = self.here.programme.status is Status.HISTORICAL_SIMULATION_ONLY
+        if self.here.network.purpose == "production" and not is_historical:
             return None
-        return {"is_trial": bool(edge.forgets)}
+        return {"is_trial": bool(edge.forgets), "is_historical": is_historical}
 
     def _facility(self, actor: Actor) -> Any:
         return self.here.entry.facilities.get(actor.facility) if actor.facility else None

@@ -18,6 +18,7 @@ from shared.casework.edge import KEY_CHARACTERS_MAX, Edge, asks, edge_of, in_tur
 from shared.casework.here import Forbidden
 from shared.casework.pages.frame import KEPT, kept_form
 from shared.contracts.casework.codes import Role
+from shared.kit.calendars import read_solar
 from shared.kit.crash import crash_point
 from shared.kit.db import Transaction
 from shared.kit.forms import Filled, Values, read_values
@@ -27,6 +28,7 @@ from shared.kit.pages import is_same_site, same_token
 AUTO = "auto"  # in the address where a page without JavaScript fetches itself again
 LIVE = "/live"
 PAGE = "page"  # the field of a form that names its own page
+SOLAR = "solar"  # the field in which a form names those that hold days of the Solar Hijri calendar
 PATH_CHARACTERS_MAX = 200  # of a page's address, a key column: the longest, with two ids and a sheet's number, has some 120
 DEVICE_LIFE_S = 400 * 24 * 3600  # the longest that browsers keep a cookie
 HOMES = {Role.SUPERVISOR: "/alarms", Role.ADMINISTRATOR: "/accounts"}
@@ -117,9 +119,17 @@ Visitor = Annotated[Visit, Depends(visiting)]
 MaybeVisitor = Annotated[Visit | None, Depends(any_visit)]
 
 
+def in_gregorian(edge: Edge, values: Values) -> Values:
+    """The same fields; days that were typed in the programme's own calendar, which the form names, as days that models read."""
+    named = set(values.pop(SOLAR, ()))
+    if not edge.pages.is_solar:
+        return values
+    return {name: [read_solar(one) for one in found] if name in named else found for name, found in values.items()}
+
+
 async def form_of(request: Request, visit: Visit) -> Values:
     """The fields of a posted form; raises StaleForm where it is not this session's own."""
-    values = await read_values(request)
+    values = in_gregorian(edge_of(request), await read_values(request))
     token = values.pop("csrf", [""])[-1]
     if not (is_same_site(request) and same_token(token, visit.csrf)):
         raise not_ours()
@@ -161,7 +171,8 @@ async def keep_form(request: Request, spared: UUID | None = None) -> KeptForm | 
 
     A conversation may take longer than the lock and than the session: what was answered is lost by neither.
     """
-    edge, values = edge_of(request), await read_values(request)
+    edge = edge_of(request)
+    values = in_gregorian(edge, await read_values(request))
     csrf, page = values.pop("csrf", [""])[-1], page_of(values)
     if not is_same_site(request):
         return None

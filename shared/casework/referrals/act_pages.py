@@ -1,11 +1,13 @@
 """Pages: every act on a referral. One tap where nothing needs to be said, a page of its own where a reason or a place does."""
 
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from shared.casework.accounts.sessions import Visit
+from shared.casework.breaches.domain import is_free
 from shared.casework.cases.commands import WrongTime
 from shared.casework.cases.views import note_read
 from shared.casework.directory.places import places
@@ -38,6 +40,7 @@ class Act(Afterwards):
     to_agency: str | None = None
     post: str | None = None
     feedback: Literal["yes", "no", "not_asked"] | None = None
+    fee: Literal["yes", "no", "not_known"] | None = None  # whether money was asked for what is free
     back: str | None = None
     what: (
         Literal["acknowledge", "accept", "arrive", "not-attended", "start", "resume", "confirm-cancel", "refuse-cancel"] | None
@@ -48,6 +51,7 @@ class Act(Afterwards):
 ACT_WORDS = {
     **AFTERWARDS_WORDS,
     "outcome_code": _("Choose how it ended."), "reason_code": _("Choose a reason."), "what": _("Choose what happened."),
+    "fee": _("Say whether money was asked for: this is free. “Not known” is an answer too."),
     "post": _("Say who answered."), "next_place": _("Choose another place that offers what was asked for."),
 }  # fmt: skip
 TIMES = {"occurred_at": "at_time"}  # what a command calls it, and which field of a page says it
@@ -85,7 +89,8 @@ async def _act_page(
         request, "referrals/act.html", visit, status=status, errors=bool(form.errors), form=form, act=act, r=referral,
         places=fitting, told=told, declines=list(codes.DeclineReason), holds=list(codes.HoldReason),
         cancels=[c for c in codes.CancelReason if c is not codes.CancelReason.CONSENT_TAKEN_BACK],
-        outcomes=_outcomes(standing.state), on_paper=here.on_paper(referral.desk), here_now="/cases",
+        outcomes=_outcomes(standing.state), is_free=is_free(here.programme, referral.services, now),
+        on_paper=here.on_paper(referral.desk), here_now="/cases",
     )  # fmt: skip
 
 
@@ -105,6 +110,7 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
     async def work(tx: Transaction) -> str:
         referral = await commands.lock_referral(tx, referral_id, visit.actor)
         _still_as_shown(act, asked, referral)
+        _says_of_the_fee(edge, act, asked, referral, tx.clock.now())
         happened_at = asked.happened_at(edge.pages.times("en", tx.clock.now()))
         entered = {"entered_for": edge.here.on_paper(referral.desk), "occurred_at": happened_at}
         for transition, body in _steps(edge, act, asked):
@@ -151,6 +157,12 @@ def _still_as_shown(act: str, asked: Act, referral: Referral) -> None:
         raise Conflict("It has changed since this page was opened: %(state)s. Look, then answer once more.", state=state)
 
 
+def _says_of_the_fee(edge: Edge, act: str, asked: Act, referral: Referral, now: datetime) -> None:
+    """What is free is not closed here before somebody has said whether money was taken; that nobody knows is an answer."""
+    if act == "close" and asked.fee is None and is_free(edge.here.programme, referral.services, now):
+        raise MissingDetail("fee", "Say whether money was asked for: this is free.")
+
+
 def _steps(edge: Edge, act: str, asked: Act) -> list[tuple[Transition, MakeTransition]]:
     """The transitions that a button stands for: "seen, come" is two, everything else is one."""
     if act == "seen-come":
@@ -168,6 +180,6 @@ def _steps(edge: Edge, act: str, asked: Act) -> list[tuple[Transition, MakeTrans
         raise NotFound("There is no such page.")
     body = MakeTransition(
         reason_code=asked.reason_code, outcome_code=asked.outcome_code, next_place=asked.next_place, post=asked.post,
-        feedback={"yes": True, "no": False}.get(asked.feedback or ""),
+        feedback={"yes": True, "no": False}.get(asked.feedback or ""), fee_asked={"yes": True, "no": False}.get(asked.fee or ""),
     )  # fmt: skip
     return [(Transition(act), body)]

@@ -14,6 +14,8 @@ from sqlmodel import col
 from shared.casework import scope, sharing
 from shared.casework.agreements import views as agreements
 from shared.casework.alarms.commands import raise_alarm
+from shared.casework.breaches.commands import RecordBreach, record_breach
+from shared.casework.breaches.domain import BreachCode, ByWhom, is_free
 from shared.casework.cases.commands import Form, NoteText, add_note, happened
 from shared.casework.cases.recovering import may_decide
 from shared.casework.cases.tables import Case
@@ -88,6 +90,9 @@ class MakeTransition(Form):
     entered_for: events.FacilityId | None = None
     occurred_at: events.Moment | None = None
     feedback: bool | None = None
+    fee_asked: bool | None = Field(
+        default=None, description="of a close: whether money was asked for what the programme gives free"
+    )
     note: NoteText | None = None
 
 
@@ -331,6 +336,8 @@ async def make_transition(
     seen_version: int | None = None,
 ) -> Referral:  # fmt: skip
     """One transition; raises Conflict where it is not this agency's or not possible now, and then nothing has happened."""
+    if transition is Transition.CLOSE and command.fee_asked:
+        await _write_fee(tx, here, referral_id, by)  # first, because whoever takes both locks the case before the referral
     referral = await lock_referral(tx, referral_id, by)
     if transition not in FOR_CARE:
         scope.not_as_guest(by, referral.desk, referral.case_id)
@@ -353,6 +360,15 @@ async def make_transition(
         await _recipient_says(tx, here, referral, transition, details, command.feedback, told)
     await add_note(tx, referral.case_id, referral.id, command.note, by)
     return referral
+
+
+async def _write_fee(tx: Transaction, here: Here, referral_id: UUID, by: Actor) -> None:
+    """Money was asked for what is free: a breach that is kept and told to the post above. Care, and its end, go on."""
+    referral = await load_referral(tx, referral_id, by)
+    if not is_free(here.programme, referral.services, tx.clock.now()):
+        return
+    side = ByWhom(str(here.kind)) if str(here.kind) in map(str, ByWhom) else ByWhom.OTHER
+    await record_breach(referral.case_id, RecordBreach(code=BreachCode.FEE_DEMANDED, by_whom=side), tx, here, by)
 
 
 def _entered_for(here: Here, facility: str | None, by: Actor) -> str | None:

@@ -1,6 +1,6 @@
 """Pages: care and place, and a referral at either end."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from shared.casework.consents.tables import Consent
 from shared.casework.consents.views import is_no, last_answers, unasked
 from shared.casework.directory.network import Facility
 from shared.casework.directory.places import Place, places
+from shared.casework.directory.seats import NO_SEATS, Instead, by_seats, instead_of
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.holds.commands import is_set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
@@ -49,6 +50,7 @@ from shared.contracts.casework.lifecycle import Transition
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound, Sentence
 from shared.kit.forms import Filled, Values, fill
+from shared.kit.i18n import comma
 from shared.kit.i18n import mark as _
 
 router = APIRouter(include_in_schema=False)
@@ -119,8 +121,12 @@ async def _refer_page(
         sheet = await sheet_of_request(tx, case.id)
         sheets = await sheets_of(tx, case.id)
         set_out, desk = _leaving(edge, sheet, visit, now)
-        found = await places(tx, here, asked, desk, local)
-        also = await _also(tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local)
+        seats = await edge.pages.look.seats(tx, here, desk) if edge.pages.look.seats is not None else NO_SEATS
+        instead_of_seats = instead_of(here.programme, here.kind_of_place(desk), seats, _every(told, edge), now)
+        found = by_seats(here, await places(tx, here, asked, desk, local), desk, instead_of_seats)
+        also = await _also(
+            tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local, instead_of_seats
+        )
         form = _with_new_offers(form, also)
         last = await last_answers(tx, case.id)
         not_care = [p for p in here.serving if here.kind_of(p) is AgencyKind.HEALTH and p not in told and is_no(last.get(p))]
@@ -144,6 +150,8 @@ async def _refer_page(
         incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
         ask_again_first=bool(not_care),
         from_sheet=sheet is not None,  # who left with a sheet took no number along
+        unsaid=_staff(edge, request, visit, seats.unsaid) if AgencyKind.SOCIAL_WELFARE in kinds else [],
+        empty=[(*_staff(edge, request, visit, [one.staff]), _kinds(edge, request, visit, one)) for one in instead_of_seats],
     )  # fmt: skip
 
 
@@ -154,6 +162,21 @@ def _outside(edge: Edge, found: list[Place], care: Mapping[str, Collection[Servi
         p.key: agreements.refusal(edge.here, p.agency, p.id, set(p.facility.services) & set(care[p.agency]), today) for p in found
     }
     return {key: said for key, said in asked.items() if said is not None}
+
+
+def _staff(edge: Edge, request: Request, visit: Visit, whose: Iterable[str]) -> list[str]:
+    language = edge.pages.language(request, visit.language)
+    return [edge.here.programme.staff[one].name.in_(language, "en") for one in sorted(whose)]
+
+
+def _kinds(edge: Edge, request: Request, visit: Visit, one: Instead) -> str:
+    language = edge.pages.language(request, visit.language)
+    return comma(language).join(edge.here.programme.facilities[kind].name.in_(language, "en") for kind in one.to_kinds)
+
+
+def _every(told: Releases, edge: Edge) -> set[ServicePackage]:
+    """Whatever may be asked of whoever may know."""
+    return {service for peer, release in told.items() for service in may_ask(release, CARE_ORDER.get(edge.here.kind_of(peer), ()))}
 
 
 def _cannot_take(former: Referral) -> str | None:
@@ -226,7 +249,14 @@ def _care_until(edge: Edge, incident: Incident | None, now: datetime) -> datetim
 
 
 async def _also(
-    tx: Transaction, edge: Edge, case: Case, incident: Incident | None, others: Releases, visit: Visit, local: datetime
+    tx: Transaction,
+    edge: Edge,
+    case: Case,
+    incident: Incident | None,
+    others: Releases,
+    visit: Visit,
+    local: datetime,
+    seats: Sequence[Instead],
 ) -> list[tuple[Place, list[ServicePackage]]]:
     """Who else is told along with it: the nearest office of each other agency that may know, and what is not asked of it yet."""
     told = []
@@ -236,7 +266,8 @@ async def _also(
         asks += may_ask(release, CARE_ORDER.get(kind, ()))[:1]
         asks = list(dict.fromkeys(asks))
         taken = await commands.open_services(tx, case.id, incident.id if incident else None, peer)
-        found = await places(tx, edge.here, [peer], visit.actor.facility, local)
+        desk = visit.actor.facility
+        found = by_seats(edge.here, await places(tx, edge.here, [peer], desk, local), desk, seats)
         today = edge.here.day_of(tx.clock.now())
         fitting = [
             (

@@ -1,20 +1,23 @@
 """Figures of medical reports, counted from their folded times without opening a case: nobody is shown one, and no look is kept.
 
 Each measure is counted where it is known: what was asked for and what was unsigned at the limit by the police, what was signed by
-health. A fee is counted where it was written down. Whoever said no to being counted is in none.
+health. A fee is counted where it was written down, once for each request; of several agencies that wrote it down the largest number
+stands (`tallies.AT_BOTH_ENDS`). Whoever said no to being counted is in none.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlmodel import col
 
 from shared.casework import scope
+from shared.casework.breaches.figures import fees_demanded
 from shared.casework.cases.tables import Case
 from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import Period
@@ -33,6 +36,7 @@ MEASURES: Mapping[AgencyKind, tuple[Measure, ...]] = {
         Measure.MEDICAL_REPORTS_REQUESTED, Measure.MEDICAL_REPORTS_UNSIGNED_AT_LIMIT, Measure.FEES_CHARGED,
     ),
     AgencyKind.HEALTH: (Measure.MEDICAL_REPORTS_SIGNED, Measure.FEES_CHARGED),
+    AgencyKind.SOCIAL_WELFARE: (Measure.FEES_CHARGED,), AgencyKind.PARTNER: (Measure.FEES_CHARGED,),
 }  # fmt: skip
 
 
@@ -114,10 +118,14 @@ async def _by_place(tx: Transaction, when: list[ColumnElement[bool]]) -> list[tu
 
 
 async def _fees(tx: Transaction, found: dict[str, PlaceFigures], begins: datetime, ends: datetime) -> None:
-    """Fees that the programme says are a breach, by the day on which they were asked: whether they are lies sealed."""
+    """Requests on which a fee was asked that the programme says is a breach, by the day on which it was: whether it is lies sealed.
+
+    A breach that was written down names no request: it counts where the case has no other, so that one fee is never two.
+    """
     column, last = sealed_columns(ReportFact)["said"], 0
+    asked: dict[UUID, set[tuple[UUID, str]]] = defaultdict(set)
     query = _of_counted(
-        select(col(ReportFact.position), _place(), as_it_lies(ReportFact.said))
+        select(col(ReportFact.position), _place(), as_it_lies(ReportFact.said), col(Report.id), col(Report.case_id))
         .select_from(ReportFact)
         .join(Report, col(Report.id) == col(ReportFact.report_id))
     ).where(
@@ -126,9 +134,15 @@ async def _fees(tx: Transaction, found: dict[str, PlaceFigures], begins: datetim
     while True:
         page = query.where(col(ReportFact.position) > last).order_by(col(ReportFact.position)).limit(ROWS)
         rows = (await tx.session.execute(page)).tuples().all()
-        for _position, facility, held in rows:
-            if facility in found and (column.read(held, tx.keys) or {}).get("is_breach"):
-                found[facility].counts[Measure.FEES_CHARGED] += 1
+        for _position, facility, held, report, case in rows:
+            if (column.read(held, tx.keys) or {}).get("is_breach"):
+                asked[case].add((report, facility))
         if len(rows) < ROWS:
-            return
+            break
         last = rows[-1][0]
+    for case, facility in await fees_demanded(tx, begins, ends):
+        if not asked[case]:
+            asked[case].add((case, facility))
+    for facility in (facility for several in asked.values() for _request, facility in several):
+        if facility in found:
+            found[facility].counts[Measure.FEES_CHARGED] += 1

@@ -5,7 +5,6 @@ a cookie without any meaning of its own says so for a while. Whoever follows a l
 address is a redirect, so that it stands in no history and Back never leads to it.
 """
 
-from calendar import Calendar
 from datetime import date
 from typing import Annotated
 
@@ -64,6 +63,7 @@ async def show_calendar(request: Request, edge: OneEdge) -> Response:
     """This month: a page that anybody may have open."""
     async with edge.database.read() as tx:
         now = tx.clock.now()
-    today: date = edge.pages.times("en", now).today()
-    weeks = Calendar(firstweekday=0).monthdatescalendar(today.year, today.month)
+    times = edge.pages.times("en", now)
+    today: date = times.today()
+    weeks = times.weeks(today)
     return edge.pages.show(request, "survivors/calendar.html", weeks=weeks, today=today)

@@ -218,6 +218,7 @@ class IncidentContext(StrEnum):
     TRAFFICKING = "trafficking"
     HARMFUL_PRACTICE = "harmful_practice"
     PRESSURE_TO_SETTLE = "pressure_to_settle"
+    FAMILY_DISPUTE = "family_dispute"  # called so by whoever reports it; with violence it is what its type says, and nothing less
 
 
 class AgeBand(StrEnum):
