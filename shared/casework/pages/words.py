@@ -381,6 +381,17 @@ POSTS: dict[str, str] = {
     "district_health_officer": _("District health officer"),
     "social_worker_on_duty": _("Social worker on duty"),
     "district_coordinator": _("District coordinator"),
+    "unit_head": _("Head of the unit"),
+    "division_commander": _("Commander of the division"),
+    "centre_in_charge": _("In charge of the centre"),
+    "social_worker": _("Social worker"),
+    "district_officer": _("District officer"),
+    "regional_officer": _("Regional officer"),
+    "lawyer": _("Lawyer"),
+    "head_of_ward": _("Head of the ward"),
+    "case_worker": _("Case worker"),
+    "head_of_office": _("Head of the office"),
+    "warden": _("Warden of the shelter"),
 }
 KINDS: dict[str, str] = {
     "police": _("Police"),
@@ -553,7 +564,9 @@ REPORT_TRAVELLERS: dict[str, str] = {"signer": _("Whoever signs"), "she": _("The
 REPORT_REFUSALS: dict[str, str] = {
     "old_version": _("The form is an old version"), "other_form": _("It is another form than the one in use"),
 }  # fmt: skip
-REPORT_FORMS: dict[str, str] = {"zp_form_32": _("police medical report form (ZP 32)")}  # a test holds every profile's to its words
+REPORT_FORMS: dict[str, str] = {  # a test holds every profile's to its words
+    "zp_form_32": _("police medical report form (ZP 32)"), "medical_form": _("medical report form"),
+}  # fmt: skip
 GROUPS: dict[str, dict[str, str]] = {
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
