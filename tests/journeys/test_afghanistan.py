@@ -92,13 +92,12 @@ async def sends(desk: Desk, case: tuple[str, str], place: str = HOSPITAL, **more
 
 
 async def at_pages(
-    world: World, agency: str, place: str | None, role: Role, name: str, *, language: str | None = None
+    world: World, agency: str, place: str | None, role: Role, name: str, *, language: str = "en"
 ) -> Visitor:  # fmt: skip
     issued = await settled_account(world[agency], name, role)
     async with world[agency].database.write() as tx:
-        account = await find_account(tx, name)
-        account.facility, account.language = place, language or account.language
-    visitor = Visitor(world[agency].app)
+        (await find_account(tx, name)).facility = place
+    visitor = Visitor(world[agency].app, language=language)
     await sign_in(visitor, issued, name)
     return visitor
 
@@ -142,7 +141,7 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
     }  # fmt: skip
     await town.settle()
     assert await all_of(worker) == before  # the ministry's office sees nothing
-    pages = await at_pages(town, "police", HERAT, Role.OFFICER, town.name(), language="fa_AF")
+    pages = await at_pages(town, "police", HERAT, Role.OFFICER, town.name(), language="fa-AF")
     page = await pages.open(f"/referrals/{sent['id']}")
     assert 'dir="rtl"' in page.text
     assert '<bdi class="app-code" dir="ltr">' in page.text  # codes and telephones keep their own order
