@@ -408,15 +408,12 @@ POSTS: dict[str, str] = {
     "district_health_officer": _("District health officer"),
     "social_worker_on_duty": _("Social worker on duty"),
     "district_coordinator": _("District coordinator"),
-<<<<<<< HEAD
     "centre_in_charge": _("In charge of the centre"),
     "officer_in_charge": _("Officer in charge"),
     "intake_worker": _("Who takes people in"),
     "programme_head": _("Head of the programme"),
-=======
     "unit_head": _("Head of the unit"),
     "division_commander": _("Commander of the division"),
-    "centre_in_charge": _("In charge of the centre"),
     "social_worker": _("Social worker"),
     "district_officer": _("District officer"),
     "regional_officer": _("Regional officer"),
@@ -425,7 +422,6 @@ POSTS: dict[str, str] = {
     "case_worker": _("Case worker"),
     "head_of_office": _("Head of the office"),
     "warden": _("Warden of the shelter"),
->>>>>>> h-lands
 }
 KINDS: dict[str, str] = {
     "police": _("Police"),
@@ -626,8 +622,10 @@ REPORT_TRAVELLERS: dict[str, str] = {"signer": _("Whoever signs"), "she": _("The
 REPORT_REFUSALS: dict[str, str] = {
     "old_version": _("The form is an old version"), "other_form": _("It is another form than the one in use"),
 }  # fmt: skip
-<<<<<<< HEAD
-REPORT_FORMS: dict[str, str] = {"zp_form_32": _("police medical report form (ZP 32)")}  # a test holds every profile's to its words
+REPORT_FORMS: dict[str, str] = {  # a test holds every profile's to its words
+    "zp_form_32": _("police medical report form (ZP 32)"),
+    "medical_form": _("medical report form"),
+}
 DAY_PARTS: dict[str, str] = {"morning": _("In the morning"), "afternoon": _("In the afternoon")}
 CONFERENCE_STATES: dict[str, str] = {
     "called": _("Called"), "held": _("It was held"), "called_off": _("It was called off"), "withdrawn": _("Invitation withdrawn"),
@@ -640,10 +638,6 @@ CONFERENCE_DECISIONS: dict[str, str] = {
     "ask_for_protection_order": _("Ask for a protection order"), "support_in_court": _("Support in court"),
     "tell_her_how_it_stands": _("Tell the survivor how it stands"), "meet_again": _("Meet again"),
     "nothing_further": _("Nothing further is needed"),
-=======
-REPORT_FORMS: dict[str, str] = {  # a test holds every profile's to its words
-    "zp_form_32": _("police medical report form (ZP 32)"), "medical_form": _("medical report form"),
->>>>>>> h-lands
 }  # fmt: skip
 GROUPS: dict[str, dict[str, str]] = {
     "day_part": DAY_PARTS, "conference_state": CONFERENCE_STATES, "conference_answer": CONFERENCE_ANSWERS,
