@@ -9,8 +9,9 @@ import yaml
 
 from services.kinds import MODULES
 from services.staging import Person
-from shared.casework.directory.network import AgencyEntry, Network, parse_network
+from shared.casework.directory.network import AgencyEntry, Facility, Network, parse_network
 from shared.casework.directory.of_programme import network_of
+from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import AgencyKind, FacilityMode, Role, ServicePackage
 from shared.kit.errors import RefnetError
 from shared.programmes.profile import ProfileError, Programme, load_programme
@@ -123,9 +124,14 @@ def _place(entry: AgencyEntry, wanted: tuple[ServicePackage, ...], programme: Pr
     """The first place with a line that offers the first thing that is wanted, or anything at all; one made for survivors first."""
     fitting = [
         id_ for id_, one in entry.facilities.items()
-        if one.mode is FacilityMode.ONLINE and not one.is_planned and (wanted[0] in one.services if wanted else bool(one.services))
+        if one.mode is FacilityMode.ONLINE and not one.is_planned and _offers(entry, one, wanted)
     ]  # fmt: skip
     return next(iter(sorted(fitting, key=lambda id_: not _is_specialist(id_, programme))), None)
+
+
+def _offers(entry: AgencyEntry, place: Facility, wanted: tuple[ServicePackage, ...]) -> bool:
+    """Whether a place offers the first thing that is wanted, or else anything; whoever only watches offers nothing anywhere."""
+    return wanted[0] in place.services if wanted else bool(place.services) or entry.kind not in SERVING
 
 
 def _is_specialist(place: str, programme: Programme) -> bool:
