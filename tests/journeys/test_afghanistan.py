@@ -91,13 +91,11 @@ async def sends(desk: Desk, case: tuple[str, str], place: str = HOSPITAL, **more
     return await desk.post("/referrals", {**body, "urgency": "acute", **more})
 
 
-async def at_pages(
-    world: World, agency: str, place: str | None, role: Role, name: str, *, language: str = "en"
-) -> Visitor:  # fmt: skip
+async def at_pages(world: World, agency: str, place: str | None, role: Role, name: str) -> Visitor:
     issued = await settled_account(world[agency], name, role)
     async with world[agency].database.write() as tx:
         (await find_account(tx, name)).facility = place
-    visitor = Visitor(world[agency].app, language=language)
+    visitor = Visitor(world[agency].app)
     await sign_in(visitor, issued, name)
     return visitor
 
@@ -141,7 +139,8 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
     }  # fmt: skip
     await town.settle()
     assert await all_of(worker) == before  # the ministry's office sees nothing
-    pages = await at_pages(town, "police", HERAT, Role.OFFICER, town.name(), language="fa-AF")
+    pages = await at_pages(town, "police", HERAT, Role.OFFICER, town.name())
+    await pages.send((await pages.open("/me")).form("/me/language"), button=("language", "fa_AF"))
     page = await pages.open(f"/referrals/{sent['id']}")
     assert 'dir="rtl"' in page.text
     assert '<bdi class="app-code" dir="ltr">' in page.text  # codes and telephones keep their own order
