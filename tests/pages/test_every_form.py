@@ -13,6 +13,7 @@ import pytest
 from agencies import World, consent, open_case, refer
 from box import BATCH, CLINIC, EC, EXPIRES, STATION, certified, certify, inspector, stock
 from hotline import answered_at_every_unit
+from seats import posted_at_every_unit
 from shift import at_work
 from signing_in import PIN, hide_of
 from visitor import Form, Page, Visitor
@@ -111,6 +112,7 @@ class Mistake:
 
 async def mistakes(world: World) -> list[Mistake]:
     answered_at_every_unit(world)
+    posted_at_every_unit(world)
     desk, clinic = await world["police"].sign_in("desk"), world["health"]
     case_id, incident_id = await open_case(desk)
     await consent(desk, case_id, "health", "fb", "needs", "relay")
@@ -179,6 +181,7 @@ async def mistakes(world: World) -> list[Mistake]:
         ),
         Mistake("offenders/register.html", "officer", "/offenders", "/offenders", {"who": "Synthetic Mwamba", "on": "soon"}),
         Mistake("offenders/offender.html", "officer", offender, offender, {"on": "soon"}),
+        Mistake("seats/seats.html", "officer", "/seats", "/seats", {"on": "soon"}),
         Mistake("custody/of_case.html", "nurse", f"{held}/specimens", f"{held}/specimens", {"name": "X"}),
         Mistake("custody/book.html", "nurse", sample, sample, {"act": "sealed", "post": "duty_nurse"}),
         Mistake("certificates/of_case.html", "nurse", paper_of, paper_of, {"number": "?"}),
