@@ -16,6 +16,7 @@ from shared.casework.breaches.web import router as breaches
 from shared.casework.cases.look_pages import router as look_pages
 from shared.casework.cases.pages import router as case_pages
 from shared.casework.cases.web import router as cases
+from shared.casework.circles.web import router as circles
 from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.vital_pages import router as vital_pages
 from shared.casework.consents.web import router as consents
@@ -48,7 +49,21 @@ from shared.kit.web import PROBLEM_RESPONSE, install
 
 API_VERSION = "1"
 # A message is not taken for a transition.
-SHARED_ROUTERS = (cases, breaches, consents, holds, messages, referrals, arrivals, following, alarms, lines, duties, counts)
+SHARED_ROUTERS = (
+    cases,
+    breaches,
+    consents,
+    holds,
+    messages,
+    referrals,
+    arrivals,
+    following,
+    alarms,
+    lines,
+    duties,
+    counts,
+    circles,
+)
 PAGE_ROUTERS = (
     account_pages,
     work_pages,
