@@ -77,7 +77,7 @@ def test_its_network_is_a_network_file_that_agencies_start_from(tmp_path: Path) 
 def test_a_programme_that_is_wrong_or_unknown_stops_the_command_with_a_sentence(
     wrong: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, words in ((str(wrong), "There is one more"), ("zm", "known are: base")):
+    for name, words in ((str(wrong), "There is one more"), ("zm", "known are: af-fru, base")):
         monkeypatch.setattr("sys.argv", ["refnet", "programme", "network", name])
         with pytest.raises(SystemExit) as ended:
             main()
