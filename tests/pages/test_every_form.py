@@ -15,6 +15,7 @@ from box import BATCH, CLINIC, EC, EXPIRES, STATION, certified, certify, inspect
 from centre import keeps_as_a_centre
 from coast import OFFICE, ask, at, coast_world, complaint
 from hotline import answered_at_every_unit
+from seats import posted_at_every_unit
 from shift import at_work
 from signing_in import PIN, hide_of
 from visitor import Form, Page, Visitor
@@ -115,6 +116,7 @@ class Mistake:
 async def mistakes(world: World) -> list[Mistake]:
     answered_at_every_unit(world)
     keeps_as_a_centre(world)
+    posted_at_every_unit(world)
     desk, clinic = await world["police"].sign_in("desk"), world["health"]
     case_id, incident_id = await open_case(desk)
     await consent(desk, case_id, "health", "fb", "needs", "relay")
@@ -193,6 +195,7 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("enquiries/word.html", "officer", f"{case}/own-word", f"{case}/own-word", {"phone_is_safe": "yes"}),
         Mistake("enquiries/enquiry.html", "officer", "/enquiry", "/enquiry", {"number": "P-2026-1"}),
         Mistake("counselling/counselling.html", "officer", f"{case}/counselling", f"{case}/counselling", {"note": "A note."}),
+        Mistake("seats/seats.html", "officer", "/seats", "/seats", {"on": "soon"}),
         Mistake("custody/of_case.html", "nurse", f"{held}/specimens", f"{held}/specimens", {"name": "X"}),
         Mistake("custody/book.html", "nurse", sample, sample, {"act": "sealed", "post": "duty_nurse"}),
         Mistake("certificates/of_case.html", "nurse", paper_of, paper_of, {"number": "?"}),
