@@ -15,13 +15,14 @@ own database, and read from each one's own records.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from agencies import Desk, Refused, World, consent, open_case
+from agencies import Desk, Refused, TestAgency, World, consent, open_case
 from coast import COURT, INSTITUTE, LAW, OFFICE, REFUGE, STATION, ask, at, coast_world, complaint, with_rules
 from sqlalchemy import select
 from sqlmodel import col
@@ -141,6 +142,26 @@ async def test_her_no_and_a_withdrawal_stop_the_clock(coast: World) -> None:
     assert (await stands(desk, case_id), await alarms(coast, "police")) == ("withdrawn", [("not_erased", 0)])
     await desk.post(f"{path}/reopenings", {"reason": "she_asks"})
     assert await stands(desk, case_id) == "due"  # counted anew from the day on which it went on
+
+
+async def test_her_no_to_the_prosecutor_stands_where_an_institute_is_an_agency_of_its_own(coast: World) -> None:
+    police = coast["police"]
+    net = police.here.network
+    institute = net.agencies["justice"].model_copy(
+        update={"facilities": {INSTITUTE: net.agencies["justice"].facilities[INSTITUTE]}}
+    )
+    apart = net.model_copy(
+        update={"agencies": {**net.agencies, "institute": institute}, "pairs": (*net.pairs, ("institute", "police"))}
+    )
+    coast.agencies["police"] = TestAgency(replace(police.here, network=apart), police.parts, police.database)
+    desk = await at(coast, "police", STATION)
+    case_id, _incident, _complaint = await complaint(desk)
+    held = (await desk.get(f"/cases/{case_id}/consents"))["items"][0]["id"]
+    await after(coast, hours=20)
+    await desk.take_back(case_id, held)  # and nobody has asked her about the institute
+    assert await stands(desk, case_id) == "said_no"
+    await after(coast, hours=20)
+    assert "hand_over_late" not in [kind for kind, _level in await alarms(coast, "police")]
 
 
 async def test_the_prosecutor_is_told_the_request_and_nothing_else(coast: World) -> None:

@@ -115,7 +115,8 @@ async def facts_of(tx: Transaction, here: Here, case: Case, complaint: Complaint
     if first is None:
         return None
     last = await last_answers(tx, case.id)
-    asked = [last.get(peer) for peer in here.peers if here.kind_of(peer) is AgencyKind.JUSTICE]
+    offices = {place.partition("/")[0] for place in prosecutors(here)}  # whoever prosecutes nobody is asked about something else
+    asked = [last.get(peer) for peer in sorted(offices)]
     handed = (
         select(col(Referral.issued_at))
         .join(Complaint, and_(col(Complaint.id) == complaint.id, _of_complaint()))
