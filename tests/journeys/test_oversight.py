@@ -526,6 +526,12 @@ async def test_what_it_hears_is_of_the_senders_own_place_and_its_own_release(tow
     of_health = subject_of("health", events.FiguresReleased.model_validate(figures))
     of_police = subject_of("police", events.FiguresReleased.model_validate(figures))
     small = {**figures, "cubes": [{**figures["cubes"][0], "numbers": [54, 12, 42, 32, 22, 9, 3, 23, 19]}]}
+    again = {**figures, "release": 2}
+    of_again = subject_of("police", events.FiguresReleased.model_validate(again))
+    offers = figures["cubes"][0]
+    turned = {**again, "cubes": [{**offers, "chain": offers["chain"][::-1]}]}
+    to_kind = {"dimension": "to_kind", "categories": ["police", str(UUID(int=7))]}
+    with_id = {**again, "cubes": [{**offers, "chain": [to_kind, offers["chain"][1]]}]}
     words: list[tuple[type[events.Event], UUID, Any]] = [
         (events.FiguresReleased, of_health, figures),  # another's release
         (events.FiguresReleased, of_police, small),  # with small numbers in it
@@ -533,12 +539,14 @@ async def test_what_it_hears_is_of_the_senders_own_place_and_its_own_release(tow
         (events.FiguresReleased, of_police, figures),
         (events.FiguresReleased, of_police, {**figures, "programme": "zm-vsu-ec"}),  # said twice the same
         (events.FiguresReleased, of_police, {**figures, "cubes": figures["cubes"][1:]}),  # the same release, with other numbers
+        (events.FiguresReleased, of_again, turned),  # tables that no page could show
+        (events.FiguresReleased, of_again, with_id),  # an id where a category is
     ]
     await town["oversight"].hear("police", [said_by("police", n, *word) for n, word in enumerate(words, start=1)])
     async with town["oversight"].database.read() as tx:
         rows = (await tx.session.execute(select(InboxRow).order_by(col(InboxRow.event_id)))).scalars()
         states = [row.state for row in rows]
-    assert states == ["parked", "parked", "parked", "applied", "applied", "parked"]
+    assert states == ["parked", "parked", "parked", "applied", "applied", "parked", "parked", "parked"]
     assert [one.shown.keys() for one in await told(town, "police")] == [{cube["cube"] for cube in figures["cubes"]}]
 
 
