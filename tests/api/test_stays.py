@@ -23,7 +23,8 @@ from centre import (
     taken_by_the_ministry,
     then,
 )
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from services.police.enquiries.tables import Enquiry, OwnWord
@@ -241,6 +242,19 @@ async def test_her_things_are_given_back_when_she_asks_or_it_is_a_breach(centre:
     assert len((await desk.get(f"/cases/{case_id}/breaches"))["items"]) == 2
     wrong = await desk.post(f"/property/{ring['id']}/entries", {**back, "post": "desk_officer"})
     assert wrong["gaps"] == ["holder_differs"]  # the officer in charge had it
+
+
+async def test_what_was_signed_for_is_changed_by_nobody_the_database_itself_refuses_it(centre: World) -> None:
+    desk = await officer(centre)
+    case_id = await came(desk)
+    await then(desk, await stays(desk, case_id), "hospital_out")
+    await desk.post(f"/cases/{case_id}/property", THING)
+    await desk.post("/enquiries", {"number": await number_of(desk, case_id), "claims_to_be": "husband"})
+    for table in ("police_property_entries", "police_stay_facts", "police_enquiries"):
+        for change in (f"UPDATE {table} SET recorded_by = id", f"DELETE FROM {table}"):
+            with pytest.raises(DBAPIError):
+                async with centre["police"].database.write() as tx:
+                    await tx.session.execute(text(change))
 
 
 # --- by telephone ------------------------------------------------------------------------------------------------------------
