@@ -87,7 +87,7 @@ async def _answered(tx: Transaction, abouts: Iterable[UUID]) -> dict[tuple[str, 
         col(Alarm.about).in_(set(abouts)), col(Alarm.kind).in_([LACKING, TWICE]), col(Alarm.resolved_by).is_not(None)
     )
     rows = (await tx.session.execute(query.group_by(col(Alarm.kind), col(Alarm.about)))).tuples()
-    return {(kind, about): at for kind, about, at in rows}
+    return {(kind, about): at for kind, about, at in rows if at is not None}
 
 
 async def _told(tx: Transaction, abouts: Iterable[UUID]) -> set[tuple[str, UUID]]:
