@@ -109,6 +109,23 @@ async def test_a_complaint_is_handed_over_late_and_never_too_late(coast: World) 
     assert (await stands(desk, case_id), await alarms(coast, "police")) == ("late", [("hand_over_late", 1)])  # nobody has it
 
 
+async def test_what_happened_again_after_a_hand_over_is_handed_over_anew(coast: World) -> None:
+    """The first request named no incident: it is about what was known when it was sent, and no more."""
+    desk = await at(coast, "police", STATION)
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "justice")
+    await desk.post(f"/cases/{case_id}/complaints", {"incident_id": incident_id})
+    await ask(desk, case_id, None, f"justice/{OFFICE}", "prosecution")
+    assert await stands(desk, case_id) == "in_time"
+    coast.clock.advance(timedelta(days=2))
+    again = await desk.post(f"/cases/{case_id}/incidents", {"incident_type": "physical_assault"})
+    await desk.post(f"/cases/{case_id}/complaints", {"incident_id": again["id"]})
+    assert [one["stands"] for one in (await desk.get(f"/cases/{case_id}/hand-overs"))["items"]] == ["in_time", "due"]
+    assert [one["incident_id"] for one in (await desk.get("/hand-overs"))["items"]] == [again["id"]]
+    await after(coast, hours=24, seconds=1)
+    assert await alarms(coast, "police") == [("hand_over_late", 1)]
+
+
 async def test_hand_overs_are_counted_with_their_hours(coast: World) -> None:
     desk = await at(coast, "police", STATION)
     for hours in (10, 30):
