@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import pyrage
 import pytest
-from agencies import Desk, Refused, World, consent, open_case, refer
+from agencies import Desk, Refused, TestAgency, World, consent, open_case, refer
 from attack import Attack, withstands
 from canaries import everything
 from contents import contents
@@ -193,6 +194,23 @@ async def _refused(town: World, **more: Any) -> Refused:
     with pytest.raises(Refused) as refused:
         await publish(town, "fourth", **more)
     return refused.value
+
+
+async def test_a_place_that_is_planned_is_asked_by_nobody_to_confirm(town: World) -> None:
+    for name in ("police", "oversight"):
+        one = town[name]
+        police = one.here.network.agencies["police"]
+        places = {**police.facilities, OUTLYING: police.facilities[OUTLYING].model_copy(update={"is_planned": True})}
+        agencies = {**one.here.network.agencies, "police": police.model_copy(update={"facilities": places})}
+        network = one.here.network.model_copy(update={"agencies": agencies})
+        town.agencies[name] = TestAgency(replace(one.here, network=network), one.parts, one.database)
+    await publish(town)
+    head = await town["police"].sign_in("head", Role.SUPERVISOR, None)
+    (waits,) = (await head.get("/protocols"))["items"]
+    assert (CENTRAL in waits["lacking"], OUTLYING in waits["lacking"]) == (True, False)
+    (one,) = (await (await town["oversight"].sign_in("director")).get("/protocols"))["items"]
+    listed = {place["facility"] for place in one["places"]}
+    assert (CENTRAL in listed, OUTLYING in listed) == (True, False)
 
 
 # --- figures -----------------------------------------------------------------------------------------------------------------
