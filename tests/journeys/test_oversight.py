@@ -131,6 +131,23 @@ async def test_a_protocol_is_published_read_confirmed_by_a_post_and_seen_to_be(t
     assert str(account.id) not in await everything(town["oversight"].database), "a post, never a person"
 
 
+async def test_a_mistake_in_a_form_of_protocols_stands_beside_its_field_and_loses_nothing(town: World) -> None:
+    head = await at_work(town, "oversight", "head", Role.SUPERVISOR, None)
+    page = await head.open("/protocols/new")
+    page = await head.send(page.form("/protocols/new"), topic="care_first", from_on="soon", text=TEXT)
+    assert (page.status, 'id="from_on-error"' in page.text) == (422, True)
+    assert [line.strip() for line in page.form("/protocols/new").fields["text"][0].splitlines()] == TEXT.splitlines()
+    await publish(town, "director")
+    inspector = await at_work(town, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    address = "/protocols/oversight/care_first"
+    for action, field in (("text", "text"), ("adopt", "at")):
+        page = await inspector.open(address)
+        form = page.form(f"{address}/{action}")
+        form.choices.clear()
+        page = await inspector.send(form, **{field: ""})
+        assert (page.status, f'id="{field}-error"' in page.text) == (422, True), page.words
+
+
 async def test_whoever_holds_no_post_confirms_nothing_and_a_roster_says_who_does(town: World) -> None:
     await publish(town)
     officer = await town["police"].sign_in("officer", Role.OFFICER, CENTRAL)
