@@ -158,7 +158,7 @@ async def test_outreach_is_counts_and_a_wrong_number_stands_beside_its_field(wor
     assert page.status == 422
     mended: dict[str, Any] = {"male_10-14": "11"}
     page = await worker.send(page.form("/outreach"), **mended)
-    assert (page.status, "35 people" in page.words) == (200, True)
+    assert (page.status, "35 people" in page.words) == (200, True), page.words
 
 
 async def test_a_conference_is_called_answered_and_concluded_at_the_pages(world: World) -> None:
