@@ -174,7 +174,7 @@ async def test_her_no_to_the_prosecutor_stands_where_an_institute_is_an_agency_o
     coast.agencies["police"] = TestAgency(replace(police.here, network=apart), police.parts, police.database)
     desk = await at(coast, "police", STATION)
     case_id, _incident, _complaint = await complaint(desk)
-    held = (await desk.get(f"/cases/{case_id}/consents"))["items"][0]["id"]
+    (held,) = (await desk.get(f"/cases/{case_id}/consents"))["items"]
     await after(coast, hours=20)
     await desk.take_back(case_id, held)  # and nobody has asked her about the institute
     assert await stands(desk, case_id) == "said_no"
