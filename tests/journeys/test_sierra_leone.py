@@ -209,8 +209,8 @@ async def test_a_caregiver_who_is_suspected_is_replaced(town: ProgrammeTown) -> 
     )  # fmt: skip
     case_id = page.path.split("/")[2]
     page = await desk.send(
-        page.form(page.path), answer_health="yes", answer_social_welfare="no", answer_legal="no", answer_back="yes", how="thumb", language="kri",
-        assent="yes", caregiver="not_this_one", stands_in="neighbour",
+        page.form(page.path), answer_health="yes", answer_social_welfare="no", answer_legal="no", answer_back="yes", how="thumb",
+        language="kri", assent="yes", caregiver="not_this_one", stands_in="neighbour",
     )  # fmt: skip
     page = await desk.send(
         page.form(page.path), care="acute_care", place=f"health/{CENTRE}", mode="police_vehicle", escort="officer",
