@@ -256,8 +256,8 @@ def _check_needed(ground: Ground, name: str, measure: Measure) -> None:
         raise RefnetError(f"The replay's series '{name}' counts calls, and the programme has no hotline.")
     if measure is Measure.STAYS and (ground.stay_days is None or not 1 < ground.stay_days[0] < ground.stay_days[1]):
         raise RefnetError(
-            f"The replay's series '{name}' counts stays; that needs a rule `stay_limit` with a plan by the second day or later, and "
-            "a limit after it."
+            f"The replay's series '{name}' counts stays; that needs a rule `stay_limit` with a plan by the second day or later, "
+            "and a limit after it."
         )
 
 
