@@ -382,17 +382,16 @@ def _stay(ground: Ground, chance: random.Random, one: Report, before: Sequence[S
     assert ground.stay_days is not None
     plan_by, days = ground.stay_days
     busy = Counter(place for stay in before for place in stay.asked)
-    houses = _by_turn(chance, ground.partners.get(ServicePackage.SHELTER, ()), busy)
+    everyone = _by_turn(chance, sorted({place for places in ground.partners.values() for place in places}), busy)
+    houses = [place for place in everyone if place in ground.partners.get(ServicePackage.SHELTER, ())]
     falls = len(houses) > 1 and (not any(stay.falls for stay in before) or chance.random() < 0.1)
-    ways = ("agency", "family") if one.is_child else ("agency", "family", "own_choice")
-    where = chance.choices(ways, (5, 3, 2)[: len(ways)])[0] if houses else "family"
-    if falls or (houses and not before):
-        where = "agency"
-    service, asked = ServicePackage.SHELTER, houses[: 2 if falls or chance.random() < 0.3 else 1]
-    if where != "agency":
+    if houses and (falls or everyone[0] in houses):
+        where, service, asked = "agency", ServicePackage.SHELTER, houses[: 2 if falls or chance.random() < 0.3 else 1]
+    else:
+        where = "family" if one.is_child or chance.random() < 0.6 else "own_choice"
         offers = {place: service for service in LONG_TERM for place in ground.partners.get(service, ())}
-        asked = _by_turn(chance, sorted(offers), busy)[:1]
-        service = offers[asked[0]] if asked else service
+        asked = [place for place in everyone if place in offers][:1]
+        service = offers[asked[0]] if asked else ServicePackage.SHELTER
     planned = chance.randint(PLAN_FROM_H, plan_by * DAY_H - BEFORE_H)
     leaves = chance.randint(planned + NEXT_H, days * DAY_H - BEFORE_H // 2)
     in_hospital = one.clinic is not None and (not any(stay.nights for stay in before) or chance.random() < 0.15)
