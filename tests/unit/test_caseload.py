@@ -101,6 +101,7 @@ def test_a_stay_is_planned_and_ends_as_the_programme_says_and_partners_are_asked
         assert not stay.nights or one.clinic
     assert any(stay.nights for _one, stay in stays)
     assert any(stay.falls for _one, stay in stays)
+    assert len({place for _one, stay in stays for place in stay.asked}) == 10  # every partner, whatever the seed
     assert "ngo_10_office_1" not in on.partners[ServicePackage.REINTEGRATION]  # offers it, and has not signed for it
 
 
