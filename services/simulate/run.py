@@ -15,18 +15,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.kinds import MODULES
 from services.runtime import build
 from services.simulate import arriving, measured
 from services.simulate.boxes import Boxes
 from services.simulate.caseload import Caseload, Ground, LineCall, draw, ground_of
+from services.simulate.centres import Centres
 from services.simulate.client import Line
 from services.simulate.clinics import Clinics
 from services.simulate.days import Days
 from services.simulate.desks import Desks
 from services.simulate.offices import Offices
 from services.simulate.room import Room
-from services.simulate.town import TOKENS_RENEWED_AFTER, Town, people_of
+from services.simulate.town import TOKENS_RENEWED_AFTER, WORKS, Town, people_of
 from services.staging import (
     BrokerChoice,
     Stage,
@@ -119,7 +119,7 @@ def simulate(order: Order, say: Say, is_watched: bool) -> Outcome:
         programme = load_programme(order.programme)
     except ProfileError as error:
         raise RefnetError(str(error)) from None
-    network = network_of(programme, "simulation", tuple(MODULES))
+    network = network_of(programme, "simulation", tuple(WORKS))
     ground = ground_of(programme, network)
     caseload = draw(ground, order.seed, order.years)
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "simulate" / programme.id
@@ -161,8 +161,10 @@ class _Replay:
         begins = datetime.combine(self.first - timedelta(days=BEFORE_DAYS), BEGINS_AT, UTC)
         self.town = Town(programme, stage.network, ground, Days(stage.clock, begins), lines)
         waiting: dict[str, list[str]] = {}
+        issued: list[tuple[str, str]] = []
         self.boxes, self.offices = Boxes(self.town, seed), Offices(self.town)
-        self.desks = Desks(self.town, Clinics(self.town), self.offices, self.boxes, waiting)
+        centres = Centres(self.town, issued)
+        self.desks = Desks(self.town, Clinics(self.town), self.offices, self.boxes, centres, waiting, issued)
         self.room = Room(self.town, waiting)
         self.processes: Mapping[str, subprocess.Popen[bytes]] = {}
 

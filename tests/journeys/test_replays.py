@@ -20,6 +20,8 @@ MUST = {
     "rw-gender-desk": {
         "stations": 69, "desks": 69, "station_coverage_pct": 100, "calls_unrouted": 0, "mediations": 0, "consent_breaches": 0,
     },
+    "bd-vsc": {"centres_open": 1, "centres_total": 8, "ngo_partners": 10, "stay_limit_d": 5, "overstay_without_plan": 0,
+               "mediations": 0, "consent_breaches": 0},
     "sl-fsu": {"fsu_total": 41, "rainbo_total": 3, "fee_charged": 0, "mediations": 0, "consent_breaches": 0},
     "af-fru": {"fru_total": 22, "provinces": 7, "mediations": 0, "consent_breaches": 0},
 }  # fmt: skip

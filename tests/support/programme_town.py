@@ -115,6 +115,14 @@ def network_on_paper(network: Network, on_paper: dict[str, dict[str, str]]) -> N
     return parse_network(content, "this test's")
 
 
+def network_without(network: Network, left_out: Collection[str]) -> Network:
+    """The same network without these agencies, which nobody else's pairs or ways need."""
+    content = network.model_dump(mode="json")
+    content["agencies"] = {id_: one for id_, one in content["agencies"].items() if id_ not in left_out}
+    content["pairs"] = [pair for pair in content["pairs"] if not set(pair) & set(left_out)]
+    return parse_network(content, "this test's")
+
+
 @asynccontextmanager
 async def programme_town(
     programme_id: str,
@@ -122,10 +130,11 @@ async def programme_town(
     folder: Path,
     on_paper: dict[str, dict[str, str]] | None = None,
     only: Collection[AgencyKind] = tuple(MODULES),
+    left_out: Collection[str] = (),
 ) -> AsyncIterator[ProgrammeTown]:
-    """The agencies of these kinds at work; everything ends with it."""
+    """The agencies of these kinds at work, but for those that a story needs not; everything ends with it."""
     programme, clock = load_programme(programme_id), WallClock()
-    network = network_on_paper(network_of(programme, "test", only), on_paper or {})
+    network = network_on_paper(network_without(network_of(programme, "test", only), left_out), on_paper or {})
     node = KafkaNode(folder / "kafka", cache=default_cache(folder))
     urls = {id_: await asyncio.to_thread(postgres_at_head, postgres, str(one.kind)) for id_, one in network.agencies.items()}
     await asyncio.to_thread(node.start)
