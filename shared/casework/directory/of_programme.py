@@ -55,9 +55,9 @@ def network_of(programme: Programme, purpose: str = "simulation", only: Collecti
         name = programme.agencies[id_].name.in_(first, "en")[:NAME_MAX]
         office = {"name": name, "district": districts[0], "posts": [*OVERSIGHT_POSTS], "open_hours": OVERSIGHT_HOURS}
         agencies[id_] = {"kind": str(AgencyKind.OVERSIGHT), "name": name, "facilities": {OVERSIGHT_OFFICE: office}}
-    for id_ in agencies:
+    for id_, entry in agencies.items():
         if (mother := _mother(programme, id_, pairs)) is not None:
-            agencies[id_]["mother"] = mother
+            entry["mother"] = mother
     pairs = sorted([*pairs, *(sorted((id_, other)) for id_ in watching for other in with_places if other not in watching)])
     content = {"purpose": purpose, "programme": programme.id, "agencies": agencies, "pairs": pairs}
     return parse_network(content, f"of programme '{programme.id}'")
