@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.kinds import MODULES
 from services.runtime import build
 from services.simulate import arriving, measured
 from services.simulate.boxes import Boxes
@@ -26,7 +25,7 @@ from services.simulate.days import Days
 from services.simulate.desks import Desks
 from services.simulate.offices import Offices
 from services.simulate.room import Room
-from services.simulate.town import TOKENS_RENEWED_AFTER, Town, people_of
+from services.simulate.town import TOKENS_RENEWED_AFTER, WORKS, Town, people_of
 from services.staging import (
     BrokerChoice,
     Stage,
@@ -119,7 +118,7 @@ def simulate(order: Order, say: Say, is_watched: bool) -> Outcome:
         programme = load_programme(order.programme)
     except ProfileError as error:
         raise RefnetError(str(error)) from None
-    network = network_of(programme, "simulation", tuple(MODULES))
+    network = network_of(programme, "simulation", tuple(WORKS))
     ground = ground_of(programme, network)
     caseload = draw(ground, order.seed, order.years)
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "simulate" / programme.id

@@ -18,7 +18,7 @@ from shared.programmes.profile import Programme
 
 TOKENS_RENEWED_AFTER = TOKEN_LIFE - timedelta(days=10)
 AT_A_DESK = 2  # colleagues: a box is counted by two, and the second shift is somebody else
-WORKS = {
+WORKS = {  # an oversight body serves nobody and has no case: a replay runs without one
     AgencyKind.POLICE: Role.OFFICER, AgencyKind.HEALTH: Role.CLINICIAN, AgencyKind.SOCIAL_WELFARE: Role.SOCIAL_WORKER,
     AgencyKind.PARTNER: Role.SOCIAL_WORKER, AgencyKind.JUSTICE: Role.OFFICER,
 }  # fmt: skip

@@ -57,7 +57,7 @@ FACTS: dict[str, dict[str, Any]] = {  # what the source says of these programmes
     },
     "latam-wps": {  # domain.md, 4.6
         "facilities.station_ni.count": 59, "facilities.station_ec.count": 34, "facilities.station_br.count": 475,
-        "expect.stations_ni.value": 59, "expect.stations_ec.value": 34, "expect.stations_br.value": 475,
+        "expect.stations_ni.value": 59, "expect.stations_ec.value": 34,
     },
     "rw-gender-desk": {
         "facilities.police_station.count": 69, "facilities.gender_desk.count": 69, "facilities.hotline_room.count": 1,
@@ -85,7 +85,8 @@ NO_FACTS = {  # what domain.md marks as a design or an assumption
     "latam-wps": [  # of Peru, Argentina and Colombia the report holds nothing
         "facilities.station_pe.count", "facilities.station_ar.count", "facilities.station_co.count", "facilities.mobile_ec.count",
         "facilities.mobile_unit.sync_within_h", "facilities.ordinary_ni.count", "pathways.hand_over.respond_h",
-        "rules.order_may_follow.within_h", "expect.non_specialist_share.value", ".languages",
+        "rules.order_may_follow.within_h", "expect.non_specialist_share.value",
+        "replay.reports.numbers", "replay.reports_elsewhere.numbers", ".languages",
     ],
     "rw-gender-desk": [
         "hotline.answer_s", "hotline.dispatch_min", "facilities.isange_centre.count", "replay.calls.numbers",

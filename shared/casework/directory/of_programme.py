@@ -39,6 +39,8 @@ def network_of(programme: Programme, purpose: str = "simulation", only: Collecti
     pairs = _pairs(programme, frozenset(with_places))
     watching = [id_ for id_, one in programme.agencies.items() if one.kind is AgencyKind.OVERSIGHT and one.kind in only]
     watching = watching if pairs else []
+    if not watching:  # whoever has nobody to speak to has no line, and no agency of its own is started for it
+        with_places = [id_ for id_ in with_places if any(id_ in pair for pair in pairs)]
     if not pairs:
         raise RefnetError(
             f"Programme '{programme.id}' has no pathway from one agency to another, so there is no network to make; add `pathways`."
