@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from agencies import Desk
+from agencies import Desk, Refused
 from canaries import everything
 from kafka_line import until
 from programme_town import ProgrammeTown, programme_town
@@ -216,11 +216,9 @@ async def test_another_place_that_declines_leaves_it_with_the_desk(town: Program
 async def test_her_no_to_another_place_refuses_her_nothing(town: ProgrammeTown) -> None:
     desk, clerk = await town.at_work("police_ec", ECUADOR), await town.whole("justice_ec")
     case, before = await woman(town, desk), (await clerk.get("/referrals?limit=200"))["items"]
-    refusal = await desk.ask("POST", "/referrals", {
-        "case_id": case[0], "incident_id": case[1], "to_agency": "justice_ec", "to_facility": FISCALIA_EC,
-        "services": ["prosecution"], "urgency": "urgent",
-    })  # fmt: skip
-    assert refusal.status_code in {403, 409}  # nothing goes without her yes
+    with pytest.raises(Refused) as error:  # nothing goes without her yes
+        await asks(desk, case, f"justice_ec/{FISCALIA_EC}", "prosecution")
+    assert error.value.status in {403, 409}
     made = await desk.post(f"/cases/{case[0]}/complaints", {"incident_id": case[1]})
     assert made["state"] not in ("refused", "withdrawn")
     (said,) = (await desk.get(f"/cases/{case[0]}/mandates"))["items"]
@@ -362,11 +360,13 @@ async def test_she_refuses_feedback_and_the_station_learns_nothing(town: Program
     await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": False})
     await nurse.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served"})
 
+    await town.pass_by(days=8)
+
     async def is_told_that_no_news_is_her_choice() -> bool:
         return bool((await desk.get(f"/referrals/{sent['id']}"))["no_feedback"])
 
     await until(is_told_that_no_news_is_her_choice)
-    await town.pass_by(days=8)
+    await town.watch()
     mine = await desk.get(f"/referrals/{sent['id']}")
     assert (mine["arrived_at"], mine["outcome_code"], mine["flags"]) == (None, None, [])
     assert "outcome" not in json.dumps((await desk.get(f"/cases/{case[0]}/timeline?limit=200"))["items"])
