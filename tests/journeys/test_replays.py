@@ -20,6 +20,10 @@ MUST = {
     "rw-gender-desk": {
         "stations": 69, "desks": 69, "station_coverage_pct": 100, "calls_unrouted": 0, "mediations": 0, "consent_breaches": 0,
     },
+    "latam-wps": {
+        "stations_ni": 59, "stations_ec": 34, "mediation_started": 0, "non_specialist_share": 0, "handed_over_in_time": 1,
+        "mediations": 0, "consent_breaches": 0,
+    },
 }  # fmt: skip
 
 
