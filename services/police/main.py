@@ -52,6 +52,7 @@ from services.police.hotline.tables import Call, CallLook, DeskState
 from services.police.hotline.views import to_see
 from services.police.hotline.watch import watch
 from services.police.hotline.web import router as hotline
+from services.police.mandates.web import router as mandates
 from services.police.offenders.pages import router as offender_pages
 from services.police.offenders.pages import ways_here as offender_ways
 from services.police.offenders.tables import Offender, OffenderEntry, OffenderLook
@@ -155,6 +156,7 @@ PARTS = AgencyParts(
         offender_pages,
         hand_overs,
         hand_over_pages,
+        mandates,
         fast_track,
         fast_track_pages,
         stays,

@@ -171,7 +171,12 @@ def ground_of(programme: Programme, network: Network) -> Ground:
         age: tuple(id_ for kind in rule.to for id_ in places.get(kind, ()))
         for rule in programme.rules.values() if isinstance(rule, AgeRoutesTo) for age in rule.ages
     }  # fmt: skip
-    specialists = [id_ for id_, kind in programme.facilities.items() if kind.is_specialist and id_ in places]
+    replayed = {
+        programme.facilities[one.kind].agency for one in programme.replay.values()
+    }  # police of another country have another
+    specialists = [
+        id_ for id_, kind in programme.facilities.items() if kind.is_specialist and id_ in places and kind.agency in replayed
+    ]
     counted = {one.kind for one in programme.replay.values()}
     to = next((rule.to for rule in programme.rules.values() if isinstance(rule, RouteBy)), ())
     limit = next((rule for rule in programme.rules.values() if isinstance(rule, StayLimit)), None)

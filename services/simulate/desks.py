@@ -14,6 +14,7 @@ from services.simulate.centres import Centres
 from services.simulate.client import Desk
 from services.simulate.clinics import Clinics, Sent
 from services.simulate.offices import Offices
+from services.simulate.prosecutors import Prosecutors
 from services.simulate.town import Town
 from shared.casework.directory.seats import seats_at
 from shared.contracts.casework.codes import AgencyKind, IncidentType, ServicePackage
@@ -157,6 +158,7 @@ class Desks:
 
     async def _complaint(self, desk: Desk, case_id: str, one: Report) -> None:
         complaint = await desk.post(f"/cases/{case_id}/complaints", {"told_now": True})
+        await Prosecutors(self.town, self.issued.append).expect(desk, case_id, one)
         if one.withdraws_after is not None:
             self.town.after(one.withdraws_after, partial(self._withdraw, desk, case_id, complaint["id"], one))
         else:

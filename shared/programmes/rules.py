@@ -252,15 +252,22 @@ def mandate_of(programme: Programme, kind: str) -> Mandate | None:
     return facility.mandate or programme.agencies[facility.agency].mandate
 
 
+def country_of(programme: Programme, kind: str) -> str | None:
+    """In which country a kind of facility is: a mandate ends at its border."""
+    return programme.agencies[programme.facilities[kind].agency].country or programme.country
+
+
 def mandate_transfer(programme: Programme, rule: v.MandateTransfer, s: Situation) -> Answer | None:
-    """Outside its mandate a place receives all the same, and hands on warmly to whoever has it."""
+    """Outside its mandate a place receives all the same, and hands on warmly to whoever has it in that country."""
     kind = s.facility_kind
-    if s.act not in {Act.RECEIVE, Act.REGISTER_COMPLAINT} or kind not in programme.facilities:
+    if s.act not in {Act.RECEIVE, Act.REGISTER_COMPLAINT} or kind is None or kind not in programme.facilities:
         return None
-    mandate = mandate_of(programme, str(kind))
+    mandate = mandate_of(programme, kind)
     if mandate is None or mandate.takes(s.incident_type, s.packages) is not False:
         return None
-    return _says(Verdict.PROPOSES, Message.ANOTHER_MANDATE, to_kinds=_routable(programme, rule.to))
+    of = country_of(programme, kind)
+    there = tuple(one for one in _routable(programme, rule.to) if country_of(programme, one) == of)
+    return _says(Verdict.PROPOSES, Message.ANOTHER_MANDATE, to_kinds=there)
 
 
 def must_accept(_programme: Programme, rule: v.MustAccept, s: Situation) -> Answer | None:

@@ -150,7 +150,7 @@ class StayLimit(Rule):
 
 
 class MandateTransfer(Rule):
-    """What lies outside a mandate is received all the same, and handed on warmly to whoever has it."""
+    """What lies outside a mandate is received all the same, and handed on warmly to whoever has it in the same country."""
 
     rule: Literal["mandate_transfer"]
     to: tuple[Id, ...] = Field(min_length=1)

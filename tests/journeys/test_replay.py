@@ -127,6 +127,5 @@ def test_what_cannot_be_replayed_is_said_in_one_sentence(
 
 
 def test_every_programme_with_numbers_is_known() -> None:
-    assert {"af-fru", "bd-vsc", "rw-gender-desk", "sl-fsu", "zm-vsu-ec"} <= set(run.known_programmes())
-    assert "base" not in run.known_programmes()
+    assert run.known_programmes() == ["af-fru", "bd-vsc", "latam-wps", "rw-gender-desk", "sl-fsu", "zm-vsu-ec"]
     assert isinstance(load_programme("zm-vsu-ec"), Programme)

@@ -24,6 +24,10 @@ MUST = {
                "mediations": 0, "consent_breaches": 0},
     "sl-fsu": {"fsu_total": 41, "rainbo_total": 3, "fee_charged": 0, "mediations": 0, "consent_breaches": 0},
     "af-fru": {"fru_total": 22, "provinces": 7, "mediations": 0, "consent_breaches": 0},
+    "latam-wps": {
+        "stations_ni": 59, "stations_ec": 34, "mediation_started": 0, "non_specialist_share": 0, "handed_over_in_time": 1,
+        "mediations": 0, "consent_breaches": 0,
+    },
 }  # fmt: skip
 
 

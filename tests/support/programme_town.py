@@ -14,7 +14,7 @@ from typing import Any
 
 from agencies import SECRET, Desk, TestAgency, World, database_at
 from kafka_line import until
-from schema import as_application, postgres_at_head
+from schema import as_application, postgres_at_head, sqlite_at_head
 from servers import kafka_of
 
 from services.kinds import MODULES, parts_of
@@ -45,9 +45,10 @@ class WallClock(ManualClock):
 class ProgrammeTown(World):
     """The agencies by their ids, which are the words for their kinds in both programmes."""
 
-    def __init__(self, agencies: dict[str, TestAgency], clock: ManualClock, node: KafkaNode) -> None:
+    def __init__(self, agencies: dict[str, TestAgency], clock: ManualClock, node: KafkaNode, folder: Path) -> None:
         super().__init__(agencies, clock)
-        self.node = node
+        self.node, self.folder = node, folder
+        self._at_line: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
         self._numbers = itertools.count(1)
         self._all: dict[str, Desk] = {}
 
@@ -74,6 +75,26 @@ class ProgrammeTown(World):
         """Every watcher looks once."""
         for agency in self.agencies.values():
             await agency.watcher.tick()
+
+    def sign_in_anew(self) -> None:
+        """So much time has passed that tokens have ended: whoever sees everything signs in again."""
+        self._all.clear()
+
+    async def comes_online(self, *agencies: str) -> None:
+        """These have a line to the broker from now on."""
+        access = kafka_of(self.node).operator
+        workers = {agency: _worker(self[agency], access, self.folder) for agency in agencies}
+        for agency, worker in workers.items():
+            stop = asyncio.Event()
+            self._at_line[agency] = (stop, asyncio.create_task(worker.run(stop)))
+        await until(lambda: all(worker.is_open for worker in workers.values()))
+
+    async def goes_offline(self, *agencies: str) -> None:
+        """And these have none, with all that they still have to say kept."""
+        lines = [self._at_line.pop(agency) for agency in agencies if agency in self._at_line]
+        for stop, _working in lines:
+            stop.set()
+        await asyncio.gather(*(working for _stop, working in lines))
 
     async def broker_dies(self) -> None:
         """The broker is away from now on."""
@@ -131,31 +152,35 @@ async def programme_town(
     on_paper: dict[str, dict[str, str]] | None = None,
     only: Collection[AgencyKind] = tuple(MODULES),
     left_out: Collection[str] = (),
+    offline: Collection[str] = (),
 ) -> AsyncIterator[ProgrammeTown]:
-    """The agencies of these kinds at work, but for those that a story needs not; everything ends with it."""
+    """The agencies of these kinds at work, but for those that a story needs not, and for `offline`, which have no line yet; everything
+    ends with it."""
     programme, clock = load_programme(programme_id), WallClock()
     network = network_on_paper(network_without(network_of(programme, "test", only), left_out), on_paper or {})
     node = KafkaNode(folder / "kafka", cache=default_cache(folder))
-    urls = {id_: await asyncio.to_thread(postgres_at_head, postgres, str(one.kind)) for id_, one in network.agencies.items()}
+    urls = {}
+    for id_, one in network.agencies.items():
+        if one.mother is None:
+            urls[id_] = await asyncio.to_thread(postgres_at_head, postgres, str(one.kind))
+        else:  # a station that is usually offline has a file of its own, and no server
+            urls[id_] = await asyncio.to_thread(sqlite_at_head, folder / f"{id_}.db", str(one.kind))
     await asyncio.to_thread(node.start)
     agencies = {}
     for id_, url in urls.items():
         here = Here(id_, network, programme, SECRET)
         agencies[id_] = TestAgency(here, parts_of(here.kind), database_at(as_application(url), clock))
-    town, stop = ProgrammeTown(agencies, clock, node), asyncio.Event()
+    town = ProgrammeTown(agencies, clock, node, folder)
     try:
         access = kafka_of(node).operator
         await provision(access, network.topics(), network.partitions)
-        workers = [_worker(agency, access, folder) for agency in agencies.values()]
-        working = [asyncio.create_task(worker.run(stop)) for worker in workers]
-        await until(lambda: all(worker.is_open for worker in workers))
+        await town.comes_online(*(id_ for id_ in agencies if id_ not in offline))
         yield town
     finally:
-        stop.set()
-        await asyncio.gather(*working)
+        await town.goes_offline(*agencies)
         await town.close()
         await asyncio.to_thread(node.stop)
-        for url in urls.values():
+        for url in (url for id_, url in urls.items() if network.agencies[id_].mother is None):
             await asyncio.to_thread(postgres.drop_database, url.rpartition("/")[2])
 
 

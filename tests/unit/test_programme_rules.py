@@ -18,10 +18,10 @@ from shared.programmes.terms import Act, Fact
 from shared.programmes.vocabulary import RULES
 
 SKETCHES = Path(__file__).parents[1] / "support" / "programmes"
-ZAMBIA, RWANDA, BANGLADESH, SIERRA_LEONE, AFGHANISTAN = (
-    load_programme(name) for name in ("zm-vsu-ec", "rw-gender-desk", "bd-vsc", "sl-fsu", "af-fru")
+ZAMBIA, RWANDA, BANGLADESH, SIERRA_LEONE, AFGHANISTAN, LATIN_AMERICA = (
+    load_programme(name) for name in ("zm-vsu-ec", "rw-gender-desk", "bd-vsc", "sl-fsu", "af-fru", "latam-wps")
 )
-ANYWHERE, LATIN_AMERICA = (load_programme(str(SKETCHES / f"{name}.yaml")) for name in ("xx-anywhere", "latam-wps"))
+ANYWHERE = load_programme(str(SKETCHES / "xx-anywhere.yaml"))
 ALL = (ZAMBIA, RWANDA, ANYWHERE, BANGLADESH, SIERRA_LEONE, AFGHANISTAN, LATIN_AMERICA)
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 EC, BOX = Act.DISPENSE_EMERGENCY_CONTRACEPTION, CareProduct.EMERGENCY_CONTRACEPTION
@@ -400,6 +400,21 @@ def test_a_site_without_its_entrance_is_not_routable_and_receives_all_the_same()
     assert received is not None
     assert (refused.verdict, refused.missing) == (Verdict.REFUSED, ("separate_entrance",))
     assert received.verdict is Verdict.WARNS
+
+
+@pytest.mark.parametrize(
+    ("kind", "incident", "to"),
+    [
+        ("station_ec", IncidentType.RAPE, ("prosecutor_ec",)),  # not the prosecutor of another country
+        ("station_ni", IncidentType.FORCED_MARRIAGE, ("prosecutor_ni",)),
+    ],
+)
+def test_what_lies_outside_a_mandate_goes_to_whoever_has_it_in_that_country(
+    kind: str, incident: IncidentType, to: tuple[str, ...]
+) -> None:
+    answer = said(LATIN_AMERICA, "another_mandate", act=Act.REGISTER_COMPLAINT, facility_kind=kind, incident_type=incident)
+    assert answer is not None
+    assert (answer.to_kinds, answer.is_assumption) == (to, True)
 
 
 def test_a_kind_of_facility_may_have_a_mandate_of_its_own() -> None:

@@ -56,6 +56,10 @@ FACTS: dict[str, dict[str, Any]] = {  # what the source says of these programmes
         "expect.fee_charged.value": 0, "report_forms.medical_form.detention_limit_days": 10, "report_forms.medical_form.fee": 0,
         "pathways.to_rainbo.fee": 0, "pathways.to_legal.fee": 0,
     },
+    "latam-wps": {  # domain.md, 4.6
+        "facilities.station_ni.count": 59, "facilities.station_ec.count": 34, "facilities.station_br.count": 475,
+        "expect.stations_ni.value": 59, "expect.stations_ec.value": 34,
+    },
     "rw-gender-desk": {
         "facilities.police_station.count": 69, "facilities.gender_desk.count": 69, "facilities.hotline_room.count": 1,
         "hotline.number": "3512", "expect.station_coverage_pct.value": 100, "expect.desks.value": 69,
@@ -79,6 +83,12 @@ NO_FACTS = {  # what domain.md marks as a design or an assumption
     "sl-fsu": [
         "facilities.district_office.count", "facilities.legal_office.count", "report_forms.medical_form.version",
         "pathways.to_worker.acknowledge_h", "replay.reports.numbers", ".languages",
+    ],
+    "latam-wps": [  # of Peru, Argentina and Colombia the report holds nothing
+        "facilities.station_pe.count", "facilities.station_ar.count", "facilities.station_co.count", "facilities.mobile_ec.count",
+        "facilities.mobile_unit.sync_within_h", "facilities.ordinary_ni.count", "pathways.hand_over.respond_h",
+        "rules.order_may_follow.within_h", "expect.non_specialist_share.value",
+        "replay.reports.numbers", "replay.reports_elsewhere.numbers", ".languages",
     ],
     "rw-gender-desk": [
         "hotline.answer_s", "hotline.dispatch_min", "facilities.isange_centre.count", "replay.calls.numbers",

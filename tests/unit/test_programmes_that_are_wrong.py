@@ -494,7 +494,7 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "extends: bass",
         "extends: bass",
         "extends",
-        "'bass' is no profile; known are: af-fru, base, bd-vsc, rw-gender-desk, sl-fsu, zm-vsu-ec",
+        "'bass' is no profile; known are: af-fru, base, bd-vsc, latam-wps, rw-gender-desk, sl-fsu, zm-vsu-ec",
     ),
     "a base that is itself": (
         "extends: base",
@@ -508,7 +508,7 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "extends: [base]",
         "extends: [base]",
         "extends",
-        "a list is no profile; known are: af-fru, base, bd-vsc, rw-gender-desk, sl-fsu, zm-vsu-ec",
+        "a list is no profile; known are: af-fru, base, bd-vsc, latam-wps, rw-gender-desk, sl-fsu, zm-vsu-ec",
     ),
     "a second document": (
         "direction: rtl",
@@ -634,5 +634,5 @@ def test_loading_says_the_first_mistake_and_how_many_more(tmp_path: Path) -> Non
 
 
 def test_an_unknown_programme_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(ProfileError, match="known are: af-fru, base, bd-vsc, rw-gender-desk, sl-fsu, zm-vsu-ec"):
+    with pytest.raises(ProfileError, match="known are: af-fru, base, bd-vsc, latam-wps, rw-gender-desk, sl-fsu, zm-vsu-ec"):
         load_programme("zm-vsu")

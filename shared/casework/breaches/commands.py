@@ -12,12 +12,15 @@ from shared.contracts.casework import events
 from shared.contracts.casework.codes import Urgency
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
+from shared.programmes.profile import Programme
 from shared.programmes.rules import answers
 from shared.programmes.situation import Answer, Message, Situation
 from shared.programmes.terms import Act
 from shared.programmes.terms import Fact as Known
+from shared.programmes.vocabulary import MustAccept
 
-SPEAK_OF_IT = frozenset({Message.ACT_IS_BLOCKED, Message.BREACH})  # what rules say of a breach; others speak of the same act
+# What rules say of a breach; others speak of the same act.
+SPEAK_OF_IT = frozenset({Message.ACT_IS_BLOCKED, Message.BREACH, Message.TURNED_AWAY_WITHOUT_RECORD})
 
 
 class RecordBreach(Form):
@@ -47,7 +50,7 @@ async def record_breach(case_id: UUID, command: RecordBreach, tx: Transaction, h
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
-    situation = _situation(command.code, row)
+    situation = _situation(command.code, row, here.programme)
     said = tuple(one for one in answers(here.programme, situation) if one.message in SPEAK_OF_IT) if situation is not None else ()
     # Rule 8 holds where a programme says nothing of it; the one that says "an attempt is no alarm" is heard.
     if not said or any(one.raises_alarm for one in said):
@@ -55,8 +58,12 @@ async def record_breach(case_id: UUID, command: RecordBreach, tx: Transaction, h
     return Recorded(row, said)
 
 
-def _situation(code: BreachCode, row: Breach) -> Situation | None:
+def _situation(code: BreachCode, row: Breach, programme: Programme) -> Situation | None:
     match code:
+        case BreachCode.SENT_ON_UNRECORDED:  # at which station is written nowhere: any that must accept
+            kinds = [kind for rule in programme.rules.values() if isinstance(rule, MustAccept) for kind in rule.at]
+            unrecorded = frozenset({Known.REQUEST_RECORDED})
+            return Situation(act=Act.RECEIVE, now=row.occurred_at, not_so=unrecorded, facility_kind=next(iter(kinds), None))
         case BreachCode.MEDIATION_ATTEMPTED:
             return Situation(act=Act.MEDIATE, now=row.occurred_at)
         case BreachCode.POLICE_REPORT_DEMANDED:

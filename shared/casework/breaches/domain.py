@@ -21,6 +21,7 @@ class BreachCode(StrEnum):
     POLICE_REPORT_DEMANDED = "police_report_demanded"  # before care
     FEE_DEMANDED = "fee_demanded"
     PERMISSION_DEMANDED = "permission_demanded"  # of a husband or of the family
+    SENT_ON_UNRECORDED = "sent_on_unrecorded"  # she came to a station, and was sent to another without a line in the register
     PROPERTY_NOT_RETURNED = "property_not_returned"  # she asked for her things, and has not got them
 
 

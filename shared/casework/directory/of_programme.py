@@ -39,6 +39,8 @@ def network_of(programme: Programme, purpose: str = "simulation", only: Collecti
     pairs = _pairs(programme, frozenset(with_places))
     watching = [id_ for id_, one in programme.agencies.items() if one.kind is AgencyKind.OVERSIGHT and one.kind in only]
     watching = watching if pairs else []
+    if not watching:  # whoever has nobody to speak to has no line, and no agency of its own is started for it
+        with_places = [id_ for id_ in with_places if any(id_ in pair for pair in pairs)]
     if not pairs:
         raise RefnetError(
             f"Programme '{programme.id}' has no pathway from one agency to another, so there is no network to make; add `pathways`."
@@ -55,9 +57,26 @@ def network_of(programme: Programme, purpose: str = "simulation", only: Collecti
         name = programme.agencies[id_].name.in_(first, "en")[:NAME_MAX]
         office = {"name": name, "district": districts[0], "posts": [*OVERSIGHT_POSTS], "open_hours": OVERSIGHT_HOURS}
         agencies[id_] = {"kind": str(AgencyKind.OVERSIGHT), "name": name, "facilities": {OVERSIGHT_OFFICE: office}}
+    for id_, entry in agencies.items():
+        if (mother := _mother(programme, id_, pairs)) is not None:
+            entry["mother"] = mother
     pairs = sorted([*pairs, *(sorted((id_, other)) for id_ in watching for other in with_places if other not in watching)])
     content = {"purpose": purpose, "programme": programme.id, "agencies": agencies, "pairs": pairs}
     return parse_network(content, f"of programme '{programme.id}'")
+
+
+def _is_usually_offline(programme: Programme, agency: str) -> bool:
+    own = [kind for kind in programme.facilities.values() if kind.agency == agency]
+    return bool(own) and all(kind.sync_within_h is not None for kind in own)
+
+
+def _mother(programme: Programme, agency: str, pairs: list[list[str]]) -> str | None:
+    """Who looks after an agency all of whose places are usually offline: the police with a line that it has a pathway to."""
+    if programme.agencies[agency].kind is not AgencyKind.POLICE or not _is_usually_offline(programme, agency):
+        return None
+    beside = [other for pair in pairs if agency in pair for other in pair if other != agency]
+    police = [other for other in beside if programme.agencies[other].kind is AgencyKind.POLICE]
+    return next((other for other in police if not _is_usually_offline(programme, other)), None)
 
 
 def _pairs(programme: Programme, there: frozenset[str]) -> list[list[str]]:

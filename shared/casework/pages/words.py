@@ -587,6 +587,7 @@ BREACHES: dict[str, str] = {
     "police_report_demanded": _("A police report was demanded before care"),
     "fee_demanded": _("Money was demanded"), "permission_demanded": _("A permission of husband or family was demanded"),
     "pressure_to_settle": PROGRESS["pressure_to_settle"],
+    "sent_on_unrecorded": _("Sent on from a station that wrote nothing down"),
     "property_not_returned": _("Things that were asked for were not given back"),
 }  # fmt: skip
 BY_WHOM: dict[str, str] = {

@@ -19,6 +19,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
 from shared.casework.consents.views import is_no, last_answers, unasked
+from shared.casework.directory.mandates import elsewhere
 from shared.casework.directory.network import Facility
 from shared.casework.directory.places import Place, places
 from shared.casework.directory.seats import NO_SEATS, Instead, by_seats, instead_of
@@ -107,6 +108,7 @@ async def _refer_page(
         told = {p: r for p, r in (await releases(tx, case.id, here.serving)).items() if ConsentItem.REQ in r.items}
         agreed = list(told)
         incident = await _last_incident(tx, case)
+        outside_mandate = await elsewhere(tx, here, case)
         try:
             _still_about(_id_in(form, "incident"), incident)  # also where it was kept unsent, and is sent from here
         except Conflict as error:
@@ -151,6 +153,7 @@ async def _refer_page(
         ask_again_first=bool(not_care),
         from_sheet=sheet is not None,  # who left with a sheet took no number along
         unsaid=_staff(edge, request, visit, seats.unsaid) if AgencyKind.SOCIAL_WELFARE in kinds else [],
+        mandates=[[place.name for _a, _f, place in one.places] for one in outside_mandate if not one.referral_id],
         empty=[(*_staff(edge, request, visit, [one.staff]), _kinds(edge, request, visit, one)) for one in instead_of_seats],
     )  # fmt: skip
 
