@@ -227,15 +227,17 @@ async def held_of(settings: Settings, agency_id: str, station: str) -> dict[str,
 def revoke(
     settings: Settings, station: str, root: Path, passphrase: bytes | None, held: Mapping[str, Mapping[UUID, int]], now: datetime
 ) -> dict[str, Any]:
-    """Gives up every signing key of a stolen station, from where each peer holds its words; raises RefnetError."""
+    """Gives up every key of a stolen station: those that sign from where each peer holds its words, and those that are sealed to
+    at once, so that nobody tells its thief anything more. Raises RefnetError."""
     network = settings.network_with(station)
     folder = KeyFolder(settings.home, station)
     signer = folder.root(root, passphrase)
     with folder.locked():
         directory = folder.own()
-        keys = [key for key in map(_id_of, directory.published()) if key is not None and not directory.is_revoked(key)]
-        for key in keys:
-            for peer in network.peers_of(station):
+        published = [(key_id(key.public), key.use) for key, _at in directory.published()]
+        keys = [(id_, use) for id_, use in published if not directory.is_revoked(id_)]
+        for key, use in keys:
+            for peer in network.peers_of(station) if use is Use.SIGN else ():
                 cuts = tuple(Cut(incarnation=life, upto=upto) for life, upto in sorted(held.get(peer, {}).items()))
                 folder.write_line(directory, signer, now, to=peer, revokes=Revocation(key=key, cuts=cuts))
             folder.write_line(directory, signer, now, revokes=Revocation(key=key))
@@ -244,16 +246,11 @@ def revoke(
     words = [
         f"{len(keys)} keys of {station} are given up. This machine's workers take it up within ten seconds.",
         f"Give {folder.directory_file(station)} to every peer now, into its `directories` folder: what comes under those keys from"
-        " there on is refused.",
+        " there on is refused, and nothing more is sealed to it.",
     ]
     if unheard:
         words.append(
             f"How far {', '.join(unheard)} hold its words was not named: what they used of it stands there, and they are asked to"
             " phone you about it (`refnet station held` there says it)."
         )
-    return {"station": station, "revoked": [key.hex() for key in keys], "unheard": unheard, "words": "\n".join(words)}
-
-
-def _id_of(published: tuple[Any, datetime]) -> bytes | None:
-    key, _ = published
-    return key_id(key.public) if key.use is Use.SIGN else None
+    return {"station": station, "revoked": [key.hex() for key, _use in keys], "unheard": unheard, "words": "\n".join(words)}

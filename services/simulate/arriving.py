@@ -40,6 +40,16 @@ async def opened(desk: Desk, referral_id: str) -> Any:
     return await _until(look, f"A referral did not come to {desk.line.agency}")
 
 
+async def heard(desk: Desk, referral_id: str, status: str) -> Any:
+    """A referral as its issuer has it, as soon as it stands so there: what the recipient said has come."""
+
+    async def look() -> Any:
+        found = await desk.get(f"/referrals/{referral_id}")
+        return found if found["status"] == status else None
+
+    return await _until(look, f"{desk.line.agency} did not hear that a referral is {status}")
+
+
 async def erased(desk: Desk, case_id: str, consent_id: str) -> None:
     """Waits until the recipient has signed that it destroyed what it had, because consent was taken back: else the clock would run
     hours over what takes a second, and it would count as not honoured in time."""

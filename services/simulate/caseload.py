@@ -7,22 +7,26 @@ about what desks see, chosen so that every path is walked; no report gives them.
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from shared.casework.agreements.domain import Asked, uncovered
 from shared.casework.directory.network import Network
 from shared.contracts.casework.codes import CHILD_BANDS, AgeBand, AgencyKind, IncidentType, ServicePackage, Sex
 from shared.kit.errors import RefnetError
 from shared.programmes.indicators import Measure, Series
 from shared.programmes.places import Hotline
 from shared.programmes.profile import Programme
-from shared.programmes.vocabulary import AgeRoutesTo, RouteBy
+from shared.programmes.vocabulary import AgeRoutesTo, RouteBy, StayLimit
 
 REPORTS = (Measure.REPORTS_SEXUAL_VIOLENCE, Measure.REPORTS)  # of which a replay has one
-KNOWN = frozenset({*REPORTS, Measure.CASES_REFERRED_TO_HEALTH, Measure.DOSES, Measure.CALLS})  # series that can be replayed
+KNOWN = frozenset(
+    {*REPORTS, Measure.CASES_REFERRED_TO_HEALTH, Measure.DOSES, Measure.CALLS, Measure.STAYS}
+)  # series that can be replayed
 SEXUAL = (IncidentType.RAPE, IncidentType.SEXUAL_ASSAULT)
 OTHER = (IncidentType.PHYSICAL_ASSAULT, IncidentType.PSYCHOLOGICAL_ABUSE, IncidentType.DENIAL_OF_RESOURCES)
 AGES = {  # most who come are children and young women (practice guide, P8)
@@ -33,6 +37,17 @@ FIRST_DAY, LAST_DAY = 2, 350  # of a year: what began is answered within it
 DESK_HOURS = (7, 9, 9, 11, 14, 14, 16, 20)  # at which people come
 STEP_MIN = 30  # a replay's clock goes on in half hours: what happens in one of them happens together, as at busy desks
 IN_TIME_H, LATE_H = (1, 110), (122, 700)  # from the incident; nobody stands on the limit itself, which tests ask to the second
+LONG_TERM = (  # what a partner is asked for where she has a roof: the last of these that it offers
+    ServicePackage.LEGAL_AID,
+    ServicePackage.PSYCHOSOCIAL,
+    ServicePackage.MENTAL_HEALTH_CARE,
+    ServicePackage.REINTEGRATION,
+)
+CHILDREN_WITH_HER = (AgeBand.A0_9, AgeBand.A10_14)
+DAY_H = 24
+PLAN_FROM_H = 18  # of a stay: nobody decides where to on the first evening
+BEFORE_H = 12  # before a day that is a limit: partners answer within hours
+NEXT_H = 24  # from a plan until she leaves, at the least: time to find another place where the first one falls
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +65,23 @@ class Ground:
     others_come_to: tuple[str, ...] = ()  # desks that no series counts
     channels: tuple[str, ...] = ()  # of the hotline; none: there is none
     desks: tuple[str, ...] = ()  # where its calls go
+    stay_days: tuple[int, int] | None = None  # until where to afterwards is to be agreed, and of a stay; None: nobody stays
+    partners: Mapping[ServicePackage, tuple[str, ...]] = field(default_factory=dict)  # their places, as far as agreements go
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Somebody who stays at a centre. `where` is the stay register's word; spans are from her coming, and nights in hospital come
+    on top of them. Partners are `asked` for `service` one after the other, each with her yes: all but the last have no place."""
+
+    with_her: tuple[AgeBand, ...]
+    where: str
+    service: ServicePackage
+    asked: tuple[str, ...]
+    planned_after: timedelta
+    leaves_after: timedelta
+    nights: int = 0  # in hospital
+    falls: bool = False  # the first partner accepts and then has no place after all: a supervisor extends, another is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +115,7 @@ class Report:
     again_after: timedelta | None = None  # it happens again while the first is open
     by_call: bool = False  # her call opened the case, where one waits at the desk
     is_beyond: bool = False  # at a desk that no series counts
+    stay: Stay | None = None
 
     @property
     def is_sexual(self) -> bool:
@@ -146,12 +179,30 @@ def ground_of(programme: Programme, network: Network) -> Ground:
     ]
     counted = {one.kind for one in programme.replay.values()}
     to = next((rule.to for rule in programme.rules.values() if isinstance(rule, RouteBy)), ())
+    limit = next((rule for rule in programme.rules.values() if isinstance(rule, StayLimit)), None)
     return Ground(
         programme.id, programme.time_zone, programme.languages, programme.replay, {k: tuple(v) for k, v in places.items()},
         district_of, tuple(clinics), {age: found for age, found in by_age.items() if found},
         tuple(id_ for kind in specialists if kind not in counted for id_ in places[kind]),
         _channels(programme.hotline), tuple(id_ for kind in to for id_ in places.get(kind, ())),
+        (limit.plan_by_days, limit.days) if limit else None, _partners(programme, network),
     )  # fmt: skip
+
+
+def _partners(programme: Programme, network: Network) -> Mapping[ServicePackage, tuple[str, ...]]:
+    """The places of partners that the police may ask for each service from the first day of the replay on."""
+    years = [year for one in programme.replay.values() for year in one.numbers]
+    police = next((id_ for id_, entry in network.agencies.items() if entry.kind is AgencyKind.POLICE), None)
+    found: dict[ServicePackage, list[str]] = {}
+    for agency, entry in network.agencies.items():
+        if entry.kind is not AgencyKind.PARTNER or police is None or not years:
+            continue
+        for id_, place in entry.facilities.items():
+            for service in place.services:
+                asked = Asked(police, agency, id_, place.kind, frozenset({service}), date(min(years), 1, 1))
+                if uncovered(programme.agreements, asked) is None:
+                    found.setdefault(service, []).append(id_)
+    return {service: tuple(ids) for service, ids in found.items()}
 
 
 def _channels(hotline: Hotline | None) -> tuple[str, ...]:
@@ -192,8 +243,7 @@ def _check(ground: Ground) -> None:
             raise RefnetError(
                 f"The replay's series '{name}' counts {one.measure}; what can be replayed is {', '.join(sorted(KNOWN))}."
             )
-        if one.measure is Measure.CALLS and not ground.channels:
-            raise RefnetError(f"The replay's series '{name}' counts calls, and the programme has no hotline.")
+        _check_needed(ground, name, one.measure)
         for year, numbers in one.numbers.items():
             if len(numbers) != len(places):
                 raise RefnetError(
@@ -206,9 +256,19 @@ def _check(ground: Ground) -> None:
                 _check_place(ground, year, place)
 
 
+def _check_needed(ground: Ground, name: str, measure: Measure) -> None:
+    if measure is Measure.CALLS and not ground.channels:
+        raise RefnetError(f"The replay's series '{name}' counts calls, and the programme has no hotline.")
+    if measure is Measure.STAYS and (ground.stay_days is None or not 1 < ground.stay_days[0] < ground.stay_days[1]):
+        raise RefnetError(
+            f"The replay's series '{name}' counts stays; that needs a rule `stay_limit` with a plan by the second day or later, "
+            "and a limit after it."
+        )
+
+
 def _check_place(ground: Ground, year: int, place: str) -> None:
     came = sum(number_of(ground, measure, year, place) or 0 for measure in REPORTS)
-    for measure in (Measure.CASES_REFERRED_TO_HEALTH, Measure.DOSES):
+    for measure in (Measure.CASES_REFERRED_TO_HEALTH, Measure.DOSES, Measure.STAYS):
         if (number_of(ground, measure, year, place) or 0) > came:
             raise RefnetError(f"The replay has more {measure} than reports at {place} in {year}; correct its numbers.")
 
@@ -231,10 +291,16 @@ def _reports_of(ground: Ground, seed: int, year: int) -> list[Report]:
         count = sexual + of_any_kind
         with_dose = set(chance.sample(range(count), number_of(ground, Measure.DOSES, year, place) or 0))
         referred = _referred(ground, chance, year, place, count)
-        again = _again(chance, with_dose, referred, count)
+        beds = _chance(ground, seed, "stays", year, place)
+        staying = set(beds.sample(range(count), number_of(ground, Measure.STAYS, year, place) or 0))
+        again = _again(chance, with_dose | staying, referred, count)
+        stays: list[Stay] = []
         for turn in (turn for turn in range(count) if turn not in again):
             is_sexual = turn < sexual or turn in with_dose or chance.random() < 0.4
             one = _report(ground, chance, year, place, is_sexual=is_sexual, dose=turn in with_dose, cared=turn in referred)
+            if turn in staying:
+                stays.append(_stay(ground, beds, one, stays))
+                one = replace(one, stay=stays[-1], sex=one.sex if one.is_child else Sex.FEMALE)  # a house for women and children
             found.append(replace(one, again_after=timedelta(hours=chance.randint(3, 20)) if turn in again.values() else None))
     for place in ground.others_come_to:  # so few that no figure of the programme hangs on them, and of no kind that it counts
         chance = _chance(ground, seed, "beyond", year, place)
@@ -311,6 +377,39 @@ def _moment(ground: Ground, chance: random.Random, year: int) -> datetime:
     day = date(year, 1, 1) + timedelta(days=chance.randint(FIRST_DAY, LAST_DAY) - 1)
     at = time(chance.choice(DESK_HOURS))
     return datetime.combine(day, at, ZoneInfo(ground.time_zone)).astimezone(UTC)
+
+
+# --- who stays -----------------------------------------------------------------------------------------------------------------
+
+
+def _stay(ground: Ground, chance: random.Random, one: Report, before: Sequence[Stay]) -> Stay:
+    """A stay within what the programme's rule allows. The first two of a place and year walk the paths that are rare."""
+    assert ground.stay_days is not None
+    plan_by, days = ground.stay_days
+    busy = Counter(place for stay in before for place in stay.asked)
+    everyone = _by_turn(chance, sorted({place for places in ground.partners.values() for place in places}), busy)
+    houses = [place for place in everyone if place in ground.partners.get(ServicePackage.SHELTER, ())]
+    falls = len(houses) > 1 and (not any(stay.falls for stay in before) or chance.random() < 0.1)
+    if houses and (falls or everyone[0] in houses):
+        where, service, asked = "agency", ServicePackage.SHELTER, houses[: 2 if falls or chance.random() < 0.3 else 1]
+    else:
+        where = "family" if one.is_child or chance.random() < 0.6 else "own_choice"
+        offers = {place: service for service in LONG_TERM for place in ground.partners.get(service, ())}
+        asked = [place for place in everyone if place in offers][:1]
+        service = offers[asked[0]] if asked else ServicePackage.SHELTER
+    planned = chance.randint(PLAN_FROM_H, plan_by * DAY_H - BEFORE_H)
+    leaves = chance.randint(planned + NEXT_H, days * DAY_H - BEFORE_H // 2)
+    in_hospital = one.clinic is not None and (not any(stay.nights for stay in before) or chance.random() < 0.15)
+    return Stay(
+        tuple(chance.choice(CHILDREN_WITH_HER) for _ in range(0 if one.is_child else chance.choice((0, 0, 1, 2)))), where, service,
+        tuple(asked), timedelta(hours=planned), timedelta(hours=leaves), nights=chance.randint(1, 2) if in_hospital else 0,
+        falls=falls,
+    )  # fmt: skip
+
+
+def _by_turn(chance: random.Random, places: Sequence[str], busy: Mapping[str, int]) -> list[str]:
+    """Whoever was asked least comes first; among equals chance decides."""
+    return sorted(chance.sample(places, len(places)), key=lambda place: busy.get(place, 0))
 
 
 # --- who calls -----------------------------------------------------------------------------------------------------------------

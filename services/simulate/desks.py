@@ -2,7 +2,7 @@
 for care, a complaint; and what comes afterwards.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from services.simulate import arriving
 from services.simulate.boxes import Boxes
 from services.simulate.caseload import Report
+from services.simulate.centres import Centres
 from services.simulate.client import Desk
 from services.simulate.clinics import Clinics, Sent
 from services.simulate.offices import Offices
@@ -36,9 +37,10 @@ class Desks:
     clinics: Clinics
     offices: Offices
     boxes: Boxes
+    centres: Centres
     waiting: dict[str, list[str]]
+    issued: list[tuple[str, str]]  # referral and recipient
     done: int = 0
-    issued: list[tuple[str, str]] = field(default_factory=list)  # referral and recipient
 
     async def receive(self, one: Report) -> None:
         """She comes to the desk."""
@@ -53,6 +55,8 @@ class Desks:
             await self._send_to_care(desk, case_id, incident_id, one, is_first=True)
         if one.to_welfare:
             await self._send_to_office(desk, case_id, incident_id, one, is_seat_empty=is_seat_empty)
+        if one.stay is not None:
+            await self.centres.admit(desk, case_id, incident_id, one)
         if one.complains:
             await self._complaint(desk, case_id, one)
         self._afterwards(desk, case_id, one, consents)

@@ -19,6 +19,7 @@ from services.runtime import build
 from services.simulate import arriving, measured
 from services.simulate.boxes import Boxes
 from services.simulate.caseload import Caseload, Ground, LineCall, draw, ground_of
+from services.simulate.centres import Centres
 from services.simulate.client import Line
 from services.simulate.clinics import Clinics
 from services.simulate.days import Days
@@ -160,8 +161,10 @@ class _Replay:
         begins = datetime.combine(self.first - timedelta(days=BEFORE_DAYS), BEGINS_AT, UTC)
         self.town = Town(programme, stage.network, ground, Days(stage.clock, begins), lines)
         waiting: dict[str, list[str]] = {}
+        issued: list[tuple[str, str]] = []
         self.boxes, self.offices = Boxes(self.town, seed), Offices(self.town)
-        self.desks = Desks(self.town, Clinics(self.town), self.offices, self.boxes, waiting)
+        centres = Centres(self.town, issued)
+        self.desks = Desks(self.town, Clinics(self.town), self.offices, self.boxes, centres, waiting, issued)
         self.room = Room(self.town, waiting)
         self.processes: Mapping[str, subprocess.Popen[bytes]] = {}
 

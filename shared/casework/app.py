@@ -18,6 +18,7 @@ from shared.casework.breaches.web import router as breaches
 from shared.casework.cases.look_pages import router as look_pages
 from shared.casework.cases.pages import router as case_pages
 from shared.casework.cases.web import router as cases
+from shared.casework.circles.web import router as circles
 from shared.casework.conferences.pages import router as conference_pages
 from shared.casework.conferences.web import router as conferences
 from shared.casework.consents.pages import router as consent_pages
@@ -58,7 +59,7 @@ from shared.kit.web import PROBLEM_RESPONSE, install
 API_VERSION = "1"
 # A message is not taken for a transition.
 CASE_ROUTERS = (
-    cases, breaches, conferences, consents, holds, messages, referrals, arrivals, following, agreements, counts, protocols,
+    cases, breaches, conferences, consents, holds, messages, referrals, arrivals, following, agreements, counts, protocols, circles,
 )  # fmt: skip
 SHARED_ROUTERS = (alarms, lines, duties)
 CASE_PAGES = (

@@ -342,6 +342,7 @@ _OTHERS: dict[type[events.Event], PutBack] = {
     events.ConsentErased: _nothing,
     events.CircleAnnounced: _announced,
     events.CircleReferralProgress: _nothing,
+    events.CirclePlaceClosed: _nothing,
     events.CaseProgress: _progress,
     events.MessageAsked: _message_asked,
     events.MessageAnswered: _message_answered,

@@ -6,7 +6,13 @@ What is in no table of contents is nobody's to tell that agency, and says so whe
 from collections.abc import Awaitable, Callable, Sequence
 
 from shared.casework import authority
-from shared.casework.circles.handlers import on_case_progress, on_circle_announced, on_circles_announced, on_referral_progress
+from shared.casework.circles.handlers import (
+    on_case_progress,
+    on_circle_announced,
+    on_circles_announced,
+    on_place_closed,
+    on_referral_progress,
+)
 from shared.casework.conferences.handlers import on_conference_answered, on_conference_called, on_conference_decided
 from shared.casework.consents.handlers import on_consent_ended, on_consent_erased, on_consent_taken_back
 from shared.casework.directory.news import on_place_announced
@@ -54,6 +60,7 @@ CONSENT_AND_CIRCLE: Contents = {
     events.ConsentEnded: on_consent_ended,
     events.ConsentErased: on_consent_erased,
     events.CircleAnnounced: on_circle_announced,
+    events.CirclePlaceClosed: on_place_closed,
 }
 MESSAGES_AND_PLACES: Contents = {
     events.MessageAsked: on_message_asked,

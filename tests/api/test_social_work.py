@@ -116,12 +116,30 @@ async def test_a_home_visit_is_planned_only_where_how_and_when_she_said_that_it_
     assert await said(world) == before
 
 
+async def test_a_word_that_is_entered_late_takes_nothing_back_of_what_she_has_said_since(world: World) -> None:
+    worker, case_id = await at_office(world)
+    home, path = {**HOME, "knows": post_of(world)}, f"/cases/{case_id}/visiting"
+    early, late = ((world.clock.now() - timedelta(days=n)).isoformat() for n in (3, 2))
+    await worker.post(path, {"is_safe": False, "language": "bem", "occurred_at": late})
+    await worker.post(path, {**SAFE, "occurred_at": early})  # of a sheet from the day before her no
+    assert (await status(worker, f"/cases/{case_id}/visits", home))[0] == 409
+    await worker.post(path, SAFE)
+    await worker.post(f"/cases/{case_id}/visits", home)
+    after = await worker.post(path, {"is_safe": False, "language": "bem", "occurred_at": early})  # she has said yes since
+    assert [v["state"] for v in after["visits"]] == ["made"]
+
+
 async def test_a_worker_who_does_not_say_that_she_is_back_is_an_alarm_to_the_post_that_knows(world: World) -> None:
     worker, case_id = await at_office(world)
     agency = world["social_welfare"]
     post = agency.here.posts(OFFICE)[-1]
     await worker.post(f"/cases/{case_id}/visiting", SAFE)
     made = await worker.post(f"/cases/{case_id}/visits", {**HOME, "knows": post})
+    soon = {"back_by": (world.clock.now() + timedelta(hours=2)).isoformat()}
+    assert await status(worker, f"/visits/{made['id']}/set-out", soon) == (
+        409, "This visit is for another day: go on that day, or make a visit for today.",
+    )  # fmt: skip
+    world.clock.advance(timedelta(days=7))  # the day that was agreed
     now = world.clock.now()
     for wrong in (now - timedelta(hours=1), now + timedelta(hours=25)):
         assert (await status(worker, f"/visits/{made['id']}/set-out", {"back_by": wrong.isoformat()}))[0] == 409

@@ -210,6 +210,29 @@ async def test_what_is_said_by_phone_names_what_is_not_here(far: World, sticks: 
     assert error.value.status == 403
 
 
+async def test_what_somebody_answered_for_is_said_again_only_where_more_is_lacking(far: World, sticks: Sticks) -> None:
+    """What went with a stolen station never comes: the alarm about it ends where a person says so."""
+    desk = await far[STATION].sign_in("corporal")
+    await a_complaint(desk)
+    await sticks.go(STATION, "police")
+    inspector, _station = await at_mother(far)
+
+    async def open_now() -> int:
+        far.clock.advance(timedelta(minutes=11))
+        await far["police"].watcher.tick()
+        return len(await alarms(far, "police", "station_number_lacking"))
+
+    await inspector.post(f"/stations/{STATION}/stated", {"number": 4, "how": "phone"})
+    assert await open_now() == 1
+    (alarm,) = await alarms(far, "police", "station_number_lacking")
+    await inspector.post(f"/alarms/{alarm.id}/take")
+    await inspector.post(f"/alarms/{alarm.id}/resolve", {"note": "Stolen; nothing more comes."})
+    assert [await open_now(), await open_now()] == [0, 0]
+    assert (await at_mother(far))[1]["missing"] == [{"first": 2, "last": 4}]  # it stands on the page all the same
+    await inspector.post(f"/stations/{STATION}/stated", {"number": 6, "how": "paper"})
+    assert await open_now() == 1
+
+
 async def test_one_number_in_two_versions_keeps_both_and_shows_them(far: World, sticks: Sticks, tmp_path: Path) -> None:
     """A station's disk was copied: both copies go on, and each gives the same number to something else."""
     desk = await far[STATION].sign_in("corporal")

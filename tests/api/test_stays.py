@@ -23,15 +23,21 @@ from centre import (
     taken_by_the_ministry,
     then,
 )
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from services.police.enquiries.tables import Enquiry, OwnWord
 from services.police.stays.tables import Stay
+from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import CaseRead
+from shared.casework.eyes.barred import bar
+from shared.casework.eyes.tables import Opening
+from shared.casework.here import Actor
 from shared.casework.referrals.domain import CODE_ATTEMPTS_MAX, CODE_ATTEMPTS_WINDOW
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
+from shared.kit.ids import new_id
 
 THING = {"kind": "jewellery", "note": "One ring.", "post": "desk_officer", "name": "S. Synthetic"}
 
@@ -238,6 +244,19 @@ async def test_her_things_are_given_back_when_she_asks_or_it_is_a_breach(centre:
     assert wrong["gaps"] == ["holder_differs"]  # the officer in charge had it
 
 
+async def test_what_was_signed_for_is_changed_by_nobody_the_database_itself_refuses_it(centre: World) -> None:
+    desk = await officer(centre)
+    case_id = await came(desk)
+    await then(desk, await stays(desk, case_id), "hospital_out")
+    await desk.post(f"/cases/{case_id}/property", THING)
+    await desk.post("/enquiries", {"number": await number_of(desk, case_id), "claims_to_be": "husband"})
+    for table in ("police_property_entries", "police_stay_facts", "police_enquiries"):
+        for change in (f"UPDATE {table} SET recorded_by = id", f"DELETE FROM {table}"):
+            with pytest.raises(DBAPIError):
+                async with centre["police"].database.write() as tx:
+                    await tx.session.execute(text(change))
+
+
 # --- by telephone ------------------------------------------------------------------------------------------------------------
 
 
@@ -303,6 +322,52 @@ async def test_a_telephone_that_is_not_safe_tells_nothing_whatever_the_word(cent
         await desk.post(f"/cases/{case_id}/own-word", {"word": "mango tree", "phone_is_safe": phone})
         asked = {"number": await number_of(desk, case_id), "word": "mango tree", "claims_to_be": "herself", "phone_is_safe": True}
         assert not (await desk.post("/enquiries", asked))["told"]
+
+
+async def guest_of(centre: World, case_id: str) -> Desk:
+    """An officer of another place to whom the case is open for the hour of an emergency."""
+    guest, police, now = await centre["police"].sign_in("guest", Role.OFFICER, PLANNED), centre["police"], centre.clock.now()
+    async with police.database.write() as tx:
+        account = await find_account(tx, "guest")
+        tx.session.add(
+            Opening(id=new_id(), case_id=UUID(case_id), account_id=account.id, why="life_threat", opened_at=now,
+                    until_at=now + timedelta(hours=1))
+        )  # fmt: skip
+    return guest
+
+
+async def test_a_guest_of_an_emergency_takes_neither_her_word_nor_her_things_nor_her_bed(centre: World) -> None:
+    desk = await officer(centre)
+    case_id = await came(desk)
+    stay = await stays(desk, case_id)
+    ring = await desk.post(f"/cases/{case_id}/property", THING)
+    await desk.post(f"/cases/{case_id}/own-word", {"word": "mango tree", "phone_is_safe": True})
+    guest = await guest_of(centre, case_id)
+    assert (await guest.get(f"/cases/{case_id}"))["id"] == case_id  # it is open to him
+    back = {"act": "returned", "post": "desk_officer", "name": "T. Synthetic", "her_sign": "thumb"}
+    for work in (
+        guest.post(f"/cases/{case_id}/own-word", {"word": "his own word", "phone_is_safe": True}),
+        guest.post(f"/property/{ring['id']}/entries", back),
+        then(guest, stay, "left", way="own_choice"),
+    ):
+        assert (await refused(work))[0] == 403
+    asked = {"number": await number_of(desk, case_id), "word": "mango tree", "claims_to_be": "herself", "phone_is_safe": True}
+    assert (await desk.post("/enquiries", asked))["told"]  # her word stands
+
+
+async def test_who_may_never_see_her_case_and_asks_is_told_nothing_and_it_is_on_her_list(centre: World) -> None:
+    desk, head = await officer(centre), await officer(centre, "head", Role.SUPERVISOR)
+    case_id = await came(desk)
+    await desk.post(f"/cases/{case_id}/own-word", {"word": "mango tree", "phone_is_safe": True})
+    suspect = await officer(centre, "suspect")
+    async with centre["police"].database.write() as tx:
+        row, by = await find_account(tx, "suspect"), await find_account(tx, "head")
+        await bar(tx, row, UUID(case_id), Actor(by.id, by.name, Role.SUPERVISOR, CENTRE))
+    asked = {"number": await number_of(desk, case_id), "word": "mango tree", "claims_to_be": "husband", "phone_is_safe": True}
+    assert await suspect.post("/enquiries", asked) == {"told": False, "milestones": []}
+    (kept,) = (await head.get(f"/cases/{case_id}/enquiries"))["items"]
+    assert (kept["claims_to_be"], kept["was_answered"]) == ("husband", False)
+    assert (await refused(suspect.get(f"/cases/{case_id}/enquiries")))[0] == 404
 
 
 async def test_counselling_is_kept_with_its_note_and_told_to_nobody(centre: World) -> None:

@@ -253,11 +253,15 @@ async def test_a_station_offline_for_a_fortnight_and_then_stolen(places: dict[st
         held[place.name] = {UUID(life["incarnation"]): life["upto"]}
     given_up_at = datetime.now(UTC)
     told = revoke(mother.settings, STATION, tmp_path / f"{STATION}.root", b"four synthetic root words", held, NOW)
-    assert len(told["revoked"]) == 1
+    assert len(told["revoked"]) == 2  # what it signs with, and what is sealed to it
     assert told["unheard"] == ["social_welfare"]
     file = KeyFolder(mother.home, "police").directory_file(STATION)
     KeyFolder(clinic.home, "health").directory_file(STATION).write_bytes(file.read_bytes())
     assert datetime.now(UTC) - given_up_at < timedelta(minutes=1)
+
+    # Nobody tells it anything more: what he may have learnt the passphrase of is the past.
+    written = await clinic.write(tmp_path / "to-the-thief", STATION)
+    assert (written["events"], STATION in written["not_written"]) == ({}, True)
 
     # The thief has learnt the passphrase after all, and speaks in its name: he is refused, and nothing that stood falls.
     locks._unlocked.cache_clear()

@@ -45,6 +45,7 @@ from shared.casework.directory.of_programme import network_of
 from shared.casework.here import Here
 from shared.casework.holds.commands import PlaceHold, place_hold
 from shared.contracts.casework.codes import AgencyKind, Role
+from shared.exchange.tables import InboxRow
 from shared.kit.calendars import written_solar
 from shared.kit.clock import ManualClock
 from shared.kit.db import Database
@@ -91,13 +92,11 @@ async def sends(desk: Desk, case: tuple[str, str], place: str = HOSPITAL, **more
     return await desk.post("/referrals", {**body, "urgency": "acute", **more})
 
 
-async def at_pages(
-    world: World, agency: str, place: str | None, role: Role, name: str, *, language: str = "en"
-) -> Visitor:  # fmt: skip
+async def at_pages(world: World, agency: str, place: str | None, role: Role, name: str) -> Visitor:
     issued = await settled_account(world[agency], name, role)
     async with world[agency].database.write() as tx:
         (await find_account(tx, name)).facility = place
-    visitor = Visitor(world[agency].app, language=language)
+    visitor = Visitor(world[agency].app)
     await sign_in(visitor, issued, name)
     return visitor
 
@@ -141,7 +140,8 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
     }  # fmt: skip
     await town.settle()
     assert await all_of(worker) == before  # the ministry's office sees nothing
-    pages = await at_pages(town, "police", HERAT, Role.OFFICER, town.name(), language="fa-AF")
+    pages = await at_pages(town, "police", HERAT, Role.OFFICER, town.name())
+    await pages.send((await pages.open("/me")).form("/me/language"), button=("language", "fa_AF"))
     page = await pages.open(f"/referrals/{sent['id']}")
     assert 'dir="rtl"' in page.text
     assert '<bdi class="app-code" dir="ltr">' in page.text  # codes and telephones keep their own order
@@ -293,7 +293,7 @@ async def test_after_a_seizure_nothing_opens_at_the_station_and_what_others_hold
     """`refnet shred`, as it is rehearsed: before the station is entered its keys are destroyed, held cases' too; what is then read
     of its database is nothing, by its own program as by whoever has its files. The court's escrow and the hospital's copy stand."""
     programme, clock = load_programme("af-fru"), ManualClock()
-    network = network_of(programme, "test", (AgencyKind.POLICE, AgencyKind.HEALTH))
+    network = network_of(programme, "test", (AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE))
     stations = {id_: Settings.model_validate({"REFNET_HOME": str(tmp_path / id_)}) for id_ in network.agencies}
     agencies, files, seconds = {}, {}, [0.0]
     for id_, settings in stations.items():
@@ -312,7 +312,7 @@ async def test_after_a_seizure_nothing_opens_at_the_station_and_what_others_hold
             await agrees(desk, case[0], "health", "needs", "fb")
         sent = [await sends(desk, case) for case in (held, free)]
         await world.settle()
-        await world["police"].sign_in("head", Role.SUPERVISOR, None)
+        head = await world["police"].sign_in("head", Role.SUPERVISOR, None)
         async with world["police"].database.write() as tx:
             account = await find_account(tx, "head")
             by = world["police"].here.actor(account.id, "head", Role.SUPERVISOR, None)
@@ -323,6 +323,21 @@ async def test_after_a_seizure_nothing_opens_at_the_station_and_what_others_hold
             escrow.make_holder(holder, file)
         assert await deposit(world["police"].database, escrow) == []
         assert (await desk.get(f"/cases/{free[0]}"))["needs"]["age_band"] == "25-49"
+
+        # "Unit closed", to the circles of its cases and to nobody else, while there are keys to say it with.
+        assert (await refused(desk.post("/place-closed", {"facility": HERAT})))[0] == 403
+        assert await head.post("/place-closed", {"facility": HERAT}) == {"cases": 2, "agencies": ["health"]}
+        await world.settle()
+        office = await world["social_welfare"].sign_in("office", Role.SUPERVISOR, None)
+        assert json.loads(await all_of(office)) == [[], [], []]
+        async with world["social_welfare"].database.read() as tx:
+            assert (await tx.session.execute(select(col(InboxRow.event_id)))).all() == []
+        for referral in sent:
+            case_id = (await doctor.get(f"/referrals/{referral['id']}"))["case_id"]
+            lines = (await doctor.get(f"/cases/{case_id}/timeline?limit=200"))["items"]
+            (closed,) = [line for line in lines if line["kind"] == "circle.place_closed"]
+            assert closed["detail"]["facility"] == HERAT
+            assert (await doctor.get(f"/referrals/{referral['id']}"))["status"] == "issued"  # what is open there goes on
 
         settings = stations["police"]
         private = settings.home / "keys" / "police"

@@ -7,6 +7,9 @@ What another agency learns is read from that agency's own records through its AP
 |---|---|
 | acceptance: from a thana, hospital, a place by day 3, gone by day 5, things back | `test_from_a_thana_to_a_place_of_her_own` |
 | children who come with her; legal information; counselling | the same |
+| a partner accepts on day 3, and she goes there by day 5 | `test_a_partner_accepts_on_day_three_and_she_goes_there_by_day_five` |
+| a partner is full: another is proposed, she is asked | `test_a_partner_that_is_full_proposes_another_and_the_centre_asks_her` |
+| a partner is asked for what it has not signed | `test_what_lies_outside_an_agreement_is_refused_in_its_sentence` |
 | the place that had accepted is full after all | `test_a_place_that_had_accepted_is_full_after_all` |
 | day 5 and no place | `test_on_day_five_without_a_place_a_supervisor_extends_and_nobody_is_sent_away` |
 | the hospital returns her to the centre | `test_the_hospital_returns_her_and_its_nights_do_not_count` |
@@ -20,7 +23,7 @@ What another agency learns is read from that agency's own records through its AP
 | the clock to the minute, clocks put back, extensions | `tests/unit/test_stay_clock.py` |
 | her things, enquiries, figures | `tests/api/test_stays.py` (in this process) |
 
-Onward to the ministry's shelter here: NGO partners are a kind of agency of their own.
+Two of the ten partners are at work here; `refnet simulate bd-vsc` has them all.
 """
 
 import json
@@ -33,14 +36,20 @@ import pytest_asyncio
 from agencies import Desk, Refused, consent
 from centre import CENTRE, HOSPITAL, MINISTRY, PLANNED, THANA, WITHOUT_PARTNERS, came, open_alarms, stays, then
 from programme_town import ProgrammeTown, programme_town
+from signing_in import settled_account, sign_in
+from visitor import Visitor
 
-from shared.contracts.casework.codes import Role
+from shared.casework.accounts.commands import find_account
+from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
 
+KINDS = (*WITHOUT_PARTNERS, AgencyKind.PARTNER)
 PAPER_HOSPITAL = "hospital_2"
 ON_PAPER = {PAPER_HOSPITAL: {"mode": "paper", "hub": HOSPITAL}}
+NGO_4, NGO_10 = "ngo_4_office_1", "ngo_10_office_1"
+OTHER_PARTNERS = [f"ngo_{number}" for number in (1, 2, 3, 5, 6, 7, 8, 9)]  # an agency more is a database and a line more
 KEPT_AT_THE_CENTRE = (
     "with_her",
     "desk_officer",
@@ -54,7 +63,7 @@ RING = {"kind": "jewellery", "note": "One ring.", "post": "desk_officer", "name"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProgrammeTown]:
     folder = tmp_path_factory.mktemp("bangladesh")
-    async with programme_town("bd-vsc", postgres, folder, ON_PAPER, WITHOUT_PARTNERS) as made:
+    async with programme_town("bd-vsc", postgres, folder, ON_PAPER, KINDS, OTHER_PARTNERS) as made:
         yield made
 
 
@@ -139,6 +148,77 @@ async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown) -> None:
         of_case = (await whole.get(f"/referrals/{sent['id']}"))["case_id"]
         known = json.dumps([await whole.get(f"/cases/{of_case}/timeline?limit=200"), await whole.get(f"/referrals/{sent['id']}")])
         assert [word for word in (*KEPT_AT_THE_CENTRE, "FIR/7/26", "synthetic") if word in known] == [], agency
+
+
+async def test_a_partner_accepts_on_day_three_and_she_goes_there_by_day_five(town: ProgrammeTown) -> None:
+    desk, worker = await town.at_work("police", CENTRE), await town.at_work("ngo_4", NGO_4)
+    case_id = await came(desk)
+    stay = await stays(desk, case_id, "0-9")
+    await desk.post(f"/cases/{case_id}/property", RING)
+    await town.pass_by(days=2)
+    onward = await sends(town, desk, case_id, "ngo_4", NGO_4, "shelter")
+    await town.pass_by(hours=20)
+    await worker.post(f"/referrals/{onward['id']}/accept")
+    await town.stands(desk, onward, "accepted")
+    await then(desk, stay, "planned", way="agency", referral_id=onward["id"])
+    for _day in range(2):
+        assert not {"stay_needs_plan", "stay_over_limit"} & (await open_alarms(desk, case_id)).keys()
+        await town.pass_by(days=1)
+    left = await then(desk, stay, "left", way="agency", referral_id=onward["id"])
+    assert left["left_at"] < left["limit_at"]
+    assert (left["was_over_without_plan"], left["gaps"]) == (False, [])
+    for act, more in (("arrive", {"feedback": True}), ("start", {}), ("close", {"outcome_code": "served"})):
+        await worker.post(f"/referrals/{onward['id']}/{act}", more)
+    assert (await town.stands(desk, onward, "closed"))["outcome_code"] == "served"
+    whole = await town.whole("ngo_4")
+    there = await whole.get(f"/referrals/{onward['id']}")
+    known = json.dumps([there, await whole.get(f"/cases/{there['case_id']}/timeline?limit=200")])
+    assert [word for word in (*KEPT_AT_THE_CENTRE, "synthetic") if word in known] == []
+
+
+async def test_a_partner_that_is_full_proposes_another_and_the_centre_asks_her(town: ProgrammeTown) -> None:
+    desk, full, other = (
+        await town.at_work("police", CENTRE),
+        await town.at_work("ngo_4", NGO_4),
+        await town.at_work("ngo_10", NGO_10),
+    )
+    case_id = await came(desk)
+    stay = await stays(desk, case_id)
+    await consent(desk, case_id, "ngo_10", "fb", language="bn")
+    first = await sends(town, desk, case_id, "ngo_4", NGO_4, "shelter")
+    await full.post(f"/referrals/{first['id']}/decline", {"reason_code": "no_place", "next_place": f"ngo_10/{NGO_10}"})
+    await town.stands(desk, first, "declined")
+    await town.settle()
+    assert (await (await town.whole("ngo_10")).get("/referrals?direction=in"))["items"] == []  # nothing goes there by itself
+    name = town.name()
+    issued = await settled_account(town["police"], name, Role.OFFICER)
+    async with town["police"].database.write() as tx:
+        (await find_account(tx, name)).facility = CENTRE
+    pages = Visitor(town["police"].app)
+    await sign_in(pages, issued, name)
+    page = await pages.open(f"/referrals/{first['id']}")
+    assert "They propose" in page.words
+    assert f"/cases/{case_id}/refer?instead={first['id']}" in page.links  # she is asked, and the desk sends
+    body = {"case_id": case_id, "to_agency": "ngo_10", "to_facility": NGO_10, "services": ["shelter"], "urgency": "urgent"}
+    second = await desk.post("/referrals", {**body, "in_place_of": first["id"]})
+    await town.stands(other, second, "issued")
+    await other.post(f"/referrals/{second['id']}/accept")
+    await town.stands(desk, second, "accepted")
+    await then(desk, stay, "planned", way="agency", referral_id=second["id"])
+    left = await then(desk, stay, "left", way="agency", referral_id=second["id"])
+    assert left["plan"] == "agency"
+
+
+async def test_what_lies_outside_an_agreement_is_refused_in_its_sentence(town: ProgrammeTown) -> None:
+    desk = await town.at_work("police", CENTRE)
+    case_id = await came(desk)
+    await consent(desk, case_id, "ngo_10", language="bn")
+    body = {"case_id": case_id, "to_agency": "ngo_10", "to_facility": NGO_10, "services": ["reintegration"], "urgency": "urgent"}
+    assert await refused(desk.post("/referrals", body)) == (
+        409, f"The agreement with ngo_10 does not cover: reintegration; the directory has for this: ngo_4/{NGO_4}.",
+    )  # fmt: skip
+    sent = await desk.post("/referrals", {**body, "services": ["legal_aid"]})
+    await town.stands(await town.at_work("ngo_10", NGO_10), sent, "issued")
 
 
 async def test_a_place_that_had_accepted_is_full_after_all(town: ProgrammeTown) -> None:

@@ -51,7 +51,7 @@ MANY = 10  # below it a number is withheld from the oversight body
 async def town(postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProgrammeTown]:
     on_paper = {DARK: {"mode": "paper", "hub": HUB}}
     async with programme_town(
-        "latam-wps", postgres, tmp_path_factory.mktemp("latin-america"), on_paper, offline=("mobile",), without=ELSEWHERE
+        "latam-wps", postgres, tmp_path_factory.mktemp("latin-america"), on_paper, offline=("mobile",), left_out=ELSEWHERE
     ) as made:  # fmt: skip
         yield made
 

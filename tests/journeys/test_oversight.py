@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import pyrage
 import pytest
-from agencies import Desk, Refused, World, consent, open_case, refer
+from agencies import Desk, Refused, TestAgency, World, consent, open_case, refer
 from attack import Attack, withstands
 from canaries import everything
 from contents import contents
@@ -130,6 +131,23 @@ async def test_a_protocol_is_published_read_confirmed_by_a_post_and_seen_to_be(t
     assert str(account.id) not in await everything(town["oversight"].database), "a post, never a person"
 
 
+async def test_a_mistake_in_a_form_of_protocols_stands_beside_its_field_and_loses_nothing(town: World) -> None:
+    head = await at_work(town, "oversight", "head", Role.SUPERVISOR, None)
+    page = await head.open("/protocols/new")
+    page = await head.send(page.form("/protocols/new"), topic="care_first", from_on="soon", text=TEXT)
+    assert (page.status, 'id="from_on-error"' in page.text) == (422, True)
+    assert [line.strip() for line in page.form("/protocols/new").fields["text"][0].splitlines()] == TEXT.splitlines()
+    await publish(town, "director")
+    inspector = await at_work(town, "police", "inspector", Role.SUPERVISOR, CENTRAL)
+    address = "/protocols/oversight/care_first"
+    for action, field in (("text", "text"), ("adopt", "at")):
+        page = await inspector.open(address)
+        form = page.form(f"{address}/{action}")
+        form.choices.clear()
+        page = await inspector.send(form, **{field: ""})
+        assert (page.status, f'id="{field}-error"' in page.text) == (422, True), page.words
+
+
 async def test_whoever_holds_no_post_confirms_nothing_and_a_roster_says_who_does(town: World) -> None:
     await publish(town)
     officer = await town["police"].sign_in("officer", Role.OFFICER, CENTRAL)
@@ -193,6 +211,23 @@ async def _refused(town: World, **more: Any) -> Refused:
     with pytest.raises(Refused) as refused:
         await publish(town, "fourth", **more)
     return refused.value
+
+
+async def test_a_place_that_is_planned_is_asked_by_nobody_to_confirm(town: World) -> None:
+    for name in ("police", "oversight"):
+        one = town[name]
+        police = one.here.network.agencies["police"]
+        places = {**police.facilities, OUTLYING: police.facilities[OUTLYING].model_copy(update={"is_planned": True})}
+        agencies = {**one.here.network.agencies, "police": police.model_copy(update={"facilities": places})}
+        network = one.here.network.model_copy(update={"agencies": agencies})
+        town.agencies[name] = TestAgency(replace(one.here, network=network), one.parts, one.database)
+    await publish(town)
+    head = await town["police"].sign_in("head", Role.SUPERVISOR, None)
+    (waits,) = (await head.get("/protocols"))["items"]
+    assert (CENTRAL in waits["lacking"], OUTLYING in waits["lacking"]) == (True, False)
+    (one,) = (await (await town["oversight"].sign_in("director")).get("/protocols"))["items"]
+    listed = {place["facility"] for place in one["places"]}
+    assert (CENTRAL in listed, OUTLYING in listed) == (True, False)
 
 
 # --- figures -----------------------------------------------------------------------------------------------------------------
@@ -526,6 +561,12 @@ async def test_what_it_hears_is_of_the_senders_own_place_and_its_own_release(tow
     of_health = subject_of("health", events.FiguresReleased.model_validate(figures))
     of_police = subject_of("police", events.FiguresReleased.model_validate(figures))
     small = {**figures, "cubes": [{**figures["cubes"][0], "numbers": [54, 12, 42, 32, 22, 9, 3, 23, 19]}]}
+    again = {**figures, "release": 2}
+    of_again = subject_of("police", events.FiguresReleased.model_validate(again))
+    offers = figures["cubes"][0]
+    turned = {**again, "cubes": [{**offers, "chain": offers["chain"][::-1]}]}
+    to_kind = {"dimension": "to_kind", "categories": ["police", str(UUID(int=7))]}
+    with_id = {**again, "cubes": [{**offers, "chain": [to_kind, offers["chain"][1]]}]}
     words: list[tuple[type[events.Event], UUID, Any]] = [
         (events.FiguresReleased, of_health, figures),  # another's release
         (events.FiguresReleased, of_police, small),  # with small numbers in it
@@ -533,12 +574,14 @@ async def test_what_it_hears_is_of_the_senders_own_place_and_its_own_release(tow
         (events.FiguresReleased, of_police, figures),
         (events.FiguresReleased, of_police, {**figures, "programme": "zm-vsu-ec"}),  # said twice the same
         (events.FiguresReleased, of_police, {**figures, "cubes": figures["cubes"][1:]}),  # the same release, with other numbers
+        (events.FiguresReleased, of_again, turned),  # tables that no page could show
+        (events.FiguresReleased, of_again, with_id),  # an id where a category is
     ]
     await town["oversight"].hear("police", [said_by("police", n, *word) for n, word in enumerate(words, start=1)])
     async with town["oversight"].database.read() as tx:
         rows = (await tx.session.execute(select(InboxRow).order_by(col(InboxRow.event_id)))).scalars()
         states = [row.state for row in rows]
-    assert states == ["parked", "parked", "parked", "applied", "applied", "parked"]
+    assert states == ["parked", "parked", "parked", "applied", "applied", "parked", "parked", "parked"]
     assert [one.shown.keys() for one in await told(town, "police")] == [{cube["cube"] for cube in figures["cubes"]}]
 
 

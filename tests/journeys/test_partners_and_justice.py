@@ -15,13 +15,14 @@ own database, and read from each one's own records.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from agencies import Desk, Refused, World, consent, open_case
+from agencies import Desk, Refused, TestAgency, World, consent, open_case
 from coast import COURT, INSTITUTE, LAW, OFFICE, REFUGE, STATION, ask, at, coast_world, complaint, with_rules
 from sqlalchemy import select
 from sqlmodel import col
@@ -108,6 +109,24 @@ async def test_a_complaint_is_handed_over_late_and_never_too_late(coast: World) 
     assert (await stands(desk, case_id), await alarms(coast, "police")) == ("late", [("hand_over_late", 1)])  # nobody has it
 
 
+async def test_what_happened_again_after_a_hand_over_is_handed_over_anew(coast: World) -> None:
+    """The first request named no incident: it is about what was known when it was sent, and no more."""
+    desk = await at(coast, "police", STATION)
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "justice")
+    await desk.post(f"/cases/{case_id}/complaints", {"incident_id": incident_id})
+    await ask(desk, case_id, None, f"justice/{OFFICE}", "prosecution")
+    assert await stands(desk, case_id) == "in_time"
+    coast.clock.advance(timedelta(days=2))
+    again = await desk.post(f"/cases/{case_id}/incidents", {"incident_type": "physical_assault"})
+    await desk.post(f"/cases/{case_id}/complaints", {"incident_id": again["id"]})
+    assert [one["stands"] for one in (await desk.get(f"/cases/{case_id}/hand-overs"))["items"]] == ["in_time", "due"]
+    assert [one["incident_id"] for one in (await desk.get("/hand-overs"))["items"]] == [again["id"]]
+    await coast.settle()
+    await after(coast, hours=24, seconds=1)
+    assert ("hand_over_late", 1) in await alarms(coast, "police")
+
+
 async def test_hand_overs_are_counted_with_their_hours(coast: World) -> None:
     desk = await at(coast, "police", STATION)
     for hours in (10, 30):
@@ -141,6 +160,26 @@ async def test_her_no_and_a_withdrawal_stop_the_clock(coast: World) -> None:
     assert (await stands(desk, case_id), await alarms(coast, "police")) == ("withdrawn", [("not_erased", 0)])
     await desk.post(f"{path}/reopenings", {"reason": "she_asks"})
     assert await stands(desk, case_id) == "due"  # counted anew from the day on which it went on
+
+
+async def test_her_no_to_the_prosecutor_stands_where_an_institute_is_an_agency_of_its_own(coast: World) -> None:
+    police = coast["police"]
+    net = police.here.network
+    institute = net.agencies["justice"].model_copy(
+        update={"facilities": {INSTITUTE: net.agencies["justice"].facilities[INSTITUTE]}}
+    )
+    apart = net.model_copy(
+        update={"agencies": {**net.agencies, "institute": institute}, "pairs": (*net.pairs, ("institute", "police"))}
+    )
+    coast.agencies["police"] = TestAgency(replace(police.here, network=apart), police.parts, police.database)
+    desk = await at(coast, "police", STATION)
+    case_id, _incident, _complaint = await complaint(desk)
+    (held,) = (await desk.get(f"/cases/{case_id}/consents"))["items"]
+    await after(coast, hours=20)
+    await desk.take_back(case_id, held)  # and nobody has asked her about the institute
+    assert await stands(desk, case_id) == "said_no"
+    await after(coast, hours=20)
+    assert "hand_over_late" not in [kind for kind, _level in await alarms(coast, "police")]
 
 
 async def test_the_prosecutor_is_told_the_request_and_nothing_else(coast: World) -> None:

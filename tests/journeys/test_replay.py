@@ -127,5 +127,5 @@ def test_what_cannot_be_replayed_is_said_in_one_sentence(
 
 
 def test_every_programme_with_numbers_is_known() -> None:
-    assert run.known_programmes() == ["af-fru", "latam-wps", "rw-gender-desk", "sl-fsu", "zm-vsu-ec"]
+    assert run.known_programmes() == ["af-fru", "bd-vsc", "latam-wps", "rw-gender-desk", "sl-fsu", "zm-vsu-ec"]
     assert isinstance(load_programme("zm-vsu-ec"), Programme)

@@ -1,4 +1,4 @@
-"""The replays of Zambia and Rwanda, whole, each with two seeds, on a real Kafka: every expected figure comes out of the records."""
+"""The replays of our programmes, whole, each with two seeds, on a real Kafka: every expected figure comes out of the records."""
 
 import json
 import os
@@ -20,6 +20,10 @@ MUST = {
     "rw-gender-desk": {
         "stations": 69, "desks": 69, "station_coverage_pct": 100, "calls_unrouted": 0, "mediations": 0, "consent_breaches": 0,
     },
+    "bd-vsc": {"centres_open": 1, "centres_total": 8, "ngo_partners": 10, "stay_limit_d": 5, "overstay_without_plan": 0,
+               "mediations": 0, "consent_breaches": 0},
+    "sl-fsu": {"fsu_total": 41, "rainbo_total": 3, "fee_charged": 0, "mediations": 0, "consent_breaches": 0},
+    "af-fru": {"fru_total": 22, "provinces": 7, "mediations": 0, "consent_breaches": 0},
     "latam-wps": {
         "stations_ni": 59, "stations_ec": 34, "mediation_started": 0, "non_specialist_share": 0, "handed_over_in_time": 1,
         "mediations": 0, "consent_breaches": 0,

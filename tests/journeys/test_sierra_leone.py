@@ -209,8 +209,8 @@ async def test_a_caregiver_who_is_suspected_is_replaced(town: ProgrammeTown) -> 
     )  # fmt: skip
     case_id = page.path.split("/")[2]
     page = await desk.send(
-        page.form(page.path), answer_health="yes", answer_social_welfare="no", answer_back="yes", how="thumb", language="kri",
-        assent="yes", caregiver="not_this_one", stands_in="neighbour",
+        page.form(page.path), answer_health="yes", answer_social_welfare="no", answer_legal="no", answer_back="yes", how="thumb",
+        language="kri", assent="yes", caregiver="not_this_one", stands_in="neighbour",
     )  # fmt: skip
     page = await desk.send(
         page.form(page.path), care="acute_care", place=f"health/{CENTRE}", mode="police_vehicle", escort="officer",
@@ -280,6 +280,9 @@ async def test_presence_is_counted_from_what_was_said_and_nothing_is_assumed(tow
     desk, head = await town.at_work("police", "fsu_10"), await town.whole("police")
     while town.clock.now().weekday() != 4:  # to a Friday: the seat is not counted on the two days after it, the unit is
         await town.pass_by(days=1)
+    await (await town.at_work("police", "fsu_11")).post(
+        "/seats", {"seat": OWN, "presence": "present"}
+    )  # days count from a first word
     before = await of_unit(town, "fsu_10")
     await desk.post("/seats", {"seat": WORKER, "presence": "present"})
     await desk.post("/seats", {"seat": OWN, "presence": "present"})

@@ -68,7 +68,7 @@ async def test_a_home_visit_is_refused_with_its_reason_and_then_planned_as_she_s
     worker, case_id, _rid = await worker_with_case(world)
     visits, word = f"/cases/{case_id}/visits", f"/cases/{case_id}/visiting"
     post = world["social_welfare"].here.posts(OFFICE)[0]
-    home = {"kind": "home", "due_on": "2026-01-12", "part": "morning", "knows": post}
+    home = {"kind": "home", "due_on": "2026-01-05", "part": "morning", "knows": post}
     page = await send(worker, visits, visits, **home)
     assert page.status == 422
     assert "Ask first, alone, whether a visit is safe" in page.words
@@ -85,6 +85,9 @@ async def test_a_home_visit_is_refused_with_its_reason_and_then_planned_as_she_s
     assert "Out on a visit now" in (await worker.open("/work")).words
     page = await worker.send((await worker.open(visit)).form(f"{visit}/back"))
     assert "Out on a visit now" not in (await worker.open("/work")).words
+    page = await send(worker, visits, visits, **{**home, "due_on": "2026-01-12"})
+    other = next(link for link in page.links if link.startswith("/visits/") and link != visit)
+    assert "Set out" not in (await worker.open(other)).words  # on its own day, and on no other
 
 
 async def test_her_day_begins_with_who_is_missed_what_is_due_and_which_plans_and_leads_through_the_sender(world: World) -> None:
@@ -155,7 +158,7 @@ async def test_outreach_is_counts_and_a_wrong_number_stands_beside_its_field(wor
     assert page.status == 422
     mended: dict[str, Any] = {"male_10-14": "11"}
     page = await worker.send(page.form("/outreach"), **mended)
-    assert (page.status, "35 people" in page.words) == (200, True)
+    assert (page.status, "35 people" in page.words) == (200, True), page.words
 
 
 async def test_a_conference_is_called_answered_and_concluded_at_the_pages(world: World) -> None:

@@ -35,7 +35,7 @@ async def test_a_stay_from_the_door_to_the_way_out(centre: World) -> None:
     assert {"/stays", "/enquiry"} <= set(page.links)
     page = await fill(visitor, f"{case}/stay/admit", post="desk_officer", with_0_9="2")
     assert page.path == f"{case}/stay"
-    for said in ("3 persons", "Nights in hospital do not count. That is an assumption: no source says it.", "Nobody is sent away"):
+    for said in ("3 people", "Nights in hospital do not count. That is an assumption: no source says it.", "Nobody is sent away"):
         assert said in page.words, said
     assert "Day 3 is an assumption of this software’s design." in page.words
     assert f"{case}/stay/extended" not in page.links  # an officer asks whoever may

@@ -126,16 +126,21 @@ class ProgrammeTown(World):
         return found
 
 
-def network_on_paper(network: Network, on_paper: dict[str, dict[str, str]], without: Collection[str] = ()) -> Network:
-    """The same network in which these places have no computer: facility → its mode and the hub that writes for it; and `without`
-    some agencies."""
+def network_on_paper(network: Network, on_paper: dict[str, dict[str, str]]) -> Network:
+    """The same network in which these places have no computer: facility → its mode and the hub that writes for it."""
     content = network.model_dump(mode="json")
-    content["agencies"] = {id_: one for id_, one in content["agencies"].items() if id_ not in without}
-    content["pairs"] = [pair for pair in content["pairs"] if not {*pair} & {*without}]
     for agency in content["agencies"].values():
         for id_, how in on_paper.items():
             if id_ in agency["facilities"]:
                 agency["facilities"][id_] |= how
+    return parse_network(content, "this test's")
+
+
+def network_without(network: Network, left_out: Collection[str]) -> Network:
+    """The same network without these agencies, which nobody else's pairs or ways need."""
+    content = network.model_dump(mode="json")
+    content["agencies"] = {id_: one for id_, one in content["agencies"].items() if id_ not in left_out}
+    content["pairs"] = [pair for pair in content["pairs"] if not set(pair) & set(left_out)]
     return parse_network(content, "this test's")
 
 
@@ -146,13 +151,13 @@ async def programme_town(
     folder: Path,
     on_paper: dict[str, dict[str, str]] | None = None,
     only: Collection[AgencyKind] = tuple(MODULES),
+    left_out: Collection[str] = (),
     offline: Collection[str] = (),
-    without: Collection[str] = (),
 ) -> AsyncIterator[ProgrammeTown]:
-    """The agencies of these kinds at work, but those that a story is `without`; those `offline` have no line yet. Everything ends
-    with it."""
+    """The agencies of these kinds at work, but for those that a story needs not, and for `offline`, which have no line yet; everything
+    ends with it."""
     programme, clock = load_programme(programme_id), WallClock()
-    network = network_on_paper(network_of(programme, "test", only), on_paper or {}, without)
+    network = network_on_paper(network_without(network_of(programme, "test", only), left_out), on_paper or {})
     node = KafkaNode(folder / "kafka", cache=default_cache(folder))
     urls = {}
     for id_, one in network.agencies.items():

@@ -3,6 +3,7 @@ what is expected."""
 
 from collections import Counter
 from dataclasses import fields, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,13 +15,13 @@ from hypothesis import strategies as st
 from services.kinds import MODULES
 from services.simulate.caseload import IN_TIME_H, Caseload, Ground, Report, draw, ground_of, number_of
 from shared.casework.directory.of_programme import network_of
-from shared.contracts.casework.codes import AgeBand, Sex
+from shared.contracts.casework.codes import AgeBand, ServicePackage, Sex
 from shared.kit.errors import RefnetError
 from shared.programmes.indicators import Measure
 from shared.programmes.profile import Programme, load_programme
 
 SMALL = str(Path(__file__).parents[1] / "support" / "programmes" / "xx-replay.yaml")
-REPLAYED = ("zm-vsu-ec", "rw-gender-desk", SMALL)
+REPLAYED = ("zm-vsu-ec", "rw-gender-desk", "bd-vsc", SMALL)
 SEEDS = st.integers(min_value=0, max_value=2**32)
 
 
@@ -44,6 +45,7 @@ def counted(on: Ground, load: Caseload) -> Counter[tuple[Measure, int, str]]:
             found[measure, *at] += 1 + (one.again_after is not None)
         found[Measure.CASES_REFERRED_TO_HEALTH, *at] += one.clinic is not None
         found[Measure.DOSES, *at] += one.dose
+        found[Measure.STAYS, *at] += one.stay is not None
     return found
 
 
@@ -80,6 +82,27 @@ def test_whoever_takes_a_dose_may_have_it_and_a_small_child_goes_where_the_progr
             assert not one.is_sexual  # no figure of the programme hangs on it
             assert one.place in on.others_come_to
         assert one.again_after is None or one.clinic is not None
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=SEEDS)
+def test_a_stay_is_planned_and_ends_as_the_programme_says_and_partners_are_asked_within_their_agreements(seed: int) -> None:
+    on = GROUNDS["bd-vsc"]
+    assert on.stay_days is not None
+    plan_by, days = (timedelta(days=one) for one in on.stay_days)
+    stays = [(one, one.stay) for one in draw(on, seed).reports if one.stay is not None]
+    for one, stay in stays:
+        assert one.is_child or one.sex is Sex.FEMALE
+        assert stay.planned_after + timedelta(hours=len(stay.asked) * 2) < plan_by
+        assert stay.planned_after < stay.leaves_after < days
+        assert set(stay.asked) <= set(on.partners[stay.service])
+        assert stay.where != "agency" or (stay.service is ServicePackage.SHELTER and stay.asked)
+        assert not (one.is_child and stay.where == "own_choice")
+        assert not stay.nights or one.clinic
+    assert any(stay.nights for _one, stay in stays)
+    assert any(stay.falls for _one, stay in stays)
+    assert len({place for _one, stay in stays for place in stay.asked}) == 10  # every partner, whatever the seed
+    assert "ngo_10_office_1" not in on.partners[ServicePackage.REINTEGRATION]  # offers it, and has not signed for it
 
 
 def test_a_seed_is_one_caseload_and_another_seed_another() -> None:
@@ -136,7 +159,8 @@ def _with(on: Ground, name: str, **change: Any) -> Ground:
             lambda on: _with(on, "referred", numbers={2006: (1, 2)}),
             "has 2 numbers for 2006, and there are 5 places of kind",
         ),
-        (lambda on: _with(on, "doses", measure=Measure.STAYS), "counts stays; what can be replayed is calls"),
+        (lambda on: _with(on, "doses", measure=Measure.MISUSE), "counts misuse; what can be replayed is calls"),
+        (lambda on: _with(on, "doses", measure=Measure.STAYS), "counts stays; that needs a rule `stay_limit`"),
         (lambda on: _with(on, "doses", measure=Measure.CALLS), "counts calls, and the programme has no hotline"),
     ],
 )

@@ -46,6 +46,7 @@ FACTS: dict[str, dict[str, Any]] = {  # what the source says of these programmes
     "bd-vsc": {  # domain.md, 4.2
         "facilities.vsc.count": 1, "facilities.vsc_planned.count": 7, "expect.centres_total.value": 8,
         "expect.ngo_partners.value": 10, "expect.stay_limit_d.value": 5, "rules.stay.days": 5, ".period": (2009, 2011),
+        "agreements.ngo_10.signed_with": ("police",),
     },
     "af-fru": {
         "facilities.fru.count": 22, "expect.fru_total.value": 22, "expect.provinces.value": 7,
@@ -73,7 +74,8 @@ NO_FACTS = {  # what domain.md marks as a design or an assumption
     ],
     "bd-vsc": [
         "rules.stay.plan_by_days", "rules.stay.hospital_counts", "rules.property_back.within_h", "facilities.vsc.places",
-        "facilities.hospital.count", "expect.overstay_without_plan.value", ".languages",
+        "facilities.hospital.count", "expect.overstay_without_plan.value", ".languages", "agreements.ngo_1.begins_on",
+        "agreements.ngo_1.services", "replay.reports.numbers", "replay.stays.numbers",
     ],
     "af-fru": [
         "facilities.fru.retention_days", "facilities.hospital.count", "hotline.number", "replay.reports.numbers", ".languages",

@@ -27,8 +27,13 @@ class Adopted:
 
 
 def places_of(here: Here) -> list[Place]:
-    """Every place of every agency that is told, in the order of the network file."""
-    return [(agency, place) for agency in here.serving for place in here.network.agencies[agency].facilities]
+    """Every place of every agency that is told, in the order of the network file; where nobody works yet, nobody confirms."""
+    return [
+        (agency, id_)
+        for agency in here.serving
+        for id_, place in here.network.agencies[agency].facilities.items()
+        if not place.is_planned
+    ]
 
 
 async def published(tx: Transaction) -> list[PublishedProtocol]:

@@ -1,11 +1,11 @@
 """Hand-overs as a programme's measures: how many, how many in time, and after how many hours, by the place of the complaint."""
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import and_, func
 from sqlmodel import col
 
 from services.police.complaints.tables import Complaint, ComplaintStep
 from services.police.hand_overs.domain import Facts, HandOver, standing
-from services.police.hand_overs.views import asks_to_prosecute, limit_of
+from services.police.hand_overs.views import asks_to_prosecute, limit_of, of_complaint
 from shared.casework.circles.tables import Progress
 from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import Period
@@ -21,15 +21,11 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
     """By the times at which complaints were handed over; each is counted once, with its first request."""
     found = Counts.of(Measure.HAND_OVERS, Measure.HAND_OVERS_IN_TIME, Duration.HAND_OVER_TIME)
     first, until = here.begin_of(of.first), here.begin_of(of.until)
-    about = or_(
-        col(Referral.incident_id) == col(Complaint.incident_id), col(Referral.incident_id).is_(None),
-        col(Complaint.incident_id).is_(None),
-    )  # fmt: skip
     codes = (ProgressCode.COMPLAINT_REGISTERED, ProgressCode.COMPLAINT_REOPENED)
     handed = func.min(col(Referral.issued_at))
     query = (
         of_counted(Complaint, col(Complaint.id), col(Complaint.facility), handed, func.max(col(Progress.occurred_at)))
-        .join(Referral, and_(col(Referral.case_id) == col(Complaint.case_id), asks_to_prosecute(), about))
+        .join(Referral, and_(col(Referral.case_id) == col(Complaint.case_id), asks_to_prosecute(), of_complaint()))
         .join(ComplaintStep, col(ComplaintStep.complaint_id) == col(Complaint.id))
         .join(Progress, and_(col(Progress.position) == col(ComplaintStep.position), col(Progress.code).in_(codes)))
         .where(col(Progress.occurred_at) <= col(Referral.issued_at))

@@ -12,7 +12,7 @@ from services.police.complaints.tables import Complaint, ComplaintStep
 from services.police.complaints.views import register_of
 from services.police.hand_overs.domain import OPEN, Facts, HandOver, standing
 from shared.casework import scope
-from shared.casework.cases.tables import Case
+from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.tables import Progress
 from shared.casework.consents.views import is_no, last_answers
 from shared.casework.directory.network import Facility
@@ -71,10 +71,14 @@ def asks_to_prosecute() -> ColumnElement[bool]:
     )  # fmt: skip
 
 
-def _of_complaint() -> ColumnElement[bool]:
-    # A request that names no incident, or a complaint of the whole case, is about all of it.
+def of_complaint() -> ColumnElement[bool]:
+    """In a query for complaints and referrals: that a request is about a complaint. One that names no incident, or a complaint of
+    the whole case, is about all of it; not about what happened again after it was sent, which is handed over anew."""
+    # Ids are in the order in which they were given (UUIDv7), and no sheet that is entered late changes it.
+    own = col(Incident.id) == col(Complaint.incident_id)
+    is_later = exists().where(own, col(Incident.id) > col(Referral.id)).correlate_except(Incident)
     return or_(
-        col(Referral.incident_id) == col(Complaint.incident_id), col(Referral.incident_id).is_(None),
+        col(Referral.incident_id) == col(Complaint.incident_id), and_(col(Referral.incident_id).is_(None), ~is_later),
         col(Complaint.incident_id).is_(None),
     )  # fmt: skip
 
@@ -84,7 +88,7 @@ async def not_handed_over(
 ) -> list[tuple[Complaint, Case]]:  # fmt: skip
     """Complaints that were registered, or went on, lately, and of which no request to prosecute stands; oldest first. With
     `counted_before` only those whose clock has run since then."""
-    handed = exists().where(col(Referral.case_id) == col(Complaint.case_id), asks_to_prosecute(), _of_complaint())
+    handed = exists().where(col(Referral.case_id) == col(Complaint.case_id), asks_to_prosecute(), of_complaint())
     codes = (ProgressCode.COMPLAINT_REGISTERED, ProgressCode.COMPLAINT_REOPENED)
     lately = (
         exists()
@@ -115,10 +119,11 @@ async def facts_of(tx: Transaction, here: Here, case: Case, complaint: Complaint
     if first is None:
         return None
     last = await last_answers(tx, case.id)
-    asked = [last.get(peer) for peer in here.peers if here.kind_of(peer) is AgencyKind.JUSTICE]
+    offices = {place.partition("/")[0] for place in prosecutors(here)}  # whoever prosecutes nobody is asked about something else
+    asked = [last.get(peer) for peer in sorted(offices)]
     handed = (
         select(col(Referral.issued_at))
-        .join(Complaint, and_(col(Complaint.id) == complaint.id, _of_complaint()))
+        .join(Complaint, and_(col(Complaint.id) == complaint.id, of_complaint()))
         .where(col(Referral.case_id) == case.id, asks_to_prosecute())
     )
     times = list((await tx.session.execute(handed.order_by(col(Referral.issued_at)).limit(1))).scalars())

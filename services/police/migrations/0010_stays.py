@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from shared.casework.migrations.row_security import of_case, protect
+from shared.casework.migrations.stock import never_changes
 from shared.kit.columns import UtcDateTime
 
 revision = "0010_stays"
@@ -43,6 +44,8 @@ def upgrade() -> None:
     )
     for table in tables:
         op.create_index(f"ix_{table}_case_id", table, ["case_id"])
+    for table in ("police_property_entries", "police_stay_facts", "police_enquiries"):  # books: who signed stays who signed
+        never_changes(table)
     if op.get_bind().dialect.name == "postgresql":
         for table in (*tables, "police_own_words"):
             protect(table, of_case("case_id"))

@@ -113,6 +113,7 @@ async def add_entry(property_id: UUID, command: AddEntry, tx: Transaction, here:
     by.may_work()
     row = await load_property(tx, property_id, by, lock=True)
     needs_register(here)
+    scope.not_as_guest(by, row.facility, row.case_id)
     for post in (command.post, command.other_post):
         if post is not None:
             _known_post(post, row.facility, here)

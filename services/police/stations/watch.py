@@ -1,7 +1,7 @@
 """On the watcher's clock: a number of a station that never came, or came twice, raises an alarm to a supervisor."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from services.police.stations import views
 from services.police.stations.domain import gaps
-from services.police.stations.tables import StationEntry
+from services.police.stations.tables import Registration, StationEntry
 from shared.casework.alarms.commands import clear, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.directory.stations import station_subject
@@ -22,19 +22,23 @@ PATIENCE = timedelta(minutes=10)  # what one stick or line brings is here within
 
 
 async def watch(database: Database, here: Here) -> None:
-    """One tick. Nothing is written while nothing has changed: a writer would keep others waiting."""
+    """One tick. Nothing is written while nothing has changed: a writer would keep others waiting. What somebody has answered for
+    is not said again before there is more of it: numbers that went with a stolen station never come."""
     if here.entry.mother is None and not here.stations:
         return
     async with database.read() as tx:
+        answered = await _answered(tx, {station_subject(one) for one in (here.agency, *here.stations)})
         wanted = set()
         for station in here.stations:
             about, found = station_subject(station), await views.station_of(tx, station)
-            if found.missing and await _has_waited(tx, found):
+            if found.missing and await _has_waited(tx, found, answered.get((LACKING, about))):
                 wanted.add((LACKING, about, station))
-            if found.twice:
+            since = answered.get((TWICE, about))
+            if any(since is None or row.received_at > since for _number, rows in found.twice for row in rows):
                 wanted.add((TWICE, about, station))
-        if here.entry.mother is not None and await views.own_gaps(tx):
-            wanted.add((LACKING, station_subject(here.agency), here.agency))
+        own = station_subject(here.agency)
+        if here.entry.mother is not None and await _lacks_own(tx, answered.get((LACKING, own))):
+            wanted.add((LACKING, own, here.agency))
         told = await _told(tx, {station_subject(one) for one in (here.agency, *here.stations)})
     now = {(kind, about) for kind, about, _ in wanted}
     if now == told:
@@ -48,14 +52,42 @@ async def watch(database: Database, here: Here) -> None:
             await clear(tx, here, about, {kind})
 
 
-async def _has_waited(tx: Transaction, station: views.Station) -> bool:
-    """Whether something above a gap has been here, or was stated, for longer than a delivery takes."""
-    mine, limit = col(StationEntry.station) == station.agency, tx.clock.now() - PATIENCE
-    old = select(func.max(col(StationEntry.number))).where(mine, col(StationEntry.received_at) <= limit)
-    upto = int((await tx.session.execute(old)).scalar_one() or 0)
-    upto = max([upto, *(one.number for one in station.words if one.stated_at <= limit)])
-    held = (await tx.session.execute(select(col(StationEntry.number)).where(mine))).scalars()
-    return bool(gaps(held, upto))
+async def _has_waited(tx: Transaction, station: views.Station, answered_at: datetime | None) -> bool:
+    """Whether something above a gap has been here, or was stated, for longer than a delivery takes; of gaps that somebody has
+    answered for only those above what was known then."""
+    limit = tx.clock.now() - PATIENCE
+    upto, known = await _known(tx, station, limit), 0
+    if answered_at is not None:
+        known = await _known(tx, station, answered_at)
+    held = (await tx.session.execute(select(col(StationEntry.number)).where(col(StationEntry.station) == station.agency))).scalars()
+    return any(last > known for _first, last in gaps(held, upto))
+
+
+async def _known(tx: Transaction, station: views.Station, at: datetime) -> int:
+    """The highest number of a station's that had come or was stated by then; 0 where none was."""
+    query = select(func.max(col(StationEntry.number))).where(
+        col(StationEntry.station) == station.agency, col(StationEntry.received_at) <= at
+    )
+    came = int((await tx.session.execute(query)).scalar_one() or 0)
+    return max([came, *(one.number for one in station.words if one.stated_at <= at)])
+
+
+async def _lacks_own(tx: Transaction, answered_at: datetime | None) -> bool:
+    """Whether this station's own book lacks a number above those that somebody has answered for."""
+    known = 0
+    if answered_at is not None:
+        query = select(func.max(col(Registration.number))).where(col(Registration.recorded_at) <= answered_at)
+        known = int((await tx.session.execute(query)).scalar_one() or 0)
+    return any(last > known for _first, last in await views.own_gaps(tx))
+
+
+async def _answered(tx: Transaction, abouts: Iterable[UUID]) -> dict[tuple[str, UUID], datetime]:
+    """When somebody last resolved such an alarm by hand."""
+    query = select(col(Alarm.kind), col(Alarm.about), func.max(col(Alarm.resolved_at))).where(
+        col(Alarm.about).in_(set(abouts)), col(Alarm.kind).in_([LACKING, TWICE]), col(Alarm.resolved_by).is_not(None)
+    )
+    rows = (await tx.session.execute(query.group_by(col(Alarm.kind), col(Alarm.about)))).tuples()
+    return {(kind, about): at for kind, about, at in rows if at is not None}
 
 
 async def _told(tx: Transaction, abouts: Iterable[UUID]) -> set[tuple[str, UUID]]:

@@ -171,6 +171,7 @@ async def add_fact(stay_id: UUID, command: AddFact, tx: Transaction, here: Here,
     stay = await load_stay(tx, stay_id, by)
     await _locked(tx, stay.case_id, by)
     stay = await load_stay(tx, stay_id, by, lock=True)
+    scope.not_as_guest(by, stay.facility, stay.case_id)
     _id, rule = rule_of(here)
     now = tx.clock.now()
     at = happened("occurred_at", command.occurred_at, now)

@@ -36,6 +36,7 @@ WHY_NOT = {
     Refused.ANOTHER_TIME: _("It was said that a visit is safe at another time of the day: choose that time."),
 }
 WHO_KNOWS = _("Say which colleague goes along, or which post knows where the worker is.")
+OTHER_DAY = _("This visit is for another day: go on that day, or make a visit for today.")
 BACK_BY = _("Say by when the worker reports back: later than now, and within a day.")
 
 
@@ -85,7 +86,8 @@ class AnswerVisit(Form):
 
 
 async def say_visiting(case_id: UUID, command: SayVisiting, tx: Transaction, here: Here, by: Actor) -> SafeWord:
-    """Keeps her word. Visits that it does not allow any more are called off at once."""
+    """Keeps her word. Visits that her last word does not allow any more are called off at once: one that is entered late takes
+    nothing back of what she has said since."""
     case = await _locked(tx, case_id, by)
     said = command.model_dump(mode="json", exclude={"occurred_at"}, exclude_none=True)
     row = SafeWord(
@@ -94,8 +96,10 @@ async def say_visiting(case_id: UUID, command: SayVisiting, tx: Transaction, her
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
+    word = await last_word(tx, case.id)
+    last = word.said if word is not None else None
     for visit in await visits_of(tx, case.id):
-        if visit.state == State.MADE and visit.set_out_at is None and why_not(said, Kind(visit.kind), visit.part) is not None:
+        if visit.state == State.MADE and visit.set_out_at is None and why_not(last, Kind(visit.kind), visit.part) is not None:
             visit.state = CALLED_OFF
     await tx.session.flush()
     return row
@@ -140,7 +144,8 @@ async def _second(tx: Transaction, name: str | None, by: Actor) -> UUID | None:
 
 
 async def set_out(visit_id: UUID, command: SetOut, tx: Transaction, here: Here, by: Actor) -> Visit:
-    """The worker goes: from now on somebody waits to hear that she is back. Her last word is looked at once more."""
+    """The worker goes, on the day of the visit and no other: from now on somebody waits to hear that she is back. Her last word is
+    looked at once more."""
     visit = await _turn(tx, visit_id, by)
     now = tx.clock.now()
     if visit.kind not in AT_HERS or visit.state != State.MADE or visit.set_out_at is not None:
@@ -149,6 +154,8 @@ async def set_out(visit_id: UUID, command: SetOut, tx: Transaction, here: Here, 
     refused = why_not(word.said if word is not None else None, Kind(visit.kind), visit.part)
     if refused is not None:
         raise Conflict(WHY_NOT[refused])
+    if visit.due_on != here.day_of(now):
+        raise Conflict(OTHER_DAY)
     if not now < command.back_by <= now + OUT_MAX:
         raise Conflict(BACK_BY)
     visit.set_out_at, visit.back_by, visit.goes = now, command.back_by, by.account_id
@@ -181,8 +188,9 @@ async def answer_visit(visit_id: UUID, command: AnswerVisit, tx: Transaction, he
 
 
 async def last_word(tx: Transaction, case_id: UUID) -> SafeWord | None:
-    """What she said last about being visited, in the order in which it was kept."""
-    query = select(SafeWord).where(col(SafeWord.case_id) == case_id).order_by(col(SafeWord.id).desc()).limit(1)
+    """What she said last about being visited, by when she said it: a sheet that is entered late is no newer word."""
+    newest = (col(SafeWord.occurred_at).desc(), col(SafeWord.id).desc())
+    query = select(SafeWord).where(col(SafeWord.case_id) == case_id).order_by(*newest).limit(1)
     return (await tx.session.execute(query)).scalar_one_or_none()
 
 

@@ -15,7 +15,8 @@ IS_OUT = text("set_out_at IS NOT NULL AND back_at IS NULL")
 
 
 class SafeWord(SQLModel, table=True):
-    """What she said about being visited: whether it is safe, how, and when. Never changed; the last one counts."""
+    """What she said about being visited: whether it is safe, how, and when. Never changed; the last that
+    she said counts."""
 
     __tablename__ = "social_welfare_safe_words"
     id: UUID = Field(primary_key=True)

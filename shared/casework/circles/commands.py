@@ -62,7 +62,7 @@ async def record_progress(
     await tx.session.flush()
     releases = await sharing.releases(tx, case.id, here.serving)
     told = [peer for peer, release in releases.items() if sharing.may_pass_progress(here, peer, release, command.code)]
-    words = [_word(case, peer, releases[peer].consent_id, fact, occurred_at) for peer in told]
+    words = [word_to(case, peer, releases[peer].consent_id, fact, occurred_at) for peer in told]
     event_id = words[-1].event_id if words else None
     await tell_members(tx, here, case.id, words)
     await feed.record(
@@ -92,7 +92,8 @@ class Circle(Protocol):
     def circle_version(self) -> int: ...
 
 
-def _word(case: Circle, peer: str, consent_id: UUID, fact: events.Event, occurred_at: events.Moment) -> outbox.Outgoing:
+def word_to(case: Circle, peer: str, consent_id: UUID, fact: events.Event, occurred_at: events.Moment) -> outbox.Outgoing:
+    """What one member is told of a circle."""
     return outbox.Outgoing(
         recipient=peer, type=fact.type, dataversion=fact.version, subject=case.circle, lane_key=case.circle,
         data=events.data_of(fact), occurred_at=occurred_at, consent_id=consent_id, circle_version=case.circle_version,
@@ -114,7 +115,7 @@ def referral_progress_words(
     services = tuple(sorted(codes.PROVIDED_BY[kind]))
     fact = events.CircleReferralProgress(referral=referral_id, to_agency=recipient, services=services, state=state)
     return [
-        _word(case, peer, release.consent_id, fact, now) for peer, release in releases.items()
+        word_to(case, peer, release.consent_id, fact, now) for peer, release in releases.items()
         if peer != recipient and sharing.may_pass_referral_progress(here, peer, release)
     ]  # fmt: skip
 
@@ -153,7 +154,7 @@ def announcement(case: Circle, releases: sharing.Releases, now: datetime) -> lis
     for peer in sharing_with:
         known = tuple(sharing_with) if ConsentItem.PROG in releases[peer].items else (peer,)
         fact = events.CircleAnnounced(circle_version=case.circle_version, shares_with=known)
-        words.append(_word(case, peer, releases[peer].consent_id, fact, now))
+        words.append(word_to(case, peer, releases[peer].consent_id, fact, now))
     return words
 
 
@@ -164,6 +165,11 @@ async def _told_under(tx: Transaction, circle: UUID) -> set[tuple[str, UUID | No
         col(OutboxRow.is_withheld).is_(False),
     )  # fmt: skip
     return set((await tx.session.execute(query)).tuples())
+
+
+async def told_members(tx: Transaction, circle: UUID) -> list[str]:
+    """The agencies that know from this one that it is in a circle."""
+    return sorted({recipient for recipient, _consent in await _told_under(tx, circle)})
 
 
 async def history(
@@ -186,7 +192,7 @@ async def history(
         code = codes.ProgressCode(step.code)
         if sharing.may_pass_progress(here, peer, release, code):
             fact = events.CaseProgress(code=code, on_date=step.on_date)
-            words.append(_word(case, peer, release.consent_id, fact, step.occurred_at))
+            words.append(word_to(case, peer, release.consent_id, fact, step.occurred_at))
     asked = select(Referral).where(
         col(Referral.case_id) == case_id, col(Referral.direction) == "out", col(Referral.recipient) != peer
     )

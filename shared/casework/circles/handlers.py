@@ -84,6 +84,11 @@ async def on_referral_progress(received: Received, tx: Transaction, here: Here) 
     await _line(received, tx, here, events.data_of(received.data))
 
 
+async def on_place_closed(received: Received, tx: Transaction, here: Here) -> None:
+    """A member's place is closed: nobody there is to be asked any more. Whatever is open here goes on."""
+    await _line(received, tx, here, events.data_of(received.data))
+
+
 async def on_case_progress(received: Received, tx: Transaction, here: Here) -> None:
     """A coded fact from a member."""
     word: events.CaseProgress = received.data

@@ -454,6 +454,7 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "hold.lifted": _("The court allows it to be destroyed again"),
     "circle.announced": _("Who works together has changed"),
     "circle.referral_progress": _("Sent to another place"),
+    "circle.place_closed": _("This place is closed: nobody is there any more"),
     "case.progress": _("Step"),
     "referral.drafted": _("Time to think: kept here, nobody was told"),
     "arrival.recorded": _("Came without a request"),

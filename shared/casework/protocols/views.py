@@ -35,8 +35,8 @@ async def standing(tx: Transaction) -> list[Protocol]:
 
 
 async def protocols_of(tx: Transaction, here: Here, by: Actor) -> list[Shown]:
-    """What stands, at the places of an account."""
-    places = [id_ for id_ in here.entry.facilities if by.sees(id_)]
+    """What stands, at the places of an account that work by now."""
+    places = [id_ for id_, one in here.entry.facilities.items() if by.sees(id_) and not one.is_planned]
     query = select(Adoption).where(col(Adoption.facility).in_(places)).order_by(col(Adoption.facility))
     adoptions = list((await tx.session.execute(query)).scalars())
     found = []

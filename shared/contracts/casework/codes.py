@@ -520,7 +520,7 @@ class ConferenceOutcome(StrEnum):
 
 
 class ConferenceDecision(StrEnum):
-    """What a case conference agrees to do. No mediation and no settlement is among them, because none exists."""
+    """What a case conference agrees to do. Nothing that settles it between the two is among them: there is no such outcome."""
 
     FIND_A_SAFE_PLACE = "find_a_safe_place"
     SUPPORT_FOR_HER = "support_for_her"

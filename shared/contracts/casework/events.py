@@ -388,6 +388,15 @@ class CircleReferralProgress(Event):
     state: ReferralState
 
 
+class CirclePlaceClosed(Event):
+    """The sender's place that looked after her is closed: nobody is there any more. To members of her circle and to nobody else; it
+    says nothing of her."""
+
+    type: ClassVar[str] = "circle.place_closed"
+    authority: ClassVar[Authority] = authorities.MEMBER
+    facility: FacilityId
+
+
 class CaseProgress(Event):
     """A coded fact on a case."""
 
@@ -723,7 +732,8 @@ CONFERENCE_EVENTS: tuple[type[Event], ...] = (ConferenceCalled, ConferenceAnswer
 EVENTS: tuple[type[Event], ...] = (
     *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS, *OVERSIGHT_EVENTS,
     *CONFERENCE_EVENTS, StationRegistered,
-    ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CaseProgress, ExchangeRefused,
+    ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CirclePlaceClosed, CaseProgress,
+    ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 
