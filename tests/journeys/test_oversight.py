@@ -144,7 +144,8 @@ async def test_a_mistake_in_a_form_of_protocols_stands_beside_its_field_and_lose
         page = await inspector.open(address)
         form = page.form(f"{address}/{action}")
         form.choices.clear()
-        page = await inspector.send(form, **{field: ""})
+        empty: dict[str, Any] = {field: ""}
+        page = await inspector.send(form, **empty)
         assert (page.status, f'id="{field}-error"' in page.text) == (422, True), page.words
 
 

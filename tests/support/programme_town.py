@@ -154,8 +154,8 @@ async def programme_town(
     left_out: Collection[str] = (),
     offline: Collection[str] = (),
 ) -> AsyncIterator[ProgrammeTown]:
-    """The agencies of these kinds at work, but for those that a story needs not, and for `offline`, which have no line yet;
-    everything ends with it."""
+    """The agencies of these kinds at work, but for those that a story needs not; `offline` have no line yet. Everything ends with
+    it."""
     programme, clock = load_programme(programme_id), WallClock()
     network = network_on_paper(network_without(network_of(programme, "test", only), left_out), on_paper or {})
     node = KafkaNode(folder / "kafka", cache=default_cache(folder))
