@@ -417,6 +417,17 @@ def test_what_lies_outside_a_mandate_goes_to_whoever_has_it_in_that_country(
     assert (answer.to_kinds, answer.is_assumption) == (to, True)
 
 
+@pytest.mark.parametrize("kind", ["station_br", "station_pe", "ordinary_ni", "mobile_unit"])
+def test_a_mandate_that_is_not_known_narrows_nothing(kind: str) -> None:
+    for incident in IncidentType:
+        assert said(LATIN_AMERICA, "another_mandate", act=Act.RECEIVE, facility_kind=kind, incident_type=incident) is None
+
+
+def test_a_share_is_expected_to_its_decimals() -> None:
+    share, in_time = LATIN_AMERICA.expect["non_specialist_share"], LATIN_AMERICA.expect["handed_over_in_time"]
+    assert (share.is_met(0.0), share.is_met(0.13), in_time.is_met(0.99), in_time.is_met(1.0)) == (False, True, False, True)
+
+
 def test_a_kind_of_facility_may_have_a_mandate_of_its_own() -> None:
     own, agencys = mandate_of(ANYWHERE, "quiet_room"), mandate_of(ANYWHERE, "jetty_post")
     assert own is not None
