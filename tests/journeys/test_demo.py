@@ -51,7 +51,11 @@ def test_the_demo_prints_her_timeline_as_each_agency_sees_it(shown: str, tmp_pat
     assert not subprocess.run(["pgrep", "-f", f"--port {port + 1}"], capture_output=True, check=False).stdout
 
 
-def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_says_what_it_lacks() -> None:
+def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_says_what_it_lacks(tmp_path: Path) -> None:
+    on_paper = tmp_path / "zm-on-paper.yaml"
+    on_paper.write_text(
+        "id: zm-on-paper\nname: An office on paper\nextends: zm-vsu-ec\nfacilities: {district_office: {mode: paper}}\n"
+    )
     rwanda = cast_of("rw-gender-desk")
     assert (rwanda.language, rwanda.form) == ("rw", None)
     assert {kind: part.place for kind, part in rwanda.parts.items()} == {
@@ -61,7 +65,7 @@ def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_s
     with pytest.raises(RefnetError, match="not every two of health, police, social_welfare have a pathway"):
         cast_of(str(ANYWHERE.with_name("xx-quiet.yaml")))
     with pytest.raises(RefnetError, match="no social_welfare facility that is online offers psychosocial"):
-        cast_of(str(ANYWHERE.with_name("af-fru.yaml")))
+        cast_of(str(on_paper))
     with pytest.raises(RefnetError, match="there is no such programme"):
         cast_of("zm")
 
