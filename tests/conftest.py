@@ -173,10 +173,36 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         await empty(url)
 
 
+# Modules of many stories, and those of them that `make test` tells; the others are in the long tier, or it would take half an hour.
+STORIES: dict[str, tuple[str, ...]] = {
+    "test_zambia.py": ("test_a_girl_of_thirteen", "test_a_woman_is_served", "test_a_mother_withdraws", "test_the_120th_hour"),
+    "test_rwanda.py": ("test_calls_from_every_district", "test_a_call_becomes_a_case", "test_one_unmanned_desk"),
+    "test_bangladesh.py": ("test_from_a_thana",),
+    "test_sierra_leone.py": (),
+    "test_afghanistan.py": ("test_it_starts_on_no_network",),
+    "test_latin_america.py": (),
+    "test_stations.py": (
+        "test_everything_is_numbered", "test_forty_hours_offline", "test_a_number_that_never_comes", "test_only_a_station",
+    ),
+    "test_oversight.py": (
+        "test_a_protocol_is_published", "test_a_quarter_is_released", "test_after_a_long_story", "test_it_has_no_address",
+        "test_whatever_else", "test_what_it_hears", "test_nobody_is_asked",
+    ),
+    "test_partners_and_justice.py": (
+        "test_a_complaint_is_handed_over_in_time", "test_her_no_and_a_withdrawal", "test_the_prosecutor_is_told",
+        "test_a_hearing_and_a", "test_an_examination_may_begin", "test_what_is_outside", "test_a_shelter_shows",
+    ),
+    "test_readiness.py": (),
+}  # fmt: skip
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """`make test` asks what is asked on both databases on one of them, and `make test-long` on the other: of pages, beneath which
     the two differ little, by a test's name; of all else on PostgreSQL, as ministries have it, where rows have guards of their own
     and many write at once. A test that names its database has it in both."""
+    told = STORIES.get(item.path.name) if item.path.parent.name in ("journeys", "api") else None
+    if told is not None and not item.name.startswith(told):
+        item.add_marker(pytest.mark.long)
     given = getattr(item, "callspec", None)
     kind = next((v for k, v in given.params.items() if k in ("world", "database_url", "pair", "url")), None) if given else None
     named = any({"world", "database_url"} & set(str(one.args[0]).split(",")) for one in item.iter_markers("parametrize"))

@@ -56,7 +56,6 @@ from shared.kit.local.postgres_databases import PostgresDatabases
 from shared.programmes.profile import load_programme
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
-# `make test` runs what happens when all goes well; the bad paths are in the long tier.
 
 HERAT, HOSPITAL, OFFICE, PAPER_HOSPITAL = "herat_fru", "herat_hospital", "women_affairs_office_1", "hospital_2"
 SITE = ["separate_entrance", "interview_room", "emergency_mobile"]
@@ -148,7 +147,6 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
     assert '<bdi class="app-code" dir="ltr">' in page.text  # codes and telephones keep their own order
 
 
-@pytest.mark.long
 async def test_it_is_said_on_every_page(town: ProgrammeTown) -> None:
     police, health = (
         await at_pages(town, "police", HERAT, Role.OFFICER, town.name()),
@@ -180,7 +178,6 @@ async def test_it_starts_on_no_network_with_real_people(tmp_path: Path) -> None:
                 here_of(settings, "police")
 
 
-@pytest.mark.long
 async def test_a_site_that_lacks_something_gets_no_calls_and_its_page_says_what(town: ProgrammeTown) -> None:
     """Two units of one province: what is required decides, and whoever comes to the door is received all the same."""
     facilities = town["police"].here.entry.facilities
@@ -204,7 +201,6 @@ async def test_a_site_that_lacks_something_gets_no_calls_and_its_page_says_what(
     assert await second.post("/cases", {})  # she stands at its door
 
 
-@pytest.mark.long
 async def test_a_family_dispute_with_violence_is_violence(town: ProgrammeTown) -> None:
     desk = await town.at_work("police", HERAT)
     case = await came(desk, contexts=["family_dispute"])
@@ -219,7 +215,6 @@ async def test_a_family_dispute_with_violence_is_violence(town: ProgrammeTown) -
     assert (await sends(desk, case))["status"] == "issued"  # and what is offered to anybody is offered
 
 
-@pytest.mark.long
 async def test_nobody_is_entered_as_accused_and_no_offence_of_morals_and_no_address_is_kept(town: ProgrammeTown) -> None:
     desk = await town.at_work("police", HERAT)
     case = await came(desk)
@@ -239,7 +234,6 @@ async def test_nobody_is_entered_as_accused_and_no_offence_of_morals_and_no_addr
     ] == []
 
 
-@pytest.mark.long
 async def test_days_are_shown_and_typed_in_the_programmes_calendar(town: ProgrammeTown) -> None:
     desk, pages = await town.at_work("police", HERAT), await at_pages(town, "police", HERAT, Role.SUPERVISOR, town.name())
     case = await came(desk)
@@ -269,7 +263,6 @@ def written_day(moment: datetime) -> str:
     return written_solar(moment.astimezone(ZoneInfo("Asia/Kabul")).date().isoformat())
 
 
-@pytest.mark.long
 async def test_a_hospital_on_paper_is_written_for_by_its_hub(town: ProgrammeTown) -> None:
     desk, hub = await town.at_work("police", HERAT), await town.at_work("health", "hospital_3")
     case = await came(desk)
@@ -283,7 +276,6 @@ async def test_a_hospital_on_paper_is_written_for_by_its_hub(town: ProgrammeTown
     assert (await town.stands(desk, sent, "closed"))["outcome_code"] == "served"
 
 
-@pytest.mark.long
 async def test_she_refuses_feedback_and_nobody_learns_where_she_went(town: ProgrammeTown) -> None:
     desk, doctor = await town.at_work("police", HERAT), await town.at_work("health", HOSPITAL)
     case = await came(desk)
@@ -297,7 +289,6 @@ async def test_she_refuses_feedback_and_nobody_learns_where_she_went(town: Progr
     assert (mine["arrived_at"], mine["ended_at"], mine["outcome_code"]) == (None, None, None)
 
 
-@pytest.mark.long
 async def test_after_a_seizure_nothing_opens_at_the_station_and_what_others_hold_stands(tmp_path: Path) -> None:
     """`refnet shred`, as it is rehearsed: before the station is entered its keys are destroyed, held cases' too; what is then read
     of its database is nothing, by its own program as by whoever has its files. The court's escrow and the hospital's copy stand."""

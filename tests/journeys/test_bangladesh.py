@@ -44,7 +44,6 @@ from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
-# `make test` runs what happens when all goes well; the bad paths are in the long tier.
 
 KINDS = (*WITHOUT_PARTNERS, AgencyKind.PARTNER)
 PAPER_HOSPITAL = "hospital_2"
@@ -177,7 +176,6 @@ async def test_a_partner_accepts_on_day_three_and_she_goes_there_by_day_five(tow
     assert [word for word in (*KEPT_AT_THE_CENTRE, "synthetic") if word in known] == []
 
 
-@pytest.mark.long
 async def test_a_partner_that_is_full_proposes_another_and_the_centre_asks_her(town: ProgrammeTown) -> None:
     desk, full, other = (
         await town.at_work("police", CENTRE),
@@ -216,7 +214,6 @@ async def test_a_partner_that_is_full_proposes_another_and_the_centre_asks_her(t
     assert left["plan"] == "agency"
 
 
-@pytest.mark.long
 async def test_what_lies_outside_an_agreement_is_refused_in_its_sentence(town: ProgrammeTown) -> None:
     desk = await town.at_work("police", CENTRE)
     case_id = await came(desk)
@@ -229,7 +226,6 @@ async def test_what_lies_outside_an_agreement_is_refused_in_its_sentence(town: P
     await town.stands(await town.at_work("ngo_10", NGO_10), sent, "issued")
 
 
-@pytest.mark.long
 async def test_a_place_that_had_accepted_is_full_after_all(town: ProgrammeTown) -> None:
     desk, worker = await town.at_work("police", CENTRE), await town.at_work("social_welfare", MINISTRY)
     case_id = await came(desk)
@@ -249,7 +245,6 @@ async def test_a_place_that_had_accepted_is_full_after_all(town: ProgrammeTown) 
     await then(desk, stay, "left", way="own_choice")
 
 
-@pytest.mark.long
 async def test_on_day_five_without_a_place_a_supervisor_extends_and_nobody_is_sent_away(town: ProgrammeTown) -> None:
     desk, head = await town.at_work("police", CENTRE), await town.at_work("police", CENTRE, Role.SUPERVISOR)
     case_id = await came(desk)
@@ -271,7 +266,6 @@ async def test_on_day_five_without_a_place_a_supervisor_extends_and_nobody_is_se
     await then(desk, stay, "left", way="family", she_agrees="yes", risk_checked="yes")
 
 
-@pytest.mark.long
 async def test_the_hospital_returns_her_and_its_nights_do_not_count(town: ProgrammeTown) -> None:
     desk = await town.at_work("police", CENTRE)
     case_id = await came(desk)
@@ -285,7 +279,6 @@ async def test_the_hospital_returns_her_and_its_nights_do_not_count(town: Progra
     await then(desk, stay, "left", way="own_choice")
 
 
-@pytest.mark.long
 async def test_a_husband_on_the_telephone_hears_nothing_and_she_hears_how_it_stands(town: ProgrammeTown) -> None:
     desk, at_the_telephone = await town.at_work("police", CENTRE), await town.at_work("police", CENTRE)
     case_id = await came(desk)
@@ -305,7 +298,6 @@ async def test_a_husband_on_the_telephone_hears_nothing_and_she_hears_how_it_sta
     assert [one["claims_to_be"] for one in kept] == ["herself", "husband", "husband"]
 
 
-@pytest.mark.long
 async def test_a_no_to_her_things_is_a_breach(town: ProgrammeTown) -> None:
     desk = await town.at_work("police", CENTRE)
     case_id = await came(desk)
@@ -316,7 +308,6 @@ async def test_a_no_to_her_things_is_a_breach(town: ProgrammeTown) -> None:
     assert (await open_alarms(desk, case_id))["breach"] == "centre_in_charge"
 
 
-@pytest.mark.long
 async def test_a_planned_centre_cannot_be_asked(town: ProgrammeTown) -> None:
     thana = await town.at_work("thanas", THANA)
     case_id = await came(thana)
@@ -329,7 +320,6 @@ async def test_a_planned_centre_cannot_be_asked(town: ProgrammeTown) -> None:
     assert (kinds.count("vsc"), kinds.count("vsc_planned")) == (1, 7)
 
 
-@pytest.mark.long
 async def test_a_full_centre_is_written_down_and_the_thana_hears_of_another_place(town: ProgrammeTown) -> None:
     thana, desk = await town.at_work("thanas", THANA), await town.at_work("police", CENTRE)
     first = await stays(desk, await came(desk), *["0-9"] * 11)
@@ -344,7 +334,6 @@ async def test_a_full_centre_is_written_down_and_the_thana_hears_of_another_plac
     assert (await stays(desk, await came(desk)))["persons"] == 1
 
 
-@pytest.mark.long
 async def test_consent_taken_back_voids_what_was_not_sent_and_stops_the_hospital(town: ProgrammeTown) -> None:
     desk, doctor = await town.at_work("police", CENTRE), await town.at_work("health", HOSPITAL)
     case_id = await came(desk)
@@ -365,7 +354,6 @@ async def test_consent_taken_back_voids_what_was_not_sent_and_stops_the_hospital
     assert (await desk.get(f"/referrals/{waits['id']}"))["status"] == "cancelled"
 
 
-@pytest.mark.long
 async def test_a_hospital_on_paper_is_told_by_phone_and_written_for(town: ProgrammeTown) -> None:
     desk, clerk = await town.at_work("police", CENTRE), await town.at_work("health", HOSPITAL)
     sent = await sends(town, desk, await came(desk), "health", PAPER_HOSPITAL, "injury_care")
@@ -379,7 +367,6 @@ async def test_a_hospital_on_paper_is_told_by_phone_and_written_for(town: Progra
     assert datetime.fromisoformat(seen["arrived_at"]) == came_at
 
 
-@pytest.mark.long
 async def test_she_refuses_feedback_and_the_centre_learns_nothing(town: ProgrammeTown) -> None:
     desk, doctor = await town.at_work("police", CENTRE), await town.at_work("health", HOSPITAL)
     sent = await sends(town, desk, await came(desk), "health", HOSPITAL, "injury_care")

@@ -39,7 +39,6 @@ from shared.programmes.profile import load_programme
 from shared.programmes.tallies import Counted
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
-# `make test` runs what happens when all goes well; the bad paths are in the long tier.
 
 STATION, ORDINARY, DARK, HUB, UNIT = "station_ni_1", "ordinary_ni_1", "ordinary_ni_6", "ordinary_ni_5", "mobile_unit_1"
 ECUADOR, ELSEWHERE = "station_ec_1", ("police_br", "police_pe")  # whose police have nobody to send to
@@ -154,7 +153,6 @@ async def test_a_mobile_unit_syncs_forty_hours_later_with_its_own_times(town: Pr
     await town.goes_offline("mobile")
 
 
-@pytest.mark.long
 async def test_oversight_sees_counts_and_no_case(town: ProgrammeTown) -> None:
     desk, head = await town.at_work("police", STATION), await town.at_work("oversight", None)
     case = await woman(town, desk)
@@ -203,7 +201,6 @@ async def test_a_rape_reported_in_ecuador_is_received_and_handed_on_warmly(town:
     assert await stands(desk, case_id) == "in_time"
 
 
-@pytest.mark.long
 async def test_another_place_that_declines_leaves_it_with_the_desk(town: ProgrammeTown) -> None:
     desk, clerk = await town.at_work("police_ec", ECUADOR), await town.at_work("justice_ec", FISCALIA_EC)
     case = await woman(town, desk, "sexual_assault")
@@ -216,7 +213,6 @@ async def test_another_place_that_declines_leaves_it_with_the_desk(town: Program
     assert said["referral_id"] is None  # told again: nobody has it
 
 
-@pytest.mark.long
 async def test_her_no_to_another_place_refuses_her_nothing(town: ProgrammeTown) -> None:
     desk, clerk = await town.at_work("police_ec", ECUADOR), await town.whole("justice_ec")
     case, before = await woman(town, desk), (await clerk.get("/referrals?limit=200"))["items"]
@@ -230,7 +226,6 @@ async def test_her_no_to_another_place_refuses_her_nothing(town: ProgrammeTown) 
     assert (await clerk.get("/referrals?limit=200"))["items"] == before
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("agency", "place", "incident", "to"),
     [
@@ -253,7 +248,6 @@ async def test_a_mandate_that_is_not_known_narrows_nothing(
 # --- any desk -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 async def test_any_desk_issues_and_the_share_of_the_others_is_seen(town: ProgrammeTown) -> None:
     expected = load_programme("latam-wps").expect["non_specialist_share"]
     assert not expected.is_met(0)
@@ -268,7 +262,6 @@ async def test_any_desk_issues_and_the_share_of_the_others_is_seen(town: Program
     assert expected.is_met(share)
 
 
-@pytest.mark.long
 async def test_an_ordinary_station_that_sends_on_without_a_line_is_a_breach(town: ProgrammeTown) -> None:
     desk, head = await town.at_work("police", STATION), await town.at_work("police", STATION, Role.SUPERVISOR)
     case = await woman(town, desk)  # she tells at the women's station where she was before
@@ -280,7 +273,6 @@ async def test_an_ordinary_station_that_sends_on_without_a_line_is_a_breach(town
     assert "Sent on from a station that wrote nothing down" in page.words
 
 
-@pytest.mark.long
 async def test_a_conciliation_is_blocked_and_told_and_has_no_outcome(town: ProgrammeTown) -> None:
     desk, head = await town.at_work("police", STATION), await town.at_work("police", STATION, Role.SUPERVISOR)
     before = await counted(town, "mediation_started") or 0
@@ -302,7 +294,6 @@ async def test_a_conciliation_is_blocked_and_told_and_has_no_outcome(town: Progr
 # --- prosecutor and institute ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 async def test_a_hand_over_is_in_time_or_late_and_told(town: ProgrammeTown) -> None:
     desk, head = await town.at_work("police", STATION), await town.at_work("police", STATION, Role.SUPERVISOR)
     in_time, late = await woman(town, desk), await woman(town, desk)
@@ -324,7 +315,6 @@ async def test_a_hand_over_is_in_time_or_late_and_told(town: ProgrammeTown) -> N
     assert 0 < share < 1
 
 
-@pytest.mark.long
 async def test_the_institute_examines_and_the_order_follows(town: ProgrammeTown) -> None:
     desk, examiner = await town.at_work("police", STATION), await town.at_work("justice", INSTITUTE)
     case = await woman(town, desk)
@@ -346,7 +336,6 @@ async def test_the_institute_examines_and_the_order_follows(town: ProgrammeTown)
 # --- on paper, and without feedback -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 async def test_a_station_on_paper_is_entered_by_another_with_its_own_times(town: ProgrammeTown) -> None:
     hub, clerk = await town.at_work("police", HUB), await town.at_work("justice", FISCALIA)
     case = await woman(town, hub, facility=DARK)
@@ -359,7 +348,6 @@ async def test_a_station_on_paper_is_entered_by_another_with_its_own_times(town:
     await town.stands(hub, sent, "accepted")
 
 
-@pytest.mark.long
 async def test_she_refuses_feedback_and_the_station_learns_nothing(town: ProgrammeTown) -> None:
     desk, nurse = await town.at_work("police", STATION), await town.at_work("health", HOSPITAL)
     case = await woman(town, desk)
@@ -386,7 +374,6 @@ async def test_she_refuses_feedback_and_the_station_learns_nothing(town: Program
 # --- what goes wrong with a station, and with specialists --------------------------------------------------------------------
 
 
-@pytest.mark.long
 async def test_one_number_in_two_versions_keeps_both(town: ProgrammeTown) -> None:
     """The unit's disk was copied before it registered something: the copy gives the same number to something else."""
     await town.goes_offline("mobile")
@@ -423,7 +410,6 @@ async def test_one_number_in_two_versions_keeps_both(town: ProgrammeTown) -> Non
     await town.goes_offline("mobile")
 
 
-@pytest.mark.long
 async def test_where_every_request_is_a_specialists_somebody_is_told(town: ProgrammeTown) -> None:
     """In Ecuador every desk of the network is a women's station: the figures of a quarter show that nobody else sends anybody."""
     desk = await town.at_work("police_ec", ECUADOR)

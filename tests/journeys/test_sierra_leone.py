@@ -38,7 +38,6 @@ from shared.programmes.profile import load_programme
 from shared.programmes.tallies import Counted
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
-# `make test` runs what happens when all goes well; the bad paths are in the long tier.
 
 UNIT, LUNSAR, DARK_UNIT, HUB = "freetown_fsu", "lunsar_fsu", "fsu_40", "fsu_39"
 CENTRE = "freetown_rainbo"
@@ -201,7 +200,6 @@ async def test_the_worker_shares_the_office_and_not_the_file(town: ProgrammeTown
     assert (way.km, way.minutes) == (0, 0)  # one roof
 
 
-@pytest.mark.long
 async def test_a_caregiver_who_is_suspected_is_replaced(town: ProgrammeTown) -> None:
     desk, nurse = await at_pages(town, "police", UNIT, Role.OFFICER), await town.whole("health")
     page = await desk.open("/cases/new")
@@ -242,7 +240,6 @@ def offered(page: Page) -> list[str]:
     return form.choices["place"]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("how", "number"), [("called_away", 11), ("on_leave", 12), ("not_posted", 13)])
 async def test_an_empty_seat_leads_to_the_district_office_by_whoever_sends(town: ProgrammeTown, how: str, number: int) -> None:
     unit, seat = f"fsu_{number}", f"ministry_seat_{number}"
@@ -267,7 +264,6 @@ async def test_an_empty_seat_leads_to_the_district_office_by_whoever_sends(town:
     assert f"social_welfare/{first}" in str([form.fields for form in both.forms])
 
 
-@pytest.mark.long
 async def test_what_went_to_an_empty_seat_stays_there(town: ProgrammeTown) -> None:
     desk = await town.at_work("police", UNIT)
     case = await girl(town, desk)
@@ -280,7 +276,6 @@ async def test_what_went_to_an_empty_seat_stays_there(town: ProgrammeTown) -> No
     assert "unacknowledged" in await alarms(await town.whole("police"), case[0])
 
 
-@pytest.mark.long
 async def test_presence_is_counted_from_what_was_said_and_nothing_is_assumed(town: ProgrammeTown) -> None:
     desk, head = await town.at_work("police", "fsu_10"), await town.whole("police")
     while town.clock.now().weekday() != 4:  # to a Friday: the seat is not counted on the two days after it, the unit is
@@ -319,7 +314,6 @@ async def of_unit(town: ProgrammeTown, unit: str) -> list[int]:
 # --- fees and forms ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 async def test_a_fee_is_asked_about_on_closing_kept_as_a_breach_and_counted_once(town: ProgrammeTown) -> None:
     desk, nurse, pages = (
         await town.at_work("police", UNIT), await town.at_work("health", CENTRE),
@@ -358,7 +352,6 @@ async def test_a_fee_is_asked_about_on_closing_kept_as_a_breach_and_counted_once
     assert "fee_" not in json.dumps((await desk.get(f"/cases/{case[0]}/timeline?limit=200"))["items"])  # and to nobody else
 
 
-@pytest.mark.long
 async def test_an_old_form_is_handed_back_with_its_reason_and_care_goes_on(town: ProgrammeTown) -> None:
     desk, nurse = await town.at_work("police", UNIT), await town.at_work("health", CENTRE)
     case = await girl(town, desk)
@@ -377,7 +370,6 @@ async def test_an_old_form_is_handed_back_with_its_reason_and_care_goes_on(town:
     assert (await step(nurse, sent, SIGNED, **FORM))["status"] == "signed"  # nobody was examined twice
 
 
-@pytest.mark.long
 async def test_the_doctor_is_far_and_a_suspect_is_held_for_ten_days(town: ProgrammeTown) -> None:
     desk, nurse = await town.at_work("police", LUNSAR), await town.at_work("health", CENTRE)
     head = await town.at_work("police", LUNSAR, Role.SUPERVISOR)
@@ -401,7 +393,6 @@ async def test_the_doctor_is_far_and_a_suspect_is_held_for_ten_days(town: Progra
 # --- two files ------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 async def test_an_accused_child_has_two_files_and_nothing_joins_them(town: ProgrammeTown) -> None:
     desk, pages, nurse = (
         await town.at_work("police", UNIT), await at_pages(town, "police", UNIT, Role.OFFICER), await town.at_work("health", CENTRE)
@@ -436,7 +427,6 @@ async def test_an_accused_child_has_two_files_and_nothing_joins_them(town: Progr
     assert [path for path in routes if "offender" in path and ("case" in path or "export" in path)] == []
 
 
-@pytest.mark.long
 async def test_a_family_that_asks_to_settle_is_written_down_and_nothing_is_settled(town: ProgrammeTown) -> None:
     desk, head = await town.at_work("police", UNIT), await town.at_work("police", UNIT, Role.SUPERVISOR)
     case = await girl(town, desk)
@@ -454,7 +444,6 @@ async def test_a_family_that_asks_to_settle_is_written_down_and_nothing_is_settl
 # --- on paper, and without feedback ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 async def test_a_unit_on_paper_is_entered_by_another_with_its_own_times(town: ProgrammeTown) -> None:
     hub, nurse = await town.at_work("police", HUB), await town.at_work("health", CENTRE)
     case_id = (
@@ -479,7 +468,6 @@ async def test_a_unit_on_paper_is_entered_by_another_with_its_own_times(town: Pr
     assert (await town.stands(hub, sent, "closed"))["outcome_code"] == "served"
 
 
-@pytest.mark.long
 async def test_she_refuses_feedback_and_the_unit_learns_nothing(town: ProgrammeTown) -> None:
     desk, nurse = await town.at_work("police", UNIT), await town.at_work("health", CENTRE)
     case = await girl(town, desk, "25-49")
