@@ -98,7 +98,8 @@ async def country(postgres: PostgresDatabases, tmp_path_factory: pytest.TempPath
         async with police.database.write() as tx:
             for id_ in ids:
                 account, now = await find_account(tx, f"officer-{id_}".replace("_", "-")), tx.clock.now()
-                tx.session.add(Duty(id=new_id(), facility=id_, post="desk_officer", account_id=account.id, from_at=now,
+                began = now - timedelta(hours=1)  # so that a story that comes first can end the duty now
+                tx.session.add(Duty(id=new_id(), facility=id_, post="desk_officer", account_id=account.id, from_at=began,
                                     until_at=now + timedelta(days=3650), entered_by=account.id))  # fmt: skip
         room = await town.at_work("police", ROOM)
         yield Country(town, desks, room, await town.at_work("police", ROOM, Role.SUPERVISOR))
