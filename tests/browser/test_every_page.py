@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from box import BATCH, EC, EXPIRES, STATION
@@ -35,6 +36,7 @@ from shared.kit.ids import new_id
 
 pytestmark = pytest.mark.timeout(900)
 WEIGHT_MAX_BYTES = 60 * 1024  # of a page with its style and script, compressed
+THERE = ZoneInfo("Africa/Lusaka")  # the days of these agencies, whatever day it is where the test runs
 WIDTHS = (1280, 390, 320)
 DIRECTIONS = {"ltr": "en", "rtl": "fa_AF"}
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -358,7 +360,7 @@ def a_days_work(town: Town) -> dict[str, str]:
     explained = {"topics": ["costs", "may_withdraw"], "language": "bem", "interpreter": True, "post": "duty_officer"}
     police.post(f"/cases/{ids['case']}/legal-information", explained)
     police.post(f"/cases/{ids['case']}/breaches", {"code": "police_report_demanded", "by_whom": "health"})
-    today = datetime.now(UTC).date().isoformat()
+    today = datetime.now(THERE).date().isoformat()
     warned = {"who": "Synthetic Mwamba, of the market", "what": "warned", "on": today, "facility": STATION}
     ids["offender"] = police.post("/offenders", warned)["id"]
     for name in ("unseen", "closed", "declined", "here", "paper", "paper_here", "unasked"):
@@ -379,7 +381,7 @@ def a_days_work(town: Town) -> dict[str, str]:
     ids["clinic_case"] = health.get(f"/referrals/{ids['here']}")["case_id"]
     taken = {"kind": "swab", "post": "duty_nurse", "name": "Synthetic Name"}
     ids["sample"] = health.post(f"/cases/{ids['clinic_case']}/specimens", taken)["id"]
-    today = datetime.now(UTC).date().isoformat()
+    today = datetime.now(THERE).date().isoformat()
     ids["planned"] = health.post(f"/cases/{ids['clinic_case']}/follow-ups", {"which": "other", "due_on": today})["id"]
     handed = {
         "act": "handed_over",
@@ -412,7 +414,7 @@ def at_the_office(town: Town, case: str) -> dict[str, str]:
     office.post(f"{case}/plan/answer", {"number": 1, "agrees": True, **spoken})
     office.post(f"{case}/plan", {**plan, "needs": ["safety", "school"]})
     office.post(f"{case}/visiting", {"is_safe": True, "way": "at_home_alone", "hours": "morning", "language": "bem"})
-    today = datetime.now(UTC).date().isoformat()
+    today = datetime.now(THERE).date().isoformat()
     home = {"kind": "home", "which": "plan", "due_on": today, "part": "morning", "knows": "social_worker_on_duty"}
     visit = office.post(f"{case}/visits", home)["id"]
     office.post(f"/visits/{visit}/set-out", {"back_by": (datetime.now(UTC) + timedelta(hours=3)).isoformat()})

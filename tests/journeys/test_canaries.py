@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -38,7 +39,7 @@ CODED = (
     b"at_home_with_safe_person",
     b"met_wishes_no_more", b"doer_lives_there", b"support_for_children",
 )  # fmt: skip
-TODAY = datetime.now(UTC).date().isoformat()  # these processes go by the machine's clock
+TODAY = datetime.now(ZoneInfo("Africa/Lusaka")).date().isoformat()  # the day of these agencies, which go by the machine's clock
 WITHDRAWN = {"asked_by": "accused_side", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
 
 
