@@ -12,7 +12,7 @@ from sqlalchemy import or_, select, update
 from sqlmodel import col
 
 from shared.casework.cases.commands import case_for_circle
-from shared.casework.cases.tables import Case
+from shared.casework.cases.tables import TOLD_PARTS, Case
 from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.consents.commands import await_receipt, note_line
 from shared.casework.consents.tables import Consent
@@ -21,7 +21,6 @@ from shared.casework.here import Here
 from shared.casework.holds.commands import is_held, keep_unsent
 from shared.casework.messages.tables import Message
 from shared.casework.referrals import story
-from shared.casework.referrals.handlers import PARTS
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.casework.reports import records as reports
@@ -152,7 +151,7 @@ async def _issued(recipient: str, fact: events.Event, word: Returned, tx: Transa
     )
     referral.sent_at = referral.delivered_at = tx.clock.now()  # its recipient gave it back
     tx.session.add(referral)
-    for name in PARTS:
+    for name in TOLD_PARTS:
         part = getattr(fact, name)
         if part is not None and getattr(case, name) is None:
             setattr(case, name, part.model_dump(mode="json", exclude_none=True))

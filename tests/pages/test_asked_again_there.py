@@ -100,3 +100,24 @@ async def test_a_no_to_messages_there_stops_them(world: World) -> None:
     assert f"/referrals/{sent['id']}/messages/new" not in page.links
     with pytest.raises(Refused, match="said no here"):
         await nurse.post(f"/referrals/{sent['id']}/messages", {"code": "bring_card"})
+
+
+@on_sqlite
+async def test_what_was_told_here_goes_on_to_others_only_where_she_said_yes_here_too(world: World) -> None:
+    nurse, referral = await she_came(world)
+    clinic, welfare = await world["health"].sign_in("nurse"), await world["social_welfare"].sign_in("worker")
+    case = (await clinic.get("/cases?limit=1"))["items"][0]["id"]
+    await consent(clinic, case, "social_welfare", "needs", "relay")
+
+    async def told_on(service: str) -> Any:
+        sent = await refer(clinic, case, None, "social_welfare", services=[service])
+        await world.settle()
+        return (await welfare.get(f"/referrals/{sent['id']}"))["content"].get("needs")
+
+    assert await told_on("psychosocial") is None
+    page = await nurse.open(f"{referral}/asked/again")
+    await nurse.send(page.form(page.path), again_needs="yes", how="spoken")
+    assert (await told_on("shelter"))["age_band"] == "18-24"
+    page = await nurse.open(f"{referral}/asked/again")
+    await nurse.send(page.form(page.path), again_needs="no", how="spoken")
+    assert await told_on("court_support") is None

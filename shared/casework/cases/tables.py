@@ -11,6 +11,7 @@ from shared.kit.columns import UtcDateTime, json_column
 from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
+TOLD_PARTS = ("needs", "child", "safety", "relay", "dependants")  # of a case, as another agency may tell them
 
 
 class Case(SQLModel, table=True):

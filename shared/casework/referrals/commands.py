@@ -18,16 +18,16 @@ from shared.casework.breaches.commands import RecordBreach, record_breach
 from shared.casework.breaches.domain import BreachCode, ByWhom, is_free
 from shared.casework.cases.commands import Form, NoteText, add_note, happened
 from shared.casework.cases.recovering import may_decide
-from shared.casework.cases.tables import Case
+from shared.casework.cases.tables import TOLD_PARTS, Case
 from shared.casework.circles.commands import announce, announcement, history, referral_progress_words, shared_with, tell_members
 from shared.casework.circles.tables import CircleMember
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import domain, story
 from shared.casework.referrals.ground import Asked, CaseFacts, Ground, asked_of, stand_on
 from shared.casework.referrals.story import Told
-from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.referrals.tables import Referral, ReferralFact, SaidAgain
 from shared.casework.reports import records as reports
-from shared.contracts.casework import codes, events, lifecycle
+from shared.contracts.casework import codes, events, lifecycle, minimal_data
 from shared.contracts.casework.codes import ConsentItem, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Details, MissingDetail, Transition
 from shared.exchange import outbox
@@ -120,7 +120,7 @@ async def issue_referral(
     said = sharing.project(
         here, command.to_agency, release,
         _request(command, here, by, case, release, now) | {"arrival_code_hash": domain.hash_of_code(referral_id, code)},
-        _known(command, here, ground, now),
+        await _known(command, tx, here, ground, release, now),
     )  # fmt: skip
     event_id = new_id()
     row = story.new_row(referral_id, case.id, "out", here.agency, command.to_agency, said, event_id, release.consent_id, issued_at)
@@ -260,14 +260,14 @@ def _request(
     }
 
 
-def _known(command: IssueReferral, here: Here, ground: Ground, now: datetime) -> dict[str, Any]:
+async def _known(
+    command: IssueReferral, tx: Transaction, here: Here, ground: Ground, release: sharing.Released, now: datetime
+) -> dict[str, Any]:
     case, incident = ground.case, ground.incident
+    parts = await _parts_to_pass_on(tx, here, command.to_agency, case, release)
     known: dict[str, Any] = {
-        "needs": command.needs or case.needs,
-        "child": case.child,
-        "safety": case.safety,
-        "relay": case.relay,
-        "dependants": case.dependants,
+        **parts,
+        "needs": command.needs or parts.get("needs"),
         "travel": command.travel,
         "report_form": command.report_form,
     }
@@ -279,6 +279,29 @@ def _known(command: IssueReferral, here: Here, ground: Ground, now: datetime) ->
             "windows": sharing.windows_of_care(here, incident.earliest_at, incident.latest_at, now) or None,
         }
     return {name: part.model_dump() if hasattr(part, "model_dump") else part for name, part in known.items()}
+
+
+async def _parts_to_pass_on(
+    tx: Transaction, here: Here, to_agency: str, case: CaseFacts, release: sharing.Released
+) -> dict[str, Any]:
+    """What the case knows by this agency's own record, and of what another agency told, what she has said yes to here as well: it
+    was told for this agency's use, and a copy under another consent would stay when she takes that one back there. Where she
+    cannot answer, what may save her life goes with it."""
+    parts = {name: getattr(case, name) for name in TOLD_PARTS}
+    if not case.told_under or release.basis is codes.Basis.VITAL_INTEREST:
+        return parts
+    query = (
+        select(col(Referral.consent_id), col(SaidAgain.item), col(SaidAgain.agreed))
+        .join(SaidAgain, col(SaidAgain.referral_id) == col(Referral.id))
+        .where(col(SaidAgain.case_id) == case.id)
+        .order_by(col(SaidAgain.id))
+    )
+    agreed = {(str(consent), item): yes for consent, item, yes in (await tx.session.execute(query)).tuples()}  # the last counts
+    rows = minimal_data.CROSSES.get((here.kind, here.kind_of(to_agency)), {})
+    return {
+        name: part for name, part in parts.items()
+        if name not in case.told_under or agreed.get((case.told_under[name], str(rows.get(name))))
+    }  # fmt: skip
 
 
 def _issued(row: dict[str, Any], case: CaseFacts, issued_at: datetime) -> outbox.Outgoing:

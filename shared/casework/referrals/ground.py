@@ -32,8 +32,8 @@ LOCK = """
 # FOR UPDATE where something is issued for: two desks that issue for one incident at once find each other's referral.
 READ = """
     WITH file AS MATERIALIZED (
-        SELECT id, circle, circle_version, facility, needs, child, safety, relay, dependants FROM casework_cases WHERE id = $1
-        FOR {case_lock}
+        SELECT id, circle, circle_version, facility, needs, child, safety, relay, dependants, told_under
+        FROM casework_cases WHERE id = $1 FOR {case_lock}
     ), answers AS MATERIALIZED (
         SELECT id, recipient, basis, items, legal_duty, taken_back_at, expires_at FROM casework_consents AS c
         WHERE case_id = $1 AND NOT EXISTS (
@@ -70,6 +70,7 @@ class CaseFacts:
     safety: dict[str, Any] | None
     relay: dict[str, Any] | None
     dependants: dict[str, Any] | None
+    told_under: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlmodel import col
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import next_numbers, opened_line
 from shared.casework.cases.recovering import waits_for
-from shared.casework.cases.tables import Case
+from shared.casework.cases.tables import TOLD_PARTS, Case
 from shared.casework.here import Here
 from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
@@ -98,13 +98,10 @@ async def _new_files(
     return {
         circle: {
             "id": new_id(), "number": number, "circle": circle, "circle_version": 1, "is_received": True,
-            **dict.fromkeys(PARTS), "told_under": {}, "not_counted": False, "opened_at": now, "first": event_id,
+            **dict.fromkeys(TOLD_PARTS), "told_under": {}, "not_counted": False, "opened_at": now, "first": event_id,
         }
         for (circle, event_id), number in zip(first.items(), numbers, strict=True)
     }  # fmt: skip
-
-
-PARTS = ("needs", "child", "safety", "relay", "dependants")  # of a case, as another agency may tell them
 
 
 def _fill_case(case: Case, said: events.ReferralIssued, sender: str, consent_id: UUID) -> None:
@@ -119,7 +116,7 @@ def _fill_case(case: Case, said: events.ReferralIssued, sender: str, consent_id:
 
 def _fill_file(file: dict[str, Any], said: events.ReferralIssued, sender: str, consent_id: UUID) -> None:
     file["facility"] = said.to_facility
-    for name in PARTS:
+    for name in TOLD_PARTS:
         part = getattr(said, name)
         if part is not None:
             file[name] = Under(received_key(sender, consent_id), part.model_dump(mode="json", exclude_none=True))
