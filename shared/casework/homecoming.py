@@ -270,7 +270,7 @@ async def _announced(recipient: str, fact: events.Event, word: Returned, tx: Tra
         )  # fmt: skip
         tx.session.add(own)
     if fact.circle_version >= own.circle_version:
-        own.circle_version, own.shares_with = fact.circle_version, sorted({*own.shares_with, *fact.shares_with})
+        own.circle_version, own.shares_with = fact.circle_version, sorted({*own.shares_with, recipient, *fact.shares_with})
     await tx.session.flush()
     return True
 

@@ -7,7 +7,7 @@ from agencies import World, consent, open_case, refer
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.circles.tables import Progress
+from shared.casework.circles.tables import CircleMember, Progress
 from shared.exchange.tables import InboxRow
 
 Heard = list[tuple[str, str, str]]
@@ -63,6 +63,20 @@ async def test_with_the_item_it_hears_all_of_it_once_with_the_original_times(wor
     here = (await worker.get(f"/referrals/{sent['id']}"))["case_id"]
     lines = (await worker.get(f"/cases/{here}/timeline?limit=200"))["items"]
     assert len([line for line in lines if line["kind"] == "case.progress"]) == 3
+
+
+async def test_who_else_is_asked_is_told_only_where_the_table_lets_it_and_under_its_item(world: World) -> None:
+    desk, case, incident = await before(world)
+    await consent(desk, case, "health", "fb", "prog")  # no direction to a clinic ever tells of other places
+    await consent(desk, case, "social_welfare", "prog")
+    await refer(desk, case, incident, "social_welfare", urgency="urgent")
+    await world.settle()
+    named = select(col(CircleMember.shares_with)).where(col(CircleMember.agency) == "police")
+    heard = {}
+    for kind in ("health", "social_welfare"):
+        async with world[kind].database.read() as tx:
+            heard[kind] = (await tx.session.execute(named)).scalar_one()
+    assert heard == {"health": [], "social_welfare": ["health", "social_welfare"]}
 
 
 async def test_without_the_item_it_hears_none_of_it_and_with_it_later_all(world: World) -> None:

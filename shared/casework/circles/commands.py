@@ -147,12 +147,13 @@ def shared_with(releases: sharing.Releases) -> list[str]:
     return sorted(peer for peer, release in releases.items() if ConsentItem.REQ in release.items)
 
 
-def announcement(case: Circle, releases: sharing.Releases, now: datetime) -> list[outbox.Outgoing]:
-    """This agency's own membership, for each whom it shares with. A member hears of others only under `prog`."""
+def announcement(here: Here, case: Circle, releases: sharing.Releases, now: datetime) -> list[outbox.Outgoing]:
+    """This agency's own membership, for each whom it shares with. Who the others are is told where it is told how requests to them
+    stand: to the same kinds of agency, under the same item."""
     sharing_with = shared_with(releases)
     words = []
     for peer in sharing_with:
-        known = tuple(sharing_with) if ConsentItem.PROG in releases[peer].items else (peer,)
+        known = tuple(sharing_with) if sharing.may_pass_referral_progress(here, peer, releases[peer]) else ()
         fact = events.CircleAnnounced(circle_version=case.circle_version, shares_with=known)
         words.append(word_to(case, peer, releases[peer].consent_id, fact, now))
     return words
@@ -221,7 +222,7 @@ async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] 
     now = tx.clock.now()
     told = await _told_under(tx, case.circle)
     if own is not None and own.shares_with == shares_with:
-        new = [word for word in announcement(case, releases, now) if (word.recipient, word.consent_id) not in told]
+        new = [word for word in announcement(here, case, releases, now) if (word.recipient, word.consent_id) not in told]
         return {word.recipient for word in new if await _welcome(tx, here, case, word, releases[word.recipient])}
     if own is None:
         own = CircleMember(
@@ -233,7 +234,7 @@ async def announce(tx: Transaction, here: Here, case: Case, to: Collection[str] 
         own.circle_version, own.shares_with, own.announced_at = case.circle_version, shares_with, now
     await tx.session.flush()
     welcomed = set()
-    for word in announcement(case, releases, now):
+    for word in announcement(here, case, releases, now):
         if (word.recipient, word.consent_id) in told:
             await outbox.add(tx, word)
         elif await _welcome(tx, here, case, word, releases[word.recipient]):

@@ -156,7 +156,7 @@ async def _put(tx: Transaction, here: Here, ground: Ground, row: dict[str, Any],
     progress = referral_progress_words(here, case, releases, row["id"], row["recipient"], ReferralState.ISSUED, now)
     member = []
     if ground.shares_with is None:
-        words += announcement(case, releases, now)
+        words += announcement(here, case, releases, now)
         for peer in shared_with(releases) if ground.has_steps else ():
             words += await history(tx, here, case, case.id, peer, releases[peer])
         words += progress
