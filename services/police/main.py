@@ -290,6 +290,7 @@ PARTS = AgencyParts(
         watch_agreements,
         watch_stays,
         watch_property,
-        watch_indicators(COUNTS, beside={Measure.DESKS_READY}),  # each desk that is not is an alarm of its own
+        # Each desk that is not ready is an alarm of its own.
+        watch_indicators(COUNTS, beside={Measure.DESKS_READY, Measure.STATIONS_READY}),
     ),
 )

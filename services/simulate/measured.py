@@ -37,15 +37,16 @@ async def asked(supervisors: Mapping[str, Desk], years: Sequence[int]) -> Counte
     return Counted(answers)
 
 
-def lines_of(programme: Programme, counted: Counted) -> list[Line]:
-    """Each indicator of the programme, those first of which something is expected."""
-    ids = [*programme.expect, *(id_ for id_ in programme.indicators if id_ not in programme.expect)]
-    return [_line(programme, id_, programme.indicators[id_], counted) for id_ in ids]
+def lines_of(programme: Programme, counted: Counted, expect: Mapping[str, Expected] | None = None) -> list[Line]:
+    """Each indicator of the programme, those first of which something is expected: of a replay, unless `expect` says what."""
+    wanted = programme.expect if expect is None else expect
+    ids = [*wanted, *(id_ for id_ in programme.indicators if id_ not in wanted)]
+    return [_line(programme, id_, wanted.get(id_), counted) for id_ in ids]
 
 
-def _line(programme: Programme, id_: str, indicator: Indicator, counted: Counted) -> Line:
+def _line(programme: Programme, id_: str, expected: Expected | None, counted: Counted) -> Line:
+    indicator = programme.indicators[id_]
     value = indicator.value(counted)
-    expected = programme.expect.get(id_)
     return Line(
         id_, indicator.name.in_("en"), value if value is None else round(value, ROUNDED), expected.value if expected else None,
         expected.is_met(value) if expected else None, WHY[expected.why] if expected else "", _source(expected),

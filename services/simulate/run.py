@@ -94,8 +94,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Unmanned:
-    """The day after, on which one desk has nobody: what the indicators that have an alarm come to, whether the supervisor finds the
-    alarm, and where the calls of its district went."""
+    """The day after, on which one desk has nobody: what the indicators that have an alarm come to, beside what the programme
+    expects of that day; whether the supervisor finds the alarm, and where the calls of its district went."""
 
     place: str
     lines: tuple[measured.Line, ...]
@@ -104,8 +104,12 @@ class Unmanned:
 
     @property
     def is_right(self) -> bool:
-        """Whether it is told, and no call was left or went to a desk with nobody."""
-        return self.is_alarmed and all(desk is not None and desk != self.place for desk in self.went_to)
+        """Whether figures are as expected, it is told, and no call was left or went to a desk with nobody."""
+        return (
+            self.is_alarmed
+            and measured.is_all_met(self.lines)
+            and all(desk is not None and desk != self.place for desk in self.went_to)
+        )
 
 
 def known_programmes() -> list[str]:
@@ -277,8 +281,9 @@ class _Replay:
             went_to.append(await room.take(call))
         await town.days.run(town.days.now + timedelta(minutes=30), self._each_day)
         counted = await measured.asked(town.supervisors, [day.year])
-        lines = [one for one in measured.lines_of(self.programme, counted) if self.programme.indicators[one.id].alarm is not None]
-        return Unmanned(place, tuple(lines), is_alarmed, tuple(went_to))
+        lines = measured.lines_of(self.programme, counted, self.programme.expect_unmanned)
+        told = tuple(one for one in lines if one.expected is not None or self.programme.indicators[one.id].alarm is not None)
+        return Unmanned(place, told, is_alarmed, tuple(went_to))
 
 
 def _span(years: tuple[int, ...]) -> str:
@@ -300,8 +305,11 @@ def in_words(outcome: Outcome) -> str:
     return "\n".join(told)
 
 
+MET = {True: ", as expected", False: ", NOT AS EXPECTED", None: ""}
+
+
 def _unmanned(one: Unmanned) -> str:
-    figures = "; ".join(f"{line.name}: {line.value:.1f}" for line in one.lines if line.value is not None)
+    figures = "; ".join(f"{line.name}: {line.value:.1f}{MET[line.met]}" for line in one.lines if line.value is not None)
     alarm = "the supervisor's alarms show it" if one.is_alarmed else "NO ALARM shows it"
     where = ", ".join(desk or "NOWHERE" for desk in one.went_to)
     return f"The day after, {one.place} has nobody: {figures}; {alarm}; its district's calls went to {where}."
@@ -309,4 +317,10 @@ def _unmanned(one: Unmanned) -> str:
 
 def as_data(outcomes: list[Outcome]) -> dict[str, Any]:
     """As `--json` prints it."""
-    return {"programmes": [measured.as_data(one.programme, one.lines) for one in outcomes]}
+    return {
+        "programmes": [
+            measured.as_data(one.programme, one.lines)
+            | ({"unmanned": measured.as_data(one.programme, one.unmanned.lines)["indicators"]} if one.unmanned is not None else {})
+            for one in outcomes
+        ]
+    }

@@ -60,11 +60,13 @@ class Measure(StrEnum):
     FACILITIES = "facilities"  # of a kind, as the network has them
     DISTRICTS = "districts"  # with a facility of a kind
     STATIONS = "stations"  # that are to have a desk
+    STATIONS_READY = "stations_ready"  # of these, with a ready desk or more
     DESKS_READY = "desks_ready"
     CALLS = "calls"
     CALLS_ROUTED = "calls_routed"
     CALLS_WRONG_NUMBER = "calls_wrong_number"
-    CALLS_SEEN_IN_TIME = "calls_seen_in_time"  # by their desk; of those that no desk has seen none is
+    CALLS_DUE = "calls_due"  # that a desk was to see: seen, or not seen and past their time
+    CALLS_SEEN_IN_TIME = "calls_seen_in_time"  # of these, by their desk
     UNIT_DAYS = "unit_days"
     UNIT_DAYS_STAFFED = "unit_days_staffed"
     SEAT_DAYS = "seat_days"  # of a seconded worker
@@ -330,8 +332,12 @@ class Expected(Sourced):
         return self
 
     def is_met(self, value: float | None) -> bool:
-        """Whether a value meets it, rounded as the report rounds; what could not be computed meets nothing."""
-        return value is not None and COMPARED[self.compared](round(value, self.decimals), self.value)
+        """Whether a value meets it; what could not be computed meets nothing. What is to be equal to a number is rounded as the
+        report rounds it; nought, at least and at most are asked of the value as it is."""
+        if value is None:
+            return False
+        is_rounded = self.compared is Comparison.EQUAL and self.value != 0
+        return COMPARED[self.compared](round(value, self.decimals) if is_rounded else value, self.value)
 
 
 class SeriesKind(StrEnum):

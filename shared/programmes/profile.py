@@ -155,6 +155,7 @@ class Programme(Sourced):
     return_visit_days: tuple[Days, ...] = ()  # so many days after she went back to her family or community she is seen again
     indicators: dict[Id, Indicator] = Field(default_factory=dict)
     expect: dict[Id, Expected] = Field(default_factory=dict)  # by indicator
+    expect_unmanned: dict[Id, Expected] = Field(default_factory=dict)  # on the day after a replay, on which one desk has nobody
     replay: dict[Id, Series] = Field(default_factory=dict)
 
     def check_purpose(self, purpose: str) -> None:

@@ -168,9 +168,12 @@ def _agreements(programme: "Programme") -> Found:
 def _figures(programme: "Programme") -> Found:
     if programme.period is not None and programme.period[0] > programme.period[1]:
         yield ("period",), f"it ends in {programme.period[1]}, before it begins"
-    for id_ in programme.expect:
+    for part, id_ in [
+        *(("expect", one) for one in programme.expect),
+        *(("expect_unmanned", one) for one in programme.expect_unmanned),
+    ]:
         if id_ not in programme.indicators:
-            yield ("expect", id_), f"there is no indicator '{id_}' in `indicators`; {near(id_, list(programme.indicators))}"
+            yield (part, id_), f"there is no indicator '{id_}' in `indicators`; {near(id_, list(programme.indicators))}"
     for id_, series in programme.replay.items():
         kind = programme.facilities.get(series.kind)
         for year, numbers in series.numbers.items() if kind is not None else ():

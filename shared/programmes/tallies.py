@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.programmes.indicators import Duration, Indicator, Measure, NotHeld
 
 # How things stand when it is asked, and not what came in a year: several years of one agency are not added up, the last one counts.
-STANDING = frozenset({Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.DESKS_READY})
+STANDING = frozenset({Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.STATIONS_READY, Measure.DESKS_READY})
 # Which end of a referral counts what, so that both can be added up. One agency alone has one end of the referrals that it sent and
 # the other end of those that it was sent: what is divided over the two says something only of all agencies together.
 SENDERS = frozenset(

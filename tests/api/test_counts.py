@@ -8,7 +8,7 @@ import pytest
 from agencies import Desk, Refused, World, consent, open_case, refer
 from box import BATCH, CLINIC, STATION, came, certified, count, give, stock
 from counting import YEAR, Seen, lead, of_all, seen
-from hotline import CALL, HUYE, NYANZA, on_duty, room, with_hotline
+from hotline import CALL, HUYE, HUYE_2, LATE, NYANZA, on_duty, room, with_hotline
 from sqlalchemy import func, select
 
 from shared.casework.accounts.tables import CaseRead
@@ -230,12 +230,16 @@ async def test_calls_and_ready_desks(world: World) -> None:
     await desk.post(f"/calls/{call['id']}/seen")
     await taker.post("/calls", {"channel": "voice", "what": "wrong_number"})
     await taker.post("/calls", CALL)  # which no desk ever sees
+    await taker.post("/calls", {"channel": "voice", "what": "information"})  # which no desk is to see
+    world.clock.advance(LATE)
+    await taker.post("/calls", CALL)  # whose time has not come
     found = await seen(await lead(police))
-    names = ("calls", "calls_routed", "calls_wrong_number", "calls_seen_in_time", "stations", "desks_ready")
+    names = ("calls", "calls_routed", "calls_wrong_number", "calls_due", "calls_seen_in_time", "stations", "desks_ready")
     assert {name: found(name) for name in names} == {
-        "calls": 3, "calls_routed": 2, "calls_wrong_number": 1, "calls_seen_in_time": 1, "stations": 4, "desks_ready": 1,
+        "calls": 5, "calls_routed": 4, "calls_wrong_number": 1, "calls_due": 2, "calls_seen_in_time": 1, "stations": 4,
+        "desks_ready": 1,
     }  # fmt: skip
-    assert (found("desks_ready", HUYE), found("desks_ready", NYANZA), found("calls", HUYE)) == (1, 0, 2)
+    assert (found("desks_ready", HUYE), found("desks_ready", NYANZA), found("calls", HUYE)) == (1, 0, 3)
     assert found.hours("dispatch_time") == [0.2]
     assert found("doses") is None, "no product is given here"
     counted = Counted([found.answer])
@@ -244,6 +248,15 @@ async def test_calls_and_ready_desks(world: World) -> None:
     assert indicators["calls_unrouted"].value(counted) == 0
     assert indicators["dispatched_in_time"].value(counted) == 0.5
     assert indicators["desks"].value(counted) == 4
+
+
+async def test_two_desks_of_a_station_are_one_station(world: World) -> None:
+    police = with_hotline(world, {HUYE: {"at": "huye_station"}, HUYE_2: {"at": "huye_station"}}, {"huye_station": "huye"})
+    await on_duty(police, HUYE)
+    found = await seen(await lead(police))
+    assert (found("stations"), found("stations_ready"), found("stations_ready", HUYE), found("desks_ready")) == (3, 1, 1, 1)
+    board = await (await room(police)).get("/hotline")
+    assert (board["stations"], board["stations_ready"], board["station_coverage_pct"], board["desks"]) == (3, 1, 33.3, 4)
 
 
 async def test_facilities_and_districts_are_those_of_the_network(world: World) -> None:

@@ -253,6 +253,24 @@ async def test_a_second_dose_asks_for_a_reason_one_that_was_vomited_does_not_and
     assert (await give(desk, case_id, second))["said"]["kind"] == "first"
     (one,) = await figures(await inspector(world, "chief"))
     assert one["kinds"] == {"first": 2, "vomited": 1, "again": 1}
+    assert (one["timely"], one["eligible"]) == (2, 2), "whoever was given two doses is not in time twice"
+
+
+async def test_a_dose_counts_on_the_day_on_which_it_was_given_and_years_that_no_clock_has_are_refused(world: World) -> None:
+    desk = await certified(world)
+    await stock(desk)
+    case_id, incident_id = await came(world, desk)
+    given_at = world.clock.now()
+    world.clock.advance(timedelta(days=2))
+    await give(desk, case_id, incident_id, occurred_at=given_at.isoformat())
+    supervisor = await inspector(world, "chief")
+    days = [(given_at + timedelta(days=n)).date().isoformat() for n in (0, 1, 3)]
+    (then,), (later,) = await figures(supervisor, *days[:2]), await figures(supervisor, *days[1:])
+    assert (then["doses"], later["doses"]) == (1, 0)
+    for year in ("0001", "9999"):
+        for path in (f"/dispensing/figures?first={year}-12-31&until={year}-12-31", f"/hotline?until={year}-01-01T00:00:00Z"):
+            status, sentence = await refused(supervisor.get(path))
+            assert (status, "between the years 1900 and 2199" in sentence) == (422, True), path
 
 
 async def test_what_she_was_given_elsewhere_counts_as_a_dose_before(world: World) -> None:

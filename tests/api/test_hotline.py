@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from agencies import Refused, World
-from hotline import CALL, GASABO, HUYE, HUYE_2, NYANZA, ROOM, holds, on_duty, room, with_hotline
+from hotline import CALL, GASABO, HUYE, HUYE_2, LATE, NYANZA, ROOM, holds, on_duty, room, with_hotline
 from sqlalchemy import func, select, text
 from sqlmodel import col
 
@@ -12,8 +12,6 @@ from services.police.hotline.tables import Call
 from shared.casework.accounts.tables import CaseRead
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
-
-LATE = timedelta(minutes=15, seconds=1)
 
 
 async def alarms(desk, kind: str) -> list[str]:  # type: ignore[no-untyped-def]

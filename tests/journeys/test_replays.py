@@ -49,3 +49,5 @@ def test_a_replay_meets_every_expected_figure(programme: str, seed: int, tmp_pat
     found = {one["name"]: one for one in told["indicators"] if one["expected"] is not None}
     assert {name: one["expected"] for name, one in found.items()} == MUST[programme]
     assert all(one["met"] for one in found.values())
+    unmanned = {one["name"]: (one["expected"], one["met"]) for one in told.get("unmanned", ()) if one["expected"] is not None}
+    assert unmanned == ({"station_coverage_pct": (98.6, True)} if programme == "rw-gender-desk" else {})

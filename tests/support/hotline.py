@@ -1,7 +1,9 @@
 """A police agency with a hotline, for tests: a room, four desks in three districts, and who is on duty there."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from agencies import Desk, TestAgency, World
@@ -17,10 +19,12 @@ from shared.programmes.profile import load_programme
 ROOM, HUYE, HUYE_2, NYANZA, GASABO = "hotline_room", "huye_desk", "huye_desk_2", "nyanza_desk", "gasabo_desk"
 POSTS = ["desk_officer", "station_commander"]
 CALL: dict[str, Any] = {"channel": "voice", "what": "report", "district": "huye", "need": "protection", "language": "rw"}
+LATE = timedelta(minutes=15, seconds=1)
 
 
-def hotline_network() -> Network:
-    """The network: of the demo's shape, with desks that the programme's rule knows by their kind."""
+def hotline_network(more: Mapping[str, Any], stations: Mapping[str, str]) -> Network:
+    """The network: of the demo's shape, with desks that the programme's rule knows by their kind. `more` of a desk; and stations,
+    each with its district."""
     ways = {HUYE: {"km": 32, "minutes": 45}, HUYE_2: {"km": 30, "minutes": 42}}
     desks: dict[str, Any] = {
         id_: {"name": name, "district": district, "kind": "gender_desk", "posts": POSTS, "duty_number": number, "journeys": way}
@@ -30,6 +34,11 @@ def hotline_network() -> Network:
             (GASABO, "Remera, gender desk", "gasabo", None, {}),
         )
     }  # fmt: skip
+    for id_, fields in more.items():
+        desks[id_] |= fields
+    desks |= {
+        id_: {"name": id_, "district": district, "kind": "police_station", "posts": POSTS} for id_, district in stations.items()
+    }
     room = {"name": "Room of the line", "district": "gasabo", "kind": "hotline_room", "posts": ["call_taker", "hotline_supervisor"]}
     health = {"isange": {"name": "Isange", "district": "huye", "posts": ["duty_nurse"], "services": ["acute_care"]}}
     content = {
@@ -42,10 +51,12 @@ def hotline_network() -> Network:
     return parse_network(content, "the hotline's")
 
 
-def with_hotline(world: World) -> TestAgency:
+def with_hotline(
+    world: World, more: Mapping[str, Any] = MappingProxyType({}), stations: Mapping[str, str] = MappingProxyType({})
+) -> TestAgency:
     """The world's police run the hotline from now on, in the same database."""
     before = world["police"]
-    here = replace(before.here, network=hotline_network(), programme=load_programme("rw-gender-desk"))
+    here = replace(before.here, network=hotline_network(more, stations), programme=load_programme("rw-gender-desk"))
     world.agencies["police"] = TestAgency(here, before.parts, before.database)
     return world["police"]
 

@@ -36,7 +36,7 @@ ALL_ASSETS = frozenset({"interview_room", "vehicle", "motorcycle", "computer"})
 
 def desk(id_: str, district: str | None = "huye", **more: object) -> Desk:
     fields = {"is_open": True, "is_staffed": True, "assets": ALL_ASSETS, "certificates": frozenset({"gender_desk_course"})}
-    of_desk = {name: more.pop(name) for name in ("languages", "waiting", "km_from") if name in more}
+    of_desk = {name: more.pop(name) for name in ("languages", "waiting", "km_from", "at") if name in more}
     now = DeskNow(id_, str(more.pop("kind", "gender_desk")), district, **{**fields, **more})  # type: ignore[arg-type]
     return Desk(now, **of_desk)  # type: ignore[arg-type]
 
@@ -176,14 +176,25 @@ def test_one_unmanned_desk_of_69_is_98_6_percent() -> None:
     assert coverage(RWANDA, []).percent is None
 
 
+def test_a_station_with_two_desks_is_one_and_one_without_a_desk_is_not_ready() -> None:
+    second, third = desk("desk_2", at="post_1", is_staffed=False), desk("desk_3", at="post_2", is_staffed=False)
+    desks = [desk("desk_1", at="post_1"), second, third]
+    found = coverage(RWANDA, desks, ["post_1", "post_2", "post_3"])
+    assert (found.ready, found.of, found.gaps) == (1, 3, ("desk_2", "desk_3"))
+    assert (found.percent, found.stations_ready) == (33.3, frozenset({"post_1"}))
+
+
 def test_calls_are_routed_or_wrong_or_unrouted_and_nothing_else() -> None:
     rows = [
-        Counted(What.REPORT, True, 3), Counted(What.REPORT, True, 15), Counted(What.REPORT, True, 40), Counted(What.CUT, True),
-        Counted(What.WRONG_NUMBER, False), Counted(What.REPORT, False),
+        Counted(What.REPORT, True, 3, is_due=True), Counted(What.REPORT, True, 15, is_due=True),
+        Counted(What.REPORT, True, 40, is_due=True), Counted(What.CUT, True), Counted(What.WRONG_NUMBER, False),
+        Counted(What.REPORT, False, 2, is_due=True),  # which the room kept, and saw itself
     ]  # fmt: skip
     found = figures(rows, seen_within(RWANDA))
     assert (found.calls, found.routed, found.wrong_numbers, found.cut, found.unrouted) == (6, 4, 1, 1, 1)
-    assert (found.seen, found.seen_in_time, found.minutes_median, found.minutes_p90) == (3, 2, 15, 40)
+    assert (found.seen, found.due, found.seen_in_time, found.minutes_median, found.minutes_p90) == (4, 4, 2, 3, 40)
+    ten = figures([Counted(What.REPORT, True, minutes) for minutes in range(1, 11)], seen_within(RWANDA))
+    assert (ten.minutes_median, ten.minutes_p90) == (5, 9)  # as every other figure takes them: what somebody really waited
     assert figures([], timedelta(minutes=15)).minutes_median is None
 
 

@@ -349,11 +349,13 @@ def test_the_zambian_replay_comes_to_what_the_report_says() -> None:
 
 def test_one_unmanned_desk_of_69_is_986_and_an_alarm() -> None:
     coverage, expected = RWANDA.indicators["station_coverage_pct"], RWANDA.expect["station_coverage_pct"]
-    whole = {(Measure.STATIONS, 2010, "all"): 69, (Measure.DESKS_READY, 2010, "all"): 69}
+    whole = {(Measure.STATIONS, 2010, "all"): 69, (Measure.STATIONS_READY, 2010, "all"): 69}
     assert expected.is_met(coverage.value(Counted(whole)))
-    value = coverage.value(Counted(whole | {(Measure.DESKS_READY, 2010, "all"): 68}))
+    value = coverage.value(Counted(whole | {(Measure.STATIONS_READY, 2010, "all"): 68}))
     assert value is not None
     assert (round(value, 1), expected.is_met(value)) == (98.6, False)
+    assert RWANDA.expect_unmanned["station_coverage_pct"].is_met(value)
+    assert not RWANDA.expect_unmanned["station_coverage_pct"].is_met(100 * 67 / 69)
     assert coverage.alarm is not None
     assert coverage.alarm.below is not None
     assert value < coverage.alarm.below

@@ -4,6 +4,7 @@ Doses are counted where she has not said no to being counted; the box counts eve
 """
 
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlmodel import col
 
-from services.police.dispensing.domain import Outcome
+from services.police.dispensing.domain import SINCE, Kind, Outcome
 from services.police.dispensing.resupply import Sums, sums_of
 from services.police.dispensing.rules import products
 from services.police.dispensing.tables import BoxEntry, Dose, SafetyReport
@@ -27,6 +28,8 @@ from shared.contracts.casework.codes import CareProduct
 from shared.kit.db import Transaction
 from shared.programmes.indicators import Duration, Measure
 
+IN_TIME = frozenset(name for _limit, name in SINCE)
+
 
 @dataclass(slots=True)
 class Doses:
@@ -35,16 +38,12 @@ class Doses:
     outcomes: Counter[str] = field(default_factory=Counter)
     since: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    timely: int = 0  # first doses within 120 hours of the incident's earliest moment, so that none is outside `eligible`
 
     @property
     def eligible(self) -> int:
         """Offers to which a first dose could have been the answer: nobody is asked why she said no, and none is counted twice."""
-        return self.kinds["first"] + self.outcomes[Outcome.DECLINED] + self.outcomes[Outcome.NONE_HERE]
-
-    @property
-    def timely(self) -> int:
-        """Given within 120 hours of the incident's earliest moment (domain guide, section 5)."""
-        return self.since["72"] + self.since["120"]
+        return self.kinds[Kind.FIRST] + self.outcomes[Outcome.DECLINED] + self.outcomes[Outcome.NONE_HERE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +63,36 @@ async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: da
     begins, ends = here.begin_of(first), here.begin_of(until)
     found = []
     boxes = set((await tx.session.execute(select(col(BoxEntry.facility)).distinct())).scalars())
+    doses: dict[tuple[str, str], Doses] = {}
+    async for offer in _offers(tx, begins, ends):
+        _count(doses.setdefault((offer.facility, offer.said["product"]), Doses()), offer.said)
     for facility in sorted(place for place in boxes | here.entry.facilities.keys() if by.sees(place)):
-        doses = await _doses(tx, facility, begins, ends)
         for product in products(here.programme):
             sums = await sums_of(tx, here, facility, product, first, until)
-            found.append(StationFigures(facility, product, doses.get(product, Doses()), sums))
+            found.append(StationFigures(facility, product, doses.get((facility, product), Doses()), sums))
     return found
 
 
-async def _doses(tx: Transaction, facility: str, begins: datetime, ends: datetime) -> dict[str, Doses]:
-    found: dict[str, Doses] = {}
-    query = of_counted(Dose, col(Dose.id), *sealed(Dose, "said")).where(
-        col(Dose.facility) == facility, col(Dose.recorded_at) >= begins, col(Dose.recorded_at) < ends
-    )
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    facility: str
+    said: dict[str, Any]
+    at: datetime
+    happened: datetime | None
+
+
+async def _offers(tx: Transaction, begins: datetime, ends: datetime) -> AsyncIterator[_Offer]:
+    """What was offered in a span, by the time at which it was and not at which it was written down. Of a case that was erased the
+    box's book still has the dose, and nobody knows whose it was: it is in none."""
+    columns = (col(Dose.id), col(Dose.facility), *sealed(Dose, "said", "given_at"), *sealed(Incident, "earliest_at", "latest_at"))
+    query = of_counted(Dose, *columns).join(Incident, col(Incident.id) == col(Dose.incident_id)).where(
+        col(Dose.recorded_at) >= begins  # nothing is given after it is written down
+    )  # fmt: skip
     async for row in rows(tx, query, col(Dose.id)):
-        offer = said(tx, Dose, row, "said")
-        if offer is not None:  # else its case was erased: the box's book still has the dose, and nobody knows whose it was
-            _count(found.setdefault(offer["product"], Doses()), offer)
-    return found
+        offer, at = said(tx, Dose, row, "said"), said(tx, Dose, row, "given_at")
+        if offer is not None and at is not None and begins <= at < ends:
+            happened = said(tx, Incident, row, "earliest_at") or said(tx, Incident, row, "latest_at")
+            yield _Offer(row.facility, offer, at, happened)
 
 
 def _count(of: Doses, offer: dict[str, Any]) -> None:
@@ -89,6 +100,7 @@ def _count(of: Doses, offer: dict[str, Any]) -> None:
     if offer["outcome"] == Outcome.GIVEN:
         of.since[offer["since"]] += 1
         of.kinds[offer["kind"]] += 1
+        of.timely += offer["kind"] == Kind.FIRST and offer["since"] in IN_TIME
 
 
 # --- as a programme's measures --------------------------------------------------------------------------------------------
@@ -127,21 +139,14 @@ def _stock(sums: Sums) -> dict[Measure, int]:
 
 async def _given(tx: Transaction, here: Here, of: Period) -> Counts:
     found = Counts.of(Measure.DOSES, Measure.DOSES_IN_TIME, Measure.DOSES_ELIGIBLE, Duration.DOSE_DELAY)
-    begins, ends = here.begin_of(of.first), here.begin_of(of.until)
-    offers = dict[str, Doses]()
-    columns = (col(Dose.id), col(Dose.facility), *sealed(Dose, "said", "given_at"), *sealed(Incident, "earliest_at", "latest_at"))
-    query = of_counted(Dose, *columns).join(Incident, col(Incident.id) == col(Dose.incident_id)).where(
-        col(Dose.recorded_at) >= begins  # nothing is given after it is written down
-    )  # fmt: skip
-    async for row in rows(tx, query, col(Dose.id)):
-        offer, at = said(tx, Dose, row, "said"), said(tx, Dose, row, "given_at")
-        if offer is None or at is None or not begins <= at < ends or offer["product"] != CareProduct.EMERGENCY_CONTRACEPTION:
+    doses_at = dict[str, Doses]()
+    async for offer in _offers(tx, here.begin_of(of.first), here.begin_of(of.until)):
+        if offer.said["product"] != CareProduct.EMERGENCY_CONTRACEPTION:
             continue
-        _count(offers.setdefault(row.facility, Doses()), offer)
-        happened = said(tx, Incident, row, "earliest_at") or said(tx, Incident, row, "latest_at")
-        if offer["outcome"] == Outcome.GIVEN and happened is not None:
-            found.add_hours(Duration.DOSE_DELAY, row.facility, (at - happened) / HOUR)
-    for facility, doses in offers.items():
+        _count(doses_at.setdefault(offer.facility, Doses()), offer.said)
+        if offer.said["outcome"] == Outcome.GIVEN and offer.happened is not None:
+            found.add_hours(Duration.DOSE_DELAY, offer.facility, (offer.at - offer.happened) / HOUR)
+    for facility, doses in doses_at.items():
         found.add(Measure.DOSES, facility, doses.outcomes[Outcome.GIVEN])
         found.add(Measure.DOSES_IN_TIME, facility, doses.timely)
         found.add(Measure.DOSES_ELIGIBLE, facility, doses.eligible)

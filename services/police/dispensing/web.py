@@ -19,6 +19,7 @@ from shared.casework.cases.web import Cursor, Limit
 from shared.casework.directory.news import place_subject
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.stock import commands as stock
+from shared.contracts.casework import events
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["dispensing"])
@@ -383,7 +384,7 @@ async def post_statement(body: StateMonth, request: Request, edge: OneEdge, by: 
 
 
 @router.get("/dispensing/figures")
-async def get_figures(edge: OneEdge, by: SignedIn, first: date, until: date) -> Page:
+async def get_figures(edge: OneEdge, by: SignedIn, first: events.Day, until: events.Day) -> Page:
     """Figures of stations in a period, `until` not among its days; for supervisors. No case is opened for them."""
     async with edge.database.read() as tx:
         return Page(items=[figures_view(one) for one in await figures.figures(tx, edge.here, by, first, until)])

@@ -1,16 +1,16 @@
 """Routes: who waits to be seen first, the one tap that she is seen, and what waits came to."""
 
-from datetime import date, datetime
-from typing import Annotated
+from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from services.police.fast_track import views
 from services.police.fast_track.commands import only_where_there_is_one, see_now
 from services.police.fast_track.domain import Minutes
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.contracts.casework import events
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["police"])
@@ -78,11 +78,8 @@ async def post_seen(case_id: UUID, request: Request, edge: OneEdge, by: SignedIn
     return await command(request, edge, by, work, key=key)
 
 
-Day = Annotated[date, Query()]
-
-
 @router.get("/fast-track/figures")
-async def get_minutes(edge: OneEdge, by: SignedIn, first: Day, until: Day) -> Page:
+async def get_minutes(edge: OneEdge, by: SignedIn, first: events.Day, until: events.Day) -> Page:
     """Minutes from first contact to being seen, station by station, for a supervisor: no case is opened for it."""
     only_where_there_is_one(edge.here)
     async with edge.database.read() as tx:

@@ -62,6 +62,15 @@ def desk_ids(here: Here) -> list[str]:
     return [id_ for id_ in here.entry.facilities if found is not None and here.kind_of_place(id_) in found[1].to]
 
 
+def stations(here: Here) -> list[str]:
+    """The stations at which desks are, also those that have none: by the roofs that the network file names for desks. A file that
+    names none says nothing of it."""
+    places, kinds = here.entry.facilities, here.programme.facilities
+    under = {places[id_].at for id_ in desk_ids(here)} - {None}
+    roofs = {kinds[str(here.kind_of_place(id_))].colocated_with for id_ in desk_ids(here)} if under else set()
+    return [id_ for id_ in places if id_ in under or here.kind_of_place(id_) in roofs - {None}]
+
+
 async def desks_now(tx: Transaction, here: Here) -> list[Desk]:
     """Every desk of the agency; the caller has let itself look beyond its own."""
     ids = desk_ids(here)
@@ -82,7 +91,7 @@ async def desks_now(tx: Transaction, here: Here) -> list[Desk]:
         )  # fmt: skip
         languages = frozenset(state.languages) if state is not None and state.languages else None
         km = {start: way.km for start, way in place.journeys.items()}
-        found.append(Desk(seen, languages, waiting_at.get(id_, 0), km))
+        found.append(Desk(seen, languages, waiting_at.get(id_, 0), km, place.at))
     return found
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
-from statistics import median
 
 from shared.contracts.casework.codes import AgeBand, ServicePackage
+from shared.programmes.indicators import quantile
 from shared.programmes.places import FallBack
 from shared.programmes.profile import Programme
 from shared.programmes.rules import answers, ask, readiness_of
@@ -21,7 +21,6 @@ from shared.programmes.vocabulary import ReadinessRequired, RouteBy
 
 ALIKE_WITHIN = timedelta(hours=1)  # two calls from one district for one thing may be of one person; a design assumption
 SEEN_WITHIN = timedelta(minutes=15)  # where the profile says no `dispatch_min`; domain.md 4.3, a design assumption
-SHARE_OF_SLOWEST = 0.9  # the ninth decile beside the median: how long the slow ones took
 
 
 class What(StrEnum):
@@ -54,17 +53,24 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A desk as it stands now. `km_from`: by other desk, as the network file has it. `waiting`: calls that it has not seen yet."""
+    """A desk as it stands now. `km_from`: by other desk, as the network file has it. `waiting`: calls that it has not seen yet.
+    `at`: the station under whose roof it is, where the network file says so."""
 
     now: DeskNow
     languages: frozenset[str] | None = None
     waiting: int = 0
     km_from: Mapping[str, float] = field(default_factory=dict)
+    at: str | None = None
 
     @property
     def id(self) -> str:
         """The facility."""
         return self.now.id
+
+    @property
+    def station(self) -> str:
+        """Its station; a desk of which no roof is known is one by itself."""
+        return self.at or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,24 +196,28 @@ def needs_of(programme: Programme, need: ServicePackage | None, now: datetime, *
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Desks that are staffed and ready, of all; `gaps` are the others."""
+    """Desks that are ready now, of those to which calls go, and which are not; and stations with a ready desk or more, of all."""
 
     ready: int
     of: int
-    gaps: tuple[str, ...] = ()
+    gaps: tuple[str, ...]
+    stations: frozenset[str]
+    stations_ready: frozenset[str]
 
     @property
     def percent(self) -> float | None:
-        """To one decimal; None where there is no desk."""
-        return round(100 * self.ready / self.of, 1) if self.of else None
+        """Of stations, to one decimal; None where there is none."""
+        return round(100 * len(self.stations_ready) / len(self.stations), 1) if self.stations else None
 
 
-def coverage(programme: Programme, desks: Iterable[Desk]) -> Coverage:
-    """Ready desks ÷ desks (domain.md, section 5), now."""
+def coverage(programme: Programme, desks: Iterable[Desk], stations: Collection[str] = ()) -> Coverage:
+    """Stations with a ready desk ÷ stations (domain.md, section 5), now. A station with two desks is one; one of `stations` that
+    has no desk at all counts, and is not ready."""
     found = routing_rule(programme)
     asked = [desk for desk in desks if found is not None and desk.now.kind in found[1].to]
     gaps = tuple(desk.id for desk in asked if not is_ready(programme, desk))
-    return Coverage(len(asked) - len(gaps), len(asked), gaps)
+    ready = frozenset(desk.station for desk in asked if desk.id not in gaps)
+    return Coverage(len(asked) - len(gaps), len(asked), gaps, frozenset({*stations, *(desk.station for desk in asked)}), ready)
 
 
 def is_ready(programme: Programme, desk: Desk) -> bool:
@@ -223,6 +233,11 @@ class Counted:
     is_routed: bool
     minutes_to_seen: float | None = None
     place: str | None = None  # its desk, or the room that took it
+    is_due: bool = False  # a desk was to see it: it has been seen, or its time to be has passed
+
+    def is_in_time(self, within: timedelta) -> bool:
+        """Whether its desk has seen it in time; the room that kept it for want of one is no desk."""
+        return self.is_routed and self.minutes_to_seen is not None and self.minutes_to_seen <= within / timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +249,7 @@ class Figures:
     wrong_numbers: int
     cut: int
     seen: int
+    due: int
     seen_in_time: int
     minutes_median: float | None
     minutes_p90: float | None
@@ -246,12 +262,13 @@ class Figures:
 
 def figures(rows: Sequence[Counted], within: timedelta) -> Figures:
     """Counts them."""
-    minutes = sorted(row.minutes_to_seen for row in rows if row.minutes_to_seen is not None)
-    slow = minutes[min(len(minutes) - 1, int(len(minutes) * SHARE_OF_SLOWEST))] if minutes else None
+    minutes = [row.minutes_to_seen for row in rows if row.minutes_to_seen is not None]
+    middle, slow = quantile(minutes, 0.5), quantile(minutes, 0.9)
     return Figures(
         calls=len(rows), routed=sum(row.is_routed for row in rows),
         wrong_numbers=sum(row.what is What.WRONG_NUMBER for row in rows),
         cut=sum(row.what is What.CUT for row in rows), seen=len(minutes),
-        seen_in_time=sum(one <= within / timedelta(minutes=1) for one in minutes),
-        minutes_median=round(median(minutes), 1) if minutes else None, minutes_p90=round(slow, 1) if slow is not None else None,
+        due=sum(row.is_due for row in rows), seen_in_time=sum(row.is_in_time(within) for row in rows),
+        minutes_median=round(middle, 1) if middle is not None else None,
+        minutes_p90=round(slow, 1) if slow is not None else None,
     )  # fmt: skip

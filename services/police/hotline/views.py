@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlmodel import col
 
-from services.police.hotline.desks import desks_now, has_hotline, hotline_of, rooms, waiting
+from services.police.hotline.desks import desks_now, has_hotline, hotline_of, rooms, stations, waiting
 from services.police.hotline.domain import ALIKE_WITHIN, Counted, Coverage, Figures, Step, What, coverage, figures, seen_within
 from services.police.hotline.tables import Call, CallLook
 from shared.casework import scope
@@ -159,11 +159,14 @@ class HotlineView(BaseModel):
     cut: int
     unrouted: int
     seen: int
+    due: int  # of those that a desk was to see: seen, or not seen and past their time
     seen_in_time: int
     minutes_to_seen_median: float | None
     minutes_to_seen_p90: float | None
     desks_ready: int
     desks: int
+    stations_ready: int
+    stations: int
     station_coverage_pct: float | None
     desks_not_ready: list[str]
 
@@ -177,8 +180,8 @@ async def hotline_figures(tx: Transaction, here: Here, by: Actor, since: datetim
     if until - since > SPAN_MAX:
         raise Conflict("Ask for a year at most; the figures of longer spans are the sum of their years.")
     await scope.for_the_agency(tx)
-    found = figures(await counted(tx, since, until), seen_within(here.programme))
-    covered = coverage(here.programme, await desks_now(tx, here))
+    found = figures(await counted(tx, here, since, until), seen_within(here.programme))
+    covered = coverage(here.programme, await desks_now(tx, here), stations(here))
     return _view(hotline.number, since, until, found, covered)
 
 
@@ -190,21 +193,24 @@ def may_count(here: Here, by: Actor) -> bool:
 def _view(number: str, since: datetime, until: datetime, counted: Figures, covered: Coverage) -> HotlineView:
     return HotlineView(
         number=number, since=since, until=until, calls=counted.calls, routed=counted.routed, wrong_numbers=counted.wrong_numbers,
-        cut=counted.cut, unrouted=counted.unrouted, seen=counted.seen, seen_in_time=counted.seen_in_time,
+        cut=counted.cut, unrouted=counted.unrouted, seen=counted.seen, due=counted.due, seen_in_time=counted.seen_in_time,
         minutes_to_seen_median=counted.minutes_median, minutes_to_seen_p90=counted.minutes_p90, desks_ready=covered.ready,
-        desks=covered.of, station_coverage_pct=covered.percent, desks_not_ready=list(covered.gaps),
+        desks=covered.of, stations_ready=len(covered.stations_ready), stations=len(covered.stations),
+        station_coverage_pct=covered.percent, desks_not_ready=list(covered.gaps),
     )  # fmt: skip
 
 
-async def counted(tx: Transaction, since: datetime, until: datetime) -> list[Counted]:
+async def counted(tx: Transaction, here: Here, since: datetime, until: datetime) -> list[Counted]:
     """Every call that came in a span."""
     columns = (
-        col(Call.what), col(Call.desk), col(Call.facility), col(Call.step), col(Call.turns), col(Call.seen_at)
+        col(Call.what), col(Call.desk), col(Call.facility), col(Call.step), col(Call.turns), col(Call.came_at),
+        col(Call.respond_by), col(Call.seen_at), col(Call.merged_into),
     )  # fmt: skip
     query = select(*columns).where(col(Call.came_at) >= since, col(Call.came_at) < until)
+    overdue_since = tx.clock.now() - seen_within(here.programme)
     return [
-        Counted(What(what), _reached_a_desk(turns), _minutes(step, turns, seen_at), desk or room)
-        for what, desk, room, step, turns, seen_at in (await tx.session.execute(query)).tuples()
+        Counted(What(row.what), _reached_a_desk(row.turns), _minutes(row), row.desk or row.facility, _is_due(row, overdue_since))
+        for row in await tx.session.execute(query)
     ]
 
 
@@ -213,8 +219,20 @@ def _reached_a_desk(turns: list[dict[str, str]]) -> bool:
     return any(turn["step"] != Step.LAST_RESORT for turn in turns)
 
 
-def _minutes(step: str | None, turns: list[dict[str, str]], seen_at: datetime | None) -> float | None:
-    """From the first desk on: that a second one was needed does not make her wait less."""
-    if seen_at is None or step == Step.ANSWERED or not turns:
+def _begins(row: Any) -> datetime:
+    """From the first desk on: that a second one was needed does not make her wait less. From the call where none was found."""
+    return datetime.fromisoformat(row.turns[0]["at"]) if row.turns else row.came_at
+
+
+def _minutes(row: Any) -> float | None:
+    if row.seen_at is None or row.step == Step.ANSWERED or not row.turns:
         return None
-    return (seen_at - datetime.fromisoformat(turns[0]["at"])) / timedelta(minutes=1)
+    waited: timedelta = row.seen_at - _begins(row)
+    return waited / timedelta(minutes=1)
+
+
+def _is_due(row: Any, overdue_since: datetime) -> bool:
+    """Whether a desk was to see it, and has or has let the time pass. What was merged unseen is seen with the other call."""
+    if row.respond_by is None:
+        return False
+    return row.seen_at is not None or (row.merged_into is None and _begins(row) < overdue_since)

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from services.police.hotline import commands, views
 from services.police.hotline.commands import MergeCall, TakeCall
@@ -16,6 +16,7 @@ from shared.casework.cases.views import CaseView, case_view
 from shared.casework.cases.web import Cursor, Limit
 from shared.casework.edge import PAGE_DEFAULT, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor
+from shared.contracts.casework import events
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["hotline"])
@@ -121,7 +122,7 @@ async def post_desk(body: SayState, request: Request, edge: OneEdge, by: SignedI
     return await command(request, edge, by, work, key=key)
 
 
-Moment = Annotated[AwareDatetime | None, Query()]
+Moment = Annotated[events.Moment | None, Query()]
 
 
 @router.get("/hotline")

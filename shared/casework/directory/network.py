@@ -43,6 +43,7 @@ class Facility(_Part):
     kind: Code | None = None  # the kind of facility of the programme; left out: what the programme says of a place of this name
     is_planned: bool = False  # it stands in the directory, and nothing is sent to it
     mode: FacilityMode = FacilityMode.ONLINE
+    at: FacilityId | None = None  # the station of this agency that it is a desk of: two desks of one are one station
     hub: FacilityId | None = None  # the facility whose desk writes for it, where it works on paper or by phone
     services: tuple[ServicePackage, ...] = ()
     posts: tuple[Code, ...] = Field(min_length=1)
@@ -111,6 +112,14 @@ class Network(_Part):
                     raise ValueError(
                         f"{agency_id}.{facility_id}: a {agency.kind} agency does not provide {', '.join(sorted(foreign))}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _desks_are_at_stations(self) -> "Network":
+        for agency_id, agency in self.agencies.items():
+            for facility_id, facility in agency.facilities.items():
+                if facility.at is not None and facility.at not in agency.facilities.keys() - {facility_id}:
+                    raise ValueError(f"{agency_id}.{facility_id}: its station '{facility.at}' is no other facility of this agency")
         return self
 
     def _way_to_shelter(self, agency: AgencyEntry, facility: Facility) -> str | None:

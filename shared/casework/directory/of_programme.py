@@ -114,6 +114,8 @@ def _facilities(programme: Programme) -> Iterator[_Made]:
             fields = _numbered(programme, kind, district, number + 1)
             if roof is not None and programme.facilities[str(kind.colocated_with)].agency != kind.agency:
                 fields["journeys"] = {roof: UNDER_ONE_ROOF}
+            elif roof is not None:
+                fields["at"] = roof
             yield _Made(name, kind.agency, id_, fields)
 
 

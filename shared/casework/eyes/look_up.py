@@ -23,6 +23,7 @@ from shared.casework.here import Actor, Here
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import domain
 from shared.casework.referrals.tables import Referral
+from shared.contracts.casework import events
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.ids import new_id
@@ -43,7 +44,7 @@ class LookUp(Form):
     own: str | None = Field(default=None, max_length=30, description="a number that this kind of agency alone has")
     sheet: str | None = Field(default=None, max_length=20, description="the number of a paper sheet")
     code: str | None = Field(default=None, max_length=20, description="the number that she shows or says")
-    opened_on: date | None = None
+    opened_on: events.Day | None = None
 
     @model_validator(mode="after")
     def _two(self) -> "LookUp":

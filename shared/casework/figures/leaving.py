@@ -20,7 +20,8 @@ from shared.programmes.tallies import Counted
 OF_PLACES = frozenset(
     {
         # No sums of a box: what was taken from one at one station in one month is how many women were given something there.
-        Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.DESKS_READY, Measure.STOCK_OUT_DAYS,
+        Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.STATIONS_READY, Measure.DESKS_READY,
+        Measure.STOCK_OUT_DAYS,
     }
 )  # fmt: skip
 OF_CALLS = frozenset({Measure.CALLS, Measure.CALLS_ROUTED, Measure.CALLS_WRONG_NUMBER})

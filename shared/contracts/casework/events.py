@@ -3,9 +3,9 @@
 Codes and dates only. A published version never changes: readers forbid what they do not know, so another shape is another version.
 """
 
-from datetime import date, datetime
+from datetime import date
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -20,16 +20,18 @@ FacilityId = Annotated[str, StringConstraints(pattern=FACILITY_ID_PATTERN)]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]  # BCP 47, the part that programmes use
+_When = TypeVar("_When", bound=date)
 YEARS = range(1900, 2200)  # outside them a time is a mistake, and some cannot be written in UTC
 
 
-def _within_reason(moment: datetime) -> datetime:
-    if moment.year not in YEARS:
+def _within_reason(when: _When) -> _When:
+    if when.year not in YEARS:
         raise ValueError(f"a time lies between the years {YEARS.start} and {YEARS.stop - 1}")
-    return moment
+    return when
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_within_reason)]
+Day = Annotated[date, AfterValidator(_within_reason)]
 BatchCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{0,19}$")]  # as it is printed on the pack
 Month = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")]
 # On an envelope or a sample: what kind of thing, and six characters that are not misread. Random, so that it says nothing.
