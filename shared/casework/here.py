@@ -84,8 +84,17 @@ class Here:
 
     def kind_of_place(self, facility: str | None) -> str | None:
         """The kind of facility that the programme means: as the network file says, else of the programme's place of this name."""
-        named, found = self.programme.places.get(facility or ""), self.entry.facilities.get(facility or "")
+        return self.kind_at(self.agency, facility)
+
+    def kind_at(self, agency: str, facility: str | None) -> str | None:
+        """The same of a facility of any agency."""
+        named, found = self.programme.places.get(facility or ""), self.network.facility(agency, facility or "")
         return (found.kind if found is not None else None) or (named.kind if named is not None else None)
+
+    def district_of(self, facility: str | None) -> str | None:
+        """In which district one of this agency's facilities is."""
+        found = self.entry.facilities.get(facility or "")
+        return found.district if found is not None else None
 
     def posts(self, facility: str) -> Sequence[str]:
         """The ladder of one of this agency's facilities; empty where the network file has dropped it."""

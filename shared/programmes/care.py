@@ -186,7 +186,7 @@ class Pathway(Sourced):
     from_: tuple[Id, ...] = Field(alias="from", min_length=1)  # kinds of facility
     to: tuple[Id, ...] = Field(min_length=1)  # the first that is open and can take her is proposed, the next is the fall-back
     packages: tuple[Package, ...] = Field(min_length=1)
-    urgency: HowSoon | None = None  # None: the desk says
+    urgency: HowSoon | None = None  # where the desk says nothing; acute care and injuries are acute, whatever stands here
     when: When | None = None
     always_offer: YesNo = False
     fee: Fee | None = None  # asked of her; 0: free by the programme, and a fee is a breach

@@ -18,6 +18,7 @@ from shared.casework.alarms.commands import clear
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case
 from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.referrals.pathways import on_before
 from shared.casework.referrals.tables import Referral
 from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
@@ -278,3 +279,13 @@ async def standings_of(tx: Transaction, here: Here, stays: list[Stay]) -> dict[U
             if any(one.referral_id == str(referral_id) for one in facts):
                 facts.append(domain.Happened(Kind.PLAN_DROPPED, ended_at or now, referral_id=str(referral_id)))
     return {one.id: domain.standing(here.programme, rule, one.came_at, found[one.id], now) for one in stays}
+
+
+async def _ends_at(tx: Transaction, here: Here, case_id: UUID) -> datetime | None:
+    """When the stay of a case is to be over; None where nobody stays."""
+    open_now = [stay for stay in await stays_of(tx, case_id) if stay.left_at is None] if has_stays(here) else []
+    stands = await standings_of(tx, here, open_now)
+    return min((one.until_at for one in stands.values()), default=None)
+
+
+on_before(_ends_at)

@@ -28,6 +28,7 @@ from shared.casework.eyes.commands import looks_at_decoys, tell_of_decoys
 from shared.casework.here import Here
 from shared.casework.referrals import domain, story
 from shared.casework.referrals.handlers import answer_late
+from shared.casework.referrals.pathways import seen_within
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import IS_FLAGGED, Referral, ReferralFact
 from shared.contracts.casework import events, lifecycle
@@ -59,7 +60,11 @@ class _Watched:
     case_id: UUID
     direction: str
     issuer: str
+    recipient: str
     desk: str
+    from_facility: str
+    to_facility: str
+    services: list[str]
     urgency: str
     state: str
     is_open: bool
@@ -76,8 +81,9 @@ class _Watched:
 
 # Columns, not objects: every open referral is read every few seconds, in the process that relays and receives.
 WATCHED = (
-    col(Referral.id), col(Referral.case_id), col(Referral.direction), col(Referral.issuer), col(Referral.desk),
-    col(Referral.urgency), col(Referral.state), col(Referral.is_open), col(Referral.standing), col(Referral.told),
+    col(Referral.id), col(Referral.case_id), col(Referral.direction), col(Referral.issuer), col(Referral.recipient),
+    col(Referral.desk), col(Referral.from_facility), col(Referral.to_facility), col(Referral.services), col(Referral.urgency),
+    col(Referral.state), col(Referral.is_open), col(Referral.standing), col(Referral.told),
     col(Referral.flags), col(Referral.said), col(Referral.issued_at), col(Referral.moved_at),
     col(Referral.delivered_at), col(Referral.told_by_phone_at), col(Referral.respond_by),
 )  # fmt: skip
@@ -216,7 +222,7 @@ class Watcher:
         clocks = domain.Clocks(
             referral.direction, standing.state, Urgency(referral.urgency), referral.is_open, standing.arrived,
             standing.no_feedback, referral.issued_at, referral.moved_at, referral.delivered_at, referral.told_by_phone_at,
-            windows, referral.respond_by, entered.get(referral.id),
+            windows, referral.respond_by, seen_within(self._here, referral), entered.get(referral.id),
         )  # fmt: skip
         return domain.flags_of(clocks, self._here.programme.limits, now)
 

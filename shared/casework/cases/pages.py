@@ -32,6 +32,7 @@ from shared.casework.paper.pages import SheetNumber
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.asked_again import refused_of_case
 from shared.casework.referrals.drafts import drafts_of
+from shared.casework.referrals.offers import Offer, offers_of
 from shared.casework.referrals.pages import last_seen
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.pages import PAGE_LINES, story_of
@@ -285,6 +286,7 @@ async def _case_page(
                 for ways in (*edge.pages.look.case_ways, conference_ways)
                 for way in await ways(tx, edge.here, visit.actor, case)
             ],
+            "offers": await _offers(tx, edge, case),
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }
     own = codes.PROGRESS_OF[edge.here.kind] - edge.pages.look.steps_apart
@@ -299,6 +301,13 @@ async def _case_page(
 async def _incidents(tx: Transaction, case: Case) -> list[Incident]:
     query = select(Incident).where(col(Incident.case_id) == case.id).order_by(col(Incident.recorded_at))
     return list((await tx.session.execute(query)).scalars())
+
+
+async def _offers(tx: Transaction, edge: Edge, case: Case) -> list[Offer]:
+    """Of what happened last; a case that another agency's words opened is offered what its own desk there offers."""
+    query = select(Incident).where(col(Incident.case_id) == case.id).order_by(col(Incident.recorded_at).desc()).limit(1)
+    last = (await tx.session.execute(query)).scalar_one_or_none()
+    return [] if case.is_received else await offers_of(tx, edge.here, case, last, case.facility)
 
 
 async def _consents(tx: Transaction, case: Case) -> list[Consent]:

@@ -1,6 +1,6 @@
 """Places as somebody who sends a survivor needs them: open now, how far, who is there, and since when we know."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -14,7 +14,25 @@ from shared.contracts.casework.codes import FacilityMode, ServicePackage
 from shared.kit.db import Transaction
 
 NEWS_AGE_MAX = timedelta(hours=12)  # what a place said longer ago is not shown as if it were so now
+NO_PATHS: Mapping[str, "Path"] = {}
 FAR_KM = 1e6  # a place whose distance nobody entered stands last
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What the programme's pathways say of a place just now."""
+
+    turn: int  # of its kind among those that a pathway leads to: it decides between places that are equally near
+    opens: str | None = None  # the clock time from which the pathway is used again; None where it is now
+    full_at: int | None = None  # so many requests it can take in a day, and has; None where it can take more
+
+    @property
+    def takes_now(self) -> bool:
+        """Whether nothing speaks against sending there."""
+        return self.opens is None and self.full_at is None
+
+
+NO_PATH = Path(turn=1_000)  # no pathway leads there: after those to which one does, where all else is equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,7 @@ class Place:
     journey: Journey | None
     news: PlaceNews | None
     area: str | None = None  # of a shelter: the district, which is all that is shown of where it is
+    path: Path = NO_PATH
 
     @property
     def key(self) -> str:
@@ -42,12 +61,22 @@ class Place:
 
 
 def is_open_at(facility: Facility, local: datetime) -> bool:
-    """Whether a facility is open at a local time; hours that run past midnight count."""
-    if facility.open_hours == DAY_AND_NIGHT:
+    """Whether a facility is open at a local time."""
+    return is_within(facility.open_hours, local)
+
+
+def is_within(hours: str, local: datetime) -> bool:
+    """Whether a local time lies within opening hours; those that run past midnight count."""
+    if hours == DAY_AND_NIGHT:
         return True
-    first, last = (time.fromisoformat(part) for part in facility.open_hours.split("-"))
+    first, last = (time.fromisoformat(part) for part in hours.split("-"))
     now = local.time()
     return first <= now < last if first <= last else now >= first or now < last
+
+
+def hours_begin(hours: str) -> str:
+    """The clock time at which opening hours begin."""
+    return hours.split("-", maxsplit=1)[0]
 
 
 async def places(
@@ -59,9 +88,11 @@ async def places(
     wanted: Iterable[ServicePackage] = (),
     *,
     planned: bool = False,
+    paths: Mapping[str, Path] = NO_PATHS,
 ) -> list[Place]:
-    """The facilities of agencies that offer everything wanted: open ones first, then by distance from the desk, then those of its
-    own district, then by name. `planned`: those too that do not work yet, last, for whoever reads and does not send."""
+    """The facilities of agencies that offer everything wanted: those first that are open and can take somebody, then by distance
+    from the desk, then those of its own district, then as the pathways name their kinds, then by name. `planned`: those too that
+    do not work yet, last, for whoever reads and does not send."""
     since = tx.clock.now() - NEWS_AGE_MAX
     query = select(PlaceNews).where(col(PlaceNews.said_at) > since)
     news = {(row.agency, row.facility): row for row in (await tx.session.execute(query)).scalars()}
@@ -72,15 +103,16 @@ async def places(
             if need <= set(facility.services) and (planned or not facility.is_planned):
                 said = news.get((agency, id_))
                 open_now = not facility.is_planned and (is_open_at(facility, local) if said is None else said.is_open)
-                opens = None if open_now else facility.open_hours.split("-")[0]
+                opens = None if open_now else hours_begin(facility.open_hours)
                 area = _area(here, facility) if shows_area_only(here.network.agencies[agency].kind, facility.services) else None
-                found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said, area))
+                path = paths.get(f"{agency}/{id_}", NO_PATH)
+                found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said, area, path))
     own = here.entry.facilities.get(desk or "")
     district = own.district if own is not None else None
     found.sort(
         key=lambda p: (
-            p.facility.is_planned, not p.is_open, p.journey.km if p.journey else FAR_KM,
-            district is not None and p.facility.district != district, p.facility.name,
+            p.facility.is_planned, not p.is_open, not p.path.takes_now, p.journey.km if p.journey else FAR_KM,
+            district is not None and p.facility.district != district, p.path.turn, p.facility.name,
         )
     )  # fmt: skip
     return found

@@ -71,7 +71,7 @@ def by_seats(here: Here, found: list[Place], desk: str | None, instead: Sequence
             return 2
         return 0 if place.facility.kind in proposed else 1
 
-    return sorted(found, key=lambda place: (not place.is_open, turn(place)))
+    return sorted(found, key=lambda place: (not place.is_open, not place.path.takes_now, turn(place)))
 
 
 def is_under_this_roof(place: Place) -> bool:

@@ -19,6 +19,7 @@ from shared.casework.referrals import commands, story
 from shared.casework.referrals.commands import MakeTransition, load_referral
 from shared.casework.referrals.domain import is_done
 from shared.casework.referrals.pages import referral_page
+from shared.casework.referrals.pathways import paths
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail, Transition
@@ -81,7 +82,9 @@ async def _act_page(
         now = tx.clock.now()
         local = edge.pages.times("en", now).local(now)
         standing = story.standing_of(referral)
-        others = await places(tx, here, (here.agency, *here.serving), referral.desk, local) if act in {"decline", "send-on"} else []
+        whom = (here.agency, *here.serving) if act in {"decline", "send-on"} else ()
+        said_of = await paths(tx, here, whom, referral.desk, local, referral.services) if whom else {}
+        others = await places(tx, here, whom, referral.desk, local, paths=said_of)
     wanted = set(referral.services)
     fitting = [p for p in others if wanted & set(p.facility.services) and (p.agency, p.id) != (here.agency, standing.facility)]
     told = here.network.facility(referral.recipient, standing.facility)

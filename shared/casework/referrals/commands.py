@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,11 +22,12 @@ from shared.casework.cases.tables import TOLD_PARTS, Case
 from shared.casework.circles.commands import announce, announcement, history, referral_progress_words, shared_with, tell_members
 from shared.casework.circles.tables import CircleMember
 from shared.casework.here import Actor, Here
-from shared.casework.referrals import domain, story
+from shared.casework.referrals import domain, pathways, story
 from shared.casework.referrals.ground import Asked, CaseFacts, Ground, asked_of, stand_on
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact, SaidAgain
 from shared.casework.reports import records as reports
+from shared.casework.situations import situation_of
 from shared.contracts.casework import codes, events, lifecycle, minimal_data
 from shared.contracts.casework.codes import ConsentItem, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Details, MissingDetail, Transition
@@ -37,10 +38,12 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, NotFound, RefnetError
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
+from shared.programmes.terms import Act
 
 LEFT_WITHOUT_CARE = frozenset({codes.OutcomeCode.NOT_AVAILABLE, codes.OutcomeCode.NOT_ELIGIBLE})  # an acute end that alarms
 # What whoever has a case open in an emergency may do to a request of another desk: she comes, and how, and care begins.
 FOR_CARE = frozenset({Transition.ARRIVE, Transition.START, Transition.SET_OUT, Transition.TOLD_BY_PHONE})
+AT_ONCE = frozenset({codes.ServicePackage.ACUTE_CARE, codes.ServicePackage.INJURY_CARE})  # acute, and no pathway says less
 PLANNED = _("%(place)s is planned and does not work yet; choose another place.")
 RESPOND_BY_MAX = timedelta(days=90)  # a later answer is no answer
 
@@ -57,7 +60,9 @@ class IssueReferral(Form):
     to_agency: events.AgencyId
     to_facility: events.FacilityId
     services: tuple[codes.ServicePackage, ...] = Field(min_length=1, max_length=len(codes.ServicePackage))
-    urgency: Urgency
+    urgency: Urgency | None = Field(
+        default=None, description="left out: acute for what cannot wait, else as the programme's pathway says, else urgent"
+    )
     needs: events.PersonNeeds | None = None
     travel: events.Travel | None = None
     report_form: events.ReportForm | None = None
@@ -116,10 +121,11 @@ async def issue_referral(
     now = tx.clock.now()
     issued_at = happened("occurred_at", command.occurred_at, now)
     _within_agreement(here, command, issued_at)
+    way = await _way(tx, here, by, command, ground, now)
     code = domain.new_arrival_code()
     said = sharing.project(
         here, command.to_agency, release,
-        _request(command, here, by, case, release, now) | {"arrival_code_hash": domain.hash_of_code(referral_id, code)},
+        _request(command, way, by, case, release, now) | {"arrival_code_hash": domain.hash_of_code(referral_id, code)},
         await _known(command, tx, here, ground, release, now),
     )  # fmt: skip
     event_id = new_id()
@@ -240,10 +246,33 @@ def _refuse_duplicate(command: IssueReferral, ground: Ground) -> None:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What the programme's pathways make of a request: how soon, and until when somebody there is to have answered."""
+
+    urgency: Urgency
+    respond_by: datetime
+
+
+async def _way(tx: Transaction, here: Here, by: Actor, command: IssueReferral, ground: Ground, now: datetime) -> _Way:
+    desk, packages = _from_desk(by, ground.case), frozenset(command.services)
+    found = pathways.ways(here, here.agency, desk, command.to_agency, command.to_facility, packages)
+    situation = situation_of(here, Act.REFER, now, desk, ground.case, ground.incident, packages=packages)
+    said = Urgency.ACUTE if AT_ONCE & packages else pathways.urgency_of(found, situation)
+    urgency = command.urgency or said or Urgency.URGENT
+    respond_by = now + pathways.acknowledge_within(here, found, urgency, situation)
+    ends_at = await pathways.ends_before(tx, here, found, ground.case.id)
+    return _Way(urgency, min(respond_by, ends_at) if ends_at is not None and ends_at > now else respond_by)
+
+
+def _from_desk(by: Actor, case: CaseFacts) -> str | None:
+    return case.facility if by.sees(case.facility) else by.facility
+
+
 def _request(
-    command: IssueReferral, here: Here, by: Actor, case: CaseFacts, release: sharing.Released, now: datetime
+    command: IssueReferral, way: _Way, by: Actor, case: CaseFacts, release: sharing.Released, now: datetime
 ) -> dict[str, Any]:
-    respond_by = command.respond_by or now + here.programme.limits.acknowledge_h.of(command.urgency)
+    respond_by = command.respond_by or way.respond_by
     if not now < respond_by <= now + RESPOND_BY_MAX:
         raise MissingDetail(
             "respond_by", "The time to answer by must lie in the future, within %(days)s days.", days=RESPOND_BY_MAX.days
@@ -251,10 +280,10 @@ def _request(
     return {
         "circle": case.circle,
         "pairwise_code": new_id(),
-        "from_facility": case.facility if by.sees(case.facility) else by.facility,
+        "from_facility": _from_desk(by, case),
         "to_facility": command.to_facility,
         "services": command.services,
-        "urgency": command.urgency,
+        "urgency": way.urgency,
         "respond_by": respond_by,
         "feedback_agreed": ConsentItem.FB in release.items,
     }

@@ -34,6 +34,7 @@ class Clocks:
     told_by_phone_at: datetime | None
     windows_until: tuple[datetime, ...] = ()
     respond_by: datetime | None = None
+    seen_within: timedelta | None = None  # as a pathway says it; else by its urgency
     entered_at: datetime | None = None  # when it came into the records, where that was later than it was issued: from paper
 
 
@@ -50,7 +51,7 @@ def flags_of(clocks: Clocks, limits: Limits, now: datetime) -> frozenset[Flag]:
         Flag.UNDELIVERED: clocks.direction == "out" and clocks.delivered_at is None and not told
         and known > limits.delivered_h.of(clocks.urgency),
         Flag.UNACKNOWLEDGED: clocks.state in NOT_YET_SEEN and not told
-        and (known > limits.acknowledge_h.of(clocks.urgency) or is_late),
+        and (known > (clocks.seen_within or limits.acknowledge_h.of(clocks.urgency)) or is_late),
         Flag.STALLED: (clocks.state is ReferralState.ACCEPTED and now - clocks.moved_at > limits.stalled_h.of(clocks.urgency))
         or (clocks.state is ReferralState.ACKNOWLEDGED and is_late),
         # It stands after the window has passed, too: nobody has come, and care is still given.

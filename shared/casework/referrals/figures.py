@@ -20,6 +20,7 @@ from shared.casework.figures.reading import of_counted, rows, said, sealed
 from shared.casework.here import Here
 from shared.casework.referrals import story
 from shared.casework.referrals.domain import Clocks, flags_of
+from shared.casework.referrals.pathways import seen_within, ways
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import (
     SEXUAL_VIOLENCE,
@@ -65,8 +66,8 @@ class Issued:
 
 async def issued(tx: Transaction, first: datetime, until: datetime) -> AsyncIterator[Issued]:
     """Referrals that this agency issued in a span."""
-    columns = (*BOTH, col(Referral.recipient), col(Referral.to_facility), col(Referral.services), col(Referral.acknowledged_at),
-               col(Consent.basis))  # fmt: skip
+    columns = (*BOTH, col(Referral.issuer), col(Referral.recipient), col(Referral.from_facility), col(Referral.to_facility),
+               col(Referral.services), col(Referral.acknowledged_at), col(Consent.basis))  # fmt: skip
     query = of_counted(Referral, *columns).outerjoin(Consent, col(Consent.id) == col(Referral.consent_id)).where(
         col(Referral.direction) == "out", col(Referral.issued_at) >= first, col(Referral.issued_at) < until
     )  # fmt: skip
@@ -93,7 +94,7 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
 def _measures(here: Here, one: Issued, now: datetime) -> list[Measure]:
     row, standing = one.row, one.standing
     is_seen = row.acknowledged_at is not None
-    limit = here.programme.limits.acknowledge_h.of(one.urgency)
+    limit = seen_within(here, row)
     kind = here.programme.facilities.get(here.kind_of_place(row.desk) or "")
     is_health = here.known_kind(row.recipient) is AgencyKind.HEALTH
     said_of = {
@@ -121,10 +122,8 @@ def _is_lapsed(here: Here, row: Any, standing: Standing, direction: str, now: da
 
 def _is_free(here: Here, row: Any) -> bool:
     """Whether the programme says of a way from here to there, for what was asked, that nothing is to be paid."""
-    place = here.network.facility(row.recipient, row.to_facility)
-    to_kind = (place.kind if place is not None else None) or getattr(here.programme.places.get(row.to_facility), "kind", None)
-    ways = here.programme.pathways_from(here.kind_of_place(row.desk) or "").values()
-    return any(way.fee == 0 and to_kind in way.to and set(row.services) & set(way.packages) for way in ways)
+    found = ways(here, row.issuer, row.desk, row.recipient, row.to_facility, row.services)
+    return any(way.fee == 0 for way in found)
 
 
 async def to_health(tx: Transaction, here: Here, of: Period) -> Counts:

@@ -21,7 +21,7 @@ from shared.casework.consents.tables import Consent
 from shared.casework.consents.views import is_no, last_answers, unasked
 from shared.casework.directory.mandates import elsewhere
 from shared.casework.directory.network import Facility
-from shared.casework.directory.places import Place, places
+from shared.casework.directory.places import Path, Place, places
 from shared.casework.directory.seats import NO_SEATS, Instead, by_seats, instead_of
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.holds.commands import is_set_aside
@@ -33,6 +33,8 @@ from shared.casework.referrals.asked_again import answers_of, items_of, refused_
 from shared.casework.referrals.choices import CARE_ORDER, ESCORTS, MODES
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.casework.referrals.drafts import THINK, Step, as_drafted
+from shared.casework.referrals.offers import offers_of
+from shared.casework.referrals.pathways import ends_before, paths, ways
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.casework.sharing import ConsentMissing, Releases, may_ask, releases, windows_of_care
 from shared.casework.timeline.pages import PAGE_LINES, story_of
@@ -53,6 +55,7 @@ from shared.kit.errors import Conflict, NotFound, Sentence
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import comma
 from shared.kit.i18n import mark as _
+from shared.programmes.care import Pathway
 
 router = APIRouter(include_in_schema=False)
 
@@ -125,18 +128,26 @@ async def _refer_page(
         set_out, desk = _leaving(edge, sheet, visit, now)
         seats = await edge.pages.look.seats(tx, here, desk) if edge.pages.look.seats is not None else NO_SEATS
         instead_of_seats = instead_of(here.programme, here.kind_of_place(desk), seats, _every(told, edge), now)
-        found = by_seats(here, await places(tx, here, asked, desk, local), desk, instead_of_seats)
+        start = desk or case.facility  # whoever has no desk of her own sends from the case's
+        said_of = await paths(tx, here, here.serving, start, local, _every(told, edge))
+        found = by_seats(here, await places(tx, here, asked, desk, local, paths=said_of), desk, instead_of_seats)
         also = await _also(
-            tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local, instead_of_seats
+            tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local, instead_of_seats, said_of
         )
         form = _with_new_offers(form, also)
         last = await last_answers(tx, case.id)
         not_care = [p for p in here.serving if here.kind_of(p) is AgencyKind.HEALTH and p not in told and is_no(last.get(p))]
         by_law = {peer for peer, release in told.items() if release.basis is Basis.LEGAL_BASIS}
         said_no = all(peer in by_law or is_no(last.get(peer)) for peer in here.serving)
-        along = await places(tx, here, [p for p in here.serving if is_no(last.get(p))], desk, local) if said_no else []
+        along = (
+            await places(tx, here, [p for p in here.serving if is_no(last.get(p))], desk, local, paths=said_of) if said_no else []
+        )
+        offered = await offers_of(tx, here, case, incident, start)
+        ends_at = await ends_before(tx, here, _ways_to(edge, start, found, care), case.id)
     until = _care_until(edge, incident, now)
     services = list(dict.fromkeys(service for asked_for in care.values() for service in asked_for))
+    always = {package for offer in offered for package in offer.packages}
+    services.sort(key=lambda service: service not in always)  # what is always offered is asked first
     before = next((service for service in services if former is not None and service in former.services), None)
     cannot = _cannot_take(former) if former is not None else None
     found.sort(
@@ -149,6 +160,7 @@ async def _refer_page(
         places=[p for p in found if set(p.facility.services).intersection(care[p.agency])], also=also, until=until, agreed=agreed,
         modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks, outside=outside,
         there={p.key: (set_out + _way(p.facility, desk)).strftime("%H:%M") for p in found},
+        offers=offered, ends_at=ends_at,
         incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
         ask_again_first=bool(not_care),
         from_sheet=sheet is not None,  # who left with a sheet took no number along
@@ -165,6 +177,11 @@ def _outside(edge: Edge, found: list[Place], care: Mapping[str, Collection[Servi
         p.key: agreements.refusal(edge.here, p.agency, p.id, set(p.facility.services) & set(care[p.agency]), today) for p in found
     }
     return {key: said for key, said in asked.items() if said is not None}
+
+
+def _ways_to(edge: Edge, desk: str, found: list[Place], care: Mapping[str, Collection[ServicePackage]]) -> list[Pathway]:
+    here = edge.here
+    return [way for p in found for way in ways(here, here.agency, desk, p.agency, p.id, care[p.agency])]
 
 
 def _staff(edge: Edge, request: Request, visit: Visit, whose: Iterable[str]) -> list[str]:
@@ -260,6 +277,7 @@ async def _also(
     visit: Visit,
     local: datetime,
     seats: Sequence[Instead],
+    said_of: Mapping[str, Path],
 ) -> list[tuple[Place, list[ServicePackage]]]:
     """Who else is told along with it: the nearest office of each other agency that may know, and what is not asked of it yet."""
     told = []
@@ -270,7 +288,7 @@ async def _also(
         asks = list(dict.fromkeys(asks))
         taken = await commands.open_services(tx, case.id, incident.id if incident else None, peer)
         desk = visit.actor.facility
-        found = by_seats(edge.here, await places(tx, edge.here, [peer], desk, local), desk, seats)
+        found = by_seats(edge.here, await places(tx, edge.here, [peer], desk, local, paths=said_of), desk, seats)
         today = edge.here.day_of(tx.clock.now())
         fitting = [
             (
@@ -398,10 +416,10 @@ def _issue(
     agency, facility = asked.place.split("/")
     offered = edge.here.network.facility(agency, facility)
     services = [s for s in WITH.get(asked.care, (asked.care,)) if offered is None or s in offered.services or s is asked.care]
-    is_acute = asked.care in {ServicePackage.ACUTE_CARE, ServicePackage.INJURY_CARE} or bool(incident and incident.hurt_now)
+    is_acute = bool(incident and incident.hurt_now)
     return IssueReferral(
         case_id=case.id, incident_id=incident.id if incident else None, to_agency=agency, to_facility=facility,
-        services=tuple(services), urgency=asked.urgency or (Urgency.ACUTE if is_acute else Urgency.URGENT),
+        services=tuple(services), urgency=asked.urgency or (Urgency.ACUTE if is_acute else None),
         travel=events.Travel(mode=asked.mode, escort=asked.escort, expected_at=expected_at),
         report_form=_report_form(edge, services), **_as_written(sheet),
     )  # fmt: skip
@@ -429,7 +447,7 @@ async def _also_asked(
             asked.append(
                 IssueReferral(
                     case_id=case.id, incident_id=incident_id, to_agency=agency, to_facility=facility, services=tuple(ticked),
-                    urgency=Urgency.URGENT, **_as_written(sheet),
+                    **_as_written(sheet),
                 )
             )  # fmt: skip
     return asked

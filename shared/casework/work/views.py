@@ -33,6 +33,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
+from shared.casework.referrals.pathways import seen_within
 from shared.casework.referrals.tables import DraftedReferral, Referral, ReferralFact, WalkIn
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import CancelReason, Flag, ProgressCode, ReferralState, Urgency
@@ -148,7 +149,7 @@ def alarm_at(here: Here, referral: Referral) -> datetime | None:
     limits, urgency = here.programme.limits, Urgency(referral.urgency)
     if referral.sent_at is None or {Flag.UNACKNOWLEDGED, Flag.UNDELIVERED}.intersection(referral.flags):
         return None
-    due = [referral.respond_by, referral.sent_at + limits.acknowledge_h.of(urgency)]
+    due = [referral.respond_by, referral.sent_at + seen_within(here, referral)]
     if referral.delivered_at is None:
         due.append(referral.sent_at + limits.delivered_h.of(urgency))
     return min(due)
