@@ -28,11 +28,18 @@ def situation_of(
         earliest_at=getattr(incident, "earliest_at", None), latest_at=getattr(incident, "latest_at", None),
         incident_type=IncidentType(said) if said in KNOWN_TYPES else None,
         contexts=frozenset(map(IncidentContext, getattr(incident, "contexts", None) or ())),
-        age_band=AgeBand(needs["age_band"]) if needs.get("age_band") else None,
+        age_band=_age(case, needs),
         sex=Sex(needs["sex"]) if needs.get("sex") else None,
         facts=facts | more.pop("facts", frozenset()), not_so=not_so | more.pop("not_so", frozenset()),
         agency=here.agency, facility_kind=here.kind_of_place(desk), district=here.district_of(desk), **more,
     )  # fmt: skip
+
+
+def _age(case: Any, needs: dict[str, Any]) -> AgeBand | None:
+    """Which band was not asked on the telephone; that she is a child is known, and any of a child's says so."""
+    band = AgeBand(needs["age_band"]) if needs.get("age_band") else None
+    is_child = getattr(case, "child", None) is not None and band in (None, AgeBand.UNKNOWN)
+    return AgeBand.A15_17 if is_child else band
 
 
 def _facts(case: Any, incident: Any) -> tuple[frozenset[Fact], frozenset[Fact]]:

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 
 from shared.kit import sqlite
 from shared.kit.clock import Clock, SystemClock
-from shared.kit.errors import DatabaseAway, RefnetError
+from shared.kit.errors import DatabaseAway, KeptRefusal, RefnetError
 from shared.kit.keystore import Keystore, ValueNotOpened
 from shared.kit.sealed import ATTRIBUTE, keystore_of
 
@@ -165,7 +165,17 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        """A transaction that commits when the block ends well and rolls back when it does not."""
+        """A transaction that commits when the block ends well and rolls back when it does not, but for what a refusal keeps."""
+        try:
+            async with self._alone() as tx:
+                yield tx
+        except KeptRefusal as refusal:
+            async with self._alone() as tx:
+                await refusal.keep(tx)
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[Transaction]:
         async with errors_named():
             async with self.engine.connect() as connection:
                 if self.dialect == "sqlite":

@@ -49,6 +49,14 @@ class RefnetError(Exception):
         self.sentence, self.params = sentence, params
 
 
+class KeptRefusal(RefnetError):
+    """A refusal of which something is kept: `keep` runs in a transaction of its own after that of the refusal was rolled back."""
+
+    async def keep(self, tx: Any) -> None:
+        """Writes down what is kept of it."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """What a refusal said, kept apart from it."""

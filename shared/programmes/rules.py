@@ -204,6 +204,9 @@ def route_by(programme: Programme, rule: v.RouteBy, s: Situation) -> Answer | No
         return _says(Verdict.PROPOSES, Message.ROUTED, to_desks=(fitting[0].id,))
     for step in rule.fall_back:
         found = [desk for desk in asked if _falls(programme, step, desk, s)]
+        if RoutingKey.MANDATE in rule.keys:  # whoever has it comes first; any open desk is better than none, ready or not
+            having = [desk for desk in found if _fits(programme, RoutingKey.MANDATE, desk, s)]
+            found = having if having or step is not FallBack.ANY_OPEN else found
         if found:
             return _says(Verdict.PROPOSES, Message.ROUTED_FALL_BACK, to_desks=(found[0].id,), raises_alarm=True)
     return _says(Verdict.WARNS, Message.NO_DESK_READY, raises_alarm=True)

@@ -141,7 +141,6 @@ class Message(StrEnum):
     BREACH = "breach"
     FILES_STAY_APART = "files_stay_apart"
     NOT_ROUTABLE = "not_routable"
-    CLOSED_NOW = "closed_now"
 
 
 @dataclass(frozen=True, slots=True)

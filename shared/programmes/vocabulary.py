@@ -106,7 +106,8 @@ class AgeRoutesTo(Rule):
 
 
 class RouteBy(Rule):
-    """Finds one desk by district, mandate and readiness, and goes down a fall-back chain: nothing stays unrouted."""
+    """Finds one desk by district, mandate and readiness, and goes down a fall-back chain: nothing stays unrouted. Where the mandate
+    is among the keys it holds down the chain, until only a desk that is open is looked for."""
 
     rule: Literal["route_by"]
     act: ActCode

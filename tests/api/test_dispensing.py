@@ -1,5 +1,6 @@
 """Dispensing at a station: who may, until when, out of which batch, and what is told of it; the box's book and its count by two."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from services.police.dispensing.tables import BoxEntry, Dose
+from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import Attempt, CaseRead
 from shared.casework.cases.tables import Case
 from shared.casework.scope import told
@@ -136,13 +138,47 @@ async def test_a_certificate_is_good_on_its_last_day_by_the_wall_clock_and_not_o
     assert (await refused(give(desk, case_id, incident_id)))[0] == 403
 
 
+async def test_only_who_holds_the_trainers_certificate_trains_and_only_who_issues_it_certifies(world: World) -> None:
+    police = world["police"]
+    for name in ("officer-1", "officer-2", "trainer"):
+        await police.sign_in(name, Role.OFFICER, STATION)
+    supervisor = await inspector(world)
+    async with police.database.read() as tx:
+        trainer = str((await find_account(tx, "trainer")).id)
+        other = str((await find_account(tx, "officer-2")).id)
+    assert (await refused(certify(world, supervisor, "officer-1", certified_by="police")))[0] == 409
+    assert (await refused(certify(world, supervisor, "officer-1", is_trainer=True)))[0] == 409
+    assert (await refused(certify(world, supervisor, "officer-1", trainer_id=trainer)))[0] == 409  # who holds nothing yet
+    trains = {"certificate": "ec_trainer", "is_trainer": True, "trained_on": "2025-05-01", "valid_until": None}
+    await certify(world, supervisor, "trainer", **trains)
+    too_early = certify(world, supervisor, "officer-1", trainer_id=trainer, trained_on="2025-06-01")
+    assert (await refused(too_early))[0] == 409  # she was certified on 10 June
+    made = await certify(world, supervisor, "officer-1", trainer_id=trainer, trained_on="2025-07-01", certified_on="2025-07-06")
+    assert made["trainer_id"] == trainer
+    assert (await refused(certify(world, supervisor, "officer-2", trainer_id=other)))[0] == 409  # nobody trains herself
+
+
+async def test_a_certificate_is_issued_after_the_acts_that_somebody_watched(world: World) -> None:
+    police = world["police"]
+    kinds = police.here.programme.certificates
+    watched = kinds["ec_provider"].model_copy(update={"supervised_acts": 3})
+    programme = police.here.programme.model_copy(update={"certificates": {**kinds, "ec_provider": watched}})
+    police.edge.here = replace(police.here, programme=programme)
+    await police.sign_in("officer-1", Role.OFFICER, STATION)
+    supervisor = await inspector(world)
+    assert (await refused(certify(world, supervisor, "officer-1", supervised_acts=2)))[0] == 409
+    assert (await certify(world, supervisor, "officer-1", supervised_acts=3))["supervised_acts"] == 3
+    trained = {"certified_on": None, "certified_by": None, "valid_until": None}
+    assert (await certify(world, supervisor, "officer-1", **trained))["certified_on"] is None  # trained, and not certified yet
+
+
 async def test_certificates_are_entered_by_a_supervisor_for_somebody_else_and_ended(world: World) -> None:
     police = world["police"]
     officer = await police.sign_in("officer-1", Role.OFFICER, STATION)
     supervisor, chief = await inspector(world), await inspector(world, "chief")
     elsewhere = await police.sign_in("other-inspector", Role.SUPERVISOR, "masaiti_vsu")
-    made = await certify(world, supervisor, "officer-1", is_trainer=True)
-    assert made["is_trainer"]
+    made = await certify(world, supervisor, "officer-1")
+    assert not made["is_trainer"]
     assert (await refused(certify(world, officer, "officer-1")))[0] == 403
     assert (await refused(certify(world, supervisor, "inspector")))[0] == 409
     assert (await refused(certify(world, elsewhere, "officer-1")))[0] == 404

@@ -389,7 +389,17 @@ HARMLESS: dict[str, dict[str, str]] = {
     "police_box_entries": LEDGER,
     "police_box_statements": dict.fromkeys(["product", "month", "data"], OF_PRODUCTS),
     "police_certificates": dict.fromkeys(
-        ["certificate", "trained_on", "certified_on", "valid_until", "certified_by", "is_trainer", "ended_on"],
+        [
+            "certificate",
+            "trained_on",
+            "certified_on",
+            "valid_until",
+            "certified_by",
+            "is_trainer",
+            "trainer_id",
+            "supervised_acts",
+            "ended_on",
+        ],
         "what a colleague may do: an account of this agency, not a survivor",
     ),
     "police_resupplies": dict.fromkeys(["product", "quantity", "reason", "declined_because", "sent", "received"], OF_PRODUCTS),

@@ -22,10 +22,11 @@ from services.police.hotline.domain import (
     routing_rule,
     seen_within,
 )
-from shared.contracts.casework.codes import ServicePackage
-from shared.programmes.places import FallBack
+from shared.contracts.casework.codes import IncidentType, ServicePackage
+from shared.programmes.places import FallBack, Mandate
 from shared.programmes.profile import Programme, load_programme
 from shared.programmes.situation import DeskNow
+from shared.programmes.terms import WHOLE
 
 RWANDA = load_programme("rw-gender-desk")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -203,3 +204,32 @@ def test_the_minutes_are_known_to_be_an_assumption(figure: str) -> None:
     assert seen_within(RWANDA) == timedelta(minutes=15)
     assert RWANDA.hotline is not None
     assert RWANDA.hotline.is_assumption(figure)
+
+
+ATOLL = load_programme("tests/support/programmes/xx-anywhere.yaml")
+
+
+def rooms(**mandates: tuple[IncidentType, ...]) -> Programme:
+    """Quiet rooms of two kinds, each with its own mandate."""
+    kind = ATOLL.facilities["quiet_room"]
+    kinds = {
+        name: kind.model_copy(update={"mandate": Mandate(incidents=incidents, source={WHOLE: kind.because()})})
+        for name, incidents in mandates.items()
+    }
+    rule = ATOLL.rules["one_room"].model_copy(update={"to": tuple(kinds)})
+    return ATOLL.model_copy(update={"facilities": {**ATOLL.facilities, **kinds}, "rules": {**ATOLL.rules, "one_room": rule}})
+
+
+def test_a_call_goes_by_what_happened_where_desks_are_there_for_some_of_it_only_also_down_the_chain() -> None:
+    programme = rooms(home=(IncidentType.PHYSICAL_ASSAULT,), any_kind=tuple(IncidentType))
+    home, far = desk("home", "north", kind="home"), desk("far", "south", kind="any_kind")
+
+    def to(said: IncidentType | None, *desks: Desk) -> tuple[str | None, Step]:
+        found = route(programme, Caller("north", incident=said), desks, "post", NOW)
+        return found.desk, found.step
+
+    assert to(IncidentType.PHYSICAL_ASSAULT, home, far) == ("home", Step.FITS)
+    assert to(None, home, far) == ("home", Step.FITS)  # what was not said narrows nothing
+    assert to(IncidentType.RAPE, home, far) == ("far", Step.FALL_BACK)  # the neighbour who has the mandate
+    unready = desk("far", "south", kind="any_kind", is_staffed=False)
+    assert to(IncidentType.RAPE, home, unready) == ("home", Step.FALL_BACK)  # any open desk, and never nobody

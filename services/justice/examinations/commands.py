@@ -10,14 +10,17 @@ from sqlmodel import col
 from services.justice.examinations.domain import OWED, AskedOf, Order, at_begin, due_at, order_rule
 from services.justice.examinations.tables import Examination
 from shared.casework import scope
+from shared.casework.acts import ask_first
 from shared.casework.alarms.commands import clear
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.here import Actor, Here
+from shared.casework.situations import situation_of
 from shared.contracts.casework import events
 from shared.contracts.casework.lifecycle import MissingDetail
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
+from shared.programmes.terms import Act, Fact
 
 ALARM = "order_missing"
 Number = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9/-]{0,29}$")]
@@ -67,6 +70,8 @@ async def begin(case_id: UUID, command: Begin, tx: Transaction, here: Here, by: 
         raise Conflict("This programme needs the order before an examination begins; ask the police or the court for it.")
     now = tx.clock.now()
     at = happened("occurred_at", command.occurred_at, now)
+    is_there = frozenset({Fact.POLICE_ORDER}) if command.order_number is not None else frozenset()
+    await ask_first(tx, here, situation_of(here, Act.EXAMINE, at, facility, case, facts=is_there), facility, case.id, case.id)
     row = Examination(
         id=new_id(), case_id=case.id, facility=facility, post=command.post, begun_at=at, order_state=order,
         order_number=command.order_number, order_due_at=due_at(rule, order, at), recorded_at=now, recorded_by=by.account_id,

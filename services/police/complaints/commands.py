@@ -24,12 +24,14 @@ from services.police.complaints.domain import (
 )
 from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from services.police.stations.commands import give_number
+from shared.casework.acts import ask_first
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight, for_the_agency
+from shared.casework.situations import situation_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ProgressCode, Registered, Ternary
 from shared.exchange import outbox
@@ -37,6 +39,7 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
+from shared.programmes.terms import Act
 
 NUMBER_LABEL = "police_complaints.number"
 NO_SAFE_HOURS = _("There are no hours at which a message is safe. Tell it on the next visit.")
@@ -130,6 +133,9 @@ async def register(case_id: UUID, command: RegisterComplaint, tx: Transaction, h
     for other in await complaints_of(tx, case.id):
         if other.incident_id == command.incident_id:
             raise Conflict("A complaint of this is registered already; add to that one.")
+    incident = await tx.session.get(Incident, command.incident_id) if command.incident_id is not None else None
+    situation = situation_of(here, Act.REGISTER_COMPLAINT, tx.clock.now(), case.facility, case, incident)
+    await ask_first(tx, here, situation, case.facility, case.id, case.id)
     index = await _index(tx, command.number) if command.number is not None else None
     complaint = Complaint(
         id=new_id(), case_id=case.id, incident_id=command.incident_id, number=command.number, number_index=index,

@@ -24,6 +24,7 @@ WORDS = {
     "certificate": _("Choose the certificate."), "trained_on": _("Choose the day on which the course ended."),
     "account_id": _("Choose who holds it."), "certified_on": _("Choose the day of the certificate, or leave it empty."),
     "valid_until": _("Choose its last day, or leave it empty."),
+    "supervised_acts": _("Type how many, as a number, or leave it empty."),
 }  # fmt: skip
 ORDER = _("The days do not follow each other, or who certified is missing; look at them again.")
 
@@ -52,6 +53,8 @@ async def _certificates_page(request: Request, edge: Edge, visit: Visit, form: F
         request, "dispensing/certificates.html", visit, status=status, form=form, errors=bool(form.errors), held=held,
         months=months, standings=standings, staff=[(str(one.id), one.name) for one in staff if one.id != by.account_id],
         kinds=[(id_, one.name.in_(language)) for id_, one in here.programme.certificates.items()],
+        trainers=[("", ""), *((str(one.id), one.name) for one in staff)],
+        counts_acts=any(one.supervised_acts for one in here.programme.certificates.values()),
         agencies=[("", ""), *((id_, one.name.in_(language)) for id_, one in here.programme.agencies.items())],
         name_of={id_: one.name.in_(language) for id_, one in here.programme.certificates.items()},
     )  # fmt: skip
@@ -60,7 +63,8 @@ async def _certificates_page(request: Request, edge: Edge, visit: Visit, form: F
 @router.post("/certificates")
 async def post_certificate(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Enters what a colleague holds."""
-    form = fill(EnterCertificate, {**values, "is_trainer": values.get("is_trainer", ["no"])}, WORDS)
+    given = {name: one for name, one in values.items() if one != [""]}
+    form = fill(EnterCertificate, {**given, "is_trainer": values.get("is_trainer", ["no"])}, WORDS)
     if "" in form.errors:  # a fault between fields
         form.errors = {"certified_on": ORDER}
     asked = form.model

@@ -1,10 +1,10 @@
 """Who may give a product and read the register: whoever holds a valid certificate, at her own desk. A supervisor enters them."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -13,6 +13,7 @@ from services.police.dispensing.rules import Paper
 from services.police.dispensing.tables import HeldCertificate
 from shared.casework.accounts.commands import accounts_of, load_account
 from shared.casework.accounts.tables import Account
+from shared.casework.acts import ask_first
 from shared.casework.cases.commands import Form
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Forbidden, Here
@@ -22,9 +23,11 @@ from shared.contracts.casework.codes import CareProduct
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
-from shared.programmes.situation import Held
-from shared.programmes.staff import Standing
+from shared.programmes.situation import Held, Situation
+from shared.programmes.staff import Standing, may_train
+from shared.programmes.terms import Act
 
+SUPERVISED_MAX = 1_000  # acts before a certificate; more is a mistyped figure
 VALID_AT_MOST = timedelta(days=10 * 365)  # a later end is a mistyped year
 
 
@@ -38,6 +41,8 @@ class EnterCertificate(Form):
     valid_until: date | None = None
     certified_by: events.AgencyId | None = None
     is_trainer: bool = False
+    trainer_id: UUID | None = Field(default=None, description="the colleague who trained her; left out: the certifying agency did")
+    supervised_acts: int | None = Field(default=None, ge=0, le=SUPERVISED_MAX, description="done while somebody watched")
 
     @model_validator(mode="after")
     def _in_order(self) -> "EnterCertificate":
@@ -59,18 +64,62 @@ async def enter_certificate(command: EnterCertificate, tx: Transaction, here: He
     now, on = tx.clock.now(), here.day_of(tx.clock.now())
     if command.certificate not in here.programme.certificates:
         raise Conflict("This programme knows no such certificate.")
-    if command.certified_by is not None and command.certified_by not in here.programme.agencies:
-        raise Conflict("Whoever certifies is an agency of this programme.")
+    _as_the_programme_certifies(command, here)
     if command.trained_on > on or (command.certified_on or on) > on:
         raise Conflict("A day of training or of the certificate lies in the future.")
     if command.valid_until is not None and command.valid_until > on + VALID_AT_MOST:
         raise Conflict("No certificate holds so long; look at the year.")
+    await _by_who_may_train(command, tx, here, by)
     row = HeldCertificate(id=new_id(), **command.model_dump(), entered_at=now, entered_by=by.account_id)
     kind = here.programme.certificates[command.certificate]
     row.valid_until = command.valid_until or kind.ends_on(Held(command.trained_on, command.certified_on))
     tx.session.add(row)
     await tx.session.flush()
     return row
+
+
+def _as_the_programme_certifies(command: EnterCertificate, here: Here) -> None:
+    """By the agency that issues it, after as many acts as it asks for; and only who holds what trainers hold trains others."""
+    programme = here.programme
+    kind = programme.certificates[command.certificate]
+    if command.certified_by is not None and command.certified_by not in programme.agencies:
+        raise Conflict("Whoever certifies is an agency of this programme.")
+    if command.certified_by is not None and kind.certified_by not in (None, command.certified_by):
+        by = str(programme.agencies[str(kind.certified_by)].name)
+        raise Conflict("This certificate is issued by %(agency)s alone; enter what stands on its paper.", agency=by)
+    needed = kind.supervised_acts or 0
+    if command.certified_on is not None and (command.supervised_acts or 0) < needed:
+        raise Conflict("It is issued after %(least)s acts that somebody watched; enter how many there were.", least=needed)
+    trains = any(other.trained_by == command.certificate for other in programme.certificates.values())
+    if command.is_trainer and not trains:
+        raise Conflict("Nobody trains others with this certificate; enter the trainer's own.")
+
+
+async def _by_who_may_train(command: EnterCertificate, tx: Transaction, here: Here, by: Actor) -> None:
+    """The cascade: a colleague trains who held, on that day, what the programme asks of trainers. Where this agency certifies its
+    own people somebody is named; another agency answers for its own teachers."""
+    kind = here.programme.certificates[command.certificate]
+    if command.trainer_id is None:
+        if kind.trained_by is not None and kind.certified_by in (None, here.agency):
+            raise Conflict("Say which colleague trained her; it is one who holds the trainer's certificate.")
+        return
+    trainer = await load_account(tx, command.trainer_id, by)
+    if trainer.id == command.account_id:
+        raise Conflict("Nobody trains herself; choose who did.")
+    query = select(HeldCertificate).where(col(HeldCertificate.account_id) == trainer.id)
+    rows = [row for row in (await tx.session.execute(query)).scalars() if _holds(here, row, command.trained_on)]
+    held = {row.certificate: as_paper(row).held for row in rows}
+    of_trainer = here.programme.certificates.get(kind.trained_by or "")
+    if not may_train(kind, of_trainer, held.get(kind.trained_by or ""), command.trained_on):
+        raise Conflict("This colleague held no trainer's certificate on that day, so the course does not count; choose who did.")
+    at = datetime.combine(command.trained_on, time(), UTC)
+    place = trainer.facility or by.facility or next(iter(here.entry.facilities))
+    situation = Situation(Act.TRAIN_OTHERS, at, held=held, facility_kind=here.kind_of_place(place))
+    await ask_first(tx, here, situation, place, trainer.id)
+
+
+def _holds(here: Here, row: HeldCertificate, on: date) -> bool:
+    return rules.standing(here.programme, row.certificate, as_paper(row), on) is Standing.VALID
 
 
 async def end_certificate(certificate_id: UUID, tx: Transaction, here: Here, by: Actor) -> HeldCertificate:

@@ -27,7 +27,9 @@ class HeldCertificate(SQLModel, table=True):
     certified_on: date | None = None
     valid_until: date | None = None
     certified_by: str | None = None  # an agency of the profile
-    is_trainer: bool = False  # may train others for the same course
+    is_trainer: bool = False  # trains others, as this certificate allows
+    trainer_id: UUID | None = None  # the colleague who trained her; None: the agency that certifies did
+    supervised_acts: int | None = None
     entered_at: datetime = Field(sa_type=UtcDateTime)
     entered_by: UUID
     ended_on: date | None = None

@@ -37,6 +37,8 @@ class CertificateView(BaseModel):
     valid_until: date | None
     certified_by: str | None
     is_trainer: bool
+    trainer_id: UUID | None
+    supervised_acts: int | None
     ended_on: date | None
 
 

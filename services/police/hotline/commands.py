@@ -18,17 +18,21 @@ from services.police.hotline.desks import desks_now, hotline_of, rooms
 from services.police.hotline.domain import Caller, Route, Step, What, needs_of, route, seen_within
 from services.police.hotline.tables import Call, CallLook
 from shared.casework import scope
+from shared.casework.acts import ask_first
 from shared.casework.alarms.commands import clear, raise_alarm
 from shared.casework.cases.commands import Form, OpenCase, happened, load_case, open_case
 from shared.casework.cases.tables import Case
 from shared.casework.here import Actor, Here
+from shared.casework.situations import KNOWN_TYPES
 from shared.contracts.casework import events
-from shared.contracts.casework.codes import AgeBand, ServicePackage, Sex, Ternary, Urgency
+from shared.contracts.casework.codes import AgeBand, IncidentType, ServicePackage, Sex, Ternary, Urgency
 from shared.exchange import feed
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.ids import new_id
 from shared.programmes.places import Channel
+from shared.programmes.situation import Situation
+from shared.programmes.terms import Act, Fact
 
 NOT_SEEN, LAST_RESORT, UNROUTED = "call_not_seen", "call_at_last_resort", "call_unrouted"
 OF_A_CALL = frozenset({NOT_SEEN, LAST_RESORT, UNROUTED})  # alarms that end when a desk has it
@@ -43,6 +47,7 @@ class TakeCall(Form):
     district: events.Code | None = None
     need: ServicePackage | None = None
     language: str | None = None
+    incident_type: IncidentType | None = None
     is_child: bool = False
     needs_vehicle: bool = False
     may_call_back: bool = False  # only where she said so herself
@@ -71,6 +76,7 @@ async def take_call(command: TakeCall, tx: Transaction, here: Here, by: Actor) -
         call.district = command.district
         call.said = {
             "need": command.need, "needs": [str(need) for need in needs], "language": command.language,
+            "incident_type": command.incident_type,
             "is_child": command.is_child, "needs_vehicle": command.needs_vehicle, "may_call_back": command.may_call_back,
         }  # fmt: skip
     await scope.for_the_agency(tx)  # which desk it goes to is decided over all of them
@@ -115,7 +121,9 @@ def caller_of(call: Call) -> Caller:
     """What its route goes by."""
     said = call.said or {}
     need = ServicePackage(said["need"]) if said.get("need") else None
-    return Caller(call.district, need, said.get("language"), bool(said.get("needs_vehicle")))
+    known = said.get("incident_type")
+    incident = IncidentType(known) if known in KNOWN_TYPES else None
+    return Caller(call.district, need, said.get("language"), bool(said.get("needs_vehicle")), incident)
 
 
 async def send_on(tx: Transaction, here: Here, call: Call) -> None:
@@ -242,11 +250,16 @@ async def merge_call(call_id: UUID, command: MergeCall, tx: Transaction, here: H
     return call
 
 
-async def call_back(call_id: UUID, tx: Transaction, by: Actor) -> Call:
-    """Keeps that she was called back, from the telephone that still has her number; raises Conflict unless she called it safe."""
+async def call_back(call_id: UUID, tx: Transaction, here: Here, by: Actor) -> Call:
+    """Keeps that she was called back, from the telephone that still has her number; raises Conflict unless she called it safe,
+    whatever the programme says, and where a rule asks for more."""
     call = await load_call(tx, call_id, by, lock=True)
     if not (call.said or {}).get("may_call_back"):
         raise Conflict("Do not call back: she has not said that it is safe.")
+    situation = Situation(
+        Act.CALL_BACK, tx.clock.now(), facts=frozenset({Fact.MARKED_SAFE}), facility_kind=here.kind_of_place(call.facility)
+    )
+    await ask_first(tx, here, situation, call.facility, call.id, call.case_id)
     call.called_back_at = tx.clock.now()
     await tx.session.flush()
     return call

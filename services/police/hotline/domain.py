@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
 
-from shared.contracts.casework.codes import AgeBand, ServicePackage
+from shared.contracts.casework.codes import AgeBand, IncidentType, ServicePackage
 from shared.programmes.indicators import quantile
 from shared.programmes.places import FallBack
 from shared.programmes.profile import Programme
@@ -49,6 +49,7 @@ class Caller:
     need: ServicePackage | None = None
     language: str | None = None
     needs_vehicle: bool = False
+    incident: IncidentType | None = None  # as far as she said it: a mandate may be for some kinds only
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ def route(
     left = [desk for desk in asked if desk.id not in tried]
     packages = frozenset({caller.need} if caller.need else ())
     situation = Situation(
-        Act.ROUTE_CALL, now, district=caller.district, packages=packages, desks=tuple(desk.now for desk in left)
+        Act.ROUTE_CALL, now, incident_type=caller.incident, district=caller.district, packages=packages,
+        desks=tuple(desk.now for desk in left),
     )  # fmt: skip
     answer = ask(programme, id_, rule, situation)
     if answer is not None and answer.to_desks:

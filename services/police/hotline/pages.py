@@ -19,7 +19,8 @@ from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
-from shared.contracts.casework.codes import Role, ServicePackage
+from shared.casework.situations import KNOWN_TYPES
+from shared.contracts.casework.codes import IncidentType, Role, ServicePackage
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
@@ -43,6 +44,7 @@ class CallForm(BaseModel):
     channel: Channel
     district: str | None = None
     need: ServicePackage | None = None
+    incident_type: IncidentType | None = None
     language: str | None = None
     also: list[str] = Field(default_factory=list)  # child, vehicle, call_back: each only where it was said
 
@@ -114,7 +116,8 @@ def _new_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], sta
     districts = [("", edge.pages.say(_("Not said"), language)), *((id_, one.in_(language, "en")) for id_, one in named)]
     return edge.pages.show(
         request, "hotline/new.html", visit, status=status, errors=bool(form.errors), form=form, here_now="/hotline",
-        hotline=hotline, districts=districts, needs=NEEDS, spoken=edge.here.programme.languages, whats=list(What),
+        hotline=hotline, districts=districts, needs=NEEDS, incidents=[one for one in IncidentType if one in KNOWN_TYPES],
+        spoken=edge.here.programme.languages, whats=list(What),
     )  # fmt: skip
 
 
@@ -127,6 +130,7 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
         return _new_page(request, edge, visit, form, 422)
     body = TakeCall(
         what=asked.what, channel=asked.channel, district=asked.district, need=asked.need, language=asked.language,
+        incident_type=asked.incident_type,
         is_child="child" in asked.also, needs_vehicle="vehicle" in asked.also, may_call_back="call_back" in asked.also,
     )  # fmt: skip
 
@@ -199,7 +203,7 @@ async def post_called_back(call_id: UUID, request: Request, edge: OneEdge, visit
     """She was called back, because she said that it is safe."""
 
     async def work(tx: Transaction) -> str:
-        await commands.call_back(call_id, tx, visit.actor)
+        await commands.call_back(call_id, tx, edge.here, visit.actor)
         return f"/hotline/calls/{call_id}"
 
     return await submit(request, edge, visit, values, work)

@@ -107,7 +107,7 @@ async def post_called_back(call_id: UUID, request: Request, edge: OneEdge, by: S
     """She was called back; 409 unless she has said that it is safe."""
 
     async def work(tx: Transaction) -> CallView:
-        return call_view(await commands.call_back(call_id, tx, by))
+        return call_view(await commands.call_back(call_id, tx, edge.here, by))
 
     return await command(request, edge, by, work, key=key)
 

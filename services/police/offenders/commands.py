@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select, true
 from sqlmodel import col
 
 from services.police.offenders.tables import Offender, OffenderEntry, OffenderLook
+from shared.casework.acts import ask_first
 from shared.casework.cases.commands import Form
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight
@@ -20,6 +21,7 @@ from shared.kit.ids import new_id
 from shared.kit.sealed import shut_shown
 from shared.programmes.profile import Programme
 from shared.programmes.records import RecordType
+from shared.programmes.situation import Situation
 from shared.programmes.terms import Act, Named
 from shared.programmes.vocabulary import BlockedAct
 
@@ -79,6 +81,8 @@ async def enter(command: EnterOffender, tx: Transaction, here: Here, by: Actor) 
     facility = _station(command.facility, here, by)
     _checked(command.what, command.on, tx, here)
     id_ = new_id()
+    situation = Situation(Act.RECORD_SUSPECT, tx.clock.now(), facility_kind=here.kind_of_place(facility))
+    await ask_first(tx, here, situation, facility, id_)
     await tx.keys.given([[id_]])
     offender = Offender(id=id_, who=command.who, facility=facility, entered_at=tx.clock.now(), entered_by=by.account_id)
     tx.session.add(offender)

@@ -16,6 +16,7 @@ from services.police.property import domain
 from services.police.property.domain import RECORD, Act, Entry, HerSign, Standing, Thing, WhyRefused
 from services.police.property.tables import Property, PropertyEntry
 from shared.casework import scope
+from shared.casework.acts import ask_first
 from shared.casework.breaches.commands import RecordBreach, record_breach
 from shared.casework.breaches.domain import BreachCode, ByWhom
 from shared.casework.cases.commands import Form, happened, load_case
@@ -26,6 +27,9 @@ from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.ids import new_id
+from shared.programmes.situation import Situation
+from shared.programmes.terms import Act as ProgrammeAct
+from shared.programmes.terms import Fact
 
 NAME_CHARACTERS_MAX = 80  # of whoever signs, as it stands in the book on paper; it stays here, sealed
 NOTE_CHARACTERS_MAX = 400  # what the thing looks like, and how many there are
@@ -122,6 +126,12 @@ async def add_entry(property_id: UUID, command: AddEntry, tx: Transaction, here:
         raise Conflict("This has been given back already.")
     now = tx.clock.now()
     at = happened("occurred_at", command.occurred_at, now)
+    if command.act is Act.RETURNED:
+        returned = Situation(
+            ProgrammeAct.RETURN_PROPERTY, now, facts=frozenset({Fact.HANDED_BACK, Fact.SIGNED}),
+            facility_kind=here.kind_of_place(row.facility),
+        )  # fmt: skip
+        await ask_first(tx, here, returned, row.facility, row.id, row.case_id)
     said = {name: str(getattr(command, name)) for name in FIELDS if getattr(command, name) is not None}
     stands = await _add(row, command.act, said, at, tx, by)
     if command.act is Act.REFUSED and stands.returned_at is None:

@@ -14,6 +14,7 @@ from services.police.stays import domain
 from services.police.stays.domain import ALLOWED, NEEDED, PLANS, Kind, Standing, Way, WhyLonger
 from services.police.stays.tables import Stay, StayFact, StayRefusal
 from shared.casework import scope
+from shared.casework.acts import ask_first
 from shared.casework.alarms.commands import clear
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case
@@ -21,6 +22,7 @@ from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.referrals.pathways import on_before
 from shared.casework.referrals.tables import Referral
 from shared.casework.scope import OutOfSight
+from shared.casework.situations import situation_of
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgeBand, ReferralState, Ternary
 from shared.exchange import outbox
@@ -123,6 +125,8 @@ async def admit(case_id: UUID, command: Admit, tx: Transaction, here: Here, by: 
     if taken + 1 + len(command.with_her) > places and not command.although_full:
         raise Conflict(FULL, place=Coded(facility, "place"), taken=taken, places=places)
     now = tx.clock.now()
+    situation = situation_of(here, Act.ADMIT_TO_STAY, now, facility, case)
+    await ask_first(tx, here, situation, facility, case.id, case.id)
     stay = Stay(
         id=new_id(), case_id=case.id, facility=facility, post=command.post, with_her=sorted(map(str, command.with_her)),
         came_at=happened("occurred_at", command.occurred_at, now), recorded_at=now, recorded_by=by.account_id,
@@ -182,6 +186,9 @@ async def add_fact(stay_id: UUID, command: AddFact, tx: Transaction, here: Here,
         raise Conflict("This stay has ended already.")
     if command.kind is Kind.EXTENDED:
         _may_extend(command, rule, at, now, here, by)
+        kind = here.kind_of_place(stay.facility)
+        agreed = Situation(Act.CONTINUE_STAY, now, facts=frozenset({Fact.SUPERVISOR_AGREES}), facility_kind=kind)
+        await ask_first(tx, here, agreed, stay.facility, stay.id, stay.case_id)
     if command.way is Way.FAMILY and command.kind is Kind.LEFT:
         _checked_family(command, at, here)
     if command.way is Way.AGENCY:

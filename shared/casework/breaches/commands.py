@@ -20,7 +20,7 @@ from shared.programmes.terms import Fact as Known
 from shared.programmes.vocabulary import MustAccept
 
 # What rules say of a breach; others speak of the same act.
-SPEAK_OF_IT = frozenset({Message.ACT_IS_BLOCKED, Message.BREACH, Message.TURNED_AWAY_WITHOUT_RECORD})
+SPEAK_OF_IT = frozenset({Message.ACT_IS_BLOCKED, Message.BREACH, Message.TURNED_AWAY_WITHOUT_RECORD, Message.FILES_STAY_APART})
 
 
 class RecordBreach(Form):
@@ -71,5 +71,11 @@ def _situation(code: BreachCode, row: Breach, programme: Programme) -> Situation
         case BreachCode.PROPERTY_NOT_RETURNED:
             asked = frozenset({Known.RETURN_ASKED_FOR})
             return Situation(act=Act.RETURN_PROPERTY, now=row.occurred_at, facts=asked, not_so=frozenset({Known.HANDED_BACK}))
+        case BreachCode.MORAL_OFFENCE_RECORDED:
+            return Situation(act=Act.RECORD_MORAL_OFFENCE, now=row.occurred_at)
+        case BreachCode.ADDRESS_STORED:
+            return Situation(act=Act.STORE_ADDRESS, now=row.occurred_at)
+        case BreachCode.FILES_LINKED:
+            return Situation(act=Act.LINK_FILES, now=row.occurred_at)
         case _:
             return None

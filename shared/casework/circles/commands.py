@@ -11,11 +11,13 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework import sharing
+from shared.casework.acts import ask_first
 from shared.casework.cases.commands import Form, NoteText, add_note, happened, load_case
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import Referral
+from shared.casework.situations import situation_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ConsentItem, ReferralState
 from shared.exchange import feed, outbox
@@ -23,6 +25,7 @@ from shared.exchange.tables import OutboxRow
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
+from shared.programmes.terms import Act
 
 OF_THE_CIRCLE = (events.CaseProgress.type, events.CircleReferralProgress.type)
 
@@ -52,6 +55,9 @@ async def record_progress(
     case = await load_case(tx, case_id, by, lock=True)
     if command.code not in codes.PROGRESS_OF[here.kind]:
         raise Conflict("“%(step)s” is not for this agency to record.", step=command.code)
+    if command.code is codes.ProgressCode.STATEMENT_TAKEN:
+        taken = situation_of(here, Act.TAKE_STATEMENT, tx.clock.now(), case.facility, case)
+        await ask_first(tx, here, taken, case.facility, case.id, case.id)
     fact = events.CaseProgress(code=command.code, on_date=command.on_date)
     occurred_at = happened("occurred_at", command.occurred_at, tx.clock.now())
     row = Progress(

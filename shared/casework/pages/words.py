@@ -589,6 +589,9 @@ BREACHES: dict[str, str] = {
     "pressure_to_settle": PROGRESS["pressure_to_settle"],
     "sent_on_unrecorded": _("Sent on from a station that wrote nothing down"),
     "property_not_returned": _("Things that were asked for were not given back"),
+    "moral_offence_recorded": _("What was done to her or him was entered as an offence of hers or his"),
+    "address_stored": _("Where she or he stays was written down where it must not be"),
+    "files_linked": _("The file of a survivor was linked to one of somebody accused"),
 }  # fmt: skip
 BY_WHOM: dict[str, str] = {
     "police": _("Police"), "health": _("Health"), "social_welfare": _("Social welfare"), "justice": _("Court or prosecutor"),
@@ -628,6 +631,22 @@ REPORT_FORMS: dict[str, str] = {  # a test holds every profile's to its words
     "zp_form_32": _("police medical report form (ZP 32)"),
     "medical_form": _("medical report form"),
 }
+FACTS_KNOWN: dict[str, str] = {  # what rules ask for, as a sentence lists it
+    "no_medical_report": _("that no medical report is there"), "stock_out": _("that the box is empty"),
+    "hurt_now": _("whether there is an injury"), "dispute_reported": _("that a dispute was reported"),
+    "violence_reported": _("that violence was reported"), "penetration_reported": _("that penetration was reported"),
+    "she_agrees": _("her or his own yes"), "assent": _("the child’s own yes"),
+    "safe_adult": _("an adult who is safe for the child"),
+    "caregiver_suspected": _("whether the adult who looks after the child is suspected"),
+    "unconscious": _("that nobody can be asked"), "risk_checked": _("that the risks were looked at"),
+    "marked_safe": _("that a call is safe"), "own_word": _("the agreed word"), "safe_phone": _("a telephone that is safe"),
+    "return_asked_for": _("that the things were asked for"), "handed_back": _("that they were handed back"),
+    "onward_planned": _("a place for afterwards"), "supervisor_agrees": _("the supervisor’s yes"),
+    "police_order": _("the order of the police"), "protocol_adopted": _("that the protocol was adopted"),
+    "female_staff": _("a woman on duty"), "interpreter": _("an interpreter"), "transport": _("transport"),
+    "signed": _("a signature"), "request_recorded": _("that the request was written down"),
+    "police_report_demanded": _("that a police report was demanded"), "is_accused": _("whether somebody is accused as well"),
+}  # fmt: skip
 DAY_PARTS: dict[str, str] = {"morning": _("In the morning"), "afternoon": _("In the afternoon")}
 CONFERENCE_STATES: dict[str, str] = {
     "called": _("Called"), "held": _("It was held"), "called_off": _("It was called off"), "withdrawn": _("Invitation withdrawn"),
@@ -658,6 +677,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "protocol": PROTOCOLS, "breach": BREACHES, "by_whom": BY_WHOM, "agreement": AGREEMENTS,
     "report_step": REPORT_STEPS, "report_act": REPORT_ACTS, "report_gap": REPORT_GAPS, "report_holder": REPORT_HOLDERS,
     "report_ground": REPORT_GROUNDS, "report_traveller": REPORT_TRAVELLERS, "report_refusal": REPORT_REFUSALS,
+    "fact": FACTS_KNOWN,
     "way": {**KINDS, "by_herself": _("By herself or himself")},
 }  # fmt: skip
 

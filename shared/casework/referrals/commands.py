@@ -12,13 +12,14 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework import scope, sharing
+from shared.casework.acts import ask_first
 from shared.casework.agreements import views as agreements
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.breaches.commands import RecordBreach, record_breach
 from shared.casework.breaches.domain import BreachCode, ByWhom, is_free
 from shared.casework.cases.commands import Form, NoteText, add_note, happened
 from shared.casework.cases.recovering import may_decide
-from shared.casework.cases.tables import TOLD_PARTS, Case
+from shared.casework.cases.tables import TOLD_PARTS, Case, Incident
 from shared.casework.circles.commands import announce, announcement, history, referral_progress_words, shared_with, tell_members
 from shared.casework.circles.tables import CircleMember
 from shared.casework.here import Actor, Here
@@ -44,6 +45,7 @@ LEFT_WITHOUT_CARE = frozenset({codes.OutcomeCode.NOT_AVAILABLE, codes.OutcomeCod
 # What whoever has a case open in an emergency may do to a request of another desk: she comes, and how, and care begins.
 FOR_CARE = frozenset({Transition.ARRIVE, Transition.START, Transition.SET_OUT, Transition.TOLD_BY_PHONE})
 AT_ONCE = frozenset({codes.ServicePackage.ACUTE_CARE, codes.ServicePackage.INJURY_CARE})  # acute, and no pathway says less
+ASKED_AS = {Transition.CLOSE: Act.CLOSE, Transition.REDIRECT: Act.REFER, Transition.SUGGEST: Act.REFER}
 PLANNED = _("%(place)s is planned and does not work yet; choose another place.")
 RESPOND_BY_MAX = timedelta(days=90)  # a later answer is no answer
 
@@ -257,7 +259,11 @@ class _Way:
 async def _way(tx: Transaction, here: Here, by: Actor, command: IssueReferral, ground: Ground, now: datetime) -> _Way:
     desk, packages = _from_desk(by, ground.case), frozenset(command.services)
     found = pathways.ways(here, here.agency, desk, command.to_agency, command.to_facility, packages)
-    situation = situation_of(here, Act.REFER, now, desk, ground.case, ground.incident, packages=packages)
+    to_kind = here.kind_at(command.to_agency, command.to_facility)
+    situation = situation_of(here, Act.REFER, now, desk, ground.case, ground.incident, packages=packages, to_kind=to_kind)
+    await ask_first(tx, here, situation, desk, ground.case.id, ground.case.id)
+    if codes.ServicePackage.PROSECUTION in packages:
+        await ask_first(tx, here, replace(situation, act=Act.HAND_OVER_TO_PROSECUTOR), desk, ground.case.id, ground.case.id)
     said = Urgency.ACUTE if AT_ONCE & packages else pathways.urgency_of(found, situation)
     urgency = command.urgency or said or Urgency.URGENT
     respond_by = now + pathways.acknowledge_within(here, found, urgency, situation)
@@ -265,8 +271,8 @@ async def _way(tx: Transaction, here: Here, by: Actor, command: IssueReferral, g
     return _Way(urgency, min(respond_by, ends_at) if ends_at is not None and ends_at > now else respond_by)
 
 
-def _from_desk(by: Actor, case: CaseFacts) -> str | None:
-    return case.facility if by.sees(case.facility) else by.facility
+def _from_desk(by: Actor, case: CaseFacts) -> str:
+    return case.facility if by.sees(case.facility) or by.facility is None else by.facility
 
 
 def _request(
@@ -404,6 +410,8 @@ async def make_transition(
     occurred_at = happened("occurred_at", command.occurred_at, now)
     told = Told(here.agency, True, occurred_at, by.account_id, _entered_for(here, command.entered_for, by))
     details = _details(here, referral, transition, command, by)
+    if transition in ASKED_AS:
+        await _ask_first(tx, here, referral, transition, command.to_facility)
     if transition is Transition.REDIRECT:
         await scope.for_the_agency(tx)  # it lies at another desk from now on
     if referral.direction == "out":
@@ -412,6 +420,17 @@ async def make_transition(
         await _recipient_says(tx, here, referral, transition, details, command.feedback, told)
     await add_note(tx, referral.case_id, referral.id, command.note, by)
     return referral
+
+
+async def _ask_first(tx: Transaction, here: Here, referral: Referral, transition: Transition, to_facility: str | None) -> None:
+    """Whether the programme lets it end, or be sent on."""
+    case = await tx.session.get(Case, referral.case_id)
+    incident = await tx.session.get(Incident, referral.incident_id) if referral.incident_id is not None else None
+    situation = situation_of(
+        here, ASKED_AS[transition], tx.clock.now(), referral.desk, case, incident,
+        packages=frozenset(map(codes.ServicePackage, referral.services)), to_kind=here.kind_of_place(to_facility),
+    )  # fmt: skip
+    await ask_first(tx, here, situation, referral.desk, referral.id, referral.case_id)
 
 
 async def _write_fee(tx: Transaction, here: Here, referral_id: UUID, by: Actor) -> None:

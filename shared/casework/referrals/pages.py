@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from shared.casework import scope, sharing
 from shared.casework.accounts.sessions import Visit
+from shared.casework.acts import advice
 from shared.casework.agreements import views as agreements
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
@@ -37,9 +38,11 @@ from shared.casework.referrals.offers import offers_of
 from shared.casework.referrals.pathways import ends_before, paths, ways
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.casework.sharing import ConsentMissing, Releases, may_ask, releases, windows_of_care
+from shared.casework.situations import situation_of
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import (
+    PROVIDED_BY,
     AgencyKind,
     Basis,
     CareClock,
@@ -56,10 +59,14 @@ from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import comma
 from shared.kit.i18n import mark as _
 from shared.programmes.care import Pathway
+from shared.programmes.rules import answers
+from shared.programmes.situation import Answer, Message
+from shared.programmes.terms import Act
 
 router = APIRouter(include_in_schema=False)
 
 EXPECTED_DEFAULT = timedelta(minutes=40)  # where the way's length is not known; whoever knows better types the time
+ADDED = frozenset({Message.CHILD_ADDS, Message.SUGGESTED})  # what rules propose beside what is asked for
 WITH = {ServicePackage.ACUTE_CARE: (ServicePackage.ACUTE_CARE, ServicePackage.EXAMINATION_AND_REPORT)}  # what comes along
 LAST_SEEN = "SELECT last FROM exchange_feed WHERE id = 1"
 
@@ -131,9 +138,9 @@ async def _refer_page(
         start = desk or case.facility  # whoever has no desk of her own sends from the case's
         said_of = await paths(tx, here, here.serving, start, local, _every(told, edge))
         found = by_seats(here, await places(tx, here, asked, desk, local, paths=said_of), desk, instead_of_seats)
-        also = await _also(
-            tx, edge, case, incident, {p: r for p, r in told.items() if p not in asked}, visit, local, instead_of_seats, said_of
-        )
+        said = answers(here.programme, situation_of(here, Act.REFER, now, start, case, incident))
+        others = {p: r for p, r in told.items() if p not in asked}
+        also = await _also(tx, edge, case, incident, others, visit, local, instead_of_seats, said_of, said)
         form = _with_new_offers(form, also)
         last = await last_answers(tx, case.id)
         not_care = [p for p in here.serving if here.kind_of(p) is AgencyKind.HEALTH and p not in told and is_no(last.get(p))]
@@ -160,7 +167,7 @@ async def _refer_page(
         places=[p for p in found if set(p.facility.services).intersection(care[p.agency])], also=also, until=until, agreed=agreed,
         modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks, outside=outside,
         there={p.key: (set_out + _way(p.facility, desk)).strftime("%H:%M") for p in found},
-        offers=offered, ends_at=ends_at,
+        offers=offered, ends_at=ends_at, advice=advice(here, said, edge.pages.language(request, visit.language)),
         incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
         ask_again_first=bool(not_care),
         from_sheet=sheet is not None,  # who left with a sheet took no number along
@@ -278,12 +285,13 @@ async def _also(
     local: datetime,
     seats: Sequence[Instead],
     said_of: Mapping[str, Path],
+    said: Sequence[Answer],
 ) -> list[tuple[Place, list[ServicePackage]]]:
     """Who else is told along with it: the nearest office of each other agency that may know, and what is not asked of it yet."""
     told = []
     for peer, release in others.items():
         kind = edge.here.kind_of(peer)
-        asks = [ServicePackage.CHILD_PROTECTION] if case.child and kind is AgencyKind.SOCIAL_WELFARE else []
+        asks = [s for one in said if one.message in ADDED for s in one.packages if s in PROVIDED_BY[kind]]
         asks += may_ask(release, CARE_ORDER.get(kind, ()))[:1]
         asks = list(dict.fromkeys(asks))
         taken = await commands.open_services(tx, case.id, incident.id if incident else None, peer)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework import scope
+from shared.casework.acts import ask_first
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case
@@ -24,6 +25,7 @@ from shared.casework.reports import domain, records
 from shared.casework.reports.domain import Ground, Holder, Step, Traveller
 from shared.casework.reports.records import Kept, form_of
 from shared.casework.reports.tables import Report
+from shared.casework.situations import situation_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, ProgressCode, ServicePackage, Urgency
 from shared.contracts.casework.lifecycle import MissingDetail
@@ -32,6 +34,7 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
+from shared.programmes.terms import Act, Fact
 
 NAME_CHARACTERS_MAX = 80  # of whoever signs or hands over, as it stands on the paper; it stays here, sealed
 ORDER_CHARACTERS_MAX = 60  # of the mark of a court's order
@@ -179,6 +182,7 @@ async def record_step(report_id: UUID, command: RecordStep, tx: Transaction, her
         if not by.sees(command.entered_for):
             raise NotFound("This account does not work at %(place)s.", place=Coded(command.entered_for, "place"))
     desk = referral.desk if referral is not None else report.facility
+    await _ask_first(tx, here, case, desk, command, said, form_of(report, referral) or {})
     how = Kept(at, recorded_by=by.account_id, entered_for=command.entered_for or here.on_paper(desk))
     await records.keep(tx, here, report, referral, command.step, said, how)
     if said.get("is_breach"):
@@ -198,6 +202,26 @@ async def _locked(tx: Transaction, report: Report, by: Actor) -> tuple[Referral 
         referral = await story.lock(tx, report.referral_id, case.circle)
     await tx.session.refresh(report)
     return referral, case
+
+
+ASKED_AS = {
+    (AgencyKind.HEALTH, Step.SIGNED): Act.SIGN_MEDICAL_REPORT, (AgencyKind.POLICE, Step.COLLECTED): Act.TAKE_MEDICAL_REPORT,
+}  # fmt: skip
+
+
+async def _ask_first(
+    tx: Transaction, here: Here, case: Case, desk: str, command: RecordStep, said: Mapping[str, Any], asked: Mapping[str, Any]
+) -> None:
+    """Whether the programme lets a report be signed, or taken in as somebody read it off the paper."""
+    act = ASKED_AS.get((here.kind, command.step))
+    if act is None:
+        return
+    paper = {**asked, **{name: said[name] for name in _PAPER if name in said}}
+    situation = situation_of(
+        here, act, tx.clock.now(), desk, case, form=paper.get("form") if command.form_version is not None else None,
+        form_version=paper.get("form_version"), facts=frozenset({Fact.SIGNED}) if act is Act.SIGN_MEDICAL_REPORT else frozenset(),
+    )  # fmt: skip
+    await ask_first(tx, here, situation, desk, case.id, case.id)
 
 
 def _said(

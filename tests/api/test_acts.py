@@ -1,0 +1,74 @@
+"""What a programme does not have done is refused by the feature that would do it, with one sentence; the attempt stands as an alarm
+although nothing else does. A rule that only warns lets the act go on."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from agencies import Desk, Refused, World, consent, open_case, refer
+from box import STATION
+
+from shared.contracts.casework.codes import Role
+from shared.programmes.profile import Programme, load_programme
+from shared.programmes.terms import Act
+from shared.programmes.vocabulary import ActNeeds, BlockedAct
+
+BLOCKED = "The programme does not have this done. Nothing was written down."
+NEEDED = "The programme asks for something first: protocol_adopted. Nothing was written down."
+
+
+def with_rule(world: World, agency: str, **rule: Any) -> None:
+    """The agency's programme has one more rule from now on."""
+    kind = BlockedAct if rule["rule"] == "blocked_act" else ActNeeds
+    zambia: Programme = load_programme("zm-vsu-ec")
+    rules = {**zambia.rules, "one_more": kind.model_validate({"source": "D", **rule})}
+    here = world[agency].edge.here
+    world[agency].edge.here = replace(here, programme=zambia.model_copy(update={"rules": rules}))
+
+
+async def refused(work: Any) -> str:
+    with pytest.raises(Refused) as error:
+        await work
+    assert error.value.status == 409
+    return str(error.value.problem["detail"])
+
+
+async def alarms(desk: Desk) -> list[str]:
+    return [one["kind"] for one in (await desk.get("/alarms"))["items"]]
+
+
+@pytest.mark.parametrize("act", [Act.REGISTER_COMPLAINT, Act.TAKE_STATEMENT, Act.REFER, Act.CLOSE])
+async def test_a_blocked_act_is_refused_where_it_is_done_and_a_post_is_told(world: World, act: Act) -> None:
+    supervisor = await world["police"].sign_in("inspector", Role.SUPERVISOR, STATION)
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    case, incident = await open_case(desk)
+    for peer in ("health", "social_welfare"):
+        await consent(desk, case, peer)
+    at, who = "police", desk
+    referral: dict[str, Any] = {}
+    if act is Act.CLOSE:
+        referral = await refer(desk, case, incident, "health")
+        await world.settle()
+        at, who = "health", await world["health"].sign_in("nurse", Role.CLINICIAN, "ndola_clinic")
+        supervisor = await world["health"].sign_in("in-charge", Role.SUPERVISOR, "ndola_clinic")
+        await who.post(f"/referrals/{referral['id']}/arrive")
+    with_rule(world, at, rule="blocked_act", act=act)
+    doing = {
+        Act.REGISTER_COMPLAINT: lambda: who.post(f"/cases/{case}/complaints", {"incident_id": incident}),
+        Act.TAKE_STATEMENT: lambda: who.post(f"/cases/{case}/progress", {"code": "statement_taken"}),
+        Act.REFER: lambda: refer(who, case, incident, "health"),
+        Act.CLOSE: lambda: who.post(f"/referrals/{referral['id']}/close", {"outcome_code": "served"}),
+    }
+    assert await refused(doing[act]()) == BLOCKED
+    assert "breach" in await alarms(supervisor)
+
+
+async def test_what_must_be_there_first_is_named_and_what_may_follow_stops_nobody(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    case, incident = await open_case(desk)
+    await consent(desk, case, "health")
+    needs: dict[str, Any] = {"rule": "act_needs", "act": "refer", "facts": ["protocol_adopted"]}
+    with_rule(world, "police", **needs)
+    assert await refused(refer(desk, case, incident, "health")) == NEEDED
+    with_rule(world, "police", **needs, may_follow=True)
+    await refer(desk, case, incident, "health")

@@ -1,0 +1,54 @@
+"""The vocabulary of rules is closed, and all of it is heard: every act is asked about by the feature that it names, and nothing
+that a rule may answer is lost on the way to a page, a refusal or an alarm."""
+
+import ast
+from pathlib import Path
+
+from shared.casework.acts import ADVICE, REFUSALS
+from shared.programmes.situation import Message
+from shared.programmes.terms import Act
+
+ROOT = Path(__file__).parents[2]
+# What is allowed, and what a route or a clock says of itself: nobody needs to read a sentence of it.
+SAYS_NOTHING = {
+    Message.CERTIFICATE_HELD, Message.WINDOW_OPEN, Message.STOCK_THERE, Message.REFERRAL_THERE, Message.STAY_WITHIN_LIMIT,
+    Message.MUST_ACCEPT, Message.READY,
+}  # fmt: skip
+# Of a route the desk is what is read (hotline.domain.route), of readiness what a desk lacks (programmes.rules.readiness_of).
+READ_OTHERWISE = {Message.ROUTED_FALL_BACK, Message.NO_DESK_READY, Message.NOT_READY, Message.READINESS_NOT_KNOWN}
+
+
+def named(kind: str) -> set[str]:
+    """The members of an enumeration that an agency's code names."""
+    found: set[str] = set()
+    for folder in ("services", "shared/casework"):
+        for file in (ROOT / folder).rglob("*.py"):
+            tree = ast.parse(file.read_text())
+            aliases = {kind} | {
+                one.asname
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shared.programmes")
+                for one in node.names
+                if one.name == kind and one.asname
+            }
+            imported = any(
+                isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shared.programmes")
+                and any(one.name == kind for one in node.names)
+                for node in ast.walk(tree)
+            )  # fmt: skip
+            if imported:
+                found |= {
+                    node.attr
+                    for node in ast.walk(tree)
+                    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases
+                }
+    return found
+
+
+def test_every_act_has_somebody_who_asks() -> None:
+    assert {act.name for act in Act} - named("Act") == set()
+
+
+def test_everything_that_a_rule_answers_is_read() -> None:
+    heard = {Message[name] for name in named("Message") if name in Message.__members__} | set(REFUSALS) | set(ADVICE)
+    assert set(Message) - heard - SAYS_NOTHING - READ_OTHERWISE == set()
