@@ -23,17 +23,23 @@ PROGRESS_EVERY_S = 0.5
 @carry.command("export")
 def carry_export(
     agency: AgencyId,
-    file: Stick,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The file on the stick; with --held, none.")] = None,
     peer: Annotated[str | None, typer.Option("--for", metavar="PEER", help="Only what waits for this agency.")] = None,
     after: Annotated[
         int | None, typer.Option(min=1, help="Go on after a file that was full, with the number that it printed.")
     ] = None,
+    held: Annotated[bool, typer.Option("--held", help="Only say what waits here for whom, and write nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write what other agencies have not confirmed, sealed, and where this one stands. Nothing counts as sent by that."""
-    from services.carrying import carry_out
+    from services.carrying import carry_out, held_here
     from services.settings import load_settings
 
+    if held != (file is None):
+        raise typer.BadParameter("name a file, or say --held to be told what waits without writing one.", param_hint="FILE")
+    if file is None:
+        _say(asyncio.run(held_here(load_settings(), agency, peer)), as_json)
+        return
     with _progress("written") as step:
         said = asyncio.run(carry_out(load_settings(), agency, file, peer, after, step))
     _say(said, as_json)

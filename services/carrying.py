@@ -1,13 +1,14 @@
 """`refnet carry`: what waits for other agencies onto a stick, and what a stick brought into the database."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from services.runtime import Agency, build, check_database
 from services.settings import Settings
 from shared.exchange.anchor import Anchor, check_anchor
-from shared.exchange.carry import Carrier, Taken, Written, fault_of
+from shared.exchange.carry import Carrier, Held, Taken, Written, fault_of
 from shared.exchange.directories import recall_lines
 from shared.exchange.tables import OutboxRow
 from shared.kit.errors import RefnetError
@@ -22,8 +23,7 @@ async def carry_out(
     """Writes the file; what it holds, and the same in words. Raises RefnetError, and then there is no file."""
     agency = build(settings, agency_id)
     check_new(file)  # before anything of this agency is touched
-    if only is not None and only not in agency.here.peers:
-        raise RefnetError(f"'{only}' is no peer of '{agency_id}'; its peers are {', '.join(agency.here.peers)}.")
+    _check_peer(agency, only)
     try:
         if after is not None:
             await _check_position(agency, after)
@@ -47,14 +47,44 @@ async def carry_in(settings: Settings, agency_id: str, file: Path, step: Step) -
         taken = await carrier.take(file, step)
     finally:
         await agency.database.close()
-    of = taken.of
-    stream = None if of is None else {
-        "sender": of.sender, "events": of.events, "new": of.fresh, "applied": of.applied, "waiting": of.waiting,
-        "parked": of.parked, "letters": of.letters, "came_home": of.returned,
+    streams = [
+        {"sender": of.sender, "events": of.events, "new": of.fresh, "applied": of.applied, "waiting": of.waiting,
+         "parked": of.parked, "letters": of.letters, "came_home": of.returned}
+        for of in taken.streams.values()
+    ]  # fmt: skip
+    data = {
+        "file": str(file), "fault": taken.fault, "stream": streams[0] if streams else None, "streams": streams,
+        "unopened": taken.unopened, "for_others": dict(taken.others),
     }  # fmt: skip
-    data = {"file": str(file), "fault": taken.fault, "stream": stream, "unopened": taken.unopened, "for_others": dict(taken.others)}
-    is_good = taken.fault is None and of is not None and not taken.unopened
+    is_good = taken.fault is None and bool(streams) and not taken.unopened
     return {**data, "is_good": is_good, "words": _taken(agency_id, file, taken)}
+
+
+async def held_here(settings: Settings, agency_id: str, only: str | None) -> dict[str, Any]:
+    """What waits here for a stick to each peer, and the same in words; nothing is written. Raises RefnetError."""
+    agency = build(settings, agency_id)
+    _check_peer(agency, only)
+    try:
+        await check_database(agency)
+        carrier = agency.carrier(settings)
+        found = await carrier.held([only] if only is not None else agency.here.peers)
+    finally:
+        await agency.database.close()
+    return {"held": [asdict(one) for one in found], "words": "\n".join(map(_held, found))}
+
+
+def _check_peer(agency: Agency, only: str | None) -> None:
+    if only is not None and only not in agency.here.peers:
+        here = agency.here
+        raise RefnetError(f"'{only}' is no peer of '{here.agency}'; its peers are {', '.join(here.peers)}.")
+
+
+def _held(one: Held) -> str:
+    if not one.events:
+        words = "nothing waits"
+    else:
+        words = f"{one.events:,} not confirmed" + (f", the oldest since {one.since:%Y-%m-%d %H:%M} UTC" if one.since else "")
+    return f"{one.peer}: {words}" + (f"; {one.answers:,} letters that answer its own" if one.answers else "") + "."
 
 
 async def _check_position(agency: Agency, after: int) -> None:
@@ -99,7 +129,7 @@ def count_words(by_agency: dict[str, int]) -> str:
 def _taken(agency: str, file: Path, taken: Taken) -> str:
     lines, of = [], taken.of
     others = {name: count for name, count in taken.others.items() if name}
-    if of is not None:
+    for of in taken.streams.values():
         lines.append(
             f"{of.sender}: {of.events:,} events, {of.fresh:,} of them new; {of.applied:,} are used, {of.waiting:,} wait for an"
             f" earlier one, {of.parked:,} could not be used (Messages that wait)."
@@ -118,6 +148,6 @@ def _taken(agency: str, file: Path, taken: Taken) -> str:
         lines.append(f"{file} is for {count_words(others)}, not for {agency}: nothing was taken. Take it there.")
     elif others:
         lines.append(f"It also holds something for {count_words(others)}: take it there too.")
-    if of is not None:
-        lines.append(f"The answer is ready: `refnet carry export {agency} FILE --for {of.sender}` writes it; take that file back.")
+    for sender in taken.streams:
+        lines.append(f"The answer is ready: `refnet carry export {agency} FILE --for {sender}` writes it; take that file back.")
     return "\n".join(lines)

@@ -2,7 +2,8 @@
 
 A file is `MAGIC | format (1 byte)`, then envelopes, each after its length (4 bytes, big-endian), then a length of 0 and the SHA-256
 of all before. It shows ciphertext, suites and key ids, and nothing else: not even who wrote it. What is taken from it goes the way
-that everything goes, so a file that is taken twice, or that comes beside a line that works, changes nothing.
+that everything goes, so a file that is taken twice, or that comes beside a line that works, changes nothing. Files that somebody
+joined into one are taken as what they were, whoever wrote each.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -22,7 +24,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import Inner, Kind, Unopenable
 from shared.exchange import streams
 from shared.exchange.anchor import Anchor
-from shared.exchange.direct import ENVELOPE_BYTES_MAX, pack, unpack
+from shared.exchange.direct import ENVELOPE_BYTES_MAX, PAGE_BYTES_MAX, pack, unpack
 from shared.exchange.inbox import Heard, Inbox, heard
 from shared.exchange.keyring import KeyAway
 from shared.exchange.letters import Letters
@@ -42,12 +44,16 @@ FILE_BYTES_MAX = 64 * 1024**2  # any stick has room for it, and the poorest writ
 FILE_BYTES_MIN = 160 * 1024  # below this a letter and one event of the largest size may not fit
 BATCH = 500  # events taken in one transaction, as many as the broker brings at a time
 STEP_BYTES = 1024**2  # read at a time where a file is only counted
+KEPT_BYTES_MAX = (
+    PAGE_BYTES_MAX // 2
+)  # of answers that wait for a stick to one peer, in a page; the oldest go, and are asked for anew
 
 _LENGTH = struct.Struct(">I")
 _END = _LENGTH.pack(0)
 _HEAD = MAGIC + bytes([FORMAT])
 _DIGEST_BYTES = hashlib.sha256().digest_size
 END_BYTES = len(_END) + _DIGEST_BYTES
+CARRIED = ".carried"  # after a peer's name: answers that were on a stick
 PAST_THE_BROKER = "stick"  # where a record that cannot be opened came from, in place of a topic
 
 Step = Callable[[int], None]  # is told how many envelopes are done
@@ -84,10 +90,25 @@ class FromOne:
 class Taken:
     """What came of a file. `fault` is what is wrong with it as a whole: "short", "altered" or None."""
 
-    of: FromOne | None = None
+    streams: dict[str, FromOne] = field(default_factory=dict)  # by sender; several where files were joined
     fault: str | None = None
     unopened: int = 0  # sealed for us, and not to be opened
     others: Counter[str] = field(default_factory=Counter)  # sealed for other agencies; "" where it is not known for whom
+
+    @property
+    def of(self) -> FromOne | None:
+        """What came of the file's writer, the first of them where it was joined."""
+        return next(iter(self.streams.values()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What waits here for a stick to one peer."""
+
+    peer: str
+    events: int
+    since: datetime | None  # when the oldest of them was said
+    answers: int  # that are kept since it was last heard by stick
 
 
 class Carrier:
@@ -122,6 +143,7 @@ class Carrier:
                 os.fsync(handle.fileno())
             part.replace(file)
             sync_folder(file.parent)
+            self._mark_carried(peers, written)
         except OSError as error:
             raise RefnetError(f"{file} could not be written ({error.strerror}); look after the stick, and export again.") from error
         finally:
@@ -204,20 +226,47 @@ class Carrier:
             query = select(func.count()).select_from(OutboxRow).where(*_waits(peers, after))
             return int((await tx.session.execute(query)).scalar_one())
 
+    async def held(self, peers: Collection[str]) -> list[Held]:
+        """What a stick to each of these peers would hold now. Nothing is written by it, and nothing numbered."""
+        waits = (
+            col(OutboxRow.inner).is_not(None) | col(OutboxRow.seq).is_(None), col(OutboxRow.erased_at).is_(None),
+            ~col(OutboxRow.is_forked), or_(col(OutboxRow.delivered_at).is_(None), col(OutboxRow.is_due)),
+        )  # fmt: skip
+        query = select(col(OutboxRow.recipient), func.count(), func.min(col(OutboxRow.recorded_at)))
+        async with self._database.read() as tx:
+            rows = await tx.session.execute(
+                query.where(col(OutboxRow.recipient).in_(peers), *waits).group_by(col(OutboxRow.recipient))
+            )
+            found = {peer: (int(count), since) for peer, count, since in rows.tuples()}
+        return [Held(peer, *found.get(peer, (0, None)), len(self._answers_to(peer))) for peer in sorted(peers)]
+
     # --- answers that wait for a stick -----------------------------------------------------------------------------------
 
+    def _kept_of(self, peer: str) -> tuple[Path, Path]:
+        """Where answers lie that were on a stick already, which may be lost, and those that were not."""
+        return self._kept / f"{peer}{CARRIED}", self._kept / peer
+
     def _answers_to(self, peer: str) -> list[bytes]:
-        try:
-            return unpack((self._kept / peer).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return []  # what is asked for and not answered is asked for again
+        return [letter for file in self._kept_of(peer) for letter in _unpacked(file)]
 
     async def _keep_answer(self, peer: str) -> None:
+        """What was asked for by several files is all kept until a stick takes it; who speaks again has, or asks anew, what one took."""
         try:
             answer = await self._letters.write(peer, asks_all=True)
         except KeyAway:
             return  # its directory of keys is to be brought first; the export says so
-        write_whole(self._kept / peer, pack(answer))
+        carried, kept = self._kept_of(peer)
+        letters = [*_unpacked(kept), *answer]
+        while len(letters) > len(answer) and sum(map(len, letters)) > KEPT_BYTES_MAX:
+            letters.pop(0)
+        write_whole(kept, pack(letters))
+        carried.unlink(missing_ok=True)
+
+    def _mark_carried(self, peers: Collection[str], written: Written) -> None:
+        for peer in peers:
+            carried, kept = self._kept_of(peer)
+            if peer not in written.away and kept.exists():
+                kept.replace(carried)
 
     # --- taking ----------------------------------------------------------------------------------------------------------
 
@@ -227,26 +276,34 @@ class Carrier:
         taken = Taken(fault=fault_of(file))
         try:
             with file.open("rb") as handle:
-                await self._take(_envelopes(handle), taken, step)
+                await self._take(_parts(handle), taken, step)
         except OSError as error:
             raise RefnetError(f"{file} could not be read to its end ({error.strerror}); import it again.") from error
-        if taken.of is not None:
+        if taken.streams:
             await self._inbox.sweep()
-            await self._tell_states(taken.of)
-            await self._keep_answer(taken.of.sender)
+        for of in taken.streams.values():
+            await self._tell_states(of)
+            await self._keep_answer(of.sender)
         return taken
 
-    async def _take(self, envelopes: Iterator[bytes], taken: Taken, step: Step) -> None:
+    async def _take(self, parts: Iterator[Iterator[bytes]], taken: Taken, step: Step) -> None:
+        count = 0
+        for envelopes in parts:
+            count = await self._take_part(envelopes, taken, step, count)
+
+    async def _take_part(self, envelopes: Iterator[bytes], taken: Taken, step: Step, count: int) -> int:
+        """Takes one file, or one of those that were joined; how many envelopes were seen by then. It has one writer."""
         events: dict[bytes, tuple[Heard, bytes]] = {}
-        for number, envelope in enumerate(envelopes, 1):
+        of: FromOne | None = None
+        for count, envelope in enumerate(envelopes, count + 1):
             addressee = self.seal.addressee(envelope)
             if addressee != self._agency:
                 taken.others[addressee or ""] += 1
                 continue
-            sender, inner = await self._opened(envelope, taken)
+            sender, inner = await self._opened(envelope, of.sender if of is not None else None, taken)
             if inner is None:
                 continue
-            of = taken.of = taken.of or FromOne(sender)
+            of = of or taken.streams.setdefault(sender, FromOne(sender))
             if inner.header.kind is Kind.EVENT and inner.header.sender == sender:
                 await self._collect(inner, envelope, events, taken)
                 if len(events) >= BATCH:
@@ -254,14 +311,15 @@ class Carrier:
             else:
                 await self._receive(events, of, taken)  # what was said before a letter is heard before it
                 await self._take_letter(inner, envelope, of, taken)
-            step(number)
-        if taken.of is not None:
-            await self._receive(events, taken.of, taken)
+            step(count)
+        if of is not None:
+            await self._receive(events, of, taken)
+        return count
 
-    async def _opened(self, envelope: bytes, taken: Taken) -> tuple[str, Inner | None]:
+    async def _opened(self, envelope: bytes, writer: str | None, taken: Taken) -> tuple[str, Inner | None]:
         """Who sealed it, and what it says, None where it does not open. A file has one writer, whom its first word shows."""
         fault = ANOTHERS
-        for peer in (taken.of.sender,) if taken.of is not None else self._peers:
+        for peer in (writer,) if writer is not None else self._peers:
             try:
                 return peer, self.seal.open(envelope, peer)
             except Unopenable as error:
@@ -270,8 +328,8 @@ class Carrier:
                     await self._note(peer, envelope, fault)
                     break
         else:
-            if taken.of is not None:
-                await self._note(taken.of.sender, envelope, fault)
+            if writer is not None:
+                await self._note(writer, envelope, fault)
         taken.unopened += 1
         return "", None
 
@@ -371,19 +429,32 @@ def fault_of(file: Path) -> str | None:
                 )
             if len(head) < len(_HEAD) or size < len(_HEAD) + END_BYTES:
                 return "short"
-            digest, left = hashlib.sha256(head), size - len(head) - _DIGEST_BYTES
-            last = b""
-            while left:
-                part = handle.read(min(left, STEP_BYTES))
-                if not part:
-                    return "short"
-                digest.update(part)
-                left, last = left - len(part), (last + part)[-len(_END) :]
-            if handle.read(_DIGEST_BYTES) == digest.digest():
+            if _is_whole(handle, head):
                 return None
+            handle.seek(size - END_BYTES)
+            last = handle.read(len(_END))
     except OSError as error:
         raise RefnetError(f"{file} cannot be read ({error.strerror}); bring the stick, or correct the name.") from error
     return "altered" if last == _END else _by_its_frames(file)
+
+
+def _is_whole(handle: BinaryIO, head: bytes) -> bool:
+    """Whether what follows this head is a file to its end, or several that were joined, each with its own."""
+    while head == _HEAD:
+        digest = hashlib.sha256(head)
+        while (length := handle.read(_LENGTH.size)) not in (_END, b""):
+            digest.update(length)
+            (left,) = _LENGTH.unpack(length) if len(length) == _LENGTH.size else (0,)
+            while left and (part := handle.read(min(left, STEP_BYTES))):
+                digest.update(part)
+                left -= len(part)
+        digest.update(length)
+        if handle.read(_DIGEST_BYTES) != digest.digest():
+            return False
+        head = handle.read(len(_HEAD))
+        if not head:
+            return True
+    return False
 
 
 def _by_its_frames(file: Path) -> str:
@@ -392,16 +463,25 @@ def _by_its_frames(file: Path) -> str:
         handle.seek(len(_HEAD))
         while (length := handle.read(_LENGTH.size)) and len(length) == _LENGTH.size:
             (count,) = _LENGTH.unpack(length)
-            if count > ENVELOPE_BYTES_MAX or (count == 0 and len(handle.read(_DIGEST_BYTES)) == _DIGEST_BYTES):
+            if count == 0 and len(handle.read(_DIGEST_BYTES)) == _DIGEST_BYTES:
+                if handle.read(len(_HEAD)) != _HEAD:
+                    return "altered"
+                continue  # another was joined to it
+            if count > ENVELOPE_BYTES_MAX:
                 return "altered"
             if len(handle.read(count)) < count:
                 break
     return "short"
 
 
+def _parts(handle: BinaryIO) -> Iterator[Iterator[bytes]]:
+    """The envelopes of a file, as far as its frames go; of joined files, of each of them. One is read to its end before the next."""
+    while handle.read(len(_HEAD)) == _HEAD:
+        yield _envelopes(handle)
+        handle.read(_DIGEST_BYTES)
+
+
 def _envelopes(handle: BinaryIO) -> Iterator[bytes]:
-    """The envelopes of a file, as far as its frames go."""
-    handle.seek(len(_HEAD))
     while len(length := handle.read(_LENGTH.size)) == _LENGTH.size:
         (count,) = _LENGTH.unpack(length)
         if not 0 < count <= ENVELOPE_BYTES_MAX:
@@ -410,3 +490,10 @@ def _envelopes(handle: BinaryIO) -> Iterator[bytes]:
         if len(envelope) < count:
             return
         yield envelope
+
+
+def _unpacked(file: Path) -> list[bytes]:
+    try:
+        return unpack(file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return []  # what is asked for and not answered is asked for again

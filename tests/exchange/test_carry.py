@@ -21,6 +21,7 @@ from shared.kit.clock import ManualClock
 from shared.kit.errors import RefnetError
 
 SEED = 20260105
+of_files = pytest.mark.parametrize("pair", ["sqlite"], indirect=True)  # about what lies in files: no database differs in it
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -282,3 +283,73 @@ async def test_an_answer_that_only_memory_held_is_carried_back(pair: Pair, ends:
     await ends.read(pair.police, (await ends.write(pair.health))[0])
     await ends.read(pair.health, (await ends.write(pair.police))[0])  # is told that there is none
     assert [step for _, step in pair.health.applied] == [1]
+
+
+@of_files
+async def test_joined_files_are_taken_as_what_they_were(pair: Pair, ends: Ends) -> None:
+    """Two exports that somebody copied into one file, the second written before the first had come."""
+    said = await tell(pair, 2)
+    first, _ = await ends.write(pair.police)
+    said += await tell(pair, 2)
+    second, _ = await ends.write(pair.police)
+    joined = ends.folder / "joined"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    taken = await ends.read(pair.health, joined)
+    assert (taken.fault, taken.unopened, list(taken.streams)) == (None, 0, ["police"])
+    assert taken.of is not None
+    assert (taken.of.events, taken.of.fresh, taken.of.applied) == (6, 4, 4)  # two of them twice
+    await ends.read(pair.police, (await ends.write(pair.health))[0])
+    assert pair.police.delivered_ids == said
+
+
+@of_files
+async def test_joined_files_of_which_one_was_spoilt_are_never_called_whole(pair: Pair, ends: Ends) -> None:
+    await tell(pair, 2)
+    first, _ = await ends.write(pair.police)
+    second, _ = await ends.write(pair.police)
+    whole = first.read_bytes()
+    for spoilt, fault in (
+        (whole + second.read_bytes()[:-1], "short"),
+        (whole + b"and more", "altered"),
+        (whole[:-1] + b"?" + second.read_bytes(), "altered"),
+    ):
+        first.write_bytes(spoilt)
+        assert (await ends.read(pair.health, first)).fault == fault
+
+
+@of_files
+async def test_the_answers_to_two_files_both_go_back(pair: Pair, ends: Ends) -> None:
+    """A stick that asks for nothing, read after one that asks, takes no answer away; one that was lost on the way is made up for."""
+    subject = new_subject()
+    first = await pair.police.say("health", subject, 0)
+    async with pair.police.database.write() as tx:
+        row = (await pair.police.outbox_rows())[0]
+        await tx.session.delete(await tx.session.get_one(type(row), row.position))
+    early, _ = await ends.write(pair.health)  # before anything is lacking there: it asks for nothing
+    await pair.police.say("health", subject, 1)
+    async with pair.police.database.write() as tx:
+        row = (await pair.police.outbox_rows())[0]
+        (await tx.session.get_one(type(row), row.position)).after = first
+    await ends.read(pair.health, (await ends.write(pair.police))[0])
+    pair.clock.advance(ASK_AGAIN + STILL)
+    await ends.read(pair.police, (await ends.write(pair.health))[0])  # asks
+    await ends.read(pair.police, early)
+    lost, _ = await ends.write(pair.police)
+    lost.unlink()
+    await ends.read(pair.health, (await ends.write(pair.police))[0])
+    assert [step for _, step in pair.health.applied] == [1]
+
+
+async def test_it_says_what_waits_for_whom_and_writes_nothing(pair: Pair, ends: Ends) -> None:
+    carrier = ends.at(pair.police, "health")
+    assert [(one.peer, one.events, one.since, one.answers) for one in await carrier.held(["health"])] == [("health", 0, None, 0)]
+    since = pair.clock.now()
+    await tell(pair, 2)
+    pair.clock.advance(STILL)
+    await tell(pair, 1)
+    (held,) = await carrier.held(["health"])
+    assert (held.events, held.since) == (3, since)
+    assert [row.seq for row in await pair.police.outbox_rows()] == [None] * 3
+    await ends.round()
+    (held,) = await carrier.held(["health"])
+    assert (held.events, held.answers) == (0, 1)

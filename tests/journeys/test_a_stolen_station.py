@@ -366,6 +366,11 @@ def test_the_commands_carry_and_say_what_came(
         await agency.close()
 
     asyncio.run(one())
+    code, words = typed(places[STATION], "carry", "export", STATION, "--held")
+    assert code == 0
+    assert "health: 2 not confirmed, the oldest since " in words
+    assert typed(places[STATION], "carry", "export", STATION)[0] == 2
+    assert typed(places[STATION], "carry", "export", STATION, str(stick), "--held")[0] == 2
     code, words = typed(places[STATION], "carry", "export", STATION, str(stick))
     assert code == 0
     assert "health (" in words
