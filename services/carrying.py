@@ -148,6 +148,8 @@ def _taken(agency: str, file: Path, taken: Taken) -> str:
         lines.append(f"{file} is for {count_words(others)}, not for {agency}: nothing was taken. Take it there.")
     elif others:
         lines.append(f"It also holds something for {count_words(others)}: take it there too.")
-    for sender in taken.streams:
-        lines.append(f"The answer is ready: `refnet carry export {agency} FILE --for {sender}` writes it; take that file back.")
+    lines += [
+        f"The answer is ready: `refnet carry export {agency} FILE --for {sender}` writes it; take that file back."
+        for sender in taken.streams
+    ]
     return "\n".join(lines)

@@ -238,7 +238,8 @@ class Carrier:
                 query.where(col(OutboxRow.recipient).in_(peers), *waits).group_by(col(OutboxRow.recipient))
             )
             found = {peer: (int(count), since) for peer, count, since in rows.tuples()}
-        return [Held(peer, *found.get(peer, (0, None)), len(self._answers_to(peer))) for peer in sorted(peers)]
+        nothing: tuple[int, datetime | None] = (0, None)
+        return [Held(peer, *found.get(peer, nothing), answers=len(self._answers_to(peer))) for peer in sorted(peers)]
 
     # --- answers that wait for a stick -----------------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class Carrier:
         return [letter for file in self._kept_of(peer) for letter in _unpacked(file)]
 
     async def _keep_answer(self, peer: str) -> None:
-        """What was asked for by several files is all kept until a stick takes it; who speaks again has, or asks anew, what one took."""
+        """What several files asked for is all kept until a stick takes it. Who speaks again has what one took, or asks anew."""
         try:
             answer = await self._letters.write(peer, asks_all=True)
         except KeyAway:
@@ -295,7 +296,8 @@ class Carrier:
         """Takes one file, or one of those that were joined; how many envelopes were seen by then. It has one writer."""
         events: dict[bytes, tuple[Heard, bytes]] = {}
         of: FromOne | None = None
-        for count, envelope in enumerate(envelopes, count + 1):
+        for envelope in envelopes:
+            count += 1
             addressee = self.seal.addressee(envelope)
             if addressee != self._agency:
                 taken.others[addressee or ""] += 1
@@ -475,7 +477,7 @@ def _by_its_frames(file: Path) -> str:
 
 
 def _parts(handle: BinaryIO) -> Iterator[Iterator[bytes]]:
-    """The envelopes of a file, as far as its frames go; of joined files, of each of them. One is read to its end before the next."""
+    """The envelopes of a file, as far as its frames go; of joined files, of each. One is read to its end before the next."""
     while handle.read(len(_HEAD)) == _HEAD:
         yield _envelopes(handle)
         handle.read(_DIGEST_BYTES)

@@ -3,13 +3,17 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from agencies import Desk, TestAgency, World, consent, open_case, refer
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from services.social_welfare.assignments.views import today
 from services.social_welfare.returns.domain import Question
+from shared.casework.accounts.commands import find_account
 from shared.casework.alarms.tables import Alarm
+from shared.casework.here import Actor
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
 from shared.programmes.vocabulary import ActNeeds
@@ -156,6 +160,36 @@ async def test_a_worker_who_does_not_say_that_she_is_back_is_an_alarm_to_the_pos
     async with agency.database.read() as tx:
         row = (await tx.session.execute(select(Alarm).where(col(Alarm.kind) == "visit_overdue"))).scalar_one()
         assert row.resolved_at is not None
+
+
+async def test_her_no_while_a_worker_is_out_turns_the_worker_back_and_what_was_found_there_is_an_alarm(world: World) -> None:
+    worker, case_id = await at_office(world)
+    agency, post = world["social_welfare"], world["social_welfare"].here.posts(OFFICE)[-1]
+    path, said_path = f"/cases/{case_id}/visits", f"/cases/{case_id}/visiting"
+    await worker.post(said_path, SAFE)
+    visit = await worker.post(path, {**HOME, "due_on": "2026-01-05", "knows": post})
+    back_by = (world.clock.now() + timedelta(hours=2)).isoformat()
+    assert (await worker.post(f"/visits/{visit['id']}/set-out", {"back_by": back_by}))["turn_back"] is False
+
+    async def open_alarms() -> dict[str, str]:
+        return {a["kind"]: a["post"] for a in (await worker.get("/alarms?open=true"))["items"] if a["about"] == visit["id"]}
+
+    world.clock.advance(timedelta(minutes=10))
+    for word in ({"is_safe": False, "language": "bem"}, {**SAFE, "hours": "evening"}):
+        (out,) = (await worker.post(said_path, word))["visits"]
+        assert (out["state"], out["turn_back"], await open_alarms()) == ("made", True, {"visit_not_safe": post})
+    async with agency.database.write() as tx:
+        account = await find_account(tx, "worker")
+        by = Actor(account.id, account.name, Role(account.role), account.facility)
+        first = (await today(tx, agency.here, by))[0]
+    assert (first.name, [row.case.id for row in first.rows]) == ("Turn back: a visit is not safe any more", [UUID(case_id)])
+    (out,) = (await worker.post(said_path, SAFE))["visits"]  # she was asked again: it was not so
+    assert (out["turn_back"], await open_alarms()) == (False, {})
+    await worker.post(said_path, {"is_safe": False, "language": "bem"})
+    await worker.post(f"/visits/{visit['id']}/back")
+    assert await open_alarms() == {}
+    await worker.post(f"/visits/{visit['id']}/answer", {"state": "kept", "outcome": "met_not_safe"})
+    assert set(await open_alarms()) == {"met_not_safe"}
 
 
 async def test_a_missed_visit_leads_to_nothing_but_a_message_through_whoever_sent_her(world: World) -> None:

@@ -319,7 +319,7 @@ async def test_joined_files_of_which_one_was_spoilt_are_never_called_whole(pair:
 
 @of_files
 async def test_the_answers_to_two_files_both_go_back(pair: Pair, ends: Ends) -> None:
-    """A stick that asks for nothing, read after one that asks, takes no answer away; one that was lost on the way is made up for."""
+    """A stick that asks for nothing, read after one that asks, takes no answer away; what was lost on the way is made up for."""
     subject = new_subject()
     first = await pair.police.say("health", subject, 0)
     async with pair.police.database.write() as tx:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.social_welfare.plans.views import to_review
+from services.social_welfare.visits.commands import turns_back
 from services.social_welfare.visits.views import due, missed, out_now
 from shared.casework import scope
 from shared.casework.cases.tables import Case
@@ -25,6 +26,8 @@ from shared.kit.i18n import mark as _
 from shared.programmes.vocabulary import StayLimit
 
 THROUGH_THE_SENDER = _("Ask the place that sent the request to pass on a message. Do not call or visit.")
+
+REACH_THE_WORKER = _("Whoever reaches the worker says: do not go there.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,9 @@ class Section:
 
 async def today(tx: Transaction, here: Here, by: Actor) -> list[Section]:
     """The sections that have anything in them."""
-    out = [Row(c, f"/visits/{v.id}", "visit_kind", v.kind, v.back_by) for v, c in await out_now(tx, by)]
+    away = await out_now(tx, by)
+    back = [Row(c, f"/visits/{v.id}", "visit_kind", v.kind, v.back_by) for v, c in away if await turns_back(tx, v)]
+    out = [Row(c, f"/visits/{v.id}", "visit_kind", v.kind, v.back_by) for v, c in away]
     gone = [Row(c, f"/visits/{v.id}", "visit_which", v.which, v.due_on) for v, c in await missed(tx, by)]
     now = [Row(c, f"/visits/{v.id}", "visit_which", v.which, v.due_on) for v, c in await due(tx, here, by)]
     plans = [Row(c, f"/cases/{c.id}/plan", "", None, p.review_on) for p, c in await to_review(tx, here, by)]
@@ -57,6 +62,7 @@ async def today(tx: Transaction, here: Here, by: Actor) -> list[Section]:
         Row(c, f"/referrals/{r.id}", "service", ServicePackage.SHELTER, r.arrived_at) for r, c in await long_stays(tx, here, by)
     ]
     found = [
+        Section(_("Turn back: a visit is not safe any more"), back, Sentence(REACH_THE_WORKER, {})),
         Section(_("Out on a visit now"), out),
         Section(_("Has not come yet"), gone, Sentence(THROUGH_THE_SENDER, {})),
         Section(_("Visits that are due"), now),

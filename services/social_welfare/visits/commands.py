@@ -11,11 +11,11 @@ from pydantic import Field, model_validator
 from sqlalchemy import select
 from sqlmodel import col
 
-from services.social_welfare.visits.domain import AT_HERS, OUT_MAX, Kind, Outcome, Refused, Way, Which, why_not
+from services.social_welfare.visits.domain import AT_HERS, OUT_MAX, Kind, Outcome, Refused, Way, Which, is_out, why_not
 from services.social_welfare.visits.tables import SafeWord, Visit
 from shared.casework import scope
 from shared.casework.accounts.commands import NAME_CHARACTERS_MAX, find_account
-from shared.casework.alarms.commands import clear
+from shared.casework.alarms.commands import clear, raise_alarm
 from shared.casework.cases.commands import Form, NoteText, happened, load_case
 from shared.casework.cases.tables import Case
 from shared.casework.follow_ups import commands as shared
@@ -29,6 +29,8 @@ from shared.kit.ids import new_id
 
 CALLED_OFF = "called_off"
 OVERDUE = "visit_overdue"
+TURN_BACK = "visit_not_safe"  # a worker is out, and her word since then does not allow it
+MET_NOT_SAFE = "met_not_safe"
 WHY_NOT = {
     Refused.NOT_ASKED: _("Ask first, alone, whether a visit is safe, how and when; then plan it. Until then nobody goes there."),
     Refused.NOT_SAFE: _("A visit is not safe, as it was said here last. Nobody goes there; meet at the office."),
@@ -86,8 +88,8 @@ class AnswerVisit(Form):
 
 
 async def say_visiting(case_id: UUID, command: SayVisiting, tx: Transaction, here: Here, by: Actor) -> SafeWord:
-    """Keeps her word. Visits that her last word does not allow any more are called off at once: one that is entered late takes
-    nothing back of what she has said since."""
+    """Keeps her word. Visits that her last word does not allow any more are called off at once, and whoever knows where a worker
+    is that is out on one is told to have her turn back. What is entered late takes nothing back of what she has said since."""
     case = await _locked(tx, case_id, by)
     said = command.model_dump(mode="json", exclude={"occurred_at"}, exclude_none=True)
     row = SafeWord(
@@ -99,8 +101,13 @@ async def say_visiting(case_id: UUID, command: SayVisiting, tx: Transaction, her
     word = await last_word(tx, case.id)
     last = word.said if word is not None else None
     for visit in await visits_of(tx, case.id):
-        if visit.state == State.MADE and visit.set_out_at is None and why_not(last, Kind(visit.kind), visit.part) is not None:
+        is_refused = why_not(last, Kind(visit.kind), visit.part) is not None
+        if visit.state == State.MADE and visit.set_out_at is None and is_refused:
             visit.state = CALLED_OFF
+        elif is_out(visit.set_out_at, visit.back_at) and is_refused and visit.facility in here.entry.facilities:
+            await raise_alarm(tx, here, TURN_BACK, visit.id, visit.facility, codes.Urgency.ACUTE, case.id, post=visit.knows)
+        elif not is_refused:
+            await clear(tx, here, visit.id, {TURN_BACK})
     await tx.session.flush()
     return row
 
@@ -170,7 +177,7 @@ async def come_back(visit_id: UUID, tx: Transaction, here: Here, by: Actor) -> V
         raise Conflict("Nobody is out on this visit.")
     visit.back_at = tx.clock.now()
     await tx.session.flush()
-    await clear(tx, here, visit.id, {OVERDUE})
+    await clear(tx, here, visit.id, {OVERDUE, TURN_BACK})
     return visit
 
 
@@ -184,6 +191,10 @@ async def answer_visit(visit_id: UUID, command: AnswerVisit, tx: Transaction, he
     kept = command.model_dump(mode="json", include={"outcome", "note"}, exclude_none=True)
     visit.outcome = kept or None
     await tx.session.flush()
+    if command.outcome is not Outcome.MET_NOT_SAFE:
+        await clear(tx, here, visit.id, {MET_NOT_SAFE})
+    elif visit.facility in here.entry.facilities:
+        await raise_alarm(tx, here, MET_NOT_SAFE, visit.id, visit.facility, codes.Urgency.URGENT, visit.case_id)
     return visit
 
 
@@ -222,6 +233,14 @@ async def _locked(tx: Transaction, case_id: UUID, by: Actor) -> Case:
 def as_said(row: SafeWord | None) -> dict[str, Any] | None:
     """Her word, for a page or an answer."""
     return None if row is None else {**(row.said or {}), "said_at": row.occurred_at}
+
+
+async def turns_back(tx: Transaction, visit: Visit) -> bool:
+    """Whether a worker is out on a visit that her last word does not allow any more."""
+    if not is_out(visit.set_out_at, visit.back_at):
+        return False
+    word = await last_word(tx, visit.case_id)
+    return why_not(word.said if word is not None else None, Kind(visit.kind), visit.part) is not None
 
 
 async def overdue(tx: Transaction, now: datetime) -> list[Visit]:

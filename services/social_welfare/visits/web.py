@@ -11,6 +11,7 @@ from services.social_welfare.visits import commands, views
 from services.social_welfare.visits.commands import AnswerVisit, MakeVisit, SayVisiting, SetOut
 from services.social_welfare.visits.tables import Visit
 from shared.casework.cases.commands import load_case
+from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, SignedIn, command
 from shared.kit.db import Transaction
@@ -34,6 +35,7 @@ class VisitView(BaseModel):
     set_out_at: datetime | None
     back_at: datetime | None
     outcome: dict[str, Any] | None
+    turn_back: bool  # the worker is out, and her last word does not allow it any more
 
 
 class VisitsView(BaseModel):
@@ -43,8 +45,14 @@ class VisitsView(BaseModel):
     visits: list[VisitView]
 
 
-def _view(row: Visit) -> VisitView:
-    return VisitView.model_validate(row.model_dump(include=set(VisitView.model_fields)))
+async def _view(tx: Transaction, row: Visit) -> VisitView:
+    shown = row.model_dump(include=set(VisitView.model_fields))
+    return VisitView.model_validate({**shown, "turn_back": await commands.turns_back(tx, row)})
+
+
+async def _all(tx: Transaction, case: Case) -> VisitsView:
+    plan = await views.plan_of(tx, case)
+    return VisitsView(word=plan.word, visits=[await _view(tx, row) for row in plan.visits])
 
 
 @router.get("/cases/{case_id}/visits")
@@ -54,8 +62,7 @@ async def get_visits(case_id: UUID, edge: OneEdge, by: SignedIn) -> VisitsView:
     async with edge.database.write() as tx:  # the look is kept
         case = await load_case(tx, case_id, by)
         await note_read(tx, case.id, by, "visits")
-        plan = await views.plan_of(tx, case)
-    return VisitsView(word=plan.word, visits=[_view(row) for row in plan.visits])
+        return await _all(tx, case)
 
 
 @router.post("/cases/{case_id}/visiting", response_model=VisitsView)
@@ -66,8 +73,7 @@ async def post_word(
 
     async def work(tx: Transaction) -> VisitsView:
         await commands.say_visiting(case_id, body, tx, edge.here, by)
-        plan = await views.plan_of(tx, await load_case(tx, case_id, by))
-        return VisitsView(word=plan.word, visits=[_view(row) for row in plan.visits])
+        return await _all(tx, await load_case(tx, case_id, by))
 
     return await command(request, edge, by, work, key=key)
 
@@ -79,7 +85,7 @@ async def post_visit(
     """Makes a visit; 409 with the reason where she has not said that it is safe so."""
 
     async def work(tx: Transaction) -> VisitView:
-        return _view(await commands.make_visit(case_id, body, tx, edge.here, by))
+        return await _view(tx, await commands.make_visit(case_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, status=201, key=key)
 
@@ -91,7 +97,7 @@ async def post_set_out(
     """A worker goes, and says by when she is back."""
 
     async def work(tx: Transaction) -> VisitView:
-        return _view(await commands.set_out(visit_id, body, tx, edge.here, by))
+        return await _view(tx, await commands.set_out(visit_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, key=key)
 
@@ -101,7 +107,7 @@ async def post_back(visit_id: UUID, request: Request, edge: OneEdge, by: SignedI
     """She is back."""
 
     async def work(tx: Transaction) -> VisitView:
-        return _view(await commands.come_back(visit_id, tx, edge.here, by))
+        return await _view(tx, await commands.come_back(visit_id, tx, edge.here, by))
 
     return await command(request, edge, by, work, key=key)
 
@@ -113,6 +119,6 @@ async def post_answer(
     """Kept, or nobody has come yet; how it went is a code."""
 
     async def work(tx: Transaction) -> VisitView:
-        return _view(await commands.answer_visit(visit_id, body, tx, edge.here, by))
+        return await _view(tx, await commands.answer_visit(visit_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, key=key)
