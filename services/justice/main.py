@@ -16,6 +16,7 @@ from services.justice.proceedings.pages import router as proceeding_pages
 from services.justice.proceedings.tables import Hearing, Verdict
 from services.justice.proceedings.views import case_ways as proceeding_ways
 from services.justice.proceedings.views import first as hearings_first
+from services.justice.proceedings.watch import watch as watch_hearings
 from services.justice.proceedings.web import router as proceedings
 from services.justice.subscriptions import SUBSCRIPTIONS
 from shared.casework.agreements.views import ways_here
@@ -83,5 +84,5 @@ PARTS = AgencyParts(
             "hand_overs": Path(__file__).parent / "hand_overs" / "templates",
         },
     ),
-    watches=(watch_orders, watch_agreements, watch_indicators(COUNTS)),
+    watches=(watch_orders, watch_hearings, watch_agreements, watch_indicators(COUNTS)),
 )

@@ -53,6 +53,19 @@ class TimeBefore(Sourced):
     hours: Hours
 
 
+class TimeAfter(Sourced):
+    """A time after something happened."""
+
+    figures: ClassVar[tuple[str, ...]] = ("hours",)
+
+    hours: Hours
+
+    @property
+    def length(self) -> timedelta:
+        """As a duration."""
+        return timedelta(hours=self.hours)
+
+
 class Limits(Part):
     """How long something may take before somebody is told. All in hours."""
 
@@ -62,6 +75,7 @@ class Limits(Part):
     lapse_h: ByUrgency  # still open
     ladder_step_h: ByUrgency  # an alarm that nobody takes goes one post up
     window_warning: TimeBefore  # before a window of care ends
+    new_hearing_day: TimeAfter  # after a hearing was put off without another day
 
     @property
     def window_warning_h(self) -> float:

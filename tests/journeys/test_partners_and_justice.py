@@ -7,7 +7,7 @@ own database, and read from each one's own records.
 | she says no to the prosecutor; a complaint is withdrawn | `test_her_no_and_a_withdrawal_stop_the_clock` |
 | what the prosecutor's office is told | `test_the_prosecutor_is_told_the_request_and_nothing_else` |
 | hearing and verdict, with consent and without | `test_a_hearing_and_a_verdict_are_told_…` |
-| a hearing is put off | `test_a_hearing_that_is_put_off_is_another_hearing` |
+| a hearing is put off | `test_a_hearing_that_is_put_off_is_another_hearing`, `test_a_hearing_that_is_put_off_without_…` |
 | the examination before its order | `test_an_examination_may_begin_before_its_order` |
 | inside the agreement, and outside it | `test_a_partner_is_asked_…`, `test_what_is_outside_…` |
 | the agreement ends while something is open | `test_nothing_is_closed_when_an_agreement_ends` |
@@ -24,6 +24,7 @@ from uuid import UUID
 import pytest
 from agencies import Desk, Refused, TestAgency, World, consent, open_case
 from coast import COURT, INSTITUTE, LAW, OFFICE, REFUGE, STATION, ask, at, coast_world, complaint, with_rules
+from shift import at_work
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -261,6 +262,38 @@ async def test_a_hearing_that_is_put_off_is_another_hearing(coast: World) -> Non
         with pytest.raises(Refused) as error:
             await clerk.post(f"/hearings/{left['id']}/answer", wrong)
         assert error.value.status == 422
+
+
+@pytest.mark.parametrize("items", [("prog",), ()])
+async def test_a_hearing_that_is_put_off_without_a_day_is_an_alarm_and_she_hears_by_whoever_sent_her(
+    coast: World, items: tuple[str, ...]
+) -> None:
+    _desk, _case, clerk, there = await in_court(coast, *items)
+    today = coast.clock.now().date()
+    path = f"/cases/{there}/hearings"
+    first = await clerk.post(path, {"on_date": (today + timedelta(days=3)).isoformat()})
+    await clerk.post(f"/hearings/{first['id']}/answer", {"state": "put_off"})
+    found = await clerk.get(f"/cases/{there}/proceedings")
+    assert (found["waits_for_day"], found["next_on"]) == (True, None)
+    await after(coast, days=14)
+    assert "hearing_without_day" not in {kind for kind, _level in await alarms(coast, "justice")}
+    await after(coast, seconds=1)
+    await after(coast, seconds=1)
+    assert [kind for kind, _level in await alarms(coast, "justice")].count("hearing_without_day") == 1
+    visitor = await at_work(coast, "justice", "clerk-of-court", Role.OFFICER, OFFICE)
+    page = (await visitor.open(f"/cases/{there}/proceedings")).words
+    assert ("the day that was told does not hold" in page) is bool(items)
+    assert ("it is said when she comes" in page) is not bool(items)
+    assert "Do not visit or call the survivor." in page
+    second = await clerk.post(path, {"on_date": (today + timedelta(days=40)).isoformat()})
+    assert "hearing_without_day" not in {kind for kind, _level in await alarms(coast, "justice")}
+    await clerk.post(f"/hearings/{second['id']}/answer", {"state": "put_off"})
+    await clerk.post(f"/cases/{there}/verdicts", {"outcome": "dismissed"})
+    await after(coast, days=15)
+    assert "hearing_without_day" not in {kind for kind, _level in await alarms(coast, "justice")}
+    assert not (await clerk.get(f"/cases/{there}/proceedings"))["waits_for_day"]
+    await coast.settle()
+    assert bool(await told_at(coast, "police", "justice")) is bool(items)  # where she agreed to nothing nobody hears of any of it
 
 
 async def test_a_file_goes_from_the_prosecutor_to_the_court_within_justice(coast: World) -> None:

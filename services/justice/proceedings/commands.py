@@ -6,12 +6,14 @@ from datetime import date
 from uuid import UUID
 
 from pydantic import model_validator
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from services.justice.proceedings.domain import HearingState, Outcome, fits
 from services.justice.proceedings.tables import Hearing, Verdict
 from shared.casework import scope
+from shared.casework.alarms.commands import clear
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import RecordProgress, record_progress
@@ -25,6 +27,7 @@ from shared.kit.errors import Conflict
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 
+NO_DAY = "hearing_without_day"  # it was put off, and no other day has been set for as long as the programme allows
 WRONG_DAY = _("Choose a day within the next three years; an earlier day only where the hearing is entered afterwards.")
 
 
@@ -89,6 +92,7 @@ async def set_hearing(case_id: UUID, command: SetHearing, tx: Transaction, here:
     )  # fmt: skip
     tx.session.add(hearing)
     await tx.session.flush()
+    await _waits_no_more(tx, here, case.id)
     return hearing
 
 
@@ -123,7 +127,31 @@ async def give_verdict(case_id: UUID, command: GiveVerdict, tx: Transaction, her
     )  # fmt: skip
     tx.session.add(verdict)
     await tx.session.flush()
+    await _waits_no_more(tx, here, case.id)
     return verdict
+
+
+async def _waits_no_more(tx: Transaction, here: Here, case_id: UUID) -> None:
+    for hearing in await hearings_of(tx, case_id):
+        if hearing.state == HearingState.PUT_OFF:
+            await clear(tx, here, hearing.id, {NO_DAY})
+
+
+def without_day() -> ColumnElement[bool]:
+    """Of a hearing: it was put off, and nothing has come after it: no other day in court, and no verdict."""
+    other, verdict = aliased(Hearing), aliased(Verdict)
+    later = exists().where(
+        col(other.case_id) == col(Hearing.case_id),
+        or_(col(other.state) == HearingState.SET, col(other.id) > col(Hearing.id)),
+    )
+    decided = exists().where(col(verdict.case_id) == col(Hearing.case_id), col(verdict.recorded_at) >= col(Hearing.answered_at))
+    return and_(col(Hearing.state) == HearingState.PUT_OFF, ~later, ~decided)
+
+
+async def waiting_for_a_day(tx: Transaction, case_id: UUID) -> Hearing | None:
+    """The hearing of a case that was put off and has no other day; None where there is none."""
+    query = select(Hearing).where(col(Hearing.case_id) == case_id, without_day()).limit(1)
+    return (await tx.session.execute(query)).scalar_one_or_none()
 
 
 async def load_hearing(tx: Transaction, hearing_id: UUID, by: Actor) -> Hearing:

@@ -16,7 +16,7 @@ class HearingState(StrEnum):
 
     SET = "set"
     HELD = "held"
-    PUT_OFF = "put_off"  # to another day
+    PUT_OFF = "put_off"  # to another day, or to none yet
     CANCELLED = "cancelled"
 
 

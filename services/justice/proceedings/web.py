@@ -40,6 +40,7 @@ class ProceedingsView(BaseModel):
 
     charged_at: datetime | None
     next_on: date | None
+    waits_for_day: bool  # a hearing was put off, and no other day is set
     hearings: list[HearingView]
     verdicts: list[VerdictView]
 
@@ -54,7 +55,9 @@ async def _proceedings(tx: Transaction, here: Here, case_id: UUID, by: SignedIn)
     found = await views.proceedings_of(tx, here, case)
     verdicts = [VerdictView(occurred_at=one.occurred_at, outcome=one.outcome) for one in found.verdicts]
     hearings = [_hearing(one) for one in found.hearings]
-    return ProceedingsView(charged_at=found.charged_at, next_on=found.next_on, hearings=hearings, verdicts=verdicts)
+    return ProceedingsView(
+        charged_at=found.charged_at, next_on=found.next_on, waits_for_day=found.waits_for_day, hearings=hearings, verdicts=verdicts
+    )
 
 
 @router.get("/hearings")

@@ -327,6 +327,9 @@ ALARMS: dict[str, str] = {
     "protocol_overdue": _("A protocol is not confirmed yet, and its last day has passed"),
     "no_other_desks": _("All referrals of a quarter came from specialised desks: the others may be passing nobody on"),
     "visit_overdue": _("A worker who is out on a visit has not reported back: ask where the worker is"),
+    "hearing_without_day": _(
+        "A hearing was put off and has no other day: ask the court for one. Do not visit or call the survivor"
+    ),
     "visit_not_safe": _("A worker is out on a visit that is not safe any more: say at once that the worker turns back"),
     "met_not_safe": _(
         "On a visit it was found that somebody is not safe: look at the plan together. Nobody goes there for this alarm"
