@@ -18,15 +18,12 @@ from shared.casework.agreements.domain import Asked, uncovered
 from shared.casework.directory.network import Network
 from shared.contracts.casework.codes import CHILD_BANDS, AgeBand, AgencyKind, IncidentType, ServicePackage, Sex
 from shared.kit.errors import RefnetError
-from shared.programmes.indicators import Measure, Series
+from shared.programmes.indicators import REPLAYED, Measure, Series
 from shared.programmes.places import Hotline
 from shared.programmes.profile import Programme
 from shared.programmes.vocabulary import AgeRoutesTo, RouteBy, StayLimit
 
 REPORTS = (Measure.REPORTS_SEXUAL_VIOLENCE, Measure.REPORTS)  # of which a replay has one
-KNOWN = frozenset(
-    {*REPORTS, Measure.CASES_REFERRED_TO_HEALTH, Measure.DOSES, Measure.CALLS, Measure.STAYS}
-)  # series that can be replayed
 SEXUAL = (IncidentType.RAPE, IncidentType.SEXUAL_ASSAULT)
 OTHER = (IncidentType.PHYSICAL_ASSAULT, IncidentType.PSYCHOLOGICAL_ABUSE, IncidentType.DENIAL_OF_RESOURCES)
 AGES = {  # most who come are children and young women (practice guide, P8)
@@ -239,9 +236,9 @@ def _check(ground: Ground) -> None:
         raise RefnetError(f"Programme '{ground.programme}' has no `replay`, so there is nothing to simulate; add its numbers.")
     for name, one in ground.series.items():
         places = ground.places.get(one.kind, ())
-        if one.measure not in KNOWN:
+        if one.measure not in REPLAYED:
             raise RefnetError(
-                f"The replay's series '{name}' counts {one.measure}; what can be replayed is {', '.join(sorted(KNOWN))}."
+                f"The replay's series '{name}' counts {one.measure}; what can be replayed is {', '.join(sorted(REPLAYED))}."
             )
         _check_needed(ground, name, one.measure)
         for year, numbers in one.numbers.items():

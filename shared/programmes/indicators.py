@@ -89,6 +89,15 @@ class Measure(StrEnum):
     INFORMATION_CONTACTS = "information_contacts"
 
 
+# What a replay can play: the others follow from these.
+REPLAYED = frozenset(
+    {
+        Measure.REPORTS, Measure.REPORTS_SEXUAL_VIOLENCE, Measure.CASES_REFERRED_TO_HEALTH, Measure.DOSES, Measure.CALLS,
+        Measure.STAYS,
+    }
+)  # fmt: skip
+
+
 class Duration(StrEnum):
     """What may be measured in hours."""
 

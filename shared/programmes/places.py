@@ -5,9 +5,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from shared.contracts.casework.codes import FacilityMode, IncidentType, ServicePackage
+from shared.contracts.casework.codes import FacilityMode, IncidentContext, IncidentType, ServicePackage
 from shared.programmes.terms import (
     OPEN_DAY_AND_NIGHT,
+    Context,
     Count,
     CountryCode,
     Day,
@@ -29,6 +30,7 @@ from shared.programmes.terms import (
     Seconds,
     Sourced,
     YesNo,
+    said,
 )
 
 
@@ -40,10 +42,18 @@ class Mandate(Sourced):
 
     incidents: tuple[Incident, ...] | None = None
     packages: tuple[Package, ...] | None = None
+    contexts: tuple[Context, ...] | None = (
+        None  # of the incident: one of them is enough; where nobody said one, nothing is narrowed
+    )
     law: Named | None = None  # where it is written
 
-    def takes(self, incident: IncidentType | None, packages: frozenset[ServicePackage] = frozenset()) -> bool | None:
+    def takes(
+        self, incident: IncidentType | None, packages: frozenset[ServicePackage] = frozenset(),
+        contexts: frozenset[IncidentContext] = frozenset(),
+    ) -> bool | None:  # fmt: skip
         """Whether it covers this; None where the mandate or the incident is not known."""
+        if self.contexts is not None and contexts and not contexts & set(self.contexts):
+            return False
         if self.incidents is not None and incident is not None and incident not in self.incidents:
             return False
         if self.packages is not None and packages - set(self.packages):
@@ -139,8 +149,7 @@ class Readiness(Sourced):
 
     kind: Id  # of facility
     assets: tuple[Id, ...] = ()
-    staff: tuple[Id, ...] = ()
-    certificates: tuple[Id, ...] = ()
+    certificates: tuple[Id, ...] = ()  # somebody on duty holds each; that somebody is there is always asked
     female_staff: YesNo = False
     places: YesNo = False  # a free one
 
@@ -169,6 +178,12 @@ class FallBack(StrEnum):
     LAST_RESORT = "last_resort"  # the hotline's own agency keeps it, and its ladder is told
 
 
+def _never(value: object) -> object:
+    if value is not False:
+        raise said("the number that she calls from is kept nowhere; write false, or leave it out")
+    return value
+
+
 class Hotline(Sourced):
     """A number for the whole programme."""
 
@@ -177,7 +192,7 @@ class Hotline(Sourced):
     number: Phone
     agency: Id
     channels: tuple[Annotated[Channel, BeforeValidator(OneOf(Channel, "channel"))], ...] = Field(min_length=1)
-    caller_id_stored: YesNo = False
+    caller_id_stored: Annotated[bool, BeforeValidator(_never)] = False
     at: tuple[Id, ...] = Field(min_length=1)  # kinds of facility where it is answered; where a call goes, a rule `route_by` says
     answer_s: Seconds | None = None
     dispatch_min: Minutes | None = None

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, FacilityMode
+from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, CareClock, CareProduct, ConsentItem, FacilityMode
 from shared.programmes import vocabulary
 from shared.programmes.care import Pathway, ReportForm, When
-from shared.programmes.indicators import Indicator, Series
+from shared.programmes.indicators import REPLAYED, Formula, Indicator, Series
 from shared.programmes.places import Agreement, FacilityKind, FacilityStatus, Hotline, Place, Readiness
 from shared.programmes.reading import Mistake, Text, Way
 from shared.programmes.records import Readers, RecordType
 from shared.programmes.staff import Certificate, StaffRole
-from shared.programmes.terms import FACT_LETTERS, Act, Part, Sourced, near, shown
+from shared.programmes.terms import FACT_LETTERS, Act, Fact, Part, Sourced, near, shown
 
 if TYPE_CHECKING:
     from shared.programmes.profile import Programme
@@ -26,7 +26,7 @@ REFERS: dict[type[Part], dict[str, Named]] = {
     Agreement: {"partner": AGENCY, "signed_with": AGENCY},
     FacilityKind: {"agency": AGENCY, "hub": KIND, "colocated_with": KIND, "assets": ASSET, "staff": STAFF},
     Place: {"kind": KIND, "district": DISTRICT, "journeys": PLACE},
-    Readiness: {"kind": KIND, "assets": ASSET, "staff": STAFF, "certificates": CERTIFICATE},
+    Readiness: {"kind": KIND, "assets": ASSET, "certificates": CERTIFICATE},
     Hotline: {"agency": AGENCY, "at": KIND},
     Certificate: {"certified_by": AGENCY, "trained_by": CERTIFICATE},
     StaffRole: {"agency": AGENCY, "certificates": CERTIFICATE},
@@ -55,7 +55,8 @@ REFERS: dict[type[Part], dict[str, Named]] = {
 def mistakes_between(programme: "Programme", text: Text) -> list[Mistake]:
     """Every mistake that only shows when the whole is there."""
     found = [*_references(programme), *_facilities(programme), *_pathways(programme), *_figures(programme), *_registers(programme)]
-    found += [*_routes(programme), *_agreements(programme)]
+    found += [*_routes(programme), *_agreements(programme), *_of_one_act(programme), *_needs_that_nobody_meets(programme)]
+    found += [*_presets(programme), *_shares(programme), *_replays(programme)]
     marked = [(way, words, text.mark(way)) for way, words in found]
     return [Mistake(mark.file, mark.line, way, words) for way, words, mark in marked]
 
@@ -113,6 +114,10 @@ def _facilities(programme: "Programme") -> Found:
             yield ("facilities", id_, "count"), f"there are {kind.count}, and {len(named)} are named: {', '.join(named)}"
     for id_, ready in programme.readiness.items():
         of = programme.facilities.get(ready.kind)
+        for asset in ready.assets if of is not None else ():
+            if of is not None and asset not in of.assets:
+                words = f"'{ready.kind}' does not have '{asset}'; add it to its `assets`, or leave it out"
+                yield ("readiness", id_, "assets"), words
         if ready.places and of is not None and of.places is None:
             yield ("readiness", id_, "places"), f"'{ready.kind}' says nothing of its places; add `places:` to it"
 
@@ -145,6 +150,118 @@ def _routes(programme: "Programme") -> Found:
     if programme.hotline is not None and len(rules) != 1:
         words = f"{len(rules)} rules say where its calls go; write exactly one `route_by` for `route_call`"
         yield ("hotline",), words
+    for id_, rule in programme.rules.items():
+        if isinstance(rule, vocabulary.RouteBy) and rule.act is not Act.ROUTE_CALL:
+            words = (
+                f"only calls are routed, and this is about '{rule.act}'; write `act: route_call`, or a pathway for what is referred"
+            )
+            yield ("rules", id_, "act"), words
+    if programme.hotline is not None:
+        agency = programme.hotline.agency
+        yield from _elsewhere(programme, programme.hotline.at, agency, ("hotline", "at"), "is answered at")
+        for id_, rule in programme.rules.items():
+            if isinstance(rule, vocabulary.RouteBy):
+                yield from _elsewhere(programme, rule.to, agency, ("rules", id_, "to"), "goes to")
+
+
+def _elsewhere(programme: "Programme", kinds: tuple[str, ...], agency: str, way: Way, verb: str) -> Found:
+    for kind in kinds:
+        found = programme.facilities.get(kind)
+        if found is not None and found.agency != agency:
+            words = f"a call {verb} a place of '{agency}', and '{kind}' is one of '{found.agency}'; what is referred has a pathway"
+            yield way, words
+
+
+# What a rule about giving a product speaks of: its product, and the care whose window counts.
+OF_ACT = {
+    Act.DISPENSE_EMERGENCY_CONTRACEPTION: (CareProduct.EMERGENCY_CONTRACEPTION, CareClock.EMERGENCY_CONTRACEPTION),
+    Act.DISPENSE_PEP_STARTER: (CareProduct.PEP_STARTER, CareClock.PEP),
+}
+
+
+def _of_one_act(programme: "Programme") -> Found:
+    """A rule about giving one product names that product and its window; and nobody gives one without a certificate."""
+    rules = programme.rules.items()
+    certified = {rule.act for _id, rule in rules if isinstance(rule, vocabulary.CertificateRequired)}
+    for id_, rule in rules:
+        act: Act | None = getattr(rule, "act", None)
+        if act not in OF_ACT or isinstance(rule, vocabulary.BlockedAct):
+            continue
+        product, window = OF_ACT[act]
+        if isinstance(rule, vocabulary.StockNeeded | vocabulary.RepeatWarns) and rule.product is not product:
+            yield ("rules", id_, "product"), f"'{act}' gives '{product}', and not '{rule.product}'"
+        if isinstance(rule, vocabulary.WithinWindow) and rule.window is not window:
+            yield ("rules", id_, "window"), f"the window of '{act}' is '{window}', and not '{rule.window}'"
+        if act not in certified:
+            yield ("rules", id_, "act"), f"nobody may do '{act}' yet; add a `certificate_required` that says with which certificate"
+
+
+# What the feature that asks about an act can tell of it. A fact that nobody can show would refuse the act for ever.
+_OF_A_CASE = frozenset({Fact.ASSENT, Fact.SAFE_ADULT, Fact.CAREGIVER_SUSPECTED})
+_OF_AN_INCIDENT = _OF_A_CASE | {Fact.HURT_NOW}
+TOLD_AT: dict[Act, frozenset[Fact]] = {
+    Act.REFER: _OF_AN_INCIDENT, Act.CLOSE: _OF_AN_INCIDENT, Act.REGISTER_COMPLAINT: _OF_AN_INCIDENT,
+    Act.HAND_OVER_TO_PROSECUTOR: _OF_AN_INCIDENT, Act.TAKE_STATEMENT: _OF_A_CASE, Act.ADMIT_TO_STAY: _OF_A_CASE,
+    Act.EXAMINE: _OF_A_CASE | {Fact.POLICE_ORDER}, Act.SIGN_MEDICAL_REPORT: _OF_A_CASE | {Fact.SIGNED},
+    Act.TAKE_MEDICAL_REPORT: _OF_A_CASE, Act.CONTINUE_STAY: frozenset({Fact.SUPERVISOR_AGREES}),
+    Act.RETURN_TO_FAMILY: frozenset({Fact.SHE_AGREES, Fact.RISK_CHECKED}),
+    Act.RETURN_PROPERTY: frozenset({Fact.RETURN_ASKED_FOR, Fact.HANDED_BACK, Fact.SIGNED}),
+    Act.TELL_STATUS: frozenset({Fact.OWN_WORD, Fact.SAFE_PHONE}), Act.CALL_BACK: frozenset({Fact.MARKED_SAFE}),
+    Act.DISPENSE_EMERGENCY_CONTRACEPTION: frozenset({Fact.SHE_AGREES}), Act.DISPENSE_PEP_STARTER: frozenset({Fact.SHE_AGREES}),
+}  # fmt: skip
+
+
+def _needs_that_nobody_meets(programme: "Programme") -> Found:
+    for id_, rule in programme.rules.items():
+        if not isinstance(rule, vocabulary.ActNeeds) or rule.may_follow:
+            continue
+        for fact in rule.facts:
+            told = TOLD_AT.get(rule.act, frozenset())
+            if fact not in told:
+                known = ", ".join(sorted(told)) or "nothing"
+                words = (
+                    f"nobody can show '{fact}' at '{rule.act}', so it would be refused for ever; known there: {known}; "
+                    "or write `may_follow: true`"
+                )
+                yield ("rules", id_, "facts"), words
+
+
+def _presets(programme: "Programme") -> Found:
+    for kind, items in programme.consent_presets.items():
+        if ConsentItem.REQ not in items:
+            yield ("consent_presets", str(kind)), "without `req` nothing can be asked of them; write it first"
+
+
+def _shares(programme: "Programme") -> Found:
+    for id_, one in programme.indicators.items():
+        if one.at_least is not None and not 0 < one.at_least <= 1:
+            words = f"'{one.at_least:g}' is no share; write more than 0 and at most 1, as 0.95 for 95 %"
+            yield ("indicators", id_, "at_least"), words
+        expected, most = programme.expect.get(id_), MOST_OF.get(one.formula)
+        if expected is not None and most is not None and not 0 <= expected.value <= most:
+            yield ("expect", id_, "value"), f"'{expected.value:g}' cannot come of the formula {one.formula}; write 0 to {most}"
+
+
+MOST_OF = {Formula.RATE: 1, Formula.TIMELY: 1, Formula.PERCENT: 100}
+
+
+def _replays(programme: "Programme") -> Found:
+    for id_, series in programme.replay.items():
+        if series.measure not in REPLAYED:
+            words = f"'{series.measure}' cannot be replayed; write one of: {', '.join(sorted(REPLAYED))}"
+            yield ("replay", id_, "measure"), words
+    years = {series.measure: set(series.numbers) for series in programme.replay.values()}
+    for id_, one in programme.indicators.items():
+        for name in ("year", "since"):
+            year, known = getattr(one, name), years.get(one.of) if one.of is not None else None
+            if year is not None and known is not None and year not in known:
+                listed = ", ".join(map(str, sorted(known)))
+                yield ("indicators", id_, name), f"the replay of '{one.of}' has no numbers of {year}; it has them of {listed}"
+            elif year is not None and programme.period is not None and not programme.period[0] <= year <= programme.period[1]:
+                yield (
+                    ("indicators", id_, name),
+                    f"{year} lies outside the programme's period, {programme.period[0]} to {programme.period[1]}",
+                )
 
 
 def _agreements(programme: "Programme") -> Found:

@@ -72,7 +72,8 @@ def certificate_required(programme: Programme, rule: v.CertificateRequired, s: S
     if s.act is not rule.act:
         return None
     certificate = programme.certificates[rule.certificate]
-    standing = certificate.standing(s.held.get(rule.certificate), s.now.date())
+    today = s.now.astimezone(ZoneInfo(programme.time_zone)).date()  # a paper ends with a day of the country, not of Greenwich
+    standing = certificate.standing(s.held.get(rule.certificate), today)
     if standing is Standing.VALID:
         return _says(Verdict.ALLOWED, Message.CERTIFICATE_HELD)
     return _says(Verdict.REFUSED, _UNFIT[standing], missing=(rule.certificate,))
@@ -217,7 +218,7 @@ def _fits(programme: Programme, key: RoutingKey, desk: DeskNow, s: Situation) ->
         return s.district is None or desk.district == s.district
     if key is RoutingKey.MANDATE:
         mandate = mandate_of(programme, desk.kind)
-        return mandate is None or mandate.takes(s.incident_type, s.packages) is not False
+        return mandate is None or mandate.takes(s.incident_type, s.packages, s.contexts) is not False
     return desk.is_open is not False and readiness_of(programme, desk)[0] is not False
 
 
@@ -266,7 +267,7 @@ def mandate_transfer(programme: Programme, rule: v.MandateTransfer, s: Situation
     if s.act not in {Act.RECEIVE, Act.REGISTER_COMPLAINT} or kind is None or kind not in programme.facilities:
         return None
     mandate = mandate_of(programme, kind)
-    if mandate is None or mandate.takes(s.incident_type, s.packages) is not False:
+    if mandate is None or mandate.takes(s.incident_type, s.packages, s.contexts) is not False:
         return None
     of = country_of(programme, kind)
     there = tuple(one for one in _routable(programme, rule.to) if country_of(programme, one) == of)

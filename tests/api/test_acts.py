@@ -14,7 +14,7 @@ from shared.programmes.terms import Act
 from shared.programmes.vocabulary import ActNeeds, BlockedAct
 
 BLOCKED = "The programme does not have this done. Nothing was written down."
-NEEDED = "The programme asks for something first: protocol_adopted. Nothing was written down."
+NEEDED = "The programme asks for something first: assent. Nothing was written down."
 
 
 def with_rule(world: World, agency: str, **rule: Any) -> None:
@@ -67,7 +67,7 @@ async def test_what_must_be_there_first_is_named_and_what_may_follow_stops_nobod
     desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
     case, incident = await open_case(desk)
     await consent(desk, case, "health")
-    needs: dict[str, Any] = {"rule": "act_needs", "act": "refer", "facts": ["protocol_adopted"]}
+    needs: dict[str, Any] = {"rule": "act_needs", "act": "refer", "facts": ["assent"]}
     with_rule(world, "police", **needs)
     assert await refused(refer(desk, case, incident, "health")) == NEEDED
     with_rule(world, "police", **needs, may_follow=True)

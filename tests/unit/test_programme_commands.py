@@ -40,7 +40,7 @@ def test_a_bad_profile_is_told_line_by_line(wrong: Path) -> None:
     assert (said.exit_code, said.stdout) == (1, "")
     assert said.stderr.splitlines() == [
         "wrong.yaml, line 6, country: 'Anywhere' is no country code (ISO 3166-1); write two capitals, as ZM.",
-        "wrong.yaml, line 113, windows, emergency_contraception, hours: 'soon' is no number of hours; write one, as 1 or 0.5.",
+        "wrong.yaml, line 114, windows, emergency_contraception, hours: 'soon' is no number of hours; write one, as 1 or 0.5.",
     ]
 
 
@@ -50,7 +50,7 @@ def test_programs_read_the_same(wrong: Path) -> None:
     assert (said.exit_code, told["is_good"], told["programme"]) == (1, False, None)
     assert [(one["line"], one["field"]) for one in told["mistakes"]] == [
         (6, ["country"]),
-        (113, ["windows", "emergency_contraception", "hours"]),
+        (114, ["windows", "emergency_contraception", "hours"]),
     ]
     good = json.loads(CliRunner().invoke(app, ["programme", "validate", str(XX), "--json"]).stdout)
     assert (good["is_good"], good["programme"], good["mistakes"]) == (True, "xx-anywhere", [])

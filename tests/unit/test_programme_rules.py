@@ -4,12 +4,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.contracts.casework.codes import AgeBand, CareProduct, IncidentType, ServicePackage, Sex
+from services.police.dispensing.rules import is_for
+from shared.casework.cases.tables import Case
+from shared.contracts.casework.codes import AgeBand, CareProduct, IncidentContext, IncidentType, ServicePackage, Sex
 from shared.programmes.profile import Programme, load_programme
 from shared.programmes.rules import answers, ask, is_refused, mandate_of, readiness_of
 from shared.programmes.situation import Answer, DeskNow, Held, Message, Situation, Stay, Verdict
@@ -486,3 +489,33 @@ def test_lateness_alone_refuses_nothing_but_a_dose(situation: Situation, later_h
         before = {one.rule for one in answers(programme, situation) if one.verdict is Verdict.REFUSED}
         after = {one.rule for one in answers(programme, late) if one.verdict is Verdict.REFUSED}
         assert after <= before or situation.act in {EC, Act.DISPENSE_PEP_STARTER}
+
+
+def test_a_certificate_ends_with_a_day_of_the_country_and_not_of_greenwich() -> None:
+    atoll = ANYWHERE  # five hours ahead
+    held = {"listener": Held(date(2021, 1, 1), date(2021, 1, 1))}  # good for 400 days: the last is 5 February 2022
+    act = Act.DISPENSE_EMERGENCY_CONTRACEPTION
+    last = datetime(2022, 2, 5, 18, 59, tzinfo=UTC)  # 23:59 there
+    assert message(atoll, "certified", act=act, now=last, held=held) is Message.CERTIFICATE_HELD
+    assert message(atoll, "certified", act=act, now=last + timedelta(minutes=1), held=held) is Message.CERTIFICATE_EXPIRED
+
+
+def test_a_mandate_may_be_for_some_contexts_only() -> None:
+    station = mandate_of(LATIN_AMERICA, "station_ec")
+    assert station is not None
+    hit = IncidentType.PHYSICAL_ASSAULT
+    assert station.takes(hit, contexts=frozenset({IncidentContext.DOMESTIC_VIOLENCE})) is True
+    assert station.takes(hit, contexts=frozenset({IncidentContext.TRAFFICKING})) is False
+    assert station.takes(hit) is True  # nobody said in which context: nothing is narrowed
+
+
+def test_whom_a_product_is_for_is_the_profiles() -> None:
+    act = ZAMBIA.rules["ec_not_for_boys"]
+    everybody = ZAMBIA.model_copy(update={"rules": {id_: one for id_, one in ZAMBIA.rules.items() if one is not act}})
+    boy = Case(
+        id=UUID(int=1), number="1", circle=UUID(int=2), facility="x", opened_at=NOW, needs={"sex": "male", "age_band": "10-14"}
+    )
+    assert not is_for(ZAMBIA, CareProduct.EMERGENCY_CONTRACEPTION, boy, NOW)
+    assert is_for(everybody, CareProduct.EMERGENCY_CONTRACEPTION, boy, NOW)
+    boy.needs = {}
+    assert is_for(ZAMBIA, CareProduct.EMERGENCY_CONTRACEPTION, boy, NOW)  # what is not known counts for her

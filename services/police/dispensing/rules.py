@@ -74,6 +74,16 @@ def asked(programme: Programme, product: CareProduct, case: Case, incident: Inci
     )  # fmt: skip
 
 
+def is_for(programme: Programme, product: CareProduct, case: Case, at: datetime) -> bool:
+    """Whether a product is for somebody like her or him at all, as the programme's rules say it; what is not known of her counts
+    for her."""
+    needs = case.needs or {}
+    age, sex = AgeBand(needs.get("age_band", AgeBand.UNKNOWN)), Sex(needs.get("sex", Sex.UNKNOWN))
+    situation = Situation(ACTS[product], at, age_band=age, sex=sex)
+    blocked = (one for one in programme.rules.values() if isinstance(one, vocabulary.BlockedAct) and one.act is ACTS[product])
+    return not any(one.when is None or one.when.holds(situation) is True for one in blocked)
+
+
 def refusal(programme: Programme, situation: Situation) -> tuple[Answer, str] | None:
     """Why a product is not given, as the gravest rule and as a sentence; None where it may be.
 
@@ -85,5 +95,6 @@ def refusal(programme: Programme, situation: Situation) -> tuple[Answer, str] | 
     if not said:
         return None
     first = said[0]
-    is_his = first.message is Message.ACT_IS_BLOCKED and situation.sex is Sex.MALE
+    rule = programme.rules[first.rule]
+    is_his = isinstance(rule, vocabulary.BlockedAct) and rule.when is not None and rule.when.sexes == (Sex.MALE,)
     return first, NOT_FOR_HIM if is_his else SENTENCES.get(first.message, SENTENCES[Message.NEEDED_FIRST])

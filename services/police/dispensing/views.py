@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from services.police.dispensing import box, resupply
 from services.police.dispensing.certificates import may_give, standing_of
+from services.police.dispensing.rules import is_for, products
 from services.police.dispensing.tables import BoxCount, BoxEntry, Dose, Resupply
 from shared.casework import scope
 from shared.casework.cases.tables import Case
@@ -70,7 +71,8 @@ async def register(
 
 async def case_ways(tx: Transaction, here: Here, by: Actor, case: Case) -> list[Way]:
     """To whoever has been on the course: the page that offers a product, or says why she may not."""
-    if by.role is Role.ADMINISTRATOR or (case.needs or {}).get("sex") == "male":
+    for_her = [one for one in products(here.programme) if is_for(here.programme, one, case, tx.clock.now())]
+    if by.role is Role.ADMINISTRATOR or not for_her:
         return []
     found = await standing_of(tx, here, by)
     return [(f"/cases/{case.id}/dispense", _("Give a product from the locked box"))] if found.standing is not Standing.NONE else []

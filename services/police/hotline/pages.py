@@ -116,7 +116,8 @@ def _new_page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], sta
     districts = [("", edge.pages.say(_("Not said"), language)), *((id_, one.in_(language, "en")) for id_, one in named)]
     return edge.pages.show(
         request, "hotline/new.html", visit, status=status, errors=bool(form.errors), form=form, here_now="/hotline",
-        hotline=hotline, districts=districts, needs=NEEDS, incidents=[one for one in IncidentType if one in KNOWN_TYPES],
+        hotline=hotline, others=[(name.replace("_", " "), number) for name, number in hotline.others.items()],
+        districts=districts, needs=NEEDS, incidents=[one for one in IncidentType if one in KNOWN_TYPES],
         spoken=edge.here.programme.languages, whats=list(What),
     )  # fmt: skip
 
