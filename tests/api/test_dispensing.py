@@ -384,6 +384,33 @@ async def test_no_batch_falls_below_nought_and_no_line_is_ever_changed(world: Wo
                 await tx.session.execute(change)
 
 
+async def test_a_mistyped_line_is_put_right_and_is_no_loss_and_a_loss_stays_one(world: World) -> None:
+    desk, second = await certified(world), await certified(world, "officer-2")
+    line = await stock(desk, 50)  # there were 5
+    await count(desk, second, {BATCH: 5})
+    supervisor = await inspector(world, "chief")
+    assert (await figures(supervisor))[0]["variance"] == 45
+    world.clock.advance(timedelta(hours=1))
+    fix = {"product": EC, "batch": BATCH, "expires_on": "2027-06-30", "kind": "corrected", "reason": "mistyped"}
+    status, sentence = await refused(desk.post("/dispensing/entries", {**fix, "quantity": -45}))
+    assert (status, "which line" in sentence) == (409, True)
+    assert (await refused(desk.post("/dispensing/entries", {**fix, "quantity": -45, "about": str(new_id())})))[0] == 404
+    await stock(desk, 30)
+    status, sentence = await refused(desk.post("/dispensing/entries", {**fix, "quantity": -51, "about": line["id"]}))
+    assert (status, "fewer doses" in sentence) == (409, True)
+    await desk.post("/dispensing/entries", {**fix, "quantity": -46, "about": line["id"]})
+    await desk.post("/dispensing/entries", {**fix, "quantity": 1, "reason": "too_few", "about": line["id"]})
+    (one,) = await figures(supervisor)
+    assert (one["variance"], one["corrected"], one["received"]) == (0, -45, 80), "both lines stand, and nothing was lost"
+    await count(desk, second, {BATCH: 35})
+    assert (await figures(supervisor))[0]["variance"] == 0, "what was put right after a count is no loss at the next"
+    world.clock.advance(timedelta(hours=1))
+    await desk.post("/dispensing/entries", {**fix, "quantity": -1, "reason": "broken"})
+    await count(desk, second, {BATCH: 33})
+    (one,) = await figures(supervisor)
+    assert one["variance"] == 1, "one broke and is written down; of the other nobody knows"
+
+
 async def test_two_count_without_seeing_each_others_figures_and_what_differs_from_the_book_is_an_alarm(world: World) -> None:
     desk = await certified(world)
     await stock(desk, 5)

@@ -19,6 +19,7 @@ from shared.casework.directory.stations import station_subject
 from shared.casework.lines.views import SILENT_AFTER
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
+from shared.kit.ids import new_id
 
 OFFLINE = timedelta(hours=40)
 
@@ -200,6 +201,15 @@ async def test_what_is_said_by_phone_names_what_is_not_here(far: World, sticks: 
     assert station["missing"] == []
     said = await inspector.post(f"/stations/{STATION}/stated", {"number": 4, "how": "phone"})
     assert (said["stated"], said["missing"]) == (4, [{"first": 2, "last": 4}])
+    (wrong,) = said["words"]
+    path = f"/stations/{STATION}/stated"
+    said = await inspector.post(path, {"number": 2, "how": "phone", "corrects": wrong["id"]})
+    assert (said["stated"], said["missing"]) == (2, [{"first": 2, "last": 2}])
+    assert {one["number"]: one["is_corrected"] for one in said["words"]} == {2: False, 4: True}, "both are kept"
+    for line, status in ((wrong["id"], 409), (str(new_id()), 404)):
+        with pytest.raises(Refused) as error:
+            await inspector.post(path, {"number": 3, "how": "phone", "corrects": line})
+        assert error.value.status == status
     for who, wrong in ((inspector, "health"), (inspector, "nowhere")):
         with pytest.raises(Refused) as error:
             await who.post(f"/stations/{wrong}/stated", {"number": 4, "how": "phone"})

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from services.police.dispensing.certificates import box_at, require
@@ -18,7 +18,7 @@ from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight, for_the_agency
 from shared.casework.stock import commands as stock
-from shared.casework.stock.domain import Lot
+from shared.casework.stock.domain import OF_AN_ENTRY, Lot
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import CareProduct, Urgency
 from shared.kit.db import Transaction
@@ -30,7 +30,7 @@ NEWEST = (col(BoxCount.counted_at).desc(), col(BoxCount.id).desc())  # first
 
 class WriteEntry(stock.ByHand):
     """A line that is written by hand: what came without a request, went back, was destroyed, or corrects an earlier line.
-    `quantity` is more than 0; of a correction it has a sign."""
+    `quantity` is more than 0; of a correction it has a sign, and `about` is the line that was mistyped."""
 
     about: UUID | None = None
 
@@ -60,15 +60,28 @@ async def write_entry(command: WriteEntry, tx: Transaction, here: Here, by: Acto
     """Writes a line by hand; raises Conflict."""
     facility = box_at(here, by, command.facility)
     await require(tx, here, by, place_subject(here.agency, facility))
+    await stock.alone(tx, BoxEntry, facility)
     if command.about is not None:
-        wrong = await tx.session.get(BoxEntry, command.about)
-        if wrong is None or wrong.facility != facility:
-            raise OutOfSight("There is no such line in this box's book.", command.about)
+        await _puts_right(tx, facility, command.about, command)
+    elif command.reason in OF_AN_ENTRY:
+        raise Conflict("Say which line was mistyped: else what is put right looks like a loss.")
     at = happened("occurred_at", command.occurred_at, tx.clock.now())
     change = stock.Change(
         command.product, command.batch, command.expires_on, command.kind, command.quantity, at, command.reason, command.about
     )
     return await stock.write(tx, BoxEntry, facility, change, by.account_id)
+
+
+async def _puts_right(tx: Transaction, facility: str, about: UUID, command: WriteEntry) -> None:
+    wrong = await tx.session.get(BoxEntry, about)
+    if wrong is None or wrong.facility != facility:
+        raise OutOfSight("There is no such line in this box's book.", about)
+    if (wrong.product, wrong.batch) != (command.product, command.batch):
+        raise Conflict("Line %(number)s is of another batch; put each right by itself.", number=wrong.number)
+    query = select(func.sum(col(BoxEntry.quantity))).where(col(BoxEntry.about) == about)
+    left = wrong.quantity + int((await tx.session.execute(query)).scalar_one() or 0) + command.quantity
+    if left * wrong.quantity < 0:
+        raise Conflict("Line %(number)s was of fewer doses than that; look at the figure again.", number=wrong.number)
 
 
 async def count_box(command: CountBox, tx: Transaction, here: Here, by: Actor) -> BoxCount:

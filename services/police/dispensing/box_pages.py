@@ -17,7 +17,7 @@ from shared.casework.directory.news import place_subject
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.stock import commands as stock
-from shared.casework.stock.domain import BY_HAND, CorrectionReason, same_parcel
+from shared.casework.stock.domain import BY_HAND, OF_AN_ENTRY, CorrectionReason, same_parcel
 from shared.casework.stock.forms import COUNT, ROWS, STOCK_WORDS, entry, parcel, typed
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import CareProduct
@@ -44,7 +44,8 @@ class AskForm(BaseModel):
 
 WORDS = {
     **STOCK_WORDS,
-    "kind": _("Choose what happened."), "reason": _("Choose a reason."), "place": _("Choose the place that is asked."),
+    "about": _("Choose the line that was mistyped."), "kind": _("Choose what happened."),
+    "reason": _("Choose a reason."), "place": _("Choose the place that is asked."),
 }  # fmt: skip
 
 
@@ -83,11 +84,12 @@ async def _form_page(
         place = box_at(here, by, form.value("facility") or facility)
         await require(tx, here, by, place_subject(here.agency, place))
         lots = await stock.lots(tx, BoxEntry, place)
+        lines, _more = await stock.newest(tx, BoxEntry, place, None, LINES_SHOWN)
         chosen = await resupply.supplier_of(tx, here, place)
     known = resupply.suppliers(here, place)
     return edge.pages.show(
         request, f"dispensing/{name}.html", visit, status=status, form=form, errors=bool(form.errors), at=place, lots=lots,
-        products=rules.products(here.programme), kinds=BY_HAND, corrections=list(CorrectionReason),
+        products=rules.products(here.programme), kinds=BY_HAND, corrections=list(CorrectionReason), lines=lines,
         why=list(codes.SupplyReason), asked=[(one.key, edge.pages.place(one.agency, one.facility)) for one in known],
         chosen=chosen.key if chosen is not None else "", here_now="/dispensing", key_of=box.key_of,
     )  # fmt: skip
@@ -98,6 +100,8 @@ async def post_entry(request: Request, edge: OneEdge, visit: Visitor, values: Po
     """Writes it."""
     form = entry(values, WORDS)
     asked = form.model
+    if asked is not None and asked.reason in OF_AN_ENTRY and asked.about is None:
+        form.error("about", WORDS["about"])
     if asked is None or form.errors:
         return await _form_page("entry", request, edge, visit, form, None, 422)
     body = WriteEntry.model_validate(asked.by_hand)

@@ -4,8 +4,7 @@ What is told is of products and places. It is told by the month, because a balan
 is sent would say what she has not agreed to have said.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -24,7 +23,19 @@ from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight
 from shared.casework.stock import commands as stock
-from shared.casework.stock.domain import DAY, EntryKind, Lot, lots_of, same_parcel, stock_out_days, variance
+from shared.casework.stock.domain import (
+    DAY,
+    OF_AN_ENTRY,
+    EntryKind,
+    Lot,
+    Written,
+    lots_of,
+    put_right,
+    same_parcel,
+    stock_out_days,
+    summed,
+    variance,
+)
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgencyKind, CareProduct, ServicePackage, Urgency
 from shared.kit.db import Transaction
@@ -206,29 +217,35 @@ async def sums_of(tx: Transaction, here: Here, facility: str, product: str, firs
     """The sums of a period of days, `until` not among them. What is between counts is taken line by line of the book."""
     zone = ZoneInfo(here.programme.time_zone)
     begins, ends = here.begin_of(first), here.begin_of(until)
-    rows = await stock.entries(tx, BoxEntry, facility, product, ends)
+    book = await stock.entries(tx, BoxEntry, facility, product)
+    rows = [row for row in book if row.recorded_at < ends]
     before = [row for row in rows if row.recorded_at < begins]
     opening = sum(row.quantity for row in before)
     closing, was = await _counted(tx, facility, product, ends), await _counted(tx, facility, product, begins)
     between = None
     if closing is not None and closing != was:
-        since, start = (was.upto, was.doses) if was is not None else (before[-1].number if before else 0, opening)
-        between = BetweenCounts(start, _moved(row for row in rows if since < row.number <= closing.upto), closing.doses)
+        lines = put_right(_written(book))  # also what was put right since: a slip is no loss of the period in which it was made
+        since = was.upto if was is not None else before[-1].number if before else 0
+        start = was.doses if was is not None else sum(one.quantity for one in lines if one.number <= since)
+        between = BetweenCounts(start, summed(one for one in lines if since < one.number <= closing.upto), closing.doses)
     reports = await _reports(tx, facility, product, begins, ends)
     seen = min(until, here.day_of(tx.clock.now()) + DAY)  # days that have not come yet are no days without
     moves = [row.moved for row in rows]
     return Sums(
-        product, [lot for lot in lots_of(moves) if lot.quantity], opening, _moved(rows[len(before):]), between,
+        product, [lot for lot in lots_of(moves) if lot.quantity], opening, summed(_written(rows[len(before):])), between,
         stock_out_days(moves, first, seen, zone), reports[False], reports[True],
     )  # fmt: skip
 
 
-def _moved(rows: Iterable[BoxEntry]) -> dict[EntryKind, int]:
-    found: Counter[EntryKind] = Counter()
-    for row in rows:
-        kind = EntryKind(row.kind)
-        found[kind] += row.quantity if kind is EntryKind.CORRECTED else abs(row.quantity)
-    return dict(found)
+def _written(rows: Sequence[BoxEntry]) -> list[Written]:
+    numbers = {row.id: row.number for row in rows}
+    return [
+        Written(
+            row.number, EntryKind(row.kind), row.quantity, row.reason,
+            numbers.get(row.about) if row.about is not None and row.reason in OF_AN_ENTRY else None,
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

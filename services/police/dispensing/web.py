@@ -144,7 +144,8 @@ class StatementsView(BaseModel):
 
 class FiguresView(BaseModel):
     """One station and product in a period; everything is there also where it is 0. `eligible` are the incidents' offers to which a
-    first dose could have been the answer; `discarded` was returned or destroyed."""
+    first dose could have been the answer; `discarded` was returned or destroyed,
+    `corrected` put other lines of the book right."""
 
     facility: str
     product: str
@@ -159,6 +160,7 @@ class FiguresView(BaseModel):
     received: int
     dispensed: int
     discarded: int
+    corrected: int  # by how much lines put others right, more or less
     counted: int | None
     variance: int | None
     stock_out_days: int
@@ -400,6 +402,7 @@ def figures_view(one: figures.StationFigures) -> FiguresView:
         facility=one.facility, product=one.product, doses=doses.outcomes["given"], timely=doses.timely, since=dict(doses.since),
         kinds=dict(doses.kinds), declined=doses.outcomes["declined"], none_here=doses.outcomes["none_here"],
         eligible=doses.eligible, opening=sums.opening, received=moved.get("received", 0), dispensed=moved.get("dispensed", 0),
-        discarded=moved.get("returned", 0) + moved.get("destroyed", 0), counted=sums.counted, variance=sums.variance,
+        discarded=moved.get("returned", 0) + moved.get("destroyed", 0), corrected=moved.get("corrected", 0),
+        counted=sums.counted, variance=sums.variance,
         stock_out_days=sums.stock_out_days, adverse=sums.adverse, misuse=sums.misuse,
     )  # fmt: skip

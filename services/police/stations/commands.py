@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
@@ -36,10 +36,11 @@ class CountInformed(Form):
 
 
 class StateNumber(Form):
-    """A station's newest number, as it was said by phone or stands on a slip."""
+    """A station's newest number, as it was said by phone or stands on a slip. `corrects`: the line that was mistyped."""
 
     number: int = Field(ge=1, le=events.STATION_NUMBER_MAX)
     how: HowStated
+    corrects: UUID | None = None
 
 
 async def give_number(
@@ -109,16 +110,29 @@ async def count_informed(command: CountInformed, tx: Transaction, here: Here, by
 
 
 async def state_number(station: str, command: StateNumber, tx: Transaction, here: Here, by: Actor) -> StationStated:
-    """Keeps what was said of a station's newest number: what is not here up to it is named."""
+    """Keeps what was said of a station's newest number: what is not here up to it is named. Raises NotFound, and Conflict where the
+    line that was mistyped has been put right already."""
     by.may_supervise()
     if station not in here.stations:
         raise NotFound("“%(agency)s” is no station of this agency.", agency=station)
+    if command.corrects is not None:
+        await _was_stated(tx, station, command.corrects)
     row = StationStated(
-        id=new_id(), station=station, number=command.number, how=command.how, stated_at=tx.clock.now(), recorded_by=by.account_id
-    )
+        id=new_id(), station=station, number=command.number, how=command.how, corrects=command.corrects, stated_at=tx.clock.now(),
+        recorded_by=by.account_id,
+    )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
     return row
+
+
+async def _was_stated(tx: Transaction, station: str, line: UUID) -> None:
+    wrong = await tx.session.get(StationStated, line, with_for_update=True)
+    if wrong is None or wrong.station != station:
+        raise NotFound("There is no such number of this station; look at the list again.")
+    query = select(col(StationStated.id)).where(col(StationStated.corrects) == line)
+    if (await tx.session.execute(query)).first() is not None:
+        raise Conflict("This number was put right already; correct the newer line.")
 
 
 def is_station(here: Here) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
@@ -55,6 +56,7 @@ class NewStated(BaseModel):
 
     number: int = Field(ge=1, le=STATION_NUMBER_MAX)
     how: HowStated
+    corrects: UUID | None = None
 
 
 def ways_here(here: Here, by: Actor) -> Sequence[Way]:
@@ -136,4 +138,7 @@ async def post_stated(sender: str, request: Request, edge: OneEdge, visit: Visit
         await commands.state_number(sender, StateNumber.model_validate(asked.model_dump()), tx, edge.here, visit.actor)
         return "/stations"
 
-    return await submit(request, edge, visit, values, work)
+    try:
+        return await submit(request, edge, visit, values, work)
+    except Conflict as error:
+        return await _stations(request, edge, visit, Filled(values, {"corrects": error}), 422, at=sender)

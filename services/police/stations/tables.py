@@ -51,7 +51,8 @@ class StationEntry(SQLModel, table=True):
 
 
 class StationStated(SQLModel, table=True):
-    """The newest number of a station's as somebody said it by phone, or as it stands on a slip."""
+    """The newest number of a station's as somebody said it by phone, or as it stands on a slip. `corrects` is a line that was
+    mistyped: both are kept, and only this one says anything."""
 
     __tablename__ = "police_station_stated"
     __table_args__ = (CheckConstraint("how IN ('phone','paper')", name="ck_police_station_stated_how"),)
@@ -59,6 +60,7 @@ class StationStated(SQLModel, table=True):
     station: str = Field(index=True)
     number: int
     how: str
+    corrects: UUID | None = Field(default=None, unique=True, sa_column_args=[ForeignKey("police_station_stated.id")])
     stated_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID
 

@@ -123,7 +123,8 @@ async def work_lines(tx: Transaction, here: Here, by: Actor) -> list[tuple[str, 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """What is held of a station's numbers. `stated` is the highest that anybody has said, `missing` what is not here up to it.
+    """What is held of a station's numbers. `stated` is the highest that anybody has said and not put right, `missing`
+    what is not here up to it.
 
     `twice` are numbers that came in more than one word: each of them is kept.
     """
@@ -135,6 +136,7 @@ class Station:
     newest: StationEntry | None
     stated: int
     words: Sequence[StationStated]
+    corrected: frozenset[UUID]  # of these the mistyped ones, that say nothing any more
     missing: Sequence[tuple[int, int]]
     twice: Sequence[tuple[int, Sequence[StationEntry]]]
 
@@ -151,12 +153,14 @@ async def station_of(tx: Transaction, station: str) -> Station:
     said = select(StationStated).where(col(StationStated.station) == station).order_by(col(StationStated.stated_at).desc())
     words = list((await tx.session.execute(said)).scalars())
     highest = max(numbers, default=0)
-    stated = max([highest, *(one.number for one in words)])
+    corrected = frozenset(one.corrects for one in words if one.corrects is not None)
+    stated = max([highest, *(one.number for one in words if one.id not in corrected)])
     newest = select(StationEntry).where(mine, col(StationEntry.number) == highest).order_by(col(StationEntry.received_at)).limit(1)
     peer = await tx.session.get(Peer, station, populate_existing=True)
     return Station(
         station, peer.last_heard_at if peer is not None else None, len(set(numbers)), highest,
-        (await tx.session.execute(newest)).scalar_one_or_none(), stated, words, gaps(numbers, stated), await _twice(tx, station),
+        (await tx.session.execute(newest)).scalar_one_or_none(), stated, words, corrected,
+        gaps(numbers, stated), await _twice(tx, station),
     )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ async def _known(tx: Transaction, station: views.Station, at: datetime) -> int:
         col(StationEntry.station) == station.agency, col(StationEntry.received_at) <= at
     )
     came = int((await tx.session.execute(query)).scalar_one() or 0)
-    return max([came, *(one.number for one in station.words if one.stated_at <= at)])
+    return max([came, *(one.number for one in station.words if one.stated_at <= at and one.id not in station.corrected)])
 
 
 async def _lacks_own(tx: Transaction, answered_at: datetime | None) -> bool:

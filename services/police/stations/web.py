@@ -74,6 +74,17 @@ class TwiceView(BaseModel):
     versions: list[VersionView]
 
 
+class StatedView(BaseModel):
+    """What somebody said of a station's newest number. `is_corrected`: mistyped, and put right by a line with `corrects`."""
+
+    id: UUID
+    number: int
+    how: str
+    stated_at: datetime
+    corrects: UUID | None
+    is_corrected: bool
+
+
 class StationView(BaseModel):
     """What is held of a station's numbers, and what is known to be lacking. Whatever it has registered since is not known here."""
 
@@ -83,6 +94,7 @@ class StationView(BaseModel):
     highest: int
     newest_at: datetime | None
     stated: int
+    words: list[StatedView]
     missing: list[GapView]
     twice: list[TwiceView]
 
@@ -157,7 +169,9 @@ def _station(one: views.Station) -> StationView:
         TwiceView(number=number, versions=[VersionView.model_validate(row.model_dump()) for row in rows])
         for number, rows in one.twice
     ]
+    words = [StatedView.model_validate({**row.model_dump(), "is_corrected": row.id in one.corrected}) for row in one.words]
     return StationView(
         agency=one.agency, last_heard_at=one.last_heard_at, held=one.held, highest=one.highest,
-        newest_at=one.newest.recorded_at if one.newest else None, stated=one.stated, missing=_gaps(one.missing), twice=twice,
+        newest_at=one.newest.recorded_at if one.newest else None, stated=one.stated, words=words,
+        missing=_gaps(one.missing), twice=twice,
     )  # fmt: skip

@@ -189,8 +189,8 @@ ENTRIES: dict[str, str] = {
     "destroyed": _("Written off and destroyed"), "corrected": _("Corrected"),
 }  # fmt: skip
 CORRECTIONS: dict[str, str] = {
-    "mistyped": _("An entry was mistyped: too many"), "counted_less": _("Two have counted less"),
-    "counted_more": _("Two have counted more, or too few were entered"), "broken": _("Broken or spoiled"),
+    "mistyped": _("A line was mistyped: the book has too many"), "too_few": _("A line was mistyped: the book has too few"),
+    "counted_less": _("Two have counted less"), "counted_more": _("Two have counted more"), "broken": _("Broken or spoiled"),
 }  # fmt: skip
 SUPPLY_REASONS: dict[str, str] = {
     "first_stock": _("First stock of a box"), "low": _("Few are left"), "none_left": _("None is left"),

@@ -32,10 +32,14 @@ GOES_OUT = frozenset({EntryKind.DISPENSED, EntryKind.ISSUED, EntryKind.RETURNED,
 class CorrectionReason(StrEnum):
     """Why an entry of another kind was wrong, or the book is put to what was counted."""
 
-    MISTYPED = "mistyped"
+    MISTYPED = "mistyped"  # the book has more than it should
+    TOO_FEW = "too_few"  # mistyped, and the book has less
     COUNTED_LESS = "counted_less"
     COUNTED_MORE = "counted_more"
     BROKEN = "broken"
+
+
+OF_AN_ENTRY = frozenset({CorrectionReason.MISTYPED, CorrectionReason.TOO_FEW})  # what it puts right was never in the box, or was
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -105,6 +109,42 @@ def variance(opening: int, moved: Mapping[EntryKind, int], counted: int) -> int:
     opening + received − dispensed − counted (domain guide, section 5), with what was destroyed, returned or issued taken off too.
     """
     return opening + moved.get(EntryKind.RECEIVED, 0) - sum(moved.get(kind, 0) for kind in GOES_OUT) - counted
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One entry, as far as what lies between two counts needs it. `rights`: the number of the entry that it puts right."""
+
+    number: int
+    kind: EntryKind
+    quantity: int  # signed
+    reason: str | None = None
+    rights: int | None = None
+
+
+def put_right(entries: Iterable[Written]) -> list[Written]:
+    """The entries as they should have been written: what puts another right stands where that one does, as a part of it, so that a
+    slip of the pen is no loss, whichever count lies between the two. What broke went out. Both lines stay in the book."""
+    book = {one.number: one for one in entries}
+
+    def root(one: Written) -> Written:
+        wrong = book.get(one.rights) if one.rights is not None and one.rights < one.number else None
+        return one if wrong is None else root(wrong)
+
+    found = []
+    for one in book.values():
+        meant = root(one)
+        kind = EntryKind.DESTROYED if meant.reason == CorrectionReason.BROKEN else meant.kind
+        found.append(Written(meant.number, kind, one.quantity))
+    return found
+
+
+def summed(entries: Iterable[Written]) -> dict[EntryKind, int]:
+    """Each kind without its sign; a correction has it."""
+    found: Counter[EntryKind] = Counter()
+    for one in entries:
+        found[one.kind] += -one.quantity if one.kind in GOES_OUT else one.quantity
+    return dict(found)
 
 
 def stock_out_days(entries: Sequence[Moved], first: date, until: date, zone: ZoneInfo) -> int:

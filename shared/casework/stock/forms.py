@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
@@ -32,13 +33,15 @@ class EntryForm(BaseModel):
     kind: EntryKind
     quantity: int = Field(ge=1, le=events.DOSES_MAX)
     reason: CorrectionReason | None = None
+    about: UUID | None = None  # the line that was wrong, where a page asks for it
     facility: events.FacilityId
 
     @property
     def by_hand(self) -> dict[str, Any]:
         """The same as `ByHand` has it, a correction with its sign."""
-        adds = self.reason in (None, CorrectionReason.COUNTED_MORE)
-        return self.model_dump() | {"quantity": self.quantity if adds else -self.quantity}
+        adds = self.reason in (None, CorrectionReason.COUNTED_MORE, CorrectionReason.TOO_FEW)
+        about = {"about": self.about} if self.about is not None else {}
+        return self.model_dump(exclude={"about"}) | about | {"quantity": self.quantity if adds else -self.quantity}
 
 
 def entry(values: Values, words: Mapping[str, str]) -> Filled[EntryForm]:
