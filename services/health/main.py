@@ -18,6 +18,7 @@ from services.health.follow_ups.views import case_ways as follow_up_ways
 from services.health.follow_ups.views import work_lines as follow_up_lines
 from services.health.follow_ups.web import router as follow_ups
 from services.health.subscriptions import SUBSCRIPTIONS
+from services.health.supplies.figures import counts as store_counts
 from services.health.supplies.pages import router as supply_pages
 from services.health.supplies.tables import StationMonth, StationReport, StationRequest, StoreEntry, SupervisionVisit
 from services.health.supplies.views import work_lines
@@ -64,7 +65,7 @@ FOLLOW_UPS = {
 FOLLOW_UP_STATES = {"made": _("Made"), "kept": _("Came"), "missed": _("Has not come yet"), "called_off": _("Called off")}
 FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not seen")}
 
-COUNTS = (*EVERYWHERE, into_care)
+COUNTS = (*EVERYWHERE, into_care, store_counts)
 
 PARTS = AgencyParts(
     kind=AgencyKind.HEALTH,

@@ -91,6 +91,7 @@ from services.police.subscriptions import SUBSCRIPTIONS
 from shared.casework.agreements.views import ways_here as agreement_ways
 from shared.casework.agreements.watch import watch as watch_agreements
 from shared.casework.cases.figures import counts as report_counts
+from shared.casework.circles.figures import attrition
 from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
 from shared.casework.figures.watch import watch_indicators
@@ -136,7 +137,7 @@ TO_PROSECUTOR = {
 
 COUNTS = (
     report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, hand_over_counts, call_counts, stay_counts,
-    seat_counts,
+    seat_counts, attrition,
 )  # fmt: skip
 
 PARTS = AgencyParts(

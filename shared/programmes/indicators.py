@@ -6,6 +6,7 @@
 import operator
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from math import inf
 from typing import Annotated, ClassVar, Protocol
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -22,6 +23,10 @@ class Measure(StrEnum):
     REPORTS_SEXUAL_VIOLENCE = "reports_sexual_violence"
     CASES_SEXUAL_VIOLENCE = "cases_sexual_violence"  # with one such report or more; without those that another agency sent
     REPORTS_BY_LAW = "reports_by_law"
+    REPORTS_INVESTIGATED = "reports_investigated"  # of the period's reports, whose case has come so far by now, or further
+    REPORTS_CHARGED = "reports_charged"
+    REPORTS_TRIED = "reports_tried"
+    REPORTS_WITH_VERDICT = "reports_with_verdict"
     REPORTS_WITHDRAWN = "reports_withdrawn"
     PRESSURE_TO_SETTLE = "pressure_to_settle"
     HEALTH_OFFERED = "health_offered"  # cases
@@ -119,7 +124,7 @@ class Formula(StrEnum):
     PERCENT = "percent"  # 100 × of ÷ over
     CHANGE_PCT = "change_pct"  # 100 × (of in year − of in since) ÷ of in since
     SITES_GE = "sites_ge"  # places where of ÷ over is at least `at_least`
-    TIMELY = "timely"  # shares of `durations` within `within_h`
+    TIMELY = "timely"  # the share of `durations` later than `after_h` and within `within_h`, of which one may be left out
     BALANCE = "balance"  # sum of `plus` − sum of `minus`
     MEDIAN_H = "median_h"  # of `durations`
     P90_H = "p90_h"  # of `durations`
@@ -151,7 +156,7 @@ NEEDS: dict[Formula, tuple[str, ...]] = {
     Formula.PERCENT: ("of", "over"),
     Formula.CHANGE_PCT: ("of", "year", "since"),
     Formula.SITES_GE: ("of", "over", "at_least"),
-    Formula.TIMELY: ("durations", "within_h"),
+    Formula.TIMELY: ("durations",),
     Formula.BALANCE: ("plus", "minus"),
     Formula.MEDIAN_H: ("durations",),
     Formula.P90_H: ("durations",),
@@ -159,11 +164,11 @@ NEEDS: dict[Formula, tuple[str, ...]] = {
 }
 MAY_HAVE: dict[Formula, tuple[str, ...]] = {
     Formula.COUNT: ("year", "kind", "kinds"), Formula.RATE: ("year", "kind"), Formula.PERCENT: ("year", "kind"),
-    Formula.CHANGE_PCT: ("kind",), Formula.SITES_GE: ("year", "kind"), Formula.TIMELY: ("year",),
+    Formula.CHANGE_PCT: ("kind",), Formula.SITES_GE: ("year", "kind"), Formula.TIMELY: ("year", "after_h", "within_h"),
     Formula.BALANCE: ("year", "kind"), Formula.MEDIAN_H: ("year",), Formula.P90_H: ("year",),
     Formula.LONGEST_D: ("year",),
 }  # fmt: skip
-_ARGUMENTS = ("of", "over", "plus", "minus", "durations", "year", "since", "at_least", "within_h", "kind", "kinds")
+_ARGUMENTS = ("of", "over", "plus", "minus", "durations", "year", "since", "at_least", "after_h", "within_h", "kind", "kinds")
 
 
 class Alarm(Sourced):
@@ -188,6 +193,7 @@ class Indicator(Part):
     year: Year | None = None
     since: Year | None = None
     at_least: Figure | None = None
+    after_h: Figure | None = None
     within_h: Figure | None = None
     kind: Id | None = None  # of facility, to look at no other
     kinds: tuple[Id, ...] = ()  # the same, of several
@@ -200,6 +206,8 @@ class Indicator(Part):
         foreign = sorted(given - {*NEEDS[self.formula], *MAY_HAVE[self.formula]})
         if lacking:
             raise said(f"the formula {self.formula} needs {', '.join(NEEDS[self.formula])}; {', '.join(lacking)} is missing")
+        if self.formula is Formula.TIMELY and not given & {"after_h", "within_h"}:
+            raise said("the formula timely needs within_h, after_h or both; both are missing")
         if foreign:
             raise said(f"the formula {self.formula} has no {', '.join(foreign)}; leave it out")
         return self
@@ -249,9 +257,9 @@ def _sites_ge(i: Indicator, t: Tally) -> float | None:
 
 def _timely(i: Indicator, t: Tally) -> float | None:
     assert i.durations is not None
-    assert i.within_h is not None
     hours = t.hours(i.durations, year=i.year)
-    return sum(one <= i.within_h for one in hours) / len(hours) if hours else None
+    after, within = i.after_h if i.after_h is not None else -inf, i.within_h if i.within_h is not None else inf
+    return sum(after < one <= within for one in hours) / len(hours) if hours else None
 
 
 def _balance(i: Indicator, t: Tally) -> float | None:

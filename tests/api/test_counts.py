@@ -58,6 +58,13 @@ async def test_reports_the_rate_of_referral_and_her_no(world: World) -> None:
         "referrals_from_specialists": 3, "referrals_from_others": 0,
     }  # fmt: skip
     assert found.hours("report_delay") == [2.0, 20.0, 20.0, 20.0]
+    indicators, counted = world["police"].here.programme.indicators, Counted([found.answer])
+    assert [indicators[name].value(counted) for name in ("care_offered", "care_declined", "reported_3d", "reported_5d")] == [
+        2,
+        0,
+        1,
+        0,
+    ]
     assert await looks(world) == before, "nobody was shown a case"
     assert first
     assert alone
@@ -201,6 +208,26 @@ async def test_complaints_as_far_as_they_came_with_pressure_and_mediation(world:
         "investigated": 2, "charged": 1, "tried": 2, "verdicts": 1, "reports_withdrawn": 1, "pressure_to_settle": 1,
         "mediations": 1,
     }  # fmt: skip
+    so_far = ("reports", "reports_investigated", "reports_charged", "reports_tried", "reports_with_verdict")
+    assert [found(name, STATION) for name in so_far] == [3, 2, 2, 2, 1], "who was heard in court was charged, whoever wrote it down"
+    indicators = world["police"].here.programme.indicators
+    assert [
+        indicators[name].value(Counted([found.answer]))
+        for name in ("reports_investigated", "investigated_charged", "charged_tried", "tried_verdict", "fee_ratio")
+    ] == [pytest.approx(2 / 3), 1, 1, 0.5, None]
+
+
+async def test_days_without_stock_count_at_the_place_of_care_too(world: World) -> None:
+    matron = await lead(world["health"])
+    line = {"product": "emergency_contraception", "batch": BATCH, "expires_on": "2027-06-30", "quantity": 5, "facility": CLINIC}
+    assert (await seen(matron))("stock_out_days") is None, "no store keeps a book"
+    await matron.post("/supplies/entries", {**line, "kind": "received"})
+    world.clock.advance(timedelta(days=1))
+    await matron.post("/supplies/entries", {**line, "kind": "destroyed"})
+    world.clock.advance(timedelta(days=2))
+    found = await seen(matron)
+    assert found("stock_out_days", CLINIC) == 3
+    assert world["health"].here.programme.indicators["stock_out_days"].value(Counted([found.answer])) == 3
 
 
 async def test_consent_taken_back_and_honoured_within_the_hour(world: World) -> None:

@@ -373,6 +373,8 @@ CASES: list[tuple[dict[str, Any], float | None]] = [
     ({"formula": "sites_ge", "of": "doses", "over": "reports", "at_least": 0.5}, 1),
     ({"formula": "balance", "plus": ["reports"], "minus": ["doses", "stays"]}, 15),
     ({"formula": "timely", "durations": "dose_delay", "within_h": 120}, 0.75),
+    ({"formula": "timely", "durations": "dose_delay", "after_h": 2, "within_h": 120}, 0.25),
+    ({"formula": "timely", "durations": "dose_delay", "after_h": 120}, 0.25),
     ({"formula": "timely", "durations": "stay_length", "within_h": 120}, None),
     ({"formula": "median_h", "durations": "dose_delay"}, 2),
     ({"formula": "p90_h", "durations": "dose_delay"}, 121),

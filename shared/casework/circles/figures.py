@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, true
 from sqlmodel import col
 
+from shared.casework.cases.figures import reports
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.figures.counting import Counts
-from shared.casework.figures.domain import Period
+from shared.casework.figures.domain import STEPS_REACHED, Period
 from shared.casework.figures.reading import of_counted
 from shared.casework.here import Here
 from shared.contracts.casework.codes import ProgressCode
@@ -58,6 +59,17 @@ async def furthest_steps(tx: Transaction, here: Here) -> dict[UUID, int]:
     found: dict[UUID, int] = {}
     for case_id, code in (await tx.session.execute(query)).tuples():
         found[case_id] = max(found.get(case_id, 0), REACHED[ProgressCode(code)])
+    return found
+
+
+async def attrition(tx: Transaction, here: Here, of: Period) -> Counts:
+    """Of the reports of a period, those whose case has come so far by now, or further: what is divided by what came before it is of
+    the same reports, and never more than all."""
+    found = Counts.of(*STEPS_REACHED)
+    furthest = await furthest_steps(tx, here)
+    async for report in reports(tx, here.begin_of(of.first), here.begin_of(of.until)):
+        for measure in STEPS_REACHED[: furthest.get(report.case_id, 0)]:
+            found.add(measure, report.place)
     return found
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from shared.contracts.casework.codes import AgeBand, AgencyKind, IncidentType, Sex, Urgency
 from shared.kit.errors import Conflict
+from shared.programmes.indicators import Measure
 
 HIDDEN = "–"  # what stands for a hidden number
 TOTAL = ""  # the key of the number of everything
@@ -24,6 +25,9 @@ KINDS = (*(kind.value for kind in AgencyKind if kind is not AgencyKind.OVERSIGHT
 WAYS = (*KINDS, "by_herself")
 ENDS = ("open", "finished", "ended_otherwise")
 STEPS = ("reported", "investigated", "charged", "tried", "verdict")  # how far a report came; each lies in one of them only
+STEPS_REACHED = (  # the measure of each after the first: as far, or further
+    Measure.REPORTS_INVESTIGATED, Measure.REPORTS_CHARGED, Measure.REPORTS_TRIED, Measure.REPORTS_WITH_VERDICT,
+)  # fmt: skip
 DESKS = ("specialist", "other", UNKNOWN)  # who sent it: a desk made for survivors, or another. Never which desk
 BREACHES = ("mediation_attempted", "police_report_demanded", "fee_demanded", "permission_demanded", "pressure_to_settle", UNKNOWN)
 WHOM = ("police", "health", "social_welfare", "justice", "family", "community", "other", "not_known", UNKNOWN)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from shared.casework.figures.commands import Table, added, release_of, tables_of
 from shared.casework.figures.counting import At, Counts, in_order
-from shared.casework.figures.domain import CUBES, TOTAL, Period, key, year_of
+from shared.casework.figures.domain import CUBES, STEPS, STEPS_REACHED, TOTAL, Period, key, year_of
 from shared.casework.figures.suppression import HIDDEN_BELOW
 from shared.casework.here import Here
 from shared.contracts.casework.codes import SEXUAL_VIOLENCE
@@ -30,6 +30,7 @@ IN_CUBES: Mapping[Measure, tuple[str, tuple[str, ...]]] = {
     Measure.REPORTS: ("reports", (TOTAL,)),
     Measure.REPORTS_SEXUAL_VIOLENCE: ("reports", tuple(key(("incident", one)) for one in sorted(SEXUAL_VIOLENCE))),
     Measure.REFERRALS_ISSUED: ("referrals", (TOTAL,)),
+    **{measure: ("reports", tuple(key(("step", one)) for one in STEPS[n:])) for n, measure in enumerate(STEPS_REACHED, 1)},
 }
 Released = Mapping[str, Table]  # by cube
 

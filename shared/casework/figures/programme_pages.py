@@ -14,7 +14,7 @@ from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import Period, period, periods_before, span, year_of
 from shared.casework.figures.monthly import KEPT_WORDS, MONTHLY
 from shared.casework.figures.programme import PICTURED, by_place, months_of, programme_of, written
-from shared.casework.figures.words import DURATIONS, FORMULAS, MEASURES, WHY
+from shared.casework.figures.words import BETWEEN, DURATIONS, FORMULAS, LATER, MEASURES, WHY
 from shared.casework.pages.visits import Visitor
 from shared.kit.charts import Picture, Point, bars, in_words, line
 from shared.kit.i18n import Times, comma, is_rtl
@@ -79,9 +79,13 @@ def computed(indicator: Indicator, say: Callable[[str], str], between: str) -> s
         "of": words(indicator.of), "over": words(indicator.over), "plus": words(*indicator.plus), "minus": words(*indicator.minus),
         "durations": say(DURATIONS[indicator.durations]) if indicator.durations is not None else "", "year": indicator.year,
         "since": indicator.since, "at_least": f"{indicator.at_least:g}" if indicator.at_least is not None else "",
+        "after": f"{indicator.after_h:g}" if indicator.after_h is not None else "",
         "within": f"{indicator.within_h:g}" if indicator.within_h is not None else "",
     }  # fmt: skip
-    return say(FORMULAS[indicator.formula]) % parts
+    text = FORMULAS[indicator.formula]
+    if indicator.after_h is not None:
+        text = LATER if indicator.within_h is None else BETWEEN
+    return say(text) % parts
 
 
 def _charts(

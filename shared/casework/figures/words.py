@@ -9,6 +9,10 @@ MEASURES: dict[str, str] = {
     _M.REPORTS_SEXUAL_VIOLENCE: _("reports of sexual violence"),
     _M.CASES_SEXUAL_VIOLENCE: _("cases of sexual violence that began here"),
     _M.REPORTS_BY_LAW: _("referrals that the law asked for"),
+    _M.REPORTS_INVESTIGATED: _("of these reports, those that have come to an investigation by now"),
+    _M.REPORTS_CHARGED: _("of these reports, those that have come to a charge by now"),
+    _M.REPORTS_TRIED: _("of these reports, those that have come to court by now"),
+    _M.REPORTS_WITH_VERDICT: _("of these reports, those that have come to a verdict by now"),
     _M.REPORTS_WITHDRAWN: _("complaints withdrawn"),
     _M.PRESSURE_TO_SETTLE: _("times that pressure to settle was noted"),
     _M.HEALTH_OFFERED: _("cases in which care was offered"),
@@ -97,6 +101,8 @@ FORMULAS: dict[Formula, str] = {
     Formula.MEDIAN_H: _("Half of them took no longer: %(durations)s."),
     Formula.P90_H: _("Nine of ten took no longer: %(durations)s."),
 }
+BETWEEN = _("The share above %(after)s and within %(within)s of: %(durations)s.")
+LATER = _("The share above %(after)s of: %(durations)s.")
 WHY: dict[str, str] = {
     WhyExpected.FACT: _("the programme’s report says so"),
     WhyExpected.ZERO_TARGET: _("what must not happen"),
