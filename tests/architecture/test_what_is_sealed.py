@@ -524,6 +524,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "station": "an agency of the network file",
         "number": "a station's own number, which names nobody",
         "how": "by phone or on a slip, a code",
+        "corrects": "a random id of another such line",
     },
     "police_informed": {
         "on_date": "a day of which is counted how many were informed",

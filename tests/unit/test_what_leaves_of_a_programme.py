@@ -67,7 +67,7 @@ def test_what_is_of_people_is_told_apart_once_and_a_new_measure_stays_until_some
     assert not OF_PLACES & OF_CALLS
     assert set(IN_CUBES) <= OF_PEOPLE
     assert {Measure.DOSES, Measure.ADVERSE_EVENTS, Measure.MISUSE, Measure.CASES_REFERRED_TO_HEALTH} <= OF_PEOPLE - set(IN_CUBES)
-    assert all(key == TOTAL or key.startswith("incident=") for _cube, keys in IN_CUBES.values() for key in keys)
+    assert all(key == TOTAL or key.startswith(("incident=", "step=")) for _cube, keys in IN_CUBES.values() for key in keys)
 
 
 def test_a_change_leaves_where_both_years_were_released_and_the_rate_of_a_station_never_does() -> None:
