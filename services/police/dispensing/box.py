@@ -1,5 +1,7 @@
 """The locked box: what comes in and goes out, and its count by two who do not see each other's figures."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -93,14 +95,12 @@ async def count_box(command: CountBox, tx: Transaction, here: Here, by: Actor) -
 
 async def second_count(count_id: UUID, command: CountAgain, tx: Transaction, here: Here, by: Actor) -> BoxCount:
     """The second: by another officer of the desk, certified or not, who is not shown the first. Where both are alike the count
-    stands, and any difference from the book is an alarm. Raises OutOfSight, Conflict."""
+    stands, and any difference from the book is an alarm. What was given or came in between is taken off or added: nobody waits for
+    a dose because a box is being counted. Raises OutOfSight, Conflict."""
     first = await open_count(tx, count_id, by, lock=True)
     if first.counted_by == by.account_id:
         raise Conflict("Somebody else counts a second time.")
     await for_the_agency(tx)  # the ledger is not shown to her, and is compared all the same
-    await stock.alone(tx, BoxEntry, first.facility)
-    if first.upto != await stock.last_number(tx, BoxEntry, first.facility):
-        raise Conflict("Something was written in the book since the first count; both count again.")
     second = await _keep(tx, first.facility, command.counted, by, first)
     if second.is_agreed and second.counted != second.book:
         found = {batch: [second.book[batch], counted] for batch, counted in second.counted.items() if counted != second.book[batch]}
@@ -108,6 +108,27 @@ async def second_count(count_id: UUID, command: CountAgain, tx: Transaction, her
             tx, here, "box_variance", second.id, first.facility, Urgency.URGENT, None, {"batches": found}, to_supervisor=True
         )
     return second
+
+
+async def _as_counted_now(tx: Transaction, first: BoxCount) -> dict[str, int]:
+    """What a second count comes to where it is like the first: with what was written in the book since."""
+    found = Counter[str](first.counted)
+    for row in await stock.entries(tx, BoxEntry, first.facility):
+        if row.number > first.upto:
+            found[f"{row.product}/{row.batch}"] += row.quantity
+    return _there(found)
+
+
+def _there(counted: Mapping[str, int]) -> dict[str, int]:
+    return {batch: n for batch, n in counted.items() if n}
+
+
+async def to_count(tx: Transaction, first: BoxCount) -> list[str]:
+    """The batches that a second count is asked for: those that lie there by the book now. Whoever counts is shown no figure."""
+    await for_the_agency(tx)
+    return sorted(
+        key_of(product, lot) for product, lots in (await stock.lots(tx, BoxEntry, first.facility)).items() for lot in lots
+    )
 
 
 async def open_count(tx: Transaction, count_id: UUID, by: Actor, *, lock: bool = False) -> BoxCount:
@@ -131,10 +152,11 @@ async def _keep(tx: Transaction, facility: str, counted: tuple[Counted, ...], by
     found = {f"{one.product}/{one.batch}": one.quantity for one in counted}
     if len(found) != len(counted) or found.keys() != book.keys():
         raise Conflict("Count every batch that lies there by the book, once each; 0 where none is left. Enter what is new first.")
+    is_agreed = _there(found) == await _as_counted_now(tx, first) if first is not None else None
     row = BoxCount(
         id=new_id(), of=first.id if first is not None else None, facility=facility,
         upto=await stock.last_number(tx, BoxEntry, facility), counted=found, book=book,
-        is_agreed=found == first.counted if first is not None else None, counted_by=by.account_id, counted_at=tx.clock.now(),
+        is_agreed=is_agreed, counted_by=by.account_id, counted_at=tx.clock.now(),
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()

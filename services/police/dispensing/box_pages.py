@@ -162,9 +162,10 @@ async def _second_page(
 ) -> Response:
     async with edge.database.read() as tx:
         first = await box.open_count(tx, count_id, visit.actor)
+        keys = await box.to_count(tx, first)
     return edge.pages.show(
         request, "dispensing/second.html", visit, status=status, form=form, errors=bool(form.errors), first=first,
-        keys=sorted(first.counted),
+        keys=keys,
     )  # fmt: skip
 
 
@@ -172,7 +173,7 @@ async def _second_page(
 async def post_second(count_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Lays it beside the first."""
     async with edge.database.read() as tx:
-        keys = sorted((await box.open_count(tx, count_id, visit.actor)).counted)
+        keys = await box.to_count(tx, await box.open_count(tx, count_id, visit.actor))
     form = _counted(values, keys)
     if form.errors:
         return await _second_page(count_id, request, edge, visit, form, 422)
