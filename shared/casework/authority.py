@@ -21,9 +21,10 @@ from shared.casework.own_words import subject_of
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.authority import Party, Way
+from shared.contracts.casework.codes import AgencyKind
 from shared.exchange.erasing import is_of_a_key
 from shared.exchange.incarnations import is_awaited
-from shared.exchange.registry import Received, Unauthorised, Unready
+from shared.exchange.registry import NotForHere, Received, Unauthorised, Unready
 from shared.exchange.tables import UNKNOWN, InboxRow, InboxState, OutboxRow
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
@@ -38,7 +39,9 @@ async def check(event: type[events.Event], received: Sequence[Received], tx: Tra
             raise Unauthorised("There is no agency “%(agency)s” in this network.", agency=one.sender)
         way = (kind, here.kind)
         if way not in event.authority.ways:
-            raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded(event.type, "line"))
+            # What an oversight body is told by mistake may be of a case, and it holds nothing of any.
+            refused = NotForHere if here.kind is AgencyKind.OVERSIGHT else Unauthorised
+            raise refused("An agency of its kind may not tell this one: %(what)s.", what=Coded(event.type, "line"))
         _check_words(one, way, here)
         if event is events.ConsentEnded:
             await _may_end(one, tx)

@@ -22,7 +22,17 @@ from shared.contracts.wire.envelope import ENDED_MAX, Event, Inner, Kind, Reopen
 from shared.exchange.erasing import erased_among, received_key
 from shared.exchange.heads import Overfull, Slot, advance_head, find_lost, keep_fork
 from shared.exchange.outbox import insert_if_absent, lock_subjects
-from shared.exchange.registry import Hooks, Received, Registry, Subscription, Unappliable, Unauthorised, Unready, of_itself
+from shared.exchange.registry import (
+    Hooks,
+    NotForHere,
+    Received,
+    Registry,
+    Subscription,
+    Unappliable,
+    Unauthorised,
+    Unready,
+    of_itself,
+)
 from shared.exchange.tables import DONE, UNKNOWN, InboxRow, InboxState, LostSlot, ReceivedSlot, Reopening, Tombstone
 from shared.exchange.witness import take_ended
 from shared.kit.bulk import insert_many
@@ -712,7 +722,7 @@ class _Batch:
         reason, said = (None, None) if why is None else (str(why), to_json(why))
         settled_at = now if state in DONE else None
         is_wordless = state in {InboxState.TOMBSTONED, InboxState.WAITING} and self._is_tombstoned(one)
-        is_wordless = is_wordless or state is InboxState.ERASED
+        is_wordless = is_wordless or state is InboxState.ERASED or isinstance(why, NotForHere)
         inner = Under(_key_of(one, self._hooks), None if one.inner is None or is_wordless else one.inner.raw)
         key = (one.sender, event.id)
         values = {

@@ -23,6 +23,10 @@ class Unauthorised(RefnetError):
     """The sender may not say this: wrong kind of agency, or no party to the subject. Stored, receipted and parked."""
 
 
+class NotForHere(Unauthorised):
+    """No agency may ever say this to one of this kind: that it came is kept and shown, and no word of it."""
+
+
 class Unready(RefnetError):
     """What the event is about is not here yet: this agency was restored and its own words are still coming home. It waits."""
 

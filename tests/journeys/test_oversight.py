@@ -562,6 +562,27 @@ async def test_whatever_else_an_agency_would_tell_it_is_parked_and_changes_nothi
         assert {row.state for row in rows} == {"parked"}
         not_its_to_say = {row.type for row in rows if "An agency of its kind may not tell this one" in (row.reason or "")}
         assert not_its_to_say == {one.type for one in events.EVENTS if one not in {*heard, events.ExchangeRefused}}
+        assert all(row.inner is None for row in rows if row.type in not_its_to_say), "that it came is kept, and no word of it"
+    head = await at_work(town, "oversight", "head", Role.SUPERVISOR, None)
+    page = await head.open("/parked")
+    assert (page.status, "An agency of its kind may not tell this one" in page.words) == (200, True)
+    shown = page.text + str(await (await body.sign_in("other", Role.SUPERVISOR)).get("/parked"))
+    for event in (events.ReferralIssued, events.CaseProgress, events.MessageAsked, events.ConsentTakenBack):
+        data = json.loads((publish_of.SAMPLES / events.file_name(event)).read_text())["data"]
+        assert data
+        assert not [word for word in leaves(data) if len(word) > LONG_ENOUGH and word in shown], event.type
+
+
+LONG_ENOUGH = 8  # characters of a word that cannot stand on a page by chance
+
+
+def leaves(data: Any) -> set[str]:
+    """Every text in it."""
+    if isinstance(data, dict):
+        return {word for one in data.values() for word in leaves(one)}
+    if isinstance(data, list):
+        return {word for one in data for word in leaves(one)}
+    return {data} if isinstance(data, str) else set()
 
 
 # What is kept of an event that is not applied: that it came, where it stands, and that somebody is told.
