@@ -12,7 +12,6 @@ from shared.programmes.terms import (
     Count,
     CountryCode,
     Day,
-    Days,
     Hours,
     Id,
     Incident,
@@ -104,7 +103,7 @@ class FacilityStatus(StrEnum):
 class FacilityKind(Sourced):
     """One kind of station, clinic or office, and how many there are."""
 
-    figures: ClassVar[tuple[str, ...]] = ("count", "places", "sync_within_h", "retention_days")
+    figures: ClassVar[tuple[str, ...]] = ("count", "places", "sync_within_h")
 
     agency: Id
     name: Named
@@ -122,7 +121,6 @@ class FacilityKind(Sourced):
     is_specialist: YesNo = False  # made for survivors; the others' share is watched, so that these do not become isolated
     mandate: Mandate | None = None  # where it differs from its agency's
     sync_within_h: Hours | None = None  # a station that is usually offline: in what time its words are to arrive
-    retention_days: Days | None = None  # how long a device there keeps what it has sent
 
 
 class Journey(Part):

@@ -182,6 +182,34 @@ async def test_a_number_that_never_comes_is_shown_and_alarmed_until_it_does(far:
     assert await alarms(far, "police", "station_number_lacking") == []
 
 
+async def test_a_station_that_brings_nothing_for_three_days_is_an_alarm_at_its_mother_station(far: World, sticks: Sticks) -> None:
+    async def open_after(**time: float) -> list[tuple[str, str]]:
+        far.clock.advance(timedelta(**time))
+        await far["police"].watcher.tick()
+        return [(one.detail["peer"], one.post) for one in await alarms(far, "police", "station_silent")]
+
+    desk = await far[STATION].sign_in("corporal")
+    assert await open_after(hours=100) == []  # it has never been heard: it is being made
+    await sticks.go(STATION, "police")
+    assert await open_after(hours=72) == []
+    (told,) = await open_after(seconds=1)
+    assert told == (STATION, far["police"].here.posts(next(iter(far["police"].here.entry.facilities)))[1])
+    await sticks.go(STATION, "police")  # nothing was registered there: that it was heard is enough
+    assert await open_after(seconds=1) == []
+    assert len(await open_after(hours=72)) == 1
+    inspector, _station = await at_mother(far)
+    (alarm,) = await alarms(far, "police", "station_silent")
+    await inspector.post(f"/alarms/{alarm.id}/take")
+    await inspector.post(f"/alarms/{alarm.id}/resolve", {"note": "Stolen; nothing more comes."})
+    assert await open_after(hours=100) == []
+    await a_complaint(desk)
+    await sticks.go(STATION, "police")
+    assert await open_after(seconds=1) == []
+    assert len(await open_after(hours=73)) == 1
+    await far[STATION].watcher.tick()
+    assert await alarms(far, STATION, "station_silent") == []  # who is at home is no news there
+
+
 async def test_a_row_that_was_taken_out_of_the_stations_own_book_is_a_gap_there_too(far: World) -> None:
     desk = await far[STATION].sign_in("corporal")
     for _ in range(3):

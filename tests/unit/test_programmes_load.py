@@ -78,7 +78,7 @@ NO_FACTS = {  # what domain.md marks as a design or an assumption
         "agreements.ngo_1.services", "replay.reports.numbers", "replay.stays.numbers",
     ],
     "af-fru": [
-        "facilities.fru.retention_days", "facilities.hospital.count", "hotline.number", "replay.reports.numbers", ".languages",
+        "facilities.hospital.count", "hotline.number", "replay.reports.numbers", ".languages",
     ],
     "sl-fsu": [
         "facilities.district_office.count", "facilities.legal_office.count", "report_forms.medical_form.version",

@@ -1,6 +1,7 @@
-"""On the watcher's clock: a number of a station that never came, or came twice, raises an alarm to a supervisor."""
+"""On the watcher's clock: a number of a station that never came, or came twice, and a station that was not heard for as long as its
+programme allows, raise an alarm to a supervisor."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,7 +18,9 @@ from shared.casework.here import Here
 from shared.contracts.casework.codes import Urgency
 from shared.kit.db import Database, Transaction
 
-LACKING, TWICE = "station_number_lacking", "station_number_twice"
+LACKING, TWICE, SILENT = "station_number_lacking", "station_number_twice", "station_silent"
+KINDS = (LACKING, TWICE, SILENT)
+SYNC_WITHIN = timedelta(hours=72)  # domain.md, 4.6 (D), where the programme does not say it of this station
 PATIENCE = timedelta(minutes=10)  # what one stick or line brings is here within a minute, in whatever order
 
 
@@ -30,12 +33,8 @@ async def watch(database: Database, here: Here) -> None:
         answered = await _answered(tx, {station_subject(one) for one in (here.agency, *here.stations)})
         wanted = set()
         for station in here.stations:
-            about, found = station_subject(station), await views.station_of(tx, station)
-            if found.missing and await _has_waited(tx, found, answered.get((LACKING, about))):
-                wanted.add((LACKING, about, station))
-            since = answered.get((TWICE, about))
-            if any(since is None or row.received_at > since for _number, rows in found.twice for row in rows):
-                wanted.add((TWICE, about, station))
+            about = station_subject(station)
+            wanted |= {(kind, about, station) for kind in await _wrong_with(tx, here, station, answered)}
         own = station_subject(here.agency)
         if here.entry.mother is not None and await _lacks_own(tx, answered.get((LACKING, own))):
             wanted.add((LACKING, own, here.agency))
@@ -50,6 +49,35 @@ async def watch(database: Database, here: Here) -> None:
                 await raise_alarm(tx, here, kind, about, facility, Urgency.URGENT, None, {"peer": station}, to_supervisor=True)
         for kind, about in sorted(told - now):
             await clear(tx, here, about, {kind})
+
+
+async def _wrong_with(tx: Transaction, here: Here, station: str, answered: Mapping[tuple[str, UUID], datetime]) -> set[str]:
+    about, found = station_subject(station), await views.station_of(tx, station)
+    kinds = set()
+    if found.missing and await _has_waited(tx, found, answered.get((LACKING, about))):
+        kinds.add(LACKING)
+    since = answered.get((TWICE, about))
+    if any(since is None or row.received_at > since for _number, rows in found.twice for row in rows):
+        kinds.add(TWICE)
+    if _is_silent(here, found, tx.clock.now(), answered.get((SILENT, about))):
+        kinds.add(SILENT)
+    return kinds
+
+
+def _is_silent(here: Here, station: views.Station, now: datetime, answered_at: datetime | None) -> bool:
+    """Whether a station that was heard has said nothing since, for longer than it may take; once answered for, only a silence after
+    it was heard again. How it came by, by a line or on a stick, is one."""
+    heard = station.last_heard_at
+    if heard is None or now - heard <= sync_within(here, station.agency):
+        return False
+    return answered_at is None or heard > answered_at
+
+
+def sync_within(here: Here, station: str) -> timedelta:
+    """In what time the words of a station are to arrive, as the programme says of its places."""
+    kinds = here.programme.facilities.values()
+    hours = [one.sync_within_h for one in kinds if one.agency == station and one.sync_within_h is not None]
+    return timedelta(hours=float(min(hours))) if hours else SYNC_WITHIN
 
 
 async def _has_waited(tx: Transaction, station: views.Station, answered_at: datetime | None) -> bool:
@@ -84,7 +112,7 @@ async def _lacks_own(tx: Transaction, answered_at: datetime | None) -> bool:
 async def _answered(tx: Transaction, abouts: Iterable[UUID]) -> dict[tuple[str, UUID], datetime]:
     """When somebody last resolved such an alarm by hand."""
     query = select(col(Alarm.kind), col(Alarm.about), func.max(col(Alarm.resolved_at))).where(
-        col(Alarm.about).in_(set(abouts)), col(Alarm.kind).in_([LACKING, TWICE]), col(Alarm.resolved_by).is_not(None)
+        col(Alarm.about).in_(set(abouts)), col(Alarm.kind).in_(KINDS), col(Alarm.resolved_by).is_not(None)
     )
     rows = (await tx.session.execute(query.group_by(col(Alarm.kind), col(Alarm.about)))).tuples()
     return {(kind, about): at for kind, about, at in rows if at is not None}
@@ -92,6 +120,6 @@ async def _answered(tx: Transaction, abouts: Iterable[UUID]) -> dict[tuple[str, 
 
 async def _told(tx: Transaction, abouts: Iterable[UUID]) -> set[tuple[str, UUID]]:
     query = select(col(Alarm.kind), col(Alarm.about)).where(
-        col(Alarm.about).in_(set(abouts)), col(Alarm.kind).in_([LACKING, TWICE]), col(Alarm.resolved_at).is_(None)
+        col(Alarm.about).in_(set(abouts)), col(Alarm.kind).in_(KINDS), col(Alarm.resolved_at).is_(None)
     )
     return set((await tx.session.execute(query)).tuples().all())

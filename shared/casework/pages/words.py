@@ -327,6 +327,7 @@ ALARMS: dict[str, str] = {
     "protocol_overdue": _("A protocol is not confirmed yet, and its last day has passed"),
     "no_other_desks": _("All referrals of a quarter came from specialised desks: the others may be passing nobody on"),
     "visit_overdue": _("A worker who is out on a visit has not reported back: ask where the worker is"),
+    "station_silent": _("A station without a line has brought nothing for longer than it may take: send somebody, or phone"),
     "hearing_without_day": _(
         "A hearing was put off and has no other day: ask the court for one. Do not visit or call the survivor"
     ),
