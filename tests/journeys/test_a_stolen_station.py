@@ -5,6 +5,7 @@ its keys are given up, what was not synced is named at its mother station, and i
 """
 
 import asyncio
+import base64
 import json
 import os
 import secrets
@@ -35,12 +36,14 @@ from services.settings import Settings
 from services.stations import Order, held_of, install, revoke
 from shared.casework.accounts.commands import add_account, make_token
 from shared.casework.accounts.tables import Draft
+from shared.casework.alarms.tables import Alarm
+from shared.casework.directory.stations import station_subject
 from shared.casework.lines.readiness import readiness
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
 from shared.contracts.wire.envelope import Header, Kind
 from shared.exchange.seal import KeyedSeal, KeyGivenUp
-from shared.exchange.tables import InboxRow, OutboxRow
+from shared.exchange.tables import InboxRow, InboxState, OutboxRow, ReceivedSlot
 from shared.exchange.worker import NO_LINE
 from shared.kit.clock import ManualClock, SystemClock
 from shared.kit.errors import RefnetError
@@ -152,15 +155,74 @@ async def _migrated(place: Place) -> None:
     await made.database.close()
 
 
+PERSON: dict[str, Any] = {
+    "needs": {"age_band": "10-14", "sex": "female", "language": "bem"},
+    "safety": {"safe_to_return": "no", "alone_on_phone": "no"}, "relay": {"safe_hours": "morning"},
+    "child": {"assent": "yes", "safe_adult_present": "yes"}, "dependants": {"age_bands": ["0-9"]},
+}  # fmt: skip
+HAPPENED = {"earliest_at": "2025-12-31T21:43:05Z", "latest_at": "2025-12-31T22:43:05Z"}
+# What says something of anybody: words that were typed, and what she was asked, each as it would lie there if it lay open.
+TELLING = (MARK, "10-14", "physical_assault", "2025-12-31T21:43:05", "2025-12-31 21:43:05", "safe_to_return", "safe_adult")
+
+
 async def a_case(desk: Desk, planted: int) -> Any:
     """A complaint and a referral to the clinic, with words that are found wherever they lie open."""
     note = " ".join(f"{MARK}-{planted:03d}-{number}" for number in range(5))
-    person = {"needs": {"age_band": "10-14", "sex": "female", "language": "bem"}, "came_with": f"{MARK}-{planted:03d}-aunt"}
-    case = await desk.post("/cases", {**person, "note": note})
-    incident = await desk.post(f"/cases/{case['id']}/incidents", {"incident_type": "physical_assault", "note": note})
+    case = await desk.post("/cases", {**PERSON, "came_with": f"{MARK}-{planted:03d}-aunt", "note": note})
+    incident = await desk.post(
+        f"/cases/{case['id']}/incidents", {"incident_type": "physical_assault", "note": note, **HAPPENED}
+    )  # fmt: skip
     await desk.post(f"/cases/{case['id']}/complaints", {"number": f"{MARK}-{planted:03d}".upper()})
     await consent(desk, case["id"], "health", "needs", "fb", note=note)
     return await refer(desk, case["id"], incident["id"], "health", note=note)
+
+
+def forms(word: str) -> set[bytes]:
+    """How a word may lie on a disk that nobody sealed: in each width of letters, in hexadecimal digits, and within base64, wherever
+    in a group of three it begins. In small letters. A short one only as it is: of what is sealed some is in base64 by chance."""
+    plain = word.encode()
+    if len(plain) < len(MARK):
+        return {plain}
+    found = {plain, word.encode("utf-16-le"), word.encode("utf-16-be"), plain.hex().encode()}
+    for lead in range(3):
+        coded = base64.b64encode(b" " * lead + plain)
+        found.add(coded[(lead * 8 + 5) // 6 : len(coded) - 4])  # without what neighbours of the word decide
+    return {one.lower() for one in found}
+
+
+def lies_open(folder: Path) -> set[tuple[str, str]]:
+    """Telling words that are found in the raw bytes of any file beneath a folder, whatever it is: (file, word)."""
+    searched = [(word, form) for word in TELLING for form in forms(word)]
+    found = set()
+    for file in (one for one in folder.rglob("*") if one.is_file()):
+        content = file.read_bytes().lower()
+        found |= {(file.name, word) for word, form in searched if form in content}
+    return found
+
+
+Slots = dict[UUID, tuple[UUID | None, int | None, bytes | None]]  # an event's life, number and leaf
+
+
+async def said_to(agency: TestAgency, peer: str, *, is_signed_for: bool) -> Slots:
+    """What a station has said to a peer, and has its signature for, or not."""
+    mine = (col(OutboxRow.recipient) == peer, col(OutboxRow.delivered_at).is_not(None) == is_signed_for)
+    columns = (col(OutboxRow.event_id), col(OutboxRow.incarnation), col(OutboxRow.seq), col(OutboxRow.leaf))
+    async with agency.database.read() as tx:
+        return dict(map(_slot, (await tx.session.execute(select(*columns).where(*mine))).tuples()))
+
+
+async def held_at(agency: TestAgency, sender: str) -> Slots:
+    """What a peer holds of a station, and has used."""
+    used = select(col(InboxRow.event_id)).where(col(InboxRow.sender) == sender, col(InboxRow.state) == InboxState.APPLIED)
+    columns = (col(ReceivedSlot.event_id), col(ReceivedSlot.incarnation), col(ReceivedSlot.seq), col(ReceivedSlot.leaf))
+    query = select(*columns).where(col(ReceivedSlot.sender) == sender, col(ReceivedSlot.event_id).in_(used))
+    async with agency.database.read() as tx:
+        return dict(map(_slot, (await tx.session.execute(query)).tuples()))
+
+
+def _slot(row: Any) -> tuple[UUID, tuple[UUID | None, int | None, bytes | None]]:
+    event_id, incarnation, seq, leaf = row
+    return event_id, (incarnation, seq, leaf)
 
 
 async def count(agency: TestAgency, table: Any, *where: Any) -> int:
@@ -205,15 +267,28 @@ async def test_a_station_offline_for_a_fortnight_and_then_stolen(places: dict[st
     assert await count(agency, Draft) == 1
     assert await count(agency, OutboxRow, col(OutboxRow.delivered_at).is_(None)) > 0
 
-    # Stolen while it runs. What the thief has: every file, and nobody's passphrase.
-    stolen = {file: file.read_bytes() for file in station.home.rglob("*") if file.is_file()}
+    # What it has signatures for is held there, leaf by leaf, and used; of the rest nothing is anywhere else.
+    whole = {place.name: await said_to(agency, place.name, is_signed_for=True) for place in (mother, clinic)}
+    lost = {place.name: await said_to(agency, place.name, is_signed_for=False) for place in (mother, clinic)}
+    assert (len(whole["police"]), len(lost["police"])) == (2, 4)  # a word for each number
+    for peer, there in (("police", at_mother), ("health", at_clinic)):
+        assert whole[peer]
+        assert lost[peer]
+        assert await held_at(there, STATION) == whole[peer]
+    shown = ("services", "urgency", "issued_at", "from_facility")
+    of_clinic, of_station = await nurse.get(f"/referrals/{synced['id']}"), await desk.get(f"/referrals/{synced['id']}")
+    assert {name: of_clinic[name] for name in shown} == {name: of_station[name] for name in shown}
+
+    # Stolen while it runs. What the thief has: every file, and nobody's passphrase; and the same once it was switched off.
+    names = {file.name for file in station.home.rglob("*") if file.is_file()}
+    assert {f"{STATION}.db", f"{STATION}.db-wal", "lock.json", f"{STATION}.secret", "env"} <= names
+    assert (station.home / f"{STATION}.db-wal").stat().st_size > 0
+    assert {STATION} <= {file.parent.name for file in (station.home / "carried").rglob("*")}  # answers that wait for a stick too
+    assert lies_open(station.home) == set()
     await agency.close()
-    assert {f"{STATION}.db", f"{STATION}.db-wal", "lock.json", f"{STATION}.secret", "env"} <= {file.name for file in stolen}
-    assert len(stolen[station.home / f"{STATION}.db-wal"]) > 0
-    for file, content in stolen.items():
-        assert MARK.encode() not in content.lower(), file.name
-        for field in (b"10-14", b"physical_assault", WORDS.encode()):
-            assert field not in content, (file.name, field)
+    assert lies_open(station.home) == set()
+    for file in (one for one in station.home.rglob("*") if one.is_file()):
+        assert WORDS.encode() not in file.read_bytes(), file.name
     nobodys = WrappingKeys(station.home / "wrapping" / STATION)
     with pytest.raises(Locked):
         nobodys.read()
@@ -238,13 +313,20 @@ async def test_a_station_offline_for_a_fortnight_and_then_stolen(places: dict[st
     assert await count(at_clinic, Referral, col(Referral.issuer) == TWIN) == 2
     assert await count(at_clinic, InboxRow, col(InboxRow.state).in_(["waiting", "parked"])) == 0
 
-    # What was not is named: by its silence at once, and by number when the corporal says it by phone.
+    # What was not is named: by its silence after 72 hours, and by number when the corporal says it by phone.
+    await at_mother.watcher.tick()
+    silent = (col(Alarm.kind) == "station_silent", col(Alarm.about) == station_subject(STATION), col(Alarm.resolved_at).is_(None))
+    assert await count(at_mother, Alarm, *silent) == 1
+    assert await count(at_mother, Alarm, col(Alarm.kind) == "station_silent") == 1  # and not of its twin, which came by
     named = {one["agency"]: one for one in (await inspector.get("/stations"))["items"]}
     assert (named[STATION]["highest"], named[STATION]["missing"], named[TWIN]["highest"]) == (2, [], 4)
     heard = datetime.fromisoformat(named[STATION]["last_heard_at"])
     assert clock.now() - heard >= FORTNIGHT
     said = await inspector.post(f"/stations/{STATION}/stated", {"number": 6, "how": "phone"})
     assert said["missing"] == [{"first": 3, "last": 6}]
+    clock.advance(timedelta(minutes=11))
+    await at_mother.watcher.tick()
+    assert await count(at_mother, Alarm, col(Alarm.kind) == "station_number_lacking", col(Alarm.resolved_at).is_(None)) == 1
 
     # Its keys are given up, from where each peer holds its words.
     held = {}
@@ -271,6 +353,7 @@ async def test_a_station_offline_for_a_fortnight_and_then_stolen(places: dict[st
     assert not taken["is_good"]
     assert taken["unopened"] > 0
     assert await count(at_clinic, Referral, *mine) == 1
+    assert await held_at(at_clinic, STATION) == whole["health"]
     pins = dict.fromkeys(("health", STATION))
     ring = KeyedSeal(load_keyring(clinic.home, "health", pins))
     thief_seal = KeyedSeal(load_keyring(station.home, STATION, {STATION: None, "health": None}))
@@ -293,8 +376,13 @@ def test_the_search_finds_such_a_word_where_it_lies_open(alone: dict[str, Place]
     file = alone[STATION].home / f"{STATION}.db"
     database = database_at(f"sqlite:///{file}", alone[STATION].clock)
     asyncio.run(_plant(database))
-    content = b"".join(one.read_bytes() for one in file.parent.glob(f"{STATION}.db*"))
-    assert f"{MARK}-open".encode() in content
+    assert (f"{STATION}.db", MARK) in lies_open(file.parent) or (f"{STATION}.db-wal", MARK) in lies_open(file.parent)
+    for number, form in enumerate((
+        MARK.upper().encode(), MARK.encode("utf-16-le"), MARK.encode().hex().upper().encode(),
+        *(base64.b64encode(b"?" * lead + MARK.encode() + b"?" * 3) for lead in range(3)),
+    )):  # fmt: skip
+        (file.parent / f"planted-{number}").write_bytes(os.urandom(77) + form + os.urandom(77))
+        assert (f"planted-{number}", MARK) in lies_open(file.parent), form
 
 
 async def _plant(database: Any) -> None:
