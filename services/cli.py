@@ -641,8 +641,8 @@ def parked_list(agency: AgencyId, as_json: AsJson = False) -> None:
     """List what could not be applied, and why."""
     from shared.casework.lines.views import parked as parked_view
 
-    async def work(tx: Any, _here: Any) -> list[dict[str, Any]]:
-        return [row.model_dump(mode="json") for row in await parked_view(tx)]
+    async def work(tx: Any, here: Any) -> list[dict[str, Any]]:
+        return [row.model_dump(mode="json") for row in await parked_view(tx, here)]
 
     rows = _in_database(agency, work)
     line = "{received_at}  from {sender}  {type} v{version}  {event_id}\n    {reason}"
@@ -664,7 +664,7 @@ async def _check_sender(tx: Any, here: Any, sender: str) -> None:
     """Raises RefnetError where nothing of such an agency can be parked. One that left the network may have left something."""
     from shared.casework.lines.views import parked as parked_view
 
-    if sender not in here.peers and sender not in {row.sender for row in await parked_view(tx)}:
+    if sender not in here.peers and sender not in {row.sender for row in await parked_view(tx, here)}:
         raise RefnetError(
             f"'{sender}' is no peer of '{here.agency}', and nothing of it is parked; --from takes one of {', '.join(here.peers)}."
         )

@@ -271,10 +271,10 @@ async def test_a_station_offline_for_a_fortnight_and_then_stolen(places: dict[st
     whole = {place.name: await said_to(agency, place.name, is_signed_for=True) for place in (mother, clinic)}
     lost = {place.name: await said_to(agency, place.name, is_signed_for=False) for place in (mother, clinic)}
     assert (len(whole["police"]), len(lost["police"])) == (2, 4)  # a word for each number
-    for peer, there in (("police", at_mother), ("health", at_clinic)):
-        assert whole[peer]
-        assert lost[peer]
-        assert await held_at(there, STATION) == whole[peer]
+    for name, there in (("police", at_mother), ("health", at_clinic)):
+        assert whole[name]
+        assert lost[name]
+        assert await held_at(there, STATION) == whole[name]
     shown = ("services", "urgency", "issued_at", "from_facility")
     of_clinic, of_station = await nurse.get(f"/referrals/{synced['id']}"), await desk.get(f"/referrals/{synced['id']}")
     assert {name: of_clinic[name] for name in shown} == {name: of_station[name] for name in shown}

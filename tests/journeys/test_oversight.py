@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -583,6 +584,32 @@ def leaves(data: Any) -> set[str]:
     if isinstance(data, list):
         return {word for one in data for word in leaves(one)}
     return {data} if isinstance(data, str) else set()
+
+
+async def test_what_is_parked_there_is_shown_without_anything_of_a_case(town: World) -> None:
+    """A word of a case, and one of a newer neighbour that this version cannot read: each is told of, and can be given up."""
+    body, circle, later_one = town["oversight"], new_id(), new_id()
+    data = json.loads((publish_of.SAMPLES / events.file_name(events.CaseProgress)).read_text())["data"]
+    newer: Any = SimpleNamespace(type=events.FiguresReleased.type, version=events.FiguresReleased.version + 1)
+    words = [said_by("police", 1, events.CaseProgress, circle, data), said_by("police", 2, newer, later_one, {"case": str(circle)})]
+    await body.hear("police", words)
+    head = await body.sign_in("head", Role.SUPERVISOR)
+    rows = (await head.get("/parked"))["items"]
+    assert [(row["sender"], row["type"], row["subject"]) for row in rows] == [
+        ("police", "case.progress", None), ("police", "figures.released", None),
+    ]  # fmt: skip
+    told_of = [one for one in (await head.get("/alarms"))["items"] if one["kind"] == "parked"]
+    assert len(told_of) == 2
+    visitor = await at_work(town, "oversight", "sees-it", Role.SUPERVISOR)
+    shown = [(await visitor.open(path)).text for path in ("/parked", "/alarms")]
+    assert "From " in shown[0]
+    for text_ in (json.dumps(told_of), json.dumps(rows), *shown):
+        assert str(circle) not in text_
+        assert data["code"] not in text_
+    assert [(await head.post(f"/parked/police/{row['event_id']}/retry"))["applied"] for row in rows] == [False, False]
+    for row in (await head.get("/parked"))["items"]:
+        assert (await head.ask("POST", f"/parked/police/{row['event_id']}/discard")).status_code == 204
+    assert (await head.get("/parked"))["items"] == []
 
 
 # What is kept of an event that is not applied: that it came, where it stands, and that somebody is told.

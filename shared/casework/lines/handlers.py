@@ -14,6 +14,7 @@ from shared.casework.here import Here
 from shared.casework.holds.commands import held_subjects
 from shared.casework.referrals import handlers as referrals
 from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import Urgency
 from shared.contracts.casework.events import OVER, ExchangeRefused
 from shared.exchange.registry import Received, Returned
@@ -104,7 +105,8 @@ class ExchangeHooks:
         """Something a person must look at: one open alarm a peer and kind, or a parked event."""
         about = UUID(detail["event_id"]) if "event_id" in detail else uuid5(LINE, f"{kind}:{peer}")
         facility = await self._facility_of(detail, tx)
-        await raise_alarm(tx, self._here, kind, about, facility, Urgency.URGENT, None, {"peer": peer, **detail})
+        shown = {name: one for name, one in detail.items() if name != "subject" or self._here.kind in SERVING}
+        await raise_alarm(tx, self._here, kind, about, facility, Urgency.URGENT, None, {"peer": peer, **shown})
 
     async def _facility_of(self, detail: dict[str, Any], tx: Transaction) -> str:
         known = None

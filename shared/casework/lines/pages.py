@@ -30,7 +30,7 @@ async def show_parked(request: Request, edge: OneEdge, visit: Visitor) -> Respon
     """What could not be used, in words, with a retry; and what could not be opened, or came in two versions."""
     visit.actor.may_supervise()
     async with edge.database.read() as tx:
-        rows, set_aside = await views.parked(tx), await views.set_aside(tx)
+        rows, set_aside = await views.parked(tx, edge.here), await views.set_aside(tx)
     return edge.pages.show(request, "lines/parked.html", visit, rows=rows, set_aside=set_aside)
 
 

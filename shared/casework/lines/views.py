@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlmodel import col
 
 from shared.casework.here import Here
+from shared.contracts.casework.authority import SERVING
 from shared.exchange.inbox import WORDS_LEFT_SHUT
 from shared.exchange.incarnations import awaited_peers
 from shared.exchange.tables import (
@@ -59,7 +60,7 @@ class RefusedView(BaseModel):
 
 
 class ParkedView(BaseModel):
-    """An event that could not be applied here."""
+    """An event that could not be applied here. Whoever serves nobody is not told what it is about: that may be a case."""
 
     sender: str
     event_id: UUID
@@ -198,12 +199,13 @@ async def set_aside(tx: Transaction) -> list[SetAsideView]:
     return sorted(found.values(), key=lambda one: (one.last_seen_at, one.sender, one.why), reverse=True)
 
 
-async def parked(tx: Transaction) -> list[ParkedView]:
+async def parked(tx: Transaction, here: Here) -> list[ParkedView]:
     """What could not be applied, oldest first."""
     query = select(InboxRow).where(_is(InboxState.PARKED)).order_by(col(InboxRow.received_at)).limit(PARKED_MAX)
     query = query.options(WORDS_LEFT_SHUT)
     return [
-        ParkedView(sender=r.sender, event_id=r.event_id, type=r.type, version=r.dataversion, subject=r.subject, reason=r.reason,
+        ParkedView(sender=r.sender, event_id=r.event_id, type=r.type, version=r.dataversion,
+                   subject=r.subject if here.kind in SERVING else None, reason=r.reason,
                    said=from_json(r.reason_said) if r.reason_said else None, received_at=r.received_at)
         for r in (await tx.session.execute(query)).scalars()
     ]  # fmt: skip

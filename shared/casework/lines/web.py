@@ -63,7 +63,7 @@ async def get_parked(edge: OneEdge, by: SignedIn) -> Page:
     """What could not be applied, and why."""
     by.may_supervise()
     async with edge.database.read() as tx:
-        return Page(items=await views.parked(tx))
+        return Page(items=await views.parked(tx, edge.here))
 
 
 @router.post("/api/v1/parked/{sender}/{event_id}/retry")
