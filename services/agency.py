@@ -11,6 +11,7 @@ from shared.casework.alarms.watcher import Watch
 from shared.casework.figures.on_time import watch_releases
 from shared.casework.pages.frame import Look
 from shared.casework.protocols.watch import watch_protocols
+from shared.casework.registers.commands import forget_entries
 from shared.casework.vocabulary import Contents
 from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import AgencyKind
@@ -30,5 +31,5 @@ class AgencyParts:
 
     @property
     def watched(self) -> Sequence[Watch]:
-        """What it looks at: its own, and what every agency that serves owes an oversight body."""
-        return (*self.watches, *((watch_protocols, watch_releases) if self.kind in SERVING else ()))
+        """What it looks at: its own, and what every agency that serves owes an oversight body and its registers."""
+        return (*self.watches, *((watch_protocols, watch_releases, forget_entries) if self.kind in SERVING else ()))

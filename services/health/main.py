@@ -98,6 +98,7 @@ PARTS = AgencyParts(
     migrations=Path(__file__).parent / "migrations",
     subscriptions=SUBSCRIPTIONS,
     look=Look(
+        registers_apart=frozenset({"supervision_visit", "follow_up_visit", "evidence_custody"}),  # each with pages of its own
         ways=(
             ("/work", _("Inbox")),
             ("/here-now", _("Here now")),

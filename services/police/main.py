@@ -18,6 +18,7 @@ from services.police.counselling.tables import Counselling
 from services.police.counselling.web import router as counselling
 from services.police.dispensing.box_pages import router as box_pages
 from services.police.dispensing.certificate_pages import router as certificate_pages
+from services.police.dispensing.certificates import valid_certificates
 from services.police.dispensing.figures import counts as dose_counts
 from services.police.dispensing.pages import router as dispensing_pages
 from services.police.dispensing.tables import BoxCount, BoxEntry, Dose, HeldCertificate, Resupply, SafetyReport, Statement
@@ -107,6 +108,12 @@ from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
 from shared.programmes.indicators import Measure
 
+KEPT_BY_FEATURES = frozenset(
+    {
+        "complaint", "legal_information", "complaint_withdrawn", "complaint_reopened", "offender", "ec_register", "ec_box",
+        "ec_adverse_event", "ec_misuse", "call", "desk_state", "stay_register", "property", "counselling", "enquiry",
+    }
+)  # fmt: skip
 DOSES = {
     "given": _("Given"), "declined": _("She said no"), "none_here": _("None here"), "first": _("First dose"),
     "vomited": _("In place of one that was vomited"), "again": _("A second dose"),
@@ -263,6 +270,8 @@ PARTS = AgencyParts(
             agreement_ways,
         ),
         seats=seats_now,
+        registers_apart=KEPT_BY_FEATURES,
+        certificates=valid_certificates,
         counts=COUNTS,
         work_first=(
             ("fast_track/first.html", to_see_first),

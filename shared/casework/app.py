@@ -49,6 +49,8 @@ from shared.casework.referrals.asked_again_pages import router as asked_again_pa
 from shared.casework.referrals.card_pages import router as card_pages
 from shared.casework.referrals.pages import router as referral_pages
 from shared.casework.referrals.web import router as referrals
+from shared.casework.registers.pages import router as register_pages
+from shared.casework.registers.web import router as registers
 from shared.casework.survivors.pages import router as survivor_pages
 from shared.casework.work.pages import live_router as live_pages
 from shared.casework.work.pages import router as work_pages
@@ -60,6 +62,7 @@ API_VERSION = "1"
 # A message is not taken for a transition.
 CASE_ROUTERS = (
     cases, breaches, conferences, consents, holds, messages, referrals, arrivals, following, agreements, counts, protocols, circles,
+    registers,
 )  # fmt: skip
 SHARED_ROUTERS = (alarms, lines, duties)
 CASE_PAGES = (
@@ -85,6 +88,7 @@ CASE_PAGES = (
     programme_pages,
     own_export_pages,
     protocol_pages,
+    register_pages,
     survivor_pages,
 )  # a card's and a message's own pages are not taken for acts on a referral
 SHARED_PAGES = (account_pages, live_pages, alarm_pages, line_pages, export_pages)

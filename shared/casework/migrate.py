@@ -28,6 +28,7 @@ from shared.casework.messages import tables as _messages  # noqa: F401
 from shared.casework.paper import tables as _paper  # noqa: F401
 from shared.casework.protocols import tables as _protocols  # noqa: F401
 from shared.casework.referrals import tables as _referrals  # noqa: F401
+from shared.casework.registers import tables as _registers  # noqa: F401
 from shared.casework.reports import tables as _reports  # noqa: F401
 from shared.exchange import tables as _exchange  # noqa: F401
 from shared.exchange.tables import KeystoreOfThis

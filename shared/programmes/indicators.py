@@ -28,6 +28,8 @@ class Measure(StrEnum):
     REPORTS_TRIED = "reports_tried"
     REPORTS_WITH_VERDICT = "reports_with_verdict"
     REPORTS_WITHDRAWN = "reports_withdrawn"
+    REPORTS_WITHDRAWN_AT_STATION = "reports_withdrawn_at_station"
+    REPORTS_WITHDRAWN_IN_COURT = "reports_withdrawn_in_court"
     PRESSURE_TO_SETTLE = "pressure_to_settle"
     HEALTH_OFFERED = "health_offered"  # cases
     HEALTH_DECLINED_BY_HER = "health_declined_by_her"  # cases

@@ -18,7 +18,7 @@ from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
 
 STATION = "ndola_central_vsu"
-WITHDRAWN = {"asked_by": "family", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
+WITHDRAWN = {"asked_by": "family", "where": "court", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
 
 
 async def refused(work: Any) -> tuple[int, str]:
@@ -227,6 +227,7 @@ async def test_figures_count_withdrawals_with_pressure_beside_settlement_and_ope
     }  # fmt: skip
     by = {(one["asked_by"], one["pressure"]): one["count"] for one in found["withdrawn_by"] if one["count"]}
     assert by == {("family", "yes"): 1, ("she", "no"): 1, ("not_known", "unknown"): 1}
+    assert found["withdrawn_where"] == {"court": 1, "station": 0, "not_known": 2}
     assert (found["pressure_to_settle"], found["mediations_attempted"], found["breaches"]["police_report_demanded"]) == (1, 1, 1)
     async with world["police"].database.read() as tx:
         assert len((await tx.session.execute(select(CaseRead))).scalars().all()) == looks

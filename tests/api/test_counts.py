@@ -196,7 +196,8 @@ async def test_complaints_as_far_as_they_came_with_pressure_and_mediation(world:
             await desk.post(f"{path}/steps", {"code": code})
             world.clock.advance(timedelta(minutes=1))
         await desk.post(f"{path}/steps", {"code": "hearing_date", "hearing_on": f"{YEAR}-01-0{8 if codes else 9}"})
-    await desk.post(f"{path}/withdrawals", {"asked_by": "family", "pressure": "yes", "asked_alone": True, "is_safe": "no"})
+    pressed = {"asked_by": "family", "where": "court", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
+    await desk.post(f"{path}/withdrawals", pressed)
     await desk.post(f"/cases/{case_id}/progress", {"code": "pressure_to_settle"})
     await desk.post(f"/cases/{case_id}/breaches", {"code": "mediation_attempted", "by_whom": "family"})
     await desk.post(f"/cases/{case_id}/breaches", {"code": "police_report_demanded", "by_whom": "health"})
@@ -204,9 +205,10 @@ async def test_complaints_as_far_as_they_came_with_pressure_and_mediation(world:
     found = await seen(await lead(world["police"]))
     assert {name: found(name, STATION) for name in (
         "investigated", "charged", "tried", "verdicts", "reports_withdrawn", "pressure_to_settle", "mediations",
+        "reports_withdrawn_at_station", "reports_withdrawn_in_court",
     )} == {
         "investigated": 2, "charged": 1, "tried": 2, "verdicts": 1, "reports_withdrawn": 1, "pressure_to_settle": 1,
-        "mediations": 1,
+        "mediations": 1, "reports_withdrawn_at_station": 0, "reports_withdrawn_in_court": 1,
     }  # fmt: skip
     so_far = ("reports", "reports_investigated", "reports_charged", "reports_tried", "reports_with_verdict")
     assert [found(name, STATION) for name in so_far] == [3, 2, 2, 2, 1], "who was heard in court was charged, whoever wrote it down"

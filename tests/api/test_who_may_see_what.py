@@ -44,6 +44,7 @@ from shared.casework.eyes.tables import Opening
 from shared.casework.holds.tables import Hold
 from shared.casework.migrate import SHARED_PREFIXES
 from shared.casework.paper.tables import Sheet
+from shared.casework.registers.tables import RegisterEntry
 from shared.casework.work import views as work_views
 from shared.contracts.casework.codes import Role, Urgency
 from shared.kit.ids import new_id
@@ -52,7 +53,7 @@ from shared.kit.sealed import Sealed
 # Ids in addresses that stand for something of a case or of another person, and those that do not, each with what it is.
 OF_A_CASE = {"case_id", "referral_id", "consent_id", "arrival_id", "message_id", "alarm_id", "opening_id", "hold_id", "export_id",
              "call_id", "complaint_id", "offender_id", "stay_id", "property_id", "enquiry_id", "report_id", "visit_id",
-             "specimen_id", "medical_certificate_id", "hearing_id", "examination_id", "conference_id"}  # fmt: skip
+             "specimen_id", "medical_certificate_id", "hearing_id", "examination_id", "conference_id", "entry_id"}  # fmt: skip
 OF_NO_CASE = {
     "agency": "an agency of the network file, which published a protocol",
     "topic": "what a public protocol is about",
@@ -63,6 +64,7 @@ OF_NO_CASE = {
     "sender": "an agency", "path": "a file of the pages", "period_name": "a month or a quarter",
 }  # fmt: skip
 CODES = {
+    "register": {"GET": "tide_log", "POST": "tide_log"},
     "stay_act": {"GET": "admit", "POST": "hospital_out"},
     "property_act": {"GET": "returned", "POST": "asked_back"},
     "report_step": {"GET": "collected", "POST": "fee_paid"},
@@ -159,6 +161,7 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
         "what": "session", "language": "bem", "interpreter": False, "post": "duty_officer",
     },
     "/enquiry/{enquiry_id}/told": {"step": "1"},
+    "/api/v1/records/{register}/{entry_id}/corrections": {"fields": {}},
     "/api/v1/cases/{case_id}/holds": {"order": "A synthetic order."},
     "/cases/{case_id}/hold": {"order": "A synthetic order."},
     "/messages/{message_id}/answer": {"answer": "passed_on"},
@@ -260,7 +263,10 @@ async def things(
         conference = Conference(id=new_id(), case_id=case.id, key_name=case.id, caller="social_welfare", desk=HERE[name],
                                 facility="ndola_district_office", on_date=now.date(), part="morning", agenda=["needs"],
                                 state="called", called_at=now)  # fmt: skip
-        tx.session.add_all([opening, hold, export, conference])
+        entry_id = new_id()
+        entry = RegisterEntry(id=entry_id, entry_id=entry_id, version=1, record="tide_log", case_id=case.id, facility=HERE[name],
+                              key_name=case.id, said={"people": 3}, recorded_at=now, recorded_by=new_id())  # fmt: skip
+        tx.session.add_all([opening, hold, export, conference, entry])
         call = Call(id=new_id(), what="report", channel="voice", facility=HERE[name], desk=HERE[name], key_name=case.id,
                     said={"need": "protection"}, came_at=now, taken_by=new_id(), case_id=case.id)  # fmt: skip
         offender = Offender(id=new_id(), facility=HERE[name], entered_at=now, entered_by=new_id())
@@ -303,6 +309,7 @@ async def things(
         "message_id": message_id or str(new_id()), "alarm_id": alarm["id"],
         "opening_id": str(opening.id), "hold_id": str(hold.id), "export_id": str(export.id), "call_id": str(call.id),
         "offender_id": str(offender.id), "stay_id": str(stay.id), "property_id": str(thing.id), "enquiry_id": str(enquiry.id),
+        "entry_id": str(entry.entry_id),
     }  # fmt: skip
     return Things(ids, {*ids.values(), case.number, str(case.circle)} - {message_id if message_id is None else ""})
 

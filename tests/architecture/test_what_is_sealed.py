@@ -546,6 +546,14 @@ HARMLESS: dict[str, dict[str, str]] = {
         "key_name": "a random id: of the enquiry, or of its case",
         "is_answered": "whether the word was right; who the caller claimed to be lies sealed",
     },
+    "casework_register_entries": {
+        "record": "which register of the profile",
+        "key_name": "a random id: of the entry, or of its case",
+        "entry_id": "a random id",
+        "about": "a random id: of an incident or a request of the case",
+        "keep_until": "how long the profile keeps an entry",
+        "number": "a count of the register's entries, so that a gap shows",
+    },
     "police_counsellings": {"interpreter": "whether somebody interpreted", "post": "a post of the place, not a person"},
     "police_seat_days": dict.fromkeys(
         ["seat", "on_date", "presence"], "about a seat, not about a person: no name stands beside it"

@@ -60,7 +60,7 @@ EMPTY = {
         "/me",
         "/me/secrets",
     ],
-    "inspector": ["/certificates", "/complaints"],
+    "inspector": ["/certificates", "/complaints", "/registers"],
     "nurse": [
         "/work",
         "/here-now",

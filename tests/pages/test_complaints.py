@@ -48,9 +48,13 @@ async def test_a_complaint_from_register_to_withdrawal_with_what_is_to_be_told(w
     assert f"{case}/complaint" in work.links
     page = await visitor.open(f"{case}/complaint/withdraw")
     assert page.words.index(CARE_GOES_ON) < page.words.index("Who asked?")
-    page = await fill(visitor, f"{case}/complaint/withdraw", asked_by="family", pressure="yes", asked_alone="no", is_safe="yes")
+    page = await fill(
+        visitor, f"{case}/complaint/withdraw", asked_by="family", where="court", pressure="yes", asked_alone="no", is_safe="yes"
+    )
     assert (page.status, "Leave this empty where nobody asked alone." in page.words) == (422, True)
-    page = await fill(visitor, f"{case}/complaint/withdraw", asked_by="family", pressure="yes", asked_alone="yes", is_safe="no")
+    page = await fill(
+        visitor, f"{case}/complaint/withdraw", asked_by="family", where="court", pressure="yes", asked_alone="yes", is_safe="no"
+    )
     assert "The complaint was withdrawn" in page.words
     assert "help comes first." in page.words
     assert f"{case}/refer" in page.links
@@ -107,7 +111,9 @@ async def test_what_was_explained_and_what_went_against_the_protocol_is_counted_
 async def test_every_page_stands_in_both_directions(world: World) -> None:
     case, visitor = await a_case(world), await officer(world, facility=STATION)
     await fill(visitor, f"{case}/complaint/register", number="FIR/1/26")
-    await fill(visitor, f"{case}/complaint/withdraw", asked_by="she", pressure="no", asked_alone="yes", is_safe="yes")
+    await fill(
+        visitor, f"{case}/complaint/withdraw", asked_by="she", where="station", pressure="no", asked_alone="yes", is_safe="yes"
+    )
     for direction in ("ltr", "rtl"):
         if direction == "rtl":
             await visitor.send((await visitor.open("/me")).form("/me/language"), button=("language", "fa_AF"))

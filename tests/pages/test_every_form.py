@@ -195,6 +195,8 @@ async def mistakes(world: World) -> list[Mistake]:
         Mistake("enquiries/word.html", "officer", f"{case}/own-word", f"{case}/own-word", {"phone_is_safe": "yes"}),
         Mistake("enquiries/enquiry.html", "officer", "/enquiry", "/enquiry", {"number": "P-2026-1"}),
         Mistake("counselling/counselling.html", "officer", f"{case}/counselling", f"{case}/counselling", {"note": "A note."}),
+        Mistake("registers/register.html", "officer", f"{case}/registers/tide_log", f"{case}/registers/tide_log",
+                {"r_came_by": "boat", "r_people": "many"}),
         Mistake("seats/seats.html", "officer", "/seats", "/seats", {"on": "soon"}),
         Mistake("custody/of_case.html", "nurse", f"{held}/specimens", f"{held}/specimens", {"name": "X"}),
         Mistake("custody/book.html", "nurse", sample, sample, {"act": "sealed", "post": "duty_nurse"}),

@@ -13,6 +13,7 @@ from schema import sqlite_at_head
 from shared.casework.directory.of_programme import network_of
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.programmes.profile import load_programme
+from shared.programmes.records import Readers
 
 CENTRE, THANA, HOSPITAL, MINISTRY = "dhaka_vsc", "thana_1", "dhaka_hospital", "ministry_office_dhaka"
 PLANNED = "vsc_planned_1"
@@ -90,5 +91,8 @@ def keeps_as_a_centre(world: World) -> None:
     before, of = world["police"], load_programme("bd-vsc")
     own = before.here.programme
     rules = {name: of.rules[name] for name in ("stay", "home_only_checked", "status_by_her_word", "property_back")}
-    programme = own.model_copy(update={"rules": {**own.rules, **rules}, "records": {**own.records, **of.records}})
+    log = load_programme("tests/support/programmes/xx-anywhere.yaml").records["tide_log"]  # one that no feature keeps
+    log = log.model_copy(update={"agency": "police", "kept_at": (), "readers": Readers()})
+    records = {**own.records, **of.records, "tide_log": log}
+    programme = own.model_copy(update={"rules": {**own.rules, **rules}, "records": records})
     world.agencies["police"] = TestAgency(replace(before.here, programme=programme), before.parts, before.database)

@@ -31,6 +31,7 @@ SPOKEN = {kind.__name__: 0 for kind, *_ in REFUSALS} | {
 }  # fmt: skip
 FROM_A_TABLE = {
     "refused[1]",  # of dispensing's rules, whose sentences are marked there and hold no placeholder
+    "WRONG[wrong.kind]",  # of registers, whose sentences are marked there and hold no placeholder
     "BACK_BY",  # of home visits, marked where it is defined, without a placeholder
     "WHY_NOT[refused]",  # of home visits, whose sentences hold no placeholder
     "said.sentence",  # of agreements, whose placeholders tests/unit/test_agreements.py compares

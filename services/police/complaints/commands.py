@@ -19,6 +19,7 @@ from services.police.complaints.domain import (
     HowTold,
     Told,
     Topic,
+    Where,
     WhyReopened,
     safe_hours,
 )
@@ -76,6 +77,7 @@ class Withdraw(Form):
     """Who asked, whether pressure was seen, and whether she was asked alone if she is safe."""
 
     asked_by: AskedBy
+    where: Where = Where.NOT_KNOWN
     pressure: Ternary
     asked_alone: bool
     is_safe: Ternary | None = None
@@ -170,7 +172,7 @@ async def add_step(case_id: UUID, complaint_id: UUID, command: AddStep, tx: Tran
 async def withdraw(case_id: UUID, complaint_id: UUID, command: Withdraw, tx: Transaction, here: Here, by: Actor) -> ComplaintStep:
     """Records that a complaint was withdrawn. Care and referrals go on; whoever is not safe is helped first."""
     complaint = await _load(tx, case_id, complaint_id, by)
-    said = command.model_dump(mode="json", include={"asked_by", "pressure", "asked_alone", "is_safe"})
+    said = command.model_dump(mode="json", include={"asked_by", "where", "pressure", "asked_alone", "is_safe"})
     step = RecordProgress(code=ProgressCode.COMPLAINT_WITHDRAWN, occurred_at=command.occurred_at)
     return await _say(complaint, step, said, command.told_now, tx, here, by)
 

@@ -29,6 +29,14 @@ class AskedBy(StrEnum):
     NOT_KNOWN = "not_known"
 
 
+class Where(StrEnum):
+    """Where it was withdrawn: the ministry asks (practice guide, monthly figure 7)."""
+
+    STATION = "station"
+    COURT = "court"
+    NOT_KNOWN = "not_known"
+
+
 class WhyReopened(StrEnum):
     """Why a complaint goes on that was withdrawn."""
 

@@ -4,6 +4,8 @@ Stages count cases, each once in a period, so that one divides into the next (do
 
 from sqlmodel import col
 
+from services.police.complaints.domain import Where
+from services.police.complaints.tables import ComplaintStep
 from shared.casework.cases.tables import Case
 from shared.casework.circles.figures import steps
 from shared.casework.circles.tables import Progress
@@ -13,6 +15,7 @@ from shared.casework.figures.reading import of_counted
 from shared.casework.here import Here
 from shared.contracts.casework.codes import ProgressCode
 from shared.kit.db import Transaction
+from shared.kit.sealed import shut_shown
 from shared.programmes.indicators import Measure
 
 _P = ProgressCode
@@ -23,9 +26,12 @@ STAGES = {
 }  # fmt: skip
 
 
+WHERE = {Where.STATION: Measure.REPORTS_WITHDRAWN_AT_STATION, Where.COURT: Measure.REPORTS_WITHDRAWN_IN_COURT}
+
+
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
     """By the times at which things happened; a case is tried in the period in which a hearing was, and not when it was set."""
-    found = Counts.of(*STAGES.values(), Measure.TRIED, Measure.REPORTS_WITHDRAWN)
+    found = Counts.of(*STAGES.values(), Measure.TRIED, Measure.REPORTS_WITHDRAWN, *WHERE.values())
     first, until = here.begin_of(of.first), here.begin_of(of.until)
     taken = await steps(tx, here, {*STAGES, _P.COMPLAINT_WITHDRAWN}, first, until)
     reached = {(STAGES[step.code], step.case_id, step.place) for step in taken if step.code in STAGES}
@@ -33,6 +39,16 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
         found.add(measure, place)
     for step in taken:
         found.add(Measure.REPORTS_WITHDRAWN, step.place, int(step.code is _P.COMPLAINT_WITHDRAWN))
+    withdrawn = of_counted(Progress, col(Case.facility), col(ComplaintStep.said)).join(
+        ComplaintStep, col(ComplaintStep.position) == col(Progress.position)
+    ).where(
+        col(Progress.agency) == here.agency, col(Progress.code) == _P.COMPLAINT_WITHDRAWN, col(Progress.occurred_at) >= first,
+        col(Progress.occurred_at) < until,
+    )  # fmt: skip
+    with shut_shown():  # what does not open is counted without what it said
+        for place, said in (await tx.session.execute(withdrawn)).tuples():
+            if (where := (said or {}).get("where")) in WHERE:
+                found.add(WHERE[where], place)
     ends = min(of.until, here.day_of(tx.clock.now()))  # what is set for today or later has not been yet
     heard = of_counted(Progress, col(Progress.case_id), col(Case.facility)).distinct().where(
         col(Progress.agency) == here.agency, col(Progress.code) == _P.HEARING_DATE, col(Progress.on_date) >= of.first,

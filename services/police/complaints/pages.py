@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from services.police.complaints import commands, views
 from services.police.complaints.commands import AddStep, Explain, RegisterComplaint, Reopen, TellHer, Withdraw
-from services.police.complaints.domain import STEPS, AskedBy, Topic, WhyReopened
+from services.police.complaints.domain import STEPS, AskedBy, Topic, Where, WhyReopened
 from shared.casework.accounts.sessions import Visit
 from shared.casework.breaches.domain import BreachCode
 from shared.casework.cases.commands import load_case
@@ -65,6 +65,7 @@ class Withdrawal(Afterwards):
 
     complaint: UUID
     asked_by: AskedBy
+    where: Where
     pressure: Ternary
     asked_alone: Literal["yes", "no"]
     is_safe: Ternary | None = None
@@ -92,7 +93,8 @@ WORDS = {
     **AFTERWARDS_WORDS,
     "number": _("Type the number as it stands in the register: letters, digits, / and -, such as FIR/123/26."),
     "complaint": _("Choose the complaint; where there is none, register it first."),
-    "asked_by": _("Say who asked."), "pressure": _("Say whether pressure was seen."),
+    "asked_by": _("Say who asked."), "where": _("Say where it was; “Not known” is an answer too."),
+    "pressure": _("Say whether pressure was seen."),
     "asked_alone": _("Say whether somebody asked alone."), "reason": _("Choose why it goes on."),
     "topics": _("Choose what was explained."), "language": _("Choose the language."),
     "interpreter": _("Say whether somebody interpreted."), "post": _("Choose the post."),
@@ -125,8 +127,8 @@ async def _step(case_id: UUID, form: NewStep, at: datetime | None, tx: Transacti
 
 async def _withdraw(case_id: UUID, form: Withdrawal, at: datetime | None, tx: Transaction, here: Here, by: Actor) -> None:
     asked = Withdraw(
-        asked_by=form.asked_by, pressure=form.pressure, asked_alone=form.asked_alone == "yes", is_safe=form.is_safe,
-        occurred_at=at, told_now=bool(form.told_now),
+        asked_by=form.asked_by, where=form.where, pressure=form.pressure, asked_alone=form.asked_alone == "yes",
+        is_safe=form.is_safe, occurred_at=at, told_now=bool(form.told_now),
     )  # fmt: skip
     await commands.withdraw(case_id, form.complaint, asked, tx, here, by)
 
@@ -237,7 +239,8 @@ async def _page(
     return edge.pages.show(
         request, template, visit, status=status, form=form, errors=bool(form.errors), case=case, register=register,
         incidents=incidents, steps=STEPS, dated=codes.DATED, desk_posts=edge.here.posts(visit.actor.facility or case.facility),
-        lists={"asked_by": list(AskedBy), "why_reopened": list(WhyReopened), "topic": list(Topic), "answer": list(Ternary)},
+        lists={"asked_by": list(AskedBy), "where": list(Where), "why_reopened": list(WhyReopened), "topic": list(Topic),
+               "answer": list(Ternary)},
         here_now="/cases",
     )  # fmt: skip
 
@@ -303,7 +306,7 @@ async def show_figures(request: Request, edge: OneEdge, visit: Visitor, month: s
     async with edge.database.read() as tx:
         counts = await views.counted(tx, edge.here, visit.actor, of)
     return edge.pages.show(
-        request, "complaints/figures.html", visit, counts=counts, of=of, periods=periods, who=list(AskedBy),
+        request, "complaints/figures.html", visit, counts=counts, of=of, periods=periods, who=list(AskedBy), where=list(Where),
         pressure=list(Ternary), breaches=[code for code in BreachCode if code is not BreachCode.MEDIATION_ATTEMPTED],
         mediation=BreachCode.MEDIATION_ATTEMPTED,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy import exists, func, select
 from sqlmodel import col
 
 from services.police.complaints.commands import complaints_of, steps_of, tellings_of
-from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, safe_hours, standing
+from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, Where, safe_hours, standing
 from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from services.police.stations.domain import reference
 from services.police.stations.views import number_of
@@ -140,6 +140,7 @@ class Counts:
 
     registered: int = 0
     withdrawn: Counter[tuple[str, str]] = field(default_factory=Counter)
+    withdrawn_where: Counter[str] = field(default_factory=Counter)  # at the station, in court
     asked_alone: int = 0  # withdrawals at which she was asked alone whether she is safe
     not_safe: int = 0  # and answered that she is not
     reopened: int = 0
@@ -177,6 +178,7 @@ async def counted(tx: Transaction, here: Here, by: Actor, of: Period) -> Counts:
         for said in (await tx.session.execute(withdrawn)).scalars():
             answers = said or {}
             counts.withdrawn[answers.get("asked_by", AskedBy.NOT_KNOWN.value), answers.get("pressure", Ternary.UNKNOWN.value)] += 1
+            counts.withdrawn_where[answers.get("where", Where.NOT_KNOWN.value)] += 1
             counts.asked_alone += bool(answers.get("asked_alone"))
             counts.not_safe += answers.get("is_safe") == Ternary.NO
     counts.breaches.update(await breaches_counted(tx, here, by, of))

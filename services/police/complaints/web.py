@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from services.police.complaints import commands, views
 from services.police.complaints.commands import AddStep, Explain, RegisterComplaint, Reopen, TellHer, Withdraw
-from services.police.complaints.domain import AskedBy
+from services.police.complaints.domain import AskedBy, Where
 from services.police.complaints.tables import Explained, Telling
 from shared.casework.breaches.domain import BreachCode
 from shared.casework.cases.commands import load_case
@@ -91,6 +91,7 @@ class ComplaintFigures(BaseModel):
     registered: int
     withdrawn: int
     withdrawn_by: list[WithdrawnView]
+    withdrawn_where: dict[str, int]
     asked_alone: int
     not_safe: int
     reopened: int
@@ -250,6 +251,7 @@ async def get_figures(
         withdrawn_by=[
             WithdrawnView(asked_by=who, pressure=seen, count=counts.withdrawn_by(who, seen)) for who in AskedBy for seen in Ternary
         ],
+        withdrawn_where={one.value: counts.withdrawn_where[one] for one in Where},
         not_safe=counts.not_safe, reopened=counts.reopened, charged=counts.charged, verdicts=counts.verdicts,
         pressure_to_settle=counts.pressure_to_settle, mediations_attempted=counts.breaches[BreachCode.MEDIATION_ATTEMPTED],
         breaches={code.value: counts.breaches[code] for code in BreachCode},

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from shared.kit.i18n import mark as _
 
 WORDS: Mapping[str, Mapping[str, str]] = {
+    "withdrawn_where": {"station": _("At the station"), "court": _("In court"), "not_known": _("Not known")},
     "asked_by": {
         "she": _("The complainant"), "family": _("The family"), "accused_side": _("The side of the accused"),
         "other": _("Somebody else"), "not_known": _("Not known"),

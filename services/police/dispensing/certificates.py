@@ -188,6 +188,13 @@ def _place(stands: Stands) -> int:
     return BEST.index(stands.standing)
 
 
+async def valid_certificates(tx: Transaction, here: Here, by: Actor) -> frozenset[str]:
+    """What an account holds that is valid today."""
+    today = here.day_of(tx.clock.now())
+    query = select(HeldCertificate).where(col(HeldCertificate.account_id) == by.account_id)
+    return frozenset(row.certificate for row in (await tx.session.execute(query)).scalars() if _holds(here, row, today))
+
+
 async def may_give(tx: Transaction, here: Here, by: Actor) -> list[CareProduct]:
     """The products that an account may give today."""
     return [

@@ -35,6 +35,7 @@ from shared.casework.referrals.drafts import drafts_of
 from shared.casework.referrals.offers import Offer, offers_of
 from shared.casework.referrals.pages import last_seen
 from shared.casework.referrals.tables import Referral, WalkIn
+from shared.casework.registers.pages import of_case
 from shared.casework.timeline.pages import PAGE_LINES, story_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgeBand, CareClock, IncidentType, Sex, Ternary
@@ -286,6 +287,7 @@ async def _case_page(
                 for ways in (*edge.pages.look.case_ways, conference_ways)
                 for way in await ways(tx, edge.here, visit.actor, case)
             ],
+            "registers": await of_case(tx, edge, visit.actor, case, edge.pages.language(request, visit.language)),
             "offers": await _offers(tx, edge, case),
             "kept_here": await edge.pages.look.case_facts(tx, case.id) if edge.pages.look.case_facts else (),
         }

@@ -14,6 +14,8 @@ MEASURES: dict[str, str] = {
     _M.REPORTS_TRIED: _("of these reports, those that have come to court by now"),
     _M.REPORTS_WITH_VERDICT: _("of these reports, those that have come to a verdict by now"),
     _M.REPORTS_WITHDRAWN: _("complaints withdrawn"),
+    _M.REPORTS_WITHDRAWN_AT_STATION: _("complaints withdrawn at the station"),
+    _M.REPORTS_WITHDRAWN_IN_COURT: _("complaints withdrawn in court"),
     _M.PRESSURE_TO_SETTLE: _("times that pressure to settle was noted"),
     _M.HEALTH_OFFERED: _("cases in which care was offered"),
     _M.HEALTH_DECLINED_BY_HER: _("cases in which she said no to it"),

@@ -22,6 +22,7 @@ from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.figures.counting import Count
 from shared.casework.here import Actor, Here
 from shared.casework.pages import words
+from shared.casework.registers.domain import has_registers
 from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import ProgressCode, Role, SafeHours
 from shared.kit.calendars import written_solar
@@ -54,6 +55,7 @@ SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongl
 STATIC_VERSION = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(STATIC.iterdir()))).hexdigest()[:12]
 
 Way = tuple[str, str]  # address, words
+CertificatesOf = Callable[[Transaction, Here, Actor], Awaitable[frozenset[str]]]
 WaysHere = Callable[[Here, Actor], Sequence[Way]]
 Load = Callable[[Transaction, Here, Actor], Awaitable[Sequence[Any]]]
 CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | None, str]]]]  # words, value, where it is entered
@@ -109,6 +111,8 @@ class Look:
     counts: Sequence[Count] = ()  # what a kind of agency counts of a programme's measures
     agreement_more: Sequence[tuple[str, Load]] = ()  # what the page of agreements has beside them here: a template, and its `rows`
     seats: SeatsOf | None = None  # who of another agency sits at a place today, as this agency was told
+    registers_apart: frozenset[str] = frozenset()  # registers of a profile that a feature of this agency keeps, with its own pages
+    certificates: CertificatesOf | None = None  # which an account holds, and are valid today
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
 
 
@@ -244,6 +248,8 @@ class Pages:
             return WAYS[actor.role] if actor.role is Role.ADMINISTRATOR else self.look.ways
         own = self.look.supervises if actor.role is Role.SUPERVISOR else ()
         more = [way for ways in self.look.ways_here for way in ways(self.here, actor)]
+        if has_registers(self.here.programme, self.here.agency, self.look.registers_apart):
+            more.append(("/registers", _("Registers")))
         more += [PROTOCOLS_WAY] if self.here.overseers and actor.role is not Role.ADMINISTRATOR else []
         return (*((*WAYS[actor.role], *own) if actor.role in WAYS else self.look.ways), *more)
 

@@ -375,6 +375,7 @@ LOOKS: dict[str, str] = {
     "property": _("Read which things are kept"),
     "own_word": _("Opened the page of the word for the telephone"),
     "counselling": _("Read that somebody was counselled"),
+    "register": _("Read what stands in a register of the programme"),
     "enquiry": _("Was told how it stands, by the word that was agreed"),
     "enquiry_missed": _("Asked about it by telephone without the word that was agreed; nothing was said."),
     "docket": _("Read the number in the occurrence book"),

@@ -1,0 +1,165 @@
+"""Registers that only a profile names: a country that nobody has seen writes in them without a line of Python, each field by its
+type, sealed, read by whoever the profile says; what is corrected stays as it stood, and what has had its days goes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from agencies import Desk, Refused, World
+from schema import sqlite_at_head
+from shift import at_work
+from sqlalchemy import select, text
+from sqlmodel import col
+
+from shared.casework.accounts.commands import find_account
+from shared.casework.accounts.tables import CaseRead, Duty
+from shared.casework.directory.of_programme import network_of
+from shared.casework.registers.tables import RegisterEntry
+from shared.contracts.casework.codes import AgencyKind, Role
+from shared.kit.ids import new_id
+from shared.programmes.profile import Programme, load_programme
+
+JETTY = "jetty_post_1"
+WHOLE = {"came_by": "boat", "people": 3, "hours_at_sea": 7.5, "where_to": "healers/malas_bay", "told": "synthetic words",
+         "signed": "A synthetic name"}  # fmt: skip
+
+
+def anywhere() -> Programme:
+    """The country with a register of its own of no case, beside the one of cases."""
+    programme = load_programme("tests/support/programmes/xx-anywhere.yaml")
+    log = programme.records["tide_log"].model_copy(update={"numbered": True})
+    drills = log.model_copy(update={"about": "nobody", "fields": {"people": log.fields["people"]}, "readers": type(log.readers)()})
+    return programme.model_copy(update={"records": {**programme.records, "tide_log": log, "drill": drills}})
+
+
+@pytest.fixture
+async def islands(tmp_path: Path) -> AsyncIterator[World]:
+    programme = anywhere()
+    net = network_of(programme, "test", (AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE))
+    urls = {
+        agency: await asyncio.to_thread(sqlite_at_head, tmp_path / f"{agency}.db", str(entry.kind))
+        for agency, entry in net.agencies.items()
+    }
+    world = await World.make(urls, programme, net)
+    yield world
+    await world.close()
+
+
+async def refused(work: Any) -> tuple[int, Any]:
+    with pytest.raises(Refused) as error:
+        await work
+    return error.value.status, error.value.problem.get("errors")
+
+
+async def captain(world: World, name: str = "captain") -> Desk:
+    """Somebody who holds the post that the profile names as the register's reader, and its certificate."""
+    desk = await world["guardians"].sign_in(name, Role.OFFICER, JETTY)
+    chief = await world["guardians"].sign_in(f"chief-of-{name}", Role.SUPERVISOR, JETTY)
+    async with world["guardians"].database.write() as tx:
+        account, now = await find_account(tx, name), tx.clock.now()
+        tx.session.add(Duty(id=new_id(), facility=JETTY, post="harbour_captain", account_id=account.id, from_at=now,
+                            until_at=now + timedelta(days=60), entered_by=account.id))  # fmt: skip
+    await chief.post("/certificates", {"account_id": str(account.id), "certificate": "listener", "trained_on": "2025-12-01",
+                                       "certified_on": "2025-12-10", "certified_by": "hearth"})  # fmt: skip
+    return desk
+
+
+async def a_case(desk: Desk) -> str:
+    return str((await desk.post("/cases", {"needs": {"age_band": "18-24", "sex": "female", "language": "dv"}}))["id"])
+
+
+async def test_a_register_that_only_the_profile_knows_is_written_read_and_corrected(islands: World) -> None:
+    desk = await captain(islands)
+    case = await a_case(desk)
+    first = await desk.post("/records/tide_log", {"case_id": case, "fields": WHOLE})
+    assert (first["number"], first["said"], first["facility"]) == (1, WHOLE, JETTY)
+    assert (await desk.post("/records/tide_log", {"case_id": case, "fields": {"came_by": "swam"}}))["number"] == 2
+    again = await desk.post(f"/records/tide_log/{first['entry_id']}/corrections", {"fields": {**WHOLE, "people": 4}})
+    assert (again["version"], again["number"], again["said"]["people"]) == (2, 1, 4)
+    told = (await desk.get(f"/records/tide_log?case_id={case}"))["items"]
+    assert [(one["number"], one["version"]) for one in told] == [(2, 1), (1, 2)]
+    answer = await desk.ask("GET", f"/records/tide_log/{first['entry_id']}")
+    assert [one["said"]["people"] for one in answer.json()] == [3, 4]  # what stood before stays
+    async with islands["guardians"].database.read() as tx:
+        looks = select(col(CaseRead.what)).where(col(CaseRead.case_id) == UUID(case))
+        assert "register" in (await tx.session.execute(looks)).scalars().all()
+        raw = (await tx.session.execute(text("SELECT said FROM casework_register_entries"))).scalars().all()
+    assert all(b"synthetic" not in bytes(one) for one in raw)  # sealed, under the case's key
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("came_by", "train"), ("people", 0), ("people", 41), ("people", 1.5), ("people", True), ("hours_at_sea", "long"),
+        ("where_to", "healers/nowhere"), ("told", ""), ("told", "x" * 2_001), ("signed", "x" * 81), ("came_by", None), ("fin", 1),
+    ],
+)  # fmt: skip
+async def test_a_field_is_read_by_its_type_and_named_where_it_is_wrong(islands: World, field: str, value: Any) -> None:
+    desk = await captain(islands)
+    case = await a_case(desk)
+    body = {"case_id": case, "fields": {**WHOLE, field: value}}
+    status, errors = await refused(desk.post("/records/tide_log", body))
+    assert (status, errors[0]["field"]) == (422, field)
+
+
+async def test_who_reads_and_where_it_is_kept_is_the_profiles(islands: World) -> None:
+    desk = await captain(islands)
+    case = await a_case(desk)
+    entry = await desk.post("/records/tide_log", {"case_id": case, "fields": WHOLE})
+    plain = await islands["guardians"].sign_in("plain", Role.OFFICER, JETTY)
+    assert [one["record"] for one in (await plain.get("/records"))["items"]] == ["drill"]
+    assert (await refused(plain.get(f"/records/tide_log?case_id={case}")))[0] == 404
+    assert (await refused(plain.get(f"/records/tide_log/{entry['entry_id']}")))[0] == 404
+    assert (await refused(plain.post("/records/tide_log", {"case_id": case, "fields": WHOLE})))[0] == 404
+    # A supervisor reads it whatever she holds, but for a field that the profile keeps for others: here it lets her too.
+    chief = await islands["guardians"].sign_in("chief", Role.SUPERVISOR, JETTY)
+    assert (await chief.get(f"/records/tide_log?case_id={case}"))["items"][0]["said"]["told"] == "synthetic words"
+    room = await islands["guardians"].sign_in("at-the-room", Role.SUPERVISOR, "harbour_room")
+    elsewhere = await a_case(room)
+    assert (await refused(room.post("/records/tide_log", {"case_id": elsewhere, "fields": WHOLE})))[0] == 409  # kept at jetties
+    assert (await refused(room.get(f"/records/tide_log/{entry['entry_id']}")))[0] == 404
+    healer = await islands["healers"].sign_in("healer", Role.CLINICIAN, "malas_bay")
+    assert "tide_log" not in [one["record"] for one in (await healer.get("/records"))["items"]]
+    assert (await refused(desk.get("/records/complaint")))[0] == 404  # a feature of its own keeps that
+
+
+async def test_an_entry_goes_when_its_days_are_over_and_stays_where_a_court_keeps_it(islands: World) -> None:
+    desk = await captain(islands)
+    kept, gone = await a_case(desk), await a_case(desk)
+    for case in (kept, gone):
+        await desk.post("/records/tide_log", {"case_id": case, "fields": WHOLE})
+    chief = await islands["guardians"].sign_in("chief", Role.SUPERVISOR, JETTY)
+    await chief.post(f"/cases/{kept}/holds", {"order": "A synthetic order."})
+    for days, left in ((30, 2), (1, 1)):
+        islands.clock.advance(timedelta(days=days))
+        await islands["guardians"].watcher.tick()
+        async with islands["guardians"].database.read() as tx:
+            assert len((await tx.session.execute(select(col(RegisterEntry.id)))).scalars().all()) == left
+
+
+async def test_the_pages_write_correct_and_show_it_without_a_line_for_this_country(islands: World) -> None:
+    desk = await at_work(islands, "guardians", "chief", Role.SUPERVISOR, JETTY)
+    api = await islands["guardians"].sign_in("api", Role.OFFICER, JETTY)
+    case = f"/cases/{await a_case(api)}"
+    address = f"{case}/registers/tide_log"
+    page = await desk.open(case)
+    assert address in page.links
+    page = await desk.open(address)
+    page = await desk.send(page.form(address), r_came_by="boat", r_people="99", r_told="synthetic words")
+    assert (page.status, page.form(address).fields["r_told"]) == (422, ["synthetic words"])
+    page = await desk.send(page.form(address), r_people="3", r_where_to="healers/malas_bay", r_hours_at_sea="2,5")
+    assert (page.status, "synthetic words" in page.words, "Malas sick bay" in page.words) == (200, True, True)
+    entry = next(one for one in page.links if one.startswith("/registers/entries/"))
+    page = await desk.open(entry)
+    page = await desk.send(page.form(entry), r_people="4")
+    assert "What stood before" in page.words
+    assert "/registers" in page.links
+    page = await desk.open("/registers")
+    page = await desk.open(next(one for one in page.links if one == "/registers/drill"))
+    page = await desk.send(page.form("/registers/drill"), r_people="12")
+    assert "12" in page.words
+    assert (await desk.open("/registers/tide_log")).status == 404  # that one is of cases
