@@ -4,7 +4,7 @@ which it handed a case over: what anybody else tells of it is parked.
 
 from services.police.dispensing.handlers import on_supplies_declined, on_supplies_sent
 from services.police.stations.handlers import on_station_registered
-from shared.casework.circles.handlers import on_case_progress
+from shared.casework.circles.handlers import on_case_progress, on_hearing_off
 from shared.casework.reports.handlers import on_report_moved
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
@@ -22,7 +22,8 @@ STATIONS: Contents = {events.StationRegistered: on_station_registered}
 
 SUPPLIES: Contents = {events.SuppliesSent: on_supplies_sent, events.SuppliesDeclined: on_supplies_declined}
 
-COURT: Contents = {events.CaseProgress: on_case_progress}  # of justice alone: nobody else may tell a desk of steps
+# Of justice alone: nobody else may tell a desk of steps.
+COURT: Contents = {events.CaseProgress: on_case_progress, events.HearingOff: on_hearing_off}
 
 REPORTS: Contents = {events.ReportMoved: on_report_moved}
 

@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from shared.casework.cases.commands import case_for_circle
 from shared.casework.cases.tables import TOLD_PARTS, Case
+from shared.casework.circles.commands import note_off
 from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.consents.commands import await_receipt, note_line
 from shared.casework.consents.tables import Consent
@@ -292,6 +293,13 @@ async def _progress(_recipient: str, fact: events.Event, word: Returned, tx: Tra
     return True
 
 
+async def _hearing_off(_recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
+    assert isinstance(fact, events.HearingOff)
+    case = await case_for_circle(tx, here, word.subject)
+    await note_off(tx, case.id, here.agency, fact.on_date)
+    return True
+
+
 async def _message_asked(_recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
     assert isinstance(fact, events.MessageAsked)
     referral = await tx.session.get(Referral, word.subject)
@@ -343,6 +351,7 @@ _OTHERS: dict[type[events.Event], PutBack] = {
     events.CircleReferralProgress: _nothing,
     events.CirclePlaceClosed: _nothing,
     events.CaseProgress: _progress,
+    events.HearingOff: _hearing_off,
     events.MessageAsked: _message_asked,
     events.MessageAnswered: _message_answered,
     events.PlaceAnnounced: _place,

@@ -10,6 +10,7 @@ from shared.casework.circles.handlers import (
     on_case_progress,
     on_circle_announced,
     on_circles_announced,
+    on_hearing_off,
     on_place_closed,
     on_referral_progress,
 )
@@ -70,6 +71,7 @@ MESSAGES_AND_PLACES: Contents = {
 PROGRESS: Contents = {
     events.CircleReferralProgress: on_referral_progress,
     events.CaseProgress: on_case_progress,
+    events.HearingOff: on_hearing_off,
 }
 PROTOCOLS: Contents = {events.ProtocolPublished: on_protocol_published}  # of every agency that serves
 ASKED_TO_CONFERENCES: Contents = {

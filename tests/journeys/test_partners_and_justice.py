@@ -14,6 +14,7 @@ own database, and read from each one's own records.
 | a shelter shows an area only | `test_a_shelter_shows_its_area_only` |
 """
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -268,7 +269,7 @@ async def test_a_hearing_that_is_put_off_is_another_hearing(coast: World) -> Non
 async def test_a_hearing_that_is_put_off_without_a_day_is_an_alarm_and_she_hears_by_whoever_sent_her(
     coast: World, items: tuple[str, ...]
 ) -> None:
-    _desk, _case, clerk, there = await in_court(coast, *items)
+    desk, case_id, clerk, there = await in_court(coast, *items)
     today = coast.clock.now().date()
     path = f"/cases/{there}/hearings"
     first = await clerk.post(path, {"on_date": (today + timedelta(days=3)).isoformat()})
@@ -282,9 +283,13 @@ async def test_a_hearing_that_is_put_off_without_a_day_is_an_alarm_and_she_hears
     assert [kind for kind, _level in await alarms(coast, "justice")].count("hearing_without_day") == 1
     visitor = await at_work(coast, "justice", "clerk-of-court", Role.OFFICER, OFFICE)
     page = (await visitor.open(f"/cases/{there}/proceedings")).words
-    assert ("the day that was told does not hold" in page) is bool(items)
+    assert ("they have been told that the day does not hold" in page) is bool(items)
     assert ("it is said when she comes" in page) is not bool(items)
     assert "Do not visit or call the survivor." in page
+    await coast.settle()
+    off = [one["detail"]["on_date"] for one in (await desk.get(f"/cases/{case_id}/timeline?limit=200"))["items"]
+           if one["kind"] == "case.hearing_off"]  # fmt: skip
+    assert off == [(today + timedelta(days=3)).isoformat()] * bool(items)
     second = await clerk.post(path, {"on_date": (today + timedelta(days=40)).isoformat()})
     assert "hearing_without_day" not in {kind for kind, _level in await alarms(coast, "justice")}
     await clerk.post(f"/hearings/{second['id']}/answer", {"state": "put_off"})
@@ -294,6 +299,29 @@ async def test_a_hearing_that_is_put_off_without_a_day_is_an_alarm_and_she_hears
     assert not (await clerk.get(f"/cases/{there}/proceedings"))["waits_for_day"]
     await coast.settle()
     assert bool(await told_at(coast, "police", "justice")) is bool(items)  # where she agreed to nothing nobody hears of any of it
+
+
+async def test_a_day_in_court_that_does_not_hold_stands_on_nobodys_list_any_more(coast: World) -> None:
+    """The police told her to come on it: they see at once that she is to be told something else."""
+    _desk, case_id, clerk, there = await in_court(coast, "prog")
+    day = coast.clock.now().date() + timedelta(days=3)
+    hearing = await clerk.post(f"/cases/{there}/hearings", {"on_date": day.isoformat()})
+    await coast.settle()
+    officer = await at_work(coast, "police", "sees-days", Role.OFFICER, STATION)
+
+    async def next_day_of() -> str:
+        return re.search(r"(Next: [^.]*|No date is set)", (await officer.open(f"/cases/{case_id}")).words)[0]  # type: ignore[index]
+
+    assert "Hearing" in await next_day_of()
+    await clerk.post(f"/hearings/{hearing['id']}/answer", {"state": "put_off"})
+    await coast.settle()
+    assert await next_day_of() == "No date is set"
+    assert "will not be on the day that was told" in (await officer.open(f"/cases/{case_id}")).words
+    async with coast["police"].database.read() as tx:
+        assert [one.on_date for one in (await tx.session.execute(select(Progress))).scalars()] == [None]
+    await clerk.post(f"/cases/{there}/hearings", {"on_date": day.isoformat()})  # it is on that day after all
+    await coast.settle()
+    assert "Hearing" in await next_day_of()
 
 
 async def test_a_file_goes_from_the_prosecutor_to_the_court_within_justice(coast: World) -> None:

@@ -16,7 +16,7 @@ from shared.casework import scope
 from shared.casework.alarms.commands import clear
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case
-from shared.casework.circles.commands import RecordProgress, record_progress
+from shared.casework.circles.commands import RecordProgress, record_progress, take_off
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.contracts.casework import events
@@ -99,15 +99,17 @@ async def set_hearing(case_id: UUID, command: SetHearing, tx: Transaction, here:
 async def answer_hearing(hearing_id: UUID, command: AnswerHearing, tx: Transaction, here: Here, by: Actor) -> Hearing:
     """Says what became of a hearing; one that is put off to another day is another hearing. Raises Conflict where it was said."""
     hearing = await load_hearing(tx, hearing_id, by)
-    await _locked(tx, hearing.case_id, by)
+    case = await _locked(tx, hearing.case_id, by)
     await tx.session.refresh(hearing)
     if hearing.state != HearingState.SET:
         raise Conflict("This stands here already.")
     if command.state is HearingState.HELD and hearing.on_date > here.day_of(tx.clock.now()):
         raise Conflict("This hearing has not been yet; say that it was put off or cancelled, or wait for its day.")
     hearing.state, hearing.answered_by = command.state, by.account_id
-    hearing.answered_at = happened("occurred_at", command.occurred_at, tx.clock.now())
+    hearing.answered_at = at = happened("occurred_at", command.occurred_at, tx.clock.now())
     await tx.session.flush()
+    if command.state is not HearingState.HELD:
+        await take_off(case, hearing.on_date, at, tx, here)
     if command.next_on is not None:
         await set_hearing(hearing.case_id, SetHearing(on_date=command.next_on), tx, here, by)
     return hearing

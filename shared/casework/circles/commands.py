@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from pydantic import model_validator
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlmodel import col
 
 from shared.casework import sharing
@@ -27,7 +27,7 @@ from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 from shared.programmes.terms import Act
 
-OF_THE_CIRCLE = (events.CaseProgress.type, events.CircleReferralProgress.type)
+OF_THE_CIRCLE = (events.CaseProgress.type, events.HearingOff.type, events.CircleReferralProgress.type)
 
 
 class RecordProgress(Form):
@@ -77,6 +77,33 @@ async def record_progress(
     )  # fmt: skip
     await add_note(tx, case.id, case.id, command.note, by)
     return row, told
+
+
+async def take_off(case: Case, on_date: date, occurred_at: datetime, tx: Transaction, here: Here) -> None:
+    """A hearing of this agency's will not be on that day: no list says it any more, and whoever may hear of hearings is told. The
+    circle's subject is locked."""
+    await note_off(tx, case.id, here.agency, on_date)
+    fact = events.HearingOff(on_date=on_date)
+    releases = await sharing.releases(tx, case.id, here.serving)
+    told = [peer for peer, one in releases.items() if sharing.may_pass_progress(here, peer, one, codes.ProgressCode.HEARING_DATE)]
+    words = [word_to(case, peer, releases[peer].consent_id, fact, occurred_at) for peer in told]
+    event_id = words[-1].event_id if words else None
+    await tell_members(tx, here, case.id, words)
+    await feed.record(
+        tx, feed.Line(kind=fact.type, subject=case.circle, agency=here.agency, is_own=True, occurred_at=occurred_at,
+                      case_id=case.id, facility=case.facility, event_id=event_id, detail={**events.data_of(fact), "told": told}),
+    )  # fmt: skip
+
+
+async def note_off(tx: Transaction, case_id: UUID, agency: str, on_date: date) -> None:
+    """The steps by which an agency told of a hearing on that day lose it; the story keeps what was told, and when."""
+    query = select(Progress).where(
+        col(Progress.case_id) == case_id, col(Progress.agency) == agency, col(Progress.on_date) == on_date,
+        col(Progress.code) == codes.ProgressCode.HEARING_DATE,
+    )  # fmt: skip
+    for step in (await tx.session.execute(query)).scalars():
+        step.on_date = None
+    await tx.session.flush()
 
 
 async def visit_is_set(tx: Transaction, case_id: UUID, agency: str) -> bool:
@@ -193,7 +220,10 @@ async def history(
     )  # fmt: skip
     if (await tx.session.execute(told.limit(1))).first() is not None:
         return []
-    steps = select(Progress).where(col(Progress.case_id) == case_id, col(Progress.agency) == here.agency)
+    steps = select(Progress).where(
+        col(Progress.case_id) == case_id, col(Progress.agency) == here.agency,
+        or_(col(Progress.code).not_in(codes.DATED), col(Progress.on_date).is_not(None)),
+    )  # fmt: skip
     words = []
     for step in (await tx.session.execute(steps)).scalars():
         code = codes.ProgressCode(step.code)

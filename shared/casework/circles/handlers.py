@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from shared.casework.cases.commands import case_for_circle
 from shared.casework.cases.tables import Case
+from shared.casework.circles.commands import note_off
 from shared.casework.circles.tables import CircleMember, Progress
 from shared.casework.here import Here
 from shared.contracts.casework import events
@@ -98,6 +99,14 @@ async def on_case_progress(received: Received, tx: Transaction, here: Here) -> N
                  occurred_at=received.occurred_at, recorded_at=tx.clock.now())
     )  # fmt: skip
     await tx.session.flush()
+    await _line(received, tx, here, events.data_of(word))
+
+
+async def on_hearing_off(received: Received, tx: Transaction, here: Here) -> None:
+    """A hearing that a member told of will not be on its day: no list here says it again."""
+    word: events.HearingOff = received.data
+    case = await case_for_circle(tx, here, received.subject)
+    await note_off(tx, case.id, received.sender, word.on_date)
     await _line(received, tx, here, events.data_of(word))
 
 

@@ -31,7 +31,7 @@ class Progress(SQLModel, table=True):
     case_id: UUID = Field(sa_column_args=[ForeignKey("casework_cases.id")], index=True)
     agency: str
     code: str
-    on_date: date | None = None
+    on_date: date | None = None  # of a hearing, None once its day does not hold any more
     consent_id: UUID | None = None  # under which another agency told this one; it goes with it
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)

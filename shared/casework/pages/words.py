@@ -465,6 +465,7 @@ LINES: dict[str, str] = {  # what a line of a timeline says; what its detail add
     "circle.referral_progress": _("Sent to another place"),
     "circle.place_closed": _("This place is closed: nobody is there any more"),
     "case.progress": _("Step"),
+    "case.hearing_off": _("A hearing will not be on the day that was told"),
     "referral.drafted": _("Time to think: kept here, nobody was told"),
     "arrival.recorded": _("Came without a request"),
     "arrival.ended": _("Care without a request has ended"),

@@ -14,6 +14,7 @@ from shared.casework.here import Actor
 from shared.casework.referrals.tables import Referral
 from shared.casework.timeline.views import LINE_KINDS
 from shared.contracts.casework.codes import Basis, ConsentItem, ProgressCode
+from shared.contracts.casework.events import HearingOff
 from shared.exchange.tables import Activity, OutboxRow
 from shared.kit.db import Transaction
 
@@ -53,6 +54,7 @@ class StoryLine:
     is_told: bool
     is_taken_back: bool  # the consent that it rested on
     on_date: date | None
+    is_off: bool  # the day, of a hearing, does not hold any more
 
 
 async def story_of(tx: Transaction, by: Actor, case: Case, cursor: str | None, limit: int) -> tuple[list[StoryLine], str | None]:
@@ -69,7 +71,8 @@ async def story_of(tx: Transaction, by: Actor, case: Case, cursor: str | None, l
     )
     rows = (await tx.session.execute(query)).tuples().all()
     referrals = await _referrals(tx, case)
-    shown = [_line(by, row, said, referrals) for row, said in rows[:limit]]
+    off = {(row.agency, row.detail.get("on_date")): row.position for row, _said in reversed(rows) if row.kind == HearingOff.type}
+    shown = [_line(by, row, said, referrals, off) for row, said in rows[:limit]]
     return shown, str(rows[limit - 1][0].position) if len(rows) > limit else None
 
 
@@ -78,7 +81,9 @@ async def _referrals(tx: Transaction, case: Case) -> dict[UUID, Referral]:
     return {row.id: row for row in (await tx.session.execute(query)).scalars()}
 
 
-def _line(by: Actor, row: Activity, said: OutboxRow | None, referrals: dict[UUID, Referral]) -> StoryLine:
+def _line(
+    by: Actor, row: Activity, said: OutboxRow | None, referrals: dict[UUID, Referral], off: dict[tuple[str, Any], int | None]
+) -> StoryLine:
     referral = referrals.get(row.subject)
     is_ours = referral is not None and scope.is_at_desk(by, referral.desk, referral.case_id)
     on_date = row.detail.get("on_date")
@@ -89,6 +94,7 @@ def _line(by: Actor, row: Activity, said: OutboxRow | None, referrals: dict[UUID
         delivered_at=said.delivered_at if said else None, is_told=said is not None,
         is_taken_back=referral is not None and bool(referral.standing.get("consent_taken_back")),
         on_date=date.fromisoformat(on_date) if on_date else None,
+        is_off=on_date is not None and (off.get((row.agency, on_date)) or 0) >= (row.position or 0),
     )  # fmt: skip
 
 
@@ -101,7 +107,7 @@ def _item(row: Activity, said: OutboxRow | None, referral: Referral | None) -> C
         return None  # kept here
     if row.kind == "case.progress":
         return ConsentItem.FB if row.detail.get("code") == ProgressCode.NEXT_CLINIC_DATE else ConsentItem.PROG
-    if row.kind == "circle.referral_progress":
+    if row.kind in {"circle.referral_progress", HearingOff.type}:
         return ConsentItem.PROG
     if row.kind.startswith("message."):
         return ConsentItem.RELAY

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Literal
 
 from shared.contracts.casework import minimal_data
-from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind
+from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, ProgressCode
 
 Party = Literal[
     "opener", "issuer", "recipient", "holder", "named", "joiner", "member", "keeper", "reader", "itself", "station",
@@ -59,6 +59,9 @@ TELLS_OF_A_REPORT = Authority("recipient", frozenset({(AgencyKind.HEALTH, Agency
 
 TELLS_THE_WAY = Authority("issuer", frozenset(way for way, rows in minimal_data.CROSSES.items() if "travel" in rows))
 TELLS_STEPS = Authority("member", frozenset(minimal_data.PROGRESS_CROSSES))
+TELLS_HEARINGS = Authority(
+    "member", frozenset(way for way, told in minimal_data.PROGRESS_CROSSES.items() if ProgressCode.HEARING_DATE in told)
+)
 TELLS_OF_OTHER_PLACES = Authority("member", minimal_data.REFERRAL_PROGRESS_CROSSES)
 
 # A case conference is called by social welfare, answered by whoever was asked, and concluded by whoever called it.

@@ -414,6 +414,14 @@ class CaseProgress(Event):
         return self
 
 
+class HearingOff(Event):
+    """A hearing that was told of will not be on that day: it was put off, or cancelled. Another day is told as another hearing."""
+
+    type: ClassVar[str] = "case.hearing_off"
+    authority: ClassVar[Authority] = authorities.TELLS_HEARINGS
+    on_date: date
+
+
 class MessageAsked(Event):
     """The recipient asks the issuer to pass a coded message on (consent item `relay`). Contact itself never crosses."""
 
@@ -735,7 +743,7 @@ EVENTS: tuple[type[Event], ...] = (
     *REFERRAL_EVENTS, MessageAsked, MessageAnswered, ReportMoved, PlaceAnnounced, *SUPPLY_EVENTS, *OVERSIGHT_EVENTS,
     *CONFERENCE_EVENTS, StationRegistered,
     ConsentTakenBack, ConsentEnded, ConsentErased, CircleAnnounced, CircleReferralProgress, CirclePlaceClosed, CaseProgress,
-    ExchangeRefused,
+    HearingOff, ExchangeRefused,
 )  # fmt: skip
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}
 

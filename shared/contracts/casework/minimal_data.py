@@ -222,6 +222,7 @@ SAID: dict[str, dict[str, Listed]] = {
     "circle.place_closed": {"": _REQ, "facility": _REQ},
     "circle.announced": {"": _REQ, "circle_version": _REQ, "shares_with": _PROG},  # who else: REFERRAL_PROGRESS_CROSSES
     "circle.referral_progress": dict.fromkeys(("", "referral", "to_agency", "services", "state"), _PROG),
+    "case.hearing_off": {"": _PROG, "on_date": _PROG},
     "case.progress": {"": _PROG, "code": _PROG, "on_date": _PROG},  # a clinic's next date under `fb`: PROGRESS_CROSSES
     "exchange.refused": {"": _NOBODY, "event_id": _NOBODY},
 }
