@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from npm import installed
 from people import chromium, hire
 from processes import KINDS, ProcessNetwork, everyone_is_ready
 from servers import Kafka
 from town import Town
 
+from shared.casework.pages.frame import ROOM
 from shared.kit.ids import new_id
 
 
@@ -36,3 +38,9 @@ def town(make_town: Callable[[], ProcessNetwork]) -> Iterator[Town]:
         everyone_is_ready(processes)
         with chromium() as browser:
             yield Town(network, processes, cards, browser)
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    home = installed("pages-assets", ROOM / "assets", "build.mjs", "scripts", "styles", scripts=True)
+    return (home / "node_modules" / "axe-core" / "axe.min.js").read_text()
