@@ -89,6 +89,7 @@ async def test_a_stay_is_alarmed_at_day_three_and_at_its_limit_and_nothing_ends_
     assert await open_alarms(desk, case_id) == {"stay_needs_plan": "desk_officer"}  # longer is no plan
     far = (centre.clock.now() + timedelta(days=90)).date().isoformat()
     assert (await refused(then(head, stay, "extended", reason="no_place", until=far)))[0] == 409
+    assert (await refused(then(head, stay, "extended", reason="no_place", until="9999-12-31")))[0] == 422, "the day after is none"
     async with centre["police"].database.read() as tx:  # nothing of a stay leaves
         assert not (await tx.session.execute(select(OutboxRow))).scalars().all()
 

@@ -1,7 +1,5 @@
 """Publishing a version of a protocol: kept here with its text, and told to every agency that serves."""
 
-from datetime import date
-
 from pydantic import Field
 from sqlalchemy import func, select
 from sqlmodel import col
@@ -24,7 +22,7 @@ class Publish(Form):
 
     topic: codes.ProtocolTopic
     text: str = Field(min_length=1, max_length=TEXT_CHARACTERS_MAX)
-    from_on: date
+    from_on: events.Day
 
 
 async def publish(command: Publish, tx: Transaction, here: Here, by: Actor) -> PublishedProtocol:

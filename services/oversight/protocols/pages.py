@@ -1,6 +1,5 @@
 """Pages of the oversight body: publishing a protocol, and which places work by it; without JavaScript. No place is ranked."""
 
-from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -15,6 +14,7 @@ from shared.casework.accounts.sessions import Visit
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.protocols.domain import TEXT_CHARACTERS_MAX
+from shared.contracts.casework import events
 from shared.contracts.casework.codes import ProtocolTopic
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
@@ -28,7 +28,7 @@ class NewProtocol(BaseModel):
     """What it is about, its text, and from which day it holds."""
 
     topic: ProtocolTopic
-    from_on: date
+    from_on: events.Day
     text: str = Field(min_length=1, max_length=TEXT_CHARACTERS_MAX)
 
 

@@ -2,7 +2,7 @@
 touches a referral or a consent: where she goes is asked of her, and sent like any other request.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -69,7 +69,7 @@ class AddFact(Form):
     she_agrees: Ternary | None = None
     risk_checked: Ternary | None = None
     reason: WhyLonger | None = None
-    until: date | None = None
+    until: events.Day | None = None
     occurred_at: events.Moment | None = None
 
     @model_validator(mode="after")

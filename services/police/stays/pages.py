@@ -1,7 +1,7 @@
 """Pages of stays, without JavaScript: who stays at a centre, the stay of a case, and a page for each thing that happens in it."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -57,7 +57,7 @@ class Fact(Afterwards):
     she_agrees: Ternary | None = None
     risk_checked: Ternary | None = None
     reason: WhyLonger | None = None
-    until: date | None = None
+    until: events.Day | None = None
 
 
 FORMS: Mapping[str, type[BaseModel]] = {ADMIT: Coming, REFUSED: NoPlace, **dict.fromkeys(Kind, Fact)}

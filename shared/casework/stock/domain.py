@@ -155,8 +155,8 @@ def stock_out_days(entries: Sequence[Moved], first: date, until: date, zone: Zon
     begun = entries[0].at.astimezone(zone).date()
     held: Counter[tuple[date, str]] = Counter()
     count, place = 0, 0
-    for n in range((until - min(begun, first)).days):
-        day = min(begun, first) + n * DAY
+    for n in range((until - begun).days):
+        day = begun + n * DAY
         was_empty = day > begun and not _has_any(held, day)
         while place < len(entries) and entries[place].at.astimezone(zone).date() == day:
             held[entries[place].expires_on, entries[place].batch] += entries[place].quantity
