@@ -250,6 +250,8 @@ async def said_since(world: World, agency: str, position: int) -> list[tuple[str
 def paths_of(data: dict[str, Any]) -> set[str]:
     found: set[str] = set()
     for name, value in data.items():
+        if value == []:
+            continue  # nobody and nothing is named
         inner = value if isinstance(value, list) else [value]
         deeper = {f"{name}.{path}" for one in inner if isinstance(one, dict) for path in paths_of(one)}
         found |= deeper or {name}
