@@ -268,7 +268,7 @@ ELSEWHERE = {
 def never_filled(network: ProcessNetwork) -> set[str]:
     """The sealed columns, as table.column, that no row of any agency fills: what was planted there was never looked for."""
     columns = {(t.name, c.name) for t in SQLModel.metadata.tables.values() for c in t.c if isinstance(c.type, Sealed)}
-    filled = set()
+    filled = set[tuple[str, str]]()
     for kind in network.urls:
         there = {name for (name,) in network.rows(kind, "SELECT table_name FROM information_schema.tables")}
         for table, column in sorted(columns - filled):
