@@ -452,6 +452,7 @@ async def test_every_table_that_tells_of_a_case_is_kept_back_by_the_database(tow
     assert UNGUARDED.keys() <= seen or not seen
 
 
+@pytest.mark.timeout(600)  # every role at every route: a minute when quiet
 async def test_what_is_another_desks_is_answered_as_what_nobody_has_and_kept_once(
     town: World, request: pytest.FixtureRequest
 ) -> None:

@@ -2,6 +2,7 @@
 that a rule may answer is lost on the way to a page, a refusal or an alarm."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from shared.casework.acts import ADVICE, REFUSALS
@@ -18,30 +19,26 @@ SAYS_NOTHING = {
 READ_OTHERWISE = {Message.ROUTED_FALL_BACK, Message.NO_DESK_READY, Message.NOT_READY, Message.READINESS_NOT_KNOWN}
 
 
+@cache
+def trees() -> list[ast.Module]:
+    """The modules of agencies that name anything of the programmes at all."""
+    files = [file for folder in ("services", "shared/casework") for file in (ROOT / folder).rglob("*.py")]
+    return [ast.parse(text) for file in files if "shared.programmes" in (text := file.read_text())]
+
+
 def named(kind: str) -> set[str]:
-    """The members of an enumeration that an agency's code names."""
+    """The members of an enumeration of the programmes that an agency's code names, under whatever name it has there."""
     found: set[str] = set()
-    for folder in ("services", "shared/casework"):
-        for file in (ROOT / folder).rglob("*.py"):
-            tree = ast.parse(file.read_text())
-            aliases = {kind} | {
-                one.asname
-                for node in ast.walk(tree)
-                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shared.programmes")
-                for one in node.names
-                if one.name == kind and one.asname
-            }
-            imported = any(
-                isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shared.programmes")
-                and any(one.name == kind for one in node.names)
-                for node in ast.walk(tree)
-            )  # fmt: skip
-            if imported:
-                found |= {
-                    node.attr
-                    for node in ast.walk(tree)
-                    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases
-                }
+    for tree in trees():
+        names = {
+            one.asname or one.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shared.programmes")
+            for one in node.names
+            if one.name == kind
+        }
+        attributes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute)) if names else ()
+        found |= {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id in names}
     return found
 
 
