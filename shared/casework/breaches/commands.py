@@ -71,7 +71,7 @@ def _situation(code: BreachCode, row: Breach, programme: Programme) -> Situation
         case BreachCode.PROPERTY_NOT_RETURNED:
             asked = frozenset({Known.RETURN_ASKED_FOR})
             return Situation(act=Act.RETURN_PROPERTY, now=row.occurred_at, facts=asked, not_so=frozenset({Known.HANDED_BACK}))
-        case BreachCode.MORAL_OFFENCE_RECORDED:
+        case BreachCode.MADE_AN_OFFENCE:
             return Situation(act=Act.RECORD_MORAL_OFFENCE, now=row.occurred_at)
         case BreachCode.ADDRESS_STORED:
             return Situation(act=Act.STORE_ADDRESS, now=row.occurred_at)

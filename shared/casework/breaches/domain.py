@@ -23,7 +23,7 @@ class BreachCode(StrEnum):
     PERMISSION_DEMANDED = "permission_demanded"  # of a husband or of the family
     SENT_ON_UNRECORDED = "sent_on_unrecorded"  # she came to a station, and was sent to another without a line in the register
     PROPERTY_NOT_RETURNED = "property_not_returned"  # she asked for her things, and has not got them
-    MORAL_OFFENCE_RECORDED = "moral_offence_recorded"  # what was done to her was entered as an offence of hers
+    MADE_AN_OFFENCE = "made_an_offence"  # what was done to her was entered as an offence of hers
     ADDRESS_STORED = "address_stored"  # where she stays was written down where it must not be
     FILES_LINKED = "files_linked"  # her file as a survivor and one of somebody who is accused
 

@@ -599,7 +599,7 @@ BREACHES: dict[str, str] = {
     "pressure_to_settle": PROGRESS["pressure_to_settle"],
     "sent_on_unrecorded": _("Sent on from a station that wrote nothing down"),
     "property_not_returned": _("Things that were asked for were not given back"),
-    "moral_offence_recorded": _("What was done to her or him was entered as an offence of hers or his"),
+    "made_an_offence": _("What was done to her or him was entered as an offence of hers or his"),
     "address_stored": _("Where she or he stays was written down where it must not be"),
     "files_linked": _("The file of a survivor was linked to one of somebody accused"),
 }  # fmt: skip
