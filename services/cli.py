@@ -617,8 +617,8 @@ def shred_all(
     from services.escrow import shred
     from services.keys import KeyFolder
 
-    settings = _quiet_settings()  # and no network file: nothing that is lacking holds this up
-    keys, wrapping, private = settings.keystore(agency), settings.wrapping(agency), KeyFolder(settings.home, agency).private
+    settings = _quiet_settings()  # no network file and no passphrase: nothing that is lacking holds this up
+    (keys, wrapping), private = settings.to_shred(agency), KeyFolder(settings.home, agency).private
     if not any(one is not None and one.exists() for one in (keys.file, wrapping.folder, private)):
         raise RefnetError(f"No keys of '{agency}' are at {settings.home}; correct the name, or REFNET_HOME.")
     if not yes:

@@ -110,9 +110,15 @@ class Settings(BaseSettings):
         """The keys under which those of the cases lie, in a folder apart from them and from the keys that sign."""
         return WrappingKeys(self.home / "wrapping" / agency, lock_of(self.home))
 
-    def keystore(self, agency: str) -> Keystore:
+    def keystore(self, agency: str, wrapping: WrappingKeys | None = None) -> Keystore:
         """The keys of the agency's cases, beside the database and never in its backup. Nothing is opened yet."""
-        return Keystore(self.home / "casekeys" / f"{agency}.db", self.wrapping(agency).read)
+        return Keystore(self.home / "casekeys" / f"{agency}.db", (wrapping or self.wrapping(agency)).read)
+
+    def to_shred(self, agency: str) -> tuple[Keystore, WrappingKeys]:
+        """The same two for whoever destroys them: nothing is opened, so that no passphrase is asked of anybody. Whoever knows it
+        may be away, or may be forced to say it."""
+        wrapping = WrappingKeys(self.home / "wrapping" / agency)
+        return self.keystore(agency, wrapping), wrapping
 
     def escrow(self, agency: str) -> Escrow:
         """The keys of held cases, for whoever a court sends: on another disk where REFNET_ESCROW names one."""

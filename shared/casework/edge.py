@@ -209,7 +209,7 @@ async def command(
         if kept is not None and kept.kept_until > tx.clock.now():
             if kept.body_digest != digest:
                 raise KeyReused("This Idempotency-Key was used with another body; send a new key.")
-            await _still_seen(tx, by, kept)
+            await _still_seen(tx, edge.here, by, kept)
             return replayed(kept)
         done = answer(await work(tx), status)
         await keep_answer(tx, by, route_of(request), key, digest, done)
@@ -218,7 +218,7 @@ async def command(
     return done
 
 
-async def _still_seen(tx: Transaction, by: Actor, kept: KeptAnswer) -> None:
+async def _still_seen(tx: Transaction, here: Here, by: Actor, kept: KeptAnswer) -> None:
     """An answer about a case that was opened beyond the own desk is given again as long as the case is open, and not after: raises
     OutOfSight, as the request itself would if it were new."""
     await scope.for_the_agency(tx)  # the hours that are over are shown to nobody at a desk
@@ -229,7 +229,7 @@ async def _still_seen(tx: Transaction, by: Actor, kept: KeptAnswer) -> None:
     told = {UUID(one) for one in A_UUID.findall(f"{kept.route} {(kept.answer or b'').decode()}".lower())}
     for case_id in sorted(set((await tx.session.execute(over)).scalars())):
         seen = select(col(Case.id)).where(col(Case.id) == case_id, scope.this_case(by))
-        names = {case_id, *(await tx.session.execute(ids_of(case_id))).scalars()}  # a route may name its referral alone
+        names = set((await tx.session.execute(ids_of(here, case_id))).scalars())  # a route may name its referral alone
         if not names.isdisjoint(told) and (await tx.session.execute(seen)).first() is None:
             raise scope.OutOfSight("There is no such case.", case_id)
 

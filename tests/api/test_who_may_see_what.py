@@ -36,6 +36,7 @@ from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import ROLES_OF, add_account, find_account, make_token
 from shared.casework.accounts.tables import Attempt, Duty, HandOver
 from shared.casework.alarms.commands import raise_alarm
+from shared.casework.cases.looks import ids_of
 from shared.casework.cases.tables import Case
 from shared.casework.conferences.tables import Conference
 from shared.casework.directory.network import parse_network
@@ -172,6 +173,13 @@ HERE = {"police": "ndola_central_vsu", "health": "ndola_clinic", "social_welfare
         "partner": "refuge", "justice": "office"}  # fmt: skip
 ELSEWHERE = {"police": "masaiti_vsu", "health": "ndola_hospital", "social_welfare": "masaiti_office",
              "partner": "law_clinic", "justice": "court"}  # fmt: skip
+
+
+# What is about nobody of a case, and what an agency has routes for and `a_case` makes nothing of.
+NOT_THERE = {
+    "police": {"offender_id", "arrival_id"}, "health": {"arrival_id", "message_id"},
+    **{name: {"arrival_id", "message_id", "report_id"} for name in ("social_welfare", "partner", "justice")},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -373,7 +381,7 @@ def answered(answer: httpx.Response) -> tuple[Any, ...]:
 
 async def walk(town: World, foreign: dict[str, Things]) -> None:
     """Every role × every route with an id × what is another desk's: answered as what nobody has is answered, and kept once."""
-    wrong = []
+    wrong: list[tuple[Any, ...]] = []
     for name, agency in town.agencies.items():
         found = [(m, p) for m, p in routes(agency.app) if set(re.findall(r"{(\w+)}", p)) & OF_A_CASE]
         assert len(found) > 40, found
@@ -394,7 +402,18 @@ async def walk(town: World, foreign: dict[str, Things]) -> None:
                     is_alike = "There is no" in answer[-1] and not any(word in answer[-1] for word in foreign[name].words)
                 if not is_alike or answer[0] != 404 or kept != 1:
                     wrong.append((name, role.value, method, path, answer[0], kept, is_alike))
+        named = {kind for _method, path in found for kind in re.findall(r"{(\w+)}", path)} & OF_A_CASE
+        wrong += [(name, "not in her log", kind) for kind in await unseen(agency, foreign[name], named - NOT_THERE[name])]
     assert not wrong, "\n".join(map(str, wrong))
+
+
+async def unseen(agency: TestAgency, things: Things, kinds: set[str]) -> list[str]:
+    """Of what was tried at, what the survivor is not told of when she asks who tried."""
+    async with agency.database.read() as tx:
+        hers = set((await tx.session.execute(ids_of(agency.here, UUID(things.ids["case_id"])))).scalars())
+        tried = set((await tx.session.execute(select(col(Attempt.about)))).scalars())
+    assert {UUID(things.ids[kind]) for kind in kinds} <= tried
+    return sorted(kind for kind in kinds if UUID(things.ids[kind]) not in hers)
 
 
 async def test_every_id_in_an_address_says_what_it_stands_for(town: World) -> None:

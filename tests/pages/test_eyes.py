@@ -251,7 +251,7 @@ async def test_who_tried_a_hold_an_export_or_an_opening_of_her_case_is_in_her_lo
         form.action = action
         assert (await stranger.send(form)).status == 404
     async with police.database.read() as tx:
-        log, _ = await looks.access_log(tx, case.id, None, 50)
+        log, _ = await looks.access_log(tx, police.here, case.id, None, 50)
     assert [(line.account, line.what) for line in log] == [("inspector-2", "attempt")] * 3
 
 

@@ -20,6 +20,7 @@ from services import cli
 from services.doctor import examine
 from services.escrow import HOLDERS
 from services.key_commands import Keeper
+from services.locks import LOCK, PASSPHRASE, _unlocked
 from services.runtime import build
 from services.settings import Settings, load_settings
 from shared.casework.cases.commands import OpenCase, open_case
@@ -27,6 +28,7 @@ from shared.casework.cases.tables import Note
 from shared.casework.here import Actor
 from shared.casework.holds.commands import PlaceHold, place_hold
 from shared.contracts.casework.codes import Role
+from shared.kit.lock import MARK, make_lock
 
 IN_CHARGE = Actor(uuid4(), "in charge", Role.SUPERVISOR, None)
 WORD = "what the court asks about"
@@ -194,6 +196,21 @@ def test_a_keystore_that_is_away_does_not_keep_the_other_keys_of_a_station_from_
     (home / "network.yaml").write_text(yaml.safe_dump({**content, "purpose": "test"}))
     with pytest.raises(Exception, match="wrapping key"):
         notes(settings)
+
+
+def test_a_locked_station_is_shredded_by_whoever_does_not_know_its_passphrase(
+    home: Path, refnet: Refnet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, _lock = make_lock("four synthetic words here", {"time": 1, "memory_kib": 64, "lanes": 1})
+    (home / LOCK).write_bytes(kept)
+    monkeypatch.setenv(PASSPHRASE, "four synthetic words here")
+    hold_one(load_settings())
+    (wraps,) = (home / "wrapping" / "police").iterdir()
+    assert wraps.read_bytes().startswith(MARK)
+    monkeypatch.delenv(PASSPHRASE)
+    _unlocked.cache_clear()
+    assert refnet("shred", "police", "--yes").startswith("The keys of police on this machine are destroyed: ")
+    assert [file for folder in ("wrapping", "keys") for file in (home / folder / "police").iterdir()] == []
 
 
 def held_in_escrow(home: Path, refnet: Refnet) -> tuple[str, dict[str, Path]]:

@@ -30,7 +30,7 @@ async def show_access_log(
     visit.actor.may_work()
     async with edge.database.read() as tx:
         case = await commands.load_case(tx, case_id, visit.actor)
-        rows, following = await looks.access_log(tx, case.id, str(cursor) if cursor else None, LIST_LIMIT)
+        rows, following = await looks.access_log(tx, edge.here, case.id, str(cursor) if cursor else None, LIST_LIMIT)
     return edge.pages.show(request, "cases/looked.html", visit, case=case, rows=rows, following=following, here_now="/cases")
 
 
@@ -40,7 +40,7 @@ async def get_access_log(case_id: UUID, request: Request, edge: OneEdge, visit: 
     visit.actor.may_work()
     async with edge.database.write() as tx:  # that it was printed is kept
         case = await commands.load_case(tx, case_id, visit.actor)
-        rows, more = await looks.access_log(tx, case.id, None, looks.PAPER_LOOKS_MAX)
+        rows, more = await looks.access_log(tx, edge.here, case.id, None, looks.PAPER_LOOKS_MAX)
         await views.note_read(tx, case.id, visit.actor, "log")
         now = tx.clock.now()
     hers = str((case.needs or {}).get("language", ""))

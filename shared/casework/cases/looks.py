@@ -6,24 +6,19 @@ Whoever looked is named on the sheet by role, place and a staff number, never by
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import CompoundSelect, Select, String, cast, literal, or_, select, union_all
-from sqlmodel import col
+from sqlalchemy import CompoundSelect, Select, String, Table, cast, literal, select, union_all
+from sqlmodel import SQLModel, col
 
 from shared.casework.accounts.tables import Account, Attempt, CaseRead
-from shared.casework.alarms.tables import Alarm
-from shared.casework.cases.tables import Incident
+from shared.casework.cases.tables import Case
 from shared.casework.cases.views import BEYOND, OPENED
-from shared.casework.consents.tables import Consent
-from shared.casework.exports.tables import Export
-from shared.casework.eyes.tables import Opening
-from shared.casework.holds.tables import Hold
-from shared.casework.messages.tables import Message
-from shared.casework.referrals.tables import Referral, WalkIn
+from shared.casework.here import Here
 from shared.kit.db import Transaction
 
 if TYPE_CHECKING:
@@ -52,25 +47,39 @@ class ReadView(BaseModel):
     read_at: datetime
 
 
-def ids_of(case_id: UUID) -> CompoundSelect[Any]:
-    """What addresses and answers may name in place of the case."""
-    tables = (Referral, WalkIn, Incident, Consent, Message, Alarm, Hold, Export, Opening)
-    return union_all(*(select(col(table.id)).where(col(table.case_id) == case_id) for table in tables))
+# Of its tables that name a case, these alone have ids that stand for a look or a list of somebody's own.
+OF_NO_CASE = {"casework_case_reads", "casework_subscriptions"}
 
 
-def _looks(case_id: UUID) -> Select[Any]:
+@cache
+def _of_a_case(kind: str) -> tuple[Table, ...]:
+    """Every table of a kind of agency whose rows have an id and say of which case they are."""
+    mine = ("casework_", f"{kind}_")
+    tables = (table for table in SQLModel.metadata.sorted_tables if table.name.startswith(mine) and "case_id" in table.c)
+    return tuple(one for one in tables if one.primary_key.columns.keys() == ["id"] and one.name not in OF_NO_CASE)
+
+
+def ids_of(here: Here, case_id: UUID) -> CompoundSelect[Any]:
+    """The case, and all that addresses and answers may name in its place."""
+    rows = (select(table.c.id).where(table.c.case_id == case_id) for table in _of_a_case(here.kind))
+    return union_all(select(col(Case.id)).where(col(Case.id) == case_id), *rows)
+
+
+def _looks(here: Here, case_id: UUID) -> Select[Any]:
     """All looks and attempts."""
     what = cast(literal(ATTEMPT), String).label("what")
     attempts: Select[Any] = select(col(Attempt.id), col(Attempt.account_id), what, col(Attempt.tried_at).label("read_at"))
-    attempts = attempts.where(or_(col(Attempt.about) == case_id, col(Attempt.about).in_(ids_of(case_id))))
+    attempts = attempts.where(col(Attempt.about).in_(ids_of(here, case_id)))
     reads = select(col(CaseRead.id), col(CaseRead.account_id), col(CaseRead.what), col(CaseRead.read_at))
     both = union_all(reads.where(col(CaseRead.case_id) == case_id), attempts).subquery()
     return select(both.c.id, both.c.account_id, both.c.what, both.c.read_at)
 
 
-async def access_log(tx: Transaction, case_id: UUID, cursor: str | None, limit: int) -> tuple[list[ReadView], str | None]:
+async def access_log(
+    tx: Transaction, here: Here, case_id: UUID, cursor: str | None, limit: int
+) -> tuple[list[ReadView], str | None]:
     """A page of who looked at a case, newest first; the cursor is the last line's id."""
-    looks = _looks(case_id).subquery()
+    looks = _looks(here, case_id).subquery()
     query = select(looks, Account).join(Account, col(Account.id) == looks.c.account_id)
     if cursor is not None:
         query = query.where(looks.c.id < UUID(cursor))

@@ -67,7 +67,7 @@ async def get_access_log(
     by.may_work()
     async with edge.database.read() as tx:
         case = await commands.load_case(tx, case_id, by)
-        items, following = await looks.access_log(tx, case.id, str(cursor) if cursor else None, limit)
+        items, following = await looks.access_log(tx, edge.here, case.id, str(cursor) if cursor else None, limit)
     return Page(items=items, next_cursor=following)
 
 

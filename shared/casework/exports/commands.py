@@ -123,7 +123,7 @@ async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wi
             row.read_at, readable.look_words(reader, row),
             ("looked", row.role, " ".join(filter(None, (row.what, row.why, "beyond" if row.beyond else None)))),
         )
-        for row in await _looked(tx, case_id)
+        for row in await _looked(tx, here, case_id)
     ]  # fmt: skip
     found.sort(key=lambda line: line.at)
     lines: list[Sequence[object]] = [("when", "what", "who", "more")]
@@ -134,11 +134,11 @@ async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wi
     return await make_export(tx, here, by, export, [("case", case.number)], lines, read)
 
 
-async def _looked(tx: Transaction, case_id: UUID) -> list[ReadView]:
+async def _looked(tx: Transaction, here: Here, case_id: UUID) -> list[ReadView]:
     """Who looked, and who tried to, oldest first."""
-    found, rest = await access_log(tx, case_id, None, LOOKS_PAGE)
+    found, rest = await access_log(tx, here, case_id, None, LOOKS_PAGE)
     while rest is not None:
-        more, rest = await access_log(tx, case_id, rest, LOOKS_PAGE)
+        more, rest = await access_log(tx, here, case_id, rest, LOOKS_PAGE)
         found += more
     return found[::-1]
 
