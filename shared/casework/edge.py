@@ -221,17 +221,17 @@ async def command(
 async def _still_seen(tx: Transaction, here: Here, by: Actor, kept: KeptAnswer) -> None:
     """An answer about a case that was opened beyond the own desk is given again as long as the case is open, and not after: raises
     OutOfSight, as the request itself would if it were new."""
-    await scope.for_the_agency(tx)  # the hours that are over are shown to nobody at a desk
-    over = select(col(Opening.case_id)).where(
-        col(Opening.account_id) == by.account_id, col(Opening.until_at) <= tx.clock.now(),
-        col(Opening.until_at) > kept.kept_until - ANSWERS_KEPT, col(Opening.case_id).not_in(by.opened),
-    )  # fmt: skip
-    told = {UUID(one) for one in A_UUID.findall(f"{kept.route} {(kept.answer or b'').decode()}".lower())}
-    for case_id in sorted(set((await tx.session.execute(over)).scalars())):
-        seen = select(col(Case.id)).where(col(Case.id) == case_id, scope.this_case(by))
-        names = set((await tx.session.execute(ids_of(here, case_id))).scalars())  # a route may name its referral alone
-        if not names.isdisjoint(told) and (await tx.session.execute(seen)).first() is None:
-            raise scope.OutOfSight("There is no such case.", case_id)
+    async with scope.whole_agency(tx):  # the hours that are over are shown to nobody at a desk
+        over = select(col(Opening.case_id)).where(
+            col(Opening.account_id) == by.account_id, col(Opening.until_at) <= tx.clock.now(),
+            col(Opening.until_at) > kept.kept_until - ANSWERS_KEPT, col(Opening.case_id).not_in(by.opened),
+        )  # fmt: skip
+        told = {UUID(one) for one in A_UUID.findall(f"{kept.route} {(kept.answer or b'').decode()}".lower())}
+        for case_id in sorted(set((await tx.session.execute(over)).scalars())):
+            seen = select(col(Case.id)).where(col(Case.id) == case_id, scope.this_case(by))
+            names = set((await tx.session.execute(ids_of(here, case_id))).scalars())  # a route may name its referral alone
+            if not names.isdisjoint(told) and (await tx.session.execute(seen)).first() is None:
+                raise scope.OutOfSight("There is no such case.", case_id)
 
 
 def replayed(kept: KeptAnswer) -> Response:

@@ -3,10 +3,11 @@
 Role: an administrator sees none. Facility: a case is seen at its own place, at every desk that holds one of its referrals, and at
 the place that works for those. Assignment: by whoever it was given to, wherever she sits. Purpose: an account acts for the cases of
 its desks; what the agency itself must do beyond them (a number said at a door, a request sent on to another place) is declared with
-`for_the_agency`. On PostgreSQL the database holds the same rule by itself, as row-level security (migration 0023).
+`whole_agency`. On PostgreSQL the database holds the same rule by itself, as row-level security (migration 0023).
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from shared.casework.here import Actor, Forbidden
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
 from shared.kit.db import MACHINE, Transaction
-from shared.kit.errors import NotFound
+from shared.kit.errors import NotFound, RefnetError
 
 EVERYWHERE = "*"  # in place of an account's desks: the whole agency
 
@@ -125,7 +126,23 @@ def _listed(values: Any) -> str:
     return "{" + ",".join(sorted(values)) + "}"  # ids of places and random ids: nothing in them needs quotes
 
 
+@asynccontextmanager
+async def whole_agency(tx: Transaction) -> AsyncIterator[None]:
+    """Within this the agency acts, beyond the account's desks: whether the account may have this done is decided by then, and
+    nothing is shown of what it may not see. After it the account asks again."""
+    before = tx.asks
+    await tx.flush()  # what was written so far is the account's own
+    await tx.tell(MACHINE)
+    try:
+        yield
+    except RefnetError:
+        await tx.tell(before)  # whoever refuses may go on; after any other error the transaction is over
+        raise
+    await tx.flush()
+    await tx.tell(before)
+
+
 async def for_the_agency(tx: Transaction) -> None:
-    """From here to the end of the transaction the agency acts, beyond the account's desks: whether the account may have this done
-    is decided by then, and nothing is shown of what it may not see."""
+    """The same to the end of the transaction, for an act that takes something out of the account's own sight: its answer still
+    tells what was done."""
     await tx.tell(MACHINE)

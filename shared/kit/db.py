@@ -74,6 +74,7 @@ class Transaction:
     clock: Clock
     dialect: Dialect
     committed: list[Callable[[], None]] = field(default_factory=list)
+    asks: Mapping[str, str] = field(default_factory=asking.get)  # who the database takes to be asking
     _session: AsyncSession | None = None
 
     @property
@@ -110,6 +111,7 @@ class Transaction:
 
     async def tell(self, who: Mapping[str, str]) -> None:
         """From now on in this transaction somebody else asks. SQLite keeps no such rules."""
+        self.asks = who
         if self.dialect == "postgresql":
             await (await self.driver()).execute(_settings(who))
 

@@ -83,6 +83,8 @@ async def test_everything_is_numbered_at_once_without_any_line_and_nobody_has_co
     ]  # fmt: skip
     assert (register["last"], register["unconfirmed"], register["missing"]) == (2, 2, [])
     assert not any(one["confirmed"] for one in register["items"])
+    log = (await desk.get(f"/cases/{sent['case_id']}/access-log"))["items"]
+    assert ("corporal", "list") in {(one["account"], one["what"]) for one in log}  # to read the register is a look at its cases
     assert (await desk.get(f"/referrals/{sent['id']}"))["status"] == "issued"
     at_home = await far["police"].sign_in("constable")
     assert (await a_complaint(at_home))["reference"] is None  # who is no station gives no such numbers

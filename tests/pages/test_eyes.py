@@ -14,6 +14,7 @@ from signing_in import PASSWORD, PIN
 from sqlalchemy import select
 from visitor import Page, Visitor
 
+from shared.casework import scope
 from shared.casework.accounts.commands import find_account, make_token
 from shared.casework.accounts.sessions import PIN_FAILURES_MAX, actor_from
 from shared.casework.accounts.tables import Account, Attempt, CaseRead
@@ -33,6 +34,8 @@ from shared.contracts.casework.codes import Role
 from shared.contracts.casework.events import PersonNeeds
 from shared.exchange.inside import log_inside
 from shared.exchange.tables import InsideRow
+from shared.kit.db import asking
+from shared.kit.errors import NotFound
 from shared.kit.ids import id_at, new_id
 from shared.kit.sealed import Sealed
 
@@ -574,3 +577,22 @@ async def test_whoever_a_case_is_given_to_sees_it_wherever_she_sits(world: World
     assert [case["id"] for case in (await worker.get("/my-cases"))["items"]] == [there]
     await matron.post(f"/cases/{there}/assignment", {"account": "matron"})
     assert (await worker.ask("GET", f"/cases/{there}")).status_code == 404
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)  # SQLite keeps no such rules
+async def test_what_the_agency_does_beyond_a_desk_opens_nothing_to_it_afterwards(world: World) -> None:
+    await a_case(world)
+    police = world["police"]
+    await police.sign_in("officer-2", facility=OUTPOST)
+    before = asking.set(scope.told(police.here.actor(await id_of(police, "officer-2"), "officer-2", Role.OFFICER, OUTPOST)))
+    seen = []
+    async with police.database.read() as tx:
+        async with scope.whole_agency(tx):
+            seen.append(len((await tx.session.execute(select(Case))).all()))
+        seen.append(len((await tx.session.execute(select(Case))).all()))
+        with pytest.raises(NotFound):
+            async with scope.whole_agency(tx):
+                raise NotFound("There is nothing at this address.")
+        seen.append(len((await tx.session.execute(select(Case))).all()))
+    asking.reset(before)
+    assert seen == [1, 0, 0]

@@ -50,8 +50,8 @@ async def issue(case_id: UUID, command: IssueCertificate, tx: Transaction, here:
         raise MissingDetail("post", "This place has no such post; choose one of its own.")
     index = tx.keys.index(NUMBER_LABEL, f"{facility}:{command.number}")
     await outbox.lock_subjects(tx, [place_subject(here.agency, facility)])  # two do not take one number at once
-    await scope.for_the_agency(tx)
-    taken = await tx.session.execute(select(col(MedicalCertificate.id)).where(col(MedicalCertificate.number_index) == index))
+    async with scope.whole_agency(tx):
+        taken = await tx.session.execute(select(col(MedicalCertificate.id)).where(col(MedicalCertificate.number_index) == index))
     if taken.first() is not None:
         raise Conflict("Another certificate has this number; look it up in the book.")
     now = tx.clock.now()

@@ -90,15 +90,15 @@ class PlaceVisits:
 async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: date) -> list[PlaceVisits]:
     """Of each place of the account, `until` not among the days; for supervisors. No case is opened for it."""
     by.may_let_out()
-    await scope.for_the_agency(tx)
-    found = {place: PlaceVisits(place) for place in sorted(here.entry.facilities) if by.sees(place)}
-    query = (
-        select(col(FollowUp.facility), col(FollowUp.state), func.count())
-        .join(Case, col(Case.id) == col(FollowUp.case_id))
-        .where(COUNTED, col(FollowUp.due_on) >= first, col(FollowUp.due_on) < until, col(FollowUp.state) != State.CALLED_OFF)
-        .group_by(col(FollowUp.facility), col(FollowUp.state))
-    )
-    for facility, state, number in (await tx.session.execute(query)).tuples():
-        if facility in found:
-            found[facility].states[state] += number
-    return list(found.values())
+    async with scope.whole_agency(tx):
+        found = {place: PlaceVisits(place) for place in sorted(here.entry.facilities) if by.sees(place)}
+        query = (
+            select(col(FollowUp.facility), col(FollowUp.state), func.count())
+            .join(Case, col(Case.id) == col(FollowUp.case_id))
+            .where(COUNTED, col(FollowUp.due_on) >= first, col(FollowUp.due_on) < until, col(FollowUp.state) != State.CALLED_OFF)
+            .group_by(col(FollowUp.facility), col(FollowUp.state))
+        )
+        for facility, state, number in (await tx.session.execute(query)).tuples():
+            if facility in found:
+                found[facility].states[state] += number
+        return list(found.values())

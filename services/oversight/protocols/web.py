@@ -86,8 +86,7 @@ async def get_protocols(edge: OneEdge, by: SignedIn) -> Page:
 @router.get("/protocols/{topic}/{version}/text", include_in_schema=False)
 async def get_text(topic: ProtocolTopic, version: int, edge: OneEdge) -> PlainTextResponse:
     """The text, byte for byte what its digest is taken of. It is public: nobody signs in for it."""
-    async with edge.database.read() as tx:
-        await scope.for_the_agency(tx)  # of what is public it shows everybody the same
+    async with edge.database.read() as tx, scope.whole_agency(tx):  # of what is public it shows everybody the same
         row = await tx.session.get(PublishedProtocol, (str(topic), version))
     if row is None or row.text is None:
         raise NotFound("There is no such text here.")

@@ -31,7 +31,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
-from shared.casework.scope import OutOfSight, for_the_agency
+from shared.casework.scope import OutOfSight, whole_agency
 from shared.casework.situations import situation_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ProgressCode, Registered, Ternary
@@ -155,10 +155,10 @@ async def register(case_id: UUID, command: RegisterComplaint, tx: Transaction, h
 async def _index(tx: Transaction, number: str) -> bytes:
     """A number's digest; raises Conflict where a complaint has it, whosever that is."""
     index = tx.keys.index(NUMBER_LABEL, number)
-    await for_the_agency(tx)
-    found = await tx.session.execute(select(col(Complaint.id)).where(col(Complaint.number_index) == index))
-    if found.first() is not None:
-        raise Conflict("Another complaint has this number; look it up in the register.")
+    async with whole_agency(tx):
+        found = await tx.session.execute(select(col(Complaint.id)).where(col(Complaint.number_index) == index))
+        if found.first() is not None:
+            raise Conflict("Another complaint has this number; look it up in the register.")
     return index
 
 

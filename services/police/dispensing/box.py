@@ -18,7 +18,7 @@ from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, happened
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Here
-from shared.casework.scope import OutOfSight, for_the_agency
+from shared.casework.scope import OutOfSight, whole_agency
 from shared.casework.stock import commands as stock
 from shared.casework.stock.domain import OF_AN_ENTRY, Lot
 from shared.contracts.casework import events
@@ -100,14 +100,16 @@ async def second_count(count_id: UUID, command: CountAgain, tx: Transaction, her
     first = await open_count(tx, count_id, by, lock=True)
     if first.counted_by == by.account_id:
         raise Conflict("Somebody else counts a second time.")
-    await for_the_agency(tx)  # the ledger is not shown to her, and is compared all the same
-    second = await _keep(tx, first.facility, command.counted, by, first)
-    if second.is_agreed and second.counted != second.book:
-        found = {batch: [second.book[batch], counted] for batch, counted in second.counted.items() if counted != second.book[batch]}
-        await raise_alarm(
-            tx, here, "box_variance", second.id, first.facility, Urgency.URGENT, None, {"batches": found}, to_supervisor=True
-        )
-    return second
+    async with whole_agency(tx):  # the ledger is not shown to her, and is compared all the same
+        second = await _keep(tx, first.facility, command.counted, by, first)
+        if second.is_agreed and second.counted != second.book:
+            found = {
+                batch: [second.book[batch], counted] for batch, counted in second.counted.items() if counted != second.book[batch]
+            }
+            await raise_alarm(
+                tx, here, "box_variance", second.id, first.facility, Urgency.URGENT, None, {"batches": found}, to_supervisor=True
+            )
+        return second
 
 
 async def _as_counted_now(tx: Transaction, first: BoxCount) -> dict[str, int]:

@@ -20,7 +20,7 @@ from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.here import Actor, Here
-from shared.casework.scope import OutOfSight, for_the_agency
+from shared.casework.scope import OutOfSight, whole_agency
 from shared.casework.stock import commands as stock
 from shared.casework.stock.domain import EntryKind, Lot, usable
 from shared.contracts.casework import codes, events
@@ -165,17 +165,17 @@ async def report_safety(command: ReportSafety, tx: Transaction, here: Here, by: 
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
-    await for_the_agency(tx)
-    kind = "dose_misused" if row.is_misuse else "dose_adverse"
-    await raise_alarm(
-        tx, here, kind, row.id, facility, Urgency.URGENT, None, {"product": command.product, "code": command.code},
-        to_supervisor=True,
-    )  # fmt: skip
-    supplier = await supplier_of(tx, here, facility)
-    if supplier is not None:
-        word = events.SafetyReported(
-            facility=facility, to_facility=supplier.facility, report=row.id, product=command.product, code=command.code,
-            batch=command.batch,
+    async with whole_agency(tx):
+        kind = "dose_misused" if row.is_misuse else "dose_adverse"
+        await raise_alarm(
+            tx, here, kind, row.id, facility, Urgency.URGENT, None, {"product": command.product, "code": command.code},
+            to_supervisor=True,
         )  # fmt: skip
-        await stock.tell(tx, here, supplier.agency, word)
-    return row
+        supplier = await supplier_of(tx, here, facility)
+        if supplier is not None:
+            word = events.SafetyReported(
+                facility=facility, to_facility=supplier.facility, report=row.id, product=command.product, code=command.code,
+                batch=command.batch,
+            )  # fmt: skip
+            await stock.tell(tx, here, supplier.agency, word)
+        return row

@@ -59,18 +59,18 @@ class StationFigures:
 async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: date) -> list[StationFigures]:
     """Of each station of the account and each product, `until` not among the days; for supervisors. Also where everything is 0."""
     by.may_let_out()
-    await scope.for_the_agency(tx)  # counted of every case there is; which ones an account may open changes no number
-    begins, ends = here.begin_of(first), here.begin_of(until)
-    found = []
-    boxes = set((await tx.session.execute(select(col(BoxEntry.facility)).distinct())).scalars())
-    doses: dict[tuple[str, str], Doses] = {}
-    async for offer in _offers(tx, begins, ends):
-        _count(doses.setdefault((offer.facility, offer.said["product"]), Doses()), offer.said)
-    for facility in sorted(place for place in boxes | here.entry.facilities.keys() if by.sees(place)):
-        for product in products(here.programme):
-            sums = await sums_of(tx, here, facility, product, first, until)
-            found.append(StationFigures(facility, product, doses.get((facility, product), Doses()), sums))
-    return found
+    async with scope.whole_agency(tx):  # counted of every case there is; which ones an account may open changes no number
+        begins, ends = here.begin_of(first), here.begin_of(until)
+        found = []
+        boxes = set((await tx.session.execute(select(col(BoxEntry.facility)).distinct())).scalars())
+        doses: dict[tuple[str, str], Doses] = {}
+        async for offer in _offers(tx, begins, ends):
+            _count(doses.setdefault((offer.facility, offer.said["product"]), Doses()), offer.said)
+        for facility in sorted(place for place in boxes | here.entry.facilities.keys() if by.sees(place)):
+            for product in products(here.programme):
+                sums = await sums_of(tx, here, facility, product, first, until)
+                found.append(StationFigures(facility, product, doses.get((facility, product), Doses()), sums))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

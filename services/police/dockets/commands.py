@@ -10,7 +10,7 @@ from sqlmodel import col
 from services.police.dockets.tables import Docket
 from shared.casework.cases.commands import Form, load_case
 from shared.casework.here import Actor
-from shared.casework.scope import for_the_agency
+from shared.casework.scope import whole_agency
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 
@@ -31,11 +31,11 @@ async def enter_docket(case_id: UUID, command: EnterDocket, tx: Transaction, by:
     """Enters or corrects a case's docket number; raises Conflict where another case has it."""
     by.may_work()
     case = await load_case(tx, case_id, by, lock=True)
-    await for_the_agency(tx)  # no two cases have one number, whosever they are
-    index = tx.keys.index("police_dockets.number", command.number)
-    query = select(col(Docket.case_id)).where(col(Docket.number_index) == index, col(Docket.case_id) != case.id)
-    if (await tx.session.execute(query)).first() is not None:
-        raise Conflict("Another case has this docket number; look it up in the occurrence book.")
+    async with whole_agency(tx):  # no two cases have one number, whosever they are
+        index = tx.keys.index("police_dockets.number", command.number)
+        query = select(col(Docket.case_id)).where(col(Docket.number_index) == index, col(Docket.case_id) != case.id)
+        if (await tx.session.execute(query)).first() is not None:
+            raise Conflict("Another case has this docket number; look it up in the occurrence book.")
     docket = await tx.session.get(Docket, case.id)
     if docket is None:
         docket = Docket(

@@ -94,31 +94,32 @@ async def enquire(command: Enquire, tx: Transaction, here: Here, by: Actor) -> E
     by.may_work()
     needs_enquiries(here)
     may = await may_try(tx, by)  # locks the account's row: guesses at once are counted one by one
-    await scope.for_the_agency(tx)
-    number = typed(command.number).upper()
-    case = (await tx.session.execute(select(Case).where(col(Case.number) == number))).scalar_one_or_none()
-    # Of a case that this account may never see too it is kept that it asked, where only others read it; it is told nothing.
-    is_hers = await _is_her_word(command, case, tx)  # worked out in any case: how long it takes tells nothing
-    answered = False
-    if case is not None and may:
-        seen = select(col(Case.id)).where(col(Case.id) == case.id, scope.this_case(by))
-        is_seen = (await tx.session.execute(seen)).first() is not None
-        answered = is_seen and is_hers and await _is_allowed(command, case, tx, here)
-    if not answered and may:
-        await count_try(tx, by)
-    id_ = new_id()
-    if case is None:
-        await tx.keys.given([[id_]])
-    row = Enquiry(
-        id=id_, case_id=case.id if case is not None else None, facility=by.facility, key_name=case.id if case is not None else id_,
-        said={"claims_to_be": command.claims_to_be.value}, is_answered=answered, occurred_at=tx.clock.now(),
-        recorded_by=by.account_id,
-    )  # fmt: skip
-    tx.session.add(row)
-    await tx.session.flush()
-    if case is not None:
-        await note_read(tx, case.id, by, "enquiry" if answered else "enquiry_missed")
-    return row
+    async with scope.whole_agency(tx):
+        number = typed(command.number).upper()
+        case = (await tx.session.execute(select(Case).where(col(Case.number) == number))).scalar_one_or_none()
+        # Of a case that this account may never see too it is kept that it asked, where only others read it; it is told nothing.
+        is_hers = await _is_her_word(command, case, tx)  # worked out in any case: how long it takes tells nothing
+        answered = False
+        if case is not None and may:
+            seen = select(col(Case.id)).where(col(Case.id) == case.id, scope.this_case(by))
+            is_seen = (await tx.session.execute(seen)).first() is not None
+            answered = is_seen and is_hers and await _is_allowed(command, case, tx, here)
+        if not answered and may:
+            await count_try(tx, by)
+        id_ = new_id()
+        if case is None:
+            await tx.keys.given([[id_]])
+        row = Enquiry(
+            id=id_, case_id=case.id if case is not None else None, facility=by.facility,
+            key_name=case.id if case is not None else id_,
+            said={"claims_to_be": command.claims_to_be.value}, is_answered=answered, occurred_at=tx.clock.now(),
+            recorded_by=by.account_id,
+        )  # fmt: skip
+        tx.session.add(row)
+        await tx.session.flush()
+        if case is not None:
+            await note_read(tx, case.id, by, "enquiry" if answered else "enquiry_missed")
+        return row
 
 
 async def _is_her_word(command: Enquire, case: Case | None, tx: Transaction) -> bool:

@@ -112,22 +112,22 @@ async def work_lines(tx: Transaction, here: Here, by: Actor) -> list[tuple[str, 
 async def minutes(tx: Transaction, here: Here, by: Actor, first: date, until: date) -> list[Minutes]:
     """Of each station of the account, `until` not among the days; for supervisors. Whoever said no to being counted is in none."""
     by.may_let_out()
-    await scope.for_the_agency(tx)
-    begins, ends = here.begin_of(first), here.begin_of(until)
-    waits: dict[str, list[timedelta]] = defaultdict(list)
-    not_seen: dict[str, int] = defaultdict(int)
-    not_known: dict[str, int] = defaultdict(int)
-    async for row in rows(tx, _counted(here, begins, ends), col(Incident.id)):
-        if not _was_first(tx, here, row):
-            continue
-        if row.is_paper:
-            not_known[row.facility] += 1
-        elif done := [at for at in row[-ACTS:] if at is not None]:
-            waits[row.facility].append(min(done) - row.contact)
-        else:
-            not_seen[row.facility] += 1
-    places = [place for place in here.entry.facilities if by.sees(place)]
-    return [minutes_of(place, waits[place], not_seen[place], not_known[place]) for place in places]
+    async with scope.whole_agency(tx):
+        begins, ends = here.begin_of(first), here.begin_of(until)
+        waits: dict[str, list[timedelta]] = defaultdict(list)
+        not_seen: dict[str, int] = defaultdict(int)
+        not_known: dict[str, int] = defaultdict(int)
+        async for row in rows(tx, _counted(here, begins, ends), col(Incident.id)):
+            if not _was_first(tx, here, row):
+                continue
+            if row.is_paper:
+                not_known[row.facility] += 1
+            elif done := [at for at in row[-ACTS:] if at is not None]:
+                waits[row.facility].append(min(done) - row.contact)
+            else:
+                not_seen[row.facility] += 1
+        places = [place for place in here.entry.facilities if by.sees(place)]
+        return [minutes_of(place, waits[place], not_seen[place], not_known[place]) for place in places]
 
 
 def _counted(here: Here, begins: datetime, ends: datetime) -> Select[Any]:

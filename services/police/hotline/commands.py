@@ -192,8 +192,8 @@ async def _see(tx: Transaction, here: Here, call: Call, by: Actor) -> None:
         call.seen_at, call.seen_by = tx.clock.now(), by.account_id
         await tx.session.flush()
         await _tell(tx, here, "call.seen", call, call.facility)
-        await scope.for_the_agency(tx)  # the alarm is the room's
-        await clear(tx, here, call.id, set(OF_A_CALL))
+        async with scope.whole_agency(tx):  # the alarm is the room's
+            await clear(tx, here, call.id, set(OF_A_CALL))
 
 
 async def open_from_call(call_id: UUID, tx: Transaction, here: Here, by: Actor) -> Case:
@@ -245,8 +245,8 @@ async def merge_call(call_id: UUID, command: MergeCall, tx: Transaction, here: H
     call.merged_into, call.merged_by = into.id, by.account_id
     await tx.session.flush()
     await _tell(tx, here, "call.merged", call, call.facility)
-    await scope.for_the_agency(tx)
-    await clear(tx, here, call.id, set(OF_A_CALL))
+    async with scope.whole_agency(tx):
+        await clear(tx, here, call.id, set(OF_A_CALL))
     return call
 
 

@@ -305,8 +305,8 @@ async def get_list(request: Request, edge: OneEdge, visit: Visitor) -> Response:
     desks.hotline_of(edge.here)
     visit.actor.may_work()
     async with edge.database.read() as tx:
-        await scope.for_the_agency(tx)
-        known = await desks.desks_now(tx, edge.here)
+        async with scope.whole_agency(tx):
+            known = await desks.desks_now(tx, edge.here)
         on = tx.clock.now()
     language = edge.pages.language(request, visit.language)
     text = _list_text(edge, language, known, edge.pages.times(language, on).dated(on))

@@ -179,10 +179,10 @@ async def hotline_figures(tx: Transaction, here: Here, by: Actor, since: datetim
         raise Forbidden("Only the hotline's room and supervisors look at its figures.")
     if until - since > SPAN_MAX:
         raise Conflict("Ask for a year at most; the figures of longer spans are the sum of their years.")
-    await scope.for_the_agency(tx)
-    found = figures(await counted(tx, here, since, until), seen_within(here.programme))
-    covered = coverage(here.programme, await desks_now(tx, here), stations(here))
-    return _view(hotline.number, since, until, found, covered)
+    async with scope.whole_agency(tx):
+        found = figures(await counted(tx, here, since, until), seen_within(here.programme))
+        covered = coverage(here.programme, await desks_now(tx, here), stations(here))
+        return _view(hotline.number, since, until, found, covered)
 
 
 def may_count(here: Here, by: Actor) -> bool:

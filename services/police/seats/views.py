@@ -38,8 +38,8 @@ async def said(tx: Transaction, first: date, until: date, places: Collection[str
 
 async def first_day(tx: Transaction) -> date | None:
     """The first day of which anybody of the agency said anything: before it nothing is counted, because nobody was asked."""
-    await scope.for_the_agency(tx)
-    return (await tx.session.execute(select(func.min(col(SeatDay.on_date))))).scalar_one()
+    async with scope.whole_agency(tx):
+        return (await tx.session.execute(select(func.min(col(SeatDay.on_date))))).scalar_one()
 
 
 async def seats_now(tx: Transaction, here: Here, facility: str | None) -> SeatsNow:

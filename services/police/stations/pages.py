@@ -12,6 +12,7 @@ from services.police.stations import commands, views
 from services.police.stations.commands import COUNT_MAX, CountInformed, StateNumber
 from services.police.stations.domain import GAPS_SHOWN, HowStated, Informed, reference
 from shared.casework.accounts.sessions import Visit
+from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
@@ -78,9 +79,10 @@ async def show_register(request: Request, edge: OneEdge, visit: Visitor) -> Resp
 async def _register(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
     visit.actor.may_work()
     commands.is_station(edge.here)
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # what it shows of cases is a look at them
         informed = await views.informed(tx, edge.here, visit.actor)
         register = await views.register_of(tx, edge.here, visit.actor)
+        await note_listed(tx, register.cases, visit.actor)
     return edge.pages.show(
         request, "stations/register.html", visit, status=status, form=form, errors=bool(form.errors), register=register,
         informed=informed, kinds=[code.value for code in Informed], reference=reference, gaps_shown=GAPS_SHOWN,

@@ -48,6 +48,11 @@ class Register:
     missing: Sequence[tuple[int, int]]
     unconfirmed: int
 
+    @property
+    def cases(self) -> set[UUID]:
+        """The cases that its lines show."""
+        return {one.row.case_id for one in self.lines if one.row.case_id is not None}
+
 
 def _confirmed() -> tuple[object, ...]:
     told = (col(OutboxRow.event_id) == col(Registration.event_id), ~col(OutboxRow.is_forked))
@@ -75,9 +80,9 @@ async def register_of(tx: Transaction, here: Here, by: Actor) -> Register:
     rest = (await tx.session.execute(query.order_by(newest).limit(LISTED_MAX))).tuples().all()
     lines = {row.number: Line(row, at, recipient, got_at) for row, at, recipient, got_at in [*open_ones, *rest]}
     unconfirmed = (await tx.session.execute(select(func.count()).select_from(query.where(*nobody).subquery()))).scalar_one()
-    await scope.for_the_agency(tx)  # which numbers there are tells nothing of any case
-    last = int((await tx.session.execute(select(col(StationCounter.last)))).scalar_one_or_none() or 0)
-    held = (await tx.session.execute(select(col(Registration.number)))).scalars()
+    async with scope.whole_agency(tx):  # which numbers there are tells nothing of any case
+        last = int((await tx.session.execute(select(col(StationCounter.last)))).scalar_one_or_none() or 0)
+        held = (await tx.session.execute(select(col(Registration.number)))).scalars()
     return Register([lines[number] for number in sorted(lines, reverse=True)], last, gaps(held, last), int(unconfirmed))
 
 

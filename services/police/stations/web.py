@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from services.police.stations import commands, views
 from services.police.stations.commands import CountInformed, StateNumber
 from services.police.stations.domain import reference
+from shared.casework.cases.views import note_listed
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
@@ -108,8 +109,9 @@ async def get_register(edge: OneEdge, by: SignedIn) -> RegisterView:
     """What this station has numbered, as far as the account sees its cases, and who has confirmed it."""
     by.may_work()
     commands.is_station(edge.here)
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # what it shows of cases is a look at them
         found = await views.register_of(tx, edge.here, by)
+        await note_listed(tx, found.cases, by)
     items = [
         LineView(
             number=one.row.number, reference=reference(one.row.number), what=one.row.what, about=one.row.about,

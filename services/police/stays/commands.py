@@ -262,10 +262,10 @@ async def stays_of(tx: Transaction, case_id: UUID) -> list[Stay]:
 
 async def persons_at(tx: Transaction, facility: str) -> int:
     """How many stay at a place now: whoever came along counts like anybody else. Those in hospital keep their bed."""
-    await scope.for_the_agency(tx)  # beds are counted whosever case it is
-    with shut_shown():
-        query = select(col(Stay.with_her)).where(col(Stay.facility) == facility, col(Stay.left_at).is_(None))
-        found = (await tx.session.execute(query)).scalars().all()
+    async with scope.whole_agency(tx):  # beds are counted whosever case it is
+        with shut_shown():
+            query = select(col(Stay.with_her)).where(col(Stay.facility) == facility, col(Stay.left_at).is_(None))
+            found = (await tx.session.execute(query)).scalars().all()
     return sum(1 + len(one or ()) for one in found)
 
 

@@ -16,7 +16,7 @@ from shared.casework.accounts.sessions import actor_from
 from shared.casework.accounts.tables import Account, Duty, KeptAnswer, Token
 from shared.casework.eyes.tables import Opening
 from shared.casework.here import Actor, Forbidden, Here
-from shared.casework.scope import OutOfSight, for_the_agency
+from shared.casework.scope import OutOfSight, whole_agency
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
@@ -85,14 +85,14 @@ def on_disable(give_back: Return, kind: AgencyKind | None = None) -> None:
 async def disable_account(tx: Transaction, here: Here, name: str) -> Account:
     """Disables an account: its tokens and sessions end at once, its duties too, and what it held goes back to the facility."""
     account = await find_account(tx, name)
-    await for_the_agency(tx)  # what it held goes back, whoever disables it
-    account.is_disabled = True
-    await _end_access(tx, account)
-    await tx.session.execute(delete(Duty).where(col(Duty.account_id) == account.id, col(Duty.until_at) > tx.clock.now()))
-    for give_back in (*_returns.get(None, ()), *_returns.get(here.kind, ())):
-        await give_back(tx, here, account)
-    await tx.session.flush()
-    return account
+    async with whole_agency(tx):  # what it held goes back, whoever disables it
+        account.is_disabled = True
+        await _end_access(tx, account)
+        await tx.session.execute(delete(Duty).where(col(Duty.account_id) == account.id, col(Duty.until_at) > tx.clock.now()))
+        for give_back in (*_returns.get(None, ()), *_returns.get(here.kind, ())):
+            await give_back(tx, here, account)
+        await tx.session.flush()
+        return account
 
 
 async def reset_account(tx: Transaction, name: str, made: OneTime) -> Issued:

@@ -141,16 +141,17 @@ async def count_try(tx: Transaction, by: Actor) -> None:
 
 async def _fitting(tx: Transaction, code: str) -> list[Referral]:
     """What a spoken code fits, at whichever desk of this agency. Ended ones too: an arrival is never refused."""
-    await scope.for_the_agency(tx)
-    now = tx.clock.now()
-    # Columns, not objects: a clinic's half year is thousands of codes, and somebody stands at the door.
-    query = select(col(Referral.id), col(Referral.arrival_code_hash)).where(
-        col(Referral.direction) == "in", col(Referral.arrival_code_hash).is_not(None), col(Referral.issued_at) > now - CODE_LIFE,
-        or_(col(Referral.is_open), col(Referral.ended_at) > now - CODE_LIFE_ENDED),
-    )  # fmt: skip
-    spoken, known = typed(code), (await tx.session.execute(query)).tuples()
-    ids = [id_ for id_, digest in known if domain.hash_of_code(id_, spoken) == digest]
-    return list((await tx.session.execute(select(Referral).where(col(Referral.id).in_(ids)))).scalars()) if ids else []
+    async with scope.whole_agency(tx):
+        now = tx.clock.now()
+        # Columns, not objects: a clinic's half year is thousands of codes, and somebody stands at the door.
+        query = select(col(Referral.id), col(Referral.arrival_code_hash)).where(
+            col(Referral.direction) == "in", col(Referral.arrival_code_hash).is_not(None),
+            col(Referral.issued_at) > now - CODE_LIFE,
+            or_(col(Referral.is_open), col(Referral.ended_at) > now - CODE_LIFE_ENDED),
+        )  # fmt: skip
+        spoken, known = typed(code), (await tx.session.execute(query)).tuples()
+        ids = [id_ for id_, digest in known if domain.hash_of_code(id_, spoken) == digest]
+        return list((await tx.session.execute(select(Referral).where(col(Referral.id).in_(ids)))).scalars()) if ids else []
 
 
 async def _open_here(tx: Transaction, code: str, facility: str, by: Actor) -> Referral | Miss:
@@ -181,10 +182,12 @@ async def _as_said(tx: Transaction, command: MatchArrival, here: Here, by: Actor
 async def _only(tx: Transaction, found: Sequence[Referral], fitting: Sequence[Referral], by: Actor) -> Referral | Miss:
     """The one that was found. Else the attempt is counted, and kept on every case whose number it was: nothing of it is shown."""
     if len(found) == 1:
+        await scope.for_the_agency(tx)  # she has shown it: whichever desk it lies at, she came
         return found[0]
     await count_try(tx, by)
-    for case_id in sorted({one.case_id for one in fitting}):
-        await note_read(tx, case_id, by, "number")
+    async with scope.whole_agency(tx):
+        for case_id in sorted({one.case_id for one in fitting}):
+            await note_read(tx, case_id, by, "number")
     return Miss.UNKNOWN
 
 

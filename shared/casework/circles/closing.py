@@ -40,23 +40,25 @@ async def close_place(command: ClosePlace, tx: Transaction, here: Here, by: Acto
     here.facility(command.facility)
     if not by.sees(command.facility):
         raise NotFound("There is nothing at this address.")
-    await scope.for_the_agency(tx)
-    query = select(Case).where(col(Case.facility) == command.facility, col(Case.is_received).is_(False)).order_by(col(Case.circle))
-    cases = list((await tx.session.execute(query)).scalars())
-    await outbox.lock_subjects(tx, [case.circle for case in cases])
-    now, told = tx.clock.now(), []
-    for case in cases:
-        members = await told_members(tx, case.circle)
-        releases = await sharing.releases(tx, case.id, members)
-        fact = events.CirclePlaceClosed(facility=command.facility)
-        words = [word_to(case, peer, release.consent_id, fact, now) for peer, release in releases.items()]
-        for word in words:
-            await outbox.add(tx, word)
-        if words:
-            told.append([word.recipient for word in words])
-            line = feed.Line(
-                kind=fact.type, subject=case.circle, agency=here.agency, is_own=True, occurred_at=now, case_id=case.id,
-                facility=case.facility, event_id=words[-1].event_id, detail=events.data_of(fact),
-            )  # fmt: skip
-            await feed.record(tx, line)
-    return Told(len(told), tuple(sorted({peer for peers in told for peer in peers})))
+    async with scope.whole_agency(tx):
+        query = (
+            select(Case).where(col(Case.facility) == command.facility, col(Case.is_received).is_(False)).order_by(col(Case.circle))
+        )
+        cases = list((await tx.session.execute(query)).scalars())
+        await outbox.lock_subjects(tx, [case.circle for case in cases])
+        now, told = tx.clock.now(), []
+        for case in cases:
+            members = await told_members(tx, case.circle)
+            releases = await sharing.releases(tx, case.id, members)
+            fact = events.CirclePlaceClosed(facility=command.facility)
+            words = [word_to(case, peer, release.consent_id, fact, now) for peer, release in releases.items()]
+            for word in words:
+                await outbox.add(tx, word)
+            if words:
+                told.append([word.recipient for word in words])
+                line = feed.Line(
+                    kind=fact.type, subject=case.circle, agency=here.agency, is_own=True, occurred_at=now, case_id=case.id,
+                    facility=case.facility, event_id=words[-1].event_id, detail=events.data_of(fact),
+                )  # fmt: skip
+                await feed.record(tx, line)
+        return Told(len(told), tuple(sorted({peer for peers in told for peer in peers})))

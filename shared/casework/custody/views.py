@@ -84,21 +84,21 @@ class PlaceSamples:
 async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: date) -> list[PlaceSamples]:
     """Of each place of the account, `until` not among the days; for supervisors. No case is opened for it."""
     by.may_let_out()
-    await scope.for_the_agency(tx)
-    table = kept_by(here).specimens
-    begins, ends = here.begin_of(first), here.begin_of(until)
-    places = [place for place in sorted(here.entry.facilities) if by.sees(place)]
-    found = {place: PlaceSamples(place) for place in places}
-    query = (
-        select(
-            col(table.facility), func.count(), func.sum(when((col(table.state) == Act.HANDED_OVER, 1), else_=0)),
-            func.sum(when((col(table.has_gap), 1), else_=0)),
-        )
-        .join(Case, col(Case.id) == col(table.case_id))
-        .where(COUNTED, col(table.recorded_at) >= begins, col(table.recorded_at) < ends)
-        .group_by(col(table.facility))
-    )  # fmt: skip
-    for facility, collected, handed, gaps in (await tx.session.execute(query)).tuples():
-        if facility in found:
-            found[facility] = PlaceSamples(facility, collected, int(handed), int(gaps))
-    return list(found.values())
+    async with scope.whole_agency(tx):
+        table = kept_by(here).specimens
+        begins, ends = here.begin_of(first), here.begin_of(until)
+        places = [place for place in sorted(here.entry.facilities) if by.sees(place)]
+        found = {place: PlaceSamples(place) for place in places}
+        query = (
+            select(
+                col(table.facility), func.count(), func.sum(when((col(table.state) == Act.HANDED_OVER, 1), else_=0)),
+                func.sum(when((col(table.has_gap), 1), else_=0)),
+            )
+            .join(Case, col(Case.id) == col(table.case_id))
+            .where(COUNTED, col(table.recorded_at) >= begins, col(table.recorded_at) < ends)
+            .group_by(col(table.facility))
+        )  # fmt: skip
+        for facility, collected, handed, gaps in (await tx.session.execute(query)).tuples():
+            if facility in found:
+                found[facility] = PlaceSamples(facility, collected, int(handed), int(gaps))
+        return list(found.values())

@@ -47,24 +47,24 @@ async def open_beyond(case: Case, why: Why, second: Account | None, tx: Transact
     """Opens a case that was found by two things, for an hour; supervisors at its place and at the account's own are told at once.
     `second` has shown that it is she who agrees. Raises Conflict."""
     by.may_work()
-    await scope.for_the_agency(tx)
-    if (why is Why.LIFE_THREAT) != (second is None):
-        raise Conflict("A second person agrees where no life is in danger, and only there.")
-    if second is not None and (second.id == by.account_id or case.id in never_of(second.never)):
-        raise alone()
-    now = tx.clock.now()
-    opening = Opening(
-        id=new_id(), case_id=case.id, account_id=by.account_id, why=why, second=second.id if second is not None else None,
-        opened_at=now, until_at=now + OPEN_FOR,
-    )  # fmt: skip
-    tx.session.add(opening)
-    await tx.session.flush()
-    await note_read(tx, case.id, by, f"{OPENED}{why}")
-    who = {"account": str(by.account_id)} | ({"second": str(second.id)} if second is not None else {})
-    await raise_alarm(tx, here, OPENED_HERE, opening.id, case.facility, Urgency.ACUTE, case.id, who, to_supervisor=True)
-    if by.facility is not None and by.facility != case.facility:
-        await raise_alarm(tx, here, OPENED_FROM_HERE, opening.id, by.facility, Urgency.ACUTE, None, who, to_supervisor=True)
-    return opening
+    async with scope.whole_agency(tx):
+        if (why is Why.LIFE_THREAT) != (second is None):
+            raise Conflict("A second person agrees where no life is in danger, and only there.")
+        if second is not None and (second.id == by.account_id or case.id in never_of(second.never)):
+            raise alone()
+        now = tx.clock.now()
+        opening = Opening(
+            id=new_id(), case_id=case.id, account_id=by.account_id, why=why, second=second.id if second is not None else None,
+            opened_at=now, until_at=now + OPEN_FOR,
+        )  # fmt: skip
+        tx.session.add(opening)
+        await tx.session.flush()
+        await note_read(tx, case.id, by, f"{OPENED}{why}")
+        who = {"account": str(by.account_id)} | ({"second": str(second.id)} if second is not None else {})
+        await raise_alarm(tx, here, OPENED_HERE, opening.id, case.facility, Urgency.ACUTE, case.id, who, to_supervisor=True)
+        if by.facility is not None and by.facility != case.facility:
+            await raise_alarm(tx, here, OPENED_FROM_HERE, opening.id, by.facility, Urgency.ACUTE, None, who, to_supervisor=True)
+        return opening
 
 
 # --- afterwards -------------------------------------------------------------------------------------------------------------------

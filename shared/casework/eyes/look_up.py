@@ -75,34 +75,34 @@ async def look_up(
     found counts as much as a miss, because whoever tries numbers in turn finds some. `in_danger`: somebody has shown that it is
     she, and that a life is: tries are not counted with the others then, but by themselves."""
     by.may_work()
-    await scope.for_the_agency(tx)
-    tries = await tried_lately(tx, by)  # locks the account's row: what is found at once is counted one by one too
-    lately = await _found_lately(tx, by)
-    until = _over_until([*tries, *lately.values()])
-    is_apart = until is not None and in_danger
-    if is_apart:
-        until = _over_until(await _in_danger_lately(tx, by))
-    if until is not None and not lately:
-        return Spent(until)
-    named = await _named(asked, tx, own)
-    day = _on(asked.opened_on, here) if asked.opened_on is not None else []
-    candidates = list((await tx.session.execute(select(Case).where(*named, *day))).scalars())
-    fitting = [one for one in candidates if asked.code is None or await _has_code(tx, one, asked.code)]
-    found = [one for one in fitting if one.id not in by.never]
-    is_known = len(found) == 1 and found[0].id in lately  # what it has found stays findable: it is about to be opened
-    if until is not None and not is_known:
-        return Spent(until)
-    if len(found) != 1:
-        await (_count_in_danger(tx, by) if is_apart else count_try(tx, by))
-        almost = list((await tx.session.execute(select(Case).where(or_(*named)))).scalars()) if named else fitting
-        for one in almost:
-            await note_read(tx, one.id, by, MISSED)
-        return None
-    seen = select(col(Case.id)).where(col(Case.id) == found[0].id, scope.this_case(by))
-    is_seen = (await tx.session.execute(seen)).first() is not None
-    if not is_seen and not is_apart:  # else its opening is kept, and counted
-        await note_read(tx, found[0].id, by, FOUND)
-    return Found(found[0], is_seen)
+    async with scope.whole_agency(tx):
+        tries = await tried_lately(tx, by)  # locks the account's row: what is found at once is counted one by one too
+        lately = await _found_lately(tx, by)
+        until = _over_until([*tries, *lately.values()])
+        is_apart = until is not None and in_danger
+        if is_apart:
+            until = _over_until(await _in_danger_lately(tx, by))
+        if until is not None and not lately:
+            return Spent(until)
+        named = await _named(asked, tx, own)
+        day = _on(asked.opened_on, here) if asked.opened_on is not None else []
+        candidates = list((await tx.session.execute(select(Case).where(*named, *day))).scalars())
+        fitting = [one for one in candidates if asked.code is None or await _has_code(tx, one, asked.code)]
+        found = [one for one in fitting if one.id not in by.never]
+        is_known = len(found) == 1 and found[0].id in lately  # what it has found stays findable: it is about to be opened
+        if until is not None and not is_known:
+            return Spent(until)
+        if len(found) != 1:
+            await (_count_in_danger(tx, by) if is_apart else count_try(tx, by))
+            almost = list((await tx.session.execute(select(Case).where(or_(*named)))).scalars()) if named else fitting
+            for one in almost:
+                await note_read(tx, one.id, by, MISSED)
+            return None
+        seen = select(col(Case.id)).where(col(Case.id) == found[0].id, scope.this_case(by))
+        is_seen = (await tx.session.execute(seen)).first() is not None
+        if not is_seen and not is_apart:  # else its opening is kept, and counted
+            await note_read(tx, found[0].id, by, FOUND)
+        return Found(found[0], is_seen)
 
 
 def _over_until(times: Sequence[datetime]) -> datetime | None:
@@ -150,21 +150,21 @@ class LookedUp:
 async def looked_up(tx: Transaction, by: Actor) -> list[LookedUp]:
     """Whoever works at a supervisor's desks and looks for cases of other desks, those who found most first; raises Forbidden."""
     by.may_supervise()
-    await scope.for_the_agency(tx)  # how many they were, and nothing of any
-    counts = [
-        func.count(distinct(case((col(CaseRead.what) == what, col(CaseRead.case_id))))).label(what) for what in (FOUND, MISSED)
-    ]
-    query = (
-        select(col(Account.name), *counts)
-        .join(CaseRead, col(CaseRead.account_id) == col(Account.id))
-        .where(col(CaseRead.what).in_([FOUND, MISSED]), col(CaseRead.read_at) > tx.clock.now() - SHOWN_FOR)
-        .group_by(col(Account.name))
-        .order_by(counts[0].desc(), counts[1].desc(), col(Account.name))
-        .limit(LOOKED_UP_MAX)
-    )
-    if by.facility is not None:
-        query = query.where(col(Account.facility).in_(by.desks))
-    return [LookedUp(*row) for row in (await tx.session.execute(query)).tuples()]
+    async with scope.whole_agency(tx):  # how many they were, and nothing of any
+        counts = [
+            func.count(distinct(case((col(CaseRead.what) == what, col(CaseRead.case_id))))).label(what) for what in (FOUND, MISSED)
+        ]
+        query = (
+            select(col(Account.name), *counts)
+            .join(CaseRead, col(CaseRead.account_id) == col(Account.id))
+            .where(col(CaseRead.what).in_([FOUND, MISSED]), col(CaseRead.read_at) > tx.clock.now() - SHOWN_FOR)
+            .group_by(col(Account.name))
+            .order_by(counts[0].desc(), counts[1].desc(), col(Account.name))
+            .limit(LOOKED_UP_MAX)
+        )
+        if by.facility is not None:
+            query = query.where(col(Account.facility).in_(by.desks))
+        return [LookedUp(*row) for row in (await tx.session.execute(query)).tuples()]
 
 
 async def _named(asked: LookUp, tx: Transaction, own: OwnNumber | None) -> list[ColumnElement[bool]]:

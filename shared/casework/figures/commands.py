@@ -100,21 +100,21 @@ async def release_of(tx: Transaction, of: Period) -> FigureRelease | None:
 
 async def figures_of(tx: Transaction, here: Here, of: Period) -> Figures:
     """What stands for a period, and what may be released now: of the whole agency, whoever asks."""
-    await scope.for_the_agency(tx)  # two who saw different cases would publish the difference
-    now: datetime = tx.clock.now()
-    before = await release_of(tx, of)
-    if here.day_of(now) < of.until:
-        return Figures(of, before, None, NOT_OVER)
-    if of.is_quarter:
-        months = [await release_of(tx, month) for month in of.months]
-        there = [month for month in months if month is not None]
-        if there:
-            return _sum_of(of, before, there) if len(there) == len(months) else Figures(of, before, None, HAS_MONTHS)
-    elif (quarter := await release_of(tx, of.quarter)) is not None and quarter.counted != {}:
-        return Figures(of, before, None, HAS_QUARTER)
-    if before is not None and before.counted is None:
-        return Figures(of, before, None, LOST)
-    return _compared(of, before, await counted(tx, here, of))
+    async with scope.whole_agency(tx):  # two who saw different cases would publish the difference
+        now: datetime = tx.clock.now()
+        before = await release_of(tx, of)
+        if here.day_of(now) < of.until:
+            return Figures(of, before, None, NOT_OVER)
+        if of.is_quarter:
+            months = [await release_of(tx, month) for month in of.months]
+            there = [month for month in months if month is not None]
+            if there:
+                return _sum_of(of, before, there) if len(there) == len(months) else Figures(of, before, None, HAS_MONTHS)
+        elif (quarter := await release_of(tx, of.quarter)) is not None and quarter.counted != {}:
+            return Figures(of, before, None, HAS_QUARTER)
+        if before is not None and before.counted is None:
+            return Figures(of, before, None, LOST)
+        return _compared(of, before, await counted(tx, here, of))
 
 
 def _sum_of(of: Period, before: FigureRelease | None, months: list[FigureRelease]) -> Figures:

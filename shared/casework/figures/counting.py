@@ -77,11 +77,11 @@ async def counts_of(tx: Transaction, here: Here, by: Actor, counts: Iterable[Cou
 async def of_the_agency(tx: Transaction, here: Here, counts: Iterable[Count], of: Period) -> Counts:
     """Everything that an agency counts of a period, at all of its places; whether somebody may have this counted is decided by
     then."""
-    await scope.for_the_agency(tx)
-    found = Counts()
-    for count in counts:
-        found.also(await count(tx, here, of))
-    return found
+    async with scope.whole_agency(tx):
+        found = Counts()
+        for count in counts:
+            found.also(await count(tx, here, of))
+        return found
 
 
 def _seen(counts: Counts, by: Actor) -> Counts:

@@ -14,7 +14,7 @@ from shared.casework.alarms.tables import Alarm
 from shared.casework.edge import Edge, OneEdge, Page, SignedIn
 from shared.casework.lines import commands, views
 from shared.casework.lines.readiness import readiness
-from shared.casework.scope import for_the_agency
+from shared.casework.scope import whole_agency
 from shared.contracts.casework.codes import ServicePackage
 from shared.exchange.tables import Peer
 
@@ -116,8 +116,7 @@ async def _figures(edge: Edge) -> bytes:
         }.items()
     }
     open_alarms = Gauge("refnet_open_alarms", "alarms that nobody has resolved", registry=registry)
-    async with edge.database.read() as tx:
-        await for_the_agency(tx)  # counts of all desks
+    async with edge.database.read() as tx, whole_agency(tx):  # counts of all desks
         for peer in await views.peers(tx, edge.here):
             gauges["unsent_events"].labels(peer.agency).set(peer.unsent)
             gauges["undelivered_events"].labels(peer.agency).set(peer.undelivered)

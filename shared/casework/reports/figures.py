@@ -56,8 +56,8 @@ class PlaceFigures:
 async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: date) -> list[PlaceFigures]:
     """Of each place of the account, `until` not among the days; for supervisors. Also where everything is 0."""
     by.may_let_out()
-    await scope.for_the_agency(tx)  # counted of every case there is; which ones an account may open changes no number
-    return [one for one in await _everywhere(tx, here, first, until) if by.sees(one.facility)]
+    async with scope.whole_agency(tx):  # counted of every case there is; which ones an account may open changes no number
+        return [one for one in await _everywhere(tx, here, first, until) if by.sees(one.facility)]
 
 
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
