@@ -404,8 +404,7 @@ HARMLESS: dict[str, dict[str, str]] = {
     ),
     "police_resupplies": dict.fromkeys(["product", "quantity", "reason", "declined_because", "sent", "received"], OF_PRODUCTS),
     "police_safety_reports": {
-        "product": OF_PRODUCTS,
-        "is_misuse": "which of two kinds, by which figures count; what it was is sealed",
+        "is_misuse": "which of two kinds, by which figures count; what it was, and of which product, is sealed",
     },
     "police_calls": {
         "what": "a report, a question, cut off or a wrong number: figures count by it",

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, MetaData, insert, select, text
 
 from services.health.care.tables import CareGiven
 from services.kinds import parts_of
+from services.police.dispensing.tables import SafetyReport
 from services.police.dockets.tables import Docket
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.alarms.tables import Alarm
@@ -227,6 +228,41 @@ async def test_breaches_of_the_police_lie_with_those_of_every_agency_and_read_as
     async with database.read() as tx:
         found = {row.case_id: (row.code, row.by_whom) for row in (await tx.session.execute(select(Breach))).scalars()}
     assert found == {case: (CANARY, CANARY), gone: (None, None)}
+    await database.close()
+
+
+async def test_what_a_safety_report_says_is_sealed_and_its_alarm_leads_to_it_no_more(tmp_path: Path) -> None:
+    own = parts_of(AgencyKind.POLICE).migrations, "police_"
+    keys = Keystore.in_memory()
+    database = Database(f"sqlite:///{tmp_path}/police.db", keys=keys)
+    case, report, alarm = uuid4(), uuid4(), uuid4()
+
+    def make(connection: Connection) -> None:
+        for revision in ("0032_conferences", "0011_seats"):
+            command.upgrade(config_on(connection, *own), revision)
+        tables = MetaData()
+        tables.reflect(connection, only=["casework_cases", "police_safety_reports", "casework_alarms"])
+        now = NOW.replace(tzinfo=None)
+        for table, row in {
+            "casework_cases": {"id": case.hex, "number": "1", "circle": uuid4().hex, "circle_version": 1, "facility": "x",
+                               "is_received": False, "opened_at": now, "told_under": "{}", "not_counted": False},
+            "police_safety_reports": {"id": report.hex, "case_id": case.hex, "facility": "x", "product": CANARY, "batch": CANARY,
+                                      "is_misuse": False, "recorded_at": now, "recorded_by": uuid4().hex},
+            "casework_alarms": {"id": alarm.hex, "kind": "dose_adverse", "about": report.hex, "facility": "x", "post": "x",
+                                "level": 0, "is_acute": False, "detail": "{}", "raised_at": now},
+        }.items():  # fmt: skip
+            connection.execute(insert(tables.tables[table]).values(row))
+
+    async with database.engine.connect() as connection:
+        await connection.execution_options(write=True)
+        await connection.run_sync(make)
+        await connection.commit()
+    await migrate(database, *own)
+    async with database.read() as tx:
+        (row,) = (await tx.session.execute(select(SafetyReport))).scalars()
+        about = (await tx.session.execute(select(Alarm.about))).scalar_one()  # type: ignore[call-overload]
+        assert CANARY not in await (await tx.session.connection()).run_sync(dumped)
+    assert (row.product, row.batch, about != report) == (CANARY, CANARY, True)
     await database.close()
 
 

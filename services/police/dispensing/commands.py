@@ -16,6 +16,7 @@ from services.police.dispensing.certificates import box_at, require
 from services.police.dispensing.domain import AgainReason, Kind, Outcome, dose_kind, since_band
 from services.police.dispensing.resupply import supplier_of
 from services.police.dispensing.tables import BoxEntry, Dose, SafetyReport
+from shared.casework import sharing
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case, Incident
@@ -155,7 +156,9 @@ async def doses_of(tx: Transaction, case: Case) -> list[Dose]:
 
 
 async def report_safety(command: ReportSafety, tx: Transaction, here: Here, by: Actor) -> SafetyReport:
-    """Keeps a report, alarms the post above the desk's, and tells the place that supplies, without any person."""
+    """Keeps a report, alarms the post above the desk's, and tells the place that supplies, without any person. Where it is known of
+    whom, that place is told at once only under her item `given`, else with the sums of the month: a single word about a single
+    dose may be enough there to know her."""
     by.may_work()
     case = await load_case(tx, command.case_id, by) if command.case_id is not None else None
     facility = box_at(here, by, command.facility)
@@ -166,16 +169,22 @@ async def report_safety(command: ReportSafety, tx: Transaction, here: Here, by: 
     tx.session.add(row)
     await tx.session.flush()
     async with whole_agency(tx):
+        about = row.id if case is None else new_id()  # what says product and code in the clear leads to no report of a case
         kind = "dose_misused" if row.is_misuse else "dose_adverse"
         await raise_alarm(
-            tx, here, kind, row.id, facility, Urgency.URGENT, None, {"product": command.product, "code": command.code},
+            tx, here, kind, about, facility, Urgency.URGENT, None, {"product": command.product, "code": command.code},
             to_supervisor=True,
         )  # fmt: skip
         supplier = await supplier_of(tx, here, facility)
-        if supplier is not None:
+        if supplier is not None and (case is None or await _given_may_pass(tx, case.id, supplier.agency)):
             word = events.SafetyReported(
-                facility=facility, to_facility=supplier.facility, report=row.id, product=command.product, code=command.code,
+                facility=facility, to_facility=supplier.facility, report=about, product=command.product, code=command.code,
                 batch=command.batch,
             )  # fmt: skip
             await stock.tell(tx, here, supplier.agency, word)
         return row
+
+
+async def _given_may_pass(tx: Transaction, case_id: UUID, agency: str) -> bool:
+    release = await sharing.released(tx, case_id, agency)
+    return release is not None and codes.ConsentItem.GIVEN in release.items

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from services.police.dispensing.certificates import box_at, require
@@ -41,6 +41,7 @@ from shared.contracts.casework.codes import AgencyKind, CareProduct, ServicePack
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict
 from shared.kit.ids import new_id
+from shared.kit.sealed import shut_shown
 
 FAR_KM = 10_000.0  # of a place whose way is not known: chosen last
 
@@ -267,14 +268,12 @@ async def _counted(tx: Transaction, facility: str, product: str, until: datetime
 
 
 async def _reports(tx: Transaction, facility: str, product: str, since: datetime, until: datetime) -> dict[bool, int]:
-    query = (
-        select(col(SafetyReport.is_misuse), func.count())
-        .where(col(SafetyReport.facility) == facility, col(SafetyReport.product) == product,
-               col(SafetyReport.recorded_at) >= since, col(SafetyReport.recorded_at) < until)
-        .group_by(col(SafetyReport.is_misuse))
-    )  # fmt: skip
-    found = {False: 0, True: 0}
-    return found | {bool(kind): int(n) for kind, n in (await tx.session.execute(query)).tuples()}
+    query = select(col(SafetyReport.product), col(SafetyReport.is_misuse)).where(
+        col(SafetyReport.facility) == facility, col(SafetyReport.recorded_at) >= since, col(SafetyReport.recorded_at) < until
+    )
+    with shut_shown():
+        found = Counter(is_misuse for of, is_misuse in (await tx.session.execute(query)).tuples() if of == product)
+    return {False: found[False], True: found[True]}
 
 
 def days_of(month: str) -> tuple[date, date]:

@@ -87,10 +87,10 @@ class SafetyReport(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     case_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_cases.id")], index=True)
     facility: str
-    product: str
+    product: str = Field(sa_type=Sealed("police_safety_reports.product", "case_id"), nullable=True)
     is_misuse: bool
     code: str = Field(sa_type=Sealed("police_safety_reports.code", "case_id"), nullable=True)
-    batch: str | None = None
+    batch: str | None = Field(default=None, sa_type=Sealed("police_safety_reports.batch", "case_id"), nullable=True)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID
 
