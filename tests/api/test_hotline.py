@@ -1,6 +1,7 @@
 """The hotline through its API, on both databases: every call to exactly one desk, and every bad path of the scenario."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from agencies import Refused, World
@@ -153,13 +154,23 @@ async def test_calls_that_may_be_of_one_person_are_shown_and_merged_by_a_person_
     world.clock.advance(timedelta(minutes=51))
     await taker.post("/calls", {**CALL, "channel": "sms"})  # an hour after the first, not after the second
     assert (await officer.get(f"/calls/{first['id']}"))["may_be_of_one_person"] == [second["id"]]
+    await officer.get(f"/calls/{second['id']}")
     await officer.post(f"/calls/{second['id']}/merge", {"into": first["id"]})
     assert (await officer.get(f"/calls/{first['id']}"))["may_be_of_one_person"] == []
     assert await refused(officer.post(f"/calls/{second['id']}/case")) == 409
     assert await refused(officer.post(f"/calls/{first['id']}/merge", {"into": second["id"]})) == 409
     case = await officer.post(f"/calls/{first['id']}/case")
     assert [one["id"] for one in (await officer.get("/cases"))["items"]] == [case["id"]]  # one case
-    assert (await taker.get("/hotline"))["calls"] == 5
+    third = await taker.post("/calls", CALL)
+    await officer.post(f"/calls/{third['id']}/merge", {"into": first["id"]})
+    looked = [one["what"] for one in (await officer.get(f"/cases/{case['id']}/access-log"))["items"]]
+    assert looked.count("call") == 3  # twice at the first, and once at the one that was merged into it
+    async with police.database.read() as tx:
+        of_her = select(Call).where(col(Call.id).in_([UUID(one["id"]) for one in (first, second, third)]))
+        assert {(row.case_id, row.key_name) for row in (await tx.session.execute(of_her)).scalars()} == {
+            (UUID(case["id"]), UUID(case["id"]))
+        }
+    assert (await taker.get("/hotline"))["calls"] == 6
 
 
 async def test_a_desk_without_a_room_is_said_and_another_offered(world: World) -> None:

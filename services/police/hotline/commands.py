@@ -30,6 +30,7 @@ from shared.exchange import feed
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.ids import new_id
+from shared.kit.sealed import is_shut, shut_shown
 from shared.programmes.places import Channel
 from shared.programmes.situation import Situation
 from shared.programmes.terms import Act, Fact
@@ -209,13 +210,25 @@ async def open_from_call(call_id: UUID, tx: Transaction, here: Here, by: Actor) 
     if not by.sees(call.desk):
         raise Conflict("This call is at another desk; the case is opened there.")
     case = await open_case(_as_case(here, call), tx, here, by)
-    said = call.said
-    call.case_id, call.key_name, call.said = case.id, case.id, said
-    flag_modified(call, "said")  # sealed anew, under the case's own key
-    await tx.session.flush()
-    await views.hand_over_looks(tx, call.id, case.id)
+    await _goes_to_case(tx, call, case.id)
     await _see(tx, here, call, by)
     return case
+
+
+async def _goes_to_case(tx: Transaction, call: Call, case_id: UUID) -> None:
+    """A call, and whatever was merged into it, at whichever desk that lies: sealed anew under the case's own key, and whoever
+    looked at any of them stands in the case's log."""
+    async with scope.whole_agency(tx):
+        found = [call]
+        while found:
+            one = found.pop()
+            if not is_shut(one):  # else its key is lost, and may be brought back: it stays under that one
+                one.case_id, one.key_name = case_id, case_id
+                flag_modified(one, "said")
+                await tx.session.flush()
+                await views.hand_over_looks(tx, one.id, case_id)
+            with shut_shown():
+                found += (await tx.session.execute(select(Call).where(col(Call.merged_into) == one.id).with_for_update())).scalars()
 
 
 def _as_case(here: Here, call: Call) -> OpenCase:
@@ -244,6 +257,8 @@ async def merge_call(call_id: UUID, command: MergeCall, tx: Transaction, here: H
         raise Conflict("A call with a case of its own, or a wrong number, is not merged into another.")
     call.merged_into, call.merged_by = into.id, by.account_id
     await tx.session.flush()
+    if into.case_id is not None:
+        await _goes_to_case(tx, call, into.case_id)
     await _tell(tx, here, "call.merged", call, call.facility)
     async with scope.whole_agency(tx):
         await clear(tx, here, call.id, set(OF_A_CALL))
