@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from starlette.exceptions import HTTPException
 
 from shared.casework import scope
 from shared.casework.accounts import sessions
-from shared.casework.accounts.commands import actor_of, answers_key
+from shared.casework.accounts.commands import A_UUID, actor_of, answers_key
 from shared.casework.accounts.credentials import TooBusy
 from shared.casework.accounts.tables import Attempt, KeptAnswer
 from shared.casework.cases.commands import WrongTime
@@ -56,9 +55,6 @@ RETRY_AFTER_S = 2  # what a client is told to wait when the database is away
 VERSION_DIGITS_MAX = 9  # of an ETag; no object is changed a thousand million times
 PAGE_MAX = 200  # rows of one answer; a list of thousands is read page by page, so that no request holds the database for long
 PAGE_DEFAULT = 50  # rows where the request names no number: what somebody looks through
-
-
-A_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class KeyReused(RefnetError):

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from agencies import World, database_at
+from agencies import World, consent, database_at, refer
 from canaries import LANGUAGE, Story, everything, left, tell
 from sqlalchemy import func, select
 from sqlmodel import col
@@ -18,6 +18,7 @@ from shared.casework.accounts.commands import answers_key
 from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.alarms.watcher import ERASED_WITHIN
 from shared.casework.cases.tables import Case
+from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework.events import ReferralIssued
 from shared.exchange import outbox
@@ -28,7 +29,8 @@ from shared.exchange.receipts import ASK_AGAIN
 from shared.exchange.tables import Activity, InboxRow, OutboxRow
 from shared.exchange.verify import verify
 from shared.kit.ids import new_id
-from shared.kit.keystore import OWN
+from shared.kit.keystore import OWN, KeyDestroyed
+from shared.kit.sealed import Sealed, as_it_lies
 
 RECIPIENTS = ("health", "social_welfare")
 NOTHING_INSIDE: list[Source] = []
@@ -84,6 +86,43 @@ async def test_nothing_of_it_is_left_the_receipts_say_so_and_proofs_still_verify
         said = [row for row in rows if str(row.consent_id) in under and row.type != "consent.taken_back" and not row.is_withheld]
     assert len(said) > 4
     assert [row.type for row in said if row.inner is not None or row.data is not None] == []
+
+
+@on_sqlite
+async def test_nothing_is_answered_again_of_her_and_what_became_of_a_message_goes_too(world: World) -> None:
+    desk, nurse = await world["police"].sign_in("desk"), await world["health"].sign_in("nurse")
+    case = (await desk.post("/cases", {"relay": {"safe_hours": "morning"}}))["id"]
+    agreed = await consent(desk, case, "health", "relay")
+    sent = await refer(desk, case, None, "health")
+    await world.settle()
+    async with world["police"].database.read() as tx:
+        code = (await tx.session.execute(select(col(Referral.arrival_code)))).scalar_one()
+    await nurse.post("/arrivals", {"code": code, "facility": "ndola_clinic"})  # an address that names nothing of her
+    there = (await nurse.get(f"/referrals/{sent['id']}"))["case_id"]
+    visit = await nurse.post(f"/cases/{there}/follow-ups", {"which": "other", "due_on": "2026-02-20"})
+    await nurse.post(f"/follow-ups/{visit['id']}/answer", {"state": "kept"})
+    message = await nurse.post(f"/referrals/{sent['id']}/messages", {"code": "bring_card"})
+    await nurse.post("/arrivals", {"facility": "ndola_clinic"})  # and somebody else
+    await world.settle()
+    await desk.post(f"/messages/{message['id']}/answer", {"answer": "passed_on"})
+    await world.settle()
+    line = select(Activity).where(col(Activity.kind) == "message.answered")
+    async with world["health"].database.read() as tx:
+        assert [one.detail["answer"] for one in (await tx.session.execute(line)).scalars()] == ["passed_on"]
+        lies = (
+            await tx.session.execute(select(as_it_lies(Activity.detail)).where(col(Activity.kind) == "message.answered"))
+        ).scalar_one()
+    await desk.take_back(case, agreed)
+    await world.settle()
+    async with world["health"].database.read() as tx:
+        (kept,) = (await tx.session.execute(select(KeptAnswer))).scalars()
+        asked = (await tx.session.execute(select(Message))).scalar_one()
+        assert [one.detail for one in (await tx.session.execute(line)).scalars()] == [{"consent_id": agreed["id"]}]
+        with pytest.raises(KeyDestroyed):  # a backup of before tells it no more
+            Sealed("exchange_activity.detail", "").open(lies, tx.keys)
+    assert kept.route == "POST /api/v1/arrivals"
+    assert there not in (kept.answer or b"").decode()
+    assert (asked.code, asked.answer) == ("bring_card", None)  # its own words, and nothing of what came back
 
 
 async def test_a_late_event_is_not_opened_into_a_record(world: World) -> None:

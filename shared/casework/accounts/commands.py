@@ -1,6 +1,7 @@
 """Accounts and bearer tokens. A token is shown once and kept as a digest only."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from shared.casework.accounts.barred import kept
 from shared.casework.accounts.credentials import Issued, OneTime
 from shared.casework.accounts.sessions import actor_from
 from shared.casework.accounts.tables import Account, Duty, KeptAnswer, Token
+from shared.casework.cases.looks import ids_of
 from shared.casework.eyes.tables import Opening
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.scope import OutOfSight, whole_agency
@@ -24,6 +26,7 @@ from shared.kit.ids import new_id
 
 TOKEN_BYTES = 32  # 256 bits: guessing is hopeless, so a plain digest is enough
 TOKEN_LIFE = timedelta(days=90)  # a script's token is renewed each quarter
+A_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NAME_CHARACTERS_MAX = 60  # a sign-in name is typed at each shift's start; a mail address, where it is one, has 30 or so
 
 ROLES_OF: dict[AgencyKind, frozenset[Role]] = {
@@ -160,10 +163,19 @@ async def actor_of(tx: Transaction, here: Here, token: str) -> Actor | None:
     return actor_from(here, account, (case_id for _account, _token, case_id in rows))
 
 
-async def forget_answers(tx: Transaction, *about: UUID) -> None:
-    """Answers kept for repeated requests about something whose content is gone are gone too."""
-    for id_ in about:
-        await tx.session.execute(delete(KeptAnswer).where(col(KeptAnswer.route).contains(str(id_), autoescape=True)))
+async def forget_answers(tx: Transaction, here: Here, case_id: UUID) -> None:
+    """Answers kept for repeated requests about a case, content of which is gone, are gone too: those whose address names anything
+    of the case and, where an address names nothing, those that name it themselves."""
+    about = {str(id_) for id_ in (await tx.session.execute(ids_of(here, case_id))).scalars()}
+    columns = (col(KeptAnswer.account_id), col(KeptAnswer.route), col(KeptAnswer.key))
+    for name in (await tx.session.execute(select(*columns))).tuples().all():
+        this = [column == value for column, value in zip(columns, name, strict=True)]
+        told = set(A_UUID.findall(name[1]))
+        if not told:
+            answer = (await tx.session.execute(select(col(KeptAnswer.answer)).where(*this))).scalar_one()
+            told = set(A_UUID.findall((answer or b"").decode()))
+        if not about.isdisjoint(told):
+            await tx.session.execute(delete(KeptAnswer).where(*this))
 
 
 ANSWERS = UUID("8d3f5c52-0b7f-4a51-9d7e-1f0f3a0e77c4")  # the namespace of the names below

@@ -356,7 +356,7 @@ class Watcher:
 
     async def _forget(self, sender: str, consent_id: UUID) -> None:
         async with self._database.write() as tx:
-            await forget_ended(tx, sender, consent_id)
+            await forget_ended(tx, self._here, sender, consent_id)
 
     async def _unsigned(self) -> list[UUID]:
         """Consents that are over whose recipient has not signed in time that its copies are destroyed. Of one that has ended

@@ -44,11 +44,11 @@ async def on_consent_taken_back(received: Received, tx: Transaction, here: Here)
         await keep_for_the_court(tx, received.sender, held, word.consent)
     await lay_tombstone(tx, received.sender, word.consent)
     for referral in resting:
-        await forget_answers(tx, referral.id, referral.case_id)
         if not story.standing_of(referral).consent_taken_back:  # else it was told before, and this copy of the records knows
             told = Told(received.sender, False, received.occurred_at, event_id=received.id)
             await story.take_back(tx, here, referral, word, told)
     if case is not None:
+        await forget_answers(tx, here, case.id)
         forget_parts(case, word.consent)
     await forget_told(tx, received.sender, word.circle, word.consent)
     await forget_conferences(tx, received.sender, word.consent)
@@ -76,10 +76,10 @@ async def on_consent_ended(received: Received, tx: Transaction, here: Here) -> N
     row = {"sender": received.sender, "consent_id": word.consent, "case_id": case.id, "circle": word.circle,
            "ended_at": received.occurred_at}  # fmt: skip
     await tx.session.execute(outbox.insert_if_absent(tx, EndedConsent), [row])
-    await forget_ended(tx, received.sender, word.consent)
+    await forget_ended(tx, here, received.sender, word.consent)
 
 
-async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
+async def forget_ended(tx: Transaction, here: Here, sender: str, consent_id: UUID) -> None:
     """Destroys what was received under a consent that has ended, unless something that rests on it is open; her own words and care
     that was given stay, and every referral as it ended. Where a court has forbidden to destroy it, it is set aside."""
     await outbox.lock_subjects(tx, [consent_id])
@@ -94,6 +94,7 @@ async def forget_ended(tx: Transaction, sender: str, consent_id: UUID) -> None:
     await lay_tombstone(tx, sender, consent_id)
     for referral in resting:
         await story.forget_heard(tx, referral)
+    await forget_answers(tx, here, case.id)
     forget_parts(case, consent_id)
     await forget_told(tx, sender, ended.circle, consent_id)
     await forget_conferences(tx, sender, consent_id)

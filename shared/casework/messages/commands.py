@@ -17,6 +17,7 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ConsentItem, MessageAnswer, MessageCode
 from shared.exchange import feed
+from shared.exchange.erasing import received_key
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
@@ -103,9 +104,11 @@ async def agreed_to_messages(tx: Transaction, here: Here, referral: Referral) ->
 
 
 async def line(tx: Transaction, referral: Referral, fact: events.Event, agency: str, event_id: UUID) -> None:
-    """One line of the diary about a message."""
+    """One line of the diary about a message. What the issuer tells rests on her consent, and goes with it."""
     is_own = agency == (referral.issuer if referral.direction == "out" else referral.recipient)
+    rests_on = referral.consent_id if not is_own and referral.direction == "in" else None
     await feed.record(
         tx, feed.Line(kind=fact.type, subject=referral.id, agency=agency, is_own=is_own, occurred_at=tx.clock.now(),
-                      case_id=referral.case_id, facility=referral.desk, event_id=event_id, detail=events.data_of(fact)),
+                      case_id=referral.case_id, facility=referral.desk, event_id=event_id, detail=events.data_of(fact),
+                      key=received_key(referral.issuer, rests_on) if rests_on is not None else None),
     )  # fmt: skip

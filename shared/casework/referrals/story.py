@@ -19,6 +19,7 @@ from shared.casework.cases.commands import forget_parts
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import tell_referral_progress, visit_is_set
 from shared.casework.here import Here
+from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework import events, lifecycle
 from shared.contracts.casework.codes import ReferralState, Urgency
@@ -217,7 +218,7 @@ async def settle(
     if standing.is_ended and referral.ended_at is None:
         referral.ended_at = occurred_at
     if referral.direction == "in" and standing.state is ReferralState.DECLINED and referral.said is not None:
-        await _wipe_preview(tx, referral)
+        await _wipe_preview(tx, here, referral)
     await tx.session.flush()
     if referral.direction == "out" and referral.state != before:
         case = await tx.session.get(Case, referral.case_id)
@@ -283,7 +284,7 @@ async def _line_is_told(tx: Transaction, fact: ReferralFact) -> None:
     await tx.session.execute(update(Activity).where(col(Activity.position) == first).values(event_id=fact.event_id))
 
 
-async def _wipe_preview(tx: Transaction, referral: Referral) -> None:
+async def _wipe_preview(tx: Transaction, here: Here, referral: Referral) -> None:
     """Who cannot take her knows nothing of her any more. What was asked for and the arrival's code stay: she may come all the same.
 
     The signed form lies sealed in the inbox until it is cleared, shown by no page, for an issuer that loses its records.
@@ -291,7 +292,7 @@ async def _wipe_preview(tx: Transaction, referral: Referral) -> None:
     blank(referral, "said", "expected_at")
     await _blank_lines(tx, referral)
     await _blank_facts(tx, referral)
-    await forget_answers(tx, referral.id, referral.case_id)
+    await forget_answers(tx, here, referral.case_id)
     others = select(col(Referral.id)).where(
         col(Referral.case_id) == referral.case_id, col(Referral.consent_id) == referral.consent_id, col(Referral.id) != referral.id,
         col(Referral.direction) == "in", col(Referral.state) != ReferralState.DECLINED,
@@ -317,6 +318,9 @@ async def _blank_facts(tx: Transaction, referral: Referral) -> None:
     )  # fmt: skip
     for fact in (await tx.session.execute(theirs)).scalars():
         fact.data = Under(referral.case_id, {})  # type: ignore[assignment]  # read again it is what it was
+    # And beside the messages that were asked for here: what became of each.
+    asked = (col(Message.referral_id) == referral.id, col(Message.direction) == "out")
+    await tx.session.execute(update(Message).where(*asked).values(answer=None, answered_at=None))
     await tx.session.flush()
 
 
@@ -365,7 +369,6 @@ async def forget_heard(tx: Transaction, referral: Referral) -> None:
     referral.version += 1
     await _blank_lines(tx, referral)
     await _blank_facts(tx, referral)
-    await forget_answers(tx, referral.id, referral.case_id)
 
 
 async def end_resting(tx: Transaction, here: Here, word: events.ConsentTakenBack, told: Told) -> None:
