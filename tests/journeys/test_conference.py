@@ -2,6 +2,7 @@
 part of what was decided; consent taken back cancels the invitation at once and wipes it there.
 """
 
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
@@ -10,9 +11,12 @@ from agencies import Desk, Refused, World, consent, open_case, refer
 from sqlalchemy import select
 from sqlmodel import col
 
+from shared.casework.cases.custody import export_case
+from shared.casework.cases.tables import Case
 from shared.casework.conferences.tables import Conference
 from shared.contracts.casework import events, minimal_data
-from shared.contracts.casework.codes import AgencyKind, AgendaItem
+from shared.contracts.casework.codes import AgencyKind, AgendaItem, Role
+from shared.exchange.custody import check_bundle
 from shared.exchange.tables import OutboxRow
 
 OFFICE = {"on_date": "2026-01-20", "part": "morning"}
@@ -140,6 +144,43 @@ async def test_consent_taken_back_cancels_the_invitation_at_once_and_wipes_it_th
     assert (await heard(nurse))[0]["decisions"] == DECISIONS[:1]
     refused = await worker.ask("POST", f"/cases/{case_id}/conferences", {**OFFICE, "agenda": ["needs"], "agencies": ["police"]})
     assert refused.status_code == 422
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+async def test_an_invitation_ends_by_the_day_of_what_it_rests_on_though_a_request_goes_on(world: World) -> None:
+    desk, nurse, worker, case_id = await circle(world)
+    until = (world.clock.now() + timedelta(days=3)).isoformat()
+    await consent(worker, case_id, "police", "needs", "safety", expires_at=until)
+    await consent(worker, case_id, "health", "needs")
+    await refer(worker, case_id, None, "police", urgency="routine")  # open there, and goes on
+    made = await call(worker, case_id, "police", "health")
+    await world.settle()
+    world.clock.advance(timedelta(days=4))
+    await world["social_welfare"].watcher.tick()
+    await world.settle()
+    at_office = await worker.get(f"/conferences/{made['id']}")
+    assert [(one["agency"], bool(one["withdrawn_at"])) for one in at_office["invitations"]] == [("health", False), ("police", True)]
+    (at_police,), (at_clinic,) = await heard(desk), await heard(nurse)
+    assert (at_police["state"], at_police["agenda"], at_police["on_date"]) == ("withdrawn", [], None)
+    assert at_clinic["state"] == "called"
+    assert "issued" in {one["status"] for one in (await desk.get("/referrals?direction=in"))["items"]}
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+async def test_the_bundle_of_a_case_has_what_was_said_of_a_consent_that_a_conference_alone_rested_on(world: World) -> None:
+    _desk, _nurse, worker, case_id = await circle(world)
+    agreed = await consent(worker, case_id, "police", "needs")
+    await call(worker, case_id, "police", agenda=["needs"])
+    await world.settle()
+    await worker.take_back(case_id, agreed)
+    await world.settle()
+    police = world["police"]
+    await police.sign_in("chief", Role.SUPERVISOR)
+    async with police.database.write() as tx:
+        case = (await tx.session.execute(select(Case))).scalar_one()
+        made = check_bundle(await export_case(tx, police.here, police.seal, str(case.id), "chief"))
+    assert made.faults == []
+    assert {events.ConsentTakenBack.type, events.ConsentErased.type} <= {one.type for one in made.shown}
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, union
 from sqlmodel import col
 
 from shared.casework import scope
@@ -15,6 +15,8 @@ from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral
 from shared.exchange.custody import make_bundle
 from shared.exchange.seal import KeyedSeal
+from shared.exchange.tables import InboxRow, OutboxRow
+from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 
@@ -45,9 +47,11 @@ def _named(case: str) -> ColumnElement[bool]:
 
 
 async def _subjects(tx: Transaction, case: Case) -> set[UUID]:
-    referrals = select(col(Referral.id), col(Referral.consent_id)).where(col(Referral.case_id) == case.id)
-    consents = select(col(Consent.id)).where(col(Consent.case_id) == case.id)
-    subjects = {case.circle, *(await tx.session.execute(consents)).scalars()}
-    for referral_id, consent_id in (await tx.session.execute(referrals)).tuples():
-        subjects |= {referral_id, *([consent_id] if consent_id is not None else ())}
-    return subjects
+    referrals = select(col(Referral.id)).where(col(Referral.case_id) == case.id)
+    about = {case.circle, *(await tx.session.execute(referrals)).scalars()}
+    own = select(col(Consent.id)).where(col(Consent.case_id) == case.id)
+    # That a consent was taken back, and what became of its copies, is said of the consent; what rested on it may have been a step,
+    # a conference or membership alone, of which no record is left here.
+    under = [select(col(table.consent_id)).where(among(tx, col(table.subject), about)) for table in (InboxRow, OutboxRow)]
+    consents: set[UUID | None] = set((await tx.session.execute(union(own, *under))).scalars())
+    return {*about, *(consent_id for consent_id in consents if consent_id is not None)}

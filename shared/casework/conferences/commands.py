@@ -180,10 +180,13 @@ def _check_decisions(here: Here, row: Conference, asked: list[Invitation], comma
             raise Conflict("Choose a day from today on, within the next year, until when each decision is seen to.")
 
 
-async def withdraw_invitations(tx: Transaction, here: Here, case: Case, consent_id: UUID) -> None:
-    """She took back what these invitations rest on: they are over here at once. The agency that had one is told by the word that
-    takes the consent back, and destroys what it heard. The caller has locked circle, case and consent."""
+async def withdraw_invitations(tx: Transaction, here: Here, case: Case, consent_id: UUID, *, to_come: bool = False) -> None:
+    """What these invitations rest on is over, and they are over here at once: those `to_come` where it has ended by its day, and
+    all where she took it back. The agency that had one is told by the word that says so, and destroys what it heard. The caller
+    has locked circle, case and consent."""
     query = select(Invitation).where(col(Invitation.consent_id) == consent_id, col(Invitation.withdrawn_at).is_(None))
+    if to_come:
+        query = query.join(Conference, col(Conference.id) == col(Invitation.conference_id)).where(col(Conference.state) == CALLED)
     for one in (await tx.session.execute(query)).scalars():
         one.withdrawn_at = tx.clock.now()
         row = await tx.session.get_one(Conference, one.conference_id)
@@ -191,10 +194,12 @@ async def withdraw_invitations(tx: Transaction, here: Here, case: Case, consent_
     await tx.session.flush()
 
 
-async def forget_conferences(tx: Transaction, sender: str, consent_id: UUID) -> None:
-    """What was heard of conferences under a consent that is over goes: when, where, of what, and what was decided. What this agency
-    answered is its own, and stays."""
+async def forget_conferences(tx: Transaction, sender: str, consent_id: UUID, *, to_come: bool = False) -> None:
+    """What was heard of conferences under a consent that is over goes: when, where, of what, and what was decided; or of those
+    `to_come` alone. What this agency answered is its own, and stays."""
     query = select(Conference).where(col(Conference.caller) == sender, col(Conference.consent_id) == consent_id)
+    if to_come:
+        query = query.where(col(Conference.state) == CALLED)
     for row in (await tx.session.execute(query.with_for_update())).scalars():
         row.facility = row.on_date = row.part = None
         blank(row, "agenda", "decisions")

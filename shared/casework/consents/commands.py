@@ -236,8 +236,9 @@ async def take_back(case_id: UUID, consent_id: UUID, tx: Transaction, here: Here
 
 
 async def end_consent(tx: Transaction, here: Here, consent_id: UUID) -> None:
-    """The day until which she had agreed has passed, and all that was said under it is there: its recipient is told. Nothing else
-    ends with it: what is open there goes on, and what was received goes when that is over.
+    """The day until which she had agreed has passed, and all that was said under it is there: its recipient is told. Invitations to
+    a conference that has not been end with it and nothing else does: what is open there goes on, and what was received goes when
+    that is over.
 
     Locks in the order of all commands: subjects, case, consent.
     """
@@ -253,6 +254,7 @@ async def end_consent(tx: Transaction, here: Here, consent_id: UUID) -> None:
         return
     if await tx.session.get(Erasure, (consent.id, consent.recipient)) is not None:
         return
+    await withdraw_invitations(tx, here, case, consent.id, to_come=True)
     await _tell(tx, case, consent.id, consent.recipient, events.ConsentEnded(consent=consent.id, circle=case.circle))
     await await_receipt(tx, case.id, consent, now)
     await note_line(tx, here, case, consent, "consent.ended", consent.expires_at)

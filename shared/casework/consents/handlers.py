@@ -64,8 +64,8 @@ def _ended_row(sender: str, consent_id: UUID) -> Delete:
 
 
 async def on_consent_ended(received: Received, tx: Transaction, here: Here) -> None:
-    """The day until which she had agreed has passed. Nothing here ends: what is open goes on, and what was received under the
-    consent is destroyed once nothing is."""
+    """The day until which she had agreed has passed. Nobody speaks of her at a conference after it; nothing else ends here: what is
+    open goes on, and what was received under the consent is destroyed once nothing is."""
     word: events.ConsentEnded = received.data
     await clear(tx, here, word.consent, {END_WAITS})
     case = await _locked_case(tx, word.circle)
@@ -76,6 +76,8 @@ async def on_consent_ended(received: Received, tx: Transaction, here: Here) -> N
     row = {"sender": received.sender, "consent_id": word.consent, "case_id": case.id, "circle": word.circle,
            "ended_at": received.occurred_at}  # fmt: skip
     await tx.session.execute(outbox.insert_if_absent(tx, EndedConsent), [row])
+    if not await _is_kept(tx, case, received.sender, word.consent):  # else what a court has is set aside first, with all of it
+        await forget_conferences(tx, received.sender, word.consent, to_come=True)
     await forget_ended(tx, here, received.sender, word.consent)
 
 
