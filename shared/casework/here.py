@@ -11,8 +11,12 @@ from zoneinfo import ZoneInfo
 from shared.casework.directory.network import AgencyEntry, Facility, Network
 from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import AgencyKind, FacilityMode, Role
-from shared.kit.errors import NotFound, RefnetError
+from shared.kit.errors import Conflict, NotFound, RefnetError
 from shared.programmes.profile import Programme
+
+# In place of a facility: of a case that another agency's word has opened without naming one. No facility is called so. Supervisors
+# see it, wherever they sit, until one of them says where it is looked after, or a request for her comes to a desk.
+NOWHERE = "-"
 
 
 class Forbidden(RefnetError):
@@ -77,6 +81,8 @@ class Here:
     def facility(self, facility: str) -> Facility:
         """One of this agency's facilities; raises NotFound."""
         found = self.entry.facilities.get(facility)
+        if facility == NOWHERE:
+            raise Conflict("No place looks after this case yet; a supervisor says on its page which one does.")
         if found is None:
             known = tuple(sorted(self.entry.facilities))
             raise NotFound("This agency has no facility “%(place)s”; its facilities are: %(known)s.", place=facility, known=known)
@@ -100,6 +106,14 @@ class Here:
         """The ladder of one of this agency's facilities; empty where the network file has dropped it."""
         found = self.entry.facilities.get(facility)
         return found.posts if found is not None else ()
+
+    def opened_at(self) -> str:
+        """Where a case lies that a word opens which names no facility: nowhere, unless this agency has one place alone."""
+        return NOWHERE if len(self.entry.facilities) > 1 else self.first_place()
+
+    def first_place(self) -> str:
+        """The first of this agency's facilities: where what is its own lies that nothing else places."""
+        return next(iter(self.entry.facilities))
 
     def on_paper(self, facility: str) -> str | None:
         """The facility where it works on paper or by phone, so that what is entered here is entered for it; None otherwise."""
@@ -142,8 +156,10 @@ class Actor:
 
     @property
     def desks(self) -> list[str]:
-        """The facilities in scope of an account that has one."""
-        return [*((self.facility,) if self.facility is not None else ()), *sorted(self.hub_of)]
+        """The facilities in scope of an account that has one; a supervisor also sees what lies nowhere yet."""
+        if self.facility is None:
+            return []
+        return [self.facility, *sorted(self.hub_of), *((NOWHERE,) if self.role is Role.SUPERVISOR else ())]
 
     def sees(self, facility: str | None) -> bool:
         """Whether something at a facility is within the account's scope."""

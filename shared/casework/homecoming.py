@@ -213,7 +213,7 @@ async def _keep_consent(tx: Transaction, here: Here, case: Case, consent: Consen
 async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
     """Before everything else that comes home: from now on nothing is said under it."""
     assert isinstance(fact, events.ConsentTakenBack)
-    case = await case_for_circle(tx, here, fact.circle)
+    case = await case_for_circle(tx, here, fact.circle, here.first_place())
     consent = await tx.session.get(Consent, fact.consent, populate_existing=True)
     if consent is None:
         consent = _known_by_its_end(fact.consent, case, recipient, word)
@@ -239,7 +239,7 @@ async def _try_again(tx: Transaction, recipient: str, consent_id: UUID) -> None:
 async def _ended(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
     """Before everything else that comes home, too: its day has passed, whatever is known of it."""
     assert isinstance(fact, events.ConsentEnded)
-    case = await case_for_circle(tx, here, fact.circle)
+    case = await case_for_circle(tx, here, fact.circle, here.first_place())
     consent = await tx.session.get(Consent, fact.consent, populate_existing=True)
     if consent is None:
         consent = _known_by_its_end(fact.consent, case, recipient, word)
@@ -261,7 +261,7 @@ def _known_by_its_end(consent_id: UUID, case: Case, recipient: str, word: Return
 
 async def _announced(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
     assert isinstance(fact, events.CircleAnnounced)
-    case = await case_for_circle(tx, here, word.subject)
+    case = await case_for_circle(tx, here, word.subject, here.first_place())
     case.circle_version = max(case.circle_version, fact.circle_version)
     own = await tx.session.get(CircleMember, (word.subject, here.agency), populate_existing=True)
     if own is None:
@@ -278,7 +278,7 @@ async def _announced(recipient: str, fact: events.Event, word: Returned, tx: Tra
 
 async def _progress(_recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
     assert isinstance(fact, events.CaseProgress)
-    case = await case_for_circle(tx, here, word.subject)
+    case = await case_for_circle(tx, here, word.subject, here.first_place())
     query = select(col(Progress.position)).where(
         col(Progress.case_id) == case.id, col(Progress.agency) == here.agency, col(Progress.code) == str(fact.code),
         col(Progress.occurred_at) == word.occurred_at,

@@ -163,6 +163,8 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     },
     "/enquiry/{enquiry_id}/told": {"step": "1"},
     "/api/v1/records/{register}/{entry_id}/corrections": {"fields": {}},
+    "/api/v1/cases/{case_id}/place": {"facility": "ndola_clinic"},
+    "/cases/{case_id}/place": {"facility": "ndola_clinic"},
     "/api/v1/cases/{case_id}/holds": {"order": "A synthetic order."},
     "/cases/{case_id}/hold": {"order": "A synthetic order."},
     "/messages/{message_id}/answer": {"answer": "passed_on"},

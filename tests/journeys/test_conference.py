@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from agencies import Desk, Refused, World, consent, open_case, refer
+from shift import at_work
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -144,6 +145,29 @@ async def test_consent_taken_back_cancels_the_invitation_at_once_and_wipes_it_th
     assert (await heard(nurse))[0]["decisions"] == DECISIONS[:1]
     refused = await worker.ask("POST", f"/cases/{case_id}/conferences", {**OFFICE, "agenda": ["needs"], "agencies": ["police"]})
     assert refused.status_code == 422
+
+
+async def test_a_case_that_an_invitation_opens_lies_nowhere_until_a_supervisor_says_where(world: World) -> None:
+    worker, police = await world["social_welfare"].sign_in("worker"), world["police"]
+    case_id, _incident = await open_case(worker)
+    await consent(worker, case_id, "police", "needs", "prog")
+    await call(worker, case_id, "police", agenda=["needs"])
+    await world.settle()
+    desks = [await police.sign_in(place, facility=place) for place in ("ndola_central_vsu", "masaiti_vsu")]
+    assert [await heard(desk) for desk in desks] == [[], []]
+    chief = await at_work(world, "police", "chief", Role.SUPERVISOR, "masaiti_vsu")
+    async with police.database.read() as tx:
+        case = (await tx.session.execute(select(Case))).scalar_one()
+    assert [(await desk.ask("GET", f"/cases/{case.id}")).status_code for desk in desks] == [404, 404]
+    page = await chief.open(f"/cases/{case.id}")
+    assert "No place looks after this case yet" in page.words
+    page = await chief.send(page.form(f"/cases/{case.id}/place"), facility="ndola_central_vsu")
+    assert page.path == "/cases"  # it is another place's now
+    assert [len(await heard(desk)) for desk in desks] == [1, 0]
+    (invited,) = await heard(desks[0])
+    await desks[0].post(f"/conferences/{invited['id']}/answer", {"answer": "will_come"})
+    inspector = await police.sign_in("inspector", Role.SUPERVISOR, "ndola_central_vsu")
+    assert (await inspector.ask("POST", f"/cases/{case.id}/place", {"facility": "masaiti_vsu"})).status_code == 409
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)

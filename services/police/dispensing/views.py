@@ -82,7 +82,7 @@ async def work_lines(tx: Transaction, here: Here, by: Actor) -> list[tuple[str, 
     """What the boxes of an account's desks wait for. Who may not read one is only asked to count it a second time."""
     found: list[tuple[str, Said]] = []
     may_read = bool(await may_give(tx, here, by))
-    for facility in by.desks or list(here.entry.facilities):
+    for facility in (one for one in here.entry.facilities if by.sees(one)):
         waiting = await box.waiting_count(tx, facility)
         if waiting is not None and waiting.counted_by != by.account_id:
             said = _said(_("Count the locked box of %(place)s a second time."), facility)

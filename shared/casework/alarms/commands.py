@@ -12,7 +12,7 @@ from shared.casework.accounts.commands import on_disable
 from shared.casework.accounts.tables import Account
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.commands import Form, NoteText
-from shared.casework.here import Actor, Here
+from shared.casework.here import NOWHERE, Actor, Here
 from shared.contracts.casework.codes import Role, Urgency
 from shared.exchange import feed
 from shared.exchange.outbox import insert_if_absent
@@ -55,7 +55,7 @@ async def raise_alarm(
     """Raises an alarm to the lowest post of the facility's ladder, to the one above it, because it is about who holds that, or to a
     `post` of it that knows of the matter; one that is open already is not raised twice."""
     now = tx.clock.now()
-    posts = here.facility(facility).posts
+    posts = here.facility(facility if facility != NOWHERE else here.first_place()).posts
     level = posts.index(post) if post in posts else min(1, len(posts) - 1) if to_supervisor else 0
     row = {
         "id": new_id(), "kind": kind, "about": about, "case_id": case_id, "facility": facility, "post": posts[level],

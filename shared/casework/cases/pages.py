@@ -13,7 +13,7 @@ from sqlmodel import col
 from shared.casework import scope
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases import commands, more, views
-from shared.casework.cases.commands import AddIncident, OpenCase
+from shared.casework.cases.commands import AddIncident, OpenCase, PlaceCase
 from shared.casework.cases.recovering import awaited, release_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import CaseCursor, Cursor
@@ -24,6 +24,7 @@ from shared.casework.consents.views import erasures_of, refusals_of, unasked
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
+from shared.casework.here import NOWHERE
 from shared.casework.holds.commands import holds_of, is_set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
@@ -50,6 +51,7 @@ router = APIRouter(include_in_schema=False)
 
 HOURS_MAX = 24 * 365  # a year: beyond it hours say nothing
 LIST_LIMIT = 50
+CHOOSE_PLACE = _("Choose the place that looks after this case.")
 
 Hours = Annotated[int, Field(ge=0, le=HOURS_MAX)]
 SAFE_ADULT = {"here": Ternary.YES, "not_here": Ternary.NO, "no": Ternary.NO}
@@ -296,7 +298,7 @@ async def _case_page(
     return edge.pages.show(
         request, "cases/case.html", visit, status=status, form=form, errors=bool(form.errors), lines=lines, following=following,
         progress=progress, dated=codes.DATED, here_now="/cases",
-        live=None if cursor or form.errors else f"/live?after={after}", **context,
+        live=None if cursor or form.errors else f"/live?after={after}", is_nowhere=case.facility == NOWHERE, **context,
     )  # fmt: skip
 
 
@@ -377,6 +379,20 @@ async def post_release(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     async def work(tx: Transaction) -> str:
         await release_case(case_id, tx, edge.here, visit.actor)
         return "/alarms" if values.get("back") == ["/alarms"] else f"/cases/{case_id}"
+
+    return await submit(request, edge, visit, values, work)
+
+
+@router.post("/cases/{case_id}/place")
+async def post_place(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """Which place looks after a case that came here without one."""
+    asked = fill(PlaceCase, values, {}).model
+    if asked is None:
+        raise Conflict(CHOOSE_PLACE)
+
+    async def work(tx: Transaction) -> str:
+        case = await commands.place_case(case_id, asked, tx, edge.here, visit.actor)
+        return f"/cases/{case_id}" if visit.actor.sees(case.facility) else "/cases"
 
     return await submit(request, edge, visit, values, work)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.cases import commands, looks, views
-from shared.casework.cases.commands import AddIncident, OpenCase
+from shared.casework.cases.commands import AddIncident, OpenCase, PlaceCase
 from shared.casework.cases.recovering import release_case
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.circles.views import ProgressView, progress_view
@@ -79,6 +79,18 @@ async def post_release(case_id: UUID, request: Request, edge: OneEdge, by: Signe
         await release_case(case_id, tx, edge.here, by)
         case = await commands.load_case(tx, case_id, by)
         return views.case_view(case, await views.notes_of(tx, case.id))
+
+    return await command(request, edge, by, work, status=200, key=key)
+
+
+@router.post("/{case_id}/place", response_model=views.CaseView)
+async def post_place(
+    case_id: UUID, body: PlaceCase, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """A supervisor says which place looks after a case that came here without one."""
+
+    async def work(tx: Transaction) -> views.CaseView:
+        return views.case_view(await commands.place_case(case_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, status=200, key=key)
 

@@ -93,7 +93,7 @@ async def on_place_closed(received: Received, tx: Transaction, here: Here) -> No
 async def on_case_progress(received: Received, tx: Transaction, here: Here) -> None:
     """A coded fact from a member."""
     word: events.CaseProgress = received.data
-    case = await case_for_circle(tx, here, received.subject)
+    case = await case_for_circle(tx, here, received.subject, here.opened_at())
     tx.session.add(
         Progress(case_id=case.id, agency=received.sender, code=word.code, on_date=word.on_date, consent_id=received.consent_id,
                  occurred_at=received.occurred_at, recorded_at=tx.clock.now())
@@ -111,7 +111,7 @@ async def on_hearing_off(received: Received, tx: Transaction, here: Here) -> Non
 
 
 async def _line(received: Received, tx: Transaction, here: Here, detail: dict[str, object]) -> None:
-    case = await case_for_circle(tx, here, received.subject)
+    case = await case_for_circle(tx, here, received.subject, here.opened_at())
     await feed.record(tx, _line_of(received, case.id, case.facility, detail))
 
 

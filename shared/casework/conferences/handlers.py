@@ -24,7 +24,7 @@ async def on_conference_called(received: Received, tx: Transaction, here: Here) 
     if await tx.session.get(Conference, word.conference) is not None:
         raise Unauthorised("A conference with this id is known already.")
     assert received.consent_id is not None  # or it was nobody's to say
-    case = await case_for_circle(tx, here, received.subject)
+    case = await case_for_circle(tx, here, received.subject, here.opened_at())
     row = Conference(
         id=word.conference, case_id=case.id, key_name=received_key(received.sender, received.consent_id), caller=received.sender,
         desk=case.facility, facility=word.facility, on_date=word.on_date, part=word.part,
@@ -78,7 +78,7 @@ async def _line(received: Received, tx: Transaction, row: Conference, detail: di
 async def _called_came_home(recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
     """When, where and who was asked; of what is spoken only what this one was told."""
     assert isinstance(fact, events.ConferenceCalled)
-    case = await case_for_circle(tx, here, word.subject)
+    case = await case_for_circle(tx, here, word.subject, here.first_place())
     row = await tx.session.get(Conference, fact.conference, populate_existing=True)
     heard = [str(item) for item in fact.agenda]
     if row is None:

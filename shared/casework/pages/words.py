@@ -451,6 +451,7 @@ MESSAGES: dict[str, str] = {
 LINES: dict[str, str] = {  # what a line of a timeline says; what its detail adds is put after it
     "station.registered": _("A station has given the next of its numbers"),
     "case.opened": _("Case opened"),
+    "case.placed": _("A place looks after this case from now on"),
     "case.released": _("Looked at after a restore, and released"),
     "incident.recorded": _("What happened was recorded"),
     "consent.recorded": _("Asked, and the answer kept"),
