@@ -127,10 +127,9 @@ def _there(counted: Mapping[str, int]) -> dict[str, int]:
 
 async def to_count(tx: Transaction, first: BoxCount) -> list[str]:
     """The batches that a second count is asked for: those that lie there by the book now. Whoever counts is shown no figure."""
-    await for_the_agency(tx)
-    return sorted(
-        key_of(product, lot) for product, lots in (await stock.lots(tx, BoxEntry, first.facility)).items() for lot in lots
-    )
+    async with whole_agency(tx):
+        found = await stock.lots(tx, BoxEntry, first.facility)
+    return sorted(key_of(product, lot) for product, lots in found.items() for lot in lots)
 
 
 async def open_count(tx: Transaction, count_id: UUID, by: Actor, *, lock: bool = False) -> BoxCount:

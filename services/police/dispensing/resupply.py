@@ -4,6 +4,7 @@ What is told is of products and places. It is told by the month, because a balan
 is sent would say what she has not agreed to have said.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -10,8 +10,8 @@ from shared.kit.ids import new_id
 from shared.kit.keystore import KeyDestroyed, KeystoreAway
 from shared.kit.sealed import Sealed, Under
 
-revision = "0012_safety_reports"
-down_revision = "0011_seats"
+revision = "0013_safety_reports"
+down_revision = ("0012_stated_again", "0012_trainers")  # which came beside each other
 branch_labels = None
 depends_on = None
 
