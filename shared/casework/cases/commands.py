@@ -218,9 +218,9 @@ async def load_case(tx: Transaction, case_id: UUID, by: Actor, *, lock: bool = F
 async def place_case(case_id: UUID, command: PlaceCase, tx: Transaction, here: Here, by: Actor) -> Case:
     """A supervisor says which place looks after a case that came here without one: until then no desk sees it. Raises Conflict."""
     by.may_work()
+    await load_case(tx, case_id, by)
     if by.role is not Role.SUPERVISOR:
         raise Forbidden("Only a supervisor says which place looks after a case.")
-    await load_case(tx, case_id, by)
     here.facility(command.facility)
     query = select(Case).where(col(Case.id) == case_id).with_for_update().execution_options(populate_existing=True)
     case = (await tx.session.execute(query)).scalar_one()
