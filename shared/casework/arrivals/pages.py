@@ -151,7 +151,7 @@ async def _match_page(
     async with edge.database.write() as tx:  # what a list shows of a case is a look at it
         walk_in = await commands.load_walk_in(tx, arrival_id, visit.actor)
         rows, total = await _open_here(tx, visit.actor)
-        await note_listed(tx, {row.case_id for row in rows}, visit.actor)
+        await note_listed(tx, {walk_in.case_id, *(row.case_id for row in rows)}, visit.actor)
     peers = {peer: edge.here.network.agencies[peer].facilities for peer in edge.here.serving}
     senders = [(f"{peer}/{id_}", place.name) for peer, places in peers.items() for id_, place in places.items()]
     care = with_sheet(f"/care/arrivals/{walk_in.id}", form.value("sheet"))
