@@ -105,7 +105,7 @@ async def on_case_progress(received: Received, tx: Transaction, here: Here) -> N
 async def on_hearing_off(received: Received, tx: Transaction, here: Here) -> None:
     """A hearing that a member told of will not be on its day: no list here says it again."""
     word: events.HearingOff = received.data
-    case = await case_for_circle(tx, here, received.subject)
+    case = await case_for_circle(tx, here, received.subject, here.opened_at())
     await note_off(tx, case.id, received.sender, word.on_date)
     await _line(received, tx, here, events.data_of(word))
 
