@@ -22,7 +22,7 @@ from coast import BESIDE
 from fastapi.routing import APIRoute
 from hotline import answered_at_every_unit
 from schema import as_application, postgres_at_head, sqlite_at_head
-from sqlalchemy import func, select, text, true
+from sqlalchemy import delete, func, select, text, true
 from sqlmodel import SQLModel, col
 
 import services.demo
@@ -36,7 +36,7 @@ from services.social_welfare.returns.domain import Question
 from shared.casework import scope
 from shared.casework.accounts import sessions
 from shared.casework.accounts.commands import ROLES_OF, add_account, find_account, make_token
-from shared.casework.accounts.tables import Attempt, Duty, HandOver
+from shared.casework.accounts.tables import Attempt, CaseRead, Duty, HandOver
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.looks import ids_of
 from shared.casework.cases.tables import Case
@@ -214,9 +214,6 @@ async def town(world: World, request: pytest.FixtureRequest, tmp_path: Path) -> 
             url = as_application(made[-1])
         here = replace(world["police"].here, agency=name, network=net)
         world.agencies[name] = TestAgency(here, parts_of(here.kind), database_at(url, world.clock))
-    # The police keep what those of other programmes keep too: calls to a hotline, stays, things, counselling, enquiries.
-    answered_at_every_unit(world)
-    keeps_as_a_centre(world)
     yield world
     for name in BESIDE:
         await world.agencies.pop(name).close()
@@ -282,7 +279,8 @@ async def things(
         entry = RegisterEntry(id=entry_id, entry_id=entry_id, version=1, record="tide_log", case_id=case.id, facility=HERE[name],
                               key_name=case.id, said={"people": 3}, recorded_at=now, recorded_by=new_id())  # fmt: skip
         tx.session.add_all([opening, hold, export, conference, entry])
-        call = Call(id=new_id(), what="report", channel="voice", facility=HERE[name], desk=HERE[name], key_name=case.id,
+        call = Call(id=new_id(), what="report", channel="voice", facility=HERE[name], desk=HERE[name], step="fits", seen_at=now,
+                    key_name=case.id,
                     said={"need": "protection", "needs": ["protection"], "language": None, "is_child": False,
                           "needs_vehicle": False, "may_call_back": False},
                     came_at=now, taken_by=new_id(), case_id=case.id)  # fmt: skip
@@ -563,3 +561,42 @@ async def test_what_another_place_keeps_beside_its_cases_is_not_there_either(tow
             answers.append((*answered(await reader.ask(method, *asked(method, path, given))), await reader.attempts() - before))
         assert answers[0] == answers[1], (method, path, answers)
         assert (answers[0][0], answers[0][-1]) == (404, 1), (method, path, answers[0])
+
+
+# What of these addresses is no look at a case: the list of looks itself, which she asks for, and what shows nothing of hers.
+NO_LOOKS = {"/cases/{case_id}/looked", "/api/v1/cases/{case_id}/access-log", "/cases/{case_id}/export",
+            "/alarms/{alarm_id}/resolve", "/offenders/{offender_id}", "/api/v1/offenders/{offender_id}"}  # fmt: skip
+
+
+# What nobody of `a_case` is shown: doses are certified officers', a file is whoever's took it, no docket or own word was entered.
+NOT_SHOWN_HERE = {"/cases/{case_id}/dispense", "/api/v1/cases/{case_id}/doses", "/api/v1/cases/{case_id}/docket",
+                  "/exports/{export_id}", "/exports/{export_id}/file", "/enquiry/{enquiry_id}"}  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)  # what is kept is kept in the same way on both
+async def test_whoever_opens_anything_of_a_case_at_its_own_desk_has_looked_at_it(town: World) -> None:
+    """Every agency's every address, by a clerk and by a supervisor. The police keep what those of other programmes keep too: calls
+    to a hotline, stays, things, counselling, enquiries."""
+    answered_at_every_unit(town)
+    keeps_as_a_centre(town)
+    own, shown, every = await a_case(town), set(), set()
+    silent: list[tuple[Any, ...]] = []
+    for name, agency in town.agencies.items():
+        for role in sorted(ROLES_OF[agency.here.kind] - {Role.ADMINISTRATOR}):
+            reader = await Reader.make(agency, f"own-{role}", role, HERE[name])
+            for method, path in routes(agency.app):
+                if method != "GET" or not set(re.findall(r"{(\w+)}", path)) & OF_A_CASE or path in NO_LOOKS:
+                    continue
+                every.add(path)
+                async with agency.database.write() as tx:
+                    await tx.session.execute(delete(CaseRead))
+                answer = await reader.ask("GET", *asked(method, path, own[name].ids))
+                async with agency.database.read() as tx:
+                    looked = (await tx.session.execute(select(col(CaseRead.id)).limit(1))).first() is not None
+                if answer.status_code == 200:
+                    shown.add(path)
+                    silent += [(name, role.value, path)] if not looked else []
+                elif answer.status_code not in {303, 403, 404, 409, 422}:
+                    silent.append((name, role.value, path, answer.status_code))
+    assert (silent, every - shown) == ([], NOT_SHOWN_HERE)
