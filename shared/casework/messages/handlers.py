@@ -6,7 +6,6 @@ from sqlmodel import col
 from shared.casework.here import Here
 from shared.casework.messages.commands import agreed_to_messages, line, settle
 from shared.casework.messages.tables import Message
-from shared.casework.referrals import story
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import MessageAnswer
@@ -43,7 +42,7 @@ async def on_message_answered(received: Received, tx: Transaction, here: Here) -
     message = (await tx.session.execute(query)).scalar_one_or_none()
     if message is None or message.direction != "out":
         raise Unauthorised("This agency asked for no such message.")
-    if message.answer is None and not story.standing_of(referral).consent_taken_back:
+    if message.answer is None and not referral.standing.get("consent_taken_back"):
         message.answer, message.answered_at = word.answer, received.occurred_at
         await tx.session.flush()
     await line(tx, referral, word, received.sender, received.id)
