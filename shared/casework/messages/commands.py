@@ -107,8 +107,10 @@ async def line(tx: Transaction, referral: Referral, fact: events.Event, agency: 
     """One line of the diary about a message. What the issuer tells rests on her consent, and goes with it."""
     is_own = agency == (referral.issuer if referral.direction == "out" else referral.recipient)
     rests_on = referral.consent_id if not is_own and referral.direction == "in" else None
+    detail, key = events.data_of(fact), received_key(referral.issuer, rests_on) if rests_on is not None else None
+    if key is not None and story.standing_of(referral).consent_taken_back:
+        detail, key = {}, None  # said late: that it was, and nothing of what
     await feed.record(
         tx, feed.Line(kind=fact.type, subject=referral.id, agency=agency, is_own=is_own, occurred_at=tx.clock.now(),
-                      case_id=referral.case_id, facility=referral.desk, event_id=event_id, detail=events.data_of(fact),
-                      key=received_key(referral.issuer, rests_on) if rests_on is not None else None),
+                      case_id=referral.case_id, facility=referral.desk, event_id=event_id, detail=detail, key=key),
     )  # fmt: skip
