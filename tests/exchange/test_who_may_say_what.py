@@ -355,11 +355,8 @@ def request(circle: UUID, from_facility: str, to_facility: str, to_kind: AgencyK
     """A request with nothing in it but what every direction may hold."""
     data = {name: value for name, value in sample_of(events.ReferralIssued)["data"].items() if name in minimal_data.REQUEST_FIELDS}
     places = {"from_facility": from_facility, "to_facility": to_facility}
-    return (
-        data
-        | places
-        | {"circle": str(circle), "pairwise_code": str(new_id()), "services": sorted(PROVIDED_BY[to_kind]) or ["legal_aid"]}
-    )
+    services = sorted(PROVIDED_BY[to_kind]) or [codes.ServicePackage.LEGAL_AID]  # whoever provides none is asked all the same
+    return data | places | {"circle": str(circle), "pairwise_code": str(new_id()), "services": services}
 
 
 def first_step(way: tuple[AgencyKind, AgencyKind]) -> dict[str, Any]:
