@@ -119,7 +119,8 @@ def what_few_need(desk: Process, clinic: Process, plant: Planter, case: str, the
     )
     said = {"language": "bem", "interpreter": False, "post": "duty_officer"}
     desk.post(f"/cases/{case}/legal-information", {"topics": ["may_withdraw"], **said})
-    desk.post("/dispensing/reports", {"product": "emergency_contraception", "code": "allergic_reaction", "case_id": case})
+    box = {"product": "emergency_contraception", "batch": plant.word()[-12:].upper()}
+    desk.post("/dispensing/reports", {**box, "code": "allergic_reaction", "case_id": case})
     nurse = {"post": "duty_nurse", "name": plant.word()}
     sample = clinic.post(f"/cases/{there}/specimens", {"kind": "swab", **nurse})["id"]
     clinic.post(f"/specimens/{sample}/entries", {"act": "sealed", "seal": plant.word()[-12:].upper(), **nurse})
@@ -244,6 +245,7 @@ ELSEWHERE = {
             "police_calls.said", "police_counsellings.language", "police_counsellings.note", "police_counsellings.what",
             "police_enquiries.said", "police_own_words.phone", "police_property.kind", "police_property.note",
             "police_property_entries.said", "police_stay_facts.said", "police_stay_refusals.with_her", "police_stays.with_her",
+            "casework_register_entries.said",
         ],
         _OF_OTHERS,
     ),
