@@ -11,12 +11,15 @@ from functools import cache
 from pathlib import Path
 
 from schedule import Verdict, run
+from sqlmodel import SQLModel
 from world import folder
 
+from services.kinds import MODULES, parts_of
 from shared.casework.migrate import migrate
 from shared.kit.db import Database
 
 CHUNK = 25  # schedules a process takes at once
+_ = [parts_of(kind) for kind in MODULES]  # fills SQLModel.metadata with the tables of every kind
 
 
 @cache
@@ -28,6 +31,8 @@ def empty_image() -> bytes:
         async def make() -> None:
             database = Database(f"sqlite:///{path}")
             await migrate(database)
+            async with database.write() as tx:  # every kind's own tables beside the shared ones: one image serves all agencies
+                await (await tx.session.connection()).run_sync(SQLModel.metadata.create_all)
             await database.close()
 
         asyncio.run(make())
