@@ -189,9 +189,9 @@ def places(here: Here) -> list[str]:
 
 async def _next_number(tx: Transaction, here: Here, id_: str, by: Actor) -> int:
     await tx.in_turn(f"register:{id_}")
-    await scope.for_the_agency(tx)  # numbers are the agency's, and a desk sees only its own
     query = select(func.max(col(RegisterEntry.number))).where(col(RegisterEntry.record) == id_)
-    last = (await tx.session.execute(query)).scalar_one()
+    async with scope.whole_agency(tx):  # numbers are the agency's, and a desk sees only its own
+        last = (await tx.session.execute(query)).scalar_one()
     return int(last or 0) + 1
 
 
