@@ -94,8 +94,7 @@ async def disable_account(tx: Transaction, here: Here, name: str) -> Account:
         await tx.session.execute(delete(Duty).where(col(Duty.account_id) == account.id, col(Duty.until_at) > tx.clock.now()))
         for give_back in (*_returns.get(None, ()), *_returns.get(here.kind, ())):
             await give_back(tx, here, account)
-        await tx.session.flush()
-        return account
+    return account
 
 
 async def reset_account(tx: Transaction, name: str, made: OneTime) -> Issued:
