@@ -296,7 +296,7 @@ async def _progress(_recipient: str, fact: events.Event, word: Returned, tx: Tra
 async def _hearing_off(_recipient: str, fact: events.Event, word: Returned, tx: Transaction, here: Here) -> bool:
     assert isinstance(fact, events.HearingOff)
     case = await case_for_circle(tx, here, word.subject, here.first_place())
-    await note_off(tx, case.id, here.agency, fact.on_date)
+    await note_off(tx, case.id, here.agency, fact.on_date, word.occurred_at)
     return True
 
 

@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.alarms.tables import Alarm
+from shared.casework.circles.tables import Progress
 from shared.casework.consents.tables import Consent
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
@@ -68,6 +69,51 @@ async def test_milestones_are_said_once_and_only_to_whom_she_allows_it(world: Wo
     ]
     assert {one["code"] for one in heard} == {"complaint_registered", "statement_taken", "hearing_date"}
     assert "FIR" not in str(heard)
+
+
+async def test_a_day_in_court_that_was_mistyped_is_taken_back_and_told_to_whoever_heard_of_it(world: World) -> None:
+    desk = await at_station(world)
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "health", "needs")
+    await consent(desk, case_id, "social_welfare", "needs", "prog")
+    await refer(desk, case_id, incident_id, "health")
+    await refer(desk, case_id, incident_id, "social_welfare")
+    path = await registered(desk, case_id)
+
+    async def hearing(day: str, **more: Any) -> int:
+        found = (await desk.post(f"{path}/steps", {"code": "hearing_date", "hearing_on": day, **more}))["steps"]
+        return int(next(one["step"] for one in found if one["hearing_on"] == day))
+
+    async def to_tell() -> list[tuple[str, str | None]]:
+        found = (await desk.get(f"/cases/{case_id}/to-tell"))["steps"]
+        return [(one["code"], one["was_on"]) for one in found if one["code"] == "hearing_date"]
+
+    told, untold = await hearing("2026-03-01", told_now=True), await hearing("2026-03-02")
+    assert await to_tell() == [("hearing_date", None)]
+    world.clock.advance(timedelta(minutes=5))
+    for step in (told, untold):
+        off = await desk.post(f"/cases/{case_id}/hearing-off", {"step": step})
+        assert (off["hearing_on"], off["is_off"]) == (None, True)
+    assert await to_tell() == [("hearing_date", "2026-03-01")]  # of the other she never heard
+    assert (await refused(desk.post(f"/cases/{case_id}/hearing-off", {"step": told})))[0] == 409
+    assert (await refused(desk.post(f"/cases/{case_id}/told", {"step": untold, "outcome": "not_safe"})))[0] == 409
+    (registered_at,) = [one["step"] for one in (await desk.get(f"/cases/{case_id}/to-tell"))["steps"] if not one["is_off"]]
+    for wrong in (registered_at, 10**6):
+        assert (await refused(desk.post(f"/cases/{case_id}/hearing-off", {"step": wrong})))[0] == 409
+    await desk.post(f"/cases/{case_id}/told", {"step": told, "outcome": "told", "how": "when_she_came"})
+    assert await to_tell() == []
+    await hearing("2026-03-01", occurred_at=world.clock.now().isoformat())  # it is on that day after all
+    assert await to_tell() == [("hearing_date", None)]
+    await world.settle()
+    worker = await world["social_welfare"].sign_in("worker")
+    (theirs,) = (await worker.get("/cases"))["items"]
+    lines = (await worker.get(f"/cases/{theirs['id']}/timeline?limit=200"))["items"]
+    assert sorted(one["detail"]["on_date"] for one in lines if one["kind"] == "case.hearing_off") == ["2026-03-01", "2026-03-02"]
+    async with world["social_welfare"].database.read() as tx:
+        days = select(col(Progress.on_date)).where(col(Progress.code) == "hearing_date").order_by(col(Progress.position))
+        assert [str(day) for day in (await tx.session.execute(days)).scalars()] == ["None", "None", "2026-03-01"]
+    async with world["health"].database.read() as tx:
+        assert not list((await tx.session.execute(select(Progress))).scalars())
 
 
 LATE = [

@@ -336,7 +336,12 @@ HARMLESS: dict[str, dict[str, str]] = {
         "inside_seq": EXCHANGE,
     },
     "casework_place_news": dict.fromkeys(["staff", "has_female_staff", "waiting"], "about a place"),
-    "casework_progress": dict.fromkeys(["code", "on_date"], "a coded step and its date: the week's calendar is found by both"),
+    "casework_progress": {
+        **dict.fromkeys(["code", "on_date"], "a coded step and its date: the week's calendar is found by both"),
+        **dict.fromkeys(
+            ["was_on", "off_occurred_at", "off_recorded_at"], "a date that does not hold: who is to be told is found by it"
+        ),
+    },
     "casework_referral_facts": {},
     "casework_referrals": {
         "services": "which packages are asked for: lists and the check for what is asked twice go by it",

@@ -29,6 +29,7 @@ from shift import at_work
 from sqlalchemy import select
 from sqlmodel import col
 
+from services.police.complaints.tables import Telling
 from shared.casework.alarms.tables import Alarm
 from shared.casework.circles.tables import Progress
 from shared.casework.directory.network import parse_network
@@ -323,6 +324,41 @@ async def test_a_day_in_court_that_does_not_hold_stands_on_nobodys_list_any_more
     await clerk.post(f"/cases/{there}/hearings", {"on_date": day.isoformat()})  # it is on that day after all
     await coast.settle()
     assert "Hearing" in await next_day_of()
+
+
+async def test_what_justice_told_of_is_told_to_her_by_her_safe_way_and_again_when_it_does_not_hold(coast: World) -> None:
+    desk, case_id, clerk, there = await in_court(coast, "prog")
+    day = (coast.clock.now().date() + timedelta(days=3)).isoformat()
+
+    async def to_tell() -> list[dict[str, Any]]:
+        return [one for one in (await desk.get(f"/cases/{case_id}/to-tell"))["steps"] if one["agency"] == "justice"]
+
+    hearing = await clerk.post(f"/cases/{there}/hearings", {"on_date": day})
+    await coast.settle()
+    (step,) = await to_tell()
+    assert (step["code"], step["hearing_on"], step["is_off"]) == ("hearing_date", day, False)
+    officer = await at_work(coast, "police", "tells-her", Role.OFFICER, STATION)
+    assert "To tell the complainant" in (await officer.open("/work")).words
+    await desk.post(f"/cases/{case_id}/told", {"step": step["step"], "outcome": "told", "how": "when_she_came"})
+    assert await to_tell() == []
+    coast.clock.advance(timedelta(minutes=5))
+    assert (await officer.open(f"/cases/{case_id}/complaint")).words.count("Will not be on this day") == 0  # it is not theirs
+    with pytest.raises(Refused) as foreign:
+        await desk.post(f"/cases/{case_id}/hearing-off", {"step": step["step"]})
+    assert foreign.value.status == 409
+    await clerk.post(f"/hearings/{hearing['id']}/answer", {"state": "cancelled"})
+    await coast.settle()
+    (off,) = await to_tell()
+    assert (off["step"], off["is_off"], off["was_on"]) == (step["step"], True, day)
+    assert "will not be on the day that was told" in (await officer.open(f"/cases/{case_id}/complaint")).words
+    await desk.post(f"/cases/{case_id}/told", {"step": step["step"], "outcome": "told", "how": "when_she_came"})
+    assert await to_tell() == []
+    agreed = next(one for one in (await clerk.get(f"/cases/{there}/consents"))["items"] if one["recipient"] == "police")
+    await clerk.take_back(there, agreed)  # what was told under it goes, and that she was told of it
+    await coast.settle()
+    async with coast["police"].database.read() as tx:
+        assert not list((await tx.session.execute(select(Telling).where(col(Telling.position) == step["step"]))).scalars())
+        assert not [row for row in (await tx.session.execute(select(Progress))).scalars() if row.agency == "justice"]
 
 
 async def test_a_file_goes_from_the_prosecutor_to_the_court_within_justice(coast: World) -> None:

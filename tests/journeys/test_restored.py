@@ -1,6 +1,7 @@
 """Yesterday's backup: what peers hold comes home, what they said comes again, and referrals end as if nothing had been lost."""
 
 import asyncio
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,9 @@ from agencies import Desk, Refused, World, consent, open_case, refer
 from schema import sqlite_at_head
 from sqlalchemy import insert, select, update
 
+from shared.casework.cases.tables import Case
+from shared.casework.circles.commands import note_off
+from shared.casework.circles.tables import Progress
 from shared.casework.consents.tables import Consent
 from shared.casework.homecoming import SAID_AGAIN_WITHIN
 from shared.casework.lines.recovery import recovery_of
@@ -124,6 +128,47 @@ async def test_consent_taken_back_wins_over_what_comes_home(town: World) -> None
     assert refused.value.status == 422
     assert [a["kind"] for a in (await again.get("/alarms"))["items"] if a["kind"] == "parked"] == []
     await town.close()
+
+
+async def test_a_hearing_that_was_put_off_comes_home_as_that_and_one_that_was_set_again_stands(town: World) -> None:
+    """Two members were told: the second one's copy of an old word takes nothing back that was said since."""
+    officer = await town["police"].sign_in("officer")
+    image = await town.back_up("police")
+    case, incident = await open_case(officer)
+    for peer in ("health", "social_welfare"):
+        await consent(officer, case, peer, "needs", "prog")
+        await refer(officer, case, incident, peer)
+    complaint = await officer.post(f"/cases/{case}/complaints", {})
+
+    async def hearing(day: str) -> int:
+        town.clock.advance(timedelta(minutes=1))
+        found = await officer.post(f"/cases/{case}/complaints/{complaint['id']}/steps", {"code": "hearing_date", "hearing_on": day})
+        return int(next(one["step"] for one in found["steps"] if one["hearing_on"] == day))
+
+    async def off(step: int) -> None:
+        town.clock.advance(timedelta(minutes=1))
+        await officer.post(f"/cases/{case}/hearing-off", {"step": step})
+
+    async def days() -> list[str]:
+        async with town["police"].database.read() as tx:
+            query = select(Progress.on_date, Progress.was_on).where(Progress.code == "hearing_date").order_by(Progress.occurred_at)
+            return [f"{on}, was {was}" for on, was in (await tx.session.execute(query)).tuples()]
+
+    await off(await hearing("2026-03-01"))
+    await off(await hearing("2026-03-02"))
+    await hearing("2026-03-01")
+    before = await days()
+    assert before == ["None, was 2026-03-01", "None, was 2026-03-02", "2026-03-01, was None"]
+    await town.settle()
+    await town.restore("police", image)
+    await town.settle_restored()
+    assert await days() == before
+    async with town["police"].database.write() as tx:  # once more, as another member's copy of the first would say it
+        (of,) = (await tx.session.execute(select(Case.id))).scalars()
+        first = select(Progress.off_occurred_at).where(Progress.off_occurred_at.is_not(None)).order_by(Progress.occurred_at)
+        at = (await tx.session.execute(first.limit(1))).scalar_one()
+        await note_off(tx, of, "police", date(2026, 3, 1), at)
+    assert await days() == before
 
 
 async def test_what_was_cancelled_before_it_left_is_not_sent_by_a_restored_desk(town: World) -> None:

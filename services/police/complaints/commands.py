@@ -2,7 +2,7 @@
 hears what she allows; everything else stays here. None of these acts touches a referral or a consent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from services.police.complaints.domain import (
     MILESTONES,
+    SETTLED,
     STEPS,
     AskedBy,
     Fact,
@@ -28,7 +29,7 @@ from services.police.stations.commands import give_number
 from shared.casework.acts import ask_first
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case, Incident
-from shared.casework.circles.commands import RecordProgress, record_progress
+from shared.casework.circles.commands import RecordProgress, record_progress, take_off
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight, whole_agency
@@ -106,6 +107,13 @@ class Explain(Form):
     language: events.LanguageTag
     interpreter: bool
     post: events.Code
+    occurred_at: events.Moment | None = None
+
+
+class TakeOff(Form):
+    """Of a hearing that this desk entered: it will not be on that day. Another day is another step."""
+
+    step: int
     occurred_at: events.Moment | None = None
 
 
@@ -229,15 +237,28 @@ async def explain(case_id: UUID, command: Explain, tx: Transaction, here: Here, 
     return row
 
 
+async def take_off_hearing(case_id: UUID, command: TakeOff, tx: Transaction, here: Here, by: Actor) -> Progress:
+    """The day of a hearing does not hold, or was mistyped: whoever was told of it hears so. Raises Conflict where it is off."""
+    case = await _locked(tx, case_id, by)
+    step = {row.position: row for row, _own in await steps_of(tx, here, case.id)}.get(command.step)
+    if step is None or step.code != ProgressCode.HEARING_DATE:
+        raise Conflict("There is no such hearing of this agency’s in this case; read it again.")
+    if step.on_date is None:
+        raise Conflict("This day was taken back already.")
+    at = happened("occurred_at", command.occurred_at, tx.clock.now())
+    await take_off(case, step.on_date, at, tx, here)
+    await tx.session.refresh(step)
+    return step
+
+
 async def tell_her(case_id: UUID, command: TellHer, tx: Transaction, here: Here, by: Actor) -> Telling:
     """Keeps that she was told a milestone, or that it was not safe; raises Conflict where a message is safe at no hour."""
     case = await _locked(tx, case_id, by)
-    found = {row.position: row for row, _own in await steps_of(tx, here, case.id)}
-    step = found.get(command.step)
-    if step is None or step.code not in MILESTONES:
+    step = await tx.session.get(Progress, command.step)
+    if step is None or step.case_id != case.id or step.code not in MILESTONES:
         raise Conflict("There is no such step in this case; read it again.")
     before = await tellings_of(tx, case.id)
-    if any(one.position == command.step and one.outcome == Told.TOLD for one in before):
+    if not waits_to_be_told(step, before):
         raise Conflict("This has been told already.")
     was_unsafe = any(one.outcome == Told.NOT_SAFE for one in before)
     if command.how is HowTold.IN_SAFE_HOURS and safe_hours(case.relay, case.safety, was_unsafe=was_unsafe) is None:
@@ -246,6 +267,15 @@ async def tell_her(case_id: UUID, command: TellHer, tx: Transaction, here: Here,
     tx.session.add(row)
     await tx.session.flush()
     return row
+
+
+def waits_to_be_told(step: Progress, tellings: Iterable[Telling]) -> bool:
+    """Whether she is to be told a milestone: once; and once more, of a hearing that she was told of, that its day does not hold.
+    `to_tell` of the views asks the database the same."""
+    told = [one.recorded_at for one in tellings if one.position == step.position and one.outcome in SETTLED]
+    if step.code != ProgressCode.HEARING_DATE or step.on_date is not None:
+        return not told
+    return bool(told) and step.off_recorded_at is not None and max(told) < step.off_recorded_at
 
 
 def _telling(step: Progress, outcome: Told, how: HowTold | None, tx: Transaction, by: Actor) -> Telling:
@@ -292,6 +322,16 @@ async def steps_of(tx: Transaction, here: Here, case_id: UUID) -> list[tuple[Pro
         .order_by(col(Progress.occurred_at), col(Progress.position))
     )
     return list((await tx.session.execute(query)).tuples())
+
+
+async def heard_of(tx: Transaction, here: Here, case_id: UUID) -> list[Progress]:
+    """Every milestone that another agency told of a case, by their own times: a hearing that a court set, a charge, a verdict."""
+    query = (
+        select(Progress)
+        .where(col(Progress.case_id) == case_id, col(Progress.agency) != here.agency, col(Progress.code).in_(MILESTONES))
+        .order_by(col(Progress.occurred_at), col(Progress.position))
+    )
+    return list((await tx.session.execute(query)).scalars())
 
 
 async def tellings_of(tx: Transaction, case_id: UUID) -> list[Telling]:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.police.complaints import commands, views
-from services.police.complaints.commands import AddStep, Explain, RegisterComplaint, Reopen, TellHer, Withdraw
+from services.police.complaints.commands import AddStep, Explain, RegisterComplaint, Reopen, TakeOff, TellHer, Withdraw
 from services.police.complaints.domain import STEPS, AskedBy, Topic, Where, WhyReopened
 from shared.casework.accounts.sessions import Visit
 from shared.casework.breaches.domain import BreachCode
@@ -40,6 +40,7 @@ MONTHS_SHOWN = 12  # a year, for who compares a month with the one before
 NO_HEARING = _("Type the day of the hearing, as 2026-06-09; with any other step leave it empty.")
 NOT_ALONE = _("Leave this empty where nobody asked alone.")
 NOT_ANSWERED = _("Say what was answered.")
+SAY_WHICH_HEARING = _("Say which hearing it is.")
 SAY_WHAT_BECAME = _("Say whether it was told, or was not safe.")
 
 
@@ -287,6 +288,22 @@ async def post_told(case_id: UUID, request: Request, edge: OneEdge, visit: Visit
             await load_case(tx, case_id, visit.actor)
             raise Conflict(SAY_WHAT_BECAME)
         await commands.tell_her(case_id, form.model, tx, edge.here, visit.actor)
+        return f"/cases/{case_id}/complaint"
+
+    visit.actor.may_work()
+    return await submit(request, edge, visit, values, work)
+
+
+@router.post("/cases/{case_id}/complaint/hearing-off")
+async def post_hearing_off(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
+    """A hearing will not be on its day, or the day was mistyped."""
+    form = fill(TakeOff, values, {})
+
+    async def work(tx: Transaction) -> str:
+        if form.model is None:
+            await load_case(tx, case_id, visit.actor)
+            raise Conflict(SAY_WHICH_HEARING)
+        await commands.take_off_hearing(case_id, form.model, tx, edge.here, visit.actor)
         return f"/cases/{case_id}/complaint"
 
     visit.actor.may_work()

@@ -43,7 +43,8 @@ class ComplaintStep(SQLModel, table=True):
 
 
 class Telling(SQLModel, table=True):
-    """That a milestone was told to her, or that it was not safe. There may be several of one."""
+    """That a milestone was told to her, or that it was not safe. There may be several of one. It goes with the step that it is of,
+    where that was heard under a consent and she takes it back."""
 
     __tablename__ = "police_tellings"
     __table_args__ = (
@@ -52,7 +53,7 @@ class Telling(SQLModel, table=True):
     )
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey(CASE)], index=True)
-    position: int = Field(sa_column=Column(BIG, ForeignKey(STEP), nullable=False))
+    position: int = Field(sa_column=Column(BIG, ForeignKey(STEP, ondelete="CASCADE"), nullable=False))
     outcome: str
     how: str | None = None
     occurred_at: datetime = Field(sa_type=UtcDateTime)

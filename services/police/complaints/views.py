@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlmodel import col
 
-from services.police.complaints.commands import complaints_of, steps_of, tellings_of
+from services.police.complaints.commands import complaints_of, heard_of, steps_of, tellings_of, waits_to_be_told
 from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, Where, safe_hours, standing
 from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from services.police.stations.domain import reference
@@ -40,11 +40,17 @@ class Step:
     said: Mapping[str, Any]
     telling: Telling | None  # the last
     is_milestone: bool
+    is_to_tell: bool  # she has not been told it yet, or not that its day does not hold
 
     @property
-    def is_to_tell(self) -> bool:
-        """Whether she has not been told yet."""
-        return self.is_milestone and (self.telling is None or self.telling.outcome not in SETTLED)
+    def is_off(self) -> bool:
+        """Whether it is a hearing whose day does not hold."""
+        return self.row.code == ProgressCode.HEARING_DATE and self.row.on_date is None
+
+    @property
+    def may_be_told(self) -> bool:
+        """Whether it is a milestone that says something to her: a hearing that is off, of which she never heard, does not."""
+        return self.is_to_tell or (self.is_milestone and self.telling is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +69,32 @@ class Register:
 
     complaints: Sequence[Shown]
     others: Sequence[Step]
+    heard: Sequence[Step]  # milestones that another agency told: of its charge, its hearings, its verdict
     to_tell: Sequence[Step]
     hours: str | None  # when a message is safe; None: only when she comes
     explained: Sequence[Explained]
     breaches: Sequence[Breach]
+
+    @property
+    def steps(self) -> list[Step]:
+        """Every step, whoever recorded it."""
+        return [*(step for shown in self.complaints for step in shown.steps), *self.others, *self.heard]
 
 
 async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
     """The register of a case. A step that was recorded without naming a complaint belongs to the only one there is."""
     tellings = await tellings_of(tx, case.id)
     last = {one.position: one for one in tellings}
+
+    def step_of(row: Progress, said: Mapping[str, Any] | None) -> Step:
+        is_milestone = row.code in MILESTONES
+        return Step(row, said or {}, last.get(row.position or 0), is_milestone, is_milestone and waits_to_be_told(row, tellings))
+
     complaints = await complaints_of(tx, case.id)
     only = complaints[0].id if len(complaints) == 1 else None
     by_complaint: dict[UUID | None, list[Step]] = {}
     for row, own in await steps_of(tx, here, case.id):
-        step = Step(row, (own.said if own else None) or {}, last.get(row.position or 0), row.code in MILESTONES)
+        step = step_of(row, own.said if own else None)
         key = own.complaint_id if own is not None else only if step.is_milestone else None
         by_complaint.setdefault(key, []).append(step)
     shown = [
@@ -85,9 +102,10 @@ async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
         for one in complaints
     ]
     explained = select(Explained).where(col(Explained.case_id) == case.id).order_by(col(Explained.occurred_at), col(Explained.id))
+    heard = [step_of(row, None) for row in await heard_of(tx, here, case.id)]
     return Register(
-        shown, by_complaint.get(None, []),
-        [step for steps in by_complaint.values() for step in steps if step.is_to_tell],
+        shown, by_complaint.get(None, []), heard,
+        [step for steps in (*by_complaint.values(), heard) for step in steps if step.is_to_tell],
         safe_hours(case.relay, case.safety, was_unsafe=any(one.outcome == Told.NOT_SAFE for one in tellings)),
         list((await tx.session.execute(explained)).scalars()), await breaches_of(tx, case.id),
     )  # fmt: skip
@@ -102,13 +120,16 @@ def _standing(steps: Sequence[Step]) -> Standing:
     return standing(Fact(ProgressCode(one.row.code), one.row.occurred_at, one.row.on_date) for one in steps)
 
 
-async def to_tell(tx: Transaction, here: Here, by: Actor) -> tuple[list[ToTell], int]:
+async def to_tell(tx: Transaction, _here: Here, by: Actor) -> tuple[list[ToTell], int]:
     """Whom this desk has something to tell, the newest first, and how many milestones there are in all."""
-    settled = exists().where(col(Telling.position) == col(Progress.position), col(Telling.outcome).in_(SETTLED))
+    told = (col(Telling.position) == col(Progress.position), col(Telling.outcome).in_(SETTLED))
+    is_off = and_(col(Progress.code) == ProgressCode.HEARING_DATE, col(Progress.on_date).is_(None))
+    off_untold = and_(exists().where(*told), ~exists().where(*told, col(Telling.recorded_at) >= col(Progress.off_recorded_at)))
     query = (
         select(Progress, Case, func.count().over())
         .join(Case, col(Case.id) == col(Progress.case_id))
-        .where(col(Progress.agency) == here.agency, col(Progress.code).in_(MILESTONES), ~settled, scope.this_case(by))
+        .where(col(Progress.code).in_(MILESTONES), scope.this_case(by))
+        .where(or_(and_(~is_off, ~exists().where(*told)), and_(is_off, col(Progress.off_recorded_at).is_not(None), off_untold)))
         .order_by(col(Progress.recorded_at).desc(), col(Progress.position).desc())
         .limit(LIST_MAX)
     )

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from services.police.complaints import commands, views
-from services.police.complaints.commands import AddStep, Explain, RegisterComplaint, Reopen, TellHer, Withdraw
+from services.police.complaints.commands import AddStep, Explain, RegisterComplaint, Reopen, TakeOff, TellHer, Withdraw
 from services.police.complaints.domain import AskedBy, Where
 from services.police.complaints.tables import Explained, Telling
 from shared.casework.breaches.domain import BreachCode
@@ -24,11 +24,15 @@ router = APIRouter(prefix="/api/v1", tags=["police"])
 
 
 class StepView(BaseModel):
-    """A step of a complaint. `said` is what was asked with a withdrawal or a reopening; `told` what became of telling her."""
+    """A step of a complaint, or one that another agency told of the case. `said` is what was asked with a withdrawal or a
+    reopening; `told` what became of telling her. A hearing that `is_off` will not be on the day that was told: `was_on`."""
 
     step: int
+    agency: str
     code: str
     hearing_on: date | None
+    is_off: bool
+    was_on: date | None
     occurred_at: datetime
     said: dict[str, Any]
     told: str | None
@@ -105,7 +109,8 @@ class ComplaintFigures(BaseModel):
 def _step(step: views.Step) -> StepView:
     row = step.row
     return StepView(
-        step=row.position or 0, code=row.code, hearing_on=row.on_date, occurred_at=row.occurred_at, said=dict(step.said),
+        step=row.position or 0, agency=row.agency, code=row.code, hearing_on=row.on_date, is_off=step.is_off, was_on=row.was_on,
+        occurred_at=row.occurred_at, said=dict(step.said),
         told=step.telling.outcome if step.telling else None,
     )  # fmt: skip
 
@@ -223,6 +228,20 @@ async def get_to_tell(case_id: UUID, edge: OneEdge, by: SignedIn) -> ToTellView:
     async with edge.database.write() as tx:
         found = await _register(tx, edge, case_id, by)
         return ToTellView(safe_hours=found.hours, steps=[_step(one) for one in found.to_tell])
+
+
+@router.post("/cases/{case_id}/hearing-off", status_code=201, response_model=StepView)
+async def post_hearing_off(
+    case_id: UUID, body: TakeOff, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """A hearing that this desk entered will not be on that day; whoever was told of it hears so."""
+
+    async def work(tx: Transaction) -> StepView:
+        await commands.take_off_hearing(case_id, body, tx, edge.here, by)
+        found = await _register(tx, edge, case_id, by)
+        return next(_step(one) for one in found.steps if one.row.position == body.step)
+
+    return await command(request, edge, by, work, status=201, key=key)
 
 
 @router.post("/cases/{case_id}/told", status_code=201, response_model=ToldView)

@@ -28,11 +28,12 @@ class WordView(BaseModel):
 
 
 class ToldView(BaseModel):
-    """A milestone that may be told."""
+    """A milestone that may be told; a hearing that `is_off` will not be on the day that was told."""
 
     step: int | None
     code: str
     on_date: str | None
+    is_off: bool
     is_told: bool
 
 
@@ -55,16 +56,15 @@ async def _answer(tx: Transaction, here: Here, row: Enquiry) -> AnswerView:
     if not row.is_answered or row.case_id is None:
         return AnswerView(told=False)
     register = await register_of(tx, here, await tx.session.get_one(Case, row.case_id))
-    steps = [step for shown in register.complaints for step in shown.steps if step.is_milestone]
-    steps += [step for step in register.others if step.is_milestone]
     return AnswerView(
         told=True,
         milestones=[
             ToldView(
                 step=one.row.position, code=one.row.code, on_date=one.row.on_date.isoformat() if one.row.on_date else None,
-                is_told=not one.is_to_tell,
+                is_off=one.is_off, is_told=not one.is_to_tell,
             )
-            for one in steps
+            for one in register.steps
+            if one.may_be_told
         ],
     )  # fmt: skip
 

@@ -82,7 +82,7 @@ async def record_progress(
 async def take_off(case: Case, on_date: date, occurred_at: datetime, tx: Transaction, here: Here) -> None:
     """A hearing of this agency's will not be on that day: no list says it any more, and whoever may hear of hearings is told. The
     circle's subject is locked."""
-    await note_off(tx, case.id, here.agency, on_date)
+    await note_off(tx, case.id, here.agency, on_date, occurred_at)
     fact = events.HearingOff(on_date=on_date)
     releases = await sharing.releases(tx, case.id, here.serving)
     told = [peer for peer, one in releases.items() if sharing.may_pass_progress(here, peer, one, codes.ProgressCode.HEARING_DATE)]
@@ -95,14 +95,22 @@ async def take_off(case: Case, on_date: date, occurred_at: datetime, tx: Transac
     )  # fmt: skip
 
 
-async def note_off(tx: Transaction, case_id: UUID, agency: str, on_date: date) -> None:
-    """The steps by which an agency told of a hearing on that day lose it; the story keeps what was told, and when."""
-    query = select(Progress).where(
-        col(Progress.case_id) == case_id, col(Progress.agency) == agency, col(Progress.on_date) == on_date,
-        col(Progress.code) == codes.ProgressCode.HEARING_DATE,
+async def note_off(tx: Transaction, case_id: UUID, agency: str, on_date: date, occurred_at: datetime) -> None:
+    """The steps by which an agency told of a hearing on that day lose it; the story keeps what was told, and when.
+
+    Said once: the same word comes home from each member that it was told, and the day may have been set again since.
+    """
+    of_the_day = (
+        col(Progress.case_id) == case_id, col(Progress.agency) == agency, col(Progress.code) == codes.ProgressCode.HEARING_DATE,
     )  # fmt: skip
-    for step in (await tx.session.execute(query)).scalars():
-        step.on_date = None
+    known = select(col(Progress.position)).where(
+        *of_the_day, col(Progress.was_on) == on_date, col(Progress.off_occurred_at) == occurred_at
+    )
+    if (await tx.session.execute(known.limit(1))).first() is not None:
+        return
+    for step in (await tx.session.execute(select(Progress).where(*of_the_day, col(Progress.on_date) == on_date))).scalars():
+        step.on_date, step.was_on = None, on_date
+        step.off_occurred_at, step.off_recorded_at = occurred_at, tx.clock.now()
     await tx.session.flush()
 
 

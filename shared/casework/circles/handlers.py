@@ -106,7 +106,7 @@ async def on_hearing_off(received: Received, tx: Transaction, here: Here) -> Non
     """A hearing that a member told of will not be on its day: no list here says it again."""
     word: events.HearingOff = received.data
     case = await case_for_circle(tx, here, received.subject, here.opened_at())
-    await note_off(tx, case.id, received.sender, word.on_date)
+    await note_off(tx, case.id, received.sender, word.on_date, received.occurred_at)
     await _line(received, tx, here, events.data_of(word))
 
 

@@ -32,6 +32,9 @@ class Progress(SQLModel, table=True):
     agency: str
     code: str
     on_date: date | None = None  # of a hearing, None once its day does not hold any more
+    was_on: date | None = None  # that day, and when it was taken off and since when that is known here
+    off_occurred_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    off_recorded_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     consent_id: UUID | None = None  # under which another agency told this one; it goes with it
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
