@@ -29,6 +29,18 @@ from shared.exchange.tables import UNKNOWN, InboxRow, InboxState, OutboxRow
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded
+from shared.kit.i18n import mark as _
+
+MAY_NOT_TELL = _("An agency of its kind may not tell this one: %(what)s.")
+
+
+def never(event: type[events.Event], sender: str, here: Here) -> NotForHere | None:
+    """The refusal of what is never said to one of this kind, known before a word is read: what an oversight body is told by mistake
+    may be of a case, and it holds nothing of any. None of everything else."""
+    kind = here.known_kind(sender)
+    if here.kind is not AgencyKind.OVERSIGHT or kind is None or (kind, here.kind) in event.authority.ways:
+        return None
+    return NotForHere(MAY_NOT_TELL, what=Coded(event.type, "line"))
 
 
 async def check(event: type[events.Event], received: Sequence[Received], tx: Transaction, here: Here) -> None:
@@ -39,9 +51,7 @@ async def check(event: type[events.Event], received: Sequence[Received], tx: Tra
             raise Unauthorised("There is no agency “%(agency)s” in this network.", agency=one.sender)
         way = (kind, here.kind)
         if way not in event.authority.ways:
-            # What an oversight body is told by mistake may be of a case, and it holds nothing of any.
-            refused = NotForHere if here.kind is AgencyKind.OVERSIGHT else Unauthorised
-            raise refused("An agency of its kind may not tell this one: %(what)s.", what=Coded(event.type, "line"))
+            raise never(event, one.sender, here) or Unauthorised(MAY_NOT_TELL, what=Coded(event.type, "line"))
         _check_words(one, way, here)
         if event is events.ConsentEnded:
             await _may_end(one, tx)
@@ -69,7 +79,7 @@ def _check_words(one: Received, way: Way, here: Here) -> None:
     elif isinstance(one.data, events.CaseProgress):
         code = one.data.code
         if code not in codes.PROGRESS_OF[way[0]] or code not in minimal_data.PROGRESS_CROSSES[way]:
-            raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=Coded(code, "progress"))
+            raise Unauthorised(MAY_NOT_TELL, what=Coded(code, "progress"))
     elif isinstance(one.data, events.ConferenceCalled | events.ConferenceDecided):
         _check_agenda(one, way, here)
 
@@ -79,7 +89,7 @@ def _check_agenda(one: Received, way: Way, here: Here) -> None:
     items = {each.item for each in word.decisions} if isinstance(word, events.ConferenceDecided) else set(word.agenda)
     if unlisted := items - minimal_data.AGENDA_CROSSES[way]:
         what = tuple(Coded(item, "item") for item in sorted(unlisted))
-        raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=what)
+        raise Unauthorised(MAY_NOT_TELL, what=what)
     if isinstance(word, events.ConferenceCalled) and here.network.facility(one.sender, word.facility) is None:
         raise Unauthorised("The network file knows no facility “%(place)s” of the sender.", place=word.facility)
 
@@ -91,7 +101,7 @@ def _check_request(said: events.ReferralIssued, way: Way, here: Here) -> None:
     unlisted = sorted(said.model_fields_set & (minimal_data.FIELD_CLASS.keys() - rows.keys()))
     if unlisted:
         what = tuple(Coded(name, "field") for name in unlisted)
-        raise Unauthorised("An agency of its kind may not tell this one: %(what)s.", what=what)
+        raise Unauthorised(MAY_NOT_TELL, what=what)
     foreign = set(said.services) - codes.PROVIDED_BY[here.kind]
     if foreign:
         raise Unauthorised(

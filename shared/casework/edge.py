@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 
 from shared.casework import scope
 from shared.casework.accounts import sessions
-from shared.casework.accounts.commands import A_UUID, actor_of, answers_key
+from shared.casework.accounts.commands import A_UUID, actor_of, answers_key, names_of
 from shared.casework.accounts.credentials import TooBusy
 from shared.casework.accounts.tables import Attempt, KeptAnswer
 from shared.casework.cases.commands import WrongTime
@@ -288,7 +288,7 @@ async def keep_answer(tx: Transaction, by: Actor, route: str, key: str, digest: 
     under = None if tx.keys.gone([name]) else name
     row = {
         "account_id": by.account_id, "route": route, "key": key, "body_digest": digest, "status": done.status_code,
-        "answer": Under(under, bytes(done.body)), "kept_until": until,
+        "answer": Under(under, bytes(done.body)), "names": names_of(route, bytes(done.body)), "kept_until": until,
     }  # fmt: skip
     await tx.session.execute(insert_if_absent(tx, KeptAnswer), [row])
 

@@ -23,6 +23,11 @@ class Forbidden(RefnetError):
     """The account's role does not allow this."""
 
 
+def lies_nowhere() -> Conflict:
+    """The refusal of what needs a place, of a case that has none yet."""
+    return Conflict("No place looks after this case yet; a supervisor says on its page which one does.")
+
+
 class SeesNoCase(Forbidden):
     """No case is for an account of this role."""
 
@@ -82,7 +87,7 @@ class Here:
         """One of this agency's facilities; raises NotFound."""
         found = self.entry.facilities.get(facility)
         if facility == NOWHERE:
-            raise Conflict("No place looks after this case yet; a supervisor says on its page which one does.")
+            raise lies_nowhere()
         if found is None:
             known = tuple(sorted(self.entry.facilities))
             raise NotFound("This agency has no facility “%(place)s”; its facilities are: %(known)s.", place=facility, known=known)
@@ -103,8 +108,9 @@ class Here:
         return found.district if found is not None else None
 
     def posts(self, facility: str) -> Sequence[str]:
-        """The ladder of one of this agency's facilities; empty where the network file has dropped it."""
-        found = self.entry.facilities.get(facility)
+        """The ladder of one of this agency's facilities, of the first for what lies nowhere yet; empty where the network file has
+        dropped it."""
+        found = self.entry.facilities.get(self.first_place() if facility == NOWHERE else facility)
         return found.posts if found is not None else ()
 
     def opened_at(self) -> str:

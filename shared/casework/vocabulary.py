@@ -113,5 +113,5 @@ def _bound(here: Here, event: type[events.Event], handler: CaseworkHandler) -> S
 
     return Subscription(
         event.type, event.version, event, check, on_event, waits=not event.never_waits,
-        many=None if together is None else on_events,
+        many=None if together is None else on_events, never=lambda sender: authority.never(event, sender, here),
     )  # fmt: skip

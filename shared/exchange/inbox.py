@@ -646,7 +646,7 @@ class _Batch:
             return event.withheld and await self._withhold(one, known)
         if known is not None and not event.withheld and not self._may_go(one):
             return False
-        state, why = await self._judge(one)
+        state, why = self._refused(one) or await self._judge(one)
         self._states[key] = state
         if state is InboxState.APPLIED:
             self.applied += 1
@@ -681,6 +681,10 @@ class _Batch:
         if one.event.type in self._hooks.acts_first:
             return False  # what takes a consent back acts whenever it comes: a restored copy has to be told again
         return one.event.consentid is not None and (one.sender, one.event.consentid) in self._tombstones
+
+    def _refused(self, one: Heard) -> tuple[InboxState, RefnetError] | None:
+        never = self._registry.never(one.event, one.sender) if not one.event.withheld else None
+        return (InboxState.PARKED, never) if never is not None else None
 
     async def _judge(self, one: Heard) -> tuple[InboxState, RefnetError | None]:
         if not self._may_go(one):

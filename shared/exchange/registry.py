@@ -115,7 +115,8 @@ class Subscription:
 
     `check` raises Unauthorised, or Unready, where any of several events of the type was not its sender's to say: then no handler
     sees it. `many` takes several events of the type at once, in their order, and leaves what the handler would leave one by one. It
-    locks no further subject, so that the inbox need not ask for any.
+    locks no further subject, so that the inbox need not ask for any. `never` is the refusal of what a sender may not say whatever
+    it is about, where that is known before its words are read: it waits for nothing.
     """
 
     event_type: str
@@ -125,6 +126,7 @@ class Subscription:
     handler: Handler
     waits: bool = True
     many: ManyHandler | None = None
+    never: Callable[[str], Unauthorised | None] | None = None
 
 
 class Registry:
@@ -154,6 +156,11 @@ class Registry:
         """Whether the event must come after its predecessor."""
         known = self._by_type.get((event.type, event.dataversion))
         return known is None or known.waits
+
+    def never(self, event: Event, sender: str) -> Unauthorised | None:
+        """The refusal of what the sender may not say here whatever it is about; None of everything else."""
+        known = self._by_type.get((event.type, event.dataversion))
+        return known.never(sender) if known is not None and known.never is not None else None
 
     def together(self, event: Event) -> tuple[int, ManyHandler] | None:
         """Where an event's type stands among those that are taken several at once, in the order given, and what takes them."""

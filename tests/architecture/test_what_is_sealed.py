@@ -315,7 +315,11 @@ HARMLESS: dict[str, dict[str, str]] = {
         "inside_seq": EXCHANGE,
     },
     "casework_hand_overs": {"open_items": "ids of referrals, cases and alarms, and how many"},
-    "casework_idempotency": {"route": "method and path, with ids only", "key": "what a client chose for a repeat, at random"},
+    "casework_idempotency": {
+        "route": "method and path, with ids only",
+        "key": "what a client chose for a repeat, at random",
+        "names": "ids of records, as they stand in their own tables",
+    },
     "casework_messages": {"answer": "passed on or not safe, a code; the list of open ones goes by it"},
     "casework_reports": dict.fromkeys(
         ["requested_at", "collected_at", "sign_by", "limit_at"],

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from agencies import World, consent, database_at, refer
 from canaries import LANGUAGE, Story, everything, left, tell
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlmodel import col
 
 from services.escrow import erase_again
@@ -103,6 +103,9 @@ async def test_nothing_is_answered_again_of_her_and_what_became_of_a_message_goe
     await nurse.post(f"/follow-ups/{visit['id']}/answer", {"state": "kept"})
     message = await nurse.post(f"/referrals/{sent['id']}/messages", {"code": "bring_card"})
     await nurse.post("/arrivals", {"facility": "ndola_clinic"})  # and somebody else
+    await nurse.post("/arrivals", {"facility": "ndola_clinic"}, **{"Idempotency-Key": "spoilt"})  # whose answer does not open
+    async with world["health"].database.write() as tx:
+        await tx.session.execute(text("UPDATE casework_idempotency SET answer = :shut WHERE key = 'spoilt'"), {"shut": b"shut"})
     await world.settle()
     await desk.post(f"/messages/{message['id']}/answer", {"answer": "passed_on"})
     await world.settle()
@@ -115,7 +118,8 @@ async def test_nothing_is_answered_again_of_her_and_what_became_of_a_message_goe
     await desk.take_back(case, agreed)
     await world.settle()
     async with world["health"].database.read() as tx:
-        (kept,) = (await tx.session.execute(select(KeptAnswer))).scalars()
+        (kept,) = (await tx.session.execute(select(KeptAnswer).where(col(KeptAnswer.key) != "spoilt"))).scalars()
+        assert list((await tx.session.execute(select(col(KeptAnswer.key)).where(col(KeptAnswer.key) == "spoilt"))).scalars())
         asked = (await tx.session.execute(select(Message))).scalar_one()
         assert [one.detail for one in (await tx.session.execute(line)).scalars()] == [{"consent_id": agreed["id"]}]
         with pytest.raises(KeyDestroyed):  # a backup of before tells it no more

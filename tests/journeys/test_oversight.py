@@ -534,16 +534,36 @@ async def test_nobody_is_asked_about_it_and_nothing_may_be_sent_there(town: Worl
     assert "answer_oversight" not in (await officer.open(f"/cases/{case_id}/consent")).text
 
 
-def said_by(sender: str, seq: int, type_: type[events.Event], subject: UUID, data: Any) -> bytes:
+def said_by(
+    sender: str,
+    seq: int,
+    type_: type[events.Event],
+    subject: UUID,
+    data: Any,
+    *,
+    id_: UUID | None = None,
+    after: UUID | None = None,
+) -> bytes:
     """What an agency's own keys make of a word to the oversight body."""
     now = datetime(2026, 1, 5, 8, tzinfo=UTC)
     word = Event(
-        id=new_id(), source=sender, type=type_.type, dataversion=type_.version, subject=subject, time=now, recordedtime=now,
-        consentid=new_id(), circleversion=1, data=data,
+        id=id_ or new_id(), source=sender, type=type_.type, dataversion=type_.version, subject=subject, time=now, recordedtime=now,
+        consentid=new_id(), circleversion=1, data=data, after=after,
     )  # fmt: skip
     header = Header(kind=Kind.EVENT, sender=sender, recipient="oversight", incarnation=LIFE, seq=seq, salt=b"s" * 16)
     seal = seal_of(sender)
     return seal.seal(seal.sign(header, word.to_bytes()), "oversight")
+
+
+async def test_no_word_is_kept_of_what_would_wait_for_another_or_does_not_fit_its_contract(town: World) -> None:
+    body, circle, first = town["oversight"], new_id(), new_id()
+    data = json.loads((publish_of.SAMPLES / events.file_name(events.CaseProgress)).read_text())["data"]
+    await body.hear("police", [said_by("police", 1, events.CaseProgress, circle, data, id_=first)])
+    await body.hear("police", [said_by("police", 2, events.CaseProgress, circle, data, after=first)])
+    await body.hear("police", [said_by("police", 3, events.CaseProgress, circle, {**data, "on_date": "never"}, after=new_id())])
+    async with body.database.read() as tx:
+        rows = list((await tx.session.execute(select(InboxRow))).scalars())
+    assert [(row.state, row.inner) for row in rows] == [("parked", None)] * 3
 
 
 async def test_whatever_else_an_agency_would_tell_it_is_parked_and_changes_nothing(town: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from agencies import Desk, Refused, World, consent, open_case, refer
 from schema import sqlite_at_head
 from sqlalchemy import insert, select, update
+from sqlmodel import col
 
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import note_off
@@ -151,8 +152,10 @@ async def test_a_hearing_that_was_put_off_comes_home_as_that_and_one_that_was_se
 
     async def days() -> list[str]:
         async with town["police"].database.read() as tx:
-            query = select(Progress.on_date, Progress.was_on).where(Progress.code == "hearing_date").order_by(Progress.occurred_at)
-            return [f"{on}, was {was}" for on, was in (await tx.session.execute(query)).tuples()]
+            query = select(col(Progress.on_date), col(Progress.was_on)).where(col(Progress.code) == "hearing_date")
+            return [
+                f"{on}, was {was}" for on, was in (await tx.session.execute(query.order_by(col(Progress.occurred_at)))).tuples()
+            ]
 
     await off(await hearing("2026-03-01"))
     await off(await hearing("2026-03-02"))
@@ -164,9 +167,10 @@ async def test_a_hearing_that_was_put_off_comes_home_as_that_and_one_that_was_se
     await town.settle_restored()
     assert await days() == before
     async with town["police"].database.write() as tx:  # once more, as another member's copy of the first would say it
-        (of,) = (await tx.session.execute(select(Case.id))).scalars()
-        first = select(Progress.off_occurred_at).where(Progress.off_occurred_at.is_not(None)).order_by(Progress.occurred_at)
-        at = (await tx.session.execute(first.limit(1))).scalar_one()
+        (of,) = (await tx.session.execute(select(col(Case.id)))).scalars()
+        first = select(col(Progress.off_occurred_at)).where(col(Progress.off_occurred_at).is_not(None))
+        at = (await tx.session.execute(first.order_by(col(Progress.occurred_at)).limit(1))).scalar_one()
+        assert at is not None
         await note_off(tx, of, "police", date(2026, 3, 1), at)
     assert await days() == before
 

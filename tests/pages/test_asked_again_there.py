@@ -103,6 +103,29 @@ async def test_a_no_to_messages_there_stops_them(world: World) -> None:
 
 
 @on_sqlite
+@pytest.mark.parametrize("basis", ["consent", "legal_basis"])
+async def test_what_belongs_to_a_childs_request_goes_on_with_the_request(world: World, basis: str) -> None:
+    """That there is no safe adult belongs to what is asked for: nobody is asked about it again, and welfare has to know it."""
+    desk, nurse = await world["police"].sign_in("desk"), await at_the_desk(world, "health", Role.CLINICIAN)
+    girl = {"needs": {"age_band": "10-14", "sex": "female", "language": "bem"}, "child": {"assent": "yes", "safe_adult_present": "no"}}
+    case = (await desk.post("/cases", girl))["id"]
+    incident = await desk.post(f"/cases/{case}/incidents", {"incident_type": "rape"})
+    await consent(desk, case, "health", "needs")
+    sent = await refer(desk, case, incident["id"], "health")
+    await world.settle()
+    page = await nurse.open(f"/referrals/{sent['id']}")
+    await nurse.send(page.form(f"/referrals/{sent['id']}/arrive"))
+    clinic, welfare = await world["health"].sign_in("nurse"), await world["social_welfare"].sign_in("worker")
+    (there,) = (await clinic.get("/cases"))["items"]
+    by_law = {"basis": "legal_basis", "legal_duty": "child_protection_law"} if basis == "legal_basis" else {}
+    await consent(clinic, there["id"], "social_welfare", *(() if by_law else ("needs",)), **by_law)
+    on = await refer(clinic, there["id"], None, "social_welfare", services=["child_protection"])
+    await world.settle()
+    content = (await welfare.get(f"/referrals/{on['id']}"))["content"]
+    assert content["child"] == {"assent": "yes", "safe_adult_present": "no"}
+    assert content.get("needs") is None  # nobody has asked her there whether that may go on
+
+
 async def test_what_was_told_here_goes_on_to_others_only_where_she_said_yes_here_too(world: World) -> None:
     nurse, referral = await she_came(world)
     clinic, welfare = await world["health"].sign_in("nurse"), await world["social_welfare"].sign_in("worker")

@@ -1,6 +1,7 @@
 """Accounts and bearer tokens. A token is shown once and kept as a digest only."""
 
 import hashlib
+import operator
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -163,18 +164,17 @@ async def actor_of(tx: Transaction, here: Here, token: str) -> Actor | None:
 
 
 async def forget_answers(tx: Transaction, here: Here, case_id: UUID) -> None:
-    """Answers kept for repeated requests about a case, content of which is gone, are gone too: those whose address names anything
-    of the case and, where an address names nothing, those that name it themselves."""
+    """Answers kept for repeated requests about a case, content of which is gone, are gone too."""
     about = {str(id_) for id_ in (await tx.session.execute(ids_of(here, case_id))).scalars()}
     columns = (col(KeptAnswer.account_id), col(KeptAnswer.route), col(KeptAnswer.key))
-    for name in (await tx.session.execute(select(*columns))).tuples().all():
-        this = [column == value for column, value in zip(columns, name, strict=True)]
-        told = set(A_UUID.findall(name[1]))
-        if not told:
-            answer = (await tx.session.execute(select(col(KeptAnswer.answer)).where(*this))).scalar_one()
-            told = set(A_UUID.findall((answer or b"").decode()))
-        if not about.isdisjoint(told):
-            await tx.session.execute(delete(KeptAnswer).where(*this))
+    for *of, names in (await tx.session.execute(select(*columns, col(KeptAnswer.names)))).all():
+        if not about.isdisjoint(names):
+            await tx.session.execute(delete(KeptAnswer).where(*map(operator.eq, columns, of)))
+
+
+def names_of(route: str, answer: bytes) -> list[str]:
+    """The records that an answer is about: those that its address names and, where that names none, those that it names itself."""
+    return sorted(set(A_UUID.findall(route) or A_UUID.findall(answer.decode())))
 
 
 ANSWERS = UUID("8d3f5c52-0b7f-4a51-9d7e-1f0f3a0e77c4")  # the namespace of the names below

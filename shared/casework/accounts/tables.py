@@ -138,6 +138,7 @@ class KeptAnswer(SQLModel, table=True):
     body_digest: bytes = Field(sa_type=LargeBinary)
     status: int = 0
     answer: bytes = Field(default=b"", sa_type=Sealed("casework_idempotency.answer", "", "bytes"), nullable=True)
+    names: list[str] = Field(default_factory=list, sa_type=json_column)  # type: ignore[call-overload]  # records that it is about
     kept_until: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -55,7 +55,7 @@ async def raise_alarm(
     """Raises an alarm to the lowest post of the facility's ladder, to the one above it, because it is about who holds that, or to a
     `post` of it that knows of the matter; one that is open already is not raised twice."""
     now = tx.clock.now()
-    posts = here.facility(facility if facility != NOWHERE else here.first_place()).posts
+    posts = here.posts(facility) or here.facility(facility).posts  # which says that there is no such place
     level = posts.index(post) if post in posts else min(1, len(posts) - 1) if to_supervisor else 0
     row = {
         "id": new_id(), "kind": kind, "about": about, "case_id": case_id, "facility": facility, "post": posts[level],
@@ -85,12 +85,11 @@ async def alarms_about(tx: Transaction, about: Sequence[UUID]) -> list[Alarm]:
 
 async def climb(tx: Transaction, here: Here, alarm: Alarm, urgency: Urgency) -> None:
     """Nobody took it in time: the next post is told. The highest post keeps it."""
-    facility = here.entry.facilities.get(alarm.facility)
-    if facility is None or alarm.level + 1 >= len(facility.posts):  # the network file has changed since it was raised
+    posts = here.posts(alarm.facility)
+    if alarm.level + 1 >= len(posts):  # the network file has changed since it was raised
         alarm.climbs_at = None
         await tx.session.flush()
         return
-    posts = facility.posts
     alarm.level += 1
     alarm.post = posts[alarm.level]
     last = alarm.level + 1 >= len(posts)
@@ -132,12 +131,28 @@ async def give_back(tx: Transaction, here: Here, account: Account) -> None:
     query = select(Alarm).where(col(Alarm.taken_by) == account.id, col(Alarm.resolved_at).is_(None)).with_for_update()
     for alarm in (await tx.session.execute(query)).scalars():
         alarm.taken_by = alarm.taken_at = None
-        posts = here.facility(alarm.facility).posts
-        urgency = Urgency.ACUTE if alarm.is_acute else Urgency.URGENT
-        may_climb = alarm.level + 1 < len(posts)
-        alarm.climbs_at = tx.clock.now() + here.programme.limits.ladder_step_h.of(urgency) if may_climb else None
+        _climbs_from_now(tx, here, alarm)
         await tx.session.flush()
         await _tell(tx, here, "alarm.raised", alarm)
+
+
+def _climbs_from_now(tx: Transaction, here: Here, alarm: Alarm) -> None:
+    urgency = Urgency.ACUTE if alarm.is_acute else Urgency.URGENT
+    may_climb = alarm.level + 1 < len(here.posts(alarm.facility))
+    alarm.climbs_at = tx.clock.now() + here.programme.limits.ladder_step_h.of(urgency) if may_climb else None
+
+
+async def lie_at(tx: Transaction, here: Here, case_id: UUID, facility: str) -> None:
+    """A place looks after a case that lay nowhere: its alarms are that place's, and nobody's that has not taken them yet climbs the
+    ladder there."""
+    query = select(Alarm).where(col(Alarm.case_id) == case_id, col(Alarm.facility) == NOWHERE)
+    posts = here.posts(facility)
+    for alarm in (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalars():
+        alarm.facility, alarm.level = facility, min(alarm.level, len(posts) - 1)
+        alarm.post = posts[alarm.level]
+        if alarm.resolved_at is None and alarm.taken_by is None:
+            _climbs_from_now(tx, here, alarm)
+    await tx.session.flush()
 
 
 def seen_by(by: Actor) -> ColumnElement[bool]:

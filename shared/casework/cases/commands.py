@@ -11,14 +11,13 @@ from sqlmodel import col
 
 from shared.casework import scope
 from shared.casework.cases.tables import Case, CaseNumber, Incident, Note
-from shared.casework.here import NOWHERE, Actor, Forbidden, Here
+from shared.casework.here import Actor, Here
 from shared.contracts.casework import codes, events
-from shared.contracts.casework.codes import Role
 from shared.exchange import feed
 from shared.exchange.erasing import received_key
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.db import Transaction
-from shared.kit.errors import Coded, Conflict, NotFound
+from shared.kit.errors import Coded, NotFound
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.kit.sealed import blank
@@ -79,12 +78,6 @@ class OpenCase(Form):
     dependants: events.Dependants | None = None
     came_with: events.Code | None = None
     note: NoteText | None = None
-
-
-class PlaceCase(Form):
-    """Which place looks after a case."""
-
-    facility: events.FacilityId
 
 
 class AddIncident(Form):
@@ -215,30 +208,6 @@ async def load_case(tx: Transaction, case_id: UUID, by: Actor, *, lock: bool = F
     return case
 
 
-async def place_case(case_id: UUID, command: PlaceCase, tx: Transaction, here: Here, by: Actor) -> Case:
-    """A supervisor says which place looks after a case that came here without one: until then no desk sees it. Raises Conflict."""
-    by.may_work()
-    await load_case(tx, case_id, by)
-    if by.role is not Role.SUPERVISOR:
-        raise Forbidden("Only a supervisor says which place looks after a case.")
-    here.facility(command.facility)
-    query = select(Case).where(col(Case.id) == case_id).with_for_update().execution_options(populate_existing=True)
-    case = (await tx.session.execute(query)).scalar_one()
-    if case.facility != NOWHERE:
-        raise Conflict("A place looks after this case already; open it there.")
-    await scope.for_the_agency(tx)  # it lies at that desk from now on
-    case.facility = command.facility
-    await tx.session.flush()
-    for statement in LIES_NOWHERE:
-        values = {"case": case_id.hex if tx.dialect == "sqlite" else case_id, "place": command.facility, "nowhere": NOWHERE}
-        await tx.session.execute(text(statement), values)
-    await feed.record(
-        tx, feed.Line(kind="case.placed", subject=case.id, agency=here.agency, is_own=True, occurred_at=tx.clock.now(),
-                      case_id=case.id, facility=case.facility),
-    )  # fmt: skip
-    return case
-
-
 async def add_incident(
     case_id: UUID, command: AddIncident, tx: Transaction, here: Here, by: Actor, written_at: datetime | None = None
 ) -> Incident:
@@ -312,10 +281,6 @@ async def key_names(tx: Transaction, case_id: UUID) -> set[UUID]:
 
 
 # In SQL: the tables of other features, which are built on cases.
-LIES_NOWHERE = (
-    "UPDATE casework_conferences SET desk = :place WHERE case_id = :case AND desk = :nowhere",
-    "UPDATE casework_alarms SET facility = :place WHERE case_id = :case AND facility = :nowhere",
-)
 REFERRALS_OF = """
     SELECT id, consent_id, CASE direction WHEN 'in' THEN issuer ELSE recipient END AS other
     FROM casework_referrals WHERE case_id = :case

@@ -13,7 +13,8 @@ from sqlmodel import col
 from shared.casework import scope
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases import commands, more, views
-from shared.casework.cases.commands import AddIncident, OpenCase, PlaceCase
+from shared.casework.cases.commands import AddIncident, OpenCase
+from shared.casework.cases.placing import PlaceCase, place_case
 from shared.casework.cases.recovering import awaited, release_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import CaseCursor, Cursor
@@ -391,7 +392,7 @@ async def post_place(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
         raise Conflict(CHOOSE_PLACE)
 
     async def work(tx: Transaction) -> str:
-        case = await commands.place_case(case_id, asked, tx, edge.here, visit.actor)
+        case = await place_case(case_id, asked, tx, edge.here, visit.actor)
         return f"/cases/{case_id}" if visit.actor.sees(case.facility) else "/cases"
 
     return await submit(request, edge, visit, values, work)

@@ -6,7 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from shared.casework.cases import commands, looks, views
-from shared.casework.cases.commands import AddIncident, OpenCase, PlaceCase
+from shared.casework.cases.commands import AddIncident, OpenCase
+from shared.casework.cases.placing import PlaceCase, place_case
 from shared.casework.cases.recovering import release_case
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.circles.views import ProgressView, progress_view
@@ -90,7 +91,7 @@ async def post_place(
     """A supervisor says which place looks after a case that came here without one."""
 
     async def work(tx: Transaction) -> views.CaseView:
-        return views.case_view(await commands.place_case(case_id, body, tx, edge.here, by))
+        return views.case_view(await place_case(case_id, body, tx, edge.here, by))
 
     return await command(request, edge, by, work, status=200, key=key)
 

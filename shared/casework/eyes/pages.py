@@ -75,11 +75,14 @@ async def show_look_up(request: Request, edge: OneEdge, visit: Visitor) -> Respo
 def _page(
     request: Request, edge: Edge, visit: Visit, form: Filled[Any], found: Found | Spent | None = None, status: int = 200
 ) -> Response:
-    place = edge.here.entry.facilities.get(found.case.facility) if isinstance(found, Found) and not found.is_seen else None
+    here, lies_at, place = edge.here, None, None
+    if isinstance(found, Found) and not found.is_seen:
+        lies_at = here.entry.facilities.get(found.case.facility)
+        place = lies_at or here.facility(here.first_place())  # where no place looks after it, somebody there knows a supervisor
     is_spent = isinstance(found, Spent)
     whys = [Why.LIFE_THREAT] if is_spent else Why
     return edge.pages.show(
-        request, "eyes/look_up.html", visit, status=status, form=form, errors=bool(form.errors), place=place,
+        request, "eyes/look_up.html", visit, status=status, form=form, errors=bool(form.errors), place=place, lies_at=lies_at,
         is_spent=is_spent, own=edge.pages.look.own_number, whys=[(str(why), why) for why in whys], here_now="/cases",
     )  # fmt: skip
 

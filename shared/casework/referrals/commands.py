@@ -22,7 +22,7 @@ from shared.casework.cases.recovering import may_decide
 from shared.casework.cases.tables import TOLD_PARTS, Case, Incident
 from shared.casework.circles.commands import announce, announcement, history, referral_progress_words, shared_with, tell_members
 from shared.casework.circles.tables import CircleMember
-from shared.casework.here import Actor, Here
+from shared.casework.here import NOWHERE, Actor, Here, lies_nowhere
 from shared.casework.referrals import domain, pathways, story
 from shared.casework.referrals.ground import Asked, CaseFacts, Ground, asked_of, stand_on
 from shared.casework.referrals.story import Told
@@ -272,7 +272,11 @@ async def _way(tx: Transaction, here: Here, by: Actor, command: IssueReferral, g
 
 
 def _from_desk(by: Actor, case: CaseFacts) -> str:
-    return case.facility if by.sees(case.facility) or by.facility is None else by.facility
+    """The place that sends: the case's, or the account's own where that one lies beyond it. Raises Conflict where there is none."""
+    desk = case.facility if by.sees(case.facility) and case.facility != NOWHERE else by.facility
+    if desk is None:
+        raise lies_nowhere()
+    return desk
 
 
 def _request(
@@ -320,7 +324,8 @@ async def _parts_to_pass_on(
     tx: Transaction, here: Here, to_agency: str, case: CaseFacts, release: sharing.Released
 ) -> dict[str, Any]:
     """What the case knows by this agency's own record, and of what another agency told, what she has said yes to here as well: it
-    was told for this agency's use, and a copy under another consent would stay when she takes that one back there. Where she
+    was told for this agency's use, and a copy under another consent would stay when she takes that one back there. What belongs to
+    the request itself, as a child's assent, goes with the request that she agrees to here, or that the law demands; where she
     cannot answer, what may save her life goes with it."""
     parts = {name: getattr(case, name) for name in TOLD_PARTS}
     if not case.told_under or release.basis is codes.Basis.VITAL_INTEREST:
@@ -335,7 +340,8 @@ async def _parts_to_pass_on(
     rows = minimal_data.CROSSES.get((here.kind, here.kind_of(to_agency)), {})
     return {
         name: part for name, part in parts.items()
-        if name not in case.told_under or agreed.get((case.told_under[name], str(rows.get(name))))
+        if name not in case.told_under or rows.get(name) is ConsentItem.REQ
+        or agreed.get((case.told_under[name], str(rows.get(name))))
     }  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from sqlmodel import col
 
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.commands import next_numbers, opened_line
+from shared.casework.cases.placing import lies_at
 from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import TOLD_PARTS, Case
-from shared.casework.here import Here
+from shared.casework.here import NOWHERE, Here
 from shared.casework.referrals import story
 from shared.casework.referrals.story import Told
 from shared.casework.referrals.tables import Referral, ReferralFact
@@ -39,10 +40,13 @@ async def on_referrals_issued(received: Sequence[Received], tx: Transaction, her
     cases = await _known_here(tx, {one.data.circle for one in received})
     files = await _new_files(received, cases.keys(), tx, here)
     referrals, facts, lines, asked = [], [], [], []
+    placed: dict[UUID, str] = {}  # cases that lay nowhere
     for one in received:
         said: events.ReferralIssued = one.data
         if said.circle in cases:
             case_id = cases[said.circle].id
+            if cases[said.circle].facility == NOWHERE or case_id in placed:
+                placed[case_id] = said.to_facility
             _fill_case(cases[said.circle], said, one.sender, _rests_on(one))
         else:
             file = files[said.circle]
@@ -69,6 +73,8 @@ async def on_referrals_issued(received: Sequence[Received], tx: Transaction, her
     )
     new_cases = [{name: value for name, value in file.items() if name != "first"} for file in files.values()]
     await insert_together(tx, [(Case, new_cases), (Referral, referrals), (ReferralFact, facts), (Report, asked), (Activity, lines)])
+    for case_id, facility in placed.items():
+        await lies_at(tx, here, case_id, facility)
     outbox.wake_on_commit(tx)
 
 

@@ -25,6 +25,7 @@ from shared.casework.directory.network import Facility
 from shared.casework.directory.places import Path, Place, places
 from shared.casework.directory.seats import NO_SEATS, Instead, by_seats, instead_of
 from shared.casework.edge import Edge, OneEdge
+from shared.casework.here import NOWHERE, lies_nowhere
 from shared.casework.holds.commands import is_set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.commands import sheet_of_request, sheets_of
@@ -170,6 +171,7 @@ async def _refer_page(
         offers=offered, ends_at=ends_at, advice=advice(here, said, edge.pages.language(request, visit.language)),
         incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
         ask_again_first=bool(not_care),
+        needs_place=lies_nowhere() if case.facility == NOWHERE and visit.actor.facility is None else None,
         from_sheet=sheet is not None,  # who left with a sheet took no number along
         unsaid=_staff(edge, request, visit, seats.unsaid) if AgencyKind.SOCIAL_WELFARE in kinds else [],
         mandates=[[place.name for _a, _f, place in one.places] for one in outside_mandate if not one.referral_id],
