@@ -4,17 +4,20 @@ A refusal is one sentence; where the rule tells a post of the attempt, that is k
 rules say of an act (warnings, proposals) is handed back for the page: nothing is closed, sent or undone by it.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from uuid import UUID
 
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.here import Here
-from shared.contracts.casework.codes import Urgency
+from shared.contracts.casework.codes import AgencyKind, Urgency
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, KeptRefusal, Sentence
 from shared.kit.i18n import mark as _
 from shared.programmes.rules import answers
-from shared.programmes.situation import Answer, Message, Situation, Verdict
+from shared.programmes.situation import Answer, Held, Message, Situation, Verdict
+from shared.programmes.vocabulary import CertificateRequired
 
 # A sentence for whatever refuses an act. Where a feature has words of its own for one, it says those.
 REFUSALS: Mapping[Message, str] = {
@@ -61,10 +64,24 @@ class RuleRefuses(KeptRefusal, Conflict):
             await _tell(tx, self._here, self._facility, self._about, self._case_id)
 
 
+HeldBy = Callable[[Transaction, Here, UUID, date], Awaitable[Mapping[str, Held]]]
+_kept: dict[AgencyKind, HeldBy] = {}
+
+
+def keep_certificates(kind: AgencyKind, held_by: HeldBy) -> None:
+    """Registers how an agency of a kind knows what somebody's account holds on a day: of the others nobody keeps certificates."""
+    _kept[kind] = held_by
+
+
 async def ask_first(
-    tx: Transaction, here: Here, situation: Situation, facility: str, about: UUID, case_id: UUID | None = None
+    tx: Transaction, here: Here, whose: UUID, situation: Situation, facility: str, about: UUID, case_id: UUID | None = None
 ) -> Sequence[Answer]:
-    """What the rules say of an act that is about to be done at a facility; raises RuleRefuses with the gravest refusal."""
+    """What the rules say of an act that is about to be done at a facility; raises RuleRefuses with the gravest refusal. `whose`:
+    the account whose certificates count."""
+    if any(isinstance(rule, CertificateRequired) and rule.act is situation.act for rule in here.programme.rules.values()):
+        held_by = _kept.get(here.kind)
+        held = await held_by(tx, here, whose, here.day_of(situation.now)) if held_by is not None else None
+        situation = replace(situation, held=held)
     said = answers(here.programme, situation)
     refused = next((one for one in said if one.verdict is Verdict.REFUSED), None)
     if refused is not None:

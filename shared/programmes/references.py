@@ -56,6 +56,7 @@ def mistakes_between(programme: "Programme", text: Text) -> list[Mistake]:
     """Every mistake that only shows when the whole is there."""
     found = [*_references(programme), *_facilities(programme), *_pathways(programme), *_figures(programme), *_registers(programme)]
     found += [*_routes(programme), *_agreements(programme), *_of_one_act(programme), *_needs_that_nobody_meets(programme)]
+    found += _certificates_that_nobody_keeps(programme)
     found += [*_presets(programme), *_shares(programme), *_replays(programme)]
     marked = [(way, words, text.mark(way)) for way, words in found]
     return [Mistake(mark.file, mark.line, way, words) for way, words, mark in marked]
@@ -209,6 +210,23 @@ TOLD_AT: dict[Act, frozenset[Fact]] = {
     Act.TELL_STATUS: frozenset({Fact.OWN_WORD, Fact.SAFE_PHONE}), Act.CALL_BACK: frozenset({Fact.MARKED_SAFE}),
     Act.DISPENSE_EMERGENCY_CONTRACEPTION: frozenset({Fact.SHE_AGREES}), Act.DISPENSE_PEP_STARTER: frozenset({Fact.SHE_AGREES}),
 }  # fmt: skip
+
+
+# Where police do it, and it is asked about: they alone keep their people's certificates.
+CERTIFIED_AT = frozenset(
+    {
+        Act.REGISTER_COMPLAINT, Act.TAKE_STATEMENT, Act.DISPENSE_EMERGENCY_CONTRACEPTION, Act.DISPENSE_PEP_STARTER, Act.REFER,
+        Act.CLOSE, Act.TAKE_MEDICAL_REPORT, Act.ADMIT_TO_STAY, Act.CONTINUE_STAY, Act.RETURN_PROPERTY, Act.CALL_BACK,
+        Act.RECORD_SUSPECT, Act.HAND_OVER_TO_PROSECUTOR, Act.TRAIN_OTHERS,
+    }
+)  # fmt: skip
+
+
+def _certificates_that_nobody_keeps(programme: "Programme") -> Found:
+    for id_, rule in programme.rules.items():
+        if isinstance(rule, vocabulary.CertificateRequired) and rule.act not in CERTIFIED_AT:
+            words = f"nobody's certificates are looked at for '{rule.act}'; write one of: {', '.join(sorted(CERTIFIED_AT))}"
+            yield ("rules", id_, "act"), words
 
 
 def _needs_that_nobody_meets(programme: "Programme") -> Found:

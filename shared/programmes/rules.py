@@ -68,8 +68,9 @@ _UNFIT = {
 
 
 def certificate_required(programme: Programme, rule: v.CertificateRequired, s: Situation) -> Answer | None:
-    """Refuses an act to whoever holds no valid certificate; a course that was attended is none."""
-    if s.act is not rule.act:
+    """Refuses an act to whoever holds no valid certificate; a course that was attended is none. An agency that keeps none of its
+    people's is not asked."""
+    if s.act is not rule.act or s.held is None:
         return None
     certificate = programme.certificates[rule.certificate]
     today = s.now.astimezone(ZoneInfo(programme.time_zone)).date()  # a paper ends with a day of the country, not of Greenwich

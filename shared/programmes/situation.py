@@ -16,6 +16,7 @@ class Held:
     trained_on: date | None = None
     certified_on: date | None = None
     revoked_on: date | None = None
+    valid_until: date | None = None  # the last day that stands on the paper itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Situation:
     to_kind: str | None = None  # the kind of facility that is asked
     packages: frozenset[ServicePackage] = frozenset()  # that are asked for
     open_packages: frozenset[ServicePackage] = frozenset()  # asked for already, for this incident
-    held: Mapping[str, Held] = field(default_factory=dict)  # certificates of who acts
+    held: Mapping[str, Held] | None = field(default_factory=dict)  # certificates of who acts; None: nobody keeps them there
     stock: Mapping[CareProduct, int] = field(default_factory=dict)  # unexpired, in the box; a product left out is not counted yet
     given: frozenset[CareProduct] = frozenset()  # before, for this incident
     fee: float | None = None  # asked of her

@@ -44,10 +44,11 @@ class Certificate(Sourced):
         return Standing.EXPIRED if ends is not None and on > ends else Standing.VALID
 
     def ends_on(self, held: Held) -> date | None:
-        """The last day on which it is good; None where it has no end."""
+        """The last day on which it is good, by the programme or by its own words; None where it has no end."""
         if self.valid_days is None or held.certified_on is None:
-            return None
-        return held.certified_on + timedelta(days=self.valid_days)
+            return held.valid_until
+        by_the_programme = held.certified_on + timedelta(days=self.valid_days)
+        return min(by_the_programme, held.valid_until or by_the_programme)
 
 
 class StaffRole(Sourced):

@@ -31,7 +31,8 @@ class Rule(Sourced):
 
 
 class CertificateRequired(Rule):
-    """Refuses an act to whoever does not hold a valid certificate. What was referred stays."""
+    """Refuses an act to whoever of the police does not hold a valid certificate; other agencies keep none of their people's and are
+    not asked. What was referred stays."""
 
     rule: Literal["certificate_required"]
     act: ActCode

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from agencies import Desk, Refused, World, consent, open_case, refer
-from box import STATION
+from box import STATION, certified
 
 from shared.contracts.casework.codes import Role
 from shared.programmes.profile import Programme, load_programme
 from shared.programmes.terms import Act
-from shared.programmes.vocabulary import ActNeeds, BlockedAct
+from shared.programmes.vocabulary import ActNeeds, BlockedAct, CertificateRequired, Rule
 
 BLOCKED = "The programme does not have this done. Nothing was written down."
 NEEDED = "The programme asks for something first: assent. Nothing was written down."
@@ -19,9 +19,11 @@ NEEDED = "The programme asks for something first: assent. Nothing was written do
 
 def with_rule(world: World, agency: str, **rule: Any) -> None:
     """The agency's programme has one more rule from now on."""
-    kind = BlockedAct if rule["rule"] == "blocked_act" else ActNeeds
+    kinds: dict[str, type[Rule]] = {
+        "blocked_act": BlockedAct, "act_needs": ActNeeds, "certificate_required": CertificateRequired,
+    }  # fmt: skip
     zambia: Programme = load_programme("zm-vsu-ec")
-    rules = {**zambia.rules, "one_more": kind.model_validate({"source": "D", **rule})}
+    rules = {**zambia.rules, "one_more": kinds[rule["rule"]].model_validate({"source": "D", **rule})}
     here = world[agency].edge.here
     world[agency].edge.here = replace(here, programme=zambia.model_copy(update={"rules": rules}))
 
@@ -72,3 +74,27 @@ async def test_what_must_be_there_first_is_named_and_what_may_follow_stops_nobod
     assert await refused(refer(desk, case, incident, "health")) == NEEDED
     with_rule(world, "police", **needs, may_follow=True)
     await refer(desk, case, incident, "health")
+
+
+@pytest.mark.parametrize("act", [Act.TAKE_STATEMENT, Act.REFER])
+async def test_what_asks_for_a_certificate_is_done_by_whoever_holds_it(world: World, act: Act) -> None:
+    holder, other = await certified(world), await world["police"].sign_in("other", Role.OFFICER, STATION)
+    case, incident = await open_case(holder)
+    await consent(holder, case, "health")
+    await refer(holder, case, incident, "health")
+    await world.settle()
+    rule = {"rule": "certificate_required", "act": act, "certificate": "ec_provider"}
+    with_rule(world, "police", **rule)
+    with_rule(world, "health", **rule)
+
+    async def do(who: Desk) -> Any:
+        if act is Act.TAKE_STATEMENT:
+            return await who.post(f"/cases/{case}/progress", {"code": "statement_taken"})
+        return await refer(who, case, None, "health", services=["injury_care"], urgency="urgent")
+
+    assert (await refused(do(other))).startswith("Only somebody with this certificate does that: ")
+    await do(holder)
+    nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, "ndola_clinic")  # who keeps none is not asked
+    (there,) = (await nurse.get("/cases"))["items"]
+    await consent(nurse, there["id"], "social_welfare")
+    await refer(nurse, there["id"], None, "social_welfare", services=["psychosocial"], urgency="urgent")

@@ -3,6 +3,7 @@ type, sealed, read by whoever the profile says; what is corrected stays as it st
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from sqlmodel import col
 from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import CaseRead, Duty
 from shared.casework.directory.of_programme import network_of
+from shared.casework.registers import commands
 from shared.casework.registers.tables import RegisterEntry
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.kit.ids import new_id
 from shared.programmes.profile import Programme, load_programme
+from shared.programmes.records import RecordField
 
 JETTY = "jetty_post_1"
 WHOLE = {"came_by": "boat", "people": 3, "hours_at_sea": 7.5, "where_to": "healers/malas_bay", "told": "synthetic words",
@@ -128,18 +131,23 @@ async def test_who_reads_and_where_it_is_kept_is_the_profiles(islands: World) ->
     assert (await refused(desk.get("/records/complaint")))[0] == 404  # a feature of its own keeps that
 
 
-async def test_an_entry_goes_when_its_days_are_over_and_stays_where_a_court_keeps_it(islands: World) -> None:
+async def test_an_entry_goes_when_its_days_are_over_and_stays_where_a_court_keeps_it(
+    islands: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk = await captain(islands)
     kept, gone = await a_case(desk), await a_case(desk)
     for case in (kept, gone):
         await desk.post("/records/tide_log", {"case_id": case, "fields": WHOLE})
     chief = await islands["guardians"].sign_in("chief", Role.SUPERVISOR, JETTY)
     await chief.post(f"/cases/{kept}/holds", {"order": "A synthetic order."})
+    monkeypatch.setattr(commands, "FORGOTTEN_AT_ONCE", 1)  # what is kept takes no other's turn
     for days, left in ((30, 2), (1, 1)):
         islands.clock.advance(timedelta(days=days))
         await islands["guardians"].watcher.tick()
         async with islands["guardians"].database.read() as tx:
             assert len((await tx.session.execute(select(col(RegisterEntry.id)))).scalars().all()) == left
+    desk = await captain(islands, "later")
+    assert (await desk.post("/records/tide_log", {"case_id": kept, "fields": WHOLE}))["number"] == 3  # no number is given twice
 
 
 async def test_the_pages_write_correct_and_show_it_without_a_line_for_this_country(islands: World) -> None:
@@ -164,3 +172,68 @@ async def test_the_pages_write_correct_and_show_it_without_a_line_for_this_count
     page = await desk.send(page.form("/registers/drill"), r_people="12")
     assert "12" in page.words
     assert (await desk.open("/registers/tide_log")).status == 404  # that one is of cases
+
+
+def with_drill(world: World, **changed: Any) -> None:
+    """The register of no case is another from now on."""
+    here = world["guardians"].edge.here
+    drill = here.programme.records["drill"].model_copy(update=changed)
+    programme = here.programme.model_copy(update={"records": {**here.programme.records, "drill": drill}})
+    world["guardians"].edge.here = replace(here, programme=programme)
+
+
+async def test_whoever_only_reads_sees_what_stands_now_and_finds_the_oldest_too(
+    islands: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = type(islands["guardians"].edge.here.programme.records["drill"].readers)
+    with_drill(islands, writers=readers.model_validate({"posts": ["harbour_captain"]}))
+    chief = await islands["guardians"].sign_in("chief", Role.SUPERVISOR, JETTY)
+    entries = [(await chief.post("/records/drill", {"fields": {"people": 17}}))["entry_id"] for _ in range(3)]
+    await chief.post(f"/records/drill/{entries[0]}/corrections", {"fields": {"people": 23}})
+    plain = await at_work(islands, "guardians", "plain", Role.OFFICER, JETTY)
+    monkeypatch.setattr(commands, "LISTED_MAX", 2)
+    page = await plain.open("/registers/drill")
+    address = f"/registers/entries/{entries[0]}"
+    assert address not in page.links
+    page = await plain.open("/registers/drill" + next(one for one in page.links if one.startswith("?cursor=")))
+    assert address in page.links
+    page = await plain.open(address)
+    assert ("People: 23" in page.words, "People: 17" in page.words) == (True, True)
+    assert "/registers/entries" not in str([form.action for form in page.forms])
+
+
+async def test_a_colleague_who_has_gone_stands_where_she_was_written(islands: World) -> None:
+    fields = islands["guardians"].edge.here.programme.records["drill"].fields
+    led_by = RecordField.model_validate({"label": "Led by", "type": "staff", "required": True})
+    with_drill(islands, fields={**fields, "led_by": led_by})
+    await islands["guardians"].sign_in("gone", Role.OFFICER, JETTY)
+    chief = await islands["guardians"].sign_in("chief", Role.SUPERVISOR, JETTY)
+    async with islands["guardians"].database.write() as tx:
+        gone = str((await find_account(tx, "gone")).id)
+    entry = await chief.post("/records/drill", {"fields": {"people": 17, "led_by": gone}})
+    async with islands["guardians"].database.write() as tx:
+        (await find_account(tx, "gone")).is_disabled = True
+    plain = await at_work(islands, "guardians", "plain", Role.OFFICER, JETTY)
+    page = await plain.open("/registers/drill")
+    assert "Led by: gone" in page.words
+    assert gone not in page.form("/registers/drill").choices["r_led_by"]  # nobody writes her down anew
+    address = f"/registers/entries/{entry['entry_id']}"
+    await plain.send((await plain.open(address)).form(address), r_people="18")
+    now = (await chief.ask("GET", f"/records/drill/{entry['entry_id']}")).json()[-1]
+    assert now["said"] == {"people": 18, "led_by": gone}
+
+
+async def test_who_sees_the_whole_agency_says_at_which_place_it_is_kept(islands: World) -> None:
+    here = islands["guardians"].edge.here
+    kinds = {here.kind_of_place(id_): id_ for id_ in here.entry.facilities}
+    own = str(here.kind_of_place(next(iter(here.entry.facilities))))
+    other = next(kind for kind in kinds if kind is not None and kind != own)
+    with_drill(islands, kept_at=(other,))
+    boss = await at_work(islands, "guardians", "boss", Role.SUPERVISOR, None)
+    page = await boss.send((await boss.open("/registers/drill")).form("/registers/drill"), r_people="12")
+    assert (page.status, "People: 12" in page.words) == (200, True)
+    async with islands["guardians"].database.read() as tx:
+        kept = (await tx.session.execute(select(col(RegisterEntry.facility)))).scalar_one()
+    assert here.kind_of_place(kept) == other
+    nobodys = await at_work(islands, "guardians", "elsewhere", Role.OFFICER, next(iter(here.entry.facilities)))
+    assert "/registers/drill" not in (await nobodys.open("/registers")).links

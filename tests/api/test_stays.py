@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from shared.casework.referrals.domain import CODE_ATTEMPTS_MAX, CODE_ATTEMPTS_WI
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
 from shared.kit.ids import new_id
+from shared.programmes.vocabulary import ActNeeds
 
 THING = {"kind": "jewellery", "note": "One ring.", "post": "desk_officer", "name": "S. Synthetic"}
 
@@ -214,6 +216,20 @@ async def test_a_planned_centre_stands_in_the_directory_and_nothing_is_sent_ther
 
 
 # --- her things ------------------------------------------------------------------------------------------------------------
+
+
+async def test_things_that_are_given_back_on_request_are_given_back_once_she_has_asked(centre: World) -> None:
+    desk = await officer(centre)
+    case_id = await came(desk)
+    edge = centre["police"].edge
+    rule = ActNeeds.model_validate({"rule": "act_needs", "act": "return_property", "facts": ["return_asked_for"], "source": "D"})
+    rules = {**edge.here.programme.rules, "on_request": rule}
+    edge.here = replace(edge.here, programme=edge.here.programme.model_copy(update={"rules": rules}))
+    ring = await desk.post(f"/cases/{case_id}/property", THING)
+    back = {"act": "returned", "name": "T. Synthetic", "her_sign": "thumb", "post": "desk_officer"}
+    assert (await refused(desk.post(f"/property/{ring['id']}/entries", back)))[0] == 409
+    await desk.post(f"/property/{ring['id']}/entries", {"act": "asked_back"})
+    assert (await desk.post(f"/property/{ring['id']}/entries", back))["returned_at"] is not None
 
 
 async def test_her_things_are_given_back_when_she_asks_or_it_is_a_breach(centre: World) -> None:

@@ -554,6 +554,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "key_name": "a random id: of the enquiry, or of its case",
         "is_answered": "whether the word was right; who the caller claimed to be lies sealed",
     },
+    "casework_register_numbers": {"record": "which register, as the profile names it"},
     "casework_register_entries": {
         "record": "which register of the profile",
         "key_name": "a random id: of the entry, or of its case",

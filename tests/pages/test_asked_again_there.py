@@ -107,7 +107,10 @@ async def test_a_no_to_messages_there_stops_them(world: World) -> None:
 async def test_what_belongs_to_a_childs_request_goes_on_with_the_request(world: World, basis: str) -> None:
     """That there is no safe adult belongs to what is asked for: nobody is asked about it again, and welfare has to know it."""
     desk, nurse = await world["police"].sign_in("desk"), await at_the_desk(world, "health", Role.CLINICIAN)
-    girl = {"needs": {"age_band": "10-14", "sex": "female", "language": "bem"}, "child": {"assent": "yes", "safe_adult_present": "no"}}
+    girl = {
+        "needs": {"age_band": "10-14", "sex": "female", "language": "bem"},
+        "child": {"assent": "yes", "safe_adult_present": "no"},
+    }
     case = (await desk.post("/cases", girl))["id"]
     incident = await desk.post(f"/cases/{case}/incidents", {"incident_type": "rape"})
     await consent(desk, case, "health", "needs")

@@ -3,8 +3,10 @@ places take nobody just now, and which of two that are equally near stands first
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from shared.contracts.casework.codes import Role
 from shared.programmes.care import Pathway
 from shared.programmes.profile import Programme, load_programme
 
+STATION = "ndola_central_vsu"
 AGENCIES = ("police", "health", "social_welfare")
 CLINIC, HOSPITAL = "health/ndola_clinic", "health/ndola_hospital"
 
@@ -67,6 +70,32 @@ async def test_a_way_that_is_full_or_closed_now_is_named_and_stands_after_one_th
     world.clock.advance(timedelta(days=1))
     form = await asked(await officer(world, "next-day"))
     assert places_in_order(form) == [CLINIC, HOSPITAL]
+
+
+async def test_a_place_is_full_for_every_desk_of_the_agency(world: World) -> None:
+    edge = world["police"].edge
+    edge.here = replace(edge.here, programme=zambia(per_day=1))
+    one = await officer(world)
+    page = await asked(one)
+    await one.send(page.form(page.path), **SENDING)
+    page = await asked(await officer(world, "officer-2", "masaiti_vsu"))
+    assert "Full for today" in page.words
+
+
+async def test_what_is_acute_waits_no_longer_than_that_whatever_a_way_says(town: Any) -> None:
+    world = await town(zambia(when=None, acknowledge_h=24, packages=("acute_care", "psychosocial"), to=("health_facility",)))
+    here = world["police"].here
+    for urgency, services, hours in (
+        ("acute", ["acute_care"], 1), ("urgent", ["acute_care"], 24), ("routine", ["psychosocial"], 24),
+        ("routine", ["psychosocial", "legal_aid"], 24), ("urgent", ["legal_aid"], 24),
+    ):  # fmt: skip
+        sent = SimpleNamespace(issuer="police", from_facility=STATION, recipient="health", to_facility="ndola_clinic",
+                               services=services, urgency=urgency)  # fmt: skip
+        assert seen_within(here, sent) == timedelta(hours=hours), (urgency, services)
+    slow = replace(here, programme=zambia(when=None, acknowledge_h=72, packages=("psychosocial",), to=("health_facility",)))
+    both = SimpleNamespace(issuer="police", from_facility=STATION, recipient="health", to_facility="ndola_clinic",
+                           services=["psychosocial", "injury_care"], urgency="urgent")  # fmt: skip
+    assert seen_within(slow, both) == timedelta(hours=24)  # what no way speaks of keeps its own time
 
 
 async def test_a_way_has_its_hours_and_its_places_their_turn(town: Any) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.programmes import reading
 from shared.programmes.profile import PROFILES, Checked, ProfileError, check_file, load_programme
+from shared.programmes.references import CERTIFIED_AT
 
 SKETCHES = Path(__file__).parents[1] / "support" / "programmes"
 GOOD = (SKETCHES / "xx-anywhere.yaml").read_text()
@@ -481,6 +482,13 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "  in_time:",
         "rules, in_time, act",
         "nobody may do 'dispense_emergency_contraception' yet; add a `certificate_required` that says with which certificate",
+    ),
+    "a certificate that nobody keeps": (
+        "  certified: {rule:",
+        "  found_able: {rule: certificate_required, act: examine, certificate: listener, source: S2}\n  certified: {rule:",
+        "  found_able:",
+        "rules, found_able, act",
+        f"nobody's certificates are looked at for 'examine'; write one of: {', '.join(sorted(CERTIFIED_AT))}",
     ),
     "the product of another act": (
         "product: emergency_contraception, otherwise",

@@ -71,7 +71,9 @@ async def begin(case_id: UUID, command: Begin, tx: Transaction, here: Here, by: 
     now = tx.clock.now()
     at = happened("occurred_at", command.occurred_at, now)
     is_there = frozenset({Fact.POLICE_ORDER}) if command.order_number is not None else frozenset()
-    await ask_first(tx, here, situation_of(here, Act.EXAMINE, at, facility, case, facts=is_there), facility, case.id, case.id)
+    await ask_first(
+        tx, here, by.account_id, situation_of(here, Act.EXAMINE, at, facility, case, facts=is_there), facility, case.id, case.id
+    )
     row = Examination(
         id=new_id(), case_id=case.id, facility=facility, post=command.post, begun_at=at, order_state=order,
         order_number=command.order_number, order_due_at=due_at(rule, order, at), recorded_at=now, recorded_by=by.account_id,

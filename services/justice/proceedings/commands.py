@@ -144,7 +144,10 @@ def without_day() -> ColumnElement[bool]:
     other, verdict = aliased(Hearing), aliased(Verdict)
     later = exists().where(
         col(other.case_id) == col(Hearing.case_id),
-        or_(col(other.state) == HearingState.SET, col(other.id) > col(Hearing.id)),
+        or_(
+            col(other.state) == HearingState.SET,
+            and_(col(other.id) > col(Hearing.id), col(other.state) != HearingState.CANCELLED),
+        ),
     )
     decided = exists().where(col(verdict.case_id) == col(Hearing.case_id), col(verdict.recorded_at) >= col(Hearing.answered_at))
     return and_(col(Hearing.state) == HearingState.PUT_OFF, ~later, ~decided)

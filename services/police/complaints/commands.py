@@ -145,7 +145,7 @@ async def register(case_id: UUID, command: RegisterComplaint, tx: Transaction, h
             raise Conflict("A complaint of this is registered already; add to that one.")
     incident = await tx.session.get(Incident, command.incident_id) if command.incident_id is not None else None
     situation = situation_of(here, Act.REGISTER_COMPLAINT, tx.clock.now(), case.facility, case, incident)
-    await ask_first(tx, here, situation, case.facility, case.id, case.id)
+    await ask_first(tx, here, by.account_id, situation, case.facility, case.id, case.id)
     index = await _index(tx, command.number) if command.number is not None else None
     complaint = Complaint(
         id=new_id(), case_id=case.id, incident_id=command.incident_id, number=command.number, number_index=index,

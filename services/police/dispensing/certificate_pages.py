@@ -42,7 +42,7 @@ async def _certificates_page(request: Request, edge: Edge, visit: Visit, form: F
         staff = [account for account in await accounts_of(tx, by) if not account.is_disabled and account.role != "administrator"]
         on = here.day_of(tx.clock.now())
         standings = {
-            row.id: rules.standing(here.programme, row.certificate, certificates.as_paper(row), on) for row, _account in held
+            row.id: rules.standing(here.programme, row.certificate, certificates.held_of(row), on) for row, _account in held
         }  # fmt: skip
         months = [
             (month, [figures_view(one) for one in await figures.figures(tx, here, by, *days_of(month))])

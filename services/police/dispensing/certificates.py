@@ -9,17 +9,16 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from services.police.dispensing import rules
-from services.police.dispensing.rules import Paper
 from services.police.dispensing.tables import HeldCertificate
 from shared.casework.accounts.commands import accounts_of, load_account
 from shared.casework.accounts.tables import Account
-from shared.casework.acts import ask_first
+from shared.casework.acts import ask_first, keep_certificates
 from shared.casework.cases.commands import Form
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
-from shared.contracts.casework.codes import CareProduct
+from shared.contracts.casework.codes import AgencyKind, CareProduct
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
@@ -106,20 +105,18 @@ async def _by_who_may_train(command: EnterCertificate, tx: Transaction, here: He
     trainer = await load_account(tx, command.trainer_id, by)
     if trainer.id == command.account_id:
         raise Conflict("Nobody trains herself; choose who did.")
-    query = select(HeldCertificate).where(col(HeldCertificate.account_id) == trainer.id)
-    rows = [row for row in (await tx.session.execute(query)).scalars() if _holds(here, row, command.trained_on)]
-    held = {row.certificate: as_paper(row).held for row in rows}
     of_trainer = here.programme.certificates.get(kind.trained_by or "")
-    if not may_train(kind, of_trainer, held.get(kind.trained_by or ""), command.trained_on):
+    held = (await held_by(tx, here, trainer.id, command.trained_on)).get(kind.trained_by or "")
+    if not may_train(kind, of_trainer, held, command.trained_on):
         raise Conflict("This colleague held no trainer's certificate on that day, so the course does not count; choose who did.")
     at = datetime.combine(command.trained_on, time(), UTC)
     place = trainer.facility or by.facility or next(iter(here.entry.facilities))
-    situation = Situation(Act.TRAIN_OTHERS, at, held=held, facility_kind=here.kind_of_place(place))
-    await ask_first(tx, here, situation, place, trainer.id)
+    situation = Situation(Act.TRAIN_OTHERS, at, facility_kind=here.kind_of_place(place))
+    await ask_first(tx, here, trainer.id, situation, place, trainer.id)
 
 
 def _holds(here: Here, row: HeldCertificate, on: date) -> bool:
-    return rules.standing(here.programme, row.certificate, as_paper(row), on) is Standing.VALID
+    return rules.standing(here.programme, row.certificate, held_of(row), on) is Standing.VALID
 
 
 async def end_certificate(certificate_id: UUID, tx: Transaction, here: Here, by: Actor) -> HeldCertificate:
@@ -161,9 +158,20 @@ class Stands:
 BEST = (Standing.VALID, Standing.EXPIRED, Standing.REVOKED, Standing.TRAINED, Standing.NONE)
 
 
-def as_paper(row: HeldCertificate) -> Paper:
+def held_of(row: HeldCertificate) -> Held:
     """The same, for the rules."""
-    return Paper(Held(row.trained_on, row.certified_on, row.ended_on), row.valid_until)
+    return Held(row.trained_on, row.certified_on, row.ended_on, row.valid_until)
+
+
+async def held_by(tx: Transaction, here: Here, account_id: UUID, on: date) -> dict[str, Held]:
+    """The best that an account holds of each certificate, as it stands on a day."""
+    query = select(HeldCertificate).where(col(HeldCertificate.account_id) == account_id)
+    rows = list((await tx.session.execute(query)).scalars())
+    rows.sort(key=lambda row: BEST.index(rules.standing(here.programme, row.certificate, held_of(row), on)), reverse=True)
+    return {row.certificate: held_of(row) for row in rows}  # the last of each is the best
+
+
+keep_certificates(AgencyKind.POLICE, held_by)
 
 
 async def standing_of(tx: Transaction, here: Here, by: Actor, product: CareProduct | None = None) -> Stands:
@@ -173,9 +181,8 @@ async def standing_of(tx: Transaction, here: Here, by: Actor, product: CareProdu
     on = here.day_of(tx.clock.now())
     query = select(HeldCertificate).where(col(HeldCertificate.account_id) == by.account_id)
     for row in (await tx.session.execute(query)).scalars():
-        paper = as_paper(row)
-        how = rules.standing(here.programme, row.certificate, paper, on)
-        papers.setdefault(row.certificate, []).append(Stands(how, paper.held, row.valid_until))
+        how = rules.standing(here.programme, row.certificate, held_of(row), on)
+        papers.setdefault(row.certificate, []).append(Stands(how, held_of(row), row.valid_until))
     found = [Stands(Standing.NONE)]
     for given in rules.products(here.programme):
         if product in (None, given):

@@ -4,7 +4,7 @@ A product is given only where the profile names the certificate that giving it n
 sentence leads on to the request for it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 
 from shared.casework.cases.tables import Case, Incident
@@ -44,22 +44,10 @@ def certificates(programme: Programme, product: CareProduct) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """A certificate as it was entered: as the profile's rules know it, and the last day that stands on the paper itself."""
-
-    held: Held
-    valid_until: date | None
-
-
-def standing(programme: Programme, certificate: str, paper: Paper, on: date) -> Standing:
-    """How it stands on a day: by the profile, and by its own last day where that comes sooner. Trained is not certified."""
+def standing(programme: Programme, certificate: str, held: Held, on: date) -> Standing:
+    """How it stands on a day. Trained is not certified, and what the profile has dropped is nothing."""
     kind = programme.certificates.get(certificate)
-    if kind is None:  # the profile has dropped it
-        return Standing.NONE
-    found = kind.standing(paper.held, on)
-    is_over = paper.valid_until is not None and on > paper.valid_until
-    return Standing.EXPIRED if found is Standing.VALID and is_over else found
+    return kind.standing(held, on) if kind is not None else Standing.NONE
 
 
 def asked(programme: Programme, product: CareProduct, case: Case, incident: Incident, at: datetime, held: Held) -> Situation:

@@ -274,7 +274,7 @@ async def call_back(call_id: UUID, tx: Transaction, here: Here, by: Actor) -> Ca
     situation = Situation(
         Act.CALL_BACK, tx.clock.now(), facts=frozenset({Fact.MARKED_SAFE}), facility_kind=here.kind_of_place(call.facility)
     )
-    await ask_first(tx, here, situation, call.facility, call.id, call.case_id)
+    await ask_first(tx, here, by.account_id, situation, call.facility, call.id, call.case_id)
     call.called_back_at = tx.clock.now()
     await tx.session.flush()
     return call

@@ -127,11 +127,12 @@ async def add_entry(property_id: UUID, command: AddEntry, tx: Transaction, here:
     now = tx.clock.now()
     at = happened("occurred_at", command.occurred_at, now)
     if command.act is Act.RETURNED:
+        asked = frozenset({Fact.RETURN_ASKED_FOR}) if before.asked_at is not None else frozenset()
         returned = Situation(
-            ProgrammeAct.RETURN_PROPERTY, now, facts=frozenset({Fact.HANDED_BACK, Fact.SIGNED}),
-            facility_kind=here.kind_of_place(row.facility),
+            ProgrammeAct.RETURN_PROPERTY, now, facts=frozenset({Fact.HANDED_BACK, Fact.SIGNED}) | asked,
+            not_so=frozenset({Fact.RETURN_ASKED_FOR}) - asked, facility_kind=here.kind_of_place(row.facility),
         )  # fmt: skip
-        await ask_first(tx, here, returned, row.facility, row.id, row.case_id)
+        await ask_first(tx, here, by.account_id, returned, row.facility, row.id, row.case_id)
     said = {name: str(getattr(command, name)) for name in FIELDS if getattr(command, name) is not None}
     stands = await _add(row, command.act, said, at, tx, by)
     if command.act is Act.REFUSED and stands.returned_at is None:

@@ -126,7 +126,7 @@ async def admit(case_id: UUID, command: Admit, tx: Transaction, here: Here, by: 
         raise Conflict(FULL, place=Coded(facility, "place"), taken=taken, places=places)
     now = tx.clock.now()
     situation = situation_of(here, Act.ADMIT_TO_STAY, now, facility, case)
-    await ask_first(tx, here, situation, facility, case.id, case.id)
+    await ask_first(tx, here, by.account_id, situation, facility, case.id, case.id)
     stay = Stay(
         id=new_id(), case_id=case.id, facility=facility, post=command.post, with_her=sorted(map(str, command.with_her)),
         came_at=happened("occurred_at", command.occurred_at, now), recorded_at=now, recorded_by=by.account_id,
@@ -188,7 +188,7 @@ async def add_fact(stay_id: UUID, command: AddFact, tx: Transaction, here: Here,
         _may_extend(command, rule, at, now, here, by)
         kind = here.kind_of_place(stay.facility)
         agreed = Situation(Act.CONTINUE_STAY, now, facts=frozenset({Fact.SUPERVISOR_AGREES}), facility_kind=kind)
-        await ask_first(tx, here, agreed, stay.facility, stay.id, stay.case_id)
+        await ask_first(tx, here, by.account_id, agreed, stay.facility, stay.id, stay.case_id)
     if command.way is Way.FAMILY and command.kind is Kind.LEFT:
         _checked_family(command, at, here)
     if command.way is Way.AGENCY:

@@ -57,7 +57,7 @@ async def record_progress(
         raise Conflict("“%(step)s” is not for this agency to record.", step=command.code)
     if command.code is codes.ProgressCode.STATEMENT_TAKEN:
         taken = situation_of(here, Act.TAKE_STATEMENT, tx.clock.now(), case.facility, case)
-        await ask_first(tx, here, taken, case.facility, case.id, case.id)
+        await ask_first(tx, here, by.account_id, taken, case.facility, case.id, case.id)
     fact = events.CaseProgress(code=command.code, on_date=command.on_date)
     occurred_at = happened("occurred_at", command.occurred_at, tx.clock.now())
     row = Progress(

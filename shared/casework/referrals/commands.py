@@ -261,12 +261,14 @@ async def _way(tx: Transaction, here: Here, by: Actor, command: IssueReferral, g
     found = pathways.ways(here, here.agency, desk, command.to_agency, command.to_facility, packages)
     to_kind = here.kind_at(command.to_agency, command.to_facility)
     situation = situation_of(here, Act.REFER, now, desk, ground.case, ground.incident, packages=packages, to_kind=to_kind)
-    await ask_first(tx, here, situation, desk, ground.case.id, ground.case.id)
+    await ask_first(tx, here, by.account_id, situation, desk, ground.case.id, ground.case.id)
     if codes.ServicePackage.PROSECUTION in packages:
-        await ask_first(tx, here, replace(situation, act=Act.HAND_OVER_TO_PROSECUTOR), desk, ground.case.id, ground.case.id)
+        await ask_first(
+            tx, here, by.account_id, replace(situation, act=Act.HAND_OVER_TO_PROSECUTOR), desk, ground.case.id, ground.case.id
+        )
     said = Urgency.ACUTE if AT_ONCE & packages else pathways.urgency_of(found, situation)
     urgency = command.urgency or said or Urgency.URGENT
-    respond_by = now + pathways.acknowledge_within(here, found, urgency, situation)
+    respond_by = now + pathways.acknowledge_within(here, found, packages, urgency, situation)
     ends_at = await pathways.ends_before(tx, here, found, ground.case.id)
     return _Way(urgency, min(respond_by, ends_at) if ends_at is not None and ends_at > now else respond_by)
 
@@ -417,7 +419,7 @@ async def make_transition(
     told = Told(here.agency, True, occurred_at, by.account_id, _entered_for(here, command.entered_for, by))
     details = _details(here, referral, transition, command, by)
     if transition in ASKED_AS:
-        await _ask_first(tx, here, referral, transition, command.to_facility)
+        await _ask_first(tx, here, referral, transition, command.to_facility, by)
     if transition is Transition.REDIRECT:
         await scope.for_the_agency(tx)  # it lies at another desk from now on
     if referral.direction == "out":
@@ -428,7 +430,9 @@ async def make_transition(
     return referral
 
 
-async def _ask_first(tx: Transaction, here: Here, referral: Referral, transition: Transition, to_facility: str | None) -> None:
+async def _ask_first(
+    tx: Transaction, here: Here, referral: Referral, transition: Transition, to_facility: str | None, by: Actor
+) -> None:
     """Whether the programme lets it end, or be sent on."""
     case = await tx.session.get(Case, referral.case_id)
     incident = await tx.session.get(Incident, referral.incident_id) if referral.incident_id is not None else None
@@ -436,7 +440,7 @@ async def _ask_first(tx: Transaction, here: Here, referral: Referral, transition
         here, ASKED_AS[transition], tx.clock.now(), referral.desk, case, incident,
         packages=frozenset(map(codes.ServicePackage, referral.services)), to_kind=here.kind_of_place(to_facility),
     )  # fmt: skip
-    await ask_first(tx, here, situation, referral.desk, referral.id, referral.case_id)
+    await ask_first(tx, here, by.account_id, situation, referral.desk, referral.id, referral.case_id)
 
 
 async def _write_fee(tx: Transaction, here: Here, referral_id: UUID, by: Actor) -> None:

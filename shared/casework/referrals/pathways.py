@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from shared.casework import scope
 from shared.casework.directory.places import Path, hours_begin, is_within
 from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral
@@ -49,15 +50,20 @@ def urgency_of(found: Iterable[Pathway], situation: Situation) -> Urgency | None
     return min(said, key=URGENCIES.index, default=None)
 
 
-def acknowledge_within(here: Here, found: Iterable[Pathway], urgency: str, situation: Situation | None = None) -> timedelta:
-    """In what time a person there is to have seen it: as a pathway says it, else by its urgency. Without a situation a pathway
-    that is only for some speaks of nobody."""
+def acknowledge_within(
+    here: Here, found: Iterable[Pathway], packages: Iterable[str], urgency: str, situation: Situation | None = None
+) -> timedelta:
+    """In what time a person there is to have seen it: as the pathways say it for what is asked, else by its urgency; what is acute
+    waits no longer than that for anything. Without a situation a pathway that is only for some speaks of nobody."""
     said = [
-        way.acknowledge_h for way in found
+        way for way in found
         if way.acknowledge_h is not None
         and (way.when is None or (situation is not None and way.when.holds(situation) is True))
     ]  # fmt: skip
-    return timedelta(hours=min(said)) if said else here.programme.limits.acknowledge_h.of(urgency)
+    times = [timedelta(hours=float(way.acknowledge_h)) for way in said if way.acknowledge_h is not None]
+    if urgency == Urgency.ACUTE or set(packages).difference(*(way.packages for way in said)):
+        times.append(here.programme.limits.acknowledge_h.of(urgency))
+    return min(times)
 
 
 def seen_within(here: Here, referral: Any) -> timedelta:
@@ -65,7 +71,7 @@ def seen_within(here: Here, referral: Any) -> timedelta:
     found = ways(
         here, referral.issuer, referral.from_facility, referral.recipient, referral.to_facility, referral.services
     )  # fmt: skip
-    return acknowledge_within(here, found, referral.urgency)
+    return acknowledge_within(here, found, referral.services, referral.urgency)
 
 
 async def ends_before(tx: Transaction, here: Here, found: Iterable[Pathway], case_id: UUID) -> datetime | None:
@@ -110,5 +116,6 @@ async def _taken_today(tx: Transaction, here: Here) -> dict[tuple[str, str], int
     query = select(col(Referral.recipient), col(Referral.to_facility), func.count()).where(
         col(Referral.direction) == "out", col(Referral.issued_at) >= today, col(Referral.state).not_in(NOT_ASKED)
     )  # fmt: skip
-    rows = await tx.session.execute(query.group_by(col(Referral.recipient), col(Referral.to_facility)))
-    return {(recipient, facility): count for recipient, facility, count in rows.tuples()}
+    async with scope.whole_agency(tx):  # of how many each place was asked by all its desks: sums alone come out
+        rows = await tx.session.execute(query.group_by(col(Referral.recipient), col(Referral.to_facility)))
+        return {(recipient, facility): count for recipient, facility, count in rows.tuples()}

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, exists, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -18,6 +18,7 @@ from shared.casework.cases.views import note_listed, note_read
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.holds.commands import holds_of
+from shared.casework.holds.tables import Hold
 from shared.casework.referrals.tables import Referral
 from shared.casework.registers.domain import (
     OF_A_CASE,
@@ -31,7 +32,7 @@ from shared.casework.registers.domain import (
     readable,
     registers_of,
 )
-from shared.casework.registers.tables import RegisterEntry
+from shared.casework.registers.tables import RegisterEntry, RegisterNumber
 from shared.contracts.casework import events
 from shared.contracts.casework.lifecycle import MissingDetail
 from shared.exchange import outbox
@@ -90,7 +91,7 @@ async def enter(id_: str, record: RecordType, command: Enter, tx: Transaction, h
     entry_id, now = new_id(), tx.clock.now()
     if case is None:
         await tx.keys.given([[entry_id]])
-    number = await _next_number(tx, here, id_, by) if record.numbered else None
+    number = await _next_number(tx, id_) if record.numbered else None
     until = here.day_of(now) + timedelta(days=record.keep_days) if record.keep_days is not None else None
     row = RegisterEntry(
         id=entry_id, entry_id=entry_id, version=1, record=id_, number=number, case_id=case.id if case else None, about=about,
@@ -148,6 +149,12 @@ def _facility(record: RecordType, chosen: str | None, case: Case | None, here: H
     return facility
 
 
+def places_of(record: RecordType, here: Here, by: Actor) -> list[str]:
+    """The places at which an account may write in a register, its own first."""
+    found = [id_ for id_ in here.entry.facilities if by.sees(id_) and is_kept_at(record, here, id_)]
+    return sorted(found, key=lambda id_: id_ != by.facility)
+
+
 def is_kept_at(record: RecordType, here: Here, facility: str | None) -> bool:
     """Whether the profile has a register kept at a place."""
     return not record.kept_at or here.kind_of_place(facility) in record.kept_at
@@ -175,7 +182,10 @@ async def _read(
     hidden = {id_: value for id_, value in before.items() if id_ not in seen}
     staff = frozenset((await tx.session.execute(select(col(Account.id)))).scalars())
     try:
-        return {**read_fields(seen, said, Known(places(here), staff)), **hidden}
+        known = Known(
+            [*places(here), *map(str, before.values())], staff
+        )  # a place that has left the network since stays as written
+        return {**read_fields(seen, said, known), **hidden}
     except DoesNotFit as wrong:
         if wrong.kind is None:
             raise MissingDetail(wrong.field, "The register asks for this, or does not know it; look at its fields.") from None
@@ -187,12 +197,14 @@ def places(here: Here) -> list[str]:
     return [f"{agency}/{id_}" for agency, entry in here.network.agencies.items() for id_ in entry.facilities]
 
 
-async def _next_number(tx: Transaction, here: Here, id_: str, by: Actor) -> int:
+async def _next_number(tx: Transaction, id_: str) -> int:
+    """The agency's next: a number is given once, also where the entry that had it has reached the end of its time."""
     await tx.in_turn(f"register:{id_}")
-    query = select(func.max(col(RegisterEntry.number))).where(col(RegisterEntry.record) == id_)
-    async with scope.whole_agency(tx):  # numbers are the agency's, and a desk sees only its own
-        last = (await tx.session.execute(query)).scalar_one()
-    return int(last or 0) + 1
+    counter = await tx.session.get(RegisterNumber, id_, populate_existing=True) or RegisterNumber(record=id_)
+    counter.last += 1
+    tx.session.add(counter)
+    await tx.session.flush()
+    return counter.last
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------------
@@ -258,10 +270,9 @@ async def forget_entries(database: Database, here: Here) -> None:
     """Entries whose days are over go, but for what a court keeps; a watcher calls it."""
     async with database.read() as tx:
         today = here.day_of(tx.clock.now())
-        due = (
-            select(col(RegisterEntry.entry_id), col(RegisterEntry.case_id)).where(col(RegisterEntry.keep_until) < today).distinct()
-        )
-        found = (await tx.session.execute(due.limit(FORGOTTEN_AT_ONCE))).tuples().all()
+        kept = exists().where(col(Hold.case_id) == col(RegisterEntry.case_id), col(Hold.lifted_at).is_(None))
+        due = select(col(RegisterEntry.entry_id), col(RegisterEntry.case_id)).where(col(RegisterEntry.keep_until) < today, ~kept)
+        found = (await tx.session.execute(due.distinct().limit(FORGOTTEN_AT_ONCE))).tuples().all()
     for entry_id, case_id in found:
         async with database.write() as tx:
             if case_id is not None and await holds_of(tx, case_id):

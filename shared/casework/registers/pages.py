@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import date, time
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -15,7 +15,7 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
-from shared.casework.here import Actor, Here
+from shared.casework.here import Actor
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.tables import Referral
 from shared.casework.registers import commands
@@ -63,25 +63,31 @@ async def show_registers(request: Request, edge: OneEdge, visit: Visitor) -> Res
         (id_, one.name.in_(language, "en"))
         for id_, one in registers_of(edge.here.programme, edge.here.agency, edge.pages.look.registers_apart).items()
         if one.about not in OF_A_CASE and may(one.readers, visit.actor.role, of)
-    ]
+        and commands.places_of(one, edge.here, visit.actor)
+    ]  # fmt: skip
     return edge.pages.show(request, "registers/registers.html", visit, registers=found)
 
 
 @router.get("/registers/{register}")
-async def show_register(register: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+async def show_register(
+    register: str, request: Request, edge: OneEdge, visit: Visitor, cursor: Annotated[UUID | None, Query()] = None
+) -> Response:
     """A register of no case: its entries, and the form for one more."""
-    return await _page(None, register, request, edge, visit, await draft_of(request, visit))
+    return await _page(None, register, request, edge, visit, await draft_of(request, visit), cursor)
 
 
 @router.get("/cases/{case_id}/registers/{register}")
-async def show_case_register(case_id: UUID, register: str, request: Request, edge: OneEdge, visit: Visitor) -> Response:
+async def show_case_register(
+    case_id: UUID, register: str, request: Request, edge: OneEdge, visit: Visitor, cursor: Annotated[UUID | None, Query()] = None
+) -> Response:
     """The same of one case."""
-    return await _page(case_id, register, request, edge, visit, await draft_of(request, visit))
+    return await _page(case_id, register, request, edge, visit, await draft_of(request, visit), cursor)
 
 
 async def _page(
-    case_id: UUID | None, register: str, request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200
-) -> Response:
+    case_id: UUID | None, register: str, request: Request, edge: Edge, visit: Visit, form: Filled[Any], cursor: UUID | None = None,
+    status: int = 200,
+) -> Response:  # fmt: skip
     by = visit.actor
     by.may_work()
     async with edge.database.write() as tx:  # looks are kept
@@ -90,10 +96,14 @@ async def _page(
         record = commands.register(edge.here, edge.pages.look.registers_apart, register, by, of, case_id)
         if (record.about in OF_A_CASE) != (case is not None):
             raise OutOfSight("There is nothing at this address.", case_id or UUID(int=0))
-        rows = [shown(row, record, by, of) for row in await commands.entries(tx, register, by, case_id)]
+        rows = [shown(row, record, by, of) for row in await commands.entries(tx, register, by, case_id, cursor)]
         abouts = await _abouts(tx, record, case)
-        staff = await _staff(tx, edge.here)
-    return _show(request, edge, visit, form, status, register, record, of, case=case, rows=rows, abouts=abouts, staff=staff)
+        staff = await _staff(tx)
+    return _show(
+        request, edge, visit, form, status, register, record, of, case=case, rows=rows, abouts=abouts, staff=staff,
+        following=rows[-1].entry_id if len(rows) == commands.LISTED_MAX else None,
+        writes_at=commands.places_of(record, edge.here, by) if case is None else [],
+    )  # fmt: skip
 
 
 def _show(
@@ -130,9 +140,10 @@ async def _abouts(tx: Transaction, record: RecordType, case: Case | None) -> lis
     return list((await tx.session.execute(select(table).where(col(table.case_id) == case.id))).scalars())
 
 
-async def _staff(tx: Transaction, here: Here) -> list[tuple[str, str]]:
-    query = select(Account).where(col(Account.is_disabled).is_(False)).order_by(col(Account.name))
-    return [(str(one.id), one.name) for one in (await tx.session.execute(query)).scalars()]
+async def _staff(tx: Transaction) -> list[tuple[str, str, bool]]:
+    """Every account that a field may name, and whether one may still be chosen: who has gone stands in what was written before."""
+    accounts = (await tx.session.execute(select(Account).order_by(col(Account.name)))).scalars()
+    return [(str(one.id), one.name, not one.is_disabled) for one in accounts]
 
 
 @router.post("/registers/{register}")
@@ -159,8 +170,8 @@ async def _post(case_id: UUID | None, register: str, request: Request, edge: Edg
         of = await held(tx, edge, by)
         record = commands.register(edge.here, edge.pages.look.registers_apart, register, by, of, case_id)
         said = _typed(record, values, edge.pages.times("en", tx.clock.now()))
-        about = form.value("about")
-        body = Enter(case_id=case_id, about=UUID(about) if about else None, fields=said)
+        about, facility = form.value("about"), form.value("facility") if case_id is None else None
+        body = Enter(case_id=case_id, about=UUID(about) if about else None, facility=facility or None, fields=said)
         await commands.enter(register, record, body, tx, edge.here, by, of)
         return f"/cases/{case_id}/registers/{register}" if case_id is not None else f"/registers/{register}"
 
@@ -170,7 +181,7 @@ async def _post(case_id: UUID | None, register: str, request: Request, edge: Edg
         form.error(error.field if error.field == "about" else PREFIX + error.field, error)
     except Conflict as error:
         form.error("page-form", error)
-    return await _page(case_id, register, request, edge, visit, form, 422)
+    return await _page(case_id, register, request, edge, visit, form, status=422)
 
 
 def _typed(record: RecordType, values: Values, times: Times) -> dict[str, Any]:
@@ -220,7 +231,7 @@ async def _entry_page(entry_id: UUID, request: Request, edge: Edge, visit: Visit
             await note_read(tx, row.case_id, by, commands.LOOK)
         case = await tx.session.get(Case, row.case_id) if row.case_id is not None else None
         before = [shown(one, record, by, of) for one in await commands.before(tx, row)]
-        now, staff = shown(row, record, by, of), await _staff(tx, edge.here)
+        now, staff = shown(row, record, by, of), await _staff(tx)
     if not form.values:
         form = Filled(_as_typed(record, now.said or {}, edge.pages.times("en", edge.database.clock.now())), form.errors)
     return _show(

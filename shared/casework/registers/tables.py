@@ -11,6 +11,14 @@ from shared.kit.columns import UtcDateTime
 from shared.kit.sealed import Sealed
 
 
+class RegisterNumber(SQLModel, table=True):
+    """The last number given in a register that the profile numbers; it never falls, whatever is forgotten."""
+
+    __tablename__ = "casework_register_numbers"
+    record: str = Field(primary_key=True)
+    last: int = 0
+
+
 class RegisterEntry(SQLModel, table=True):
     """One entry as it was written, or as it was corrected: `version` counts, and what stood before stays. What it says lies under
     the key that `key_name` names: the case's, else one of its own."""

@@ -182,7 +182,7 @@ async def record_step(report_id: UUID, command: RecordStep, tx: Transaction, her
         if not by.sees(command.entered_for):
             raise NotFound("This account does not work at %(place)s.", place=Coded(command.entered_for, "place"))
     desk = referral.desk if referral is not None else report.facility
-    await _ask_first(tx, here, case, desk, command, said, form_of(report, referral) or {})
+    await _ask_first(tx, here, by, case, desk, command, said, form_of(report, referral) or {})
     how = Kept(at, recorded_by=by.account_id, entered_for=command.entered_for or here.on_paper(desk))
     await records.keep(tx, here, report, referral, command.step, said, how)
     if said.get("is_breach"):
@@ -210,8 +210,9 @@ ASKED_AS = {
 
 
 async def _ask_first(
-    tx: Transaction, here: Here, case: Case, desk: str, command: RecordStep, said: Mapping[str, Any], asked: Mapping[str, Any]
-) -> None:
+    tx: Transaction, here: Here, by: Actor, case: Case, desk: str, command: RecordStep, said: Mapping[str, Any],
+    asked: Mapping[str, Any],
+) -> None:  # fmt: skip
     """Whether the programme lets a report be signed, or taken in as somebody read it off the paper."""
     act = ASKED_AS.get((here.kind, command.step))
     if act is None:
@@ -221,7 +222,7 @@ async def _ask_first(
         here, act, tx.clock.now(), desk, case, form=paper.get("form") if command.form_version is not None else None,
         form_version=paper.get("form_version"), facts=frozenset({Fact.SIGNED}) if act is Act.SIGN_MEDICAL_REPORT else frozenset(),
     )  # fmt: skip
-    await ask_first(tx, here, situation, desk, case.id, case.id)
+    await ask_first(tx, here, by.account_id, situation, desk, case.id, case.id)
 
 
 def _said(
