@@ -89,6 +89,7 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
         "topics": ["costs"], "language": "bem", "interpreter": False, "post": "duty_officer",
     },
     "/api/v1/cases/{case_id}/told": {"step": 1, "outcome": "not_safe"},
+    "/api/v1/cases/{case_id}/hearing-off": {"step": 1},
     "/api/v1/cases/{case_id}/breaches": {"code": "fee_demanded", "by_whom": "health"},
     "/api/v1/cases/{case_id}/specimens": {"kind": "swab", "post": "duty_nurse"},
     "/api/v1/specimens/{specimen_id}/entries": {"act": "sealed", "post": "duty_nurse", "seal": "A1"},
