@@ -2,14 +2,17 @@
 although nothing else does. A rule that only warns lets the act go on."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import centre
+import coast
+import hotline
 import pytest
 from agencies import Desk, Refused, World, consent, open_case, refer
 from box import STATION, certified
 
 from shared.contracts.casework.codes import Role
-from shared.programmes.profile import Programme, load_programme
 from shared.programmes.terms import Act
 from shared.programmes.vocabulary import ActNeeds, BlockedAct, CertificateRequired, Rule
 
@@ -22,10 +25,9 @@ def with_rule(world: World, agency: str, **rule: Any) -> None:
     kinds: dict[str, type[Rule]] = {
         "blocked_act": BlockedAct, "act_needs": ActNeeds, "certificate_required": CertificateRequired,
     }  # fmt: skip
-    zambia: Programme = load_programme("zm-vsu-ec")
-    rules = {**zambia.rules, "one_more": kinds[rule["rule"]].model_validate({"source": "D", **rule})}
     here = world[agency].edge.here
-    world[agency].edge.here = replace(here, programme=zambia.model_copy(update={"rules": rules}))
+    rules = {**here.programme.rules, "one_more": kinds[rule["rule"]].model_validate({"source": "D", **rule})}
+    world[agency].edge.here = replace(here, programme=here.programme.model_copy(update={"rules": rules}))
 
 
 async def refused(work: Any) -> str:
@@ -63,6 +65,27 @@ async def test_a_blocked_act_is_refused_where_it_is_done_and_a_post_is_told(worl
     }
     assert await refused(doing[act]()) == BLOCKED
     assert "breach" in await alarms(supervisor)
+
+
+async def test_a_file_a_stay_and_a_call_back_are_refused_where_the_programme_has_none_of_it(world: World, tmp_path: Path) -> None:
+    (tmp_path / "centre").mkdir()
+    async with coast.coast_world(tmp_path) as of_justice:
+        desk = await coast.at(of_justice, "police", coast.STATION)
+        case, incident, _complaint = await coast.complaint(desk)
+        with_rule(of_justice, "police", rule="blocked_act", act="hand_over_to_prosecutor")
+        assert await refused(coast.ask(desk, case, incident, f"justice/{coast.OFFICE}", "prosecution")) == BLOCKED
+    async with centre.centre_world(tmp_path / "centre") as of_the_centre:
+        desk = await centre.officer(of_the_centre)
+        case = await centre.came(desk)
+        with_rule(of_the_centre, "police", rule="blocked_act", act="admit_to_stay")
+        assert await refused(centre.stays(desk, case)) == BLOCKED
+        assert (await desk.get(f"/cases/{case}/stays"))["items"] == []
+    police = hotline.with_hotline(world)
+    taker = await hotline.room(police)
+    call = await taker.post("/calls", {"channel": "sms", "what": "cut", "may_call_back": True})
+    with_rule(world, "police", rule="blocked_act", act="call_back")
+    assert await refused(taker.post(f"/calls/{call['id']}/called-back")) == BLOCKED
+    assert (await taker.get(f"/calls/{call['id']}"))["called_back_at"] is None
 
 
 async def test_what_must_be_there_first_is_named_and_what_may_follow_stops_nobody(world: World) -> None:
