@@ -75,7 +75,7 @@ from services.police.seats.words import WORDS as SEAT_WORDS
 from services.police.stations.pages import WORDS as STATION_WORDS
 from services.police.stations.pages import router as station_pages
 from services.police.stations.pages import ways_here as station_ways
-from services.police.stations.tables import InformedCount, Registration, StationCounter, StationEntry, StationStated
+from services.police.stations.tables import InformedCount, Registration, StationCounter, StationEntry, StationKnown, StationStated
 from services.police.stations.views import work_lines as station_lines
 from services.police.stations.watch import watch as watch_stations
 from services.police.stations.web import router as stations
@@ -204,6 +204,7 @@ PARTS = AgencyParts(
         StationCounter,
         Registration,
         StationEntry,
+        StationKnown,
         StationStated,
         InformedCount,
         Stay,

@@ -50,6 +50,14 @@ class StationEntry(SQLModel, table=True):
     received_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class StationKnown(SQLModel, table=True):
+    """Since when the network file has a station as one of this agency's."""
+
+    __tablename__ = "police_stations_known"
+    station: str = Field(primary_key=True)
+    since: datetime = Field(sa_type=UtcDateTime)
+
+
 class StationStated(SQLModel, table=True):
     """The newest number of a station's as somebody said it by phone, or as it stands on a slip. `corrects` is a line that was
     mistyped: both are kept, and only this one says anything."""

@@ -1,5 +1,5 @@
 """On the watcher's clock: a number of a station that never came, or came twice, and a station that was not heard for as long as its
-programme allows, raise an alarm to a supervisor."""
+programme allows, or not at all since it stands in the network file, raise an alarm to a supervisor."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -10,12 +10,13 @@ from sqlmodel import col
 
 from services.police.stations import views
 from services.police.stations.domain import gaps
-from services.police.stations.tables import Registration, StationEntry
+from services.police.stations.tables import Registration, StationEntry, StationKnown
 from shared.casework.alarms.commands import clear, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.directory.stations import station_subject
 from shared.casework.here import Here
 from shared.contracts.casework.codes import Urgency
+from shared.kit.bulk import insert_many
 from shared.kit.db import Database, Transaction
 
 LACKING, TWICE, SILENT = "station_number_lacking", "station_number_twice", "station_silent"
@@ -29,6 +30,7 @@ async def watch(database: Database, here: Here) -> None:
     is not said again before there is more of it: numbers that went with a stolen station never come."""
     if here.entry.mother is None and not here.stations:
         return
+    await _note_new(database, here)
     async with database.read() as tx:
         answered = await _answered(tx, {station_subject(one) for one in (here.agency, *here.stations)})
         wanted = set()
@@ -51,6 +53,14 @@ async def watch(database: Database, here: Here) -> None:
             await clear(tx, here, about, {kind})
 
 
+async def _note_new(database: Database, here: Here) -> None:
+    async with database.read() as tx:
+        known = set((await tx.session.execute(select(col(StationKnown.station)))).scalars())
+    if new := sorted(set(here.stations) - known):
+        async with database.write() as tx:
+            await insert_many(tx, StationKnown, [{"station": one, "since": tx.clock.now()} for one in new], absent_only=True)
+
+
 async def _wrong_with(tx: Transaction, here: Here, station: str, answered: Mapping[tuple[str, UUID], datetime]) -> set[str]:
     about, found = station_subject(station), await views.station_of(tx, station)
     kinds = set()
@@ -59,18 +69,17 @@ async def _wrong_with(tx: Transaction, here: Here, station: str, answered: Mappi
     since = answered.get((TWICE, about))
     if any(since is None or row.received_at > since for _number, rows in found.twice for row in rows):
         kinds.add(TWICE)
-    if _is_silent(here, found, tx.clock.now(), answered.get((SILENT, about))):
+    known = await tx.session.get(StationKnown, station)
+    heard = found.last_heard_at or (known.since if known is not None else tx.clock.now())
+    if _is_silent(here, station, heard, tx.clock.now(), answered.get((SILENT, about))):
         kinds.add(SILENT)
     return kinds
 
 
-def _is_silent(here: Here, station: views.Station, now: datetime, answered_at: datetime | None) -> bool:
-    """Whether a station that was heard has said nothing since, for longer than it may take; once answered for, only a silence after
-    it was heard again. How it came by, by a line or on a stick, is one."""
-    heard = station.last_heard_at
-    if heard is None or now - heard <= sync_within(here, station.agency):
-        return False
-    return answered_at is None or heard > answered_at
+def _is_silent(here: Here, station: str, heard: datetime, now: datetime, answered_at: datetime | None) -> bool:
+    """Whether a station has said nothing for longer than it may take, since it was heard, or is known; once answered for, only a
+    silence after it was heard again. How it came by, by a line or on a stick, is one."""
+    return now - heard > sync_within(here, station) and (answered_at is None or heard > answered_at)
 
 
 def sync_within(here: Here, station: str) -> timedelta:
