@@ -519,9 +519,7 @@ HARMLESS: dict[str, dict[str, str]] = {
     "police_offender_entries": {"on_date": "the day of a visit to the station; who came and why lie sealed"},
     "police_offender_looks": {},
     "police_station_counter": {},
-    "police_stations_known": dict.fromkeys(
-        ["station", "since"], "which stations this one is the mother of, as the network file says"
-    ),
+    "police_stations_known": dict.fromkeys(["station", "since"], "whose mother station this is, as the network file says"),
     "police_registrations": {
         "number": "which comes next at a station; of whom and of which case, only the id of the case beside it says",
         "what": "complaint or referral, a code",
