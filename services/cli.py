@@ -711,27 +711,27 @@ def parked_discard(agency: AgencyId, sender: Sender, event: EventId) -> None:
 
 # --- programmes ---------------------------------------------------------------------------------------------------------
 
-ProfileFile = Annotated[Path, typer.Argument(metavar="FILE", help="A profile, as YAML.", exists=True, dir_okay=False)]
+Profile = Annotated[str, typer.Argument(metavar="PROGRAMME", help="A programme's name, or its file.")]
 
 
 @programme_app.command("validate")
-def programme_validate(file: ProfileFile, as_json: AsJson = False) -> None:
+def programme_validate(programme: Profile, as_json: AsJson = False) -> None:
     """Say everything that is wrong with a profile, with file, line and field; or that it is good, and what of it is no fact."""
     from services.programmes import looked_at
 
-    said = looked_at(file)
+    said = looked_at(programme)
     if as_json or said["is_good"]:
         _say(said, as_json, lambda d: str(d["words"]))
     else:
-        sys.stderr.write("".join(f"{mistake['sentence']}\n" for mistake in said["mistakes"]))
+        sys.stderr.write(
+            "".join(f"{words}\n" for words in (*(one["sentence"] for one in said["mistakes"]), said.get("words")) if words)
+        )
     if not said["is_good"]:
         sys.exit(1)
 
 
 @programme_app.command("network")
-def programme_network(
-    programme: Annotated[str, typer.Argument(metavar="PROGRAMME", help="A programme's name, or its file.")], as_json: AsJson = False
-) -> None:
+def programme_network(programme: Profile, as_json: AsJson = False) -> None:
     """Print a network file for a simulation of a programme: its facilities as often as it counts them, and who may send to whom."""
     from services.programmes import network_file
 

@@ -67,6 +67,8 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
             _keys(settings, agency, network, note)
             await _old_keys(settings, agency, note)
     await _direct_lines(settings, network, note)
+    if network.purpose == "demo" and not all(one["ok"] for one in findings):
+        note(False, "This is a demo's network: unless it is running just now, start it with `make demo` and look again.")
     return findings
 
 

@@ -7,20 +7,32 @@ import yaml
 
 from shared.casework.directory.of_programme import network_of
 from shared.kit.errors import RefnetError
-from shared.programmes.profile import ProfileError, Programme, check_file, load_programme
+from shared.programmes.profile import PROFILES, ProfileError, Programme, check_file, load_programme
 from shared.programmes.references import parts_of
 from shared.programmes.terms import WHOLE, Sourced
 
+MORE = "Whether its parts fit each other is looked at once these are mended: there may be more."
 
-def looked_at(file: Path) -> dict[str, Any]:
-    """Whether a file is a good profile, with every mistake in it; and of a good one, which figures are no facts."""
+
+def looked_at(name: str) -> dict[str, Any]:
+    """Whether a profile, by its name or its file, is good, with every mistake in it; and of a good one, which figures are no facts.
+    Raises RefnetError where there is no such profile."""
+    file = Path(name)
+    if not file.is_file():
+        ours = PROFILES / f"{name}.yaml"
+        if not ours.is_file():
+            known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
+            words = "There is no file “%(name)s”, and no programme of this name; known are: %(known)s."
+            raise RefnetError(words, name=name, known=known)
+        file = ours
     checked = check_file(file)
     mistakes = [
         {"file": one.file, "line": one.line, "field": list(one.field), "words": one.words, "sentence": str(one)}
         for one in checked.mistakes
     ]  # fmt: skip
     if checked.programme is None:
-        return {"is_good": False, "programme": None, "mistakes": mistakes, "assumptions": []}
+        said = {"is_good": False, "programme": None, "mistakes": mistakes, "assumptions": []}
+        return said if checked.is_whole else {**said, "words": MORE}
     assumed = assumptions(checked.programme)
     return {
         "is_good": True, "programme": checked.programme.id, "mistakes": [], "assumptions": assumed,

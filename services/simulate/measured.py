@@ -87,6 +87,12 @@ def as_data(programme: Programme, lines: Sequence[Line]) -> dict[str, Any]:
     }
 
 
+LEGEND = (
+    "records: what the agencies' own records come to (shares from 0 to 1); –: nothing to compute it from. report: what is expected,"
+    " and by whom: S the programme's report, O another source, D our design; lines without one are told for comparison only."
+)
+
+
 def in_words(lines: Sequence[Line]) -> str:
     """A table: what came out, what the report says, and what each is worth."""
     rows = [("", "records", "report", "", "numbers that went in", "")]
@@ -96,10 +102,11 @@ def in_words(lines: Sequence[Line]) -> str:
         rows.append((line.name, _number(line.value), _number(line.expected) if line.why else "", said, line.went_in, met))
     width = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     right = (1, 2)
-    return "\n".join(
+    table = "\n".join(
         "  ".join(f"{cell:>{width[at]}}" if at in right else f"{cell:<{width[at]}}" for at, cell in enumerate(row)).rstrip()
         for row in rows
     )
+    return f"{table}\n\n{LEGEND}"
 
 
 def _number(value: float | None) -> str:

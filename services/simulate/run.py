@@ -309,10 +309,11 @@ MET = {True: ", as expected", False: ", NOT AS EXPECTED", None: ""}
 
 
 def _unmanned(one: Unmanned) -> str:
-    figures = "; ".join(f"{line.name}: {line.value:.1f}{MET[line.met]}" for line in one.lines if line.value is not None)
+    figures = [f"{line.name}: {line.value:.1f}{MET[line.met]}" for line in one.lines if line.value is not None]
     alarm = "the supervisor's alarms show it" if one.is_alarmed else "NO ALARM shows it"
     where = ", ".join(desk or "NOWHERE" for desk in one.went_to)
-    return f"The day after, {one.place} has nobody: {figures}; {alarm}; its district's calls went to {where}."
+    told = "; ".join([*figures, alarm, f"its district's calls went to {where}"])
+    return f"The day after, {one.place} has nobody: {told}."
 
 
 def as_data(outcomes: list[Outcome]) -> dict[str, Any]:

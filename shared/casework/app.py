@@ -24,6 +24,7 @@ from shared.casework.conferences.web import router as conferences
 from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.vital_pages import router as vital_pages
 from shared.casework.consents.web import router as consents
+from shared.casework.documentation.pages import router as api_pages
 from shared.casework.edge import Edge, NobodyAsks, install_refusals
 from shared.casework.exports.pages import own_router as own_export_pages
 from shared.casework.exports.pages import router as export_pages
@@ -91,7 +92,7 @@ CASE_PAGES = (
     register_pages,
     survivor_pages,
 )  # a card's and a message's own pages are not taken for acts on a referral
-SHARED_PAGES = (account_pages, live_pages, alarm_pages, line_pages, export_pages)
+SHARED_PAGES = (account_pages, live_pages, alarm_pages, line_pages, export_pages, api_pages)
 
 
 def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]) -> FastAPI:
@@ -101,7 +102,7 @@ def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]
         title=f"Referral network: {entry.kind.value.replace('_', ' ')} agency",
         version=API_VERSION,
         description="Referrals and case progress between agencies. Bearer tokens; problem+json errors; UTC times; UUIDv7 ids.",
-        docs_url="/docs",
+        docs_url=None,  # the framework's page fetches its script from a stranger; ours asks nobody
         redoc_url=None,
         responses=PROBLEM_RESPONSE,
     )

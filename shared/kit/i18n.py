@@ -103,11 +103,13 @@ class Times:
         return str(format_time(self.local(moment), "HH:mm", locale=self._locale))
 
     def day(self, when: date | datetime) -> str:
-        """Tuesday 9 June."""
+        """Tuesday 9 June; with the year where it is another than this."""
         local = self.local(when).date() if isinstance(when, datetime) else when
         if self._is_solar:
-            return f"{format_date(local, 'EEEE', locale=self._locale)} {self._solar(local)}"
-        return str(format_date(local, "EEEE d MMMM", locale=self._locale))
+            is_other = solar_of(local)[0] != solar_of(self.today())[0]
+            return f"{format_date(local, 'EEEE', locale=self._locale)} {self._solar(local, with_year=is_other)}"
+        pattern = "EEEE d MMMM" if local.year == self.today().year else "EEEE d MMMM y"
+        return str(format_date(local, pattern, locale=self._locale))
 
     def dated(self, when: date | datetime) -> str:
         """9 June 2026: a day that may be a year away."""

@@ -161,11 +161,11 @@ class CachedFiles(StaticFiles):
 class SafeHeaders:
     """Every answer that a browser could show gets the headers of a page that holds people's facts; nothing is cached."""
 
-    def __init__(self, app: ASGIApp, cached_under: str = "/static/", not_ours: str = "/docs") -> None:
-        self._app, self._cached_under, self._not_ours = app, cached_under, not_ours
+    def __init__(self, app: ASGIApp, cached_under: str = "/static/") -> None:
+        self._app, self._cached_under = app, cached_under
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self._not_ours):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         cached = scope["path"].startswith(self._cached_under)

@@ -63,6 +63,15 @@ class ProfileError(Exception):
         self.mistakes = mistakes
 
 
+class UnknownProgramme(ProfileError):
+    """No programme of ours is called so, and no file was named."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        listed = ", ".join(known)
+        self.mistakes = (Mistake(name, 1, (), f"there is no such programme; known are: {listed}"),)
+        Exception.__init__(self, f"There is no programme “{name}”; known are: {listed}. Or name a file that ends in .yaml.")
+
+
 class Status(StrEnum):
     """Where a programme may run."""
 
@@ -202,6 +211,7 @@ class Checked:
 
     programme: Programme | None
     mistakes: tuple[Mistake, ...]
+    is_whole: bool = True  # False: what parts say of each other was not looked at yet
 
 
 def check_file(file: Path) -> Checked:
@@ -209,7 +219,7 @@ def check_file(file: Path) -> Checked:
     try:
         text = _layers(file, 0)
     except Mistaken as error:
-        return Checked(None, error.mistakes)
+        return Checked(None, error.mistakes, is_whole=False)
     mistakes, programme = list(text.mistakes), None
     try:
         programme = Programme.model_validate(text.value)
@@ -217,7 +227,8 @@ def check_file(file: Path) -> Checked:
     except ValidationError as error:
         mistakes += mistakes_of(error, text, Programme)
     if mistakes:
-        return Checked(None, tuple(sorted(dict.fromkeys(mistakes), key=lambda one: (one.file, one.line))))
+        found = tuple(sorted(dict.fromkeys(mistakes), key=lambda one: (one.file, one.line)))
+        return Checked(None, found, is_whole=programme is not None)
     return Checked(programme, ())
 
 
@@ -244,7 +255,7 @@ def _usable(file: Path) -> Programme:
 def _file_of(programme_id: str, folder: Path) -> Path:
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if programme_id not in known:
-        raise ProfileError(Mistake(programme_id, 1, (), f"there is no such programme; known are: {', '.join(known)}"))
+        raise UnknownProgramme(programme_id, known)
     return folder / f"{programme_id}.yaml"
 
 

@@ -1,5 +1,6 @@
 """Pages of a complaint, without JavaScript, in both directions: care goes on first, what is told goes by her safe way."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,27 @@ async def test_a_complaint_from_register_to_withdrawal_with_what_is_to_be_told(w
     assert f"{case}/refer" in page.links
     page = await fill(visitor, f"{case}/complaint/reopen", reason="was_pressed")
     assert "The complaint goes on" in page.words
+
+
+async def test_a_day_in_court_that_is_taken_back_says_only_what_is_so(world: World) -> None:
+    case, visitor = await a_case(world), await officer(world, facility=STATION)
+    await fill(visitor, f"{case}/complaint/register", told_now="yes")
+    page = await fill(visitor, f"{case}/complaint/step", code="hearing_date", hearing_on="2066-01-10")
+    assert (page.status, "Choose a day within the next three years" in page.words) == (422, True)
+    page = await fill(visitor, f"{case}/complaint/step", code="hearing_date", hearing_on="2027-01-10", told_now="yes")
+    assert "Hearing date set: Sunday 10 January 2027" in page.words  # another year is said
+    page = await fill(visitor, f"{case}/complaint/step", code="hearing_date", hearing_on="2026-03-02")
+    assert "Hearing date set: Monday 2 March" in (await visitor.open("/work")).words
+    world.clock.advance(timedelta(minutes=5))
+    for _hearing in range(2):
+        off = next(form for form in page.forms if form.action == f"{case}/complaint/hearing-off")
+        page = await visitor.send(off)
+    assert f"{case}/complaint/hearing-off" not in [form.action for form in page.forms]
+    off_words = "A hearing will not be on the day that was told: Sunday 10 January 2027"
+    assert (off_words in page.words, "Was not safe" in page.words) == (True, False)
+    assert "Hearing taken back: Monday 2 March" in page.words  # of which nobody was told
+    work = (await visitor.open("/work")).words
+    assert (off_words in work, "Hearing date set" in work) == (True, False)
 
 
 async def test_a_milestone_is_told_in_the_hours_that_were_said_and_after_one_that_was_not_safe_only_here(world: World) -> None:

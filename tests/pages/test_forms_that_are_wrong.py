@@ -29,7 +29,7 @@ async def test_what_a_place_says_about_itself_is_said_or_refused_never_dropped(w
     mistakes: list[dict[str, Any]] = [{"staff": "x"}, {"staff": "4"}, {"staff": "4", "waiting": "900"}]
     for wrong in mistakes:
         page = await nurse.send(form, is_open="true", **wrong)
-        assert (page.status, "Something is missing" in page.words) == (422, True), wrong
+        assert (page.status, "Look at this again" in page.words) == (422, True), wrong
         assert page.form("/directory/ours").fields["staff"] == [wrong["staff"]]
         assert page.form("/directory/ours").fields["is_open"] == ["true"]
     page = await nurse.send(form, is_open="true", staff=4, waiting=2, has_female_staff="true")

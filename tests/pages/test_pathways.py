@@ -87,7 +87,7 @@ async def test_what_is_acute_waits_no_longer_than_that_whatever_a_way_says(town:
     here = world["police"].here
     for urgency, services, hours in (
         ("acute", ["acute_care"], 1), ("urgent", ["acute_care"], 24), ("routine", ["psychosocial"], 24),
-        ("routine", ["psychosocial", "legal_aid"], 24), ("urgent", ["legal_aid"], 24),
+        ("routine", ["psychosocial", "legal_aid"], 24), ("urgent", ["legal_aid"], 24), ("routine", [], 72),
     ):  # fmt: skip
         sent = SimpleNamespace(issuer="police", from_facility=STATION, recipient="health", to_facility="ndola_clinic",
                                services=services, urgency=urgency)  # fmt: skip

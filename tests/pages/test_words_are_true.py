@@ -229,7 +229,7 @@ async def test_each_open_question_is_named_and_a_wrong_password_is_no_missing_th
     page = await stranger.open("/sign-in")
     wrong = await stranger.send(page.form("/sign-in"), name="somebody", password="not this one at all")
     assert "Not signed in" in wrong.words
-    assert "Something is missing" not in wrong.words
+    assert "Look at this again" not in wrong.words
 
 
 async def test_an_account_without_a_password_is_not_said_to_have_an_empty_card(world: World) -> None:

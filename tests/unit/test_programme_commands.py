@@ -41,6 +41,7 @@ def test_a_bad_profile_is_told_line_by_line(wrong: Path) -> None:
     assert said.stderr.splitlines() == [
         "wrong.yaml, line 6, country: 'Anywhere' is no country code (ISO 3166-1); write two capitals, as ZM.",
         "wrong.yaml, line 114, windows, emergency_contraception, hours: 'soon' is no number of hours; write one, as 1 or 0.5.",
+        "Whether its parts fit each other is looked at once these are mended: there may be more.",
     ]
 
 
@@ -56,8 +57,10 @@ def test_programs_read_the_same(wrong: Path) -> None:
     assert (good["is_good"], good["programme"], good["mistakes"]) == (True, "xx-anywhere", [])
 
 
-def test_a_file_that_is_not_there_is_a_mistake_of_usage(tmp_path: Path) -> None:
-    assert CliRunner().invoke(app, ["programme", "validate", str(tmp_path / "none.yaml")]).exit_code == 2
+def test_a_programme_of_ours_is_looked_at_by_its_name_and_what_is_neither_name_nor_file_is_told() -> None:
+    assert CliRunner().invoke(app, ["programme", "validate", "zm-vsu-ec"]).stdout.startswith("zm-vsu-ec is good: ")
+    with pytest.raises(RefnetError, match="There is no file “none.yaml”, and no programme of this name; known are: af-fru, "):
+        CliRunner().invoke(app, ["programme", "validate", "none.yaml"], catch_exceptions=False)
 
 
 def test_its_network_is_a_network_file_that_agencies_start_from(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.justice.examinations.domain import ORDER_WITHIN, OWED, Order, at_begin, due_at, is_late, order_rule
-from services.justice.proceedings.domain import Day, HearingState, fits, is_unanswered, next_day
+from services.justice.proceedings.domain import Day, HearingState, is_unanswered, next_day
 from services.police.hand_overs.domain import DONE, OPEN, Facts, HandOver, standing
+from shared.casework.circles.commands import is_hearing_day
 from shared.programmes.profile import load_programme
 
 T = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -62,7 +63,7 @@ def test_days_of_hearings() -> None:
     assert next_day(days, today) == today + timedelta(days=9)
     assert next_day(days[:2], today) is None
     assert [is_unanswered(day, today) for day in days] == [True, False, False, False]
-    assert fits(today, today)
-    assert fits(today + timedelta(days=1000), today)
-    assert not fits(today + timedelta(days=1200), today)
-    assert not fits(today - timedelta(days=400), today)
+    assert is_hearing_day(today, today)
+    assert is_hearing_day(today + timedelta(days=1000), today)
+    assert not is_hearing_day(today + timedelta(days=1200), today)
+    assert not is_hearing_day(today - timedelta(days=400), today)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from services.justice.proceedings.domain import HearingState, Outcome, fits
+from services.justice.proceedings.domain import HearingState, Outcome
 from services.justice.proceedings.tables import Hearing, Verdict
 from shared.casework import scope
 from shared.casework.alarms.commands import clear
@@ -24,11 +24,9 @@ from shared.contracts.casework.codes import ProgressCode
 from shared.exchange import outbox
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
-from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 
 NO_DAY = "hearing_without_day"  # it was put off, and no other day has been set for as long as the programme allows
-WRONG_DAY = _("Choose a day within the next three years; an earlier day only where the hearing is entered afterwards.")
 
 
 class Charge(Form):
@@ -79,8 +77,6 @@ async def charge(case_id: UUID, command: Charge, tx: Transaction, here: Here, by
 async def set_hearing(case_id: UUID, command: SetHearing, tx: Transaction, here: Here, by: Actor) -> Hearing:
     """Sets a hearing; raises Conflict where one is set for that day."""
     case = await _locked(tx, case_id, by)
-    if not fits(command.on_date, here.day_of(tx.clock.now())):
-        raise Conflict(WRONG_DAY)
     if any(one.on_date == command.on_date and one.state == HearingState.SET for one in await hearings_of(tx, case.id)):
         raise Conflict("A hearing is set for this day already.")
     step = RecordProgress(code=ProgressCode.HEARING_DATE, on_date=command.on_date, occurred_at=command.occurred_at)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-AHEAD_MAX = timedelta(days=3 * 366)  # a later day is a mistyped year; courts set dates that lie years away
 WEEK = timedelta(days=7)
 
 
@@ -35,11 +34,6 @@ class Day:
 
     on_date: date
     state: HearingState
-
-
-def fits(on_date: date, today: date) -> bool:
-    """Whether a day may be that of a hearing; one that has been is entered afterwards."""
-    return today - timedelta(days=366) <= on_date <= today + AHEAD_MAX
 
 
 def next_day(days: Iterable[Day], today: date) -> date | None:

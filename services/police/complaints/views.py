@@ -24,9 +24,10 @@ from shared.casework.circles.tables import Progress
 from shared.casework.figures.domain import Period
 from shared.casework.figures.reading import of_counted
 from shared.casework.here import Actor, Here
-from shared.casework.pages.frame import ToTell, Way
+from shared.casework.pages.frame import StepToTell, ToTell, Way
 from shared.casework.work.views import LIST_MAX
 from shared.contracts.casework.codes import ProgressCode, Ternary
+from shared.contracts.casework.events import HearingOff
 from shared.kit.db import Transaction
 from shared.kit.i18n import mark as _
 from shared.kit.sealed import shut_shown
@@ -139,12 +140,17 @@ async def to_tell(tx: Transaction, _here: Here, by: Actor) -> tuple[list[ToTell]
     not_safe = set((await tx.session.execute(unsafe)).scalars()) if cases else set()
     lines = [
         ToTell(
-            case, [row.code for row, of, _count in reversed(found) if of.id == id_],
+            case, [_to_tell(row) for row, of, _count in reversed(found) if of.id == id_],
             safe_hours(case.relay, case.safety, was_unsafe=id_ in not_safe),
         )
         for id_, case in cases.items()
     ]  # fmt: skip
     return lines, int(found[0][2]) if found else 0
+
+
+def _to_tell(row: Progress) -> StepToTell:
+    is_off = row.code == ProgressCode.HEARING_DATE and row.on_date is None
+    return StepToTell(HearingOff.type, "line", row.was_on) if is_off else StepToTell(row.code, "progress", row.on_date)
 
 
 async def case_ways(_tx: Transaction, _here: Here, _by: Actor, case: Case) -> Sequence[Way]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -24,10 +24,16 @@ from shared.exchange import feed, outbox
 from shared.exchange.tables import OutboxRow
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
+from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.programmes.terms import Act
 
 OF_THE_CIRCLE = (events.CaseProgress.type, events.HearingOff.type, events.CircleReferralProgress.type)
+
+
+HEARING_AHEAD_MAX = timedelta(days=3 * 366)  # a later day is a mistyped year; courts set dates that lie years away
+HEARING_BACK_MAX = timedelta(days=366)  # one that has been is entered afterwards
+WRONG_DAY = _("Choose a day within the next three years; an earlier day only where the hearing is entered afterwards.")
 
 
 class RecordProgress(Form):
@@ -45,6 +51,11 @@ class RecordProgress(Form):
         return self
 
 
+def is_hearing_day(on_date: date, today: date) -> bool:
+    """Whether a day may be that of a hearing, seen from another."""
+    return today - HEARING_BACK_MAX <= on_date <= today + HEARING_AHEAD_MAX
+
+
 async def record_progress(
     case_id: UUID, command: RecordProgress, tx: Transaction, here: Here, by: Actor
 ) -> tuple[Progress, list[str]]:
@@ -55,6 +66,9 @@ async def record_progress(
     case = await load_case(tx, case_id, by, lock=True)
     if command.code not in codes.PROGRESS_OF[here.kind]:
         raise Conflict("“%(step)s” is not for this agency to record.", step=command.code)
+    hearing_on = command.on_date if command.code is codes.ProgressCode.HEARING_DATE else None
+    if hearing_on is not None and not is_hearing_day(hearing_on, here.day_of(tx.clock.now())):
+        raise Conflict(WRONG_DAY)
     if command.code is codes.ProgressCode.STATEMENT_TAKEN:
         taken = situation_of(here, Act.TAKE_STATEMENT, tx.clock.now(), case.facility, case)
         await ask_first(tx, here, by.account_id, taken, case.facility, case.id, case.id)

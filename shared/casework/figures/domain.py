@@ -195,5 +195,8 @@ def periods_before(today: date, months: int) -> list[Period]:
 
 
 def group_of(dimension: str, category: str) -> str:
-    """The group of words that a category is called by."""
-    return "counted" if category == UNKNOWN else WORDS_OF.get(dimension, "counted")
+    """The group of words that a category is called by. Of a closed list that is counted here, what is not in it is of another kind:
+    that it is not known may stand in the list itself."""
+    if category == UNKNOWN:
+        return "another" if dimension in {"breach", "by_whom", "alarm"} else "counted"
+    return WORDS_OF.get(dimension, "counted")

@@ -79,11 +79,20 @@ PROTOCOLS_WAY = ("/protocols", _("Protocols"))  # where an oversight body publis
 
 
 @dataclass(frozen=True, slots=True)
+class StepToTell:
+    """One thing of it: its code, the group of words that says it, and the day that goes with it."""
+
+    code: str
+    group: str
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class ToTell:
     """What somebody is to be told of her case, by her safe way only: `hours` None where she is told when she comes."""
 
     case: Case
-    codes: Sequence[str]
+    steps: Sequence[StepToTell]
     hours: SafeHours | None
 
 

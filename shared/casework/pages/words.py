@@ -685,6 +685,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "field": FIELDS, "page": PAGES, "cube": CUBES, "dimension": DIMENSIONS, "counted": COUNTED, "export": HANDED_OUT,
     "entry": ENTRIES, "correction": CORRECTIONS, "supply": SUPPLY_REASONS, "no_supply": SUPPLY_DECLINES,
     "supply_state": SUPPLY_STATES, "safety": SAFETY, "purpose": PURPOSES, "report_form": REPORT_FORMS,
+    "another": {"unknown": _("Of another kind")},
     "protocol": PROTOCOLS, "breach": BREACHES, "by_whom": BY_WHOM, "agreement": AGREEMENTS,
     "report_step": REPORT_STEPS, "report_act": REPORT_ACTS, "report_gap": REPORT_GAPS, "report_holder": REPORT_HOLDERS,
     "report_ground": REPORT_GROUNDS, "report_traveller": REPORT_TRAVELLERS, "report_refusal": REPORT_REFUSALS,

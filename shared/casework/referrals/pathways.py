@@ -61,7 +61,8 @@ def acknowledge_within(
         and (way.when is None or (situation is not None and way.when.holds(situation) is True))
     ]  # fmt: skip
     times = [timedelta(hours=float(way.acknowledge_h)) for way in said if way.acknowledge_h is not None]
-    if urgency == Urgency.ACUTE or set(packages).difference(*(way.packages for way in said)):
+    uncovered = set(packages).difference(*(way.packages for way in said))
+    if not times or urgency == Urgency.ACUTE or uncovered:  # where its words are gone it has no packages either
         times.append(here.programme.limits.acknowledge_h.of(urgency))
     return min(times)
 

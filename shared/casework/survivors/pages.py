@@ -45,7 +45,7 @@ async def show_info(
         local = edge.pages.times("en", now).local(now)
         found = await places(tx, edge.here, (edge.here.agency, *edge.here.serving), None, local)
     shown = [p for p in found if edge.here.network.agencies[p.agency].kind in SHOWN and p.facility.duty_number]
-    shown.sort(key=lambda p: (SHOWN.index(edge.here.network.agencies[p.agency].kind), p.facility.name))
+    shown.sort(key=lambda p: (not p.is_open, SHOWN.index(edge.here.network.agencies[p.agency].kind), p.facility.name))
     return edge.pages.show(request, "survivors/info.html", places=shown)
 
 
