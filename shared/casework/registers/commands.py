@@ -142,7 +142,8 @@ async def _case(record: RecordType, case_id: UUID | None, tx: Transaction, by: A
 
 def _facility(record: RecordType, chosen: str | None, case: Case | None, here: Here, by: Actor) -> str:
     facility = chosen or by.facility or (case.facility if case is not None else next(iter(here.entry.facilities)))
-    if facility not in here.entry.facilities or not by.sees(facility):
+    here.facility(facility)
+    if not by.sees(facility):
         raise NotFound("This account does not work at %(place)s.", place=facility)
     if not is_kept_at(record, here, facility):
         raise Conflict("This programme keeps this register at other places.")
@@ -182,10 +183,8 @@ async def _read(
     hidden = {id_: value for id_, value in before.items() if id_ not in seen}
     staff = frozenset((await tx.session.execute(select(col(Account.id)))).scalars())
     try:
-        known = Known(
-            [*places(here), *map(str, before.values())], staff
-        )  # a place that has left the network since stays as written
-        return {**read_fields(seen, said, known), **hidden}
+        stands = map(str, before.values())  # a place that has left the network since is no mistake of who corrects
+        return {**read_fields(seen, said, Known([*places(here), *stands], staff)), **hidden}
     except DoesNotFit as wrong:
         if wrong.kind is None:
             raise MissingDetail(wrong.field, "The register asks for this, or does not know it; look at its fields.") from None
