@@ -10,7 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -281,29 +281,27 @@ def _checked(form: Filled[Any]) -> Filled[Any]:
 @router.post("/cases/{case_id}/complaint/told")
 async def post_told(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Told by the safe way, or not safe."""
-    form = fill(TellHer, values, {})
-
-    async def work(tx: Transaction) -> str:
-        if form.model is None:
-            await load_case(tx, case_id, visit.actor)
-            raise Conflict(SAY_WHAT_BECAME)
-        await commands.tell_her(case_id, form.model, tx, edge.here, visit.actor)
-        return f"/cases/{case_id}/complaint"
-
-    visit.actor.may_work()
-    return await submit(request, edge, visit, values, work)
+    return await _of_a_step(TellHer, commands.tell_her, SAY_WHAT_BECAME, case_id, request, edge, visit, values)
 
 
 @router.post("/cases/{case_id}/complaint/hearing-off")
 async def post_hearing_off(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """A hearing will not be on its day, or the day was mistyped."""
-    form = fill(TakeOff, values, {})
+    return await _of_a_step(TakeOff, commands.take_off_hearing, SAY_WHICH_HEARING, case_id, request, edge, visit, values)
+
+
+async def _of_a_step(
+    model: type[BaseModel], do: Callable[[UUID, Any, Transaction, Here, Actor], Awaitable[Any]], lacks: str, case_id: UUID,
+    request: Request, edge: Edge, visit: Visit, values: Values,
+) -> Response:  # fmt: skip
+    """What a button beside a step does."""
+    asked = fill(model, values, {}).model
 
     async def work(tx: Transaction) -> str:
-        if form.model is None:
+        if asked is None:
             await load_case(tx, case_id, visit.actor)
-            raise Conflict(SAY_WHICH_HEARING)
-        await commands.take_off_hearing(case_id, form.model, tx, edge.here, visit.actor)
+            raise Conflict(lacks)
+        await do(case_id, asked, tx, edge.here, visit.actor)
         return f"/cases/{case_id}/complaint"
 
     visit.actor.may_work()
