@@ -1,7 +1,6 @@
 """Registers that only a profile names: a country that nobody has seen writes in them without a line of Python, each field by its
 type, sealed, read by whoever the profile says; what is corrected stays as it stood, and what has had its days goes."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,69 +9,30 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from agencies import Desk, Refused, World
-from schema import sqlite_at_head
+from agencies import Refused, World
+from atoll import JETTY, WHOLE, a_case, atoll_world, captain
 from shift import at_work
 from sqlalchemy import select, text
 from sqlmodel import col
 
 from shared.casework.accounts.commands import find_account
-from shared.casework.accounts.tables import CaseRead, Duty
-from shared.casework.directory.of_programme import network_of
+from shared.casework.accounts.tables import CaseRead
 from shared.casework.registers import commands
 from shared.casework.registers.tables import RegisterEntry
-from shared.contracts.casework.codes import AgencyKind, Role
-from shared.kit.ids import new_id
-from shared.programmes.profile import Programme, load_programme
+from shared.contracts.casework.codes import Role
 from shared.programmes.records import RecordField
-
-JETTY = "jetty_post_1"
-WHOLE = {"came_by": "boat", "people": 3, "hours_at_sea": 7.5, "where_to": "healers/malas_bay", "told": "synthetic words",
-         "signed": "A synthetic name"}  # fmt: skip
-
-
-def anywhere() -> Programme:
-    """The country with a register of its own of no case, beside the one of cases."""
-    programme = load_programme("tests/support/programmes/xx-anywhere.yaml")
-    log = programme.records["tide_log"].model_copy(update={"numbered": True})
-    drills = log.model_copy(update={"about": "nobody", "fields": {"people": log.fields["people"]}, "readers": type(log.readers)()})
-    return programme.model_copy(update={"records": {**programme.records, "tide_log": log, "drill": drills}})
 
 
 @pytest.fixture
 async def islands(tmp_path: Path) -> AsyncIterator[World]:
-    programme = anywhere()
-    net = network_of(programme, "test", (AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE))
-    urls = {
-        agency: await asyncio.to_thread(sqlite_at_head, tmp_path / f"{agency}.db", str(entry.kind))
-        for agency, entry in net.agencies.items()
-    }
-    world = await World.make(urls, programme, net)
-    yield world
-    await world.close()
+    async with atoll_world(tmp_path) as world:
+        yield world
 
 
 async def refused(work: Any) -> tuple[int, Any]:
     with pytest.raises(Refused) as error:
         await work
     return error.value.status, error.value.problem.get("errors")
-
-
-async def captain(world: World, name: str = "captain") -> Desk:
-    """Somebody who holds the post that the profile names as the register's reader, and its certificate."""
-    desk = await world["guardians"].sign_in(name, Role.OFFICER, JETTY)
-    chief = await world["guardians"].sign_in(f"chief-of-{name}", Role.SUPERVISOR, JETTY)
-    async with world["guardians"].database.write() as tx:
-        account, now = await find_account(tx, name), tx.clock.now()
-        tx.session.add(Duty(id=new_id(), facility=JETTY, post="harbour_captain", account_id=account.id, from_at=now,
-                            until_at=now + timedelta(days=60), entered_by=account.id))  # fmt: skip
-    await chief.post("/certificates", {"account_id": str(account.id), "certificate": "listener", "trained_on": "2025-12-01",
-                                       "certified_on": "2025-12-10", "certified_by": "hearth"})  # fmt: skip
-    return desk
-
-
-async def a_case(desk: Desk) -> str:
-    return str((await desk.post("/cases", {"needs": {"age_band": "18-24", "sex": "female", "language": "dv"}}))["id"])
 
 
 async def test_a_register_that_only_the_profile_knows_is_written_read_and_corrected(islands: World) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from agencies import World
+from atoll import JETTY, WHOLE, a_case, atoll_world, captain
 from centre import CENTRE, came, centre_world, stays
 from centre import officer as desk_of
 from coast import INSTITUTE, OFFICE, REFUGE, STATION, ask, at, coast_world, complaint
@@ -116,6 +117,16 @@ async def at_the_oversight_body(folder: Path, language: str, seen: Seen) -> None
         await world.close()
 
 
+async def on_an_atoll(folder: Path, language: str, seen: Seen) -> None:
+    async with atoll_world(folder) as world:
+        desk = await captain(world)
+        case_id = await a_case(desk)
+        entry = await desk.post("/records/tide_log", {"case_id": case_id, "fields": WHOLE})
+        await desk.post(f"/records/tide_log/{entry['entry_id']}/corrections", {"fields": {**WHOLE, "people": 4}})
+        head = await at_work(world, "guardians", "head", Role.SUPERVISOR, JETTY)
+        await walk(head, "head of an atoll", language, [f"/cases/{case_id}", "/registers"], seen)
+
+
 def answered(page: Page, html: str) -> None:
     """The browser is given a page that was answered before, and its styles."""
 
@@ -152,12 +163,18 @@ def test_every_page_of_centres_courts_partners_and_the_oversight_body(
     direction: str, language: str, tmp_path: Path, window: Page, axe: str
 ) -> None:
     seen: Seen = {}
-    for name, gather in (("centre", at_a_centre), ("coast", on_a_coast), ("oversight", at_the_oversight_body)):
+    for name, gather in (
+        ("centre", at_a_centre),
+        ("coast", on_a_coast),
+        ("oversight", at_the_oversight_body),
+        ("atoll", on_an_atoll),
+    ):
         (tmp_path / name).mkdir()
         apart(lambda name=name, gather=gather: gather(tmp_path / name, language, seen))  # type: ignore[misc]
     for reached in (
         "centre/cases/x/stay", "centre/cases/x/property", "centre/enquiry", "prosecutor/cases/x/proceedings",
         "prosecutor/cases/x/examinations", "prosecutor/hearings", "oversight/national", "oversight/protocols",
+        "head of an atoll/registers", "head of an atoll/cases/x/registers/tide_log", "head of an atoll/registers/entries/x",
     ):  # fmt: skip
         assert reached in seen, f"{reached} is not among {sorted(seen)}"
     look = Look(thorough=False)  # axe at one width of each, in turn: there are two hundred

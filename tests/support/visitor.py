@@ -141,7 +141,7 @@ class Visitor:
         """A page, after its redirects."""
         return read_page(await self.client.get(path, headers=OWN_PAGE))
 
-    async def send(self, form: Form, button: tuple[str, str] | None = None, **fields: object) -> Page:
+    async def send(self, form: Form, /, button: tuple[str, str] | None = None, **fields: object) -> Page:
         """Sends a form: what stands in it, with some fields filled in. A choice that the form does not offer is an error."""
         values = {name: list(found) for name, found in form.fields.items()}
         for name, value in fields.items():
