@@ -386,7 +386,8 @@ def _stay(ground: Ground, chance: random.Random, one: Report, before: Sequence[S
     busy = Counter(place for stay in before for place in stay.asked)
     everyone = _by_turn(chance, sorted({place for places in ground.partners.values() for place in places}), busy)
     houses = [place for place in everyone if place in ground.partners.get(ServicePackage.SHELTER, ())]
-    falls = len(houses) > 1 and (not any(stay.falls for stay in before) or chance.random() < 0.1)
+    # Once one has fallen through, another does where it is a house's turn: else some partner is never asked.
+    falls = len(houses) > 1 and (not any(stay.falls for stay in before) or (chance.random() < 0.1 and everyone[0] in houses))
     if houses and (falls or everyone[0] in houses):
         where, service, asked = "agency", ServicePackage.SHELTER, houses[: 2 if falls or chance.random() < 0.3 else 1]
     else:

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.kinds import MODULES
@@ -86,6 +86,7 @@ def test_whoever_takes_a_dose_may_have_it_and_a_small_child_goes_where_the_progr
 
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
+@example(seed=4_485_948)  # at which one of ten was never asked
 def test_a_stay_is_planned_and_ends_as_the_programme_says_and_partners_are_asked_within_their_agreements(seed: int) -> None:
     on = GROUNDS["bd-vsc"]
     assert on.stay_days is not None

@@ -281,17 +281,17 @@ def _checked(form: Filled[Any]) -> Filled[Any]:
 @router.post("/cases/{case_id}/complaint/told")
 async def post_told(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Told by the safe way, or not safe."""
-    return await _of_a_step(TellHer, commands.tell_her, SAY_WHAT_BECAME, case_id, request, edge, visit, values)
+    return await _of_a_step(TellHer, commands.tell_her, Conflict(SAY_WHAT_BECAME), case_id, request, edge, visit, values)
 
 
 @router.post("/cases/{case_id}/complaint/hearing-off")
 async def post_hearing_off(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """A hearing will not be on its day, or the day was mistyped."""
-    return await _of_a_step(TakeOff, commands.take_off_hearing, SAY_WHICH_HEARING, case_id, request, edge, visit, values)
+    return await _of_a_step(TakeOff, commands.take_off_hearing, Conflict(SAY_WHICH_HEARING), case_id, request, edge, visit, values)
 
 
 async def _of_a_step(
-    model: type[BaseModel], do: Callable[[UUID, Any, Transaction, Here, Actor], Awaitable[Any]], lacks: str, case_id: UUID,
+    model: type[BaseModel], do: Callable[[UUID, Any, Transaction, Here, Actor], Awaitable[Any]], lacks: Conflict, case_id: UUID,
     request: Request, edge: Edge, visit: Visit, values: Values,
 ) -> Response:  # fmt: skip
     """What a button beside a step does."""
@@ -300,7 +300,7 @@ async def _of_a_step(
     async def work(tx: Transaction) -> str:
         if asked is None:
             await load_case(tx, case_id, visit.actor)
-            raise Conflict(lacks)
+            raise lacks
         await do(case_id, asked, tx, edge.here, visit.actor)
         return f"/cases/{case_id}/complaint"
 
