@@ -9,6 +9,7 @@ from zlib import crc32
 
 import pytest
 from agencies import World
+from hypothesis import HealthCheck, settings
 from schema import as_application, empty, postgres_at_head, sqlite_at_head
 from servers import Address, Desk, Kafka, KafkaClusterFactory, KafkaNodeFactory, Servers, What, ask
 from signing_in import CHEAP, at_cost
@@ -19,6 +20,10 @@ from shared.kit.local.kafka import KafkaNode
 from shared.kit.local.kafka_cluster import KafkaCluster
 from shared.kit.local.postgres import PostgresCluster
 from shared.kit.local.postgres_databases import PostgresDatabases
+
+# How long a draw takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("whatever the machine does", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whatever the machine does")
 
 servers_key = pytest.StashKey[Servers]()
 desk_key = pytest.StashKey[Desk]()
