@@ -66,7 +66,7 @@ def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_s
         cast_of(str(ANYWHERE.with_name("xx-quiet.yaml")))
     with pytest.raises(RefnetError, match="no social_welfare facility that is online offers psychosocial"):
         cast_of(str(on_paper))
-    with pytest.raises(RefnetError, match="there is no such programme"):
+    with pytest.raises(RefnetError, match="There is no programme"):
         cast_of("zm")
 
 

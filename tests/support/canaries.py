@@ -12,7 +12,7 @@ from shared.contracts.casework.codes import ConsentItem
 from shared.kit.db import Database
 
 LANGUAGE = "xqz"  # of no programme: nobody else in a test speaks it
-HEARING = "2031-07-13"
+HEARING = "2028-07-13"
 EXPECTED = "2031-05-04T03:02:01.987654Z"
 
 
