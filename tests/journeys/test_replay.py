@@ -107,7 +107,7 @@ def test_a_dose_that_nobody_wrote_down_is_in_no_figure_and_an_expectation_change
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["zm"], 1, "there is no such programme"),
+        (["zm"], 1, "There is no programme"),
         ([], 2, "name one programme, or say --all"),
         (["zm-vsu-ec", "--all"], 2, "name one programme, or say --all"),
         (["zm-vsu-ec", "--database", "police"], 2, "is not AGENCY=URL"),
