@@ -273,7 +273,7 @@ def waits_to_be_told(step: Progress, tellings: Iterable[Telling]) -> bool:
     """Whether she is to be told a milestone: once; and once more, of a hearing that she was told of, that its day does not hold.
     `to_tell` of the views asks the database the same."""
     told = [one.recorded_at for one in tellings if one.position == step.position and one.outcome in SETTLED]
-    if step.code != ProgressCode.HEARING_DATE or step.on_date is not None:
+    if not step.is_off:
         return not told
     return bool(told) and step.off_recorded_at is not None and max(told) < step.off_recorded_at
 

@@ -46,7 +46,7 @@ class Step:
     @property
     def is_off(self) -> bool:
         """Whether it is a hearing whose day does not hold."""
-        return self.row.code == ProgressCode.HEARING_DATE and self.row.on_date is None
+        return self.row.is_off
 
     @property
     def may_be_told(self) -> bool:
@@ -149,8 +149,7 @@ async def to_tell(tx: Transaction, _here: Here, by: Actor) -> tuple[list[ToTell]
 
 
 def _to_tell(row: Progress) -> StepToTell:
-    is_off = row.code == ProgressCode.HEARING_DATE and row.on_date is None
-    return StepToTell(HearingOff.type, "line", row.was_on) if is_off else StepToTell(row.code, "progress", row.on_date)
+    return StepToTell(HearingOff.type, "line", row.was_on) if row.is_off else StepToTell(row.code, "progress", row.on_date)
 
 
 async def case_ways(_tx: Transaction, _here: Here, _by: Actor, case: Case) -> Sequence[Way]:

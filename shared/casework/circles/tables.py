@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import Column, ForeignKey, Identity, Index
 from sqlmodel import Field, SQLModel
 
+from shared.contracts.casework.codes import ProgressCode
 from shared.exchange.tables import BIG
 from shared.kit.columns import UtcDateTime, json_column
 
@@ -39,3 +40,8 @@ class Progress(SQLModel, table=True):
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     recorded_by: UUID | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it is a hearing whose day does not hold."""
+        return self.code == ProgressCode.HEARING_DATE and self.on_date is None
