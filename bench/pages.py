@@ -72,7 +72,7 @@ class FullAgency:
         self.hooks = ExchangeHooks(self.here)
         self.inbox = Inbox(self.database, Registry(subscribe(self.here, parts.subscriptions)), self.hooks)
         self.pages = Pages(self.here, parts.look, is_secure=False)
-        self.app = create_app(Edge(self.database, self.here, self.inbox, self.pages), parts.routers, {})
+        self.app = create_app(Edge(self.database, self.here, self.inbox, self.pages), parts.routers, dict)
         self.open_referral: UUID | None = None
         self.case: UUID | None = None
 

@@ -16,6 +16,7 @@ import typer
 
 from services.carry_commands import carry
 from services.station_commands import station
+from shared.kit.collector import no_collector
 from shared.kit.errors import RefnetError
 
 PORTS = {"police": 8001, "health": 8002, "social_welfare": 8003, "oversight": 8004, "partner": 8005, "justice": 8006}
@@ -97,6 +98,7 @@ def _logs() -> Any:
 
 
 def _serve(agency: str, host: str, port: int | None, *, with_worker: bool) -> None:
+    no_collector()
     from services import serve as serving
     from services.runtime import build
 
@@ -119,6 +121,7 @@ def web(agency: AgencyId, host: Host = LOOPBACK, port: Port = None) -> None:
 @app.command()
 def worker(agency: AgencyId, host: Host = LOOPBACK, port: WorkerPort = None) -> None:
     """Run an agency's exchange and watcher only."""
+    no_collector()
     from services import serve as serving
     from services.runtime import build
 

@@ -20,7 +20,7 @@ def openapi_of(here: Here) -> str:
     parts = parts_of(here.kind)
     pages = Pages(here, parts.look, is_secure=True)
     edge = Edge(database, here, Inbox(database, Registry([]), ExchangeHooks(here)), pages)
-    return _written(create_app(edge, parts.routers, {}).openapi())
+    return _written(create_app(edge, parts.routers, dict).openapi())
 
 
 def asyncapi_of(here: Here) -> str:

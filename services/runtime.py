@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import asyncpg
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from services.agency import AgencyParts
 from services.escrow import look_after_case_keys
 from services.keys import KeyFolder
-from services.kinds import parts_of
+from services.kinds import heard_by, parts_of
 from services.retired_keys import keep_destroying
 from services.settings import MADE_UP, Settings
 from shared.casework.alarms.watcher import Watcher
@@ -70,7 +71,7 @@ class Agency:
 
     def app(self, edge: Edge) -> FastAPI:
         """The web application."""
-        return create_app(edge, self.parts.routers, asyncapi_of(self.here))
+        return create_app(edge, self.parts.routers, cache(partial(asyncapi_of, self.here)))
 
     def exchange(self, settings: Settings) -> ExchangeWorker:
         """The exchange at work."""
@@ -158,8 +159,8 @@ def build(settings: Settings, agency: str, *, as_owner: bool = False) -> Agency:
 
 def asyncapi_of(here: Here) -> dict[str, object]:
     """What the agency says and hears on Kafka, as AsyncAPI 3."""
-    heard = list(parts_of(here.kind).subscriptions)
-    said = {peer: list(parts_of(here.kind_of(peer)).subscriptions) for peer in here.peers}
+    heard = list(heard_by(here.kind))
+    said = {peer: list(heard_by(here.kind_of(peer))) for peer in here.peers}
     return asyncapi.document(here.agency, said, dict.fromkeys(here.peers, heard))
 
 

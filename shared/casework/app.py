@@ -1,6 +1,6 @@
 """The web application of one agency: the routes that every agency has, and its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter, FastAPI
 
@@ -95,8 +95,8 @@ CASE_PAGES = (
 SHARED_PAGES = (account_pages, live_pages, alarm_pages, line_pages, export_pages, api_pages)
 
 
-def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]) -> FastAPI:
-    """The application; it keeps no state but the edge."""
+def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: Callable[[], dict[str, object]]) -> FastAPI:
+    """The application; it keeps no state but the edge. `asyncapi` is asked when somebody asks for it: it takes 2 MB."""
     entry = edge.here.entry
     app = FastAPI(
         title=f"Referral network: {entry.kind.value.replace('_', ' ')} agency",
@@ -122,6 +122,6 @@ def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: dict[str, object]
     @app.get("/asyncapi", tags=["health"])
     async def get_asyncapi() -> dict[str, object]:
         """What this agency says and hears on Kafka, as AsyncAPI 3."""
-        return asyncapi
+        return asyncapi()
 
     return app

@@ -14,6 +14,7 @@ from shared.casework.reports import figures as reports
 EVERYWHERE = (
     directory.counts,
     referrals.counts,
+    referrals.came,
     referrals.received,
     consents.counts,
     circles.counts,

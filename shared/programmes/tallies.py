@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.programmes.indicators import Duration, Indicator, Measure, NotHeld
+from shared.programmes.indicators import Duration, Formula, Indicator, Measure, NotHeld
 
 # How things stand when it is asked, and not what came in a year: several years of one agency are not added up, the last one counts.
 STANDING = frozenset({Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.STATIONS_READY, Measure.DESKS_READY})
@@ -36,6 +36,12 @@ AT_BOTH_ENDS = frozenset({Measure.FEES_CHARGED})
 def measures_of(indicator: Indicator) -> list[Measure]:
     """The measures that an indicator is computed of."""
     return [*(one for one in (indicator.of, indicator.over) if one is not None), *indicator.plus, *indicator.minus]
+
+
+def kept_for(indicator: Indicator) -> list[Measure | Duration]:
+    """What records an indicator is computed from; the places are counted for those that look at each place by itself."""
+    places = [Measure.FACILITIES] if indicator.formula is Formula.SITES_GE else []
+    return [*measures_of(indicator), *places, *([indicator.durations] if indicator.durations is not None else [])]
 
 
 def needs_both_ends(indicator: Indicator) -> bool:

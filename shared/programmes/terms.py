@@ -207,7 +207,7 @@ Sources = Annotated[Mapping[str, tuple[Because, ...]], BeforeValidator(_sources)
 class Part(BaseModel):
     """A piece of a profile: frozen, and nothing in it is passed over."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
 
 class Sourced(Part):

@@ -3,7 +3,7 @@
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from services.agency import AgencyParts
 from services.kinds import MODULES, parts_of
@@ -43,6 +43,33 @@ def test_an_agencys_own_tables_carry_its_prefix(kind: str) -> None:
     parts = parts_of(kind)  # type: ignore[arg-type]
     assert _names(parts)
     assert all(name.startswith(f"{parts.kind}_") for name in _names(parts))
+
+
+@EACH_KIND
+async def test_a_database_short_of_one_step_or_past_the_last_is_not_migrated(database_url: str, kind: str) -> None:
+    parts = parts_of(kind)  # type: ignore[arg-type]
+    database, own = Database(database_url), (parts.migrations, f"{parts.kind}_")
+    await migrate(database, *own)
+    async with database.engine.connect() as connection:
+        scripts = await connection.run_sync(lambda c: ScriptDirectory.from_config(config_on(c, *own)))
+    for head in scripts.get_heads():
+        there = [step for step in scripts.get_heads() if step != head]
+        before = scripts.get_revision(head)
+        assert before is not None
+        stands = before.down_revision if isinstance(before.down_revision, tuple) else (before.down_revision,)
+        for stand in (str(stands[0]), "9999_of_a_newer_version"):
+            await _stand_at(database, [*there, stand])
+            assert not await is_migrated(database, parts.migrations), stand
+    await _stand_at(database, list(scripts.get_heads()))
+    assert await is_migrated(database, parts.migrations)
+    await database.close()
+
+
+async def _stand_at(database: Database, heads: list[str]) -> None:
+    async with database.write() as tx:
+        await tx.session.execute(text("DELETE FROM alembic_version"))
+        for head in heads:
+            await tx.session.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": head})
 
 
 async def test_the_shared_branch_has_one_head(database_url: str) -> None:

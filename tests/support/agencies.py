@@ -74,7 +74,7 @@ def app_of(edge: Edge, parts: AgencyParts) -> FastAPI:
     state but its edge."""
     kind = (parts.kind.value, edge.here.network.purpose)
     if kind not in _apps:
-        _apps[kind] = create_app(edge, parts.routers, {})
+        _apps[kind] = create_app(edge, parts.routers, dict)
         _apps[kind].middleware_stack = _apps[kind].build_middleware_stack()
     app = copy.copy(_apps[kind])
     app.state = State({"edge": edge})

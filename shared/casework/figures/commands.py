@@ -98,6 +98,13 @@ async def release_of(tx: Transaction, of: Period) -> FigureRelease | None:
     return (await tx.session.execute(query)).scalar_one_or_none()
 
 
+async def releases_of(tx: Transaction, periods: Sequence[Period]) -> dict[str, FigureRelease]:
+    """The newest releases of several periods, by the periods' names; what was not released is not there."""
+    names = [of.name for of in periods]
+    query = select(FigureRelease).where(col(FigureRelease.period).in_(names)).order_by(col(FigureRelease.number))
+    return {release.period: release for release in (await tx.session.execute(query)).scalars()}
+
+
 async def figures_of(tx: Transaction, here: Here, of: Period) -> Figures:
     """What stands for a period, and what may be released now: of the whole agency, whoever asks."""
     async with scope.whole_agency(tx):  # two who saw different cases would publish the difference

@@ -35,6 +35,7 @@ class Counts:
 
     found: dict[Measure, Counter[At]] = field(default_factory=dict)
     hours: dict[Duration, list[tuple[str | None, float]]] = field(default_factory=dict)  # where, and how long
+    counted_by: dict[Measure | Duration, list["Count"]] = field(default_factory=dict)  # so that few need not cost what all do
 
     @classmethod
     def of(cls, *kept: Measure | Duration) -> "Counts":
@@ -47,13 +48,27 @@ class Counts:
                 made.hours[one] = []
         return made
 
+    @property
+    def kept(self) -> list[Measure | Duration]:
+        """What records are kept of."""
+        return [*self.found, *self.hours]
+
     def add(self, measure: Measure, place: str | None, number: int = 1, kind: str | None = None) -> None:
         """So many more, at a place."""
         self.found.setdefault(measure, Counter())[At(place, kind)] += number
 
+    def add_all(self, numbers: Mapping[tuple[Measure, str], int]) -> None:
+        """So many more of several, each at its place."""
+        for (measure, place), number in numbers.items():
+            self.add(measure, place, number)
+
     def add_hours(self, duration: Duration, place: str | None, hours: float) -> None:
         """One duration. A time that was entered wrongly makes none shorter than nothing."""
         self.hours.setdefault(duration, []).append((place, max(0.0, hours)))
+
+    def who_counts(self, several: Iterable[Measure | Duration]) -> list["Count"]:
+        """The features that counted these, each once."""
+        return list(dict.fromkeys(count for one in several for count in self.counted_by.get(one, ())))
 
     def also(self, other: "Counts") -> None:
         """Takes another count in."""
@@ -80,7 +95,10 @@ async def of_the_agency(tx: Transaction, here: Here, counts: Iterable[Count], of
     async with scope.whole_agency(tx):
         found = Counts()
         for count in counts:
-            found.also(await count(tx, here, of))
+            one = await count(tx, here, of)
+            found.also(one)
+            for kept in one.kept:
+                found.counted_by.setdefault(kept, []).append(count)
         return found
 
 
@@ -91,6 +109,7 @@ def _seen(counts: Counts, by: Actor) -> Counts:
     return Counts(
         {measure: at(measure, numbers) for measure, numbers in counts.found.items()},
         {duration: [one for one in several if by.sees(one[0])] for duration, several in counts.hours.items()},
+        counts.counted_by,
     )
 
 

@@ -7,7 +7,7 @@ none of them is small. Everything else stays.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from shared.casework.figures.commands import Table, added, release_of, tables_of
+from shared.casework.figures.commands import Table, added, releases_of, tables_of
 from shared.casework.figures.counting import At, Counts, in_order
 from shared.casework.figures.domain import CUBES, STEPS, STEPS_REACHED, TOTAL, Period, key, year_of
 from shared.casework.figures.suppression import HIDDEN_BELOW
@@ -37,16 +37,18 @@ Released = Mapping[str, Table]  # by cube
 
 async def released(tx: Transaction, of: Period) -> Released:
     """What was released of a period; of a year, its quarters or the months of those. Nothing where one is missing."""
+    parts = [of] if not of.is_year else [*of.quarters, *of.months]
+    there = {name: tables_of(release.shown) for name, release in (await releases_of(tx, parts)).items()}
     if not of.is_year:
-        release = await release_of(tx, of)
-        return tables_of(release.shown) if release is not None else {}
-    parts: list[Released] = []
-    for quarter in of.quarters:
-        whole = await released(tx, quarter)
-        parts += [whole] if whole else [await released(tx, month) for month in quarter.months]
-    if not all(parts):
+        return there.get(of.name, {})
+    whole = [
+        part
+        for quarter in of.quarters
+        for part in ([there[quarter.name]] if quarter.name in there else [there.get(month.name, {}) for month in quarter.months])
+    ]
+    if not all(whole):
         return {}
-    return {cube.id: added(Table(cube.id, cube.chain), [part[cube.id] for part in parts]) for cube in CUBES}
+    return {cube.id: added(Table(cube.id, cube.chain), [part[cube.id] for part in whole]) for cube in CUBES}
 
 
 class Leaving:

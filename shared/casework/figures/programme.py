@@ -10,7 +10,7 @@ from shared.casework.figures.leaving import OF_PLACES, Leaving, is_unrouted, nam
 from shared.casework.here import Actor, Here
 from shared.kit.db import Transaction
 from shared.programmes.indicators import Alarm, Duration, Expected, Formula, Indicator, Measure, Tally
-from shared.programmes.tallies import Counted, measures_of, needs_both_ends
+from shared.programmes.tallies import Counted, kept_for, measures_of, needs_both_ends
 
 # Of what pictures are drawn, the first of each line that is held: how many, never a rate, so that no place is compared by how many
 # it refers.
@@ -76,7 +76,7 @@ class Programme:
     @property
     def held(self) -> set[Measure | Duration]:
         """What records are kept of."""
-        return {*self.counts.found, *self.counts.hours}
+        return set(self.counts.kept)
 
 
 def is_past(alarm: Alarm | None, value: float | None) -> bool:
@@ -92,7 +92,8 @@ async def programme_of(tx: Transaction, here: Here, counts: Sequence[Count], of:
     now = await _counted(tx, here, counts, of, by)
     indicators = here.programme.indicators
     named = named_years(list(indicators.values()))
-    others = [answer(here, year.first.year, await _counted(tx, here, counts, year, by)) for year in named]
+    theirs = now.who_counts(kept for one in indicators.values() if one.year is not None for kept in kept_for(one))
+    others = [answer(here, year.first.year, await _counted(tx, here, theirs, year, by)) for year in named]
     own, years = Counted([answer(here, of.first.year, now)]), Counted(others)
     known = Leaving(own, {None: await released(tx, of)})
     known_years = Leaving(years, {year.first.year: await released(tx, year) for year in named})
@@ -124,10 +125,16 @@ async def _counted(tx: Transaction, here: Here, counts: Iterable[Count], of: Per
     return await (of_the_agency(tx, here, counts, of) if by is None else counts_of(tx, here, by, counts, of))
 
 
-async def months_of(tx: Transaction, here: Here, counts: Sequence[Count], of: Period, by: Actor) -> list[tuple[Period, Counts]]:
-    """The months of a period's year that have begun, each counted by itself."""
+def pictured(counts: Counts) -> list[Measure]:
+    """What pictures are drawn of."""
+    return [held[0] for line in PICTURED if (held := [one for one in line if one in counts.found])]
+
+
+async def months_of(tx: Transaction, here: Here, counted: Counts, of: Period, by: Actor) -> list[tuple[Period, Counts]]:
+    """The months of a period's year that have begun, each counted by itself: what is pictured, and nothing else."""
     today = here.day_of(tx.clock.now())
     months = [month for month in year_of(of.first.year).months if month.first <= today]
+    counts = counted.who_counts(pictured(counted))
     return [(month, await counts_of(tx, here, by, counts, month)) for month in months]
 
 

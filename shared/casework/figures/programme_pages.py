@@ -13,7 +13,7 @@ from shared.casework.edge import Edge, OneEdge
 from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import Period, period, periods_before, span, year_of
 from shared.casework.figures.monthly import KEPT_WORDS, MONTHLY
-from shared.casework.figures.programme import PICTURED, by_place, months_of, programme_of, written
+from shared.casework.figures.programme import by_place, months_of, pictured, programme_of, written
 from shared.casework.figures.words import BETWEEN, DURATIONS, FORMULAS, LATER, MEASURES, WHY
 from shared.casework.pages.visits import Visitor
 from shared.kit.charts import Picture, Point, bars, in_words, line
@@ -49,10 +49,9 @@ async def show_programme(
     language = edge.pages.language(request, visit.language)
     today = edge.pages.times(language, edge.database.clock.now()).today()
     of = span(name) if name else year_of(today.year)
-    counts = edge.pages.look.counts
     async with edge.database.read() as tx:
-        found = await programme_of(tx, edge.here, counts, of, visit.actor)
-        months = await months_of(tx, edge.here, counts, of, visit.actor)
+        found = await programme_of(tx, edge.here, edge.pages.look.counts, of, visit.actor)
+        months = await months_of(tx, edge.here, found.counts, of, visit.actor)
     times = edge.pages.times(language, edge.database.clock.now())
     return edge.pages.show(
         request, "figures/programme.html", visit, of=of, periods=_periods(today), found=found, written=written, why=WHY,
@@ -97,7 +96,7 @@ def _charts(
         return edge.pages.say(text, language)
 
     found: list[Chart] = []
-    for measure in (one for first in PICTURED for one in [next((one for one in first if one in counts.found), None)] if one):
+    for measure in pictured(counts):
         name = say(MEASURES[measure])
         name = name[:1].upper() + name[1:]
         over = [Point(times.month(of_.first), sum(one.found[measure].values()), str(of_.first.month)) for of_, one in months]

@@ -2,13 +2,15 @@
 ends can be added up and her no to feedback hides nothing. A referral counts in the period in which it was issued, by its original
 times where it came in on paper."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlmodel import col
 
 from shared.casework.cases.figures import HOUR, IS_ITS_LINE, told_within
@@ -20,7 +22,7 @@ from shared.casework.figures.reading import of_counted, rows, said, sealed
 from shared.casework.here import Here
 from shared.casework.referrals import story
 from shared.casework.referrals.domain import Clocks, flags_of
-from shared.casework.referrals.pathways import seen_within, ways
+from shared.casework.referrals.pathways import acknowledge_within, ways
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import (
     SEXUAL_VIOLENCE,
@@ -36,7 +38,7 @@ from shared.contracts.casework.codes import (
 from shared.contracts.casework.lifecycle import Standing
 from shared.exchange.tables import Activity
 from shared.kit.db import Transaction
-from shared.programmes.care import CountedFrom
+from shared.programmes.care import CountedFrom, Pathway
 from shared.programmes.indicators import Duration, Measure
 
 SERVED = frozenset({OutcomeCode.SERVED, OutcomeCode.SERVED_PARTLY})  # completion, as domain.md (section 5) has it
@@ -48,6 +50,7 @@ BOTH = (  # columns that both ends look at
     col(Referral.issued_at), col(Referral.moved_at), col(Referral.respond_by), col(Referral.delivered_at),
     col(Referral.told_by_phone_at),
 )  # fmt: skip
+Along = Callable[..., list[Pathway]]  # `ways` of one agency, each asked once
 FULL = (ReferralState.DECLINED, DeclineReason.NO_PLACE)
 
 
@@ -82,30 +85,34 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
         Measure.REFERRALS_WITH_FEEDBACK, Measure.REFERRALS_LOST, Measure.REFERRALS_FROM_SPECIALISTS, Measure.REFERRALS_FROM_OTHERS,
         Measure.REFERRALS_FREE, Measure.REPORTS_BY_LAW, Measure.ACUTE_CONSENTED, Duration.ACKNOWLEDGE_TIME,
     )  # fmt: skip
-    now = tx.clock.now()
+    now, numbers = tx.clock.now(), Counter[tuple[Measure, str]]()
+    along = cache(partial(ways, here))  # thousands go the same few ways
     async for one in issued(tx, here.begin_of(of.first), here.begin_of(of.until)):
-        for measure in _measures(here, one, now):
-            found.add(measure, one.row.desk)
+        numbers.update((measure, one.row.desk) for measure in _measures(here, along, one, now))
         if one.row.acknowledged_at is not None:
             found.add_hours(Duration.ACKNOWLEDGE_TIME, one.row.desk, (one.row.acknowledged_at - one.row.issued_at) / HOUR)
+    found.add_all(numbers)
     return found
 
 
-def _measures(here: Here, one: Issued, now: datetime) -> list[Measure]:
+def _measures(here: Here, along: Along, one: Issued, now: datetime) -> list[Measure]:
     row, standing = one.row, one.standing
     is_seen = row.acknowledged_at is not None
-    limit = seen_within(here, row)
+    asked = tuple(row.services)
+    found = along(row.issuer, row.from_facility, row.recipient, row.to_facility, asked)
     kind = here.programme.facilities.get(here.kind_of_place(row.desk) or "")
     is_health = here.known_kind(row.recipient) is AgencyKind.HEALTH
     said_of = {
         Measure.REFERRALS_ISSUED: True,
         Measure.REFERRALS_ACKNOWLEDGED: is_seen,
-        Measure.REFERRALS_ACKNOWLEDGED_IN_TIME: is_seen and row.acknowledged_at - row.issued_at <= limit,
+        Measure.REFERRALS_ACKNOWLEDGED_IN_TIME: is_seen
+        and row.acknowledged_at - row.issued_at <= acknowledge_within(here, found, asked, row.urgency),
         Measure.REFERRALS_WITH_FEEDBACK: standing.state is ReferralState.CLOSED,
         Measure.REFERRALS_LOST: standing.state in NOT_PROMISED and _is_lapsed(here, row, standing, "out", now),
         Measure.REFERRALS_FROM_SPECIALISTS: kind is not None and kind.is_specialist,
         Measure.REFERRALS_FROM_OTHERS: kind is not None and not kind.is_specialist,
-        Measure.REFERRALS_FREE: _is_free(here, row),
+        # From where it lies now, for what was asked, the programme says that nothing is to be paid.
+        Measure.REFERRALS_FREE: any(way.fee == 0 for way in along(row.issuer, row.desk, row.recipient, row.to_facility, asked)),
         Measure.REPORTS_BY_LAW: row.basis == Basis.LEGAL_BASIS,
         Measure.ACUTE_CONSENTED: is_health and one.urgency is Urgency.ACUTE and row.basis == Basis.CONSENT,
     }
@@ -118,12 +125,6 @@ def _is_lapsed(here: Here, row: Any, standing: Standing, direction: str, now: da
         row.moved_at, row.delivered_at, row.told_by_phone_at, respond_by=row.respond_by,
     )  # fmt: skip
     return Flag.LAPSED in flags_of(clocks, here.programme.limits, now)
-
-
-def _is_free(here: Here, row: Any) -> bool:
-    """Whether the programme says of a way from here to there, for what was asked, that nothing is to be paid."""
-    found = ways(here, row.issuer, row.desk, row.recipient, row.to_facility, row.services)
-    return any(way.fee == 0 for way in found)
 
 
 async def to_health(tx: Transaction, here: Here, of: Period) -> Counts:
@@ -150,24 +151,31 @@ async def to_health(tx: Transaction, here: Here, of: Period) -> Counts:
 # --- at the end that it was sent to ---------------------------------------------------------------------------------------
 
 
+async def came(tx: Transaction, here: Here, of: Period) -> Counts:
+    """On how many of what was issued in the period somebody promised to serve, and on how many she came: of dates alone, so the
+    database counts, and a picture of a year's months costs little."""
+    whens = {Measure.REFERRALS_ACCEPTED: col(Referral.accepted_at), Measure.REFERRALS_ARRIVED: col(Referral.arrived_at)}
+    found = Counts.of(*whens)
+    query = _received(here, of, col(Referral.desk), *map(func.count, whens.values())).group_by(col(Referral.desk))
+    for place, *numbers in (await tx.session.execute(query)).tuples():
+        for measure, number in zip(whens, numbers, strict=True):
+            found.add(measure, place, number)
+    return found
+
+
 async def received(tx: Transaction, here: Here, of: Period) -> Counts:
-    """Everything that the recipient counts of what was issued in the period, in its own words."""
-    found = Counts.of(
-        Measure.REFERRALS_ACCEPTED, Measure.REFERRALS_ARRIVED, Measure.REFERRALS_SERVED, Measure.REFERRALS_LOST,
-        Measure.REFUSED_FOR_LACK_OF_PLACE,
-    )  # fmt: skip
-    now = tx.clock.now()
-    async for row in _received(tx, here.begin_of(of.first), here.begin_of(of.until)):
+    """What became of what was issued in the period, in the recipient's own words."""
+    found = Counts.of(Measure.REFERRALS_SERVED, Measure.REFERRALS_LOST, Measure.REFUSED_FOR_LACK_OF_PLACE)
+    now, numbers = tx.clock.now(), Counter[tuple[Measure, str]]()
+    async for row in rows(tx, _received(here, of, *BOTH), col(Referral.id)):
         standing = story.load(row.standing)
         said_of = {
-            Measure.REFERRALS_ACCEPTED: row.accepted_at is not None,
-            Measure.REFERRALS_ARRIVED: row.arrived_at is not None,
             Measure.REFERRALS_SERVED: standing.state is ReferralState.CLOSED and standing.outcome in SERVED,
             Measure.REFERRALS_LOST: standing.state not in NOT_PROMISED and _is_lapsed(here, row, standing, "in", now),
             Measure.REFUSED_FOR_LACK_OF_PLACE: (standing.state, standing.reason) == FULL,
         }  # fmt: skip
-        for measure, is_so in said_of.items():
-            found.add(measure, row.desk, int(is_so))
+        numbers.update((measure, row.desk) for measure, is_so in said_of.items() if is_so)
+    found.add_all(numbers)
     return found
 
 
@@ -176,9 +184,9 @@ async def into_care(tx: Transaction, here: Here, of: Period) -> Counts:
     what happened until she came. Both are known from the deadlines that came with the request; where these were destroyed with her
     consent, nothing is known any more, and nothing is counted."""
     found = Counts.of(Measure.ARRIVALS_WITHIN_PEP, Duration.ARRIVAL_DELAY)
-    async for row in _received(tx, here.begin_of(of.first), here.begin_of(of.until)):
-        if row.arrived_at is None:
-            continue
+    columns = (*BOTH, col(Referral.arrived_at), *sealed(Referral, "said"))
+    arrived = _received(here, of, *columns).where(col(Referral.arrived_at).is_not(None))
+    async for row in rows(tx, arrived, col(Referral.id)):
         content = said(tx, Referral, row, "said") or {}
         told = content.get("windows") or ()
         ends = {one["care"]: datetime.fromisoformat(one["until"]) for one in told}
@@ -201,9 +209,8 @@ def _happened(here: Here, ends: dict[str, datetime]) -> datetime | None:
     return None
 
 
-def _received(tx: Transaction, first: datetime, until: datetime) -> AsyncIterator[Any]:
-    columns = (*BOTH, col(Referral.accepted_at), col(Referral.arrived_at), *sealed(Referral, "said"))
-    query = of_counted(Referral, *columns).where(
+def _received(here: Here, of: Period, *columns: Any) -> Select[Any]:
+    first, until = here.begin_of(of.first), here.begin_of(of.until)
+    return of_counted(Referral, *columns).where(
         col(Referral.direction) == "in", col(Referral.issued_at) >= first, col(Referral.issued_at) < until
     )
-    return rows(tx, query, col(Referral.id))

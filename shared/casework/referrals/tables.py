@@ -28,6 +28,7 @@ class Referral(SQLModel, table=True):
         Index(
             "ix_casework_referrals_open", "direction", "desk", sqlite_where=text("is_open = 1"), postgresql_where=text("is_open")
         ),
+        Index("ix_casework_referrals_issued", "direction", "issued_at"),  # what is counted of a period, or of today
         Index("ix_casework_referrals_flagged", "id", sqlite_where=IS_FLAGGED, postgresql_where=IS_FLAGGED),
         Index("ix_casework_referrals_issued_event", "issued_event_id"),
         Index("ix_casework_referrals_consent", "consent_id"),

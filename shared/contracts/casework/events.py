@@ -58,7 +58,7 @@ DECISIONS_MAX = 30  # of one case conference; more is two conferences
 
 
 class _Coded(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Event(_Coded):
