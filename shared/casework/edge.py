@@ -40,6 +40,7 @@ from shared.casework.sharing import ConsentMissing
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail
 from shared.exchange.inbox import Inbox
 from shared.exchange.outbox import insert_if_absent
+from shared.kit.bodies import Body
 from shared.kit.crash import crash_point
 from shared.kit.db import NOBODY, Database, Transaction, asking, turn_number
 from shared.kit.errors import Conflict, DatabaseAway, NotFound, RefnetError
@@ -299,7 +300,7 @@ def answer(view: BaseModel, status: int = 200) -> Response:
     return Response(dump(view.model_dump(mode="json")), status, media_type="application/json", headers=headers)
 
 
-class Page(BaseModel):
+class Page(Body):
     """What every list answers with; `next_cursor` null at its end."""
 
     items: list[Any]

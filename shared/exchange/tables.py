@@ -19,9 +19,9 @@ from sqlalchemy import (
     LargeBinary,
     text,
 )
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 from shared.kit.sealed import Sealed
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -50,7 +50,7 @@ WORDS_UNDER = text('consent_id IS NOT NULL AND "inner" IS NOT NULL')  # words th
 INBOX_WORDS = text("""state IN ('applied', 'refused') AND "inner" IS NOT NULL""")
 
 
-class KeystoreOfThis(SQLModel, table=True):
+class KeystoreOfThis(Row, table=True):
     """Which keystore has the keys of the sealed columns; one row."""
 
     __tablename__ = "exchange_keystore"
@@ -58,7 +58,7 @@ class KeystoreOfThis(SQLModel, table=True):
     keystore: UUID
 
 
-class Incarnation(SQLModel, table=True):
+class Incarnation(Row, table=True):
     """One life of this agency's database; a restore opens the next."""
 
     __tablename__ = "exchange_incarnations"
@@ -67,14 +67,14 @@ class Incarnation(SQLModel, table=True):
     is_current: bool = True
 
 
-class Subject(SQLModel, table=True):
+class Subject(Row, table=True):
     """The row that whoever decides about a referral or case locks first, at either end."""
 
     __tablename__ = "exchange_subjects"
     id: UUID = Field(primary_key=True)
 
 
-class OutboxRow(SQLModel, table=True):
+class OutboxRow(Row, table=True):
     """One event told to one recipient. `seq` is given by the relay; until then the row may be blanked, never deleted.
 
     `data` and `inner` are its words: cleared once nobody can need them any more. Of a numbered row without `inner` only the slot
@@ -153,7 +153,7 @@ class OutboxRow(SQLModel, table=True):
     is_home: bool = True  # False until a returned word has been applied to our own records
 
 
-class Stream(SQLModel, table=True):
+class Stream(Row, table=True):
     """The head of what this agency has said to one recipient in one incarnation.
 
     `held` counts the leaves in `frontier`: as many as `size` while the incarnation lives; of an ended one what is here of it.
@@ -167,7 +167,7 @@ class Stream(SQLModel, table=True):
     frontier: bytes = Field(default=b"", sa_type=LargeBinary)
 
 
-class HeldReceipt(SQLModel, table=True):
+class HeldReceipt(Row, table=True):
     """The highest receipt that a recipient's incarnation has signed for one of our streams."""
 
     __tablename__ = "exchange_receipts"
@@ -181,7 +181,7 @@ class HeldReceipt(SQLModel, table=True):
     signed: bytes = Field(sa_type=LargeBinary)
 
 
-class ReceivedSlot(SQLModel, table=True):
+class ReceivedSlot(Row, table=True):
     """One slot of a sender's stream, held for ever; `is_express` where it came by the express lane, past whatever was before it."""
 
     __tablename__ = "exchange_slots"
@@ -205,7 +205,7 @@ class ReceivedSlot(SQLModel, table=True):
     is_express: bool = False
 
 
-class LostSlot(SQLModel, table=True):
+class LostSlot(Row, table=True):
     """A slot of an ended incarnation that its sender has stated lost: passed over, until a copy turns up and takes it."""
 
     __tablename__ = "exchange_lost_slots"
@@ -215,7 +215,7 @@ class LostSlot(SQLModel, table=True):
     stated_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class InboxRow(SQLModel, table=True):
+class InboxRow(Row, table=True):
     """One received event, by the sender's id for it: applied once, whatever slots it came in. `inner` is the signed form, until
     it is cleared."""
 
@@ -265,7 +265,7 @@ class InboxRow(SQLModel, table=True):
     reason_said: str | None = None  # the same with its codes apart, as JSON, for a page in another language
 
 
-class ReceivedHead(SQLModel, table=True):
+class ReceivedHead(Row, table=True):
     """How far a sender's stream is held without a hole, and how far the sender says it goes.
 
     `held` counts the leaves in `frontier`: as many as `upto`, less what was stated lost. `heard_at`: when a slot of it was last
@@ -284,7 +284,7 @@ class ReceivedHead(SQLModel, table=True):
     heard_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class MissingSlot(SQLModel, table=True):
+class MissingSlot(Row, table=True):
     """A slot that was asked for again: when, how often, and whether it is given up as unopenable."""
 
     __tablename__ = "exchange_missing"
@@ -296,7 +296,7 @@ class MissingSlot(SQLModel, table=True):
     is_parked: bool = False
 
 
-class Fork(SQLModel, table=True):
+class Fork(Row, table=True):
     """Another leaf for a slot that is taken: evidence, kept unapplied. `inner` is what its sender signed: the event, or a statement
     that names the slot."""
 
@@ -326,7 +326,7 @@ class Log(StrEnum):
     INSIDE = "inside"
 
 
-class SignedHead(SQLModel, table=True):
+class SignedHead(Row, table=True):
     """A head as a peer has signed it: `signed` is its statement, empty for what the first word of a life says of the one before.
 
     `frontier` is that of our own leaves at a good head of a stream: the next is compared from there. `against` is the statement
@@ -347,7 +347,7 @@ class SignedHead(SQLModel, table=True):
     heard_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class InsideRow(SQLModel, table=True):
+class InsideRow(Row, table=True):
     """A leaf of what this agency does inside: which row of which table it commits to, and its salt.
 
     `nodes` are the roots of the perfect subtrees that the leaf completes, smallest first: a proof reads a few rows, not all.
@@ -364,7 +364,7 @@ class InsideRow(SQLModel, table=True):
     logged_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class InsideHead(SQLModel, table=True):
+class InsideHead(Row, table=True):
     """How far the log of what this agency does inside goes, in one life of its database."""
 
     __tablename__ = "exchange_inside_heads"
@@ -373,7 +373,7 @@ class InsideHead(SQLModel, table=True):
     frontier: bytes = Field(default=b"", sa_type=LargeBinary)
 
 
-class InsideSignature(SQLModel, table=True):
+class InsideSignature(Row, table=True):
     """The highest head of that log which a life of a peer's has signed unread; `said_size` is the one that it named last."""
 
     __tablename__ = "exchange_inside_signatures"
@@ -387,7 +387,7 @@ class InsideSignature(SQLModel, table=True):
     signed: bytes = Field(sa_type=LargeBinary)
 
 
-class UnopenableRecord(SQLModel, table=True):
+class UnopenableRecord(Row, table=True):
     """A record that could not be opened: where it lay and why, by digest."""
 
     __tablename__ = "exchange_unopenable"
@@ -404,7 +404,7 @@ class UnopenableRecord(SQLModel, table=True):
     is_settled: bool = False
 
 
-class Tombstone(SQLModel, table=True):
+class Tombstone(Row, table=True):
     """A consent that was taken back: whatever arrives under it later is never opened into a record."""
 
     __tablename__ = "exchange_tombstones"
@@ -413,7 +413,7 @@ class Tombstone(SQLModel, table=True):
     laid_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class DirectoryLine(SQLModel, table=True):
+class DirectoryLine(Row, table=True):
     """A line of a peer's directory of keys that came by a letter: signed, or the digest of one that is meant for another."""
 
     __tablename__ = "exchange_directory_lines"
@@ -424,7 +424,7 @@ class DirectoryLine(SQLModel, table=True):
     heard_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Peer(SQLModel, table=True):
+class Peer(Row, table=True):
     """What is known of the line to one other agency."""
 
     __tablename__ = "exchange_peers"
@@ -444,7 +444,7 @@ class Peer(SQLModel, table=True):
     trouble_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class Reopening(SQLModel, table=True):
+class Reopening(Row, table=True):
     """What a peer signed as the first word of a new incarnation: which earlier ones it abandoned, and where."""
 
     __tablename__ = "exchange_reopenings"
@@ -456,7 +456,7 @@ class Reopening(SQLModel, table=True):
     heard_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Recovery(SQLModel, table=True):
+class Recovery(Row, table=True):
     """After a restore: whether a peer has given back what it holds of ours, and told us again what it had said."""
 
     __tablename__ = "exchange_recoveries"
@@ -469,7 +469,7 @@ class Recovery(SQLModel, table=True):
     answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class Activity(SQLModel, table=True):
+class Activity(Row, table=True):
     """One line of the agency's own diary. A screen follows `feed_seq`, which the relay gives after the commit."""
 
     __tablename__ = "exchange_activity"
@@ -501,7 +501,7 @@ class Activity(SQLModel, table=True):
     )
 
 
-class Feed(SQLModel, table=True):
+class Feed(Row, table=True):
     """The last feed_seq given; one row."""
 
     __tablename__ = "exchange_feed"

@@ -5,6 +5,13 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, DateTime, Dialect, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
+from sqlmodel import SQLModel
+
+
+class Row(SQLModel):
+    """A row of a table. SQLModel checks nothing of one, so its checks are not made before anybody asks for them."""
+
+    model_config = {"defer_build": True}
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 
-class CareGiven(SQLModel, table=True):
+class CareGiven(Row, table=True):
     """One line of the package, for a referral or for somebody who came without one."""
 
     __tablename__ = "health_care_given"

@@ -4,7 +4,6 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.health.care import commands
 from services.health.care.commands import InCare, KeepCare
@@ -12,12 +11,13 @@ from services.health.care.tables import CareGiven
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["health"])
 
 
-class CareView(BaseModel):
+class CareView(Body):
     """One line of the package, of a referral or of an arrival without one."""
 
     id: UUID

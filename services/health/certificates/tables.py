@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, LargeBinary
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 
-class MedicalCertificate(SQLModel, table=True):
+class MedicalCertificate(Row, table=True):
     """One certificate. Its number is of this place alone, and tells nobody else anything."""
 
     __tablename__ = "health_medical_certificates"

@@ -4,7 +4,6 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.health.certificates import commands
 from services.health.certificates.commands import GiveCertificate, IssueCertificate
@@ -12,12 +11,13 @@ from services.health.certificates.tables import MedicalCertificate
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["health"])
 
 
-class CertificateView(BaseModel):
+class CertificateView(Body):
     """That one was issued; what it says is on paper."""
 
     id: UUID

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.health.follow_ups import commands, views
 from services.health.follow_ups.commands import MakeVisit, MoveVisit
@@ -19,6 +18,7 @@ from shared.casework.follow_ups.commands import AnswerVisit
 from shared.casework.follow_ups.domain import State
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.reports import views as reports
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
@@ -30,7 +30,7 @@ WORDS = {"which": _("Choose which visit."), "due_on": _("Choose the day of the v
 FOR_A_DOCTOR = ("sign", "examine")  # of the lists of reports
 
 
-class NewVisit(BaseModel):
+class NewVisit(Body):
     """Which visit, and when."""
 
     which: Which = Which.OTHER

@@ -4,13 +4,13 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 
-class FollowUp(SQLModel, table=True):
+class FollowUp(Row, table=True):
     """One visit. `is_told`: its day was recorded as the next clinic date, which a social worker hears if she agreed to that."""
 
     __tablename__ = "health_follow_ups"

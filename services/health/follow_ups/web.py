@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from services.health.follow_ups import commands, views
 from services.health.follow_ups.commands import MakeVisit, MoveVisit
@@ -16,12 +15,13 @@ from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, comman
 from shared.casework.figures.domain import period
 from shared.casework.follow_ups.commands import AnswerVisit
 from shared.casework.follow_ups.domain import State
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["health"])
 
 
-class VisitView(BaseModel):
+class VisitView(Body):
     """A visit; what it is for stays here."""
 
     id: UUID
@@ -31,21 +31,21 @@ class VisitView(BaseModel):
     state: str
 
 
-class ProposedView(BaseModel):
+class ProposedView(Body):
     """A visit that may be made, because of what was given."""
 
     which: str
     due_on: date
 
 
-class PlanView(BaseModel):
+class PlanView(Body):
     """The visits of a case and what may be made beside them."""
 
     visits: list[VisitView]
     proposed: list[ProposedView]
 
 
-class VisitFigures(BaseModel):
+class VisitFigures(Body):
     """Of one place: visits whose day lay in the period."""
 
     facility: str

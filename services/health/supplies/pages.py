@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.health.supplies import commands, views
 from services.health.supplies.commands import (
@@ -25,6 +25,7 @@ from shared.casework.stock.domain import BY_HAND, CorrectionReason, same_parcel
 from shared.casework.stock.forms import ROWS, STOCK_WORDS, entry, parcel, typed
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import CareProduct
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
@@ -35,7 +36,7 @@ router = APIRouter(include_in_schema=False)
 Place = Annotated[str | None, Query(max_length=40)]
 
 
-class VisitForm(BaseModel):
+class VisitForm(Body):
     """Where and when."""
 
     station: str = Field(pattern=r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_-]*$")

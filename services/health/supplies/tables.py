@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from shared.casework.stock.commands import Entry, constraints
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 
 
 class StoreEntry(Entry, table=True):
@@ -19,7 +19,7 @@ class StoreEntry(Entry, table=True):
     __table_args__ = constraints("health_store_entries")
 
 
-class StationRequest(SQLModel, table=True):
+class StationRequest(Row, table=True):
     """A station's request for doses, and what came of it. `facility` is ours, that it was sent to."""
 
     __tablename__ = "health_station_requests"
@@ -44,7 +44,7 @@ class StationRequest(SQLModel, table=True):
     received_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class StationMonth(SQLModel, table=True):
+class StationMonth(Row, table=True):
     """What a station has told of a month of its box."""
 
     __tablename__ = "health_station_months"
@@ -58,7 +58,7 @@ class StationMonth(SQLModel, table=True):
     said_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class StationReport(SQLModel, table=True):
+class StationReport(Row, table=True):
     """An adverse event or a misuse, as a station has told it: what, and which batch."""
 
     __tablename__ = "health_station_reports"
@@ -73,7 +73,7 @@ class StationReport(SQLModel, table=True):
     said_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class SupervisionVisit(SQLModel, table=True):
+class SupervisionVisit(Row, table=True):
     """A visit to a station: the checklist's findings, and what was counted in the box there."""
 
     __tablename__ = "health_supervision_visits"

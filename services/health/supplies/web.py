@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from services.health.supplies import commands, views
 from services.health.supplies.commands import (
@@ -20,13 +19,14 @@ from services.health.supplies.tables import StationRequest, StoreEntry, Supervis
 from shared.casework.cases.web import Cursor, Limit
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.stock import commands as stock
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1/supplies", tags=["supplies"])
 Place = Annotated[str | None, Query(max_length=40)]
 
 
-class StoreLotView(BaseModel):
+class StoreLotView(Body):
     """Doses of one batch that lie in the store by its book."""
 
     product: str
@@ -35,7 +35,7 @@ class StoreLotView(BaseModel):
     quantity: int
 
 
-class StoreEntryView(BaseModel):
+class StoreEntryView(Body):
     """One line of the store's book."""
 
     id: UUID
@@ -52,7 +52,7 @@ class StoreEntryView(BaseModel):
     occurred_at: datetime
 
 
-class StationRequestView(BaseModel):
+class StationRequestView(Body):
     """A station's request."""
 
     id: UUID
@@ -71,7 +71,7 @@ class StationRequestView(BaseModel):
     received_at: datetime | None
 
 
-class VisitView(BaseModel):
+class VisitView(Body):
     """A supervision visit."""
 
     id: UUID

@@ -4,7 +4,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.justice.examinations import commands, views
 from services.justice.examinations.commands import AskOrder, Begin, Finish, Number, OrderCame
@@ -18,6 +17,7 @@ from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards, when_
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.contracts.casework import events
 from shared.contracts.casework.lifecycle import MissingDetail
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, Values, fill
@@ -34,13 +34,13 @@ class NewExamination(Afterwards):
     order_number: Number | None = None
 
 
-class Asked(BaseModel):
+class Asked(Body):
     """Who was asked for the order."""
 
     asked_of: AskedOf
 
 
-class Came(BaseModel):
+class Came(Body):
     """The order's number."""
 
     came_number: Number

@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.justice.examinations import commands, views
 from services.justice.examinations.commands import AskOrder, Begin, Finish, OrderCame
@@ -14,13 +13,14 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_listed, note_read
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 LOOK = "examination"
 router = APIRouter(prefix="/api/v1", tags=["justice"])
 
 
-class ExaminationView(BaseModel):
+class ExaminationView(Body):
     """An examination and how its order stands; what was found is not here."""
 
     id: UUID

@@ -4,15 +4,15 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
 from services.justice.hand_overs import views
 from shared.casework.edge import OneEdge, Page, SignedIn
+from shared.kit.bodies import Body
 
 router = APIRouter(prefix="/api/v1", tags=["justice"])
 
 
-class HandOverView(BaseModel):
+class HandOverView(Body):
     """A request to prosecute, and by when it is to be answered."""
 
     referral_id: UUID

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.justice.proceedings import commands, views
 from services.justice.proceedings.commands import AnswerHearing, Charge, GiveVerdict, SetHearing
@@ -17,6 +16,7 @@ from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards, when_of
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
@@ -25,13 +25,13 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 
-class NewHearing(BaseModel):
+class NewHearing(Body):
     """The day."""
 
     hearing_on: date
 
 
-class Answered(BaseModel):
+class Answered(Body):
     """What became of a hearing."""
 
     state: HearingState

@@ -6,17 +6,17 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from shared.exchange.tables import BIG
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
 STEP = "casework_progress.position"
 
 
-class Hearing(SQLModel, table=True):
+class Hearing(Row, table=True):
     """One day in court, and what became of it."""
 
     __tablename__ = "justice_hearings"
@@ -36,7 +36,7 @@ class Hearing(SQLModel, table=True):
     answered_by: UUID | None = None
 
 
-class Verdict(SQLModel, table=True):
+class Verdict(Row, table=True):
     """That a court has decided. What it decided lies sealed, and leaves on no path."""
 
     __tablename__ = "justice_verdicts"

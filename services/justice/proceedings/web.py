@@ -4,7 +4,6 @@ from datetime import date, datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.justice.proceedings import commands, views
 from services.justice.proceedings.commands import AnswerHearing, Charge, GiveVerdict, SetHearing
@@ -13,13 +12,14 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Here
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 LOOK = "proceedings"
 router = APIRouter(prefix="/api/v1", tags=["justice"])
 
 
-class HearingView(BaseModel):
+class HearingView(Body):
     """A day in court."""
 
     id: UUID
@@ -28,14 +28,14 @@ class HearingView(BaseModel):
     state: str
 
 
-class VerdictView(BaseModel):
+class VerdictView(Body):
     """That a court has decided; `outcome` stays within this agency."""
 
     occurred_at: datetime
     outcome: str | None
 
 
-class ProceedingsView(BaseModel):
+class ProceedingsView(Body):
     """Of a case."""
 
     charged_at: datetime | None

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 
 
-class HeardRelease(SQLModel, table=True):
+class HeardRelease(Row, table=True):
     """One release of one agency; never changed. `shown`: by cube, its categories, and its numbers by key, null where one is
     hidden; null where the whole cube was withheld."""
 

@@ -4,30 +4,30 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 
 from services.oversight.figures.pages import a_quarter
 from services.oversight.figures.views import of_quarter
 from shared.casework.edge import OneEdge, Page, SignedIn
+from shared.kit.bodies import Body
 
 router = APIRouter(prefix="/api/v1", tags=["oversight"])
 
 
-class CubeView(BaseModel):
+class CubeView(Body):
     """A cube's numbers by key, null where one is hidden; no numbers: it is withheld."""
 
     cube: str
     numbers: dict[str, int | None] | None
 
 
-class StageView(BaseModel):
+class StageView(Body):
     """How many reports came at least so far; null where that is hidden."""
 
     step: str
     reached: int | None
 
 
-class AgencyFigures(BaseModel):
+class AgencyFigures(Body):
     """What an agency has released; no cubes: nothing yet. `release` 0: the sum of its months."""
 
     agency: str

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.oversight.protocols import commands
 from services.oversight.protocols.commands import Publish
@@ -16,6 +16,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.protocols.domain import TEXT_CHARACTERS_MAX
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import ProtocolTopic
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, fill
@@ -24,7 +25,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 
-class NewProtocol(BaseModel):
+class NewProtocol(Body):
     """What it is about, its text, and from which day it holds."""
 
     topic: ProtocolTopic

@@ -3,12 +3,12 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 
 
-class PublishedProtocol(SQLModel, table=True):
+class PublishedProtocol(Row, table=True):
     """A version of a protocol; never changed. `text` None: it is known only from what was told, which came home after a restore."""
 
     __tablename__ = "oversight_protocols"
@@ -22,7 +22,7 @@ class PublishedProtocol(SQLModel, table=True):
     published_by: UUID | None = None
 
 
-class PlaceAdoption(SQLModel, table=True):
+class PlaceAdoption(Row, table=True):
     """A place of an agency works by a version, as one of its posts has confirmed."""
 
     __tablename__ = "oversight_adoptions"

@@ -4,7 +4,6 @@ from datetime import date
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
 
 from services.oversight.protocols import commands
 from services.oversight.protocols.commands import Publish
@@ -14,13 +13,14 @@ from services.oversight.protocols.views import adopted
 from shared.casework import scope
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.contracts.casework.codes import ProtocolTopic
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 
 router = APIRouter(tags=["oversight"])
 
 
-class PublishedView(BaseModel):
+class PublishedView(Body):
     """A version that was published."""
 
     topic: ProtocolTopic
@@ -30,7 +30,7 @@ class PublishedView(BaseModel):
     adopt_by: date
 
 
-class PlaceView(BaseModel):
+class PlaceView(Body):
     """How a place stands to the newest version: as which post it was confirmed, never by whom."""
 
     agency: str

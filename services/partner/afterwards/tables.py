@@ -4,12 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 
 
-class Afterwards(SQLModel, table=True):
+class Afterwards(Row, table=True):
     """One decision. `agreement`: its name in the programme."""
 
     __tablename__ = "partner_afterwards"

@@ -3,17 +3,17 @@
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.partner.afterwards import commands, views
 from services.partner.afterwards.commands import Decide
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["partner"])
 
 
-class AfterwardsView(BaseModel):
+class AfterwardsView(Body):
     """A request, the agreement that ends under it, and what was decided; None: nothing yet."""
 
     referral_id: UUID

@@ -7,17 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, LargeBinary
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from shared.exchange.tables import BIG
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
 STEP = "casework_progress.position"
 
 
-class Complaint(SQLModel, table=True):
+class Complaint(Row, table=True):
     """One complaint: of a case, or of one of its incidents. Its own number (First Information Report) never leaves the station."""
 
     __tablename__ = "police_complaints"
@@ -31,7 +31,7 @@ class Complaint(SQLModel, table=True):
     entered_by: UUID
 
 
-class ComplaintStep(SQLModel, table=True):
+class ComplaintStep(Row, table=True):
     """Which complaint a step belongs to, and what was asked with it: of a withdrawal who asked, pressure and safety; of a reopening
     why."""
 
@@ -42,7 +42,7 @@ class ComplaintStep(SQLModel, table=True):
     said: dict[str, Any] | None = Field(default=None, sa_type=Sealed("police_complaint_steps.said", "case_id"), nullable=True)
 
 
-class Telling(SQLModel, table=True):
+class Telling(Row, table=True):
     """That a milestone was told to her, or that it was not safe. There may be several of one. It goes with the step that it is of,
     where that was heard under a consent and she takes it back."""
 
@@ -61,7 +61,7 @@ class Telling(SQLModel, table=True):
     recorded_by: UUID | None = None
 
 
-class Explained(SQLModel, table=True):
+class Explained(Row, table=True):
     """That she was told how the legal process goes: what of it, in which language, by which post."""
 
     __tablename__ = "police_explained"

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from services.police.complaints import commands, views
 from services.police.complaints.commands import AddStep, Explain, RegisterComplaint, Reopen, TakeOff, TellHer, Withdraw
@@ -18,12 +17,13 @@ from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, 
 from shared.casework.figures.domain import period
 from shared.casework.here import Actor
 from shared.contracts.casework.codes import Ternary
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["police"])
 
 
-class StepView(BaseModel):
+class StepView(Body):
     """A step of a complaint, or one that another agency told of the case. `said` is what was asked with a withdrawal or a
     reopening; `told` what became of telling her. A hearing that `is_off` will not be on the day that was told: `was_on`."""
 
@@ -38,7 +38,7 @@ class StepView(BaseModel):
     told: str | None
 
 
-class ComplaintView(BaseModel):
+class ComplaintView(Body):
     """A complaint and where its facts leave it."""
 
     id: UUID
@@ -51,7 +51,7 @@ class ComplaintView(BaseModel):
     steps: list[StepView]
 
 
-class ExplainedView(BaseModel):
+class ExplainedView(Body):
     """What of the legal process was explained."""
 
     id: UUID
@@ -63,7 +63,7 @@ class ExplainedView(BaseModel):
     occurred_at: datetime
 
 
-class ToldView(BaseModel):
+class ToldView(Body):
     """What became of telling her a step."""
 
     id: UUID
@@ -73,14 +73,14 @@ class ToldView(BaseModel):
     occurred_at: datetime
 
 
-class ToTellView(BaseModel):
+class ToTellView(Body):
     """What she is to be told, and when a message is safe: null where she is told only when she comes."""
 
     safe_hours: str | None
     steps: list[StepView]
 
 
-class WithdrawnView(BaseModel):
+class WithdrawnView(Body):
     """Withdrawals by who asked and by pressure."""
 
     asked_by: str
@@ -88,7 +88,7 @@ class WithdrawnView(BaseModel):
     count: int
 
 
-class ComplaintFigures(BaseModel):
+class ComplaintFigures(Body):
     """Reports, not prevalence; a nought is no proof that nobody was pressed."""
 
     period: str

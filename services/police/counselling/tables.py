@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 
-class Counselling(SQLModel, table=True):
+class Counselling(Row, table=True):
     """One time. What it was, in which language and what was said lie sealed."""
 
     __tablename__ = "police_counsellings"

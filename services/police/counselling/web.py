@@ -4,7 +4,6 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.counselling import commands
 from services.police.counselling.commands import Counsel
@@ -12,12 +11,13 @@ from services.police.counselling.tables import Counselling
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1/cases/{case_id}/counsellings", tags=["counselling"])
 
 
-class CounsellingView(BaseModel):
+class CounsellingView(Body):
     """One time."""
 
     id: UUID

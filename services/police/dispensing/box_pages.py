@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.police.dispensing import box, resupply, rules, views
 from services.police.dispensing.box import CountAgain, CountBox, WriteEntry
@@ -21,6 +21,7 @@ from shared.casework.stock.domain import BY_HAND, OF_AN_ENTRY, CorrectionReason,
 from shared.casework.stock.forms import COUNT, ROWS, STOCK_WORDS, entry, parcel, typed
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import CareProduct
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, Values, fill
@@ -32,7 +33,7 @@ LINES_SHOWN = 20  # of the book and of the register: a month of a busy station; 
 Place = Annotated[str | None, Query(max_length=40)]
 
 
-class AskForm(BaseModel):
+class AskForm(Body):
     """A request for supplies."""
 
     product: CareProduct

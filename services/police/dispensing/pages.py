@@ -4,7 +4,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -26,6 +25,7 @@ from shared.casework.stock import commands as stock
 from shared.casework.stock.domain import usable
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import CareProduct
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, RefnetError
 from shared.kit.forms import Filled, Values, fill
@@ -48,7 +48,7 @@ class DoseForm(Afterwards):
     incident: UUID
 
 
-class ReportForm(BaseModel):
+class ReportForm(Body):
     """What was noticed."""
 
     product: CareProduct

@@ -9,14 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlmodel import Field, SQLModel, col
+from sqlmodel import Field, col
 
 from shared.casework.stock.commands import Entry, constraints
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 from shared.kit.sealed import Sealed
 
 
-class HeldCertificate(SQLModel, table=True):
+class HeldCertificate(Row, table=True):
     """What an account holds after a course. A mistake is ended and entered anew."""
 
     __tablename__ = "police_certificates"
@@ -43,7 +43,7 @@ class BoxEntry(Entry, table=True):
     __table_args__ = constraints("police_box_entries")
 
 
-class BoxCount(SQLModel, table=True):
+class BoxCount(Row, table=True):
     """What one officer counted in the box, not shown to the other: `of` is the first count that a second one is laid beside.
     `book` is what the ledger had then, up to its line `upto`."""
 
@@ -63,7 +63,7 @@ class BoxCount(SQLModel, table=True):
 IS_AGREED = col(BoxCount.is_agreed).is_(True)
 
 
-class Dose(SQLModel, table=True):
+class Dose(Row, table=True):
     """A product that was given for an incident, declined by her, or not there to be given. Which of them, and its line in the
     ledger, lies sealed under her case's key; the ledger says nothing of her."""
 
@@ -79,7 +79,7 @@ class Dose(SQLModel, table=True):
     recorded_by: UUID
 
 
-class SafetyReport(SQLModel, table=True):
+class SafetyReport(Row, table=True):
     """An adverse event or a misuse, as a code. Where it is known of whom, `case_id` says so, here alone."""
 
     __tablename__ = "police_safety_reports"
@@ -95,7 +95,7 @@ class SafetyReport(SQLModel, table=True):
     recorded_by: UUID
 
 
-class Resupply(SQLModel, table=True):
+class Resupply(Row, table=True):
     """A request of a station for doses, and what came of it."""
 
     __tablename__ = "police_resupplies"
@@ -121,7 +121,7 @@ class Resupply(SQLModel, table=True):
     received_by: UUID | None = None
 
 
-class Statement(SQLModel, table=True):
+class Statement(Row, table=True):
     """A month of a box as it was told to the place that supplies it; once a month and product."""
 
     __tablename__ = "police_box_statements"

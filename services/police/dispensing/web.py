@@ -20,13 +20,14 @@ from shared.casework.directory.news import place_subject
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.stock import commands as stock
 from shared.contracts.casework import events
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["dispensing"])
 Place = Annotated[str | None, Query(max_length=40)]
 
 
-class CertificateView(BaseModel):
+class CertificateView(Body):
     """What an account holds after a course."""
 
     id: UUID
@@ -42,7 +43,7 @@ class CertificateView(BaseModel):
     ended_on: date | None
 
 
-class DoseView(BaseModel):
+class DoseView(Body):
     """One line of the register. `said` is null where its case was erased."""
 
     id: UUID
@@ -54,7 +55,7 @@ class DoseView(BaseModel):
     recorded_at: datetime
 
 
-class EntryView(BaseModel):
+class EntryView(Body):
     """One line of the box's book."""
 
     id: UUID
@@ -72,7 +73,7 @@ class EntryView(BaseModel):
     recorded_at: datetime
 
 
-class LotView(BaseModel):
+class LotView(Body):
     """Doses of one batch that lie in the box by its book."""
 
     product: str
@@ -83,7 +84,7 @@ class LotView(BaseModel):
     expires_soon: bool
 
 
-class BoxView(BaseModel):
+class BoxView(Body):
     """A station's box: `variance` of the last count by batch, where it differed."""
 
     facility: str
@@ -93,7 +94,7 @@ class BoxView(BaseModel):
     month_due: str | None
 
 
-class CountView(BaseModel):
+class CountView(Body):
     """A count. `is_agreed` is null for a first one; of a second one `variance` says, by batch, how many doses are missing (less
     than 0: too many)."""
 
@@ -105,7 +106,7 @@ class CountView(BaseModel):
     variance: dict[str, int] | None
 
 
-class ReportView(BaseModel):
+class ReportView(Body):
     """A report, as whoever made it sees it."""
 
     id: UUID
@@ -115,7 +116,7 @@ class ReportView(BaseModel):
     recorded_at: datetime
 
 
-class ResupplyView(BaseModel):
+class ResupplyView(Body):
     """A request for supplies."""
 
     id: UUID
@@ -134,7 +135,7 @@ class ResupplyView(BaseModel):
     received_at: datetime | None
 
 
-class StatementsView(BaseModel):
+class StatementsView(Body):
     """What was told of a month, by product."""
 
     facility: str
@@ -142,7 +143,7 @@ class StatementsView(BaseModel):
     products: list[dict[str, Any]]
 
 
-class FiguresView(BaseModel):
+class FiguresView(Body):
     """One station and product in a period; everything is there also where it is 0. `eligible` are the incidents' offers to which a
     first dose could have been the answer; `discarded` was returned or destroyed,
     `corrected` put other lines of the book right."""

@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, LargeBinary
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 
-class Docket(SQLModel, table=True):
+class Docket(Row, table=True):
     """One case's docket."""
 
     __tablename__ = "police_dockets"

@@ -4,7 +4,6 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.dockets import commands
 from services.police.dockets.commands import EnterDocket
@@ -12,13 +11,14 @@ from services.police.dockets.tables import Docket
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 
 router = APIRouter(prefix="/api/v1/cases/{case_id}/docket", tags=["police"])
 
 
-class DocketView(BaseModel):
+class DocketView(Body):
     """A case's docket number."""
 
     case_id: UUID

@@ -4,7 +4,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.complaints.commands import TellHer, tell_her
 from services.police.complaints.domain import HowTold, Told
@@ -18,6 +17,7 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, Values, fill
@@ -32,14 +32,14 @@ WORDS = {
 }  # fmt: skip
 
 
-class NewWord(BaseModel):
+class NewWord(Body):
     """The word, never shown again."""
 
     word: commands.Word
     phone_is_safe: Literal["yes", "no"]
 
 
-class Asked(BaseModel):
+class Asked(Body):
     """What the caller says."""
 
     number: str

@@ -5,15 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, LargeBinary
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
 
 
-class OwnWord(SQLModel, table=True):
+class OwnWord(Row, table=True):
     """The word of one case: nobody can read it, and whoever forgot it chooses another. `phone`: whether there is a telephone from
     which calling is safe, as she said."""
 
@@ -25,7 +25,7 @@ class OwnWord(SQLModel, table=True):
     entered_by: UUID
 
 
-class Enquiry(SQLModel, table=True):
+class Enquiry(Row, table=True):
     """Somebody asked by telephone how a case stands. `case_id` where the number that was said is a case's; `said` is who the caller
     claimed to be, under the key that `key_name` names."""
 

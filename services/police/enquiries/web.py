@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import Field
 
 from services.police.complaints.views import register_of
 from services.police.enquiries import commands
@@ -15,19 +15,20 @@ from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Here
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["enquiries"])
 
 
-class WordView(BaseModel):
+class WordView(Body):
     """That a word was chosen, and when. Which one, nobody can read."""
 
     case_id: UUID
     entered_at: datetime
 
 
-class ToldView(BaseModel):
+class ToldView(Body):
     """A milestone that may be told; a hearing that `is_off` will not be on the day that was told."""
 
     step: int | None
@@ -37,14 +38,14 @@ class ToldView(BaseModel):
     is_told: bool
 
 
-class AnswerView(BaseModel):
+class AnswerView(Body):
     """What may be said to the caller: `told` false says that nothing may be, and nothing else."""
 
     told: bool
-    milestones: list[ToldView] = []
+    milestones: list[ToldView] = Field(default_factory=list)
 
 
-class EnquiryView(BaseModel):
+class EnquiryView(Body):
     """That somebody asked about a case, claiming to be somebody."""
 
     occurred_at: datetime

@@ -4,19 +4,19 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.fast_track import views
 from services.police.fast_track.commands import only_where_there_is_one, see_now
 from services.police.fast_track.domain import Minutes
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.contracts.casework import events
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["police"])
 
 
-class WaitsView(BaseModel):
+class WaitsView(Body):
     """Somebody whom the programme's rule lets stand in no queue and with whom nothing was done yet."""
 
     case_id: UUID
@@ -25,13 +25,13 @@ class WaitsView(BaseModel):
     since: datetime
 
 
-class SeenView(BaseModel):
+class SeenView(Body):
     """That somebody sees her now."""
 
     case_id: UUID
 
 
-class MinutesView(BaseModel):
+class MinutesView(Body):
     """From first contact to being seen, of one station. `not_known`: written on paper, which does not tell."""
 
     facility: str

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.police.hand_overs import views
 from services.police.hand_overs.domain import OPEN
@@ -16,6 +16,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.commands import IssueReferral, issue_referral
 from shared.casework.sharing import ConsentMissing, releases
 from shared.contracts.casework.codes import AgencyKind, ConsentItem, ServicePackage, Urgency
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
@@ -24,7 +25,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 
-class HandOverForm(BaseModel):
+class HandOverForm(Body):
     """To which office, and which complaint where a case has several."""
 
     place: str = Field(pattern=r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_-]*$")

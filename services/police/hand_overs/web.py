@@ -4,18 +4,18 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
 from services.police.hand_overs import views
 from services.police.hand_overs.views import Due
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_listed, note_read
 from shared.casework.edge import OneEdge, Page, SignedIn
+from shared.kit.bodies import Body
 
 router = APIRouter(prefix="/api/v1", tags=["police"])
 
 
-class HandOverView(BaseModel):
+class HandOverView(Body):
     """A complaint with its clock; `handed_at`: of the first request to prosecute that stands."""
 
     complaint_id: UUID

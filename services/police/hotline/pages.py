@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.police.hotline import commands, desks, views
 from services.police.hotline.commands import MergeCall, TakeCall
@@ -21,6 +21,7 @@ from shared.casework.pages.frame import Way
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.situations import KNOWN_TYPES
 from shared.contracts.casework.codes import IncidentType, Role, ServicePackage
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
@@ -37,7 +38,7 @@ NEEDS = (  # what somebody says on the telephone, in the order in which it is as
 )  # fmt: skip
 
 
-class CallForm(BaseModel):
+class CallForm(Body):
     """What the post taps while she speaks."""
 
     what: What
@@ -49,7 +50,7 @@ class CallForm(BaseModel):
     also: list[str] = Field(default_factory=list)  # child, vehicle, call_back: each only where it was said
 
 
-class StateForm(BaseModel):
+class StateForm(Body):
     """How a desk stands."""
 
     facility: str | None = None
@@ -59,7 +60,7 @@ class StateForm(BaseModel):
     speaks: list[str] = Field(default_factory=list)
 
 
-class MergeForm(BaseModel):
+class MergeForm(Body):
     """Which call was there before."""
 
     into: UUID

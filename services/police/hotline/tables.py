@@ -5,15 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 from shared.kit.sealed import Sealed
 
 WAITS = "seen_at IS NULL AND merged_into IS NULL AND respond_by IS NOT NULL"
 
 
-class Call(SQLModel, table=True):
+class Call(Row, table=True):
     """One call or message. `said` is what she told, coded: need, language, child, vehicle, whether she may be called back; it
     lies under the key that `key_name` names, which is the case's from the moment at which one was opened. `turns`: each desk that
     had it, how it was found and when."""
@@ -48,7 +48,7 @@ class Call(SQLModel, table=True):
     case_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_cases.id")], index=True)
 
 
-class CallLook(SQLModel, table=True):
+class CallLook(Row, table=True):
     """Who looked at a call, before there was a case whose own log keeps it."""
 
     __tablename__ = "police_call_looks"
@@ -60,7 +60,7 @@ class CallLook(SQLModel, table=True):
     read_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class DeskState(SQLModel, table=True):
+class DeskState(Row, table=True):
     """What a desk last said of itself; who is there says the roster."""
 
     __tablename__ = "police_desk_states"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import Field
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlmodel import col
 
@@ -18,6 +18,7 @@ from shared.casework.cases.views import LIST, LISTED_AGAIN, note_listed, note_re
 from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import Role
+from shared.kit.bodies import Body
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
@@ -30,7 +31,7 @@ COUNTED_OVER = timedelta(days=30)  # of the figures on the page; a programme's o
 LOOK = "call"  # what a look at a call is called in its case's log
 
 
-class CallView(BaseModel):
+class CallView(Body):
     """A call. What she told is null of a wrong number, and where its key is missing (`is_shut`); no number of hers is anywhere."""
 
     id: UUID
@@ -50,7 +51,7 @@ class CallView(BaseModel):
     called_back_at: datetime | None
     merged_into: UUID | None
     case_id: UUID | None
-    may_be_of_one_person: list[UUID] = []
+    may_be_of_one_person: list[UUID] = Field(default_factory=list)
     is_shut: bool = False
 
 
@@ -147,7 +148,7 @@ async def hand_over_looks(tx: Transaction, call_id: UUID, case_id: UUID) -> None
 # --- figures ---------------------------------------------------------------------------------------------------------------
 
 
-class HotlineView(BaseModel):
+class HotlineView(Body):
     """What the hotline came to in a span, and how far its desks reach now."""
 
     number: str

@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from services.police.hotline import commands, views
 from services.police.hotline.commands import MergeCall, TakeCall
@@ -17,12 +16,13 @@ from shared.casework.cases.web import Cursor, Limit
 from shared.casework.edge import PAGE_DEFAULT, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor
 from shared.contracts.casework import events
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["hotline"])
 
 
-class DeskStateView(BaseModel):
+class DeskStateView(Body):
     """What a desk said of itself."""
 
     facility: str

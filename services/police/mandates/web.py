@@ -3,17 +3,17 @@
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.directory.mandates import Elsewhere, elsewhere
 from shared.casework.edge import OneEdge, Page, SignedIn
+from shared.kit.bodies import Body
 
 router = APIRouter(prefix="/api/v1", tags=["police"])
 
 
-class MandateView(BaseModel):
+class MandateView(Body):
     """An incident outside the mandate of the place that she came to. `to`: the places that have it, as agency/facility; none where
     nobody is known. `referral_id`: the request by which it was handed on."""
 

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.offenders import commands
 from services.police.offenders.commands import AddEntry, EnterOffender, Who
@@ -16,6 +15,7 @@ from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.contracts.casework.codes import Role
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, Values, fill
@@ -29,7 +29,7 @@ WORDS = {
 }  # fmt: skip
 
 
-class NewOffender(BaseModel):
+class NewOffender(Body):
     """Somebody and what was done."""
 
     who: Who
@@ -38,7 +38,7 @@ class NewOffender(BaseModel):
     facility: str | None = None
 
 
-class NewEntry(BaseModel):
+class NewEntry(Body):
     """What was done."""
 
     what: str

@@ -6,15 +6,15 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 OFFENDER = "police_offenders.id"
 
 
-class Offender(SQLModel, table=True):
+class Offender(Row, table=True):
     """One person of the register, under a key of her or his own."""
 
     __tablename__ = "police_offenders"
@@ -25,7 +25,7 @@ class Offender(SQLModel, table=True):
     entered_by: UUID
 
 
-class OffenderEntry(SQLModel, table=True):
+class OffenderEntry(Row, table=True):
     """What was done: one of the choices of the programme's own register."""
 
     __tablename__ = "police_offender_entries"
@@ -37,7 +37,7 @@ class OffenderEntry(SQLModel, table=True):
     recorded_by: UUID
 
 
-class OffenderLook(SQLModel, table=True):
+class OffenderLook(Row, table=True):
     """Who opened an entry of the register."""
 
     __tablename__ = "police_offender_looks"

@@ -4,26 +4,26 @@ from datetime import date, datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.offenders import commands
 from services.police.offenders.commands import AddEntry, EnterOffender
 from services.police.offenders.tables import Offender, OffenderEntry
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["offenders"])
 
 
-class EntryView(BaseModel):
+class EntryView(Body):
     """What was done, by the programme's own choices."""
 
     what: str | None
     on: date
 
 
-class OffenderView(BaseModel):
+class OffenderView(Body):
     """Somebody of the register. It names no case, and no case names it."""
 
     id: UUID
@@ -33,7 +33,7 @@ class OffenderView(BaseModel):
     entries: list[EntryView]
 
 
-class ListedView(BaseModel):
+class ListedView(Body):
     """A line of the register: who it is, says the entry itself, and that somebody opened it is kept."""
 
     id: UUID

@@ -5,15 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
 
 
-class Property(SQLModel, table=True):
+class Property(Row, table=True):
     """One thing, numbered within its case. `asked_at`, `returned_at` follow from its entries; `breached_at`: since when it is one
     that she has not got it."""
 
@@ -35,7 +35,7 @@ class Property(SQLModel, table=True):
     recorded_by: UUID
 
 
-class PropertyEntry(SQLModel, table=True):
+class PropertyEntry(Row, table=True):
     """One line of its book."""
 
     __tablename__ = "police_property_entries"

@@ -5,19 +5,19 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.property import commands, views
 from services.police.property.commands import AddEntry, TakeIn
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["property"])
 
 
-class LineView(BaseModel):
+class LineView(Body):
     """A line of its book; names are as signed."""
 
     act: str
@@ -25,7 +25,7 @@ class LineView(BaseModel):
     said: dict[str, Any]
 
 
-class PropertyView(BaseModel):
+class PropertyView(Body):
     """A thing that is kept. `asked_at`: she asked for it and has not got it; `breached_at`: since when that is a breach."""
 
     id: UUID

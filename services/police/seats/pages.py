@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.seats import commands, views
 from services.police.seats.commands import SaySeat
@@ -16,6 +15,7 @@ from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.contracts.casework.codes import Role
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, fill
@@ -26,7 +26,7 @@ router = APIRouter(include_in_schema=False)
 SHOWN = timedelta(days=28)  # of the table below the form
 
 
-class SeatForm(BaseModel):
+class SeatForm(Body):
     """How it stands with one seat."""
 
     seat: str

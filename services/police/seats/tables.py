@@ -4,13 +4,13 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, Identity, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from shared.exchange.tables import BIG
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 
 
-class SeatDay(SQLModel, table=True):
+class SeatDay(Row, table=True):
     """One word on one seat of one day. A later word stands over an earlier one, and both are kept."""
 
     __tablename__ = "police_seat_days"

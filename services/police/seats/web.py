@@ -3,20 +3,20 @@
 from datetime import date, timedelta
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.seats import commands, views
 from services.police.seats.commands import SaySeat
 from services.police.seats.domain import Presence
 from shared.casework.directory.seats import SeatsNow, instead_of
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 
 router = APIRouter(prefix="/api/v1", tags=["seats"])
 
 
-class SeatView(BaseModel):
+class SeatView(Body):
     """One seat today. `presence` null: nobody has said; it is not assumed. `instead`: kinds of facility that the programme proposes
     while the seat is empty."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.police.stations import commands, views
 from services.police.stations.commands import COUNT_MAX, CountInformed, StateNumber
@@ -19,6 +19,7 @@ from shared.casework.pages.frame import Way
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.contracts.casework.codes import Role
 from shared.contracts.casework.events import STATION_NUMBER_MAX
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, fill
@@ -44,7 +45,7 @@ WORDS = {
 }
 
 
-class NewInformed(BaseModel):
+class NewInformed(Body):
     """How many were informed of what."""
 
     what: Informed
@@ -52,7 +53,7 @@ class NewInformed(BaseModel):
     on: date
 
 
-class NewStated(BaseModel):
+class NewStated(Body):
     """A station's newest number."""
 
     number: int = Field(ge=1, le=STATION_NUMBER_MAX)

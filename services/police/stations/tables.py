@@ -6,12 +6,12 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 
 
-class StationCounter(SQLModel, table=True):
+class StationCounter(Row, table=True):
     """The last number that this station has given; one row."""
 
     __tablename__ = "police_station_counter"
@@ -19,7 +19,7 @@ class StationCounter(SQLModel, table=True):
     last: int = 0
 
 
-class Registration(SQLModel, table=True):
+class Registration(Row, table=True):
     """A number that this station gave, to a complaint or a referral. `event_id` is the word by which its mother station is told.
 
     `case_id` and `about` are empty where only that word came back, after a restore.
@@ -36,7 +36,7 @@ class Registration(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class StationEntry(SQLModel, table=True):
+class StationEntry(Row, table=True):
     """What a mother station holds of one number of a station's. A number that comes twice has two rows: both are kept."""
 
     __tablename__ = "police_station_entries"
@@ -50,7 +50,7 @@ class StationEntry(SQLModel, table=True):
     received_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class StationKnown(SQLModel, table=True):
+class StationKnown(Row, table=True):
     """Since when the network file has a station as one of this agency's."""
 
     __tablename__ = "police_stations_known"
@@ -58,7 +58,7 @@ class StationKnown(SQLModel, table=True):
     since: datetime = Field(sa_type=UtcDateTime)
 
 
-class StationStated(SQLModel, table=True):
+class StationStated(Row, table=True):
     """The newest number of a station's as somebody said it by phone, or as it stands on a slip. `corrects` is a line that was
     mistyped: both are kept, and only this one says anything."""
 
@@ -73,7 +73,7 @@ class StationStated(SQLModel, table=True):
     recorded_by: UUID
 
 
-class InformedCount(SQLModel, table=True):
+class InformedCount(Row, table=True):
     """How many were informed of something on a day at a place, without a case: a count, and nothing of anybody."""
 
     __tablename__ = "police_informed"

@@ -5,27 +5,27 @@ from datetime import date, datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.stations import commands, views
 from services.police.stations.commands import CountInformed, StateNumber
 from services.police.stations.domain import reference
 from shared.casework.cases.views import note_listed
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 
 router = APIRouter(prefix="/api/v1", tags=["stations"])
 
 
-class GapView(BaseModel):
+class GapView(Body):
     """Numbers of which nothing is here, from the first to the last."""
 
     first: int
     last: int
 
 
-class LineView(BaseModel):
+class LineView(Body):
     """A registration. `confirmed` says whether anybody beyond this station has signed for it."""
 
     number: int
@@ -41,7 +41,7 @@ class LineView(BaseModel):
     recipient_at: datetime | None
 
 
-class RegisterView(BaseModel):
+class RegisterView(Body):
     """A station's register."""
 
     last: int
@@ -50,7 +50,7 @@ class RegisterView(BaseModel):
     items: list[LineView]
 
 
-class InformedView(BaseModel):
+class InformedView(Body):
     """How many were informed of something on a day."""
 
     on: date
@@ -58,7 +58,7 @@ class InformedView(BaseModel):
     count: int
 
 
-class VersionView(BaseModel):
+class VersionView(Body):
     """One word of a number that came in several."""
 
     event_id: UUID
@@ -68,14 +68,14 @@ class VersionView(BaseModel):
     received_at: datetime
 
 
-class TwiceView(BaseModel):
+class TwiceView(Body):
     """A number that came twice, with all that it was said to be."""
 
     number: int
     versions: list[VersionView]
 
 
-class StatedView(BaseModel):
+class StatedView(Body):
     """What somebody said of a station's newest number. `is_corrected`: mistyped, and put right by a line with `corrects`."""
 
     id: UUID
@@ -86,7 +86,7 @@ class StatedView(BaseModel):
     is_corrected: bool
 
 
-class StationView(BaseModel):
+class StationView(Body):
     """What is held of a station's numbers, and what is known to be lacking. Whatever it has registered since is not known here."""
 
     agency: str

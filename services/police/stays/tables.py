@@ -5,15 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
 
 
-class Stay(SQLModel, table=True):
+class Stay(Row, table=True):
     """One stay. `with_her`: an age group for each who came along, sealed; `left_at` follows from its facts."""
 
     __tablename__ = "police_stays"
@@ -29,7 +29,7 @@ class Stay(SQLModel, table=True):
     recorded_by: UUID
 
 
-class StayFact(SQLModel, table=True):
+class StayFact(Row, table=True):
     """What happened in a stay. Where to, why longer and until when lie sealed."""
 
     __tablename__ = "police_stay_facts"
@@ -43,7 +43,7 @@ class StayFact(SQLModel, table=True):
     recorded_by: UUID
 
 
-class StayRefusal(SQLModel, table=True):
+class StayRefusal(Row, table=True):
     """Somebody who came and could not stay, because no place was free."""
 
     __tablename__ = "police_stay_refusals"

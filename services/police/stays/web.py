@@ -4,7 +4,6 @@ from datetime import date, datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.police.stays import commands, views
 from services.police.stays.commands import AddFact, Admit, RefuseForLackOfPlace
@@ -14,12 +13,13 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.here import Actor, Here
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["stays"])
 
 
-class FactView(BaseModel):
+class FactView(Body):
     """What happened in a stay."""
 
     kind: str
@@ -30,7 +30,7 @@ class FactView(BaseModel):
     until: date | None = None
 
 
-class StayView(BaseModel):
+class StayView(Body):
     """A stay. `message` is the programme's rule's; `is_assumption`: it rests on something that no published source says, as that
     nights in hospital do not count."""
 
@@ -56,7 +56,7 @@ class StayView(BaseModel):
     facts: list[FactView]
 
 
-class CentreView(BaseModel):
+class CentreView(Body):
     """A place with beds. `taken` counts everybody who stays, also those whom this account does not see."""
 
     facility: str
@@ -65,14 +65,14 @@ class CentreView(BaseModel):
     stays: list[StayView]
 
 
-class ElsewhereView(BaseModel):
+class ElsewhereView(Body):
     """A place that may be asked instead."""
 
     agency: str
     facility: str
 
 
-class RefusedView(BaseModel):
+class RefusedView(Body):
     """That no place was free, and where else she may be asked for."""
 
     id: UUID

@@ -4,12 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 
 
-class Assignment(SQLModel, table=True):
+class Assignment(Row, table=True):
     """One case's worker."""
 
     __tablename__ = "social_welfare_assignments"

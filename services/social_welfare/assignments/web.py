@@ -4,18 +4,18 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.social_welfare.assignments import commands
 from services.social_welfare.assignments.commands import Assign
 from shared.casework.cases.views import case_view, note_listed
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["social welfare"])
 
 
-class AssignmentView(BaseModel):
+class AssignmentView(Body):
     """Whose case it is."""
 
     case_id: UUID

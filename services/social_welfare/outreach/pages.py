@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from services.social_welfare.outreach import commands
 from services.social_welfare.outreach.commands import WriteSession
@@ -13,6 +13,7 @@ from shared.casework.accounts.sessions import Visit
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.contracts.casework.codes import AgeBand, Sex
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, Values, fill
@@ -21,7 +22,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 
-class NewSession(BaseModel):
+class NewSession(Body):
     """What, where and when; how many stands in fields of their own."""
 
     kind: SessionKind

@@ -4,12 +4,12 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 
 
-class OutreachSession(SQLModel, table=True):
+class OutreachSession(Row, table=True):
     """One session. `reached`: how many people, by sex and age group; `total` is their sum. `district` where it was beyond the
     office, else None."""
 

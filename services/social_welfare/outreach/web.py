@@ -6,19 +6,19 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from services.social_welfare.outreach import commands
 from services.social_welfare.outreach.commands import WriteSession
 from services.social_welfare.outreach.tables import OutreachSession
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["social welfare"])
 
 
-class SessionView(BaseModel):
+class SessionView(Body):
     """A session: counts, of nobody in particular."""
 
     id: UUID
@@ -31,7 +31,7 @@ class SessionView(BaseModel):
     corrects: UUID | None
 
 
-class OutreachFigures(BaseModel):
+class OutreachFigures(Body):
     """Of a period, at the places of the account."""
 
     period: str

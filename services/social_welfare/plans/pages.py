@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from services.social_welfare.plans import commands
 from services.social_welfare.plans.commands import AnswerVersion, ClosePlan, Goal, MarkStep, Step, Whole, WriteVersion
@@ -16,6 +16,7 @@ from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.contracts.casework import codes, events
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, Values, fill
@@ -27,7 +28,7 @@ MORE_ROWS = 3  # empty rows beneath what stands in the plan; the next version ha
 HOWS = (codes.ConsentHow.SPOKEN, codes.ConsentHow.THUMB, codes.ConsentHow.SIGNATURE)
 
 
-class NewVersion(BaseModel):
+class NewVersion(Body):
     """What stands once in the form; goals and steps stand in rows."""
 
     needs: tuple[Need, ...] = Field(min_length=1)
@@ -36,7 +37,7 @@ class NewVersion(BaseModel):
     after: int = 0
 
 
-class HerAnswer(BaseModel):
+class HerAnswer(Body):
     """What she says of a version, and how."""
 
     number: int
@@ -46,14 +47,14 @@ class HerAnswer(BaseModel):
     interpreter: str | None = None
 
 
-class Closed(BaseModel):
+class Closed(Body):
     """Why it is closed."""
 
     why: Closing
     note: NoteText | None = None
 
 
-class Marked(BaseModel):
+class Marked(Body):
     """What became of a step."""
 
     step: UUID

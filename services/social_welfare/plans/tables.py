@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
@@ -15,7 +15,7 @@ PLAN = "social_welfare_plans.id"
 IS_OPEN = text("state = 'open'")
 
 
-class Plan(SQLModel, table=True):
+class Plan(Row, table=True):
     """One plan of a case; a case has one that is open at most. `review_on` is that of the version in force."""
 
     __tablename__ = "social_welfare_plans"
@@ -36,7 +36,7 @@ class Plan(SQLModel, table=True):
     closing: dict[str, Any] | None = Field(default=None, sa_type=Sealed("social_welfare_plans.closing", "case_id"), nullable=True)
 
 
-class PlanVersion(SQLModel, table=True):
+class PlanVersion(Row, table=True):
     """One version as it was put to her; never changed."""
 
     __tablename__ = "social_welfare_plan_versions"
@@ -54,7 +54,7 @@ class PlanVersion(SQLModel, table=True):
     recorded_by: UUID
 
 
-class PlanAnswer(SQLModel, table=True):
+class PlanAnswer(Row, table=True):
     """What she said of a version, and how; never changed. Only a version that she agreed to is in force."""
 
     __tablename__ = "social_welfare_plan_answers"
@@ -67,7 +67,7 @@ class PlanAnswer(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class StepMark(SQLModel, table=True):
+class StepMark(Row, table=True):
     """What became of a step; the last one counts, none is ever changed."""
 
     __tablename__ = "social_welfare_step_marks"

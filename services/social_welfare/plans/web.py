@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.social_welfare.plans import commands
 from services.social_welfare.plans.commands import AnswerVersion, ClosePlan, MarkStep, Whole, WriteVersion
@@ -13,12 +12,13 @@ from services.social_welfare.plans.domain import states
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["social welfare"])
 
 
-class VersionView(BaseModel):
+class VersionView(Body):
     """A version: what it says, what it changed, and what she said of it."""
 
     number: int
@@ -30,7 +30,7 @@ class VersionView(BaseModel):
     answered_at: datetime | None
 
 
-class PlanView(BaseModel):
+class PlanView(Body):
     """A plan. `in_force` is the number of the newest version that she agreed to."""
 
     id: UUID

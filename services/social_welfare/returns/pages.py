@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.social_welfare.returns import commands
 from services.social_welfare.returns.commands import AnswerReturn, AssessReturn, EndReturn, WentBack
@@ -20,6 +19,7 @@ from shared.casework.pages.frame import Way
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import Ternary
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
@@ -28,14 +28,14 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 
-class Assessed(BaseModel):
+class Assessed(Body):
     """Where to; the answers stand beside it, each under its own name."""
 
     where: Where
     note: NoteText | None = None
 
 
-class HerAnswer(BaseModel):
+class HerAnswer(Body):
     """Whether she wants to go, and how she said it."""
 
     agrees: Ternary
@@ -44,7 +44,7 @@ class HerAnswer(BaseModel):
     interpreter: str | None = None
 
 
-class Ended(BaseModel):
+class Ended(Body):
     """Why it is over."""
 
     why: Ending

@@ -5,15 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 IS_OPEN = text("state NOT IN ('ended','not_agreed')")
 
 
-class HomeReturn(SQLModel, table=True):
+class HomeReturn(Row, table=True):
     """One return, from what was asked before it to the end of being seen again after it; one of a case at a time."""
 
     __tablename__ = "social_welfare_returns"

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.social_welfare.returns import commands
 from services.social_welfare.returns.commands import AnswerReturn, AssessReturn, EndReturn, WentBack
@@ -13,12 +12,13 @@ from services.social_welfare.returns.tables import HomeReturn
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["social welfare"])
 
 
-class ReturnView(BaseModel):
+class ReturnView(Body):
     """A return; it is told to nobody."""
 
     id: UUID

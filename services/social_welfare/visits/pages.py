@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from services.social_welfare.visits import commands, views
 from services.social_welfare.visits.commands import BACK_BY, AnswerVisit, MakeVisit, SayVisiting, SetOut
@@ -20,6 +20,7 @@ from shared.casework.follow_ups.commands import TOO_FAR
 from shared.casework.follow_ups.domain import State
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.contracts.casework import codes, events
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, fill
@@ -31,7 +32,7 @@ HOURS = (codes.SafeHours.MORNING, codes.SafeHours.AFTERNOON, codes.SafeHours.EVE
 OUT_HOURS = (1, 2, 3, 4, 6, 8)  # how long a worker may say that she is away: few and plain
 
 
-class HerWord(BaseModel):
+class HerWord(Body):
     """What she says about being visited."""
 
     is_safe: codes.Ternary
@@ -41,7 +42,7 @@ class HerWord(BaseModel):
     interpreter: str | None = None
 
 
-class NewVisit(BaseModel):
+class NewVisit(Body):
     """A visit, and who knows of it."""
 
     kind: Kind
@@ -52,7 +53,7 @@ class NewVisit(BaseModel):
     knows: str | None = None
 
 
-class Answered(BaseModel):
+class Answered(Body):
     """What became of it."""
 
     state: State
@@ -204,7 +205,7 @@ async def post_answer(visit_id: UUID, request: Request, edge: OneEdge, visit: Vi
         return await _visit_page(visit_id, request, edge, visit, form.error("state", error), status=422)
 
 
-class Out(BaseModel):
+class Out(Body):
     """How long she is away at most."""
 
     out_hours: int

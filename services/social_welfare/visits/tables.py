@@ -5,16 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
 IS_OUT = text("set_out_at IS NOT NULL AND back_at IS NULL")
 
 
-class SafeWord(SQLModel, table=True):
+class SafeWord(Row, table=True):
     """What she said about being visited: whether it is safe, how, and when. Never changed; the last that
     she said counts."""
 
@@ -27,7 +27,7 @@ class SafeWord(SQLModel, table=True):
     recorded_by: UUID
 
 
-class Visit(SQLModel, table=True):
+class Visit(Row, table=True):
     """One visit. Of one that a worker goes out for: `goes` is she, `second` the worker who goes along, `knows` the post that knows
     where she is; `back_by` is when she says at the latest that she is back."""
 

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from services.social_welfare.visits import commands, views
 from services.social_welfare.visits.commands import AnswerVisit, MakeVisit, SayVisiting, SetOut
@@ -14,12 +13,13 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["social welfare"])
 
 
-class VisitView(BaseModel):
+class VisitView(Body):
     """A visit; what it is for and how it went stay here."""
 
     id: UUID
@@ -38,7 +38,7 @@ class VisitView(BaseModel):
     turn_back: bool  # the worker is out, and her last word does not allow it any more
 
 
-class VisitsView(BaseModel):
+class VisitsView(Body):
     """The visits of a case, and what she said last about being visited."""
 
     word: dict[str, Any] | None

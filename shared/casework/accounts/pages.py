@@ -42,6 +42,7 @@ from shared.casework.pages.visits import (
     writer_of,
 )  # fmt: skip
 from shared.contracts.casework.codes import Role
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, fill, read_values
@@ -55,14 +56,14 @@ CARD_SHOWN = timedelta(minutes=15)  # to print it and to print it again; a card 
 Next = Annotated[str | None, Query(max_length=200)]
 
 
-class SignIn(BaseModel):
+class SignIn(Body):
     """Name and password."""
 
     name: str
     password: str
 
 
-class OwnSecrets(BaseModel):
+class OwnSecrets(Body):
     """A new password, twice, and a PIN."""
 
     password: str
@@ -71,7 +72,7 @@ class OwnSecrets(BaseModel):
     old: str = ""
 
 
-class NewAccount(BaseModel):
+class NewAccount(Body):
     """An account for a colleague."""
 
     name: str

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, json_column, unlogged
+from shared.kit.columns import Row, UtcDateTime, json_column, unlogged
 from shared.kit.sealed import Sealed
 
 
-class Account(SQLModel, table=True):
+class Account(Row, table=True):
     """Somebody who signs in, by a sign-in name. `facility` None sees the whole agency."""
 
     __tablename__ = "casework_accounts"
@@ -38,7 +38,7 @@ class Account(SQLModel, table=True):
     asked_code: int | None = None  # the number on the card that is asked for until it is answered
 
 
-class CardCode(SQLModel, table=True):
+class CardCode(Row, table=True):
     """One numbered code of an account's printed card: used once."""
 
     __tablename__ = "casework_card_codes"
@@ -48,7 +48,7 @@ class CardCode(SQLModel, table=True):
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class KnownBrowser(SQLModel, table=True):
+class KnownBrowser(Row, table=True):
     """A browser at which an account has signed in: its wrong answers are counted by themselves, so strangers cannot lock it out."""
 
     __tablename__ = "casework_known_browsers"
@@ -59,7 +59,7 @@ class KnownBrowser(SQLModel, table=True):
     used_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Session(SQLModel, table=True):
+class Session(Row, table=True):
     """Somebody signed in at a browser, by the digest of what its cookie holds."""
 
     __tablename__ = "casework_sessions"
@@ -78,7 +78,7 @@ class Session(SQLModel, table=True):
     language: str | None = None
 
 
-class Draft(SQLModel, table=True):
+class Draft(Row, table=True):
     """What stood in a form when the page was hidden, or sent too late: sealed under the browser's cookie, which the database does
     not hold, for the account of its session."""
 
@@ -89,7 +89,7 @@ class Draft(SQLModel, table=True):
     kept_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Duty(SQLModel, table=True):
+class Duty(Row, table=True):
     """Who holds a post at a facility, and from when to when."""
 
     __tablename__ = "casework_duties"
@@ -103,7 +103,7 @@ class Duty(SQLModel, table=True):
     entered_by: UUID
 
 
-class HandOver(SQLModel, table=True):
+class HandOver(Row, table=True):
     """A shift's end: what was open when one account left a facility, and who took it over."""
 
     __tablename__ = "casework_hand_overs"
@@ -117,7 +117,7 @@ class HandOver(SQLModel, table=True):
     taken_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class Token(SQLModel, table=True):
+class Token(Row, table=True):
     """A bearer token, by its digest only."""
 
     __tablename__ = "casework_tokens"
@@ -127,7 +127,7 @@ class Token(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class KeptAnswer(SQLModel, table=True):
+class KeptAnswer(Row, table=True):
     """The answer to a request with an Idempotency-Key, given again when the request is repeated."""
 
     __tablename__ = "casework_idempotency"
@@ -142,7 +142,7 @@ class KeptAnswer(SQLModel, table=True):
     kept_until: datetime = Field(sa_type=UtcDateTime)
 
 
-class Attempt(SQLModel, table=True):
+class Attempt(Row, table=True):
     """Somebody asked for something that is not there, or not for this account; `about` is the id that was asked for, and `what` the
     route. An id of ours is looked for here by what it stands for: the survivor may ask who tried."""
 
@@ -159,7 +159,7 @@ class Attempt(SQLModel, table=True):
     inside_seq: int | None = Field(default=None, sa_type=BigInteger)  # its place in the log that peers sign unread
 
 
-class CaseRead(SQLModel, table=True):
+class CaseRead(Row, table=True):
     """Who looked at a case, and when: the survivor may ask."""
 
     __tablename__ = "casework_case_reads"

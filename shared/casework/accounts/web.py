@@ -5,18 +5,18 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.accounts import rosters
 from shared.casework.accounts.rosters import SetDuties
 from shared.casework.accounts.tables import Duty
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1/duties", tags=["roster"])
 
 
-class DutyView(BaseModel):
+class DutyView(Body):
     """A line of the roster: an account holds a post from one time to another."""
 
     id: UUID
@@ -27,7 +27,7 @@ class DutyView(BaseModel):
     until_at: datetime
 
 
-class DutiesView(BaseModel):
+class DutiesView(Body):
     """What was put on the roster, in the order of the request."""
 
     items: list[DutyView]

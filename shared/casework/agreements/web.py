@@ -3,15 +3,15 @@
 from datetime import date
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
 from shared.casework.agreements import views
 from shared.casework.edge import OneEdge, Page, SignedIn
+from shared.kit.bodies import Body
 
 router = APIRouter(prefix="/api/v1", tags=["directory"])
 
 
-class AgreementView(BaseModel):
+class AgreementView(Body):
     """One agreement, as the programme has it; `open_now`: requests under way between its ends, at the account's desks."""
 
     id: str

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.casework.accounts.commands import accounts_of
 from shared.casework.accounts.rosters import SetDuty, duties_of, end_duty, set_duty
@@ -19,6 +19,7 @@ from shared.casework.referrals.pages import last_seen
 from shared.casework.work.views import UNSEEN_IS_RED
 from shared.contracts.casework.authority import SERVING
 from shared.contracts.casework.codes import Role
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import fill
@@ -70,7 +71,7 @@ async def post_take(alarm_id: UUID, request: Request, edge: OneEdge, visit: Visi
     return await submit(request, edge, visit, values, work)
 
 
-class Resolution(BaseModel):
+class Resolution(Body):
     """How it ended, in a sentence that stays here."""
 
     note: str = Field(min_length=1, max_length=REASON_CHARACTERS_MAX)
@@ -130,7 +131,7 @@ async def _posts_page(request: Request, edge: Edge, visit: Visitor, **more: Any)
     )  # fmt: skip
 
 
-class DutyForm(BaseModel):
+class DutyForm(Body):
     """Who, which post, when."""
 
     facility: str

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 from shared.kit.sealed import Sealed
 
 
-class Alarm(SQLModel, table=True):
+class Alarm(Row, table=True):
     """Something that a post must look at. `level` counts the ladder's steps from 0; `climbs_at` is the next one's time."""
 
     __tablename__ = "casework_alarms"

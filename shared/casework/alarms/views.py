@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy import String, and_, case, cast, func, or_, select
 from sqlmodel import SQLModel, col
 
@@ -21,12 +20,13 @@ from shared.casework.referrals.tables import Referral
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import Flag, Urgency
 from shared.exchange.tables import Peer
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 ALARMS_MAX = 100  # of one page; more than these is a bad day: those that nobody took, acute and old, come first
 
 
-class AlarmView(BaseModel):
+class AlarmView(Body):
     """An alarm: what, about what, to which post, and how far up the ladder."""
 
     id: UUID

@@ -26,6 +26,7 @@ from shared.casework.referrals.domain import is_code
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import AgencyKind
 from shared.contracts.casework.lifecycle import MissingDetail
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.errors import Conflict
@@ -116,7 +117,7 @@ def _unknown(answer: Response, request: Request) -> Unknown | None:
     return cast(Unknown, said) if said in NOT_FOUND else None
 
 
-class WhichRequest(BaseModel):
+class WhichRequest(Body):
     """One of this desk's, or any other by three things that she says."""
 
     way: Literal["list", "said"] = "list"

@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 
-class Breach(SQLModel, table=True):
+class Breach(Row, table=True):
     """What was done or demanded against the protocol, and from whose side. No person, no place of another agency."""
 
     __tablename__ = "casework_breaches"

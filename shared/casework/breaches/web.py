@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import Field
 
 from shared.casework.breaches import commands
 from shared.casework.breaches.commands import RecordBreach
@@ -16,12 +16,13 @@ from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["cases"])
 
 
-class BreachView(BaseModel):
+class BreachView(Body):
     """A breach of the protocol. `rules` are those of the programme that forbid it."""
 
     id: UUID
@@ -29,10 +30,10 @@ class BreachView(BaseModel):
     code: str | None
     by_whom: str | None
     occurred_at: datetime
-    rules: list[str] = []
+    rules: list[str] = Field(default_factory=list)
 
 
-class BreachFigures(BaseModel):
+class BreachFigures(Body):
     """Of a period, by what was done or demanded; a nought is no proof that nothing was."""
 
     period: str

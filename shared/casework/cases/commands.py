@@ -16,6 +16,7 @@ from shared.contracts.casework import codes, events
 from shared.exchange import feed
 from shared.exchange.erasing import received_key
 from shared.exchange.outbox import insert_if_absent
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, NotFound
 from shared.kit.i18n import mark as _
@@ -58,7 +59,7 @@ class TooLongAgo(WrongTime):
     said = _("This lies more than a year back; look at the year.")
 
 
-class Form(BaseModel):
+class Form(Body):
     """A body of the API: unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy import CompoundSelect, Select, String, Table, cast, literal, select, union_all
 from sqlmodel import SQLModel, col
 
@@ -19,6 +18,7 @@ from shared.casework.accounts.tables import Account, Attempt, CaseRead
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import BEYOND, OPENED
 from shared.casework.here import Here
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ LAST_MM = 276.0  # from the top: where a page ends
 LINE_MM = 5.0
 
 
-class ReadView(BaseModel):
+class ReadView(Body):
     """Somebody looked, or tried to and was shown nothing (`what` "attempt"). `staff` tells accounts apart without a name; `beyond`
     where it lay beyond the account's own desks, because a life was in danger or a second person agreed, and `why` that was."""
 

@@ -3,11 +3,12 @@
 from datetime import datetime, time, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.casework.here import Here
 from shared.contracts.casework import events, minimal_data
 from shared.contracts.casework.codes import AgeBand, AgencyKind, CareProduct
+from shared.kit.bodies import Body
 from shared.kit.i18n import Times
 from shared.kit.i18n import mark as _
 from shared.programmes.terms import Act
@@ -27,7 +28,7 @@ WORDS = {
 TOO_MANY = _("At most 20 people can be written down here.")
 
 
-class GivenBefore(BaseModel):
+class GivenBefore(Body):
     """When each product was given before care; empty where it was not."""
 
     given_ec: time | None = None
@@ -43,7 +44,7 @@ class GivenBefore(BaseModel):
         )
 
 
-class WhoComesAlong(BaseModel):
+class WhoComesAlong(Body):
     """How many of each age group come with her and need care or a place too."""
 
     with_0_9: Count = 0

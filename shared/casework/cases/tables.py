@@ -5,16 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 from shared.kit.sealed import Sealed
 
 CASE = "casework_cases.id"
 TOLD_PARTS = ("needs", "child", "safety", "relay", "dependants")  # of a case, as another agency may tell them
 
 
-class Case(SQLModel, table=True):
+class Case(Row, table=True):
     """A file on a survivor. `circle` is its random reference in the care circle; `number` this agency's own."""
 
     __tablename__ = "casework_cases"
@@ -46,7 +46,7 @@ class Case(SQLModel, table=True):
     assigned_to: UUID | None = None  # the account that looks after it: it is seen by whoever has it, wherever she sits
 
 
-class Incident(SQLModel, table=True):
+class Incident(Row, table=True):
     """What happened, coded, within a range of time where it is known."""
 
     __tablename__ = "casework_incidents"
@@ -69,7 +69,7 @@ class Incident(SQLModel, table=True):
     recorded_by: UUID
 
 
-class Note(SQLModel, table=True):
+class Note(Row, table=True):
     """Free text of this agency's own, on a case or a referral. It never crosses."""
 
     __tablename__ = "casework_notes"
@@ -81,7 +81,7 @@ class Note(SQLModel, table=True):
     written_by: UUID
 
 
-class Release(SQLModel, table=True):
+class Release(Row, table=True):
     """After a restore: a post has looked at a case and lets it be declined, cancelled and closed before its peers have answered."""
 
     __tablename__ = "casework_releases"
@@ -90,7 +90,7 @@ class Release(SQLModel, table=True):
     released_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class CaseNumber(SQLModel, table=True):
+class CaseNumber(Row, table=True):
     """The last number given in a year; one row a year."""
 
     __tablename__ = "casework_case_numbers"

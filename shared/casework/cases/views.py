@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import Field
 from sqlalchemy import bindparam, select
 from sqlmodel import col
 
@@ -14,6 +14,7 @@ from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case, Incident, Note
 from shared.casework.here import Actor
 from shared.casework.timeline.views import page_by_opening
+from shared.kit.bodies import Body
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
@@ -29,7 +30,7 @@ LISTED_BEFORE = select(col(CaseRead.case_id)).where(  # put together once: every
 )  # fmt: skip
 
 
-class CaseView(BaseModel):
+class CaseView(Body):
     """A case. `is_shut`: its key is missing here, so that in a list what lies under it is null; by itself it is answered 503."""
 
     id: UUID
@@ -44,11 +45,11 @@ class CaseView(BaseModel):
     dependants: dict[str, Any] | None
     came_with: str | None
     opened_at: datetime
-    notes: list[str] = []
+    notes: list[str] = Field(default_factory=list)
     is_shut: bool = False
 
 
-class IncidentView(BaseModel):
+class IncidentView(Body):
     """An incident."""
 
     id: UUID

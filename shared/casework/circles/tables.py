@@ -4,14 +4,14 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import Column, ForeignKey, Identity, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from shared.contracts.casework.codes import ProgressCode
 from shared.exchange.tables import BIG
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 
 
-class CircleMember(SQLModel, table=True):
+class CircleMember(Row, table=True):
     """One agency's word about its own membership and whom it shares with; the circle is the union of these."""
 
     __tablename__ = "casework_circle_members"
@@ -23,7 +23,7 @@ class CircleMember(SQLModel, table=True):
     announced_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Progress(SQLModel, table=True):
+class Progress(Row, table=True):
     """A coded fact on a case: this agency's own, or told by another member."""
 
     __tablename__ = "casework_progress"

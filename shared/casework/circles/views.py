@@ -3,12 +3,11 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from shared.casework.circles.tables import Progress
+from shared.kit.bodies import Body
 
 
-class ProgressView(BaseModel):
+class ProgressView(Body):
     """A coded fact on a case, and which members were told."""
 
     case_id: UUID

@@ -1,16 +1,16 @@
 """Routes of circles: a place tells those who are in one that nobody is there any more."""
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.circles.closing import ClosePlace, close_place
 from shared.casework.edge import IdempotencyKey, OneEdge, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["lines"])
 
 
-class ToldView(BaseModel):
+class ToldView(Body):
     """How many cases' circles were told, and which agencies are in any of them; of which cases, their own records say."""
 
     cases: int

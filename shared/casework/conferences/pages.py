@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import NoteText, load_case
@@ -17,6 +17,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.sharing import ConsentMissing
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import AgendaItem, ConferenceAnswer, ConferenceDecision, ConferenceOutcome
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, Values, fill
@@ -27,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 DECISION_ROWS = 4  # of the form; a page of 320 px shows as many without end, and more are added through a further conference
 
 
-class NewConference(BaseModel):
+class NewConference(Body):
     """When, where, of what, and who is asked."""
 
     on_date: date
@@ -37,7 +38,7 @@ class NewConference(BaseModel):
     note: NoteText | None = None
 
 
-class Concluded(BaseModel):
+class Concluded(Body):
     """What became of it; the decisions stand in rows beside it."""
 
     outcome: ConferenceOutcome

@@ -8,15 +8,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 STATES = "'called','held','called_off','withdrawn'"
 
 
-class Conference(SQLModel, table=True):
+class Conference(Row, table=True):
     """One conference. Where another agency called it: `consent_id` is what its invitation rests on, `agenda` and `decisions` are
     what this agency heard of them, and `key_name` names the key of what is told under that consent."""
 
@@ -47,7 +47,7 @@ class Conference(SQLModel, table=True):
     recorded_by: UUID | None = None
 
 
-class Invitation(SQLModel, table=True):
+class Invitation(Row, table=True):
     """One agency that was asked to a conference of ours, and what it hears there. Withdrawn at once with her consent."""
 
     __tablename__ = "casework_conference_invitations"

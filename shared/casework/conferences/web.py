@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_listed, note_read
@@ -13,12 +12,13 @@ from shared.casework.conferences import commands, views
 from shared.casework.conferences.commands import AnswerInvitation, CallConference, ConcludeConference
 from shared.casework.conferences.views import Shown
 from shared.casework.edge import Edge, IdempotencyKey, OneEdge, Page, SignedIn, command
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["conferences"])
 
 
-class InvitationView(BaseModel):
+class InvitationView(Body):
     """An agency that was asked, what it hears, and what it answered."""
 
     agency: str
@@ -28,7 +28,7 @@ class InvitationView(BaseModel):
     withdrawn_at: datetime | None
 
 
-class ConferenceView(BaseModel):
+class ConferenceView(Body):
     """A conference. `agenda` and `decisions` are what this agency knows of them; `invitations` only where it called it."""
 
     id: UUID

@@ -37,6 +37,7 @@ from shared.contracts.casework import events
 from shared.contracts.casework.codes import AgencyKind, Basis, ConsentHow, ConsentItem, LegalDuty, Purpose, SafeHours, Ternary
 from shared.contracts.casework.minimal_data import AGENDA_CROSSES, CROSSES, PROGRESS_CROSSES, REFERRAL_PROGRESS_CROSSES
 from shared.exchange.clearing import BACKUP_WINDOW
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Sentence
 from shared.kit.forms import Filled, Values, fill
@@ -73,7 +74,7 @@ class AnsweredSince(Exception):
     """A question was answered since the page was shown: what is marked on it was said before."""
 
 
-class HowAnswered(BaseModel):
+class HowAnswered(Body):
     """How she answered, once for all questions."""
 
     how: ConsentHow

@@ -4,16 +4,16 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, json_column, unlogged
+from shared.kit.columns import Row, UtcDateTime, json_column, unlogged
 from shared.kit.sealed import Sealed
 
 UNSIGNED = text("outcome IS NULL")
 HAS_AN_END = text("expires_at IS NOT NULL AND taken_back_at IS NULL")
 
 
-class Consent(SQLModel, table=True):
+class Consent(Row, table=True):
     """What the survivor said yes to, for one recipient."""
 
     __tablename__ = "casework_consents"
@@ -40,7 +40,7 @@ class Consent(SQLModel, table=True):
     version: int = 1
 
 
-class Refusal(SQLModel, table=True):
+class Refusal(Row, table=True):
     """What the survivor said no to: one recipient. It stays here, and stands until she says yes."""
 
     __tablename__ = "casework_refusals"
@@ -54,7 +54,7 @@ class Refusal(SQLModel, table=True):
     said_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Erasure(SQLModel, table=True):
+class Erasure(Row, table=True):
     """That an agency was told to destroy what it had received under a consent of ours, at once where she took it back and else as
     soon as nothing under it is open there; and what it has signed about it since."""
 
@@ -72,7 +72,7 @@ class Erasure(SQLModel, table=True):
     event_id: UUID | None = None  # the signed word, whose proof `refnet verify` and a custody bundle show
 
 
-class EndedConsent(SQLModel, table=True):
+class EndedConsent(Row, table=True):
     """A peer's consent whose day has passed while something that rests on it is open here: once nothing is, what was received under
     it is destroyed, and this row goes with it."""
 
@@ -84,7 +84,7 @@ class EndedConsent(SQLModel, table=True):
     ended_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class ConsentEvent(SQLModel, table=True):
+class ConsentEvent(Row, table=True):
     """What was done about a consent, version by version; never changed once it is written, and under the log whose heads peers sign
     unread: what the law or her life asked for instead of an answer stands here beside her own answers."""
 

@@ -3,17 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.consents.tables import Consent, Erasure, Refusal
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import Basis
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 
-class ConsentView(BaseModel):
+class ConsentView(Body):
     """A consent; `version` is its ETag. `erasure`: what became of what its recipient had received, as that has signed."""
 
     id: UUID

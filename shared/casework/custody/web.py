@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
@@ -15,13 +14,14 @@ from shared.casework.custody.tables import SpecimenRow
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.figures.domain import period
 from shared.casework.here import Actor, Here
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 LOOK = "specimen"
 router = APIRouter(prefix="/api/v1", tags=["samples"])
 
 
-class EntryView(BaseModel):
+class EntryView(Body):
     """A line of the book."""
 
     number: int
@@ -30,7 +30,7 @@ class EntryView(BaseModel):
     said: dict[str, Any]
 
 
-class SpecimenView(BaseModel):
+class SpecimenView(Body):
     """A sample and where it is. `gaps`: where the chain is broken."""
 
     id: UUID
@@ -44,7 +44,7 @@ class SpecimenView(BaseModel):
     entries: list[EntryView]
 
 
-class SampleFigures(BaseModel):
+class SampleFigures(Body):
     """Of one place."""
 
     facility: str

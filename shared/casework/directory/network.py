@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, FacilityMode, ServicePackage
 from shared.contracts.casework.events import AgencyId, Code, FacilityId
 from shared.contracts.wire.topics import Direction
+from shared.kit.bodies import Body
 from shared.kit.errors import RefnetError
 
 PARTITIONS_MAX = 64  # as many as there are lanes
@@ -24,7 +25,7 @@ EXCHANGE_URL = re.compile(r"https://(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.
 Label = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 
 
-class _Part(BaseModel):
+class _Part(Body):
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
 
@@ -49,7 +50,7 @@ class Facility(_Part):
     posts: tuple[Code, ...] = Field(min_length=1)
     duty_number: str | None = Field(default=None, max_length=40)
     open_hours: str = Field(default=DAY_AND_NIGHT, pattern=r"^(24 h|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d)$")
-    journeys: dict[FacilityId, Journey] = {}  # from which facility of any agency
+    journeys: dict[FacilityId, Journey] = Field(default_factory=dict)  # from which facility of any agency
     places: int | None = Field(default=None, ge=0)
 
 

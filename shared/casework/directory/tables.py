@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 
 
-class PlaceNews(SQLModel, table=True):
+class PlaceNews(Row, table=True):
     """The newest word of a facility, our own or another agency's."""
 
     __tablename__ = "casework_place_news"

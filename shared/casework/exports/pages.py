@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
@@ -16,6 +16,7 @@ from shared.casework.exports.tables import Export
 from shared.casework.figures.domain import period, span
 from shared.casework.pages.frame import short
 from shared.casework.pages.visits import Posted, Visitor, draft_of, is_herself, submit
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.errors import Conflict
@@ -32,7 +33,7 @@ KEY_CHARACTERS_MAX = 100  # a key has 62
 Make = Callable[[Transaction, Wish], Awaitable[Export]]
 
 
-class TakeFile(BaseModel):
+class TakeFile(Body):
     """What for, in a code and a sentence; for whom; and her PIN, typed now."""
 
     purpose: Purpose

@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, unlogged
+from shared.kit.columns import Row, UtcDateTime, unlogged
 from shared.kit.sealed import Sealed
 
 
-class Export(SQLModel, table=True):
+class Export(Row, table=True):
     """One file that was made. Its id stands in the file; a row is never changed."""
 
     __tablename__ = "casework_exports"
@@ -32,7 +32,7 @@ class Export(SQLModel, table=True):
     inside_seq: int | None = Field(default=None, sa_type=BigInteger)  # its place in the log that peers sign unread
 
 
-class ExportFile(SQLModel, table=True):
+class ExportFile(Row, table=True):
     """An encrypted file until it is fetched or forgotten."""
 
     __tablename__ = "casework_export_files"

@@ -24,6 +24,7 @@ from shared.casework.eyes.look_up import Found, LookUp, Spent, look_up, looked_u
 from shared.casework.here import Forbidden
 from shared.casework.pages.visits import Elsewhere, Posted, Visitor, draft_of, is_own_pin, note_pins, submit
 from shared.contracts.casework.codes import AgeBand, Role, Sex
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.errors import Conflict, NotFound, RefnetError
@@ -209,7 +210,7 @@ async def _second(edge: Edge, visit: Visit, asked: Emergency) -> Account:
 # --- what a supervisor keeps an eye on -------------------------------------------------------------------------------------------
 
 
-class Barred(BaseModel):
+class Barred(Body):
     """Whom, and from which case, by its number."""
 
     account: UUID
@@ -217,7 +218,7 @@ class Barred(BaseModel):
     is_barred: Literal["yes", "no"] = "yes"
 
 
-class NewDecoy(BaseModel):
+class NewDecoy(Body):
     """Where, and about whom it seems to be."""
 
     facility: str

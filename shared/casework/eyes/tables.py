@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, unlogged
+from shared.kit.columns import Row, UtcDateTime, unlogged
 from shared.kit.sealed import Sealed
 
 
-class Opening(SQLModel, table=True):
+class Opening(Row, table=True):
     """An account saw a case beyond its own desks until a time: alone, because a life was in danger, or with a second person."""
 
     __tablename__ = "casework_openings"
@@ -30,7 +30,7 @@ class Opening(SQLModel, table=True):
     inside_seq: int | None = Field(default=None, sa_type=BigInteger)  # its place in the log that peers sign unread
 
 
-class Review(SQLModel, table=True):
+class Review(Row, table=True):
     """A supervisor looked at an opening, the day after or later, and what she found."""
 
     __tablename__ = "casework_opening_reviews"
@@ -40,7 +40,7 @@ class Review(SQLModel, table=True):
     reviewed_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Decoy(SQLModel, table=True):
+class Decoy(Row, table=True):
     """A case about nobody, which nobody has a reason to open. Which one it is lies sealed: a reader of the table learns how many
     there are, and no more."""
 

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime, json_column, unlogged
+from shared.kit.columns import Row, UtcDateTime, json_column, unlogged
 from shared.kit.sealed import Sealed
 
 
-class FigureRelease(SQLModel, table=True):
+class FigureRelease(Row, table=True):
     """One release of all cubes of a period. A row is never changed.
 
     `shown` is what was published, by cube: its categories, and its numbers by key, null where one is hidden; null where the whole

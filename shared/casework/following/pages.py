@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -19,6 +18,7 @@ from shared.casework.following.tables import FollowedThing
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.contracts.casework.codes import ServicePackage
 from shared.contracts.casework.events import FacilityId
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import fill
@@ -27,7 +27,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 
-class FollowForm(BaseModel):
+class FollowForm(Body):
     """One of the two: a place of this agency, or a service wherever it is asked for."""
 
     facility: FacilityId | None = None

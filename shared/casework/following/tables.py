@@ -4,12 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 
 
-class FollowedThing(SQLModel, table=True):
+class FollowedThing(Row, table=True):
     """One subscription of one account; exactly one of case, facility and service is set."""
 
     __tablename__ = "casework_subscriptions"

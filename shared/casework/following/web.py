@@ -9,7 +9,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel
 from sse_starlette.sse import EventSourceResponse
 
 from shared.casework.edge import Edge, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, command, still_signed_in, version_of
@@ -21,6 +20,7 @@ from shared.casework.here import Actor
 from shared.casework.referrals.commands import Stale
 from shared.casework.timeline.views import line_view, of_followed, visible_to
 from shared.exchange.feed import lines_after
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import DatabaseAway
 
@@ -31,7 +31,7 @@ STREAM_POLL_S = 0.25  # how late a line may show; the feed itself is numbered a 
 STREAM_BATCH = 100  # lines of one read: some 50 KiB, and what a restart or a night has left comes in a few of them
 
 
-class SubscriptionView(BaseModel):
+class SubscriptionView(Body):
     """One subscription."""
 
     id: UUID

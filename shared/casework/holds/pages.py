@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
@@ -16,6 +16,7 @@ from shared.casework.holds.releasing import destroy_soon
 from shared.casework.holds.tables import Hold
 from shared.casework.pages.visits import Posted, Visitor, draft_of, is_herself, submit
 from shared.casework.scope import OutOfSight
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.forms import Filled, fill
@@ -31,7 +32,7 @@ LIFT_WORDS = {
 WORDS = {"order": _("Write which court ordered it, the order’s number and its date.")}
 
 
-class LiftHold(BaseModel):
+class LiftHold(Body):
     """The order before her, and that it is she."""
 
     order: str = ""

@@ -5,15 +5,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 IN_FORCE = text("lifted_at IS NULL")
 
 
-class Hold(SQLModel, table=True):
+class Hold(Row, table=True):
     """A court has forbidden to destroy anything of a case. `order` is what the paper says: its court, number and date."""
 
     __tablename__ = "casework_holds"
@@ -27,7 +27,7 @@ class Hold(SQLModel, table=True):
     lifted_by: UUID | None = None
 
 
-class HeldCopy(SQLModel, table=True):
+class HeldCopy(Row, table=True):
     """What another agency had told under a consent that was taken back while the case was held, read or waiting here; or what was
     written here under one of ours and had not left: kept for the court, under the key that goes with the consent, on no page."""
 

@@ -4,7 +4,6 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
@@ -13,12 +12,13 @@ from shared.casework.holds import commands
 from shared.casework.holds.commands import PlaceHold
 from shared.casework.holds.releasing import destroy_soon
 from shared.casework.holds.tables import Hold
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1/cases/{case_id}/holds", tags=["holds"])
 
 
-class HoldView(BaseModel):
+class HoldView(Body):
     """A hold; `order` is what the paper says."""
 
     id: UUID

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.agreements import views as agreements
@@ -17,6 +17,7 @@ from shared.casework.lines.recovery import recovery_of
 from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.contracts.casework.codes import ServicePackage
 from shared.contracts.casework.events import STAFF_MAX
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import NotFound
 from shared.kit.forms import fill
@@ -64,7 +65,7 @@ async def show_lines(request: Request, edge: OneEdge, visit: Visitor) -> Respons
     return edge.pages.show(request, "lines/lines.html", visit, rows=rows, recovery=recovery)
 
 
-class News(BaseModel):
+class News(Body):
     """What a place says about itself."""
 
     facility: str

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlmodel import col
 
@@ -11,12 +10,13 @@ from shared.casework.cases.tables import Case
 from shared.casework.referrals.tables import Referral
 from shared.exchange.clearing import BACKUP_WINDOW
 from shared.exchange.tables import UNKNOWN, OutboxRow, Peer, Recovery
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 LIST_MAX = 500  # cases named on one page; the figures count all
 
 
-class PeerRecovery(BaseModel):
+class PeerRecovery(Body):
     """One peer's part. `said_before`: words that the anchor says were numbered to it; `lost`: of these, what nobody has.
 
     `wordless`: of what came home, messages of which only the place is left: the backup was older than words are kept.
@@ -33,7 +33,7 @@ class PeerRecovery(BaseModel):
     lost: int
 
 
-class RecoveryView(BaseModel):
+class RecoveryView(Body):
     """The last restore. `thin_cases`: numbers of cases that are known only from what was told to peers.
 
     `backup_days`: of a backup that was put back just now, how old it is.

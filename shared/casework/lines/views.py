@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlmodel import col
 
@@ -23,6 +23,7 @@ from shared.exchange.tables import (
     SignedHead,
     UnopenableRecord,
 )
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Sentence, from_json
 
@@ -30,7 +31,7 @@ SILENT_AFTER = timedelta(seconds=30)  # six heartbeats: the line or the peer is 
 PARKED_MAX = 500  # on one page, and more than anybody settles in a day; the oldest come first, so the rest follows
 
 
-class PeerView(BaseModel):
+class PeerView(Body):
     """One line: when it was last heard, and how many of our events are not signed for yet."""
 
     agency: str
@@ -50,7 +51,7 @@ class PeerView(BaseModel):
     refused: "list[RefusedView]"  # heads of its that do not extend what it said before
 
 
-class RefusedView(BaseModel):
+class RefusedView(Body):
     """A head that a peer signed and that was refused: of which of its logs, in which of its lives, and at which place."""
 
     log: str
@@ -59,7 +60,7 @@ class RefusedView(BaseModel):
     heard_at: datetime
 
 
-class ParkedView(BaseModel):
+class ParkedView(Body):
     """An event that could not be applied here. Whoever serves nobody is not told what it is about: that may be a case."""
 
     sender: str
@@ -72,7 +73,7 @@ class ParkedView(BaseModel):
     received_at: datetime
 
 
-class SetAsideView(BaseModel):
+class SetAsideView(Body):
     """Records of one sender that could not be opened, for one reason, or that came in a second version; nothing of them is used."""
 
     sender: str

@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlmodel import col
 
@@ -17,11 +16,12 @@ from shared.casework.lines.readiness import readiness
 from shared.casework.scope import whole_agency
 from shared.contracts.casework.codes import ServicePackage
 from shared.exchange.tables import Peer
+from shared.kit.bodies import Body
 
 router = APIRouter(tags=["lines"])
 
 
-class PlaceView(BaseModel):
+class PlaceView(Body):
     """A facility that offers something, and how it is reached."""
 
     agency: str

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.casework.cases.views import note_read
 from shared.casework.edge import Edge, OneEdge
@@ -15,6 +15,7 @@ from shared.casework.pages.visits import Posted, Visitor, submit
 from shared.casework.referrals.commands import load_referral
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import MessageCode
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import fill
@@ -23,7 +24,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 
-class NewMessage(BaseModel):
+class NewMessage(Body):
     """Which message, and when to come."""
 
     code: MessageCode

@@ -4,13 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 
-class Message(SQLModel, table=True):
+class Message(Row, table=True):
     """One message. `direction` is 'out' where this agency asks, 'in' where it is asked to pass it on."""
 
     __tablename__ = "casework_messages"

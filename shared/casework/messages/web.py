@@ -4,18 +4,18 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.edge import IdempotencyKey, OneEdge, SignedIn, command
 from shared.casework.messages import commands
 from shared.casework.messages.commands import AnswerMessage, AskMessage
 from shared.casework.messages.tables import Message
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["messages"])
 
 
-class MessageView(BaseModel):
+class MessageView(Body):
     """A message and what became of it."""
 
     id: UUID

@@ -3,10 +3,9 @@
 from datetime import date, datetime, time
 from typing import Any
 
-from pydantic import BaseModel
-
 from shared.casework.cases.commands import WrongTime, happened
 from shared.contracts.casework.lifecycle import MissingDetail
+from shared.kit.bodies import Body
 from shared.kit.forms import Filled
 from shared.kit.i18n import Times
 from shared.kit.i18n import mark as _
@@ -17,7 +16,7 @@ AFTERWARDS_WORDS = {
 }
 
 
-class Afterwards(BaseModel):
+class Afterwards(Body):
     """A form that may say when it happened."""
 
     on_date: date | None = None

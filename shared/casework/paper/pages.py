@@ -7,7 +7,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.arrivals.commands import RecordArrival, record_arrival
@@ -23,6 +23,7 @@ from shared.casework.referrals.domain import is_code
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes
 from shared.contracts.casework.codes import AgencyKind
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
 from shared.kit.errors import Conflict, NotFound
@@ -44,7 +45,7 @@ def with_sheet(address: str, number: str | None) -> str:
     return f"{address}{'&' if '?' in address else '?'}sheet={quote(number)}"
 
 
-class EnterSheet(BaseModel):
+class EnterSheet(Body):
     """A sheet to be entered."""
 
     number: str = Field(max_length=20)
@@ -54,7 +55,7 @@ class EnterSheet(BaseModel):
     feedback: Literal["yes", "no", "not_asked"] | None = None
 
 
-class PrintSheets(BaseModel):
+class PrintSheets(Body):
     """A pad of sheets."""
 
     facility: str

@@ -4,12 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 
 
-class Sheet(SQLModel, table=True):
+class Sheet(Row, table=True):
     """One sheet of paper, by the number printed on it."""
 
     __tablename__ = "casework_sheets"
@@ -25,7 +25,7 @@ class Sheet(SQLModel, table=True):
     case_id: UUID | None = Field(default=None, sa_column_args=[ForeignKey("casework_cases.id")])
 
 
-class SheetCount(SQLModel, table=True):
+class SheetCount(Row, table=True):
     """The last number given to a sheet; one row a kind."""
 
     __tablename__ = "casework_sheet_counts"

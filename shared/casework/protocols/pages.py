@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.edge import Edge, OneEdge
@@ -14,6 +14,7 @@ from shared.casework.protocols.commands import Adopt
 from shared.casework.protocols.domain import TEXT_CHARACTERS_MAX
 from shared.casework.protocols.views import Shown, protocols_of
 from shared.contracts.casework.codes import ProtocolTopic
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.forms import Filled, fill
@@ -24,14 +25,14 @@ router = APIRouter(include_in_schema=False)
 CHOOSE = _("Choose the place and the post.")
 
 
-class AdoptForm(BaseModel):
+class AdoptForm(Body):
     """A place and a post, as `place/post`."""
 
     at: str = Field(pattern=r"^[a-z][a-z0-9_-]*/[a-z][a-z0-9_-]*$")
     version: int = Field(ge=1)
 
 
-class TextForm(BaseModel):
+class TextForm(Body):
     """The text that somebody brought."""
 
     text: str = Field(min_length=1, max_length=TEXT_CHARACTERS_MAX)

@@ -4,12 +4,12 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 
 
-class Protocol(SQLModel, table=True):
+class Protocol(Row, table=True):
     """A version of a protocol, as the oversight body published it. `text`: its public document, where somebody brought it here."""
 
     __tablename__ = "casework_protocols"
@@ -23,7 +23,7 @@ class Protocol(SQLModel, table=True):
     said_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Adoption(SQLModel, table=True):
+class Adoption(Row, table=True):
     """A place of ours works by a version. The post is told to the oversight body; the account stays here. None: it is known only
     from what was told, which came home after a restore."""
 

@@ -3,19 +3,19 @@
 from datetime import date
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.edge import IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.casework.protocols import commands
 from shared.casework.protocols.commands import Adopt
 from shared.casework.protocols.views import protocols_of
 from shared.contracts.casework.codes import ProtocolTopic
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["protocols"])
 
 
-class ProtocolView(BaseModel):
+class ProtocolView(Body):
     """A version that stands. `lacking`: the account's places that have not confirmed it."""
 
     agency: str
@@ -28,7 +28,7 @@ class ProtocolView(BaseModel):
     lacking: list[str]
 
 
-class AdoptionView(BaseModel):
+class AdoptionView(Body):
     """A place works by a version, as a post has confirmed."""
 
     facility: str

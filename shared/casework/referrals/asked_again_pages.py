@@ -4,7 +4,6 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.views import note_read
@@ -13,6 +12,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.asked_again import answer_again, answers_of, items_of
 from shared.casework.referrals.commands import load_referral
 from shared.contracts.casework.codes import ConsentHow, ConsentItem
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
@@ -21,7 +21,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 
-class HowAgain(BaseModel):
+class HowAgain(Body):
     """How she answered, once for all questions of the page."""
 
     how: Literal[ConsentHow.SPOKEN, ConsentHow.THUMB, ConsentHow.SIGNATURE]

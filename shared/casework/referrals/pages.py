@@ -54,6 +54,7 @@ from shared.contracts.casework.codes import (
     Urgency,
 )  # fmt: skip
 from shared.contracts.casework.lifecycle import Transition
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound, Sentence
 from shared.kit.forms import Filled, Values, fill
@@ -72,7 +73,7 @@ WITH = {ServicePackage.ACUTE_CARE: (ServicePackage.ACUTE_CARE, ServicePackage.EX
 LAST_SEEN = "SELECT last FROM exchange_feed WHERE id = 1"
 
 
-class Sending(BaseModel):
+class Sending(Body):
     """Page 3: which care, where, and how she gets there."""
 
     care: ServicePackage

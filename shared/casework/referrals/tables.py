@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from shared.exchange.tables import BIG
-from shared.kit.columns import UtcDateTime, json_column
+from shared.kit.columns import Row, UtcDateTime, json_column
 from shared.kit.sealed import Sealed
 
 STATES = "'issued','acknowledged','accepted','arrived','in_service','on_hold','declined','cancelled','closed'"
@@ -16,7 +16,7 @@ STATES = "'issued','acknowledged','accepted','arrived','in_service','on_hold','d
 IS_FLAGGED = text("CAST(flags AS VARCHAR) != '[]'")  # as one text: an index serves a condition only where both say the same
 
 
-class Referral(SQLModel, table=True):
+class Referral(Row, table=True):
     """A referral as this agency knows it. `direction` is 'out' where it issued it; `desk` is the facility of ours that holds it."""
 
     __tablename__ = "casework_referrals"
@@ -77,7 +77,7 @@ class Referral(SQLModel, table=True):
     version: int = 1
 
 
-class ReferralFact(SQLModel, table=True):
+class ReferralFact(Row, table=True):
     """One fact of a referral's story, in the order in which this agency learned it."""
 
     __tablename__ = "casework_referral_facts"
@@ -104,7 +104,7 @@ class ReferralFact(SQLModel, table=True):
     recorded_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class SaidAgain(SQLModel, table=True):
+class SaidAgain(Row, table=True):
     """What she answered here when she was asked once more whether an item that came with a request may be used; the last counts."""
 
     __tablename__ = "casework_said_again"
@@ -119,7 +119,7 @@ class SaidAgain(SQLModel, table=True):
     said_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class DraftedReferral(SQLModel, table=True):
+class DraftedReferral(Row, table=True):
     """What was written for her and not sent, because she wants to think: codes only, as its page has them. It never leaves."""
 
     __tablename__ = "casework_drafted_referrals"
@@ -135,7 +135,7 @@ class DraftedReferral(SQLModel, table=True):
     kept_by: UUID
 
 
-class WalkIn(SQLModel, table=True):
+class WalkIn(Row, table=True):
     """Somebody has come, and which referral she comes on, if any, is not known yet. Nothing is sent.
 
     `after_referral`: she had come on that one, consent for it was taken back, and her care here goes on without it.
@@ -155,7 +155,7 @@ class WalkIn(SQLModel, table=True):
     outcome: str | None = Field(default=None, sa_type=Sealed("casework_walk_ins.outcome", "case_id"), nullable=True)
 
 
-class CodeAttempt(SQLModel, table=True):
+class CodeAttempt(Row, table=True):
     """A spoken arrival code that matched nothing: attempts are limited by account."""
 
     __tablename__ = "casework_code_attempts"

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy import ColumnElement, String, cast, select
 from sqlmodel import col
 
@@ -14,13 +13,14 @@ from shared.casework.referrals import story
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.lifecycle import fhir_status
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.sealed import as_shown, shut_shown
 
 ARRIVALS_MAX = 200  # of one answer; a door has a few a day
 
 
-class ReferralView(BaseModel):
+class ReferralView(Body):
     """A referral. `status` is its state, `flags` the watcher's; `version` is its ETag. `is_shut`: the key of its case is missing,
     so that in a list what lies under it is null; by itself it is answered 503."""
 
@@ -64,7 +64,7 @@ class ReferralView(BaseModel):
     is_shut: bool = False
 
 
-class ArrivalView(BaseModel):
+class ArrivalView(Body):
     """Somebody at the door: with the referral that she came on, where it is known."""
 
     arrival_id: UUID | None = None

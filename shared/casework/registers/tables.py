@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 
-class RegisterNumber(SQLModel, table=True):
+class RegisterNumber(Row, table=True):
     """The last number given in a register that the profile numbers; it never falls, whatever is forgotten."""
 
     __tablename__ = "casework_register_numbers"
@@ -19,7 +19,7 @@ class RegisterNumber(SQLModel, table=True):
     last: int = 0
 
 
-class RegisterEntry(SQLModel, table=True):
+class RegisterEntry(Row, table=True):
     """One entry as it was written, or as it was corrected: `version` counts, and what stood before stays. What it says lies under
     the key that `key_name` names: the case's, else one of its own."""
 

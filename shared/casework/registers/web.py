@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_read
@@ -16,6 +15,7 @@ from shared.casework.registers import commands
 from shared.casework.registers.commands import Correct, Enter
 from shared.casework.registers.domain import Held, may, readable, registers_of
 from shared.casework.registers.tables import RegisterEntry
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.sealed import is_shut
 from shared.programmes.records import RecordType
@@ -23,7 +23,7 @@ from shared.programmes.records import RecordType
 router = APIRouter(prefix="/api/v1/records", tags=["records"])
 
 
-class RegisterView(BaseModel):
+class RegisterView(Body):
     """A register, and the fields that the account may see."""
 
     record: str
@@ -33,7 +33,7 @@ class RegisterView(BaseModel):
     fields: dict[str, dict[str, Any]]
 
 
-class EntryView(BaseModel):
+class EntryView(Body):
     """An entry as it stands now. `said` is null where its key is missing; fields that are not for the account are left out."""
 
     entry_id: UUID

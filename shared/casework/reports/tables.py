@@ -9,16 +9,16 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Identity, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from shared.exchange.tables import BIG
-from shared.kit.columns import UtcDateTime
+from shared.kit.columns import Row, UtcDateTime
 from shared.kit.sealed import Sealed
 
 STATUSES = "'requested','handed_back','examined','signed','ready','collected'"
 
 
-class Report(SQLModel, table=True):
+class Report(Row, table=True):
     """One report that was asked for, by a referral or, where there is none, here on the case. Its times are folded from its facts,
     so that lists and figures open none of them."""
 
@@ -49,7 +49,7 @@ class Report(SQLModel, table=True):
     recorded_by: UUID | None = None
 
 
-class ReportFact(SQLModel, table=True):
+class ReportFact(Row, table=True):
     """One fact of a report, in the order in which this agency learned it."""
 
     __tablename__ = "casework_report_facts"

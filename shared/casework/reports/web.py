@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel
 
 from shared.casework.cases.commands import load_case
 from shared.casework.cases.views import note_listed, note_read
@@ -16,13 +15,14 @@ from shared.casework.reports import commands, views
 from shared.casework.reports.commands import OpenReport, RecordStep
 from shared.casework.reports.figures import figures
 from shared.casework.reports.tables import Report, ReportFact
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 LOOK = "report"
 router = APIRouter(prefix="/api/v1", tags=["reports"])
 
 
-class ReportFactView(BaseModel):
+class ReportFactView(Body):
     """A fact. `said` holds what was written down with it; of what the other end told, codes only."""
 
     step: str
@@ -33,7 +33,7 @@ class ReportFactView(BaseModel):
     said: dict[str, Any]
 
 
-class ReportView(BaseModel):
+class ReportView(Body):
     """A report and where its facts leave it, by their own times. What it says is in no field."""
 
     id: UUID
@@ -55,7 +55,7 @@ class ReportView(BaseModel):
     facts: list[ReportFactView]
 
 
-class OpenReportView(BaseModel):
+class OpenReportView(Body):
     """An open report of a list."""
 
     id: UUID
@@ -68,7 +68,7 @@ class OpenReportView(BaseModel):
     limit_at: datetime | None
 
 
-class ReportFigures(BaseModel):
+class ReportFigures(Body):
     """Of one place: reports, not prevalence. What this kind of agency cannot know is absent."""
 
     facility: str

@@ -5,11 +5,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.casework.stock.domain import BY_HAND, CorrectionReason, EntryKind
 from shared.contracts.casework import events
 from shared.contracts.casework.codes import CareProduct
+from shared.kit.bodies import Body
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import mark as _
 
@@ -24,7 +25,7 @@ STOCK_WORDS = {
 REASON_MISSING = _("A correction needs its reason, and nothing else has one.")
 
 
-class EntryForm(BaseModel):
+class EntryForm(Body):
     """A line of a ledger as a page asks for it. Which way a correction goes says its kind."""
 
     product: CareProduct

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy import ColumnElement, String, and_, cast, exists, or_, select
 from sqlmodel import col
 
@@ -18,12 +17,13 @@ from shared.casework.here import Actor
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import Activity, OutboxRow
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
 LINE_KINDS = ("alarm.raised", "alarm.climbed", "alarm.taken", "alarm.resolved")
 
 
-class ReceiptState(BaseModel):
+class ReceiptState(Body):
     """How far a line of ours has come: written, sent, signed for by the recipient's machine."""
 
     sent_at: datetime | None
@@ -31,7 +31,7 @@ class ReceiptState(BaseModel):
     withheld: bool
 
 
-class TimelineLine(BaseModel):
+class TimelineLine(Body):
     """One line of a case's story, own or received. `basis` is the consent that it rests on."""
 
     id: int

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -45,6 +44,7 @@ from shared.casework.work.views import (
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.exchange.feed import lines_after
 from shared.exchange.tables import Activity
+from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.forms import Filled, fill
@@ -187,7 +187,7 @@ SECTIONS = {  # what the next shift takes over, most urgent first; beside it onl
 }  # fmt: skip
 
 
-class Shift(BaseModel):
+class Shift(Body):
     """At which place a shift ends; needed only from whoever sees the whole agency."""
 
     facility: str | None = None
