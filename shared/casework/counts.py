@@ -8,7 +8,9 @@ from shared.casework.breaches import figures as breaches
 from shared.casework.circles import figures as circles
 from shared.casework.consents import figures as consents
 from shared.casework.directory import figures as directory
+from shared.casework.paper import figures as paper
 from shared.casework.referrals import figures as referrals
+from shared.casework.referrals import silence
 from shared.casework.reports import figures as reports
 
 EVERYWHERE = (
@@ -16,8 +18,10 @@ EVERYWHERE = (
     referrals.counts,
     referrals.came,
     referrals.received,
+    silence.counts,
     consents.counts,
     circles.counts,
     breaches.counts,
     reports.counts,
+    paper.counts,
 )

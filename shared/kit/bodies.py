@@ -1,6 +1,13 @@
 """What a request or an answer says: the base of such models."""
 
+import warnings
+
 from pydantic import BaseModel, ConfigDict
+from pydantic.warnings import UnsupportedFieldAttributeWarning
+
+# FastAPI names each body by an alias that pydantic has no use for, and keeps that warning back itself while it makes a route. What
+# is made later would say it.
+warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
 
 class Body(BaseModel):

@@ -94,6 +94,9 @@ class Measure(StrEnum):
     OUTREACH_SESSIONS = "outreach_sessions"
     PEOPLE_REACHED = "people_reached"
     INFORMATION_CONTACTS = "information_contacts"
+    SERVICES_SILENT = "services_silent"  # places that were asked and have answered nothing for thirty days
+    PLACES_REPORTED = "places_reported"  # of one's own, at which anything was written down
+    SHEETS_OUT = "sheets_out"  # numbered sheets that were printed and are not entered yet
 
 
 # What a replay can play: the others follow from these.

@@ -10,10 +10,15 @@ from box import BATCH, CLINIC, STATION, came, certified, count, give, stock
 from counting import YEAR, Seen, lead, of_all, seen
 from hotline import CALL, HUYE, HUYE_2, LATE, NYANZA, on_duty, room, with_hotline
 from sqlalchemy import func, select
+from sqlmodel import col
 
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case
+from shared.casework.here import Actor
+from shared.casework.paper.commands import SheetKind, print_sheets
+from shared.casework.paper.tables import Sheet
 from shared.contracts.casework.codes import Role
+from shared.kit.ids import new_id
 from shared.programmes.tallies import Counted
 
 ACUTE = "referrals_acknowledged_in_time"
@@ -316,3 +321,73 @@ async def test_only_a_supervisor_is_answered_and_only_for_the_places_that_she_lo
 def test_an_answer_says_nought_apart_from_nothing_kept() -> None:
     found = Seen({"counts": [{"measure": "misuse", "place": None, "count": 0}], "hours": []})
     assert (found("misuse"), found("doses")) == (0, None)
+
+
+async def test_a_service_that_answers_nothing_for_thirty_days_is_counted_once_and_not_once_it_has_said_anything(
+    world: World,
+) -> None:
+    first = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    await sent(world, first, 20)
+    world.clock.advance(timedelta(days=2))
+    second = await world["police"].sign_in("second", Role.OFFICER, "masaiti_vsu")
+    for _ in range(2):
+        _case, _incident, referral = await sent(world, second, 20)
+    await world.settle()
+    silent = "services_silent"
+    for days, at_first, at_second in ((27, 0, 0), (1, 1, 0), (3, 1, 0)):
+        world.clock.advance(timedelta(days=days))
+        found = await seen(await lead(world["police"]))
+        assert (found(silent, STATION), found(silent, "masaiti_vsu")) == (at_first, at_second), days
+    assert (await seen(await lead(world["police"], "masaiti_vsu")))(silent) == 0, "it waits longest elsewhere"
+    assert (await seen(await lead(world["police"]), YEAR - 1))(silent) == 0
+    nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, CLINIC)
+    await nurse.post(f"/referrals/{referral}/acknowledge")
+    await world.settle()
+    found = await seen(await lead(world["police"]))
+    assert found(silent) == 0, "one of its answers is enough, whoever it was for"
+    world.clock.advance(timedelta(days=31))
+    found = await seen(await lead(world["police"]))
+    assert (found(silent, STATION), found(silent, "masaiti_vsu")) == (1, 0), "the other two wait still"
+
+
+async def test_words_by_phone_an_end_and_a_no_are_answers(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    for path, body in (
+        ("told-by-phone", {"post": "duty_nurse"}), ("cancel", {"reason_code": "no_longer_needed"}), ("decline", None),
+    ):  # fmt: skip
+        _case, _incident, referral = await sent(world, desk)
+        await world.settle()
+        world.clock.advance(timedelta(days=31))
+        assert (await seen(await lead(world["police"])))("services_silent") == 1, path
+        desk = await world["police"].sign_in(f"desk-{path}", Role.OFFICER, STATION)
+        nurse = await world["health"].sign_in(f"nurse-{path}", Role.CLINICIAN, CLINIC)
+        who, said = (desk, body) if body is not None else (nurse, {"reason_code": "no_place"})
+        await who.post(f"/referrals/{referral}/{path}", said)
+        await world.settle()
+        assert (await seen(await lead(world["police"])))("services_silent") == 0, path
+
+
+async def test_places_that_wrote_anything_down_and_sheets_that_are_out(world: World) -> None:
+    before = await seen(await lead(world["police"]))
+    assert (before("places_reported"), before("sheets_out")) == (0, 0)
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    await sent(world, desk)
+    _case, _incident, referral = await sent(world, desk)
+    printer = Actor(new_id(), "printer", Role.OFFICER, STATION)
+    async with world["police"].database.write() as tx:
+        batch = await print_sheets(tx, world["police"].here, printer, SheetKind.VISIT, STATION, 3)
+    await world.settle()
+    found = await of_all(world)
+    police, health = found["police"], found["health"]
+    assert (police("places_reported", STATION), police("places_reported", "masaiti_vsu")) == (1, 0)
+    assert (police("sheets_out", STATION), police("sheets_out")) == (3, 3)
+    assert health("places_reported") == 0, "what was told to a place is not written down by it"
+    nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, CLINIC)
+    await nurse.post(f"/referrals/{referral}/acknowledge")
+    assert (await seen(await lead(world["health"])))("places_reported", CLINIC) == 1
+    async with world["police"].database.write() as tx:
+        sheet = (await tx.session.execute(select(Sheet).where(col(Sheet.batch) == batch).limit(1))).scalar_one()
+        sheet.entered_at = tx.clock.now()
+    assert (await seen(await lead(world["police"])))("sheets_out") == 2
+    nobody_then = await seen(await lead(world["police"]), YEAR - 1)
+    assert (nobody_then("places_reported"), nobody_then("sheets_out")) == (0, 0)

@@ -115,6 +115,32 @@ async def test_pictures_say_their_numbers_in_words_and_their_tables_stand_beneat
     assert len(re.findall(r"<li>", page.text.split("<ol>", 1)[1].split("</ol>", 1)[0])) == 15
 
 
+async def test_services_that_do_not_answer_are_named_with_how_long_somebody_waits(world: World) -> None:
+    desk = await world["police"].sign_in("officer-there", Role.OFFICER, STATION)
+    inspector = await at_work(world, "police", "chief", Role.SUPERVISOR, None)
+    assert "None: whoever was asked has answered something in that time." in (await inspector.open(PAGE)).words
+    for _ in range(2):
+        case_id, incident_id = await came(world, desk)
+        await consent(desk, case_id, "health", "needs")
+        referral = await refer(desk, case_id, incident_id, "health")
+    asked_on = world.clock.now()
+    await world.settle()
+    world.clock.advance(timedelta(days=31))
+    chief, other = [
+        await at_work(world, "police", name, Role.SUPERVISOR, at)
+        for name, at in (("lead-here", STATION), ("lead-there", "masaiti_vsu"))
+    ]
+    page = await chief.open(PAGE)
+    table = page.text.split('id="silent"', 1)[1].split("<h2", 1)[0]
+    cells = [" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in re.findall(r"<t[hd] .*?</t[hd]>", table)]
+    assert cells[3:] == ["Ndola one-stop clinic", f"{asked_on:%A} {asked_on.day} {asked_on:%B}", "2"]
+    assert "None: whoever was asked" in (await other.open(PAGE)).words, "nobody waits at her place"
+    nurse = await world["health"].sign_in("nurse-there", Role.CLINICIAN, CLINIC)
+    await nurse.post(f"/referrals/{referral['id']}/acknowledge")
+    await world.settle()
+    assert "None: whoever was asked" in (await chief.open(PAGE)).words
+
+
 async def test_nobody_but_a_supervisor_is_shown_it_and_she_sees_her_places(world: World) -> None:
     await report(world["police"], [(IncidentType.RAPE, AgeBand.A10_14, Sex.FEMALE, STATION)] * 3)
     officer = await at_work(world, "police", "officer", Role.OFFICER)

@@ -55,11 +55,12 @@ MONTHLY = (
     Monthly(_("Fees that were asked for"), frozenset({_M.FEES_CHARGED}), is_whole=True),
     Monthly(_("Presence: desks staffed, social worker there, room, vehicle"),
             frozenset({_M.DESKS_READY, _M.UNIT_DAYS_STAFFED, _M.SEAT_DAYS_PRESENT}), is_whole=True),
-    Monthly(_("Services that answered nothing for thirty days"), frozenset()),
+    Monthly(_("Services that answered nothing for thirty days"), frozenset({_M.SERVICES_SILENT}), is_whole=True),
     Monthly(_("Children: told by law, a safe adult in place of another"), frozenset({_M.REPORTS_BY_LAW})),
     Monthly(_("Consent: refused, taken back, honoured in time"),
             frozenset({_M.CONSENTS_TAKEN_BACK, _M.CONSENTS_HONOURED_IN_TIME}), is_whole=True),
     Monthly(_("Outreach: sessions, people reached"), frozenset({_M.OUTREACH_SESSIONS, _M.PEOPLE_REACHED}), is_whole=True),
-    Monthly(_("Completeness: places that reported, sheets still open"), frozenset()),
+    Monthly(_("Completeness: places that reported, sheets still open"),
+            frozenset({_M.PLACES_REPORTED, _M.SHEETS_OUT}), is_whole=True),
 )  # fmt: skip
 KEPT_WORDS = {Kept.WHOLE: _("there"), Kept.PARTLY: _("in part"), Kept.NOT_YET: _("no records yet")}

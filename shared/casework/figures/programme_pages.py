@@ -16,6 +16,7 @@ from shared.casework.figures.monthly import KEPT_WORDS, MONTHLY
 from shared.casework.figures.programme import by_place, months_of, pictured, programme_of, written
 from shared.casework.figures.words import BETWEEN, DURATIONS, FORMULAS, LATER, MEASURES, WHY
 from shared.casework.pages.visits import Visitor
+from shared.casework.referrals.silence import silent_services
 from shared.kit.charts import Picture, Point, bars, in_words, line
 from shared.kit.i18n import Times, comma, is_rtl
 from shared.kit.i18n import mark as _
@@ -52,6 +53,7 @@ async def show_programme(
     async with edge.database.read() as tx:
         found = await programme_of(tx, edge.here, edge.pages.look.counts, of, visit.actor)
         months = await months_of(tx, edge.here, found.counts, of, visit.actor)
+        silent = await silent_services(tx, tx.clock.now(), visit.actor)
     times = edge.pages.times(language, edge.database.clock.now())
     return edge.pages.show(
         request, "figures/programme.html", visit, of=of, periods=_periods(today), found=found, written=written, why=WHY,
@@ -59,6 +61,7 @@ async def show_programme(
         is_source=lambda one: not {language, language.split("_")[0]} & set(one.indicator.name.by_language),
         computed=lambda one: computed(one.indicator, lambda text: edge.pages.say(text, language), comma(language)),
         charts=_charts(edge, visit, of, found.counts, months, language, times),
+        silent=[(edge.pages.place(one.agency, one.facility), one) for one in silent],
         monthly=[(n, one.words, KEPT_WORDS[one.kept(found.held)]) for n, one in enumerate(MONTHLY, 1)],
     )  # fmt: skip
 

@@ -80,6 +80,9 @@ MEASURES: dict[str, str] = {
     _M.OUTREACH_SESSIONS: _("outreach sessions"),
     _M.PEOPLE_REACHED: _("people reached"),
     _M.INFORMATION_CONTACTS: _("contacts for information"),
+    _M.SERVICES_SILENT: _("services that were asked and have answered nothing for thirty days"),
+    _M.PLACES_REPORTED: _("places at which something was written down"),
+    _M.SHEETS_OUT: _("numbered sheets that were printed and are not entered yet"),
 }
 DURATIONS: dict[str, str] = {
     _D.REPORT_DELAY: _("hours from what happened to the report"),
