@@ -20,6 +20,7 @@ EVERYWHERE = (
     referrals.received,
     silence.counts,
     consents.counts,
+    consents.adults,
     circles.counts,
     breaches.counts,
     reports.counts,

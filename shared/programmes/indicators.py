@@ -91,6 +91,7 @@ class Measure(StrEnum):
     CONSENT_BREACHES = "consent_breaches"
     CONSENTS_TAKEN_BACK = "consents_taken_back"
     CONSENTS_HONOURED_IN_TIME = "consents_honoured_in_time"
+    ADULTS_REPLACED = "adults_replaced"  # children for whom another adult stands in
     OUTREACH_SESSIONS = "outreach_sessions"
     PEOPLE_REACHED = "people_reached"
     INFORMATION_CONTACTS = "information_contacts"

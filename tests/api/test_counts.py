@@ -14,10 +14,11 @@ from sqlmodel import col
 
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case
+from shared.casework.consents.her_own import Caregiver, StandIn, keep_childs_word
 from shared.casework.here import Actor
 from shared.casework.paper.commands import SheetKind, print_sheets
 from shared.casework.paper.tables import Sheet
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import Role, Ternary
 from shared.kit.ids import new_id
 from shared.programmes.tallies import Counted
 
@@ -391,3 +392,22 @@ async def test_places_that_wrote_anything_down_and_sheets_that_are_out(world: Wo
     assert (await seen(await lead(world["police"])))("sheets_out") == 2
     nobody_then = await seen(await lead(world["police"]), YEAR - 1)
     assert (nobody_then("places_reported"), nobody_then("sheets_out")) == (0, 0)
+
+
+async def test_another_adult_who_stands_in_for_a_child_counts_where_the_case_began(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    officer = Actor(new_id(), "officer", Role.OFFICER, STATION)
+    for caregiver, stands_in in (
+        ("safe", None),
+        ("not_this_one", "teacher"),
+        ("not_this_one", "not_found"),
+        ("nobody", "relative"),
+    ):
+        case_id, _incident, _referral = await sent(world, desk)
+        async with world["police"].database.write() as tx:
+            adult = StandIn(stands_in) if stands_in else None
+            await keep_childs_word(UUID(case_id), Ternary.YES, Caregiver(caregiver), adult, tx, officer)
+    await world.settle()
+    found = await of_all(world)
+    assert (found["police"]("adults_replaced", STATION), found["health"]("adults_replaced")) == (2, 0)
+    assert (await seen(await lead(world["police"]), YEAR - 1))("adults_replaced") == 0

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.alarms.watcher import ERASED_WITHIN
 from shared.casework.cases.tables import Case
+from shared.casework.consents.her_own import StandIn
 from shared.casework.consents.tables import Consent, Erasure, Refusal
 from shared.casework.eyes.tables import Opening, Review
 from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import Period
-from shared.casework.figures.reading import of_counted, rows
+from shared.casework.figures.reading import COUNTED, of_counted, rows, said, sealed
 from shared.casework.here import Here
 from shared.contracts.casework.codes import AgencyKind, Basis, ErasureOutcome
 from shared.contracts.casework.events import OVER
@@ -81,6 +83,20 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
         found.add(Measure.CONSENTS_HONOURED_IN_TIME, place, int(told_at is None or is_gone))
     for place in await _breaches(tx, first, until):
         found.add(Measure.CONSENT_BREACHES, place)
+    return found
+
+
+async def adults(tx: Transaction, here: Here, of: Period) -> Counts:
+    """Children whose case was opened here in the period, and for whom another adult stands in for the one who looks after them."""
+    found = Counts.of(Measure.ADULTS_REPLACED)
+    columns = (col(Case.id), col(Case.facility), *sealed(Case, "adult"))
+    query = select(*columns).where(
+        COUNTED, ~col(Case.is_received), col(Case.adult).is_not(None), col(Case.opened_at) >= here.begin_of(of.first),
+        col(Case.opened_at) < here.begin_of(of.until),
+    )  # fmt: skip
+    async for row in rows(tx, query, col(Case.id)):
+        stands_in = (said(tx, Case, row, "adult") or {}).get("stands_in", StandIn.NOT_FOUND)
+        found.add(Measure.ADULTS_REPLACED, row.facility, int(stands_in != StandIn.NOT_FOUND))
     return found
 
 

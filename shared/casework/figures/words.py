@@ -77,6 +77,7 @@ MEASURES: dict[str, str] = {
     _M.CONSENT_BREACHES: _("breaches of consent"),
     _M.CONSENTS_TAKEN_BACK: _("consents taken back"),
     _M.CONSENTS_HONOURED_IN_TIME: _("of these, honoured within the hour"),
+    _M.ADULTS_REPLACED: _("children for whom another adult stands in"),
     _M.OUTREACH_SESSIONS: _("outreach sessions"),
     _M.PEOPLE_REACHED: _("people reached"),
     _M.INFORMATION_CONTACTS: _("contacts for information"),
