@@ -6,6 +6,7 @@ from services.health.supplies.handlers import (
     on_supplies_requested,
     on_supplies_stated,
 )
+from shared.casework.reports import handlers as _reports  # noqa: F401 — how its own words of a report are put back
 from shared.casework.vocabulary import (
     ANSWERS_TO_OURS,
     ASKED_TO_CONFERENCES,

@@ -12,6 +12,7 @@ from schema import sqlite_at_head
 
 import services.demo
 from services.kinds import MODULES
+from shared.contracts.casework.events import EVENTS
 
 START = """
 import asyncio, json, sys
@@ -25,6 +26,15 @@ edge = agency.edge(settings)
 edge.exchange = agency.exchange(settings)
 serve.config_of(agency.app(edge))
 print(json.dumps(sorted(sys.modules)))
+"""
+KIND = """
+import json, sys
+from services import runtime
+from services.kinds import parts_of
+from shared.casework import homecoming
+from shared.contracts.casework import codes, events
+parts_of(codes.AgencyKind(sys.argv[1]))
+print(json.dumps([one.type for one in (*homecoming._OTHERS, *events.REFERRAL_EVENTS)]))
 """
 
 
@@ -43,3 +53,13 @@ def test_an_agency_loads_no_other_kind_and_nothing_that_migrates(tmp_path: Path,
     assert mine in loaded
     assert not (set(MODULES.values()) - {mine}) & loaded
     assert not {name for name in loaded if name.split(".")[0] in {"alembic", "mako", "pytest", "playwright"}}
+
+
+@pytest.mark.parametrize("kind", list(MODULES))
+def test_each_kind_knows_by_itself_how_each_of_its_words_comes_home(kind: str) -> None:
+    """What a peer gives back after a restore is put back by whoever registered how, at its import; nobody else's is loaded."""
+    done = subprocess.run([sys.executable, "-c", KIND, kind], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    its_own = {one.type for one in EVENTS if any(sender == kind for sender, _to in one.authority.ways)}
+    assert its_own
+    assert not its_own - set(json.loads(done.stdout))

@@ -19,6 +19,8 @@ from signing_in import PIN
 from visitor import Page, Visitor
 
 from services.police.main import COUNTS
+from shared.casework.figures.domain import span
+from shared.casework.figures.programme import programme_of
 from shared.casework.figures.words import DURATIONS, FORMULAS, MEASURES, WHY
 from shared.contracts.casework.codes import AgeBand, IncidentType, Role, Sex
 from shared.programmes.indicators import Alarm, Duration, Formula, Indicator, Measure, WhyExpected
@@ -113,6 +115,26 @@ async def test_pictures_say_their_numbers_in_words_and_their_tables_stand_beneat
         assert re.search(rf'<th scope="row"[^>]*>{re.escape(name)}</th><td[^>]*>{number}</td>', page.text)
     assert "style=" not in page.text.split("<main", 1)[1]
     assert len(re.findall(r"<li>", page.text.split("<ol>", 1)[1].split("</ol>", 1)[0])) == 15
+
+
+async def test_an_indicator_that_names_a_year_is_of_that_year_whatever_was_counted_in_the_one_that_is_shown(world: World) -> None:
+    desk, second = await certified(world), await certified(world, "officer-2")
+    await stock(desk, 5)
+    await count(desk, second, {BATCH: 3})
+    police = world["police"]
+    name = police.here.programme.name
+    own = {
+        "differs": Indicator(name=name, formula=Formula.COUNT, of=Measure.STOCK_VARIANCE, year=2026),
+        "left": Indicator(
+            name=name, formula=Formula.BALANCE, plus=(Measure.STOCK_COUNTED,), minus=(Measure.STOCK_DISPENSED,), year=2026
+        ),
+    }  # fmt: skip
+    here = replace(police.here, programme=with_indicators(police.here.programme, **own))
+    for shown in ("2026", "2026-01", "2027", "2025"):
+        async with police.database.read() as tx:
+            found = await programme_of(tx, here, COUNTS, span(shown))
+        told = {line.id: (line.value, line.is_held) for line in found.lines if line.id in own}
+        assert told == {"differs": (2.0, True), "left": (3.0, True)}, shown
 
 
 async def test_services_that_do_not_answer_are_named_with_how_long_somebody_waits(world: World) -> None:

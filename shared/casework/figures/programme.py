@@ -92,7 +92,7 @@ async def programme_of(tx: Transaction, here: Here, counts: Sequence[Count], of:
     now = await _counted(tx, here, counts, of, by)
     indicators = here.programme.indicators
     named = named_years(list(indicators.values()))
-    theirs = now.who_counts(kept for one in indicators.values() if one.year is not None for kept in kept_for(one))
+    theirs = _who_counts(now, [one for one in indicators.values() if one.year is not None], counts)
     others = [answer(here, year.first.year, await _counted(tx, here, theirs, year, by)) for year in named]
     own, years = Counted([answer(here, of.first.year, now)]), Counted(others)
     known = Leaving(own, {None: await released(tx, of)})
@@ -103,6 +103,12 @@ async def programme_of(tx: Transaction, here: Here, counts: Sequence[Count], of:
         for id_, one in indicators.items()
     ]
     return Programme(lines, now, calls)
+
+
+def _who_counts(now: Counts, indicators: Sequence[Indicator], counts: Sequence[Count]) -> Sequence[Count]:
+    """Who counts what these are computed from; everybody, where something was not counted now and may have been in their years."""
+    kept = {one for indicator in indicators for one in kept_for(indicator)}
+    return now.who_counts(kept) if kept <= now.counted_by.keys() else counts
 
 
 def _line(here: Here, id_: str, one: Indicator, counted: Counted, known: Tally, calls: tuple[int, int] | None) -> Line:
