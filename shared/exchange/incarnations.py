@@ -4,6 +4,7 @@ Numbers are given in the current one only. Ids are UUIDv7, so lives sort in the 
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
@@ -81,6 +82,12 @@ async def _say_what_ended(tx: Transaction, peer: str) -> None:
         data=word.model_dump(mode="json"), occurred_at=tx.clock.now(),
     )  # fmt: skip
     await add(tx, outgoing)
+
+
+async def restored_at(tx: Transaction) -> datetime | None:
+    """When the current life began, where it is not the first that is known: what was here before came out of a backup."""
+    lives = (await tx.session.execute(select(col(Incarnation.opened_at), col(Incarnation.is_current)))).tuples().all()
+    return next((opened_at for opened_at, is_current in lives if is_current), None) if len(lives) > 1 else None
 
 
 async def remember_incarnation(tx: Transaction, incarnation: UUID) -> None:

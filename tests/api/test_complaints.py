@@ -116,6 +116,71 @@ async def test_a_day_in_court_that_was_mistyped_is_taken_back_and_told_to_whoeve
         assert not list((await tx.session.execute(select(Progress))).scalars())
 
 
+async def test_of_two_that_stand_for_one_day_one_may_go_and_the_day_holds(world: World) -> None:
+    desk = await at_station(world)
+    case_id, incident_id = await open_case(desk)
+    await consent(desk, case_id, "social_welfare", "needs", "prog")
+    await refer(desk, case_id, incident_id, "social_welfare")
+    paths = [await registered(desk, case_id), await registered(desk, case_id, number="FIR/13/26", incident_id=incident_id)]
+    day, held = {"code": "hearing_date", "hearing_on": "2026-03-01", "told_now": True}, []
+    for path in paths:
+        found = (await desk.post(f"{path}/steps", day))["steps"]
+        held.append(next(one["step"] for one in found if one["hearing_on"] == "2026-03-01"))
+        world.clock.advance(timedelta(minutes=1))
+    twice = await refused(desk.post(f"{paths[0]}/steps", day))
+    assert twice == (409, "This complaint has a hearing on that day already.")
+    await desk.post(f"/cases/{case_id}/hearing-off", {"step": held[1]})
+    complaints = (await desk.get(f"/cases/{case_id}/complaints"))["items"]
+    steps = {one["step"]: one for complaint in complaints for one in complaint["steps"]}
+    assert [steps[step]["is_off"] for step in held] == [False, True]
+    await world.settle()
+    worker = await world["social_welfare"].sign_in("worker")
+    (theirs,) = (await worker.get("/cases"))["items"]
+    lines = (await worker.get(f"/cases/{theirs['id']}/timeline?limit=200"))["items"]
+    assert "case.hearing_off" not in {one["kind"] for one in lines}, "the day holds"
+    world.clock.advance(timedelta(minutes=1))
+    await desk.post(f"/cases/{case_id}/hearing-off", {"step": held[0]})
+    await world.settle()
+    lines = (await worker.get(f"/cases/{theirs['id']}/timeline?limit=200"))["items"]
+    assert [one["detail"]["on_date"] for one in lines if one["kind"] == "case.hearing_off"] == ["2026-03-01"]
+
+
+async def test_who_was_told_a_day_just_as_it_was_taken_off_is_told_that_it_does_not_hold(world: World) -> None:
+    desk = await at_station(world)
+    case_id, _incident = await open_case(desk)
+    path = await registered(desk, case_id, told_now=True)
+    found = (await desk.post(f"{path}/steps", {"code": "hearing_date", "hearing_on": "2026-03-01"}))["steps"]
+    step = next(one["step"] for one in found if one["hearing_on"])
+    told = {"step": step, "outcome": "told", "how": "when_she_came"}
+    assert (await refused(desk.post(f"/cases/{case_id}/told", {**told, "is_off": True})))[0] == 409
+    await desk.post(f"/cases/{case_id}/hearing-off", {"step": step})
+    assert (await desk.get(f"/cases/{case_id}/to-tell"))["steps"] == []  # as far as the desk knows she never heard of it
+    assert (await refused(desk.post(f"/cases/{case_id}/told", told)))[0] == 409
+    said = await desk.post(f"/cases/{case_id}/told", {**told, "is_off": False})  # by the page that was open before
+    assert said["is_off"] is False
+    (waits,) = (await desk.get(f"/cases/{case_id}/to-tell"))["steps"]
+    assert (waits["step"], waits["is_off"], waits["was_on"]) == (step, True, "2026-03-01")
+    assert (await refused(desk.post(f"/cases/{case_id}/told", {**told, "is_off": False})))[0] == 409
+    await desk.post(f"/cases/{case_id}/told", {**told, "is_off": True})
+    assert (await desk.get(f"/cases/{case_id}/to-tell"))["steps"] == []
+    assert (await refused(desk.post(f"/cases/{case_id}/told", told)))[0] == 409
+
+
+async def test_the_same_word_of_the_same_moment_is_refused_and_not_swallowed(world: World) -> None:
+    desk = await at_station(world)
+    case_id, _incident = await open_case(desk)
+    path, at = await registered(desk, case_id), world.clock.now().isoformat()
+    for minute in range(2):
+        world.clock.advance(timedelta(minutes=minute))
+        found = (await desk.post(f"{path}/steps", {"code": "hearing_date", "hearing_on": "2026-03-01"}))["steps"]
+        step = next(one["step"] for one in found if one["hearing_on"] == "2026-03-01")
+        off = {"step": step, "occurred_at": at}
+        if minute:
+            assert (await refused(desk.post(f"/cases/{case_id}/hearing-off", off)))[0] == 409
+            off = {"step": step}
+        assert (await desk.post(f"/cases/{case_id}/hearing-off", off))["is_off"]
+
+
 LATE = [
     ("steps", {"code": "statement_taken", "occurred_at": "2026-01-04T14:00:00Z"}),
     ("withdrawals", {**WITHDRAWN, "occurred_at": "2026-01-04T15:00:00Z"}),

@@ -353,12 +353,17 @@ async def guest_of(centre: World, case_id: str) -> Desk:
     return guest
 
 
-async def test_a_guest_of_an_emergency_takes_neither_her_word_nor_her_things_nor_her_bed(centre: World) -> None:
+async def test_a_guest_of_an_emergency_takes_neither_her_word_nor_her_things_nor_her_bed_nor_her_day(centre: World) -> None:
     desk = await officer(centre)
     case_id = await came(desk)
     stay = await stays(desk, case_id)
     ring = await desk.post(f"/cases/{case_id}/property", THING)
     await desk.post(f"/cases/{case_id}/own-word", {"word": "mango tree", "phone_is_safe": True})
+    path = f"/cases/{case_id}/complaints"
+    path = f"{path}/{(await desk.post(path, {}))['id']}"
+    found = (await desk.post(f"{path}/steps", {"code": "hearing_date", "hearing_on": "2026-03-01"}))["steps"]
+    hearing = next(one["step"] for one in found if one["hearing_on"])
+    withdrawn = {"asked_by": "family", "pressure": "yes", "asked_alone": False}
     guest = await guest_of(centre, case_id)
     assert (await guest.get(f"/cases/{case_id}"))["id"] == case_id  # it is open to him
     back = {"act": "returned", "post": "desk_officer", "name": "T. Synthetic", "her_sign": "thumb"}
@@ -366,6 +371,8 @@ async def test_a_guest_of_an_emergency_takes_neither_her_word_nor_her_things_nor
         guest.post(f"/cases/{case_id}/own-word", {"word": "his own word", "phone_is_safe": True}),
         guest.post(f"/property/{ring['id']}/entries", back),
         then(guest, stay, "left", way="own_choice"),
+        guest.post(f"/cases/{case_id}/hearing-off", {"step": hearing}),
+        guest.post(f"{path}/withdrawals", withdrawn),
     ):
         assert (await refused(work))[0] == 403
     asked = {"number": await number_of(desk, case_id), "word": "mango tree", "claims_to_be": "herself", "phone_is_safe": True}

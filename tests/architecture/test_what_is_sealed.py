@@ -514,7 +514,10 @@ HARMLESS: dict[str, dict[str, str]] = {
     ),
     "police_complaints": {"number_index": "a keyed digest: the same for the same number, and without the keystore nothing else"},
     "police_complaint_steps": {},
-    "police_tellings": {"outcome": "told or not safe, a code; the list of what is to be told goes by it"},
+    "police_tellings": {
+        "outcome": "told or not safe, a code; the list of what is to be told goes by it",
+        "is_off": "of a day, or that it does not hold; the same list",
+    },
     "police_offenders": {},
     "police_offender_entries": {"on_date": "the day of a visit to the station; who came and why lie sealed"},
     "police_offender_looks": {},

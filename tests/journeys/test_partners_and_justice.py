@@ -31,6 +31,7 @@ from sqlmodel import col
 
 from services.police.complaints.tables import Telling
 from shared.casework.alarms.tables import Alarm
+from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.directory.network import parse_network
 from shared.casework.referrals.tables import Referral
@@ -538,3 +539,61 @@ async def test_a_shelter_shows_its_area_only(coast: World) -> None:
         told["agencies"][agency]["facilities"][facility]["journeys"] = {start: {"km": 4, "minutes": 9}}
         with pytest.raises(RefnetError, match="is a shelter, which shows an area only"):
             parse_network(told, "of this test")
+
+
+# --- a day that does not hold, and a telephone that was not safe ------------------------------------------------------------
+
+
+async def of_justice(desk: Desk, case_id: str) -> list[dict[str, Any]]:
+    """What justice told and she is to be told."""
+    return [one for one in (await desk.get(f"/cases/{case_id}/to-tell"))["steps"] if one["agency"] == "justice"]
+
+
+async def test_a_message_that_was_not_safe_once_is_safe_at_no_hour_also_after_what_it_was_of_is_gone(coast: World) -> None:
+    desk, case_id, clerk, there = await in_court(coast, "prog")
+    async with coast["police"].database.write() as tx:
+        (await tx.session.get_one(Case, UUID(case_id))).relay = {"safe_hours": "morning"}
+    await clerk.post(f"/cases/{there}/hearings", {"on_date": (coast.clock.now().date() + timedelta(days=3)).isoformat()})
+    await coast.settle()
+    assert (await desk.get(f"/cases/{case_id}/to-tell"))["safe_hours"] == "morning"
+    (step,) = await of_justice(desk, case_id)
+    await desk.post(f"/cases/{case_id}/told", {"step": step["step"], "outcome": "not_safe"})
+    (agreed,) = [one for one in (await clerk.get(f"/cases/{there}/consents"))["items"] if one["recipient"] == "police"]
+    await clerk.take_back(there, agreed)
+    await coast.settle()
+    found = await desk.get(f"/cases/{case_id}/to-tell")
+    assert (found["safe_hours"], await of_justice(desk, case_id)) == (None, [])
+    async with coast["police"].database.read() as tx:
+        tellings = (await tx.session.execute(select(col(Telling.position), col(Telling.outcome)))).tuples().all()
+    assert (None, "not_safe") in tellings
+    told = {"step": found["steps"][0]["step"], "outcome": "told", "how": "in_safe_hours"}
+    with pytest.raises(Refused) as refused:
+        await desk.post(f"/cases/{case_id}/told", told)
+    assert refused.value.status == 409
+
+
+async def test_who_may_have_been_told_a_day_before_a_restore_is_told_that_it_does_not_hold(coast: World) -> None:
+    desk, case_id, clerk, there = await in_court(coast, "prog")
+    day = (coast.clock.now().date() + timedelta(days=3)).isoformat()
+    hearing = await clerk.post(f"/cases/{there}/hearings", {"on_date": day})
+    await coast.settle()
+    image = await coast.back_up("police")
+    (step,) = await of_justice(desk, case_id)
+    await desk.post(f"/cases/{case_id}/told", {"step": step["step"], "outcome": "told", "how": "when_she_came"})
+    coast.clock.advance(timedelta(minutes=5))
+    await clerk.post(f"/hearings/{hearing['id']}/answer", {"state": "cancelled"})
+    await coast.settle()
+    await coast.restore("police", image)
+    await coast.settle_restored()
+    desk = await at(coast, "police", STATION, "later")
+    (waits,) = await of_justice(desk, case_id)
+    assert (waits["is_off"], waits["was_on"]) == (True, day)
+    officer = await at_work(coast, "police", "after", Role.OFFICER, STATION)
+    assert str(waits["was_on"][-1]) in (await officer.open(f"/cases/{case_id}/complaint")).words
+    assert f"/cases/{case_id}/complaint" in (await officer.open("/")).text, "it stands on the work list too"
+    await desk.post(f"/cases/{case_id}/told", {"step": waits["step"], "outcome": "told", "how": "when_she_came", "is_off": True})
+    assert await of_justice(desk, case_id) == []
+    await clerk.post(f"/cases/{there}/hearings", {"on_date": day})
+    await coast.settle()
+    (fresh,) = await of_justice(desk, case_id)
+    assert not fresh["is_off"]

@@ -2,8 +2,8 @@
 hears what she allows; everything else stays here. None of these acts touches a referral or a consent.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -29,14 +29,15 @@ from services.police.stations.commands import give_number
 from shared.casework.acts import ask_first
 from shared.casework.cases.commands import Form, happened, load_case
 from shared.casework.cases.tables import Case, Incident
-from shared.casework.circles.commands import RecordProgress, record_progress, take_off
+from shared.casework.circles.commands import RecordProgress, note_step_off, record_progress, take_off
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
-from shared.casework.scope import OutOfSight, whole_agency
+from shared.casework.scope import OutOfSight, not_as_guest, whole_agency
 from shared.casework.situations import situation_of
 from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ProgressCode, Registered, Ternary
 from shared.exchange import outbox
+from shared.exchange.incarnations import restored_at
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.i18n import mark as _
@@ -118,11 +119,12 @@ class TakeOff(Form):
 
 
 class TellHer(Form):
-    """What became of telling her a milestone."""
+    """What became of telling her a milestone. `is_off`: what she was told is that a day does not hold; left out, as it is now."""
 
     step: int
     outcome: Told
     how: HowTold | None = None
+    is_off: bool | None = None
 
     @model_validator(mode="after")
     def _said_how(self) -> "TellHer":
@@ -173,6 +175,10 @@ async def _index(tx: Transaction, number: str) -> bytes:
 async def add_step(case_id: UUID, complaint_id: UUID, command: AddStep, tx: Transaction, here: Here, by: Actor) -> ComplaintStep:
     """Records a milestone, now or late; raises Conflict where it stands already."""
     complaint = await _load(tx, case_id, complaint_id, by)
+    if command.hearing_on is not None:
+        for known, own in await steps_of(tx, here, complaint.case_id):
+            if own is not None and own.complaint_id == complaint.id and known.on_date == command.hearing_on:
+                raise Conflict("This complaint has a hearing on that day already.")
     step = RecordProgress(code=command.code, on_date=command.hearing_on, occurred_at=command.occurred_at)
     return await _say(complaint, step, None, command.told_now, tx, here, by)
 
@@ -180,6 +186,7 @@ async def add_step(case_id: UUID, complaint_id: UUID, command: AddStep, tx: Tran
 async def withdraw(case_id: UUID, complaint_id: UUID, command: Withdraw, tx: Transaction, here: Here, by: Actor) -> ComplaintStep:
     """Records that a complaint was withdrawn. Care and referrals go on; whoever is not safe is helped first."""
     complaint = await _load(tx, case_id, complaint_id, by)
+    not_as_guest(by, complaint.facility, complaint.case_id)
     said = command.model_dump(mode="json", include={"asked_by", "where", "pressure", "asked_alone", "is_safe"})
     step = RecordProgress(code=ProgressCode.COMPLAINT_WITHDRAWN, occurred_at=command.occurred_at)
     return await _say(complaint, step, said, command.told_now, tx, here, by)
@@ -238,16 +245,26 @@ async def explain(case_id: UUID, command: Explain, tx: Transaction, here: Here, 
 
 
 async def take_off_hearing(case_id: UUID, command: TakeOff, tx: Transaction, here: Here, by: Actor) -> Progress:
-    """The day of a hearing does not hold, or was mistyped: whoever was told of it hears so. Raises Conflict where it is off."""
+    """The day of a hearing does not hold, or was mistyped: whoever was told of it hears so. Raises Conflict where it is off.
+
+    Where another step stands for the same day, of another complaint or entered twice, the day holds, and nobody is told otherwise.
+    """
     case = await _locked(tx, case_id, by)
-    step = {row.position: row for row, _own in await steps_of(tx, here, case.id)}.get(command.step)
+    not_as_guest(by, case.facility, case.id)
+    steps = {row.position: row for row, _own in await steps_of(tx, here, case.id)}
+    step = steps.get(command.step)
     if step is None or step.code != ProgressCode.HEARING_DATE:
         raise Conflict("There is no such hearing of this agency’s in this case; read it again.")
     if step.on_date is None:
         raise Conflict("This day was taken back already.")
     at = happened("occurred_at", command.occurred_at, tx.clock.now())
-    await take_off(case, step.on_date, at, tx, here)
-    await tx.session.refresh(step)
+    of_the_day = [row for row in steps.values() if row.code == step.code and row.on_date == step.on_date]
+    if len(of_the_day) > 1:
+        note_step_off(step, at, tx.clock.now())
+        await tx.session.flush()
+    else:
+        await take_off(case, step.on_date, at, tx, here)
+        await tx.session.refresh(step)
     return step
 
 
@@ -258,32 +275,46 @@ async def tell_her(case_id: UUID, command: TellHer, tx: Transaction, here: Here,
     if step is None or step.case_id != case.id or step.code not in MILESTONES:
         raise Conflict("There is no such step in this case; read it again.")
     before = await tellings_of(tx, case.id)
-    if not waits_to_be_told(step, before):
+    is_off = step.is_off if command.is_off is None else command.is_off
+    if is_off and not step.is_off:
+        raise Conflict("This day holds; read the page again.")
+    # Whoever was told the day just as it was taken off was told it: that it does not hold waits to be told then.
+    is_late = not is_off and step.is_off and not _was_told(step, before, is_off=False)
+    if not is_late and (is_off != step.is_off or not waits_to_be_told(step, before, await restored_at(tx))):
         raise Conflict("This has been told already.")
     was_unsafe = any(one.outcome == Told.NOT_SAFE for one in before)
     if command.how is HowTold.IN_SAFE_HOURS and safe_hours(case.relay, case.safety, was_unsafe=was_unsafe) is None:
         raise Conflict(NO_SAFE_HOURS)
-    row = _telling(step, command.outcome, command.how, tx, by)
+    row = _telling(step, command.outcome, command.how, tx, by, is_off=is_off)
     tx.session.add(row)
     await tx.session.flush()
     return row
 
 
-def waits_to_be_told(step: Progress, tellings: Iterable[Telling]) -> bool:
+def waits_to_be_told(step: Progress, tellings: Sequence[Telling], restored: datetime | None) -> bool:
     """Whether she is to be told a milestone: once; and once more, of a hearing that she was told of, that its day does not hold.
+    What she was told before the database was `restored` is lost, so that she may have been told of any day that stood then.
     `to_tell` of the views asks the database the same."""
-    told = [one.recorded_at for one in tellings if one.position == step.position and one.outcome in SETTLED]
+    was_told = _was_told(step, tellings, is_off=False)
     if not step.is_off:
-        return not told
-    return bool(told) and step.off_recorded_at is not None and max(told) < step.off_recorded_at
+        return not was_told
+    if step.off_recorded_at is None or _was_told(step, tellings, is_off=True):
+        return False
+    return was_told or (restored is not None and step.recorded_at < restored <= step.off_recorded_at)
 
 
-def _telling(step: Progress, outcome: Told, how: HowTold | None, tx: Transaction, by: Actor) -> Telling:
+def _was_told(step: Progress, tellings: Iterable[Telling], *, is_off: bool) -> bool:
+    return any(one.position == step.position and one.is_off == is_off and one.outcome in SETTLED for one in tellings)
+
+
+def _telling(
+    step: Progress, outcome: Told, how: HowTold | None, tx: Transaction, by: Actor, *, is_off: bool = False
+) -> Telling:  # fmt: skip
     now = tx.clock.now()
     assert step.position is not None
     return Telling(
-        id=new_id(), case_id=step.case_id, position=step.position, outcome=outcome, how=how, occurred_at=now, recorded_at=now,
-        recorded_by=by.account_id,
+        id=new_id(), case_id=step.case_id, position=step.position, outcome=outcome, is_off=is_off, how=how, occurred_at=now,
+        recorded_at=now, recorded_by=by.account_id,
     )  # fmt: skip
 
 

@@ -43,8 +43,9 @@ class ComplaintStep(Row, table=True):
 
 
 class Telling(Row, table=True):
-    """That a milestone was told to her, or that it was not safe. There may be several of one. It goes with the step that it is of,
-    where that was heard under a consent and she takes it back."""
+    """That a milestone was told to her, or that it was not safe. There may be several of one. It outlives a step that was heard
+    under a consent that she took back: where it once was not safe, no message is safe. `is_off`: what was told is that a day does
+    not hold."""
 
     __tablename__ = "police_tellings"
     __table_args__ = (
@@ -53,8 +54,9 @@ class Telling(Row, table=True):
     )
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(sa_column_args=[ForeignKey(CASE)], index=True)
-    position: int = Field(sa_column=Column(BIG, ForeignKey(STEP, ondelete="CASCADE"), nullable=False))
+    position: int | None = Field(default=None, sa_column=Column(BIG, ForeignKey(STEP, ondelete="SET NULL"), nullable=True))
     outcome: str
+    is_off: bool = False
     how: str | None = None
     occurred_at: datetime = Field(sa_type=UtcDateTime)
     recorded_at: datetime = Field(sa_type=UtcDateTime)

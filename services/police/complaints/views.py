@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, exists, false, func, or_, select
 from sqlmodel import col
 
 from services.police.complaints.commands import complaints_of, heard_of, steps_of, tellings_of, waits_to_be_told
@@ -28,6 +28,7 @@ from shared.casework.pages.frame import StepToTell, ToTell, Way
 from shared.casework.work.views import LIST_MAX
 from shared.contracts.casework.codes import ProgressCode, Ternary
 from shared.contracts.casework.events import HearingOff
+from shared.exchange.incarnations import restored_at
 from shared.kit.db import Transaction
 from shared.kit.i18n import mark as _
 from shared.kit.sealed import shut_shown
@@ -84,12 +85,13 @@ class Register:
 
 async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
     """The register of a case. A step that was recorded without naming a complaint belongs to the only one there is."""
-    tellings = await tellings_of(tx, case.id)
+    tellings, restored = await tellings_of(tx, case.id), await restored_at(tx)
     last = {one.position: one for one in tellings}
 
     def step_of(row: Progress, said: Mapping[str, Any] | None) -> Step:
         is_milestone = row.code in MILESTONES
-        return Step(row, said or {}, last.get(row.position or 0), is_milestone, is_milestone and waits_to_be_told(row, tellings))
+        waits = is_milestone and waits_to_be_told(row, tellings, restored)
+        return Step(row, said or {}, last.get(row.position), is_milestone, waits)
 
     complaints = await complaints_of(tx, case.id)
     only = complaints[0].id if len(complaints) == 1 else None
@@ -123,14 +125,19 @@ def _standing(steps: Sequence[Step]) -> Standing:
 
 async def to_tell(tx: Transaction, _here: Here, by: Actor) -> tuple[list[ToTell], int]:
     """Whom this desk has something to tell, the newest first, and how many milestones there are in all."""
-    told = (col(Telling.position) == col(Progress.position), col(Telling.outcome).in_(SETTLED))
-    is_off = and_(col(Progress.code) == ProgressCode.HEARING_DATE, col(Progress.on_date).is_(None))
-    off_untold = and_(exists().where(*told), ~exists().where(*told, col(Telling.recorded_at) >= col(Progress.off_recorded_at)))
+    settled = (col(Telling.position) == col(Progress.position), col(Telling.outcome).in_(SETTLED))
+    was_told, was_told_off = exists().where(*settled, ~col(Telling.is_off)), exists().where(*settled, col(Telling.is_off))
+    is_off, off_at = (
+        and_(col(Progress.code) == ProgressCode.HEARING_DATE, col(Progress.on_date).is_(None)),
+        col(Progress.off_recorded_at),
+    )
+    restored = await restored_at(tx)
+    is_lost = and_(col(Progress.recorded_at) < restored, off_at >= restored) if restored is not None else false()
     query = (
         select(Progress, Case, func.count().over())
         .join(Case, col(Case.id) == col(Progress.case_id))
         .where(col(Progress.code).in_(MILESTONES), scope.this_case(by))
-        .where(or_(and_(~is_off, ~exists().where(*told)), and_(is_off, col(Progress.off_recorded_at).is_not(None), off_untold)))
+        .where(or_(and_(~is_off, ~was_told), and_(is_off, off_at.is_not(None), ~was_told_off, or_(was_told, is_lost))))
         .order_by(col(Progress.recorded_at).desc(), col(Progress.position).desc())
         .limit(LIST_MAX)
     )

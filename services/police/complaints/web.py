@@ -67,8 +67,9 @@ class ToldView(Body):
     """What became of telling her a step."""
 
     id: UUID
-    step: int
+    step: int | None
     outcome: str
+    is_off: bool
     how: str | None
     occurred_at: datetime
 
@@ -129,7 +130,7 @@ def _explained(row: Explained) -> ExplainedView:
 
 
 def _told(row: Telling) -> ToldView:
-    return ToldView(id=row.id, step=row.position, outcome=row.outcome, how=row.how, occurred_at=row.occurred_at)
+    return ToldView(id=row.id, step=row.position, outcome=row.outcome, is_off=row.is_off, how=row.how, occurred_at=row.occurred_at)
 
 
 async def _register(tx: Transaction, edge: Edge, case_id: UUID, by: Actor) -> views.Register:

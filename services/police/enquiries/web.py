@@ -34,6 +34,7 @@ class ToldView(Body):
     step: int | None
     code: str
     on_date: str | None
+    was_on: str | None  # the day that was told, of a hearing that is off
     is_off: bool
     is_told: bool
 
@@ -62,6 +63,7 @@ async def _answer(tx: Transaction, here: Here, row: Enquiry) -> AnswerView:
         milestones=[
             ToldView(
                 step=one.row.position, code=one.row.code, on_date=one.row.on_date.isoformat() if one.row.on_date else None,
+                was_on=one.row.was_on.isoformat() if one.row.was_on else None,
                 is_off=one.is_off, is_told=not one.is_to_tell,
             )
             for one in register.steps

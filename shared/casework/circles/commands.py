@@ -95,8 +95,9 @@ async def record_progress(
 
 async def take_off(case: Case, on_date: date, occurred_at: datetime, tx: Transaction, here: Here) -> None:
     """A hearing of this agency's will not be on that day: no list says it any more, and whoever may hear of hearings is told. The
-    circle's subject is locked."""
-    await note_off(tx, case.id, here.agency, on_date, occurred_at)
+    circle's subject is locked. Raises Conflict where the same was said of the same moment: members would take it for that word."""
+    if not await note_off(tx, case.id, here.agency, on_date, occurred_at):
+        raise Conflict("This day was taken back at that very moment before; give the time at which it was taken back again.")
     fact = events.HearingOff(on_date=on_date)
     releases = await sharing.releases(tx, case.id, here.serving)
     told = [peer for peer, one in releases.items() if sharing.may_pass_progress(here, peer, one, codes.ProgressCode.HEARING_DATE)]
@@ -109,10 +110,11 @@ async def take_off(case: Case, on_date: date, occurred_at: datetime, tx: Transac
     )  # fmt: skip
 
 
-async def note_off(tx: Transaction, case_id: UUID, agency: str, on_date: date, occurred_at: datetime) -> None:
+async def note_off(tx: Transaction, case_id: UUID, agency: str, on_date: date, occurred_at: datetime) -> bool:
     """The steps by which an agency told of a hearing on that day lose it; the story keeps what was told, and when.
 
-    Said once: the same word comes home from each member that it was told, and the day may have been set again since.
+    Said once: the same word comes home from each member that it was told, and the day may have been set again since. False where
+    it was said already.
     """
     of_the_day = (
         col(Progress.case_id) == case_id, col(Progress.agency) == agency, col(Progress.code) == codes.ProgressCode.HEARING_DATE,
@@ -121,11 +123,17 @@ async def note_off(tx: Transaction, case_id: UUID, agency: str, on_date: date, o
         *of_the_day, col(Progress.was_on) == on_date, col(Progress.off_occurred_at) == occurred_at
     )
     if (await tx.session.execute(known.limit(1))).first() is not None:
-        return
+        return False
     for step in (await tx.session.execute(select(Progress).where(*of_the_day, col(Progress.on_date) == on_date))).scalars():
-        step.on_date, step.was_on = None, on_date
-        step.off_occurred_at, step.off_recorded_at = occurred_at, tx.clock.now()
+        note_step_off(step, occurred_at, tx.clock.now())
     await tx.session.flush()
+    return True
+
+
+def note_step_off(step: Progress, occurred_at: datetime, now: datetime) -> None:
+    """One step loses its day; it is known which that was."""
+    step.on_date, step.was_on = None, step.on_date
+    step.off_occurred_at, step.off_recorded_at = occurred_at, now
 
 
 async def visit_is_set(tx: Transaction, case_id: UUID, agency: str) -> bool:

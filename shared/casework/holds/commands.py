@@ -196,7 +196,8 @@ async def keep_for_the_court(tx: Transaction, sender: str, case: Case, consent_i
     copy["parts"] = {name: getattr(case, name) for name, under in case.told_under.items() if under == str(consent_id)}
     steps = select(Progress).where(col(Progress.case_id) == case.id, col(Progress.consent_id) == consent_id)
     copy["steps"] = [
-        {"code": s.code, "on_date": s.on_date, "at": s.occurred_at} for s in (await tx.session.execute(steps)).scalars()
+        {"code": s.code, "on_date": s.on_date, "at": s.occurred_at, "was_on": s.was_on, "off_at": s.off_occurred_at}
+        for s in (await tx.session.execute(steps)).scalars()
     ]
     heard = select(Conference).where(col(Conference.caller) == sender, col(Conference.consent_id) == consent_id)
     copy["conferences"] = [
