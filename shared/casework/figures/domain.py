@@ -37,10 +37,14 @@ ALARMS = (
     "undelivered", "unacknowledged", "stalled", "window_closing", "lapsed", "declined_without_next_place", "came_after_the_end",
     "nobody_to_tell_by_law", "not_erased", "consent_ends_soon", "never_left", "opened_beyond", "dose_adverse", "dose_misused",
     "box_variance", "station_reported", "parcel_differs", "call_not_seen", "call_at_last_resort", "call_unrouted",
-    "desk_unmanned", "report_before_limit", "custody_gap", "report_custody", UNKNOWN,
+    "desk_unmanned", "report_before_limit", "custody_gap", "report_custody", "agreement_ends", "hand_over_due", "hand_over_late",
+    "order_missing", "stay_needs_plan", "stay_over_limit", "no_other_desks", "visit_overdue", "visit_not_safe", "met_not_safe",
+    "hearing_without_day", "refused_by_peer", "station_silent", "station_number_lacking", "station_number_twice", UNKNOWN,
 )  # fmt: skip
 ALARM_STATES = ("open", "resolved")
-FORMULAS = 2  # the version of how cubes are counted: told with every release. 2: steps, kinds of desks, breaches, alarms
+# The version of how cubes are counted, told with every release. 2: steps, kinds of desks, breaches, alarms; 3: alarms of visits,
+# hand-overs, hearings, stays, stations and agreements each by its kind, which were of another kind before.
+FORMULAS = 3
 # The group of words that a dimension's categories are called by; the others have one together.
 WORDS_OF = {
     "incident": "incident", "age": "age", "sex": "sex", "urgency": "urgency", "to_kind": "kind", "way": "way", "alarm": "alarm",
