@@ -7,7 +7,7 @@ import yaml
 
 from shared.casework.directory.of_programme import network_of
 from shared.kit.errors import RefnetError
-from shared.programmes.profile import PROFILES, ProfileError, Programme, check_file, load_programme
+from shared.programmes.profile import PROFILES, ProfileError, Programme, check_file, known_profiles, load_programme
 from shared.programmes.references import parts_of
 from shared.programmes.terms import WHOLE, Sourced
 
@@ -21,9 +21,8 @@ def looked_at(name: str) -> dict[str, Any]:
     if not file.is_file():
         ours = PROFILES / f"{name}.yaml"
         if not ours.is_file():
-            known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
             words = "There is no file “%(name)s”, and no programme of this name; known are: %(known)s."
-            raise RefnetError(words, name=name, known=known)
+            raise RefnetError(words, name=name, known=", ".join(known_profiles()))
         file = ours
     checked = check_file(file)
     mistakes = [

@@ -46,7 +46,7 @@ from shared.casework.accounts.commands import make_token
 from shared.casework.directory.of_programme import network_of
 from shared.contracts.casework.codes import ServicePackage
 from shared.kit.errors import RefnetError
-from shared.programmes.profile import PROFILES, ProfileError, Programme, load_programme
+from shared.programmes.profile import ProfileError, Programme, known_profiles, load_programme
 
 BEFORE_DAYS = 3  # the days before the first: courses end, boxes are filled
 BEGINS_AT, ENDS_AT = time(9, 0), time(23, 0)
@@ -114,7 +114,7 @@ class Unmanned:
 
 def known_programmes() -> list[str]:
     """Ours that have numbers to replay."""
-    return [id_ for id_ in sorted(path.stem for path in PROFILES.glob("*.yaml")) if id_ != "base" and load_programme(id_).replay]
+    return [id_ for id_ in known_profiles() if id_ != "base" and load_programme(id_).replay]
 
 
 def simulate(order: Order, say: Say, is_watched: bool) -> Outcome:

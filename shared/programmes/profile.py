@@ -252,8 +252,13 @@ def _usable(file: Path) -> Programme:
     return checked.programme
 
 
+def known_profiles(folder: Path = PROFILES) -> list[str]:
+    """The ids of the profiles of a folder, the package's unless another is named; the base, which others extend, among them."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
 def _file_of(programme_id: str, folder: Path) -> Path:
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    known = known_profiles(folder)
     if programme_id not in known:
         raise UnknownProgramme(programme_id, known)
     return folder / f"{programme_id}.yaml"
