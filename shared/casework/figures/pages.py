@@ -41,9 +41,10 @@ class Grid:
 
 
 def grids_of(table: Table, edge: Edge, agency: str | None = None) -> list[Grid]:
-    """A cube's tables, this agency's or another's. Places stand by their names, whatever their numbers: nothing here ranks them."""
+    """A cube's tables, this agency's or another's. Places stand by their names, whatever their numbers: nothing here ranks them.
+    The longer dimension runs down: a telephone is narrow."""
     ordered = {d: _ordered(d, found, edge, agency or edge.here.agency) for d, found in table.categories.items()}
-    return [_grid(table, ordered, rows, columns) for columns, rows in pairwise(table.chain)] if table.values is not None else []
+    return [_grid(table, ordered, one, two) for one, two in pairwise(table.chain)] if table.values is not None else []
 
 
 def _ordered(dimension: str, categories: Sequence[str], edge: Edge, agency: str) -> list[str]:
@@ -52,12 +53,16 @@ def _ordered(dimension: str, categories: Sequence[str], edge: Edge, agency: str)
     return sorted(categories, key=lambda place: (edge.pages.place(agency, place), place))
 
 
-def _grid(table: Table, ordered: dict[str, list[str]], rows: str, columns: str) -> Grid:
+def _grid(table: Table, ordered: dict[str, list[str]], one: str, two: str) -> Grid:
     values = table.values or {}
-    lines = [
-        Line(row, [values[key((columns, column), (rows, row))] for column in ordered[columns]], values[key((rows, row))])
-        for row in ordered[rows]
-    ]
+    is_turned = len(ordered[one]) > len(ordered[two])
+    rows, columns = (one, two) if is_turned else (two, one)
+
+    def cell(row: str, column: str) -> int | None:
+        parts = (one, row if is_turned else column), (two, column if is_turned else row)
+        return values[key(*parts)]
+
+    lines = [Line(row, [cell(row, column) for column in ordered[columns]], values[key((rows, row))]) for row in ordered[rows]]
     sums = Line(TOTAL, [values[key((columns, column))] for column in ordered[columns]], values[TOTAL])
     return Grid(rows, columns, ordered[columns], lines, sums)
 
