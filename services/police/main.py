@@ -50,7 +50,7 @@ from services.police.hotline.figures import counts as call_counts
 from services.police.hotline.pages import router as hotline_pages
 from services.police.hotline.pages import ways_here as hotline_ways
 from services.police.hotline.tables import Call, CallLook, DeskState
-from services.police.hotline.views import to_see
+from services.police.hotline.views import to_see, told_in_call
 from services.police.hotline.watch import watch
 from services.police.hotline.web import router as hotline
 from services.police.mandates.web import router as mandates
@@ -255,6 +255,7 @@ PARTS = AgencyParts(
             own_word_ways,
         ),
         work_lines=(station_lines, report_lines, hand_over_lines, work_lines, fast_track_lines, seat_lines),
+        told_before=told_in_call,
         case_facts=docket_of,
         own_number=_("Number in the occurrence book"),
         find_own=case_with,

@@ -8,7 +8,7 @@ from desk_pages import A_CHILD, NO_TO_ALL, PAGE_2, at_the_desk, fill_page, to_co
 from sqlalchemy import select
 from visitor import Page, Visitor
 
-from shared.casework.cases.tables import Case
+from shared.casework.cases.tables import Case, Incident
 from shared.casework.consents.her_own import Caregiver, StandIn
 from shared.casework.consents.tables import Consent
 from shared.casework.pages.words import CAREGIVERS, STAND_INS
@@ -57,6 +57,23 @@ async def test_a_childs_no_leaves_what_the_law_asks_for_and_is_kept(world: World
     assert [(c.recipient, c.basis, c.items) for c in await consents(world)] == [("social_welfare", "legal_basis", ["req"])]
     page = await desk.open(page.path.removesuffix("/refer"))
     assert "The child’s own word Says no" in page.words
+
+
+@on_sqlite
+async def test_what_is_done_to_a_child_again_is_done_to_a_child(world: World) -> None:
+    desk = await at_the_desk(world)
+    case = (await to_consent(desk, **BOY)).path.removesuffix("/consent")
+    page = await desk.open(f"{case}/again")
+    assert "It happened again" in page.words
+    for kind in ("physical_assault", "rape"):
+        await desk.send(page.form(f"{case}/again"), hurt_now="no", hours_unknown="yes", incident_type=kind)
+        page = await desk.open(f"{case}/again")
+    async with world["police"].database.read() as tx:
+        found = (await tx.session.execute(select(Incident).order_by(Incident.recorded_at))).scalars().all()  # type: ignore[arg-type]
+    assert [(one.incident_type, one.contexts) for one in found[1:]] == [
+        ("physical_assault", []),
+        ("rape", ["child_sexual_abuse"]),
+    ]
 
 
 @on_sqlite

@@ -6,8 +6,10 @@ from typing import Any
 from agencies import World
 from hotline import HUYE, NYANZA, ROOM, holds, on_duty, with_hotline
 from shift import at_work
+from sqlalchemy import select
 from visitor import Page, Visitor
 
+from shared.casework.cases.tables import Incident
 from shared.contracts.casework.codes import Role
 
 REPORT: dict[str, Any] = {"what": "report", "channel": "voice", "district": "huye", "need": "protection", "language": "rw"}
@@ -26,7 +28,7 @@ async def test_a_call_stands_first_at_its_desk_and_becomes_a_case_in_one_tap(wor
     board = await taker.open("/hotline")
     assert "Not every desk can take a call" in board.words
     assert "/hotline/new" in board.links
-    call = await taken(taker, also=["child", "call_back"])
+    call = await taken(taker, also=["child", "call_back"], incident_type="rape")
     assert "Huye, gender desk" in call.words
     assert "safe to call back. Her number is not kept here" in call.words
     assert "15 minutes are an assumption" in call.words
@@ -37,6 +39,18 @@ async def test_a_call_stands_first_at_its_desk_and_becomes_a_case_in_one_tap(wor
     assert "/hotline" not in work.links
     case = await officer.send(work.form(f"{call.path}/case"))
     assert case.path.startswith("/cases/"), case.words
+    assert "Record what happened" in case.words
+    first = await officer.open(f"{case.path}/again")
+    assert "It happened again" not in first.words
+    form = first.form(f"{case.path}/again")
+    assert form.fields["incident_type"] == ["rape"], "as she told it on the telephone"
+    await officer.send(form, hurt_now="no", hours_unknown="yes")
+    async with police.database.read() as tx:
+        (incident,) = (await tx.session.execute(select(Incident))).scalars()
+    assert incident.incident_type == "rape"
+    assert "It happened again: a new incident" in (await officer.open(case.path)).words
+    again = (await officer.open(f"{case.path}/again")).form(f"{case.path}/again")
+    assert again.fields.get("incident_type", ["gbv"]) == ["gbv"], "what happened again is asked anew"
     assert "Not seen yet" not in (await officer.open("/work")).words
     assert "Open the case" in (await officer.open(call.path)).words
     assert "Open the case" not in (await taker.open(call.path)).words

@@ -16,8 +16,9 @@ from shared.casework import scope
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.views import LIST, LISTED_AGAIN, note_listed, note_read
 from shared.casework.here import Actor, Forbidden, Here
+from shared.casework.situations import KNOWN_TYPES
 from shared.casework.timeline.views import page_by_opening
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import IncidentType, Role
 from shared.kit.bodies import Body
 from shared.kit.bulk import insert_many
 from shared.kit.db import Transaction
@@ -58,6 +59,15 @@ class CallView(Body):
 def call_view(call: Call, alike: Sequence[Call] = ()) -> CallView:
     """A call as it is shown."""
     return CallView.model_validate({**as_shown(call), "may_be_of_one_person": [one.id for one in alike]})
+
+
+async def told_in_call(tx: Transaction, case_id: UUID) -> IncidentType | None:
+    """Which kind of violence the newest call of a case told of; None where none did."""
+    query = select(Call).where(col(Call.case_id) == case_id).order_by(col(Call.came_at).desc(), col(Call.id).desc())
+    with shut_shown():
+        calls = (await tx.session.execute(query)).scalars().all()
+    told = [(call.said or {}).get("incident_type") for call in calls]
+    return next((IncidentType(one) for one in told if one in KNOWN_TYPES), None)
 
 
 def seen_by(by: Actor) -> ColumnElement[bool]:

@@ -20,6 +20,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.cases.web import CaseCursor, Cursor
 from shared.casework.circles.commands import RecordProgress, record_progress
 from shared.casework.conferences.views import case_ways as conference_ways
+from shared.casework.consents.her_own import is_child
 from shared.casework.consents.tables import Consent
 from shared.casework.consents.views import erasures_of, refusals_of, unasked
 from shared.casework.edge import Edge, OneEdge
@@ -196,7 +197,7 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
         return await _new_page(request, edge, visit, form, form.value("sheet"), status=422)
 
     async def work(tx: Transaction) -> str:
-        is_child = asked.age_band in codes.CHILD_BANDS
+        is_childs = asked.age_band in codes.CHILD_BANDS
         adult = SAFE_ADULT[asked.safe_adult] if asked.safe_adult else Ternary.UNKNOWN
         sheet = await paper.open_sheet(tx, visit.actor, asked.sheet, SheetKind.REQUEST) if asked.sheet else None
         written_at = sheet.written_at if sheet else None
@@ -207,7 +208,7 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
                     age_band=asked.age_band, sex=asked.sex, language=asked.language, access=asked.access,
                     staff_preference=asked.staff_preference,
                 ),
-                child=events.ChildFacts(assent=Ternary.UNKNOWN, safe_adult_present=adult) if is_child else None,
+                child=events.ChildFacts(assent=Ternary.UNKNOWN, safe_adult_present=adult) if is_childs else None,
                 safety=events.Safety(safe_to_return=asked.safe_to_return, alone_on_phone=Ternary.UNKNOWN)
                 if asked.safe_to_return else None,
                 dependants=asked.dependants(), came_with=asked.came_with,
@@ -215,7 +216,7 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
             tx, edge.here, visit.actor, written_at,
         )  # fmt: skip
         said_at = written_at or tx.clock.now()
-        await commands.add_incident(case.id, _incident(edge, asked, said_at), tx, edge.here, visit.actor, written_at)
+        await commands.add_incident(case.id, _incident(edge, asked, said_at, is_childs), tx, edge.here, visit.actor, written_at)
         if sheet is not None:
             await paper.keep_entered(tx, sheet, visit.actor, case.id, said_at)
         return f"/cases/{case.id}/consent"
@@ -228,13 +229,12 @@ async def post_new(request: Request, edge: OneEdge, visit: Visitor, values: Post
         return await _new_page(request, edge, visit, form.error("sheet", error), asked.sheet, status=422)
 
 
-def _incident(edge: Edge, asked: NewCase | Again, said_at: datetime) -> AddIncident:
-    is_child = isinstance(asked, NewCase) and asked.age_band in codes.CHILD_BANDS
+def _incident(edge: Edge, asked: NewCase | Again, said_at: datetime, is_childs: bool) -> AddIncident:
     is_known = asked.hours_unknown is None and asked.at_least is not None and asked.at_most is not None
     return AddIncident(
         incident_type=asked.incident_type,
         contexts=(codes.IncidentContext.CHILD_SEXUAL_ABUSE,)
-        if is_child and asked.incident_type in codes.SEXUAL_VIOLENCE else (),
+        if is_childs and asked.incident_type in codes.SEXUAL_VIOLENCE else (),
         earliest_at=said_at - timedelta(hours=asked.at_most or 0) if is_known else None,
         latest_at=said_at - timedelta(hours=asked.at_least or 0) if is_known else None,
         given=asked.products(edge.here, edge.pages.times("en", said_at), said_at), hurt_now=asked.hurt_now == "yes",
@@ -301,6 +301,11 @@ async def _case_page(
         progress=progress, dated=codes.DATED, here_now="/cases",
         live=None if cursor or form.errors else f"/live?after={after}", is_nowhere=case.facility == NOWHERE, **context,
     )  # fmt: skip
+
+
+async def _has_none_yet(tx: Transaction, case: Case) -> bool:
+    """Whether nothing that happened is recorded yet; of a case that another agency sent something happened before."""
+    return not case.is_received and not await _incidents(tx, case)
 
 
 async def _incidents(tx: Transaction, case: Case) -> list[Incident]:
@@ -425,13 +430,20 @@ async def post_unfollow(case_id: UUID, request: Request, edge: OneEdge, visit: V
 
 @router.get("/cases/{case_id}/again")
 async def show_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """It happened again: a repeated assault is a new incident with its own acute request."""
+    """It happened again: a repeated assault is a new incident with its own acute request. What was told of the first, where a case
+    was opened without one, stands chosen."""
     visit.actor.may_work()
+    form = await draft_of(request, visit)
     async with edge.database.write() as tx:  # the look is kept
         case = await commands.load_case(tx, case_id, visit.actor)
         await views.note_read(tx, case.id, visit.actor, "case")
-    form = await draft_of(request, visit)
-    return edge.pages.show(request, "cases/again.html", visit, case=case, here_now="/cases", **_asks(edge, form))
+        is_first = await _has_none_yet(tx, case)
+        told = await edge.pages.look.told_before(tx, case.id) if is_first and edge.pages.look.told_before is not None else None
+    if told is not None and not form.values:
+        form = Filled({"incident_type": [told]})
+    return edge.pages.show(
+        request, "cases/again.html", visit, case=case, is_first=is_first, here_now="/cases", **_asks(edge, form)
+    )  # fmt: skip
 
 
 @router.post("/cases/{case_id}/again")
@@ -442,12 +454,15 @@ async def post_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     if asked is None or form.errors:
         async with edge.database.read() as tx:
             case = await commands.load_case(tx, case_id, visit.actor)
+            is_first = await _has_none_yet(tx, case)
         return edge.pages.show(
-            request, "cases/again.html", visit, case=case, errors=True, status=422, here_now="/cases", **_asks(edge, form)
-        )
+            request, "cases/again.html", visit, case=case, is_first=is_first, errors=True, status=422, here_now="/cases",
+            **_asks(edge, form),
+        )  # fmt: skip
 
     async def work(tx: Transaction) -> str:
-        await commands.add_incident(case_id, _incident(edge, asked, tx.clock.now()), tx, edge.here, visit.actor)
+        incident = _incident(edge, asked, tx.clock.now(), is_child(await commands.load_case(tx, case_id, visit.actor)))
+        await commands.add_incident(case_id, incident, tx, edge.here, visit.actor)
         return f"/cases/{case_id}/refer"
 
     return await submit(request, edge, visit, values, work)

@@ -24,7 +24,7 @@ from shared.casework.here import Actor, Here
 from shared.casework.pages import words
 from shared.casework.registers.domain import has_registers
 from shared.contracts.casework.authority import SERVING
-from shared.contracts.casework.codes import ProgressCode, Role, SafeHours
+from shared.contracts.casework.codes import IncidentType, ProgressCode, Role, SafeHours
 from shared.kit.calendars import written_solar
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Said, filled
@@ -58,6 +58,7 @@ Way = tuple[str, str]  # address, words
 CertificatesOf = Callable[[Transaction, Here, Actor], Awaitable[frozenset[str]]]
 WaysHere = Callable[[Here, Actor], Sequence[Way]]
 Load = Callable[[Transaction, Here, Actor], Awaitable[Sequence[Any]]]
+ToldBefore = Callable[[Transaction, UUID], Awaitable[IncidentType | None]]
 CaseFacts = Callable[[Transaction, UUID], Awaitable[Sequence[tuple[str, str | None, str]]]]  # words, value, where it is entered
 
 CaseWays = Callable[[Transaction, Here, Actor, Case], Awaitable[Sequence[Way]]]
@@ -111,6 +112,7 @@ class Look:
     work_lines: Sequence[WorkLines] = ()  # what stands on a work list beside cases, as far as it is the account's
     ways_here: Sequence[WaysHere] = ()  # ways that only some programmes have
     work_first: Sequence[tuple[str, Load]] = ()  # what a work list begins with: a template, and its `rows`
+    told_before: ToldBefore | None = None  # which kind of violence was told of a case before anything of it was recorded
     case_facts: CaseFacts | None = None  # what this agency alone keeps of a case, for its page
     care_kept: CareKept | None = None  # whether this agency has kept care on an arrival: then somebody had come
     own_number: str | None = None  # what a number is called by which this agency alone knows a case, and how it is found by it
