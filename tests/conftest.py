@@ -224,7 +224,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 LONGEST = (  # modules of minutes, with few tests each: they begin, so that nobody waits for the last of them alone
-    "test_every_page.py", "test_killed_between_steps.py", "test_simulator.py", "test_the_whole_journey.py",
+    "test_replays.py", "test_every_page.py", "test_killed_between_steps.py", "test_simulator.py", "test_the_whole_journey.py",
     "test_broker_wiped.py", "test_database_restored.py", "test_live_pages.py", "test_any_story_ends_in_agreement.py",
 )  # fmt: skip
 
