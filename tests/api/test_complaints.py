@@ -10,13 +10,16 @@ from agencies import Desk, Refused, World, consent, open_case, refer
 from sqlalchemy import select
 from sqlmodel import col
 
+from services.police.complaints.views import to_tell
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.alarms.tables import Alarm
 from shared.casework.circles.tables import Progress
 from shared.casework.consents.tables import Consent
+from shared.casework.here import Actor
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
+from shared.kit.ids import new_id
 
 STATION = "ndola_central_vsu"
 WITHDRAWN = {"asked_by": "family", "where": "court", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
@@ -133,6 +136,7 @@ async def test_of_two_that_stand_for_one_day_one_may_go_and_the_day_holds(world:
     complaints = (await desk.get(f"/cases/{case_id}/complaints"))["items"]
     steps = {one["step"]: one for complaint in complaints for one in complaint["steps"]}
     assert [steps[step]["is_off"] for step in held] == [False, True]
+    assert (await off_to_tell(desk, case_id), await on_the_list(world)) == ([], 0), "she was told a day that holds"
     await world.settle()
     worker = await world["social_welfare"].sign_in("worker")
     (theirs,) = (await worker.get("/cases"))["items"]
@@ -143,6 +147,20 @@ async def test_of_two_that_stand_for_one_day_one_may_go_and_the_day_holds(world:
     await world.settle()
     lines = (await worker.get(f"/cases/{theirs['id']}/timeline?limit=200"))["items"]
     assert [one["detail"]["on_date"] for one in lines if one["kind"] == "case.hearing_off"] == ["2026-03-01"]
+    assert (await off_to_tell(desk, case_id), await on_the_list(world)) == (held, 2)
+
+
+async def off_to_tell(desk: Desk, case_id: str) -> list[int]:
+    """Hearings that she is to be told are off."""
+    return sorted(one["step"] for one in (await desk.get(f"/cases/{case_id}/to-tell"))["steps"] if one["is_off"])
+
+
+async def on_the_list(world: World) -> int:
+    """How many of them stand on the work list of the desk."""
+    officer = Actor(new_id(), "officer", Role.OFFICER, STATION)
+    async with world["police"].database.read() as tx:
+        lines, _count = await to_tell(tx, world["police"].here, officer)
+    return sum(step.code == "case.hearing_off" for line in lines for step in line.steps)
 
 
 async def test_who_was_told_a_day_just_as_it_was_taken_off_is_told_that_it_does_not_hold(world: World) -> None:

@@ -390,6 +390,12 @@ async def test_places_that_wrote_anything_down_and_sheets_that_are_out(world: Wo
         sheet = (await tx.session.execute(select(Sheet).where(col(Sheet.batch) == batch).limit(1))).scalar_one()
         sheet.entered_at = tx.clock.now()
     assert (await seen(await lead(world["police"])))("sheets_out") == 2
+    await world["health"].sign_in("nobody", Role.CLINICIAN, "ndola_hospital")
+    cancelled = (await refer(desk, _case, None, "health", to_facility="ndola_hospital", services=["follow_up_care"]))["id"]
+    await world.settle()
+    await desk.post(f"/referrals/{cancelled}/cancel", {"reason_code": "no_longer_needed"})
+    await world.settle()
+    assert (await seen(await lead(world["health"])))("places_reported") == 1, "what is cancelled unseen is, without anybody"
     nobody_then = await seen(await lead(world["police"]), YEAR - 1)
     assert (nobody_then("places_reported"), nobody_then("sheets_out")) == (0, 0)
 

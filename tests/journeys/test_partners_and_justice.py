@@ -572,12 +572,17 @@ async def test_a_message_that_was_not_safe_once_is_safe_at_no_hour_also_after_wh
     assert refused.value.status == 409
 
 
-async def test_who_may_have_been_told_a_day_before_a_restore_is_told_that_it_does_not_hold(coast: World) -> None:
+@pytest.mark.parametrize("in_the_backup", [True, False])
+async def test_who_may_have_been_told_a_day_before_a_restore_is_told_that_it_does_not_hold(
+    coast: World, in_the_backup: bool
+) -> None:
     desk, case_id, clerk, there = await in_court(coast, "prog")
+    await coast.settle()
+    image = await coast.back_up("police")
     day = (coast.clock.now().date() + timedelta(days=3)).isoformat()
     hearing = await clerk.post(f"/cases/{there}/hearings", {"on_date": day})
     await coast.settle()
-    image = await coast.back_up("police")
+    image = await coast.back_up("police") if in_the_backup else image
     (step,) = await of_justice(desk, case_id)
     await desk.post(f"/cases/{case_id}/told", {"step": step["step"], "outcome": "told", "how": "when_she_came"})
     coast.clock.advance(timedelta(minutes=5))

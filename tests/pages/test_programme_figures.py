@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from xml.etree import ElementTree as ET
 
 import pyrage
@@ -19,6 +20,8 @@ from signing_in import PIN
 from visitor import Page, Visitor
 
 from services.police.main import COUNTS
+from shared.casework.accounts.barred import kept
+from shared.casework.accounts.commands import find_account
 from shared.casework.figures.domain import span
 from shared.casework.figures.programme import programme_of
 from shared.casework.figures.words import DURATIONS, FORMULAS, MEASURES, WHY
@@ -153,14 +156,57 @@ async def test_services_that_do_not_answer_are_named_with_how_long_somebody_wait
         for name, at in (("lead-here", STATION), ("lead-there", "masaiti_vsu"))
     ]
     page = await chief.open(PAGE)
-    table = page.text.split('id="silent"', 1)[1].split("<h2", 1)[0]
-    cells = [" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in re.findall(r"<t[hd] .*?</t[hd]>", table)]
-    assert cells[3:] == ["Ndola one-stop clinic", f"{asked_on:%A} {asked_on.day} {asked_on:%B}", "2"]
+    assert silent(page) == ["Ndola one-stop clinic", f"{asked_on:%A} {asked_on.day} {asked_on:%B}", "2"]
     assert "None: whoever was asked" in (await other.open(PAGE)).words, "nobody waits at her place"
     nurse = await world["health"].sign_in("nurse-there", Role.CLINICIAN, CLINIC)
     await nurse.post(f"/referrals/{referral['id']}/acknowledge")
     await world.settle()
     assert "None: whoever was asked" in (await chief.open(PAGE)).words
+
+
+def silent(page: Page) -> list[str]:
+    """The cells of the list of services that do not answer."""
+    table = page.text.split('id="silent"', 1)[1].split("<h2", 1)[0]
+    return [" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in re.findall(r"<t[hd] .*?</t[hd]>", table)][3:]
+
+
+async def asks_the_clinic(world: World, name: str, place: str) -> tuple[str, str]:
+    """A case at a place, and its request."""
+    desk = await world["police"].sign_in(name, Role.OFFICER, place)
+    case_id, incident_id = await came(world, desk)
+    await consent(desk, case_id, "health", "needs", "fb")
+    referral = await refer(desk, case_id, incident_id, "health")
+    await world.settle()
+    return case_id, referral["id"]
+
+
+async def test_what_another_desk_asked_and_what_is_kept_from_her_is_in_no_line(world: World) -> None:
+    await asks_the_clinic(world, "there", STATION)
+    world.clock.advance(timedelta(days=3))
+    case_id, _referral = await asks_the_clinic(world, "here", "masaiti_vsu")
+    asked_on = world.clock.now()
+    world.clock.advance(timedelta(days=31))
+    lead = await at_work(world, "police", "lead-here", Role.SUPERVISOR, "masaiti_vsu")
+    assert silent(await lead.open(PAGE))[1:] == [f"{asked_on:%A} {asked_on.day} {asked_on:%B}", "1"]
+    async with world["police"].database.write() as tx:
+        (await find_account(tx, "lead-here")).never = kept(frozenset({UUID(case_id)}))
+    assert (await lead.open(f"/cases/{case_id}")).status == 404
+    assert silent(await lead.open(PAGE)) == []
+
+
+async def test_a_place_that_says_that_somebody_came_is_not_silent(world: World) -> None:
+    _case, referral = await asks_the_clinic(world, "here", STATION)
+    nurse = await world["health"].sign_in("nurse-1", Role.CLINICIAN, CLINIC)
+    await nurse.post(f"/referrals/{referral}/accept", {})
+    await world.settle()
+    await asks_the_clinic(world, "again", STATION)
+    world.clock.advance(timedelta(days=32))
+    lead = await at_work(world, "police", "lead-here", Role.SUPERVISOR, STATION)
+    assert silent(await lead.open(PAGE))[2:] == ["1"]
+    nurse = await world["health"].sign_in("nurse-2", Role.CLINICIAN, CLINIC)
+    await nurse.post(f"/referrals/{referral}/arrive", {"feedback": True})
+    await world.settle()
+    assert silent(await lead.open(PAGE)) == []
 
 
 async def test_nobody_but_a_supervisor_is_shown_it_and_she_sees_her_places(world: World) -> None:

@@ -8,8 +8,8 @@ from attack import NEARLY, Attack, Categories, Published, withstands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.casework.figures.commands import Table, added
-from shared.casework.figures.domain import CUBES, PLACE, TOTAL, count, period
+from shared.casework.figures.commands import Table, _protected, added
+from shared.casework.figures.domain import ALARMS, CUBES, FORMULAS, PLACE, TOTAL, UNKNOWN, count, formulas_of, period
 from shared.casework.figures.suppression import (
     Network,
     bounds,
@@ -19,6 +19,7 @@ from shared.casework.figures.suppression import (
     next_release,
     shown,
 )
+from shared.casework.figures.views import Counted
 from shared.kit.errors import Conflict
 
 SIZES = st.lists(st.integers(1, 4), min_size=1, max_size=4)
@@ -189,3 +190,33 @@ def test_a_period_begins_and_ends(name: str, first: str, until: str) -> None:
 def test_what_is_no_period_is_told(name: str) -> None:
     with pytest.raises(Conflict, match="no month and no quarter"):
         period(name)
+
+
+def test_what_became_a_category_of_its_own_is_not_compared_with_what_it_was_a_part_of() -> None:
+    """A kind of alarm that was one of another kind when a month was released: the month stands, and is added to no other."""
+    chain, ages = ("alarm", "age"), ("0-9", "10-14")
+    before, now = ("lapsed", UNKNOWN), ("lapsed", "visit_not_safe", "station_silent", UNKNOWN)
+    numbers = {"lapsed": 10, "visit_not_safe": 1, "station_silent": 29}
+    things = [{"alarm": kind, "age": ages[0]} for kind, n in numbers.items() for _ in range(n)]
+    older = [{**one, "alarm": one["alarm"] if one["alarm"] in before else UNKNOWN} for one in things]
+
+    def cube(kinds: tuple[str, ...], of: list[dict[str, str]]) -> Counted:
+        categories = {"alarm": kinds, "age": ages}
+        return Counted("alarms", chain, categories, count(chain, categories, of))
+
+    released = _protected(cube(before, older), None, {})
+    assert released is not None
+    assert released.values is not None
+    assert (released.values["alarm=lapsed"], released.values["alarm=unknown"]) == (10, 30)
+    assert _protected(cube(now, things), released, cube(before, older).values) is None, "else 30 - 29 is what is hidden"
+    again = _protected(cube(before, [*older, *older]), released, cube(before, older).values)
+    assert again is not None, "the same categories are compared as ever"
+    later = _protected(cube(now, things), None, {})
+    assert later is not None
+    assert added(Table("alarms", chain), [released, later]).values is None
+    assert added(Table("alarms", chain), [released, released]).values is not None
+
+
+def test_a_release_says_by_its_categories_how_it_was_counted() -> None:
+    older, newer = ({"alarms": {"categories": {"alarm": kinds}, "values": {}}} for kinds in (["lapsed", UNKNOWN], list(ALARMS)))
+    assert (formulas_of(older), formulas_of(newer), formulas_of({"alarms": None}), FORMULAS) == (2, 3, 3, 3)

@@ -2,7 +2,8 @@
 hears what she allows; everything else stays here. None of these acts touches a referral or a consent.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -274,16 +275,15 @@ async def tell_her(case_id: UUID, command: TellHer, tx: Transaction, here: Here,
     step = await tx.session.get(Progress, command.step)
     if step is None or step.case_id != case.id or step.code not in MILESTONES:
         raise Conflict("There is no such step in this case; read it again.")
-    before = await tellings_of(tx, case.id)
+    known = await known_to_her(tx, case.id)
     is_off = step.is_off if command.is_off is None else command.is_off
     if is_off and not step.is_off:
         raise Conflict("This day holds; read the page again.")
     # Whoever was told the day just as it was taken off was told it: that it does not hold waits to be told then.
-    is_late = not is_off and step.is_off and not _was_told(step, before, is_off=False)
-    if not is_late and (is_off != step.is_off or not waits_to_be_told(step, before, await restored_at(tx))):
+    is_late = not is_off and step.is_off and not known.was_told(step, is_off=False)
+    if not is_late and (is_off != step.is_off or not known.waits(step)):
         raise Conflict("This has been told already.")
-    was_unsafe = any(one.outcome == Told.NOT_SAFE for one in before)
-    if command.how is HowTold.IN_SAFE_HOURS and safe_hours(case.relay, case.safety, was_unsafe=was_unsafe) is None:
+    if command.how is HowTold.IN_SAFE_HOURS and safe_hours(case.relay, case.safety, was_unsafe=known.was_unsafe) is None:
         raise Conflict(NO_SAFE_HOURS)
     row = _telling(step, command.outcome, command.how, tx, by, is_off=is_off)
     tx.session.add(row)
@@ -291,20 +291,43 @@ async def tell_her(case_id: UUID, command: TellHer, tx: Transaction, here: Here,
     return row
 
 
-def waits_to_be_told(step: Progress, tellings: Sequence[Telling], restored: datetime | None) -> bool:
-    """Whether she is to be told a milestone: once; and once more, of a hearing that she was told of, that its day does not hold.
-    What she was told before the database was `restored` is lost, so that she may have been told of any day that stood then.
-    `to_tell` of the views asks the database the same."""
-    was_told = _was_told(step, tellings, is_off=False)
-    if not step.is_off:
-        return not was_told
-    if step.off_recorded_at is None or _was_told(step, tellings, is_off=True):
-        return False
-    return was_told or (restored is not None and step.recorded_at < restored <= step.off_recorded_at)
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What she was told of a case, and the days of hearings that stand, by who set them. What she was told before the database was
+    `restored` is lost."""
+
+    tellings: Sequence[Telling]
+    days: frozenset[tuple[str, date]]
+    restored: datetime | None
+
+    @property
+    def was_unsafe(self) -> bool:
+        """Whether a message was not safe once."""
+        return any(one.outcome == Told.NOT_SAFE for one in self.tellings)
+
+    def was_told(self, step: Progress, *, is_off: bool) -> bool:
+        """Whether she was told a step; of a hearing its day, or that this does not hold."""
+        return any(one.position == step.position and one.is_off == is_off and one.outcome in SETTLED for one in self.tellings)
+
+    def waits(self, step: Progress) -> bool:
+        """Whether she is to be told a milestone: once; and once more, of a hearing that she was told of, that its day does not
+        hold, unless the same agency has another on that day. She may have been told, before a restore, of any day that was set
+        before. `to_tell` of the views asks the database the same."""
+        was_told = self.was_told(step, is_off=False)
+        if not step.is_off:
+            return not was_told
+        if step.off_recorded_at is None or (step.agency, step.was_on) in self.days or self.was_told(step, is_off=True):
+            return False
+        return was_told or (self.restored is not None and step.occurred_at < self.restored <= step.off_recorded_at)
 
 
-def _was_told(step: Progress, tellings: Iterable[Telling], *, is_off: bool) -> bool:
-    return any(one.position == step.position and one.is_off == is_off and one.outcome in SETTLED for one in tellings)
+async def known_to_her(tx: Transaction, case_id: UUID) -> Known:
+    """What she was told of a case, and which hearings stand."""
+    days = select(col(Progress.agency), col(Progress.on_date)).where(
+        col(Progress.case_id) == case_id, col(Progress.code) == ProgressCode.HEARING_DATE, col(Progress.on_date).is_not(None)
+    )
+    standing = frozenset((agency, on) for agency, on in (await tx.session.execute(days)).tuples() if on is not None)
+    return Known(await tellings_of(tx, case_id), standing, await restored_at(tx))
 
 
 def _telling(

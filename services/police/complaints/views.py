@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, exists, false, func, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from services.police.complaints.commands import complaints_of, heard_of, steps_of, tellings_of, waits_to_be_told
+from services.police.complaints.commands import complaints_of, heard_of, known_to_her, steps_of
 from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, Where, safe_hours, standing
 from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from services.police.stations.domain import reference
@@ -85,13 +86,12 @@ class Register:
 
 async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
     """The register of a case. A step that was recorded without naming a complaint belongs to the only one there is."""
-    tellings, restored = await tellings_of(tx, case.id), await restored_at(tx)
-    last = {one.position: one for one in tellings}
+    known = await known_to_her(tx, case.id)
+    last = {one.position: one for one in known.tellings}
 
     def step_of(row: Progress, said: Mapping[str, Any] | None) -> Step:
         is_milestone = row.code in MILESTONES
-        waits = is_milestone and waits_to_be_told(row, tellings, restored)
-        return Step(row, said or {}, last.get(row.position), is_milestone, waits)
+        return Step(row, said or {}, last.get(row.position), is_milestone, is_milestone and known.waits(row))
 
     complaints = await complaints_of(tx, case.id)
     only = complaints[0].id if len(complaints) == 1 else None
@@ -109,7 +109,7 @@ async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
     return Register(
         shown, by_complaint.get(None, []), heard,
         [step for steps in (*by_complaint.values(), heard) for step in steps if step.is_to_tell],
-        safe_hours(case.relay, case.safety, was_unsafe=any(one.outcome == Told.NOT_SAFE for one in tellings)),
+        safe_hours(case.relay, case.safety, was_unsafe=known.was_unsafe),
         list((await tx.session.execute(explained)).scalars()), await breaches_of(tx, case.id),
     )  # fmt: skip
 
@@ -127,17 +127,18 @@ async def to_tell(tx: Transaction, _here: Here, by: Actor) -> tuple[list[ToTell]
     """Whom this desk has something to tell, the newest first, and how many milestones there are in all."""
     settled = (col(Telling.position) == col(Progress.position), col(Telling.outcome).in_(SETTLED))
     was_told, was_told_off = exists().where(*settled, ~col(Telling.is_off)), exists().where(*settled, col(Telling.is_off))
-    is_off, off_at = (
-        and_(col(Progress.code) == ProgressCode.HEARING_DATE, col(Progress.on_date).is_(None)),
-        col(Progress.off_recorded_at),
-    )
-    restored = await restored_at(tx)
-    is_lost = and_(col(Progress.recorded_at) < restored, off_at >= restored) if restored is not None else false()
+    is_off = and_(col(Progress.code) == ProgressCode.HEARING_DATE, col(Progress.on_date).is_(None))
+    off_at, other, restored = col(Progress.off_recorded_at), aliased(Progress), await restored_at(tx)
+    holds = exists().where(
+        col(other.case_id) == col(Progress.case_id), col(other.agency) == col(Progress.agency),
+        col(other.code) == ProgressCode.HEARING_DATE, col(other.on_date) == col(Progress.was_on),
+    )  # fmt: skip
+    is_lost = and_(col(Progress.occurred_at) < restored, off_at >= restored) if restored is not None else false()
     query = (
         select(Progress, Case, func.count().over())
         .join(Case, col(Case.id) == col(Progress.case_id))
         .where(col(Progress.code).in_(MILESTONES), scope.this_case(by))
-        .where(or_(and_(~is_off, ~was_told), and_(is_off, off_at.is_not(None), ~was_told_off, or_(was_told, is_lost))))
+        .where(or_(and_(~is_off, ~was_told), and_(is_off, off_at.is_not(None), ~holds, ~was_told_off, or_(was_told, is_lost))))
         .order_by(col(Progress.recorded_at).desc(), col(Progress.position).desc())
         .limit(LIST_MAX)
     )

@@ -137,7 +137,7 @@ def _sum_of(of: Period, before: FigureRelease | None, months: list[FigureRelease
 
 def added(empty: Table, ones: Sequence[Table]) -> Table:
     """Tables added up: a number that one of them hides is hidden, and where one is withheld nothing is said."""
-    if any(one.values is None or one.chain != empty.chain for one in ones):
+    if any(one.values is None or one.chain != empty.chain or not _alike(one, ones[0]) for one in ones):
         return empty
     categories = _merged(empty.chain, *(one.categories for one in ones))
     values: dict[str, int | None] = {}
@@ -146,6 +146,14 @@ def added(empty: Table, ones: Sequence[Table]) -> Table:
         known = [part for part in parts if part is not None]
         values[key] = sum(known) if len(known) == len(parts) else None
     return Table(empty.id, empty.chain, categories, values)
+
+
+def _alike(one: Table | Counted, other: Table | Counted) -> bool:
+    """Whether two tables divide the same things by the same categories; places come and go. What became a category of its own was
+    in another before, and by no means nought."""
+    return one.chain == other.chain and all(
+        set(one.categories[dimension]) == set(other.categories[dimension]) for dimension in one.chain if dimension != PLACE
+    )
 
 
 def _merged(chain: tuple[str, ...], *several: Categories) -> dict[str, tuple[str, ...]]:
@@ -187,7 +195,7 @@ def _says_more(proposed: Table, earlier: Table) -> bool:
 
 def _protected(now: Counted, earlier: Table | None, before: Mapping[str, int]) -> Table | None:
     """A cube with enough hidden; None where it would say too much beside the earlier release of it."""
-    if earlier is not None and earlier.values is not None and earlier.chain != now.chain:
+    if earlier is not None and earlier.values is not None and not _alike(earlier, now):
         return None  # of other tables than were released then nobody can say what the two tell together
     if earlier is None or earlier.values is None:  # nothing of this cube is known yet
         hidden = first_release(Network.of(now.chain, now.categories), now.values)

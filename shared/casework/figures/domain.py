@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 from shared.contracts.casework.codes import AgeBand, AgencyKind, IncidentType, Sex, Urgency
 from shared.kit.errors import Conflict
@@ -41,6 +42,7 @@ ALARMS = (
     "order_missing", "stay_needs_plan", "stay_over_limit", "no_other_desks", "visit_overdue", "visit_not_safe", "met_not_safe",
     "hearing_without_day", "refused_by_peer", "station_silent", "station_number_lacking", "station_number_twice", UNKNOWN,
 )  # fmt: skip
+OF_THIRD = "agreement_ends"  # the first category that version 3 added: by it a release says which version it is of
 ALARM_STATES = ("open", "resolved")
 # The version of how cubes are counted, told with every release. 2: steps, kinds of desks, breaches, alarms; 3: alarms of visits,
 # hand-overs, hearings, stays, stations and agreements each by its kind, which were of another kind before.
@@ -121,6 +123,12 @@ def count(chain: Sequence[str], categories: Categories, things: Iterable[Mapping
         for one, two in pairwise(chain):
             found[key((one, thing[one]), (two, thing[two]))] += 1
     return found
+
+
+def formulas_of(shown: Mapping[str, Any]) -> int:
+    """The version of how the cubes of a release were counted; of one whose alarms were withheld, this software's."""
+    alarms = shown.get("alarms")
+    return FORMULAS if alarms is None or OF_THIRD in alarms["categories"].get("alarm", ()) else FORMULAS - 1
 
 
 _PERIOD = re.compile(r"(20\d\d)-(?:(0[1-9]|1[0-2])|Q([1-4]))")

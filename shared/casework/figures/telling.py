@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from shared.casework import homecoming
 from shared.casework.figures.cells import packed, unpacked
-from shared.casework.figures.domain import CUBES, FORMULAS
+from shared.casework.figures.domain import CUBES, formulas_of
 from shared.casework.figures.tables import FigureRelease
 from shared.casework.here import Here
 from shared.casework.own_words import subject_of
@@ -28,7 +28,7 @@ RELEASES_TOLD = timedelta(days=730)  # what lies further back is no news to whoe
 
 def _word(here: Here, release: FigureRelease) -> events.FiguresReleased:
     return events.FiguresReleased(
-        period=release.period, release=release.number, programme=here.programme.id, formulas=FORMULAS,
+        period=release.period, release=release.number, programme=here.programme.id, formulas=formulas_of(release.shown),
         cubes=packed(release.shown, CHAINS),
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from shared.programmes.indicators import Measure
 OF_ITSELF = (
     "alarm.raised", "alarm.climbed", "circle.announced", "circle.referral_progress", "consent.ended", "consent.erased",
     "referral.flagged", "referral.no_feedback_by_choice", "referral.ended_undisclosed", "station.registered",
+    "referral.cancelled", "referral.transition_refused",  # what is asked to be cancelled unseen is, without anybody
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlmodel import col
 
 from shared.casework import scope
@@ -18,7 +18,7 @@ from shared.casework.figures.domain import Period
 from shared.casework.figures.reading import of_counted
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
-from shared.casework.referrals.tables import Referral
+from shared.casework.referrals.tables import Referral, ReferralFact
 from shared.contracts.casework.codes import ReferralState
 from shared.kit.db import Transaction
 from shared.programmes.indicators import Measure
@@ -26,71 +26,71 @@ from shared.programmes.indicators import Measure
 SILENT_AFTER = timedelta(days=30)  # the practice guide's monthly figure 11
 
 
+WAITING = (
+    col(Referral.recipient), col(Referral.to_facility), col(Referral.desk), col(Referral.issued_at), col(Referral.standing),
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """One such service: who is waiting for it, since when the first of them does, and how many requests lie there."""
+    """One such service: which desk has waited longest for it, since when, and how many requests wait there."""
 
     agency: str
     facility: str | None
-    desks: frozenset[str]
-    longest: str  # the desk that waits longest
+    longest: str
     since: datetime
     count: int
 
 
 async def silent_services(tx: Transaction, at: datetime, by: Actor) -> Sequence[Silent]:
-    """Those for which the account's places wait, the longest silent first; for supervisors."""
+    """Those for which the account's own places wait, the longest silent first; for supervisors. What another desk asked, and a case
+    that is kept from her, is in no line: of those it is asked only whether the service answers."""
     by.may_let_out()
-    async with scope.whole_agency(tx):  # whether a place answers is asked of all that it was sent: which cases do not matter
-        return [one for one in await _silent(tx, at) if any(by.sees(desk) for desk in one.desks)]
+    seen = scope.at_desk(by, col(Referral.desk), col(Referral.case_id))
+    return await _silent(tx, at, select(*WAITING).where(seen, _waits(at), and_(col(Referral.is_open))))
 
 
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
     """How many there are at the end of a period, or now where it goes on: each once, at the desk that waits longest."""
-    found = Counts.of(Measure.SERVICES_SILENT)
-    for one in await _silent(tx, min(here.begin_of(of.until), tx.clock.now())):
+    found, at = Counts.of(Measure.SERVICES_SILENT), min(here.begin_of(of.until), tx.clock.now())
+    is_now = [and_(col(Referral.is_open))] if at >= tx.clock.now() else []  # of what is open there is an index
+    for one in await _silent(tx, at, of_counted(Referral, *WAITING).where(_waits(at), *is_now)):
         found.add(Measure.SERVICES_SILENT, one.longest)
     return found
 
 
-async def _silent(tx: Transaction, at: datetime) -> list[Silent]:
-    long_ago = at - SILENT_AFTER
-    columns = (
-        col(Referral.recipient), col(Referral.to_facility), col(Referral.desk), col(Referral.issued_at), col(Referral.standing),
-    )  # fmt: skip
-    asked = of_counted(Referral, *columns).where(_waits(at), col(Referral.issued_at) <= long_ago, *_known_open(tx, at))
+async def _silent(tx: Transaction, at: datetime, asked: Select[Any]) -> list[Silent]:
     waiting: dict[tuple[str, str | None], list[Any]] = defaultdict(list)
     for row in await tx.session.execute(asked):
         if not story.load(row.standing).no_feedback:
             waiting[row.recipient, row.to_facility].append(row)
-    if not waiting:
-        return []
-    answered_at = _answered_at()
-    spoke = of_counted(Referral, col(Referral.recipient), col(Referral.to_facility)).where(
-        col(Referral.direction) == "out", answered_at > long_ago, answered_at <= at
-    )
-    for recipient, facility in (await tx.session.execute(spoke.distinct())).tuples():
-        waiting.pop((recipient, facility), None)
+    for place in await _who_spoke(tx, at) if waiting else ():
+        waiting.pop(place, None)
     found = []
     for (recipient, facility), rows in waiting.items():
         first = min(rows, key=lambda row: (row.issued_at, row.desk))
-        found.append(Silent(recipient, facility, frozenset(row.desk for row in rows), first.desk, first.issued_at, len(rows)))
+        found.append(Silent(recipient, facility, first.desk, first.issued_at, len(rows)))
     return sorted(found, key=lambda one: (one.since, one.agency, one.facility or ""))
 
 
-def _answered_at() -> ColumnElement[Any]:
-    """What is declined is not said to have been seen before; it was answered when it moved."""
-    declined = case((col(Referral.state) == ReferralState.DECLINED, col(Referral.moved_at)))
-    return func.coalesce(col(Referral.acknowledged_at), col(Referral.told_by_phone_at), declined)
+async def _who_spoke(tx: Transaction, at: datetime) -> set[tuple[str, str | None]]:
+    """The places from which anything came in the thirty days, of whatever they were sent: a fact of theirs, or a word by phone."""
+    place = select(col(Referral.recipient), col(Referral.to_facility)).where(col(Referral.direction) == "out").distinct()
+    facts = place.join(ReferralFact, col(ReferralFact.referral_id) == col(Referral.id)).where(
+        ~col(ReferralFact.is_own), col(ReferralFact.agency) == col(Referral.recipient),
+        col(ReferralFact.occurred_at) > at - SILENT_AFTER, col(ReferralFact.occurred_at) <= at,
+    )  # fmt: skip
+    phoned = place.where(col(Referral.told_by_phone_at) > at - SILENT_AFTER, col(Referral.told_by_phone_at) <= at)
+    async with scope.whole_agency(tx):  # whether a place answers, whoever asked: which cases do not matter
+        return {one for query in (facts, phoned) for one in (await tx.session.execute(query)).tuples()}
 
 
 def _waits(at: datetime) -> ColumnElement[bool]:
-    answered_at, ended_at = _answered_at(), col(Referral.ended_at)
+    """Asked thirty days before, and neither seen, told by phone, declined nor over since. What is declined was answered when it
+    moved: it is not said to have been seen before."""
+    seen_at, phoned_at, ended_at = col(Referral.acknowledged_at), col(Referral.told_by_phone_at), col(Referral.ended_at)
     return and_(
-        col(Referral.direction) == "out", or_(answered_at.is_(None), answered_at > at), or_(ended_at.is_(None), ended_at > at)
-    )
-
-
-def _known_open(tx: Transaction, at: datetime) -> Sequence[ColumnElement[bool]]:
-    """What waits now is open, and there is an index of that; of what waited once it says nothing."""
-    return [and_(col(Referral.is_open))] if at >= tx.clock.now() else []
+        col(Referral.direction) == "out", col(Referral.issued_at) <= at - SILENT_AFTER, or_(seen_at.is_(None), seen_at > at),
+        or_(phoned_at.is_(None), phoned_at > at), or_(ended_at.is_(None), ended_at > at),
+        or_(col(Referral.state) != ReferralState.DECLINED, col(Referral.moved_at) > at),
+    )  # fmt: skip
