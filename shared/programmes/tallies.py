@@ -28,6 +28,14 @@ RECIPIENTS = frozenset(
         Measure.ARRIVALS_WITHIN_PEP,
     }
 )  # fmt: skip
+# What an agency keeps of a period only where somebody counted a box in it, or keeps its book; of everything else it keeps records, or
+# it never does.
+WHERE_COUNTED = frozenset(
+    {
+        Measure.STOCK_OPENING, Measure.STOCK_RECEIVED, Measure.STOCK_DISPENSED, Measure.STOCK_DISCARDED, Measure.STOCK_COUNTED,
+        Measure.STOCK_VARIANCE, Measure.STOCK_OUT_DAYS,
+    }
+)  # fmt: skip
 # What either end may have written down of the same thing, without a word to the other: the larger number stands, not the sum. It is
 # a least one, and it is nought only where nobody wrote any down.
 AT_BOTH_ENDS = frozenset({Measure.FEES_CHARGED})

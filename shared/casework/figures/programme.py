@@ -10,7 +10,7 @@ from shared.casework.figures.leaving import OF_PLACES, Leaving, is_unrouted, nam
 from shared.casework.here import Actor, Here
 from shared.kit.db import Transaction
 from shared.programmes.indicators import Alarm, Duration, Expected, Formula, Indicator, Measure, Tally
-from shared.programmes.tallies import Counted, kept_for, measures_of, needs_both_ends
+from shared.programmes.tallies import WHERE_COUNTED, Counted, kept_for, measures_of, needs_both_ends
 
 # Of what pictures are drawn, the first of each line that is held: how many, never a rate, so that no place is compared by how many
 # it refers.
@@ -108,7 +108,7 @@ async def programme_of(tx: Transaction, here: Here, counts: Sequence[Count], of:
 def _who_counts(now: Counts, indicators: Sequence[Indicator], counts: Sequence[Count]) -> Sequence[Count]:
     """Who counts what these are computed from; everybody, where something was not counted now and may have been in their years."""
     kept = {one for indicator in indicators for one in kept_for(indicator)}
-    return now.who_counts(kept) if kept <= now.counted_by.keys() else counts
+    return counts if (kept - now.counted_by.keys()) & WHERE_COUNTED else now.who_counts(kept)
 
 
 def _line(here: Here, id_: str, one: Indicator, counted: Counted, known: Tally, calls: tuple[int, int] | None) -> Line:

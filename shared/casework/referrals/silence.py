@@ -18,8 +18,10 @@ from shared.casework.figures.domain import Period
 from shared.casework.figures.reading import of_counted
 from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
-from shared.casework.referrals.tables import Referral, ReferralFact
+from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import ReferralState
+from shared.contracts.casework.events import ToldByPhone
+from shared.exchange.tables import Activity
 from shared.kit.db import Transaction
 from shared.programmes.indicators import Measure
 
@@ -74,15 +76,20 @@ async def _silent(tx: Transaction, at: datetime, asked: Select[Any]) -> list[Sil
 
 
 async def _who_spoke(tx: Transaction, at: datetime) -> set[tuple[str, str | None]]:
-    """The places from which anything came in the thirty days, of whatever they were sent: a fact of theirs, or a word by phone."""
-    place = select(col(Referral.recipient), col(Referral.to_facility)).where(col(Referral.direction) == "out").distinct()
-    facts = place.join(ReferralFact, col(ReferralFact.referral_id) == col(Referral.id)).where(
-        ~col(ReferralFact.is_own), col(ReferralFact.agency) == col(Referral.recipient),
-        col(ReferralFact.occurred_at) > at - SILENT_AFTER, col(ReferralFact.occurred_at) <= at,
+    """The places from which anything came in the thirty days, of whatever they were sent: a word of theirs, or one by phone. Read
+    out of the diary, whose lines of thirty days an index finds."""
+    since, theirs = at - SILENT_AFTER, and_(~col(Activity.is_own), col(Activity.agency) == col(Referral.recipient))
+    spoke = (
+        select(col(Referral.recipient), col(Referral.to_facility))
+        .join(Activity, col(Activity.subject) == col(Referral.id))
+        .where(
+            col(Referral.direction) == "out", or_(theirs, col(Activity.kind) == ToldByPhone.type),
+            col(Activity.recorded_at) > since, col(Activity.occurred_at) > since, col(Activity.occurred_at) <= at,
+        )
+        .distinct()
     )  # fmt: skip
-    phoned = place.where(col(Referral.told_by_phone_at) > at - SILENT_AFTER, col(Referral.told_by_phone_at) <= at)
     async with scope.whole_agency(tx):  # whether a place answers, whoever asked: which cases do not matter
-        return {one for query in (facts, phoned) for one in (await tx.session.execute(query)).tuples()}
+        return set((await tx.session.execute(spoke)).tuples())
 
 
 def _waits(at: datetime) -> ColumnElement[bool]:

@@ -94,7 +94,7 @@ class MissingDetail(ValueError):
 class Details(BaseModel):
     """What a transition may carry to the other end: codes and facilities only."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     reason_code: str | None = None
     outcome_code: OutcomeCode | None = None
     to_agency: events.AgencyId | None = None

@@ -21,7 +21,7 @@ Slot = Annotated[int, Field(ge=1, le=SLOT_MAX)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", defer_build=True)
 
 
 class Roots(_Part):

@@ -26,7 +26,7 @@ START = bytes(HASH_BYTES)  # what the first line names as the one before
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", defer_build=True)
 
 
 class Use(StrEnum):

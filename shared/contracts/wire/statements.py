@@ -31,7 +31,7 @@ Slot = Annotated[int, Field(ge=1, le=SLOT_MAX)]
 class _Part(BaseModel):
     # What a newer version adds is passed over: no field of a statement is about a person, none changes what another means
     # (decision 7), and the signed bytes are kept and shown as they came.
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64", defer_build=True)
 
 
 class Head(_Part):
