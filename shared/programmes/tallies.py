@@ -28,8 +28,8 @@ RECIPIENTS = frozenset(
         Measure.ARRIVALS_WITHIN_PEP,
     }
 )  # fmt: skip
-# What an agency keeps of a period only where somebody counted a box in it, or keeps its book; of everything else it keeps records, or
-# it never does.
+# What an agency keeps of a period only where somebody counted a box in it, or keeps its book; of everything else it keeps records,
+# or it never does.
 WHERE_COUNTED = frozenset(
     {
         Measure.STOCK_OPENING, Measure.STOCK_RECEIVED, Measure.STOCK_DISPENSED, Measure.STOCK_DISCARDED, Measure.STOCK_COUNTED,
