@@ -2,7 +2,7 @@
 hears what she allows; everything else stays here. None of these acts touches a referral or a consent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -176,10 +176,6 @@ async def _index(tx: Transaction, number: str) -> bytes:
 async def add_step(case_id: UUID, complaint_id: UUID, command: AddStep, tx: Transaction, here: Here, by: Actor) -> ComplaintStep:
     """Records a milestone, now or late; raises Conflict where it stands already."""
     complaint = await _load(tx, case_id, complaint_id, by)
-    if command.hearing_on is not None:
-        for known, own in await steps_of(tx, here, complaint.case_id):
-            if own is not None and own.complaint_id == complaint.id and known.on_date == command.hearing_on:
-                raise Conflict("This complaint has a hearing on that day already.")
     step = RecordProgress(code=command.code, on_date=command.hearing_on, occurred_at=command.occurred_at)
     return await _say(complaint, step, None, command.told_now, tx, here, by)
 
@@ -209,12 +205,16 @@ async def _say(
     here: Here,
     by: Actor,
 ) -> ComplaintStep:
-    """One step, said once: the same step at the same time is the same step."""
+    """One step, said once: the same step at the same time is the same step, and so is a hearing on the same day at any time."""
     now = tx.clock.now()
     at = happened("occurred_at", step.occurred_at, now)
     fact = Fact(step.code, at, step.on_date)
     for known, own in await steps_of(tx, here, complaint.case_id):
-        if own is not None and own.complaint_id == complaint.id and _fact(known) == fact:
+        if own is None or own.complaint_id != complaint.id:
+            continue
+        if fact.on_date is not None and known.on_date == fact.on_date:
+            raise Conflict("This complaint has a hearing on that day already.")
+        if _fact(known) == fact:
             raise Conflict(TWICE)
     row, _told = await record_progress(complaint.case_id, step.model_copy(update={"occurred_at": at}), tx, here, by)
     assert row.position is not None
@@ -303,7 +303,7 @@ class Known:
     @property
     def was_unsafe(self) -> bool:
         """Whether a message was not safe once."""
-        return any(one.outcome == Told.NOT_SAFE for one in self.tellings)
+        return was_unsafe(self.tellings)
 
     def was_told(self, step: Progress, *, is_off: bool) -> bool:
         """Whether she was told a step; of a hearing its day, or that this does not hold."""
@@ -319,6 +319,11 @@ class Known:
         if step.off_recorded_at is None or (step.agency, step.was_on) in self.days or self.was_told(step, is_off=True):
             return False
         return was_told or (self.restored is not None and step.occurred_at < self.restored <= step.off_recorded_at)
+
+
+def was_unsafe(tellings: Iterable[Telling]) -> bool:
+    """Whether a message was not safe once: none is from then on."""
+    return any(one.outcome == Told.NOT_SAFE for one in tellings)
 
 
 async def known_to_her(tx: Transaction, case_id: UUID) -> Known:

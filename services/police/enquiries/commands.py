@@ -12,8 +12,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from services.police.complaints.commands import tellings_of
-from services.police.complaints.domain import Told
+from services.police.complaints.commands import tellings_of, was_unsafe
 from services.police.enquiries.domain import (
     LABEL,
     SHOWN_FOR,
@@ -140,9 +139,9 @@ async def _is_her_word(command: Enquire, case: Case | None, tx: Transaction) -> 
 async def _is_allowed(command: Enquire, case: Case, tx: Transaction, here: Here) -> bool:
     """What the programme's rule asks for, of what is known: the word was hers."""
     own = await tx.session.get(OwnWord, case.id)
-    was_unsafe = any(one.outcome == Told.NOT_SAFE for one in await tellings_of(tx, case.id))
+    unsafe = was_unsafe(await tellings_of(tx, case.id))
     not_alone = (case.safety or {}).get("alone_on_phone") == Ternary.NO
-    is_safe = command.phone_is_safe and own is not None and own.phone == Ternary.YES and not not_alone and not was_unsafe
+    is_safe = command.phone_is_safe and own is not None and own.phone == Ternary.YES and not not_alone and not unsafe
     facts = frozenset({Fact.OWN_WORD, Fact.SAFE_PHONE} if is_safe else {Fact.OWN_WORD})
     return not is_refused(answers(here.programme, Situation(Act.TELL_STATUS, tx.clock.now(), facts=facts)))
 

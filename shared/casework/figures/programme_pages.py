@@ -53,7 +53,7 @@ async def show_programme(
     async with edge.database.read() as tx:
         found = await programme_of(tx, edge.here, edge.pages.look.counts, of, visit.actor)
         months = await months_of(tx, edge.here, found.counts, of, visit.actor)
-        silent = await silent_services(tx, tx.clock.now(), visit.actor)
+        silent = await silent_services(tx, visit.actor)
     times = edge.pages.times(language, edge.database.clock.now())
     return edge.pages.show(
         request, "figures/programme.html", visit, of=of, periods=_periods(today), found=found, written=written, why=WHY,

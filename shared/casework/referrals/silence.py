@@ -44,10 +44,11 @@ class Silent:
     count: int
 
 
-async def silent_services(tx: Transaction, at: datetime, by: Actor) -> Sequence[Silent]:
-    """Those for which the account's own places wait, the longest silent first; for supervisors. What another desk asked, and a case
-    that is kept from her, is in no line: of those it is asked only whether the service answers."""
+async def silent_services(tx: Transaction, by: Actor) -> Sequence[Silent]:
+    """Those for which the account's own places wait now, the longest silent first; for supervisors. What another desk asked, and a
+    case that is kept from her, is in no line: of those it is asked only whether the service answers."""
     by.may_let_out()
+    at: datetime = tx.clock.now()
     seen = scope.at_desk(by, col(Referral.desk), col(Referral.case_id))
     return await _silent(tx, at, select(*WAITING).where(seen, _waits(at), and_(col(Referral.is_open))))
 
