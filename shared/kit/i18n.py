@@ -4,7 +4,7 @@ Catalogues are small, so they are read at the first use of a language and kept; 
 """
 
 from calendar import monthrange
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from io import BytesIO
@@ -168,17 +168,28 @@ class Times:
 
 def named_in(language: str, other: str) -> str:
     """What a language calls another one; English words where it has none."""
-    tag = other.split("-", maxsplit=1)[0]
     known = locale_of(language).languages
+    tag = _tag_in(known, other)
     if tag in known:
         return str(known[tag])
-    name = str(locale_of(SOURCE).languages.get(tag) or UNNAMED.get(tag, other))
+    names = locale_of(SOURCE).languages
+    name = str(names.get(_tag_in(names, other)) or UNNAMED.get(tag, other))
     return name.lower() if known.get(SOURCE, "").islower() else name  # as the language writes the names that it has
 
 
 def language_name(language: str) -> str:
     """A language in its own words, or in English where CLDR does not know them."""
     locale = locale_of(language)
-    if locale.language == language.split("-", maxsplit=1)[0].split("_", maxsplit=1)[0]:
-        return str(locale.get_language_name(locale) or language).capitalize()
-    return str(Locale.parse(SOURCE).languages.get(language, language))
+    if locale.language == _primary(language):
+        return str(locale.languages.get(_tag_in(locale.languages, language)) or language).capitalize()
+    return str(locale_of(SOURCE).languages.get(language, language))
+
+
+def _tag_in(names: Mapping[str, str], language: str) -> str:
+    """The tag under which names have a language: the whole one where it has a name of its own, as Dari (`fa_AF`) has."""
+    whole = language.replace("-", "_")
+    return whole if whole in names else _primary(language)
+
+
+def _primary(language: str) -> str:
+    return language.replace("-", "_").split("_", maxsplit=1)[0]

@@ -84,6 +84,12 @@ def test_languages_are_named_by_whoever_knows_them() -> None:
     assert language_name("fr") == "Français"
 
 
+def test_a_language_of_one_country_has_its_own_name() -> None:
+    assert language_name("fa_AF") == "دری"
+    assert [named_in(language, "fa-AF") for language in ("en", "fr", "fa_AF")] == ["Dari", "dari", "دری"]
+    assert named_in("en", "uz-AF") == "Uzbek"  # no name of its own
+
+
 def test_names_of_languages_are_written_as_the_language_writes_them() -> None:
     assert [named_in("fr", tag) for tag in ("bem", "toi", "kqn")] == ["bemba", "tonga", "kaonde"]
     assert [named_in("en", tag) for tag in ("bem", "toi", "kqn")] == ["Bemba", "Tonga", "Kaonde"]
