@@ -3,7 +3,7 @@
 Every field is looked up in the minimal data set by its direction and released by the consent item that is named there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,6 +87,23 @@ async def released(tx: Transaction, case_id: UUID, recipient: str) -> Released |
         return None
     is_taken_back = last.taken_back_at is not None
     return release_of(last.id, last.basis, last.items, last.legal_duty, is_taken_back, last.expires_at, tx.clock.now())
+
+
+async def in_force(tx: Transaction, case_ids: Collection[UUID]) -> dict[tuple[UUID, str], Released]:
+    """The same of several cases, by case and recipient, for looking only: no row is taken."""
+    refused_since = exists().where(
+        col(Refusal.case_id) == col(Consent.case_id), col(Refusal.recipient) == col(Consent.recipient),
+        col(Refusal.id) > col(Consent.id),
+    )  # fmt: skip
+    query = select(Consent, refused_since).where(col(Consent.case_id).in_(case_ids)).order_by(col(Consent.id))
+    last = {(one.case_id, one.recipient): (one, refused) for one, refused in (await tx.session.execute(query)).tuples()}
+    found: dict[tuple[UUID, str], Released] = {}
+    for key, (one, refused) in last.items():
+        is_over = refused or one.taken_back_at is not None
+        release = release_of(one.id, one.basis, one.items, one.legal_duty, is_over, one.expires_at, tx.clock.now())
+        if release is not None:
+            found[key] = release
+    return found
 
 
 async def releases(tx: Transaction, case_id: UUID, recipients: Iterable[str]) -> Releases:

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from shared.casework.consents.her_own import Caregiver
+from shared.casework.consents.her_own import Caregiver, is_child
 from shared.casework.here import Here
-from shared.contracts.casework.codes import AgeBand, IncidentContext, IncidentType, Sex, Ternary
+from shared.contracts.casework.codes import CHILD_BANDS, AgeBand, IncidentContext, IncidentType, Sex, Ternary
 from shared.programmes.situation import Situation
 from shared.programmes.terms import Act, Fact
 
@@ -38,8 +38,7 @@ def situation_of(
 def _age(case: Any, needs: dict[str, Any]) -> AgeBand | None:
     """Which band was not asked on the telephone; that she is a child is known, and any of a child's says so."""
     band = AgeBand(needs["age_band"]) if needs.get("age_band") else None
-    is_child = getattr(case, "child", None) is not None and band in (None, AgeBand.UNKNOWN)
-    return AgeBand.A15_17 if is_child else band
+    return AgeBand.A15_17 if is_child(case) and band not in CHILD_BANDS else band
 
 
 def _facts(case: Any, incident: Any) -> tuple[frozenset[Fact], frozenset[Fact]]:

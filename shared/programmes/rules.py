@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.contracts.casework.codes import AT_ONCE
 from shared.programmes import vocabulary as v
 from shared.programmes.places import FacilityStatus, FallBack, Mandate, Readiness, RoutingKey
 from shared.programmes.profile import Programme
@@ -30,10 +31,14 @@ def answers(programme: Programme, situation: Situation) -> tuple[Answer, ...]:
 
 
 def ask(programme: Programme, id_: str, rule: v.Rule, situation: Situation) -> Answer | None:
-    """What one rule says; None where it does not speak to this situation."""
+    """What one rule says; None where it does not speak to this situation. No rule keeps anybody from care that cannot wait: what it
+    would refuse there it warns of."""
     answer = _FUNCTIONS[type(rule)](programme, rule, situation)
     if answer is None:
         return None
+    if answer.verdict is Verdict.REFUSED and situation.act is Act.REFER and AT_ONCE & situation.packages:
+        message = Message.MAY_FOLLOW if answer.message is Message.NEEDED_FIRST else answer.message
+        answer = replace(answer, verdict=Verdict.WARNS, message=message)
     rests_on = [rule, *_spoken_of(programme, rule)]
     because = tuple(dict.fromkeys(one for part in rests_on for one in part.because()))
     return replace(answer, rule=id_, because=because, is_assumption=any(part.is_assumption() for part in rests_on))

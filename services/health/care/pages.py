@@ -26,6 +26,7 @@ from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper.pages import SheetNumber, with_sheet
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals import story
+from shared.casework.referrals.asked_again import refused_fields, shown
 from shared.casework.referrals.commands import MakeTransition, answer_feedback, make_transition
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import CareClock, OutcomeCode, ReferralState, ServicePackage
@@ -140,13 +141,14 @@ async def _page(
             p for p in await places(tx, edge.here, [edge.here.agency], whom.facility, local)
             if p.id != whom.facility and set(p.facility.services) & set(_services(whom))
         ]  # fmt: skip
+        refused = await refused_fields(tx, edge.here, whom.referral) if whom.referral else ()
+    said = shown(whom.referral, refused) if whom.referral else {}
     standing = story.standing_of(whom.referral) if whom.referral else None
     return edge.pages.show(
         request, "health/care.html", visit, status=status, errors=bool(form.errors), form=form, r=whom.referral,
         walk_in=whom.walk_in, address=_address(whom), kept_lines=kept, lines=lines_of(_services(whom)), standing=standing,
         others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility), sheet=sheet, after=after,
-        is_held=held,
-        windows={w["care"]: w["until"] for w in _said(whom).get("windows") or []}, clocks=CLOCKS,
+        is_held=held, said=said, windows={w["care"]: w["until"] for w in said.get("windows") or []}, clocks=CLOCKS,
     )  # fmt: skip
 
 
@@ -157,10 +159,6 @@ def _address(whom: InCare) -> str:
 def _services(whom: InCare) -> list[str]:
     # Nobody said what somebody without a request needs, so that every line is offered.
     return (whom.referral.services if whom.referral else []) or [ServicePackage.ACUTE_CARE]  # none: they went with her consent
-
-
-def _said(whom: InCare) -> dict[str, Any]:
-    return (whom.referral.said or {}) if whom.referral else {}
 
 
 @router.post("/care/{referral_id}")

@@ -23,7 +23,6 @@ from services.police.complaints.domain import (
     Topic,
     Where,
     WhyReopened,
-    safe_hours,
 )
 from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from services.police.stations.commands import give_number
@@ -33,6 +32,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.commands import RecordProgress, note_step_off, record_progress, take_off
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
+from shared.casework.messages.views import safe_hours
 from shared.casework.scope import OutOfSight, not_as_guest, whole_agency
 from shared.casework.situations import situation_of
 from shared.contracts.casework import codes, events
@@ -269,8 +269,13 @@ async def take_off_hearing(case_id: UUID, command: TakeOff, tx: Transaction, her
     return step
 
 
-async def tell_her(case_id: UUID, command: TellHer, tx: Transaction, here: Here, by: Actor) -> Telling:
-    """Keeps that she was told a milestone, or that it was not safe; raises Conflict where a message is safe at no hour."""
+async def tell_her(
+    case_id: UUID, command: TellHer, tx: Transaction, here: Here, by: Actor, *, said_her_word: bool = False
+) -> Telling:
+    """Keeps that she was told a milestone, or that it was not safe; raises Conflict where a message is safe at no hour.
+    `said_her_word`: whoever calls has just answered her enquiry, in which she said it."""
+    if command.how is HowTold.BY_HER_WORD and not said_her_word:
+        raise Conflict("By telephone only whoever says the agreed word is told; enter the call first, and keep it there.")
     case = await _locked(tx, case_id, by)
     step = await tx.session.get(Progress, command.step)
     if step is None or step.case_id != case.id or step.code not in MILESTONES:

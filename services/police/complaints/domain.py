@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
-from shared.contracts.casework.codes import PROGRESS_OF, AgencyKind, ProgressCode, SafeHours, Ternary
+from shared.contracts.casework.codes import PROGRESS_OF, AgencyKind, ProgressCode
 
 _P = ProgressCode
 MILESTONES = PROGRESS_OF[AgencyKind.POLICE] - {_P.PRESSURE_TO_SETTLE}  # what she is told of; that she was pressed she knows
@@ -143,12 +142,3 @@ def standing(facts: Iterable[Fact]) -> Standing:
 def in_order(facts: Iterable[Fact]) -> list[Fact]:
     """Facts by their own times, each once."""
     return sorted(set(facts), key=lambda one: (one.occurred_at, _RANK[one.code], one.on_date or date.min))
-
-
-def safe_hours(relay: Mapping[str, Any] | None, safety: Mapping[str, Any] | None, *, was_unsafe: bool) -> SafeHours | None:
-    """When she may be told by a message, as she has said it; None where she is told only when she comes, which is so unless she has
-    agreed: nobody is called by default."""
-    hours = SafeHours((relay or {}).get("safe_hours", SafeHours.NEVER))
-    if was_unsafe or hours is SafeHours.NEVER or (safety or {}).get("alone_on_phone") == Ternary.NO:
-        return None
-    return hours

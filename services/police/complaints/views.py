@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from services.police.complaints.commands import complaints_of, heard_of, known_to_her, steps_of
-from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, Where, safe_hours, standing
+from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, Where, standing
 from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from services.police.stations.domain import reference
 from services.police.stations.views import number_of
@@ -25,6 +25,7 @@ from shared.casework.circles.tables import Progress
 from shared.casework.figures.domain import Period
 from shared.casework.figures.reading import of_counted
 from shared.casework.here import Actor, Here
+from shared.casework.messages.views import safe_hours
 from shared.casework.pages.frame import StepToTell, ToTell, Way
 from shared.casework.work.views import LIST_MAX
 from shared.contracts.casework.codes import ProgressCode, Ternary

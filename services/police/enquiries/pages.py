@@ -147,7 +147,7 @@ async def post_told(enquiry_id: UUID, request: Request, edge: OneEdge, visit: Vi
         if row.case_id is None or not step.isdigit():
             raise Conflict("There is no such step in this case; read it again.")
         body = TellHer(step=int(step), outcome=Told.TOLD, how=HowTold.BY_HER_WORD)
-        await tell_her(row.case_id, body, tx, edge.here, visit.actor)
+        await tell_her(row.case_id, body, tx, edge.here, visit.actor, said_her_word=True)
         return f"/enquiry/{enquiry_id}"
 
     return await submit(request, edge, visit, values, work)

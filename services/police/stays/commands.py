@@ -189,7 +189,7 @@ async def add_fact(stay_id: UUID, command: AddFact, tx: Transaction, here: Here,
         kind = here.kind_of_place(stay.facility)
         agreed = Situation(Act.CONTINUE_STAY, now, facts=frozenset({Fact.SUPERVISOR_AGREES}), facility_kind=kind)
         await ask_first(tx, here, by.account_id, agreed, stay.facility, stay.id, stay.case_id)
-    if command.way is Way.FAMILY and command.kind is Kind.LEFT:
+    if command.way is Way.FAMILY:  # a plan too: it would stand as one, and nobody would ask for another
         _checked_family(command, at, here)
     if command.way is Way.AGENCY:
         await _has_accepted(command, stay, tx)

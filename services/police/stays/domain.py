@@ -201,7 +201,7 @@ NEEDED: Mapping[Kind, frozenset[str]] = {
     Kind.HOSPITAL_BACK: frozenset(), Kind.EXTENDED: frozenset({"reason", "until"}), Kind.LEFT: frozenset({"way"}),
 }  # fmt: skip
 ALLOWED: Mapping[Kind, frozenset[str]] = {
-    **NEEDED, Kind.PLANNED: frozenset({"way", "referral_id"}),
+    **NEEDED, Kind.PLANNED: frozenset({"way", "referral_id", "she_agrees", "risk_checked"}),
     Kind.LEFT: frozenset({"way", "referral_id", "she_agrees", "risk_checked"}),
 }  # fmt: skip
 

@@ -160,7 +160,7 @@ def _checked(act: str, asked: Fact, form: Filled[Any]) -> None:
         for name in ("reason", "until"):
             if getattr(asked, name) is None:
                 form.error(name, WORDS[name])
-    if act == Kind.LEFT and asked.way is Way.FAMILY and (asked.she_agrees is None or asked.risk_checked is None):
+    if asked.way is Way.FAMILY and (asked.she_agrees is None or asked.risk_checked is None):
         form.error("she_agrees", SAY_BOTH)
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from shared.casework.alarms import commands, views
 from shared.casework.alarms.commands import ResolveAlarm
+from shared.casework.cases.views import note_listed
 from shared.casework.cases.web import Cursor, Limit
 from shared.casework.edge import PAGE_DEFAULT, IdempotencyKey, OneEdge, Page, SignedIn, command
 from shared.kit.db import Transaction
@@ -18,8 +19,9 @@ async def get_alarms(
     edge: OneEdge, by: SignedIn, *, resolved: bool = False, limit: Limit = PAGE_DEFAULT, cursor: Cursor = None
 ) -> Page:
     """Open alarms, newest first; `?resolved=true` shows all."""
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # what a list shows of a case is a look at it, and looks are kept
         items, following = await views.alarms_page(tx, by, cursor, limit, is_open=not resolved)
+        await note_listed(tx, {one.case_id for one in items if one.case_id}, by)
     return Page(items=items, next_cursor=following)
 
 

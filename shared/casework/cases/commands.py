@@ -18,7 +18,7 @@ from shared.exchange.erasing import received_key
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
-from shared.kit.errors import Coded, NotFound
+from shared.kit.errors import Coded, Conflict, NotFound
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
 from shared.kit.sealed import blank
@@ -133,6 +133,26 @@ async def open_case(
     )  # fmt: skip
     await add_note(tx, case.id, case.id, command.note, by)
     return case
+
+
+def was_not_asked(case: Case) -> bool:
+    """Whether nobody has said yet how old she or he is, as of a case that was opened from a call."""
+    return not case.is_received and (case.needs or {}).get("age_band") == codes.AgeBand.UNKNOWN
+
+
+async def say_who(case_id: UUID, age_band: codes.AgeBand, sex: codes.Sex | None, tx: Transaction, by: Actor) -> None:
+    """Age group and sex of a case of ours of which they were not asked when it was opened; what was known of a child stays."""
+    by.may_work()
+    case = await load_case(tx, case_id, by, lock=True)
+    if not was_not_asked(case):
+        raise Conflict("The age group of this case is known already; open the case to see it.")
+    case.needs = {**(case.needs or {}), "age_band": str(age_band)} | ({"sex": str(sex)} if sex is not None else {})
+    if age_band in codes.CHILD_BANDS:
+        unknown = events.ChildFacts(assent=codes.Ternary.UNKNOWN, safe_adult_present=codes.Ternary.UNKNOWN)
+        case.child = case.child or _json(unknown)
+    elif age_band is not codes.AgeBand.UNKNOWN:
+        case.child = case.adult = None
+    await tx.session.flush()
 
 
 async def case_for_circle(tx: Transaction, here: Here, circle: UUID, facility: str) -> Case:

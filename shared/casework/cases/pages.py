@@ -93,6 +93,8 @@ class Again(more.GivenBefore):
     """Another incident of a known case."""
 
     hurt_now: Literal["yes", "no"]
+    age_band: AgeBand = AgeBand.UNKNOWN  # this and the next where nobody asked before
+    sex: Sex | None = None
     at_least: Hours | None = None
     at_most: Hours | None = None
     hours_unknown: Literal["yes"] | None = None
@@ -442,7 +444,8 @@ async def show_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     if told is not None and not form.values:
         form = Filled({"incident_type": [told]})
     return edge.pages.show(
-        request, "cases/again.html", visit, case=case, is_first=is_first, here_now="/cases", **_asks(edge, form)
+        request, "cases/again.html", visit, case=case, is_first=is_first, asks_who=commands.was_not_asked(case), here_now="/cases",
+        **_asks(edge, form),
     )  # fmt: skip
 
 
@@ -456,11 +459,13 @@ async def post_again(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
             case = await commands.load_case(tx, case_id, visit.actor)
             is_first = await _has_none_yet(tx, case)
         return edge.pages.show(
-            request, "cases/again.html", visit, case=case, is_first=is_first, errors=True, status=422, here_now="/cases",
-            **_asks(edge, form),
+            request, "cases/again.html", visit, case=case, is_first=is_first, asks_who=commands.was_not_asked(case), errors=True,
+            status=422, here_now="/cases", **_asks(edge, form),
         )  # fmt: skip
 
     async def work(tx: Transaction) -> str:
+        if asked.age_band is not AgeBand.UNKNOWN or asked.sex is not None:
+            await commands.say_who(case_id, asked.age_band, asked.sex, tx, visit.actor)
         incident = _incident(edge, asked, tx.clock.now(), is_child(await commands.load_case(tx, case_id, visit.actor)))
         await commands.add_incident(case_id, incident, tx, edge.here, visit.actor)
         return f"/cases/{case_id}/refer"

@@ -15,6 +15,7 @@ from shared.casework.cases.commands import Form, NoteText, add_note, load_case, 
 from shared.casework.cases.tables import Case
 from shared.casework.circles.commands import announce
 from shared.casework.conferences.commands import withdraw_invitations
+from shared.casework.consents.her_own import is_child
 from shared.casework.consents.tables import Consent, ConsentEvent, Erasure
 from shared.casework.consents.views import has_said_no
 from shared.casework.here import Actor, Here
@@ -88,6 +89,8 @@ async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction,
         raise Conflict("This network has no pathway from here to %(agency)s.", agency=Coded(command.recipient, "agency"))
     if command.basis is codes.Basis.VITAL_INTEREST and await has_said_no(tx, case.id, command.recipient):
         raise Conflict("She has said no about %(agency)s; what she said counts.", agency=Coded(command.recipient, "agency"))
+    if command.basis is codes.Basis.CONSENT and is_child(case) and (case.child or {}).get("assent") == codes.Ternary.NO:
+        raise Conflict("The child has said no, and nobody says yes in a child's place; ask the child again, in private.")
     now = tx.clock.now()
     given_at = not_future("given_at", command.given_at, now)
     if command.expires_at is not None and command.expires_at <= now:

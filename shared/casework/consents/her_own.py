@@ -6,10 +6,10 @@ is there. Which adult was doubted, and who stands in, stays here.
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from shared.casework.cases.commands import load_case, not_future
-from shared.casework.cases.tables import Case
 from shared.casework.consents.tables import ConsentEvent
 from shared.casework.here import Actor, Here
 from shared.contracts.casework import codes, events
@@ -37,9 +37,11 @@ class StandIn(StrEnum):
     NOT_FOUND = "not_found"
 
 
-def is_child(case: Case) -> bool:
-    """Whether a case is a child's, as far as is known here."""
-    return (case.needs or {}).get("age_band") in {str(band) for band in codes.CHILD_BANDS}
+def is_child(case: Any) -> bool:
+    """Whether a case, or what a referral rests on of it, is a child's, as far as is known here: by its age band, or where nobody
+    asked for that one, as on the telephone, because a child's own facts are kept."""
+    band = (getattr(case, "needs", None) or {}).get("age_band") or codes.AgeBand.UNKNOWN
+    return band in codes.CHILD_BANDS or (band == codes.AgeBand.UNKNOWN and getattr(case, "child", None) is not None)
 
 
 async def keep_childs_word(

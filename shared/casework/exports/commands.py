@@ -113,9 +113,10 @@ def lines_of(table: Table) -> list[Sequence[object]]:
 async def export_looks(tx: Transaction, here: Here, by: Actor, case_id: UUID, wish: Wish, reader: Reader) -> Export:
     """A file of who was told of a case and who looked at it or tried to, by role and not by name, oldest first.
 
-    Raises Forbidden, NotFound, NoKey.
+    Raises Forbidden, also to whoever has the case open in an emergency alone, NotFound, NoKey.
     """
     case = await load_case(tx, case_id, by)
+    scope.not_as_guest(by, case.facility, case.id)
     by.may_let_out()
     found = await _asked(tx, case_id, reader)
     found += [

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette.sse import EventSourceResponse
 
+from shared.casework.cases.views import note_listed
 from shared.casework.edge import Edge, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, command, still_signed_in, version_of
 from shared.casework.following import commands
 from shared.casework.following.commands import Follow
@@ -20,6 +21,7 @@ from shared.casework.here import Actor
 from shared.casework.referrals.commands import Stale
 from shared.casework.timeline.views import line_view, of_followed, visible_to
 from shared.exchange.feed import lines_after
+from shared.exchange.tables import Activity
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.errors import DatabaseAway
@@ -80,8 +82,9 @@ async def get_updates(
 ) -> Page:  # fmt: skip
     """What has changed in the followed things since `cursor`, oldest first; `next_cursor` is where to go on, also at the end."""
     after = int(cursor or 0)
-    async with edge.database.read() as tx:
+    async with edge.database.write() as tx:  # what a line says of a case is a look at it, and looks are kept
         rows = await lines_after(tx, after, limit, *visible_to(by), of_followed(await commands.subscriptions(tx, by)))
+        await note_listed(tx, {row.case_id for row in rows if row.case_id}, by)
     return Page(items=[line_view(row) for row in rows], next_cursor=str(rows[-1].feed_seq) if rows else cursor)
 
 
@@ -98,13 +101,17 @@ async def _lines(request: Request, edge: Edge, by: Actor, after: int, *, followi
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_LIFE_S
     while loop.time() < until and not edge.closing and not await request.is_disconnected():
-        rows = []
+        rows: Sequence[Activity] = []
         with contextlib.suppress(DatabaseAway):  # the stream stays open and goes on where it was
             async with edge.database.read() as tx:
                 if not await still_signed_in(tx, request, edge, by):
                     return  # signed out, locked, disabled, moved to another desk: the stream ends with the right to it
                 followed = [of_followed(await commands.subscriptions(tx, by))] if following else []
-                rows = await lines_after(tx, after, STREAM_BATCH, *visible_to(by), *followed)
+                found = await lines_after(tx, after, STREAM_BATCH, *visible_to(by), *followed)
+            if found:
+                async with edge.database.write() as tx:  # before any of it is shown
+                    await note_listed(tx, {row.case_id for row in found if row.case_id}, by)
+            rows = found
         for row in rows:
             after = row.feed_seq or after
             data = line_view(row).model_dump(mode="json", exclude={"receipt"})

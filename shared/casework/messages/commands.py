@@ -89,10 +89,13 @@ async def answer_message(message_id: UUID, command: AnswerMessage, tx: Transacti
 
 
 async def settle(tx: Transaction, here: Here, referral: Referral, message: Message, answer: MessageAnswer) -> None:
-    """Keeps an answer and tells it; the caller holds the referral's lock."""
+    """Keeps an answer and tells it; the caller holds the referral's lock. Where consent was taken back nothing more is said under
+    it: that word has told whoever asked."""
     now = tx.clock.now()
     message.answer, message.answered_at = answer, now
     await tx.session.flush()
+    if story.standing_of(referral).consent_taken_back:
+        return
     fact = events.MessageAnswered(message=message.id, answer=answer)
     await line(tx, referral, fact, here.agency, await story.say(tx, here, referral, fact, now))
 

@@ -4,7 +4,8 @@ A no hides what was told under the item from every page, and is no taking back: 
 she takes back there. Until she has come nobody can ask her, and what was told serves to be ready for her.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -43,19 +44,36 @@ async def answers_of(tx: Transaction, referral_id: UUID) -> dict[ConsentItem, Sa
     return {ConsentItem(row.item): row for row in (await tx.session.execute(query)).scalars()}
 
 
-async def refused_fields(tx: Transaction, here: Here, referral: Referral) -> set[str]:
+async def refused_fields(tx: Transaction, here: Here, referral: Referral) -> frozenset[str]:
     """What she has said no to here: shown on no page."""
-    answers = await answers_of(tx, referral.id)
-    return {field for field, item in fields_of(here, referral).items() if item in answers and not answers[item].agreed}
+    return (await refused_of(tx, here, [referral])).get(referral.id, frozenset())
+
+
+async def refused_of(tx: Transaction, here: Here, referrals: Iterable[Referral]) -> dict[UUID, frozenset[str]]:
+    """The same for several requests at once; only those of which something was refused."""
+    received = {referral.id: referral for referral in referrals if referral.direction == "in" and referral.arrived_at is not None}
+    if not received:  # nobody can be asked before she has come
+        return {}
+    query = select(SaidAgain).where(col(SaidAgain.referral_id).in_(received)).order_by(col(SaidAgain.id))
+    last = {(row.referral_id, row.item): row.agreed for row in (await tx.session.execute(query)).scalars()}
+    asked = {id_ for id_, _item in last}
+    found = {
+        id_: frozenset(field for field, item in fields_of(here, received[id_]).items() if last.get((id_, item)) is False)
+        for id_ in asked
+    }
+    return {id_: fields for id_, fields in found.items() if fields}
+
+
+def shown(referral: Referral, refused: Collection[str]) -> dict[str, Any]:
+    """What a request has told, as pages and answers have it: without what was refused."""
+    return {name: part for name, part in (referral.said or {}).items() if name not in refused}
 
 
 async def refused_of_case(tx: Transaction, here: Here, case_id: UUID) -> set[str]:
     """The same for every request of a case that was received."""
     query = select(Referral).where(col(Referral.case_id) == case_id, col(Referral.direction) == "in")
-    found: set[str] = set()
-    for referral in (await tx.session.execute(query)).scalars().all():
-        found |= await refused_fields(tx, here, referral)
-    return found
+    referrals = (await tx.session.execute(query)).scalars().all()
+    return set().union(*(await refused_of(tx, here, referrals)).values())
 
 
 async def answer_again(

@@ -44,7 +44,6 @@ from shared.programmes.terms import Act
 LEFT_WITHOUT_CARE = frozenset({codes.OutcomeCode.NOT_AVAILABLE, codes.OutcomeCode.NOT_ELIGIBLE})  # an acute end that alarms
 # What whoever has a case open in an emergency may do to a request of another desk: she comes, and how, and care begins.
 FOR_CARE = frozenset({Transition.ARRIVE, Transition.START, Transition.SET_OUT, Transition.TOLD_BY_PHONE})
-AT_ONCE = frozenset({codes.ServicePackage.ACUTE_CARE, codes.ServicePackage.INJURY_CARE})  # acute, and no pathway says less
 ASKED_AS = {Transition.CLOSE: Act.CLOSE, Transition.REDIRECT: Act.REFER, Transition.SUGGEST: Act.REFER}
 PLANNED = _("%(place)s is planned and does not work yet; choose another place.")
 RESPOND_BY_MAX = timedelta(days=90)  # a later answer is no answer
@@ -266,7 +265,7 @@ async def _way(tx: Transaction, here: Here, by: Actor, command: IssueReferral, g
         await ask_first(
             tx, here, by.account_id, replace(situation, act=Act.HAND_OVER_TO_PROSECUTOR), desk, ground.case.id, ground.case.id
         )
-    said = Urgency.ACUTE if AT_ONCE & packages else pathways.urgency_of(found, situation)
+    said = Urgency.ACUTE if codes.AT_ONCE & packages else pathways.urgency_of(found, situation)
     urgency = command.urgency or said or Urgency.URGENT
     respond_by = now + pathways.acknowledge_within(here, found, packages, urgency, situation)
     ends_at = await pathways.ends_before(tx, here, found, ground.case.id)

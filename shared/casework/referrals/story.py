@@ -22,7 +22,7 @@ from shared.casework.here import Here
 from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework import events, lifecycle
-from shared.contracts.casework.codes import ReferralState, Urgency
+from shared.contracts.casework.codes import MessageAnswer, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Recipient, Standing
 from shared.exchange import feed, outbox
 from shared.exchange.erasing import received_key
@@ -336,6 +336,9 @@ async def take_back(tx: Transaction, here: Here, referral: Referral, fact: event
         referral.services = []
         await _blank_lines(tx, referral)
         await _blank_facts(tx, referral)
+    else:  # what was to be passed on to her is not: nobody is asked to call her any more
+        waits = (col(Message.referral_id) == referral.id, col(Message.direction) == "in", col(Message.answer).is_(None))
+        await tx.session.execute(update(Message).where(*waits).values(answer=MessageAnswer.NOT_SAFE, answered_at=tx.clock.now()))
     referral.ended_at = None
     await keep(tx, here, referral, fact, told)
     await settle(tx, here, referral, standing, standing, told.occurred_at)

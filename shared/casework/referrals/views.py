@@ -1,5 +1,6 @@
 """Referrals as the accounts of either end see them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,8 +9,9 @@ from sqlalchemy import ColumnElement, String, cast, select
 from sqlmodel import col
 
 from shared.casework import scope
-from shared.casework.here import Actor
+from shared.casework.here import Actor, Here
 from shared.casework.referrals import story
+from shared.casework.referrals.asked_again import refused_of, shown
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.lifecycle import fhir_status
@@ -75,12 +77,11 @@ class ArrivalView(Body):
     after_referral: UUID | None = None  # on which she had come, until its consent was taken back
 
 
-def referral_view(referral: Referral) -> ReferralView:
-    """A referral as it is shown; `content` is what the other end was told, or told us."""
+def referral_view(referral: Referral, refused: Collection[str] = ()) -> ReferralView:
+    """A referral as it is shown; `content` is what the other end was told, or told us, without what she has `refused` here."""
     standing = story.standing_of(referral)
     kept = as_shown(referral)
-    hidden = {"arrival_code_hash"}
-    content = None if not referral.said else {name: part for name, part in referral.said.items() if name not in hidden}
+    content = shown(referral, {"arrival_code_hash", *refused}) if referral.said else None
     return ReferralView.model_validate(
         {
             **kept, "facility": standing.facility, "status": str(standing.state), "fhir_status": fhir_status(standing),
@@ -111,8 +112,9 @@ async def arrivals(tx: Transaction, by: Actor, *, matched: bool) -> list[WalkIn]
 
 
 async def referrals_page(
-    tx: Transaction, by: Actor, cursor: str | None, limit: int, *, direction: str | None, status: str | None, flag: str | None
-) -> tuple[list[ReferralView], str | None]:
+    tx: Transaction, here: Here, by: Actor, cursor: str | None, limit: int, *, direction: str | None, status: str | None,
+    flag: str | None,
+) -> tuple[list[ReferralView], str | None]:  # fmt: skip
     """The referrals of the account's desk, newest first."""
     conditions: list[ColumnElement[bool]] = [scope.at_desk(by, col(Referral.desk), col(Referral.case_id))]
     if direction is not None:
@@ -123,4 +125,5 @@ async def referrals_page(
         conditions.append(cast(col(Referral.flags), String).contains(f'"{flag}"', autoescape=True))
     with shut_shown():  # one whose key is missing keeps none of the others from being listed
         rows, following = await page_by_opening(tx, Referral, "referral.issued", cursor, limit, *conditions)
-    return [referral_view(row) for row in rows], following
+    refused = await refused_of(tx, here, rows)
+    return [referral_view(row, refused.get(row.id, ())) for row in rows], following

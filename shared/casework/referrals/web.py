@@ -9,6 +9,7 @@ from shared.casework.cases.views import note_listed, note_read
 from shared.casework.cases.web import Cursor, Limit
 from shared.casework.edge import PAGE_DEFAULT, IdempotencyKey, IfMatch, OneEdge, Page, SignedIn, answer, command, version_of
 from shared.casework.referrals import commands, views
+from shared.casework.referrals.asked_again import refused_fields
 from shared.casework.referrals.commands import IssueReferral, MakeTransition
 from shared.contracts.casework.codes import Flag, ReferralState
 from shared.contracts.casework.lifecycle import Transition
@@ -36,7 +37,9 @@ async def get_referrals(
     """The referrals of the account's desk, newest first."""
     by.may_work()
     async with edge.database.write() as tx:
-        items, following = await views.referrals_page(tx, by, cursor, limit, direction=direction, status=status, flag=flag)
+        items, following = await views.referrals_page(
+            tx, edge.here, by, cursor, limit, direction=direction, status=status, flag=flag
+        )
         await note_listed(tx, [item.case_id for item in items], by)
     return Page(items=items, next_cursor=following)
 
@@ -47,7 +50,7 @@ async def get_referral(referral_id: UUID, edge: OneEdge, by: SignedIn) -> Respon
     async with edge.database.write() as tx:
         referral = await commands.load_referral(tx, referral_id, by)
         await note_read(tx, referral.case_id, by, "referral")
-        return answer(views.referral_view(referral))
+        return answer(views.referral_view(referral, await refused_fields(tx, edge.here, referral)))
 
 
 @router.post("/referrals/{referral_id}/{transition}", response_model=views.ReferralView)
@@ -60,6 +63,6 @@ async def post_transition(
 
     async def work(tx: Transaction) -> views.ReferralView:
         made = await commands.make_transition(referral_id, transition, body or MakeTransition(), tx, edge.here, by, seen)
-        return views.referral_view(made)
+        return views.referral_view(made, await refused_fields(tx, edge.here, made))
 
     return await command(request, edge, by, work, key=key)

@@ -33,10 +33,12 @@ from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.tables import Progress
 from shared.casework.here import Actor, Here
 from shared.casework.messages.tables import Message
+from shared.casework.messages.views import hours_of
+from shared.casework.referrals.asked_again import refused_of, shown
 from shared.casework.referrals.pathways import seen_within
 from shared.casework.referrals.tables import DraftedReferral, Referral, ReferralFact, WalkIn
 from shared.contracts.casework import events
-from shared.contracts.casework.codes import CancelReason, Flag, ProgressCode, ReferralState, Urgency
+from shared.contracts.casework.codes import CancelReason, Flag, ProgressCode, ReferralState, SafeHours, Urgency
 from shared.kit.columns import UtcDateTime
 from shared.kit.db import Transaction
 from shared.kit.sealed import shut_shown
@@ -81,6 +83,8 @@ class WorkList:
     walk_ins: list[tuple[WalkIn, Case]] = field(default_factory=list)  # came without a referral, not matched yet
     dates: list[tuple[Progress, Case]] = field(default_factory=list)  # hearings and visits of this week
     messages: list[tuple[Message, Referral]] = field(default_factory=list)  # to pass on
+    safe: Mapping[UUID, SafeHours | None] = field(default_factory=dict)  # by message, when it is: None, only when she comes here
+    not_used: Mapping[UUID, frozenset[str]] = field(default_factory=dict)  # by referral, what she said no to here
     totals: dict[str, int] = field(default_factory=dict)
 
     def total(self, section: str) -> int:
@@ -90,6 +94,10 @@ class WorkList:
     def beyond(self, section: str) -> int:
         """How many of a section are not shown."""
         return self.total(section) - len(getattr(self, section))
+
+    def shown(self, referral: Referral) -> dict[str, Any]:
+        """What was told of a request, without what she said no to here."""
+        return shown(referral, self.not_used.get(referral.id, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +144,8 @@ async def _work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Wor
         found = (await tx.session.execute(query, values)).all()
         work.totals[section] = int(found[0][-1]) if found else 0
         getattr(work, section).extend(tuple(row[:-1]) if len(row) > 2 else row[0] for row in found)
+    work.safe = await hours_of(tx, work.messages)
+    work.not_used = await refused_of(tx, here, [row for section in RECEIVED for row in getattr(work, section)])
     return work
 
 

@@ -130,6 +130,7 @@ class ServicePackage(StrEnum):
 
 
 _S = ServicePackage
+AT_ONCE = frozenset({_S.ACUTE_CARE, _S.INJURY_CARE})  # cannot wait: no pathway makes it less urgent, and no rule refuses it
 PROVIDED_BY: dict[AgencyKind, frozenset[ServicePackage]] = {
     AgencyKind.POLICE: frozenset({_S.REPORT_TO_POLICE, _S.STATEMENT_AT_CLINIC, _S.PROTECTION}),
     AgencyKind.HEALTH: frozenset(
