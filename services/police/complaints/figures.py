@@ -2,10 +2,11 @@
 
 Stages count cases, each once in a period, so that one divides into the next (domain.md, section 5, attrition)."""
 
+from sqlalchemy import and_, exists, or_
 from sqlmodel import col
 
 from services.police.complaints.domain import Where
-from services.police.complaints.tables import ComplaintStep
+from services.police.complaints.tables import Complaint, ComplaintStep
 from shared.casework.cases.tables import Case
 from shared.casework.circles.figures import steps
 from shared.casework.circles.tables import Progress
@@ -13,7 +14,7 @@ from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import Period
 from shared.casework.figures.reading import of_counted
 from shared.casework.here import Here
-from shared.contracts.casework.codes import ProgressCode
+from shared.contracts.casework.codes import AgencyKind, ProgressCode
 from shared.kit.db import Transaction
 from shared.kit.sealed import shut_shown
 from shared.programmes.indicators import Measure
@@ -30,15 +31,18 @@ WHERE = {Where.STATION: Measure.REPORTS_WITHDRAWN_AT_STATION, Where.COURT: Measu
 
 
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
-    """By the times at which things happened; a case is tried in the period in which a hearing was, and not when it was set."""
+    """By the times at which things happened; a case is tried in the period in which a hearing was, and not when it was set. Charge,
+    hearing and verdict count also as the prosecutor told them, of cases whose complaint is here: justice counts none of them."""
     found = Counts.of(*STAGES.values(), Measure.TRIED, Measure.REPORTS_WITHDRAWN, *WHERE.values())
     first, until = here.begin_of(of.first), here.begin_of(of.until)
-    taken = await steps(tx, here, {*STAGES, _P.COMPLAINT_WITHDRAWN}, first, until)
-    reached = {(STAGES[step.code], step.case_id, step.place) for step in taken if step.code in STAGES}
-    for measure, _case, place in reached:
+    of_justice = [peer for peer in here.peers if here.kind_of(peer) is AgencyKind.JUSTICE]
+    has_complaint = exists().where(col(Complaint.case_id) == col(Progress.case_id)).correlate(Progress)
+    whose = or_(col(Progress.agency) == here.agency, and_(col(Progress.agency).in_(of_justice), has_complaint))
+    taken = await steps(tx, here, STAGES, first, until, whose=whose)
+    for measure, _case, place in {(STAGES[step.code], step.case_id, step.place) for step in taken}:
         found.add(measure, place)
-    for step in taken:
-        found.add(Measure.REPORTS_WITHDRAWN, step.place, int(step.code is _P.COMPLAINT_WITHDRAWN))
+    for step in await steps(tx, here, {_P.COMPLAINT_WITHDRAWN}, first, until):
+        found.add(Measure.REPORTS_WITHDRAWN, step.place)
     withdrawn = of_counted(Progress, col(Case.facility), col(ComplaintStep.said)).join(
         ComplaintStep, col(ComplaintStep.position) == col(Progress.position)
     ).where(
@@ -51,8 +55,7 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
                 found.add(WHERE[where], place)
     ends = min(of.until, here.day_of(tx.clock.now()))  # what is set for today or later has not been yet
     heard = of_counted(Progress, col(Progress.case_id), col(Case.facility)).distinct().where(
-        col(Progress.agency) == here.agency, col(Progress.code) == _P.HEARING_DATE, col(Progress.on_date) >= of.first,
-        col(Progress.on_date) < ends,
+        whose, col(Progress.code) == _P.HEARING_DATE, col(Progress.on_date) >= of.first, col(Progress.on_date) < ends,
     )  # fmt: skip
     for _case, place in (await tx.session.execute(heard)).tuples():
         found.add(Measure.TRIED, place)

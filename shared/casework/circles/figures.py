@@ -31,12 +31,14 @@ class Step:
 
 async def steps(
     tx: Transaction, here: Here, codes: Collection[ProgressCode], first: datetime, until: datetime,
-    seen: ColumnElement[bool] | None = None,
+    seen: ColumnElement[bool] | None = None, whose: ColumnElement[bool] | None = None,
 ) -> list[Step]:  # fmt: skip
-    """Steps of these kinds that were taken in a span, by their own times; only of cases that are `seen`, where that is said."""
+    """Steps of these kinds that were taken in a span, by their own times: this agency's own, or `whose` they are; only of cases
+    that are `seen`, where that is said."""
     columns = (col(Progress.code), col(Progress.case_id), col(Case.facility))
     query = of_counted(Progress, *columns).where(
-        col(Progress.agency) == here.agency, col(Progress.code).in_(codes), true() if seen is None else seen,
+        col(Progress.agency) == here.agency if whose is None else whose, col(Progress.code).in_(codes),
+        true() if seen is None else seen,
         col(Progress.occurred_at) >= first, col(Progress.occurred_at) < until,
     )  # fmt: skip
     return [Step(ProgressCode(code), case_id, place) for code, case_id, place in (await tx.session.execute(query)).tuples()]
@@ -50,11 +52,11 @@ REACHED = {
 
 
 async def furthest_steps(tx: Transaction, here: Here) -> dict[UUID, int]:
-    """The furthest step that this agency took itself of each case; a case is tried once a hearing was, and not when it was set."""
+    """The furthest step of each case, taken here or told by whoever took it: where there is a prosecutor, charge and verdict are
+    that one's. A case is tried once a hearing was, and not when it was set."""
     today = here.day_of(tx.clock.now())
     query = of_counted(Progress, col(Progress.case_id), col(Progress.code)).where(
-        col(Progress.agency) == here.agency, col(Progress.code).in_(REACHED),
-        or_(col(Progress.code) != ProgressCode.HEARING_DATE, col(Progress.on_date) < today),
+        col(Progress.code).in_(REACHED), or_(col(Progress.code) != ProgressCode.HEARING_DATE, col(Progress.on_date) < today),
     )  # fmt: skip
     found: dict[UUID, int] = {}
     for case_id, code in (await tx.session.execute(query)).tuples():

@@ -73,7 +73,7 @@ async def counted(tx: Transaction, here: Here, of: Period) -> dict[str, Counted]
 
 
 async def _reports(tx: Transaction, here: Here, first: datetime, until: datetime) -> AsyncIterator[Thing]:
-    """Incidents that were told here, and how far their cases have come by now, as far as this agency took steps itself."""
+    """Incidents that were told here, and how far their cases have come by now, as far as is known here."""
     furthest = await furthest_steps(tx, here)
     async for report in reports(tx, first, until):
         yield {
