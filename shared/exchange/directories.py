@@ -1,6 +1,7 @@
 """Peers' directories of keys on their way: by letter over the broker, by question over the direct line, kept in the database.
 
-A line needs no trust in whoever brings it: the root that was pinned in person has signed it. What a letter tells is kept before it
+A line needs no trust in whoever brings it: the root that was pinned in person has signed it. That a line is told as its digest only
+does (`Seal.vouched`). What a letter tells is kept before it
 is learnt, also where this process knows it: another of the agency may not.
 """
 
@@ -14,16 +15,17 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.directory import TOLD_MAX, Lines, Told
-from shared.contracts.wire.envelope import Unopenable
+from shared.contracts.wire.envelope import Inner, Unopenable
 from shared.exchange.seal import Seal
 from shared.exchange.tables import DirectoryLine, MissingSlot, UnopenableRecord
 from shared.kit.bulk import insert_many
 from shared.kit.db import Database
 
 
-async def take_lines(database: Database, seal: Seal, sender: str, content: bytes) -> int:
+async def take_lines(database: Database, seal: Seal, sender: str, content: bytes, letter: Inner | None = None) -> int:
     """Takes lines of `sender`'s own directory in and returns how many were new; raises Unopenable or DatabaseAway.
 
+    `letter`: the one that brought them, which anybody may have sealed; without one the sender itself has told them.
     Where any was not kept here yet, what could not be verified without them is asked for again at once.
     """
     if not content:
@@ -34,6 +36,7 @@ async def take_lines(database: Database, seal: Seal, sender: str, content: bytes
         raise Unopenable("its content is no lines of a directory") from error
     if told.agency != sender:
         raise Unopenable("it is another's directory")
+    told = seal.vouched(told, letter) if letter is not None else told
     lines, known = seal.verified(told), seal.knows(sender)
     async with database.write() as tx:
         ours = col(DirectoryLine.agency) == sender

@@ -91,9 +91,10 @@ class Letters:
         except Unopenable:
             return None  # not our signature: it shows nothing
 
-    async def take_lines(self, peer: str, content: bytes) -> int:
-        """Takes lines of a peer's directory of keys in; returns how many were new. Raises Unopenable or DatabaseAway."""
-        fresh = await take_lines(self._database, self._seal, peer, content)
+    async def take_lines(self, peer: str, content: bytes, letter: Inner | None = None) -> int:
+        """Takes lines of a peer's directory of keys in, from the peer itself on the direct line or else from a letter; returns how
+        many were new. Raises Unopenable or DatabaseAway."""
+        fresh = await take_lines(self._database, self._seal, peer, content, letter)
         if fresh:
             self.heard_from(peer)
             await hold_against(self._database, self._seal, self._hooks, peer)
@@ -105,7 +106,7 @@ class Letters:
         if inner.header.sender != peer:
             return await self.take_home(peer, [inner])
         if inner.header.kind is Kind.DIRECTORY:
-            await self.take_lines(peer, inner.content)
+            await self.take_lines(peer, inner.content, inner)
         else:
             await self.take(inner)
         return 0
@@ -144,7 +145,8 @@ class Letters:
         async with self._database.read() as tx:
             incarnation = await current_incarnation(tx)
         header = Header(kind=Kind.DIRECTORY, sender=self._ears.agency, recipient=peer, incarnation=incarnation)
-        return [self._seal.seal(self._seal.sign(header, told.to_bytes()), peer)]
+        knows_then = told.first + len(told.lines) - 1
+        return [self._seal.seal(self._seal.sign(header, told.to_bytes(), knows_then), peer)]
 
     async def write_short(self, peer: str) -> tuple[bytes, bytes]:
         """The short form, sealed, and the summary that it holds: one hash over both directions."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from shared.contracts.wire.directory import Lines, Told, Use
 from shared.contracts.wire.envelope import (
@@ -43,8 +44,9 @@ class KeyGivenUp(Unopenable):
 class Seal(Protocol):
     """Signs what this agency says, seals it for one recipient, and opens what was sealed for this agency."""
 
-    def sign(self, header: Header, content: bytes) -> bytes:
-        """The inner form: header, content and this agency's signature."""
+    def sign(self, header: Header, content: bytes, known: int | None = None) -> bytes:
+        """The inner form: header, content and this agency's signature, under a key that the recipient can look up: it knows so many
+        lines of this agency's directory, or without a number as many as it last said."""
         ...
 
     def seal(self, inner: bytes, recipient: str) -> bytes:
@@ -91,6 +93,10 @@ class Seal(Protocol):
 
     def given_up(self, peer: str) -> Mapping[bytes, Mapping[UUID, int]]:
         """The signing keys that a peer has given up, each with how far it reaches in the lives of the peer's stream to us."""
+        ...
+
+    def vouched(self, told: Lines, letter: Inner) -> Lines:
+        """Of lines that a letter brings, those that may be taken from whoever brought it; raises Unopenable."""
         ...
 
     def verified(self, told: Lines) -> Sequence[Told]:
@@ -144,6 +150,24 @@ class KeyedSeal:
         directory = self._keys.peers.get(peer)
         return directory.given_up(self._keys.agency) if directory is not None else {}
 
+    def vouched(self, told: Lines, letter: Inner) -> Lines:
+        # A root vouches for what a line says, and for no choice of what is told as a digest only: whoever has seen the lines could
+        # hide a key, or that one is revoked. That choice is the agency's where the newest key that the lines leave has signed it,
+        # which nobody has who has stolen an older one.
+        known = self._directory(told.agency)
+        new = [n for n, one in enumerate(told.lines) if one.signed is None and told.first + n > known.size]
+        if not new:
+            return told
+        after = Directory(known.agency, known.root)
+        after.catch_up(known)
+        with _a_piece_of_it():
+            after.take(told)
+        newest = after.newest(Use.SIGN)
+        key = after.key(newest, Use.SIGN) if newest is not None and newest == letter.header.signer else None
+        if key is not None and _is_signed(letter, key.public):
+            return told
+        return told.model_copy(update={"lines": told.lines[: new[0]]})
+
     def verified(self, told: Lines) -> Sequence[Told]:
         with _a_piece_of_it():
             return self._directory(told.agency).with_lines(told)
@@ -158,8 +182,8 @@ class KeyedSeal:
             raise Unopenable("no root is known that these keys could be under")
         return directory
 
-    def sign(self, header: Header, content: bytes) -> bytes:
-        signer, key = self._keys.signer(self._known.get(header.recipient))
+    def sign(self, header: Header, content: bytes, known: int | None = None) -> bytes:
+        signer, key = self._keys.signer(self._known.get(header.recipient) if known is None else known)
         said = unsigned(header.model_copy(update={"signer": signer}), content, SIGNATURE_BYTES)
         return said + key.sign(SIGNED_AS + said)
 
@@ -245,7 +269,7 @@ class KeyedSeal:
     def _verified(self, inner: Inner, speaker: str, reader: str) -> Inner:
         header = inner.header
         if header.kind is Kind.DIRECTORY and (header.sender, header.recipient) == (speaker, reader):
-            return inner  # its lines are under a root, whoever brings them
+            return inner  # its lines are under a root, whoever brings them; see `vouched`
         self._check_signature(inner, speaker, reader)
         if not self._reaches(speaker, header, reader):
             raise KeyGivenUp
@@ -266,6 +290,14 @@ class KeyedSeal:
         assert header.signer is not None, "what is not signed reaches nowhere"
         seq = header.seq if header.kind is Kind.EVENT else None  # nothing else has a slot, whatever it says
         return self._keys.reaches(speaker, header.signer, reader, header.incarnation, seq)
+
+
+def _is_signed(letter: Inner, public: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(letter.signature, letter.signed)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 @contextlib.contextmanager

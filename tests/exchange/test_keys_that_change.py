@@ -15,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from shared.contracts.wire.directory import Lines, Told, Use
-from shared.contracts.wire.envelope import Header, Kind, Unopenable, unwrap
+from shared.contracts.wire.envelope import Header, Kind, Unopenable, unsigned, unwrap
 from shared.exchange.custody import check_bundle, make_bundle
 from shared.exchange.direct import NotOpened, StreamName
 from shared.exchange.directories import recall_lines, take_lines
-from shared.exchange.directory import Directory
+from shared.exchange.directory import Directory, digest_of
 from shared.exchange.given_up import AGAIN_AFTER, NAMED_MAX, GivenUp, hold_against, stretches
 from shared.exchange.inbox import heard, unpark
 from shared.exchange.keyring import HYBRID, X25519, Keyring
@@ -49,7 +49,7 @@ class End(NamedTuple):
             inner = self.seal.open(envelope, sender)
             kinds.append(inner.header.kind)
             if inner.header.kind is Kind.DIRECTORY:
-                await self.letters.take_lines(sender, inner.content)
+                await self.letters.take_any(sender, inner)
             else:
                 await self.letters.take(inner)
         return kinds
@@ -266,6 +266,41 @@ async def test_a_digest_that_nobody_has_signed_is_not_kept(ends: tuple[End, End]
     assert await take_lines(health.node.database, health.seal, "police", told.to_bytes()) == 3
     with pytest.raises(Unopenable, match="revoked"):
         health.seal.open(thief.seal(thief.sign(STATEMENT, b"{}"), "health"), "police")
+
+
+@pytest.mark.parametrize("signs", [False, True], ids=["under no key", "under the stolen key"])
+@pytest.mark.parametrize("hidden", ["the newer key", "the revocation"])
+async def test_whoever_has_seen_the_lines_and_an_old_key_hides_none_of_them(
+    ends: tuple[End, End], hidden: str, *, signs: bool
+) -> None:
+    """A line may be told as its digest by the agency alone: else a peer takes the stolen key for good, or knows no newer one."""
+    police, health = ends
+    stolen = police.holder.directory.newest(Use.SIGN)
+    assert stolen is not None
+    thief = KeyedSeal(
+        Keyring(police.holder.as_read_by("police"), {"health": health.holder.as_read_by("police")}, police.holder.signing[:], [])
+    )
+    if hidden == "the newer key":
+        new_signer(police)
+    police.holder.revoke(stolen, {"health": {}, "zone": {}})
+    new = new_signer(police)
+    lines = police.holder.directory.told_to("health", 3).lines
+    covered = (*(Told(digest=digest_of(one.signed)) if one.signed else one for one in lines[:-1]), lines[-1])
+    forged = Lines(agency="police", first=3, lines=covered).to_bytes()
+    header = Header(kind=Kind.DIRECTORY, sender="police", recipient="health", incarnation=UUID(int=1))
+    letter = thief.sign(header, forged) if signs else unsigned(header, forged, 0)
+    assert await health.hear_letters("police", [thief.seal(letter, "health")]) == [Kind.DIRECTORY]
+    assert health.seal.knows("police") == 2
+    await by_broker(health, police)
+    assert await by_broker(police, health) == [
+        Kind.DIRECTORY,
+        Kind.STATEMENT,
+    ]  # and the agency's own choice stands, zone's line too
+    assert health.seal.knows("police") == police.holder.directory.size
+    with pytest.raises(Unopenable, match="revoked"):
+        health.seal.open(thief.seal(thief.sign(STATEMENT, b"{}"), "health"), "police")
+    signed = police.seal.sign(STATEMENT, b"{}")
+    assert health.seal.open(police.seal.seal(signed, "health"), "police").header.signer == new
 
 
 class Direct:

@@ -75,7 +75,7 @@ class Ends(NamedTuple):
             if inner.header.kind is Kind.EVENT:
                 await to.node.hear(one.node.agency, [envelope])
             elif inner.header.kind is Kind.DIRECTORY:
-                await to.letters.take_lines(one.node.agency, inner.content)
+                await to.letters.take_any(one.node.agency, inner)
             else:
                 await to.letters.take(inner)
 

@@ -85,7 +85,7 @@ class Station(TestAgency):
         if inner.header.kind is Kind.EVENT:
             await self.inbox.receive([heard(inner)])
         elif inner.header.kind is Kind.DIRECTORY:
-            await self.letters.take_lines(sender, inner.content)
+            await self.letters.take_any(sender, inner)
         else:
             await self.letters.take(inner)
 

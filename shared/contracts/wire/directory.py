@@ -1,7 +1,8 @@
 """An agency's directory of keys: lines under its offline root, each naming the one before: none can be changed or left out.
 
-A line that is meant for one peer alone is told to the others as its digest. Nothing here is secret, and nothing needs another
-signature than the root's, so lines may come from anybody and by any way.
+A line that is meant for one peer alone is told to the others as its digest. Nothing here is secret, and a line that is told in
+full needs no other signature than the root's, so it may come from anybody and by any way. A digest that is new to the reader stands
+where the agency itself has told it: on the direct line, or in a letter under the newest signing key of what the letter leaves.
 """
 
 from enum import StrEnum
