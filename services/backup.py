@@ -5,17 +5,22 @@ Database programs are given passwords in their environment, never on their comma
 
 import asyncio
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import UUID
 
+import asyncpg
 from sqlalchemy.engine import URL, make_url
 
-from services.runtime import Agency, bring_up_to_date, check_database
+from services.runtime import DATABASE_ERRORS, Agency, bring_up_to_date, check_database, why_no_database
 from services.settings import Settings
 from shared.casework.lines.recovery import RecoveryView, backup_days, recovery_of
+from shared.casework.migrate import unknown_steps
 from shared.exchange.anchor import Anchor, reopen
 from shared.kit.db import MACHINE
 from shared.kit.errors import RefnetError
@@ -24,6 +29,12 @@ from shared.kit.keystore import Keystore
 
 PROGRAM_DEADLINE_S = 3_600  # a database of ten million events is dumped in some minutes
 ARCHIVE = b"PGDMP"  # what a custom-format file of pg_dump begins with
+COPY = re.compile(r"^COPY (?:\w+\.)?(\w+) \(([^)]*)\) FROM stdin;$")  # where an archive's rows of a table begin, as SQL
+ROWS_END = r"\."
+OTHER_SESSIONS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 BUSY_S = 5  # SQLite: whoever holds the database longer is a running agency
 
 
@@ -82,20 +93,23 @@ async def restore(
 ) -> RecoveryView:
     """Puts a backup in the database's place and opens a new life; returns what is asked of whom. Raises RefnetError.
 
-    The agency's processes must be stopped: a copy that changes under them would be written to by both. `keys`: a backup of the
-    keystore, of which what is lacking here is taken over first; what was destroyed here stays so.
+    The agency's processes must be stopped: a copy that changes under them would be written to by both, and what they number after
+    it has changed would stand in a life that is over. `keys`: a backup of the keystore, of which what is lacking here is taken over
+    first; what was destroyed here stays so.
     """
     assert agency.database.keys is not None
     await asyncio.to_thread(_check, url, file)
+    await _refuse_in_use_postgres(url)
     if keys is not None:
         agency.database.keys.take(keys)
-    await asyncio.to_thread(_put, url, file)
-    await bring_up_to_date(agency, settings)
-    await check_database(agency)
-    with anchor.held():
-        async with agency.database.write() as tx:
-            await reopen(tx, anchor, agency.here.peers, "restored")
-            return (await recovery_of(tx)).model_copy(update={"backup_days": await backup_days(tx)})
+    await asyncio.to_thread(_check_whose, url, file, agency)
+    with _in_place_of(url, file):
+        await bring_up_to_date(agency, settings)
+        await check_database(agency)
+        with anchor.held():
+            async with agency.database.write() as tx:
+                await reopen(tx, anchor, agency.here.peers, "restored")
+                return (await recovery_of(tx)).model_copy(update={"backup_days": await backup_days(tx)})
 
 
 def _check(url: str, file: Path) -> None:
@@ -116,12 +130,75 @@ def _check(url: str, file: Path) -> None:
                 raise RefnetError(f"{file} is no backup of a PostgreSQL database; take another.")
 
 
-def _put(url: str, file: Path) -> None:
+def _check_whose(url: str, file: Path, agency: Agency) -> None:
+    """Raises RefnetError where a backup is another agency's, or a newer version's, before the database has changed."""
+    steps, keystores = (_named_in_sqlite if make_url(url).get_backend_name() == "sqlite" else _named_in_archive)(file)
+    whose = agency.here.agency
+    if foreign := unknown_steps(steps, agency.parts.migrations):
+        raise RefnetError(
+            f"{file} is of an agency of another kind, or of a newer version: the step '{min(foreign)}' in it is not known here."
+            f" Take a backup of {whose}'s, or install that version; the database is as it was."
+        )
+    assert agency.database.keys is not None
+    if any(one != agency.database.keys.id for one in keystores):
+        raise RefnetError(
+            f"{file} belongs to another keystore than {agency.database.keys.file}: take a backup of {whose}'s, or name its"
+            " keystore's with --keys; the database is as it was."
+        )
+
+
+def _named_in_sqlite(file: Path) -> tuple[set[str], set[UUID]]:
+    """The steps at which a backup's schema stands, and the keystore that it names, if it does."""
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+        tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        stands = copy.execute("SELECT version_num FROM alembic_version").fetchall() if "alembic_version" in tables else []
+        named = copy.execute("SELECT keystore FROM exchange_keystore").fetchall() if "exchange_keystore" in tables else []
+    return {step for (step,) in stands}, {UUID(one) for (one,) in named}
+
+
+def _named_in_archive(file: Path) -> tuple[set[str], set[UUID]]:
+    """The same of an archive: its rows of these two tables, as the program writes them out."""
+    asked = {"alembic_version": "version_num", "exchange_keystore": "keystore"}
+    script = _run("pg_restore", None, ["--data-only", *(f"--table={table}" for table in asked), "--file=-", str(file)])
+    found: dict[str, set[str]] = {table: set() for table in asked}
+    table, place = "", 0
+    for line in script.splitlines():
+        if begins := COPY.match(line):
+            table, place = begins[1], begins[2].split(", ").index(asked[begins[1]])
+        elif line == ROWS_END:
+            table = ""
+        elif table:
+            found[table].add(line.split("\t")[place])
+    return found["alembic_version"], set(map(UUID, found["exchange_keystore"]))
+
+
+@contextmanager
+def _in_place_of(url: str, file: Path) -> Iterator[None]:
+    """Puts a backup in the database's place. Where what is done with it then fails, an SQLite database is put back as it was; of
+    PostgreSQL one goes on where it stopped."""
     parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        _put_sqlite(file, Path(parsed.database or ""))
-    else:
+    if parsed.get_backend_name() != "sqlite":
         _run("pg_restore", parsed, ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", str(file)])
+        yield
+        return
+    target = Path(parsed.database or "")
+    aside = _put_sqlite(file, target)
+    try:
+        yield
+    except BaseException:
+        _move_sqlite(aside, target)
+        raise
+    _move_sqlite(aside, None)
+
+
+def _move_sqlite(database: Path, to: Path | None) -> None:
+    """Moves a database with what belongs to it, in the place of another's; or takes it away."""
+    for part in ("-wal", "-shm", ""):
+        beside = Path(f"{database}{part}")
+        if to is None or not beside.exists():
+            Path(f"{to or database}{part}").unlink(missing_ok=True)
+        else:
+            beside.replace(f"{to}{part}")
 
 
 def _check_sqlite(file: Path) -> None:
@@ -135,11 +212,12 @@ def _check_sqlite(file: Path) -> None:
         raise RefnetError(f"{file} is no sound backup of an agency's database; take another.")
 
 
-def _put_sqlite(file: Path, target: Path) -> None:
+def _put_sqlite(file: Path, target: Path) -> Path:
+    """Puts a copy in the database's place; returns where the former lies now, if there was one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         _refuse_in_use(target)
-    fresh = target.with_suffix(".restoring")
+    fresh, aside = target.with_suffix(".restoring"), target.with_suffix(".replaced")
     try:
         shutil.copyfile(file, fresh)
     except OSError as error:
@@ -147,9 +225,24 @@ def _put_sqlite(file: Path, target: Path) -> None:
         raise RefnetError(
             f"{fresh} cannot be written ({error.strerror}); the database is as it was. Look after its disk."
         ) from error
-    for left in ("-wal", "-shm"):  # of the database that is replaced: replayed into the copy they would damage it
-        Path(f"{target}{left}").unlink(missing_ok=True)
+    _move_sqlite(target, aside)  # its log too: replayed into the copy it would damage it
     fresh.replace(target)
+    return aside
+
+
+async def _refuse_in_use_postgres(url: str) -> None:
+    if make_url(url).get_backend_name() == "sqlite":
+        return
+    try:
+        connection = await asyncpg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
+    except DATABASE_ERRORS as error:
+        raise RefnetError(why_no_database(error)) from error
+    try:
+        others = await connection.fetchval(OTHER_SESSIONS)
+    finally:
+        await connection.close()
+    if others:
+        raise RefnetError("The database is in use; stop the agency's processes, then restore.")
 
 
 def _refuse_in_use(target: Path) -> None:
@@ -164,16 +257,21 @@ def _refuse_in_use(target: Path) -> None:
             return  # what is damaged is replaced
 
 
-def _run(program: str, url: URL, arguments: list[str], **more: str) -> None:
+def _run(program: str, url: URL | None, arguments: list[str], **more: str) -> str:
+    """What a database program writes out; `url` where it works on a database. Raises RefnetError."""
     path = shutil.which(program) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), reverse=True)), None)
     if path is None:
         raise RefnetError(f"{program} is not installed; install PostgreSQL's client programs of the server's version.")
-    options = {"--host": url.host, "--port": url.port, "--username": url.username, "--dbname": url.database}
-    argv = [path, "--no-password", *(f"{name}={value}" for name, value in options.items() if value), *arguments]
-    environment = {**os.environ, **more, **({"PGPASSWORD": str(url.password)} if url.password else {})}
+    options, environment = [], {**os.environ, **more}
+    if url is not None:
+        named = {"--host": url.host, "--port": url.port, "--username": url.username, "--dbname": url.database}
+        options = ["--no-password", *(f"{name}={value}" for name, value in named.items() if value)]
+        environment |= {"PGPASSWORD": str(url.password)} if url.password else {}
+    argv = [path, *options, *arguments]
     done = subprocess.run(
         argv, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PROGRAM_DEADLINE_S, check=False
     )
     if done.returncode != 0:
         last = ([line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"])[-1]
         raise RefnetError(f"{program} did not do its part: {last.strip()}")
+    return done.stdout

@@ -6,7 +6,7 @@ Alembic is imported only here and only to migrate: it costs 9 MB that a server d
 import os
 import re
 from ast import literal_eval
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,11 @@ def _upgrade(connection: Connection, own: Path | None, own_prefix: str | None, k
     from alembic.runtime.migration import MigrationContext
 
     before = MigrationContext.configure(connection).get_current_heads()
+    if foreign := unknown_steps(before, own):
+        raise RefnetError(
+            f"The database is of a newer version, or of an agency of another kind: it has the step '{min(foreign)}', which is not"
+            " known here. Install that version, or correct REFNET_DATABASE_URL; nothing was changed."
+        )
     command.upgrade(config_on(connection, own, own_prefix), "heads")
     if keys is not None:
         mine = {"id": 1, "keystore": keys.id}
@@ -95,6 +100,11 @@ def _upgrade(connection: Connection, own: Path | None, own_prefix: str | None, k
         if connection.execute(table.select()).first() is None:
             connection.execute(table.insert(), mine)
     return bool(before) and before != MigrationContext.configure(connection).get_current_heads()
+
+
+def unknown_steps(applied: Iterable[str], own: Path | None) -> set[str]:
+    """Of steps at which a database stands, those that this version, or this kind of agency, does not have."""
+    return set(applied) - _steps(own).keys()
 
 
 def _is_current(connection: Connection, own: Path | None) -> bool:

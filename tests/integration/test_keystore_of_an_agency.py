@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 import yaml
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlmodel import col
 
 import services.demo
@@ -150,6 +150,80 @@ async def test_a_machine_that_burnt_down_is_put_back_from_two_backups_and_the_wr
     await restore(made, desk.settings, desk.url, database, Anchor(desk.settings.anchor("police")), keys)
     await made.database.close()
     assert (await desk.says(), await desk.notes()) == ("", ["the first"])
+
+
+TOMORROW = "9999_of_tomorrow"
+
+
+async def stand_at(desk: Desk, statement: str) -> None:
+    """Changes at which steps a desk's database says that it stands."""
+    made = desk.process()
+    async with made.database.write() as tx:
+        await tx.session.execute(text(statement), {"step": TOMORROW})
+    await made.database.close()
+
+
+@pytest.mark.parametrize("wrong", ["of another kind", "of another agency", "of a newer version"])
+async def test_a_backup_that_is_not_this_agencys_replaces_nothing(
+    desk: Desk, request: pytest.FixtureRequest, tmp_path: Path, wrong: str
+) -> None:
+    copy = tmp_path / "copy"
+    if wrong == "of a newer version":
+        await stand_at(desk, "INSERT INTO alembic_version VALUES (:step)")
+        await asyncio.to_thread(back_up, desk.url, copy)
+        await stand_at(desk, "DELETE FROM alembic_version WHERE version_num = :step")
+    else:
+        (tmp_path / "other").mkdir()
+        is_file = desk.url.startswith("sqlite")
+        url = f"sqlite:///{tmp_path / 'other.db'}" if is_file else request.getfixturevalue("postgres").fresh_database()
+        theirs = Desk(tmp_path / "other", url)
+        its = build(theirs.settings, "health" if wrong == "of another kind" else "police")
+        await bring_up_to_date(its, theirs.settings)
+        await its.database.close()
+        await asyncio.to_thread(back_up, url, copy)
+    made = desk.process()
+    with pytest.raises(RefnetError, match="the database is as it was"):
+        await restore(made, desk.settings, desk.url, copy, Anchor(desk.settings.anchor("police")))
+    await made.database.close()
+    assert (await desk.says(), await desk.notes()) == ("", ["the first"])
+
+
+async def test_nothing_is_restored_under_processes_that_work(desk: Desk, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    await asyncio.to_thread(back_up, desk.url, copy)
+    working, made = desk.process(), desk.process()
+    async with working.database.write():
+        with pytest.raises(RefnetError, match="stop the agency's processes, then restore"):
+            await restore(made, desk.settings, desk.url, copy, Anchor(desk.settings.anchor("police")))
+    for one in (working, made):
+        await one.database.close()
+    assert (await desk.says(), await desk.notes()) == ("", ["the first"])
+
+
+async def test_a_file_is_put_back_where_what_follows_on_a_copy_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(tmp_path, f"sqlite:///{tmp_path / 'police.db'}")
+    await desk.migrate()
+    await desk.write("the first")
+    copy = tmp_path / "copy"
+    await asyncio.to_thread(back_up, desk.url, copy)
+    await desk.write("the second")
+
+    async def no_disk(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("services.backup.bring_up_to_date", no_disk)
+    made = desk.process()
+    with pytest.raises(OSError, match="no space left"):
+        await restore(made, desk.settings, desk.url, copy, Anchor(desk.settings.anchor("police")))
+    await made.database.close()
+    assert (await desk.says(), await desk.notes()) == ("", ["the first", "the second"])
+    assert not list(tmp_path.glob("*.replaced*"))
+
+
+async def test_a_newer_versions_database_is_not_migrated_and_the_sentence_says_why(desk: Desk) -> None:
+    await stand_at(desk, "INSERT INTO alembic_version VALUES (:step)")
+    with pytest.raises(RefnetError, match=f"'{TOMORROW}', which is not known here"):
+        await desk.migrate()
 
 
 async def test_a_new_wrapping_key_changes_nothing_for_whoever_reads(desk: Desk) -> None:
