@@ -101,13 +101,14 @@ def rows_in_order(tx: Transaction, words: Sequence[Outgoing], told: Mapping[tupl
 async def told_last(tx: Transaction, subject: UUID) -> dict[tuple[UUID, str], UUID]:
     """What was told last about a subject, by recipient; the caller holds its lock."""
     query = select(col(OutboxRow.recipient), col(OutboxRow.event_id)).where(col(OutboxRow.subject) == subject)
-    rows = (await tx.session.execute(query.order_by(col(OutboxRow.position)))).tuples()
+    rows = (await tx.session.execute(query.order_by(col(OutboxRow.incarnation).nulls_last(), col(OutboxRow.position)))).tuples()
     return {(subject, recipient): event_id for recipient, event_id in rows}
 
 
 def _told_before(subject: UUID, recipient: str) -> ScalarSelect[UUID]:
     query = select(BEFORE.c.event_id).where(BEFORE.c.subject == subject, BEFORE.c.recipient == recipient)
-    return query.order_by(BEFORE.c.position.desc()).limit(1).scalar_subquery()
+    # By lives and then as it was said: what came home from an earlier life has a later position than what was said since.
+    return query.order_by(BEFORE.c.incarnation.desc().nulls_first(), BEFORE.c.position.desc()).limit(1).scalar_subquery()
 
 
 async def withhold_event(tx: Transaction, event_id: UUID) -> bool:

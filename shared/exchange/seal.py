@@ -86,6 +86,10 @@ class Seal(Protocol):
         None where it knows them all, or never said."""
         ...
 
+    def can_speak_to(self, peer: str) -> bool:
+        """Whether there is a key to sign with, and one of the peer's to seal to: what waits for one does not hang."""
+        ...
+
     def known_by_sealer(self, envelope: bytes) -> int | None:
         """How many lines of this agency's directory whoever sealed this must have known, where it is sealed to a key that another
         has replaced and that is no longer here; else None."""
@@ -138,6 +142,14 @@ class KeyedSeal:
     def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
         known = self._known.get(peer, self._keys.own.size) if known is None else known
         return self._keys.own.told_to(peer, known + 1) if known < self._keys.own.size else None
+
+    def can_speak_to(self, peer: str) -> bool:
+        try:
+            self._keys.signer()
+            self._keys.seals_to(peer)
+        except KeyAway:
+            return False
+        return True
 
     def known_by_sealer(self, envelope: bytes) -> int | None:
         try:

@@ -5,22 +5,24 @@ are facts, whichever of several workers should have dealt with them.
 """
 
 import asyncio
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlmodel import col
 
 from shared.contracts.wire.topics import direction_of
 from shared.exchange.access import PROBE_TIMEOUT_S, REQUEST_TIMEOUT_MS, Access
-from shared.exchange.tables import OutboxRow
-from shared.kit.db import Database
+from shared.exchange.tables import OutboxRow, Stream
+from shared.kit.db import Database, Transaction
+from shared.kit.sealed import SHUT, shut_shown
 
 SENDING_STALLED = timedelta(seconds=45)  # a send gives up after 30 s and is tried again: what waits longer is sent by nobody
 RECEIVING_STALLED = timedelta(seconds=60)  # a full batch takes seconds, and a worker that died is replaced after ten
+SHUT_LOOKED_AT = 200  # events of which none opens, looked at at once
 OFFSETS_EVERY = timedelta(seconds=15)  # asking for offsets opens connections: four times within the limit is often enough
 
 
@@ -31,9 +33,9 @@ class Standstill(Generic[Thing]):
     """Since when each of several things has had the same value. What is no longer named has moved."""
 
     def __init__(self) -> None:
-        self._seen: dict[Thing, tuple[int, datetime]] = {}
+        self._seen: dict[Thing, tuple[Hashable, datetime]] = {}
 
-    def since(self, now: datetime, values: Mapping[Thing, int]) -> dict[Thing, timedelta]:
+    def since(self, now: datetime, values: Mapping[Thing, Hashable]) -> dict[Thing, timedelta]:
         """How long each has stood at its value; a new one, and one that has moved, begins at nothing."""
         before = self._seen
         self._seen = {
@@ -105,7 +107,7 @@ class Watchdog:
 
     async def _unsent(self, recipients: Collection[str], now: datetime) -> frozenset[str]:
         waiting = await oldest_waiting(self._database)
-        ages = self._rows.since(now, {peer: position for peer, position in waiting.items() if peer in recipients})
+        ages = self._rows.since(now, {peer: stands_at for peer, stands_at in waiting.items() if peer in recipients})
         return frozenset(peer for peer, age in ages.items() if age >= SENDING_STALLED)
 
     async def _receiving(
@@ -127,15 +129,40 @@ def _names(peers: Collection[str]) -> str:
     return ", ".join(sorted(peers))
 
 
-async def oldest_waiting(database: Database) -> dict[str, int]:
-    """The position of the oldest event that waits to be sent, by recipient; raises DatabaseAway."""
+async def oldest_waiting(database: Database) -> dict[str, tuple[int, int]]:
+    """Of the events that wait and can be sent, by recipient: the position of the oldest, and how many of that recipient's have a
+    number, which moves too where what is acute overtakes. Raises DatabaseAway.
+
+    What does not open, because its key is not here, is passed over by the relay, and told: nothing hangs for it.
+    """
     oldest: dict[str, int] = {}
     async with database.read() as tx:
-        for waits in ((col(OutboxRow.seq).is_(None),), (col(OutboxRow.is_due), col(OutboxRow.inner).is_not(None))):
-            query = select(col(OutboxRow.recipient), func.min(col(OutboxRow.position))).where(*waits)
-            for peer, position in (await tx.session.execute(query.group_by(col(OutboxRow.recipient)))).tuples():
-                oldest[peer] = min(oldest.get(peer, int(position or 0)), int(position or 0))
-    return oldest
+        with shut_shown():
+            for words, *waits in (
+                (col(OutboxRow.data), col(OutboxRow.seq).is_(None)),
+                (col(OutboxRow.inner), col(OutboxRow.is_due), col(OutboxRow.inner).is_not(None)),
+            ):
+                query = select(col(OutboxRow.recipient), func.min(col(OutboxRow.position))).where(*waits)
+                for peer, first in (await tx.session.execute(query.group_by(col(OutboxRow.recipient)))).tuples().all():
+                    opens = await _first_that_opens(tx, words, [col(OutboxRow.recipient) == peer, *waits], int(first or 0))
+                    if opens is not None:
+                        oldest[peer] = min(oldest.get(peer, opens), opens)
+        numbered = select(col(Stream.recipient), func.sum(col(Stream.size))).group_by(col(Stream.recipient))
+        sizes = {peer: int(size) for peer, size in (await tx.session.execute(numbered)).tuples()}
+    return {peer: (position, sizes.get(peer, 0)) for peer, position in oldest.items()}
+
+
+async def _first_that_opens(tx: Transaction, words: Any, waits: Sequence[ColumnElement[bool]], first: int) -> int | None:
+    looked_at = 1  # as good as always the oldest opens
+    while True:
+        query = select(col(OutboxRow.position), words).where(*waits, col(OutboxRow.position) >= first)
+        rows = (await tx.session.execute(query.order_by(col(OutboxRow.position)).limit(looked_at))).tuples().all()
+        for position, found in rows:
+            if found is not SHUT:
+                return int(position or 0)
+        if len(rows) < looked_at:
+            return None
+        first, looked_at = int(rows[-1][0] or 0) + 1, SHUT_LOOKED_AT
 
 
 async def partitions_behind(access: Access, group: str, topics: Mapping[str, int]) -> dict[TopicPartition, int]:

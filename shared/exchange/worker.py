@@ -256,7 +256,9 @@ class ExchangeWorker:
 
     async def _watch(self) -> None:
         """Replaces what hangs, by what the watchdog sees."""
-        reachable = [peer for peer in self._peers if not self._lacking.intersection(self._topics_to(peer))]
+        reachable = [
+            peer for peer in self._peers if self._seal.can_speak_to(peer) and not self._lacking.intersection(self._topics_to(peer))
+        ]
         try:
             async with asyncio.timeout(WATCH_TIMEOUT_S):
                 hangs = await self._watchdog.look(reachable, _groups(self._agency, self._heard), self._given())

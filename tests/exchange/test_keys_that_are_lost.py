@@ -16,6 +16,7 @@ from shared.exchange.inbox import SHUT
 from shared.exchange.recovery import held_of
 from shared.exchange.relay import SHUT_AGAIN, Outbound, Relay
 from shared.exchange.tables import InboxRow
+from shared.exchange.watchdog import oldest_waiting
 from shared.kit.keystore import KeyDestroyed, Keystore, KeystoreAway
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -54,6 +55,21 @@ async def test_what_cannot_be_opened_is_passed_over_told_and_sent_once_its_key_i
     await sent.relay.cycle()
     await pair.health.hear("police", sent.envelopes)
     assert pair.health.applied == [(other, 0), (lost, 0)]
+
+
+async def test_what_cannot_be_opened_is_no_hang_and_what_stands_still_beside_it_is(pair: Pair, tmp_path: Path) -> None:
+    lost = new_subject()
+    await pair.police.say("health", lost, 0)
+    lose(keys_of(pair.police), lost, tmp_path / "copy")
+    assert await oldest_waiting(pair.police.database) == {}
+    sent = Sent(pair.police)
+    await sent.relay.cycle()
+    await pair.police.say("health", new_subject(), 0)
+    (standing,) = (await oldest_waiting(pair.police.database)).values()
+    await pair.police.say("health", new_subject(), 0)
+    assert list((await oldest_waiting(pair.police.database)).values()) == [standing]  # nothing has moved: what hangs, hangs
+    await sent.relay.cycle()
+    assert await oldest_waiting(pair.police.database) == {}
 
 
 async def test_what_was_numbered_and_cannot_be_opened_keeps_no_other_from_being_sent_again(pair: Pair, tmp_path: Path) -> None:

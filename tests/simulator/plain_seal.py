@@ -32,6 +32,9 @@ class PlainSeal:
     def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
         return None
 
+    def can_speak_to(self, peer: str) -> bool:
+        return True
+
     def known_by_sealer(self, envelope: bytes) -> int | None:
         return None
 

@@ -51,7 +51,7 @@ READ = """
         (SELECT shares_with::text FROM casework_circle_members
          WHERE circle = (SELECT circle FROM file) AND agency = $4) AS shares_with,
         EXISTS (SELECT 1 FROM casework_progress WHERE case_id = $1 AND agency = $4) AS has_steps,
-        (SELECT jsonb_object_agg(recipient, event_id ORDER BY position)::text FROM exchange_outbox
+        (SELECT jsonb_object_agg(recipient, event_id ORDER BY incarnation NULLS LAST, position)::text FROM exchange_outbox
          WHERE subject = (SELECT circle FROM file)) AS told
 """
 READ_FOR_INCIDENT, READ_FOR_CASE = READ.format(case_lock="SHARE"), READ.format(case_lock="UPDATE")
