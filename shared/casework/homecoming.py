@@ -30,7 +30,7 @@ from shared.contracts.casework.codes import ConsentItem
 from shared.exchange import outbox
 from shared.exchange.answers import is_settled
 from shared.exchange.erasing import erase_said
-from shared.exchange.inbox import refuse_parked
+from shared.exchange.inbox import may_stand, refuse_parked
 from shared.exchange.registry import Returned
 from shared.exchange.tables import DONE, InboxRow, InboxState, OutboxRow, ReceivedHead, Recovery, Tombstone
 from shared.kit.bulk import among
@@ -231,7 +231,7 @@ async def _taken_back(recipient: str, fact: events.Event, word: Returned, tx: Tr
 async def _try_again(tx: Transaction, recipient: str, consent_id: UUID) -> None:
     """What they said of what went with a consent may have come first, and was parked: it is about nothing here."""
     about = or_(col(InboxRow.consent_id) == consent_id, col(InboxRow.subject) == consent_id)  # a receipt rests on no consent
-    parked = (col(InboxRow.sender) == recipient, about, col(InboxRow.state) == InboxState.PARKED)
+    parked = (col(InboxRow.sender) == recipient, about, col(InboxRow.state) == InboxState.PARKED, may_stand())
     again = update(InboxRow).where(*parked).values(state=InboxState.WAITING)
     await tx.session.execute(again.execution_options(synchronize_session=False))
 

@@ -44,7 +44,10 @@ class Anchor:
     def read(self) -> Marks | None:
         """What it says, or None where there is none; raises AnchorAway."""
         try:
-            said = json.loads(self._path.read_text())
+            written = self._path.read_text()
+            if not written:
+                return None  # a power cut may leave that of a file that was just replaced: as good as none, and a new life mends it
+            said = json.loads(written)
             return Marks(said["database"], UUID(said["incarnation"]), {str(k): int(v) for k, v in said["sizes"].items()})
         except FileNotFoundError:
             return None

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.contracts.wire.envelope import SLOT_MAX, Unopenable
+from shared.exchange.anchor import AnchorAway
 from shared.exchange.direct import (
     DIRECTORY,
     EVENTS,
@@ -200,7 +201,7 @@ class DirectServer:
             return Response(status_code=400)  # nobody reads it
         except Unopenable:
             return problem(UNOPENABLE, "unopenable", "The statement cannot be opened", "Seal it for this agency and send it again.")
-        except DatabaseAway:
+        except (DatabaseAway, AnchorAway):
             return problem(503, "database-away", "Not just now", "The database here does not answer; ask again later.")
         except KeyAway:
             return problem(503, "key-away", "Not just now", "A key to answer with is missing here; ask again later.")

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.orm import defer
 from sqlmodel import col
 
@@ -107,14 +107,18 @@ async def refuse_parked(tx: Transaction, sender: str, event_id: UUID) -> UUID | 
     return row.subject
 
 
+def may_stand() -> ColumnElement[bool]:
+    """In a query for what was heard: not what its key, given up since, does not reach. That is never tried again."""
+    return col(InboxRow.reason).is_distinct_from(str(GIVEN_UP))
+
+
 async def unpark(tx: Transaction, sender: str, subjects: Collection[UUID]) -> None:
     """A sender's parked events about these are tried again by the next sweep: what they are about has changed.
 
     The caller has locked the subjects.
     """
     is_parked = col(InboxRow.state) == literal(InboxState.PARKED.value, literal_execute=True)  # found by its index
-    may_stand = col(InboxRow.reason).is_distinct_from(str(GIVEN_UP))
-    parked = update(InboxRow).where(col(InboxRow.sender) == sender, is_parked, may_stand, col(InboxRow.subject).in_(subjects))
+    parked = update(InboxRow).where(col(InboxRow.sender) == sender, is_parked, may_stand(), col(InboxRow.subject).in_(subjects))
     await tx.session.execute(parked.values(state=InboxState.WAITING))
 
 
@@ -233,6 +237,7 @@ class Inbox:
         self._registry = registry.and_also(reopened)
         self._hooks = hooks
         self._rooms: dict[str, _Room] = {}
+        self._swept: tuple[datetime, UUID] | None = None  # where the last sweep stopped, if something lay behind it
 
     async def receive(self, events: Sequence[Heard]) -> Outcome:
         """Applies a batch; raises DatabaseAway, and then nothing of it was applied that will not be recognised again."""
@@ -353,20 +358,28 @@ class Inbox:
         return [*fresh, *worded.values()]
 
     async def sweep(self) -> int:
-        """Tries waiting events whose predecessor is done by now, or that need none; returns how many were settled."""
+        """Tries waiting events whose predecessor is done by now, or that need none; returns how many were settled.
+
+        Where there are more than one sweep tries, the next goes on behind them: those that stay unready keep no others waiting.
+        """
+        after = self._swept
         async with self._database.read() as tx:
             done = InboxRow.__table__.alias("done")  # type: ignore[attr-defined]
             query = (
-                select(col(InboxRow.sender), col(InboxRow.event_id), col(InboxRow.subject))
+                select(col(InboxRow.sender), col(InboxRow.event_id), col(InboxRow.subject), col(InboxRow.received_at))
                 .outerjoin(done, (done.c.sender == col(InboxRow.sender)) & (done.c.event_id == col(InboxRow.after)))
                 .where(col(InboxRow.state) == InboxState.WAITING)
                 .where(or_(done.c.state.in_(DONE), col(InboxRow.after).is_(None), col(InboxRow.type).in_(self._registry.unwaiting)))
-                .order_by(col(InboxRow.received_at))
+                .order_by(col(InboxRow.received_at), col(InboxRow.event_id))
                 .limit(SWEEP_BATCH)
             )
-            ready = (await tx.session.execute(query)).all()
+            if after is not None:
+                same = and_(col(InboxRow.received_at) == after[0], col(InboxRow.event_id) > after[1])
+                query = query.where(or_(col(InboxRow.received_at) > after[0], same))
+            ready: Sequence[Any] = (await tx.session.execute(query)).all()
+        self._swept = (ready[-1][3], ready[-1][1]) if len(ready) == SWEEP_BATCH else None
         settled = 0
-        for sender, event_id, subject in ready:
+        for sender, event_id, subject, _received_at in ready:
             try:
                 settled += await self._again(sender, event_id, subject, InboxState.WAITING)
             except CANNOT_OPEN:
@@ -566,7 +579,7 @@ class _Batch:
     async def _load_waiters(self, events: Sequence[Heard]) -> None:
         own = {(e.sender, e.event.id) for e in events}
         here = col(InboxRow.subject).in_({e.event.subject for e in events})
-        query = select(InboxRow).where(here, col(InboxRow.state) == InboxState.WAITING)
+        query = select(InboxRow).where(here, col(InboxRow.state) == InboxState.WAITING, may_stand())
         try:
             rows = list((await self._tx.session.execute(query)).scalars())
         except CANNOT_OPEN:

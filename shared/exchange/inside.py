@@ -9,6 +9,7 @@ import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -201,6 +202,7 @@ async def take_cosigned(tx: Transaction, hooks: Hooks, inner: Inner, statement: 
     if not statement.cosigned:
         return
     peer, peer_life, life = inner.header.sender, inner.header.incarnation, await current_incarnation(tx)
+    made_at = min(tx.clock.now(), statement.made_at)  # a clock that was ahead for a day would silence its peer for as long
     for one in statement.cosigned:
         if one.incarnation != life and await tx.session.get(OwnHead, one.incarnation) is None:
             continue  # a life that this copy of the database never knew
@@ -210,23 +212,23 @@ async def take_cosigned(tx: Transaction, hooks: Hooks, inner: Inner, statement: 
         )  # fmt: skip
         held = (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalar_one_or_none()
         if held is not None and (
-            held.made_at >= statement.made_at or (held.size, held.root, held.said_size) == (one.size, one.root, one.size)
+            held.made_at >= made_at or (held.size, held.root, held.said_size) == (one.size, one.root, one.size)
         ):
             continue
         if one.incarnation == life and await root_at(tx, one.incarnation, one.size) != one.root:
             await hooks.trouble(UNFIT, peer, {"incarnation": str(one.incarnation), "seq": one.size}, tx)
-        await _keep(tx, inner, statement, one, held)
+        await _keep(tx, inner, made_at, one, held)
 
 
-async def _keep(tx: Transaction, inner: Inner, statement: Statement, one: Cosigned, held: InsideSignature | None) -> None:
+async def _keep(tx: Transaction, inner: Inner, made_at: datetime, one: Cosigned, held: InsideSignature | None) -> None:
     if held is None:
         row = {
             "peer": inner.header.sender, "peer_incarnation": inner.header.incarnation, "incarnation": one.incarnation,
-            "size": one.size, "root": one.root, "said_size": one.size, "made_at": statement.made_at, "signed": inner.raw,
+            "size": one.size, "root": one.root, "said_size": one.size, "made_at": made_at, "signed": inner.raw,
         }  # fmt: skip
         await tx.session.execute(insert_if_absent(tx, InsideSignature), [row])
         return
-    held.said_size, held.made_at = one.size, statement.made_at
+    held.said_size, held.made_at = one.size, made_at
     if one.size >= held.size:
         held.size, held.root, held.signed = one.size, one.root, inner.raw
     await tx.session.flush()

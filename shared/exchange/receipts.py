@@ -49,6 +49,7 @@ STILL = timedelta(seconds=10)  # a stream of which nothing came for so long has 
 OVERDUE = timedelta(seconds=60)  # a hole in a stream that goes on: what was sent before what came a minute ago was lost
 OVERTOOK_MAX = RANGES_MAX // 2  # of a receipt's stretches, for what came by the express lane: of more the newest, not told yet
 OVERTOOK_SLOTS_MAX = 1_000  # slots of it that one receipt looks at: two relay batches
+PIECE_EVERY = timedelta(seconds=10)  # how long one piece far above a hole has its turn: some letters go meanwhile
 ASK_AGAIN = timedelta(seconds=10)  # a slot that stays missing is asked for at this pace, so that a dead line is not flooded
 HOLE = b"|hole"  # beside a root in a summary: what no sender says of itself
 TRACES_MAX = 1_000  # of one peer's records that cannot be opened: twice as many as slots are given up in one statement
@@ -101,8 +102,9 @@ async def summary(tx: Transaction, agency: str, peer: str) -> bytes:
 
 async def _receipt(tx: Transaction, head: ReceivedHead, *, asks_all: bool) -> Receipt:
     above = await _above(tx, head) if head.highest > head.upto else []
-    overtook = await _overtook(tx, head) if len(above) > RANGES_MAX else []
-    missing, parked = await _missing(tx, head, above, asks_all=asks_all)
+    beyond = await _pieces(tx, head, above) if len(above) == RANGE_SLOTS_MAX else []
+    overtook = await _overtook(tx, head) if len(above) > RANGES_MAX and not beyond else []
+    missing, parked = await _missing(tx, head, above, beyond, asks_all=asks_all)
     lost = _runs(await lost_slots(tx, head.sender, head.incarnation, head.upto)) if head.held < head.upto else ()
     upto, root = head.upto, _root(head)
     if len(lost) > RANGES_MAX:  # more than a letter tells of: it signs for what lies before the next
@@ -113,7 +115,7 @@ async def _receipt(tx: Transaction, head: ReceivedHead, *, asks_all: bool) -> Re
         upto=upto,
         root=root,
         lost=lost,
-        ranges=_ranges(above, overtook),
+        ranges=_ranges(above, [one for piece in beyond for one in piece.held] or overtook),
         missing=missing,
         parked=parked,
     )
@@ -163,6 +165,30 @@ async def _above(tx: Transaction, head: ReceivedHead) -> list[_Held]:
     return [_Held(*row) for row in (await tx.session.execute(query)).tuples()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of slots far above the first hole, with what is held of it."""
+
+    first: int
+    last: int
+    held: list[_Held]
+
+
+async def _pieces(tx: Transaction, head: ReceivedHead, above: Sequence[_Held]) -> list[_Piece]:
+    """Of what lies above the lowest that a receipt looks at: the newest piece, and one of the others, each in its turn. A hole may
+    stay for ever (a slot that never opens), and without these nothing so far above it would be signed for, or asked for, again."""
+    low = above[-1].seq + 1
+    count = max(0, head.highest - low) // RANGE_SLOTS_MAX + 1
+    turn = int(tx.clock.real().timestamp() // PIECE_EVERY.total_seconds()) % count
+    found = []
+    for number in sorted({turn, count - 1}):
+        first = low + number * RANGE_SLOTS_MAX
+        last = first + RANGE_SLOTS_MAX - 1
+        query = select(*HELD).where(*_slots_above(head), col(ReceivedSlot.seq).between(first, last)).order_by(col(ReceivedSlot.seq))
+        found.append(_Piece(first, last, [_Held(*row) for row in (await tx.session.execute(query)).tuples()]))
+    return found
+
+
 async def _overtook(tx: Transaction, head: ReceivedHead) -> list[_Held]:
     """What is held above the first hole because it came by the express lane, the newest of it, in order."""
     query = select(*HELD).where(*_slots_above(head), col(ReceivedSlot.is_express))
@@ -195,7 +221,7 @@ def _ranges(above: Sequence[_Held], overtook: Sequence[_Held]) -> tuple[HeldRang
 def _stretches(held: Sequence[_Held]) -> list[list[_Held]]:
     runs: list[list[_Held]] = []
     for one in held:
-        if runs and runs[-1][-1].seq + 1 == one.seq:
+        if runs and runs[-1][-1].seq + 1 == one.seq and len(runs[-1]) < RANGE_SLOTS_MAX:
             runs[-1].append(one)
         else:
             runs.append([one])
@@ -203,19 +229,22 @@ def _stretches(held: Sequence[_Held]) -> list[list[_Held]]:
 
 
 async def _missing(
-    tx: Transaction, head: ReceivedHead, above: Sequence[_Held], *, asks_all: bool
+    tx: Transaction, head: ReceivedHead, above: Sequence[_Held], beyond: Sequence[_Piece], *, asks_all: bool
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     now = tx.clock.real()
+    known = [*above, *(one for piece in beyond for one in piece.held)]
     is_still = _is_still(tx, head)
     patience = GRACE if is_still else OVERDUE
     # What came by the express lane says nothing of what was sent before it, while that is still being read.
-    settled = [one.seq for one in above if now - one.received_at >= patience and (is_still or not one.is_express)]
+    settled = [one.seq for one in known if now - one.received_at >= patience and (is_still or not one.is_express)]
     horizon = max(settled) - 1 if settled else head.upto
     if is_still and head.announced_at is not None and now - head.announced_at >= GRACE:
         horizon = max(horizon, head.announced)
-    held = {one.seq for one in above}
+    held = {one.seq for one in known}
     held |= set(await lost_slots(tx, head.sender, head.incarnation, horizon)) if horizon > head.upto else set()
-    holes = [seq for seq in range(head.upto + 1, min(horizon, head.upto + RANGE_SLOTS_MAX) + 1) if seq not in held]
+    lowest = (head.upto + 1, head.upto + RANGE_SLOTS_MAX)
+    spans = [range(first, min(last, horizon) + 1) for first, last in (lowest, *((piece.first, piece.last) for piece in beyond))]
+    holes = list(dict.fromkeys(seq for span in spans for seq in span if seq not in held))
     holes = holes[: MISSING_MAX + PARKED_MAX]
     return await _asked(tx, head, holes, is_still=is_still, asks_all=asks_all) if holes else ((), ())
 

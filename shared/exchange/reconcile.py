@@ -19,6 +19,7 @@ from sqlmodel import col
 from shared.contracts.wire.envelope import Inner, Kind, Unopenable
 from shared.contracts.wire.statements import RECALLS_MAX, Recall, Statement
 from shared.exchange import said
+from shared.exchange.anchor import Anchor
 from shared.exchange.direct import EVENTS_MAX, LineAway, NotOpened, StreamName
 from shared.exchange.directories import recall_lines
 from shared.exchange.inbox import Heard, Inbox, heard
@@ -85,8 +86,11 @@ class Report:
 class Reconciler:
     """One agency's end of the comparison, asking and answering."""
 
-    def __init__(self, database: Database, agency: str, seal: Seal, inbox: Inbox, letters: Letters) -> None:
+    def __init__(
+        self, database: Database, agency: str, seal: Seal, inbox: Inbox, letters: Letters, anchor: Anchor | None = None
+    ) -> None:
         self._database, self._agency, self._seal, self._inbox, self._letters = database, agency, seal, inbox, letters
+        self._anchor = anchor
 
     # --- answering -------------------------------------------------------------------------------------------------------
 
@@ -112,13 +116,17 @@ class Reconciler:
         return inner
 
     async def events(self, peer: str, stream: StreamName, first: int, last: int) -> list[bytes]:
-        """What is held of a stream between the two, sealed for the peer: its own words, or ours. Raises DatabaseAway or KeyAway."""
+        """What is held of a stream between the two, sealed for the peer: its own words, or ours. Raises DatabaseAway, KeyAway or
+        AnchorAway."""
         last = min(last, first + EVENTS_MAX - 1)
         async with self._database.read() as tx:
             if (stream.sender, stream.recipient) == (peer, self._agency):
                 words, _ = await held_of(tx, peer, [Recall(incarnation=stream.incarnation, first=first, last=last)])
             elif (stream.sender, stream.recipient) == (self._agency, peer):
-                words = await _ours(tx, peer, stream.incarnation, first, last)
+                ours = await _ours(tx, peer, stream.incarnation, first, last)
+                if self._anchor is not None and ours:  # it leaves here as well as by the broker
+                    self._anchor.cover(stream.incarnation, peer, ours[-1][0])
+                words = [word for _seq, word in ours]
             else:
                 words = []
         return [self._seal.seal(word, peer) for word in words]
@@ -299,13 +307,13 @@ async def _holes_of(tx: Transaction, head: ReceivedHead) -> list[Recall]:
     return found
 
 
-async def _ours(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> list[bytes]:
+async def _ours(tx: Transaction, peer: str, incarnation: UUID, first: int, last: int) -> list[tuple[int, bytes]]:
     mine = (*said.slots(peer, incarnation, first, last), col(OutboxRow.erased_at).is_(None))
-    query = select(as_it_lies(OutboxRow.inner)).where(*mine).order_by(col(OutboxRow.seq))
-    opens, words = sealed_columns(OutboxRow)["inner"], list[bytes]()
-    for held in (await tx.session.execute(query)).scalars():
+    query = select(col(OutboxRow.seq), as_it_lies(OutboxRow.inner)).where(*mine).order_by(col(OutboxRow.seq))
+    opens, words = sealed_columns(OutboxRow)["inner"], list[tuple[int, bytes]]()
+    for seq, held in (await tx.session.execute(query)).tuples():
         with contextlib.suppress(*CANNOT_OPEN):  # that slot stays a gap there; the others go on
-            words += [] if held is None else [opens.open(held, tx.keys)]
+            words += [] if held is None else [(int(seq or 0), opens.open(held, tx.keys))]
     return words
 
 

@@ -102,7 +102,7 @@ class ExchangeWorker:
         self._inbox, self._acts_first, self._held = inbox, hooks.acts_first, hooks.held
         self._anchor = anchor
         self._letters = Letters(database, agency, peers, seal, inbox, hooks)
-        self.reconciler = Reconciler(database, agency, seal, inbox, self._letters)
+        self.reconciler = Reconciler(database, agency, seal, inbox, self._letters, anchor)
         self._line = line
         self._herald = Herald(database, peers, self._letters, self._send_statement)
         self._relay = Relay(database, agency, seal, self._send, hooks, anchor)

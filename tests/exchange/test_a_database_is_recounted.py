@@ -27,6 +27,7 @@ from shared.exchange.inside import Source, log_inside
 from shared.exchange.letters import Letters
 from shared.exchange.tables import InsideRow, OutboxRow, Stream
 from shared.exchange.verify import recount, verify
+from shared.kit.clock import ManualClock
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
@@ -302,6 +303,18 @@ async def test_looks_are_signed_by_the_peer_and_a_log_that_grows_is_proved_to_ex
         assert [tuple(row) for row in (await tx.session.execute(query)).all()] == [(SAID + 3, "good")]
     async with pair.police.database.read() as tx:
         assert (await tx.session.execute(text("SELECT size FROM exchange_inside_signatures"))).scalar_one() == SAID + 3
+
+
+async def test_a_clock_that_was_ahead_for_a_while_keeps_nobody_from_signing(pair: Pair, letters: dict[str, Letters]) -> None:
+    right = pair.health.database.clock
+    pair.health.database.clock = ManualClock(pair.clock.now() + timedelta(days=1))
+    await look(pair.police, 3)
+    await exchange(pair, letters)
+    pair.health.database.clock = right
+    await look(pair.police, 4)
+    await exchange(pair, letters)
+    async with pair.police.database.read() as tx:
+        assert (await tx.session.execute(text("SELECT said_size FROM exchange_inside_signatures"))).scalar_one() == SAID + 7
 
 
 @pytest.mark.parametrize("how", ["rewritten", "rolled back"])

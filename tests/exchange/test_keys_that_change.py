@@ -469,6 +469,23 @@ async def test_what_waits_or_is_parked_above_a_cut_is_never_applied(ends: tuple[
     assert (1 in {step for _, step in health.node.applied}, (await health.node.inbox_states())[event_id]) == (False, "parked")
 
 
+async def test_what_was_given_up_is_not_applied_though_something_has_it_wait_again(ends: tuple[End, End]) -> None:
+    police, health = ends
+    subject = new_subject()
+    for step in range(2):
+        await police.node.say("health", subject, step)
+    _, second = await police.node.number("health")
+    await health.node.hear("police", [second])
+    await give_up(police, health, {"health": {}})
+    async with health.node.database.write() as tx:
+        await tx.session.execute(text("UPDATE exchange_inbox SET state = 'waiting'"))
+    async with police.node.database.write() as tx:
+        await tx.session.execute(text("UPDATE exchange_outbox SET is_due = true"))
+    await health.node.hear("police", (await police.node.due("health"))[:1])
+    await health.node.inbox.sweep()
+    assert health.node.applied == [(subject, 0)]
+
+
 async def test_what_another_process_applied_a_moment_late_is_found_at_the_second_look(pair: Pair, ends: tuple[End, End]) -> None:
     police, health = ends
     await speak(police, health, range(1))

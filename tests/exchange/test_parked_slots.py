@@ -1,11 +1,15 @@
 """A slot whose record comes back unreadable is listed as parked, and is still asked for, slowly."""
 
 import hashlib
+from uuid import uuid4
 
 from exchange_node import Node, new_subject
 from exchange_pair import Pair
 
-from shared.exchange.receipts import ASK_AGAIN, ASK_PARKED_AGAIN, STILL, note_unopenable
+from shared.exchange.receipts import ASK_AGAIN, ASK_PARKED_AGAIN, OVERDUE, PIECE_EVERY, STILL, note_unopenable
+from shared.exchange.said import RANGE_SLOTS_MAX
+from shared.exchange.tables import ReceivedHead, ReceivedSlot
+from shared.kit.bulk import insert_many
 
 
 async def _unreadable(health: Node, offset: int, digest: bytes | None = None) -> None:
@@ -73,3 +77,23 @@ async def test_one_record_gives_up_one_slot(pair: Pair) -> None:
     pair.clock.advance(ASK_AGAIN / 2)
     third = (await pair.health.state("police")).receipts[0]
     assert (len(third.missing), len(third.parked)) == (2, 1)
+
+
+async def test_far_above_a_hole_that_stays_all_is_signed_for_and_asked_for_in_turn(pair: Pair) -> None:
+    """The slots of more than one statement's look: without turns nothing up there would count as delivered, ever."""
+    life, count, second_hole = uuid4(), 2 * RANGE_SLOTS_MAX + 600, RANGE_SLOTS_MAX + 5_000
+    held = [seq for seq in range(2, count + 1) if seq != second_hole]
+    values = {"sender": "police", "incarnation": life, "received_at": pair.clock.now() - OVERDUE, "is_express": False}
+    slots = [{**values, "seq": seq, "leaf": hashlib.sha256(b"%d" % seq).digest(), "event_id": uuid4()} for seq in held]
+    head = {"sender": "police", "incarnation": life, "upto": 0, "held": 0, "frontier": b"", "highest": count, "announced": count}
+    async with pair.health.database.write() as tx:
+        await insert_many(tx, ReceivedSlot, slots)
+        await insert_many(tx, ReceivedHead, [head])
+    signed, asked = set[int](), set[int]()
+    for _ in range(3):
+        (receipt,) = (await pair.health.state("police")).receipts
+        assert all(part.last - part.first < RANGE_SLOTS_MAX for part in receipt.ranges)  # longer ones nobody compares
+        signed |= {seq for part in receipt.ranges for seq in range(part.first, part.last + 1)}
+        asked |= set(receipt.missing)
+        pair.clock.advance(PIECE_EVERY)
+    assert (signed, asked) == (set(held), {1, second_hole})

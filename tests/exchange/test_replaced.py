@@ -102,6 +102,16 @@ async def test_a_process_on_a_copy_that_was_replaced_keeps_still_and_says_so(kaf
         await until(lambda: (pair.heard(), [step for _, step in pair.police.applied]) == ([0, 1], [2]))
 
 
+async def test_an_anchor_that_a_power_cut_left_empty_is_as_good_as_none(urls: list[str], tmp_path: Path) -> None:
+    node = await Node.make("police", urls[0], ManualClock(datetime(2026, 1, 5, tzinfo=UTC)))
+    anchor = Anchor(tmp_path / "police.anchor")
+    await check_anchor(node.database, anchor, ("health",))
+    (tmp_path / "police.anchor").write_text("")
+    assert await check_anchor(node.database, anchor, ("health",)) == "anchor_missing"
+    assert await check_anchor(node.database, anchor, ("health",)) is None
+    await node.database.close()
+
+
 async def test_whoever_looks_whether_it_was_replaced_never_keeps_its_own_relay_from_the_anchor(
     urls: list[str], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from exchange_pair import Pair
 
 from shared.contracts.wire.envelope import Header, Kind
 from shared.exchange import outbox
+from shared.exchange.inbox import SWEEP_BATCH
 from shared.exchange.receipts import ASK_AGAIN, GRACE, STILL
 from shared.exchange.streams import recipients_waiting
 
@@ -247,6 +248,20 @@ async def test_what_waits_without_a_predecessor_is_signed_for_and_nobody_is_aske
     assert (await pair.health.inbox_states())[waiting] == "waiting"
     said = await pair.health.state("police")
     assert (said.enquiries, said.receipts[0].upto) == ((), 1)
+
+
+async def test_those_that_stay_unready_keep_no_others_from_being_tried(pair: Pair) -> None:
+    for _ in range(SWEEP_BATCH):
+        await pair.police.say("health", new_subject(), 0, fails="unready")
+    await pair.health.hear("police", await pair.police.number("health"))
+    subject = new_subject()
+    first = await pair.police.say("health", subject, 0)
+    second = await pair.police.say("health", subject, 1)
+    await pair.health.hear("police", (await pair.police.number("health"))[1:])
+    await pair.health.inbox.gone("police", [first])
+    for _ in range(2):
+        await pair.health.inbox.sweep()
+    assert (await pair.health.inbox_states())[second] == "applied"
 
 
 async def test_two_batches_at_once_lose_no_wake_up(pair: Pair) -> None:

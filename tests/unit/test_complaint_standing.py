@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.police.complaints.domain import MILESTONES, Fact, Gap, State, in_order, safe_hours, standing
+from services.police.complaints.domain import MILESTONES, Fact, Gap, State, in_order, standing
+from shared.casework.messages.views import safe_hours
 from shared.contracts.casework.codes import DATED, ProgressCode, SafeHours
 
 P = ProgressCode
