@@ -17,6 +17,7 @@ from shared.programmes.terms import Act
 from shared.programmes.vocabulary import ActNeeds, BlockedAct, CertificateRequired, Rule
 
 BLOCKED = "The programme does not have this done. Nothing was written down."
+CAN_WAIT: dict[str, Any] = {"services": ["follow_up_care"], "urgency": "urgent"}
 NEEDED = "The programme asks for something first: assent. Nothing was written down."
 
 
@@ -60,7 +61,7 @@ async def test_a_blocked_act_is_refused_where_it_is_done_and_a_post_is_told(worl
     doing = {
         Act.REGISTER_COMPLAINT: lambda: who.post(f"/cases/{case}/complaints", {"incident_id": incident}),
         Act.TAKE_STATEMENT: lambda: who.post(f"/cases/{case}/progress", {"code": "statement_taken"}),
-        Act.REFER: lambda: refer(who, case, incident, "health"),
+        Act.REFER: lambda: refer(who, case, incident, "health", **CAN_WAIT),
         Act.CLOSE: lambda: who.post(f"/referrals/{referral['id']}/close", {"outcome_code": "served"}),
     }
     assert await refused(doing[act]()) == BLOCKED
@@ -94,9 +95,26 @@ async def test_what_must_be_there_first_is_named_and_what_may_follow_stops_nobod
     await consent(desk, case, "health")
     needs: dict[str, Any] = {"rule": "act_needs", "act": "refer", "facts": ["assent"]}
     with_rule(world, "police", **needs)
-    assert await refused(refer(desk, case, incident, "health")) == NEEDED
+    assert await refused(refer(desk, case, incident, "health", **CAN_WAIT)) == NEEDED
     with_rule(world, "police", **needs, may_follow=True)
-    await refer(desk, case, incident, "health")
+    await refer(desk, case, incident, "health", **CAN_WAIT)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"rule": "act_needs", "facts": ["assent"]}, {"rule": "blocked_act"},
+        {"rule": "certificate_required", "certificate": "ec_provider"},
+    ],
+    ids=lambda rule: rule["rule"],
+)  # fmt: skip
+async def test_no_rule_keeps_anybody_from_care_that_cannot_wait(world: World, rule: dict[str, Any]) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    case, incident = await open_case(desk)
+    await consent(desk, case, "health")
+    with_rule(world, "police", **rule, act="refer")
+    sent = await refer(desk, case, incident, "health", services=["acute_care", "examination_and_report"])
+    assert (sent["urgency"], sent["status"]) == ("acute", "issued")
 
 
 @pytest.mark.parametrize("act", [Act.TAKE_STATEMENT, Act.REFER])
@@ -113,7 +131,7 @@ async def test_what_asks_for_a_certificate_is_done_by_whoever_holds_it(world: Wo
     async def do(who: Desk) -> Any:
         if act is Act.TAKE_STATEMENT:
             return await who.post(f"/cases/{case}/progress", {"code": "statement_taken"})
-        return await refer(who, case, None, "health", services=["injury_care"], urgency="urgent")
+        return await refer(who, case, None, "health", **CAN_WAIT)
 
     assert (await refused(do(other))).startswith("Only somebody with this certificate does that: ")
     await do(holder)

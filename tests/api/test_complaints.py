@@ -100,6 +100,8 @@ async def test_a_day_in_court_that_was_mistyped_is_taken_back_and_told_to_whoeve
     assert await to_tell() == [("hearing_date", "2026-03-01")]  # of the other she never heard
     assert (await refused(desk.post(f"/cases/{case_id}/hearing-off", {"step": told})))[0] == 409
     assert (await refused(desk.post(f"/cases/{case_id}/told", {"step": untold, "outcome": "not_safe"})))[0] == 409
+    by_word = {"step": told, "outcome": "told", "how": "by_her_word"}  # which nobody has said here
+    assert (await refused(desk.post(f"/cases/{case_id}/told", by_word)))[0] == 409
     (registered_at,) = [one["step"] for one in (await desk.get(f"/cases/{case_id}/to-tell"))["steps"] if not one["is_off"]]
     for wrong in (registered_at, 10**6):
         assert (await refused(desk.post(f"/cases/{case_id}/hearing-off", {"step": wrong})))[0] == 409

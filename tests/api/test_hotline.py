@@ -42,6 +42,8 @@ async def test_a_call_goes_to_the_districts_desk_which_sees_it_and_opens_a_case_
     case = await officer.post(f"/calls/{call['id']}/case")
     assert (case["facility"], case["needs"]["language"], case["child"]["assent"]) == (HUYE, "sw", "unknown")
     assert (await officer.post(f"/calls/{call['id']}/case"))["id"] == case["id"]  # one tap or two: one case
+    async with police.database.read() as tx:
+        assert "case" in (await tx.session.execute(select(col(CaseRead.what)))).scalars().all()  # the second shows her case: a look
     assert (await officer.get(f"/calls/{call['id']}"))["said"]["need"] == "protection"
     assert await refused(taker.post(f"/calls/{call['id']}/case")) == 404  # the case is the desk's
     async with police.database.read() as tx:

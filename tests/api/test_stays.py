@@ -131,8 +131,11 @@ async def test_back_to_the_family_needs_her_yes_and_the_risks_looked_at(centre: 
         {"she_agrees": "yes", "risk_checked": "no"},
         {"she_agrees": "no", "risk_checked": "yes"},
     ):
-        status, words = await refused(then(desk, stay, "left", way="family", **said))
-        assert (status, words.startswith("Back to the family only with the person’s own yes")) == (409, True)
+        for kind in ("planned", "left"):  # as a plan it would stand, and nobody would be told that there is none
+            status, words = await refused(then(desk, stay, kind, way="family", **said))
+            assert (status, words.startswith("Back to the family only with the person’s own yes")) == (409, True)
+    planned = await then(desk, stay, "planned", way="family", she_agrees="yes", risk_checked="yes")
+    assert planned["plan"] == "family"
     done = await then(desk, stay, "left", way="family", she_agrees="yes", risk_checked="yes")
     assert done["left_at"] is not None
     assert await refused(then(desk, stay, "left", way="own_choice")) == (409, "This stay has ended already.")

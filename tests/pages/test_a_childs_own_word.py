@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from agencies import World
+from agencies import Refused, World, consent
 from desk_pages import A_CHILD, NO_TO_ALL, PAGE_2, at_the_desk, fill_page, to_consent, to_place, to_sent
 from sqlalchemy import select
 from visitor import Page, Visitor
@@ -47,6 +47,19 @@ async def test_no_yes_is_kept_without_the_childs_own(world: World) -> None:
     assert await consents(world) == []
     page = await to_consent(desk)  # of an adult none of this is asked
     assert "assent" not in page.form(page.path).choices
+
+
+@on_sqlite
+async def test_over_a_childs_no_no_yes_is_kept_by_any_way(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    person = {"age_band": "10-14", "sex": "female", "language": "bem"}
+    said = {"needs": person, "child": {"assent": "no", "safe_adult_present": "yes"}}
+    case = (await desk.post("/cases", said))["id"]
+    with pytest.raises(Refused, match="nobody says yes in a child"):
+        await consent(desk, case, "health")
+    assert await consents(world) == []
+    grown = (await desk.post("/cases", {**said, "needs": {**person, "age_band": "18-24"}}))["id"]
+    assert (await consent(desk, grown, "health"))["basis"] == "consent"
 
 
 @on_sqlite

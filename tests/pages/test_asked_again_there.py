@@ -1,6 +1,7 @@
 """Who has come is asked once more before anything beyond the request is used: item by item, kept with how, and a no hides it."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from agencies import Refused, World, consent, open_case, refer
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from visitor import Visitor
 
 from shared.casework.cases.tables import Case
+from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import SaidAgain
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
@@ -77,6 +79,25 @@ async def test_a_no_hides_it_and_a_yes_later_shows_it_again(world: World) -> Non
 
 
 @on_sqlite
+async def test_what_she_said_no_to_stands_on_no_list_no_page_of_care_and_in_no_answer(world: World) -> None:
+    nurse, referral = await she_came(world)
+    api = await world["health"].sign_in("nurse-9")
+    places = ("/work", "/here-now", f"/care/{referral.rsplit('/', 1)[1]}")
+    for path in places:
+        assert "18 to 24" in (await nurse.open(path)).words, path
+    assert {"needs", "incident_class"} <= (await api.get(referral))["content"].keys()
+    page = await nurse.open(f"{referral}/asked/again")
+    await nurse.send(page.form(f"{referral}/asked/again"), again_needs="no", again_type="no", how="spoken")
+    for path in places:
+        assert "18 to 24" not in (await nurse.open(path)).words, path
+    for content in ((await api.get(referral))["content"], (await api.get("/referrals"))["items"][0]["content"]):
+        assert {"needs", "incident_class"}.isdisjoint(content)
+    page = await nurse.open(f"{referral}/asked/again")
+    await nurse.send(page.form(f"{referral}/asked/again"), again_needs="yes", how="spoken")
+    assert "18 to 24" in (await nurse.open("/here-now")).words
+
+
+@on_sqlite
 async def test_without_an_answer_nothing_is_kept_and_it_is_said_where(world: World) -> None:
     nurse, referral = await she_came(world)
     page = await nurse.open(f"{referral}/asked/again")
@@ -100,6 +121,45 @@ async def test_a_no_to_messages_there_stops_them(world: World) -> None:
     assert f"/referrals/{sent['id']}/messages/new" not in page.links
     with pytest.raises(Refused, match="said no here"):
         await nurse.post(f"/referrals/{sent['id']}/messages", {"code": "bring_card"})
+
+
+async def waits_to_be_passed_on(world: World) -> tuple[Any, Visitor, str, dict[str, Any]]:
+    """A desk, its visitor, and its case, of which the clinic has asked that a message be passed on."""
+    desk, nurse = await world["police"].sign_in("desk"), await world["health"].sign_in("nurse")
+    visitor = await at_the_desk(world, "police", Role.OFFICER)
+    case = (await desk.post("/cases", {"relay": {"safe_hours": "morning"}}))["id"]
+    agreed = await consent(desk, case, "health", "relay")
+    sent = await refer(desk, case, None, "health")
+    await world.settle()
+    await nurse.post(f"/referrals/{sent['id']}/messages", {"code": "bring_card"})
+    await world.settle()
+    return desk, visitor, case, agreed
+
+
+async def test_a_message_is_asked_of_nobody_once_her_consent_is_taken_back(world: World) -> None:
+    desk, visitor, case, agreed = await waits_to_be_passed_on(world)
+    assert "Messages to pass on" in (await visitor.open("/work")).words
+    async with world["police"].database.read() as tx:
+        (message,) = (await tx.session.execute(select(Message))).scalars()
+    await desk.take_back(case, agreed)
+    assert "Messages to pass on" not in (await visitor.open("/work")).words
+    with pytest.raises(Refused, match="answered already"):
+        await desk.post(f"/messages/{message.id}/answer", {"answer": "passed_on"})
+    await world.settle()
+    async with world["police"].database.read() as tx:
+        assert "message.answered" not in {row.type for row in (await tx.session.execute(select(OutboxRow))).scalars()}
+
+
+@on_sqlite
+async def test_beside_a_message_stand_the_hours_that_she_says_now(world: World) -> None:
+    desk, visitor, case, _agreed = await waits_to_be_passed_on(world)
+    assert "Safe in the morning." in (await visitor.open("/work")).words
+    async with world["police"].database.write() as tx:
+        (await tx.session.get_one(Case, UUID(case))).relay = {"safe_hours": "evening"}
+    assert "Safe in the evening." in (await visitor.open("/work")).words
+    await consent(desk, case, "health")  # asked again: the request yes, messages no
+    page = await visitor.open("/work")
+    assert ("Safe in" in page.words, "Do not call or visit." in page.words) == (False, True)
 
 
 @on_sqlite

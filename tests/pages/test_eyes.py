@@ -305,6 +305,15 @@ async def test_each_page_says_until_when_it_is_open_and_a_guest_does_what_care_n
     assert page.path == f"/cases/{case.id}/refer", page.words
 
 
+async def test_whoever_has_a_case_open_in_an_emergency_takes_no_file_of_it_away(world: World) -> None:
+    case = await a_case(world)
+    guest = await at_work(world, "police", "lead-2", Role.SUPERVISOR, OUTPOST)
+    await opened(world, guest, case, why="life_threat")
+    assert (await guest.open(f"/cases/{case.id}/looked")).status == 200
+    page = await guest.open(f"/cases/{case.id}/export")
+    assert (page.status, "only it does this" in page.words) == (403, True)
+
+
 async def test_care_that_was_answered_by_its_referral_alone_is_not_repeated_either(world: World) -> None:
     police, health, now = world["police"], world["health"], world.clock.now()
     desk = await police.sign_in("a-desk", facility=CENTRAL)

@@ -47,10 +47,14 @@ async def test_a_call_stands_first_at_its_desk_and_becomes_a_case_in_one_tap(wor
     await officer.send(form, hurt_now="no", hours_unknown="yes")
     async with police.database.read() as tx:
         (incident,) = (await tx.session.execute(select(Incident))).scalars()
-    assert incident.incident_type == "rape"
+    assert (incident.incident_type, incident.contexts) == ("rape", ["child_sexual_abuse"])  # a child's, though nobody asked the age
+    assert "assent" in (await officer.open(f"{case.path}/consent")).form(f"{case.path}/consent").choices  # who is asked too
     assert "It happened again: a new incident" in (await officer.open(case.path)).words
     again = (await officer.open(f"{case.path}/again")).form(f"{case.path}/again")
     assert again.fields.get("incident_type", ["gbv"]) == ["gbv"], "what happened again is asked anew"
+    await officer.send(again, hurt_now="no", hours_unknown="yes", age_band="10-14", sex="female")  # nobody has asked before
+    assert "10 to 14" in (await officer.open(case.path)).words
+    assert "age_band" not in (await officer.open(f"{case.path}/again")).form(f"{case.path}/again").choices
     assert "Not seen yet" not in (await officer.open("/work")).words
     assert "Open the case" in (await officer.open(call.path)).words
     assert "Open the case" not in (await taker.open(call.path)).words

@@ -4,14 +4,14 @@ import re
 from typing import Any
 from uuid import UUID
 
-from agencies import TestAgency, World, consent, open_case, refer
+from agencies import Desk, TestAgency, World, consent, open_case, refer
 from fastapi.routing import APIRoute
 from signing_in import settled_account, sign_in
 from sqlalchemy import delete, select
 from sqlmodel import col
 from visitor import Visitor
 
-from shared.casework.accounts.commands import find_account
+from shared.casework.accounts.commands import add_account, find_account, make_token
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
@@ -106,3 +106,19 @@ async def test_every_list_that_shows_whom_a_case_is_about_is_a_look(world: World
         await forget(world["health"])
         assert (await visitor.open(path)).status == 200
         assert await looks(world["health"]) == 1, path
+
+
+async def test_what_tells_of_changes_is_a_look_at_each_case_that_it_tells_of(world: World) -> None:
+    desk = await world["police"].sign_in("desk")
+    cases = {UUID((await open_case(desk))[0]) for _ in range(2)}
+    async with world["police"].database.write() as tx:
+        await add_account(tx, world["police"].here, "reader", Role.OFFICER, None)
+        reading = Desk(world["police"].client, await make_token(tx, "reader"))
+    await reading.post("/subscriptions", {"facility": "ndola_central_vsu"})
+    await world.settle()
+    assert await looks(world["police"]) == 0
+    lines = (await reading.get("/updates"))["items"]
+    assert {UUID(line["case_id"]) for line in lines} == cases
+    assert sorted(await looked_at(world["police"])) == sorted(cases)
+    await reading.get("/updates")
+    assert await looks(world["police"]) == len(cases)  # within the hour it is the same look

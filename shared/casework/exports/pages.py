@@ -16,6 +16,7 @@ from shared.casework.exports.tables import Export
 from shared.casework.figures.domain import period, span
 from shared.casework.pages.frame import short
 from shared.casework.pages.visits import Posted, Visitor, draft_of, is_herself, submit
+from shared.casework.scope import not_as_guest
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 from shared.kit.digits import typed
@@ -125,7 +126,8 @@ def reader_of(request: Request, edge: Edge, visit: Visit) -> Reader:
 
 async def _may_take(edge: Edge, visit: Visit, case_id: UUID) -> None:
     async with edge.database.read() as tx:
-        await load_case(tx, case_id, visit.actor)
+        case = await load_case(tx, case_id, visit.actor)
+    not_as_guest(visit.actor, case.facility, case.id)
     visit.actor.may_let_out()
 
 
