@@ -321,8 +321,12 @@ def figures(
 
     if (month is None) == (quarter is None):
         raise typer.BadParameter("name either a month, as 2026-10, or a quarter, as 2026-Q4.", param_hint="--month")
-    found = _in_database(agency, lambda tx, here: figures_now(tx, here, month or quarter or ""))
-    _say(found, as_json, in_words)
+
+    async def work(tx: Any, here: Any) -> tuple[dict[str, Any], datetime]:
+        return await figures_now(tx, here, month or quarter or ""), tx.clock.now()
+
+    found, now = _in_database(agency, work)
+    _say(found, as_json, lambda d: in_words(d, now))
 
 
 # --- accounts ----------------------------------------------------------------------------------------------------------

@@ -139,7 +139,8 @@ def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None
 async def _old_keys(settings: Settings, agency: str, note: Note) -> None:
     """Replaced keys that a worker should have destroyed: within an hour, where it may write to their folder."""
     with contextlib.suppress(RefnetError, DatabaseAway, *DATABASE_ERRORS):  # told already
-        made, now = build(settings, agency), datetime.now(UTC)
+        made = build(settings, agency)
+        now = made.database.clock.real()
         try:
             found = await held(made.database, KeyFolder(settings.home, agency), made.here.peers, now)
         finally:

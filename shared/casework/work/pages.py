@@ -167,7 +167,7 @@ async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> As
             after = rows[-1].feed_seq or after
             yield {"id": str(after), "event": "line", "data": ""}
         else:
-            await asyncio.sleep(STREAM_POLL_S)
+            await edge.database.clock.sleep(STREAM_POLL_S)
 
 
 # --- the end of a shift ----------------------------------------------------------------------------------------------------
