@@ -164,6 +164,13 @@ def asyncapi_of(here: Here) -> dict[str, object]:
     return asyncapi.document(here.agency, said, dict.fromkeys(here.peers, heard))
 
 
+def check_peer(agency: Agency, named: str | None) -> None:
+    """Raises RefnetError where an agency is named that is none of this one's peers."""
+    here = agency.here
+    if named is not None and named not in here.peers:
+        raise RefnetError(f"'{named}' is no peer of '{here.agency}'; its peers are {', '.join(here.peers)}.")
+
+
 async def check_database(agency: Agency) -> None:
     """Raises RefnetError with one sentence where the database cannot be worked with, or not with the keystore that is here."""
     from shared.casework.migrate import is_migrated
