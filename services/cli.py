@@ -452,7 +452,7 @@ SuiteName = Annotated[Literal["x25519", "hybrid"], typer.Option("--suite", help=
 
 
 def _keeper(agency: str) -> Any:
-    from services.key_commands import Keeper
+    from services.keeper import Keeper
     from services.settings import load_settings
 
     return Keeper(load_settings(), agency, datetime.now(UTC), lambda words: typer.prompt(words, hide_input=True))

@@ -36,7 +36,7 @@ def station_install(
     as_json: AsJson = False,
 ) -> None:
     """Make a station in REFNET_HOME: keys under a passphrase, database, first account; it says what to do next."""
-    from services.key_commands import PASSPHRASE as ROOT_PASSPHRASE
+    from services.keeper import PASSPHRASE as ROOT_PASSPHRASE
     from services.locks import PASSPHRASE
     from services.settings import load_settings
     from services.stations import Order, install
@@ -71,7 +71,7 @@ def station_revoke(
     as_json: AsJson = False,
 ) -> None:
     """Give up the keys of a station that was stolen: what peers hold of it stands, and nothing after."""
-    from services.key_commands import PASSPHRASE as ROOT_PASSPHRASE
+    from services.keeper import PASSPHRASE as ROOT_PASSPHRASE
     from services.settings import load_settings
     from services.stations import revoke
 
