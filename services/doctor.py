@@ -16,7 +16,7 @@ from services.keys import KeyFolder, load_keyring
 from services.kinds import MODULES
 from services.provision import NO_RIGHTS
 from services.retired_keys import held
-from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, check_database
+from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, opened
 from services.settings import Settings
 from shared.casework.directory.network import Network
 from shared.casework.holds.commands import in_force
@@ -185,13 +185,10 @@ async def _lines_of(agency: str, network: Network, credentials: Credentials, not
 
 async def _database(settings: Settings, agency: str, note: Note) -> None:
     try:
-        made = build(settings, agency)
-        await check_database(made)
-        async with made.database.read() as tx:
+        async with opened(settings, agency) as made, made.database.read() as tx:
             is_bound = tx.dialect == "sqlite" or not (await tx.session.execute(text(UNBOUND))).scalar_one()
             await _copies(tx, settings.wrapping(agency), agency, note)
             await _holds(tx, settings.escrow(agency), agency, _kept_here(settings, agency, made.database), note)
-        await made.database.close()
         if not is_bound:
             note(False, f"{agency}: no row-level security binds the database's user; connect as one that owns nothing.")
         note(True, f"{agency}: the database answers and has this version's schema.")

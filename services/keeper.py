@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from services.keys import KeyFolder, make_new
 from services.retired_keys import Held, destroy_retired
-from services.runtime import build, check_database
+from services.runtime import opened
 from services.settings import MADE_UP, Settings
 from shared.contracts.wire.directory import TOLD_MAX, Cut, Key, Revocation, Use
 from shared.exchange.directory import Directory, fingerprint, key_id
@@ -146,16 +146,11 @@ class Keeper:
 
     async def _reached(self) -> dict[str, tuple[Cut, ...]]:
         """How far the stream to each peer goes, in every life of the database."""
-        agency = build(self._settings, self._folder.agency)
-        try:
-            await check_database(agency)
-            async with agency.database.read() as tx:
-                rows = (await tx.session.execute(select(Stream).where(col(Stream.size) > 0))).scalars()
-                found: dict[str, list[Cut]] = {}
-                for row in rows:
-                    found.setdefault(row.recipient, []).append(Cut(incarnation=row.incarnation, upto=row.size))
-        finally:
-            await agency.database.close()
+        async with opened(self._settings, self._folder.agency) as agency, agency.database.read() as tx:
+            rows = (await tx.session.execute(select(Stream).where(col(Stream.size) > 0))).scalars()
+            found: dict[str, list[Cut]] = {}
+            for row in rows:
+                found.setdefault(row.recipient, []).append(Cut(incarnation=row.incarnation, upto=row.size))
         return {peer: tuple(cuts) for peer, cuts in sorted(found.items())}
 
     def listed(self) -> dict[str, Any]:
@@ -200,14 +195,12 @@ class Keeper:
         return {"agency": self._folder.agency, "keys": keys, "words": "\n".join(words) or "No key has been replaced."}
 
     async def _destroyed(self) -> list[Held]:
-        agency = build(self._settings, self._folder.agency)
-        try:
-            await check_database(agency)
-            return await destroy_retired(agency.database, self._folder, agency.here.peers, self._now)
-        except OSError as error:
-            raise RefnetError(f"{self._folder.private} cannot be written to; run this where it can, as the keys' owner.") from error
-        finally:
-            await agency.database.close()
+        async with opened(self._settings, self._folder.agency) as agency:
+            try:
+                return await destroy_retired(agency.database, self._folder, agency.here.peers, self._now)
+            except OSError as error:
+                words = f"{self._folder.private} cannot be written to; run this where it can, as the keys' owner."
+                raise RefnetError(words) from error
 
     def _passphrase(self, *, is_new: bool = False) -> bytes | None:
         """What opens the root; a made-up network's has none."""

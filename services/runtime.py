@@ -1,9 +1,10 @@
 """One agency, put together: database, exchange, watcher and web, from the settings and the network file."""
 
 import asyncio
+import contextlib
 import logging
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -186,6 +187,17 @@ async def check_database(agency: Agency) -> None:
         wrong = await own_keystore.trouble(tx)
     if wrong is not None:
         raise RefnetError(wrong)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, name: str) -> AsyncIterator[Agency]:
+    """An agency whose database can be worked with, until it is let go; raises RefnetError."""
+    agency = build(settings, name)
+    try:
+        await check_database(agency)
+        yield agency
+    finally:
+        await agency.database.close()
 
 
 async def bring_up_to_date(agency: Agency, settings: Settings) -> None:
