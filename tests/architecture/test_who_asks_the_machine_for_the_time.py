@@ -24,6 +24,7 @@ MAY = {
     "shared/casework/following/web.py": "a stream's looks, which nobody has moved to the clock yet",
     "services/cli.py": f"{CERTIFICATES}; {KEYS}",
     "services/doctor.py": CERTIFICATES,
+    "services/key_commands.py": KEYS,
     "services/settings.py": KEYS,
     "services/staging.py": CERTIFICATES,
     "services/station_commands.py": KEYS,
