@@ -63,6 +63,9 @@ def _renew_holder(settings: Any, agency: str, holder: str, file: Path) -> int:
 @hold.command("list")
 def hold_list(agency: AgencyId, as_json: AsJson = False) -> None:
     """List the holds in force, and whether their keys are in escrow; what is not yet there is brought."""
+    from sqlalchemy import select
+    from sqlmodel import col
+
     from services.escrow import deposit
     from services.runtime import opened
     from services.settings import load_settings
@@ -76,10 +79,13 @@ def hold_list(agency: AgencyId, as_json: AsJson = False) -> None:
         async with opened(settings, agency) as made:
             await deposit(made.database, escrow)
             async with made.database.read() as tx:
+                holds = await in_force(tx)
+                query = select(col(Case.id), col(Case.number)).where(col(Case.id).in_([one.case_id for one in holds]))
+                numbers = dict((await tx.session.execute(query)).tuples().all())
                 return [
-                    {"id": str(one.id), "case_id": str(one.case_id), "case": (await tx.session.get_one(Case, one.case_id)).number,
+                    {"id": str(one.id), "case_id": str(one.case_id), "case": numbers[one.case_id],
                      "placed_at": one.placed_at.isoformat(), "keys_in_escrow": escrow.holds_keys(one.id)}
-                    for one in await in_force(tx)
+                    for one in holds
                 ]  # fmt: skip
 
     rows, lacking = asyncio.run(go()), escrow.lacks()
