@@ -1,23 +1,17 @@
 """The commands `refnet carry export` and `refnet carry import`."""
 
 import asyncio
-import contextlib
-import json
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from services.terminal import FAILED, AgencyId, AsJson, progress, say_words
+
 carry = typer.Typer(no_args_is_help=True, help="Events by USB stick, for whoever has no line.")
 
-AgencyId = Annotated[str, typer.Argument(metavar="AGENCY", help="An agency's id in the network file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Stick = Annotated[Path, typer.Argument(metavar="FILE", help="The file on the stick.")]
-PROGRESS_AFTER_S = 2.0  # what takes longer says how far it is
-PROGRESS_EVERY_S = 0.5
 
 
 @carry.command("export")
@@ -38,11 +32,11 @@ def carry_export(
     if held != (file is None):
         raise typer.BadParameter("name a file, or say --held to be told what waits without writing one.", param_hint="FILE")
     if file is None:
-        _say(asyncio.run(held_here(load_settings(), agency, peer)), as_json)
+        say_words(asyncio.run(held_here(load_settings(), agency, peer)), as_json)
         return
-    with _progress("written") as step:
+    with progress("written …") as step:
         said = asyncio.run(carry_out(load_settings(), agency, file, peer, after, step))
-    _say(said, as_json)
+    say_words(said, as_json)
 
 
 @carry.command("import")
@@ -51,31 +45,8 @@ def carry_import(agency: AgencyId, file: Stick, as_json: AsJson = False) -> None
     from services.carrying import carry_in
     from services.settings import load_settings
 
-    with _progress("read") as step:
+    with progress("read …") as step:
         said = asyncio.run(carry_in(load_settings(), agency, file, step))
-    _say(said, as_json)
+    say_words(said, as_json)
     if not said["is_good"]:
-        sys.exit(1)
-
-
-def _say(said: dict[str, Any], as_json: bool) -> None:
-    words = said.pop("words")
-    typer.echo(json.dumps(said, default=str) if as_json else words)
-
-
-@contextlib.contextmanager
-def _progress(what: str) -> Iterator[Callable[[int], None]]:
-    """Says on a terminal how far it is, once it takes longer than two seconds."""
-    begun, told = time.monotonic(), 0.0
-
-    def step(count: int) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - begun > PROGRESS_AFTER_S and now - told > PROGRESS_EVERY_S:
-            told = now
-            sys.stderr.write(f"\r{count:,} {what} …")
-            sys.stderr.flush()
-
-    yield step if sys.stderr.isatty() else lambda _count: None
-    if told:
-        sys.stderr.write("\r\033[K")
+        sys.exit(FAILED)

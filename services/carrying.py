@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from services.runtime import Agency, build, check_database
+from services.runtime import Agency, build, check_database, check_peer
 from services.settings import Settings
 from shared.exchange.anchor import Anchor, check_anchor
 from shared.exchange.carry import Carrier, Held, Taken, Written, fault_of
@@ -23,7 +23,7 @@ async def carry_out(
     """Writes the file; what it holds, and the same in words. Raises RefnetError, and then there is no file."""
     agency = build(settings, agency_id)
     check_new(file)  # before anything of this agency is touched
-    _check_peer(agency, only)
+    check_peer(agency, only)
     try:
         if after is not None:
             await _check_position(agency, after)
@@ -63,7 +63,7 @@ async def carry_in(settings: Settings, agency_id: str, file: Path, step: Step) -
 async def held_here(settings: Settings, agency_id: str, only: str | None) -> dict[str, Any]:
     """What waits here for a stick to each peer, and the same in words; nothing is written. Raises RefnetError."""
     agency = build(settings, agency_id)
-    _check_peer(agency, only)
+    check_peer(agency, only)
     try:
         await check_database(agency)
         carrier = agency.carrier(settings)
@@ -71,12 +71,6 @@ async def held_here(settings: Settings, agency_id: str, only: str | None) -> dic
     finally:
         await agency.database.close()
     return {"held": [asdict(one) for one in found], "words": "\n".join(map(_held, found))}
-
-
-def _check_peer(agency: Agency, only: str | None) -> None:
-    if only is not None and only not in agency.here.peers:
-        here = agency.here
-        raise RefnetError(f"'{only}' is no peer of '{here.agency}'; its peers are {', '.join(here.peers)}.")
 
 
 def _held(one: Held) -> str:

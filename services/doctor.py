@@ -16,7 +16,7 @@ from services.keys import KeyFolder, load_keyring
 from services.kinds import MODULES
 from services.provision import NO_RIGHTS
 from services.retired_keys import held
-from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, check_database
+from services.runtime import DATABASE_ERRORS, NO_CERTIFICATE, build, opened
 from services.settings import Settings
 from shared.casework.directory.network import Network
 from shared.casework.holds.commands import in_force
@@ -139,7 +139,8 @@ def _keys(settings: Settings, agency: str, network: Network, note: Note) -> None
 async def _old_keys(settings: Settings, agency: str, note: Note) -> None:
     """Replaced keys that a worker should have destroyed: within an hour, where it may write to their folder."""
     with contextlib.suppress(RefnetError, DatabaseAway, *DATABASE_ERRORS):  # told already
-        made, now = build(settings, agency), datetime.now(UTC)
+        made = build(settings, agency)
+        now = made.database.clock.real()
         try:
             found = await held(made.database, KeyFolder(settings.home, agency), made.here.peers, now)
         finally:
@@ -184,13 +185,10 @@ async def _lines_of(agency: str, network: Network, credentials: Credentials, not
 
 async def _database(settings: Settings, agency: str, note: Note) -> None:
     try:
-        made = build(settings, agency)
-        await check_database(made)
-        async with made.database.read() as tx:
+        async with opened(settings, agency) as made, made.database.read() as tx:
             is_bound = tx.dialect == "sqlite" or not (await tx.session.execute(text(UNBOUND))).scalar_one()
             await _copies(tx, settings.wrapping(agency), agency, note)
             await _holds(tx, settings.escrow(agency), agency, _kept_here(settings, agency, made.database), note)
-        await made.database.close()
         if not is_bound:
             note(False, f"{agency}: no row-level security binds the database's user; connect as one that owns nothing.")
         note(True, f"{agency}: the database answers and has this version's schema.")

@@ -1,6 +1,6 @@
 """The figures of a period for the command line: what was released, else what a release would publish."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,12 +33,12 @@ async def figures_now(tx: Transaction, here: Here, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def in_words(found: dict[str, Any]) -> str:
+def in_words(found: dict[str, Any], now: datetime) -> str:
     """The same for people at a terminal: totals and margins in words, places by their names, times on the clock there."""
-    zone = ZoneInfo(found["time_zone"])
+    times = Times(SOURCE, ZoneInfo(found["time_zone"]), now)
     reader = Reader(
-        lambda text, **params: text % params, words.word, lambda place: str(found["places"].get(place, place)), str,
-        Times(SOURCE, zone, datetime.now(UTC)).zoned, str,
+        lambda text, **params: text % params, words.word, lambda place: str(found["places"].get(place, place)), str, times.zoned,
+        str,
     )  # fmt: skip
     state = "not released"
     if found["released"]:
@@ -48,7 +48,6 @@ def in_words(found: dict[str, Any]) -> str:
         for cube in found["cubes"]
     ]
     of = period(found["period"])
-    times = Times(SOURCE, zone, datetime.now(UTC))
     name = times.month(of.first) if not of.is_quarter else f"{times.month(of.months[0].first)} to {times.month(of.months[2].first)}"
     lines = [f"{found['name']}, {name}: {state}.", *([found["held"]] if found["held"] else [])]
     for first, *rest in readable.figures(reader, tables):

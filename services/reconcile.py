@@ -1,6 +1,6 @@
 """`refnet reconcile`: the comparison that a worker makes on a timer, made now, with what it found."""
 
-from services.runtime import build, check_database
+from services.runtime import build, check_database, check_peer
 from services.settings import Settings
 from shared.casework.lines.recovery import RecoveryView, recovery_of
 from shared.exchange.anchor import Anchor, check_anchor
@@ -12,8 +12,7 @@ async def reconcile_now(settings: Settings, agency_id: str, only: str | None) ->
     """Compares with every peer, or with one; raises RefnetError where there is no direct line at all."""
     agency = build(settings, agency_id)
     line = agency.direct_line(settings)
-    if only is not None and only not in agency.here.peers:
-        raise RefnetError(f"'{only}' is no peer of '{agency_id}'; its peers are {', '.join(agency.here.peers)}.")
+    check_peer(agency, only)
     if line is None:
         raise RefnetError("This agency has no direct line; give it and its peers an exchange_url, and run `refnet certificates`.")
     try:

@@ -1,9 +1,10 @@
 """One agency, put together: database, exchange, watcher and web, from the settings and the network file."""
 
 import asyncio
+import contextlib
 import logging
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -164,6 +165,13 @@ def asyncapi_of(here: Here) -> dict[str, object]:
     return asyncapi.document(here.agency, said, dict.fromkeys(here.peers, heard))
 
 
+def check_peer(agency: Agency, named: str | None) -> None:
+    """Raises RefnetError where an agency is named that is none of this one's peers."""
+    here = agency.here
+    if named is not None and named not in here.peers:
+        raise RefnetError(f"'{named}' is no peer of '{here.agency}'; its peers are {', '.join(here.peers)}.")
+
+
 async def check_database(agency: Agency) -> None:
     """Raises RefnetError with one sentence where the database cannot be worked with, or not with the keystore that is here."""
     from shared.casework.migrate import is_migrated
@@ -179,6 +187,17 @@ async def check_database(agency: Agency) -> None:
         wrong = await own_keystore.trouble(tx)
     if wrong is not None:
         raise RefnetError(wrong)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, name: str) -> AsyncIterator[Agency]:
+    """An agency whose database can be worked with, until it is let go; raises RefnetError."""
+    agency = build(settings, name)
+    try:
+        await check_database(agency)
+        yield agency
+    finally:
+        await agency.database.close()
 
 
 async def bring_up_to_date(agency: Agency, settings: Settings) -> None:

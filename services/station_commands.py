@@ -1,22 +1,21 @@
 """The commands `refnet station install|held|revoke`."""
 
 import asyncio
-import json
 import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
+from services.terminal import AsJson, say_words
 from shared.kit.errors import RefnetError
 
 station = typer.Typer(no_args_is_help=True, help="Mobile and outlying stations, which are usually offline.")
 
 Name = Annotated[str, typer.Argument(metavar="STATION", help="The station's id in the network file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @station.command("install")
@@ -36,7 +35,7 @@ def station_install(
     as_json: AsJson = False,
 ) -> None:
     """Make a station in REFNET_HOME: keys under a passphrase, database, first account; it says what to do next."""
-    from services.key_commands import PASSPHRASE as ROOT_PASSPHRASE
+    from services.keeper import PASSPHRASE as ROOT_PASSPHRASE
     from services.locks import PASSPHRASE
     from services.settings import load_settings
     from services.stations import Order, install
@@ -46,7 +45,7 @@ def station_install(
         _asked(ROOT_PASSPHRASE, "A new passphrase for the root of its keys") if root is not None else None,
     )  # fmt: skip
     said = install(load_settings().home, order, datetime.now(UTC))
-    _say(said, as_json)
+    say_words(said, as_json)
 
 
 @station.command("held")
@@ -58,7 +57,7 @@ def station_held(
     from services.settings import load_settings
     from services.stations import held_of
 
-    _say(asyncio.run(held_of(load_settings(), agency, name)), as_json)
+    say_words(asyncio.run(held_of(load_settings(), agency, name)), as_json)
 
 
 @station.command("revoke")
@@ -71,7 +70,7 @@ def station_revoke(
     as_json: AsJson = False,
 ) -> None:
     """Give up the keys of a station that was stolen: what peers hold of it stands, and nothing after."""
-    from services.key_commands import PASSPHRASE as ROOT_PASSPHRASE
+    from services.keeper import PASSPHRASE as ROOT_PASSPHRASE
     from services.settings import load_settings
     from services.stations import revoke
 
@@ -81,7 +80,7 @@ def station_revoke(
         reached.setdefault(agency, {})[life] = upto
     settings = load_settings()
     passphrase = _asked(ROOT_PASSPHRASE, f"Passphrase of the root of {name}").encode()
-    _say(revoke(settings, name, root, passphrase or None, reached, datetime.now(UTC)), as_json)
+    say_words(revoke(settings, name, root, passphrase or None, reached, datetime.now(UTC)), as_json)
 
 
 def _one_held(said: str) -> tuple[str, UUID, int]:
@@ -105,8 +104,3 @@ def _asked(variable: str, words: str) -> str:
         return str(typer.prompt(words, hide_input=True, confirmation_prompt=words.startswith("A new")))
     except typer.Abort:
         raise RefnetError(f"{words} was not given; type it, or set {variable}. Nothing was done.") from None
-
-
-def _say(said: dict[str, Any], as_json: bool) -> None:
-    words = said.pop("words")
-    typer.echo(json.dumps(said, default=str) if as_json else words)

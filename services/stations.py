@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from services.keys import KeyFolder, make_new
 from services.locks import LOCK, PASSPHRASE
-from services.runtime import bring_up_to_date, build, check_database
+from services.runtime import bring_up_to_date, build, check_database, check_peer
 from services.settings import MADE_UP, SECRET_CHARACTERS_MIN, Settings
 from shared.casework.accounts.commands import add_account
 from shared.casework.accounts.credentials import issue, one_time
@@ -203,8 +203,7 @@ def _words(home: Path, order: Order, print_of: str, lacking: list[str], issued: 
 async def held_of(settings: Settings, agency_id: str, station: str) -> dict[str, Any]:
     """How far this agency holds what a station said to it, in each life: what its mother station needs to give its keys up."""
     agency = build(settings, agency_id)
-    if station not in agency.here.peers:
-        raise RefnetError(f"'{station}' is no peer of '{agency_id}'; its peers are {', '.join(agency.here.peers)}.")
+    check_peer(agency, station)
     try:
         await check_database(agency)
         async with agency.database.read() as tx:

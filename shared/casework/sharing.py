@@ -122,11 +122,6 @@ def release_of(
     return Released(consent_id, codes.Basis(basis), frozenset(map(ConsentItem, items)), duty)
 
 
-async def require(tx: Transaction, case_id: UUID, recipient: str, item: ConsentItem) -> Released:
-    """What lets `item` pass to `recipient`; raises ConsentMissing."""
-    return enough(await released(tx, case_id, recipient), recipient, item)
-
-
 def enough(found: Released | None, recipient: str, item: ConsentItem) -> Released:
     """The release where it lets `item` pass; raises ConsentMissing."""
     if found is None or item not in found.items:

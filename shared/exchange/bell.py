@@ -32,7 +32,7 @@ async def ring(database: Database, stop: asyncio.Event) -> None:
                     while driver is not None and await _first(rung, stopping):
                         rung.clear()
                         await driver.execute(RING)
-                        await asyncio.sleep(GAP_S)
+                        await database.clock.sleep(GAP_S)
             await asyncio.wait({stopping}, timeout=BACK_OFF_S if database.dialect == "postgresql" else None)
     finally:
         forget()

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -44,12 +44,6 @@ LOG_EVERY_S = 2.0  # a look at a case is under a head within this, and signed wi
 LOG_BATCH = 500  # rows logged in one transaction, like a batch of the relay
 ABANDONED = "life"  # the first leaf of a life's log where there were lives before: what their logs came to
 UNFIT = "rewritten"
-
-
-class Logged(Protocol):
-    """A row of a source's table."""
-
-    inside_seq: int | None
 
 
 @dataclass(frozen=True, slots=True)

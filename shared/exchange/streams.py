@@ -86,13 +86,6 @@ class Numbered:
     is_withheld: bool = False
 
 
-async def recipients_waiting(database: Database) -> list[str]:
-    """The agencies for which unnumbered rows lie in the outbox."""
-    async with database.read() as tx:
-        query = select(col(OutboxRow.recipient)).where(col(OutboxRow.seq).is_(None)).distinct().order_by(col(OutboxRow.recipient))
-        return list((await tx.session.execute(query)).scalars())
-
-
 async def number(
     database: Database, agency: str, recipient: str, seal: Seal, shut: dict[int, UUID] | None = None
 ) -> list[Numbered]:

@@ -4,7 +4,7 @@ Catalogues are small, so they are read at the first use of a language and kept; 
 """
 
 from calendar import monthrange
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from io import BytesIO
@@ -22,8 +22,6 @@ from shared.kit.calendars import days_of_month, month_named, solar_of
 SOURCE = "en"  # the language that the templates are written in
 
 UNNAMED = {"kqn": "Kaonde", "lue": "Luvale", "toi": "Tonga"}  # ISO 639-3 names that CLDR has not yet
-
-Gettext = Callable[[str], str]
 
 
 @cache

@@ -33,8 +33,6 @@ from shared.kit.lock import OPEN, Lock
 
 KEY_BYTES = 32  # AES-256
 NONCE_BYTES = 12  # drawn at random, as GCM has them
-# Of one key with random nonces: NIST SP 800-38D, 8.3. A case's key seals some hundreds of fields; nobody counts them.
-SEALS_MAX = 2**32
 KEYS_HELD_MAX = (
     20_000  # opened keys in memory, some 300 bytes each: those of every case that is open at once, which the watcher reads
 )

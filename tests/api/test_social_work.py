@@ -148,9 +148,10 @@ async def test_a_worker_who_does_not_say_that_she_is_back_is_an_alarm_to_the_pos
     for wrong in (now - timedelta(hours=1), now + timedelta(hours=25)):
         assert (await status(worker, f"/visits/{made['id']}/set-out", {"back_by": wrong.isoformat()}))[0] == 409
     await worker.post(f"/visits/{made['id']}/set-out", {"back_by": (now + timedelta(hours=2)).isoformat()})
+    world.clock.advance(timedelta(hours=2))
     await agency.watcher.tick()
-    assert [a for a in (await worker.get("/alarms"))["items"] if a["kind"] == "visit_overdue"] == []
-    world.clock.advance(timedelta(hours=2, seconds=1))
+    assert [a for a in (await worker.get("/alarms"))["items"] if a["kind"] == "visit_overdue"] == [], "to the minute is in time"
+    world.clock.advance(timedelta(seconds=1))
     await agency.watcher.tick()
     await agency.watcher.tick()
     (alarm,) = [a for a in (await worker.get("/alarms"))["items"] if a["kind"] == "visit_overdue"]

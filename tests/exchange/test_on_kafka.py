@@ -175,13 +175,13 @@ async def test_receipts_and_asking_again_travel_by_themselves(kafka: Kafka, post
 @contextlib.asynccontextmanager
 async def both_herald(kafka: Kafka, police: Node, health: Node, stop: asyncio.Event) -> AsyncIterator[None]:
     """Statements both ways, beside the desk's relay."""
-    back = Direction(health.agency, police.agency)
+    there, back = Direction(police.agency, health.agency), Direction(health.agency, police.agency)
     admin = AIOKafkaAdminClient(**kafka.operator.options())
     await admin.start()
     await admin.create_topics([NewTopic(back.express_topic, 1, 1)])
     await admin.close()
     tasks, stops = [], []
-    for node, peer, topic in ((police, health, back.express_topic), (health, police, back.opposite.express_topic)):
+    for node, peer, topic in ((police, health, back.express_topic), (health, police, there.express_topic)):
         courier = Courier(node.agency, kafka.operator, {peer.agency: b"secret"})
         await courier.start()
         letters = node.letters(peer.agency)

@@ -15,7 +15,7 @@ import services.demo
 from services.backup import back_up, restore
 from services.doctor import examine
 from services.escrow import HOLDERS, KEYS, deposit, erase_again, read_held, shred
-from services.key_commands import Keeper
+from services.keeper import Keeper
 from services.runtime import Agency, bring_up_to_date, build, check_database
 from services.settings import Settings
 from shared.casework.accounts.commands import answers_key

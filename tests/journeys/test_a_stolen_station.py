@@ -28,7 +28,7 @@ from stations import STATION, TWIN, content_with_stations
 
 from services import cli, locks
 from services.carrying import carry_in, carry_out
-from services.key_commands import PASSPHRASE as ROOT_PASSPHRASE
+from services.keeper import PASSPHRASE as ROOT_PASSPHRASE
 from services.keys import KeyFolder, load_keyring, make_new
 from services.locks import PASSPHRASE
 from services.runtime import Agency, bring_up_to_date, build

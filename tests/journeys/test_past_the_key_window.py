@@ -20,7 +20,7 @@ from sqlmodel import SQLModel
 import services.demo
 from services.backup import back_up
 from services.escrow import erase_again
-from services.key_commands import Keeper
+from services.keeper import Keeper
 from services.keys import Keys, make_missing
 from services.kinds import parts_of
 from services.settings import Settings

@@ -96,7 +96,7 @@ async def test_a_month_is_released_and_nobody_works_out_what_it_hides(world: Wor
     assert table.values is not None
     attack.sees("reports", table.chain, dict(table.categories), dict(table.values))
     withstands(attack, {"reports": dict(table.values)})
-    said = in_words(found).splitlines()
+    said = in_words(found, world.clock.now()).splitlines()
     assert re.fullmatch(r".*, January 2026: release 1, \d+ \w+ 2026, \d\d:\d\d \(UTC\+02:00\)\.", said[0]), said[0]
     assert {"What was reported: Together: 55", "Age: 15 to 17: –"} <= set(said)
     assert any(line.startswith("Place: Masaiti") for line in said)

@@ -20,7 +20,7 @@ from schema import sqlite_at_head
 
 import services.demo
 from services import cli
-from services.key_commands import Keeper
+from services.keeper import Keeper
 from services.settings import TAKES, load_settings
 
 NOBODY = "00000000-0000-7000-8000-000000000000"

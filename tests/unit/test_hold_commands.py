@@ -19,7 +19,7 @@ import services.demo
 from services import cli
 from services.doctor import examine
 from services.escrow import HOLDERS
-from services.key_commands import Keeper
+from services.keeper import Keeper
 from services.locks import LOCK, PASSPHRASE, _unlocked
 from services.runtime import build
 from services.settings import Settings, load_settings

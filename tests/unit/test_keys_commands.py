@@ -15,7 +15,7 @@ from schema import sqlite_at_head
 
 import services.demo
 from services.doctor import DESTROYED_WITHIN, examine
-from services.key_commands import PASSPHRASE, Keeper
+from services.keeper import PASSPHRASE, Keeper
 from services.keys import KeyFolder, Keys, load_keyring, make_missing, make_new
 from services.settings import SECRET_CHARACTERS_MIN, Settings
 from shared.contracts.wire.directory import Use

@@ -9,7 +9,7 @@ import pytest
 
 from services import locks
 from services.demo.beside import write_env
-from services.key_commands import PASSPHRASE
+from services.keeper import PASSPHRASE
 from services.settings import TAKES, Settings
 from shared.kit.errors import RefnetError
 

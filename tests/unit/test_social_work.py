@@ -1,16 +1,15 @@
 """The pure rules of social work: what a plan changed and what is open, when a home visit may be planned, what a return is asked."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import pytest
 
 from services.social_welfare.plans.domain import StepState, changed, states, still_open
 from services.social_welfare.returns.domain import Question, dangers, follow_up_days
-from services.social_welfare.visits.domain import Kind, Refused, Way, is_overdue, why_not
+from services.social_welfare.visits.domain import Kind, Refused, Way, why_not
 from shared.casework.follow_ups.domain import State, is_within_a_year, may_become
 from shared.contracts.casework.codes import DECISIONS_OF, AgendaItem, ConferenceDecision, ConsentItem, Ternary
 
-NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 SAFE = {"is_safe": True, "way": Way.AT_HOME_ALONE, "hours": "morning"}
 
 
@@ -46,14 +45,6 @@ def test_a_step_stands_as_it_was_marked_last_and_only_the_unmarked_are_open() ->
 )
 def test_a_home_visit_needs_her_word_its_way_and_its_hours(word, kind, part, refused) -> None:  # type: ignore[no-untyped-def]
     assert why_not(word, kind, part) is refused
-
-
-def test_a_worker_is_overdue_from_the_moment_after_and_never_once_she_is_back() -> None:
-    by = NOW + timedelta(hours=2)
-    assert not is_overdue(NOW, None, by, by)
-    assert is_overdue(NOW, None, by, by + timedelta(microseconds=1))
-    assert not is_overdue(NOW, by, by, by + timedelta(hours=9))
-    assert not is_overdue(None, None, by, by + timedelta(hours=9))
 
 
 def test_what_speaks_of_danger_and_what_nobody_knows_is_shown_and_nothing_is_added_up() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.justice.examinations.domain import ORDER_WITHIN, OWED, Order, at_begin, due_at, is_late, order_rule
-from services.justice.proceedings.domain import Day, HearingState, is_unanswered, next_day
+from services.justice.proceedings.domain import Day, HearingState, next_day
 from services.police.hand_overs.domain import DONE, OPEN, Facts, HandOver, standing
 from shared.casework.circles.commands import is_hearing_day
 from shared.programmes.profile import load_programme
@@ -62,7 +62,6 @@ def test_days_of_hearings() -> None:
             ((-1, HearingState.SET), (2, HearingState.PUT_OFF), (9, HearingState.SET), (30, HearingState.SET))]  # fmt: skip
     assert next_day(days, today) == today + timedelta(days=9)
     assert next_day(days[:2], today) is None
-    assert [is_unanswered(day, today) for day in days] == [True, False, False, False]
     assert is_hearing_day(today, today)
     assert is_hearing_day(today + timedelta(days=1000), today)
     assert not is_hearing_day(today + timedelta(days=1200), today)

@@ -39,8 +39,3 @@ class Day:
 def next_day(days: Iterable[Day], today: date) -> date | None:
     """The next hearing to come; None where none is set."""
     return min((one.on_date for one in days if one.state is HearingState.SET and one.on_date >= today), default=None)
-
-
-def is_unanswered(day: Day, today: date) -> bool:
-    """Whether its day has passed and nobody has said what became of it."""
-    return day.state is HearingState.SET and day.on_date < today

@@ -2,7 +2,7 @@
 desks refer (domain.md, section 5). A number that cannot be known from what was released is None.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.casework.figures.domain import STEPS, TOTAL, Shown, key
@@ -63,8 +63,3 @@ def isolation(values: Shown) -> Isolation | None:
     if total is None or others not in values or specialists not in values:
         return None
     return Isolation(values[others], values[specialists], total)
-
-
-def margins(values: Mapping[str, int | None], dimension: str, categories: Sequence[str]) -> list[tuple[str, int | None]]:
-    """One dimension by itself."""
-    return [(one, values[key((dimension, one))]) for one in categories]

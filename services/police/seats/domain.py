@@ -24,9 +24,6 @@ class Presence(StrEnum):
     NOT_POSTED = "not_posted"  # nobody has this seat
 
 
-ABSENT = (Presence.CALLED_AWAY, Presence.ON_LEAVE, Presence.NOT_POSTED)
-
-
 @dataclass(frozen=True, slots=True)
 class Days:
     """Days of one seat in a period: all that it is counted on, those of which something was said, and of which nothing was."""

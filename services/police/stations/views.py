@@ -14,7 +14,6 @@ from services.police.stations.tables import InformedCount, Registration, Station
 from shared.casework import scope
 from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import Referral
-from shared.contracts.casework.codes import Registered
 from shared.exchange.tables import OutboxRow, Peer
 from shared.kit.db import Transaction
 from shared.kit.errors import Said, Sentence
@@ -52,12 +51,6 @@ class Register:
     def cases(self) -> set[UUID]:
         """The cases that its lines show."""
         return {one.row.case_id for one in self.lines if one.row.case_id is not None}
-
-
-def _confirmed() -> tuple[object, ...]:
-    told = (col(OutboxRow.event_id) == col(Registration.event_id), ~col(OutboxRow.is_forked))
-    sent = (col(Referral.id) == col(Registration.about), col(Registration.what) == Registered.REFERRAL)
-    return told, sent
 
 
 async def register_of(tx: Transaction, here: Here, by: Actor) -> Register:

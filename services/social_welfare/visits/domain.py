@@ -80,8 +80,3 @@ def why_not(word: Mapping[str, Any] | None, kind: Kind, part: str | None) -> Ref
 def is_out(set_out_at: datetime | None, back_at: datetime | None) -> bool:
     """Whether a worker has gone and has not said that she is back."""
     return set_out_at is not None and back_at is None
-
-
-def is_overdue(set_out_at: datetime | None, back_at: datetime | None, back_by: datetime | None, now: datetime) -> bool:
-    """Whether a worker who went out has not said in time that she is back."""
-    return is_out(set_out_at, back_at) and back_by is not None and back_by < now

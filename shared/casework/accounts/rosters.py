@@ -79,24 +79,27 @@ async def end_duty(duty_id: UUID, tx: Transaction, by: Actor) -> None:
     await tx.session.delete(duty)
 
 
-async def duties_of(tx: Transaction, facility: str) -> list[tuple[Duty, str]]:
-    """The duties of a facility from now on, with the account's name, in order of time."""
+async def duties_of(tx: Transaction, facilities: Collection[str]) -> dict[str, list[tuple[Duty, str]]]:
+    """The duties of each facility from now on, with the account's name, in order of time."""
     now = tx.clock.now()
     query = (
         select(Duty, col(Account.name))
         .join(Account, col(Account.id) == col(Duty.account_id))
-        .where(col(Duty.facility) == facility, col(Duty.until_at) > now, col(Duty.from_at) < now + SHOWN)
+        .where(col(Duty.facility).in_(facilities), col(Duty.until_at) > now, col(Duty.from_at) < now + SHOWN)
         .order_by(col(Duty.from_at), col(Duty.post))
     )
-    return [(duty, name) for duty, name in (await tx.session.execute(query)).tuples()]
+    found: dict[str, list[tuple[Duty, str]]] = {facility: [] for facility in facilities}
+    for duty, name in (await tx.session.execute(query)).tuples():
+        found[duty.facility].append((duty, name))
+    return found
 
 
 async def duties_at(tx: Transaction, facility: str, by: Actor) -> list[Duty]:
-    """The same, for whoever looks after the place; raises Forbidden, NotFound."""
+    """Those of one, for whoever looks after the place; raises Forbidden, NotFound."""
     by.may_supervise()
     if not by.sees(facility):
         raise NotFound("This account does not look after %(place)s.", place=Coded(facility, "place"))
-    return [duty for duty, _name in await duties_of(tx, facility)]
+    return [duty for duty, _name in (await duties_of(tx, [facility]))[facility]]
 
 
 async def holders(tx: Transaction, facilities: Collection[str]) -> dict[str, dict[str, str]]:

@@ -121,7 +121,7 @@ async def _posts_page(request: Request, edge: Edge, visit: Visitor, **more: Any)
     visit.actor.may_supervise()
     async with edge.database.read() as tx:
         facilities = {id_: f for id_, f in edge.here.entry.facilities.items() if visit.actor.sees(id_)}
-        duties = {id_: await duties_of(tx, id_) for id_ in facilities}
+        duties = await duties_of(tx, facilities)
         accounts = [a for a in await accounts_of(tx, visit.actor) if not a.is_disabled]
         now = tx.clock.now()
     local = edge.pages.times("en", now).local(now)

@@ -27,7 +27,7 @@ from shared.casework.edge import Edge, OneEdge
 from shared.casework.following.commands import Follow, follow, unfollow
 from shared.casework.following.tables import FollowedThing
 from shared.casework.here import NOWHERE
-from shared.casework.holds.commands import holds_of, is_set_aside
+from shared.casework.holds.commands import holds_of, set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.paper import commands as paper
 from shared.casework.paper.commands import SheetKind
@@ -341,7 +341,7 @@ async def _set_aside(tx: Transaction, case: Case) -> set[UUID]:
     """Of the referrals whose care goes on here without them, those of which a court keeps what was told."""
     after = select(col(WalkIn.after_referral)).where(col(WalkIn.case_id) == case.id)
     found = (await tx.session.execute(select(Referral).where(col(Referral.id).in_(after)))).scalars().all()
-    return {referral.id for referral in found if await is_set_aside(tx, referral)}
+    return await set_aside(tx, found)
 
 
 async def _follows(tx: Transaction, case: Case, visit: Visitor) -> FollowedThing | None:

@@ -135,27 +135,6 @@ def _path(came: Mapping[Node, tuple[Node, str, bool] | None], node: Node) -> lis
     return path[::-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The least and the greatest value that a hidden number may have; `most` is cut where it is far enough."""
-
-    least: int
-    most: int
-
-    @property
-    def width(self) -> int:
-        """How far apart they are."""
-        return self.most - self.least
-
-
-def bounds(network: Network, values: Values, hidden: Collection[str], arc: str, enough: int = WIDTH_MIN) -> Bounds:
-    """What can be worked out of a hidden number; looks no further than `enough` below and above it."""
-    tail, head, value = network.tails[arc], network.heads[arc], values[arc]
-    up = _Push(network, values, arc, head, tail).more(hidden, enough)
-    down = _Push(network, values, arc, tail, head).more(hidden, min(enough, value)) if up < enough else 0
-    return Bounds(value - down, value + up)
-
-
 def protect(network: Network, values: Values, hidden: Iterable[str], spared: Collection[str] = ()) -> frozenset[str] | None:
     """Hides more until every hidden number that is not `spared` is wide enough, the least that costs as far as one number at a time
     tells; None where nothing helps. The total is never hidden: without one it would bind the cubes of one period together.

@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -73,12 +73,23 @@ async def _holds_on(tx: Transaction, case_id: UUID) -> set[UUID]:
     return {hold.id for hold in await holds_of(tx, case_id)} | (remembered - over)
 
 
+async def set_aside(tx: Transaction, referrals: Iterable[Referral]) -> set[UUID]:
+    """Those of some referrals of ours with which was told what is kept for a court since consent for it was taken back: what was
+    told with the others is gone."""
+    told = {referral.id: (referral.issuer, referral.consent_id) for referral in referrals if referral.consent_id is not None}
+    if not told:
+        return set()
+    senders, consents = zip(*told.values(), strict=True)
+    query = select(col(HeldCopy.sender), col(HeldCopy.consent_id)).where(
+        col(HeldCopy.sender).in_(senders), col(HeldCopy.consent_id).in_(consents)
+    )
+    kept = {(sender, consent_id) for sender, consent_id in (await tx.session.execute(query)).tuples()}
+    return {id_ for id_, one in told.items() if one in kept}
+
+
 async def is_set_aside(tx: Transaction, referral: Referral) -> bool:
-    """Whether what was told with a referral of ours is kept for a court since consent for it was taken back: else it is gone."""
-    if referral.consent_id is None:
-        return False
-    this = (col(HeldCopy.sender) == referral.issuer, col(HeldCopy.consent_id) == referral.consent_id)
-    return (await tx.session.execute(select(col(HeldCopy.consent_id)).where(*this))).first() is not None
+    """Whether what was told with one is."""
+    return bool(await set_aside(tx, [referral]))
 
 
 async def held_subjects(tx: Transaction) -> set[UUID]:

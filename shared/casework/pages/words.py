@@ -178,11 +178,6 @@ STAFF: dict[str, str] = {
     "no_preference": _("Woman or man, either"),
 }
 ANSWERS: dict[str, str] = {"yes": _("Yes"), "no": _("No"), "unknown": _("Not known")}
-DUTIES: dict[str, str] = {
-    "child_protection_law": _("By law for a child"),
-    "court_order": _("By order of a court"),
-    "report_of_death": _("By law, a death"),
-}
 PRODUCTS: dict[str, str] = {"emergency_contraception": _("Emergency contraception"), "pep_starter": _("First doses of PEP")}
 ENTRIES: dict[str, str] = {
     "received": _("Received"), "dispensed": _("Given"), "issued": _("Handed to a station"), "returned": _("Given back"),
@@ -677,7 +672,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "state": STATES, "urgency": URGENCIES, "service": SERVICES, "outcome": OUTCOMES, "decline": DECLINES, "cancel": CANCELS,
     "hold": HOLDS, "item": ITEMS, "spoken": SPOKEN, "asked": ASKED, "basis": BASES, "how": HOWS,
     "incident": INCIDENTS, "age": AGES, "sex": SEXES, "person": PEOPLE,
-    "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "duty": DUTIES, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
+    "access": ACCESS, "staff": STAFF, "answer": ANSWERS, "product": PRODUCTS, "mode": MODES, "escort": ESCORTS,
     "safe_hours": SAFE_HOURS, "span": SPANS, "caregiver": CAREGIVERS, "stand_in": STAND_INS,
     "progress": PROGRESS, "flag": FLAGS, "alarm": ALARMS, "set_aside": SET_ASIDE, "erasure": ERASURES,
     "look": LOOKS, "why": WHYS,
@@ -697,7 +692,7 @@ ENUMS: dict[str, type[StrEnum]] = {  # a test holds every code of these to a wor
     "urgency": codes.Urgency, "service": codes.ServicePackage, "outcome": codes.OutcomeCode, "decline": codes.DeclineReason,
     "cancel": codes.CancelReason, "hold": codes.HoldReason, "item": codes.ConsentItem, "basis": codes.Basis,
     "how": codes.ConsentHow, "incident": codes.IncidentType, "age": codes.AgeBand, "sex": codes.Sex, "access": codes.AccessNeed,
-    "staff": codes.StaffPreference, "answer": codes.Ternary, "duty": codes.LegalDuty, "product": codes.CareProduct,
+    "staff": codes.StaffPreference, "answer": codes.Ternary, "product": codes.CareProduct,
     "mode": codes.TravelMode, "escort": codes.Escort, "safe_hours": codes.SafeHours, "progress": codes.ProgressCode,
     "supply": codes.SupplyReason, "no_supply": codes.SupplyDecline, "safety": codes.SafetyCode,
     "protocol": codes.ProtocolTopic, "flag": codes.Flag, "role": codes.Role, "kind": codes.AgencyKind,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import Field as Limited
@@ -17,7 +17,7 @@ from sqlmodel import Field, SQLModel, col
 from shared.casework.cases.commands import Form
 from shared.casework.directory.news import place_subject
 from shared.casework.here import Here
-from shared.casework.stock.domain import CorrectionReason, EntryKind, Lot, Moved, lots_of, signed
+from shared.casework.stock.domain import CorrectionReason, EntryKind, Lot, Moved, signed
 from shared.contracts.casework import codes, events
 from shared.exchange import outbox
 from shared.kit.columns import UtcDateTime
@@ -26,8 +26,6 @@ from shared.kit.errors import Coded, Conflict
 from shared.kit.ids import new_id
 
 EXPIRY_YEARS_MAX = 15  # of any medicine; a later day of expiry is mistyped
-
-Amount = Annotated[int, Limited(ge=1, le=events.DOSES_MAX)]
 
 
 class Entry(SQLModel):
@@ -179,11 +177,6 @@ async def lots(tx: Transaction, table: type[Entry], facility: str) -> dict[str, 
     for product, batch, expires_on, quantity in (await tx.session.execute(query)).tuples():
         found[product] += [Lot(expires_on, batch, int(quantity))] if quantity else []
     return {product: sorted(of) for product, of in sorted(found.items())}
-
-
-def lots_before(rows: Sequence[Entry]) -> list[Lot]:
-    """What lay there after these lines, without what was used up."""
-    return [lot for lot in lots_of(row.moved for row in rows) if lot.quantity]
 
 
 def batches_of(of: Sequence[Lot]) -> tuple[events.Batch, ...]:

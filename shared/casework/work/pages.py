@@ -23,7 +23,7 @@ from shared.casework.eyes.commands import to_review
 from shared.casework.following.commands import subscriptions
 from shared.casework.following.streams import LiveStream
 from shared.casework.following.web import STREAM_BATCH, STREAM_LIFE_S, STREAM_POLL_S
-from shared.casework.holds.commands import is_set_aside
+from shared.casework.holds.commands import set_aside
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.protocols.views import work_lines as protocol_lines
 from shared.casework.referrals import story
@@ -141,7 +141,7 @@ async def show_here_now(request: Request, edge: OneEdge, visit: Visitor) -> Resp
 
 async def _held(tx: Transaction, work: WorkList) -> set[UUID]:
     """Of the referrals whose care goes on after consent was taken back, those of which a court keeps what was told."""
-    return {referral.id for _walk_in, _case, referral in work.goes_on if await is_set_aside(tx, referral)}
+    return await set_aside(tx, [referral for _walk_in, _case, referral in work.goes_on])
 
 
 @live_router.get("/live")
@@ -167,7 +167,7 @@ async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> As
             after = rows[-1].feed_seq or after
             yield {"id": str(after), "event": "line", "data": ""}
         else:
-            await asyncio.sleep(STREAM_POLL_S)
+            await edge.database.clock.sleep(STREAM_POLL_S)
 
 
 # --- the end of a shift ----------------------------------------------------------------------------------------------------

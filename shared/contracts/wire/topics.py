@@ -19,11 +19,6 @@ class Direction:
     recipient: str
 
     @property
-    def opposite(self) -> "Direction":
-        """The way back."""
-        return Direction(self.recipient, self.sender)
-
-    @property
     def topic(self) -> str:
         """Where events travel."""
         return f"refnet.{self.sender}.to.{self.recipient}.v1"

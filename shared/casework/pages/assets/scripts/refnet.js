@@ -1,5 +1,5 @@
 // What the pages gain from JavaScript: errors take the focus, live lists, quick exit by keyboard. Every act works without it.
-import { Button, ErrorSummary, ExitThisPage, PasswordInput, createAll } from "govuk-frontend";
+import { Button, ErrorSummary, ExitThisPage, createAll } from "govuk-frontend";
 import htmx from "htmx.org/dist/htmx.esm.js";
 
 const QUIET_MS = 5000; // a page that was touched within this is not moved under the thumb
@@ -12,7 +12,7 @@ const ESCAPES_WITHIN_MS = 2000;
 
 document.body.classList.add("js-enabled", "govuk-frontend-supported");
 window.htmx = htmx;
-for (const component of [Button, ErrorSummary, ExitThisPage, PasswordInput]) createAll(component);
+for (const component of [Button, ErrorSummary, ExitThisPage]) createAll(component);
 
 // A page that the browser kept aside may belong to somebody who has left since: it is asked for again.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
