@@ -1,6 +1,7 @@
 """The words of the pages: every text is marked, English and French lack nothing, and every code has a word."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,14 @@ def test_no_catalogue_keeps_what_nobody_says_and_placeholders_fit(said, language
         strings = message.string if isinstance(message.string, tuple) else (message.string,)
         for string in filter(None, strings):
             assert _placeholders(string) <= _placeholders(str(message.id)), string
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_string_has_a_mark_that_nobody_can_read(language: str) -> None:
+    """A replacement that lost its `\\1` wrote U+0001 where a colon belonged: it is invisible, and no placeholder misses it."""
+    with (LOCALES / language / "messages.po").open("rb") as file:
+        kept = [one for m in read_po(file, locale=language) for one in (m.string if isinstance(m.string, tuple) else (m.string,))]
+    assert [string for string in kept if any(unicodedata.category(sign) == "Cc" and sign != "\n" for sign in string or "")] == []
 
 
 def _placeholders(text: object) -> set[str]:
