@@ -1,4 +1,4 @@
-"""The words of the pages: every text is marked, English and French lack nothing, and every code has a word."""
+"""The words of the pages: every text is marked, no language lacks anything, and every code has a word."""
 
 import re
 import unicodedata
@@ -29,7 +29,7 @@ def test_the_pages_languages_are_the_catalogues() -> None:
     assert set(PAGE_LANGUAGES) == set(LANGUAGES)
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_is_missing(said, language: str) -> None:  # type: ignore[no-untyped-def]
     assert missing_in(ROOT, language, said) == [], "run scripts/catalogues, then translate what is empty"
 
@@ -40,9 +40,12 @@ def test_no_catalogue_keeps_what_nobody_says_and_placeholders_fit(said, language
         kept = read_po(file, locale=language)
     assert {m.id for m in kept if m.id} == {m.id for m in said if m.id}, "run scripts/catalogues"
     for message in kept:
+        ids = message.id if isinstance(message.id, tuple) else (message.id,)
         strings = message.string if isinstance(message.string, tuple) else (message.string,)
-        for string in filter(None, strings):
-            assert _placeholders(string) <= _placeholders(str(message.id)), string
+        for form, string in enumerate(strings):
+            # "The last day" needs no number; a language of one form says thirty days with the same words, and needs it.
+            fitting = [_placeholders(one) for one in (ids if form == 0 and len(strings) > 1 else ids[-1:])]
+            assert _placeholders(string) in fitting, string
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
