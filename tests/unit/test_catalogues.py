@@ -86,8 +86,8 @@ def test_french_puts_a_space_that_does_not_break_before_its_colons() -> None:
 
 
 def test_no_template_types_a_mark_that_languages_space_differently() -> None:
-    """Beside what is filled in, a colon and a semicolon are `colon` and `semicolon`: a typed one stands wrongly in French."""
-    typed = re.compile(r"(?:[}%]\}|</\w+>|visually-hidden\">)\s*[:;?!](?=[\s{<]|$)|~ ?\"[:;]", re.MULTILINE)
+    """Beside what is filled in, they are `colon`, `semicolon` and `comma`: a typed one stands wrongly in French, or in Dari."""
+    typed = re.compile(r"(?:[}%]\}|</\w+>|visually-hidden\">)\s*[:;?!,](?=[\s{<]|$)|(?:~|else) ?\"[:;,]", re.MULTILINE)
     pages = [page for source in ("shared", "services") for page in (ROOT / source).glob("**/templates/**/*.html")]
     assert len(pages) > 40
     assert {str(page.relative_to(ROOT)): found for page in pages if (found := typed.findall(page.read_text()))} == {}
