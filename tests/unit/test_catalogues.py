@@ -17,6 +17,11 @@ from shared.kit.i18n import catalogue
 from shared.programmes.profile import PROFILES, load_programme
 
 ROOT = Path(__file__).parents[2]
+REJECTED = {  # one word a term: what else it was called once
+    "fr": ("superviseu",),
+    "fa_AF": ("ناظر", "تیلفون", "تلفن", "پرونده", "گواهی‌نامه", "دستورالعمل", "پروتوکول"),
+}  # fmt: skip
+SUPERVISOR = {"fr": "responsable", "fa_AF": "آمر"}  # as the role is called
 SAME_IN_FRENCH = 40  # "Menu", "Type", "Police" and their like; more would mean that English was left standing
 
 
@@ -58,6 +63,15 @@ def test_no_string_has_a_mark_that_nobody_can_read(language: str) -> None:
 
 def _placeholders(text: object) -> set[str]:
     return set(re.findall(r"%\(\w+\)s", str(text)))
+
+
+@pytest.mark.parametrize("language", sorted(REJECTED))
+def test_a_term_is_one_word(language: str) -> None:
+    """A reader takes two words for two things: a supervisor, a case or a certificate is called alike on every page."""
+    with (LOCALES / language / "messages.po").open("rb") as file:
+        kept = [(str(m.id), str(m.string)) for m in read_po(file, locale=language) if m.id]
+    assert [said for _id, said in kept if any(word in said.lower() for word in REJECTED[language])] == []
+    assert [said for id_, said in kept if "supervisor" in id_.lower() and SUPERVISOR[language] not in said.lower()] == []
 
 
 def test_french_is_french(said) -> None:  # type: ignore[no-untyped-def]
