@@ -127,7 +127,7 @@ CERTIFICATES = {
     "revoked": _("ended"),
 }  # fmt: skip
 CALLS = {
-    "report": _("She tells of violence, or asks for help"), "information": _("A question, answered on the line"),
+    "report": _("Somebody tells of violence, or asks for help"), "information": _("A question, answered on the line"),
     "cut": _("Cut off"), "wrong_number": _("Wrong number"),
 }  # fmt: skip
 CHANNELS = {"voice": _("By voice"), "sms": _("By SMS")}

@@ -27,7 +27,7 @@ NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)  # a catalogue that says the same is 
 HEADERS = {
     "en": "# The source's own words; a programme may change them here.",
     "fr": "# Complete; not yet read by a native speaker of the field.",
-    "fa_AF": "# A draft in Dari that nobody has reviewed: it proves that pages run from right to left. What is missing is English.",
+    "fa_AF": "# Complete; a draft in Dari that nobody has reviewed: it proves that pages run from right to left.",
 }
 
 

@@ -1,5 +1,6 @@
 """Whoever hands over leaves the screen to the next person: locked, said to be over, and one tap from being signed out."""
 
+import re
 from datetime import timedelta
 
 from agencies import World
@@ -69,6 +70,20 @@ async def test_a_colleague_who_waits_comes_before_whoever_handed_over(world: Wor
     page = await desk.send(Form("/switch", "post", new.fields, new.choices), hurt_now="no")
     assert (OVER in page.words, "What you had written is kept." in page.words) == (False, True)
     assert place_of(page, "a-officer") < place_of(page, "z-officer") < page.words.index("Somebody else: sign in")
+
+
+async def test_a_wrong_pin_is_said_at_whose_pin_it_was(world: World) -> None:
+    desk = await officer(world, "a-officer")
+    card = await settled_account(world["police"], "z-officer", Role.OFFICER)
+    await desk.send((await desk.open("/work")).form("/switch"))
+    await sign_in(desk, card, "z-officer")
+    page = await desk.send((await desk.open("/work")).form("/switch"))
+    _own, other = [form for form in page.forms if form.action == "/locked"]
+    page = await desk.send(other, pin="000000")
+    assert (page.status, "#pin-2" in page.links, "#pin-1" in page.links) == (403, True, False)
+    assert page.words.count("This is not the PIN of a-officer; type it again.") == 2  # above, and at the field
+    (wrong,) = re.findall(r'<input[^>]*aria-describedby="pin-2-error"[^>]*>', page.text)
+    assert ("autofocus" in wrong, page.text.count("autofocus")) == (True, 1)
 
 
 async def test_a_second_tap_hands_over_once_and_leads_nobody_back_to_it(world: World) -> None:

@@ -30,7 +30,7 @@ async def test_a_call_stands_first_at_its_desk_and_becomes_a_case_in_one_tap(wor
     assert "/hotline/new" in board.links
     call = await taken(taker, also=["child", "call_back"], incident_type="rape")
     assert "Huye, gender desk" in call.words
-    assert "safe to call back. Her number is not kept here" in call.words
+    assert "safe to call back. The number is not kept here" in call.words
     assert "15 minutes are an assumption" in call.words
     work = await officer.open("/work")
     assert work.words.index("Not seen yet") < work.words.index("Waiting" if "Waiting" in work.words else "Nothing is waiting")

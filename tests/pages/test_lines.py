@@ -56,7 +56,7 @@ async def test_what_is_given_up_is_told_to_its_sender_once(world: World) -> None
         assert "Nothing waits." in (await visitor.send(discard)).words
     await world.settle()
     inspector = await supervisor(world, "police")
-    assert (await inspector.open("/alarms")).words.count("The other agency gave a message of ours up") == 1
+    assert (await inspector.open("/alarms")).text.count("<h2>The other agency gave a message of ours up") == 1
     wrong = discard
     wrong.action = discard.action.replace("/discard", "/burn")
     assert (await visitor.send(wrong)).status == 404
@@ -76,7 +76,7 @@ async def test_what_could_not_be_opened_is_shown_by_sender_and_reason(world: Wor
     for place, reason in enumerate([*SET_ASIDE, "its padding is broken"]):
         await health.letters.note_unopenable("police", bytes([place]), ("refnet.police.to.health.v1", 0, place), reason)
     visitor = await supervisor(world)
-    assert (await visitor.open("/alarms")).words.count("A message could not be opened") == 1
+    assert (await visitor.open("/alarms")).text.count("<h2>A message could not be opened") == 1
     page = await visitor.open("/parked")
     assert "Nothing waits." in page.words
     for english, _ in SET_ASIDE.values():

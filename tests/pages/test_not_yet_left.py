@@ -8,6 +8,7 @@ from agencies import World
 from shift import SENDING, asked, officer
 
 from shared.casework.pages.frame import LEAVES_WITHIN
+from shared.casework.work import pages
 
 RETURNS = "It leaves by itself when the line is back."
 MOMENT = "It leaves by itself in a moment."
@@ -50,3 +51,19 @@ async def test_what_has_not_left_says_what_is_known_of_the_line(
     page = await desk.open(referral)
     assert [one for one in SAYINGS if one in page.words] == [said]
     assert ("Call meanwhile." in page.words) is (said != MOMENT)
+
+
+async def test_in_a_long_outage_every_request_that_has_not_left_stands_on_the_list(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each can be told by phone: first the boxes, then the rows."""
+    monkeypatch.setattr(pages, "BOXES_MAX", 1)
+    desk = await officer(world)
+    kept = []
+    for _each in range(3):
+        page = await asked(desk)
+        kept.append((await desk.send(page.form(page.path), **SENDING)).path)
+    page = await desk.open("/work")
+    assert {f"{referral}/told-by-phone" for referral in kept} <= set(page.links)
+    assert "6 requests have not left this desk" in page.words  # the social worker is told along with each
+    assert "Has not left yet either" in page.words

@@ -102,7 +102,7 @@ async def test_the_agreement_stands_at_both_ends_and_is_said_before_anybody_send
     assert "Has ended" in (await opened(officer, "/agreement")).words
     for path in (f"/cases/{case_id}/refer", "/directory"):
         page = await opened(officer, path)
-        assert "The agreement with Harbour women's trust ended on 2026-03-31" in page.words
+        assert "The agreement with Harbour women's trust ended on 31 March 2026" in page.words
         assert "Only its area is shown: " in page.words
         assert "km, about" not in page.text.split("Refuge")[1].split("</li>" if path == "/directory" else "app-place__open")[0]
     page = await opened(officer, f"/cases/{case_id}/refer")
@@ -110,7 +110,7 @@ async def test_the_agreement_stands_at_both_ends_and_is_said_before_anybody_send
         page.form(f"/cases/{case_id}/refer"), care="psychosocial", place=f"partner/{REFUGE}", mode="car", escort="officer",
         carries="nothing",
     )  # fmt: skip
-    assert (page.status, "ended on 2026-03-31; the directory has for this" in page.words) == (422, True)
+    assert (page.status, "ended on 31 March 2026; the directory has for this" in page.words) == (422, True)
 
 
 async def test_whoever_is_asked_about_the_prosecutor_hears_what_it_is(coast: World) -> None:

@@ -167,7 +167,7 @@ async def test_a_day_that_does_not_exist_is_asked_for_again_and_nothing_is_lost(
     form = (await visitor.open("/posts")).form("/posts")
     page = await visitor.send(form, day="2026-02-31", from_time="06:00", until_time="14:00")
     assert (page.status, page.form("/posts").fields["from_time"]) == (422, ["06:00"])
-    assert "Type the day, as 2026-06-09." in page.words
+    assert "Type the day: year, month, day." in page.words
 
 
 async def test_words_under_a_key_that_was_revoked_are_named_by_log_and_place(world: World) -> None:

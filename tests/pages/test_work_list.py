@@ -297,8 +297,8 @@ async def test_the_desks_red_card_says_when_the_alarm_goes_out_and_the_superviso
     in_charge = await at_work(world, "police", "inspector", Role.SUPERVISOR, None)
     words = (await in_charge.open("/alarms")).words
     assert "No alarm is open." in words
-    assert "acute over the limit of 1 hour" in words
-    assert "A desk sees an acute one in red after 10 minutes." in words
+    assert "“Acute”: 1 hour" in words
+    assert "A desk sees what is marked “Acute” in red after 10 minutes." in words
     world.clock.advance(timedelta(minutes=50))
     await Watcher(world["police"].database, world["police"].here).tick()
     page = await (await officer(world, "officer-2")).open("/work")

@@ -34,7 +34,7 @@ class NewProtocol(Body):
 
 
 WORDS = {
-    "topic": _("Choose what it is about."), "from_on": _("Type the day, as 2026-06-09."), "text": _("Put the whole text in."),
+    "topic": _("Choose what it is about."), "from_on": _("Type the day: year, month, day."), "text": _("Put the whole text in."),
 }  # fmt: skip
 
 

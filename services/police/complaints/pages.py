@@ -37,7 +37,7 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)
 
 MONTHS_SHOWN = 12  # a year, for who compares a month with the one before
-NO_HEARING = _("Type the day of the hearing, as 2026-06-09; with any other step leave it empty.")
+NO_HEARING = _("Type the day of the hearing: year, month, day; with any other step leave it empty.")
 NOT_ALONE = _("Leave this empty where nobody asked alone.")
 NOT_ANSWERED = _("Say what was answered.")
 SAY_WHICH_HEARING = _("Say which hearing it is.")

@@ -49,13 +49,14 @@ async def _certificates_page(request: Request, edge: Edge, visit: Visit, form: F
             for month in (month_before(on), f"{on.year}-{on.month:02}")
         ]  # fmt: skip
     language = edge.pages.language(request, visit.language)
+    choose = ("", edge.pages.say(_("Choose"), language))
     return edge.pages.show(
         request, "dispensing/certificates.html", visit, status=status, form=form, errors=bool(form.errors), held=held,
         months=months, standings=standings, staff=[(str(one.id), one.name) for one in staff if one.id != by.account_id],
         kinds=[(id_, one.name.in_(language)) for id_, one in here.programme.certificates.items()],
-        trainers=[("", ""), *((str(one.id), one.name) for one in staff)],
+        trainers=[choose, *((str(one.id), one.name) for one in staff)],
         counts_acts=any(one.supervised_acts for one in here.programme.certificates.values()),
-        agencies=[("", ""), *((id_, one.name.in_(language)) for id_, one in here.programme.agencies.items())],
+        agencies=[choose, *((id_, one.name.in_(language)) for id_, one in here.programme.agencies.items())],
         name_of={id_: one.name.in_(language) for id_, one in here.programme.certificates.items()},
     )  # fmt: skip
 

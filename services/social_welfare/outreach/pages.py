@@ -43,11 +43,17 @@ async def show_outreach(request: Request, edge: OneEdge, visit: Visitor) -> Resp
 
 async def _page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
     visit.actor.may_work()
+    language = edge.pages.language(request, visit.language)
+    named = edge.here.programme.districts
+    districts = [  # a network may have districts that its programme has no name for
+        (id_, named[id_].in_(language, "en") if id_ in named else id_.replace("_", " ").capitalize())
+        for id_ in commands.districts(edge.here)
+    ]
     async with edge.database.read() as tx:
         rows = await commands.sessions(tx, visit.actor)
     return edge.pages.show(
         request, "outreach/outreach.html", visit, status=status, form=form, errors=bool(form.errors), rows=rows,
-        kinds=list(SessionKind), sexes=SEXES, ages=AGES, districts=commands.districts(edge.here), here_now="/outreach",
+        kinds=list(SessionKind), sexes=SEXES, ages=AGES, districts=districts, here_now="/outreach",
     )  # fmt: skip
 
 

@@ -146,7 +146,7 @@ class DutyForm(Body):
 async def post_duty(request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """Puts somebody on the roster."""
     words = {
-        "account": _("Choose who."), "post": _("Choose the post."), "day": _("Type the day, as 2026-06-09."),
+        "account": _("Choose who."), "post": _("Choose the post."), "day": _("Type the day: year, month, day."),
         "from_time": _("Type the time as 06:00."), "until_time": _("Type the time as 14:00."),
     }  # fmt: skip
     values = dict(values)

@@ -354,7 +354,7 @@ async def _follows(tx: Transaction, case: Case, visit: Visitor) -> FollowedThing
 @router.post("/cases/{case_id}/progress")
 async def post_progress(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, values: Posted) -> Response:
     """A coded step; told to whom consent allows."""
-    words = {"code": _("Choose what happened."), "on_date": _("Type the date, as 2026-06-09.")}
+    words = {"code": _("Choose what happened."), "on_date": _("Type the date: year, month, day.")}
     form = fill(RecordProgress, values, words)
     if "" in form.errors:  # a fault between fields
         form.errors = {"on_date": DATES_MISSING.get(form.value("code"), NO_DATE)}

@@ -13,6 +13,7 @@ from shared.casework.custody import commands, views
 from shared.casework.custody.commands import PLACE_CHARACTERS_MAX, AddEntry, Collect, Seal, missing_of
 from shared.casework.custody.domain import ENDS, Act, Kind, Why
 from shared.casework.edge import Edge, OneEdge
+from shared.casework.here import Here
 from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards, when_of
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.reports.commands import NAME_CHARACTERS_MAX
@@ -51,7 +52,7 @@ WORDS = {
     **AFTERWARDS_WORDS, "kind": _("Choose what was collected."), "post": _("Choose the post."),
     "act": _("Choose what happened."), "name": _("Type the name of who has it, as it stands on the paper."),
     "seal": _("Type the number of the seal: letters, digits, / and -."), "place": _("Say where it lies."),
-    "other_post": _("Type the post of who takes it, or stands by: as duty_officer."),
+    "other_post": _("Choose the post of who takes it, or stands by."),
     "other_name": _("Type the name of who takes it, as it stands on the paper."),
     "why": _("Choose the rule by which it is returned or destroyed."),
 }  # fmt: skip
@@ -122,8 +123,15 @@ async def _book(
     posts = list(dict.fromkeys([*edge.here.posts(specimen.facility), *([book.chain.holder] if book.chain.holder else [])]))
     return edge.pages.show(
         request, "custody/book.html", visit, status=status, form=form, errors=bool(form.errors), case=case, book=book,
-        acts=[act for act in Act if act is not Act.COLLECTED], whys=list(Why), desk_posts=posts, here_now="/specimens",
+        acts=[act for act in Act if act is not Act.COLLECTED], whys=list(Why), desk_posts=posts,
+        other_posts=_posts_anywhere(edge.here), here_now="/specimens",
     )  # fmt: skip
+
+
+def _posts_anywhere(here: Here) -> list[str]:
+    """Every post of the network, each once: a sample goes to a desk, a laboratory or a court, or one's own post stands by."""
+    places = (place for agency in here.network.agencies.values() for place in agency.facilities.values())
+    return list(dict.fromkeys(post for place in places for post in place.posts))
 
 
 @router.post("/specimens/{specimen_id}")

@@ -32,7 +32,7 @@ class NewMessage(Body):
     time: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
 
 
-WORDS = {"code": _("Choose the message."), "day": _("Type the day, as 2026-06-09."), "time": _("Type the time as 10:00.")}
+WORDS = {"code": _("Choose the message."), "day": _("Type the day: year, month, day."), "time": _("Type the time as 10:00.")}
 
 
 @router.get("/referrals/{referral_id}/messages/new")

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ REFRESH_S = 120  # how often a list fetches itself again where nothing tells it 
 ISOLATE, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"  # where no element can stand
 KEPT = "kept"  # in the address where a form shall stand as it stood when its page was hidden, and in the form that stands so
 PLAIN_PARAMS = {"needed": "field", "state": "state"}  # in a refusal of the published language, which knows no screen words
+DAY = "day"  # what a refusal calls a day, as programs write it
 SHORT_CHARACTERS = 4  # of a referral's short name; it is looked for by eye, never by program
 SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongly
 
@@ -226,6 +227,8 @@ class Pages:
     def _in_words(self, name: str, value: object, language: str) -> str:
         if isinstance(value, list | tuple):
             return comma(language).join(self._in_words(name, one, language) for one in value)
+        if name == DAY:
+            return self._day_in_words(str(value), language)
         group = PLAIN_PARAMS.get(name) or (value.group if isinstance(value, Coded) else words.GROUP_OF.get(type(value)))
         match group:
             case None:
@@ -236,6 +239,13 @@ class Pages:
                 agency, _slash, facility = str(value).rpartition("/")
                 return self.place(agency or self.here.agency, facility)
         return self.word(value, group, language)
+
+    def _day_in_words(self, text: str, language: str) -> str:
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:  # none is known, and a dash stands for it
+            return text
+        return self.times(language, datetime.combine(day, time(), UTC)).dated(day)
 
     def _arrived_words(self, needs: dict[str, Any] | None, language: str) -> str:
         sex = (needs or {}).get("sex")

@@ -22,7 +22,7 @@ OF_A_CASE = frozenset({About.CASE, About.INCIDENT, About.REFERRAL, About.STAY})
 WRONG: Mapping[FieldType, str] = {
     FieldType.CHOICE: _("Choose one of what the register offers."),
     FieldType.COUNT: _("Type a whole number that the register allows."),
-    FieldType.DATE: _("Choose a day, as 2026-06-09."),
+    FieldType.DATE: _("Type the day: year, month, day."),
     FieldType.MOMENT: _("Type both the day and the time, such as 08:15."),
     FieldType.HOURS: _("Type a number of hours that the register allows."),
     FieldType.YES_NO: _("Answer yes or no."),

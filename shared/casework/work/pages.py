@@ -57,6 +57,7 @@ live_router = APIRouter(include_in_schema=False)  # what every page that follows
 
 CHANGED_SINCE_MAX = timedelta(days=3)  # after a weekend the list is still a list
 CHANGED_LINES_MAX = LIST_MAX * 4  # newest lines looked through for the cases of one list: a busy case has three or four a day
+BOXES_MAX = 5  # requests that have not left, each in a box of its own; in a long outage the others are rows, or no box is read
 HAND_OVERS_MAX = 20  # shifts that nobody has taken over; a week without anybody is fewer
 
 
@@ -85,7 +86,7 @@ async def show_work(request: Request, edge: OneEdge, visit: Visitor) -> Response
     return edge.pages.show(
         request, "work/work.html", visit, work=work, changed=changed, until=care_until, live=f"/live?after={after}",
         hand_overs=[(row, name, _what_was_open(row)) for row, name in unsigned], alarm_at=partial(alarm_at, edge.here),
-        entered_at=entered_at, openings=openings, own_lines=own, held=held, first=first, to_tell=to_tell,
+        entered_at=entered_at, boxes_max=BOXES_MAX, openings=openings, own_lines=own, held=held, first=first, to_tell=to_tell,
         steps_to_tell=steps_to_tell,
     )  # fmt: skip
 
