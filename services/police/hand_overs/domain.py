@@ -2,6 +2,7 @@
 on which it went on after a withdrawal. Pure rules; nothing here hands anything over, and late is never too late.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,7 +23,6 @@ class HandOver(StrEnum):
 
 
 OPEN = frozenset({HandOver.DUE, HandOver.DUE_SOON, HandOver.LATE})
-DONE = frozenset({HandOver.IN_TIME, HandOver.HANDED_LATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,13 @@ class Facts:
     def due_at(self) -> datetime:
         """By when; the last moment is in time."""
         return self.counted_from + self.limit
+
+
+def counted_from(begun: Collection[datetime], handed_at: datetime | None) -> datetime:
+    """From when the clock counts: the last time that it was registered or went on. What goes on after it was handed over begins no
+    clock: a late hand-over would be in time, and what was handed over before it would have taken no time."""
+    before = [at for at in begun if handed_at is None or at <= handed_at]
+    return max(before, default=min(begun))  # whoever asked before a time that was written down later was in time
 
 
 def standing(facts: Facts, now: datetime) -> HandOver:
