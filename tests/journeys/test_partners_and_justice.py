@@ -69,7 +69,7 @@ async def after(world: World, **time: float) -> None:
 
 async def counted(world: World) -> tuple[dict[str, int], list[float]]:
     """Hand-overs of this year as the police count them, and their hours."""
-    boss = await world["police"].sign_in("boss", Role.SUPERVISOR)
+    boss = await world["police"].sign_in(f"boss-{world.clock.now():%d-%H%M%S}", Role.SUPERVISOR)
     told = await boss.get(f"/counts?year={world.clock.now().year}")
     (hours,) = [one["hours"] for one in told["hours"] if one["duration"] == "hand_over_time"]
     return {row["measure"]: row["count"] for row in told["counts"] if row["measure"].startswith("hand_overs")}, hours
@@ -150,7 +150,20 @@ async def test_hand_overs_are_counted_with_their_hours(coast: World) -> None:
         await desk.post(f"/cases/{case_id}/complaints", {"incident_id": incident_id})
         coast.clock.advance(timedelta(hours=hours))
         await ask(desk, case_id, incident_id, f"justice/{OFFICE}", "prosecution")
-    assert await counted(coast) == ({"hand_overs": 2, "hand_overs_in_time": 1}, [10.0, 30.0])
+    waiting, _incident, made = await complaint(desk)
+    case_id, _incident = await open_case(desk)
+    await desk.post(f"/cases/{case_id}/complaints", {})
+    await desk.take_back(case_id, await consent(desk, case_id, "justice"))
+    coast.clock.advance(timedelta(hours=24))
+    assert await counted(coast) == ({"hand_overs": 2, "hand_overs_in_time": 1, "hand_overs_due": 2}, [10.0, 30.0])
+    coast.clock.advance(timedelta(seconds=1))
+    numbers, _hours = await counted(coast)
+    assert numbers["hand_overs_due"] == 3  # one was never handed over; of the other she said no
+    withdrawal = {"asked_by": "she", "pressure": "no", "asked_alone": False}
+    await desk.post(f"/cases/{waiting}/complaints/{made}/withdrawals", withdrawal)
+    coast.clock.advance(timedelta(seconds=1))
+    numbers, _hours = await counted(coast)
+    assert numbers["hand_overs_due"] == 2
 
 
 async def test_a_late_hand_over_stays_late_when_the_complaint_goes_on(coast: World) -> None:

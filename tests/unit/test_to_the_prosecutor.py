@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.justice.examinations.domain import ORDER_WITHIN, OWED, Order, at_begin, due_at, is_late, order_rule
 from services.justice.proceedings.domain import Day, HearingState, is_unanswered, next_day
-from services.police.hand_overs.domain import OPEN, Facts, HandOver, counted_from, standing
+from services.police.hand_overs.domain import OPEN, Facts, HandOver, counted_at, counted_from, standing
 from shared.casework.circles.commands import is_hearing_day
 from shared.programmes.profile import load_programme
 
@@ -44,6 +44,16 @@ def test_what_goes_on_after_a_hand_over_begins_no_clock() -> None:
     assert counted_from(begun, None) == reopened
     assert counted_from(begun, reopened) == reopened  # at the same moment
     assert counted_from([registered], registered - timedelta(hours=1)) == registered  # a request that was written down before
+
+
+def test_what_was_never_handed_over_counts_as_due_once_its_limit_has_passed() -> None:
+    due_at = T + LIMIT
+    later = due_at + timedelta(days=90)
+    assert counted_at(Facts(T, LIMIT), due_at) is None  # it may yet be in time
+    assert counted_at(Facts(T, LIMIT), later) == due_at
+    assert counted_at(Facts(T, LIMIT, later), later) == later  # once, in the period in which it was handed over
+    assert counted_at(Facts(T, LIMIT, said_no=True), later) is None
+    assert counted_at(Facts(T, LIMIT, is_withdrawn=True), later) is None
 
 
 def test_an_order_may_follow_where_the_programme_says_so() -> None:

@@ -59,3 +59,11 @@ def standing(facts: Facts, now: datetime) -> HandOver:
     if now > facts.due_at:
         return HandOver.LATE
     return HandOver.DUE_SOON if now >= facts.counted_from + facts.limit * WARNED_AT else HandOver.DUE
+
+
+def counted_at(facts: Facts, now: datetime) -> datetime | None:
+    """When it counts as one that was due: as it was handed over, or as its limit passed without. None while it may yet be in time,
+    and where she said no or it was withdrawn."""
+    if facts.handed_at is not None:
+        return facts.handed_at
+    return facts.due_at if standing(facts, now) is HandOver.LATE else None
