@@ -56,7 +56,7 @@ def mistakes_between(programme: "Programme", text: Text) -> list[Mistake]:
     """Every mistake that only shows when the whole is there."""
     found = [*_references(programme), *_facilities(programme), *_pathways(programme), *_figures(programme), *_registers(programme)]
     found += [*_routes(programme), *_agreements(programme), *_of_one_act(programme), *_needs_that_nobody_meets(programme)]
-    found += _certificates_that_nobody_keeps(programme)
+    found += [*_certificates_that_nobody_keeps(programme), *_conditions_that_nobody_knows(programme)]
     found += [*_presets(programme), *_shares(programme), *_replays(programme)]
     marked = [(way, words, text.mark(way)) for way, words in found]
     return [Mistake(mark.file, mark.line, way, words) for way, words, mark in marked]
@@ -212,6 +212,10 @@ TOLD_AT: dict[Act, frozenset[Fact]] = {
 }  # fmt: skip
 
 
+# What somebody who writes a breach down tells of it beside that.
+TOLD_OF_A_BREACH: dict[Act, frozenset[Fact]] = {Act.RECEIVE: frozenset({Fact.POLICE_REPORT_DEMANDED, Fact.REQUEST_RECORDED})}
+
+
 # Where police do it, and it is asked about: they alone keep their people's certificates.
 CERTIFIED_AT = frozenset(
     {
@@ -242,6 +246,25 @@ def _needs_that_nobody_meets(programme: "Programme") -> Found:
                     "or write `may_follow: true`"
                 )
                 yield ("rules", id_, "facts"), words
+
+
+def _conditions_that_nobody_knows(programme: "Programme") -> Found:
+    """A fact that nobody tells where a condition is asked about is never known, so that the condition never holds."""
+    conditions: list[tuple[Way, When | None, frozenset[Fact]]] = [
+        (("pathways", id_, "when"), one.when, TOLD_AT[Act.REFER]) for id_, one in programme.pathways.items()
+    ]
+    for id_, rule in programme.rules.items():
+        act = getattr(rule, "act", Act.REFER)  # what is proposed is asked about where she is sent on
+        told = TOLD_AT.get(act, frozenset()) | TOLD_OF_A_BREACH.get(act, frozenset())
+        if isinstance(rule, vocabulary.FastTrack):
+            told = frozenset()  # at the door nobody has asked anything yet
+        conditions.append((("rules", id_, "when"), getattr(rule, "when", None), told))
+    for way, when, told in conditions:
+        for name in ("facts", "without") if when is not None else ():
+            for fact in getattr(when, name):
+                if fact not in told:
+                    known = ", ".join(sorted(told)) or "nothing"
+                    yield (*way, name), f"nobody tells '{fact}' where this is asked, so it would never hold; told there: {known}"
 
 
 def _presets(programme: "Programme") -> Found:

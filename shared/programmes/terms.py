@@ -327,12 +327,8 @@ class Act(StrEnum):
 class Fact(StrEnum):
     """What may be known of a situation, beside its coded needs: true, not true, or not known."""
 
-    NO_MEDICAL_REPORT = "no_medical_report"
     STOCK_OUT = "stock_out"
     HURT_NOW = "hurt_now"
-    DISPUTE_REPORTED = "dispute_reported"  # called a family dispute by whoever reports it
-    VIOLENCE_REPORTED = "violence_reported"
-    PENETRATION_REPORTED = "penetration_reported"
     SHE_AGREES = "she_agrees"  # to this act, asked and said yes
     ASSENT = "assent"  # a child's own yes
     SAFE_ADULT = "safe_adult"

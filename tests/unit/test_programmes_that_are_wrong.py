@@ -540,6 +540,29 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "nobody can show 'police_order' at 'refer', so it would be refused for ever; known there: assent, "
         "caregiver_suspected, hurt_now, safe_adult; or write `may_follow: true`",
     ),
+    "a condition of which nobody knows": (
+        "when: {without: [hurt_now]}",
+        "when: {without: [transport]}",
+        "  unhurt:",
+        "rules, unhurt, when, without",
+        "nobody tells 'transport' where this is asked, so it would never hold; told there: assent, caregiver_suspected, hurt_now, "
+        "safe_adult",
+    ),
+    "a condition of a pathway of which nobody knows": (
+        "packages: [prosecution], respond_h: 24",
+        "packages: [prosecution], when: {facts: [signed]}, respond_h: 24",
+        "  to_court:",
+        "pathways, to_court, when, facts",
+        "nobody tells 'signed' where this is asked, so it would never hold; told there: assent, caregiver_suspected, hurt_now, "
+        "safe_adult",
+    ),
+    "a queue by what nobody has asked yet": (
+        "when: {incidents: [rape]}",
+        "when: {facts: [hurt_now]}",
+        "  at_once:",
+        "rules, at_once, when, facts",
+        "nobody tells 'hurt_now' where this is asked, so it would never hold; told there: nothing",
+    ),
     "a consent without a request": (
         "consent_days: 91",
         "consent_days: 91\nconsent_presets: {partner: [needs]}",
