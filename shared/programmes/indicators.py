@@ -120,7 +120,7 @@ class Duration(StrEnum):
     DISPATCH_TIME = "dispatch_time"
     HAND_OVER_TIME = "hand_over_time"
     SYNC_TIME = "sync_time"
-    STAY_LENGTH = "stay_length"
+    STAY_LENGTH = "stay_length"  # until she left; so far, where she is still there
 
 
 class Formula(StrEnum):
