@@ -49,8 +49,8 @@ class Measure(StrEnum):
     ACUTE_CONSENTED = "acute_consented"  # acute referrals, with her consent
     ARRIVALS_WITHIN_PEP = "arrivals_within_pep"
     DOSES = "doses"  # of emergency contraception that a desk gave
-    DOSES_IN_TIME = "doses_in_time"
-    DOSES_ELIGIBLE = "doses_eligible"
+    DOSES_IN_TIME = "doses_in_time"  # first doses, within the window of emergency contraception
+    DOSES_ELIGIBLE = "doses_eligible"  # incidents for which a first dose could have been the answer, each once
     ADVERSE_EVENTS = "adverse_events"
     MISUSE = "misuse"
     STOCK_OPENING = "stock_opening"

@@ -36,7 +36,7 @@ MEASURES: dict[str, str] = {
     _M.ARRIVALS_WITHIN_PEP: _("arrivals while HIV protection may still be begun"),
     _M.DOSES: _("doses of emergency contraception given at a desk"),
     _M.DOSES_IN_TIME: _("doses within the window"),
-    _M.DOSES_ELIGIBLE: _("offers to which a first dose could have been the answer"),
+    _M.DOSES_ELIGIBLE: _("incidents for which a first dose could have been the answer"),
     _M.ADVERSE_EVENTS: _("adverse events"),
     _M.MISUSE: _("misuse of doses"),
     _M.STOCK_OPENING: _("doses in the box at the count before"),
