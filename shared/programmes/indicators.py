@@ -217,6 +217,11 @@ class Indicator(Part):
             raise said("the formula timely needs within_h, after_h or both; both are missing")
         if foreign:
             raise said(f"the formula {self.formula} has no {', '.join(foreign)}; leave it out")
+        if self.after_h is not None and self.within_h is not None and self.after_h >= self.within_h:
+            raise said(f"nothing is above {self.after_h:g} and within {self.within_h:g} hours; write an after_h below within_h")
+        twice = next((kind for n, kind in enumerate(self.kinds) if kind in self.kinds[:n]), None)
+        if twice is not None:
+            raise said(f"'{twice}' stands twice in kinds, and would count twice; keep one of them")
         return self
 
     def value(self, tally: Tally) -> float | None:
