@@ -41,7 +41,7 @@ from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
 from shared.contracts.casework.minimal_data import REQUEST_FIELDS
 from shared.exchange.tables import InboxRow, OutboxRow
-from shared.kit.errors import RefnetError
+from shared.kit.errors import RefnetError, Sentence
 from shared.programmes.rules import answers
 from shared.programmes.situation import Message, Situation, Verdict
 from shared.programmes.terms import Act, Fact
@@ -195,7 +195,7 @@ async def test_what_waits_is_counted_before_the_list_is_cut(coast: World, monkey
             with statements_of(police) as asked:
                 lines = await hand_overs.work_lines(tx, police.here, SYSTEM)
         said.append(len(asked))
-    assert [line.params["count"] for _way, line in lines] == [3]
+    assert [line.params["count"] for _way, line in lines if isinstance(line, Sentence)] == [3]
     assert len((await desk.get("/hand-overs"))["items"]) == 2
     assert said == [said[0]] * 5
 

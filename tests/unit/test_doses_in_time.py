@@ -1,6 +1,7 @@
 """Whoever was offered a product several times for one incident counts once; in time is what the programme's window says."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +20,7 @@ ZAMBIA = load_programme("zm-vsu-ec")
 def offer(outcome: Outcome, hours: float = 0, incident: int = 1, kind: Kind = Kind.FIRST, **more: CareProduct) -> Offer:
     """So many hours after it happened."""
     product = more.get("product", CareProduct.EMERGENCY_CONTRACEPTION)
-    said = {"product": product, "outcome": outcome, **({"kind": kind} if outcome is Outcome.GIVEN else {})}
+    said: dict[str, Any] = {"product": product, "outcome": outcome, **({"kind": kind} if outcome is Outcome.GIVEN else {})}
     return Offer(UUID(int=incident), "station", said, T + timedelta(hours=hours), T)
 
 

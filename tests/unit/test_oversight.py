@@ -96,9 +96,11 @@ def test_all_from_specialised_desks_is_alarming_and_what_is_hidden_is_not() -> N
 
 
 def released(agency: str, others: int | None, specialists: int | None) -> OfAgency:
-    hidden = others is None or specialists is None
-    values = {TOTAL: 40 if hidden else others + specialists, key(("from_desk", "other")): others,
-              key(("from_desk", "specialist")): specialists}  # fmt: skip
+    known = [one for one in (others, specialists) if one is not None]
+    values: dict[str, int | None] = {
+        TOTAL: sum(known) if len(known) == 2 else 40, key(("from_desk", "other")): others,
+        key(("from_desk", "specialist")): specialists,
+    }  # fmt: skip
     return OfAgency(agency, {"referrals": Table("referrals", CHAINS["referrals"], {}, values)})
 
 
