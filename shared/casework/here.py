@@ -102,6 +102,12 @@ class Here:
         named, found = self.programme.places.get(facility or ""), self.network.facility(agency, facility or "")
         return (found.kind if found is not None else None) or (named.kind if named is not None else None)
 
+    def has_other_desks(self, agency: str) -> bool:
+        """Whether an agency has desks, of a kind that is known, that were not made for survivors."""
+        open_now = [id_ for id_, place in self.network.agencies[agency].facilities.items() if not place.is_planned]
+        kinds = [self.programme.facilities.get(self.kind_at(agency, id_) or "") for id_ in open_now]
+        return any(kind is not None and not kind.is_specialist for kind in kinds)
+
     def district_of(self, facility: str | None) -> str | None:
         """In which district one of this agency's facilities is."""
         found = self.entry.facilities.get(facility or "")

@@ -49,8 +49,8 @@ class Measure(StrEnum):
     ACUTE_CONSENTED = "acute_consented"  # acute referrals, with her consent
     ARRIVALS_WITHIN_PEP = "arrivals_within_pep"
     DOSES = "doses"  # of emergency contraception that a desk gave
-    DOSES_IN_TIME = "doses_in_time"
-    DOSES_ELIGIBLE = "doses_eligible"
+    DOSES_IN_TIME = "doses_in_time"  # first doses, within the window of emergency contraception
+    DOSES_ELIGIBLE = "doses_eligible"  # incidents for which a first dose could have been the answer, each once
     ADVERSE_EVENTS = "adverse_events"
     MISUSE = "misuse"
     STOCK_OPENING = "stock_opening"
@@ -87,6 +87,7 @@ class Measure(StrEnum):
     VERDICTS = "verdicts"
     HAND_OVERS = "hand_overs"
     HAND_OVERS_IN_TIME = "hand_overs_in_time"
+    HAND_OVERS_DUE = "hand_overs_due"  # handed over, or not handed over and past their time; not withdrawn, and not her no
     MEDIATIONS = "mediations"
     CONSENT_BREACHES = "consent_breaches"
     CONSENTS_TAKEN_BACK = "consents_taken_back"
@@ -119,7 +120,7 @@ class Duration(StrEnum):
     DISPATCH_TIME = "dispatch_time"
     HAND_OVER_TIME = "hand_over_time"
     SYNC_TIME = "sync_time"
-    STAY_LENGTH = "stay_length"
+    STAY_LENGTH = "stay_length"  # until she left; so far, where she is still there
 
 
 class Formula(StrEnum):
@@ -216,6 +217,11 @@ class Indicator(Part):
             raise said("the formula timely needs within_h, after_h or both; both are missing")
         if foreign:
             raise said(f"the formula {self.formula} has no {', '.join(foreign)}; leave it out")
+        if self.after_h is not None and self.within_h is not None and self.after_h >= self.within_h:
+            raise said(f"nothing is above {self.after_h:g} and within {self.within_h:g} hours; write an after_h below within_h")
+        twice = next((kind for n, kind in enumerate(self.kinds) if kind in self.kinds[:n]), None)
+        if twice is not None:
+            raise said(f"'{twice}' stands twice in kinds, and would count twice; keep one of them")
         return self
 
     def value(self, tally: Tally) -> float | None:

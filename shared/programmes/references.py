@@ -1,6 +1,7 @@
 """What no part can see alone: that every name that a profile uses is declared in it, and that its figures fit each other."""
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import TYPE_CHECKING
 
 from shared.contracts.casework.codes import PROVIDED_BY, AgencyKind, CareClock, CareProduct, ConsentItem, FacilityMode
@@ -56,8 +57,8 @@ def mistakes_between(programme: "Programme", text: Text) -> list[Mistake]:
     """Every mistake that only shows when the whole is there."""
     found = [*_references(programme), *_facilities(programme), *_pathways(programme), *_figures(programme), *_registers(programme)]
     found += [*_routes(programme), *_agreements(programme), *_of_one_act(programme), *_needs_that_nobody_meets(programme)]
-    found += _certificates_that_nobody_keeps(programme)
-    found += [*_presets(programme), *_shares(programme), *_replays(programme)]
+    found += [*_certificates_that_nobody_keeps(programme), *_conditions_that_nobody_knows(programme)]
+    found += [*_presets(programme), *_shares(programme), *_replays(programme), *_windows(programme), *_said_in_vain(programme)]
     marked = [(way, words, text.mark(way)) for way, words in found]
     return [Mistake(mark.file, mark.line, way, words) for way, words, mark in marked]
 
@@ -212,6 +213,10 @@ TOLD_AT: dict[Act, frozenset[Fact]] = {
 }  # fmt: skip
 
 
+# What somebody who writes a breach down tells of it beside that.
+TOLD_OF_A_BREACH: dict[Act, frozenset[Fact]] = {Act.RECEIVE: frozenset({Fact.POLICE_REPORT_DEMANDED, Fact.REQUEST_RECORDED})}
+
+
 # Where police do it, and it is asked about: they alone keep their people's certificates.
 CERTIFIED_AT = frozenset(
     {
@@ -244,6 +249,50 @@ def _needs_that_nobody_meets(programme: "Programme") -> Found:
                 yield ("rules", id_, "facts"), words
 
 
+def _conditions_that_nobody_knows(programme: "Programme") -> Found:
+    """A fact that nobody tells where a condition is asked about is never known, so that the condition never holds."""
+    conditions: list[tuple[Way, When | None, frozenset[Fact]]] = [
+        (("pathways", id_, "when"), one.when, TOLD_AT[Act.REFER]) for id_, one in programme.pathways.items()
+    ]
+    for id_, rule in programme.rules.items():
+        act = getattr(rule, "act", Act.REFER)  # what is proposed is asked about where she is sent on
+        told = TOLD_AT.get(act, frozenset()) | TOLD_OF_A_BREACH.get(act, frozenset())
+        if isinstance(rule, vocabulary.FastTrack):
+            told = frozenset()  # at the door nobody has asked anything yet
+        conditions.append((("rules", id_, "when"), getattr(rule, "when", None), told))
+    for way, when, told in conditions:
+        for name in ("facts", "without") if when is not None else ():
+            for fact in getattr(when, name):
+                if fact not in told:
+                    known = ", ".join(sorted(told)) or "nothing"
+                    yield (*way, name), f"nobody tells '{fact}' where this is asked, so it would never hold; told there: {known}"
+
+
+# The longest limit that is published of each (domain guide, section 3): a programme may be stricter. Longer, somebody would be told
+# that there is time which there is not.
+LONGEST_H = {CareClock.PEP: 72, CareClock.EMERGENCY_CONTRACEPTION: 120}
+
+
+def _windows(programme: "Programme") -> Found:
+    for care, window in programme.windows.items():
+        longest = LONGEST_H.get(care)
+        if longest is not None and window.hours is not None and window.hours > longest:
+            words = f"'{window.hours:g}' is longer than any published limit of '{care}'; write {longest} or less"
+            yield ("windows", str(care), "hours"), words
+
+
+def _said_in_vain(programme: "Programme") -> Found:
+    """Rules that are passed over, because another one stands before them, or because nobody is where they lead."""
+    stays = [id_ for id_, rule in programme.rules.items() if isinstance(rule, vocabulary.StayLimit)]
+    for id_ in stays[1:]:
+        yield ("rules", id_), f"a stay has one limit, and '{stays[0]}' says it; leave one of the two out"
+    for id_, rule in programme.rules.items():
+        kinds = [programme.facilities.get(kind) for kind in rule.to] if isinstance(rule, vocabulary.AgeRoutesTo) else []
+        known = [kind for kind in kinds if kind is not None]
+        if known and not any(kind.status is FacilityStatus.OPEN and kind.count for kind in known):
+            yield ("rules", id_, "to"), "no place of these kinds is open, so that nobody would be sent there; name one that is"
+
+
 def _presets(programme: "Programme") -> Found:
     for kind, items in programme.consent_presets.items():
         if ConsentItem.REQ not in items:
@@ -255,12 +304,15 @@ def _shares(programme: "Programme") -> Found:
         if one.at_least is not None and not 0 < one.at_least <= 1:
             words = f"'{one.at_least:g}' is no share; write more than 0 and at most 1, as 0.95 for 95 %"
             yield ("indicators", id_, "at_least"), words
-        expected, most = programme.expect.get(id_), MOST_OF.get(one.formula)
-        if expected is not None and most is not None and not 0 <= expected.value <= most:
-            yield ("expect", id_, "value"), f"'{expected.value:g}' cannot come of the formula {one.formula}; write 0 to {most}"
+        for part, expect in (("expect", programme.expect), ("expect_unmanned", programme.expect_unmanned)):
+            expected, most = expect.get(id_), MOST_OF.get(one.formula, inf)
+            if expected is not None and one.formula not in BELOW_NOUGHT and not 0 <= expected.value <= most:
+                may = "0 or more" if most == inf else f"0 to {most}"
+                yield (part, id_, "value"), f"'{expected.value:g}' cannot come of the formula {one.formula}; write {may}"
 
 
 MOST_OF = {Formula.RATE: 1, Formula.TIMELY: 1, Formula.PERCENT: 100}
+BELOW_NOUGHT = frozenset({Formula.CHANGE_PCT, Formula.BALANCE})  # what may be less than nothing
 
 
 def _replays(programme: "Programme") -> Found:

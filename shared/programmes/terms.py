@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.contracts.casework import codes
@@ -144,11 +144,21 @@ Phone = Annotated[
     str, BeforeValidator(matching(r"\+?[0-9 ]{2,20}", 'is no telephone number; write digits in quotation marks, as "3512"'))
 ]
 OPEN_DAY_AND_NIGHT = "24 h"
+
+
+def _some_hours(value: str) -> str:
+    begins, _dash, ends = value.partition("-")
+    if begins == ends:
+        raise said(f'{shown(value)} ends when it begins; write "24 h" for day and night, or as "08:00-16:00"')
+    return value
+
+
 OpenHours = Annotated[
     str,
     BeforeValidator(
         matching(r"24 h|([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", 'is no opening time; write "24 h", or as "08:00-16:00"')
     ),
+    AfterValidator(_some_hours),
 ]
 
 # --- where a figure comes from -----------------------------------------------------------------------------------------
@@ -327,12 +337,8 @@ class Act(StrEnum):
 class Fact(StrEnum):
     """What may be known of a situation, beside its coded needs: true, not true, or not known."""
 
-    NO_MEDICAL_REPORT = "no_medical_report"
     STOCK_OUT = "stock_out"
     HURT_NOW = "hurt_now"
-    DISPUTE_REPORTED = "dispute_reported"  # called a family dispute by whoever reports it
-    VIOLENCE_REPORTED = "violence_reported"
-    PENETRATION_REPORTED = "penetration_reported"
     SHE_AGREES = "she_agrees"  # to this act, asked and said yes
     ASSENT = "assent"  # a child's own yes
     SAFE_ADULT = "safe_adult"

@@ -34,6 +34,7 @@ from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import CircleMember
 from shared.casework.consents.tables import Consent
+from shared.casework.directory.network import parse_network
 from shared.casework.directory.news import SayPlaceNews, place_subject, say_place_news
 from shared.casework.figures.commands import tables_of
 from shared.casework.figures.domain import key, period
@@ -306,6 +307,19 @@ async def test_what_the_oversight_body_holds_of_two_releases_withstands_the_atta
     withstands(attack, tables)
 
 
+def with_an_ordinary_station(world: World, name: str) -> None:
+    """The programme and the network as an agency knows them, with one of the police's stations made for everybody."""
+    agency, kind = world[name], "one_stop_police_desk"
+    programme, net = agency.here.programme, agency.here.network
+    ordinary = {**programme.facilities, kind: programme.facilities[kind].model_copy(update={"is_specialist": False})}
+    content = net.model_dump(mode="json", exclude_defaults=True)
+    content["agencies"]["police"]["facilities"][OUTLYING]["kind"] = kind
+    here = replace(
+        agency.here, programme=programme.model_copy(update={"facilities": ordinary}), network=parse_network(content, "it")
+    )
+    world.agencies[name] = TestAgency(here, agency.parts, agency.database)
+
+
 async def test_pages_show_agencies_by_quarter_with_pictures_and_the_alarm_of_isolation(town: World) -> None:
     await report(town["police"], MANY)
     desk = await town["police"].sign_in("desk", Role.OFFICER, CENTRAL)
@@ -318,6 +332,7 @@ async def test_pages_show_agencies_by_quarter_with_pictures_and_the_alarm_of_iso
         await desk.post(f"/cases/{case_id}/progress", {"code": "pressure_to_settle"})
     await later(town, "2026-04-15")
     await watch(town, *SERVING)
+    with_an_ordinary_station(town, "oversight")
     await watch(town, "oversight")
     head = await at_work(town, "oversight", "head", Role.SUPERVISOR, None)
     page = await head.open("/national?period=2026-Q1")

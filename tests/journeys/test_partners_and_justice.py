@@ -28,17 +28,20 @@ from coast import COURT, INSTITUTE, LAW, OFFICE, REFUGE, STATION, ask, at, coast
 from shift import at_work
 from sqlalchemy import select
 from sqlmodel import col
+from statements import statements_of
 
 from services.police.complaints.tables import Telling
+from services.police.hand_overs import views as hand_overs
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.directory.network import parse_network
+from shared.casework.here import SYSTEM
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
 from shared.contracts.casework.minimal_data import REQUEST_FIELDS
 from shared.exchange.tables import InboxRow, OutboxRow
-from shared.kit.errors import RefnetError
+from shared.kit.errors import RefnetError, Sentence
 from shared.programmes.rules import answers
 from shared.programmes.situation import Message, Situation, Verdict
 from shared.programmes.terms import Act, Fact
@@ -62,6 +65,14 @@ async def after(world: World, **time: float) -> None:
     world.clock.advance(timedelta(**time))
     for agency in world.agencies.values():
         await agency.watcher.tick()
+
+
+async def counted(world: World) -> tuple[dict[str, int], list[float]]:
+    """Hand-overs of this year as the police count them, and their hours."""
+    boss = await world["police"].sign_in(f"boss-{world.clock.now():%d-%H%M%S}", Role.SUPERVISOR)
+    told = await boss.get(f"/counts?year={world.clock.now().year}")
+    (hours,) = [one["hours"] for one in told["hours"] if one["duration"] == "hand_over_time"]
+    return {row["measure"]: row["count"] for row in told["counts"] if row["measure"].startswith("hand_overs")}, hours
 
 
 async def stands(desk: Desk, case_id: str) -> str:
@@ -139,11 +150,54 @@ async def test_hand_overs_are_counted_with_their_hours(coast: World) -> None:
         await desk.post(f"/cases/{case_id}/complaints", {"incident_id": incident_id})
         coast.clock.advance(timedelta(hours=hours))
         await ask(desk, case_id, incident_id, f"justice/{OFFICE}", "prosecution")
-    boss = await coast["police"].sign_in("boss", Role.SUPERVISOR)
-    told = await boss.get(f"/counts?year={coast.clock.now().year}")
-    numbers = {row["measure"]: row["count"] for row in told["counts"] if row["measure"].startswith("hand_overs")}
-    assert numbers == {"hand_overs": 2, "hand_overs_in_time": 1}
-    assert [one["hours"] for one in told["hours"] if one["duration"] == "hand_over_time"] == [[10.0, 30.0]]
+    waiting, _incident, made = await complaint(desk)
+    case_id, _incident = await open_case(desk)
+    await desk.post(f"/cases/{case_id}/complaints", {})
+    await desk.take_back(case_id, await consent(desk, case_id, "justice"))
+    coast.clock.advance(timedelta(hours=24))
+    assert await counted(coast) == ({"hand_overs": 2, "hand_overs_in_time": 1, "hand_overs_due": 2}, [10.0, 30.0])
+    coast.clock.advance(timedelta(seconds=1))
+    numbers, _hours = await counted(coast)
+    assert numbers["hand_overs_due"] == 3  # one was never handed over; of the other she said no
+    withdrawal = {"asked_by": "she", "pressure": "no", "asked_alone": False}
+    await desk.post(f"/cases/{waiting}/complaints/{made}/withdrawals", withdrawal)
+    coast.clock.advance(timedelta(seconds=1))
+    numbers, _hours = await counted(coast)
+    assert numbers["hand_overs_due"] == 2
+
+
+async def test_a_late_hand_over_stays_late_when_the_complaint_goes_on(coast: World) -> None:
+    desk = await at(coast, "police", STATION)
+    case_id, incident_id, made = await complaint(desk)
+    coast.clock.advance(timedelta(hours=30))
+    await ask(desk, case_id, incident_id, f"justice/{OFFICE}", "prosecution")
+    path = f"/cases/{case_id}/complaints/{made}"
+    coast.clock.advance(timedelta(hours=1))
+    await desk.post(f"{path}/withdrawals", {"asked_by": "she", "pressure": "no", "asked_alone": False})
+    coast.clock.advance(timedelta(hours=1))
+    await desk.post(f"{path}/reopenings", {"reason": "she_asks"})
+    assert await stands(desk, case_id) == "handed_late"
+    numbers, hours = await counted(coast)
+    assert (numbers["hand_overs"], numbers["hand_overs_in_time"], hours) == (1, 0, [30.0])
+
+
+async def test_what_waits_is_counted_before_the_list_is_cut(coast: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a few statements do for however many."""
+    monkeypatch.setattr(hand_overs, "LIST_MAX", 2)
+    desk, police = await at(coast, "police", STATION), coast["police"]
+    said: list[int] = []
+    for number in range(5):
+        case_id, _incident = await open_case(desk)
+        if number < 2:
+            await desk.take_back(case_id, await consent(desk, case_id, "justice"))
+        await desk.post(f"/cases/{case_id}/complaints", {})
+        async with police.database.read() as tx:
+            with statements_of(police) as asked:
+                lines = await hand_overs.work_lines(tx, police.here, SYSTEM)
+        said.append(len(asked))
+    assert [line.params["count"] for _way, line in lines if isinstance(line, Sentence)] == [3]
+    assert len((await desk.get("/hand-overs"))["items"]) == 2
+    assert said == [said[0]] * 5
 
 
 async def test_her_no_and_a_withdrawal_stop_the_clock(coast: World) -> None:

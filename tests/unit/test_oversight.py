@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.oversight.figures.domain import attrition, isolation
+from services.oversight.figures.views import OfAgency, countries, isolated
 from services.oversight.protocols.domain import Confirmed, Standing, adoption
+from shared.casework.directory.of_programme import network_of
 from shared.casework.figures.cells import packed, unpacked
 from shared.casework.figures.commands import Table, _protected, added, tables_of
 from shared.casework.figures.domain import CUBES, DIMENSIONS, STEPS, TOTAL, count, key
@@ -16,8 +18,10 @@ from shared.casework.figures.on_time import RELEASED_AFTER, due
 from shared.casework.figures.suppression import Network, first_release, shown
 from shared.casework.figures.telling import CHAINS
 from shared.casework.figures.views import Counted
+from shared.casework.here import Here
 from shared.casework.protocols.domain import ADOPT_WITHIN, adopt_by, digest_of, newest, plain
 from shared.contracts.casework.events import ReleasedCube
+from shared.programmes.profile import load_programme
 
 HERE, THERE = ("police", "central"), ("health", "clinic")
 DIGEST = "a" * 64
@@ -89,6 +93,40 @@ def test_all_from_specialised_desks_is_alarming_and_what_is_hidden_is_not() -> N
         assert found is not None
         assert not found.is_alarming
     assert isolation({}) is None
+
+
+def released(agency: str, others: int | None, specialists: int | None) -> OfAgency:
+    known = [one for one in (others, specialists) if one is not None]
+    values: dict[str, int | None] = {
+        TOTAL: sum(known) if len(known) == 2 else 40, key(("from_desk", "other")): others,
+        key(("from_desk", "specialist")): specialists,
+    }  # fmt: skip
+    return OfAgency(agency, {"referrals": Table("referrals", CHAINS["referrals"], {}, values)})
+
+
+def overseen(programme_id: str, overseer: str) -> Here:
+    programme = load_programme(programme_id)
+    return Here(overseer, network_of(programme), programme, b"")
+
+
+def test_the_police_of_one_country_are_judged_together() -> None:
+    """In Bangladesh the ordinary stations are another agency than the centres."""
+    here = overseen("bd-vsc", "home_ministry")
+    centres, nothing = released("police", 0, 40), OfAgency("thanas", {})
+    assert isolated(here, [centres, released("thanas", 0, 0)]) == {"police", "thanas"}
+    assert isolated(here, [centres, released("thanas", 12, 0)]) == set()
+    assert isolated(here, [centres, released("thanas", None, None)]) == set()  # hidden stays unknown
+    assert isolated(here, [centres, nothing]) == set()  # they may refer, and have not told yet
+    assert isolated(here, [OfAgency("police", {}), released("thanas", 0, 0)]) == set()  # nobody referred anybody
+    assert [one.agencies for one in countries(here, [centres, nothing])] == [("police", "thanas")]
+
+
+def test_a_country_whose_desks_are_all_specialised_is_not_judged() -> None:
+    here = overseen("latam-wps", "oversight")
+    ecuador = released("police_ec", 0, 40)
+    assert isolated(here, [released("police", 0, 40), OfAgency("mobile", {}), ecuador]) == {"police", "mobile"}
+    assert isolated(here, [released("police", 10, 40), released("mobile", 0, 10), ecuador]) == set()
+    assert [here.has_other_desks(one) for one in ("police", "mobile", "police_ec")] == [True, False, False]
 
 
 def test_the_contract_itself_lets_no_count_of_1_to_9_through_and_no_table_that_is_not_full() -> None:

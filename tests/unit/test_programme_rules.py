@@ -18,7 +18,7 @@ from shared.programmes.rules import answers, ask, is_refused, mandate_of, readin
 from shared.programmes.situation import Answer, DeskNow, Held, Message, Situation, Stay, Verdict
 from shared.programmes.staff import Standing, may_train
 from shared.programmes.terms import Act, Fact
-from shared.programmes.vocabulary import RULES
+from shared.programmes.vocabulary import RULES, SuggestWhen
 
 SKETCHES = Path(__file__).parents[1] / "support" / "programmes"
 ZAMBIA, RWANDA, BANGLADESH, SIERRA_LEONE, AFGHANISTAN, LATIN_AMERICA = (
@@ -331,7 +331,7 @@ def test_a_planned_centre_is_never_proposed() -> None:
         (
             AFGHANISTAN,
             "dispute_with_violence",
-            {"facts": frozenset({Fact.DISPUTE_REPORTED, Fact.VIOLENCE_REPORTED})},
+            {"contexts": frozenset({IncidentContext.FAMILY_DISPUTE}), "incident_type": IncidentType.PHYSICAL_ASSAULT},
             Verdict.PROPOSES,
             Message.SUGGESTED,
         ),
@@ -388,7 +388,12 @@ def test_what_the_source_asks_for_is_answered(
             {"act": Act.RECEIVE, "facility_kind": "station_ec", "incident_type": IncidentType.PHYSICAL_ASSAULT},
         ),
         (LATIN_AMERICA, "another_mandate", {"act": Act.RECEIVE, "facility_kind": "station_br", "incident_type": IncidentType.RAPE}),
-        (AFGHANISTAN, "dispute_with_violence", {"facts": frozenset({Fact.DISPUTE_REPORTED})}),
+        (
+            AFGHANISTAN,
+            "dispute_with_violence",
+            {"contexts": frozenset({IncidentContext.FAMILY_DISPUTE}), "incident_type": IncidentType.DENIAL_OF_RESOURCES},
+        ),
+        (AFGHANISTAN, "dispute_with_violence", {"contexts": frozenset(), "incident_type": IncidentType.PHYSICAL_ASSAULT}),
     ],
 )
 def test_what_a_rule_does_not_speak_to_it_is_silent_about(programme: Programme, rule: str, known: dict[str, Any]) -> None:
@@ -436,6 +441,13 @@ def test_a_kind_of_facility_may_have_a_mandate_of_its_own() -> None:
     assert own is not None
     assert agencys is not None
     assert (own.takes(IncidentType.RAPE), agencys.takes(IncidentType.RAPE), agencys.takes(None)) == (True, False, None)
+
+
+def test_what_is_proposed_has_a_way_there_from_where_it_is_proposed() -> None:
+    rule = AFGHANISTAN.rules["dispute_with_violence"]
+    led_to = {package for way in AFGHANISTAN.pathways_from("fru").values() for package in way.packages}
+    assert isinstance(rule, SuggestWhen)
+    assert set(rule.packages) <= led_to
 
 
 # --- of the vocabulary as a whole ------------------------------------------------------------------------------------------

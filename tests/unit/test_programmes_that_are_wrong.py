@@ -518,6 +518,62 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "expect, stays_kept, value",
         "'90' cannot come of the formula rate; write 0 to 1",
     ),
+    "a count below nought": (
+        "rooms: {value: 2, why",
+        "rooms: {value: -2, why",
+        "  rooms: {value: -2",
+        "expect, rooms, value",
+        "'-2' cannot come of the formula count; write 0 or more",
+    ),
+    "a band in which nothing lies": (
+        "indicators:\n",
+        "indicators:\n  early: {name: Early, formula: timely, durations: report_delay, after_h: 72, within_h: 72}\n",
+        "  early: {name",
+        "indicators, early",
+        "nothing is above 72 and within 72 hours; write an after_h below within_h",
+    ),
+    "a kind that would count twice": (
+        "indicators:\n",
+        "indicators:\n  posts: {name: Posts, formula: count, of: facilities, kinds: [jetty_post, quiet_room, jetty_post]}\n",
+        "  posts: {name",
+        "indicators, posts",
+        "'jetty_post' stands twice in kinds, and would count twice; keep one of them",
+    ),
+    "a window longer than any that is published": (
+        "hours: 96",
+        "hours: 121",
+        "hours: 121",
+        "windows, emergency_contraception, hours",
+        "'121' is longer than any published limit of 'emergency_contraception'; write 120 or less",
+    ),
+    "a window of PEP longer than any that is published": (
+        "windows:\n",
+        "windows:\n  pep: {hours: 73, source: S2}\n",
+        "  pep: {hours",
+        "windows, pep, hours",
+        "'73' is longer than any published limit of 'pep'; write 72 or less",
+    ),
+    "a second limit of a stay": (
+        "rules:\n",
+        "rules:\n  first_stay: {rule: stay_limit, days: 20, plan_by_days: 3, extended_by: supervisor, source: D}\n",
+        "  house_stay:",
+        "rules, house_stay",
+        "a stay has one limit, and 'first_stay' says it; leave one of the two out",
+    ),
+    "an age that goes where nothing is open": (
+        "ages: [0-9, 10-14], to: [sick_bay]",
+        "ages: [0-9, 10-14], to: [lantern_home_to_come]",
+        "  small_ones:",
+        "rules, small_ones, to",
+        "no place of these kinds is open, so that nobody would be sent there; name one that is",
+    ),
+    "hours that end when they begin": (
+        '"06:00-22:00"',
+        '"06:00-06:00"',
+        '"06:00-06:00"',
+        "pathways, care_to_room, hours",
+        '\'06:00-06:00\' ends when it begins; write "24 h" for day and night, or as "08:00-16:00"',
+    ),
     "a year that is not replayed": (
         "indicators:\n",
         "indicators:\n  change: {name: Change, formula: change_pct, of: reports, year: 2021, since: 2020}\n",
@@ -539,6 +595,29 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "rules, order_may_follow, facts",
         "nobody can show 'police_order' at 'refer', so it would be refused for ever; known there: assent, "
         "caregiver_suspected, hurt_now, safe_adult; or write `may_follow: true`",
+    ),
+    "a condition of which nobody knows": (
+        "when: {without: [hurt_now]}",
+        "when: {without: [transport]}",
+        "  unhurt:",
+        "rules, unhurt, when, without",
+        "nobody tells 'transport' where this is asked, so it would never hold; told there: assent, caregiver_suspected, hurt_now, "
+        "safe_adult",
+    ),
+    "a condition of a pathway of which nobody knows": (
+        "packages: [prosecution], respond_h: 24",
+        "packages: [prosecution], when: {facts: [signed]}, respond_h: 24",
+        "  to_court:",
+        "pathways, to_court, when, facts",
+        "nobody tells 'signed' where this is asked, so it would never hold; told there: assent, caregiver_suspected, hurt_now, "
+        "safe_adult",
+    ),
+    "a queue by what nobody has asked yet": (
+        "when: {incidents: [rape]}",
+        "when: {facts: [hurt_now]}",
+        "  at_once:",
+        "rules, at_once, when, facts",
+        "nobody tells 'hurt_now' where this is asked, so it would never hold; told there: nothing",
     ),
     "a consent without a request": (
         "consent_days: 91",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.justice.examinations.domain import ORDER_WITHIN, OWED, Order, at_begin, due_at, is_late, order_rule
 from services.justice.proceedings.domain import Day, HearingState, next_day
-from services.police.hand_overs.domain import DONE, OPEN, Facts, HandOver, standing
+from services.police.hand_overs.domain import OPEN, Facts, HandOver, counted_at, counted_from, standing
 from shared.casework.circles.commands import is_hearing_day
 from shared.programmes.profile import load_programme
 
@@ -31,9 +31,29 @@ def test_what_was_handed_over_is_never_due_and_her_no_and_a_withdrawal_stop_the_
 ) -> None:
     at = T + timedelta(hours=now)
     done = standing(Facts(T, LIMIT, T + timedelta(hours=handed), said_no, is_withdrawn), at)
-    assert done in DONE
-    assert (done is HandOver.IN_TIME) == (handed <= 24)
+    assert done is (HandOver.IN_TIME if handed <= 24 else HandOver.HANDED_LATE)
     assert (standing(Facts(T, LIMIT, None, said_no, is_withdrawn), at) in OPEN) == (not said_no and not is_withdrawn)
+
+
+def test_what_goes_on_after_a_hand_over_begins_no_clock() -> None:
+    """Registered, handed over late, and reopened after a withdrawal: it stays late, also where a second request was sent."""
+    registered, handed, reopened = T, T + timedelta(hours=50), T + timedelta(hours=60)
+    begun = [reopened, registered]
+    assert counted_from(begun, handed) == registered
+    assert standing(Facts(counted_from(begun, handed), LIMIT, handed), reopened) is HandOver.HANDED_LATE
+    assert counted_from(begun, None) == reopened
+    assert counted_from(begun, reopened) == reopened  # at the same moment
+    assert counted_from([registered], registered - timedelta(hours=1)) == registered  # a request that was written down before
+
+
+def test_what_was_never_handed_over_counts_as_due_once_its_limit_has_passed() -> None:
+    due_at = T + LIMIT
+    later = due_at + timedelta(days=90)
+    assert counted_at(Facts(T, LIMIT), due_at) is None  # it may yet be in time
+    assert counted_at(Facts(T, LIMIT), later) == due_at
+    assert counted_at(Facts(T, LIMIT, later), later) == later  # once, in the period in which it was handed over
+    assert counted_at(Facts(T, LIMIT, said_no=True), later) is None
+    assert counted_at(Facts(T, LIMIT, is_withdrawn=True), later) is None
 
 
 def test_an_order_may_follow_where_the_programme_says_so() -> None:

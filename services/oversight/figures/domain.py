@@ -56,6 +56,15 @@ class Isolation:
         return self.in_all > 0 and self.of_specialists == self.in_all
 
 
+def together(several: Sequence[Isolation | None]) -> Isolation | None:
+    """Several agencies as one; None where of one of them nothing is known. What one of them hides is hidden of all."""
+    known = [one for one in several if one is not None]
+    if not known or len(known) < len(several):
+        return None
+    others, specialists = _sum([one.of_others for one in known]), _sum([one.of_specialists for one in known])
+    return Isolation(others, specialists, sum(one.in_all for one in known))
+
+
 def isolation(values: Shown) -> Isolation | None:
     """None where it was not counted."""
     others, specialists = key(("from_desk", "other")), key(("from_desk", "specialist"))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
 from services.oversight.figures.commands import export_quarter
-from services.oversight.figures.views import OfAgency, of_quarter
+from services.oversight.figures.views import OfAgency, isolated, of_quarter
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.exports.commands import Wish
 from shared.casework.exports.domain import What
@@ -70,7 +70,8 @@ async def show_quarter(
     language = edge.pages.language(request, visit.language)
     return edge.pages.show(
         request, "oversight_figures/quarter.html", visit, of=of, quarters=shown, found=found, pictured=PICTURED,
-        totals=_totals(edge, language, of, found), funnels=_funnels(edge, language, of, found), below=HIDDEN_BELOW,
+        alone=isolated(edge.here, found), totals=_totals(edge, language, of, found), funnels=_funnels(edge, language, of, found),
+        below=HIDDEN_BELOW,
     )  # fmt: skip
 
 

@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import col
 
-from services.oversight.figures.domain import Isolation, Stage, attrition, isolation
+from services.oversight.figures.domain import Isolation, Stage, attrition, isolation, together
 from services.oversight.figures.tables import HeardRelease
 from shared.casework.figures.commands import Table, added, tables_of
 from shared.casework.figures.domain import CUBES, TOTAL, Period
 from shared.casework.here import Here
+from shared.contracts.casework.codes import AgencyKind
 from shared.kit.db import Transaction
 
 
@@ -44,6 +45,42 @@ class OfAgency:
     def isolation(self) -> Isolation | None:
         """Who refers."""
         return isolation(self.values("referrals"))
+
+
+@dataclass(frozen=True, slots=True)
+class OfCountry:
+    """The police of one country together: ordinary stations may be another agency than the specialised ones."""
+
+    agencies: tuple[str, ...]  # the first stands for all
+    isolation: Isolation | None
+
+
+def countries(here: Here, found: Sequence[OfAgency]) -> list[OfCountry]:
+    """The countries whose police have other than specialised desks, in the order of the network file: where there are none, that
+    nobody else refers says nothing. Of an agency that has such desks it must be known what it released; of the rest it counts in
+    where it is."""
+    several: dict[str | None, list[OfAgency]] = {}
+    for one in found:
+        if here.known_kind(one.agency) is AgencyKind.POLICE:
+            several.setdefault(_country(here, one.agency), []).append(one)
+    judged = []
+    for of in several.values():
+        having = {one.agency for one in of if here.has_other_desks(one.agency)}
+        if having:
+            known = [one.isolation for one in of if one.agency in having or one.isolation is not None]
+            judged.append(OfCountry(tuple(one.agency for one in of), together(known)))
+    return judged
+
+
+def isolated(here: Here, found: Sequence[OfAgency]) -> set[str]:
+    """The agencies of countries in which every referral of the police came from a specialised desk."""
+    judged = [one for one in countries(here, found) if one.isolation is not None and one.isolation.is_alarming]
+    return {agency for one in judged for agency in one.agencies}
+
+
+def _country(here: Here, agency: str) -> str | None:
+    known = here.programme.agencies.get(agency)
+    return (known.country if known is not None else None) or here.programme.country
 
 
 async def of_quarter(tx: Transaction, here: Here, quarter: Period) -> list[OfAgency]:

@@ -1,4 +1,5 @@
-"""On the watcher's clock: where all referrals of a quarter came from specialised desks, a post is told (domain.md, section 5)."""
+"""On the watcher's clock: where all referrals of a country's police came from specialised desks in a quarter, and it has others, a
+post is told (domain.md, section 5)."""
 
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -7,7 +8,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import select
 from sqlmodel import col
 
-from services.oversight.figures.views import of_quarter
+from services.oversight.figures.views import countries, of_quarter
 from shared.casework.alarms.commands import clear, raise_alarm
 from shared.casework.alarms.tables import Alarm
 from shared.casework.figures.domain import Period, periods_before
@@ -23,7 +24,7 @@ _last: WeakKeyDictionary[Database, datetime] = WeakKeyDictionary()  # saves work
 
 
 def about_quarter(agency: str, quarter: str) -> UUID:
-    """What stands in for an agency's quarter as what an alarm is about."""
+    """What stands in for a country's quarter as what an alarm is about: `agency` is the first of its police."""
     return uuid5(OWN, f"isolation/{agency}/{quarter}")
 
 
@@ -54,7 +55,7 @@ async def watch_isolation(database: Database, here: Here) -> None:
 
 async def _isolated(tx: Transaction, here: Here, quarters: list[Period]) -> list[tuple[str, str]]:
     return [
-        (one.agency, quarter.name)
-        for quarter in quarters for one in await of_quarter(tx, here, quarter)
+        (one.agencies[0], quarter.name)
+        for quarter in quarters for one in countries(here, await of_quarter(tx, here, quarter))
         if one.isolation is not None and one.isolation.is_alarming
     ]  # fmt: skip

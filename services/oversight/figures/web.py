@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from services.oversight.figures.pages import a_quarter
-from services.oversight.figures.views import of_quarter
+from services.oversight.figures.views import isolated, of_quarter
 from shared.casework.edge import OneEdge, Page, SignedIn
 from shared.kit.bodies import Body
 
@@ -28,7 +28,8 @@ class StageView(Body):
 
 
 class AgencyFigures(Body):
-    """What an agency has released; no cubes: nothing yet. `release` 0: the sum of its months."""
+    """What an agency has released; no cubes: nothing yet. `release` 0: the sum of its months. `is_isolated`: all police of its
+    country together."""
 
     agency: str
     period: str
@@ -49,6 +50,7 @@ async def get_quarter(
     of = a_quarter(period)
     async with edge.database.read() as tx:
         found = await of_quarter(tx, edge.here, of)
+    alone = isolated(edge.here, found)
     return Page(
         items=[
             AgencyFigures(
@@ -59,7 +61,7 @@ async def get_quarter(
                 ],
                 attrition=[StageView(step=stage.step, reached=stage.reached) for stage in one.attrition],
                 non_specialist_percent=one.isolation.share if one.isolation is not None else None,
-                is_isolated=one.isolation is not None and one.isolation.is_alarming,
+                is_isolated=one.agency in alone,
             )
             for one in found
         ]

@@ -4,15 +4,16 @@ Doses are counted where she has not said no to being counted; the box counts eve
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import or_, select
 from sqlmodel import col
 
-from services.police.dispensing.domain import SINCE, Kind, Outcome
+from services.police.dispensing.domain import Kind, Outcome
 from services.police.dispensing.resupply import Sums, sums_of
 from services.police.dispensing.rules import products
 from services.police.dispensing.tables import BoxEntry, Dose, SafetyReport
@@ -24,11 +25,14 @@ from shared.casework.figures.domain import Period
 from shared.casework.figures.reading import COUNTED, of_counted, rows, said, sealed
 from shared.casework.here import Actor, Here
 from shared.casework.stock.domain import GOES_OUT, EntryKind
-from shared.contracts.casework.codes import CareProduct
+from shared.contracts.casework.codes import CareClock, CareProduct
 from shared.kit.db import Transaction
 from shared.programmes.indicators import Duration, Measure
+from shared.programmes.profile import Programme
 
-IN_TIME = frozenset(name for _limit, name in SINCE)
+CARE_OF = {
+    CareProduct.EMERGENCY_CONTRACEPTION: CareClock.EMERGENCY_CONTRACEPTION, CareProduct.PEP_STARTER: CareClock.PEP,
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -38,12 +42,8 @@ class Doses:
     outcomes: Counter[str] = field(default_factory=Counter)
     since: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
-    timely: int = 0  # first doses within 120 hours of the incident's earliest moment, so that none is outside `eligible`
-
-    @property
-    def eligible(self) -> int:
-        """Offers to which a first dose could have been the answer: nobody is asked why she said no, and none is counted twice."""
-        return self.kinds[Kind.FIRST] + self.outcomes[Outcome.DECLINED] + self.outcomes[Outcome.NONE_HERE]
+    eligible: int = 0  # incidents for which a first dose could have been the answer; nobody is asked why she said no
+    timely: int = 0  # of these, a first dose within the programme's window, from the incident's earliest moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,7 @@ async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: da
         begins, ends = here.begin_of(first), here.begin_of(until)
         found = []
         boxes = set((await tx.session.execute(select(col(BoxEntry.facility)).distinct())).scalars())
-        doses: dict[tuple[str, str], Doses] = {}
-        async for offer in _offers(tx, begins, ends):
-            _count(doses.setdefault((offer.facility, offer.said["product"]), Doses()), offer.said)
+        doses, _offered = await _doses(tx, here, begins, ends)
         for facility in sorted(place for place in boxes | here.entry.facilities.keys() if by.sees(place)):
             for product in products(here.programme):
                 sums = await sums_of(tx, here, facility, product, first, until)
@@ -74,25 +72,75 @@ async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: da
 
 
 @dataclass(frozen=True, slots=True)
-class _Offer:
+class Offer:
+    """One offer of a product, and what became of it. `happened`: the incident's earliest moment that is known."""
+
+    incident_id: UUID
     facility: str
     said: dict[str, Any]
     at: datetime
     happened: datetime | None
 
+    @property
+    def product(self) -> CareProduct:
+        """What was offered."""
+        return CareProduct(self.said["product"])
 
-async def _offers(tx: Transaction, begins: datetime, ends: datetime) -> AsyncIterator[_Offer]:
-    """What was offered in a span, by the time at which it was and not at which it was written down. Of a case that was erased the
-    box's book still has the dose, and nobody knows whose it was: it is in none."""
-    columns = (col(Dose.id), col(Dose.facility), *sealed(Dose, "said", "given_at"), *sealed(Incident, "earliest_at", "latest_at"))
+    @property
+    def is_first_dose(self) -> bool:
+        """Whether the first dose for its incident was given."""
+        return self.said["outcome"] == Outcome.GIVEN and self.said["kind"] == Kind.FIRST
+
+    def is_in_time(self, programme: Programme) -> bool:
+        """Whether it was a first dose within the window of its product, from the earliest moment. Where there is none, or nobody
+        knows when it happened, it was not."""
+        window = programme.windows.get(CARE_OF[self.product])
+        return self.is_first_dose and window is not None and window.fits(self.happened, None, self.at) is True
+
+
+def decisive(offers: Iterable[Offer]) -> list[Offer]:
+    """One offer of each product for each incident, so that whoever was offered it again counts once: the first dose, else the last
+    offer to which one could have been the answer. A second dose is none."""
+    found: dict[tuple[UUID, CareProduct], Offer] = {}
+    for offer in offers:
+        if offer.said["outcome"] == Outcome.GIVEN and not offer.is_first_dose:
+            continue
+        key = (offer.incident_id, offer.product)
+        found[key] = max(found.get(key, offer), offer, key=lambda one: (one.is_first_dose, one.at))
+    return list(found.values())
+
+
+async def _doses(
+    tx: Transaction, here: Here, begins: datetime, ends: datetime
+) -> tuple[dict[tuple[str, str], Doses], list[Offer]]:  # fmt: skip
+    """What became of a span's offers, by station and product; and these. An incident counts in the span of the decisive one."""
+    found: dict[tuple[str, str], Doses] = {}
+    offers = [offer async for offer in _offers(tx, begins)]
+    within = [offer for offer in offers if offer.at < ends]
+    for offer in within:
+        _count(found.setdefault((offer.facility, offer.product), Doses()), offer.said)
+    for offer in (one for one in decisive(offers) if one.at < ends):
+        doses = found[offer.facility, offer.product]
+        doses.eligible += 1
+        doses.timely += offer.is_in_time(here.programme)
+    return found, within
+
+
+async def _offers(tx: Transaction, begins: datetime) -> AsyncIterator[Offer]:
+    """What was offered from a moment on, by the time at which it was and not at which it was written down. Of a case that was
+    erased the box's book still has the dose, and nobody knows whose it was: it is in none."""
+    columns = (
+        col(Dose.id), col(Dose.incident_id), col(Dose.facility), *sealed(Dose, "said", "given_at"),
+        *sealed(Incident, "earliest_at", "latest_at"),
+    )  # fmt: skip
     query = of_counted(Dose, *columns).join(Incident, col(Incident.id) == col(Dose.incident_id)).where(
         col(Dose.recorded_at) >= begins  # nothing is given after it is written down
     )  # fmt: skip
     async for row in rows(tx, query, col(Dose.id)):
         offer, at = said(tx, Dose, row, "said"), said(tx, Dose, row, "given_at")
-        if offer is not None and at is not None and begins <= at < ends:
+        if offer is not None and at is not None and begins <= at:
             happened = said(tx, Incident, row, "earliest_at") or said(tx, Incident, row, "latest_at")
-            yield _Offer(row.facility, offer, at, happened)
+            yield Offer(row.incident_id, row.facility, offer, at, happened)
 
 
 def _count(of: Doses, offer: dict[str, Any]) -> None:
@@ -100,7 +148,6 @@ def _count(of: Doses, offer: dict[str, Any]) -> None:
     if offer["outcome"] == Outcome.GIVEN:
         of.since[offer["since"]] += 1
         of.kinds[offer["kind"]] += 1
-        of.timely += offer["kind"] == Kind.FIRST and offer["since"] in IN_TIME
 
 
 # --- as a programme's measures --------------------------------------------------------------------------------------------
@@ -139,14 +186,14 @@ def _stock(sums: Sums) -> dict[Measure, int]:
 
 async def _given(tx: Transaction, here: Here, of: Period) -> Counts:
     found = Counts.of(Measure.DOSES, Measure.DOSES_IN_TIME, Measure.DOSES_ELIGIBLE, Duration.DOSE_DELAY)
-    doses_at = dict[str, Doses]()
-    async for offer in _offers(tx, here.begin_of(of.first), here.begin_of(of.until)):
-        if offer.said["product"] != CareProduct.EMERGENCY_CONTRACEPTION:
-            continue
-        _count(doses_at.setdefault(offer.facility, Doses()), offer.said)
-        if offer.said["outcome"] == Outcome.GIVEN and offer.happened is not None:
+    every, offers = await _doses(tx, here, here.begin_of(of.first), here.begin_of(of.until))
+    for offer in offers:
+        is_given = offer.said["outcome"] == Outcome.GIVEN and offer.product is CareProduct.EMERGENCY_CONTRACEPTION
+        if is_given and offer.happened is not None:
             found.add_hours(Duration.DOSE_DELAY, offer.facility, (offer.at - offer.happened) / HOUR)
-    for facility, doses in doses_at.items():
+    for (facility, product), doses in every.items():
+        if product != CareProduct.EMERGENCY_CONTRACEPTION:
+            continue
         found.add(Measure.DOSES, facility, doses.outcomes[Outcome.GIVEN])
         found.add(Measure.DOSES_IN_TIME, facility, doses.timely)
         found.add(Measure.DOSES_ELIGIBLE, facility, doses.eligible)

@@ -144,9 +144,9 @@ class StatementsView(Body):
 
 
 class FiguresView(Body):
-    """One station and product in a period; everything is there also where it is 0. `eligible` are the incidents' offers to which a
-    first dose could have been the answer; `discarded` was returned or destroyed,
-    `corrected` put other lines of the book right."""
+    """One station and product in a period; everything is there also where it is 0. `eligible` are incidents for which a first dose
+    could have been the answer, each once, and `timely` those with one within the programme's window; `discarded` was returned or
+    destroyed, `corrected` put other lines of the book right."""
 
     facility: str
     product: str

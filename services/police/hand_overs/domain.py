@@ -2,6 +2,7 @@
 on which it went on after a withdrawal. Pure rules; nothing here hands anything over, and late is never too late.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,7 +23,6 @@ class HandOver(StrEnum):
 
 
 OPEN = frozenset({HandOver.DUE, HandOver.DUE_SOON, HandOver.LATE})
-DONE = frozenset({HandOver.IN_TIME, HandOver.HANDED_LATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,13 @@ class Facts:
         return self.counted_from + self.limit
 
 
+def counted_from(begun: Collection[datetime], handed_at: datetime | None) -> datetime:
+    """From when the clock counts: the last time that it was registered or went on. What goes on after it was handed over begins no
+    clock: a late hand-over would be in time, and what was handed over before it would have taken no time."""
+    before = [at for at in begun if handed_at is None or at <= handed_at]
+    return max(before, default=min(begun))  # whoever asked before a time that was written down later was in time
+
+
 def standing(facts: Facts, now: datetime) -> HandOver:
     """How it stands at a moment."""
     if facts.handed_at is not None:
@@ -52,3 +59,11 @@ def standing(facts: Facts, now: datetime) -> HandOver:
     if now > facts.due_at:
         return HandOver.LATE
     return HandOver.DUE_SOON if now >= facts.counted_from + facts.limit * WARNED_AT else HandOver.DUE
+
+
+def counted_at(facts: Facts, now: datetime) -> datetime | None:
+    """When it counts as one that was due: as it was handed over, or as its limit passed without. None while it may yet be in time,
+    and where she said no or it was withdrawn."""
+    if facts.handed_at is not None:
+        return facts.handed_at
+    return facts.due_at if standing(facts, now) is HandOver.LATE else None

@@ -1,31 +1,35 @@
 """Complaints on their way to the prosecutor: how each stands, for a desk, a case and the watcher. Reads only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, exists, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, or_, select, true
 from sqlmodel import col
 
-from services.police.complaints.domain import State
+from services.police.complaints.domain import MILESTONES, Fact, State
+from services.police.complaints.domain import standing as state_of
 from services.police.complaints.tables import Complaint, ComplaintStep
-from services.police.complaints.views import register_of
-from services.police.hand_overs.domain import OPEN, Facts, HandOver, standing
+from services.police.hand_overs.domain import OPEN, Facts, HandOver, counted_from, standing
 from shared.casework import scope
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.tables import Progress
-from shared.casework.consents.views import is_no, last_answers
+from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.directory.network import Facility
 from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
 from shared.casework.referrals.tables import Referral
 from shared.casework.work.views import LIST_MAX
 from shared.contracts.casework.codes import AgencyKind, ProgressCode, ReferralState, Role, ServicePackage
+from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.errors import Said, Sentence
 from shared.kit.i18n import mark as _
 
 LOOKED_BACK = timedelta(days=31)  # what was registered longer ago stands in the register, and on no list of what is due
+BEGINS = frozenset({ProgressCode.COMPLAINT_REGISTERED, ProgressCode.COMPLAINT_REOPENED})  # the clock
 NOT_STANDING = (ReferralState.DRAFTED, ReferralState.DECLINED, ReferralState.CANCELLED)
 
 
@@ -89,12 +93,11 @@ async def not_handed_over(
     """Complaints that were registered, or went on, lately, and of which no request to prosecute stands; oldest first. With
     `counted_before` only those whose clock has run since then."""
     handed = exists().where(col(Referral.case_id) == col(Complaint.case_id), asks_to_prosecute(), of_complaint())
-    codes = (ProgressCode.COMPLAINT_REGISTERED, ProgressCode.COMPLAINT_REOPENED)
     lately = (
         exists()
         .where(
             col(ComplaintStep.complaint_id) == col(Complaint.id), col(Progress.position) == col(ComplaintStep.position),
-            col(Progress.code).in_(codes), col(Progress.occurred_at) >= now - LOOKED_BACK,
+            col(Progress.code).in_(BEGINS), col(Progress.occurred_at) >= now - LOOKED_BACK,
             col(Progress.occurred_at) <= (counted_before or now),
         )
         .correlate(Complaint)
@@ -108,45 +111,100 @@ async def not_handed_over(
     return list((await tx.session.execute(query)).tuples())
 
 
-async def facts_of(tx: Transaction, here: Here, case: Case, complaint: Complaint, limit: timedelta) -> Facts | None:
-    """The clock of a complaint, by its own facts; None where its registration is not known."""
-    register = await register_of(tx, here, case)
-    shown = next((one for one in register.complaints if one.complaint.id == complaint.id), None)
-    if shown is None:
-        return None
-    first = shown.standing.first.get(ProgressCode.COMPLAINT_REGISTERED)
-    again = [step.row.occurred_at for step in shown.steps if step.row.code == ProgressCode.COMPLAINT_REOPENED]
-    if first is None:
-        return None
-    last = await last_answers(tx, case.id)
-    offices = {place.partition("/")[0] for place in prosecutors(here)}  # whoever prosecutes nobody is asked about something else
-    asked = [last.get(peer) for peer in sorted(offices)]
-    handed = (
-        select(col(Referral.issued_at))
-        .join(Complaint, and_(col(Complaint.id) == complaint.id, of_complaint()))
-        .where(col(Referral.case_id) == case.id, asks_to_prosecute())
+class Handed(Protocol):
+    """What is asked of a complaint whose clock is looked at: a complaint, or these columns of one."""
+
+    id: UUID
+    case_id: UUID
+    facility: str
+
+
+async def clocks_of(tx: Transaction, here: Here, complaints: Sequence[Handed]) -> dict[UUID, Facts]:
+    """The clocks of complaints by their own facts, without those whose place hands nothing over and those whose registration is not
+    known. A few queries, for however many."""
+    limits = {one.id: limit for one in complaints if (limit := limit_of(here, one.facility)) is not None}
+    if not limits:
+        return {}
+    cases = {one.case_id for one in complaints if one.id in limits}
+    said_no, handed, facts = await _said_no(tx, here, cases), await _handed_at(tx, cases), await _facts(tx, here, cases)
+    found = {}
+    for one in complaints:
+        own = facts.get(one.id, [])
+        begun = [fact.occurred_at for fact in own if fact.code in BEGINS]
+        if one.id in limits and any(fact.code is ProgressCode.COMPLAINT_REGISTERED for fact in own):
+            found[one.id] = Facts(
+                counted_from(begun, handed.get(one.id)), limits[one.id], handed.get(one.id), said_no=one.case_id in said_no,
+                is_withdrawn=state_of(own).state is State.WITHDRAWN,
+            )  # fmt: skip
+    return found
+
+
+async def _facts(tx: Transaction, here: Here, cases: Collection[UUID]) -> dict[UUID, list[Fact]]:
+    """This agency's milestones by complaint. One that was recorded without naming a complaint belongs to the only one there is."""
+    of_cases: dict[UUID, list[UUID]] = {}
+    every = select(col(Complaint.case_id), col(Complaint.id)).where(among(tx, col(Complaint.case_id), cases))
+    for case_id, complaint_id in (await tx.session.execute(every)).tuples():
+        of_cases.setdefault(case_id, []).append(complaint_id)
+    steps = (
+        select(col(Progress.case_id), col(ComplaintStep.complaint_id), col(Progress.code), col(Progress.occurred_at))
+        .outerjoin(ComplaintStep, col(ComplaintStep.position) == col(Progress.position))
+        .where(among(tx, col(Progress.case_id), cases), col(Progress.agency) == here.agency, col(Progress.code).in_(MILESTONES))
     )
-    times = list((await tx.session.execute(handed.order_by(col(Referral.issued_at)).limit(1))).scalars())
-    return Facts(
-        max(again, default=first), limit, times[0] if times else None,
-        said_no=bool(asked) and all(is_no(answer) for answer in asked), is_withdrawn=shown.standing.state is State.WITHDRAWN,
-    )  # fmt: skip
+    found: dict[UUID, list[Fact]] = {}
+    for case_id, named, code, occurred_at in (await tx.session.execute(steps)).tuples():
+        several = of_cases.get(case_id, [])
+        complaint_id = named or (several[0] if len(several) == 1 else None)
+        if complaint_id is not None:
+            found.setdefault(complaint_id, []).append(Fact(ProgressCode(code), occurred_at))
+    return found
+
+
+async def _handed_at(tx: Transaction, cases: Collection[UUID]) -> dict[UUID, datetime]:
+    """When the first request to prosecute that stands was sent, by complaint."""
+    query = (
+        select(col(Complaint.id), func.min(col(Referral.issued_at)))
+        .join(Referral, and_(col(Referral.case_id) == col(Complaint.case_id), asks_to_prosecute(), of_complaint()))
+        .where(among(tx, col(Complaint.case_id), cases))
+        .group_by(col(Complaint.id))
+    )
+    return dict((await tx.session.execute(query)).tuples().all())
+
+
+async def _said_no(tx: Transaction, here: Here, cases: Collection[UUID]) -> set[UUID]:
+    """The cases of which she has said no to every office, by what was kept last of each."""
+    offices = {place.partition("/")[0] for place in prosecutors(here)}  # whoever prosecutes nobody is asked about something else
+    yes = select(col(Consent.case_id), col(Consent.recipient), col(Consent.id), col(Consent.taken_back_at).is_not(None)).where(
+        among(tx, col(Consent.case_id), cases), col(Consent.recipient).in_(offices)
+    )
+    no = select(col(Refusal.case_id), col(Refusal.recipient), col(Refusal.id), true()).where(
+        among(tx, col(Refusal.case_id), cases), col(Refusal.recipient).in_(offices)
+    )
+    last: dict[tuple[UUID, str], tuple[UUID, bool]] = {}
+    for query in (yes, no):
+        for case_id, office, id_, is_no in (await tx.session.execute(query)).tuples():
+            known = last.get((case_id, office))
+            if known is None or id_ > known[0]:  # UUIDv7: as they were recorded
+                last[case_id, office] = (id_, bool(is_no))
+    noes = {key for key, (_id, is_no) in last.items() if is_no}
+    return {case_id for case_id in cases if offices and all((case_id, office) in noes for office in offices)}
 
 
 async def due(tx: Transaction, here: Here, by: Actor) -> list[Due]:
     """What the account's desks still have to hand over, the nearest time first."""
-    found = await _clocked(tx, here, (await not_handed_over(tx, tx.clock.now(), scope.this_case(by)))[:LIST_MAX])
-    return sorted((one for one in found if one.stands in OPEN), key=lambda one: one.facts.due_at)[:LIST_MAX]
+    return (await _waiting(tx, here, by))[:LIST_MAX]
+
+
+async def _waiting(tx: Transaction, here: Here, by: Actor) -> list[Due]:
+    found = await _clocked(tx, here, await not_handed_over(tx, tx.clock.now(), scope.this_case(by)))
+    return sorted((one for one in found if one.stands in OPEN), key=lambda one: one.facts.due_at)
 
 
 async def _clocked(tx: Transaction, here: Here, rows: Sequence[tuple[Complaint, Case]]) -> list[Due]:
-    found = []
-    for complaint, case in rows:
-        limit = limit_of(here, complaint.facility)
-        facts = await facts_of(tx, here, case, complaint, limit) if limit is not None else None
-        if facts is not None:
-            found.append(Due(complaint, case, facts, standing(facts, tx.clock.now())))
-    return found
+    clocks, now = await clocks_of(tx, here, [complaint for complaint, _case in rows]), tx.clock.now()
+    return [
+        Due(complaint, case, facts, standing(facts, now))
+        for complaint, case in rows if (facts := clocks.get(complaint.id)) is not None
+    ]  # fmt: skip
 
 
 async def of_case(tx: Transaction, here: Here, case: Case) -> list[Due]:
@@ -157,7 +215,7 @@ async def of_case(tx: Transaction, here: Here, case: Case) -> list[Due]:
 
 async def work_lines(tx: Transaction, here: Here, by: Actor) -> Sequence[tuple[str, Said]]:
     """That complaints are to be handed over."""
-    count = len(await due(tx, here, by)) if has_hand_over(here) else 0
+    count = len(await _waiting(tx, here, by)) if has_hand_over(here) else 0
     return (
         [("/hand-overs", Sentence(_("Complaints to hand over to the prosecutor: %(count)s."), {"count": count}))] if count else []
     )

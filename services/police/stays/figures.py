@@ -1,6 +1,7 @@
 """Stays as a programme's measures: how many, within the limit, over it without a plan, refused because no place was free; by place.
 
-A stay counts in the period in which she came, and so does what became of it, until now.
+A stay counts in the period in which she came, and so does what became of it, until now: it is as long as it has lasted so far where
+she is still there, or the longest of all would be in no figure until it ends.
 """
 
 from datetime import timedelta
@@ -39,9 +40,8 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
         found.add(Measure.STAYS, stay.facility)
         found.add(Measure.STAYS_WITHIN_LIMIT, stay.facility, int(end <= stands.limit_at))
         found.add(Measure.STAYS_OVER_WITHOUT_PLAN, stay.facility, int(stands.was_over_without_plan))
-        if stay.left_at is not None:
-            spared = stands.limit_at - stay.came_at - stands.limit
-            found.add_hours(Duration.STAY_LENGTH, stay.facility, (stay.left_at - stay.came_at - spared) / HOUR)
+        spared = stands.limit_at - stay.came_at - stands.limit
+        found.add_hours(Duration.STAY_LENGTH, stay.facility, (end - stay.came_at - spared) / HOUR)
     refused = of_counted(StayRefusal, col(StayRefusal.facility)).where(
         col(StayRefusal.occurred_at) >= first, col(StayRefusal.occurred_at) < until
     )

@@ -99,6 +99,8 @@ async def of_the_agency(tx: Transaction, here: Here, counts: Iterable[Count], of
             found.also(one)
             for kept in one.kept:
                 found.counted_by.setdefault(kept, []).append(count)
+        if not here.has_other_desks(here.agency):  # where there is none, its share is not nought: nobody keeps records of it
+            found.found.pop(Measure.REFERRALS_FROM_OTHERS, None)
         return found
 
 

@@ -638,9 +638,7 @@ REPORT_FORMS: dict[str, str] = {  # a test holds every profile's to its words
     "medical_form": _("medical report form"),
 }
 FACTS_KNOWN: dict[str, str] = {  # what rules ask for, as a sentence lists it
-    "no_medical_report": _("that no medical report is there"), "stock_out": _("that the box is empty"),
-    "hurt_now": _("whether there is an injury"), "dispute_reported": _("that a dispute was reported"),
-    "violence_reported": _("that violence was reported"), "penetration_reported": _("that penetration was reported"),
+    "stock_out": _("that the box is empty"), "hurt_now": _("whether there is an injury"),
     "she_agrees": _("her or his own yes"), "assent": _("the child’s own yes"),
     "safe_adult": _("an adult who is safe for the child"),
     "caregiver_suspected": _("whether the adult who looks after the child is suspected"),
