@@ -1,6 +1,7 @@
 """HTML forms into models: what was typed is kept to be shown again, what is wrong is named by field."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,15 @@ Model = TypeVar("Model", bound=BaseModel)
 Values = dict[str, list[str]]
 
 
+class Sent(Values):
+    """Fields as a page sent them, without those that were empty. `blank` names these: they were cleared, and no default of the page
+    stands in for them when it is shown again."""
+
+    def __init__(self, fields: Values, blank: AbstractSet[str]) -> None:
+        super().__init__(fields)
+        self.blank = blank
+
+
 @dataclass(slots=True)
 class Filled(Generic[Model]):
     """A form as it was sent: `model` where it is right, `errors` by field where it is not."""
@@ -30,7 +40,9 @@ class Filled(Generic[Model]):
     def value(self, name: str, otherwise: str = "") -> str:
         """The last value of a field."""
         found = self.values.get(name)
-        return found[-1] if found else otherwise
+        if found:
+            return found[-1]
+        return "" if isinstance(self.values, Sent) and name in self.values.blank else otherwise
 
     def has(self, name: str, value: str) -> bool:
         """Whether a choice is made."""
@@ -46,10 +58,11 @@ async def read_values(request: Request) -> Values:
     """The fields of a posted form, each with its values in order; what is empty is left out, files are not taken."""
     sent: FormData = await request.form(max_files=0, max_fields=FIELDS_MAX)
     values: Values = {}
-    for name, value in sent.multi_items():
-        if isinstance(value, str) and value.strip():
-            values.setdefault(name, []).append(value.strip())
-    return values
+    fields = [(name, value.strip()) for name, value in sent.multi_items() if isinstance(value, str)]
+    for name, value in fields:
+        if value:
+            values.setdefault(name, []).append(value)
+    return Sent(values, {name for name, _value in fields} - values.keys())
 
 
 def fill(model: type[Model], values: Values, words: Mapping[str, str], given: Mapping[str, Any] | None = None) -> Filled[Model]:

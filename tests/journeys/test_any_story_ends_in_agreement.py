@@ -184,7 +184,7 @@ class Story(RuleBasedStateMachine):
                 assert issuer.state is ReferralState.CANCELLED, f"the clinic never heard of a referral that is {issuer.state}"
                 continue
             async with self.world["health"].database.read() as tx:
-                end = await story.recipient_end(tx, there[id_])
+                end = await story.recipient_end(tx, self.world["health"].here, there[id_])
             assert lifecycle.agree(issuer, end), (issuer, end)
             assert issued.delivered_at is not None
 

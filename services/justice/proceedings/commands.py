@@ -26,7 +26,7 @@ from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
 
-NO_DAY = "hearing_without_day"  # it was put off, and no other day has been set for as long as the programme allows
+NO_DAY = "hearing_without_day"  # it was put off or cancelled, and no other day has been set for as long as the programme allows
 
 
 class Charge(Form):
@@ -131,26 +131,22 @@ async def give_verdict(case_id: UUID, command: GiveVerdict, tx: Transaction, her
 
 async def _waits_no_more(tx: Transaction, here: Here, case_id: UUID) -> None:
     for hearing in await hearings_of(tx, case_id):
-        if hearing.state == HearingState.PUT_OFF:
+        if hearing.state in (HearingState.PUT_OFF, HearingState.CANCELLED):
             await clear(tx, here, hearing.id, {NO_DAY})
 
 
 def without_day() -> ColumnElement[bool]:
-    """Of a hearing: it was put off, and nothing has come after it: no other day in court, and no verdict."""
+    """Of a hearing: it was put off or cancelled, and nothing has come after it: no other day in court, and no verdict."""
     other, verdict = aliased(Hearing), aliased(Verdict)
     later = exists().where(
-        col(other.case_id) == col(Hearing.case_id),
-        or_(
-            col(other.state) == HearingState.SET,
-            and_(col(other.id) > col(Hearing.id), col(other.state) != HearingState.CANCELLED),
-        ),
+        col(other.case_id) == col(Hearing.case_id), or_(col(other.state) == HearingState.SET, col(other.id) > col(Hearing.id))
     )
     decided = exists().where(col(verdict.case_id) == col(Hearing.case_id), col(verdict.recorded_at) >= col(Hearing.answered_at))
-    return and_(col(Hearing.state) == HearingState.PUT_OFF, ~later, ~decided)
+    return and_(col(Hearing.state).in_([HearingState.PUT_OFF, HearingState.CANCELLED]), ~later, ~decided)
 
 
 async def waiting_for_a_day(tx: Transaction, case_id: UUID) -> Hearing | None:
-    """The hearing of a case that was put off and has no other day; None where there is none."""
+    """The hearing of a case that was put off or cancelled and has no other day; None where there is none."""
     query = select(Hearing).where(col(Hearing.case_id) == case_id, without_day()).limit(1)
     return (await tx.session.execute(query)).scalar_one_or_none()
 

@@ -126,12 +126,15 @@ async def show_count(request: Request, edge: OneEdge, visit: Visitor, facility: 
     return await _form_page("count", request, edge, visit, await draft_of(request, visit), facility)
 
 
+DIGITS_MAX = len(str(events.DOSES_MAX))  # of a number of doses; more is a mistyped figure, and far more could not be read
+
+
 def _counted(values: Values, keys: list[str]) -> Filled[Any]:
     """What was typed beside each batch."""
     form: Filled[Any] = Filled(values)
     for key in keys:
         said = form.value(key)
-        if not (said.isascii() and said.isdigit() and int(said) <= events.DOSES_MAX):
+        if not (said.isascii() and said.isdigit() and len(said) <= DIGITS_MAX and int(said) <= events.DOSES_MAX):
             form.error(key, COUNT)
     return form
 
@@ -141,7 +144,7 @@ async def post_count(request: Request, edge: OneEdge, visit: Visitor, values: Po
     """Keeps it; a colleague counts second."""
     keys = values.get("batches", [])
     form = _counted(values, keys)
-    if form.errors or not keys:
+    if form.errors or (not keys and form.value("nothing") != "yes"):
         return await _form_page("count", request, edge, visit, form, None, 422)
 
     async def work(tx: Transaction) -> str:

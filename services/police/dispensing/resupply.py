@@ -7,12 +7,12 @@ is sent would say what she has not agreed to have said.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlmodel import col
 
 from services.police.dispensing.certificates import box_at, require
@@ -95,6 +95,15 @@ def suppliers(here: Here, facility: str) -> list[Supplier]:
     return [Supplier(peer, id_) for _km, peer, id_ in sorted(found)]
 
 
+ANSWERED_WITHIN = timedelta(days=3)  # a place of care answers on its next working day, and over a weekend (a design of ours)
+
+
+def is_awaited(now: datetime) -> ColumnElement[bool]:
+    """In a query for requests: asked lately, so that an answer may still come. One that nobody answers is asked of another place;
+    what comes on it all the same is counted all the same."""
+    return and_(col(Resupply.state) == "asked", col(Resupply.asked_at) > now - ANSWERED_WITHIN)
+
+
 async def supplier_of(tx: Transaction, here: Here, facility: str) -> Supplier | None:
     """The place that was asked last, else the nearest."""
     known = suppliers(here, facility)
@@ -119,8 +128,9 @@ async def ask_supplies(command: AskSupplies, tx: Transaction, here: Here, by: Ac
         raise Conflict("This place cannot be asked for supplies; choose one that gives acute care.")
     await stock.alone(tx, BoxEntry, facility)
     query = select(col(Resupply.id)).where(
-        col(Resupply.facility) == facility, col(Resupply.product) == command.product, col(Resupply.state).in_(["asked", "sent"])
-    )
+        col(Resupply.facility) == facility, col(Resupply.product) == command.product,
+        or_(col(Resupply.state) == "sent", is_awaited(tx.clock.now())),
+    )  # fmt: skip
     if (await tx.session.execute(query)).first() is not None:
         raise Conflict("A request for this product is open already; call the place, or count what it has sent.")
     row = Resupply(

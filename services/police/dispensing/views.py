@@ -38,6 +38,7 @@ class Box:
     last: BoxCount | None
     month_due: str | None
     requests: list[Resupply] = field(default_factory=list)
+    unanswered: list[Resupply] = field(default_factory=list)  # the newest of a product, and nobody has answered it for days
 
     def usable(self, product: str) -> int:
         """How many doses of a product may be given today."""
@@ -47,10 +48,15 @@ class Box:
 async def box_of(tx: Transaction, here: Here, facility: str) -> Box:
     """The box as it stands; whoever asks was let in before."""
     asked = select(Resupply).where(col(Resupply.facility) == facility).order_by(col(Resupply.asked_at).desc()).limit(REQUESTS_MAX)
+    requests, newest = list((await tx.session.execute(asked)).scalars()), dict[str, Resupply]()
+    for one in requests:
+        newest.setdefault(one.product, one)
+    before = tx.clock.now() - resupply.ANSWERED_WITHIN
     return Box(
         facility, await stock.lots(tx, BoxEntry, facility), here.day_of(tx.clock.now()), await box.is_count_due(tx, facility),
         await box.waiting_count(tx, facility), await box.last_count(tx, facility),
-        await resupply.is_statement_due(tx, here, facility), list((await tx.session.execute(asked)).scalars()),
+        await resupply.is_statement_due(tx, here, facility), requests,
+        [one for one in newest.values() if one.state == "asked" and one.asked_at <= before],
     )  # fmt: skip
 
 
@@ -123,6 +129,16 @@ async def _of_box(tx: Transaction, here: Here, facility: str) -> list[tuple[str,
     found += [
         (f"/dispensing/requests/{one.id}", _said(_("%(place)s: supplies were sent; count what has come."), facility))
         for one in shown.requests if one.state == "sent"
+    ]  # fmt: skip
+    found += [
+        (
+            f"/dispensing/ask?facility={facility}",
+            _said(
+                _("%(place)s: nobody has answered the request for %(product)s; call the place, or ask another."), facility,
+                product=Coded(one.product, "product"),
+            ),
+        )
+        for one in shown.unanswered
     ]  # fmt: skip
     if shown.month_due is not None:
         said = _said(_("%(place)s: tell the clinic what the box came to in %(month)s."), facility, month=shown.month_due)

@@ -147,12 +147,15 @@ async def show_change(case_id: UUID, request: Request, edge: OneEdge, visit: Vis
 async def _change_page(case_id: UUID, request: Request, edge: Edge, visit: Visit, form: Filled[Any], status: int = 200) -> Response:
     case, whole, _earlier = await _read(case_id, edge, visit)
     content = (whole.last.content or {}) if whole is not None else {}
+    number = whole.last.number if whole is not None else 0
+    # What was typed belongs to the version that it was typed over: sent again it is refused again, and nobody's words are lost.
+    after = form.value("after", str(number))
     rows = {name: [*content.get(name, []), *({} for _row in range(MORE_ROWS))] for name in ("goals", "steps")}
     limits = {"goals": commands.GOALS_MAX, "steps": commands.STEPS_MAX}
     return edge.pages.show(
         request, "plans/change.html", visit, status=status, form=form, errors=bool(form.errors), case=case, content=content,
         goals=rows["goals"][: limits["goals"]], steps=rows["steps"][: limits["steps"]], needs=list(Need), whats=list(What),
-        whos=list(Who), after=whole.last.number if whole is not None else 0, here_now="/cases",
+        whos=list(Who), after=after, is_changed=after != str(number), here_now="/cases",
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from services.social_welfare.visits.commands import as_said, last_word, visits_of
@@ -29,6 +30,13 @@ class Plan:
     word: dict[str, Any] | None
     reached_by: Sequence[Referral]
 
+    @property
+    def has_not_come(self) -> bool:
+        """Whether the last visit that was to be is one to which nobody came, and none is made."""
+        ended = [one for one in self.visits if one.state in (State.KEPT, State.MISSED)]
+        last = max(ended, key=lambda one: (one.due_on, one.state == State.KEPT), default=None)
+        return last is not None and last.state == State.MISSED and all(one.state != State.MADE for one in self.visits)
+
 
 async def plan_of(tx: Transaction, case: Case) -> Plan:
     """The visits of a case; whoever asks was let in before."""
@@ -41,17 +49,24 @@ async def due(tx: Transaction, here: Here, by: Actor) -> list[tuple[Visit, Case]
 
 
 async def missed(tx: Transaction, by: Actor) -> list[tuple[Visit, Case]]:
-    """Visits to which nobody has come yet and after which none is made, the last first: she is reached through whoever sent her."""
-    later = select(Visit.case_id).where(col(Visit.state) == State.MADE)  # type: ignore[call-overload]
+    """Visits to which nobody has come and after which there is no other, the last first: she is reached through whoever sent
+    her."""
     query = (
         select(Visit, Case)
         .join(Case, col(Case.id) == col(Visit.case_id))
-        .where(col(Visit.state) == State.MISSED, col(Visit.case_id).not_in(later))
+        .where(col(Visit.state) == State.MISSED, ~_is_followed())
         .where(scope.at_desk(by, col(Visit.facility), col(Visit.case_id)))
         .order_by(col(Visit.due_on).desc(), col(Visit.id))
         .limit(LIST_MAX)
     )
     return list((await tx.session.execute(query)).tuples())
+
+
+def _is_followed() -> ColumnElement[bool]:
+    """In a query for visits: that another is made, or one that lies later was kept: she came."""
+    other = aliased(Visit)
+    is_later = or_(col(other.state) == State.MADE, and_(col(other.state) == State.KEPT, col(other.due_on) >= col(Visit.due_on)))
+    return exists().where(col(other.case_id) == col(Visit.case_id), is_later)
 
 
 async def out_now(tx: Transaction, by: Actor) -> list[tuple[Visit, Case]]:

@@ -230,7 +230,7 @@ class Watcher:
         due = lifecycle.no_feedback_due(referral.issued_at, now)
         if referral.direction != "in" or due is None:
             return False
-        end = await story.recipient_end(tx, await tx.session.get_one(Referral, referral.id))
+        end = await story.recipient_end(tx, self._here, await tx.session.get_one(Referral, referral.id))
         # What came to be kept back since the last moment of the grid waits for the next one.
         if end.feedback_agreed and referral.moved_at > due:
             return False
@@ -256,7 +256,7 @@ class Watcher:
             seen = _watched(referral)
             await self._set_flags(tx, referral, self._flags(seen, now, await self._entered(tx, [seen])))
             if await self._owes_word(tx, seen, now):
-                end = await story.recipient_end(tx, referral)
+                end = await story.recipient_end(tx, self._here, referral)
                 told = Told(self._here.agency, True, lifecycle.no_feedback_due(referral.issued_at, now) or now)
                 await story.tell_facts(tx, self._here, referral, end, lifecycle.no_feedback_word(end), told)
             if await self._owes_answer(tx, _watched(referral)):

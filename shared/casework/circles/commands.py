@@ -136,11 +136,11 @@ def note_step_off(step: Progress, occurred_at: datetime, now: datetime) -> None:
     step.off_occurred_at, step.off_recorded_at = occurred_at, now
 
 
-async def visit_is_set(tx: Transaction, case_id: UUID, agency: str) -> bool:
+async def visit_is_set(tx: Transaction, here: Here, case_id: UUID, agency: str) -> bool:
     """Whether an agency has set a visit of the case that lies after today."""
     query = select(col(Progress.position)).where(
         col(Progress.case_id) == case_id, col(Progress.agency) == agency, col(Progress.code) == codes.ProgressCode.NEXT_CLINIC_DATE,
-        col(Progress.on_date) > tx.clock.now().date(),
+        col(Progress.on_date) > here.day_of(tx.clock.now()),
     )  # fmt: skip
     return (await tx.session.execute(query.limit(1))).first() is not None
 

@@ -151,6 +151,8 @@ async def conclude_conference(
         raise Conflict("Only whoever called a conference says what became of it.")
     if row.state != CALLED:
         raise Conflict("What became of this conference stands here already.")
+    if command.outcome is ConferenceOutcome.HELD and row.on_date is not None and row.on_date > here.day_of(tx.clock.now()):
+        raise Conflict("This conference is to be on a later day; call it off and call another where it was held before.")
     asked = await invitations_of(tx, row.id)
     _check_decisions(here, row, asked, command, here.day_of(tx.clock.now()))
     now = tx.clock.now()

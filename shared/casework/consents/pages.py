@@ -218,7 +218,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     async with edge.database.read() as tx:
         case = await load_case(tx, case_id, visit.actor)
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
-        said_at = await written_at(tx, case_id) or tx.clock.now()
+        said_at = await written_at(tx, case_id, visit.actor) or tx.clock.now()
         now = tx.clock.now()
     think = THINK in values
     form = fill(HowAnswered, values, WORDS)
@@ -253,7 +253,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
 async def _keep_answers(
     case_id: UUID, asked: list[Question], values: Values, answered: HowAnswered, edge: Edge, visit: Visit, tx: Transaction
 ) -> None:
-    given_at = await written_at(tx, case_id)
+    given_at = await written_at(tx, case_id, visit.actor)
     ends_at = _ends_at(answered, given_at or tx.clock.now(), edge.here)
     refused = [_refused(q, answered, given_at) for q in asked if values.get(f"answer_{q.recipient}", [""])[-1] == "no"]
     told_by_law = await refuse(case_id, refused, tx, edge.here, visit.actor)

@@ -67,7 +67,7 @@ async def post_cannot_answer(case_id: UUID, request: Request, edge: OneEdge, vis
         places = await _open_to(tx, edge.here, case)
         if not places and not await unasked(tx, case.id):
             raise Conflict("She has answered about every place of care already; what she said counts. Ask her again, or send.")
-        given_at = await written_at(tx, case.id)
+        given_at = await written_at(tx, case.id, visit.actor)
         language = (case.needs or {}).get("language", SOURCE)
         for place in places:
             command = RecordConsent(

@@ -21,7 +21,7 @@ from shared.contracts.casework.codes import Role
 from shared.kit.calendars import read_solar
 from shared.kit.crash import crash_point
 from shared.kit.db import Transaction
-from shared.kit.forms import Filled, Values, read_values
+from shared.kit.forms import Filled, Sent, Values, read_values
 from shared.kit.ids import new_id
 from shared.kit.pages import is_same_site, same_token
 
@@ -124,7 +124,8 @@ def in_gregorian(edge: Edge, values: Values) -> Values:
     named = set(values.pop(SOLAR, ()))
     if not edge.pages.is_solar:
         return values
-    return {name: [read_solar(one) for one in found] if name in named else found for name, found in values.items()}
+    read = {name: [read_solar(one) for one in found] if name in named else found for name, found in values.items()}
+    return Sent(read, values.blank) if isinstance(values, Sent) else read
 
 
 async def form_of(request: Request, visit: Visit) -> Values:

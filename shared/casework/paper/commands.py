@@ -9,8 +9,10 @@ from sqlalchemy import func, select, text
 from sqlmodel import col
 
 from shared.casework.cases.commands import happened
+from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.here import Actor, Here
 from shared.casework.paper.tables import Sheet, SheetCount
+from shared.casework.referrals.tables import Referral
 from shared.casework.scope import OutOfSight
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.db import Transaction
@@ -131,12 +133,35 @@ async def is_from_sheet(tx: Transaction, case_id: UUID) -> bool:
     return (await tx.session.execute(query.limit(1))).first() is not None
 
 
-async def sheet_of_request(tx: Transaction, case_id: UUID) -> Sheet | None:
-    """The sheet that is being entered for a case; None where nobody is entering one."""
+async def sheet_of_request(tx: Transaction, case_id: UUID, by: Actor) -> Sheet | None:
+    """The sheet of which an account is entering what was sent; None where it is entering none. It is entered once, and what was
+    answered since then is not on it: what rests on such an answer happens when it is typed."""
+    sheet = await _being_entered(tx, case_id, by)
+    if sheet is None:
+        return None
+    sent = select(col(Referral.id)).where(col(Referral.case_id) == case_id, col(Referral.issued_at) == sheet.written_at)
+    later = [one > sheet.written_at for one in await _answered_at(tx, case_id)] if sheet.written_at is not None else []
+    return None if any(later) or (await tx.session.execute(sent.limit(1))).first() is not None else sheet
+
+
+async def written_at(tx: Transaction, case_id: UUID, by: Actor) -> datetime | None:
+    """When the answers were written that an account is entering for a case; None where it is entering none, or has entered them."""
+    sheet = await _being_entered(tx, case_id, by)
+    return sheet.written_at if sheet is not None and sheet.written_at not in await _answered_at(tx, case_id) else None
+
+
+async def _being_entered(tx: Transaction, case_id: UUID, by: Actor) -> Sheet | None:
     query = select(Sheet).where(
-        col(Sheet.case_id) == case_id, col(Sheet.kind) == SheetKind.REQUEST, col(Sheet.entered_at) > tx.clock.now() - ENTERING
-    )
+        col(Sheet.case_id) == case_id, col(Sheet.kind) == SheetKind.REQUEST, col(Sheet.entered_by) == by.account_id,
+        col(Sheet.entered_at) > tx.clock.now() - ENTERING,
+    )  # fmt: skip
     return (await tx.session.execute(query.limit(1))).scalar_one_or_none()
+
+
+async def _answered_at(tx: Transaction, case_id: UUID) -> list[datetime]:
+    yes = select(col(Consent.given_at)).where(col(Consent.case_id) == case_id)
+    no = select(col(Refusal.said_at)).where(col(Refusal.case_id) == case_id)
+    return [moment for query in (yes, no) for moment in (await tx.session.execute(query)).scalars()]
 
 
 async def sheet_to_enter(tx: Transaction, by: Actor, typed: str | None) -> Sheet | None:
@@ -160,12 +185,6 @@ async def sheets_of(tx: Transaction, case_id: UUID) -> list[Sheet]:
     """The sheets that a case was entered from, in the order in which they were written."""
     query = select(Sheet).where(col(Sheet.case_id) == case_id).order_by(col(Sheet.written_at), col(Sheet.number))
     return list((await tx.session.execute(query)).scalars())
-
-
-async def written_at(tx: Transaction, case_id: UUID) -> datetime | None:
-    """When what is being entered for a case was written; None where nobody is entering a sheet."""
-    sheet = await sheet_of_request(tx, case_id)
-    return sheet.written_at if sheet is not None else None
 
 
 async def standing_of_sheets(tx: Transaction, by: Actor) -> list[tuple[str, str, int, int]]:

@@ -530,7 +530,7 @@ async def _may_say(tx: Transaction, here: Here, referral: Referral, fact: events
 async def _recipient_says(
     tx: Transaction, here: Here, referral: Referral, transition: Transition, details: Details, feedback: bool | None, told: Told
 ) -> None:
-    end = await story.recipient_end(tx, referral)
+    end = await story.recipient_end(tx, here, referral)
     facts = lifecycle.decide(end.standing, transition, details)
     if feedback is not None:
         end = await _answered(tx, here, referral, end, yes=feedback)
@@ -562,7 +562,7 @@ async def answer_feedback(referral_id: UUID, yes: bool, tx: Transaction, here: H
     referral = await story.lock(tx, referral_id)
     if referral is None or referral.direction != "in":
         raise Conflict("Only the agency that received a referral asks whether its issuer may know.")
-    end = await _answered(tx, here, referral, await story.recipient_end(tx, referral), yes=yes)
+    end = await _answered(tx, here, referral, await story.recipient_end(tx, here, referral), yes=yes)
     await story.settle(tx, here, referral, end.standing, end.told, tx.clock.now())
     return referral
 

@@ -140,7 +140,7 @@ async def on_issuers_fact(received: Received, tx: Transaction, here: Here) -> No
 
 async def hear_issuer(tx: Transaction, here: Here, referral: Referral, fact: events.Event, told: Told) -> None:
     """Takes an issuer's fact in and gives the machine's own answer where one is due."""
-    end = await story.recipient_end(tx, referral)
+    end = await story.recipient_end(tx, here, referral)
     # The machine does not decide before it knows again what this agency had said: the watcher answers then.
     is_open = not await waits_for(tx, referral.case_id, referral.issuer)
     end, answers = lifecycle.hear(end, fact, answers=is_open)
@@ -151,7 +151,7 @@ async def hear_issuer(tx: Transaction, here: Here, referral: Referral, fact: eve
 
 async def answer_late(tx: Transaction, here: Here, referral: Referral) -> None:
     """The machine's answer to a request that it left pending while this agency recovered."""
-    end, answers = lifecycle.answer_late(await story.recipient_end(tx, referral))
+    end, answers = lifecycle.answer_late(await story.recipient_end(tx, here, referral))
     await _say_answers(tx, here, referral, answers)
     await story.settle(tx, here, referral, end.standing, end.told, tx.clock.now())
 

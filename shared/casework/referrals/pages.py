@@ -132,7 +132,7 @@ async def _refer_page(
         kinds = [here.kind_of(peer) for peer in agreed]
         asked = [p for p in agreed if _is_first(here.kind_of(p), kinds) or (proposed and p == proposed[0])]
         care = {peer: may_ask(told[peer], CARE_ORDER.get(here.kind_of(peer), ())) for peer in asked}
-        sheet = await sheet_of_request(tx, case.id)
+        sheet = await sheet_of_request(tx, case.id, visit.actor)
         sheets = await sheets_of(tx, case.id)
         set_out, desk = _leaving(edge, sheet, visit, now)
         seats = await edge.pages.look.seats(tx, here, desk) if edge.pages.look.seats is not None else NO_SEATS
@@ -341,7 +341,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
         case = await load_case(tx, case_id, visit.actor)
         incident = await _last_incident(tx, case)
         _still_about(asked.incident, incident)
-        sheet = await sheet_of_request(tx, case.id)
+        sheet = await sheet_of_request(tx, case.id, visit.actor)
         expected_at = _expected(edge, tx, asked, sheet, visit)
         asked_first = _issue(edge, case, incident, asked, sheet, expected_at)
         former = await _former(tx, case, incident, asked.instead, visit) if asked.instead else None

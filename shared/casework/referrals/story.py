@@ -170,11 +170,11 @@ async def lock(tx: Transaction, referral_id: UUID, *more: UUID) -> Referral | No
     return await tx.session.get(Referral, referral_id, populate_existing=True)
 
 
-async def recipient_end(tx: Transaction, referral: Referral) -> Recipient:
+async def recipient_end(tx: Transaction, here: Here, referral: Referral) -> Recipient:
     """The recipient's end, with what it keeps back in its order."""
     told = _standings().validate_python(referral.told)
     kept = tuple(events.read(row.type, row.data) for row in await _kept_back(tx, referral.id))
-    next_visit = await visit_is_set(tx, referral.case_id, referral.recipient)
+    next_visit = await visit_is_set(tx, here, referral.case_id, referral.recipient)
     return Recipient(standing_of(referral), told, referral.feedback_agreed, bool(referral.feedback), kept, next_visit)
 
 
