@@ -109,6 +109,7 @@ async def restore(
         with anchor.held():
             async with agency.database.write() as tx:
                 await reopen(tx, anchor, agency.here.peers, "restored")
+                await agency.hooks.is_older(tx)
                 return (await recovery_of(tx)).model_copy(update={"backup_days": await backup_days(tx)})
 
 

@@ -93,7 +93,7 @@ async def _check_position(agency: Agency, after: int) -> None:
 
 async def _ready(agency: Agency, settings: Settings) -> Carrier:
     await check_database(agency)
-    await check_anchor(agency.database, Anchor(settings.anchor(agency.here.agency)), agency.here.peers)
+    await check_anchor(agency.database, Anchor(settings.anchor(agency.here.agency)), agency.here.peers, agency.hooks)
     carrier = agency.carrier(settings)
     await recall_lines(agency.database, carrier.seal)
     return carrier

@@ -113,17 +113,27 @@ class Escrow:
         over = AESGCM.generate_key(KEY_BYTES * 8)
         nonce, said = os.urandom(NONCE_BYTES), json.dumps({id_.hex(): _text(key) for id_, key in keys.items()}).encode()
         sealed = nonce + AESGCM(over).encrypt(nonce, said, _bound(hold))
-        self.take_away(hold)
+        lies, new, old = self.folder / str(hold), self.folder / f"new_{hold.hex}", self.folder / f"old_{hold.hex}"
+        self._write_over(new)  # left by a put that was cut off
         assert len(HOLDERS) == SHARES
         for holder, share in zip(HOLDERS, split(over), strict=True):
             public = base64.b64decode(json.loads(self._public(holder).read_bytes())["public"])
-            lies = SUITES[X25519].encrypt(share, sealing_key(X25519, public), _bound(hold))
-            write_whole(self.folder / str(hold) / f"{holder}.json", json.dumps({"share": _text(lies)}).encode())
-        write_whole(self.folder / str(hold) / KEYS, json.dumps({"count": len(keys), "keys": _text(sealed)}).encode())
+            shut = SUITES[X25519].encrypt(share, sealing_key(X25519, public), _bound(hold))
+            write_whole(new / f"{holder}.json", json.dumps({"share": _text(shut)}).encode())
+        write_whole(new / KEYS, json.dumps({"count": len(keys), "keys": _text(sealed)}).encode())
+        self._write_over(old)
+        if lies.exists():
+            lies.replace(old)
+        new.replace(lies)
+        sync_folder(self.folder)
+        self._write_over(old)
 
     def take_away(self, hold: UUID) -> None:
         """Writes over what lies here for a hold, and takes it away. Raises OSError."""
-        folder = self.folder / str(hold)
+        for name in (f"new_{hold.hex}", f"old_{hold.hex}", str(hold)):
+            self._write_over(self.folder / name)
+
+    def _write_over(self, folder: Path) -> None:
         for file in sorted(folder.glob("*.json")):
             write_over(file)
         if folder.exists():

@@ -17,7 +17,7 @@ async def reconcile_now(settings: Settings, agency_id: str, only: str | None) ->
         raise RefnetError("This agency has no direct line; give it and its peers an exchange_url, and run `refnet certificates`.")
     try:
         await check_database(agency)
-        await check_anchor(agency.database, Anchor(settings.anchor(agency_id)), agency.here.peers)
+        await check_anchor(agency.database, Anchor(settings.anchor(agency_id)), agency.here.peers, agency.hooks)
         reconciler = agency.exchange(settings).reconciler
         await reconciler.recall_keys()
         reports = [await reconciler.reconcile(peer, line) for peer in agency.here.peers if only in (None, peer)]

@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from shared.exchange.incarnations import current_incarnation, open_incarnation
+from shared.exchange.registry import Hooks
 from shared.exchange.tables import Incarnation, Stream
 from shared.kit.db import Database, Transaction
 from shared.kit.errors import RefnetError
@@ -99,9 +100,10 @@ class Anchor:
             os.close(handle)
 
 
-async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...]) -> str | None:
+async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...], hooks: Hooks | None = None) -> str | None:
     """Compares the database with its anchor, before anything is numbered; opens a new life where they do not fit.
 
+    `hooks` are told of it in the same transaction.
     Returns why, or None where all is well. Raises DatabaseAway or AnchorAway.
     """
     with anchor.held():
@@ -114,6 +116,8 @@ async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...
             if because is not None:
                 said_before = marks.sizes if marks is not None and marks.incarnation == incarnation else sizes
                 incarnation, sizes = await open_incarnation(tx, peers, because, said_before), {}
+                if hooks is not None:
+                    await hooks.is_older(tx)
             if because is not None or marks is None:
                 anchor.write(Marks(identity, incarnation, sizes))  # before the commit: a life that was never opened is no harm
     return because

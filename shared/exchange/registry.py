@@ -104,6 +104,10 @@ class Hooks(Protocol):
     async def held(self, tx: Transaction) -> Collection[UUID]:
         """The subjects whose words are not cleared, by order of a court."""
 
+    async def is_older(self, tx: Transaction) -> None:
+        """The database turned out to be an older copy of itself, and a new life of it was opened."""
+        ...
+
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`, `reopened`, `not_put_home`, `overfull`,
         `cleared`, `head_refused`, `rewritten`, `key_given_up`, `key_lost`."""

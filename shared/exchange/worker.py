@@ -99,7 +99,7 @@ class ExchangeWorker:
         self._listened = 0  # how often consumers were begun in this process
         self._heard: dict[str, int] = {}  # topics that are listened to, with how many partitions each has
         self._lacking: frozenset[str] = frozenset(topic for peer in peers for topic in self._topics_to(peer))
-        self._inbox, self._acts_first, self._held = inbox, hooks.acts_first, hooks.held
+        self._inbox, self._hooks, self._acts_first, self._held = inbox, hooks, hooks.acts_first, hooks.held
         self._anchor = anchor
         self._letters = Letters(database, agency, peers, seal, inbox, hooks)
         self.reconciler = Reconciler(database, agency, seal, inbox, self._letters, anchor)
@@ -170,7 +170,7 @@ class ExchangeWorker:
         while not stop.is_set():
             try:
                 await self.reconciler.recall_keys()
-                because = await check_anchor(self._database, self._anchor, tuple(self._peers))
+                because = await check_anchor(self._database, self._anchor, tuple(self._peers), self._hooks)
             except DatabaseAway:
                 await self._database.clock.sleep(RECONNECT_S)
             except AnchorAway as error:

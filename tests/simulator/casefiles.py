@@ -128,6 +128,9 @@ class CaseApp(App):
     async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> frozenset[UUID]:
         return await self._hooks.came_home(recipient, words, tx)
 
+    async def is_older(self, tx: Transaction) -> None:
+        """Nobody is signed in here."""
+
     async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
         await super().never_told(recipient, event_ids, tx)
         await self._hooks.never_told(recipient, event_ids, tx)

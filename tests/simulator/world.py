@@ -119,6 +119,9 @@ class App:
             await feed.record(tx, line)
         return frozenset()
 
+    async def is_older(self, tx: Transaction) -> None:
+        """Nobody is signed in here."""
+
     async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
         for event_id in event_ids:
             await feed.record(tx, feed.Line("never told", event_id, self._agency.name, True, tx.clock.now(), event_id=event_id))

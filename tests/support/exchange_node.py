@@ -95,6 +95,9 @@ class Node:
         self.home_ids += [word.id for word in words]
         return frozenset()
 
+    async def is_older(self, tx: Transaction) -> None:
+        """Nobody is signed in here."""
+
     async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
         self.never_told_ids += event_ids
 

@@ -1,4 +1,5 @@
-"""On the watcher's clock: a hearing that was put off or cancelled and has no other day within the programme's limit is told to a post, once.
+"""On the watcher's clock: a hearing that was put off or cancelled and has no other day within the programme's limit is told to a
+post, once.
 
 The alarm is about the court's calendar. It proposes no call to her: who sent her tells her, at the hours that she said.
 """

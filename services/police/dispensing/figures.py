@@ -89,7 +89,7 @@ class Offer:
     @property
     def is_first_dose(self) -> bool:
         """Whether the first dose for its incident was given."""
-        return self.said["outcome"] == Outcome.GIVEN and self.said["kind"] == Kind.FIRST
+        return bool(self.said["outcome"] == Outcome.GIVEN and self.said["kind"] == Kind.FIRST)
 
     def is_in_time(self, programme: Programme) -> bool:
         """Whether it was a first dose within the window of its product, from the earliest moment. Where there is none, or nobody

@@ -151,10 +151,9 @@ async def _facts(tx: Transaction, here: Here, cases: Collection[UUID]) -> dict[U
         .where(among(tx, col(Progress.case_id), cases), col(Progress.agency) == here.agency, col(Progress.code).in_(MILESTONES))
     )
     found: dict[UUID, list[Fact]] = {}
-    for case_id, named, code, occurred_at in (await tx.session.execute(steps)).tuples():
+    for case_id, named, code, occurred_at in (await tx.session.execute(steps)).all():
         several = of_cases.get(case_id, [])
-        complaint_id = named or (several[0] if len(several) == 1 else None)
-        if complaint_id is not None:
+        for complaint_id in [named] if named else several[:1] if len(several) == 1 else ():
             found.setdefault(complaint_id, []).append(Fact(ProgressCode(code), occurred_at))
     return found
 

@@ -138,7 +138,7 @@ async def issue(tx: Transaction, account: Account, made: OneTime) -> Issued:
     """Gives an account a one-time password and a new code card; its old ones end."""
     account.password_hash, account.must_renew, account.pin_hash = made.hashed, True, None
     account.one_time_until = tx.clock.now() + ONE_TIME_LIFE
-    account.failed_count, account.waits_until = 0, None
+    account.failed_count, account.waits_until, account.code_failed_count, account.code_waits_until = 0, None, 0, None
     await tx.session.execute(delete(KnownBrowser).where(col(KnownBrowser.account_id) == account.id))
     codes = await new_card(tx, account)
     return Issued(made.password, codes)
@@ -168,7 +168,9 @@ async def check_password(database: Database, name: str, password: str, client: C
         if account is None or account.is_disabled or hashed is None:
             return Answer.WRONG
         counted = await _counted(tx, account, client.device)
-        if _waits(tx, counted):
+        # A one-time password is nothing that anybody guesses: it opens though strangers have tried, else they shut a station out.
+        is_one_time = account.one_time_until is not None and is_right
+        if _waits(tx, counted) and not is_one_time:
             return Answer.WRONG
         if not is_right or account.password_hash != hashed:  # changed meanwhile: the old one is no longer right
             return _failed(tx, counted)
@@ -203,16 +205,20 @@ async def code_asked(tx: Transaction, account: Account) -> int | None:
 
 
 async def check_code(tx: Transaction, account: Account, code: str, device: UUID) -> Answer:
-    """One code of the card, used up whether it is asked for again or not. The browser is known from then on."""
-    counted = await _counted(tx, account, device)
-    if _waits(tx, counted):
+    """One code of the card, used up whether it is asked for again or not. The browser is known from then on. The caller has locked
+    the account: guesses at once are counted one by one."""
+    known = await tx.session.get(KnownBrowser, (account.id, device))
+    until = account.code_waits_until if known is None else known.waits_until
+    if until is not None and until > tx.clock.now():
         return Answer.WRONG
     number = await code_asked(tx, account)
     row = await tx.session.get(CardCode, (account.id, number)) if number is not None else None
     if row is None or not hmac.compare_digest(row.digest, _digest(account.id, row.number, typed(code))):
-        return _failed(tx, counted)
+        return _failed(tx, known) if known is not None else _failed_code(tx, account)
     row.used_at, account.asked_code = tx.clock.now(), None
-    counted.failed_count, counted.waits_until = 0, None
+    account.failed_count, account.waits_until, account.code_failed_count, account.code_waits_until = 0, None, 0, None
+    if known is not None:
+        known.failed_count, known.waits_until = 0, None
     await _remember(tx, account, device)
     return Answer.RIGHT
 
@@ -282,6 +288,13 @@ def _failed(tx: Transaction, counted: Account | KnownBrowser) -> Answer:
     counted.failed_count += 1
     if counted.failed_count >= FAILURES_MAX:
         counted.failed_count, counted.waits_until = 0, tx.clock.now() + WAIT
+    return Answer.WRONG
+
+
+def _failed_code(tx: Transaction, account: Account) -> Answer:
+    account.code_failed_count += 1
+    if account.code_failed_count >= FAILURES_MAX:
+        account.code_failed_count, account.code_waits_until = 0, tx.clock.now() + WAIT
     return Answer.WRONG
 
 

@@ -146,8 +146,8 @@ async def _code_page(
     )
 
 
-async def _own(tx: Transaction, visit: Visit) -> Account:
-    account = await tx.session.get(Account, visit.actor.account_id)
+async def _own(tx: Transaction, visit: Visit, *, lock: bool = False) -> Account:
+    account = await tx.session.get(Account, visit.actor.account_id, with_for_update=lock or None, populate_existing=lock)
     if account is None:
         raise Elsewhere("/sign-in")
     return account
@@ -161,7 +161,7 @@ async def post_code(request: Request, edge: OneEdge, visit: MaybeVisitor) -> Res
     values = await form_of(request, visit)
     onward = inside(values.get("next", ["/"])[-1])
     async with edge.database.write() as tx:
-        answer = await credentials.check_code(tx, await _own(tx, visit), values.get("code", [""])[-1], visit.device)
+        answer = await credentials.check_code(tx, await _own(tx, visit, lock=True), values.get("code", [""])[-1], visit.device)
         if await sessions.was_another_here(tx, visit):
             onward = "/"
         opened = await sessions.admit(tx, visit.session_id) if answer is Answer.RIGHT else None

@@ -16,12 +16,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, or_, select, true, update
 from sqlmodel import col
 
 from shared.casework.accounts.barred import never_of
 from shared.casework.accounts.credentials import is_pin
-from shared.casework.accounts.tables import Account, Draft, HandOver, Session
+from shared.casework.accounts.tables import Account, Draft, HandOver, Session, Token
 from shared.casework.eyes.tables import Opening
 from shared.casework.here import Actor, Here
 from shared.contracts.casework.codes import Role
@@ -314,6 +314,13 @@ async def sign_out(tx: Transaction, visit: Visit) -> None:
     if not (visit.is_locked or visit.needs_code):
         await tx.session.execute(delete(Draft).where(col(Draft.session_id).in_(mine)))
     await _end_these(tx, col(Session.id) == visit.session_id if visit.needs_code else col(Session.id).in_(mine))
+
+
+async def end_everybodys(tx: Transaction) -> None:
+    """Whoever is signed in signs in again, with tokens too: the database is an older copy of itself, which does not know whose
+    access has been taken away since."""
+    await tx.session.execute(delete(Token))
+    await _end_these(tx, true())
 
 
 async def _end_these(tx: Transaction, which: ColumnElement[bool]) -> None:

@@ -30,8 +30,10 @@ class Account(Row, table=True):
     must_renew: bool = False  # somebody else made the password
     one_time_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # such a password ends by itself
     pin_hash: str | None = None
-    failed_count: int = 0  # wrong passwords and codes in a row, at browsers where the account has never signed in
+    failed_count: int = 0  # wrong passwords in a row, at browsers where the account has never signed in
     waits_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    code_failed_count: int = 0  # wrong codes in a row there, after a right password: no stranger counts these up
+    code_waits_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     never: dict[str, Any] | None = Field(
         default=None, sa_type=Sealed("casework_accounts.never", ""), nullable=True
     )  # cases that it may not see: barred.py

@@ -180,7 +180,9 @@ async def _as_said(tx: Transaction, command: MatchArrival, here: Here, by: Actor
 
 
 async def _only(tx: Transaction, found: Sequence[Referral], fitting: Sequence[Referral], by: Actor) -> Referral | Miss:
-    """The one that was found. Else the attempt is counted, and kept on every case whose number it was: nothing of it is shown."""
+    """The one that was found. Else the attempt is counted, and kept on every case whose number it was: nothing of it is shown. Nor
+    is anything found of a case from which the account is kept, whatever it holds in its hands."""
+    found = [one for one in found if one.case_id not in by.never]
     if len(found) == 1:
         await scope.for_the_agency(tx)  # she has shown it: whichever desk it lies at, she came
         return found[0]

@@ -17,6 +17,7 @@ from shared.casework.figures.tables import FigureRelease
 from shared.casework.figures.telling import tell_release
 from shared.casework.figures.views import Counted, counted
 from shared.casework.here import Actor, Here
+from shared.exchange.tables import Recovery
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.i18n import mark as _
@@ -26,6 +27,10 @@ from shared.kit.sealed import Under
 NOT_OVER = _("This period is not over yet; its figures can be released afterwards.")
 HAS_QUARTER = _("The quarter has been released. A month of it beside it would show what is hidden; read the quarter.")
 HAS_MONTHS = _("Some months of this quarter have been released. Release the others first; the quarter is then their sum.")
+RECOVERS = _(
+    "These records were restored, and the oversight body has not yet told what was released before; a second release beside it"
+    " would show what is hidden. Try again once it has answered."
+)
 LOST = _(
     "What was counted for the release of this period was lost with a database: nothing can be compared with it, and it stands."
 )
@@ -110,6 +115,9 @@ async def figures_of(tx: Transaction, here: Here, of: Period) -> Figures:
     async with scope.whole_agency(tx):  # two who saw different cases would publish the difference
         now: datetime = tx.clock.now()
         before = await release_of(tx, of)
+        unheard = select(col(Recovery.peer)).where(col(Recovery.peer).in_(here.overseers), col(Recovery.answered_at).is_(None))
+        if (await tx.session.execute(unheard.limit(1))).first() is not None:
+            return Figures(of, before, None, RECOVERS)
         if here.day_of(now) < of.until:
             return Figures(of, before, None, NOT_OVER)
         if of.is_quarter:

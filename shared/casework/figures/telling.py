@@ -65,8 +65,12 @@ async def untold(tx: Transaction, here: Here) -> list[FigureRelease]:
 async def _released_again(_recipient: str, fact: events.Event, word: Returned, tx: Transaction, _here: Here) -> bool:
     """What was published is known again; what was counted behind it is not, so nothing is compared with it any more."""
     assert isinstance(fact, events.FiguresReleased)
-    query = select(col(FigureRelease.id)).where(col(FigureRelease.period) == fact.period, col(FigureRelease.number) == fact.release)
-    if (await tx.session.execute(query)).first() is None:
+    query = select(FigureRelease).where(col(FigureRelease.period) == fact.period, col(FigureRelease.number) == fact.release)
+    known = (await tx.session.execute(query)).scalar_one_or_none()
+    if known is not None and known.shown != unpacked(fact.cubes):  # made again before this came: what others read is what stands
+        known.shown, known.counted = unpacked(fact.cubes), None
+        await tx.session.flush()
+    if known is None:
         tx.session.add(
             FigureRelease(id=new_id(), period=fact.period, number=fact.release, shown=unpacked(fact.cubes), counted=None,
                           released_by=NOBODY, released_at=word.occurred_at),

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from shared.casework import homecoming
+from shared.casework.accounts.sessions import end_everybodys
 from shared.casework.alarms.commands import raise_alarm
 from shared.casework.cases.tables import Case
 from shared.casework.here import Here
@@ -92,6 +93,10 @@ class ExchangeHooks:
     async def came_home(self, recipient: str, words: list[Returned], tx: Transaction) -> frozenset[UUID]:
         """Our own words are put back into our records."""
         return await homecoming.put_back(recipient, words, tx, self._here)
+
+    async def is_older(self, tx: Transaction) -> None:
+        """Whose access was taken away since is not known any more: everybody signs in anew."""
+        await end_everybodys(tx)
 
     async def never_told(self, recipient: str, event_ids: list[UUID], tx: Transaction) -> None:
         """What had been cancelled before it left stays so."""

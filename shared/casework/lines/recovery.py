@@ -13,6 +13,10 @@ from shared.exchange.tables import UNKNOWN, OutboxRow, Peer, Recovery
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
 
+ACCESS = (
+    "Everybody signs in again. Disable and reset once more whichever accounts were disabled or reset after the backup, and keep"
+    " them from the cases from which they were kept: the backup does not know of it."
+)
 LIST_MAX = 500  # cases named on one page; the figures count all
 
 
@@ -56,6 +60,7 @@ class RecoveryView(Body):
             )
         if self.thin_cases:
             lines.append(f"Known only from what was told to others, look for the paper: {', '.join(self.thin_cases)}.")
+        lines.append(ACCESS)
         lines.append("What was written here after the backup and told to nobody (notes, care given, sheets) is not recoverable.")
         return "\n".join(lines)
 
