@@ -90,7 +90,7 @@ async def record_consent(case_id: UUID, command: RecordConsent, tx: Transaction,
     if command.basis is codes.Basis.VITAL_INTEREST and await has_said_no(tx, case.id, command.recipient):
         raise Conflict("She has said no about %(agency)s; what she said counts.", agency=Coded(command.recipient, "agency"))
     if command.basis is codes.Basis.CONSENT and is_child(case) and (case.child or {}).get("assent") == codes.Ternary.NO:
-        raise Conflict("The child has said no, and nobody says yes in a child's place; ask the child again, in private.")
+        raise Conflict("The child has said no, and nobody says yes in a child’s place; ask the child again, in private.")
     now = tx.clock.now()
     given_at = not_future("given_at", command.given_at, now)
     if command.expires_at is not None and command.expires_at <= now:
