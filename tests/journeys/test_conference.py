@@ -20,7 +20,7 @@ from shared.contracts.casework.codes import AgencyKind, AgendaItem, Role
 from shared.exchange.custody import check_bundle
 from shared.exchange.tables import OutboxRow
 
-OFFICE = {"on_date": "2026-01-20", "part": "morning"}
+OFFICE = {"on_date": "2026-01-05", "part": "morning"}  # today: it is concluded once it was
 ALL = [str(item) for item in AgendaItem]
 
 

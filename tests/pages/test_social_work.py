@@ -180,7 +180,7 @@ async def test_a_conference_is_called_answered_and_concluded_at_the_pages(world:
     page = await worker.send(form, **agreed)
     assert page.status == 200, page.words
     page = await send(
-        worker, conferences, conferences, on_date="2026-01-15", part="morning", agenda=["needs", "type"], agencies="health"
+        worker, conferences, conferences, on_date="2026-01-05", part="morning", agenda=["needs", "type"], agencies="health"
     )
     assert page.status == 422  # she said no about the clinic
     page = await worker.send(page.form(conferences), agencies="police")
