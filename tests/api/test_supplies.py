@@ -9,6 +9,8 @@ from box import BATCH, CLINIC, EC, EXPIRES, STATION, came, certified, count, giv
 from sqlalchemy import select
 from sqlmodel import col
 
+from services.police.dispensing.resupply import ANSWERED_WITHIN
+from services.police.dispensing.views import box_of
 from shared.contracts.casework.codes import Role
 from shared.exchange.tables import OutboxRow
 
@@ -83,6 +85,21 @@ async def test_a_place_that_sends_none_says_why_and_another_is_asked(world: Worl
     body = {"product": EC, "quantity": 20, "reason": "none_left", "to_agency": "health", "to_facility": "ndola_hospital"}
     assert (await desk.post("/dispensing/requests", body))["to_facility"] == "ndola_hospital"
     assert await refused(desk.post("/dispensing/requests", {**body, "to_facility": "masaiti_clinic"})) == 409
+
+
+async def test_a_request_that_nobody_answers_is_said_and_another_place_is_asked_and_may_answer_late(world: World) -> None:
+    desk, clinic = await certified(world), await pharmacist(world)
+    id_ = await asked(world, desk)
+    body = {"product": EC, "quantity": 20, "reason": "none_left", "to_agency": "health", "to_facility": "ndola_hospital"}
+    assert await refused(desk.post("/dispensing/requests", body)) == 409
+    world.clock.advance(ANSWERED_WITHIN)
+    async with world["police"].database.read() as tx:
+        box = await box_of(tx, world["police"].here, STATION)
+    assert [str(one.id) for one in box.unanswered] == [id_]
+    assert (await desk.post("/dispensing/requests", body))["to_facility"] == "ndola_hospital"
+    await clinic.post(f"/supplies/requests/{id_}/send", {"batches": PARCEL})
+    await world.settle()
+    assert {one["state"] for one in (await desk.get("/dispensing/requests"))["items"]} == {"asked", "sent"}
 
 
 async def test_a_month_is_told_in_sums_and_read_by_the_clinics_supervisor_alone(world: World) -> None:

@@ -18,7 +18,8 @@ from services.escrow import HOLDERS, KEYS, deposit, erase_again, read_held, shre
 from services.keeper import Keeper
 from services.runtime import Agency, bring_up_to_date, build, check_database
 from services.settings import Settings
-from shared.casework.accounts.commands import answers_key
+from shared.casework.accounts.commands import add_account, answers_key, make_token
+from shared.casework.accounts.tables import Token
 from shared.casework.cases.commands import OpenCase, key_names, open_case
 from shared.casework.cases.tables import Case, Note
 from shared.casework.here import Actor
@@ -137,6 +138,11 @@ async def test_a_keystore_older_than_the_database_is_said_and_a_newer_one_mends_
 
 async def test_a_machine_that_burnt_down_is_put_back_from_two_backups_and_the_wrapping_key(desk: Desk, tmp_path: Path) -> None:
     database, keys = tmp_path / "database.backup", tmp_path / "keys.backup"
+    made = desk.process()
+    async with made.database.write() as tx:
+        await add_account(tx, made.here, "officer", Role.OFFICER, None)
+        await make_token(tx, "officer")
+    await made.database.close()
     await asyncio.to_thread(back_up, desk.url, database, desk.settings.keystore("police"), keys)
     with pytest.raises(RefnetError, match="exists already"):
         back_up(desk.url, tmp_path / "another", desk.settings.keystore("police"), keys)
@@ -148,6 +154,8 @@ async def test_a_machine_that_burnt_down_is_put_back_from_two_backups_and_the_wr
     await made.database.close()
     made = desk.process()
     await restore(made, desk.settings, desk.url, database, Anchor(desk.settings.anchor("police")), keys)
+    async with made.database.read() as tx:  # whose access was taken away since, no backup knows
+        assert (await tx.session.execute(select(Token))).first() is None
     await made.database.close()
     assert (await desk.says(), await desk.notes()) == ("", ["the first"])
 
@@ -377,7 +385,13 @@ async def test_answers_are_erased_also_where_the_machine_was_off_for_months(desk
         fresh.open("a.column", old)
 
 
-async def test_an_escrow_outlives_a_power_cut_and_records_that_do_not_know_of_it(desk: Desk) -> None:
+def _no_room(*_: object) -> None:
+    raise OSError("no space left")
+
+
+async def test_an_escrow_outlives_a_power_cut_and_records_that_do_not_know_of_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     escrow, files = desk.settings.escrow("police"), [desk.home / f"{holder}.key" for holder in HOLDERS]
     for holder, file in zip(HOLDERS, files, strict=True):
         escrow.make_holder(holder, file)
@@ -392,6 +406,13 @@ async def test_an_escrow_outlives_a_power_cut_and_records_that_do_not_know_of_it
     assert await deposit(made.database, escrow) == []
     assert len(escrow.open(hold.id, files[:2])) >= 1
     assert escrow.open(other, files[1:]) == {b"i" * 16: b"k" * 32}
+    with monkeypatch.context() as full:
+        full.setattr("services.escrow.write_whole", _no_room)
+        with pytest.raises(OSError, match="no space left"):
+            escrow.put(other, {b"j" * 16: b"l" * 32})
+    assert escrow.open(other, files[1:]) == {b"i" * 16: b"k" * 32}  # what lay there lies there
+    escrow.put(other, {b"j" * 16: b"l" * 32})
+    assert (escrow.open(other, files[1:]), escrow.ids()) == ({b"j" * 16: b"l" * 32}, {hold.id, other})
     await made.database.close()
 
 

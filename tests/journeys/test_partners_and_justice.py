@@ -350,6 +350,8 @@ async def test_a_hearing_that_is_put_off_without_a_day_is_an_alarm_and_she_hears
     assert "hearing_without_day" not in {kind for kind, _level in await alarms(coast, "justice")}
     await clerk.post(f"/hearings/{second['id']}/answer", {"state": "cancelled"})  # and she has no day again
     assert (await clerk.get(f"/cases/{there}/proceedings"))["waits_for_day"]
+    await after(coast, days=14, seconds=1)
+    assert [kind for kind, _level in await alarms(coast, "justice")].count("hearing_without_day") == 1  # told a second time
     await clerk.post(f"/cases/{there}/verdicts", {"outcome": "dismissed"})
     await after(coast, days=15)
     assert "hearing_without_day" not in {kind for kind, _level in await alarms(coast, "justice")}

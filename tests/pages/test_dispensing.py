@@ -1,17 +1,13 @@
 """Pages of the locked box, without JavaScript: what a certified officer sees and a colleague does not; each leads on to care."""
 
-from datetime import timedelta
 from typing import Any
 
 from agencies import World
 from box import BATCH, EXPIRES, STATION, certify, inspector, left, stock
 from shift import at_work, officer
-from sqlalchemy import select
-from sqlmodel import col
 from visitor import Page, Visitor
 
 from shared.casework.accounts.commands import make_token
-from shared.casework.accounts.tables import CaseRead
 from shared.contracts.casework.codes import Role
 
 
@@ -56,61 +52,20 @@ def gives(page: Page) -> bool:
 
 async def test_a_dose_is_given_on_one_page_which_leads_on_to_care_and_the_look_is_kept(world: World) -> None:
     visitor = await certified(world)
-    await fill_box(world, 1)
-    case = await a_case(visitor)
-    assert f"{case}/dispense" in (await visitor.open(case)).links
-    page = await visitor.open(f"{case}/dispense")
-    assert f"{case}/refer" in page.links
-    assert "May be given until" in page.words
-    assert "care at the clinic comes next" in page.words
-    form = page.form(f"{case}/dispense")
-    assert form.fields["batch"] == [BATCH]
-    page = await visitor.send(form)  # nothing was chosen
-    assert (page.status, "Say what became of it." in page.words) == (422, True)
-    page = await visitor.send(page.form(f"{case}/dispense"), outcome="given")
-    assert page.path == f"{case}/refer"
-    page = await visitor.open(f"{case}/dispense")
-    assert "None here." in page.words  # the only one is given: care has it
-    assert page.form(f"{case}/dispense").choices["outcome"] == ["declined", "none_here"]
-    box = await visitor.open("/dispensing")
-    assert "Given" in box.words
-    assert f"{case}/dispense" in box.links
-    async with world["police"].database.read() as tx:
-        assert "doses" in (await tx.session.execute(select(col(CaseRead.what)))).scalars().all()
-
-
-async def test_a_second_dose_is_an_alert_that_is_answered_with_a_reason(world: World) -> None:
-    visitor = await certified(world)
-    await fill_box(world)
-    case = await a_case(visitor)
-    await visitor.send((await visitor.open(f"{case}/dispense")).form(f"{case}/dispense"), outcome="given")
-    page = await visitor.open(f"{case}/dispense")
-    assert "It was given for this incident before" in page.words
-    page = await visitor.send(page.form(f"{case}/dispense"), outcome="given")
-    assert (page.status, "Say why it is given again" in page.words) == (422, True)
-    page = await visitor.send(page.form(f"{case}/dispense"), again_reason="nurse_said_so")
-    assert page.path == f"{case}/refer"
-
-
-async def test_no_page_offers_anything_to_a_boy_or_to_a_colleague_without_a_certificate_and_one_says_that_it_ended(
-    world: World,
-) -> None:
-    visitor = await certified(world)
-    boy = await a_case(visitor, sex="male")
-    assert f"{boy}/dispense" not in (await visitor.open(boy)).links
-    page = await visitor.open(f"{boy}/dispense")
-    assert ("boy or a man" in page.words, gives(page), f"{boy}/refer" in page.links) == (True, False, True)
-    case = await a_case(visitor)
+    desk = await world["police"].sign_in("api", Role.OFFICER, STATION)
+    async with world["police"].database.write() as tx:
+        desk.token = await make_token(tx, "officer-1")
+    await stock(desk, 1)
+    await stock(desk, 1, kind="destroyed")
+    page = await visitor.open(f"/dispensing/count?facility={STATION}")
+    assert "By the book nothing lies there." in page.words
+    page = await visitor.send(page.form("/dispensing/count"))
+    assert page.path.startswith("/dispensing"), page.words
     colleague = await officer(world, "officer-2", STATION)
-    assert f"{case}/dispense" not in (await colleague.open(case)).links
-    for path in (f"{case}/dispense", "/dispensing", "/dispensing/entry", "/dispensing/count", "/dispensing/ask"):
-        assert (await colleague.open(path)).status == 404, path
-    assert (await colleague.open("/dispensing/report")).status == 200
-    world.clock.advance(timedelta(days=3))
-    lapsed = await certified(world, "officer-3", valid_until="2026-01-07")
-    page = await lapsed.open(f"{case}/dispense")
-    assert ("ended on 7 January 2026" in page.words, gives(page), f"{case}/refer" in page.links) == (True, False, True)
-    assert (await lapsed.open("/dispensing")).status == 403
+    (address,) = [link for link in (await colleague.open("/work")).links if link.startswith("/dispensing/counts/")]
+    page = await colleague.send((await colleague.open(address)).form(address))
+    assert page.path == "/work"
+    assert "a count by two is due" not in (await visitor.open("/work")).words
 
 
 async def test_the_box_is_counted_by_two_of_whom_the_second_may_be_anybody_and_sees_no_number(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from agencies import Desk, World, consent, open_case, refer
@@ -18,13 +19,15 @@ from shared.casework.accounts.commands import find_account
 from shared.casework.alarms.watcher import Watcher
 from shared.casework.cases.commands import ENTERED_WITHIN
 from shared.casework.cases.tables import Case
-from shared.casework.paper.commands import SheetKind, read_number, sheet_number
+from shared.casework.here import Actor
+from shared.casework.paper.commands import SheetKind, read_number, sheet_number, sheet_of_request, written_at
 from shared.casework.paper.pages import sheet_text
 from shared.casework.paper.sheets import sheets_pdf
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework.codes import Role
 from shared.kit.errors import Conflict
+from shared.kit.ids import new_id
 
 WRITTEN: dict[str, Any] = {"on_date": "2026-01-05", "at_time": "04:10"}  # on the wall clock of the programme, two hours before UTC
 WRITTEN_UTC = datetime(2026, 1, 5, 2, 10, tzinfo=UTC)
@@ -528,3 +531,31 @@ async def test_a_sheet_of_last_year_is_asked_for_its_year_as_every_act_is(world:
     form = (await visitor.open("/paper")).form("/paper/enter")
     page = await visitor.send(form, number=number, on_date="2026-01-05", at_time="23:10")
     assert (page.status, "This lies more than a year back" in page.words, 'href="#on_date"' in page.text) == (422, True, True)
+
+
+async def test_what_is_said_after_a_sheet_was_entered_is_dated_when_it_is_said(world: World) -> None:
+    """Else a yes that she speaks at noon carries the hour of yesterday's sheet, on which she had said no."""
+    desk, now = await world["police"].sign_in("desk"), world.clock.now()
+    case_id, _incident = await open_case(desk)
+    written = now - timedelta(hours=6)
+    async with world["police"].database.write() as tx:
+        account = await find_account(tx, "desk")
+        by, colleague = (Actor(id_, "desk", Role.OFFICER, None) for id_ in (account.id, new_id()))
+        sheet = Sheet(
+            number=sheet_number(SheetKind.REQUEST, 1), facility="ndola_central_vsu", kind=SheetKind.REQUEST, batch=new_id(),
+            printed_at=written, printed_by=account.id, written_at=written, entered_at=now, entered_by=account.id,
+            case_id=UUID(case_id),
+        )  # fmt: skip
+        tx.session.add(sheet)
+
+    async def being_entered(who: Actor) -> tuple[datetime | None, bool]:
+        async with world["police"].database.read() as tx:
+            sent = await sheet_of_request(tx, UUID(case_id), who)
+            return await written_at(tx, UUID(case_id), who), sent is not None
+
+    assert await being_entered(by) == (written, True)
+    assert await being_entered(colleague) == (None, False)  # who has another conversation with her
+    await consent(desk, case_id, "health", given_at=written.isoformat())
+    assert await being_entered(by) == (None, True)  # the answers are entered, what was sent is not
+    await consent(desk, case_id, "health", "needs")
+    assert await being_entered(by) == (None, False)  # what is sent now rests on what she says now

@@ -53,6 +53,13 @@ async def test_a_plan_is_written_put_to_her_carried_out_and_closed_with_a_word_o
     page = await send(worker, f"{plan}/change", f"{plan}/change", needs="legal", review_on="2026-01-22", step_note_0="Another word")
     assert "Version 1 stands until this one is agreed to." in page.words
     assert "Earlier versions" in page.words
+    stale = (await worker.open(f"{plan}/change")).form(f"{plan}/change")
+    await send(worker, f"{plan}/change", f"{plan}/change", step_note_0="A colleague's word")
+    page = await worker.send(stale, step_note_0="Typed over an older version")
+    for _tap in range(2):  # and no second tap takes the colleague's words away
+        assert (page.status, "Somebody has changed this plan since" in page.words) == (422, True)
+        page = await worker.send(page.form(f"{plan}/change"))
+    assert "A colleague's word" in (await worker.open(plan)).words
     page = await send(worker, f"{plan}/close", f"{plan}/close", why="goals_reached")
     assert page.status == 422
     assert "Say of each open step what becomes of it" in page.words

@@ -1,6 +1,6 @@
 """Forms into models: what was typed is kept, what is wrong is named in words of the catalogues and never in the library's own."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field, model_validator
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 from shared.casework.pages.visits import home_of, inside, page_of
 from shared.contracts.casework.codes import Role
 from shared.kit.errors import Conflict
-from shared.kit.forms import MISSING, WRONG, Filled, fill
+from shared.kit.forms import MISSING, WRONG, Filled, Sent, fill
 
 
 class Asked(BaseModel):
@@ -80,3 +80,8 @@ def test_every_role_begins_its_day_somewhere() -> None:
         Role.OFFICER: "/work", Role.CLINICIAN: "/work", Role.SOCIAL_WORKER: "/work", Role.SUPERVISOR: "/alarms",
         Role.ADMINISTRATOR: "/accounts",
     }  # fmt: skip
+
+
+def test_what_was_cleared_stays_cleared_when_the_page_is_shown_again() -> None:
+    form: Filled[Any] = Filled(Sent({"note": ["typed"]}, {"step"}))
+    assert [form.value(name, "default") for name in ("note", "step", "other")] == ["typed", "", "default"]

@@ -7,6 +7,8 @@ import pytest
 from services.social_welfare.plans.domain import StepState, changed, states, still_open
 from services.social_welfare.returns.domain import Question, dangers, follow_up_days
 from services.social_welfare.visits.domain import Kind, Refused, Way, why_not
+from services.social_welfare.visits.tables import Visit
+from services.social_welfare.visits.views import Plan
 from shared.casework.follow_ups.domain import State, is_within_a_year, may_become
 from shared.contracts.casework.codes import DECISIONS_OF, AgendaItem, ConferenceDecision, ConsentItem, Ternary
 
@@ -75,3 +77,15 @@ def test_each_item_of_an_agenda_is_a_consent_item_and_care_that_is_agreed_belong
     assert set(DECISIONS_OF) == set(AgendaItem)
     assert set().union(*DECISIONS_OF.values()) == set(ConferenceDecision)
     assert [i for i, found in DECISIONS_OF.items() if ConferenceDecision.FOLLOW_UP_OF_CARE in found] == [AgendaItem.GIVEN]
+
+
+@pytest.mark.parametrize(
+    ("states", "is_so"),
+    [
+        ("missed", True), ("missed kept", False), ("kept missed", True), ("missed made", False), ("missed called_off", True),
+        ("kept", False), ("", False),
+    ],
+)  # fmt: skip
+def test_nobody_is_looked_for_who_has_come_since(states: str, *, is_so: bool) -> None:
+    visits = [Visit(state=state, due_on=date(2026, 1, 5 + n)) for n, state in enumerate(states.split())]
+    assert Plan(visits, None, ()).has_not_come is is_so
