@@ -722,6 +722,9 @@ async def test_a_restored_agency_knows_again_what_it_told_and_compares_nothing_w
     await watch(town)
     before = [(one.period, one.number, one.shown) for one in await told(town, "police")]
     await town.restore("police", image)
+    await watch(town)  # before anybody has answered: what was released is not known here yet, and nothing is released beside it
+    async with town["police"].database.read() as tx:
+        assert (await tx.session.execute(select(FigureRelease))).first() is None
     await town.settle_restored()
     await watch(town)
     async with town["police"].database.read() as tx:

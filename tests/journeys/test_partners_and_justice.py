@@ -340,7 +340,7 @@ async def test_a_hearing_that_is_put_off_without_a_day_is_an_alarm_and_she_hears
     visitor = await at_work(coast, "justice", "clerk-of-court", Role.OFFICER, OFFICE)
     page = (await visitor.open(f"/cases/{there}/proceedings")).words
     assert ("they have been told that the day does not hold" in page) is bool(items)
-    assert ("it is said when she comes" in page) is not bool(items)
+    assert ("it is said on the next visit here" in page) is not bool(items)
     assert "Do not visit or call the survivor." in page
     await coast.settle()
     off = [one["detail"]["on_date"] for one in (await desk.get(f"/cases/{case_id}/timeline?limit=200"))["items"]

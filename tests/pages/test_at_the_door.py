@@ -13,10 +13,15 @@ from statements import statements_of
 from visitor import Form, Page, Visitor
 
 from services.health.care.tables import CareGiven
+from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.arrivals.commands import CODE_LIFE_ENDED
+from shared.casework.eyes.barred import bar
+from shared.casework.here import Actor
 from shared.casework.referrals.domain import CODE_ATTEMPTS_MAX, CODE_ATTEMPTS_WINDOW
 from shared.casework.referrals.tables import CodeAttempt, Referral, WalkIn
+from shared.contracts.casework.codes import Role
+from shared.kit.ids import new_id
 
 ELSEWHERE = "ndola_hospital"
 SENT_FROM = "police/ndola_central_vsu"
@@ -153,6 +158,24 @@ async def test_a_number_of_what_is_open_lives_longer_than_one_of_what_has_ended(
     world.clock.advance(2 * CODE_LIFE_ENDED)
     assert (await clinic.post("/arrivals", {"code": code}))["referral"]["id"] == referral_id
     assert "referral" in await looks(world, referral_id)  # what is answered is a look
+
+
+async def test_whoever_a_case_is_kept_from_learns_nothing_of_it_by_her_number_either(world: World) -> None:
+    """A relative of hers on the staff, who has found her slip at home."""
+    referral_id, code = await a_request(world)
+    relative = await world["health"].sign_in("relative", facility="ndola_clinic")
+    async with world["health"].database.write() as tx:
+        referral = await tx.session.get_one(Referral, UUID(referral_id))
+        await bar(tx, await find_account(tx, "relative"), referral.case_id, Actor(new_id(), "another", Role.SUPERVISOR, None))
+    answer = await relative.post("/arrivals", {"code": code})
+    assert (answer["referral"], answer["matched"], answer["case_id"] == str(referral.case_id)) == (None, False, False)
+    said = {"code": code, "sent_from": SENT_FROM, "sent_on": TODAY}
+    assert not (await relative.post(f"/arrivals/{answer['arrival_id']}/match", said))["matched"]
+    async with world["health"].database.read() as tx:
+        assert (await tx.session.get_one(Referral, UUID(referral_id))).arrived_at is None
+    assert "number" in await looks(world, referral_id)  # that it was tried stands in her log
+    colleague = await world["health"].sign_in("colleague", facility="ndola_clinic")
+    assert (await colleague.post("/arrivals", {"code": code}))["matched"]
 
 
 @pytest.mark.parametrize("code", ["12345", "1234567", "12e456"])

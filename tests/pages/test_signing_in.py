@@ -14,7 +14,7 @@ from sqlalchemy import select
 from visitor import Visitor
 
 from shared.casework.accounts import credentials
-from shared.casework.accounts.commands import disable_account, reset_account
+from shared.casework.accounts.commands import add_account, disable_account, reset_account
 from shared.casework.accounts.credentials import Answer, Client, TooBusy
 from shared.casework.accounts.sessions import ABSOLUTE_END, IDLE_END, IDLE_LOCK
 from shared.casework.accounts.tables import Draft
@@ -79,6 +79,27 @@ async def test_after_five_wrong_answers_the_account_waits_and_says_no_more_than_
         assert refused.status == 403
     world.clock.advance(credentials.WAIT)
     assert (await sign_in(Visitor(health.app), issued)).path == "/work"
+
+
+async def test_strangers_who_guess_keep_nobody_from_a_first_sign_in(world: World) -> None:
+    """A whole new station signs in at browsers that nobody knows yet, under names that can be guessed."""
+    health = world["health"]
+    first = await credentials.one_time()
+    async with health.database.write() as tx:
+        await add_account(tx, health.here, "nurse-7", Role.CLINICIAN, None)
+        issued = await reset_account(tx, "nurse-7", first)
+    stranger, owner = Visitor(health.app), Visitor(health.app)
+    for _ in range(credentials.FAILURES_MAX):
+        await stranger.send((await stranger.open("/sign-in")).form("/sign-in"), name="nurse-7", password="a guess")
+    page = await owner.send((await owner.open("/sign-in")).form("/sign-in"), name="nurse-7", password=issued.password)
+    assert page.path.startswith("/sign-in/code"), page.words
+    for _ in range(credentials.FAILURES_MAX):  # codes are counted by themselves, and wait by themselves
+        page = await owner.send(page.form("/sign-in/code"), code="000000")
+    page = await owner.send(page.form("/sign-in/code"), code=code_on(page, issued))
+    assert page.status == 403
+    world.clock.advance(credentials.WAIT)
+    page = await owner.send(page.form("/sign-in/code"), code=code_on(page, issued))
+    assert page.status == 200, page.words
 
 
 async def test_a_one_time_password_ends_and_a_reset_ends_everything_before_it(world: World) -> None:

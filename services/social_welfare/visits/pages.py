@@ -176,7 +176,8 @@ async def _visit_page(visit_id: UUID, request: Request, edge: Edge, visit: Visit
         today, turns_back = edge.here.day_of(tx.clock.now()), await commands.turns_back(tx, row)
     return edge.pages.show(
         request, "visits/visit.html", visit, status=status, form=form, errors=bool(form.errors), case=case, row=row, plan=plan,
-        goes_out=row.kind in AT_HERS, outcomes=list(Outcome), states=(State.KEPT, State.MISSED, State.CALLED_OFF), out_hours=OUT_HOURS, today=today,
+        goes_out=row.kind in AT_HERS, outcomes=list(Outcome), states=(State.KEPT, State.MISSED, State.CALLED_OFF),
+        out_hours=OUT_HOURS, today=today,
         turns_back=turns_back, here_now="/cases",
     )  # fmt: skip
 
