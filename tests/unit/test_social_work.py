@@ -1,6 +1,8 @@
 """The pure rules of social work: what a plan changed and what is open, when a home visit may be planned, what a return is asked."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -87,5 +89,10 @@ def test_each_item_of_an_agenda_is_a_consent_item_and_care_that_is_agreed_belong
     ],
 )  # fmt: skip
 def test_nobody_is_looked_for_who_has_come_since(states: str, *, is_so: bool) -> None:
-    visits = [Visit(state=state, due_on=date(2026, 1, 5 + n)) for n, state in enumerate(states.split())]
+    one = UUID(int=1)
+    who: dict[str, Any] = {"id": one, "case_id": one, "facility": "office", "kind": "office", "recorded_by": one}
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    visits = [
+        Visit(**who, state=state, due_on=date(2026, 1, 5 + n), recorded_at=at) for n, state in enumerate(states.split())
+    ]  # fmt: skip
     assert Plan(visits, None, ()).has_not_come is is_so
