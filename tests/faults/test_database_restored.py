@@ -129,6 +129,18 @@ def by_hand(network: ProcessNetwork, what: str, *arguments: str, may_fail: bool 
     return done.stdout
 
 
+def sign_in_again(network: ProcessNetwork) -> None:
+    """The desk's program gets another token: whose were taken away since, a backup does not know, so all of them have ended."""
+    made = network.refnet("police", "token", network.names["police"], "--user", "one")
+    assert made.returncode == 0, made.stderr
+    network.tokens["police"] = made.stdout.strip()
+
+
+def has_another_life(network: ProcessNetwork, desk: Process) -> bool:
+    desk.look()
+    return bool(network.rows("police", "SELECT because FROM exchange_recoveries"))
+
+
 def recovered(desk: Process, peers: Collection[str]) -> bool:
     desk.look()
     return not any(line["is_recovering"] for line in desk.get("/peers")["items"] if line["agency"] in peers)
@@ -189,6 +201,7 @@ def test_a_restored_backup_ends_as_if_nothing_had_been_lost(
         assert "Restored; a new life of the database is open." in by_hand(network, "restore", copy)
         print("Its peers are asked by hand, and then its processes are started again.")
         by_hand(network, "reconcile", may_fail=True)
+        sign_in_again(network)
         desk.start()
         until(lambda: recovered(desk, network.names.values()), "recovery to end")
         until(lambda: in_step(everyone.values()), "everything to be signed for")
@@ -228,6 +241,8 @@ def test_a_database_that_is_put_back_behind_our_backs_is_noticed_at_the_start(ka
         shutil.copyfile(snapshot, tmp_path / "police.db")
         desk.points = iter(STEPS_OF_COMING_HOME)  # and killed twice more while its words come home
         desk.start()
+        until(lambda: has_another_life(network, desk), "a new life of the database")
+        sign_in_again(network)
         until(lambda: recovered(desk, [network.names["health"]]) and len(desk.died_at) == 2, "recovery to end")
         assert desk.died_at == [*STEPS_OF_COMING_HOME]
         assert {row[0] for row in network.rows("police", "SELECT because FROM exchange_recoveries")} == {"anchor_ahead"}
