@@ -265,7 +265,7 @@ def _conditions_that_nobody_knows(programme: "Programme") -> Found:
             for fact in getattr(when, name):
                 if fact not in told:
                     known = ", ".join(sorted(told)) or "nothing"
-                    yield (*way, name), f"nobody tells '{fact}' where this is asked, so it would never hold; told there: {known}"
+                    yield (*way, name), f"nobody tells '{fact}' where this is asked, so nobody can know it; told there: {known}"
 
 
 # The longest limit that is published of each (domain guide, section 3): a programme may be stricter. Longer, somebody would be told

@@ -352,7 +352,10 @@ async def test_a_hearing_that_is_put_off_without_a_day_is_an_alarm_and_she_hears
     assert (await clerk.get(f"/cases/{there}/proceedings"))["waits_for_day"]
     await after(coast, days=14, seconds=1)
     assert [kind for kind, _level in await alarms(coast, "justice")].count("hearing_without_day") == 1  # told a second time
+    left = await clerk.post(path, {"on_date": (today + timedelta(days=90)).isoformat()})
     await clerk.post(f"/cases/{there}/verdicts", {"outcome": "dismissed"})
+    await after(coast, seconds=1)
+    await clerk.post(f"/hearings/{left['id']}/answer", {"state": "cancelled"})  # which is not needed any more
     await after(coast, days=15)
     assert "hearing_without_day" not in {kind for kind, _level in await alarms(coast, "justice")}
     assert not (await clerk.get(f"/cases/{there}/proceedings"))["waits_for_day"]

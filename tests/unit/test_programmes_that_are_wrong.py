@@ -601,7 +601,7 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "when: {without: [transport]}",
         "  unhurt:",
         "rules, unhurt, when, without",
-        "nobody tells 'transport' where this is asked, so it would never hold; told there: assent, caregiver_suspected, hurt_now, "
+        "nobody tells 'transport' where this is asked, so nobody can know it; told there: assent, caregiver_suspected, hurt_now, "
         "safe_adult",
     ),
     "a condition of a pathway of which nobody knows": (
@@ -609,7 +609,7 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "packages: [prosecution], when: {facts: [signed]}, respond_h: 24",
         "  to_court:",
         "pathways, to_court, when, facts",
-        "nobody tells 'signed' where this is asked, so it would never hold; told there: assent, caregiver_suspected, hurt_now, "
+        "nobody tells 'signed' where this is asked, so nobody can know it; told there: assent, caregiver_suspected, hurt_now, "
         "safe_adult",
     ),
     "a queue by what nobody has asked yet": (
@@ -617,7 +617,7 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "when: {facts: [hurt_now]}",
         "  at_once:",
         "rules, at_once, when, facts",
-        "nobody tells 'hurt_now' where this is asked, so it would never hold; told there: nothing",
+        "nobody tells 'hurt_now' where this is asked, so nobody can know it; told there: nothing",
     ),
     "a consent without a request": (
         "consent_days: 91",

@@ -141,7 +141,10 @@ def without_day() -> ColumnElement[bool]:
     later = exists().where(
         col(other.case_id) == col(Hearing.case_id), or_(col(other.state) == HearingState.SET, col(other.id) > col(Hearing.id))
     )
-    decided = exists().where(col(verdict.case_id) == col(Hearing.case_id), col(verdict.recorded_at) >= col(Hearing.answered_at))
+    decided = exists().where(  # a hearing that is left over after a verdict is cancelled, and no other is waited for
+        col(verdict.case_id) == col(Hearing.case_id),
+        or_(col(Hearing.state) == HearingState.CANCELLED, col(verdict.recorded_at) >= col(Hearing.answered_at)),
+    )
     return and_(col(Hearing.state).in_([HearingState.PUT_OFF, HearingState.CANCELLED]), ~later, ~decided)
 
 

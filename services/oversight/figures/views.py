@@ -75,11 +75,13 @@ def countries(here: Here, found: Sequence[OfAgency]) -> list[OfCountry]:
 def isolated(here: Here, found: Sequence[OfAgency]) -> set[str]:
     """The agencies of countries in which every referral of the police came from a specialised desk."""
     judged = [one for one in countries(here, found) if one.isolation is not None and one.isolation.is_alarming]
-    return {agency for one in judged for agency in one.agencies}
+    told = {one.agency for one in found if one.tables}  # of one that has released nothing, nothing is said
+    return {agency for one in judged for agency in one.agencies if agency in told}
 
 
 def _country(here: Here, agency: str) -> str | None:
-    known = here.programme.agencies.get(agency)
+    entry = here.network.agencies.get(agency)
+    known = here.programme.agencies.get(entry.mother if entry is not None and entry.mother else agency)
     return (known.country if known is not None else None) or here.programme.country
 
 

@@ -116,10 +116,10 @@ async def _doses(
     """What became of a span's offers, by station and product; and these. An incident counts in the span of the decisive one."""
     found: dict[tuple[str, str], Doses] = {}
     offers = [offer async for offer in _offers(tx, begins)]
-    within = [offer for offer in offers if offer.at < ends]
+    within = [offer for offer in offers if begins <= offer.at < ends]
     for offer in within:
         _count(found.setdefault((offer.facility, offer.product), Doses()), offer.said)
-    for offer in (one for one in decisive(offers) if one.at < ends):
+    for offer in (one for one in decisive(offers) if begins <= one.at < ends):
         doses = found[offer.facility, offer.product]
         doses.eligible += 1
         doses.timely += offer.is_in_time(here.programme)
@@ -127,18 +127,19 @@ async def _doses(
 
 
 async def _offers(tx: Transaction, begins: datetime) -> AsyncIterator[Offer]:
-    """What was offered from a moment on, by the time at which it was and not at which it was written down. Of a case that was
-    erased the box's book still has the dose, and nobody knows whose it was: it is in none."""
+    """What was ever offered for incidents for which something was offered from a moment on: which offer decides may lie before it.
+    Of a case that was erased the box's book still has the dose, and nobody knows whose it was: it is in none."""
+    lately = select(col(Dose.incident_id)).where(col(Dose.recorded_at) >= begins)  # nothing is given after it is written down
     columns = (
         col(Dose.id), col(Dose.incident_id), col(Dose.facility), *sealed(Dose, "said", "given_at"),
         *sealed(Incident, "earliest_at", "latest_at"),
     )  # fmt: skip
     query = of_counted(Dose, *columns).join(Incident, col(Incident.id) == col(Dose.incident_id)).where(
-        col(Dose.recorded_at) >= begins  # nothing is given after it is written down
+        col(Dose.incident_id).in_(lately)
     )  # fmt: skip
     async for row in rows(tx, query, col(Dose.id)):
         offer, at = said(tx, Dose, row, "said"), said(tx, Dose, row, "given_at")
-        if offer is not None and at is not None and begins <= at:
+        if offer is not None and at is not None:
             happened = said(tx, Incident, row, "earliest_at") or said(tx, Incident, row, "latest_at")
             yield Offer(row.incident_id, row.facility, offer, at, happened)
 

@@ -15,7 +15,7 @@ from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import STEPS_REACHED, Period
 from shared.casework.figures.reading import of_counted
 from shared.casework.here import Here
-from shared.contracts.casework.codes import ProgressCode
+from shared.contracts.casework.codes import AgencyKind, ProgressCode
 from shared.kit.db import Transaction
 from shared.programmes.indicators import Measure
 
@@ -52,11 +52,13 @@ REACHED = {
 
 
 async def furthest_steps(tx: Transaction, here: Here) -> dict[UUID, int]:
-    """The furthest step of each case, taken here or told by whoever took it: where there is a prosecutor, charge and verdict are
-    that one's. A case is tried once a hearing was, and not when it was set."""
+    """The furthest step of each case, taken here or told by the prosecutor: where there is one, charge and verdict are that one's.
+    A case is tried once a hearing was, and not when it was set."""
     today = here.day_of(tx.clock.now())
+    own = [here.agency, *(peer for peer in here.peers if here.kind_of(peer) is AgencyKind.JUSTICE)]
     query = of_counted(Progress, col(Progress.case_id), col(Progress.code)).where(
-        col(Progress.code).in_(REACHED), or_(col(Progress.code) != ProgressCode.HEARING_DATE, col(Progress.on_date) < today),
+        col(Progress.agency).in_(own), col(Progress.code).in_(REACHED),
+        or_(col(Progress.code) != ProgressCode.HEARING_DATE, col(Progress.on_date) < today),
     )  # fmt: skip
     found: dict[UUID, int] = {}
     for case_id, code in (await tx.session.execute(query)).tuples():

@@ -128,10 +128,13 @@ async def _book(
     )  # fmt: skip
 
 
+OUTSIDE = ("laboratory_officer", "court_clerk")  # who take a sample over and need no desk in the network
+
+
 def _posts_anywhere(here: Here) -> list[str]:
     """Every post of the network, each once: a sample goes to a desk, a laboratory or a court, or one's own post stands by."""
     places = (place for agency in here.network.agencies.values() for place in agency.facilities.values())
-    return list(dict.fromkeys(post for place in places for post in place.posts))
+    return list(dict.fromkeys([*(post for place in places for post in place.posts), *OUTSIDE]))
 
 
 @router.post("/specimens/{specimen_id}")

@@ -426,6 +426,8 @@ POSTS: dict[str, str] = {
     "case_worker": _("Case worker"),
     "head_of_office": _("Head of the office"),
     "warden": _("Warden of the shelter"),
+    "laboratory_officer": _("Officer of the laboratory"),
+    "court_clerk": _("Clerk of the court"),
 }
 KINDS: dict[str, str] = {
     "police": _("Police"),
