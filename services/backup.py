@@ -25,7 +25,7 @@ from shared.exchange.anchor import Anchor, reopen
 from shared.kit.db import MACHINE
 from shared.kit.errors import RefnetError
 from shared.kit.files import check_new
-from shared.kit.keystore import Keystore
+from shared.kit.keystore import Keystore, id_of_copy
 
 PROGRAM_DEADLINE_S = 3_600  # a database of ten million events is dumped in some minutes
 ARCHIVE = b"PGDMP"  # what a custom-format file of pg_dump begins with
@@ -33,7 +33,7 @@ COPY = re.compile(r"^COPY (?:\w+\.)?(\w+) \(([^)]*)\) FROM stdin;$")  # where an
 ROWS_END = r"\."
 OTHER_SESSIONS = """
     SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL  -- another role's shows nothing more
 """
 BUSY_S = 5  # SQLite: whoever holds the database longer is a running agency
 
@@ -100,9 +100,9 @@ async def restore(
     assert agency.database.keys is not None
     await asyncio.to_thread(_check, url, file)
     await _refuse_in_use_postgres(url)
+    await asyncio.to_thread(_check_whose, url, file, agency, keys)
     if keys is not None:
         agency.database.keys.take(keys)
-    await asyncio.to_thread(_check_whose, url, file, agency)
     with _in_place_of(url, file):
         await bring_up_to_date(agency, settings)
         await check_database(agency)
@@ -131,7 +131,7 @@ def _check(url: str, file: Path) -> None:
                 raise RefnetError(f"{file} is no backup of a PostgreSQL database; take another.")
 
 
-def _check_whose(url: str, file: Path, agency: Agency) -> None:
+def _check_whose(url: str, file: Path, agency: Agency, keys: Path | None) -> None:
     """Raises RefnetError where a backup is another agency's, or a newer version's, before the database has changed."""
     steps, keystores = (_named_in_sqlite if make_url(url).get_backend_name() == "sqlite" else _named_in_archive)(file)
     whose = agency.here.agency
@@ -141,9 +141,9 @@ def _check_whose(url: str, file: Path, agency: Agency) -> None:
             f" Take a backup of {whose}'s, or install that version; the database is as it was."
         )
     assert agency.database.keys is not None
-    if any(one != agency.database.keys.id for one in keystores):
+    if any(one != (id_of_copy(keys) if keys is not None else agency.database.keys.id) for one in keystores):
         raise RefnetError(
-            f"{file} belongs to another keystore than {agency.database.keys.file}: take a backup of {whose}'s, or name its"
+            f"{file} belongs to another keystore than {keys or agency.database.keys.file}: take a backup of {whose}'s, or name its"
             " keystore's with --keys; the database is as it was."
         )
 
@@ -226,7 +226,8 @@ def _put_sqlite(file: Path, target: Path) -> Path:
         raise RefnetError(
             f"{fresh} cannot be written ({error.strerror}); the database is as it was. Look after its disk."
         ) from error
-    _move_sqlite(target, aside)  # its log too: replayed into the copy it would damage it
+    # Its log too: replayed into the copy it would damage it. What a restore that was cut off has put aside stays there.
+    _move_sqlite(target, None if aside.exists() else aside)
     fresh.replace(target)
     return aside
 

@@ -134,11 +134,21 @@ class Escrow:
             self._write_over(self.folder / name)
 
     def _write_over(self, folder: Path) -> None:
-        for file in sorted(folder.glob("*.json")):
-            write_over(file)
         if folder.exists():
+            for file in sorted(folder.iterdir()):  # also what a power cut left half written
+                write_over(file)
             folder.rmdir()
             sync_folder(self.folder)
+
+    def finish(self) -> None:
+        """Ends what a power cut has cut off between two renames: what lay here lies here again. Raises OSError."""
+        for old in self.folder.glob("old_*"):
+            lies = self.folder / str(UUID(old.name.removeprefix("old_")))
+            if lies.exists():
+                self._write_over(old)
+            else:
+                old.replace(lies)
+                sync_folder(self.folder)
 
     def open(self, hold: UUID, holders: Sequence[Path]) -> dict[bytes, bytes]:
         """The keys of a held case, by id, with the private keys of two holders; raises RefnetError."""
@@ -222,6 +232,7 @@ async def deposit(database: Database, escrow: Escrow) -> list[UUID]:
             await put_back(tx)
     async with database.read() as tx:
         await add_to_holds(tx)
+        escrow.finish()
         holds = await in_force(tx)
         over = select(col(Hold.id)).where(col(Hold.id).in_(escrow.ids()), col(Hold.lifted_at).is_not(None))
         for hold_id in (await tx.session.execute(over)).scalars().all():

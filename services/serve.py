@@ -134,7 +134,19 @@ def config_of(app: AsgiApp) -> uvicorn.Config:
 
 def _direct(agency: Agency, settings: Settings, exchange: ExchangeWorker, users_port: int | None = None) -> list[Loop]:
     server = agency.direct_server(settings, exchange.reconciler, users_port)
-    return [server.run] if server else []
+    if server is None:
+        return []
+
+    async def run(stop: asyncio.Event) -> None:
+        """Answers once it is known whether this database is an older copy of itself, whose words may be of a life that is over."""
+        begun, ended = asyncio.create_task(exchange.anchored.wait()), asyncio.create_task(stop.wait())
+        await asyncio.wait({begun, ended}, return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        ended.cancel()
+        if not stop.is_set():
+            await server.run(stop)
+
+    return [run]
 
 
 def work(agency: Agency, settings: Settings, host: str, port: int | None) -> None:

@@ -86,9 +86,11 @@ def _upgrade(connection: Connection, own: Path | None, own_prefix: str | None, k
     """Whether rows were there and a step was run, so that what they were before may still lie in the file."""
     from alembic import command
     from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
     before = MigrationContext.configure(connection).get_current_heads()
-    if foreign := unknown_steps(before, own):
+    known = {one.revision for one in ScriptDirectory.from_config(config_on(connection, own, own_prefix)).walk_revisions()}
+    if foreign := set(before) - known:
         raise RefnetError(
             f"The database is of a newer version, or of an agency of another kind: it has the step '{min(foreign)}', which is not"
             " known here. Install that version, or correct REFNET_DATABASE_URL; nothing was changed."

@@ -114,6 +114,7 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
     await _heard_from(tx, inner, statement)
     if own is not None and await _was_held(tx, ears.agency, peer, own):
         await open_incarnation(tx, ears.peers, "own_signature")
+        await ears.hooks.is_older(tx)
         await ears.hooks.trouble("reopened", peer, {"because": "own_signature"}, tx)
     for receipt in statement.receipts:
         await _take_receipt(tx, ears, inner, statement.made_at, receipt, owed)

@@ -70,6 +70,8 @@ async def recall_lines(database: Database, seal: Seal) -> None:
         kept[row.agency][row.number] = Told(signed=row.signed, digest=row.digest)
     for agency, lines in kept.items():
         with contextlib.suppress(Unopenable):  # a former root's, or an agency's that has left; nobody else's wait for that
+            for number in sorted(n for n in lines if n <= seal.knows(agency)):  # known as its digest, it may have come in full
+                seal.learn(Lines(agency=agency, first=number, lines=(lines[number],)))
             while seal.learn(_next(agency, lines, seal.knows(agency) + 1)):
                 pass
 

@@ -43,6 +43,9 @@ class Letters:
         self._database, self._seal, self._inbox, self._hooks = database, seal, inbox, hooks
         self._ears = Ears(agency, tuple(peers), hooks)
         self._owed: dict[str, Owed] = {}
+        self._told: dict[
+            str, tuple[int, int]
+        ] = {}  # of so many lines of our directory, how many a peer was told since they changed
         self._behind: dict[str, int] = {}  # peers that sealed to a key that is gone: how much of our directory they know at least
         self.due: set[str] = set(peers)  # at start everybody is told where we stand
         self.woken = asyncio.Event()
@@ -138,9 +141,15 @@ class Letters:
         It goes before anything that is signed with a key that the peer has yet to learn of. `known`: how many lines it knows, for a
         process that has not heard it say so.
         """
-        told = self._seal.lines_for(peer, self._behind.pop(peer, known))
+        behind = self._behind.pop(peer, known)
+        # All of it at a start, and whenever it has changed: what somebody has hidden from the peer comes in full so.
+        size = self._seal.size()
+        of, upto = self._told.get(peer, (0, 0))
+        upto = upto if of == size else 0
+        told = self._seal.lines_for(peer, upto if known is None and upto < size else behind)
         if told is None:
             return []
+        self._told[peer] = (size, max(upto, told.first + len(told.lines) - 1))
         self._check()
         async with self._database.read() as tx:
             incarnation = await current_incarnation(tx)

@@ -103,7 +103,7 @@ async def summary(tx: Transaction, agency: str, peer: str) -> bytes:
 async def _receipt(tx: Transaction, head: ReceivedHead, *, asks_all: bool) -> Receipt:
     above = await _above(tx, head) if head.highest > head.upto else []
     beyond = await _pieces(tx, head, above) if len(above) == RANGE_SLOTS_MAX else []
-    overtook = await _overtook(tx, head) if len(above) > RANGES_MAX and not beyond else []
+    overtook = await _overtook(tx, head) if len(above) > RANGES_MAX else []
     missing, parked = await _missing(tx, head, above, beyond, asks_all=asks_all)
     lost = _runs(await lost_slots(tx, head.sender, head.incarnation, head.upto)) if head.held < head.upto else ()
     upto, root = head.upto, _root(head)
@@ -115,7 +115,7 @@ async def _receipt(tx: Transaction, head: ReceivedHead, *, asks_all: bool) -> Re
         upto=upto,
         root=root,
         lost=lost,
-        ranges=_ranges(above, [one for piece in beyond for one in piece.held] or overtook),
+        ranges=_ranges(above, overtook if not beyond else _told_of([*(piece.held for piece in beyond), overtook])),
         missing=missing,
         parked=parked,
     )
@@ -178,12 +178,12 @@ async def _pieces(tx: Transaction, head: ReceivedHead, above: Sequence[_Held]) -
     """Of what lies above the lowest that a receipt looks at: the newest piece, and one of the others, each in its turn. A hole may
     stay for ever (a slot that never opens), and without these nothing so far above it would be signed for, or asked for, again."""
     low = above[-1].seq + 1
-    count = max(0, head.highest - low) // RANGE_SLOTS_MAX + 1
-    turn = int(tx.clock.real().timestamp() // PIECE_EVERY.total_seconds()) % count
+    count = -(-max(0, head.highest - low + 1) // RANGE_SLOTS_MAX)
+    turn = int(tx.clock.real().timestamp() // PIECE_EVERY.total_seconds()) % max(count, 1)
     found = []
-    for number in sorted({turn, count - 1}):
-        first = low + number * RANGE_SLOTS_MAX
-        last = first + RANGE_SLOTS_MAX - 1
+    for number in sorted({turn, 0}, reverse=True) if count else ():  # counted down from the newest
+        last = head.highest - number * RANGE_SLOTS_MAX
+        first = max(low, last - RANGE_SLOTS_MAX + 1)
         query = select(*HELD).where(*_slots_above(head), col(ReceivedSlot.seq).between(first, last)).order_by(col(ReceivedSlot.seq))
         found.append(_Piece(first, last, [_Held(*row) for row in (await tx.session.execute(query)).tuples()]))
     return found
@@ -218,6 +218,12 @@ def _ranges(above: Sequence[_Held], overtook: Sequence[_Held]) -> tuple[HeldRang
     )
 
 
+def _told_of(parts: Sequence[Sequence[_Held]]) -> list[_Held]:
+    """The newest stretches of each of several parts, so that none of them leaves no room for the others, in order and each once."""
+    newest = [one for part in parts for run in _stretches(part)[-OVERTOOK_MAX // len(parts) :] for one in run]
+    return [one for _seq, one in sorted({one.seq: one for one in newest}.items())]
+
+
 def _stretches(held: Sequence[_Held]) -> list[list[_Held]]:
     runs: list[list[_Held]] = []
     for one in held:
@@ -242,7 +248,7 @@ async def _missing(
         horizon = max(horizon, head.announced)
     held = {one.seq for one in known}
     held |= set(await lost_slots(tx, head.sender, head.incarnation, horizon)) if horizon > head.upto else set()
-    lowest = (head.upto + 1, head.upto + RANGE_SLOTS_MAX)
+    lowest = (head.upto + 1, max(head.upto + RANGE_SLOTS_MAX, above[-1].seq if beyond else 0))
     spans = [range(first, min(last, horizon) + 1) for first, last in (lowest, *((piece.first, piece.last) for piece in beyond))]
     holes = list(dict.fromkeys(seq for span in spans for seq in span if seq not in held))
     holes = holes[: MISSING_MAX + PARKED_MAX]

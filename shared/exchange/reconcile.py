@@ -125,7 +125,8 @@ class Reconciler:
             elif (stream.sender, stream.recipient) == (self._agency, peer):
                 ours = await _ours(tx, peer, stream.incarnation, first, last)
                 if self._anchor is not None and ours:  # it leaves here as well as by the broker
-                    self._anchor.cover(stream.incarnation, peer, ours[-1][0])
+                    # Its lock is a file's: waited for in this loop it would stop whoever of this process holds it.
+                    await asyncio.to_thread(self._anchor.cover, stream.incarnation, peer, ours[-1][0])
                 words = [word for _seq, word in ours]
             else:
                 words = []
@@ -174,7 +175,7 @@ class Reconciler:
 
     async def _learn_keys(self, peer: str, line: Line) -> int:
         """Asks for what we do not know of the peer's directory; returns how many lines were new."""
-        return await self._letters.take_lines(peer, await line.directory(peer, self._seal.knows(peer)))
+        return await self._letters.take_lines(peer, await line.directory(peer, self._seal.knows_in_full(peer)))
 
     async def _agree(self, peer: str, line: Line, *, signs: bool = False) -> bool:
         """One exchange of hashes; where they differ, or a hash is not enough, of whole statements. True where the pair is in step.

@@ -90,6 +90,14 @@ class Seal(Protocol):
         """Whether there is a key to sign with, and one of the peer's to seal to: what waits for one does not hang."""
         ...
 
+    def size(self) -> int:
+        """How many lines this agency's own directory has."""
+        ...
+
+    def knows_in_full(self, peer: str) -> int:
+        """How many lines of a peer's directory are known here before the first that is known by its digest only."""
+        ...
+
     def known_by_sealer(self, envelope: bytes) -> int | None:
         """How many lines of this agency's directory whoever sealed this must have known, where it is sealed to a key that another
         has replaced and that is no longer here; else None."""
@@ -143,6 +151,14 @@ class KeyedSeal:
         known = self._known.get(peer, self._keys.own.size) if known is None else known
         return self._keys.own.told_to(peer, known + 1) if known < self._keys.own.size else None
 
+    def size(self) -> int:
+        return self._keys.own.size
+
+    def knows_in_full(self, peer: str) -> int:
+        directory = self._keys.peers.get(peer)
+        lines = directory.lines if directory is not None else []
+        return next((n for n, one in enumerate(lines) if one.signed is None), len(lines))
+
     def can_speak_to(self, peer: str) -> bool:
         try:
             self._keys.signer()
@@ -164,8 +180,8 @@ class KeyedSeal:
 
     def vouched(self, told: Lines, letter: Inner) -> Lines:
         # A root vouches for what a line says, and for no choice of what is told as a digest only: whoever has seen the lines could
-        # hide a key, or that one is revoked. That choice is the agency's where the newest key that the lines leave has signed it,
-        # which nobody has who has stolen an older one.
+        # hide a key, or that one is revoked. Under the newest key that the lines leave it is the agency's choice, or that of
+        # whoever has stolen just this key: what he hides comes in full with the agency's own letter (`Letters.write_lines`).
         known = self._directory(told.agency)
         new = [n for n, one in enumerate(told.lines) if one.signed is None and told.first + n > known.size]
         if not new:

@@ -23,6 +23,7 @@ from shared.kit.sealed import SHUT, shut_shown
 SENDING_STALLED = timedelta(seconds=45)  # a send gives up after 30 s and is tried again: what waits longer is sent by nobody
 RECEIVING_STALLED = timedelta(seconds=60)  # a full batch takes seconds, and a worker that died is replaced after ten
 SHUT_LOOKED_AT = 200  # events of which none opens, looked at at once
+SHUT_PAGES_MAX = 5  # so often: where a thousand do not open, the keystore is away, and that is said elsewhere
 OFFSETS_EVERY = timedelta(seconds=15)  # asking for offsets opens connections: four times within the limit is often enough
 
 
@@ -154,7 +155,7 @@ async def oldest_waiting(database: Database) -> dict[str, tuple[int, int]]:
 
 async def _first_that_opens(tx: Transaction, words: Any, waits: Sequence[ColumnElement[bool]], first: int) -> int | None:
     looked_at = 1  # as good as always the oldest opens
-    while True:
+    for _page in range(SHUT_PAGES_MAX):
         query = select(col(OutboxRow.position), words).where(*waits, col(OutboxRow.position) >= first)
         rows = (await tx.session.execute(query.order_by(col(OutboxRow.position)).limit(looked_at))).tuples().all()
         for position, found in rows:
@@ -163,6 +164,7 @@ async def _first_that_opens(tx: Transaction, words: Any, waits: Sequence[ColumnE
         if len(rows) < looked_at:
             return None
         first, looked_at = int(rows[-1][0] or 0) + 1, SHUT_LOOKED_AT
+    return None
 
 
 async def partitions_behind(access: Access, group: str, topics: Mapping[str, int]) -> dict[TopicPartition, int]:

@@ -72,6 +72,17 @@ GONE = "SELECT n.name FROM names AS n JOIN keys AS k ON k.id = n.key WHERE k.wra
 
 
 # Raised while a statement is put together, they go up as they are: wrapped by SQLAlchemy, nobody would know them.
+def id_of_copy(file: Path) -> UUID:
+    """Of which keystore a file is the backup; raises RefnetError."""
+    if not file.is_file():
+        raise RefnetError(f"There is no backup {file}; name one that `refnet backup --keys` wrote.")
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
+            return UUID(bytes=copy.execute("SELECT id FROM store").fetchone()[0])
+    except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+        raise RefnetError(f"{file} is no sound backup of a keystore; take another.") from error
+
+
 class KeystoreAway(DontWrapMixin, DatabaseAway):
     """The keystore cannot be read or written just now, or lacks what the database needs: nothing is lost, and nothing is done."""
 
@@ -406,8 +417,7 @@ class Keystore:
 
     def take(self, file: Path) -> int:
         """Takes over what a copy has and this does not; how many keys. What was destroyed here stays so. Raises KeystoreAway."""
-        if not file.is_file():
-            raise RefnetError(f"There is no backup {file}; name one that `refnet backup --keys` wrote.")
+        id_of_copy(file)
         try:
             with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
                 store = copy.execute("SELECT id FROM store").fetchone()

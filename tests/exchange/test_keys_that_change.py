@@ -303,6 +303,35 @@ async def test_whoever_has_seen_the_lines_and_an_old_key_hides_none_of_them(
     assert health.seal.open(police.seal.seal(signed, "health"), "police").header.signer == new
 
 
+async def test_what_the_thief_of_the_newest_known_key_hides_comes_in_full_with_the_agencys_own_letter(
+    ends: tuple[End, End],
+) -> None:
+    police, health = ends
+    await by_broker(health, police)
+    await by_broker(police, health)
+    stolen = police.holder.directory.newest(Use.SIGN)
+    assert stolen is not None
+    thief = KeyedSeal(
+        Keyring(police.holder.as_read_by("police"), {"health": health.holder.as_read_by("police")}, police.holder.signing[:], [])
+    )
+    new = new_signer(police)
+    police.holder.revoke(stolen, {"health": {}})
+    police.holder.new_seal(HYBRID)
+    police.seal.refresh()
+    lines = police.holder.directory.told_to("health", 3).lines
+    covered = (*(Told(digest=digest_of(one.signed)) if one.signed else one for one in lines[:-1]), lines[-1])
+    forged = Lines(agency="police", first=3, lines=covered).to_bytes()
+    header = Header(kind=Kind.DIRECTORY, sender="police", recipient="health", incarnation=UUID(int=1))
+    await health.hear_letters("police", [thief.seal(thief.sign(header, forged), "health")])
+    await by_broker(health, police)  # which says that it knows them all
+    (letter, *_rest) = await police.letters.write_lines("health")
+    await health.hear_letters("police", [letter])
+    with pytest.raises(Unopenable, match="revoked"):
+        health.seal.open(thief.seal(thief.sign(STATEMENT, b"{}"), "health"), "police")
+    signed = police.seal.sign(STATEMENT, b"{}")
+    assert health.seal.open(police.seal.seal(signed, "health"), "police").header.signer == new
+
+
 class Direct:
     """The direct line from the clinic to the desk."""
 

@@ -234,4 +234,4 @@ async def is_shown(both: Ends) -> None:
     """Whoever looks after the clinic's lines is told, once."""
     visitor = Visitor(both.clinic.app)
     await sign_in(visitor, await settled_account(both.clinic, "in-charge", Role.SUPERVISOR), "in-charge")
-    assert (await visitor.open("/alarms")).words.count("A message could not be opened") == 1
+    assert (await visitor.open("/alarms")).text.count("<h2>A message could not be opened") == 1

@@ -32,6 +32,12 @@ class PlainSeal:
     def lines_for(self, peer: str, known: int | None = None) -> Lines | None:
         return None
 
+    def size(self) -> int:
+        return 0
+
+    def knows_in_full(self, peer: str) -> int:
+        return 0
+
     def can_speak_to(self, peer: str) -> bool:
         return True
 

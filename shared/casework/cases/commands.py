@@ -143,7 +143,9 @@ def was_not_asked(case: Case) -> bool:
 async def say_who(case_id: UUID, age_band: codes.AgeBand, sex: codes.Sex | None, tx: Transaction, by: Actor) -> None:
     """Age group and sex of a case of ours of which they were not asked when it was opened; what was known of a child stays."""
     by.may_work()
-    case = await load_case(tx, case_id, by, lock=True)
+    await load_case(tx, case_id, by)
+    query = select(Case).where(col(Case.id) == case_id).with_for_update().execution_options(populate_existing=True)
+    case = (await tx.session.execute(query)).scalar_one()
     if not was_not_asked(case):
         raise Conflict("The age group of this case is known already; open the case to see it.")
     case.needs = {**(case.needs or {}), "age_band": str(age_band)} | ({"sex": str(sex)} if sex is not None else {})

@@ -67,8 +67,8 @@ async def _released_again(_recipient: str, fact: events.Event, word: Returned, t
     assert isinstance(fact, events.FiguresReleased)
     query = select(FigureRelease).where(col(FigureRelease.period) == fact.period, col(FigureRelease.number) == fact.release)
     known = (await tx.session.execute(query)).scalar_one_or_none()
-    if known is not None and known.shown != unpacked(fact.cubes):  # made again before this came: what others read is what stands
-        known.shown, known.counted = unpacked(fact.cubes), None
+    if known is not None and known.shown != unpacked(fact.cubes):  # made again before this came: nothing is compared with it
+        known.counted = None
         await tx.session.flush()
     if known is None:
         tx.session.add(

@@ -48,6 +48,11 @@ class RecoveryView(Body):
     backup_days: int | None = None
 
     @property
+    def is_older(self) -> bool:
+        """Whether it is known to be an older copy of itself, and is not so on a peer's word alone: then everybody signs in anew."""
+        return any(one.because != "peer_holds_more" for one in self.peers)
+
+    @property
     def words(self) -> str:
         """For a terminal: one line a peer, then what has to be asked of paper or people."""
         if not self.peers:
@@ -60,7 +65,8 @@ class RecoveryView(Body):
             )
         if self.thin_cases:
             lines.append(f"Known only from what was told to others, look for the paper: {', '.join(self.thin_cases)}.")
-        lines.append(ACCESS)
+        if self.is_older:
+            lines.append(ACCESS)
         lines.append("What was written here after the backup and told to nobody (notes, care given, sheets) is not recoverable.")
         return "\n".join(lines)
 

@@ -2,7 +2,9 @@
 
 A line that is meant for one peer alone is told to the others as its digest. Nothing here is secret, and a line that is told in
 full needs no other signature than the root's, so it may come from anybody and by any way. A digest that is new to the reader stands
-where the agency itself has told it: on the direct line, or in a letter under the newest signing key of what the letter leaves.
+where the agency itself has told it: on the direct line, or in a letter under the newest signing key of what the letter leaves. Who
+has stolen that key may still hide what follows on it, until the agency tells its lines from the first on, as it does at each start
+and whenever they change.
 """
 
 from enum import StrEnum
