@@ -58,7 +58,7 @@ class Centres:
     async def _plan(self, at: _Staying) -> None:
         """Where to afterwards: a partner is asked for a roof, or she has one and a partner is asked for what takes longer."""
         if at.stay.where != AGENCY:
-            await self._happens(at.desk, at, "planned", way=at.stay.where)
+            await self._happens(at.desk, at, "planned", way=at.stay.where, **_agreed(at.stay))
         if at.stay.asked:
             await self._ask(at, 0)
 
@@ -111,11 +111,9 @@ class Centres:
 
     async def _leave(self, at: _Staying) -> None:
         """She leaves: to whoever accepted, to her family with her own yes, or where she chooses."""
-        said: dict[str, Any] = {"way": at.stay.where}
+        said: dict[str, Any] = {"way": at.stay.where, **_agreed(at.stay)}
         if at.stay.where == AGENCY:
             said["referral_id"] = at.request
-        if at.stay.where == FAMILY:
-            said |= {"she_agrees": Ternary.YES, "risk_checked": Ternary.YES}
         await self._happens(at.desk, at, "left", **said)
         if at.request is not None:
             self.town.after(ON_THE_WAY, partial(self._receive, at, self.town.at(at.stay.asked[-1]), at.request))
@@ -128,3 +126,8 @@ class Centres:
 
     async def _end(self, worker: Desk, referral_id: str) -> None:
         await worker.post(f"/referrals/{referral_id}/close", {"outcome_code": "served"})
+
+
+def _agreed(stay: Stay) -> dict[str, Ternary]:
+    """What the register asks before it plans or ends a stay with her family: her own yes, and the risks looked at."""
+    return {"she_agrees": Ternary.YES, "risk_checked": Ternary.YES} if stay.where == FAMILY else {}

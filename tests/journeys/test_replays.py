@@ -35,9 +35,11 @@ MUST = {
 
 
 def a_free_block() -> int:
-    """The port before forty that nobody listens on: other tests of this machine take theirs from the same numbers."""
+    """The port before forty that nobody listens on: other tests of this machine take theirs from the same numbers, and two of
+    these would find the same ones free: a replay listens only once its accounts are made. So each worker has its own."""
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     for _try in range(100):
-        first = 20_000 + 200 * (free_port() % 50)
+        first = 20_000 + 2_000 * (beside % 5) + 200 * (free_port() % 10)
         with ExitStack() as held:
             try:
                 for port in range(first + 1, first + 1 + PORTS):
