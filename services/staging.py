@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -270,8 +271,11 @@ def running(stage: Stage) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
                 process.wait()
 
 
-def wait_ready(stage: Stage, processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    """Waits until every agency's API answers and its broker does too; raises RefnetError where one stops or takes too long."""
+def wait_ready(
+    stage: Stage, processes: Mapping[str, subprocess.Popen[bytes]], accounts: Mapping[str, Sequence[Account]], otherwise: str
+) -> None:
+    """Waits until every agency's API answers and its broker does too; raises RefnetError where one stops or takes too long, and
+    where it is a stranger who answers: whoever took the port since it was free."""
     until = time.monotonic() + READY_DEADLINE_S
     for agency in stage.ports:
         while not _is_ready(stage.address(agency)):
@@ -281,11 +285,23 @@ def wait_ready(stage: Stage, processes: Mapping[str, subprocess.Popen[bytes]]) -
                     f"The {agency} agency is not ready after {READY_DEADLINE_S:.0f} s; its log is beside its database."
                 )
             time.sleep(POLL_S)
+        if not _knows(stage.address(agency), accounts[agency][0]):
+            raise RefnetError(f"Another program answers on port {stage.ports[agency]} of 127.0.0.1; {otherwise}")
 
 
 def _is_ready(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"{address}/health/ready", timeout=READY_ANSWER_S) as answer:  # noqa: S310 — loopback
             return bool(json.load(answer)["status"] == "ready")
-    except OSError:  # refused, or an answer that says why it is not
+    except (OSError, HTTPException, LookupError, TypeError, ValueError):  # refused, not ready yet, or nothing that we would say
+        return False
+
+
+def _knows(address: str, account: Account) -> bool:
+    """Whether an account of ours is one of the agency that answers."""
+    asked = urllib.request.Request(f"{address}/api/v1/directory/services", headers={"Authorization": f"Bearer {account.token}"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(asked, timeout=READY_ANSWER_S):  # noqa: S310
+            return True
+    except (OSError, HTTPException):
         return False

@@ -66,7 +66,7 @@ def run_demo(*, programme: str | None, once: bool, keep: bool, broker: BrokerCho
         accounts = asyncio.run(set_up(stage, {agency: cast.people(agency) for agency in ports}, DEMO_PIN))
         processes = stack.enter_context(running(stage))
         clients = {agency: Client(stage.address(agency), accounts[agency][0].token) for agency in ports}
-        wait_ready(stage, processes)
+        wait_ready(stage, processes, accounts, OTHER_PORTS)
         say(f"{NUMBERS[len(ports)]} agencies are running, each with its own database.")
         say("One synthetic survivor now goes through the pathway.")
         say("Times are UTC here and local on the pages; codes are those of the API.\n")

@@ -179,7 +179,7 @@ class _Replay:
         accounts = await set_up(self.stage, people)
         self.town.take(people, accounts)
         with running(self.stage) as self.processes:
-            await asyncio.to_thread(wait_ready, self.stage, self.processes)
+            await asyncio.to_thread(wait_ready, self.stage, self.processes, accounts, OTHER_PORTS)
             count = f"{len(self.caseload.reports):,} reports" + (
                 f", {len(self.caseload.calls):,} calls" if self.caseload.calls else ""
             )

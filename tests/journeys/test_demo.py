@@ -4,16 +4,21 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
-from processes import free_port
+from processes import block_of_ports, free_port
 
 from services.demo.cast import cast_of
 from services.demo.run import OTHER_PORTS, RUNS_ALREADY, run_demo
-from services.staging import alone, check_free, ports_by_kind
+from services.staging import Account, Stage, alone, check_free, ports_by_kind, wait_ready
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.errors import RefnetError
+from shared.kit.ids import new_id
+from shared.kit.local.broker import Broker
 
 DEMO_DEADLINE_S = 110
 
@@ -30,11 +35,12 @@ DEMOS = {  # the broker, the programme that is named, and its agencies
 def test_the_demo_prints_her_timeline_as_each_agency_sees_it(shown: str, tmp_path: Path) -> None:
     broker, named, agencies = DEMOS[shown]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
-    port = 20_000 + 200 * (free_port() % 50)  # with a hundred after it, below those that systems give out by themselves
-    command = [sys.executable, "-m", "services.cli", "demo", "--once", "--broker", broker, "--port", str(port), *named]
-    done = subprocess.run(
-        command, env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=DEMO_DEADLINE_S
-    )
+    command = [sys.executable, "-m", "services.cli", "demo", "--once", "--broker", broker, *named]
+    with block_of_ports() as port:
+        done = subprocess.run(
+            [*command, "--port", str(port)], env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
+            timeout=DEMO_DEADLINE_S,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for name in ("Police desk", "Clinic", "Social worker"):
         assert f"{name} — case" in done.stdout
@@ -113,3 +119,33 @@ def test_a_demo_never_speaks_to_a_stranger_on_its_port() -> None:
         port = stranger.getsockname()[1]
         with pytest.raises(RefnetError, match=f"Port {port} .* cannot be used"):
             check_free([port], OTHER_PORTS)
+
+
+class _Stranger(BaseHTTPRequestHandler):
+    """Another demo: ready, and it knows none of our accounts."""
+
+    def do_GET(self) -> None:
+        """Answers."""
+        self.send_response(200 if self.path == "/health/ready" else 401)
+        self.end_headers()
+        self.wfile.write(b'{"status": "ready"}')
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_whoever_took_the_port_meanwhile_is_not_taken_for_ours(tmp_path: Path) -> None:
+    cast = cast_of(None)
+    with (
+        HTTPServer(("127.0.0.1", 0), _Stranger) as stranger,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=PIPE) as ours,
+    ):
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        port = stranger.server_address[1]
+        stage = Stage(tmp_path, Broker("127.0.0.1:1", "trial", "trial"), cast.network, {"police": port}, cast.programme)
+        made = {"police": [Account(new_id(), "rn_of_ours")]}
+        with pytest.raises(RefnetError, match=f"Another program answers on port {port} of 127.0.0.1; end the demo that runs there"):
+            wait_ready(stage, {"police": ours}, made, OTHER_PORTS)
+        stranger.shutdown()
+        assert ours.stdin is not None
+        ours.stdin.close()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import free_port
+from processes import block_of_ports
 from schema import postgres_at_head
 
 from services import cli
@@ -26,11 +26,6 @@ pytestmark = pytest.mark.timeout(DEADLINE_S + 30)
 SEED = 348  # with it she comes again, takes back what she agreed to, is sent on, stays away; a sheet is entered, a call repeated
 
 
-def ports_from() -> int:
-    """With a hundred after it, below those that systems give out by themselves."""
-    return 20_000 + 200 * (free_port() % 50)
-
-
 @pytest.fixture
 def databases(postgres: PostgresDatabases) -> Iterator[dict[str, str]]:
     urls = {agency: postgres_at_head(postgres, agency) for agency in AGENCIES}
@@ -43,12 +38,13 @@ def test_every_figure_of_a_small_programme_is_met_on_postgresql(databases: dict[
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
     named = [part for agency, url in databases.items() for part in ("--database", f"{agency}={url}")]
     command = [
-        sys.executable, "-m", "services.cli", "simulate", str(SMALL), "--json", "--broker", "trial", "--port", str(ports_from()),
-        "--seed", str(SEED), *named,
+        sys.executable, "-m", "services.cli", "simulate", str(SMALL), "--json", "--broker", "trial", "--seed", str(SEED), *named,
     ]  # fmt: skip
-    done = subprocess.run(
-        command, env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=DEADLINE_S
-    )
+    with block_of_ports() as port:
+        done = subprocess.run(
+            [*command, "--port", str(port)], env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
+            timeout=DEADLINE_S,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     (programme,) = json.loads(done.stdout)["programmes"]
     found = {one["name"]: one for one in programme["indicators"]}
@@ -83,7 +79,8 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
 
     monkeypatch.setattr(Boxes, "offer", forgets)
     said: list[str] = []
-    outcome = simulate(Order(str(SMALL), SEED, broker="trial", port=ports_from()), said.append, is_watched=False)
+    with block_of_ports() as port:
+        outcome = simulate(Order(str(SMALL), SEED, broker="trial", port=port), said.append, is_watched=False)
     assert forgotten
     assert any("all made up" in words for words in said)
     return outcome

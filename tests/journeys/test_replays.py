@@ -2,18 +2,15 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from processes import free_port
+from processes import block_of_ports
 
 pytestmark = pytest.mark.long
 
-PORTS = 40  # agencies of a programme, each with two
 DEADLINE_S = 3_600  # minutes on two quiet cores
 MUST = {
     "zm-vsu-ec": {
@@ -34,35 +31,17 @@ MUST = {
 }  # fmt: skip
 
 
-def a_free_block() -> int:
-    """The port before forty that nobody listens on: other tests of this machine take theirs from the same numbers, and two of
-    these would find the same ones free: a replay listens only once its accounts are made. So each worker has its own."""
-    beside = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    for _try in range(100):
-        first = 20_000 + 2_000 * (beside % 5) + 200 * (free_port() % 10)
-        with ExitStack() as held:
-            try:
-                for port in range(first + 1, first + 1 + PORTS):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return first
-    raise AssertionError("no block of free ports was found")
-
-
 @pytest.mark.timeout(DEADLINE_S + 60)
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("programme", MUST)
 def test_a_replay_meets_every_expected_figure(programme: str, seed: int, tmp_path: Path) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("REFNET_", "KAFKA_"))}
-    port = a_free_block()
-    command = [
-        sys.executable, "-m", "services.cli", "simulate", programme, "--seed", str(seed), "--json", "--broker", "kafka",
-        "--port", str(port),
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=DEADLINE_S
-    )
+    command = [sys.executable, "-m", "services.cli", "simulate", programme, "--seed", str(seed), "--json", "--broker", "kafka"]
+    with block_of_ports() as port:
+        done = subprocess.run(
+            [*command, "--port", str(port)], env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
+            timeout=DEADLINE_S,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     (told,) = json.loads(done.stdout)["programmes"]
     found = {one["name"]: one for one in told["indicators"] if one["expected"] is not None}

@@ -1,16 +1,19 @@
 """Agencies as real processes on a real Kafka: started, killed by their crash points, started again, and asked over HTTP."""
 
 import asyncio
+import fcntl
 import itertools
 import os
+import random
 import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,27 @@ DEADLINE_S = 120.0  # seconds are enough when quiet; the rest is for a machine t
 POLL_S = (0.05, 0.3)  # between looks, longer each time: every look is work for the one that is waited for
 STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 23, whatever hangs
 KINDS = ("police", "health", "social_welfare")
+BLOCKS = range(10_000, 20_000, 200)  # below what a broker or a database of ours takes, and what systems give out by themselves
+
+
+@contextmanager
+def block_of_ports() -> Iterator[int]:
+    """The first of 200 ports that nobody listens on, held by a lock against every other test run of this machine: a demo or a
+    replay listens only once its accounts are made, and two of them would find the same ports free."""
+    locks = Path(tempfile.gettempdir()) / "refnet-ports"
+    locks.mkdir(exist_ok=True)
+    for first in random.SystemRandom().sample(BLOCKS, len(BLOCKS)):  # tests that are seeded must not all try the same first
+        with (locks / str(first)).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with ExitStack() as held:
+                    for port in range(first, first + BLOCKS.step):
+                        held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            yield first
+            return
+    raise AssertionError("no block of free ports was found")
 
 
 def free_port() -> int:

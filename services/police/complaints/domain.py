@@ -4,10 +4,11 @@ Nothing here ends or changes care: a complaint is one thing, her referrals and c
 is no outcome of a mediation, because none exists (rule 8): an attempt is a breach (`shared.casework.breaches`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from uuid import UUID
 
 from shared.contracts.casework.codes import PROGRESS_OF, AgencyKind, ProgressCode
 
@@ -137,6 +138,11 @@ def standing(facts: Iterable[Fact]) -> Standing:
             case _P.VERDICT, _:
                 state = State.ENDED
     return Standing(state, first, frozenset(gaps))
+
+
+def belongs_to(named: UUID | None, complaints: Sequence[UUID]) -> UUID | None:
+    """The complaint of a milestone: the one that was named with it, else the only one there is of its case."""
+    return named if named is not None or len(complaints) != 1 else complaints[0]
 
 
 def in_order(facts: Iterable[Fact]) -> list[Fact]:

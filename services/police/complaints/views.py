@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from services.police.complaints.commands import complaints_of, heard_of, known_to_her, steps_of
-from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, Where, standing
+from services.police.complaints.domain import MILESTONES, SETTLED, AskedBy, Fact, Standing, Told, Where, belongs_to, standing
 from services.police.complaints.tables import Complaint, ComplaintStep, Explained, Telling
 from services.police.stations.domain import reference
 from services.police.stations.views import number_of
@@ -86,7 +86,7 @@ class Register:
 
 
 async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
-    """The register of a case. A step that was recorded without naming a complaint belongs to the only one there is."""
+    """The register of a case."""
     known = await known_to_her(tx, case.id)
     last = {one.position: one for one in known.tellings}
 
@@ -95,12 +95,12 @@ async def register_of(tx: Transaction, here: Here, case: Case) -> Register:
         return Step(row, said or {}, last.get(row.position), is_milestone, is_milestone and known.waits(row))
 
     complaints = await complaints_of(tx, case.id)
-    only = complaints[0].id if len(complaints) == 1 else None
+    ids = [one.id for one in complaints]
     by_complaint: dict[UUID | None, list[Step]] = {}
     for row, own in await steps_of(tx, here, case.id):
         step = step_of(row, own.said if own else None)
-        key = own.complaint_id if own is not None else only if step.is_milestone else None
-        by_complaint.setdefault(key, []).append(step)
+        named = own.complaint_id if own is not None else None
+        by_complaint.setdefault(belongs_to(named, ids) if step.is_milestone else named, []).append(step)
     shown = [
         Shown(one, by_complaint.get(one.id, []), _standing(by_complaint.get(one.id, [])), await _reference(tx, here, one))
         for one in complaints

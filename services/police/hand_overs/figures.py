@@ -12,7 +12,7 @@ from services.police.hand_overs.views import BEGINS, asks_to_prosecute, clocks_o
 from shared.casework.circles.tables import Progress
 from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import Period
-from shared.casework.figures.reading import ROWS, of_counted, rows
+from shared.casework.figures.reading import of_counted, pages
 from shared.casework.here import Here
 from shared.casework.referrals.tables import Referral
 from shared.kit.db import Transaction
@@ -33,9 +33,7 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
     query = of_counted(Complaint, col(Complaint.id), col(Complaint.case_id), col(Complaint.facility)).where(
         or_(handed_then, and_(begun, ~exists().where(*asked)))
     )
-    complaints = [row async for row in rows(tx, query, col(Complaint.id))]
-    for begin in range(0, len(complaints), ROWS):
-        page = complaints[begin : begin + ROWS]
+    async for page in pages(tx, query, col(Complaint.id)):
         clocks = await clocks_of(tx, here, page)
         for row in page:
             if row.id in clocks:

@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, or_, select
 from sqlmodel import col
 
-from services.police.complaints.domain import MILESTONES, Fact, State
+from services.police.complaints.domain import MILESTONES, Fact, State, belongs_to
 from services.police.complaints.domain import standing as state_of
 from services.police.complaints.tables import Complaint, ComplaintStep
 from services.police.hand_overs.domain import OPEN, Facts, HandOver, counted_from, standing
 from shared.casework import scope
 from shared.casework.cases.tables import Case, Incident
 from shared.casework.circles.tables import Progress
-from shared.casework.consents.tables import Consent, Refusal
+from shared.casework.consents.views import noes_of
 from shared.casework.directory.network import Facility
 from shared.casework.here import Actor, Here
 from shared.casework.pages.frame import Way
@@ -126,21 +126,22 @@ async def clocks_of(tx: Transaction, here: Here, complaints: Sequence[Handed]) -
     if not limits:
         return {}
     cases = {one.case_id for one in complaints if one.id in limits}
-    said_no, handed, facts = await _said_no(tx, here, cases), await _handed_at(tx, cases), await _facts(tx, here, cases)
+    offices = {place.partition("/")[0] for place in prosecutors(here)}  # whoever prosecutes nobody is asked about something else
+    noes, handed, facts = await noes_of(tx, cases, offices), await _handed_at(tx, cases), await _facts(tx, here, cases)
     found = {}
     for one in complaints:
         own = facts.get(one.id, [])
         begun = [fact.occurred_at for fact in own if fact.code in BEGINS]
         if one.id in limits and any(fact.code is ProgressCode.COMPLAINT_REGISTERED for fact in own):
             found[one.id] = Facts(
-                counted_from(begun, handed.get(one.id)), limits[one.id], handed.get(one.id), said_no=one.case_id in said_no,
-                is_withdrawn=state_of(own).state is State.WITHDRAWN,
+                counted_from(begun, handed.get(one.id)), limits[one.id], handed.get(one.id),
+                said_no=bool(offices) and offices <= noes[one.case_id], is_withdrawn=state_of(own).state is State.WITHDRAWN,
             )  # fmt: skip
     return found
 
 
 async def _facts(tx: Transaction, here: Here, cases: Collection[UUID]) -> dict[UUID, list[Fact]]:
-    """This agency's milestones by complaint. One that was recorded without naming a complaint belongs to the only one there is."""
+    """This agency's milestones by complaint."""
     of_cases: dict[UUID, list[UUID]] = {}
     every = select(col(Complaint.case_id), col(Complaint.id)).where(among(tx, col(Complaint.case_id), cases))
     for case_id, complaint_id in (await tx.session.execute(every)).tuples():
@@ -152,9 +153,9 @@ async def _facts(tx: Transaction, here: Here, cases: Collection[UUID]) -> dict[U
     )
     found: dict[UUID, list[Fact]] = {}
     for case_id, named, code, occurred_at in (await tx.session.execute(steps)).all():
-        several = of_cases.get(case_id, [])
-        for complaint_id in [named] if named else several[:1] if len(several) == 1 else ():
-            found.setdefault(complaint_id, []).append(Fact(ProgressCode(code), occurred_at))
+        whose = belongs_to(named, of_cases.get(case_id, []))
+        if whose is not None:
+            found.setdefault(whose, []).append(Fact(ProgressCode(code), occurred_at))
     return found
 
 
@@ -167,25 +168,6 @@ async def _handed_at(tx: Transaction, cases: Collection[UUID]) -> dict[UUID, dat
         .group_by(col(Complaint.id))
     )
     return dict((await tx.session.execute(query)).tuples().all())
-
-
-async def _said_no(tx: Transaction, here: Here, cases: Collection[UUID]) -> set[UUID]:
-    """The cases of which she has said no to every office, by what was kept last of each."""
-    offices = {place.partition("/")[0] for place in prosecutors(here)}  # whoever prosecutes nobody is asked about something else
-    yes = select(col(Consent.case_id), col(Consent.recipient), col(Consent.id), col(Consent.taken_back_at).is_not(None)).where(
-        among(tx, col(Consent.case_id), cases), col(Consent.recipient).in_(offices)
-    )
-    no = select(col(Refusal.case_id), col(Refusal.recipient), col(Refusal.id), true()).where(
-        among(tx, col(Refusal.case_id), cases), col(Refusal.recipient).in_(offices)
-    )
-    last: dict[tuple[UUID, str], tuple[UUID, bool]] = {}
-    for query in (yes, no):
-        for case_id, office, id_, is_no in (await tx.session.execute(query)).tuples():
-            known = last.get((case_id, office))
-            if known is None or id_ > known[0]:  # UUIDv7: as they were recorded
-                last[case_id, office] = (id_, bool(is_no))
-    noes = {key for key, (_id, is_no) in last.items() if is_no}
-    return {case_id for case_id in cases if offices and all((case_id, office) in noes for office in offices)}
 
 
 async def due(tx: Transaction, here: Here, by: Actor) -> list[Due]:

@@ -138,7 +138,7 @@ async def issue(tx: Transaction, account: Account, made: OneTime) -> Issued:
     """Gives an account a one-time password and a new code card; its old ones end."""
     account.password_hash, account.must_renew, account.pin_hash = made.hashed, True, None
     account.one_time_until = tx.clock.now() + ONE_TIME_LIFE
-    account.failed_count, account.waits_until, account.code_failed_count, account.code_waits_until = 0, None, 0, None
+    _forget_failures(account)
     await tx.session.execute(delete(KnownBrowser).where(col(KnownBrowser.account_id) == account.id))
     codes = await new_card(tx, account)
     return Issued(made.password, codes)
@@ -216,7 +216,7 @@ async def check_code(tx: Transaction, account: Account, code: str, device: UUID)
     if row is None or not hmac.compare_digest(row.digest, _digest(account.id, row.number, typed(code))):
         return _failed(tx, known) if known is not None else _failed_code(tx, account)
     row.used_at, account.asked_code = tx.clock.now(), None
-    account.failed_count, account.waits_until, account.code_failed_count, account.code_waits_until = 0, None, 0, None
+    _forget_failures(account)
     if known is not None:
         known.failed_count, known.waits_until = 0, None
     await _remember(tx, account, device)
@@ -296,6 +296,10 @@ def _failed_code(tx: Transaction, account: Account) -> Answer:
     if account.code_failed_count >= FAILURES_MAX:
         account.code_failed_count, account.code_waits_until = 0, tx.clock.now() + WAIT
     return Answer.WRONG
+
+
+def _forget_failures(account: Account) -> None:
+    account.failed_count, account.waits_until, account.code_failed_count, account.code_waits_until = 0, None, 0, None
 
 
 def _digits(count: int) -> str:

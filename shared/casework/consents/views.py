@@ -1,15 +1,17 @@
 """Consents as this agency's own accounts see them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlmodel import col
 
 from shared.casework.consents.tables import Consent, Erasure, Refusal
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import Basis
 from shared.kit.bodies import Body
+from shared.kit.bulk import among
 from shared.kit.db import Transaction
 
 
@@ -51,6 +53,21 @@ async def erasures_of(tx: Transaction, case_id: UUID) -> dict[UUID, Erasure]:
 async def last_answers(tx: Transaction, case_id: UUID) -> dict[str, Consent | Refusal]:
     """By recipient, what was kept last: her yes, her no, or what the law or her life asked for instead of an answer."""
     return {answer.recipient: answer for answer in await _kept(tx, case_id)}
+
+
+async def noes_of(tx: Transaction, case_ids: Collection[UUID], recipients: Collection[str]) -> dict[UUID, set[str]]:
+    """Of several cases, the recipients of whom what was kept last is a no."""
+    rows: list[tuple[UUID, UUID, str, bool]] = []
+    for table, says_no in ((Consent, col(Consent.taken_back_at).is_not(None)), (Refusal, true())):
+        query = select(col(table.id), col(table.case_id), col(table.recipient), says_no)
+        query = query.where(among(tx, col(table.case_id), case_ids), col(table.recipient).in_(recipients))
+        rows += (await tx.session.execute(query)).tuples()
+    last = {(case_id, recipient): bool(is_one) for _id, case_id, recipient, is_one in sorted(rows)}  # UUIDv7: as they were recorded
+    found: dict[UUID, set[str]] = {case_id: set() for case_id in case_ids}
+    for (case_id, recipient), is_one in last.items():
+        if is_one:
+            found[case_id].add(recipient)
+    return found
 
 
 async def has_said_no(tx: Transaction, case_id: UUID, recipient: str) -> bool:

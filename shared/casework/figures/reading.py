@@ -1,7 +1,7 @@
 """How records are read to be counted: a page at a time, sealed words opened one by one, without whoever has said no to that.
 Nothing here opens a case: nobody is shown one, and no look is kept."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -16,13 +16,19 @@ COUNTED = ~col(Case.not_counted)  # `stat`: asked on the page on which she says 
 
 
 async def rows(tx: Transaction, query: Select[Any], key: Any) -> AsyncIterator[Any]:
-    """The rows of a query a page at a time, by their key, which stands first."""
+    """The rows of a query, read a page at a time, by their key, which stands first."""
+    async for page in pages(tx, query, key):
+        for row in page:
+            yield row
+
+
+async def pages(tx: Transaction, query: Select[Any], key: Any) -> AsyncIterator[Sequence[Any]]:
+    """The same by pages, for what is asked about many rows at once."""
     last: Any = None
     while True:
         page = query.where(key > last) if last is not None else query
         found = (await tx.session.execute(page.order_by(key).limit(ROWS))).all()
-        for row in found:
-            yield row
+        yield found
         if len(found) < ROWS:
             return
         last = found[-1][0]
