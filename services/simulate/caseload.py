@@ -298,6 +298,8 @@ def _reports_of(ground: Ground, seed: int, year: int) -> list[Report]:
             if turn in staying:
                 stays.append(_stay(ground, beds, one, stays))
                 one = replace(one, stay=stays[-1], sex=one.sex if one.is_child else Sex.FEMALE)  # a house for women and children
+                if stays[-1].where == "family":  # nobody is planned home where no adult is safe
+                    one = replace(one, has_safe_adult=True)
             found.append(replace(one, again_after=timedelta(hours=chance.randint(3, 20)) if turn in again.values() else None))
     for place in ground.others_come_to:  # so few that no figure of the programme hangs on them, and of no kind that it counts
         chance = _chance(ground, seed, "beyond", year, place)

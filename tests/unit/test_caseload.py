@@ -99,6 +99,7 @@ def test_a_stay_is_planned_and_ends_as_the_programme_says_and_partners_are_asked
         assert set(stay.asked) <= set(on.partners[stay.service])
         assert stay.where != "agency" or (stay.service is ServicePackage.SHELTER and stay.asked)
         assert not (one.is_child and stay.where == "own_choice")
+        assert one.has_safe_adult or stay.where != "family"
         assert not stay.nights or one.clinic
     assert any(stay.nights for _one, stay in stays)
     assert any(stay.falls for _one, stay in stays)
