@@ -135,6 +135,12 @@ class Times:
         pattern = "HH:mm" if local.date() == self._now.date() else "d MMM HH:mm"
         return str(format_datetime(local, pattern, locale=self._locale))
 
+    def opening(self, moment: datetime) -> str:
+        """08:00 where that is today or tomorrow, Monday 08:00 otherwise: a moment within a week."""
+        local = self.local(moment)
+        pattern = "HH:mm" if local.date() - self.today() <= timedelta(days=1) else "EEEE HH:mm"
+        return str(format_datetime(local, pattern, locale=self._locale))
+
     def full(self, moment: datetime) -> str:
         """Tuesday 9 June, 14:05."""
         return f"{self.day(moment)}{self._comma}{self.clock(moment)}"

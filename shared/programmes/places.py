@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from shared.contracts.casework.codes import FacilityMode, IncidentContext, IncidentType, ServicePackage
 from shared.programmes.terms import (
+    EVERY_DAY,
     OPEN_DAY_AND_NIGHT,
     Context,
     Count,
@@ -22,6 +23,7 @@ from shared.programmes.terms import (
     Mode,
     Named,
     OneOf,
+    OpenDay,
     OpenHours,
     Package,
     Part,
@@ -114,6 +116,7 @@ class FacilityKind(Sourced):
     services: tuple[Package, ...] = ()
     posts: tuple[Id, ...] = Field(min_length=1)  # the ladder of alarms, lowest first
     open_hours: OpenHours = OPEN_DAY_AND_NIGHT
+    open_days: tuple[OpenDay, ...] = Field(default=EVERY_DAY, min_length=1)  # on which it opens; left out: on every day
     assets: tuple[Id, ...] = ()
     staff: tuple[Id, ...] = ()
     places: Count | None = None  # beds, at each
@@ -139,6 +142,7 @@ class Place(Sourced):
     mode: Mode | None = None  # where it differs from its kind's
     duty_number: Phone | None = None
     open_hours: OpenHours | None = None
+    open_days: tuple[OpenDay, ...] | None = Field(default=None, min_length=1)
     journeys: dict[Id, Journey] = Field(default_factory=dict)  # from which other place
 
 

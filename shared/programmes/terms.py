@@ -290,6 +290,26 @@ Named = Annotated[Words, BeforeValidator(_words), PlainSerializer(_unworded)]
 
 # --- codes of the published language, each with what a sentence calls it ----------------------------------------------
 
+
+class DayOfWeek(StrEnum):
+    """A day of the week, in the order of `date.weekday()`."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+    @classmethod
+    def of(cls, day: date) -> "DayOfWeek":
+        """That of a date."""
+        return EVERY_DAY[day.weekday()]
+
+
+EVERY_DAY = tuple(DayOfWeek)
+OpenDay = Annotated[DayOfWeek, BeforeValidator(OneOf(DayOfWeek, "day of the week"))]
 KindOfAgency = Annotated[codes.AgencyKind, BeforeValidator(OneOf(codes.AgencyKind, "kind of agency"))]
 Package = Annotated[codes.ServicePackage, BeforeValidator(OneOf(codes.ServicePackage, "package of services"))]
 Mode = Annotated[codes.FacilityMode, BeforeValidator(OneOf(codes.FacilityMode, "way to reach a facility"))]

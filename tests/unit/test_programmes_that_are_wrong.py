@@ -215,6 +215,13 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "pathways, care_to_room, hours",
         '\'all day\' is no opening time; write "24 h", or as "08:00-16:00"',
     ),
+    "a day of the week that there is not": (
+        "source: {count: S2, places: S2}",
+        "open_days: [mondays, tuesday]\n    source: {count: S2, places: S2}",
+        "open_days: [mondays",
+        "facilities, family_house, open_days, entry 1",
+        "'mondays' is no day of the week; did you mean 'monday'?",
+    ),
     "a hotline of which no rule says where its calls go": (
         "one_room: {rule: route_by, act: route_call",
         "one_room: {rule: route_by, act: refer",
@@ -285,7 +292,7 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
         "  family_house:",
         "facilities, family_house",
         "its source speaks of 'doors', which it does not have; write one of: agency, assets, colocated_with, count, hub, "
-        "is_specialist, mandate, mode, name, open_hours, places, posts, …",
+        "is_specialist, mandate, mode, name, open_days, open_hours, places, …",
     ),
     "a figure of the base changed without a source": (
         "consent_days: 91",

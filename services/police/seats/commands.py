@@ -10,6 +10,7 @@ from shared.casework.here import Actor, Here
 from shared.contracts.casework import events
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
+from shared.programmes.terms import EVERY_DAY, DayOfWeek
 
 BACK_MAX = timedelta(days=31)  # a unit without a computer brings its sheet of the month
 
@@ -27,6 +28,14 @@ def seats_of(here: Here, facility: str | None) -> tuple[str, ...]:
     """The seats that a place speaks of: its own, and those of workers who are posted there. None where nobody is."""
     posted = tuple(seats_at(here.programme, here.kind_of_place(facility)))
     return (UNIT, *posted) if posted else ()
+
+
+def counted_on(here: Here, facility: str, seat: str) -> frozenset[DayOfWeek]:
+    """The days on which a seat is counted: a worker's as her own office opens, the unit's on every day."""
+    if seat == UNIT:
+        return frozenset(EVERY_DAY)
+    kinds = seats_at(here.programme, here.kind_of_place(facility))[seat]
+    return frozenset(day for kind in kinds for day in here.programme.facilities[kind].open_days)
 
 
 def units(here: Here, by: Actor) -> list[str]:

@@ -4,15 +4,14 @@ Three kinds of absence, because each asks for something else: who is called away
 district office until then, and where nobody is posted the ministry is to post somebody.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from shared.programmes.terms import DayOfWeek
+
 UNIT = "unit"  # the seat of the unit's own officers; others are named by their staff in the profile
-# A seconded worker is counted on the days on which an office works, Monday to Friday; a unit is counted on every day. An
-# assumption of ours: the report says neither.
-OFFICE_WEEKDAYS = frozenset(range(5))
 
 
 class Presence(StrEnum):
@@ -37,17 +36,12 @@ class Days:
         return self.days - sum(self.said.values())
 
 
-def is_counted(seat: str, day: date) -> bool:
-    """Whether a seat is counted on a day."""
-    return seat == UNIT or day.weekday() in OFFICE_WEEKDAYS
-
-
 def days_between(first: date, until: date) -> Iterable[date]:
     """Each day, `until` not among them."""
     return (first + timedelta(days=n) for n in range(max((until - first).days, 0)))
 
 
-def days_of(seat: str, said: Mapping[date, Presence], first: date, until: date) -> Days:
-    """What a period comes to; what was said of a day on which the seat is not counted says nothing."""
-    counted = [day for day in days_between(first, until) if is_counted(seat, day)]
+def days_of(on: Collection[DayOfWeek], said: Mapping[date, Presence], first: date, until: date) -> Days:
+    """What a period comes to for a seat that is counted `on` these days; what was said of another says nothing."""
+    counted = [day for day in days_between(first, until) if DayOfWeek.of(day) in on]
     return Days(len(counted), {one: sum(said.get(day) is one for day in counted) for one in Presence})

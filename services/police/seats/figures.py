@@ -5,7 +5,7 @@ A day of which nobody said anything is a day of the seat, and no day of presence
 
 from datetime import timedelta
 
-from services.police.seats.commands import seats_of
+from services.police.seats.commands import counted_on, seats_of
 from services.police.seats.domain import UNIT, Presence, days_of
 from services.police.seats.views import first_day, said
 from shared.casework.figures.counting import Counts
@@ -29,7 +29,7 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
     known = await said(tx, first, until)
     for place, seats in places.items():
         for seat in seats:
-            days = days_of(seat, known.get((place, seat), {}), first, until)
+            days = days_of(counted_on(here, place, seat), known.get((place, seat), {}), first, until)
             all_, there = (M.UNIT_DAYS, M.UNIT_DAYS_STAFFED) if seat == UNIT else (M.SEAT_DAYS, M.SEAT_DAYS_PRESENT)
             found.add(all_, place, days.days)
             found.add(there, place, days.said[Presence.PRESENT])

@@ -67,8 +67,9 @@ async def _page(request: Request, edge: Edge, visit: Visit, form: Filled[Any], s
     seats = list(dict.fromkeys(seat for place in places for seat in commands.seats_of(here, place)))
     named = [(seat, name_of(here, seat, language) or edge.pages.say(_("Officers of the unit"), language)) for seat in seats]
     rows = [
-        (place, name, known.get((place, seat), {}).get(today), days_of(seat, known.get((place, seat), {}), begins, today + DAY))
+        (place, name, said.get(today), days_of(commands.counted_on(here, place, seat), said, begins, today + DAY))
         for place in places for seat, name in named if seat in commands.seats_of(here, place)
+        for said in [known.get((place, seat), {})]
     ]  # fmt: skip
     choose = [("", edge.pages.say(_("Choose"), language))]
     return edge.pages.show(

@@ -17,6 +17,7 @@ from shared.contracts.casework.events import AgencyId, Code, FacilityId
 from shared.contracts.wire.topics import Direction
 from shared.kit.bodies import Body
 from shared.kit.errors import RefnetError
+from shared.programmes.terms import EVERY_DAY, DayOfWeek
 
 PARTITIONS_MAX = 64  # as many as there are lanes
 DAY_AND_NIGHT = "24 h"
@@ -50,6 +51,7 @@ class Facility(_Part):
     posts: tuple[Code, ...] = Field(min_length=1)
     duty_number: str | None = Field(default=None, max_length=40)
     open_hours: str = Field(default=DAY_AND_NIGHT, pattern=r"^(24 h|[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d)$")
+    open_days: tuple[DayOfWeek, ...] = Field(default=EVERY_DAY, min_length=1)
     journeys: dict[FacilityId, Journey] = Field(default_factory=dict)  # from which facility of any agency
     places: int | None = Field(default=None, ge=0)
 

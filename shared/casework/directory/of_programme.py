@@ -132,6 +132,7 @@ def _common(programme: Programme, kind: FacilityKind) -> dict[str, Any]:
     return {
         "kind": named,
         "services": [str(package) for package in kind.services], "posts": list(kind.posts), "open_hours": kind.open_hours,
+        "open_days": [str(day) for day in kind.open_days],
         "mode": str(kind.mode), "places": kind.places, "is_planned": kind.status is FacilityStatus.PLANNED,
     }  # fmt: skip
 
@@ -142,6 +143,7 @@ def _named(programme: Programme, kind: FacilityKind, name: str) -> dict[str, Any
     return {
         **_common(programme, kind), "name": place.name.in_(programme.languages[0], "en")[:NAME_MAX], "district": place.district,
         "mode": str(programme.mode_of(name)), "open_hours": place.open_hours or kind.open_hours,
+        "open_days": [str(day) for day in place.open_days or kind.open_days],
         "duty_number": place.duty_number, "journeys": journeys,
     }  # fmt: skip
 

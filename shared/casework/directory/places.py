@@ -12,6 +12,7 @@ from shared.casework.directory.tables import PlaceNews
 from shared.casework.here import Here
 from shared.contracts.casework.codes import FacilityMode, ServicePackage
 from shared.kit.db import Transaction
+from shared.programmes.terms import EVERY_DAY, DayOfWeek
 
 NEWS_AGE_MAX = timedelta(hours=12)  # what a place said longer ago is not shown as if it were so now
 NO_PATHS: Mapping[str, "Path"] = {}
@@ -43,7 +44,7 @@ class Place:
     id: str
     facility: Facility
     is_open: bool
-    opens: str | None  # the clock time at which it opens, where it is closed now
+    opens: datetime | None  # when it opens next, as its clocks show it; None where it is open, and where nobody knows
     journey: Journey | None
     news: PlaceNews | None
     area: str | None = None  # of a shelter: the district, which is all that is shown of where it is
@@ -61,17 +62,37 @@ class Place:
 
 
 def is_open_at(facility: Facility, local: datetime) -> bool:
-    """Whether a facility is open at a local time."""
-    return is_within(facility.open_hours, local)
+    """Whether a facility is open at a local time; hours that run past midnight belong to the day on which they begin."""
+    if not is_within(facility.open_hours, local):
+        return False
+    begins, ends = _hours(facility.open_hours)
+    is_past_midnight = ends < begins and local.time() < ends
+    return DayOfWeek.of(local.date() - timedelta(days=is_past_midnight)) in facility.open_days
+
+
+def opens_next(facility: Facility, local: datetime) -> datetime | None:
+    """When a facility that is closed opens next; None of one whose hours never end."""
+    if facility.open_hours == DAY_AND_NIGHT and set(facility.open_days) == set(EVERY_DAY):
+        return None
+    begins = (datetime.combine(local + timedelta(days=n), _hours(facility.open_hours)[0], local.tzinfo) for n in range(8))
+    return next(at for at in begins if at > local and DayOfWeek.of(at.date()) in facility.open_days)
 
 
 def is_within(hours: str, local: datetime) -> bool:
     """Whether a local time lies within opening hours; those that run past midnight count."""
     if hours == DAY_AND_NIGHT:
         return True
-    first, last = (time.fromisoformat(part) for part in hours.split("-"))
+    first, last = _hours(hours)
     now = local.time()
     return first <= now < last if first <= last else now >= first or now < last
+
+
+def _hours(hours: str) -> tuple[time, time]:
+    """When opening hours begin and end; those that never end, at midnight."""
+    if hours == DAY_AND_NIGHT:
+        return time(0), time(0)
+    first, last = hours.split("-")
+    return time.fromisoformat(first), time.fromisoformat(last)
 
 
 def hours_begin(hours: str) -> str:
@@ -103,7 +124,7 @@ async def places(
             if need <= set(facility.services) and (planned or not facility.is_planned):
                 said = news.get((agency, id_))
                 open_now = not facility.is_planned and (is_open_at(facility, local) if said is None else said.is_open)
-                opens = None if open_now else hours_begin(facility.open_hours)
+                opens = None if open_now else opens_next(facility, local)
                 area = _area(here, facility) if shows_area_only(here.network.agencies[agency].kind, facility.services) else None
                 path = paths.get(f"{agency}/{id_}", NO_PATH)
                 found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said, area, path))

@@ -33,6 +33,7 @@ class PlaceView(Body):
     services: list[str]
     posts: list[str]
     open_hours: str
+    open_days: list[str]
     duty_number: str | None
     places: int | None
     is_planned: bool
