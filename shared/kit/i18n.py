@@ -123,6 +123,10 @@ class Times:
             return f"{month_named(month, self._language)} {year}"
         return str(format_date(on, "LLLL y", locale=self._locale))
 
+    def month_of(self, month: str) -> str:
+        """May 2026, of 2026-05: figures are told by these months, whatever calendar the programme shows."""
+        return str(format_date(date.fromisoformat(f"{month}-01"), "LLLL y", locale=self._locale))
+
     def weekday(self, on: date) -> str:
         """Mon."""
         return str(format_date(on, "ccc", locale=self._locale))

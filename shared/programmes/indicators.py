@@ -87,7 +87,7 @@ class Measure(StrEnum):
     VERDICTS = "verdicts"
     HAND_OVERS = "hand_overs"
     HAND_OVERS_IN_TIME = "hand_overs_in_time"
-    HAND_OVERS_DUE = "hand_overs_due"  # handed over, or not handed over and past their time; not withdrawn, and not her no
+    HAND_OVERS_DUE = "hand_overs_due"  # handed over in time, or past their time; not withdrawn, and not her no
     MEDIATIONS = "mediations"
     CONSENT_BREACHES = "consent_breaches"
     CONSENTS_TAKEN_BACK = "consents_taken_back"

@@ -1,14 +1,21 @@
 """Pages of the locked box, without JavaScript: what a certified officer sees and a colleague does not; each leads on to care."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 from agencies import World
-from box import BATCH, EXPIRES, STATION, certify, inspector, left, stock
+from box import BATCH, EC, EXPIRES, STATION, certify, inspector, left, stock
+from schema import sqlite_at_head
 from shift import at_work, officer
 from visitor import Page, Visitor
 
 from shared.casework.accounts.commands import make_token
 from shared.contracts.casework.codes import Role
+from shared.programmes.profile import load_programme
+
+PEP = "pep_starter"
+KINDS = ("police", "health", "social_welfare")
 
 
 async def certified(world: World, name: str = "officer-1", **more: Any) -> Visitor:
@@ -66,6 +73,42 @@ async def test_a_dose_is_given_on_one_page_which_leads_on_to_care_and_the_look_i
     page = await colleague.send((await colleague.open(address)).form(address))
     assert page.path == "/work"
     assert "a count by two is due" not in (await visitor.open("/work")).words
+
+
+TWO_PRODUCTS = """
+id: xy-two-products
+name: A programme that gives two products
+extends: zm-vsu-ec
+rules:
+  pep_only_certified: {rule: certificate_required, act: dispense_pep_starter, certificate: ec_provider, source: D}
+  pep_in_time: {rule: within_window, act: dispense_pep_starter, window: pep, source: D}
+"""
+
+
+async def test_where_a_programme_gives_two_products_one_form_asks_which(tmp_path: Path) -> None:
+    file = tmp_path / "xy-two-products.yaml"
+    file.write_text(TWO_PRODUCTS)
+    urls = {kind: await asyncio.to_thread(sqlite_at_head, tmp_path / f"{kind}.db", kind) for kind in KINDS}
+    world = await World.make(urls, load_programme(str(file)))
+    visitor = await certified(world)
+    await fill_box(world, 2)
+    desk = await world["police"].sign_in("api-pep", Role.OFFICER, STATION)
+    async with world["police"].database.write() as tx:
+        desk.token = await make_token(tx, "officer-1")
+    await stock(desk, 3, "PEP-24-9", product=PEP)
+    case = await a_case(visitor)
+    page = await visitor.open(f"{case}/dispense")
+    (form,) = [one for one in page.forms if one.action == page.path]
+    assert form.choices["product"] == [EC, PEP]
+    page = await visitor.send(form, outcome="given")
+    assert (page.status, "Choose the product." in page.words) == (422, True)
+    page = await visitor.send(page.form(page.path), product=PEP, outcome="given", batch=BATCH)  # of the other product
+    assert page.status == 422, page.words
+    page = await visitor.send(page.form(page.path), product=PEP, outcome="given", batch="")
+    assert page.path == f"{case}/refer", page.words
+    there = {lot["product"]: lot["quantity"] for lot in (await desk.get("/dispensing/box"))["lots"]}
+    assert there == {EC: 2, PEP: 2}
+    await world.close()
 
 
 async def test_the_box_is_counted_by_two_of_whom_the_second_may_be_anybody_and_sees_no_number(world: World) -> None:

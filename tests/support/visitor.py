@@ -3,6 +3,7 @@
 What it cannot find on a page cannot be done by a person either.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -53,6 +54,7 @@ class _Reader(HTMLParser):
         self.by_id: dict[str, Form] = {}
         self.links: list[str] = []
         self.words: list[str] = []
+        self.ids: Counter[str] = Counter()
         self._form: Form | None = None
         self._select: tuple[Form, str] | None = None
         self._area: tuple[Form, str] | None = None
@@ -60,6 +62,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        self.ids.update([given["id"]] if "id" in given else [])
         if tag in {"script", "style"}:
             self._silent += 1
         if tag == "a" and "href" in given:
@@ -125,6 +128,8 @@ def read_page(answer: httpx.Response) -> Page:
     if "html" in answer.headers.get("content-type", ""):
         reader = _Reader(answer.request.url.path)
         reader.feed(answer.text)
+        twice = [one for one, count in reader.ids.items() if count > 1]
+        assert not twice, f"{path} has several of {twice}: a label would tick a box that is not its own"
         page.forms, page.links, page.words = reader.forms, reader.links, " ".join(reader.words)
     return page
 

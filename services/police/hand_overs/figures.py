@@ -3,7 +3,7 @@ complaint."""
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, or_
+from sqlalchemy import exists, or_
 from sqlmodel import col
 
 from services.police.complaints.tables import Complaint, ComplaintStep
@@ -20,7 +20,8 @@ from shared.programmes.indicators import Duration, Measure
 
 
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
-    """Each complaint once: with its first request, by the time at which that was sent; where none stands, when its limit passed."""
+    """Each complaint once of each: as handed over, by the time at which its first request was sent; as due, by that or by its
+    limit, whichever came first."""
     found = Counts.of(Measure.HAND_OVERS, Measure.HAND_OVERS_IN_TIME, Measure.HAND_OVERS_DUE, Duration.HAND_OVER_TIME)
     first, until = here.begin_of(of.first), here.begin_of(of.until)
     asked = (col(Referral.case_id) == col(Complaint.case_id), asks_to_prosecute(), of_complaint())
@@ -30,9 +31,7 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
         col(ComplaintStep.complaint_id) == col(Complaint.id), col(Progress.position) == col(ComplaintStep.position),
         col(Progress.code).in_(BEGINS), col(Progress.occurred_at) >= first - longest, col(Progress.occurred_at) < until,
     )  # fmt: skip
-    query = of_counted(Complaint, col(Complaint.id), col(Complaint.case_id), col(Complaint.facility)).where(
-        or_(handed_then, and_(begun, ~exists().where(*asked)))
-    )
+    query = of_counted(Complaint, col(Complaint.id), col(Complaint.case_id), col(Complaint.facility)).where(or_(handed_then, begun))
     async for page in pages(tx, query, col(Complaint.id)):
         clocks = await clocks_of(tx, here, page)
         for row in page:
@@ -43,10 +42,9 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
 
 def _count(found: Counts, place: str, facts: Facts, span: tuple[datetime, datetime], now: datetime) -> None:
     at = counted_at(facts, now)
-    if at is None or not span[0] <= at < span[1]:
-        return
-    found.add(Measure.HAND_OVERS_DUE, place)
-    if facts.handed_at is None:
+    if at is not None and span[0] <= at < span[1]:
+        found.add(Measure.HAND_OVERS_DUE, place)
+    if facts.handed_at is None or not span[0] <= facts.handed_at < span[1]:
         return
     found.add(Measure.HAND_OVERS, place)
     found.add(Measure.HAND_OVERS_IN_TIME, place, int(standing(facts, now) is HandOver.IN_TIME))
