@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -44,6 +44,9 @@ VERSION = b"\x01"  # of a sealed value: version, key, nonce, ciphertext with its
 KEY_AT, NONCE_AT, SEALED_AT = 1, 17, 17 + NONCE_BYTES
 SEALED_MIN = SEALED_AT + 16  # with the tag of nothing
 
+Named = TypeVar("Named")
+Value = TypeVar("Value")
+
 OWN = UUID(int=0)  # the name of the key for what is about nobody in particular
 INDEX = UUID(int=1)  # and of the one under which values are compared without being opened
 
@@ -55,6 +58,7 @@ TABLES = """
 """
 
 
+KEY_OF_NAME = "SELECT key FROM names WHERE name = ?"
 NOT_UNDER = """
     SELECT id, wrapped FROM keys WHERE id > ? AND wrapped IS NOT NULL AND substr(wrapped, 1, 8) <> ? ORDER BY id LIMIT ?
 """
@@ -264,13 +268,22 @@ class Keystore:
         wanted = [names for names in groups if any(name not in self._names for name in names)]
         if not wanted:
             return
-        with self._lock, self._writing() as connection:
-            known_wrapping = self._wrapping()  # read in here: a writer before this one may have made a newer
-            for names in wanted:
-                known = [row[0] for name in names if (row := self._one("SELECT key FROM names WHERE name = ?", name.bytes))]
-                id_ = known[0] if known else self._new(connection, known_wrapping)
-                rows = [(name.bytes, id_) for name in names]
-                connection.executemany("INSERT INTO names (name, key) VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
+        keys, given = dict[bytes, AESGCM](), dict[UUID, bytes]()
+        with self._lock:
+            with self._writing() as connection:
+                known_wrapping = self._wrapping()  # read in here: a writer before this one may have made a newer
+                for names in wanted:
+                    known = {name: row[0] for name in names if (row := self._one(KEY_OF_NAME, name.bytes))}
+                    id_ = next(iter(known.values()), None)
+                    if id_ is None:
+                        id_, key = self._new(connection, known_wrapping)
+                        keys[id_] = AESGCM(key)
+                    given |= dict.fromkeys(names, id_) | known
+                    rows = [(name.bytes, id_) for name in names]
+                    connection.executemany("INSERT INTO names (name, key) VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
+            # What is given is sealed under next: nobody looks for it again.
+            self._hold(self._keys, keys, KEYS_HELD_MAX)
+            self._hold(self._names, given, NAMES_HELD_MAX)
 
     async def given(self, groups: Iterable[Collection[UUID]]) -> None:
         """The same, off the loop: a commit waits for the disk."""
@@ -288,11 +301,11 @@ class Keystore:
         with self._lock, self._writing() as connection:
             count = 0
             for name in names:
-                row = self._one("SELECT key FROM names WHERE name = ?", name.bytes)
+                row = self._one(KEY_OF_NAME, name.bytes)
                 if row and self._one(IS_HELD, row[0]):
                     raise KeyHeld
                 # A name that has no key gets a destroyed one: what comes late must not be sealed under a new key.
-                id_ = row[0] if row else self._new(connection, self._wrapping())
+                id_ = row[0] if row else self._new(connection, self._wrapping())[0]
                 connection.execute("INSERT INTO names (name, key) VALUES (?, ?) ON CONFLICT DO NOTHING", (name.bytes, id_))
                 connection.execute("UPDATE store SET destroyed = destroyed + 1")
                 gone = "UPDATE keys SET wrapped = NULL, destroyed_at = ? WHERE id = ? AND wrapped IS NOT NULL"
@@ -336,12 +349,12 @@ class Keystore:
     def held(self, names: Iterable[UUID]) -> frozenset[UUID]:
         """Those of the names whose key is here and may not be destroyed, whatever the database knows of it."""
         with self._lock:
-            keys = {name: self._one("SELECT key FROM names WHERE name = ?", name.bytes) for name in names}
+            keys = {name: self._one(KEY_OF_NAME, name.bytes) for name in names}
             return frozenset(name for name, row in keys.items() if row and self._one(IS_HELD, row[0]))
 
     def reveal(self, names: Iterable[UUID]) -> dict[bytes, bytes]:
         """The keys behind these names, by their ids, for an escrow: never for a file of this machine's. Raises KeystoreAway."""
-        ids = {bytes(row[0]) for name in names if (row := self._one("SELECT key FROM names WHERE name = ?", name.bytes))}
+        ids = {bytes(row[0]) for name in names if (row := self._one(KEY_OF_NAME, name.bytes))}
         found = {id_: self._one("SELECT wrapped FROM keys WHERE id = ? AND wrapped IS NOT NULL", id_) for id_ in ids}
         return {id_: self._unwrap(id_, row[0]) for id_, row in found.items() if row is not None}
 
@@ -454,14 +467,12 @@ class Keystore:
         if held is not None:
             return held
         with self._lock:
-            row = self._one("SELECT key FROM names WHERE name = ?", name.bytes)
+            row = self._one(KEY_OF_NAME, name.bytes)
             if row is None:
                 self.give([[name]])
-                row = self._one("SELECT key FROM names WHERE name = ?", name.bytes)
+                row = self._one(KEY_OF_NAME, name.bytes)
                 assert row is not None
-            self._names[name] = row[0]
-            if len(self._names) > NAMES_HELD_MAX:
-                self._names.popitem(last=False)
+            self._hold(self._names, {name: row[0]}, NAMES_HELD_MAX)
             return bytes(row[0])
 
     def _aead(self, id_: bytes) -> AESGCM:
@@ -469,10 +480,16 @@ class Keystore:
         held = self._keys.get(id_)
         if held is None:
             with self._lock:
-                self._keys[id_] = held = AESGCM(self._raw(id_))
-                if len(self._keys) > KEYS_HELD_MAX:
-                    self._keys.popitem(last=False)
+                held = AESGCM(self._raw(id_))
+                self._hold(self._keys, {id_: held}, KEYS_HELD_MAX)
         return held
+
+    @staticmethod
+    def _hold(here: OrderedDict[Named, Value], more: Mapping[Named, Value], at_most: int) -> None:
+        """Keeps more in memory; what was there longest goes."""
+        here.update(more)
+        while len(here) > at_most:
+            here.popitem(last=False)
 
     def _look(self) -> None:
         """Forgets what is held where another process has destroyed anything since."""
@@ -497,11 +514,10 @@ class Keystore:
             raise KeyDestroyed
         return self._unwrap(id_, row[0])
 
-    def _new(self, connection: sqlite3.Connection, wrapping: dict[bytes, bytes]) -> bytes:
-        id_ = secrets.token_bytes(16)
-        wrapped = self._wrap(wrapping, id_, AESGCM.generate_key(KEY_BYTES * 8))
-        connection.execute("INSERT INTO keys (id, wrapped) VALUES (?, ?)", (id_, wrapped))
-        return id_
+    def _new(self, connection: sqlite3.Connection, wrapping: dict[bytes, bytes]) -> tuple[bytes, bytes]:
+        id_, key = secrets.token_bytes(16), AESGCM.generate_key(KEY_BYTES * 8)
+        connection.execute("INSERT INTO keys (id, wrapped) VALUES (?, ?)", (id_, self._wrap(wrapping, id_, key)))
+        return id_, key
 
     def _wrap(self, known: dict[bytes, bytes], id_: bytes, key: bytes) -> bytes:
         if not known:

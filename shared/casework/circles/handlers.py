@@ -36,14 +36,18 @@ async def on_circle_announced(received: Received, tx: Transaction, here: Here) -
 
 async def on_circles_announced(received: Sequence[Received], tx: Transaction, here: Here) -> None:
     """What members say of whom they share with, for several circles at once."""
-    await insert_many(tx, CircleMember, [_member(one) for one in received], absent_only=True)
     versions, cases = await _standing(tx, {one.subject for one in received})
+    known, newest = set(versions), dict[tuple[UUID, str], Received]()
     for one in received:
-        if versions[(one.subject, one.sender)] <= one.data.circle_version:  # said again under a newer consent it goes with that one
-            versions[(one.subject, one.sender)] = one.data.circle_version
-            mine = (col(CircleMember.circle) == one.subject, col(CircleMember.agency) == one.sender)
-            newer = {name: value for name, value in _member(one).items() if name not in {"circle", "agency"}}
-            await tx.session.execute(update(CircleMember).where(*mine).values(**newer))
+        member = (one.subject, one.sender)
+        if versions.get(member, 0) <= one.data.circle_version:  # said again under a newer consent it goes with that one
+            versions[member], newest[member] = one.data.circle_version, one
+    fresh = [_member(one) for member, one in newest.items() if member not in known]
+    await insert_many(tx, CircleMember, fresh, absent_only=True)
+    for member in known & newest.keys():
+        mine = (col(CircleMember.circle) == member[0], col(CircleMember.agency) == member[1])
+        newer = {name: value for name, value in _member(newest[member]).items() if name not in {"circle", "agency"}}
+        await tx.session.execute(update(CircleMember).where(*mine).values(**newer))
     # Membership alone opens no file: the first referral or progress does.
     lines = [
         feed.row_of(tx, _line_of(one, *cases[one.subject], {"shares_with": list(one.data.shares_with)}))
