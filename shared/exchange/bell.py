@@ -13,7 +13,8 @@ from shared.kit.db import Database, errors_named
 from shared.kit.errors import DatabaseAway
 
 CHANNEL = "exchange_new_rows"
-GAP_S = 0.002  # between two rings of one process: under load the relay is awake, and a ring costs a commit
+# Between two rings of one process: a ring costs a commit and a look of the relay, which under load gathers for longer.
+GAP_S = 0.01
 LOOK_S = 1.0  # how soon a listener notices that its connection is gone
 BACK_OFF_S = 1.0  # while the database is away
 # Not durable on purpose: nothing is lost with it, and a commit that waits for the disk would hold up the next ring.

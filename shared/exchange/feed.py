@@ -21,7 +21,9 @@ from shared.kit.sealed import Under, named
 
 FEED_POLL_S = 0.2  # how late a line of another process may be numbered
 BACK_OFF_S = 1.0  # while the database is away
-FEED_GAP_S = 0.05  # between two numberings: one for whatever is committed meanwhile, and no eye sees the difference
+FEED_GAP_S = (
+    0.2  # between two numberings: one for whatever is committed meanwhile, and a page that follows is no later than by this
+)
 FEED_BATCH = 1_000  # rows numbered in one transaction; a page of a screen is far smaller
 
 # One trip for the lock and one for the numbers on PostgreSQL; the portable form stands beside their use.

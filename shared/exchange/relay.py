@@ -24,6 +24,9 @@ from shared.kit.errors import DatabaseAway
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2  # beneath every wake-up: what an idle relay may overlook for at most this long
+# A batch costs both ends some 10 ms, whatever it carries: where many are said a second, the next one waits until more are there.
+GATHERED_FROM = 8  # records in one batch: at fifty referrals a second there are two or three
+GATHER_S = 0.03  # longer than a batch takes, and no eye sees the difference
 BATCHES_A_TURN = 8  # of a backlog before anything else of its recipient is looked at: a second or two
 SHUT_AGAIN = timedelta(minutes=1)  # between tries of what does not open: its key may have been brought
 BACK_OFF_S = 1.0  # between tries while the database or the broker is away
@@ -201,6 +204,8 @@ class Relay:
                 sent = await self._serve_while_full(recipient, lying) if is_ours else 0
             if not sent:
                 await self._database.clock.sleep(POLL_S)  # another relay is at it
+            elif sent % streams.NUMBER_BATCH >= GATHERED_FROM:  # else nothing to gather, or a backlog, which is not waited for
+                await self._database.clock.sleep(GATHER_S)
         except (DatabaseAway, BrokerAway, KeyAway):
             await self._database.clock.sleep(BACK_OFF_S)
         except AnchorAway as error:
