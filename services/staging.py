@@ -13,11 +13,13 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -277,31 +279,29 @@ def wait_ready(
     """Waits until every agency's API answers and its broker does too; raises RefnetError where one stops or takes too long, and
     where it is a stranger who answers: whoever took the port since it was free."""
     until = time.monotonic() + READY_DEADLINE_S
-    for agency in stage.ports:
-        while not _is_ready(stage.address(agency)):
+    for agency, port in stage.ports.items():
+        while (is_ours := _is_ours(stage.address(agency), accounts[agency][0])) is None:
             stage.check_alive(processes)
             if time.monotonic() > until:
                 raise RefnetError(
                     f"The {agency} agency is not ready after {READY_DEADLINE_S:.0f} s; its log is beside its database."
                 )
             time.sleep(POLL_S)
-        if not _knows(stage.address(agency), accounts[agency][0]):
-            raise RefnetError(f"Another program answers on port {stage.ports[agency]} of 127.0.0.1; {otherwise}")
+        if not is_ours:
+            raise RefnetError(f"Another program answers on port {port} of 127.0.0.1; {otherwise}")
 
 
-def _is_ready(address: str) -> bool:
+def _is_ours(address: str, account: Account) -> bool | None:
+    """Whether the agency that is ready there knows an account of ours; None where nothing that is ready answers."""
+    as_ours = {"Authorization": f"Bearer {account.token}"}
     try:
         with urllib.request.urlopen(f"{address}/health/ready", timeout=READY_ANSWER_S) as answer:  # noqa: S310 — loopback
-            return bool(json.load(answer)["status"] == "ready")
-    except (OSError, HTTPException, LookupError, TypeError, ValueError):  # refused, not ready yet, or nothing that we would say
-        return False
-
-
-def _knows(address: str, account: Account) -> bool:
-    """Whether an account of ours is one of the agency that answers."""
-    asked = urllib.request.Request(f"{address}/api/v1/directory/services", headers={"Authorization": f"Bearer {account.token}"})  # noqa: S310
-    try:
+            if json.load(answer)["status"] != "ready":
+                return None
+        asked = urllib.request.Request(f"{address}/api/v1/directory/services", headers=as_ours)  # noqa: S310
         with urllib.request.urlopen(asked, timeout=READY_ANSWER_S):  # noqa: S310
             return True
-    except (OSError, HTTPException):
-        return False
+    except urllib.error.HTTPError as error:  # not ready yet, and says why; or it refuses us
+        return False if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else None
+    except (OSError, HTTPException, LookupError, TypeError, ValueError):  # refused, or nothing that an agency would say
+        return None

@@ -140,10 +140,12 @@ class Times:
         return str(format_datetime(local, pattern, locale=self._locale))
 
     def opening(self, moment: datetime) -> str:
-        """08:00 where that is today or tomorrow, Monday 08:00 otherwise: a moment within a week."""
-        local = self.local(moment)
-        pattern = "HH:mm" if local.date() - self.today() <= timedelta(days=1) else "EEEE HH:mm"
-        return str(format_datetime(local, pattern, locale=self._locale))
+        """08:00 where the clock shows that next, Monday 08:00 within a week, the whole day otherwise."""
+        left = self.local(moment) - self._now
+        if left >= timedelta(days=6):
+            return self.full(moment)
+        pattern = "HH:mm" if left <= timedelta(days=1) else "EEEE HH:mm"
+        return str(format_datetime(self.local(moment), pattern, locale=self._locale))
 
     def full(self, moment: datetime) -> str:
         """Tuesday 9 June, 14:05."""

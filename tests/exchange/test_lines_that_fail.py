@@ -18,6 +18,7 @@ from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
 from shared.exchange import inbox as inbox_module
+from shared.exchange import relay as relay_module
 from shared.exchange import streams
 from shared.exchange.access import Access, partitions_of, provision
 from shared.exchange.anchor import Anchor
@@ -292,3 +293,25 @@ async def test_an_unforeseen_error_while_connecting_leaves_no_dead_producer(
 def test_a_refusal_is_told_from_a_line_that_broke() -> None:
     assert BrokerAway("TimeoutError").passes
     assert not BrokerAway("MessageSizeTooLargeError", passes=False).passes
+
+
+async def test_a_relay_gathers_where_much_is_said_and_keeps_nothing_waiting_where_little_is(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, sent = list[float](), list[int]()
+
+    async def send(outbound: Sequence[Outbound]) -> None:
+        sent.append(len(outbound))
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(pair.police.database.clock, "sleep", sleep, raising=False)
+    relay = Relay(pair.police.database, "police", pair.police.seal, send, pair.police)
+    for count, waited in ((relay_module.GATHERED_FROM - 1, 0), (relay_module.GATHERED_FROM, 1)):
+        for step in range(count):
+            await pair.police.say("health", new_subject(), step)
+        await relay._serve_or_wait("health", {"new"})
+        assert sent.pop() == count
+        assert waits.count(relay_module.GATHER_S) == waited

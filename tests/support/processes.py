@@ -55,8 +55,9 @@ def block_of_ports() -> Iterator[int]:
     locks = Path(tempfile.gettempdir()) / "refnet-ports"
     locks.mkdir(exist_ok=True)
     for first in random.SystemRandom().sample(BLOCKS, len(BLOCKS)):  # tests that are seeded must not all try the same first
-        with (locks / str(first)).open("w") as lock:
+        with ExitStack() as ours:
             try:
+                lock = ours.enter_context((locks / str(first)).open("w"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 with ExitStack() as held:
                     for port in range(first, first + BLOCKS.step):

@@ -90,6 +90,36 @@ def test_all_names_of_a_group_share_the_key_that_any_of_them_had(keys: Keystore)
     assert {keys.seal(name, LABEL, b"x")[1:17] for name in (case, circle, referral)} == {first}
 
 
+def test_what_could_not_be_given_is_not_taken_for_given(
+    keys: Keystore, wrapping: WrappingKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, wrap, made = [new_id(), new_id()], Keystore._wrap, list[bytes]()
+
+    def fails_at_the_second(self: Keystore, known: dict[bytes, bytes], id_: bytes, key: bytes) -> bytes:
+        made.append(id_)
+        if len(made) == 2:
+            raise KeystoreAway("The disk is full.")
+        return wrap(self, known, id_, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keystore, "_wrap", fails_at_the_second)
+        with pytest.raises(KeystoreAway):
+            keys.give([[name] for name in names])
+    sealed = [keys.seal(name, LABEL, b"words") for name in names]
+    assert [another(keys, wrapping).open(LABEL, one) for one in sealed] == [b"words", b"words"]
+
+
+def test_what_another_process_destroys_is_not_sealed_under_because_it_was_just_given(
+    keys: Keystore, wrapping: WrappingKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keystore, "HELD_S", 0.0)
+    case = new_id()
+    keys.give([[case]])
+    assert another(keys, wrapping).destroy([case], NOW) == 1
+    with pytest.raises(KeyDestroyed):
+        keys.seal(case, LABEL, b"late")
+
+
 def test_what_is_destroyed_is_gone_from_the_file_for_every_process_and_is_never_made_again(
     keys: Keystore, wrapping: WrappingKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

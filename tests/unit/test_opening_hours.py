@@ -32,10 +32,12 @@ def _at(days: int, hour: int, minute: int = 0) -> datetime:
         (_place("08:00-17:00", OFFICE_DAYS), _at(0, 7, 59), _at(0, 8), "08:00"),
         (_place("08:00-17:00", OFFICE_DAYS), _at(0, 17), _at(3, 8), "Monday 08:00"),
         (_place("08:00-17:00", OFFICE_DAYS), _at(2, 12), _at(3, 8), "08:00"),
+        (_place("08:00-17:00", OFFICE_DAYS), _at(2, 3), _at(3, 8), "Monday 08:00"),  # in the night before, 08:00 is in five hours
+        (_place("20:00-06:00", OFFICE_DAYS), _at(2, 12), _at(3, 20), "Monday 20:00"),
         (_place("08:00-17:00"), _at(0, 17), _at(1, 8), "08:00"),
         (_place("20:00-06:00", OFFICE_DAYS), _at(1, 6), _at(3, 20), "Monday 20:00"),
         (_place("24 h", OFFICE_DAYS), _at(1, 0), _at(3, 0), "Monday 00:00"),
-        (_place("08:00-17:00", (DayOfWeek.FRIDAY,)), _at(0, 18), _at(7, 8), "Friday 08:00"),
+        (_place("08:00-17:00", (DayOfWeek.FRIDAY,)), _at(0, 18), _at(7, 8), "Friday 19 June, 08:00"),
     ],
 )
 def test_a_place_that_is_closed_says_when_it_opens(place: Facility, local: datetime, opens: datetime, words: str) -> None:

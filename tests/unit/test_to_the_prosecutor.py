@@ -51,7 +51,7 @@ def test_what_was_never_handed_over_counts_as_due_once_its_limit_has_passed() ->
     later = due_at + timedelta(days=90)
     assert counted_at(Facts(T, LIMIT), due_at) is None  # it may yet be in time
     assert counted_at(Facts(T, LIMIT), later) == due_at
-    assert counted_at(Facts(T, LIMIT, later), later) == due_at  # as before it was handed over: no month is told anew
+    assert counted_at(Facts(T, LIMIT, later), later) == due_at  # as before it was handed over
     assert counted_at(Facts(T, LIMIT, T + LIMIT / 2), later) == T + LIMIT / 2
     assert counted_at(Facts(T, LIMIT, said_no=True), later) is None
     assert counted_at(Facts(T, LIMIT, is_withdrawn=True), later) is None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, or_
 from sqlmodel import col
 
-from services.police.complaints.tables import Complaint, ComplaintStep
+from services.police.complaints.tables import Complaint
 from services.police.hand_overs.domain import Facts, HandOver, counted_at, standing
 from services.police.hand_overs.views import BEGINS, asks_to_prosecute, clocks_of, limit_of, of_complaint
 from shared.casework.circles.tables import Progress
@@ -27,9 +27,9 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
     asked = (col(Referral.case_id) == col(Complaint.case_id), asks_to_prosecute(), of_complaint())
     handed_then = exists().where(*asked, col(Referral.issued_at) >= first, col(Referral.issued_at) < until)
     longest = max((limit_of(here, place) or timedelta() for place in here.entry.facilities), default=timedelta())
-    begun = exists().where(
-        col(ComplaintStep.complaint_id) == col(Complaint.id), col(Progress.position) == col(ComplaintStep.position),
-        col(Progress.code).in_(BEGINS), col(Progress.occurred_at) >= first - longest, col(Progress.occurred_at) < until,
+    begun = exists().where(  # on the case: a milestone need not name its complaint
+        col(Progress.case_id) == col(Complaint.case_id), col(Progress.agency) == here.agency, col(Progress.code).in_(BEGINS),
+        col(Progress.occurred_at) >= first - longest, col(Progress.occurred_at) < until,
     )  # fmt: skip
     query = of_counted(Complaint, col(Complaint.id), col(Complaint.case_id), col(Complaint.facility)).where(or_(handed_then, begun))
     async for page in pages(tx, query, col(Complaint.id)):

@@ -43,11 +43,13 @@ async def on_circles_announced(received: Sequence[Received], tx: Transaction, he
         if versions.get(member, 0) <= one.data.circle_version:  # said again under a newer consent it goes with that one
             versions[member], newest[member] = one.data.circle_version, one
     fresh = [_member(one) for member, one in newest.items() if member not in known]
-    await insert_many(tx, CircleMember, fresh, absent_only=True)
     for member in known & newest.keys():
+        row = _member(newest[member])
         mine = (col(CircleMember.circle) == member[0], col(CircleMember.agency) == member[1])
-        newer = {name: value for name, value in _member(newest[member]).items() if name not in {"circle", "agency"}}
-        await tx.session.execute(update(CircleMember).where(*mine).values(**newer))
+        newer = update(CircleMember).where(*mine).values({n: value for n, value in row.items() if n not in {"circle", "agency"}})
+        if (await tx.session.execute(newer.returning(col(CircleMember.agency)))).first() is None:
+            fresh.append(row)  # it went with its consent while this one waited for it
+    await insert_many(tx, CircleMember, fresh, absent_only=True)
     # Membership alone opens no file: the first referral or progress does.
     lines = [
         feed.row_of(tx, _line_of(one, *cases[one.subject], {"shares_with": list(one.data.shares_with)}))

@@ -73,7 +73,7 @@ MEASURES: dict[str, str] = {
     _M.VERDICTS: _("cases with a verdict"),
     _M.HAND_OVERS: _("hand-overs"),
     _M.HAND_OVERS_IN_TIME: _("hand-overs in time"),
-    _M.HAND_OVERS_DUE: _("complaints that were handed over, or should have been by now"),
+    _M.HAND_OVERS_DUE: _("complaints that were handed over in time, or should have been"),
     _M.MEDIATIONS: _("attempted mediations"),
     _M.CONSENT_BREACHES: _("breaches of consent"),
     _M.CONSENTS_TAKEN_BACK: _("consents taken back"),

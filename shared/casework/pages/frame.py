@@ -49,6 +49,7 @@ ISOLATE, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 KEPT = "kept"  # in the address where a form shall stand as it stood when its page was hidden, and in the form that stands so
 PLAIN_PARAMS = {"needed": "field", "state": "state"}  # in a refusal of the published language, which knows no screen words
 DAY = "day"  # what a refusal calls a day, as programs write it
+MONTH = "month"  # and a month, as 2026-05
 SHORT_CHARACTERS = 4  # of a referral's short name; it is looked for by eye, never by program
 SHORT_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # without what is read wrongly
 
@@ -229,6 +230,8 @@ class Pages:
             return comma(language).join(self._in_words(name, one, language) for one in value)
         if name == DAY:
             return self._day_in_words(str(value), language)
+        if name == MONTH:
+            return self.times(language, datetime.fromisoformat(f"{value}-01T00:00:00+00:00")).month_of(str(value))
         group = PLAIN_PARAMS.get(name) or (value.group if isinstance(value, Coded) else words.GROUP_OF.get(type(value)))
         match group:
             case None:
