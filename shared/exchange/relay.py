@@ -202,10 +202,10 @@ class Relay:
         try:
             async with self._turns.of(recipient) as is_ours:
                 sent = await self._serve_while_full(recipient, lying) if is_ours else 0
-                if GATHERED_FROM <= sent < streams.NUMBER_BATCH:  # else nothing to gather, or a backlog
-                    await self._database.clock.sleep(GATHER_S)
             if not sent:
                 await self._database.clock.sleep(POLL_S)  # another relay is at it
+            elif GATHERED_FROM <= sent < streams.NUMBER_BATCH:  # else nothing to gather, or a backlog
+                await self._database.clock.sleep(GATHER_S)  # the turn given back: who is refused it for long goes unasked
         except (DatabaseAway, BrokerAway, KeyAway):
             await self._database.clock.sleep(BACK_OFF_S)
         except AnchorAway as error:

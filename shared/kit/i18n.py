@@ -124,8 +124,13 @@ class Times:
         return str(format_date(on, "LLLL y", locale=self._locale))
 
     def month_of(self, month: str) -> str:
-        """May 2026, of 2026-05: figures are told by these months, whatever calendar the programme shows."""
-        return str(format_date(date.fromisoformat(f"{month}-01"), "LLLL y", locale=self._locale))
+        """May 2026, of 2026-05: figures are told by these months, whatever calendar the programme shows. As it is written where a
+        peer wrote no month."""
+        try:
+            first = date.fromisoformat(f"{month}-01")
+        except ValueError:
+            return month
+        return str(format_date(first, "LLLL y", locale=self._locale))
 
     def weekday(self, on: date) -> str:
         """Mon."""
@@ -140,11 +145,11 @@ class Times:
         return str(format_datetime(local, pattern, locale=self._locale))
 
     def opening(self, moment: datetime) -> str:
-        """08:00 where the clock shows that next, Monday 08:00 within a week, the whole day otherwise."""
+        """08:00 where the clock shows that next, Monday 08:00 where it is less than six days, the whole day otherwise."""
         left = self.local(moment) - self._now
         if left >= timedelta(days=6):
             return self.full(moment)
-        pattern = "HH:mm" if left <= timedelta(days=1) else "EEEE HH:mm"
+        pattern = "HH:mm" if left <= timedelta(hours=23, minutes=59) else "EEEE HH:mm"  # at 08:00, tomorrow's is named too
         return str(format_datetime(self.local(moment), pattern, locale=self._locale))
 
     def full(self, moment: datetime) -> str:

@@ -315,3 +315,4 @@ async def test_a_relay_gathers_where_much_is_said_and_keeps_nothing_waiting_wher
         await relay._serve_or_wait("health", {"new"})
         assert sent.pop() == count
         assert waits.count(relay_module.GATHER_S) == waited
+    await relay._turns.end()

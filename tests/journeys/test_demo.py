@@ -41,11 +41,13 @@ def test_the_demo_prints_her_timeline_as_each_agency_sees_it(shown: str, tmp_pat
             [*command, "--port", str(port)], env=kept | {"REFNET_HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
             timeout=DEMO_DEADLINE_S,
         )  # fmt: skip
+        left = subprocess.run(["pgrep", "-f", "--", f"--port {port + 1}"], capture_output=True, text=True, check=False).stdout
     assert done.returncode == 0, done.stderr
     for name in ("Police desk", "Clinic", "Social worker"):
         assert f"{name} — case" in done.stdout
     assert ("forgets everything" in done.stdout) == (broker == "trial")
     assert "referral.closed" in done.stdout
+    assert not left
     users = [tmp_path / "demo" / "kafka" / agency / "password" for agency in agencies]
     assert [user.is_file() for user in users] == [broker == "kafka"] * len(users)  # the trial courier lets everybody do everything
     secret = [user.read_text().strip() for user in users if user.is_file()]
@@ -54,7 +56,6 @@ def test_the_demo_prints_her_timeline_as_each_agency_sees_it(shown: str, tmp_pat
     broker_log = tmp_path / "demo" / "kafka" / "kafka.log"
     said = [done.stdout, done.stderr, *logs, *([broker_log.read_text()] if broker_log.exists() else [])]
     assert not any(word in one for word in secret for one in said)
-    assert not subprocess.run(["pgrep", "-f", f"--port {port + 1}"], capture_output=True, check=False).stdout
 
 
 def test_any_programme_with_the_three_kinds_of_agency_can_be_shown_and_another_says_what_it_lacks(tmp_path: Path) -> None:

@@ -187,3 +187,18 @@ async def test_a_place_of_another_agency_is_asked_for_first(world: World) -> Non
     page = await desk.open(referral)
     assert "They propose Ndola district office" in page.words
     assert ("Same agency" in page.words, "Ask first: the choice is not theirs." in page.words) == (False, True)
+
+
+async def test_a_closed_door_says_on_which_day_it_opens_and_one_that_nobody_expected_to_be_closed_says_call(world: World) -> None:
+    world.clock.advance(timedelta(days=5))  # to a Saturday
+    desk, clinic = await officer(world), await nurse(world)
+    assert "Closed until Monday 08:00" in (await desk.open("/directory")).words  # the ministry's office
+    page = await asked(desk)
+    assert "nobody will see it before" not in page.words
+    await clinic.send((await clinic.open("/directory")).form("/directory/ours"), is_open="false", staff=0, waiting=0,
+                      has_female_staff="false")  # fmt: skip
+    assert "Closed now" in (await clinic.open("/directory")).words
+    await world.settle()
+    page = await desk.open(page.path)
+    assert "Closed now" in page.words
+    assert "They have said that they are closed: call before you send." in page.words

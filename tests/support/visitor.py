@@ -55,6 +55,7 @@ class _Reader(HTMLParser):
         self.links: list[str] = []
         self.words: list[str] = []
         self.ids: Counter[str] = Counter()
+        self.meant: set[str] = set()  # forms that a button names
         self._form: Form | None = None
         self._select: tuple[Form, str] | None = None
         self._area: tuple[Form, str] | None = None
@@ -63,6 +64,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self.ids.update([given["id"]] if "id" in given else [])
+        self.meant.update([given["form"]] if "form" in given else [])
         if tag in {"script", "style"}:
             self._silent += 1
         if tag == "a" and "href" in given:
@@ -130,6 +132,9 @@ def read_page(answer: httpx.Response) -> Page:
         reader.feed(answer.text)
         twice = [one for one, count in reader.ids.items() if count > 1]
         assert not twice, f"{path} has several of {twice}: a label would tick a box that is not its own"
+        assert reader.meant <= reader.by_id.keys(), (
+            f"{path} lacks {reader.meant - reader.by_id.keys()}: a button there does nothing"
+        )
         page.forms, page.links, page.words = reader.forms, reader.links, " ".join(reader.words)
     return page
 

@@ -62,8 +62,8 @@ def standing(facts: Facts, now: datetime) -> HandOver:
 
 
 def counted_at(facts: Facts, now: datetime) -> datetime | None:
-    """When it counts as one that was due: as it was handed over in time, or as its limit passed, and no later hand-over moves that
-    into another month. None while it may yet be in time, and where she said no or it was withdrawn."""
+    """When it counts as one that was due: as it was handed over in time, or as its limit passed. None while it may yet be in time,
+    and where she said no or it was withdrawn, unless it was handed over all the same."""
     if facts.handed_at is not None:
         return min(facts.handed_at, facts.due_at)
     return facts.due_at if standing(facts, now) is HandOver.LATE else None

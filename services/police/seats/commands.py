@@ -31,7 +31,7 @@ def seats_of(here: Here, facility: str | None) -> tuple[str, ...]:
 
 
 def counted_on(here: Here, facility: str, seat: str) -> frozenset[DayOfWeek]:
-    """The days on which a seat is counted: a worker's as her own office opens, the unit's on every day."""
+    """The days on which a seat is counted: a worker's as the profile opens her kind of office, the unit's on every day."""
     if seat == UNIT:
         return frozenset(EVERY_DAY)
     kinds = seats_at(here.programme, here.kind_of_place(facility))[seat]

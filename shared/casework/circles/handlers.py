@@ -43,7 +43,7 @@ async def on_circles_announced(received: Sequence[Received], tx: Transaction, he
         if versions.get(member, 0) <= one.data.circle_version:  # said again under a newer consent it goes with that one
             versions[member], newest[member] = one.data.circle_version, one
     fresh = [_member(one) for member, one in newest.items() if member not in known]
-    for member in known & newest.keys():
+    for member in sorted(known & newest.keys()):
         row = _member(newest[member])
         mine = (col(CircleMember.circle) == member[0], col(CircleMember.agency) == member[1])
         newer = update(CircleMember).where(*mine).values({n: value for n, value in row.items() if n not in {"circle", "agency"}})

@@ -55,6 +55,11 @@ class Facility(_Part):
     journeys: dict[FacilityId, Journey] = Field(default_factory=dict)  # from which facility of any agency
     places: int | None = Field(default=None, ge=0)
 
+    @property
+    def never_closes(self) -> bool:
+        """Whether it is open day and night, every day."""
+        return self.open_hours == DAY_AND_NIGHT and set(self.open_days) == set(EVERY_DAY)
+
 
 def shows_area_only(kind: AgencyKind, services: Iterable[ServicePackage]) -> bool:
     """Whether a facility is a shelter, of which nothing is told but its area: from two distances anybody finds a house."""

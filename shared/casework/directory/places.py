@@ -12,7 +12,7 @@ from shared.casework.directory.tables import PlaceNews
 from shared.casework.here import Here
 from shared.contracts.casework.codes import FacilityMode, ServicePackage
 from shared.kit.db import Transaction
-from shared.programmes.terms import EVERY_DAY, DayOfWeek
+from shared.programmes.terms import DayOfWeek
 
 NEWS_AGE_MAX = timedelta(hours=12)  # what a place said longer ago is not shown as if it were so now
 NO_PATHS: Mapping[str, "Path"] = {}
@@ -72,7 +72,7 @@ def is_open_at(facility: Facility, local: datetime) -> bool:
 
 def opens_next(facility: Facility, local: datetime) -> datetime | None:
     """When a facility that is closed opens next; None of one whose hours never end."""
-    if facility.open_hours == DAY_AND_NIGHT and set(facility.open_days) == set(EVERY_DAY):
+    if facility.never_closes:
         return None
     begins = (datetime.combine(local + timedelta(days=n), _hours(facility.open_hours)[0], local.tzinfo) for n in range(8))
     return next(at for at in begins if at > local and DayOfWeek.of(at.date()) in facility.open_days)
@@ -123,8 +123,9 @@ async def places(
         for id_, facility in here.network.agencies[agency].facilities.items():
             if need <= set(facility.services) and (planned or not facility.is_planned):
                 said = news.get((agency, id_))
-                open_now = not facility.is_planned and (is_open_at(facility, local) if said is None else said.is_open)
-                opens = None if open_now else opens_next(facility, local)
+                by_hours = is_open_at(facility, local)
+                open_now = not facility.is_planned and (by_hours if said is None else said.is_open)
+                opens = None if open_now or by_hours else opens_next(facility, local)
                 area = _area(here, facility) if shows_area_only(here.network.agencies[agency].kind, facility.services) else None
                 path = paths.get(f"{agency}/{id_}", NO_PATH)
                 found.append(Place(agency, id_, facility, open_now, opens, facility.journeys.get(desk or ""), said, area, path))

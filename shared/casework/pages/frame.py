@@ -231,7 +231,7 @@ class Pages:
         if name == DAY:
             return self._day_in_words(str(value), language)
         if name == MONTH:
-            return self.times(language, datetime.fromisoformat(f"{value}-01T00:00:00+00:00")).month_of(str(value))
+            return self.times(language, datetime.combine(date(2000, 1, 1), time(), UTC)).month_of(str(value))
         group = PLAIN_PARAMS.get(name) or (value.group if isinstance(value, Coded) else words.GROUP_OF.get(type(value)))
         match group:
             case None:
