@@ -37,6 +37,10 @@ PICTURED = {
 }  # fmt: skip
 
 
+DEAD_BUTTONS = "[...document.querySelectorAll('[form]')].filter(e => !e.form).map(e => e.textContent.trim())"
+SAME_IDS = "[...document.querySelectorAll('[id]')].map(e => e.id).filter((id, n, all) => all.indexOf(id) !== n)"
+
+
 class Window(Protocol):
     """Whatever has a page in it."""
 
@@ -60,6 +64,12 @@ def look_at(person: Window, name: str, axe: str, look: Look, direction: str) -> 
     page = person.page
     look.seen += 1
     page.evaluate(axe)
+    look.faults += [
+        f"{name} {direction}: “{button}” belongs to no form, and does nothing" for button in page.evaluate(DEAD_BUTTONS)
+    ]
+    look.faults += [
+        f"{name} {direction}: several things are “{one}”, and a label ticks the first" for one in page.evaluate(SAME_IDS)
+    ]
     for_axe = WIDTHS if look.thorough else (WIDTHS[look.seen % len(WIDTHS)],)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
