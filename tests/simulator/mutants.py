@@ -5,6 +5,7 @@ A mutant changes the project's own functions in this process only. The first lin
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from unittest import mock
 from uuid import UUID
@@ -16,6 +17,7 @@ from sqlmodel import col
 from shared.casework import homecoming
 from shared.casework.referrals import domain, story
 from shared.contracts.casework.codes import Flag
+from shared.contracts.wire.envelope import Reopened
 from shared.contracts.wire.merkle import Frontier
 from shared.exchange import answers, inbox, outbox, receipts, said, streams
 from shared.exchange.anchor import Anchor
@@ -34,8 +36,8 @@ def order_by_id() -> Iterator[None]:
     async def lying(tx: Transaction, recipient: str, shut: Any) -> Sequence[Any]:
         query = (
             select(*streams.SAID)
-            .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None))
-            .order_by(col(OutboxRow.event_id))
+            .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None), col(OutboxRow.position).not_in(shut))
+            .order_by((col(OutboxRow.type) == Reopened.TYPE).desc(), col(OutboxRow.is_acute).desc(), col(OutboxRow.event_id))
         )
         return [streams._Said(*row) for row in (await tx.session.execute(query)).all()]
 
@@ -54,22 +56,21 @@ def order_by_id() -> Iterator[None]:
 @contextmanager
 def no_fence() -> Iterator[None]:
     """The stream's head is locked and moved in the transaction that numbers; else two relays give the same numbers."""
-    locked = streams._lock_head
-    known: dict[tuple[int, str], Frontier] = {}
-    number = streams.number
+    locked, number = streams._lock_head, streams.number
+    read_before: ContextVar[Frontier] = ContextVar("read_before")  # by this relay, and by no other
 
     async def number_from_memory(database: Database, agency: str, recipient: str, seal: Any, shut: Any) -> Any:
         async with database.write() as tx:
             _, frontier = await locked(tx, recipient)
-            known[(id(database), recipient)] = frontier
-        return await number(database, agency, recipient, seal, shut)  # gives way: another relay may number in between
+        before = read_before.set(frontier)
+        try:
+            return await number(database, agency, recipient, seal, shut)  # gives way: another relay may number in between
+        finally:
+            read_before.reset(before)
 
     async def remembered(tx: Transaction, recipient: str) -> tuple[UUID, Frontier]:
         incarnation, frontier = await locked(tx, recipient)
-        for (_, peer), before in known.items():
-            if peer == recipient:
-                frontier = before
-        return incarnation, frontier
+        return incarnation, read_before.get(frontier)
 
     with (
         mock.patch.object(streams, "_lock_head", remembered),
@@ -94,6 +95,17 @@ def _without_index(name: str) -> Iterator[None]:
 
 
 @contextmanager
+def nobody_asks_by_id() -> Iterator[None]:
+    """The second net under what follows, taken away: whoever waits asks for what it waits for."""
+
+    async def nobody_asks(_tx: Transaction, _peer: str) -> tuple[UUID, ...]:
+        return ()
+
+    with mock.patch.object(receipts, "enquiries", nobody_asks):
+        yield
+
+
+@contextmanager
 def deleted_not_blanked() -> Iterator[None]:
     """What is withheld travels blank; deleted, and with nobody asking by id, its dependants wait for ever."""
 
@@ -101,10 +113,18 @@ def deleted_not_blanked() -> Iterator[None]:
         query = delete(OutboxRow).where(col(OutboxRow.seq).is_(None), *conditions).returning(col(OutboxRow.event_id))
         return frozenset((await tx.session.execute(query)).scalars())
 
-    async def nobody_asks(_tx: Transaction, _peer: str) -> tuple[UUID, ...]:
-        return ()
+    with mock.patch.object(outbox, "_blank", remove), nobody_asks_by_id():
+        yield
 
-    with mock.patch.object(outbox, "_blank", remove), mock.patch.object(receipts, "enquiries", nobody_asks):
+
+@contextmanager
+def no_sweep() -> Iterator[None]:
+    """The second net under what follows, taken away: a waiter that nothing wakes is looked at from time to time."""
+
+    async def nothing(_self: inbox.Inbox) -> int:
+        return 0
+
+    with mock.patch.object(inbox.Inbox, "sweep", nothing):
         yield
 
 
@@ -133,13 +153,10 @@ def lost_wake_ups() -> Iterator[None]:
             batch._waiters.clear()
         return batch
 
-    async def no_sweep(_self: inbox.Inbox) -> int:
-        return 0
-
     with (
         mock.patch.object(inbox.Inbox, "_receive_together", look_first),
         mock.patch.object(inbox._Batch, "open", classmethod(remembered)),
-        mock.patch.object(inbox.Inbox, "sweep", no_sweep),
+        no_sweep(),
     ):
         yield
 
@@ -224,7 +241,10 @@ RULES: dict[str, Callable[[], Any]] = {
     "no anchor": no_anchor,
     "sizes, not sets": sizes_not_sets,
     "nothing is lost": nothing_is_lost,
+    "applied again": applied_before_recorded,
 }
+# What a rule needs taken away beside it, so that its absence shows: alone it changes nothing.
+BESIDE: dict[str, Callable[[], Any]] = {"deleted, not blanked": nobody_asks_by_id, "lost wake-ups": no_sweep}
 
 
 @contextmanager
