@@ -31,6 +31,7 @@ class Weather:
     reorder: float = 0.0
     refuse: float = 0.0  # the broker is away, and may have kept what it was given
     line_breaks: float = 0.0  # of the direct line, before or after the question was answered
+    cut: set[tuple[str, str]] = field(default_factory=set)  # from and to: nothing goes this way, and what lies on the broker waits
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ class Broker:
         await self.put(Direction(agency, peer).express_topic, envelope)
 
 
-def break_line(chance: random.Random, weather: Weather) -> None:
-    """Raises LineAway as often as the weather is bad."""
-    if chance.random() < weather.line_breaks:
+def break_line(chance: random.Random, weather: Weather, way: tuple[str, str]) -> None:
+    """Raises LineAway as often as the weather is bad, and while this way is cut."""
+    if chance.random() < weather.line_breaks or way in weather.cut:
         raise LineAway("the weather")

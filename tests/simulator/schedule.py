@@ -1,5 +1,6 @@
 """One schedule: a seed draws what happens, then the weather turns fine, everything is said, and the oracle judges."""
 
+import random
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ ROUNDS_MAX = 60  # of fine weather until everything is in step; a restore at bot
 ACTORS_MAX = 5
 CLEARING_EVERY, CLEARING_AT = 16, 3  # seeds of this remainder clear words, after a window that is as short as a schedule
 SHORT_WINDOW = timedelta(seconds=5)  # half of the backups that a schedule puts back are older
+PARTS_EVERY, PARTS_AT = (
+    10,
+    6,
+)  # seeds of this remainder, of the exchange alone, cut pairs apart and put several databases back at once
+CASEWORK_PARTS_EVERY, CASEWORK_PARTS_AT = 52, 49  # and of these with casework
 CASEWORK_EVERY, CASEWORK_AT = 4, 1  # seeds of this remainder run the agencies' real casework, the others the exchange alone
 BROKER_ONLY, LINE_ONLY = 0.4, 0.15  # of schedules end with the direct line shut, and with a broker that swallows everything
 
@@ -90,6 +96,8 @@ async def run(seed: int, image: bytes, folder: Path, rule: AbstractContextManage
         world = plot.world
         if clears:
             world.clear_words()
+        if seed % PARTS_EVERY == PARTS_AT or seed % CASEWORK_PARTS_EVERY == CASEWORK_PARTS_AT:
+            world.parting = random.Random(seed)
         drawn.uuid7 = SeededIds(world).uuid7
         crash.watch(world.passing)
         try:
@@ -111,6 +119,7 @@ async def _weather_and_work(world: World, plot: Plot) -> None:
     restores = chance.choice(plot.may_restore)
     curse = chance.random() < 0.2
     for _ in range(chance.randint(30, 90)):
+        world.part()
         await _happen(world, plot, restores)
         if curse and len(world.ledger.said) > 3 and not world.actors:
             curse = not plot.curse()
@@ -137,6 +146,8 @@ async def _happen(world: World, plot: Plot, restores: int) -> None:
         plot.restores += 1
         backup = agency.backups[0] if world.clears else chance.choice(agency.backups)  # where words are cleared, the oldest
         await agency.restore(backup, chance.choice(("kept", "kept", "missing", "rolled_back")))
+        for other in world.also_restored(agency):
+            await other.restore(other.backups[0], "kept")
     else:
         world.later(timedelta(seconds=chance.choice(plot.pauses)))
         await plot.watch()
@@ -174,6 +185,7 @@ async def _fine_day(world: World, plot: Plot) -> None:
     weather.double = weather.reorder = weather.refuse = 0.0
     weather.line_breaks = 1.0 if way < BROKER_ONLY else 0.0
     weather.drop = 1.0 if way > 1 - LINE_ONLY else 0.0
+    weather.cut.clear()
     world.dying.clear()
     while world.actors:
         await world.step(0)

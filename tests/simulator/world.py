@@ -20,6 +20,7 @@ from plain_seal import PlainSeal
 from pydantic import BaseModel
 
 from shared.contracts.wire.envelope import Inner, Unopenable
+from shared.contracts.wire.topics import direction_of
 from shared.exchange import clearing, feed, outbox
 from shared.exchange.anchor import Anchor, check_anchor
 from shared.exchange.broker import Receiver
@@ -172,7 +173,9 @@ class Process:
 
     async def read(self, topic: str, count: int) -> None:
         """One batch of a topic, then its offsets."""
-        broker = self.agency.world.broker
+        broker, way = self.agency.world.broker, direction_of(topic)
+        if (way.sender, way.recipient) in self.agency.world.weather.cut:
+            return
         batch: list[Record] = broker.topics.get(topic, [])[:count]
         await self.receiver.receive(batch)
         await give_way()
@@ -217,11 +220,11 @@ class DirectLine:
         return self._world.agencies[peer].process().reconciler.directory(self._agency.name, known)
 
     async def _ask(self, question: Callable[[Process], Coroutine[Any, Any, Any]], peer: str) -> bytes | list[bytes]:
-        break_line(self._world.chance, self._world.weather)
+        break_line(self._world.chance, self._world.weather, (self._agency.name, peer))
         self._world.later(LINE_TAKES)
         process = self._world.agencies[peer].process()
         answer: bytes | list[bytes] = await question(process)
-        break_line(self._world.chance, self._world.weather)
+        break_line(self._world.chance, self._world.weather, (peer, self._agency.name))
         return answer
 
 
@@ -305,6 +308,7 @@ class World:
         self.cursed: set[UUID] = set()
         self.actors: list[tuple[Process, Actor]] = []
         self.dying: dict[Actor, int] = {}
+        self.parting: random.Random | None = None  # draws what is cut, where anything is; apart, so that no other schedule changes
         self.clears = False  # whether words are cleared, after clearing.BACKUP_WINDOW
         self.was_too_old = False  # a backup that was put back: what was said before it may be without its words
         skews = {name: timedelta(seconds=self.chance.choice((0, 0, 0, -86_400, 86_400, 37))) for name in names}
@@ -321,6 +325,22 @@ class World:
     async def open(self) -> None:
         for agency in self.agencies.values():
             await agency.start_all()
+
+    def part(self) -> None:
+        """One way, or a pair's both, is cut; or whatever was is whole again."""
+        if self.parting is None:
+            return
+        draw = self.parting.random()
+        if draw < 0.12:
+            one, other = self.parting.sample(sorted(self.agencies), 2)
+            self.weather.cut |= {(one, other), (other, one)} if self.parting.random() < 0.5 else {(one, other)}
+        elif draw < 0.20:
+            self.weather.cut.clear()
+
+    def also_restored(self, first: Agency) -> list[Agency]:
+        """Who is put back at the same moment, where several are."""
+        draw = self.parting
+        return [one for one in self.agencies.values() if one is not first and one.backups and draw and draw.random() < 0.4]
 
     def later(self, by: timedelta) -> None:
         """Time passes for everybody."""
