@@ -69,7 +69,7 @@ async def take_home(tx: Transaction, peer: str, words: Sequence[Inner], bare: Se
     """Puts our own words, given back by `peer`, where they were in our streams; returns how many were not here.
 
     The caller has verified our signature. The peer's copy of a slot counts: what this database numbered again in the same slot is
-    said once more in the current life.
+    said once more in the current life, and so is that a word was blanked here which the peer holds in full.
     """
     # The same words may come by the broker and past it at once: one after the other, under the lock that a statement takes too.
     await tx.session.execute(insert_if_absent(tx, Peer), [{"peer": peer}])
@@ -109,7 +109,9 @@ async def _put(tx: Transaction, peer: str, word: _Word) -> bool:
         there.is_forked, there.is_due = True, False
         await tx.session.flush()
         is_cleared = there.inner is None and there.erased_at is None  # and so was signed for long ago
-        if there.event_id != word.event_id and not is_cleared:
+        # Blanked here, and it had left all the same: its recipient is told so, as of any blank that it has applied.
+        is_withdrawn = there.is_withheld and not (word.event is not None and word.event.withheld)
+        if (there.event_id != word.event_id or is_withdrawn) and not is_cleared:
             await _say_again(tx, there)
     is_home = word.event is None
     if word.event is not None and word.event.withheld:

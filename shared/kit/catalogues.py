@@ -9,7 +9,7 @@ from babel.messages.pofile import read_po, write_po
 
 from shared.kit.i18n import SOURCE
 
-LANGUAGES = ("en", "fr", "fa_AF")
+LANGUAGES = ("en", "fr", "fa_AF", "ps")
 FOLDER = Path("shared/casework/locales")
 SOURCES = ("shared", "services")
 METHODS = [("**/node_modules/**", "ignore"), ("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
@@ -28,6 +28,7 @@ HEADERS = {
     "en": "# The source's own words; a programme may change them here.",
     "fr": "# Complete; not yet read by a native speaker of the field.",
     "fa_AF": "# Complete; a draft in Dari that nobody has reviewed: it proves that pages run from right to left.",
+    "ps": "# Complete; a draft in Pashto that nobody has reviewed.",
 }
 
 

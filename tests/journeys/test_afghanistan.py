@@ -141,10 +141,15 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
     await town.settle()
     assert await all_of(worker) == before  # the ministry's office sees nothing
     pages = await at_pages(town, "police", HERAT, Role.OFFICER, town.name())
-    await pages.send((await pages.open("/me")).form("/me/language"), button=("language", "fa_AF"))
-    page = await pages.open(f"/referrals/{sent['id']}")
-    assert 'dir="rtl"' in page.text
-    assert '<bdi class="app-code" dir="ltr">' in page.text  # codes and telephones keep their own order
+    for language, hide in (("fa_AF", "پنهان"), ("ps", "پټ")):  # Dari, then Pashto
+        await pages.send((await pages.open("/me")).form("/me/language"), button=("language", language))
+        page = await pages.open(f"/referrals/{sent['id']}")
+        assert (f'lang="{language.replace("_", "-")}"' in page.text, 'dir="rtl"' in page.text, hide in page.words) == (
+            True,
+            True,
+            True,
+        )
+        assert '<bdi class="app-code" dir="ltr">' in page.text  # codes and telephones keep their own order
 
 
 async def test_it_is_said_on_every_page(town: ProgrammeTown) -> None:

@@ -20,8 +20,9 @@ ROOT = Path(__file__).parents[2]
 REJECTED = {  # one word a term: what else it was called once
     "fr": ("superviseu",),
     "fa_AF": ("ناظر", "تیلفون", "تلفن", "پرونده", "گواهی‌نامه", "دستورالعمل", "پروتوکول"),
+    "ps": ("څارونکی", "ټیلیفون", "تېلفون", "شهادت‌نامه", "پروتوکول"),
 }  # fmt: skip
-SUPERVISOR = {"fr": "responsable", "fa_AF": "آمر"}  # as the role is called
+SUPERVISOR = {"fr": "responsable", "fa_AF": "آمر", "ps": "آمر"}  # as the role is called
 SAME_IN_FRENCH = 40  # "Menu", "Type", "Police" and their like; more would mean that English was left standing
 
 

@@ -413,14 +413,31 @@ async def refold(tx: Transaction, here: Here, referral: Referral) -> None:
         await _care_goes_on(tx, referral)
 
 
+def _cancelled_alone(referral: Referral, rows: list[ReferralFact]) -> events.Cancelled | None:
+    """What its issuer decided without its recipient, because it had not left."""
+    own = (row for row in rows if row.type == events.Cancelled.type and row.agency == referral.issuer and row.data)
+    return next((events.Cancelled.model_validate(row.data) for row in own), None)
+
+
+async def is_cancelled_alone(tx: Transaction, referral: Referral) -> bool:
+    """Whether its issuer ended it without asking anybody."""
+    query = select(col(ReferralFact.position)).where(
+        col(ReferralFact.referral_id) == referral.id, col(ReferralFact.type) == events.Cancelled.type,
+        col(ReferralFact.agency) == referral.issuer,
+    )  # fmt: skip
+    return (await tx.session.execute(query.limit(1))).first() is not None
+
+
 def _refolded(referral: Referral, rows: list[ReferralFact], facts: list[events.Event]) -> Standing:
     before = standing_of(referral)
     standing = lifecycle.fold(lifecycle.issue(before.urgency, referral.to_facility), facts)
     asked = [events.read(row.type, row.data) for row in rows if row.type == events.CancelRequested.type and row.data]
     answered = sum(isinstance(fact, ANSWERS) for fact in facts)
-    alone = next((row for row in rows if row.type == events.Cancelled.type and row.agency == referral.issuer), None)
-    if alone is not None:
-        standing = lifecycle.evolve(standing, events.read(alone.type, alone.data))
+    alone = _cancelled_alone(referral, rows)
+    if alone is not None and not facts:
+        standing = lifecycle.evolve(standing, alone)
+    elif alone is not None:  # it had left all the same: whoever speaks of it has it, and was asked to cancel
+        asked.append(events.CancelRequested(reason_code=alone.reason_code))
     if len(asked) > answered and not standing.is_ended:
         standing = lifecycle.evolve(standing, asked[-1])
     for row in rows:
