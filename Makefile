@@ -43,7 +43,7 @@ broker-dies: $(VENV)/.dev servers ## one broker of three is killed while agencie
 
 broker-wiped: $(VENV)/.dev servers ## the broker loses everything with 1,000 referrals on their way: says what happens
 	@$(BIN)/python -m pytest -q -s --no-header -p no:randomly --durations=0 --durations-min=9999 \
-		"tests/faults/test_broker_wiped.py::test_a_wiped_broker_costs_time_and_nothing_else[1000]"
+		"tests/faults/test_broker_wiped.py::test_a_wiped_broker_costs_time_and_nothing_else[1000-False]"
 
 database-restored: $(VENV)/.dev servers ## the police's database is destroyed and yesterday's put back: says what happens
 	@$(BIN)/python -m pytest -q -s --no-header -p no:randomly --durations=0 --durations-min=9999 \

@@ -146,8 +146,8 @@ async def _happen(world: World, plot: Plot, restores: int) -> None:
         plot.restores += 1
         backup = agency.backups[0] if world.clears else chance.choice(agency.backups)  # where words are cleared, the oldest
         await agency.restore(backup, chance.choice(("kept", "kept", "missing", "rolled_back")))
-        for other in world.also_restored(agency):
-            await other.restore(other.backups[0], "kept")
+        for other, anchor in world.also_restored(agency):
+            await other.restore(other.backups[0], anchor)
     else:
         world.later(timedelta(seconds=chance.choice(plot.pauses)))
         await plot.watch()

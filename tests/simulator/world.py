@@ -337,10 +337,13 @@ class World:
         elif draw < 0.20:
             self.weather.cut.clear()
 
-    def also_restored(self, first: Agency) -> list[Agency]:
-        """Who is put back at the same moment, where several are."""
+    def also_restored(self, first: Agency) -> list[tuple[Agency, str]]:
+        """Who is put back at the same moment, where several are, and what became of the anchor."""
         draw = self.parting
-        return [one for one in self.agencies.values() if one is not first and one.backups and draw and draw.random() < 0.4]
+        if draw is None:
+            return []
+        others = [one for one in self.agencies.values() if one is not first and one.backups and draw.random() < 0.4]
+        return [(one, draw.choice(("kept", "kept", "missing", "rolled_back"))) for one in others]
 
     def later(self, by: timedelta) -> None:
         """Time passes for everybody."""

@@ -502,7 +502,8 @@ def _next_place(here: Here, place: str | None, referral: Referral) -> tuple[str 
 
 async def _issuer_says(tx: Transaction, here: Here, referral: Referral, facts: tuple[events.Event, ...], told: Told) -> None:
     for fact in facts:
-        if isinstance(fact, events.CancelRequested) and await outbox.withhold_event(tx, referral.issued_event_id):
+        has_left = referral.heard_life is not None  # its recipient has spoken of it, whatever a restored copy has numbered
+        if isinstance(fact, events.CancelRequested) and not has_left and await outbox.withhold_event(tx, referral.issued_event_id):
             # It has not left: the issuer cancels alone, and whatever else was about to be said of it stays here too.
             await outbox.withhold_subject(tx, referral.id)
             fact = events.Cancelled(reason_code=fact.reason_code)

@@ -208,6 +208,12 @@ async def on_withheld(sender: str, event_id: UUID, subject: UUID, tx: Transactio
     referral = await tx.session.get(Referral, subject, populate_existing=True)
     if referral is None or referral.issuer != sender or referral.issued_event_id != event_id:
         return
+    asked = select(col(ReferralFact.position)).where(
+        col(ReferralFact.referral_id) == subject, col(ReferralFact.event_id) == event_id,
+        col(ReferralFact.type) == events.CancelRequested.type,
+    )  # fmt: skip
+    if (await tx.session.execute(asked.limit(1))).first() is not None:
+        return  # a sender that was restored again has said the same blank once more
     request = events.CancelRequested(reason_code=codes.CancelReason.ENTERED_IN_ERROR)
     await hear_issuer(tx, here, referral, request, Told(sender, False, tx.clock.now(), event_id=event_id))
 

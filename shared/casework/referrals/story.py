@@ -22,7 +22,7 @@ from shared.casework.here import Here
 from shared.casework.messages.tables import Message
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
 from shared.contracts.casework import events, lifecycle
-from shared.contracts.casework.codes import MessageAnswer, ReferralState, Urgency
+from shared.contracts.casework.codes import CancelReason, MessageAnswer, ReferralState, Urgency
 from shared.contracts.casework.lifecycle import Recipient, Standing
 from shared.exchange import feed, outbox
 from shared.exchange.erasing import received_key
@@ -215,7 +215,9 @@ async def settle(
     referral.version += 1
     if referral.direction == "in":
         referral.desk = standing.facility if standing.facility in here.entry.facilities else referral.desk
-    if standing.is_ended and referral.ended_at is None:
+    if not standing.is_ended:
+        referral.ended_at = None  # it may go on: a desk that cancelled alone learns that it had left
+    elif referral.ended_at is None:
         referral.ended_at = occurred_at
     if referral.direction == "in" and standing.state is ReferralState.DECLINED and referral.said is not None:
         await _wipe_preview(tx, here, referral)
@@ -413,10 +415,10 @@ async def refold(tx: Transaction, here: Here, referral: Referral) -> None:
         await _care_goes_on(tx, referral)
 
 
-def _cancelled_alone(referral: Referral, rows: list[ReferralFact]) -> events.Cancelled | None:
+def _cancelled_alone(referral: Referral, rows: list[ReferralFact]) -> events.Event | None:
     """What its issuer decided without its recipient, because it had not left."""
     own = (row for row in rows if row.type == events.Cancelled.type and row.agency == referral.issuer and row.data)
-    return next((events.Cancelled.model_validate(row.data) for row in own), None)
+    return next((events.read(row.type, row.data) for row in own), None)
 
 
 async def is_cancelled_alone(tx: Transaction, referral: Referral) -> bool:
@@ -437,7 +439,7 @@ def _refolded(referral: Referral, rows: list[ReferralFact], facts: list[events.E
     if alone is not None and not facts:
         standing = lifecycle.evolve(standing, alone)
     elif alone is not None:  # it had left all the same: whoever speaks of it has it, and was asked to cancel
-        asked.append(events.CancelRequested(reason_code=alone.reason_code))
+        asked.insert(0, events.CancelRequested(reason_code=CancelReason.ENTERED_IN_ERROR))  # as its recipient takes a blank
     if len(asked) > answered and not standing.is_ended:
         standing = lifecycle.evolve(standing, asked[-1])
     for row in rows:
