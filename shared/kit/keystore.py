@@ -282,8 +282,8 @@ class Keystore:
                     rows = [(name.bytes, id_) for name in names]
                     connection.executemany("INSERT INTO names (name, key) VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
             # What is given is sealed under next: nobody looks for it again.
-            self._hold(self._keys, keys, KEYS_HELD_MAX)
-            self._hold(self._names, given, NAMES_HELD_MAX)
+            self._keep(self._keys, keys, KEYS_HELD_MAX)
+            self._keep(self._names, given, NAMES_HELD_MAX)
 
     async def given(self, groups: Iterable[Collection[UUID]]) -> None:
         """The same, off the loop: a commit waits for the disk."""
@@ -472,7 +472,7 @@ class Keystore:
                 self.give([[name]])
                 row = self._one(KEY_OF_NAME, name.bytes)
                 assert row is not None
-            self._hold(self._names, {name: row[0]}, NAMES_HELD_MAX)
+            self._keep(self._names, {name: row[0]}, NAMES_HELD_MAX)
             return bytes(row[0])
 
     def _aead(self, id_: bytes) -> AESGCM:
@@ -481,11 +481,11 @@ class Keystore:
         if held is None:
             with self._lock:
                 held = AESGCM(self._raw(id_))
-                self._hold(self._keys, {id_: held}, KEYS_HELD_MAX)
+                self._keep(self._keys, {id_: held}, KEYS_HELD_MAX)
         return held
 
     @staticmethod
-    def _hold(here: OrderedDict[Named, Value], more: Mapping[Named, Value], at_most: int) -> None:
+    def _keep(here: OrderedDict[Named, Value], more: Mapping[Named, Value], at_most: int) -> None:
         """Keeps more in memory; what was there longest goes."""
         here.update(more)
         while len(here) > at_most:

@@ -169,17 +169,18 @@ async def on_recipients_fact(received: Received, tx: Transaction, here: Here) ->
     if referral is None:
         return  # it went with its consent before this agency was restored: it is about nothing here
     fact = lifecycle.told_as(_known_places(here, received.sender, received.data))  # a peer that says more is not listened to
-    standing = lifecycle.evolve(story.standing_of(referral), fact)
+    before = story.standing_of(referral)
+    standing = lifecycle.evolve(before, fact)
     is_late = referral.heard_life is not None and received.incarnation < referral.heard_life
     # A restored desk cancels alone what it believes has not left: whoever answers all the same has it, and decides.
-    is_late = is_late or (story.standing_of(referral).is_ended and await story.is_cancelled_alone(tx, referral))
+    had_left = before.is_ended and await story.is_cancelled_alone(tx, referral)
     referral.heard_life = max(referral.heard_life or received.incarnation, received.incarnation)
     if referral.delivered_at is None:
         referral.delivered_at = tx.clock.now()  # any answer implies it
     referral.sent_at = referral.sent_at or referral.delivered_at
     told = Told(received.sender, False, received.occurred_at, event_id=received.id)
     await story.keep(tx, here, referral, fact, told)
-    if is_late:  # said in an earlier life of its database than what was heard already, or about what we had ended
+    if is_late or had_left:  # said in an earlier life of its database than what was heard already, or about what we had ended
         await story.refold(tx, here, referral)
     else:
         await story.settle(tx, here, referral, standing, standing, received.occurred_at)
