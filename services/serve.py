@@ -32,7 +32,7 @@ from shared.kit.web import AsgiApp
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 BACKLOG = 512  # connections that may wait while the process is busy
 GRACE_S = 10  # a request in flight is answered within this, then the process goes
-LAST_S = 2.0  # what was cancelled and still runs when everything is closed has this long to end
+LAST_S = 2.0  # what is cut off, or closed last, has this long to end
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -40,22 +40,25 @@ log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """uvicorn waits for open streams before it stops: they are told first. `told` are signals that came earlier."""
+    """uvicorn waits for open streams before it stops: they are told first, and whatever works beside it begins to end with it.
+    `told` are signals that came earlier."""
 
-    def __init__(self, config: uvicorn.Config, edge: Edge, told: list[int]) -> None:
+    def __init__(self, config: uvicorn.Config, edge: Edge, told: list[int], stop: asyncio.Event) -> None:
         super().__init__(config)
-        self._edge, self._told = edge, told
+        self._edge, self._told, self._stop, self._loop = edge, told, stop, asyncio.get_running_loop()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """From here on they come here."""
         with super().capture_signals():
-            self.should_exit = bool(self._told)
+            if self._told:
+                self.should_exit = True
             yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal has come."""
         self._edge.closing = True
+        self._loop.call_soon_threadsafe(self._stop.set)  # a signal comes between any two steps
         super().handle_exit(sig, frame)
 
 
@@ -72,6 +75,32 @@ def serve(agency: Agency, settings: Settings, host: str, port: int, *, with_work
         signal.signal(kind, lambda number, _: told.append(number))
     uvloop.run(_serve(agency, settings, listener, told, with_worker=with_worker))
     _leave_at_once()
+
+
+def _cut_off(loop: Loop) -> Loop:
+    """As the loop, which ends soon after `stop` though it is in the middle of looking at a hundred thousand referrals: what it has
+    begun is rolled back, and the next start does it again."""
+
+    async def run(stop: asyncio.Event) -> None:
+        working, stopping = asyncio.create_task(loop(stop)), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working}, timeout=LAST_S)
+            if working.done():
+                working.result()
+        finally:
+            working.cancel()
+            stopping.cancel()
+            await asyncio.wait({working}, timeout=LAST_S)
+
+    return run
+
+
+async def _close(agency: Agency) -> None:
+    """Gives the connections back, where the server is there to take them; they end with the process otherwise."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_S):
+            await agency.database.close()
 
 
 async def _leave_nothing_behind() -> None:
@@ -109,10 +138,10 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, to
     if with_worker:
         exchange = agency.exchange(settings)
         edge.exchange = exchange
-        loops = [exchange.run, agency.watcher().run, agency.keeper(settings, exchange)]
+        loops = [exchange.run, _cut_off(agency.watcher().run), _cut_off(agency.keeper(settings, exchange))]
         loops += _direct(agency, settings, exchange, listener.getsockname()[1])
-    server = Server(config_of(agency.app(edge)), edge, told)
     stop = asyncio.Event()
+    server = Server(config_of(agency.app(edge)), edge, told, stop)
     calm_collector()
     working = [asyncio.create_task(loop(stop)) for loop in loops]
     try:
@@ -120,7 +149,7 @@ async def _serve(agency: Agency, settings: Settings, listener: socket.socket, to
     finally:
         stop.set()
         await asyncio.gather(*working)
-        await agency.database.close()
+        await _close(agency)
     await _leave_nothing_behind()
 
 
@@ -153,7 +182,9 @@ def work(agency: Agency, settings: Settings, host: str, port: int | None) -> Non
     """Runs the exchange and the watcher until a signal comes; with a port, it tells there whether it works."""
     listener = _bind(host, port) if port is not None else None
     exchange = agency.exchange(settings)
-    uvloop.run(_work(agency, exchange, [agency.keeper(settings, exchange), *_direct(agency, settings, exchange, port)], listener))
+    beside = [_cut_off(agency.watcher().run), _cut_off(agency.keeper(settings, exchange))]
+    beside += _direct(agency, settings, exchange, port)
+    uvloop.run(_work(agency, exchange, beside, listener))
     _leave_at_once()
 
 
@@ -166,8 +197,8 @@ async def _work(agency: Agency, exchange: ExchangeWorker, beside: list[Loop], li
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(kind, stop.set)
-    await asyncio.gather(exchange.run(stop), agency.watcher().run(stop), *(run(stop) for run in beside))
+    await asyncio.gather(exchange.run(stop), *(run(stop) for run in beside))
     probe.should_exit = True
     await asyncio.gather(*probing)
-    await agency.database.close()
+    await _close(agency)
     await _leave_nothing_behind()

@@ -11,6 +11,24 @@ from aiosqlite.core import _connection_worker_thread, _TxQueue
 ROWS_AT_ONCE = 64  # that a cursor fetches while it is walked, as aiosqlite's own connections do
 
 
+class _Ending(sqlite3.Connection):
+    """One whose transaction ends with it.
+
+    SQLite puts off the end of a connection until its last statement is gone, and one that was cancelled lies in its traceback until
+    Python's collector comes by. Till then the write lock would be held by nobody, and every writer wait.
+    """
+
+    def close(self) -> None:
+        """Rolls back what is open; a second time does nothing."""
+        try:
+            if self.in_transaction:
+                self.rollback()
+        except sqlite3.ProgrammingError:  # it has been closed
+            pass
+        finally:
+            super().close()
+
+
 class _Connection(aiosqlite.Connection):
     """One that is stopped once.
 
@@ -49,7 +67,7 @@ def _work(asked: _TxQueue) -> None:
 
 def connect(file: str, **options: Any) -> _Connection:
     """A connection to await, as `aiosqlite.connect` makes it; `options` are sqlite3's."""
-    connection = _Connection(lambda: sqlite3.connect(file, **options), ROWS_AT_ONCE)
+    connection = _Connection(lambda: sqlite3.connect(file, factory=_Ending, **options), ROWS_AT_ONCE)
     # As SQLAlchemy does: a connection that is left behind keeps no process.
     connection._thread = Thread(target=_work, args=(connection._tx,), daemon=True)  # noqa: SLF001
     return connection

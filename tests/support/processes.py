@@ -1,6 +1,7 @@
 """Agencies as real processes on a real Kafka: started, killed by their crash points, started again, and asked over HTTP."""
 
 import asyncio
+import contextlib
 import fcntl
 import itertools
 import os
@@ -22,7 +23,7 @@ import httpx
 import yaml
 from agencies import ROLE_OF
 from coast import BESIDE
-from ready_made import Child, source
+from ready_made import ALL_TOLD, STACKS, Child, source
 from schema import sqlite_at_head
 from servers import Kafka
 
@@ -44,6 +45,7 @@ from shared.kit.ids import new_id
 DEADLINE_S = 120.0  # seconds are enough when quiet; the rest is for a machine that is busy with other things
 POLL_S = (0.05, 0.3)  # between looks, longer each time: every look is work for the one that is waited for
 STOP_DEADLINE_S = 30.0  # what a supervisor allows; a worker promises 23, whatever hangs
+WORDS_MAX = 30_000  # characters of a log that a failure prints: every task's stack
 KINDS = ("police", "health", "social_welfare")
 BLOCKS = range(10_000, 20_000, 200)  # below what a broker or a database of ours takes, and what systems give out by themselves
 
@@ -138,11 +140,19 @@ class Process:
         return self._log.read_text(errors="replace")[-1_500:]
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """SIGTERM; returns the exit code. What does not end in time says what it waits for."""
         if self._child is None:
             return 0
         self._child.send_signal(signal.SIGTERM)
-        code = self._child.wait(STOP_DEADLINE_S)
+        try:
+            code = self._child.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            if not isinstance(self._child, Child):
+                raise
+            self._child.send_signal(STACKS)
+            with contextlib.suppress(AssertionError):  # where Python does not get to run, its threads are there all the same
+                until(lambda: ALL_TOLD in self._log.read_text(errors="replace"), "what it waits for", STOP_DEADLINE_S)
+            raise AssertionError(f"{self.agency} has not stopped: {self._log.read_text(errors='replace')[-WORDS_MAX:]}") from None
         self._child = None
         return code
 

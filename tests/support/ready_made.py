@@ -4,8 +4,10 @@ A start takes a tenth of the processor time of `python -m services.cli …`, whi
 about. What runs is the same `main` with its own arguments, environment, log and exit code, and it is killed like any other.
 """
 
+import asyncio
 import atexit
 import contextlib
+import faulthandler
 import gc
 import json
 import os
@@ -15,14 +17,17 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 READ = ("services.serve", "services.runtime", "services.police.main", "services.health.main", "services.social_welfare.main",
         "services.partner.main", "services.justice.main")  # fmt: skip
 ANSWER_BYTES_MAX = 64 * 1024
+STACKS = signal.SIGUSR1  # a process that was started here tells in its log what it waits for, and at the end:
+ALL_TOLD = "these are all its tasks"
 
 
 class Child:
@@ -126,9 +131,27 @@ def _be(what: Mapping[str, Any]) -> NoReturn:
     with Path(what["log"]).open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    signal.signal(STACKS, _tell_what_waits)
+    faulthandler.register(STACKS, chain=True)  # every thread, also where Python code does not get to run
     sys.argv = ["refnet", *what["arguments"]]
     main()
     sys.exit(0)
+
+
+def _tell_what_waits(_number: int, _frame: FrameType | None) -> None:
+    """Where each task of the process waits, at the end of its log."""
+    with contextlib.suppress(RuntimeError):  # no loop runs
+        for task in asyncio.all_tasks():
+            print("task", task.get_name(), *_awaited(task.get_coro()), sep="\n  ", file=sys.stderr)
+    print(ALL_TOLD, file=sys.stderr, flush=True)
+
+
+def _awaited(waiting: Any) -> Iterator[str]:
+    """The line of each function on the way from a task down to what it waits for."""
+    while waiting is not None:
+        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "gi_frame", None)
+        yield f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}" if frame else repr(waiting)[:200]
+        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "gi_yieldfrom", None)
 
 
 def _serve(number: int) -> None:
