@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -23,6 +24,7 @@ from services.probe import ProbeServer
 from services.runtime import Agency, check_database
 from services.settings import Settings
 from shared.casework.edge import Edge
+from shared.casework.lines.room import look_for_room
 from shared.exchange import bell
 from shared.exchange.worker import ExchangeWorker
 from shared.kit.collector import calm_collector
@@ -134,12 +136,14 @@ def _bind(host: str, port: int) -> socket.socket:
 async def _serve(agency: Agency, settings: Settings, listener: socket.socket, told: list[int], *, with_worker: bool) -> None:
     await check_database(agency)
     edge = agency.edge(settings)
-    loops: list[Loop] = [] if with_worker else [lambda stop: bell.ring(agency.database, stop)]
+    loops: list[Loop] = [_cut_off(partial(look_for_room, agency.database))]
     if with_worker:
         exchange = agency.exchange(settings)
         edge.exchange = exchange
-        loops = [exchange.run, _cut_off(agency.watcher().run), _cut_off(agency.keeper(settings, exchange))]
+        loops += [exchange.run, _cut_off(agency.watcher().run), _cut_off(agency.keeper(settings, exchange))]
         loops += _direct(agency, settings, exchange, listener.getsockname()[1])
+    else:
+        loops.append(partial(bell.ring, agency.database))
     stop = asyncio.Event()
     server = Server(config_of(agency.app(edge)), edge, told, stop)
     calm_collector()
@@ -182,7 +186,8 @@ def work(agency: Agency, settings: Settings, host: str, port: int | None) -> Non
     """Runs the exchange and the watcher until a signal comes; with a port, it tells there whether it works."""
     listener = _bind(host, port) if port is not None else None
     exchange = agency.exchange(settings)
-    beside = [_cut_off(agency.watcher().run), _cut_off(agency.keeper(settings, exchange))]
+    beside = [_cut_off(one) for one in (agency.watcher().run, agency.keeper(settings, exchange))]
+    beside.append(_cut_off(partial(look_for_room, agency.database)))
     beside += _direct(agency, settings, exchange, port)
     uvloop.run(_work(agency, exchange, beside, listener))
     _leave_at_once()

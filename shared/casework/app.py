@@ -25,7 +25,7 @@ from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.vital_pages import router as vital_pages
 from shared.casework.consents.web import router as consents
 from shared.casework.documentation.pages import router as api_pages
-from shared.casework.edge import Edge, NobodyAsks, install_refusals
+from shared.casework.edge import Edge, NobodyAsks, ReadsOn, install_refusals
 from shared.casework.exports.pages import own_router as own_export_pages
 from shared.casework.exports.pages import router as export_pages
 from shared.casework.eyes.pages import router as eyes_pages
@@ -112,6 +112,7 @@ def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: Callable[[], dict
     install_page_refusals(app)
     app.add_middleware(SafeHeaders)
     app.add_middleware(NobodyAsks)
+    app.add_middleware(ReadsOn, edge=edge)
     app.mount("/static", CachedFiles(directory=STATIC), name="static")
     only_here = (demo_pages,) if edge.here.network.purpose == "demo" else ()
     # Whoever serves nobody has no case, and not even an address for one.

@@ -43,7 +43,7 @@ from shared.exchange.outbox import insert_if_absent
 from shared.kit.bodies import Body
 from shared.kit.crash import crash_point
 from shared.kit.db import NOBODY, Database, Transaction, asking, turn_number
-from shared.kit.errors import Conflict, DatabaseAway, NotFound, RefnetError
+from shared.kit.errors import Conflict, DatabaseAway, DatabaseFull, NotFound, RefnetError
 from shared.kit.ids import new_id
 from shared.kit.pages import is_same_site, same_token
 from shared.kit.sealed import Under
@@ -52,6 +52,7 @@ from shared.kit.web import AsgiApp, Receive, Scope, Send, dump, problem
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
 KEY_CHARACTERS_MAX = 200  # a UUID has 36; a key column of PostgreSQL holds 2,700 bytes, and this in any script fits
 TURN_WAIT_S = 10  # how long a second tap waits for the first; a command takes a fraction of a second
+AWAY = 503  # the status of whatever the database did not do
 RETRY_AFTER_S = 2  # what a client is told to wait when the database is away
 VERSION_DIGITS_MAX = 9  # of an ETag; no object is changed a thousand million times
 PAGE_MAX = 200  # rows of one answer; a list of thousands is read page by page, so that no request holds the database for long
@@ -139,6 +140,31 @@ class NobodyAsks:
             await self._app(request, receive, send)
         finally:
             asking.reset(before)
+
+
+class ReadsOn:
+    """Where the database's disk has no room, whoever reads is answered all the same. The first one finds out, because a look is
+    kept with what it saw: that one is answered anew, and its look waits like those after it."""
+
+    def __init__(self, app: AsgiApp, edge: Edge) -> None:
+        self._app, self._room = app, edge.database.room
+
+    async def __call__(self, request: Scope, receive: Receive, send: Send) -> None:
+        if request["type"] != "http" or request["method"] not in {"GET", "HEAD"} or self._room.is_lacking:
+            await self._app(request, receive, send)
+            return
+        is_refused = False
+
+        async def unless_refused(message: Any) -> None:
+            nonlocal is_refused
+            if message["type"] == "http.response.start":
+                is_refused = message["status"] == AWAY and self._room.is_lacking
+            if not is_refused:
+                await send(message)
+
+        await self._app(dict(request), receive, unless_refused)
+        if is_refused:
+            await self._app(request, receive, send)
 
 
 async def _asker(tx: Transaction, request: Request, edge: Edge, given: HTTPAuthorizationCredentials | None) -> Actor | None:
@@ -320,7 +346,8 @@ REFUSALS: list[tuple[type[Exception], int, str, str]] = [
     (VersionMissing, 428, "version-missing", "A version is needed"),
     (TooBusy, 429, "too-busy", "Too many at once"),
     (TooManyStreams, 429, "too-many-streams", "Too many streams"),
-    (DatabaseAway, 503, "database-away", "The database is away"),
+    (DatabaseFull, AWAY, "database-full", "The disk is full"),
+    (DatabaseAway, AWAY, "database-away", "The database is away"),
 ]
 
 
@@ -352,7 +379,7 @@ async def _out_of_sight(request: Request, error: Exception) -> JSONResponse:
         async with edge.database.write() as tx:
             tx.session.add(Attempt(id=new_id(), account_id=by.account_id, what=what, about=error.about, tried_at=tx.clock.now()))
     except DatabaseAway as away:
-        return await _refusal(503, "database-away", "The database is away")(request, away)
+        return await _refusal(AWAY, "database-away", "The database is away")(request, away)
     return await _refusal(404, "not-found", "Not found")(request, error)
 
 

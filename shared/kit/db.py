@@ -5,8 +5,9 @@ A transaction belongs to its edge (a request, a batch, a tick): code inside neve
 
 import contextlib
 import hashlib
+import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 
 from shared.kit import sqlite
 from shared.kit.clock import Clock, SystemClock
-from shared.kit.errors import DatabaseAway, KeptRefusal, RefnetError
+from shared.kit.errors import DatabaseAway, DatabaseFull, KeptRefusal, RefnetError
+from shared.kit.i18n import mark as _
 from shared.kit.keystore import Keystore, ValueNotOpened
 from shared.kit.sealed import ATTRIBUTE, keystore_of
 
@@ -43,10 +45,17 @@ RETRYABLE_SQLSTATES = frozenset(
      "08000", "08003", "08006"]
 )  # fmt: skip
 
+FULL_SQLSTATE, SQLITE_FULL = "53100", "is full"  # no room on the database's disk
+ASIDE_MAX = 10_000  # rows that wait in memory for room, 1 kB each: a busy desk looks at some hundred cases an hour
+NO_ROOM = _(
+    "The disk under the database is full: nothing was written. Tell whoever looks after this system; with room again it goes on."
+)
 URL_FORMS = "write postgresql://… or sqlite:///…"
-SQLITE_PASSING = ("locked", "busy", "disk I/O", "unable to open", "is full", "readonly")  # words of SQLite errors that may pass
+SQLITE_PASSING = ("locked", "busy", "disk I/O", "unable to open", SQLITE_FULL, "readonly")  # words of SQLite errors that may pass
 
 Dialect = Literal["postgresql", "sqlite"]
+
+log = logging.getLogger(__name__)
 
 # Who asks, as row-level security is told at the beginning of each transaction on PostgreSQL: settings `refnet.<name>`, which end
 # with it. What no request began is the agency's own machinery: exchange, watcher, command line, migrations. A web application says
@@ -67,12 +76,30 @@ def machinery() -> Iterator[None]:
 
 
 @dataclass(slots=True)
+class Room:
+    """Whether the database's disk has room, as far as this process knows, and the rows of looks that wait for some.
+
+    `is_lacking` from a write that was refused for want of room until whoever tries again finds some.
+    """
+
+    is_lacking: bool = False
+    aside: list[dict[str, Any]] = field(default_factory=list)
+
+    def put_aside(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Keeps rows until there is room; raises DatabaseFull where too many wait already."""
+        if len(self.aside) + len(rows) > ASIDE_MAX:
+            raise DatabaseFull(NO_ROOM)
+        self.aside.extend(rows)
+
+
+@dataclass(slots=True)
 class Transaction:
     """An open transaction: the session for statements, the clock, and what to do once it is committed."""
 
     connection: AsyncConnection
     clock: Clock
     dialect: Dialect
+    room: Room = field(default_factory=Room)
     committed: list[Callable[[], None]] = field(default_factory=list)
     asks: Mapping[str, str] = field(default_factory=asking.get)  # who the database takes to be asking
     _session: AsyncSession | None = None
@@ -135,6 +162,7 @@ class Database:
     def __init__(self, url: str, clock: Clock | None = None, keys: Keystore | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
         self.keys = keys
+        self.room = Room()
         self.url = _async_url(url)
         self.dialect: Dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
         self.engine: AsyncEngine = _engine(self.url)
@@ -150,7 +178,7 @@ class Database:
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction for looking only; it is rolled back at its end."""
         async with errors_named(), self.engine.connect() as connection:
-            tx = Transaction(connection, self.clock, self.dialect)
+            tx = Transaction(connection, self.clock, self.dialect, self.room)
             try:
                 yield tx
             finally:
@@ -178,12 +206,12 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[Transaction]:
-        async with errors_named():
+        async with self._room_noticed(), errors_named():
             async with self.engine.connect() as connection:
                 if self.dialect == "sqlite":
                     await connection.execution_options(write=True)
                 await connection.begin()
-                tx = Transaction(connection, self.clock, self.dialect)
+                tx = Transaction(connection, self.clock, self.dialect, self.room)
                 try:
                     yield tx
                     await tx.flush()
@@ -192,6 +220,16 @@ class Database:
                     await tx.close()
             for action in tx.committed:
                 action()
+
+    @contextlib.asynccontextmanager
+    async def _room_noticed(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except DatabaseFull:
+            if not self.room.is_lacking:
+                log.error("disk_full", extra={"words": NO_ROOM})
+            self.room.is_lacking = True
+            raise
 
     async def close(self) -> None:
         """Gives every connection back."""
@@ -287,9 +325,17 @@ async def errors_named() -> AsyncIterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if _is_full(error):
+            raise DatabaseFull(NO_ROOM) from error
         if is_transient(error):
             raise DatabaseAway("The database does not answer just now; nothing was written, try again.") from error
         raise
+
+
+def _is_full(error: BaseException) -> bool:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    is_sqlites = isinstance(original, sqlite3.OperationalError) and SQLITE_FULL in str(original)
+    return is_sqlites or FULL_SQLSTATE in (getattr(original, "sqlstate", None), getattr(original, "pgcode", None))
 
 
 def is_transient(error: BaseException) -> bool:

@@ -92,6 +92,10 @@ class DatabaseAway(RefnetError):
     """The database did not answer, or gave up on a conflict: nothing was written, the same call may be tried again."""
 
 
+class DatabaseFull(DatabaseAway):
+    """The database's disk has no room: nothing was written, and reading goes on."""
+
+
 class NotFound(RefnetError):
     """The object does not exist, or not within the account's scope: the two are never told apart."""
 

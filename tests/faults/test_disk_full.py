@@ -14,6 +14,7 @@ from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from servers import Kafka, kafka_of
 from small_disks import SmallDisk, small_disk
 
+from shared.casework.lines.room import FULL
 from shared.kit.ids import new_id
 from shared.kit.local.cache import default_cache
 from shared.kit.local.kafka import KafkaNode
@@ -41,12 +42,17 @@ def check_full_and_freed(network: ProcessNetwork, desk: Process, clinic: Process
         assert len(answers) < FILLS_WITHIN
     assert answers[-1] == 503, "a full disk is said, and nothing is promised"
     promised = answers.count(201)
-    # What names nobody is read on; a referral is not, for whoever looks is written down first, and there is no room for it.
-    assert desk.once("GET", "/api/v1/peers").status_code == 200, "reading goes on"
-    seen = desk.once("GET", f"/api/v1/referrals/{sent[0]}")
-    assert (seen.status_code, "nothing was written" in seen.text) == (503, True)
+    for path in ("/api/v1/peers", f"/api/v1/referrals/{sent[0]}", f"/api/v1/cases/{case}/timeline", "/api/v1/referrals"):
+        assert desk.once("GET", path).status_code == 200, "reading goes on"
+    status, found = desk.health()
+    assert (status, found["status"]) == (200, "degraded")
+    assert found["checks"]["disk"] == FULL
+    assert "disk_full" in desk.last_words()
     disk.free()
-    until(lambda: asked(desk) == 201, "the desk to work again")
+    until(lambda: desk.health()[1]["checks"]["disk"] == "ok", "the disk to have room")
+    assert asked(desk) == 201
+    # Who looked meanwhile was written down once there was room.
+    assert {"referral", "timeline", "list"} <= {what for (what,) in network.rows("police", "SELECT what FROM casework_case_reads")}
     sent.append(issue(desk, case))
     until(lambda: in_step([desk, clinic]), "everything to be signed for")
     assert network.rows("police", "SELECT count(*) FROM casework_cases")[0][0] >= promised + 2

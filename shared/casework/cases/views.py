@@ -105,8 +105,7 @@ async def case_rows(tx: Transaction, by: Actor, cursor: UUID | None, limit: int)
 async def note_read(tx: Transaction, case_id: UUID, by: Actor, what: str) -> None:
     """Keeps who looked: the survivor may ask."""
     what = f"{BEYOND}{what}" if case_id in by.opened else what
-    tx.session.add(CaseRead(id=new_id(), case_id=case_id, account_id=by.account_id, what=what, read_at=tx.clock.now()))
-    await tx.session.flush()
+    await _keep(tx, [{"id": new_id(), "case_id": case_id, "account_id": by.account_id, "what": what, "read_at": tx.clock.now()}])
 
 
 async def note_listed(tx: Transaction, case_ids: Iterable[UUID], by: Actor) -> None:
@@ -118,4 +117,13 @@ async def note_listed(tx: Transaction, case_ids: Iterable[UUID], by: Actor) -> N
     values = {"account_id": by.account_id, "since": now - LISTED_AGAIN, "wanted": list(wanted)}
     fresh = wanted - set((await tx.session.execute(LISTED_BEFORE, values)).scalars())
     rows = [{"id": new_id(), "case_id": c, "account_id": by.account_id, "what": LIST, "read_at": now} for c in sorted(fresh)]
-    await insert_many(tx, CaseRead, rows)
+    await _keep(tx, rows)
+
+
+async def _keep(tx: Transaction, rows: list[dict[str, Any]]) -> None:
+    """Without room on the database's disk looks wait for some, and people go on reading (decision 46)."""
+    if tx.room.is_lacking:
+        listed = {(one["case_id"], one["account_id"]) for one in tx.room.aside if one["what"] == LIST}
+        tx.room.put_aside([row for row in rows if row["what"] != LIST or (row["case_id"], row["account_id"]) not in listed])
+    else:
+        await insert_many(tx, CaseRead, rows)

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
+from shared.casework.lines.room import FULL
 from shared.casework.migrate import is_migrated
 from shared.exchange.own_keystore import trouble
 from shared.kit.db import Database
@@ -44,13 +45,14 @@ async def readiness(database: Database, migrations: Path | None, exchange: Excha
     """Whether this process can work. A process with pages works while the broker is away: events wait, and nobody is sent home.
     One without has nothing else to do. `exchange` is None in a process that does not speak to the broker."""
     trouble = await _database(database, migrations)
-    checks = {"database": trouble or "ok"}
+    checks = {"database": trouble or "ok", "disk": FULL if database.room.is_lacking else "ok"}
+    waits = database.room.is_lacking
     if exchange is None:
-        return Readiness("not_ready" if trouble else "ready", checks)
+        return Readiness("not_ready" if trouble else "degraded" if waits else "ready", checks)
     checks |= {"broker": exchange.words or "ok", "exchange": exchange.stuck or "ok"}
     if trouble or exchange.stuck or not (has_pages or exchange.is_open):
         return Readiness("not_ready", checks)
-    return Readiness("degraded" if exchange.words else "ready", checks)
+    return Readiness("degraded" if exchange.words or waits else "ready", checks)
 
 
 async def _database(database: Database, migrations: Path | None) -> str | None:

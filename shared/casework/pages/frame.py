@@ -179,6 +179,7 @@ class Pages:
             "kept": getattr(request.state, "kept", None), "is_kept_shown": KEPT in request.query_params,
             "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(),
             "line_known": edge.exchange is not None, "leaves_within": LEAVES_WITHIN, "banner": self._banner(edge),
+            "is_full": edge.database.room.is_lacking,
             "facility": self._facility(visit.actor) if visit else None, "opened_until": opened_until(visit, context),
             "form": kept_form(request),
             "words": partial(self._shown_word, language=language),

@@ -42,6 +42,7 @@ TITLES = {  # a test holds every slug that there is to a title
     "too-slow": _("Not possible just now"),
     "too-many-connections": _("Many people are here at this moment"),
     "database-away": _("Not possible just now"),
+    "database-full": _("Nothing can be saved just now"),
     "consent-missing": _("Nobody agreed to this yet"),
     "invalid": _("Something is missing or wrong"),
     "not-json": REFUSED,
