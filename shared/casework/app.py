@@ -112,7 +112,7 @@ def create_app(edge: Edge, own: Sequence[APIRouter], asyncapi: Callable[[], dict
     install_page_refusals(app)
     app.add_middleware(SafeHeaders)
     app.add_middleware(NobodyAsks)
-    app.add_middleware(ReadsOn, edge=edge)
+    app.add_middleware(ReadsOn)
     app.mount("/static", CachedFiles(directory=STATIC), name="static")
     only_here = (demo_pages,) if edge.here.network.purpose == "demo" else ()
     # Whoever serves nobody has no case, and not even an address for one.

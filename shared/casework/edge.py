@@ -42,7 +42,7 @@ from shared.exchange.inbox import Inbox
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.bodies import Body
 from shared.kit.crash import crash_point
-from shared.kit.db import NOBODY, Database, Transaction, asking, turn_number
+from shared.kit.db import NOBODY, Database, Room, Transaction, asking, turn_number
 from shared.kit.errors import Conflict, DatabaseAway, DatabaseFull, NotFound, RefnetError
 from shared.kit.ids import new_id
 from shared.kit.pages import is_same_site, same_token
@@ -146,25 +146,40 @@ class ReadsOn:
     """Where the database's disk has no room, whoever reads is answered all the same. The first one finds out, because a look is
     kept with what it saw: that one is answered anew, and its look waits like those after it."""
 
-    def __init__(self, app: AsgiApp, edge: Edge) -> None:
-        self._app, self._room = app, edge.database.room
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
 
     async def __call__(self, request: Scope, receive: Receive, send: Send) -> None:
-        if request["type"] != "http" or request["method"] not in {"GET", "HEAD"} or self._room.is_lacking:
+        if request["type"] != "http" or request["method"] not in {"GET", "HEAD"}:
             await self._app(request, receive, send)
             return
-        is_refused = False
+        room: Room = request["app"].state.edge.database.room
+        was_lacking, is_refused = room.is_lacking, False
 
         async def unless_refused(message: Any) -> None:
             nonlocal is_refused
             if message["type"] == "http.response.start":
-                is_refused = message["status"] == AWAY and self._room.is_lacking
+                is_refused = message["status"] == AWAY and room.is_lacking and not was_lacking
             if not is_refused:
                 await send(message)
 
         await self._app(dict(request), receive, unless_refused)
         if is_refused:
-            await self._app(request, receive, send)
+            await self._app(request, _after_its_body(receive), send)
+
+
+def _after_its_body(receive: Receive) -> Receive:
+    """What is still to be heard of a request without a body that has been heard once."""
+    is_said = False
+
+    async def again() -> Any:
+        nonlocal is_said
+        if is_said:
+            return await receive()
+        is_said = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return again
 
 
 async def _asker(tx: Transaction, request: Request, edge: Edge, given: HTTPAuthorizationCredentials | None) -> Actor | None:

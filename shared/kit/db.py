@@ -10,8 +10,10 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import asyncpg
 from pydantic_core import from_json
@@ -77,13 +79,15 @@ def machinery() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Room:
-    """Whether the database's disk has room, as far as this process knows, and the rows of looks that wait for some.
+    """Whether the database's disk has room, as far as this process knows, and what waits for some: the rows of looks, and when
+    sessions were used last.
 
     `is_lacking` from a write that was refused for want of room until whoever tries again finds some.
     """
 
     is_lacking: bool = False
     aside: list[dict[str, Any]] = field(default_factory=list)
+    used: dict[UUID, datetime] = field(default_factory=dict)
 
     def put_aside(self, rows: Sequence[dict[str, Any]]) -> None:
         """Keeps rows until there is room; raises DatabaseFull where too many wait already."""

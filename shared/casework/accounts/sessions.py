@@ -156,7 +156,7 @@ async def visit(tx: Transaction, here: Here, token: str | None) -> Visit | None:
     if not rows:
         return None
     session, account, _case, _until = rows[0]
-    idle = now - session.seen_at
+    idle = now - max(session.seen_at, tx.room.used.get(session.id, session.seen_at))
     is_over = now - session.opened_at >= ABSOLUTE_END or idle >= IDLE_END or (session.needs_code and idle >= CODE_WAIT)
     if is_over or account.is_disabled:
         return None
@@ -179,7 +179,11 @@ def actor_from(here: Here, account: Account, opened: Iterable[UUID | None]) -> A
 
 
 async def touch(tx: Transaction, session_id: UUID) -> None:
-    """Notes that the page was used."""
+    """Notes that the page was used; in memory while the database has no room for it, or whoever reads would be locked out."""
+    if tx.room.is_lacking:
+        tx.room.used[session_id] = tx.clock.now()
+        return
+    tx.room.used.pop(session_id, None)
     await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(seen_at=tx.clock.now()))
 
 
