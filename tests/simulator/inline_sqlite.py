@@ -85,6 +85,7 @@ class InlineDatabase(Database):
 
     def __init__(self, give_way: Callable[[], Awaitable[None]]) -> None:
         self.clock, self.dialect, self.url, self._give_way = ManualClock(), "sqlite", "sqlite://", give_way
+        self.room = db.Room()
         self._raw = sqlite3.connect(":memory:", isolation_level=None)
         self.engine = create_async_engine(
             "sqlite+aiosqlite://", async_creator=self._connect, poolclass=StaticPool, hide_parameters=True
