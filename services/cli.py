@@ -407,6 +407,9 @@ def doctor(as_json: AsJson = False) -> None:
 def verify(
     what: Annotated[str, typer.Argument(metavar="AGENCY|bundle", help="An agency's id; or the word bundle, and then a file.")],
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A case's custody bundle.")] = None,
+    identity: Annotated[
+        Path | None, typer.Option("--identity", metavar="KEYFILE", help="The age key that opens the bundle, where it is encrypted.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count an agency's database again and name every row that is not what was signed; or check a bundle, offline."""
@@ -415,7 +418,7 @@ def verify(
     if what == BUNDLE:
         if file is None:
             raise typer.BadParameter("name the bundle's file.", param_hint="FILE")
-        _verify_bundle(file, as_json)
+        _verify_bundle(file, identity, as_json)
         return
     from services.settings import load_settings
     from services.verify import verify_now
@@ -433,22 +436,33 @@ def bundle(
     case: Annotated[str, typer.Argument(metavar="CASE", help="The case's number, or its id.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; a file that is there stays.")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="The supervisor on whose word it is written; she may ask.")],
+    to: Annotated[str, typer.Option("--to", metavar="KEY", help="The public key of whoever shall read it (age1…).")],
+    because: Annotated[
+        str, typer.Option("--because", metavar="TEXT", help="A sentence: which court asked for it, and where that is.")
+    ],
+    purpose: Annotated[
+        Literal["court_order", "complaint", "she_asked"], typer.Option("--for", help="What it is handed out for.")
+    ] = "court_order",
 ) -> None:
-    """Write a case's custody bundle for a court: what this agency said and was told, with proofs. It is not encrypted."""
+    """Write a case's custody bundle for a court: what this agency said and was told, with proofs. Asks for the supervisor's PIN."""
     from services.settings import load_settings
     from services.verify import write_bundle
+    from shared.casework.exports.commands import Wish
+    from shared.casework.exports.domain import Purpose
 
-    size = asyncio.run(write_bundle(load_settings(), agency, case, by, file))
-    typer.echo(f"{file} holds the custody bundle of case {case} of {agency}: {size:,} bytes. Check it with `refnet verify bundle`.")
+    pin = typer.prompt(f"PIN of {by}", hide_input=True, err=True)
+    wish = Wish(Purpose(purpose), because, to)
+    size = asyncio.run(write_bundle(load_settings(), agency, case, by, pin, wish, file))
+    typer.echo(f"{file} holds the custody bundle of case {case} of {agency}: {size:,} bytes, for the holder of that key alone.")
 
 
-def _verify_bundle(file: Path, as_json: bool) -> None:
-    """Nothing but the file is read: no settings, no database, no network."""
+def _verify_bundle(file: Path, identity: Path | None, as_json: bool) -> None:
+    """Nothing but the files is read: no settings, no database, no network."""
     from dataclasses import asdict
 
     from shared.exchange.custody import check_file
 
-    check = check_file(file)
+    check = check_file(file, identity)
     say({**asdict(check), "is_good": check.is_good}, as_json, lambda _: check.words)
     if not check.is_good:
         sys.exit(FAILED)

@@ -196,7 +196,8 @@ class Shown:
 
 @dataclass(slots=True)
 class Check:
-    """What a check came to. `roots` are what a person compares with the fingerprints that were pinned in person."""
+    """What a check came to. `roots` are what a person compares with the fingerprints that were pinned in person; `handed_out` is
+    the mark of whoever took the file, which nobody has signed."""
 
     agency: str = ""
     case: UUID | None = None
@@ -204,6 +205,7 @@ class Check:
     roots: dict[str, str] = field(default_factory=dict)
     shown: list[Shown] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    handed_out: str = ""
 
     @property
     def is_good(self) -> bool:
@@ -215,13 +217,16 @@ class Check:
         """For a terminal."""
         if not self.is_good:
             return "\n".join([*self.faults, "The bundle is not good: do not rely on anything in it."])
-        lines = [f"Exported by {self.agency} on {self.made_at:%Y-%m-%d %H:%M} UTC, about its case {self.case}.", ""]
+        lines = [f"Exported by {self.agency} on {self.made_at:%Y-%m-%d %H:%M} UTC, about its case {self.case}."]
+        lines += [*([f"What stands at its head, which nobody has signed: {self.handed_out}."] if self.handed_out else []), ""]
         lines += [_line(one) for one in self.shown]
         lines += ["", COMPARE]
         lines += [f"  {agency}  {digits}" for agency, digits in sorted(self.roots.items())]
         return "\n".join([*lines, "", PROVES, PROVES_NOT])
 
 
+MARK = "# "  # before the first line of a file that was handed out: who took it and what for
+ENCRYPTED = b"age-encryption.org/"  # how every file of age begins
 COMPARE = "All of this stands under these roots. Compare each, digit by digit, with the fingerprint that was pinned in person:"
 NO_WORDS = "its words are cleared, or stand under no good key; only its place is left"
 PROVES = (
@@ -244,14 +249,42 @@ def _line(one: Shown) -> str:
     return f"{one.sender} to {one.recipient}, place {one.place}: {what}; {under}."
 
 
-def check_file(file: Path) -> Check:
-    """Checks a bundle's file; raises RefnetError where there is none that can be read."""
+def check_file(file: Path, identity: Path | None = None) -> Check:
+    """Checks a bundle's file, which `identity` opens where it is still encrypted: the file of an age key. Raises RefnetError where
+    there is no bundle that can be read."""
     try:
         if file.stat().st_size > FILE_BYTES_MAX:
             raise RefnetError(f"{file} is larger than any custody bundle; name another file.")
-        return check_bundle(file.read_bytes())
+        data = file.read_bytes()
     except OSError as error:
         raise RefnetError(f"{file} cannot be read ({error.strerror}); name a custody bundle's file.") from error
+    if data.startswith(ENCRYPTED):
+        data = _opened(data, identity)
+    mark = b""
+    if data.startswith(MARK.encode()):
+        mark, _, data = data.partition(b"\n")
+    check = check_bundle(data)
+    check.handed_out = mark.decode(errors="replace").removeprefix(MARK)
+    return check
+
+
+def _opened(data: bytes, identity: Path | None) -> bytes:
+    if identity is None:
+        raise RefnetError("The file is encrypted to whoever shall read it; name that person's age key with --identity.")
+    import pyrage  # only whoever reads such a file needs it
+
+    try:
+        keys = [line for line in identity.read_text().splitlines() if line.strip() and not line.startswith("#")]
+        opened: bytes = pyrage.decrypt(data, [pyrage.x25519.Identity.from_str(key.strip()) for key in keys])
+    except OSError as error:
+        raise RefnetError(f"{identity} cannot be read ({error.strerror}); name the file of an age key.") from error
+    except (UnicodeDecodeError, pyrage.IdentityError) as error:
+        raise RefnetError(f"{identity} holds no age key; its line begins with AGE-SECRET-KEY-1.") from error
+    except pyrage.DecryptError as error:
+        raise RefnetError(
+            "The file was encrypted to another key, or is damaged; ask for one that is encrypted to yours."
+        ) from error
+    return opened
 
 
 def check_bundle(data: bytes) -> Check:

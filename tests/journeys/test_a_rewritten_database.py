@@ -3,6 +3,7 @@ itself; the peer refuses the next head and names it, and `refnet verify` names t
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import subprocess
@@ -10,12 +11,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from desks import in_step, issue, open_case
 from processes import Process, ProcessNetwork, everyone_is_ready, until
 from servers import Kafka
+from signing_in import PIN
 from sqlalchemy import text
 
+from shared.casework.accounts.commands import find_account
+from shared.casework.accounts.credentials import set_own_secrets
+from shared.casework.here import Actor
+from shared.contracts.casework.codes import Role
 from shared.contracts.wire.merkle import Frontier
 from shared.kit.local.postgres_databases import PostgresDatabases
 
@@ -46,6 +53,15 @@ def rewrite(network: ProcessNetwork, place: int) -> None:
         await database.close()
 
     asyncio.run(work())
+
+
+async def choose_pin(network: ProcessNetwork, name: str, role: Role) -> None:
+    """As an account's owner does at her first sign-in."""
+    database = network.database("police")
+    async with database.read() as tx:
+        account = await find_account(tx, name)
+    await set_own_secrets(database, Actor(account.id, name, role, account.facility), None, PIN)
+    await database.close()
 
 
 def refused(process: Process, peer: str) -> list[dict[str, Any]]:
@@ -84,13 +100,26 @@ def test_a_superuser_rewrites_a_referral_and_its_peer_refuses_the_head_and_verif
             assert json.loads(counted.stdout)["signatures"] >= 1
 
         file = tmp_path / "case.bundle"
-        written = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "one")
+        judge = pyrage.x25519.Identity.generate()
+        identity = tmp_path / "judge.key"
+        identity.write_text(f"# the court's\n{judge}\n")
+        wish = ["--to", str(judge.to_public()), "--because", "The court in Ndola ordered it"]
+        asyncio.run(choose_pin(network, "one", Role.OFFICER))
+        written = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "one", *wish, typed=PIN)
         assert written.returncode == 1  # an officer's word is not enough
         assert "Only a supervisor" in written.stderr
         made = network.refnet("police", "users", "add", desk_name, "--name", "head", "--role", "supervisor", "--json")
         assert made.returncode == 0, made.stderr
-        written = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "head")
+        asyncio.run(choose_pin(network, "head", Role.SUPERVISOR))
+        for mistyped, words in ((PIN[::-1], "That is not the PIN"), (PIN, "no public key of age")):
+            nobodys = [*wish[2:], "--to", "age1nobody"] if mistyped == PIN else wish
+            refused_ = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "head", *nobodys, typed=mistyped)
+            assert (refused_.returncode, words in refused_.stderr, file.exists()) == (1, True, False), refused_.stderr
+        written = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "head", *wish, typed=PIN)
         assert written.returncode == 0, written.stderr
+        assert b"referral" not in file.read_bytes(), "no file leaves in the clear"
+        rows = network.rows("police", "SELECT what, purpose, digest FROM casework_exports")
+        assert rows == [("bundle", "court_order", hashlib.sha256(file.read_bytes()).hexdigest())]
 
         rewrite(network, 2)
         until(lambda: bool(refused(clinic, desk_name)), "the clinic to refuse the desk's next head")
@@ -110,13 +139,18 @@ def test_a_superuser_rewrites_a_referral_and_its_peer_refuses_the_head_and_verif
     # Offline: no settings, no database, no network file, another folder.
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("REFNET_", "KAFKA_"))}
     command = [sys.executable, "-m", "services.cli", "verify", "bundle", str(file)]
+    shut = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
+    assert (shut.returncode, "name that person's age key" in shut.stderr) == (1, True)
+    command += ["--identity", str(identity)]
     checked = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "handed out by head" in checked.stdout
+    assert "The court in Ndola ordered it" in checked.stdout
     assert checked.stdout.count("referral.issued") == REFERRALS
     assert "Compare each, digit by digit" in checked.stdout
-    data = bytearray(file.read_bytes())
+    data = bytearray(pyrage.decrypt(file.read_bytes(), [judge]))
     data[len(data) // 2] ^= 4
-    file.write_bytes(bytes(data))
+    file.write_bytes(bytes(data))  # as whoever could read it may keep it
     broken = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
     assert broken.returncode == 1
     assert "The bundle is not good" in broken.stdout

@@ -12,7 +12,7 @@ from shift import at_work
 from sqlalchemy import select
 from sqlmodel import col
 
-from shared.casework.cases.custody import export_case
+from shared.casework.cases.custody import bundle_of
 from shared.casework.cases.tables import Case
 from shared.casework.conferences.tables import Conference
 from shared.contracts.casework import events, minimal_data
@@ -202,7 +202,7 @@ async def test_the_bundle_of_a_case_has_what_was_said_of_a_consent_that_a_confer
     await police.sign_in("chief", Role.SUPERVISOR)
     async with police.database.write() as tx:
         case = (await tx.session.execute(select(Case))).scalar_one()
-        made = check_bundle(await export_case(tx, police.here, police.seal, str(case.id), "chief"))
+        made = check_bundle((await bundle_of(tx, police.here, police.seal, str(case.id), "chief"))[2])
     assert made.faults == []
     assert {events.ConsentTakenBack.type, events.ConsentErased.type} <= {one.type for one in made.shown}
 

@@ -252,10 +252,13 @@ class ProcessNetwork:
         self.file.write_text(yaml.safe_dump(content))
         make_certificates(self.home, self.names.values(), "test", datetime.now(UTC))
 
-    def refnet(self, kind: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """What an operator of an agency types, run to its end."""
-        command = [sys.executable, "-m", "services.cli", *arguments]
-        return subprocess.run(command, env=self.environment(kind) | more, capture_output=True, text=True, check=False)
+    def refnet(self, kind: str, *arguments: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        """What an operator of an agency types, run to its end; `typed` is a line for whatever is asked."""
+        command, environment = [sys.executable, "-m", "services.cli", *arguments], self.environment(kind) | more
+        said = f"{typed}\n"
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, input=said, start_new_session=True
+        )  # without a terminal a question is answered here
 
     def environment(self, kind: str) -> dict[str, str]:
         """What a process of an agency is given."""

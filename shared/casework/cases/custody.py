@@ -1,5 +1,6 @@
 """What a case's custody bundle is about: the subjects of everything that was said and heard on a case."""
 
+import hashlib
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, union
@@ -11,9 +12,11 @@ from shared.casework.accounts.tables import Account
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
-from shared.casework.here import Here
+from shared.casework.exports.commands import Wish, encrypted, export_row
+from shared.casework.exports.domain import What
+from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import Referral
-from shared.exchange.custody import make_bundle
+from shared.exchange.custody import MARK, make_bundle
 from shared.exchange.seal import KeyedSeal
 from shared.exchange.tables import InboxRow, OutboxRow
 from shared.kit.bulk import among
@@ -23,12 +26,10 @@ from shared.kit.errors import NotFound
 EXPORTED = "custody"  # what the log of who looked says of it
 
 
-async def export_case(tx: Transaction, here: Here, seal: KeyedSeal, case: str, by: str) -> bytes:
-    """The bytes of the bundle of a case, named by its number or id; raises RefnetError. That it was made, and by whom, is kept
-    as a look."""
-    account = (await tx.session.execute(select(Account).where(col(Account.name) == by))).scalar_one_or_none()
-    if account is None or account.is_disabled:
-        raise NotFound("There is no account “%(name)s”; `refnet users list` shows them.", name=by)
+async def bundle_of(tx: Transaction, here: Here, seal: KeyedSeal, case: str, by: str) -> tuple[Actor, Case, bytes]:
+    """The bytes of the bundle of a case, named by its number or id, with the case and whoever asks; raises RefnetError. That it was
+    made, and by whom, is kept as a look."""
+    account = await supervisor_named(tx, by)
     actor = actor_from(here, account, ())
     actor.may_work()
     actor.may_supervise()
@@ -36,7 +37,32 @@ async def export_case(tx: Transaction, here: Here, seal: KeyedSeal, case: str, b
     if found is None:
         raise NotFound("There is no such case here; name it by its number or its id.")
     await note_read(tx, found.id, actor, EXPORTED)
-    return (await make_bundle(tx, seal, found.id, await _subjects(tx, found))).to_bytes()
+    return actor, found, (await make_bundle(tx, seal, found.id, await _subjects(tx, found))).to_bytes()
+
+
+async def supervisor_named(tx: Transaction, name: str) -> Account:
+    """The account on whose word it is made; raises NotFound."""
+    account = (await tx.session.execute(select(Account).where(col(Account.name) == name))).scalar_one_or_none()
+    if account is None or account.is_disabled:
+        raise NotFound("There is no account “%(name)s”; `refnet users list` shows them.", name=name)
+    return account
+
+
+async def export_bundle(tx: Transaction, here: Here, seal: KeyedSeal, case: str, by: str, wish: Wish) -> bytes:
+    """The bundle as it leaves: marked with who took it and what for, encrypted to whoever shall read it, with a row among the
+    exports. Raises RefnetError, NoKey."""
+    actor, found, data = await bundle_of(tx, here, seal, case, by)
+    actor.may_let_out()
+    export = export_row(tx, actor, What.BUNDLE, wish, case_id=found.id)
+    said = " ".join(wish.because.split())
+    mark = (
+        f"{MARK}export {export.id}; {here.entry.name}; handed out by {by} at {export.made_at.isoformat()}; {wish.purpose}: {said}\n"
+    )
+    file = encrypted(mark.encode() + data, wish.recipient_key)
+    export.digest = hashlib.sha256(file).hexdigest()
+    tx.session.add(export)
+    await tx.session.flush()
+    return file
 
 
 def _named(case: str) -> ColumnElement[bool]:

@@ -44,6 +44,7 @@ class What(StrEnum):
     PROGRAMME = "programme"  # a programme's indicators, as far as they may leave
     COLLECTED = "collected"  # at the oversight body: released tables of every agency
     LOOKS = "looks"  # who was told of a case and who looked at it: hers to ask for
+    BUNDLE = "bundle"  # a case's custody bundle
 
 
 class Purpose(StrEnum):
@@ -61,6 +62,7 @@ PURPOSES = {
     What.FIGURES: (Purpose.MONTHLY_REPORT, Purpose.OVERSIGHT, Purpose.PLANNING),
     What.PROGRAMME: (Purpose.MONTHLY_REPORT, Purpose.OVERSIGHT, Purpose.PLANNING),
     What.COLLECTED: (Purpose.MONTHLY_REPORT, Purpose.PLANNING),
+    What.BUNDLE: (Purpose.COURT_ORDER, Purpose.COMPLAINT, Purpose.SHE_ASKED),
     What.LOOKS: (Purpose.SHE_ASKED, Purpose.COURT_ORDER, Purpose.COMPLAINT),
 }
 

@@ -580,6 +580,7 @@ HANDED_OUT: dict[str, str] = {
     "collected": _("Figures of the agencies"),
     "figures": _("Released figures"), "programme": _("Indicators of the programme"),
     "looks": _("Who was told of a case and who looked"),
+    "bundle": _("What was said of a case and heard, with proofs"),
 }  # fmt: skip
 PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),
