@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from services.kinds import MODULES
+from services.kinds import parts_of as agency_parts
 from shared.casework.directory.of_programme import network_of
 from shared.kit.errors import RefnetError
 from shared.programmes.profile import PROFILES, ProfileError, Programme, check_file, known_profiles, load_programme
@@ -32,11 +34,21 @@ def looked_at(name: str) -> dict[str, Any]:
     if checked.programme is None:
         said = {"is_good": False, "programme": None, "mistakes": mistakes, "assumptions": []}
         return said if checked.is_whole else {**said, "words": MORE}
-    assumed = assumptions(checked.programme)
+    assumed, apart = assumptions(checked.programme), with_pages_of_our_own(checked.programme)
     return {
-        "is_good": True, "programme": checked.programme.id, "mistakes": [], "assumptions": assumed,
-        "words": _words(checked.programme, assumed),
+        "is_good": True, "programme": checked.programme.id, "mistakes": [], "assumptions": assumed, "registers_apart": apart,
+        "words": _words(checked.programme, assumed, apart),
     }  # fmt: skip
+
+
+def with_pages_of_our_own(programme: Programme) -> list[str]:
+    """The registers of a programme that the software keeps by itself, with pages that ask what they always ask: the fields that the
+    profile writes for them are for whoever reads it, and make no page."""
+    kinds = {id_: agency.kind for id_, agency in programme.agencies.items() if agency.kind in MODULES}
+    return [
+        id_ for id_, record in programme.records.items()
+        if record.agency in kinds and id_ in agency_parts(kinds[record.agency]).look.registers_apart
+    ]  # fmt: skip
 
 
 def assumptions(programme: Programme) -> list[str]:
@@ -48,10 +60,13 @@ def assumptions(programme: Programme) -> list[str]:
     ]  # fmt: skip
 
 
-def _words(programme: Programme, assumed: list[str]) -> str:
+def _words(programme: Programme, assumed: list[str], apart: list[str]) -> str:
     count = sum(kind.count for kind in programme.facilities.values())
     told = f"{programme.id} is good: {len(programme.agencies)} agencies, {count:,} facilities, {len(programme.rules)} rules, "
     told += f"{len(programme.records)} registers, {len(programme.indicators)} indicators."
+    if apart:
+        told += f"\n{len(apart)} of its registers have pages of the software's own, which ask what they always ask; the fields that"
+        told += f" the profile has for them are for readers, and make no page: {', '.join(apart)}."
     return f"{told}\n{len(assumed)} of its pieces rest on an assumption or our design, and are shown so:\n  " + "\n  ".join(assumed)
 
 

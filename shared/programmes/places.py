@@ -194,7 +194,7 @@ class Hotline(Sourced):
     number: Phone
     agency: Id
     channels: tuple[Annotated[Channel, BeforeValidator(OneOf(Channel, "channel"))], ...] = Field(min_length=1)
-    caller_id_stored: Annotated[bool, BeforeValidator(_never)] = False
+    caller_id_stored: Annotated[YesNo, BeforeValidator(_never)] = False
     at: tuple[Id, ...] = Field(min_length=1)  # kinds of facility where it is answered; where a call goes, a rule `route_by` says
     answer_s: Seconds | None = None
     dispatch_min: Minutes | None = None

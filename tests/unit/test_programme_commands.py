@@ -35,6 +35,14 @@ def test_a_good_profile_is_said_to_be_good_with_what_of_it_is_no_fact() -> None:
     assert "facilities.vsu_station.count" not in lines  # a fact
 
 
+def test_fields_that_make_no_page_are_said_to_make_none() -> None:
+    told = json.loads(CliRunner().invoke(app, ["programme", "validate", "zm-vsu-ec", "--json"]).stdout)
+    assert {"ec_register", "supervision_visit"} <= set(told["registers_apart"])
+    assert "pages of the software's own, which ask what they always ask" in told["words"]
+    own = json.loads(CliRunner().invoke(app, ["programme", "validate", str(XX), "--json"]).stdout)
+    assert "tide_log" not in own["registers_apart"], "whose page its fields make"
+
+
 def test_a_bad_profile_is_told_line_by_line(wrong: Path) -> None:
     said = CliRunner().invoke(app, ["programme", "validate", str(wrong)])
     assert (said.exit_code, said.stdout) == (1, "")
