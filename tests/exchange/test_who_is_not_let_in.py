@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from ended import broker_that_has_ended, certificate_that_has_ended
+from kafka_line import sees, until
 from processes import free_port
 from servers import Kafka, KafkaNodeFactory, kafka_of
 
@@ -42,7 +44,7 @@ def stranger(folder: Path) -> BrokerFiles:
 async def test_who_is_not_let_in_is_told_why(words: str, kafka: Kafka, unique: str, tmp_path: Path) -> None:
     agency = Access(kafka.bootstrap_servers, f"police_{unique}", "right", kafka.operator.ca)
     await admit(kafka.operator, (), {f"police_{unique}": "right"})
-    assert await partitions_of(agency) == {}
+    await until(partial(sees, agency, set()))
     way = WAYS[words](kafka, agency, tmp_path)
     for ask in (partitions_of(way), thin_topics(way, ())):
         with pytest.raises(BrokerUnreachable, match=words) as refused:

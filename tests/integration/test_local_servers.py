@@ -9,6 +9,7 @@ import textwrap
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +17,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAuthorizationFailedError
+from kafka_line import sees, until
 from servers import Kafka, KafkaNodeFactory, kafka_of
 
 from shared.exchange.access import Access, BrokerUnreachable, partitions_of, provision
@@ -97,7 +99,7 @@ async def test_a_node_lets_in_users_and_certificates_of_its_own_and_nobody_else(
     kafka = kafka_of(node)
     await admit(kafka.operator, (), {"police": "right"})
     known = Access(kafka.bootstrap_servers, "police", "right", kafka.operator.ca)
-    assert await partitions_of(known) == {}
+    await until(partial(sees, known, set()))
     other = BrokerFiles(tmp_path / "other")
     other.make()
     for stranger in (
@@ -125,7 +127,7 @@ async def test_a_certificate_names_an_agency_as_its_password_does(kafka_node_fac
     write_whole(tmp_path / "cert.pem", made.cert)
     write_whole(tmp_path / "key.pem", made.key)
     police = replace(kafka.operator, cert=tmp_path / "cert.pem", key=tmp_path / "key.pem")
-    assert set(await partitions_of(police)) == set(topics[:1])
+    await until(partial(sees, police, set(topics[:1])))
     await send(police, topics[0], b"hello")
     with pytest.raises(TopicAuthorizationFailedError):
         await send(police, topics[1], b"hello")

@@ -11,6 +11,7 @@ from faststream.kafka import KafkaBroker
 from servers import Kafka
 
 from shared.contracts.wire.topics import Direction
+from shared.exchange.access import Access, BrokerUnreachable, partitions_of
 from shared.exchange.broker import Courier, Receiver
 from shared.exchange.relay import Relay
 from shared.kit.clock import ManualClock
@@ -26,6 +27,14 @@ async def until(true: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> Non
             if await verdict if isinstance(verdict, Awaitable) else verdict:
                 return
             await asyncio.sleep(0.02)
+
+
+async def sees(access: Access, topics: set[str]) -> bool:
+    """Whether it is let in, and sees just these: a broker takes up what its controller has written down a moment later."""
+    try:
+        return set(await partitions_of(access)) == topics
+    except BrokerUnreachable:
+        return False
 
 
 def broker_of(kafka: Kafka) -> KafkaBroker:
