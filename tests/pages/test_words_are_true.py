@@ -140,6 +140,9 @@ async def test_what_the_clinic_has_told_it_sees_as_told(world: World) -> None:
     _officer, nurse, rid = await sent_and_seen(world)
     await nurse.send((await nurse.open(f"/referrals/{rid}")).form(f"/referrals/{rid}/arrive"))
     page = await nurse.open(f"/care/{rid}")
+    hints = {care: unescape(hint) for care, hint in re.findall(r'id="care_(\w+)-hint"[^>]*>([^<]*)<', page.text)}
+    assert "in which it works best" in hints["pep"]
+    assert {care for care, hint in hints.items() if "(assumption)" in hint} == {"hepatitis_b_vaccine"}, "the 72 hours are a fact"
     page = await fill_page(nurse, page, care_pep="given", feedback="yes")
     assert "May Ndola Central, Victim Support Unit know? The answer: yes." in page.words
     await world.settle()

@@ -149,6 +149,7 @@ async def _page(
         walk_in=whom.walk_in, address=_address(whom), kept_lines=kept, lines=lines_of(_services(whom)), standing=standing,
         others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility), sheet=sheet, after=after,
         is_held=held, said=said, windows={w["care"]: w["until"] for w in said.get("windows") or []}, clocks=CLOCKS,
+        assumed={care for care, window in edge.here.programme.windows.items() if window.is_assumption("hours")},
     )  # fmt: skip
 
 
