@@ -438,7 +438,7 @@ def bundle(
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="The supervisor on whose word it is written; she may ask.")],
     to: Annotated[str, typer.Option("--to", metavar="KEY", help="The public key of whoever shall read it (age1…).")],
     because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="A sentence: which court asked for it, and where that is.")
+        str, typer.Option("--because", metavar="TEXT", help="A sentence: who asked for it and why; no name of a survivor.")
     ],
     purpose: Annotated[
         Literal["court_order", "complaint", "she_asked"], typer.Option("--for", help="What it is handed out for.")

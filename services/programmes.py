@@ -32,7 +32,7 @@ def looked_at(name: str) -> dict[str, Any]:
         for one in checked.mistakes
     ]  # fmt: skip
     if checked.programme is None:
-        said = {"is_good": False, "programme": None, "mistakes": mistakes, "assumptions": []}
+        said = {"is_good": False, "programme": None, "mistakes": mistakes, "assumptions": [], "registers_apart": []}
         return said if checked.is_whole else {**said, "words": MORE}
     assumed, apart = assumptions(checked.programme), with_pages_of_our_own(checked.programme)
     return {

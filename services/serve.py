@@ -34,6 +34,7 @@ from shared.kit.web import AsgiApp
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 BACKLOG = 512  # connections that may wait while the process is busy
 GRACE_S = 10  # a request in flight is answered within this, then the process goes
+FIRST_S = 2.0  # the pages end first, and what they commit leaves; who takes longer is answered while the exchange ends
 LAST_S = 2.0  # what is cut off, or closed last, has this long to end
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -42,8 +43,8 @@ log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """uvicorn waits for open streams before it stops: they are told first, and whatever works beside it begins to end with it.
-    `told` are signals that came earlier."""
+    """uvicorn waits for open streams before it stops: they are told first. What works beside it begins to end when it has ended, or
+    soon after the signal. `told` are signals that came earlier."""
 
     def __init__(self, config: uvicorn.Config, edge: Edge, told: list[int], stop: asyncio.Event) -> None:
         super().__init__(config)
@@ -60,7 +61,7 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal has come."""
         self._edge.closing = True
-        self._loop.call_soon_threadsafe(self._stop.set)  # a signal comes between any two steps
+        self._loop.call_soon_threadsafe(self._loop.call_later, FIRST_S, self._stop.set)  # a signal comes between any two steps
         super().handle_exit(sig, frame)
 
 
@@ -136,23 +137,25 @@ def _bind(host: str, port: int) -> socket.socket:
 async def _serve(agency: Agency, settings: Settings, listener: socket.socket, told: list[int], *, with_worker: bool) -> None:
     await check_database(agency)
     edge = agency.edge(settings)
-    loops: list[Loop] = [_cut_off(partial(look_for_room, agency.database))]
+    loops: list[Loop] = [_cut_off(partial(bell.ring, agency.database))]
     if with_worker:
         exchange = agency.exchange(settings)
         edge.exchange = exchange
-        loops += [exchange.run, _cut_off(agency.watcher().run), _cut_off(agency.keeper(settings, exchange))]
+        loops = [exchange.run, _cut_off(agency.watcher().run), _cut_off(agency.keeper(settings, exchange))]
         loops += _direct(agency, settings, exchange, listener.getsockname()[1])
-    else:
-        loops.append(partial(bell.ring, agency.database))
     stop = asyncio.Event()
     server = Server(config_of(agency.app(edge)), edge, told, stop)
     calm_collector()
     working = [asyncio.create_task(loop(stop)) for loop in loops]
+    ended = asyncio.Event()
+    keeping = asyncio.create_task(_cut_off(partial(look_for_room, agency.database))(ended))  # who looked last is kept, too
     try:
         await server.serve(sockets=[listener])
     finally:
         stop.set()
         await asyncio.gather(*working)
+        ended.set()
+        await keeping
         await _close(agency)
     await _leave_nothing_behind()
 

@@ -42,7 +42,7 @@ from shared.exchange.inbox import Inbox
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.bodies import Body
 from shared.kit.crash import crash_point
-from shared.kit.db import NOBODY, Database, Room, Transaction, asking, turn_number
+from shared.kit.db import NOBODY, Database, Room, Transaction, asking, only_looks, turn_number
 from shared.kit.errors import Conflict, DatabaseAway, DatabaseFull, NotFound, RefnetError
 from shared.kit.ids import new_id
 from shared.kit.pages import is_same_site, same_token
@@ -143,16 +143,21 @@ class NobodyAsks:
 
 
 class ReadsOn:
-    """Where the database's disk has no room, whoever reads is answered all the same. The first one finds out, because a look is
-    kept with what it saw: that one is answered anew, and its look waits like those after it."""
+    """Where the database's disk has no room, whoever only looks is answered all the same. The first one finds out, because a look
+    is kept with what it saw: the whole request is answered anew, and its look waits like those after it."""
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
 
     async def __call__(self, request: Scope, receive: Receive, send: Send) -> None:
-        if request["type"] != "http" or request["method"] not in {"GET", "HEAD"}:
-            await self._app(request, receive, send)
-            return
+        looks = request["type"] == "http" and request["method"] in {"GET", "HEAD"}
+        before = only_looks.set(looks)
+        try:
+            await (self._look(request, receive, send) if looks else self._app(request, receive, send))
+        finally:
+            only_looks.reset(before)
+
+    async def _look(self, request: Scope, receive: Receive, send: Send) -> None:
         room: Room = request["app"].state.edge.database.room
         was_lacking, is_refused = room.is_lacking, False
 
@@ -394,7 +399,8 @@ async def _out_of_sight(request: Request, error: Exception) -> JSONResponse:
         async with edge.database.write() as tx:
             tx.session.add(Attempt(id=new_id(), account_id=by.account_id, what=what, about=error.about, tried_at=tx.clock.now()))
     except DatabaseAway as away:
-        return await _refusal(AWAY, "database-away", "The database is away")(request, away)
+        status, slug, title = next((status, slug, title) for kind, status, slug, title in REFUSALS if isinstance(away, kind))
+        return await _refusal(status, slug, title)(request, away)
     return await _refusal(404, "not-found", "Not found")(request, error)
 
 

@@ -226,7 +226,9 @@ class Check:
 
 
 MARK = "# "  # before the first line of a file that was handed out: who took it and what for
-ENCRYPTED = b"age-encryption.org/"  # how every file of age begins
+MARK_MAX = 1_000  # characters of it that are shown; ours have some two hundred
+ENCRYPTED = (b"age-encryption.org/", b"-----BEGIN AGE")  # how files of age begin, in bytes and in letters
+NO_KEY = "{} holds no age key; its line begins with AGE-SECRET-KEY-1."
 COMPARE = "All of this stands under these roots. Compare each, digit by digit, with the fingerprint that was pinned in person:"
 NO_WORDS = "its words are cleared, or stand under no good key; only its place is left"
 PROVES = (
@@ -264,7 +266,8 @@ def check_file(file: Path, identity: Path | None = None) -> Check:
     if data.startswith(MARK.encode()):
         mark, _, data = data.partition(b"\n")
     check = check_bundle(data)
-    check.handed_out = mark.decode(errors="replace").removeprefix(MARK)
+    # Nobody has signed it: whoever forged it moves no cursor and hides nothing of what stands beneath.
+    check.handed_out = "".join(one for one in mark.decode(errors="replace").removeprefix(MARK) if one.isprintable())[:MARK_MAX]
     return check
 
 
@@ -274,12 +277,15 @@ def _opened(data: bytes, identity: Path | None) -> bytes:
     import pyrage  # only whoever reads such a file needs it
 
     try:
-        keys = [line for line in identity.read_text().splitlines() if line.strip() and not line.startswith("#")]
-        opened: bytes = pyrage.decrypt(data, [pyrage.x25519.Identity.from_str(key.strip()) for key in keys])
+        lines = [line.strip() for line in identity.read_text().splitlines()]
+        keys = [pyrage.x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#")]
+        if not keys:
+            raise RefnetError(NO_KEY.format(identity))
+        opened: bytes = pyrage.decrypt(data, keys)
     except OSError as error:
         raise RefnetError(f"{identity} cannot be read ({error.strerror}); name the file of an age key.") from error
     except (UnicodeDecodeError, pyrage.IdentityError) as error:
-        raise RefnetError(f"{identity} holds no age key; its line begins with AGE-SECRET-KEY-1.") from error
+        raise RefnetError(NO_KEY.format(identity)) from error
     except pyrage.DecryptError as error:
         raise RefnetError(
             "The file was encrypted to another key, or is damaged; ask for one that is encrypted to yours."

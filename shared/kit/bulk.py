@@ -40,6 +40,16 @@ async def insert_many(
         await tx.session.execute(insert(table), [dict(named(table, row)) for row in rows])
 
 
+async def keep_looks(tx: Transaction, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts rows that say who looked at what. Where the database's disk has no room they wait for some, and people go on reading
+    (decision 46): what is shown is answered for from the commit on."""
+    if tx.room.puts_aside:
+        tx.room.check(len(rows))
+        tx.on_commit(lambda: tx.room.aside.extend((table, row) for row in rows))
+    else:
+        await insert_many(tx, table, rows)
+
+
 async def insert_together(tx: Transaction, batches: Sequence[tuple[type[SQLModel], Sequence[Mapping[str, Any]]]]) -> None:
     """Inserts rows of several tables, what is pointed at before what points there: one trip on PostgreSQL."""
     filled = [(table, rows) for table, rows in batches if rows]

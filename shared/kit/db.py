@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlmodel import SQLModel
 
 from shared.kit import sqlite
 from shared.kit.clock import Clock, SystemClock
@@ -77,23 +78,31 @@ def machinery() -> Iterator[None]:
         asking.reset(before)
 
 
+# A request that only looks: what it keeps of that may wait where the database's disk has no room. A web application says so.
+only_looks: ContextVar[bool] = ContextVar("only_looks", default=False)
+
+
 @dataclass(slots=True)
 class Room:
-    """Whether the database's disk has room, as far as this process knows, and what waits for some: the rows of looks, and when
-    sessions were used last.
+    """Whether the database's disk has room, as far as this process knows, and what waits for some: the rows of looks, each with its
+    table, and when sessions were used last.
 
     `is_lacking` from a write that was refused for want of room until whoever tries again finds some.
     """
 
     is_lacking: bool = False
-    aside: list[dict[str, Any]] = field(default_factory=list)
+    aside: list[tuple[type[SQLModel], dict[str, Any]]] = field(default_factory=list)
     used: dict[UUID, datetime] = field(default_factory=dict)
 
-    def put_aside(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Keeps rows until there is room; raises DatabaseFull where too many wait already."""
-        if len(self.aside) + len(rows) > ASIDE_MAX:
+    @property
+    def puts_aside(self) -> bool:
+        """Whether what this request keeps waits: none that does more than look."""
+        return self.is_lacking and only_looks.get()
+
+    def check(self, more: int) -> None:
+        """Raises DatabaseFull where too many rows wait already for as many more to."""
+        if len(self.aside) + more > ASIDE_MAX:
             raise DatabaseFull(NO_ROOM)
-        self.aside.extend(rows)
 
 
 @dataclass(slots=True)
@@ -103,7 +112,7 @@ class Transaction:
     connection: AsyncConnection
     clock: Clock
     dialect: Dialect
-    room: Room = field(default_factory=Room)
+    room: Room
     committed: list[Callable[[], None]] = field(default_factory=list)
     asks: Mapping[str, str] = field(default_factory=asking.get)  # who the database takes to be asking
     _session: AsyncSession | None = None

@@ -20,7 +20,7 @@ from shared.casework.situations import KNOWN_TYPES
 from shared.casework.timeline.views import page_by_opening
 from shared.contracts.casework.codes import IncidentType, Role
 from shared.kit.bodies import Body
-from shared.kit.bulk import insert_many
+from shared.kit.bulk import keep_looks
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.ids import new_id
@@ -126,8 +126,8 @@ async def note_look(tx: Transaction, call: Call, by: Actor, what: str = LOOK) ->
     if call.case_id is not None:
         await note_read(tx, call.case_id, by, what)
         return
-    tx.session.add(CallLook(id=new_id(), call_id=call.id, account_id=by.account_id, what=what, read_at=tx.clock.now()))
-    await tx.session.flush()
+    row = {"id": new_id(), "call_id": call.id, "account_id": by.account_id, "what": what, "read_at": tx.clock.now()}
+    await keep_looks(tx, CallLook, [row])
 
 
 async def note_list(tx: Transaction, calls: Iterable[Call], by: Actor) -> None:
@@ -144,7 +144,7 @@ async def note_list(tx: Transaction, calls: Iterable[Call], by: Actor) -> None:
     )  # fmt: skip
     fresh = wanted - set((await tx.session.execute(query)).scalars())
     rows = [{"id": new_id(), "call_id": c, "account_id": by.account_id, "what": LIST, "read_at": now} for c in sorted(fresh)]
-    await insert_many(tx, CallLook, rows)
+    await keep_looks(tx, CallLook, rows)
 
 
 async def hand_over_looks(tx: Transaction, call_id: UUID, case_id: UUID) -> None:

@@ -15,6 +15,7 @@ from shared.casework.cases.commands import Form
 from shared.casework.here import Actor, Here
 from shared.casework.scope import OutOfSight
 from shared.contracts.casework import events
+from shared.kit.bulk import keep_looks
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.ids import new_id
@@ -146,8 +147,8 @@ def _seen_by(by: Actor) -> ColumnElement[bool]:
 async def open_one(tx: Transaction, offender_id: UUID, here: Here, by: Actor) -> tuple[Offender, list[OffenderEntry]]:
     """Somebody with everything that was done, oldest first; that it was opened is kept."""
     offender = await load(tx, offender_id, here, by)
-    tx.session.add(OffenderLook(id=new_id(), offender_id=offender.id, account_id=by.account_id, read_at=tx.clock.now()))
-    await tx.session.flush()
+    row = {"id": new_id(), "offender_id": offender.id, "account_id": by.account_id, "read_at": tx.clock.now()}
+    await keep_looks(tx, OffenderLook, [row])
     query = (
         select(OffenderEntry).where(col(OffenderEntry.offender_id) == offender.id)
         .order_by(col(OffenderEntry.on_date), col(OffenderEntry.id))

@@ -180,10 +180,9 @@ def actor_from(here: Here, account: Account, opened: Iterable[UUID | None]) -> A
 
 async def touch(tx: Transaction, session_id: UUID) -> None:
     """Notes that the page was used; in memory while the database has no room for it, or whoever reads would be locked out."""
-    if tx.room.is_lacking:
+    if tx.room.puts_aside:
         tx.room.used[session_id] = tx.clock.now()
         return
-    tx.room.used.pop(session_id, None)
     await tx.session.execute(update(Session).where(col(Session.id) == session_id).values(seen_at=tx.clock.now()))
 
 

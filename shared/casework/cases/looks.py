@@ -20,6 +20,7 @@ from shared.casework.cases.views import BEYOND, OPENED
 from shared.casework.here import Here
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
+from shared.kit.errors import DatabaseAway
 
 if TYPE_CHECKING:
     from shared.kit.pdf import Document
@@ -78,7 +79,10 @@ def _looks(here: Here, case_id: UUID) -> Select[Any]:
 async def access_log(
     tx: Transaction, here: Here, case_id: UUID, cursor: str | None, limit: int
 ) -> tuple[list[ReadView], str | None]:
-    """A page of who looked at a case, newest first; the cursor is the last line's id."""
+    """A page of who looked at a case, newest first; the cursor is the last line's id. Raises DatabaseAway while looks wait for room
+    on a full disk: she would be told of fewer than there were."""
+    if tx.room.is_lacking or tx.room.aside:
+        raise DatabaseAway("The disk is full: who looked just now cannot be shown yet. Ask again when there is room.")
     looks = _looks(here, case_id).subquery()
     query = select(looks, Account).join(Account, col(Account.id) == looks.c.account_id)
     if cursor is not None:

@@ -15,7 +15,7 @@ from shared.casework.cases.tables import Case, Incident, Note
 from shared.casework.here import Actor
 from shared.casework.timeline.views import page_by_opening
 from shared.kit.bodies import Body
-from shared.kit.bulk import insert_many
+from shared.kit.bulk import keep_looks
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 from shared.kit.sealed import as_shown, shut_shown
@@ -105,7 +105,8 @@ async def case_rows(tx: Transaction, by: Actor, cursor: UUID | None, limit: int)
 async def note_read(tx: Transaction, case_id: UUID, by: Actor, what: str) -> None:
     """Keeps who looked: the survivor may ask."""
     what = f"{BEYOND}{what}" if case_id in by.opened else what
-    await _keep(tx, [{"id": new_id(), "case_id": case_id, "account_id": by.account_id, "what": what, "read_at": tx.clock.now()}])
+    row = {"id": new_id(), "case_id": case_id, "account_id": by.account_id, "what": what, "read_at": tx.clock.now()}
+    await keep_looks(tx, CaseRead, [row])
 
 
 async def note_listed(tx: Transaction, case_ids: Iterable[UUID], by: Actor) -> None:
@@ -116,14 +117,9 @@ async def note_listed(tx: Transaction, case_ids: Iterable[UUID], by: Actor) -> N
     now = tx.clock.now()
     values = {"account_id": by.account_id, "since": now - LISTED_AGAIN, "wanted": list(wanted)}
     fresh = wanted - set((await tx.session.execute(LISTED_BEFORE, values)).scalars())
+    fresh -= {
+        row["case_id"] for table, row in tx.room.aside
+        if table is CaseRead and (row["account_id"], row["what"]) == (by.account_id, LIST) and row["read_at"] > values["since"]
+    }  # fmt: skip
     rows = [{"id": new_id(), "case_id": c, "account_id": by.account_id, "what": LIST, "read_at": now} for c in sorted(fresh)]
-    await _keep(tx, rows)
-
-
-async def _keep(tx: Transaction, rows: list[dict[str, Any]]) -> None:
-    """Without room on the database's disk looks wait for some, and people go on reading (decision 46)."""
-    if tx.room.is_lacking:
-        listed = {(one["case_id"], one["account_id"]) for one in tx.room.aside if one["what"] == LIST}
-        tx.room.put_aside([row for row in rows if row["what"] != LIST or (row["case_id"], row["account_id"]) not in listed])
-    else:
-        await insert_many(tx, CaseRead, rows)
+    await keep_looks(tx, CaseRead, rows)

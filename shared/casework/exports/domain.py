@@ -21,6 +21,8 @@ RUNS = (
     "－",
     "＠",
 )  # what a spreadsheet takes for a formula (OWASP, CSV injection)
+SENTENCE_CHARACTERS_MIN = 10  # "for court" is not a reason that somebody can look at later
+SENTENCE_CHARACTERS_MAX = 300
 WRITTEN_AS_TEXT = "'"  # before such a cell: it is text then
 
 

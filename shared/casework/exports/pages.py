@@ -11,7 +11,7 @@ from shared.casework.accounts.sessions import Visit
 from shared.casework.cases.commands import load_case
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.exports.commands import NoKey, Wish, export_figures, export_looks, export_programme, exports_of, file_of
-from shared.casework.exports.domain import PURPOSES, Purpose, Reader, What
+from shared.casework.exports.domain import PURPOSES, SENTENCE_CHARACTERS_MAX, SENTENCE_CHARACTERS_MIN, Purpose, Reader, What
 from shared.casework.exports.tables import Export
 from shared.casework.figures.domain import period, span
 from shared.casework.pages.frame import short
@@ -27,8 +27,6 @@ from shared.kit.i18n import mark as _
 router = APIRouter(include_in_schema=False)  # what was handed out
 own_router = APIRouter(include_in_schema=False)  # what an agency that serves hands out of its own
 
-SENTENCE_CHARACTERS_MIN = 10  # "for court" is not a reason that somebody can look at later
-SENTENCE_CHARACTERS_MAX = 300
 KEY_CHARACTERS_MAX = 100  # a key has 62
 
 Make = Callable[[Transaction, Wish], Awaitable[Export]]

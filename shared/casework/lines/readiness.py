@@ -42,17 +42,18 @@ class Readiness:
 
 
 async def readiness(database: Database, migrations: Path | None, exchange: ExchangeState | None, *, has_pages: bool) -> Readiness:
-    """Whether this process can work. A process with pages works while the broker is away: events wait, and nobody is sent home.
-    One without has nothing else to do. `exchange` is None in a process that does not speak to the broker."""
+    """Whether this process can work. A process with pages works while the broker is away, or the database's disk is full: events
+    wait, people read, and nobody is sent home. One without has nothing else to do. `exchange` is None in a process that does not
+    speak to the broker."""
     trouble = await _database(database, migrations)
-    checks = {"database": trouble or "ok", "disk": FULL if database.room.is_lacking else "ok"}
-    waits = database.room.is_lacking
+    is_full = database.room.is_lacking
+    checks = {"database": trouble or "ok", "disk": FULL if is_full else "ok"}
     if exchange is None:
-        return Readiness("not_ready" if trouble else "degraded" if waits else "ready", checks)
+        return Readiness("not_ready" if trouble else "degraded" if is_full else "ready", checks)
     checks |= {"broker": exchange.words or "ok", "exchange": exchange.stuck or "ok"}
-    if trouble or exchange.stuck or not (has_pages or exchange.is_open):
+    if trouble or exchange.stuck or not (has_pages or (exchange.is_open and not is_full)):
         return Readiness("not_ready", checks)
-    return Readiness("degraded" if exchange.words or waits else "ready", checks)
+    return Readiness("degraded" if exchange.words or is_full else "ready", checks)
 
 
 async def _database(database: Database, migrations: Path | None) -> str | None:
