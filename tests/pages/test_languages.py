@@ -1,12 +1,15 @@
 """What a page says is said in its language, refusals included, and what somebody typed is never taken for markup."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from agencies import World, consent, open_case, refer
 from signing_in import settled_account, sign_in
 from visitor import Visitor
 
+from shared.casework.pages.frame import PAGE_LANGUAGES, REVIEWED
 from shared.contracts.casework.codes import Role
 
 
@@ -24,6 +27,21 @@ async def test_errors_and_refusals_are_in_the_pages_language(world: World) -> No
     assert "Choisissez la tranche d’âge" in wrong.words
     gone = await visitor.open("/cases/01a20000-0000-7000-8000-000000000000")
     assert (gone.status, "Ce dossier n’existe pas." in gone.words) == (404, True)
+
+
+@pytest.mark.parametrize("purpose", ["demo", "production"])
+async def test_a_translation_that_nobody_has_reviewed_says_so_on_every_page(
+    world: World, purpose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages, told = world["police"].edge.pages, {}
+    network = pages.here.network.model_copy(update={"purpose": purpose})
+    monkeypatch.setattr(pages, "here", replace(pages.here, network=network))
+    for language in PAGE_LANGUAGES:
+        page = await Visitor(world["police"].app, language=language.replace("_", "-")).open("/sign-in")
+        assert f'lang="{language.replace("_", "-")}"' in page.text
+        told[language] = pages.say("Nobody has reviewed this translation yet.", language) in page.words
+    assert told == {language: language not in REVIEWED for language in PAGE_LANGUAGES}
+    assert told["en"] is False
 
 
 async def french(world: World, agency: str, name: str, role: Role) -> Visitor:

@@ -43,6 +43,9 @@ ROOM = Path(__file__).parent
 STATIC = ROOM / "static"
 LOCALES = Path(__file__).parents[1] / "locales"
 PAGE_LANGUAGES = ("en", "fr", "fa_AF", "ps")  # what the catalogues hold; a programme's spoken languages are more
+REVIEWED = frozenset(
+    {"en"}
+)  # the others are drafts, and their pages say so; `shared.kit.catalogues` says what has been done with each
 LEAVES_WITHIN = timedelta(minutes=1)  # with an open line a word leaves in a second; one that lies longer than this is stuck
 REFRESH_S = 120  # how often a list fetches itself again where nothing tells it to, in a browser without JavaScript
 ISOLATE, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"  # where no element can stand
@@ -179,7 +182,7 @@ class Pages:
             "kept": getattr(request.state, "kept", None), "is_kept_shown": KEPT in request.query_params,
             "ways": self._ways(visit.actor) if visit else (), "line_words": edge.broker_words(),
             "line_known": edge.exchange is not None, "leaves_within": LEAVES_WITHIN, "banner": self._banner(edge),
-            "is_full": edge.database.room.is_lacking,
+            "is_full": edge.database.room.is_lacking, "is_draft": language not in REVIEWED,
             "facility": self._facility(visit.actor) if visit else None, "opened_until": opened_until(visit, context),
             "form": kept_form(request),
             "words": partial(self._shown_word, language=language),
