@@ -110,7 +110,8 @@ async def restore(
             async with agency.database.write() as tx:
                 await reopen(tx, anchor, agency.here.peers, "restored")
                 await agency.hooks.is_older(tx)
-                return (await recovery_of(tx)).model_copy(update={"backup_days": await backup_days(tx)})
+                view = await recovery_of(tx, agency.parts.look.local_facts)
+                return view.model_copy(update={"backup_days": await backup_days(tx)})
 
 
 def _check(url: str, file: Path) -> None:

@@ -22,7 +22,7 @@ async def reconcile_now(settings: Settings, agency_id: str, only: str | None) ->
         await reconciler.recall_keys()
         reports = [await reconciler.reconcile(peer, line) for peer in agency.here.peers if only in (None, peer)]
         async with agency.database.read() as tx:
-            return reports, await recovery_of(tx)
+            return reports, await recovery_of(tx, agency.parts.look.local_facts)
     finally:
         await line.close()
         await agency.database.close()

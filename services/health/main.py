@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sqlmodel import col
+
 from services.agency import AgencyParts
 from services.health.care.commands import is_kept_of
 from services.health.care.pages import router as pages
@@ -32,6 +34,7 @@ from shared.casework.custody.views import work_lines as custody_lines
 from shared.casework.custody.web import router as custody
 from shared.casework.custody.words import WORDS as CUSTODY_WORDS
 from shared.casework.figures.watch import watch_indicators
+from shared.casework.lines.local_facts import LocalFacts
 from shared.casework.pages.frame import Look
 from shared.casework.referrals.figures import into_care
 from shared.casework.reports.pages import router as report_pages
@@ -66,6 +69,15 @@ FOLLOW_UP_STATES = {"made": _("Made"), "kept": _("Came"), "missed": _("Has not c
 FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not seen")}
 
 COUNTS = (*EVERYWHERE, into_care, store_counts)
+
+LOCAL_FACTS = (
+    LocalFacts(_("What was given was kept here"), col(CareGiven.recorded_at)),
+    LocalFacts(_("Follow-up visits"), col(FollowUp.recorded_at)),
+    LocalFacts(_("Samples and their custody"), col(CustodyEntry.recorded_at)),
+    LocalFacts(_("Medical certificate"), col(MedicalCertificate.recorded_at)),
+    LocalFacts(_("Supplies"), col(StoreEntry.recorded_at)),
+    LocalFacts(_("Visits to stations"), col(SupervisionVisit.recorded_at)),
+)
 
 PARTS = AgencyParts(
     kind=AgencyKind.HEALTH,
@@ -124,6 +136,7 @@ PARTS = AgencyParts(
         care_kept=is_kept_of,
         ways_here=(agreement_ways,),
         counts=COUNTS,
+        local_facts=LOCAL_FACTS,
         sheet_lines=tuple(CARE.values()),
         rooms={
             "health": Path(__file__).parent / "templates",

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sqlmodel import col
+
 from services.agency import AgencyParts
 from services.justice.custody.tables import CustodyEntry, Specimen
 from services.justice.examinations.pages import router as examination_pages
@@ -29,6 +31,7 @@ from shared.casework.custody.views import work_lines as custody_lines
 from shared.casework.custody.web import router as custody
 from shared.casework.custody.words import WORDS as CUSTODY_WORDS
 from shared.casework.figures.watch import watch_indicators
+from shared.casework.lines.local_facts import LocalFacts
 from shared.casework.pages.frame import Look
 from shared.contracts.casework.codes import AgencyKind, ProgressCode
 from shared.kit.i18n import mark as _
@@ -44,6 +47,13 @@ ORDERS = {
 ASKED_OF = {"police": _("Police"), "prosecutor": _("Prosecutor"), "court": _("Court")}
 APART = frozenset({ProgressCode.CHARGED, ProgressCode.HEARING_DATE, ProgressCode.VERDICT})  # on the page of proceedings
 COUNTS = (*EVERYWHERE, offered)
+
+LOCAL_FACTS = (
+    LocalFacts(_("Hearings"), col(Hearing.recorded_at)),
+    LocalFacts(_("Verdict"), col(Verdict.recorded_at)),
+    LocalFacts(_("Examinations"), col(Examination.recorded_at)),
+    LocalFacts(_("Samples and their custody"), col(CustodyEntry.recorded_at)),
+)
 
 PARTS = AgencyParts(
     kind=AgencyKind.JUSTICE,
@@ -78,6 +88,7 @@ PARTS = AgencyParts(
         steps_apart=APART,
         ways_here=(ways_here,),
         counts=COUNTS,
+        local_facts=LOCAL_FACTS,
         rooms={
             "proceedings": Path(__file__).parent / "proceedings" / "templates",
             "examinations": Path(__file__).parent / "examinations" / "templates",

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sqlmodel import col
+
 from services.agency import AgencyParts
 from services.partner.afterwards.domain import Plan
 from services.partner.afterwards.pages import router as afterwards_pages
@@ -14,6 +16,7 @@ from shared.casework.agreements.watch import watch as watch_agreements
 from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
 from shared.casework.figures.watch import watch_indicators
+from shared.casework.lines.local_facts import LocalFacts
 from shared.casework.pages.frame import Look
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
@@ -44,6 +47,7 @@ PARTS = AgencyParts(
         ways_here=(ways_here,),
         agreement_more=(("afterwards/to_decide.html", to_decide),),
         counts=COUNTS,
+        local_facts=(LocalFacts(_("Open while the agreement ends"), col(Afterwards.recorded_at)),),
         rooms={"afterwards": Path(__file__).parent / "afterwards" / "templates"},
     ),
     watches=(watch_agreements, watch_indicators(COUNTS)),

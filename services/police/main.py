@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sqlmodel import col
+
 from services.agency import AgencyParts
 from services.police.complaints.domain import ENTERED_APART
 from services.police.complaints.figures import counts as complaint_counts
@@ -96,6 +98,7 @@ from shared.casework.circles.figures import attrition
 from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
 from shared.casework.figures.watch import watch_indicators
+from shared.casework.lines.local_facts import LocalFacts
 from shared.casework.pages.frame import Look
 from shared.casework.referrals.figures import to_health
 from shared.casework.reports.pages import router as report_pages
@@ -146,6 +149,23 @@ COUNTS = (
     report_counts, to_health, offered, *EVERYWHERE, dose_counts, complaint_counts, hand_over_counts, call_counts, stay_counts,
     seat_counts, attrition,
 )  # fmt: skip
+
+LOCAL_FACTS = (
+    LocalFacts(_("Doses"), col(Dose.recorded_at)),
+    LocalFacts(_("Locked box"), col(BoxEntry.recorded_at)),
+    LocalFacts(_("Counts of the box"), col(BoxCount.counted_at)),
+    LocalFacts(_("Certificates and boxes"), col(HeldCertificate.entered_at)),
+    LocalFacts(_("Calls"), col(Call.came_at)),
+    LocalFacts(_("Complaints"), col(Complaint.entered_at)),
+    LocalFacts(_("Counselling"), col(Counselling.recorded_at)),
+    LocalFacts(_("Stay at the centre"), col(StayFact.recorded_at)),
+    LocalFacts(_("Things that are kept"), col(PropertyEntry.recorded_at)),
+    LocalFacts(_("Word for the telephone"), col(OwnWord.entered_at)),
+    LocalFacts(_("Somebody asks by telephone"), col(Enquiry.occurred_at)),
+    LocalFacts(_("Register of offenders"), col(OffenderEntry.recorded_at)),
+    LocalFacts(_("Register of this station"), col(Registration.recorded_at)),
+    LocalFacts(_("Who is there"), col(SeatDay.recorded_at)),
+)
 
 PARTS = AgencyParts(
     kind=AgencyKind.POLICE,
@@ -275,6 +295,7 @@ PARTS = AgencyParts(
         registers_apart=KEPT_BY_FEATURES,
         certificates=valid_certificates,
         counts=COUNTS,
+        local_facts=LOCAL_FACTS,
         work_first=(
             ("fast_track/first.html", to_see_first),
             ("hotline/at_work.html", to_see),

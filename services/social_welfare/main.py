@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sqlmodel import col
+
 from services.agency import AgencyParts
 from services.social_welfare.assignments.tables import Assignment
 from services.social_welfare.assignments.views import today
@@ -30,6 +32,7 @@ from shared.casework.agreements.watch import watch as watch_agreements
 from shared.casework.consents.figures import offered
 from shared.casework.counts import EVERYWHERE
 from shared.casework.figures.watch import watch_indicators
+from shared.casework.lines.local_facts import LocalFacts
 from shared.casework.pages.frame import Look
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.i18n import mark as _
@@ -37,6 +40,14 @@ from shared.kit.i18n import mark as _
 COUNTS = (*EVERYWHERE, offered, outreach_figures.counts)
 HERE = Path(__file__).parent
 ROOMS = ("assignments", "plans", "visits", "returns", "outreach")
+
+LOCAL_FACTS = (
+    LocalFacts(_("Has a social worker"), col(Assignment.assigned_at)),
+    LocalFacts(_("Plan"), col(PlanVersion.recorded_at)),
+    LocalFacts(_("Visits"), col(Visit.recorded_at)),
+    LocalFacts(_("Going back"), col(HomeReturn.recorded_at)),
+    LocalFacts(_("Outreach"), col(OutreachSession.recorded_at)),
+)
 
 PARTS = AgencyParts(
     kind=AgencyKind.SOCIAL_WELFARE,
@@ -62,6 +73,7 @@ PARTS = AgencyParts(
         work_first=(("assignments/today.html", today),),
         words=WORDS,
         counts=COUNTS,
+        local_facts=LOCAL_FACTS,
         rooms={"social_welfare": HERE / "templates", **{room: HERE / room / "templates" for room in ROOMS}},
     ),
     watches=(watch_agreements, watch_indicators(COUNTS), watch_visits),

@@ -25,6 +25,8 @@ from shared.kit.db import Database, Transaction
 from shared.kit.keystore import CANNOT_OPEN, KeyDestroyed, ValueNotOpened
 from shared.kit.sealed import Under, as_it_lies, sealed_columns
 
+SHUT_MAX = 10_000  # rows of one recipient that do not open, remembered so as to be passed over: SQLite takes 32,766 values in a
+# statement. That is a keystore many days older than its database; of more each is tried anew with every batch, which takes longer.
 NUMBER_BATCH = 500  # rows numbered in one transaction: long enough to be cheap, short enough not to hold up a consent taken back
 
 SAID = (
@@ -48,7 +50,7 @@ NEXT = """
     SELECT position, event_id, lane_key, is_express, type, dataversion, subject, occurred_at, recorded_at, after, consent_id,
         circle_version, traceparent, is_withheld, data
     FROM exchange_outbox WHERE recipient = $1 AND seq IS NULL AND position <> ALL($4::bigint[])
-    ORDER BY (type = $2) DESC, is_acute DESC, position LIMIT $3 FOR UPDATE
+    ORDER BY (type = $2) DESC, is_acute DESC, position LIMIT $3 OFFSET $5 FOR UPDATE
 """
 SAVE = """
     WITH head AS (
@@ -64,7 +66,7 @@ SAVE = """
 DUE = """
     SELECT position, event_id, lane_key, is_express, incarnation, seq, "inner", is_withheld
     FROM exchange_outbox WHERE recipient = $1 AND is_due AND "inner" IS NOT NULL AND position <> ALL($3::bigint[])
-    ORDER BY is_acute DESC, incarnation, seq LIMIT $2
+    ORDER BY is_acute DESC, incarnation, seq LIMIT $2 OFFSET $4
 """
 MARK_SENT = "UPDATE exchange_outbox SET sent_at = coalesce(sent_at, $2), is_due = false WHERE position = ANY($1::bigint[])"
 
@@ -93,7 +95,8 @@ async def number(
 
     What opens a new incarnation comes before everything else: its first leaf signs what was abandoned. What does not open, because
     its key is not in the keystore, is put into `shut` by position, with its event's id, and what is there already is passed over:
-    it has no number yet, and nothing else waits for it. What was erased travels as withheld.
+    it has no number yet, and nothing else waits for it. Past SHUT_MAX nothing more is put there, and what lies behind is found all
+    the same. What was erased travels as withheld.
     """
     shut = {} if shut is None else shut
     async with database.write() as tx:
@@ -163,32 +166,43 @@ class _Said:
 
 
 async def _unnumbered(tx: Transaction, recipient: str, shut: dict[int, UUID]) -> list[_Said]:
-    opens = sealed_columns(OutboxRow)["data"]
-    found = []
-    for row in await _lying(tx, recipient, shut):
-        try:
-            row.data = opens.open(row.data, tx.keys)
-        except KeyDestroyed:
-            row.data, row.is_withheld = None, True
-        except ValueNotOpened as error:
-            shut[row.position] = row.event_id
-            log.error("word_shut", extra={"type": row.type, "words": str(error)})
-            continue
-        found.append(row)
-    return found
+    opens, tried = sealed_columns(OutboxRow)["data"], 0
+    while True:
+        rows, found = await _lying(tx, recipient, shut, tried), []
+        for row in rows:
+            try:
+                row.data = opens.open(row.data, tx.keys)
+            except KeyDestroyed:
+                row.data, row.is_withheld = None, True
+            except ValueNotOpened as error:
+                tried += _pass_over(shut, row.position, row.event_id, error)
+                continue
+            found.append(row)
+        if found or len(rows) < NUMBER_BATCH:
+            return found
 
 
-async def _lying(tx: Transaction, recipient: str, shut: Collection[int]) -> list[_Said]:
-    """As the rows lie there: `data` is sealed."""
+def _pass_over(shut: dict[int, UUID], position: int, event_id: UUID, error: Exception) -> int:
+    """Remembers a row that does not open; 1 where there is no room for it, and it has to be tried each time."""
+    if len(shut) >= SHUT_MAX:
+        return 1
+    shut[position] = event_id
+    log.error("word_shut", extra={"words": str(error)})
+    return 0
+
+
+async def _lying(tx: Transaction, recipient: str, shut: Collection[int], tried: int = 0) -> list[_Said]:
+    """As the rows lie there: `data` is sealed. `tried`: how many of the first were tried in vain and are not remembered."""
     # Columns, not objects: numbering a backlog is the relay's whole work.
     if tx.dialect == "postgresql":
-        found = await (await tx.driver()).fetch(NEXT, recipient, Reopened.TYPE, NUMBER_BATCH, list(shut))
+        found = await (await tx.driver()).fetch(NEXT, recipient, Reopened.TYPE, NUMBER_BATCH, list(shut), tried)
         return [_Said(**row) for row in found]
     query = (
         select(*SAID)
         .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None), col(OutboxRow.position).not_in(shut))
         .order_by((col(OutboxRow.type) == Reopened.TYPE).desc(), col(OutboxRow.is_acute).desc(), col(OutboxRow.position))
         .limit(NUMBER_BATCH)
+        .offset(tried)
         .with_for_update()
     )
     return [_Said(*tuple(row)) for row in (await tx.session.execute(query)).all()]
@@ -238,24 +252,25 @@ async def _save(
     await connection.execute(statement.values(**numbered, incarnation=incarnation, is_due=True), list(values))
 
 
-async def due(database: Database, recipient: str, shut: dict[int, UUID] | None = None, limit: int = NUMBER_BATCH) -> list[Numbered]:
+async def due(database: Database, recipient: str, shut: dict[int, UUID] | None = None) -> list[Numbered]:
     """Numbered rows that have not been sent, or were asked for again; what does not open goes into `shut`, as in `number`."""
-    shut, opens = {} if shut is None else shut, sealed_columns(OutboxRow)["inner"]
+    shut, opens, tried = {} if shut is None else shut, sealed_columns(OutboxRow)["inner"], 0
     async with database.read() as tx:
-        found = []
-        for row in await _ready(tx, recipient, shut, limit):
-            try:
-                found.append(replace(row, inner=opens.open(row.inner, tx.keys)))
-            except CANNOT_OPEN as error:
-                shut[row.position] = row.event_id
-                log.error("word_shut", extra={"words": str(error)})
-        return found
+        while True:
+            rows, found = await _ready(tx, recipient, shut, tried), []
+            for row in rows:
+                try:
+                    found.append(replace(row, inner=opens.open(row.inner, tx.keys)))
+                except CANNOT_OPEN as error:
+                    tried += _pass_over(shut, row.position, row.event_id, error)
+            if found or len(rows) < NUMBER_BATCH:
+                return found
 
 
-async def _ready(tx: Transaction, recipient: str, shut: Collection[int], limit: int) -> list[Numbered]:
-    """As the rows lie there: `inner` is sealed."""
+async def _ready(tx: Transaction, recipient: str, shut: Collection[int], tried: int) -> list[Numbered]:
+    """As the rows lie there: `inner` is sealed. `tried`: as above."""
     if tx.dialect == "postgresql":
-        return [Numbered(**row) for row in await (await tx.driver()).fetch(DUE, recipient, limit, list(shut))]
+        return [Numbered(**row) for row in await (await tx.driver()).fetch(DUE, recipient, NUMBER_BATCH, list(shut), tried)]
     query = (
         select(*READY)
         .where(
@@ -263,7 +278,8 @@ async def _ready(tx: Transaction, recipient: str, shut: Collection[int], limit: 
             col(OutboxRow.position).not_in(shut),
         )
         .order_by(col(OutboxRow.is_acute).desc(), col(OutboxRow.incarnation), col(OutboxRow.seq))
-        .limit(limit)
+        .limit(NUMBER_BATCH)
+        .offset(tried)
     )  # fmt: skip
     return [Numbered(*row) for row in (await tx.session.execute(query)).all()]
 

@@ -11,6 +11,7 @@ from exchange_pair import Pair
 from keystores import lose
 
 from shared.contracts.wire.statements import Recall
+from shared.exchange import streams
 from shared.exchange.custody import check_bundle, make_bundle
 from shared.exchange.inbox import SHUT
 from shared.exchange.recovery import held_of
@@ -82,6 +83,37 @@ async def test_what_was_numbered_and_cannot_be_opened_keeps_no_other_from_being_
     await sent.relay.cycle()
     await pair.health.hear("police", sent.envelopes)
     assert pair.health.applied == [(other, 0)]
+
+
+@pytest.mark.parametrize("is_numbered", [False, True], ids=["new", "numbered"])
+async def test_more_that_cannot_be_opened_than_is_remembered_keeps_no_other_from_being_sent(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_numbered: bool
+) -> None:
+    monkeypatch.setattr(streams, "SHUT_MAX", 2)
+    monkeypatch.setattr(streams, "NUMBER_BATCH", 3)
+    lost, others = new_subject(), [new_subject() for _ in range(5)]
+    for step in range(8):  # more than a batch, and what is remembered
+        await pair.police.say("health", lost, step)
+    for subject in others[:4]:  # more than a batch too
+        await pair.police.say("health", subject, 0)
+    if is_numbered:
+        while await pair.police.number("health"):
+            pass
+    lose(keys_of(pair.police), lost, tmp_path / "copy")
+    sent = Sent(pair.police)
+    for _ in range(3):
+        await sent.relay.cycle()
+    await pair.police.say("health", others[4], 0)
+    await sent.relay.cycle()
+    await pair.health.hear("police", sent.envelopes)
+    assert sorted(pair.health.applied) == sorted((subject, 0) for subject in others)
+    assert pair.police.troubles == ["key_lost"] * 2  # as many as are remembered
+    keys_of(pair.police).take(tmp_path / "copy")
+    pair.clock.advance(SHUT_AGAIN)
+    for _ in range(3):
+        await sent.relay.cycle()
+    await pair.health.hear("police", sent.envelopes)
+    assert sorted(step for subject, step in pair.health.applied if subject == lost) == list(range(8))
 
 
 async def test_what_was_erased_before_it_left_travels_as_withheld(pair: Pair) -> None:

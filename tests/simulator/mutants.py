@@ -13,40 +13,40 @@ from uuid import UUID
 from actors import give_way
 from sqlalchemy import delete, select
 from sqlmodel import col
+from world import Process
 
 from shared.casework import homecoming
 from shared.casework.referrals import domain, story
 from shared.contracts.casework.codes import Flag
 from shared.contracts.wire.envelope import Reopened
 from shared.contracts.wire.merkle import Frontier
-from shared.exchange import answers, inbox, outbox, receipts, said, streams
+from shared.exchange import answers, inbox, outbox, said, streams
 from shared.exchange.anchor import Anchor
-from shared.exchange.tables import OutboxRow
+from shared.exchange.tables import InboxRow, InboxState, OutboxRow
 from shared.kit.db import Database, Transaction
 
 
 @contextmanager
 def order_by_id() -> Iterator[None]:
     """`position` is a database identity taken under the subject's lock; an id is drawn before it, and ids overtake each other."""
-    drawn = outbox.lock_subjects
 
-    async def lock_late(tx: Transaction, subjects: Any) -> None:
-        await drawn(tx, subjects)
-
-    async def lying(tx: Transaction, recipient: str, shut: Any) -> Sequence[Any]:
+    async def lying(tx: Transaction, recipient: str, shut: Any, tried: int = 0) -> Sequence[Any]:
         query = (
             select(*streams.SAID)
             .where(col(OutboxRow.recipient) == recipient, col(OutboxRow.seq).is_(None), col(OutboxRow.position).not_in(shut))
             .order_by((col(OutboxRow.type) == Reopened.TYPE).desc(), col(OutboxRow.is_acute).desc(), col(OutboxRow.event_id))
+            .limit(streams.NUMBER_BATCH)
+            .offset(tried)
         )
         return [streams._Said(*row) for row in (await tx.session.execute(query)).all()]
 
     def told_before(subject: UUID, recipient: str) -> Any:
-        query = select(col(OutboxRow.event_id)).where(col(OutboxRow.subject) == subject, col(OutboxRow.recipient) == recipient)
-        return query.order_by(col(OutboxRow.event_id).desc()).limit(1).scalar_subquery()
+        before = outbox.BEFORE.c
+        query = select(before.event_id).where(before.subject == subject, before.recipient == recipient)
+        by_lives = before.incarnation.desc().nulls_first()  # as it is: another rule
+        return query.order_by(by_lives, before.event_id.desc()).limit(1).scalar_subquery()
 
     with (
-        mock.patch.object(outbox, "lock_subjects", lock_late),
         mock.patch.object(streams, "_lying", lying),
         mock.patch.object(outbox, "_told_before", told_before),
     ):
@@ -95,68 +95,65 @@ def _without_index(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def nobody_asks_by_id() -> Iterator[None]:
-    """The second net under what follows, taken away: whoever waits asks for what it waits for."""
-
-    async def nobody_asks(_tx: Transaction, _peer: str) -> tuple[UUID, ...]:
-        return ()
-
-    with mock.patch.object(receipts, "enquiries", nobody_asks):
-        yield
-
-
-@contextmanager
 def deleted_not_blanked() -> Iterator[None]:
-    """What is withheld travels blank; deleted, and with nobody asking by id, its dependants wait for ever."""
+    """What is withheld travels blank; deleted, its recipient never learns of it, and its dependants wait until they ask for it."""
 
     async def remove(tx: Transaction, conditions: Sequence[Any]) -> frozenset[UUID]:
         query = delete(OutboxRow).where(col(OutboxRow.seq).is_(None), *conditions).returning(col(OutboxRow.event_id))
         return frozenset((await tx.session.execute(query)).scalars())
 
-    with mock.patch.object(outbox, "_blank", remove), nobody_asks_by_id():
+    with mock.patch.object(outbox, "_blank", remove):
         yield
 
 
 @contextmanager
-def no_sweep() -> Iterator[None]:
-    """The second net under what follows, taken away: a waiter that nothing wakes is looked at from time to time."""
+def sweep_is_watched() -> Iterator[None]:
+    """Leaves nothing out: where the net under the next rule, which looks at waiters now and then, catches any, that is told."""
+    sweep = Process.sweep
 
-    async def nothing(_self: inbox.Inbox) -> int:
-        return 0
+    async def watched(self: Process) -> None:
+        if caught := await self.inbox.sweep():
+            self.agency.world.ledger.fault(f"{self.agency.name}: {caught} were ready and nobody had woken them")
+        await sweep(self)
 
-    with mock.patch.object(inbox.Inbox, "sweep", nothing):
+    with mock.patch.object(Process, "sweep", watched):
         yield
 
 
 @contextmanager
 def lost_wake_ups() -> Iterator[None]:
     """Each apply locks the subject's row before it looks; else one consumer stores a waiter while another settles what it waits
-    for, and nothing wakes it but the sweep, which is off here."""
+    for, and nothing wakes it but the sweep."""
     opened = inbox._Batch.open
     together = inbox.Inbox._receive_together
-    looked: list[dict[Any, str]] = []
+    looked: ContextVar[tuple[dict[Any, str], set[Any]] | None] = ContextVar("looked", default=None)  # by this consumer
 
     async def look_first(self: inbox.Inbox, events: Any, *, isolate: bool) -> Any:
         async with self._database.read() as tx:
             seen = dict((await inbox._known(tx, events)).states)
+            query = select(col(InboxRow.sender), col(InboxRow.event_id)).where(col(InboxRow.state) == InboxState.WAITING)
+            waiting = set((await tx.session.execute(query)).tuples())
         await give_way()
-        looked.append(seen)
+        before = looked.set((seen, waiting))
         try:
             return await together(self, events, isolate=isolate)
         finally:
-            looked.clear()
+            looked.reset(before)
 
     async def remembered(cls: Any, tx: Any, *args: Any, **options: Any) -> Any:
         batch = await opened(tx, *args, **options)
-        if looked:
-            batch._states = {key: state for key, state in batch._states.items() if key in looked[-1]}
-            batch._waiters.clear()
+        found = looked.get()
+        if found is not None:
+            seen, waiting = found
+            batch._states = {key: state for key, state in batch._states.items() if key in seen}
+            for ones in batch._waiters.values():
+                ones[:] = [one for one in ones if (one.sender, one.event.id) in waiting]
         return batch
 
     with (
         mock.patch.object(inbox.Inbox, "_receive_together", look_first),
         mock.patch.object(inbox._Batch, "open", classmethod(remembered)),
-        no_sweep(),
+        sweep_is_watched(),
     ):
         yield
 
@@ -243,8 +240,8 @@ RULES: dict[str, Callable[[], Any]] = {
     "nothing is lost": nothing_is_lost,
     "applied again": applied_before_recorded,
 }
-# What a rule needs taken away beside it, so that its absence shows: alone it changes nothing.
-BESIDE: dict[str, Callable[[], Any]] = {"deleted, not blanked": nobody_asks_by_id, "lost wake-ups": no_sweep}
+# What is watched beside a rule, with it and without: its absence shows nowhere else, because there is a net beneath it.
+BESIDE: dict[str, Callable[[], Any]] = {"lost wake-ups": sweep_is_watched}
 
 
 @contextmanager

@@ -10,7 +10,9 @@ import pytest
 from aiosqlite import Connection
 from sqlalchemy import text
 
+from shared.kit import db
 from shared.kit.db import Database
+from shared.kit.errors import DatabaseAway
 from shared.kit.sqlite import connect
 
 WRITERS_MAX_S = 10.0  # a writer that nobody holds up takes milliseconds
@@ -84,3 +86,38 @@ def test_whoever_is_cut_off_while_writing_holds_nobody_up(tmp_path: Path) -> Non
         await database.close()
 
     asyncio.run(cut_off())
+
+
+WRITERS = 5  # as many as the pool keeps connections for
+
+
+async def refused(path: Path, together: int) -> int:
+    """How many of several writers are refused, who read before they write; `together`: how many read before any of them goes on."""
+    database = Database(f"sqlite:///{path}")
+    async with database.write() as tx:
+        await tx.session.execute(text("CREATE TABLE kept (word text)"))
+    have_read = asyncio.Barrier(together)
+
+    async def read_and_write() -> None:
+        async with database.write() as tx:
+            await tx.session.execute(text("SELECT count(*) FROM kept"))
+            await have_read.wait()
+            await tx.session.execute(text("INSERT INTO kept VALUES ('a')"))
+
+    async with asyncio.timeout(WRITERS_MAX_S):
+        ended = await asyncio.gather(*(read_and_write() for _ in range(WRITERS)), return_exceptions=True)
+    await database.close()
+    assert all(one is None or isinstance(one, DatabaseAway) for one in ended), ended
+    return sum(one is not None for one in ended)
+
+
+async def test_writers_who_read_first_wait_for_each_other_and_none_is_refused(tmp_path: Path) -> None:
+    assert await refused(tmp_path / "one.db", together=1) == 0
+
+
+async def test_without_the_write_lock_from_the_beginning_all_but_one_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why `write()` begins as it does: one that read and then turns into a writer cannot wait, what it has read is old."""
+    monkeypatch.setattr(db, "_sqlite_begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    assert await refused(tmp_path / "one.db", together=WRITERS) == WRITERS - 1

@@ -61,7 +61,7 @@ async def show_lines(request: Request, edge: OneEdge, visit: Visitor) -> Respons
     """The state of each line."""
     visit.actor.may_supervise()
     async with edge.database.read() as tx:
-        rows, recovery = await views.peers(tx, edge.here), await recovery_of(tx)
+        rows, recovery = await views.peers(tx, edge.here), await recovery_of(tx, edge.pages.look.local_facts)
     return edge.pages.show(request, "lines/lines.html", visit, rows=rows, recovery=recovery)
 
 

@@ -1,5 +1,6 @@
 """What a restore came to, in figures and words: who has answered, what came home, and what only the lost database knew."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,8 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from shared.casework.cases.tables import Case
+from shared.casework.lines.local_facts import LocalFacts
+from shared.casework.lines.losses import Unknown, unknown_since_restore
 from shared.casework.referrals.tables import Referral
 from shared.exchange.clearing import BACKUP_WINDOW
 from shared.exchange.tables import UNKNOWN, OutboxRow, Peer, Recovery
@@ -40,12 +43,14 @@ class PeerRecovery(Body):
 class RecoveryView(Body):
     """The last restore. `thin_cases`: numbers of cases that are known only from what was told to peers.
 
-    `backup_days`: of a backup that was put back just now, how old it is.
+    `backup_days`: of a backup that was put back just now, how old it is. `unknown`: what can be said of what is lost, as long as it
+    is listed.
     """
 
     peers: list[PeerRecovery]
     thin_cases: list[str]
     backup_days: int | None = None
+    unknown: Unknown | None = None
 
     @property
     def is_older(self) -> bool:
@@ -68,6 +73,8 @@ class RecoveryView(Body):
         if self.is_older:
             lines.append(ACCESS)
         lines.append("What was written here after the backup and told to nobody (notes, care given, sheets) is not recoverable.")
+        if self.unknown is not None:
+            lines += self.unknown.words
         return "\n".join(lines)
 
 
@@ -78,10 +85,13 @@ def _line(one: PeerRecovery) -> str:
     return f"{one.peer}: {stands}; {one.came_home} words of ours came home{old}, {one.waiting} wait to be put back{lost}."
 
 
-async def recovery_of(tx: Transaction) -> RecoveryView:
-    """The last restore of this database; without peers where there was none."""
-    rows = (await tx.session.execute(select(Recovery).order_by(col(Recovery.peer)))).scalars()
-    return RecoveryView(peers=[await _peer(tx, row) for row in rows], thin_cases=await _thin_cases(tx))
+async def recovery_of(tx: Transaction, kinds: Sequence[LocalFacts] = ()) -> RecoveryView:
+    """The last restore of this database; without peers where there was none. `kinds`: what this kind of agency tells nobody."""
+    rows = (await tx.session.execute(select(Recovery).order_by(col(Recovery.peer)))).scalars().all()
+    if not rows:
+        return RecoveryView(peers=[], thin_cases=[])
+    unknown = await unknown_since_restore(tx, rows[0].because, kinds)  # of one restore all rows have the same reason
+    return RecoveryView(peers=[await _peer(tx, row) for row in rows], thin_cases=await _thin_cases(tx), unknown=unknown)
 
 
 async def backup_days(tx: Transaction) -> int | None:

@@ -21,6 +21,7 @@ from shared.casework.directory.seats import SeatsNow
 from shared.casework.eyes.look_up import OwnNumber
 from shared.casework.figures.counting import Count
 from shared.casework.here import Actor, Here
+from shared.casework.lines.local_facts import LocalFacts
 from shared.casework.pages import words
 from shared.casework.registers.domain import has_registers
 from shared.contracts.casework.authority import SERVING
@@ -130,6 +131,7 @@ class Look:
     registers_apart: frozenset[str] = frozenset()  # registers of a profile that a feature of this agency keeps, with its own pages
     certificates: CertificatesOf | None = None  # which an account holds, and are valid today
     sheet_lines: Sequence[str] = ()  # what a paper sheet of this agency asks, beside when and who sent
+    local_facts: Sequence[LocalFacts] = ()  # what this kind of agency writes down and tells nobody: no peer gives it back
 
 
 class Pages:
