@@ -1,18 +1,26 @@
-"""The only broker is killed in the middle of work, over and over: each time things move again, and nothing is lost or doubled."""
+"""The only broker is killed in the middle of work, over and over: each time things move again in time, nothing is lost or doubled.
+
+Security.md section 7 number 1.
+"""
 
 import asyncio
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from desks import in_step, issue, open_case
 from processes import ProcessNetwork, everyone_is_ready, until
+from records import times_lying
 from servers import KafkaNodeFactory, kafka_of
 
 from shared.kit.local.postgres_databases import PostgresDatabases
 
 DEATHS = 100
+# From when the broker answers again until all is signed for, after each death. It is no measure of speed but what is promised: the
+# broker's own start is not in it, and healing takes a few tries, seconds apart, which a busy machine does not make thirty of.
+HEAL_S_MAX = 30.0
 # Seven seconds a death; the short tier kills one broker of three, and the only one while desks work.
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3_000)]
 
@@ -26,8 +34,9 @@ def test_a_broker_that_is_killed_while_it_is_sent_to_costs_time_and_nothing_else
     asyncio.run(network.set_up())
     with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):
         everyone_is_ready([desk, clinic])
-        case, sent, slowest_s = open_case(desk), [], 0.0
-        for _ in range(DEATHS):
+        case, sent = open_case(desk), list[str]()
+        healed_s: list[float] = []
+        for death in range(1, DEATHS + 1):
             dying = threading.Thread(target=node.kill)
             sent.append(issue(desk, case))
             dying.start()
@@ -37,9 +46,12 @@ def test_a_broker_that_is_killed_while_it_is_sent_to_costs_time_and_nothing_else
             sent.append(issue(desk, case))
             node.start()
             back_at = time.monotonic()
-            until(lambda: in_step([desk, clinic]), "everything to be signed for")
-            slowest_s = max(slowest_s, time.monotonic() - back_at)
-        print(f"after {DEATHS} deaths; the slowest took {slowest_s:.1f} s from the broker's return until all was signed for")
+            until(lambda: in_step([desk, clinic]), f"everything to be signed for after death {death}", HEAL_S_MAX)
+            healed_s.append(time.monotonic() - back_at)
+        lying = asyncio.run(times_lying(network.kafka.operator, network.names["police"], network.names["health"], network.seal))
+        slowest_s, mean_s = max(healed_s), sum(healed_s) / DEATHS
+        print(f"after {DEATHS} deaths all was signed for within {slowest_s:.1f} s of each return, {mean_s:.1f} s on average")
+        print(f"how often an event lies on the broker: {dict(sorted(Counter(lying.values()).items()))}")
         assert network.rows("health", "SELECT count(*) FROM casework_referrals") == [(len(sent),)]
         for referral in sent:
             assert network.facts_of("health", referral) == ["issued"]

@@ -7,27 +7,10 @@ from typing import Any
 import pytest
 from processes import KINDS, Process, ProcessNetwork, everyone_is_ready, until
 from servers import Kafka
+from steps import STEPS
 
 from shared.kit.local.postgres_databases import PostgresDatabases
 
-# Every place between two durable steps, in the order of an event's way: desk, relay, broker, inbox, receipt.
-STEPS = [
-    "command.before_commit",
-    "command.after_commit",
-    "relay.before_number_commit",
-    "relay.after_number_commit",
-    "relay.before_send",
-    "relay.after_send",
-    "relay.after_mark",
-    "inbox.before_commit",
-    "inbox.after_commit",
-    "inbox.before_offset_commit",
-    "inbox.after_offset_commit",
-    "statement.before_send",
-    "statement.after_send",
-    "statement.before_commit",
-    "statement.after_commit",
-]
 pytestmark = pytest.mark.timeout(900)  # a minute when quiet
 
 

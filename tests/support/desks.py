@@ -21,12 +21,17 @@ def open_case(police: Process, agreed: Collection[str] = ("health", "social_welf
     return str(case["id"])
 
 
-def issue(police: Process, case_id: str) -> str:
-    """A new incident with an acute referral to the clinic; returns the referral's id."""
+PLACES = {"health": ("ndola_clinic", "acute_care"), "social_welfare": ("ndola_district_office", "psychosocial"),
+          "partner": ("refuge", "shelter"), "justice": ("office", "prosecution")}  # fmt: skip
+
+
+def issue(police: Process, case_id: str, to: str = "health") -> str:
+    """A new incident with an acute referral to the clinic, or to another; returns the referral's id."""
+    facility, service = PLACES[to]
     times = {"earliest_at": "2026-01-04T12:00:00Z", "latest_at": "2026-01-04T13:00:00Z"}
     incident = police.post(f"/cases/{case_id}/incidents", {"incident_type": "physical_assault", **times})
-    place = {"to_agency": police.network.names["health"], "to_facility": "ndola_clinic"}
-    body = {"case_id": case_id, "incident_id": incident["id"], **place, "services": ["acute_care"], "urgency": "acute"}
+    place = {"to_agency": police.network.names[to], "to_facility": facility}
+    body = {"case_id": case_id, "incident_id": incident["id"], **place, "services": [service], "urgency": "acute"}
     return str(police.post("/referrals", body)["id"])
 
 

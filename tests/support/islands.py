@@ -5,12 +5,17 @@ Each has two lines: one to the bridge, at which broker and peers are, and one to
 
 import secrets
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from processes import ProcessNetwork
 from servers import Kafka
+from walls import Wall
+
+from shared.kit.local.ports import LOOPBACK
+from shared.kit.local.postgres import PostgresCluster
 
 NOWHERE = "02:00:00:00:0b:ad"  # a hardware address that nobody has: what is sent there is lost without a word
 
@@ -36,6 +41,10 @@ class Islands:
 
     def town(self, number: int) -> str:
         return f"10.213.{self._net}.{number}"
+
+    @property
+    def desks(self) -> str:
+        return f"10.214.{self._net}.0"
 
     def desk(self, kind: str, end: int) -> str:
         return f"10.214.{self._net}.{self.number[kind] * 4 + end}"
@@ -79,8 +88,19 @@ class Islands:
 
     @contextmanager
     def deaf(self, kind: str) -> Iterator[None]:
-        """What the broker answers an agency is lost; what that says arrives."""
-        with self._lost([], self.town(self.number[kind]), self.bridge):
+        """What broker and peers say to an agency is lost; what that says arrives."""
+        with ExitStack() as lost:
+            lost.enter_context(self._lost([], self.town(self.number[kind]), self.bridge))
+            for peer in self.number.keys() - {kind}:
+                lost.enter_context(self.dumb(peer, towards=kind))
+            yield
+
+    @contextmanager
+    def mute(self, kind: str) -> Iterator[None]:
+        """What an agency says to broker and peers is lost; what is said to it arrives."""
+        with ExitStack() as lost:
+            for towards in (None, *(self.number.keys() - {kind})):
+                lost.enter_context(self.dumb(kind, towards))
             yield
 
     @contextmanager
@@ -107,6 +127,11 @@ class IslandNetwork(ProcessNetwork):
         self.lay_direct_lines()
         self.more = {kind: {"REFNET_EXCHANGE_HOST": self.exchange_host(kind)} for kind in self.names}
 
+    def go_by(self, wall: Wall) -> None:
+        """All have one clock, which somebody sets."""
+        for kind in self.names:
+            self.more[kind] |= wall.environment
+
     def host(self, kind: str) -> str:
         return self.islands.desk(kind, 2)
 
@@ -115,6 +140,24 @@ class IslandNetwork(ProcessNetwork):
 
     def within(self, kind: str) -> list[str]:
         return ["ip", "netns", "exec", self.islands.space(kind)]
+
+
+@contextmanager
+def postgresql_at_desks(town: Islands, kinds: Sequence[str]) -> Iterator[PostgresCluster]:
+    """A PostgreSQL that these agencies reach by the line to their desk, which is never cut; `at_desk` has their addresses."""
+    with tempfile.TemporaryDirectory(prefix="refnet-islands-") as folder:
+        rules = Path(folder) / "pg_hba.conf"
+        rules.write_text("".join(f"host all all {address} trust\n" for address in (f"{LOOPBACK}/32", f"{town.desks}/24")))
+        for readable, mode in ((rules.parent, 0o755), (rules, 0o644)):  # by the server's own user
+            readable.chmod(mode)
+        listens = ",".join([LOOPBACK, *(town.desk(kind, 1) for kind in kinds)])
+        with PostgresCluster(fsync=False, settings={"listen_addresses": listens, "hba_file": str(rules)}) as cluster:
+            yield cluster
+
+
+def at_desk(town: Islands, kind: str, url: str) -> str:
+    """A database's address as an agency reaches it by the line to its desk."""
+    return url.replace(f"@{LOOPBACK}:", f"@{town.desk(kind, 1)}:")
 
 
 @contextmanager

@@ -15,12 +15,13 @@ KINDS = (*SERVING, "oversight")
 OFFICE = {
     "name": "National office", "district": "lusaka", "posts": ["protocol_officer", "director"], "open_hours": "08:00-17:00",
 }  # fmt: skip
+OVERSIGHT = {"kind": "oversight", "name": "National body", "facilities": {"national_office": OFFICE}}
 
 
 def overseen_network() -> Network:
     """The demo's, with an oversight body that is paired with everybody."""
     content = network().model_dump(mode="json", exclude_defaults=True)
-    content["agencies"]["oversight"] = {"kind": "oversight", "name": "National body", "facilities": {"national_office": OFFICE}}
+    content["agencies"]["oversight"] = OVERSIGHT
     content["pairs"] = [*content["pairs"], *([kind, "oversight"] for kind in SERVING)]
     return parse_network(content | {"purpose": "test"}, "this test's")
 

@@ -23,6 +23,7 @@ import httpx
 import yaml
 from agencies import ROLE_OF
 from coast import BESIDE
+from overseen import OVERSIGHT
 from ready_made import ALL_TOLD, STACKS, Child, source
 from schema import sqlite_at_head
 from servers import Kafka
@@ -224,7 +225,8 @@ class ProcessNetwork:
         self.names = {kind: f"{kind}_{unique}" for kind in (*KINDS, *beside)}
         content = yaml.safe_load((Path(services.demo.__file__).parent / "network.yaml").read_text())
         content["purpose"], content["partitions"] = "test", partitions
-        content["agencies"] = {name: (content["agencies"] | BESIDE)[kind] for kind, name in self.names.items()}
+        known = content["agencies"] | BESIDE | {"oversight": OVERSIGHT}
+        content["agencies"] = {name: known[kind] for kind, name in self.names.items()}
         content["pairs"] += [[kind, other] for kind in beside for other in KINDS]
         content["pairs"] = [[self.names[a], self.names[b]] for a, b in content["pairs"]]
         self.file = home / "network.yaml"
@@ -355,8 +357,8 @@ class ProcessNetwork:
         return asyncio.run(look())
 
     def check_streams(self, kinds: Iterable[str] = KINDS) -> None:
-        """Streams are dense, every slot is held once with the same leaf, every event applied once, and nothing is left over:
-        between those of these kinds, which were all at work."""
+        """Streams are dense, every slot is held once with the same leaf, both heads are the same, every event applied once, and
+        nothing is left over: between those of these kinds, which were all at work."""
         for sender, recipient in itertools.permutations(kinds, 2):
             said = self.rows(
                 sender, f"SELECT seq, leaf, event_id FROM exchange_outbox WHERE recipient = '{self.names[recipient]}' ORDER BY seq"
@@ -366,6 +368,11 @@ class ProcessNetwork:
                 recipient, f"SELECT seq, leaf, event_id FROM exchange_slots WHERE sender = '{self.names[sender]}' ORDER BY seq"
             )
             assert _plain(said) == _plain(held), f"{recipient} does not hold what {sender} said"
+            theirs = (
+                f"SELECT incarnation, size, frontier FROM exchange_streams WHERE recipient = '{self.names[recipient]}' AND size > 0"
+            )
+            ours = f"SELECT incarnation, upto, frontier FROM exchange_heads WHERE sender = '{self.names[sender]}' AND upto > 0"
+            assert _heads(self.rows(sender, theirs)) == _heads(self.rows(recipient, ours)), f"{sender} to {recipient}: two heads"
             inbox = self.rows(
                 recipient, f"SELECT state, count(*) FROM exchange_inbox WHERE sender = '{self.names[sender]}' GROUP BY state"
             )
@@ -381,6 +388,10 @@ class ProcessNetwork:
 
 def _plain(rows: list[tuple[Any, ...]]) -> list[tuple[int, bytes, str]]:
     return [(seq, bytes(leaf), str(event_id).replace("-", "")) for seq, leaf, event_id in rows]
+
+
+def _heads(rows: list[tuple[Any, ...]]) -> set[tuple[str, int, bytes]]:
+    return {(str(incarnation).replace("-", ""), int(size), bytes(frontier)) for incarnation, size, frontier in rows}
 
 
 def everyone_is_ready(processes: dict[str, Process] | list[Process]) -> None:

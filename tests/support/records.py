@@ -1,6 +1,7 @@
 """What really lies on the broker: records read from the beginning and opened, and how far a consumer group has committed."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -45,8 +46,20 @@ async def events_below(access: Access, offsets: Offsets, seal_of: Callable[[str]
         consumer.assign(list(wanted))
         while [p for p, end in wanted.items() if await consumer.position(p) < end]:
             for partition, records in (await consumer.getmany(timeout_ms=200)).items():
-                found += [event for r in records if r.offset < wanted[partition] for event in _event(r.topic, r.value, seal_of)]
+                found += [event for r in records if r.offset < wanted[partition] for event in events_in(r.topic, r.value, seal_of)]
     return found
+
+
+async def times_lying(access: Access, sender: str, recipient: str, seal_of: Callable[[str], Seal]) -> Counter[UUID]:
+    """How often each event of a direction lies on the broker."""
+    return Counter(await events_below(access, await ends(access, sender, recipient), seal_of))
+
+
+def events_in(topic: str, value: bytes | None, seal_of: Callable[[str], Seal]) -> list[UUID]:
+    """The id of the event that a record holds; none of a statement."""
+    way = direction_of(topic)
+    inner = seal_of(way.recipient).open(value or b"", way.sender)
+    return [Event.model_validate_json(inner.content).id] if inner.header.kind is Kind.EVENT else []
 
 
 @asynccontextmanager
@@ -58,9 +71,3 @@ async def _reader(access: Access) -> AsyncIterator[AIOKafkaConsumer]:
             yield consumer
     finally:
         await consumer.stop()
-
-
-def _event(topic: str, value: bytes | None, seal_of: Callable[[str], Seal]) -> list[UUID]:
-    way = direction_of(topic)
-    inner = seal_of(way.recipient).open(value or b"", way.sender)
-    return [Event.model_validate_json(inner.content).id] if inner.header.kind is Kind.EVENT else []

@@ -142,8 +142,9 @@ def read_page(answer: httpx.Response) -> Page:
 class Visitor:
     """Somebody before a browser at one agency."""
 
-    def __init__(self, app: object, *, language: str = "en", base: str = "http://agency") -> None:
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+    def __init__(self, app: object | None, *, language: str = "en", base: str = "http://agency") -> None:
+        """At an application in this process, or without one at whoever listens at `base`."""
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False) if app is not None else None  # type: ignore[arg-type]
         headers = {"Accept-Language": language}
         self.client = httpx.AsyncClient(transport=transport, base_url=base, headers=headers, follow_redirects=True)
 
