@@ -409,7 +409,8 @@ def _moment(ground: Ground, chance: random.Random, year: int) -> datetime:
 
 
 def _tours_of(ground: Ground, seed: int, year: int) -> list[Tour]:
-    """Tours of each unit in a year. Somebody comes on each of them after sexual violence, and everybody complains."""
+    """Tours of each unit in a year. Whoever comes first on each was raped or assaulted and wants care, so that each way is walked;
+    everybody complains."""
     found: list[Tour] = []
     number = year * 100_000 + TOURS_FROM
     for agency, places in ground.units.items():
@@ -419,10 +420,8 @@ def _tours_of(ground: Ground, seed: int, year: int) -> list[Tour]:
             leaves = datetime.combine(day, LEAVES_AT, ZoneInfo(ground.time_zone)).astimezone(UTC)
             reports: list[Report] = []
             for hours in sorted(chance.sample(TOUR_H, chance.randint(*TOUR_REPORTS))):
-                is_sexual = not reports or chance.random() < 0.4
-                one = _report(
-                    ground, chance, year, chance.choice(places), is_sexual=is_sexual, dose=False, cared=chance.random() < 0.9
-                )
+                is_sexual, cared = not reports or chance.random() < 0.4, not reports or chance.random() < 0.9
+                one = _report(ground, chance, year, chance.choice(places), is_sexual=is_sexual, dose=False, cared=cared)
                 reports.append(
                     replace(one, number=number, came_at=leaves + timedelta(hours=hours), is_beyond=True, to_welfare=False,
                             dose_declined=False, is_redirected=False, is_on_paper=False, by_call=False, complains=True,

@@ -60,13 +60,15 @@ def ids_in(words: str) -> set[str]:
     return {found.replace("-", "") for found in A_UUID.findall(words)}
 
 
-def of_cases(held: Tables) -> set[str]:
-    """Every id that an agency's own records hold, and the numbers of its cases. What is exchanged is left out, because both ends
-    hold the ids of the same words, and so are the lives of databases."""
-    own = {name: rows for name, rows in held.items() if not name.startswith("exchange_") and name not in OF_NO_CASE}
-    lives = {row["id"].hex for row in held.get("exchange_incarnations", ())}
-    numbers = {str(row["number"]) for row in own.get("casework_cases", ())}
-    return (ids_in(repr(own)) | numbers) - lives - {NOBODY}
+def of_cases(*several: Tables) -> set[str]:
+    """Every id that agencies' own records hold, and the numbers of their cases. What is exchanged is left out, because both ends
+    hold the ids of the same words, and so are the lives of databases, which peers know of one another."""
+    found, lives = set[str](), {NOBODY}
+    for held in several:
+        own = {name: rows for name, rows in held.items() if not name.startswith("exchange_") and name not in OF_NO_CASE}
+        found |= ids_in(repr(own)) | {str(row["number"]) for row in own.get("casework_cases", ())}
+        lives |= {row["id"].hex for row in held.get("exchange_incarnations", ())}
+    return found - lives
 
 
 def beside_counts(held: Tables, searched: Iterable[str]) -> list[str]:
@@ -89,9 +91,7 @@ def numbers_of(held: Tables) -> list[int]:
 
 async def look(agency: str, own: Database, others: Mapping[str, Database], untold: Iterable[str]) -> Overseen:
     """Reads it whole, and the records of the others."""
-    searched: set[str] = set()
-    for database in others.values():
-        searched |= of_cases(await tables_of(database))
+    searched = of_cases(*[await tables_of(database) for database in others.values()])
     held = await tables_of(own)
     found = beside_counts(held, searched)
     told = len(held.get("oversight_figures", ()))

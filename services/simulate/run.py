@@ -390,7 +390,7 @@ def _handed_over(one: HandedOver) -> str:
 
 def _returned(one: Returned) -> str:
     hours = one.without_a_line.total_seconds() / 3600
-    told = [f"The mobile unit {one.agency} was {hours:.0f} h without a line: {one.waited} referrals waited"]
+    told = [f"The mobile unit ({one.agency}) was {hours:.0f} h without a line: {one.waited} referrals waited"]
     told += [f"{len(one.early)} of them HAD LEFT BEFORE"] if one.early else []
     told.append(
         f"{len(one.lacking)} of them ARE NOT AT THEIR RECIPIENTS AS WRITTEN" if one.lacking else "all are at their recipients"

@@ -36,6 +36,7 @@ def test_for_any_seed_a_mobile_unit_is_away_twice_a_year_and_somebody_comes_to_i
     for tour in load.tours:
         assert tour.agency == "mobile"
         assert tour.reports[0].is_sexual  # so that an examiner is asked too
+        assert tour.reports[0].clinic is not None
         for one in tour.reports:
             assert tour.begins_at < one.came_at < tour.begins_at + WITHOUT_A_LINE
             assert (one.place, one.is_beyond, one.complains, one.to_welfare) == ("mobile_unit_1", True, True, False)
@@ -114,7 +115,7 @@ MET = Outcome(LATIN_AMERICA, (), 140, 0, (), 1_700, 390.0, (2010,), 76, 0, None,
 def test_a_replay_says_what_waited_what_was_handed_over_and_what_oversight_holds() -> None:
     told = in_words(MET)
     assert MET.is_met
-    assert "mobile was 40 h without a line: 9 referrals waited, all are at their recipients" in told
+    assert "(mobile) was 40 h without a line: 9 referrals waited, all are at their recipients" in told
     assert "2 complaints were handed over, the last of them 23.5 h after it was registered; 4 began at a mobile unit, all" in told
     assert "oversight was told 12 releases with 340 counts, holds counts only" in told
 
