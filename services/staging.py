@@ -252,8 +252,8 @@ def check_free(ports: Sequence[int], otherwise: str) -> None:
 def begin(stage: Stage, agency: str, role: ProcessRole = "serve") -> subprocess.Popen[bytes]:
     """A process of an agency, its log beside its database. As `web` it has its pages and its API, and no line to anybody."""
     environment = stage.environment(agency)
-    if all(user_of(stage.home, one).folder.is_dir() for one in stage.network.agencies):
-        # without the operator's password, where every agency has been given one of its own
+    if all(user_of(stage.home, one).folder.is_dir() for one in stage.ports):
+        # Without the operator's password, where every agency has been given one of its own.
         environment = {k: v for k, v in environment.items() if k not in ("REFNET_KAFKA_USERNAME", "REFNET_KAFKA_PASSWORD")}
     with (stage.home / f"{agency}.log").open("ab") as log:
         command = [sys.executable, "-m", "services.cli", role, agency, "--port", str(stage.ports[agency])]
