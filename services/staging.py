@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -53,6 +53,7 @@ PLACE_OF_PORT = (
 DIRECT_PORTS_ABOVE = 100  # from an agency's pages to its direct line
 
 BrokerChoice = Literal["auto", "kafka", "docker", "trial"]
+ProcessRole = Literal["serve", "web"]
 Say = Callable[[str], None]
 
 
@@ -248,29 +249,39 @@ def check_free(ports: Sequence[int], otherwise: str) -> None:
                 raise RefnetError(f"Port {port} on 127.0.0.1 cannot be used ({error.strerror}); {otherwise}") from error
 
 
+def begin(stage: Stage, agency: str, role: ProcessRole = "serve") -> subprocess.Popen[bytes]:
+    """A process of an agency, its log beside its database. As `web` it has its pages and its API, and no line to anybody."""
+    environment = stage.environment(agency)
+    if all(user_of(stage.home, one).folder.is_dir() for one in stage.ports):
+        # Without the operator's password, where every agency has been given one of its own.
+        environment = {k: v for k, v in environment.items() if k not in ("REFNET_KAFKA_USERNAME", "REFNET_KAFKA_PASSWORD")}
+    with (stage.home / f"{agency}.log").open("ab") as log:
+        command = [sys.executable, "-m", "services.cli", role, agency, "--port", str(stage.ports[agency])]
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def end(processes: Collection[subprocess.Popen[bytes]]) -> None:
+    """Ends them, all at once, and waits until they have."""
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    for process in processes:
+        try:
+            process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 @contextmanager
 def running(stage: Stage) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """A process for each agency while the block runs, its log beside its database."""
-    has_users = all(user_of(stage.home, agency).folder.is_dir() for agency in stage.ports)
+    """A process for each agency while the block runs; whoever ends one of them and begins another puts it in its place."""
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for agency, port in stage.ports.items():
-            environment = stage.environment(agency)
-            if has_users:  # without the operator's password, where every agency has been given one of its own
-                environment = {k: v for k, v in environment.items() if k not in ("REFNET_KAFKA_USERNAME", "REFNET_KAFKA_PASSWORD")}
-            with (stage.home / f"{agency}.log").open("ab") as log:
-                command = [sys.executable, "-m", "services.cli", "serve", agency, "--port", str(port)]
-                processes[agency] = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        for agency in stage.ports:
+            processes[agency] = begin(stage, agency)
         yield processes
     finally:
-        for process in processes.values():
-            process.send_signal(signal.SIGTERM)
-        for process in processes.values():
-            try:
-                process.wait(STOP_DEADLINE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end(processes.values())
 
 
 def wait_ready(

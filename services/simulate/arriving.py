@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from services.simulate.client import Desk, Refused
@@ -104,3 +104,31 @@ async def alarm(desk: Desk, kind: str, facility: str) -> Any:
         return await _until(look, "no alarm")
     except RefnetError:
         return None
+
+
+async def is_there(desk: Desk, referral_id: str) -> bool:
+    """Whether an agency has a referral now."""
+    try:
+        await desk.get(f"/referrals/{referral_id}")
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return False
+    return True
+
+
+async def untold(head: Desk, quarter: str, agencies: Collection[str]) -> set[str]:
+    """Those of the agencies that have told an oversight body nothing of a quarter, once nobody is left, or in time."""
+
+    async def lacking() -> set[str]:
+        told = {one["agency"] for one in (await head.get(f"/national?period={quarter}"))["items"] if one["cubes"]}
+        return set(agencies) - told
+
+    async def look() -> Any:
+        return None if await lacking() else True
+
+    try:
+        await _until(look, "not told")
+    except RefnetError:
+        return await lacking()
+    return set()

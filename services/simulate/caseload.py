@@ -44,6 +44,12 @@ CHILDREN_WITH_HER = (AgeBand.A0_9, AgeBand.A10_14)
 DAY_H = 24
 PLAN_FROM_H = 18  # of a stay: nobody decides where to on the first evening
 BEFORE_H = 12  # before a day that is a limit: partners answer within hours
+TOURS_IN = ((10, 160), (190, 340))  # days of a year between which a mobile unit leaves: once in each half
+LEAVES_AT = time(6, 0)
+WITHOUT_A_LINE = timedelta(hours=40)  # of a tour (domain guide, 4.6): it is back on the second evening
+TOUR_H = (3, 5, 8, 11, 13, 27, 29, 32, 35)  # after it has left: in the hours of two days at which somebody comes to it
+TOUR_REPORTS = (3, 5)
+TOURS_FROM = 90_000  # of a year's numbers: beyond those of its desks, which are thousands
 NEXT_H = 24  # from a plan until she leaves, at the least: time to find another place where the first one falls
 
 
@@ -64,6 +70,7 @@ class Ground:
     desks: tuple[str, ...] = ()  # where its calls go
     stay_days: tuple[int, int] | None = None  # until where to afterwards is to be agreed, and of a stay; None: nobody stays
     partners: Mapping[ServicePackage, tuple[str, ...]] = field(default_factory=dict)  # their places, as far as agreements go
+    units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # places of each agency that is a mobile unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ class Report:
     by_call: bool = False  # her call opened the case, where one waits at the desk
     is_beyond: bool = False  # at a desk that no series counts
     stay: Stay | None = None
+    hand_over_share: float = 0.0  # of the time within which a complaint is to be handed over
 
     @property
     def is_sexual(self) -> bool:
@@ -144,12 +152,22 @@ class LineCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Tour:
+    """A mobile unit is away, for WITHOUT_A_LINE, and somebody comes to it; no series counts them."""
+
+    agency: str
+    begins_at: datetime
+    reports: tuple[Report, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Caseload:
     """Everybody who comes and calls, in order of time."""
 
     years: tuple[int, ...]
     reports: tuple[Report, ...]
     calls: tuple[LineCall, ...]
+    tours: tuple[Tour, ...] = ()
 
 
 def ground_of(programme: Programme, network: Network) -> Ground:
@@ -182,7 +200,7 @@ def ground_of(programme: Programme, network: Network) -> Ground:
         district_of, tuple(clinics), {age: found for age, found in by_age.items() if found},
         tuple(id_ for kind in specialists if kind not in counted for id_ in places[kind]),
         _channels(programme.hotline), tuple(id_ for kind in to for id_ in places.get(kind, ())),
-        (limit.plan_by_days, limit.days) if limit else None, _partners(programme, network),
+        (limit.plan_by_days, limit.days) if limit else None, _partners(programme, network), _units(network),
     )  # fmt: skip
 
 
@@ -202,6 +220,11 @@ def _partners(programme: Programme, network: Network) -> Mapping[ServicePackage,
     return {service: tuple(ids) for service, ids in found.items()}
 
 
+def _units(network: Network) -> Mapping[str, tuple[str, ...]]:
+    """Agencies that are usually offline, because another looks after them."""
+    return {id_: tuple(entry.facilities) for id_, entry in network.agencies.items() if entry.mother is not None}
+
+
 def _channels(hotline: Hotline | None) -> tuple[str, ...]:
     return tuple(map(str, hotline.channels)) if hotline else ()
 
@@ -218,7 +241,8 @@ def draw(ground: Ground, seed: int, most_years: int | None = None) -> Caseload:
     reports = [one for year in years for one in _reports_of(ground, seed, year)]
     calls = [one for year in years for one in _calls_of(ground, seed, year)]
     in_order = sorted(reports, key=lambda one: (one.came_at, one.number))
-    return Caseload(years, tuple(in_order), tuple(sorted(calls, key=lambda one: (one.came_at, one.number))))
+    tours = tuple(one for year in years for one in _tours_of(ground, seed, year))
+    return Caseload(years, tuple(in_order), tuple(sorted(calls, key=lambda one: (one.came_at, one.number))), tours)
 
 
 def number_of(ground: Ground, measure: Measure, year: int, place: str) -> int | None:
@@ -306,7 +330,10 @@ def _reports_of(ground: Ground, seed: int, year: int) -> list[Report]:
         for _ in range(chance.randint(3, 6)):
             one = _report(ground, chance, year, place, is_sexual=False, dose=False, cared=chance.random() < 0.7)
             found.append(replace(one, is_beyond=True))
-    return [replace(one, number=year * 100_000 + turn) for turn, one in enumerate(found)]
+    shares = _chance(ground, seed, "hand-overs", year)
+    return [
+        replace(one, number=year * 100_000 + turn, hand_over_share=shares.random()) for turn, one in enumerate(found)
+    ]  # fmt: skip
 
 
 def _referred(ground: Ground, chance: random.Random, year: int, place: str, count: int) -> AbstractSet[int]:
@@ -376,6 +403,33 @@ def _moment(ground: Ground, chance: random.Random, year: int) -> datetime:
     day = date(year, 1, 1) + timedelta(days=chance.randint(FIRST_DAY, LAST_DAY) - 1)
     at = time(chance.choice(DESK_HOURS))
     return datetime.combine(day, at, ZoneInfo(ground.time_zone)).astimezone(UTC)
+
+
+# --- who comes to a mobile unit ------------------------------------------------------------------------------------------------
+
+
+def _tours_of(ground: Ground, seed: int, year: int) -> list[Tour]:
+    """Tours of each unit in a year. Whoever comes first on each was raped or assaulted and wants care, so that each way is walked;
+    everybody complains."""
+    found: list[Tour] = []
+    number = year * 100_000 + TOURS_FROM
+    for agency, places in ground.units.items():
+        chance = _chance(ground, seed, "tours", year, agency)
+        for between in TOURS_IN:
+            day = date(year, 1, 1) + timedelta(days=chance.randint(*between) - 1)
+            leaves = datetime.combine(day, LEAVES_AT, ZoneInfo(ground.time_zone)).astimezone(UTC)
+            reports: list[Report] = []
+            for hours in sorted(chance.sample(TOUR_H, chance.randint(*TOUR_REPORTS))):
+                is_sexual, cared = not reports or chance.random() < 0.4, not reports or chance.random() < 0.9
+                one = _report(ground, chance, year, chance.choice(places), is_sexual=is_sexual, dose=False, cared=cared)
+                reports.append(
+                    replace(one, number=number, came_at=leaves + timedelta(hours=hours), is_beyond=True, to_welfare=False,
+                            dose_declined=False, is_redirected=False, is_on_paper=False, by_call=False, complains=True,
+                            withdraws_after=None, takes_back_after=None, hand_over_share=chance.random())
+                )  # fmt: skip
+                number += 1
+            found.append(Tour(agency, leaves, tuple(reports)))
+    return found
 
 
 # --- who stays -----------------------------------------------------------------------------------------------------------------

@@ -46,9 +46,9 @@ class Desks:
         """She comes to the desk."""
         desk = self.town.at(one.place)
         is_seat_empty = await self._who_is_there(desk, one)
-        case_id = await self._case(desk, one)
-        consents = await self._ask(desk, case_id, one)
-        incident_id = await self._incident(desk, case_id, one, one.hours_since)
+        case_id = await self.case(desk, one)
+        consents = await self.ask(desk, case_id, one)
+        incident_id = await self.incident(desk, case_id, one, one.hours_since)
         if one.dose or one.dose_declined:
             await self.boxes.offer(desk, one.place, case_id, incident_id, is_taken=one.dose)
         if one.clinic is not None:
@@ -58,11 +58,12 @@ class Desks:
         if one.stay is not None:
             await self.centres.admit(desk, case_id, incident_id, one)
         if one.complains:
-            await self._complaint(desk, case_id, one)
+            await self.complaint(desk, case_id, one)
         self._afterwards(desk, case_id, one, consents)
         self.done += 1
 
-    async def _case(self, desk: Desk, one: Report) -> str:
+    async def case(self, desk: Desk, one: Report) -> str:
+        """A case of hers; her call opened it, where one waits."""
         waiting = self.waiting.get(one.place)
         if one.by_call and not one.is_child and waiting:
             return str((await desk.post(f"/calls/{waiting.pop(0)}/case"))["id"])
@@ -73,7 +74,8 @@ class Desks:
             body["child"] = {"assent": "yes", "safe_adult_present": "yes" if one.has_safe_adult else "no"}
         return str((await desk.post("/cases", body))["id"])
 
-    async def _incident(self, desk: Desk, case_id: str, one: Report, hours: int) -> str:
+    async def incident(self, desk: Desk, case_id: str, one: Report, hours: int) -> str:
+        """What happened to her."""
         now = self.town.days.now
         contexts = ["child_sexual_abuse"] if one.is_child and one.is_sexual else []
         body = {
@@ -82,7 +84,7 @@ class Desks:
         }  # fmt: skip
         return str((await desk.post(f"/cases/{case_id}/incidents", body))["id"])
 
-    async def _ask(self, desk: Desk, case_id: str, one: Report) -> dict[AgencyKind, str]:
+    async def ask(self, desk: Desk, case_id: str, one: Report) -> dict[AgencyKind, str]:
         """Her answers: one question for each recipient, and nothing for whoever she says no to."""
         wanted = {
             AgencyKind.HEALTH: (one.clinic is not None, "care", ["req", "needs", "given", *(["fb"] if one.is_told_back else [])]),
@@ -97,6 +99,13 @@ class Desks:
         return found
 
     async def _send_to_care(self, desk: Desk, case_id: str, incident_id: str, one: Report, *, is_first: bool) -> None:
+        word = await self.send_to_care(desk, case_id, incident_id, one)
+        self.town.after(one.seen_after, partial(self.clinics.see, word))
+        if is_first and one.again_after is not None:
+            self.town.after(one.again_after, partial(self._again, desk, case_id, one))
+
+    async def send_to_care(self, desk: Desk, case_id: str, incident_id: str, one: Report) -> Sent:
+        """A request for care is issued, and she sets out; somebody is to see it."""
         assert one.clinic is not None
         agency = self.town.agency_of[one.clinic]
         offered = self.town.network.agencies[agency].facilities[one.clinic].services
@@ -120,14 +129,11 @@ class Desks:
         if one.comes_after is not None:
             await desk.post(f"/referrals/{sent['id']}/set-out", travel)
         card = sent.get("arrival_code") if one.has_card else None
-        word = Sent(sent["id"], one.clinic, card, one, self.town.days.now)
-        self.town.after(one.seen_after, partial(self.clinics.see, word))
-        if is_first and one.again_after is not None:
-            self.town.after(one.again_after, partial(self._again, desk, case_id, one))
+        return Sent(sent["id"], one.clinic, card, one, self.town.days.now)
 
     async def _again(self, desk: Desk, case_id: str, one: Report) -> None:
         """It has happened again while the first request is open: another incident, and another acute request."""
-        incident_id = await self._incident(desk, case_id, one, 2)
+        incident_id = await self.incident(desk, case_id, one, 2)
         await self._send_to_care(desk, case_id, incident_id, one, is_first=False)
 
     async def _who_is_there(self, desk: Desk, one: Report) -> bool:
@@ -156,7 +162,8 @@ class Desks:
         self.issued.append((sent["id"], agency))
         self.offices.expect(sent["id"], place, one)
 
-    async def _complaint(self, desk: Desk, case_id: str, one: Report) -> None:
+    async def complaint(self, desk: Desk, case_id: str, one: Report) -> None:
+        """Her complaint is registered, and goes its way."""
         complaint = await desk.post(f"/cases/{case_id}/complaints", {"told_now": True})
         await Prosecutors(self.town, self.issued.append).expect(desk, case_id, one)
         if one.withdraws_after is not None:

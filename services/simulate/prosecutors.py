@@ -8,13 +8,19 @@ from datetime import timedelta
 from functools import partial
 
 from services.simulate.arriving import opened
-from services.simulate.caseload import Report
+from services.simulate.caseload import STEP_MIN, Report
 from services.simulate.client import Desk
 from services.simulate.town import Town
 from shared.contracts.casework.codes import ServicePackage
 
-HANDED_AFTER = (timedelta(hours=2), timedelta(hours=9), timedelta(hours=17))  # by the report's number; of 24 hours
 TAKEN_AFTER = timedelta(hours=3)
+
+
+def handed_after(limit: timedelta, share: float) -> timedelta:
+    """After how long a complaint is handed over: some share of the time that there is, in steps of a replay's clock, and never the
+    last of them."""
+    step = timedelta(minutes=STEP_MIN)
+    return step * (1 + int(share * max(limit // step - 1, 0)))
 
 
 @dataclass
@@ -24,23 +30,26 @@ class Prosecutors:
     town: Town
     issued: Callable[[tuple[str, str]], None]
 
-    def of(self, place: str) -> str | None:
-        """Where a place hands its complaints over; None where the programme has it hand over none."""
-        start = self.town.network.agencies[self.town.agency_of[place]].facilities[place].kind
-        ways = [way for way in self.town.programme.pathways.values() if start in way.from_ and way.respond_h is not None]
-        kinds = {kind for way in ways if ServicePackage.PROSECUTION in way.packages for kind in way.to}
-        return next((id_ for kind in sorted(kinds) for id_ in self.town.ground.places.get(kind, ())), None)
+    def of(self, place: str) -> tuple[str, timedelta] | None:
+        """Where a place hands its complaints over, and in what time; None where the programme has it hand over none."""
+        start = self.town.kind_of(place)
+        for way in self.town.programme.pathways.values():
+            if start in way.from_ and ServicePackage.PROSECUTION in way.packages and way.respond_h is not None:
+                for to in (id_ for kind in sorted(way.to) for id_ in self.town.ground.places.get(kind, ())):
+                    return to, timedelta(hours=float(way.respond_h))
+        return None
 
     async def expect(self, desk: Desk, case_id: str, one: Report) -> None:
         """A complaint was registered: she is asked about the prosecutor, and it is handed over."""
-        to = self.of(one.place)
-        if to is None:
+        found = self.of(one.place)
+        if found is None:
             return
+        to, limit = found
         body = {
             "recipient": self.town.agency_of[to], "purpose": "justice", "items": ["req"], "how": "thumb", "language": one.language,
         }  # fmt: skip
         await desk.post(f"/cases/{case_id}/consents", body)
-        self.town.after(HANDED_AFTER[one.number % len(HANDED_AFTER)], partial(self._hand_over, desk, case_id, to))
+        self.town.after(handed_after(limit, one.hand_over_share), partial(self._hand_over, desk, case_id, to))
 
     async def _hand_over(self, desk: Desk, case_id: str, to: str) -> None:
         agency = self.town.agency_of[to]

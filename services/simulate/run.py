@@ -7,16 +7,17 @@ import os
 import subprocess
 import sys
 import time as machine
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from services.runtime import build
-from services.simulate import arriving, measured
+from services.simulate import arriving, measured, overseen
 from services.simulate.boxes import Boxes
 from services.simulate.caseload import Caseload, Ground, LineCall, draw, ground_of
 from services.simulate.centres import Centres
@@ -25,14 +26,20 @@ from services.simulate.clinics import Clinics
 from services.simulate.days import Days
 from services.simulate.desks import Desks
 from services.simulate.offices import Offices
+from services.simulate.overseen import Overseen
 from services.simulate.room import Room
-from services.simulate.town import TOKENS_RENEWED_AFTER, WORKS, Town, people_of
+from services.simulate.town import TOKENS_RENEWED_AFTER, Town, people_of
+from services.simulate.units import Returned, Units
 from services.staging import (
+    Account,
     BrokerChoice,
+    ProcessRole,
     Stage,
     alone,
+    begin,
     check_free,
     direct_ports,
+    end,
     find_broker,
     fresh_folder,
     leaving_on_signals,
@@ -44,14 +51,19 @@ from services.staging import (
 )
 from shared.casework.accounts.commands import make_token
 from shared.casework.directory.of_programme import network_of
+from shared.casework.figures import watch as figures_watch
+from shared.casework.figures.on_time import RELEASED_AFTER
 from shared.contracts.casework.codes import ServicePackage
 from shared.kit.errors import RefnetError
+from shared.programmes.indicators import Duration, NotHeld
 from shared.programmes.profile import ProfileError, Programme, known_profiles, load_programme
+from shared.programmes.tallies import Counted
 
 BEFORE_DAYS = 3  # the days before the first: courses end, boxes are filled
 BEGINS_AT, ENDS_AT = time(9, 0), time(23, 0)
 DAY_AFTER_AT = time(9, 0)
 CALLS_OF_THE_DAY_AFTER = 3
+AFTERWARDS = RELEASED_AFTER + timedelta(days=2)  # until everybody has told an oversight body of the last quarter
 
 Say = Callable[[str], None]
 
@@ -84,12 +96,29 @@ class Outcome:
     reports: int
     calls: int
     unmanned: "Unmanned | None"
+    handed_over: "HandedOver | None" = None
+    tours: tuple[Returned, ...] = ()
+    overseen: tuple[Overseen, ...] = ()
 
     @property
     def is_met(self) -> bool:
         """Whether everything that is expected was met, and nothing was lost."""
-        day_after = self.unmanned is None or self.unmanned.is_right
-        return measured.is_all_met(self.lines) and not self.lost and not self.behind and day_after
+        others = [one.is_right for one in (self.unmanned, self.handed_over, *self.tours, *self.overseen) if one is not None]
+        return measured.is_all_met(self.lines) and not self.lost and not self.behind and all(others)
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """Complaints that went to a prosecutor: of each, the hours from its registration, by the records; and how those stand that
+    began at a mobile unit."""
+
+    hours: Sequence[float]
+    begun_at_units: Mapping[str, int]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether each that began at a unit was handed over in time; of the others the programme's own figure says it."""
+        return set(self.begun_at_units) <= {"in_time"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +152,7 @@ def simulate(order: Order, say: Say, is_watched: bool) -> Outcome:
         programme = load_programme(order.programme)
     except ProfileError as error:
         raise RefnetError(str(error)) from None
-    network = network_of(programme, "simulation", tuple(WORKS))
+    network = network_of(programme, "simulation")
     ground = ground_of(programme, network)
     caseload = draw(ground, order.seed, order.years)
     home = Path(os.environ.get("REFNET_HOME", ".refnet")).resolve() / "simulate" / programme.id
@@ -170,7 +199,8 @@ class _Replay:
         centres = Centres(self.town, issued)
         self.desks = Desks(self.town, Clinics(self.town), self.offices, self.boxes, centres, waiting, issued)
         self.room = Room(self.town, waiting)
-        self.processes: Mapping[str, subprocess.Popen[bytes]] = {}
+        self.units = Units(self.town, self.desks, self._restart)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     async def whole(self) -> Outcome:
         """From accounts to figures."""
@@ -198,15 +228,18 @@ class _Replay:
         self._plan()
         await days.run(town.local(self.last, ENDS_AT), self._each_day)
         behind = await self._behind()
-        counted = await measured.asked(town.supervisors, self.caseload.years)
+        counted = await measured.asked(town.serving, self.caseload.years)
         lines = tuple(measured.lines_of(self.programme, counted))
-        took = machine.monotonic() - began
+        handed_over = await self._handed_over(counted)
         lost = await self._lost()
+        took = machine.monotonic() - began
         unmanned = await self._day_after() if town.ground.desks else None
+        looked_at = tuple([await self._look_at(agency) for agency in town.supervisors if agency not in town.serving])
         self._show("")
         return Outcome(
             self.programme, lines, len(self.desks.issued), lost, behind, sum(line.asked for line in town.lines.values()), took,
-            self.caseload.years, len(self.caseload.reports), len(self.caseload.calls), unmanned,
+            self.caseload.years, len(self.caseload.reports), len(self.caseload.calls), unmanned, handed_over,
+            tuple(self.units.returned), looked_at,
         )  # fmt: skip
 
     def _plan(self) -> None:
@@ -217,8 +250,9 @@ class _Replay:
             town.days.at(one.came_at, partial(self.desks.receive, one))
         self.boxes.plan(self.first, self.last)
         self.room.plan(self.first, self.last, self.caseload.calls, visited)
+        self.units.plan(self.caseload.tours)
         moment = town.days.now + TOKENS_RENEWED_AFTER
-        while moment < town.local(self.last, ENDS_AT) + timedelta(days=2):
+        while moment < town.local(self.last, ENDS_AT) + AFTERWARDS:
             town.days.at(moment, self._renew_tokens)
             moment += TOKENS_RENEWED_AFTER
 
@@ -233,9 +267,19 @@ class _Replay:
             finally:
                 await made.database.close()
 
+    async def _restart(self, agency: str, role: ProcessRole) -> None:
+        """An agency's process ends, and another is ready in its place."""
+        supervisor = self.town.supervisors[agency]
+        await asyncio.to_thread(end, [self.processes[agency]])
+        self.processes[agency] = begin(self.stage, agency, role)
+        alone_there = replace(self.stage, ports={agency: self.stage.ports[agency]})
+        known = {agency: [Account(UUID(supervisor.account_id), supervisor.token)]}
+        await asyncio.to_thread(wait_ready, alone_there, {agency: self.processes[agency]}, known, OTHER_PORTS)
+
     def _each_day(self, moment: datetime) -> None:
         self.stage.check_alive(self.processes)
-        total = len(self.caseload.reports) + len(self.caseload.calls)
+        on_tour = sum(len(tour.reports) for tour in self.caseload.tours)
+        total = len(self.caseload.reports) + on_tour + len(self.caseload.calls)
         self._show(f"{moment:%Y-%m-%d}  {self.desks.done + self.room.done:,} of {total:,} reports and calls")
 
     def _show(self, words: str) -> None:
@@ -255,12 +299,37 @@ class _Replay:
     async def _lost(self) -> int:
         """How many referrals were issued of which their recipient has no record: both ends are asked, and what was driven."""
         town = self.town
-        out = {one["id"] for one in await town.supervisors[town.police].all_of("/referrals?direction=out")}
+        senders = {town.police, *town.ground.units}
+        out = {one["id"] for agency in senders for one in await town.supervisors[agency].all_of("/referrals?direction=out")}
         held = {
-            agency: {one["id"] for one in await desk.all_of("/referrals?direction=in")}
-            for agency, desk in town.supervisors.items() if agency != town.police
-        }  # fmt: skip
+            agency: {one["id"] for one in await desk.all_of("/referrals?direction=in")} for agency, desk in town.serving.items()
+        }
         return sum(id_ not in out or id_ not in held[agency] for id_, agency in self.desks.issued)
+
+    async def _handed_over(self, counted: Counted) -> HandedOver | None:
+        """What the records say of complaints on their way to a prosecutor; None where the programme hands none over."""
+        try:
+            hours = counted.hours(Duration.HAND_OVER_TIME)
+        except NotHeld:
+            return None
+        return HandedOver(hours, await self.units.handed_over()) if hours else None
+
+    async def _look_at(self, agency: str) -> Overseen:
+        """Once everybody's figures of the last quarter are due, an oversight body has been told them; and what it holds is read."""
+        town = self.town
+        untold = {town.police, *town.ground.units, *(recipient for _id, recipient in self.desks.issued)}  # everybody who worked
+        for more in (timedelta(0), figures_watch.EVERY):  # whoever was too busy to release looks again then
+            if untold:
+                await town.days.run(town.local(self.last, ENDS_AT) + AFTERWARDS + more, self._each_day)
+                untold = await arriving.untold(town.supervisors[agency], f"{self.last.year}-Q4", untold)
+        await arriving.in_step(town.supervisors[agency])
+        made = {one: build(self.stage.settings(one), one) for one in (agency, *town.serving)}
+        try:
+            others = {one: made[one].database for one in town.serving}
+            return await overseen.look(agency, made[agency].database, others, untold)
+        finally:
+            for one in made.values():
+                await one.database.close()
 
     async def _day_after(self) -> Unmanned:
         """One desk has nobody on its roster: coverage falls, a supervisor is told, its district's calls reach another desk."""
@@ -280,7 +349,7 @@ class _Replay:
             )  # fmt: skip
             went_to.append(await room.take(call))
         await town.days.run(town.days.now + timedelta(minutes=30), self._each_day)
-        counted = await measured.asked(town.supervisors, [day.year])
+        counted = await measured.asked(town.serving, [day.year])
         lines = measured.lines_of(self.programme, counted, self.programme.expect_unmanned)
         told = tuple(one for one in lines if one.expected is not None or self.programme.indicators[one.id].alarm is not None)
         return Unmanned(place, told, is_alarmed, tuple(went_to))
@@ -297,6 +366,10 @@ def in_words(outcome: Outcome) -> str:
         f"{outcome.issued:,} referrals were issued; {outcome.lost or 'none'} of them is without its recipient's record, and "
         + ("every line is in step." if not outcome.behind else "these lines are not in step: " + "; ".join(outcome.behind))
     )
+    if outcome.handed_over is not None:
+        told.append(_handed_over(outcome.handed_over))
+    told += [_returned(one) for one in outcome.tours]
+    told += [_overseen(one) for one in outcome.overseen]
     if outcome.unmanned is not None:
         told.append(_unmanned(outcome.unmanned))
     told.append(
@@ -306,6 +379,39 @@ def in_words(outcome: Outcome) -> str:
 
 
 MET = {True: ", as expected", False: ", NOT AS EXPECTED", None: ""}
+
+
+def _handed_over(one: HandedOver) -> str:
+    begun = one.begun_at_units
+    told = f"{len(one.hours):,} complaints were handed over, the last of them {max(one.hours):.1f} h after it was registered"
+    if begun:
+        late = {stands: many for stands, many in begun.items() if stands != "in_time"}
+        how = f"NOT ALL OF THEM IN TIME: {late}" if late else "all in time"
+        told += f"; {sum(begun.values())} began at a mobile unit, {how}"
+    return f"{told}."
+
+
+def _returned(one: Returned) -> str:
+    hours = one.without_a_line.total_seconds() / 3600
+    told = [f"The mobile unit ({one.agency}) was {hours:.0f} h without a line: {one.waited} referrals waited"]
+    told += [f"{len(one.early)} of them HAD LEFT BEFORE"] if one.early else []
+    told.append(
+        f"{len(one.lacking)} of them ARE NOT AT THEIR RECIPIENTS AS WRITTEN" if one.lacking else "all are at their recipients"
+    )
+    given, held = one.numbers
+    told.append(f"its mother station holds {'all' if given == held else f'{held} OF'} {given} numbers of its register")
+    return f"{', '.join(told)}."
+
+
+def _overseen(one: Overseen) -> str:
+    told = [f"{one.agency} was told {one.told} releases with {one.numbers:,} counts"]
+    told += [f"and nothing of the last quarter by {', '.join(one.untold)}"] if one.untold else []
+    beside = f"holds MORE THAN COUNTS: {'; '.join(one.found[:FOUND_TOLD])}" if one.found else "holds counts only"
+    told.append(f"{beside} ({one.searched:,} ids and numbers of the others' records were looked for in its whole database)")
+    return f"{', '.join(told)}."
+
+
+FOUND_TOLD = 5  # of what is no count: enough to look for the cause
 
 
 def _unmanned(one: Unmanned) -> str:
@@ -322,6 +428,17 @@ def as_data(outcomes: list[Outcome]) -> dict[str, Any]:
         "programmes": [
             measured.as_data(one.programme, one.lines)
             | ({"unmanned": measured.as_data(one.programme, one.unmanned.lines)["indicators"]} if one.unmanned is not None else {})
+            | ({"tours": [_tour(tour) for tour in one.tours]} if one.tours else {})
+            | ({"overseen": [_held(held) for held in one.overseen]} if one.overseen else {})
             for one in outcomes
         ]
     }
+
+
+def _tour(one: Returned) -> dict[str, Any]:
+    hours = one.without_a_line.total_seconds() / 3600
+    return {"agency": one.agency, "hours": hours, "waited": one.waited, "lacking": len(one.lacking), "met": one.is_right}
+
+
+def _held(one: Overseen) -> dict[str, Any]:
+    return {"agency": one.agency, "releases": one.told, "beside_counts": len(one.found), "met": one.is_right}

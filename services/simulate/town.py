@@ -18,7 +18,7 @@ from shared.programmes.profile import Programme
 
 TOKENS_RENEWED_AFTER = TOKEN_LIFE - timedelta(days=10)
 AT_A_DESK = 2  # colleagues: a box is counted by two, and the second shift is somebody else
-WORKS = {  # an oversight body serves nobody and has no case: a replay runs without one
+WORKS = {  # an oversight body serves nobody and has no desk: somebody there looks at what it was told
     AgencyKind.POLICE: Role.OFFICER, AgencyKind.HEALTH: Role.CLINICIAN, AgencyKind.SOCIAL_WELFARE: Role.SOCIAL_WORKER,
     AgencyKind.PARTNER: Role.SOCIAL_WORKER, AgencyKind.JUSTICE: Role.OFFICER,
 }  # fmt: skip
@@ -38,10 +38,13 @@ def people_of(ground: Ground, programme: Programme, network: Network) -> dict[st
     desks = staffed(ground, programme)
     found: dict[str, list[Person]] = {}
     for agency, entry in network.agencies.items():
-        role = WORKS[entry.kind]
         found[agency] = [Person(SUPERVISOR, Role.SUPERVISOR, None)]
+        if (role := WORKS.get(entry.kind)) is None:
+            continue
+        is_unit = agency in ground.units
         for id_, place in entry.facilities.items():
-            if place.mode is FacilityMode.ONLINE and not place.is_planned and (entry.kind is not AgencyKind.POLICE or id_ in desks):
+            is_manned = entry.kind is not AgencyKind.POLICE or is_unit or id_ in desks
+            if place.mode is FacilityMode.ONLINE and not place.is_planned and is_manned:
                 many = AT_A_DESK if entry.kind is AgencyKind.POLICE else 1
                 found[agency] += [Person(f"{role}-{turn}-{id_}", role, id_) for turn in range(1, many + 1)]
     return found
@@ -79,6 +82,15 @@ class Town:
             self.supervisors[agency],
             *(desk for (of, _place), several in self.desks.items() if of == agency for desk in several),
         ]
+
+    @property
+    def serving(self) -> dict[str, Desk]:
+        """The supervisors of all that serve somebody, and have cases."""
+        return {agency: desk for agency, desk in self.supervisors.items() if self.network.agencies[agency].kind in WORKS}
+
+    def kind_of(self, place: str) -> str | None:
+        """The programme's kind of a place."""
+        return self.network.agencies[self.agency_of[place]].facilities[place].kind
 
     def of_kind(self, kind: AgencyKind) -> str | None:
         """The agency of a kind; None where the programme has none."""

@@ -58,7 +58,7 @@ FACTS: dict[str, dict[str, Any]] = {  # what the source says of these programmes
     },
     "latam-wps": {  # domain.md, 4.6
         "facilities.station_ni.count": 59, "facilities.station_ec.count": 34, "facilities.station_br.count": 475,
-        "expect.stations_ni.value": 59, "expect.stations_ec.value": 34,
+        "expect.stations_ni.value": 59, "expect.stations_ec.value": 34, "expect.stations_br.value": 475,
     },
     "rw-gender-desk": {
         "facilities.police_station.count": 69, "facilities.gender_desk.count": 69, "facilities.hotline_room.count": 1,
