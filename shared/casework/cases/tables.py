@@ -91,7 +91,7 @@ class Release(Row, table=True):
 
 
 class CaseNumber(Row, table=True):
-    """The last number given in a year; one row a year."""
+    """On SQLite: the last number given in a year; one row a year. PostgreSQL has the sequence `casework_case_number`."""
 
     __tablename__ = "casework_case_numbers"
     year: int = Field(primary_key=True)
