@@ -47,7 +47,7 @@ from shared.kit.errors import Conflict, DatabaseAway, DatabaseFull, NotFound, Re
 from shared.kit.ids import new_id
 from shared.kit.pages import is_same_site, same_token
 from shared.kit.sealed import Under
-from shared.kit.web import AsgiApp, Receive, Scope, Send, dump, problem
+from shared.kit.web import AsgiApp, Receive, Scope, Send, dump, heard_again, problem
 
 ANSWERS_KEPT = timedelta(hours=24)  # the scope of an Idempotency-Key
 KEY_CHARACTERS_MAX = 200  # a UUID has 36; a key column of PostgreSQL holds 2,700 bytes, and this in any script fits
@@ -170,21 +170,7 @@ class ReadsOn:
 
         await self._app(dict(request), receive, unless_refused)
         if is_refused:
-            await self._app(request, _after_its_body(receive), send)
-
-
-def _after_its_body(receive: Receive) -> Receive:
-    """What is still to be heard of a request without a body that has been heard once."""
-    is_said = False
-
-    async def again() -> Any:
-        nonlocal is_said
-        if is_said:
-            return await receive()
-        is_said = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    return again
+            await self._app(request, heard_again(b"", receive), send)
 
 
 async def _asker(tx: Transaction, request: Request, edge: Edge, given: HTTPAuthorizationCredentials | None) -> Actor | None:

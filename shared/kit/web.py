@@ -96,16 +96,21 @@ class BodyLimit:
         if NUL in scope.get("raw_path", b"") or NUL in scope["query_string"] or any(nul in body for nul in NULS):
             await _no_nul()(scope, receive, send)
             return
-        sent = False
+        await self._app(scope, heard_again(body, receive), send)
 
-        async def replay() -> Message:
-            nonlocal sent
-            if sent:
-                return await receive()
-            sent = True
-            return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._app(scope, replay, send)
+def heard_again(body: bytes, receive: Receive) -> Receive:
+    """What an application hears of a request whose body was read before it: the body, and then whatever comes."""
+    is_said = False
+
+    async def again() -> Message:
+        nonlocal is_said
+        if is_said:
+            return await receive()
+        is_said = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
 
 
 async def _read(receive: Receive) -> bytes | None:
