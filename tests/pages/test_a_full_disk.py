@@ -74,6 +74,7 @@ async def test_reading_goes_on_and_the_looks_are_kept_when_there_is_room(world: 
                 break
         before = await looks(police)
         assert "Nothing can be saved just now" in page.words
+        assert "You can work as usual" not in page.words
         assert (await desk.get(f"/cases/{case}"))["id"] == case
         for _ in range(2):  # within an hour a list is one look
             assert (await officer.open("/cases")).status == 200
