@@ -1,4 +1,4 @@
-"""The replays of our programmes, whole, each with two seeds, on a real Kafka: every expected figure comes out of the records."""
+"""The replays of our programmes, whole, with two seeds, on a real Kafka: every expected figure comes out of the records."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from processes import block_of_ports
 
 pytestmark = pytest.mark.long
 
-DEADLINE_S = 3_600  # minutes on two quiet cores
+DEADLINE_S = 5_400  # all of them take half an hour on two quiet cores
 MUST = {
     "zm-vsu-ec": {
         "stations": 5, "health_facilities": 17, "ec_doses": 357, "adverse": 0, "misuse": 0, "box_variance": 0,
@@ -33,7 +33,6 @@ MUST = {
 
 
 OVERSIGHT = {"latam-wps": ["oversight"], "bd-vsc": ["home_ministry"]}
-NEED_ALL_YEARS = {"zm-vsu-ec": {"ec_doses", "reports_change_pct", "sites_ge_95"}}  # sums and a change over two
 
 
 def simulated(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -47,8 +46,13 @@ def simulated(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str
         )  # fmt: skip
 
 
-def check_beside_figures(told: dict[str, Any]) -> None:
-    """What a programme with a mobile unit and an oversight body shows beside its figures."""
+def check(told: dict[str, Any]) -> None:
+    """Every expected figure of a programme is met, and what a mobile unit and an oversight body of it show beside them."""
+    found = {one["name"]: one for one in told["indicators"] if one["expected"] is not None}
+    assert {name: one["expected"] for name, one in found.items()} == MUST[told["id"]]
+    assert all(one["met"] for one in found.values()), told
+    unmanned = {one["name"]: (one["expected"], one["met"]) for one in told.get("unmanned", ()) if one["expected"] is not None}
+    assert unmanned == ({"station_coverage_pct": (98.6, True)} if told["id"] == "rw-gender-desk" else {})
     tours, overseen = told.get("tours", []), told.get("overseen", [])
     assert [(one["agency"], one["hours"], one["lacking"], one["met"]) for one in tours] == (
         [("mobile", 40, 0, True)] * 2 if told["id"] == "latam-wps" else []
@@ -60,28 +64,19 @@ def check_beside_figures(told: dict[str, Any]) -> None:
 
 
 @pytest.mark.timeout(DEADLINE_S + 60)
-def test_every_programme_one_after_the_other_meets_what_is_expected_of_its_first_year(tmp_path: Path) -> None:
-    done = simulated(tmp_path, "--all", "--years", "1")
+def test_every_programme_one_after_the_other_meets_every_expected_figure(tmp_path: Path) -> None:
+    done = simulated(tmp_path, "--all")
+    assert done.returncode == 0, done.stderr + done.stdout
     programmes = json.loads(done.stdout)["programmes"]
     assert {one["id"] for one in programmes} == set(MUST)
     for told in programmes:
-        missed = {one["name"] for one in told["indicators"] if one["met"] is False}
-        assert missed <= NEED_ALL_YEARS.get(told["id"], set()), told
-        assert {one["name"] for one in told["indicators"] if one["expected"] is not None} == MUST[told["id"]].keys()
-        check_beside_figures(told)
-    assert done.returncode == 1, "Zambia's figures are of two years, and a figure that is not met is told"
+        check(told)
 
 
 @pytest.mark.timeout(DEADLINE_S + 60)
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("programme", MUST)
-def test_a_replay_meets_every_expected_figure(programme: str, seed: int, tmp_path: Path) -> None:
-    done = simulated(tmp_path, programme, "--seed", str(seed))
+def test_a_replay_of_another_seed_meets_them_too(programme: str, tmp_path: Path) -> None:
+    done = simulated(tmp_path, programme, "--seed", "2")
     assert done.returncode == 0, done.stderr + done.stdout
     (told,) = json.loads(done.stdout)["programmes"]
-    check_beside_figures(told)
-    found = {one["name"]: one for one in told["indicators"] if one["expected"] is not None}
-    assert {name: one["expected"] for name, one in found.items()} == MUST[programme]
-    assert all(one["met"] for one in found.values())
-    unmanned = {one["name"]: (one["expected"], one["met"]) for one in told.get("unmanned", ()) if one["expected"] is not None}
-    assert unmanned == ({"station_coverage_pct": (98.6, True)} if programme == "rw-gender-desk" else {})
+    check(told)
