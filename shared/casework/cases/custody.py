@@ -1,18 +1,18 @@
 """What a case's custody bundle is about: the subjects of everything that was said and heard on a case."""
 
-import hashlib
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, union
 from sqlmodel import col
 
 from shared.casework import scope
+from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.sessions import actor_from
 from shared.casework.accounts.tables import Account
 from shared.casework.cases.tables import Case
 from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
-from shared.casework.exports.commands import Wish, encrypted, export_row
+from shared.casework.exports.commands import Wish, encrypt_export, export_row
 from shared.casework.exports.domain import What
 from shared.casework.here import Actor, Here
 from shared.casework.referrals.tables import Referral
@@ -42,8 +42,8 @@ async def bundle_of(tx: Transaction, here: Here, seal: KeyedSeal, case: str, by:
 
 async def supervisor_named(tx: Transaction, name: str) -> Account:
     """The account on whose word it is made; raises NotFound."""
-    account = (await tx.session.execute(select(Account).where(col(Account.name) == name))).scalar_one_or_none()
-    if account is None or account.is_disabled:
+    account = await find_account(tx, name)
+    if account.is_disabled:
         raise NotFound("There is no account “%(name)s”; `refnet users list` shows them.", name=name)
     return account
 
@@ -58,11 +58,7 @@ async def export_bundle(tx: Transaction, here: Here, seal: KeyedSeal, case: str,
     mark = (
         f"{MARK}export {export.id}; {here.entry.name}; handed out by {by} at {export.made_at.isoformat()}; {wish.purpose}: {said}\n"
     )
-    file = encrypted(mark.encode() + data, wish.recipient_key)
-    export.digest = hashlib.sha256(file).hexdigest()
-    tx.session.add(export)
-    await tx.session.flush()
-    return file
+    return await encrypt_export(tx, export, mark.encode() + data)
 
 
 def _named(case: str) -> ColumnElement[bool]:

@@ -169,6 +169,15 @@ def export_row(tx: Transaction, by: Actor, what: What, wish: Wish, **of: Any) ->
     )  # fmt: skip
 
 
+async def encrypt_export(tx: Transaction, export: Export, content: bytes) -> bytes:
+    """The file of a row, for its recipient alone; the row is kept with the file's digest. Raises NoKey."""
+    file = encrypted(content, export.recipient_key)
+    export.digest = hashlib.sha256(file).hexdigest()
+    tx.session.add(export)
+    await tx.session.flush()
+    return file
+
+
 async def make_export(
     tx: Transaction,
     here: Here,
@@ -183,10 +192,7 @@ async def make_export(
         ("export", export.id), ("agency", here.entry.name), ("handed out by", by.name), ("at", export.made_at.isoformat()),
         ("for", export.purpose), ("because", export.because), *about,
     ]  # fmt: skip
-    file = encrypted(csv_file(read, mark, lines, export.id), export.recipient_key)
-    export.digest = hashlib.sha256(file).hexdigest()
-    tx.session.add(export)
-    await tx.session.flush()
+    file = await encrypt_export(tx, export, csv_file(read, mark, lines, export.id))
     now = tx.clock.now()
     await tx.session.execute(delete(ExportFile).where(col(ExportFile.kept_until) <= now))
     tx.session.add(ExportFile(export_id=export.id, file=file, kept_until=now + FILE_KEPT))

@@ -44,9 +44,7 @@ ROOM = Path(__file__).parent
 STATIC = ROOM / "static"
 LOCALES = Path(__file__).parents[1] / "locales"
 PAGE_LANGUAGES = ("en", "fr", "fa_AF", "ps")  # what the catalogues hold; a programme's spoken languages are more
-REVIEWED = frozenset(
-    {"en"}
-)  # the others are drafts, and their pages say so; `shared.kit.catalogues` says what has been done with each
+REVIEWED = frozenset({"en"})  # the others are drafts, and their pages say so; `shared.kit.catalogues` says how far each is
 LEAVES_WITHIN = timedelta(minutes=1)  # with an open line a word leaves in a second; one that lies longer than this is stuck
 REFRESH_S = 120  # how often a list fetches itself again where nothing tells it to, in a browser without JavaScript
 ISOLATE, ISOLATE_END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"  # where no element can stand

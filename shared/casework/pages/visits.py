@@ -72,8 +72,8 @@ async def any_visit(request: Request) -> Visit | None:
         if visit is not None and request.method == "GET" and not (visit.is_locked or visit.needs_code):
             request.state.kept = await sessions.read_draft(tx, writer_of(request, visit), request.url.path)
     kept: Kept | None = getattr(request.state, "kept", None)
-    is_new = visit is not None and kept is not None and KEPT in request.query_params and kept.shown_at is None
-    if visit is not None and kept is not None and is_new and not edge.database.room.is_lacking:
+    can_be_noted = KEPT in request.query_params and not edge.database.room.is_lacking
+    if visit is not None and kept is not None and kept.shown_at is None and can_be_noted:
         async with edge.database.write() as tx:
             await sessions.note_shown(tx, writer_of(request, visit), request.url.path, kept)
     if visit is not None and visit.needs_seen and not visit.is_locked and _is_by_hand(request):
