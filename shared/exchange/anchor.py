@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlmodel import col
 
-from shared.exchange.incarnations import current_incarnation, open_incarnation
+from shared.exchange.incarnations import current_incarnation, open_incarnation, remember_incarnation
 from shared.exchange.registry import Hooks
 from shared.exchange.tables import Incarnation, Stream
 from shared.kit.db import Database, Transaction
@@ -115,6 +115,8 @@ async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...
             because = None if is_new and marks is None else _misfit(marks, identity, incarnation, sizes)
             if because is not None:
                 said_before = marks.sizes if marks is not None and marks.incarnation == incarnation else sizes
+                if marks is not None:
+                    await remember_incarnation(tx, marks.incarnation)
                 incarnation, sizes = await open_incarnation(tx, peers, because, said_before), {}
                 if hooks is not None:
                     await hooks.is_older(tx)
@@ -170,6 +172,8 @@ async def reopen(tx: Transaction, anchor: Anchor, peers: tuple[str, ...], becaus
     """Opens a new life and moves the anchor to it, for a restore that somebody asked for."""
     marks = anchor.read()
     said_before = marks.sizes if marks is not None and marks.incarnation == await current_incarnation(tx) else await _sizes(tx)
+    if marks is not None:
+        await remember_incarnation(tx, marks.incarnation)
     fresh = await open_incarnation(tx, peers, because, said_before)
     anchor.write(Marks(await _identity(tx), fresh))
     return fresh

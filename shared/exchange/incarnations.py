@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import ENDED_MAX, EndedStream, Reopened
@@ -18,6 +18,7 @@ from shared.exchange.tables import Incarnation, Recovery
 from shared.kit.db import Transaction
 from shared.kit.ids import new_id
 
+ENDED_LIVES = "SELECT count(*) FROM exchange_incarnations WHERE NOT is_current"
 OPENING = UUID(int=1)  # the lock of whoever opens an incarnation
 
 
@@ -90,8 +91,15 @@ async def restored_at(tx: Transaction) -> datetime | None:
     return next((opened_at for opened_at, is_current in lives if is_current), None) if len(lives) > 1 else None
 
 
+async def ended_lives(tx: Transaction) -> int:
+    """How many lives this database has had before the current one, as far as it knows."""
+    if tx.dialect == "postgresql":  # asked for whenever cases are numbered
+        return int(await (await tx.driver()).fetchval(ENDED_LIVES))
+    return int((await tx.session.execute(text(ENDED_LIVES))).scalar_one())
+
+
 async def remember_incarnation(tx: Transaction, incarnation: UUID) -> None:
-    """Notes a life of this database that only its peers remember."""
+    """Notes a life of this database that only its peers or its anchor remember."""
     row = {"id": incarnation, "opened_at": tx.clock.now(), "is_current": False}
     await tx.session.execute(insert_if_absent(tx, Incarnation), [row])
 

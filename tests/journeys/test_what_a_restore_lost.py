@@ -17,9 +17,11 @@ from shared.casework.lines.losses import LISTED_FOR, HeldHere, Unknown
 from shared.casework.lines.recovery import RecoveryView, recovery_of
 from shared.casework.paper.commands import SheetKind, print_sheets, sheet_number
 from shared.contracts.casework.codes import AgencyKind, Role
+from shared.exchange.anchor import Anchor, check_anchor, reopen
 from shared.exchange.incarnations import current_incarnation, open_incarnation
 from shared.kit.ids import new_id
 
+PEERS = ("health", "social_welfare")
 AN_HOUR = timedelta(hours=1)
 
 
@@ -160,3 +162,26 @@ async def test_every_kind_of_agency_can_say_it(kind: AgencyKind, tmp_path: Path)
     assert len(set(names)) == len(names)
     assert {one.name for one in look.local_facts} <= set(names)
     assert unknown.until.tzinfo is UTC
+
+
+async def test_a_number_that_stands_on_a_card_is_not_given_again_though_one_backup_is_put_back_twice(
+    town: World, tmp_path: Path
+) -> None:
+    """What the second loss took is in no backup: that there was such a life, only the anchor knows."""
+    anchor = Anchor(tmp_path / "anchor")
+    given: list[str] = []
+
+    async def cases(count: int) -> None:
+        officer = await town["police"].sign_in(f"officer-{len(given)}")
+        given.extend([(await officer.post("/cases"))["number"] for _ in range(count)])
+
+    assert await check_anchor(town["police"].database, anchor, PEERS) is None
+    await cases(3)
+    image = await town.back_up("police")
+    for _ in range(2):
+        await cases(40)
+        await town.put_back("police", image)
+        async with town["police"].database.write() as tx:
+            await reopen(tx, anchor, PEERS, "restored")
+    await cases(40)
+    assert len(set(given)) == len(given)

@@ -243,16 +243,20 @@ class World:
         return await asyncio.to_thread(_image, self[agency_id].database.engine.url.database or "")
 
     async def restore(self, agency_id: str, image: bytes) -> None:
-        """The agency's database is an older one; what lay on its lines has left."""
+        """The agency's database is an older one and knows it; what lay on its lines has left."""
+        await self.put_back(agency_id, image)
+        async with self[agency_id].database.write() as tx:
+            await open_incarnation(tx, self[agency_id].here.peers, "restored")
+
+    async def put_back(self, agency_id: str, image: bytes) -> None:
+        """The agency's database is an older one, and nobody has noticed yet."""
         former = self[agency_id]
         path = Path(former.database.engine.url.database or "")
         await former.close()
         for left in ("-wal", "-shm"):
             Path(f"{path}{left}").unlink(missing_ok=True)
         path.write_bytes(image)
-        self.agencies[agency_id] = fresh = TestAgency(former.here, former.parts, database_at(f"sqlite:///{path}", self.clock))
-        async with fresh.database.write() as tx:
-            await open_incarnation(tx, former.here.peers, "restored")
+        self.agencies[agency_id] = TestAgency(former.here, former.parts, database_at(f"sqlite:///{path}", self.clock))
 
     async def settle_restored(self) -> None:
         """Delivers everything until peers have given back what they hold, and their own words have come again."""

@@ -15,6 +15,7 @@ from shared.casework.here import Actor, Here
 from shared.contracts.casework import codes, events
 from shared.exchange import feed
 from shared.exchange.erasing import received_key
+from shared.exchange.incarnations import ended_lives
 from shared.exchange.outbox import insert_if_absent
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
@@ -188,7 +189,10 @@ def opened_line(here: Here, case_id: UUID, facility: str, now: datetime) -> feed
 
 async def next_numbers(tx: Transaction, here: Here, year: int, count: int) -> list[str]:
     """The next `count` numbers of this agency's cases, of six digits. They tell neither how many cases there are nor which came
-    first: who is told one on a card, and whoever looks for a case that was put among others, learns nothing by it."""
+    first: who is told one on a card, and whoever looks for a case that was put among others, learns nothing by it.
+
+    After a restore seven digits follow: what stands on the card of somebody whose case is in no backup is not given again."""
+    beyond = await ended_lives(tx) * NUMBERS
     if tx.dialect == "postgresql":
         given = [row[0] for row in await (await tx.driver()).fetch(NUMBER_CASES, count)]
     else:  # one writer at a time
@@ -197,7 +201,7 @@ async def next_numbers(tx: Transaction, here: Here, year: int, count: int) -> li
         last = (await tx.session.execute(query, {"year": year, "count": count})).scalar_one()
         given = list(range(last - count + 1, last + 1))
     key, letter = tx.keys.index("casework_cases.number", str(year)), here.kind.value[0].upper()
-    return [f"{letter}-{year}-{shuffled(number, key)}" for number in given]
+    return [f"{letter}-{year}-{shuffled(beyond + number, key)}" for number in given]
 
 
 FIRST_NUMBER, NUMBERS = 100_000, 900_000  # a year's numbers of six digits; those of before had five, so that none comes twice
