@@ -490,9 +490,9 @@ async def test_after_an_hour_unseen_posts_are_told_and_people_choose_another_pla
     await town.pass_by(hours=1)
     assert await alarm(inspector) is None  # the hour itself is in time
     await town.pass_by(seconds=1)
-    assert ((await alarm(inspector))["post"], (await alarm(in_charge))["post"]) == ("duty_officer", "duty_nurse")
-    await town.pass_by(minutes=30)
     assert ((await alarm(inspector))["post"], (await alarm(in_charge))["post"]) == ("vsu_inspector", "clinic_in_charge")
+    await town.pass_by(minutes=30)
+    assert ((await alarm(inspector))["post"], (await alarm(in_charge))["post"]) == ("district_commander", "district_health_officer")
     await town.settle()
     mine = await desk.get(f"/referrals/{sent['id']}")
     assert (mine["status"], mine["facility"]) == ("issued", CLINIC)  # nothing has gone anywhere by itself

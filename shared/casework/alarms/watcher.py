@@ -272,7 +272,9 @@ class Watcher:
         await clear(tx, self._here, referral.id, gone)  # the desk that held it can no longer see it
         urgency = Urgency(referral.urgency)
         for flag in sorted((flags - before) | unalarmed):
-            await raise_alarm(tx, self._here, flag, referral.id, referral.desk, urgency, referral.case_id)
+            # The desk sees on its list what nobody has seen; where care is a matter of hours its supervisor is told at once.
+            at_once = flag is Flag.UNACKNOWLEDGED and urgency is Urgency.ACUTE
+            await raise_alarm(tx, self._here, flag, referral.id, referral.desk, urgency, referral.case_id, to_supervisor=at_once)
         if flags == before:
             return
         referral.flags = sorted(flags)
