@@ -66,6 +66,22 @@ class TimeAfter(Sourced):
         return timedelta(hours=self.hours)
 
 
+class VisitsAfterCare(Sourced):
+    """So many days after care was given first, or after PEP was begun, she is seen again; None: no such visit is proposed."""
+
+    figures: ClassVar[tuple[str, ...]] = ("two_weeks", "pep_day_28", "three_months", "six_months")
+
+    two_weeks: Days | None = None
+    pep_day_28: Days | None = None  # the end of PEP, where it was begun
+    three_months: Days | None = None
+    six_months: Days | None = None
+
+    @property
+    def days(self) -> dict[str, int]:
+        """The days of those that there are, by what the visit is called."""
+        return {figure: days for figure in self.figures if (days := getattr(self, figure)) is not None}
+
+
 class Limits(Part):
     """How long something may take before somebody is told. All in hours."""
 

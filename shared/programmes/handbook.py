@@ -25,9 +25,8 @@ PARTS: tuple[type[Part], ...] = (
     Programme, places.Agency, places.Mandate, places.Agreement,
     places.FacilityKind, places.Place, places.Journey, places.Asset, staff.StaffRole,
     staff.Certificate, places.Readiness, places.Hotline, care.PackageHere, care.Pathway, care.When, care.Limits, care.ByUrgency,
-    care.TimeBefore, care.TimeAfter, care.Window, care.ReportForm, records.RecordType, records.RecordField, records.Readers,
-    indicators.Indicator,
-    indicators.Alarm, indicators.Expected, indicators.Series,
+    care.TimeBefore, care.TimeAfter, care.Window, care.VisitsAfterCare, care.ReportForm, records.RecordType,
+    records.RecordField, records.Readers, indicators.Indicator, indicators.Alarm, indicators.Expected, indicators.Series,
 )  # fmt: skip
 LISTS: tuple[type[StrEnum], ...] = (
     Act, Fact, records.FieldType, records.CodeList, records.About, places.FallBack, places.RoutingKey, indicators.Formula,

@@ -16,7 +16,7 @@ from zoneinfo import available_timezones
 from pydantic import BeforeValidator, Field, ValidationError
 
 from shared.contracts.casework.codes import AgencyKind, FacilityMode
-from shared.programmes.care import Limits, PackageHere, Pathway, ReportForm, Window
+from shared.programmes.care import Limits, PackageHere, Pathway, ReportForm, VisitsAfterCare, Window
 from shared.programmes.indicators import Expected, Indicator, Series
 from shared.programmes.mistakes import mistakes_of
 from shared.programmes.places import Agency, Agreement, Asset, FacilityKind, FacilityStatus, Hotline, Place, Readiness
@@ -154,6 +154,7 @@ class Programme(Sourced):
     pathways: dict[Id, Pathway] = Field(default_factory=dict)
     limits: Limits
     windows: dict[Care, Window]
+    visits_after_care: VisitsAfterCare
     report_forms: dict[Id, ReportForm] = Field(default_factory=dict)
     rules: dict[Id, AnyRule] = Field(default_factory=dict)
     records: dict[Id, RecordType] = Field(default_factory=dict)

@@ -1,25 +1,49 @@
 """Follow-up visits through the API: proposed from what was given; the next day told as every next day is, its purpose never."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 from agencies import Desk, World, consent, open_case, refer
 from reports import CLINIC, nurse, officer
+from shift import at_work
 
 from services.health.follow_ups.domain import Which, proposals
 from shared.contracts.casework.codes import Role
+from shared.programmes.care import VisitsAfterCare
+from shared.programmes.profile import load_programme
 
 DAY = date(2026, 1, 5)
 
 
+BASE = load_programme("zm-vsu-ec").visits_after_care
+DAYS = {Which(name): days for name, days in BASE.days.items()}
+
+
 def test_visits_follow_what_was_given_and_day_28_follows_pep_alone() -> None:
-    assert proposals([], [], "pep") == []
-    without = proposals([("sti_prophylaxis", DAY)], [], "pep")
+    assert proposals([], [], "pep", DAYS) == []
+    without = proposals([("sti_prophylaxis", DAY)], [], "pep", DAYS)
     assert [one.which for one in without] == [Which.TWO_WEEKS, Which.THREE_MONTHS, Which.SIX_MONTHS]
-    found = proposals([("examination", DAY), ("pep", DAY + timedelta(days=1))], [Which.TWO_WEEKS], "pep")
+    found = proposals([("examination", DAY), ("pep", DAY + timedelta(days=1))], [Which.TWO_WEEKS], "pep", DAYS)
     assert [(one.which, one.due_on - DAY) for one in found] == [
         (Which.PEP_DAY_28, timedelta(days=29)), (Which.THREE_MONTHS, timedelta(days=91)), (Which.SIX_MONTHS, timedelta(days=182)),
     ]  # fmt: skip
+
+
+async def test_a_country_has_other_days_and_what_a_published_source_says_is_called_no_assumption(world: World) -> None:
+    health = world["health"]
+    stated = VisitsAfterCare.model_validate({"two_weeks": 10, "pep_day_28": 28, "source": "O3"})
+    clinic, case_id = await in_care(world, "fb")
+    page = await at_work(world, "health", "reader", Role.CLINICIAN, CLINIC)
+    assumed = "An assumption, until a national rule says otherwise."
+    assert assumed in (await page.open(f"/cases/{case_id}/follow-ups")).words
+    health.edge.here = replace(health.here, programme=health.here.programme.model_copy(update={"visits_after_care": stated}))
+    proposed = (await clinic.get(f"/cases/{case_id}/follow-ups"))["proposed"]
+    today = health.here.day_of(world.clock.now())
+    assert [(one["which"], date.fromisoformat(one["due_on"]) - today) for one in proposed] == [
+        ("two_weeks", timedelta(days=10)), ("pep_day_28", timedelta(days=28)),
+    ]  # fmt: skip
+    assert assumed not in (await page.open(f"/cases/{case_id}/follow-ups")).words
 
 
 async def in_care(world: World, *items: str) -> tuple[Desk, str]:

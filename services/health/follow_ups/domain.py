@@ -1,6 +1,6 @@
 """Which visits follow which care, and when: a proposal that a nurse takes up or leaves. No visit is a condition of anything."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -16,12 +16,6 @@ class Which(StrEnum):
     OTHER = "other"
 
 
-# Days after the first care. Two weeks, three and six months are trade knowledge (K); day 28 is the end of PEP (O2, O3).
-DAYS: dict[Which, int] = {Which.TWO_WEEKS: 14, Which.PEP_DAY_28: 28, Which.THREE_MONTHS: 91, Which.SIX_MONTHS: 182}
-AFTER_PEP = frozenset(DAYS)
-AFTER_ANY_CARE = AFTER_PEP - {Which.PEP_DAY_28}
-
-
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A visit that may be made."""
@@ -30,16 +24,13 @@ class Proposal:
     due_on: date
 
 
-def proposals(given: Iterable[tuple[str, date]], made: Iterable[Which], pep: str) -> list[Proposal]:
-    """Visits that follow what was given, counted from its first day, without those made; `pep`: how that care is called."""
-    days = list(given)
-    if not days:
+def proposals(given: Iterable[tuple[str, date]], made: Iterable[Which], pep: str, days: Mapping[Which, int]) -> list[Proposal]:
+    """Visits that follow what was given, counted from its first day, without those made; `pep`: how that care is called; `days`:
+    after how many the programme has each."""
+    known = list(given)
+    if not known:
         return []
-    first_pep = min((day for care, day in days if care == pep), default=None)
-    first = min(day for _care, day in days)
-    known = set(made)
-    found = [
-        Proposal(which, (first_pep if which is Which.PEP_DAY_28 and first_pep else first) + timedelta(days=DAYS[which]))
-        for which in (AFTER_PEP if first_pep else AFTER_ANY_CARE) - known
-    ]
+    first, first_pep = min(day for _care, day in known), min((day for care, day in known if care == pep), default=None)
+    begins = {which: first_pep if which is Which.PEP_DAY_28 else first for which in days.keys() - set(made)}
+    found = [Proposal(which, day + timedelta(days=days[which])) for which, day in begins.items() if day is not None]
     return sorted(found, key=lambda one: (one.due_on, one.which))

@@ -34,6 +34,7 @@ class Plan:
 
     visits: Sequence[FollowUp]
     proposed: Sequence[Proposal]
+    is_assumed: bool  # the day of one of these stands in no published source
     reached_by: Sequence[Referral]
 
 
@@ -42,7 +43,10 @@ async def plan_of(tx: Transaction, here: Here, case: Case) -> Plan:
     visits = await visits_of(tx, case.id)
     reached_by = await shared.reached_by(tx, case.id)
     made = [Which(one.which) for one in visits if one.which is not None]
-    return Plan(visits, proposals(await _given(tx, here, case.id), made, Care.PEP), reached_by)
+    stated = here.programme.visits_after_care
+    days = {Which(name): days for name, days in stated.days.items()}
+    proposed = proposals(await _given(tx, here, case.id), made, Care.PEP, days)
+    return Plan(visits, proposed, any(stated.is_assumption(one.which) for one in proposed), reached_by)
 
 
 async def _given(tx: Transaction, here: Here, case_id: UUID) -> list[tuple[str, date]]:
