@@ -143,6 +143,8 @@ async def test_what_the_clinic_has_told_it_sees_as_told(world: World) -> None:
     hints = {care: unescape(hint) for care, hint in re.findall(r'id="care_(\w+)-hint"[^>]*>([^<]*)<', page.text)}
     assert "in which it works best" in hints["pep"]
     assert {care for care, hint in hints.items() if "(assumption)" in hint} == {"hepatitis_b_vaccine"}, "the 72 hours are a fact"
+    assert "HIV protection (PEP), 28 days: 72 hours, version 1; intersexions.co.za" in page.words
+    assert "Hepatitis B vaccine: 336 hours, version 1; assumption" in page.words
     page = await fill_page(nurse, page, care_pep="given", feedback="yes")
     assert "May Ndola Central, Victim Support Unit know? The answer: yes." in page.words
     await world.settle()
