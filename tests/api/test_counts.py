@@ -141,10 +141,13 @@ async def test_each_measure_belongs_to_the_end_that_knows_it_and_her_no_to_feedb
 async def test_what_the_clinic_gave_to_those_who_came_in_time(world: World) -> None:
     desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
     nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, CLINIC)
-    first, second, late = [(await sent(world, desk, hours))[2] for hours in (20, 70, 73)]
+    first, second, late, found_later = [(await sent(world, desk, hours))[2] for hours in (20, 70, 73, 20)]
     await world.settle()
     for referral in (first, second, late):
         await nurse.post(f"/referrals/{referral}/arrive", {"feedback": False})
+    walk_in = (await nurse.post("/arrivals", {}))["arrival_id"]  # who says only afterwards that there is a request
+    await nurse.post(f"/arrivals/{walk_in}/care", {"care": "sti_prophylaxis", "result": "given"})
+    await nurse.post(f"/arrivals/{walk_in}/match", {"referral_id": found_later})
     kept = [
         (first, "pep", "refused"), (first, "pep", "given"), (first, "emergency_contraception", "given"),
         (first, "sti_prophylaxis", "none_in_stock"), (first, "tetanus", "given"), (second, "pep", "given"),
@@ -155,8 +158,7 @@ async def test_what_the_clinic_gave_to_those_who_came_in_time(world: World) -> N
         world.clock.advance(timedelta(minutes=1))
     found = await of_all(world)
     names = ("arrivals_within_pep", "arrivals_given_ec", "arrivals_given_pep", "arrivals_given_sti")
-    assert [found["health"](name, CLINIC) for name in names[:3]] == [2, 1, 2], "what was kept last; who came late is in none"
-    assert found["health"]("arrivals_given_sti") == 0
+    assert [found["health"](name, CLINIC) for name in names] == [3, 1, 2, 1], "what was kept last; who came late is in none"
     assert [found["police"](name) for name in names] == [None] * 4, "what the clinic gave is known to the clinic alone"
 
 
@@ -348,12 +350,13 @@ async def test_calls_and_ready_desks(world: World) -> None:
 async def test_what_desks_have_is_what_they_have_said_in_this_shift(world: World) -> None:
     police = with_hotline(world, {NYANZA: {"open_hours": "08:00-16:00"}})
     desk = await on_duty(police, HUYE)
-    await on_duty(police, NYANZA)
+    other = await on_duty(police, NYANZA)
+    await other.post("/hotline/desk", {"facility": NYANZA, "assets": ["interview_room", "computer"]})
     await desk.post("/hotline/desk", {"facility": HUYE, "assets": ["interview_room", "motorcycle", "computer"], "is_trained": True})
     supervisor = await lead(police)
     names = ("desks", "desks_staffed", "desks_with_room", "desks_with_vehicle", "places_day_and_night")
     found = await seen(supervisor)
-    assert [found(name) for name in names] == [4, 2, 1, 1, 4], "the room of the line and three desks are open at night"
+    assert [found(name) for name in names] == [4, 2, 2, 1, 4], "the room of the line and three desks are open at night"
     assert (found("desks_with_room", HUYE), found("places_day_and_night", NYANZA)) == (1, 0)
     world.clock.advance(timedelta(hours=13))
     later = await seen(await lead(police))

@@ -1,6 +1,7 @@
 """What a page says is told, seen or counted is what is told, seen or counted."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -18,9 +19,10 @@ from shared.casework.consents.pages import CHANGEABLE, questions
 from shared.casework.pages.words import SPOKEN
 from shared.casework.referrals import card_pages
 from shared.casework.referrals.card import CardText
-from shared.contracts.casework.codes import ConsentItem, Role
+from shared.contracts.casework.codes import CareClock, ConsentItem, Role
 from shared.contracts.casework.minimal_data import CROSSES
 from shared.kit.local.trial import LABEL
+from shared.programmes.care import Window
 
 
 async def the_case(world: World, agency: str) -> Case:
@@ -134,6 +136,17 @@ async def test_after_a_take_back_both_ends_say_what_is_left(world: World) -> Non
     assert "Car or taxi" not in page.words  # of the nurse
     case = next(link for link in page.links if link.startswith("/cases/"))
     assert "Car or taxi" not in (await nurse.open(case)).words
+
+
+async def test_a_window_that_no_source_gives_is_marked_where_its_time_runs(world: World) -> None:
+    officer, _nurse, rid = await sent_and_seen(world)
+    said = "Later is never refused. (assumption)"
+    assert said not in (await officer.open(f"/referrals/{rid}")).words, "the 72 hours are a fact"
+    police = world["police"]
+    pep = Window.model_validate({"hours": 72, "source": "K"})
+    programme = police.here.programme.model_copy(update={"windows": {**police.here.programme.windows, CareClock.PEP: pep}})
+    police.edge.here = police.edge.pages.here = replace(police.here, programme=programme)
+    assert said in (await officer.open(f"/referrals/{rid}")).words
 
 
 async def test_what_the_clinic_has_told_it_sees_as_told(world: World) -> None:
