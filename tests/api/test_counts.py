@@ -21,6 +21,7 @@ from shared.casework.consents.refusing import refuse
 from shared.casework.here import Actor
 from shared.casework.paper.commands import SheetKind, print_sheets
 from shared.casework.paper.tables import Sheet
+from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import ConsentHow, Role, Ternary
 from shared.kit.ids import new_id
 from shared.programmes.tallies import Counted
@@ -159,6 +160,11 @@ async def test_what_the_clinic_gave_to_those_who_came_in_time(world: World) -> N
     found = await of_all(world)
     names = ("arrivals_within_pep", "arrivals_given_ec", "arrivals_given_pep", "arrivals_given_sti")
     assert [found["health"](name, CLINIC) for name in names] == [3, 1, 2, 1], "what was kept last; who came late is in none"
+    async with world["health"].database.write() as tx:
+        case_id = (await tx.session.get_one(Referral, UUID(first))).case_id
+        (await tx.session.get_one(Case, case_id)).not_counted = True  # as she has said
+    without = await seen(await lead(world["health"]))
+    assert [without(name) for name in names] == [2, 0, 1, 1]
     assert [found["police"](name) for name in names] == [None] * 4, "what the clinic gave is known to the clinic alone"
 
 
@@ -190,6 +196,9 @@ async def test_a_no_counts_when_it_is_said_and_another_one_again(world: World) -
     found = await seen(await lead(police))
     assert (found("consents_refused", STATION), found("health_declined_by_her")) == (2, 1)
     assert (await seen(await lead(police), YEAR - 1))("consents_refused") == 0
+    async with police.database.write() as tx:
+        (await tx.session.get_one(Case, UUID(case_id))).not_counted = True
+    assert (await seen(await lead(police)))("consents_refused") == 0
 
 
 async def test_what_is_on_paper_counts_by_its_original_times_and_years_by_the_wall_clock(world: World) -> None:
