@@ -6,6 +6,7 @@ from sqlmodel import col
 
 from services.agency import AgencyParts
 from services.health.care.commands import is_kept_of
+from services.health.care.figures import counts as care_counts
 from services.health.care.pages import router as pages
 from services.health.care.tables import CareGiven
 from services.health.care.web import router
@@ -68,7 +69,7 @@ FOLLOW_UPS = {
 FOLLOW_UP_STATES = {"made": _("Made"), "kept": _("Came"), "missed": _("Has not come yet"), "called_off": _("Called off")}
 FINDINGS = {"right": _("Right"), "wrong": _("Not right"), "not_seen": _("Not seen")}
 
-COUNTS = (*EVERYWHERE, into_care, store_counts)
+COUNTS = (*EVERYWHERE, into_care, care_counts, store_counts)
 
 LOCAL_FACTS = (
     LocalFacts(_("What was given was kept here"), col(CareGiven.recorded_at)),

@@ -14,6 +14,7 @@ from services.justice.examinations.watch import watch as watch_orders
 from services.justice.examinations.web import router as examinations
 from services.justice.hand_overs.pages import router as hand_over_pages
 from services.justice.hand_overs.web import router as hand_overs
+from services.justice.proceedings.figures import counts as verdict_counts
 from services.justice.proceedings.pages import router as proceeding_pages
 from services.justice.proceedings.tables import Hearing, Verdict
 from services.justice.proceedings.views import case_ways as proceeding_ways
@@ -46,7 +47,7 @@ ORDERS = {
 }  # fmt: skip
 ASKED_OF = {"police": _("Police"), "prosecutor": _("Prosecutor"), "court": _("Court")}
 APART = frozenset({ProgressCode.CHARGED, ProgressCode.HEARING_DATE, ProgressCode.VERDICT})  # on the page of proceedings
-COUNTS = (*EVERYWHERE, offered)
+COUNTS = (*EVERYWHERE, offered, verdict_counts)
 
 LOCAL_FACTS = (
     LocalFacts(_("Hearings"), col(Hearing.recorded_at)),

@@ -40,6 +40,9 @@ class Measure(StrEnum):
     REFERRALS_ACCEPTED = "referrals_accepted"
     REFERRALS_ARRIVED = "referrals_arrived"
     REFERRALS_SERVED = "referrals_served"  # closed as served or served_partly
+    REFERRALS_SAID_NO_THERE = "referrals_said_no_there"  # closed because she said no at the place
+    REFERRALS_NOT_AVAILABLE = "referrals_not_available"  # declined or closed: nobody, no place, no supplies, or not offered
+    REFERRALS_NOT_REACHED = "referrals_not_reached"  # closed because she could not be reached safely
     REFERRALS_WITH_FEEDBACK = "referrals_with_feedback"
     REFERRALS_LOST = "referrals_lost"  # open past their deadline
     REFERRALS_FROM_SPECIALISTS = "referrals_from_specialists"
@@ -48,6 +51,9 @@ class Measure(StrEnum):
     FEES_CHARGED = "fees_charged"  # on those
     ACUTE_CONSENTED = "acute_consented"  # acute referrals, with her consent
     ARRIVALS_WITHIN_PEP = "arrivals_within_pep"
+    ARRIVALS_GIVEN_EC = "arrivals_given_ec"  # of these, those that the clinic gave it to: what the clinic kept last decides
+    ARRIVALS_GIVEN_PEP = "arrivals_given_pep"
+    ARRIVALS_GIVEN_STI = "arrivals_given_sti"
     DOSES = "doses"  # of emergency contraception that a desk gave
     DOSES_IN_TIME = "doses_in_time"  # first doses, within the window of emergency contraception
     DOSES_ELIGIBLE = "doses_eligible"  # incidents for which a first dose could have been the answer, each once
@@ -68,7 +74,12 @@ class Measure(StrEnum):
     DISTRICTS = "districts"  # with a facility of a kind
     STATIONS = "stations"  # that are to have a desk
     STATIONS_READY = "stations_ready"  # of these, with a ready desk or more
+    PLACES_DAY_AND_NIGHT = "places_day_and_night"  # by the hours that the network has of them
+    DESKS = "desks"  # to which calls go
     DESKS_READY = "desks_ready"
+    DESKS_STAFFED = "desks_staffed"
+    DESKS_WITH_ROOM = "desks_with_room"  # that have said so within a shift: a room, or something to drive, is free
+    DESKS_WITH_VEHICLE = "desks_with_vehicle"
     CALLS = "calls"
     CALLS_ROUTED = "calls_routed"
     CALLS_WRONG_NUMBER = "calls_wrong_number"
@@ -85,11 +96,14 @@ class Measure(StrEnum):
     CHARGED = "charged"
     TRIED = "tried"
     VERDICTS = "verdicts"
+    CONVICTED = "convicted"  # cases, by the last verdict of the period
+    ACQUITTED = "acquitted"
     HAND_OVERS = "hand_overs"
     HAND_OVERS_IN_TIME = "hand_overs_in_time"
     HAND_OVERS_DUE = "hand_overs_due"  # handed over in time, or past their time; not withdrawn, and not her no
     MEDIATIONS = "mediations"
     CONSENT_BREACHES = "consent_breaches"
+    CONSENTS_REFUSED = "consents_refused"  # noes, of one agency each
     CONSENTS_TAKEN_BACK = "consents_taken_back"
     CONSENTS_HONOURED_IN_TIME = "consents_honoured_in_time"
     ADULTS_REPLACED = "adults_replaced"  # children for whom another adult stands in
@@ -114,11 +128,13 @@ class Duration(StrEnum):
     """What may be measured in hours."""
 
     REPORT_DELAY = "report_delay"  # from incident to report
+    SEXUAL_REPORT_DELAY = "sexual_report_delay"  # the same of sexual violence
     DOSE_DELAY = "dose_delay"
     ARRIVAL_DELAY = "arrival_delay"  # from incident to arrival in care
     ACKNOWLEDGE_TIME = "acknowledge_time"
     DISPATCH_TIME = "dispatch_time"
     HAND_OVER_TIME = "hand_over_time"
+    SIGN_TIME = "sign_time"  # from the request for a medical report to its signature
     SYNC_TIME = "sync_time"
     STAY_LENGTH = "stay_length"  # until she left; so far, where she is still there
 

@@ -91,6 +91,7 @@ class Asset(Part):
     """A thing that a desk may have: a room, a vehicle, a computer."""
 
     name: Named
+    is_room: YesNo = False  # in which she can speak alone
     is_transport: YesNo = False  # asked of a desk only where somebody must be fetched, or driven
 
 

@@ -12,7 +12,12 @@ from pydantic import BaseModel, ConfigDict
 from shared.programmes.indicators import Duration, Formula, Indicator, Measure, NotHeld
 
 # How things stand when it is asked, and not what came in a year: several years of one agency are not added up, the last one counts.
-STANDING = frozenset({Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.STATIONS_READY, Measure.DESKS_READY})
+STANDING = frozenset(
+    {
+        Measure.FACILITIES, Measure.DISTRICTS, Measure.STATIONS, Measure.STATIONS_READY, Measure.PLACES_DAY_AND_NIGHT,
+        Measure.DESKS, Measure.DESKS_READY, Measure.DESKS_STAFFED, Measure.DESKS_WITH_ROOM, Measure.DESKS_WITH_VEHICLE,
+    }
+)  # fmt: skip
 # Which end of a referral counts what, so that both can be added up. One agency alone has one end of the referrals that it sent and
 # the other end of those that it was sent: what is divided over the two says something only of all agencies together.
 SENDERS = frozenset(
@@ -25,7 +30,8 @@ SENDERS = frozenset(
 RECIPIENTS = frozenset(
     {
         Measure.REFERRALS_ACCEPTED, Measure.REFERRALS_ARRIVED, Measure.REFERRALS_SERVED, Measure.REFERRALS_LOST,
-        Measure.ARRIVALS_WITHIN_PEP,
+        Measure.REFERRALS_SAID_NO_THERE, Measure.REFERRALS_NOT_AVAILABLE, Measure.REFERRALS_NOT_REACHED,
+        Measure.ARRIVALS_WITHIN_PEP, Measure.ARRIVALS_GIVEN_EC, Measure.ARRIVALS_GIVEN_PEP, Measure.ARRIVALS_GIVEN_STI,
     }
 )  # fmt: skip
 # What an agency keeps of a period only where somebody counted a box in it, or keeps its book; of everything else it keeps records,

@@ -12,13 +12,17 @@ from hotline import CALL, HUYE, HUYE_2, LATE, NYANZA, on_duty, room, with_hotlin
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case
 from shared.casework.consents.her_own import Caregiver, StandIn, keep_childs_word
+from shared.casework.consents.refusing import Refused as HerNo
+from shared.casework.consents.refusing import refuse
 from shared.casework.here import Actor
 from shared.casework.paper.commands import SheetKind, print_sheets
 from shared.casework.paper.tables import Sheet
-from shared.contracts.casework.codes import Role, Ternary
+from shared.casework.referrals.tables import Referral
+from shared.contracts.casework.codes import ConsentHow, Role, Ternary
 from shared.kit.ids import new_id
 from shared.programmes.tallies import Counted
 
@@ -65,7 +69,7 @@ async def test_reports_the_rate_of_referral_and_her_no(world: World) -> None:
     }  # fmt: skip
     # There is no desk here that is not specialised, so that their share is not nought: an alarm would stand for ever.
     assert "referrals_from_others" not in {row["measure"] for row in found.answer["counts"]}
-    assert found.hours("report_delay") == [2.0, 20.0, 20.0, 20.0]
+    assert found.hours("report_delay") == found.hours("sexual_report_delay") == [2.0, 20.0, 20.0, 20.0]
     indicators, counted = world["police"].here.programme.indicators, Counted([found.answer])
     assert [indicators[name].value(counted) for name in ("care_offered", "care_declined", "reported_3d", "reported_5d")] == [
         2,
@@ -133,6 +137,68 @@ async def test_each_measure_belongs_to_the_end_that_knows_it_and_her_no_to_feedb
     assert programme.indicators["completed"].value(both) == 0.5
     assert programme.indicators["pep_in_time"].value(both) == 0.5
     assert programme.indicators["referred_to_health"].value(both) == 1.0
+
+
+async def test_what_the_clinic_gave_to_those_who_came_in_time(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, CLINIC)
+    first, second, late, found_later = [(await sent(world, desk, hours))[2] for hours in (20, 70, 73, 20)]
+    await world.settle()
+    for referral in (first, second, late):
+        await nurse.post(f"/referrals/{referral}/arrive", {"feedback": False})
+    walk_in = (await nurse.post("/arrivals", {}))["arrival_id"]  # who says only afterwards that there is a request
+    await nurse.post(f"/arrivals/{walk_in}/care", {"care": "sti_prophylaxis", "result": "given"})
+    await nurse.post(f"/arrivals/{walk_in}/match", {"referral_id": found_later})
+    kept = [
+        (first, "pep", "refused"), (first, "pep", "given"), (first, "emergency_contraception", "given"),
+        (first, "sti_prophylaxis", "none_in_stock"), (first, "tetanus", "given"), (second, "pep", "given"),
+        (second, "emergency_contraception", "given"), (second, "emergency_contraception", "refused"), (late, "pep", "given"),
+    ]  # fmt: skip
+    for referral, care, result in kept:
+        await nurse.post(f"/referrals/{referral}/care", {"care": care, "result": result})
+        world.clock.advance(timedelta(minutes=1))
+    found = await of_all(world)
+    names = ("arrivals_within_pep", "arrivals_given_ec", "arrivals_given_pep", "arrivals_given_sti")
+    assert [found["health"](name, CLINIC) for name in names] == [3, 1, 2, 1], "what was kept last; who came late is in none"
+    async with world["health"].database.write() as tx:
+        case_id = (await tx.session.get_one(Referral, UUID(first))).case_id
+        (await tx.session.get_one(Case, case_id)).not_counted = True  # as she has said
+    without = await seen(await lead(world["health"]))
+    assert [without(name) for name in names] == [2, 0, 1, 1]
+    assert [found["police"](name) for name in names] == [None] * 4, "what the clinic gave is known to the clinic alone"
+
+
+async def test_why_not_is_counted_where_it_is_known(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, CLINIC)
+    ids = [(await sent(world, desk))[2] for _ in range(6)]
+    await world.settle()
+    for referral, reason in zip(ids, ("no_supplies", "not_eligible"), strict=False):
+        await nurse.post(f"/referrals/{referral}/decline", {"reason_code": reason})
+    for referral, outcome in zip(ids[2:], ("she_declined", "not_available", "not_reached_safely", "served"), strict=True):
+        await nurse.post(f"/referrals/{referral}/arrive", {"feedback": False})
+        await nurse.post(f"/referrals/{referral}/start")
+        await nurse.post(f"/referrals/{referral}/close", {"outcome_code": outcome, "feedback": False})
+    found = (await of_all(world))["health"]
+    names = ("referrals_said_no_there", "referrals_not_available", "referrals_not_reached", "referrals_served")
+    assert [found(name, CLINIC) for name in names] == [1, 2, 1, 1]
+
+
+async def test_a_no_counts_when_it_is_said_and_another_one_again(world: World) -> None:
+    police = world["police"]
+    desk = await police.sign_in("desk", Role.OFFICER, STATION)
+    case_id, _incident = await came(world, desk)
+    for recipient in ("health", "social_welfare"):
+        no = HerNo(recipient, ConsentHow.SPOKEN, "bem", interpreter=False, said_at=None, is_by_law=False)
+        async with police.database.write() as tx:
+            by = Actor((await find_account(tx, "desk")).id, "desk", Role.OFFICER, STATION)
+            await refuse(UUID(case_id), [no], tx, police.here, by)
+    found = await seen(await lead(police))
+    assert (found("consents_refused", STATION), found("health_declined_by_her")) == (2, 1)
+    assert (await seen(await lead(police), YEAR - 1))("consents_refused") == 0
+    async with police.database.write() as tx:
+        (await tx.session.get_one(Case, UUID(case_id))).not_counted = True
+    assert (await seen(await lead(police)))("consents_refused") == 0
 
 
 async def test_what_is_on_paper_counts_by_its_original_times_and_years_by_the_wall_clock(world: World) -> None:
@@ -288,6 +354,22 @@ async def test_calls_and_ready_desks(world: World) -> None:
     assert indicators["calls_unrouted"].value(counted) == 0
     assert indicators["dispatched_in_time"].value(counted) == 0.5
     assert indicators["desks"].value(counted) == 4
+
+
+async def test_what_desks_have_is_what_they_have_said_in_this_shift(world: World) -> None:
+    police = with_hotline(world, {NYANZA: {"open_hours": "08:00-16:00"}})
+    desk = await on_duty(police, HUYE)
+    other = await on_duty(police, NYANZA)
+    await other.post("/hotline/desk", {"facility": NYANZA, "assets": ["interview_room", "computer"]})
+    await desk.post("/hotline/desk", {"facility": HUYE, "assets": ["interview_room", "motorcycle", "computer"], "is_trained": True})
+    supervisor = await lead(police)
+    names = ("desks", "desks_staffed", "desks_with_room", "desks_with_vehicle", "places_day_and_night")
+    found = await seen(supervisor)
+    assert [found(name) for name in names] == [4, 2, 2, 1, 4], "the room of the line and three desks are open at night"
+    assert (found("desks_with_room", HUYE), found("places_day_and_night", NYANZA)) == (1, 0)
+    world.clock.advance(timedelta(hours=13))
+    later = await seen(await lead(police))
+    assert [later(name) for name in names] == [4, 0, 0, 0, 4], "nobody is there any more, and nobody has said what is"
 
 
 async def test_two_desks_of_a_station_are_one_station(world: World) -> None:

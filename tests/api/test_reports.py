@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from agencies import Desk, Refused, World, consent, open_case, refer
+from counting import lead, seen
 from reports import (
     CLINIC,
     EXAMINED,
@@ -283,6 +284,8 @@ async def test_a_fee_on_what_is_free_is_a_breach_and_counted(world: World) -> No
     assert one == {
         "facility": CLINIC, "counts": {"medical_reports_signed": 1, "fees_charged": 1}, "until_signed_median_h": 12.0,
     }  # fmt: skip
+    told = {name: (await seen(await lead(world[name]))).hours("sign_time") for name in ("health", "police")}
+    assert told == {"health": [12.0], "police": None}, "how long it took is counted where it is signed"
     assert (await refused(clinic.get("/reports/figures?month=2026-01")))[0] == 403
     with_limits(world, fee=None)
     desk, clinic = await officer(world, "desk-2"), await nurse(world, "nurse-2")

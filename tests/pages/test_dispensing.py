@@ -98,6 +98,8 @@ async def test_where_a_programme_gives_two_products_one_form_asks_which(tmp_path
     await stock(desk, 3, "PEP-24-9", product=PEP)
     case = await a_case(visitor)
     page = await visitor.open(f"{case}/dispense")
+    assert "72 hours, version 1; intersexions.co.za" in page.words
+    assert "120 hours, version 1; " in page.words
     (form,) = [one for one in page.forms if one.action == page.path]
     assert form.choices["product"] == [EC, PEP]
     page = await visitor.send(form, outcome="given")
@@ -172,6 +174,7 @@ async def test_a_supervisor_enters_certificates_reads_figures_and_never_the_regi
     await officer(world, "officer-1", STATION)
     supervisor = await at_work(world, "police", "chief", Role.SUPERVISOR, STATION)
     page = await supervisor.open("/certificates")
+    assert "What the programme says is an assumption, no published figure." in page.words
     account = page.form("/certificates").choices["account_id"][0]
     page = await supervisor.send(page.form("/certificates"), account_id=account, certificate="ec_provider", trained_on="2025-12-01")
     assert "trained, not certified" in page.words

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from agencies import World, consent, open_case
 from coast import INSTITUTE, OFFICE, REFUGE, STATION, ask, at, coast_world, complaint
+from counting import lead, seen
 from shift import at_work
 from visitor import Page, Visitor
 
@@ -32,14 +33,18 @@ async def test_a_case_is_handed_over_from_a_page_and_goes_through_court(coast: W
     case_id, _incident, _complaint = await complaint(desk)
     officer = await at_work(coast, "police", "officer", Role.OFFICER, STATION)
     assert "Complaints to hand over to the prosecutor: 1." in (await opened(officer, "/work")).words
-    assert f"/cases/{case_id}/prosecutor" in (await opened(officer, "/hand-overs")).links
+    assumed = "The time is an assumption, no published figure."
+    page = await opened(officer, "/hand-overs")
+    assert (f"/cases/{case_id}/prosecutor" in page.links, assumed in page.words) == (True, True)
     page = await opened(officer, f"/cases/{case_id}/prosecutor")
+    assert assumed in page.words
     page = await officer.send(page.form(f"/cases/{case_id}/prosecutor"), place=f"justice/{OFFICE}")
     assert page.path.startswith("/referrals/"), page.words
     assert "Handed over in time" in (await opened(officer, f"/cases/{case_id}/prosecutor")).words
     await coast.settle()
     clerk = await at_work(coast, "justice", "clerk", Role.OFFICER, OFFICE)
     page = await opened(clerk, "/hand-overs")
+    assert assumed in page.words
     (accept,) = [form for form in page.forms if form.action.endswith("/accept")]
     there = next(link for link in (await clerk.send(accept)).links if link.startswith("/cases/"))
     page = await opened(clerk, f"{there}/proceedings")
@@ -55,6 +60,13 @@ async def test_a_case_is_handed_over_from_a_page_and_goes_through_court(coast: W
     assert "Put off" in (await clerk.send(off)).words
     page = await clerk.send((await opened(clerk, f"{there}/proceedings")).form(f"{there}/verdicts"), outcome="convicted")
     assert "Convicted" in page.words
+    prosecution = await lead(coast["justice"])
+    found = await seen(prosecution)
+    assert (found("convicted"), found("acquitted"), found("verdicts")) == (1, 0, None), "that there is one the police count"
+    coast.clock.advance(timedelta(minutes=1))
+    page = await clerk.send(page.form(f"{there}/verdicts"), outcome="acquitted")
+    found = await seen(prosecution)
+    assert (found("convicted"), found("acquitted")) == (0, 1), "a higher court decided otherwise: the last one counts"
     page = await opened(clerk, f"{there}/examinations")
     page = await clerk.send(page.form(f"{there}/examinations"), agreed="yes", post="clerk")
     assert "The order is to follow" in page.words

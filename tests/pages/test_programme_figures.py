@@ -23,6 +23,7 @@ from services.police.main import COUNTS
 from shared.casework.accounts.barred import kept
 from shared.casework.accounts.commands import find_account
 from shared.casework.figures.domain import span
+from shared.casework.figures.leaving import IN_CUBES
 from shared.casework.figures.programme import programme_of
 from shared.casework.figures.words import DURATIONS, FORMULAS, MEASURES, WHY
 from shared.contracts.casework.codes import AgeBand, IncidentType, Role, Sex
@@ -117,7 +118,67 @@ async def test_pictures_say_their_numbers_in_words_and_their_tables_stand_beneat
         name, _, number = point.rpartition(": ")
         assert re.search(rf'<th scope="row"[^>]*>{re.escape(name)}</th><td[^>]*>{number}</td>', page.text)
     assert "style=" not in page.text.split("<main", 1)[1]
-    assert len(re.findall(r"<li>", page.text.split("<ol>", 1)[1].split("</ol>", 1)[0])) == 15
+    assert len(monthly(page)) == 15
+
+
+def monthly(page: Page) -> dict[str, dict[str, str]]:
+    """The ministry's monthly figures: by what stands above each group of numbers, these by their names."""
+    found: dict[str, dict[str, str]] = {}
+    for group in page.text.split('id="monthly"', 1)[1].split("<tbody")[1:]:
+        head, *lines = re.findall(r"<tr.*?</tr>", group.split("</tbody>", 1)[0], re.DOTALL)
+        cells = [re.findall(r"<t[hd].*?</t[hd]>", line, re.DOTALL) for line in lines]
+        told = [[" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in line] for line in cells]
+        found[" ".join(re.sub(r"<[^>]*>", " ", head).split())] = {name: more[0] if more else "" for name, *more in told}
+    return found
+
+
+async def test_each_monthly_figure_stands_with_its_numbers_of_the_period_at_her_places(world: World) -> None:
+    await a_day(world)
+    chief = await at_work(world, "police", "chief", Role.SUPERVISOR, None)
+    page = await chief.open(f"{PAGE}?period=2026-01")
+    told = monthly(page)
+    assert told["1. Reports by type, sex, age group, first or again (there)"] == {
+        "Reports leaves as far as it was released": "3", "Reports of sexual violence leaves as far as it was released": "3",
+        "By type, age, sex, and first or again: on the page of released figures": "",
+    }  # fmt: skip
+    assert "/figures?period=2026-01" in page.links
+    delay = "Hours from what happened to the report, of sexual violence"
+    assert told["2. Hours until a report, and until arrival in care (in part)"] == {
+        f"{delay}: up to 72 hours": "3", f"{delay}: up to 120 hours": "0", f"{delay}: later": "0",
+        "Half of them took no longer: hours from what happened to the report, of sexual violence.": "20.0",
+        "Hours from what happened to the arrival in care": "no records of it here",
+    }  # fmt: skip
+    offered = told["3. Offered, accepted, sent, seen, came, finished, and why not (in part)"]
+    assert (offered["Cases in which care was offered"], offered["Referrals sent leaves as far as it was released"]) == ("2", "2")
+    assert offered["Of what was sent to here: referrals on which somebody came"] == "0", "who came of hers the clinic counts"
+    assert offered["That there was no way there, or that a fee was the reason"] == "no records yet"
+    stock = told["5. Days without stock, and what two counted (there)"]
+    assert stock == {
+        "Days on which a box had nothing to give leaves as it is": "0", "Doses that two have counted": "2",
+        "Doses by which a box and its book differ": "0",
+    }  # fmt: skip
+    assert told["14. Outreach: sessions, people reached (no records of it here)"] == {}
+    assert (
+        told["15. Completeness: places that reported, sheets still open (there)"]["Places at which something was written down"]
+        == "1"
+    )
+    assert "no place is ranked" in page.words
+    before = monthly(await chief.open(f"{PAGE}?period=2025-12"))
+    assert before["1. Reports by type, sex, age group, first or again (there)"]["Reports leaves as far as it was released"] == "0"
+    elsewhere = await at_work(world, "police", "other", Role.SUPERVISOR, "masaiti_vsu")
+    theirs = monthly(await elsewhere.open(f"{PAGE}?period=2026-01"))
+    assert theirs["1. Reports by type, sex, age group, first or again (there)"]["Reports leaves as far as it was released"] == "0"
+    clinic = await at_work(world, "health", "in-charge", Role.SUPERVISOR, None)
+    at_clinic = monthly(await clinic.open(f"{PAGE}?period=2026-01"))
+    assert at_clinic["4. What was given among those who came in time (there)"] == {
+        "Arrivals while HIV protection may still be begun": "1", "Of these, given emergency contraception": "0",
+        "Of these, given HIV protection": "0", "Of these, given protection from other infections": "0",
+    }  # fmt: skip
+    there = at_clinic["3. Offered, accepted, sent, seen, came, finished, and why not (in part)"]
+    assert there["Of what was sent to here: referrals on which somebody came"] == "1"
+    delay = "Hours from what happened to the arrival in care"
+    arrived = at_clinic["2. Hours until a report, and until arrival in care (in part)"]
+    assert (arrived[f"{delay}: up to 72 hours"], arrived[f"{delay}: later"]) == ("1", "0")
 
 
 async def test_an_indicator_that_names_a_year_is_of_that_year_whatever_was_counted_in_the_one_that_is_shown(world: World) -> None:
@@ -258,7 +319,13 @@ async def test_nothing_of_people_leaves_until_a_cube_is_released_and_then_as_it_
     assert released == "23"
     assert [line[3] for line in await file(inspector) if line[1] == "sexual_reports"] == ["–"], "not every month was released"
     await report(world["police"], many, datetime(2026, 1, 30, 9, tzinfo=UTC))
-    assert [line[3] for line in await file(inspector, "2026-01") if line[1] == "sexual_reports"] == ["23"], "as it was released"
+    later = await file(inspector, "2026-01")
+    assert [line[3] for line in later if line[1] == "sexual_reports"] == ["23"], "as it was released"
+    # Of the monthly figures there is what a released cube has and nothing else of people.
+    of_people = {line[1]: line[3] for line in later if line[0] == "measure" and not line[2]}
+    assert (of_people["reports"], of_people["reports_sexual_violence"], of_people["referrals_issued"]) == ("23", "23", "–")
+    assert set(of_people) - {"stock_out_days", "districts", *map(str, IN_CUBES)} == set(), "nothing that is not in a cube"
+    assert all(line[3] == "–" for line in before if line[0] == "measure" and line[1] in map(str, IN_CUBES))
 
 
 @pytest.fixture(autouse=True)

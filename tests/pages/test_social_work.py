@@ -154,6 +154,7 @@ async def test_going_back_is_asked_about_then_put_to_her_and_followed_by_visits(
     assert "Were there threats since?" in page.words
     assert not [form for form in page.forms if form.action.endswith("/went")]
     page = await worker.send(page.form(f"{path}/answer"), agrees="yes", how="spoken", language="bem")
+    assert "after so many days: 7, 30, 90. An assumption, no published figure." in page.words
     page = await worker.send(page.form(f"{path}/went"))
     assert page.path == f"/cases/{case_id}/visits"
     assert page.words.count("After going back") >= 3

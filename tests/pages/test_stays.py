@@ -85,7 +85,7 @@ async def test_her_things_are_listed_and_given_back_against_a_sign(centre: World
     case = f"/cases/{await came(desk)}"
     page = await fill(visitor, f"{case}/property", kind="money", note="Two notes.", post="desk_officer", name="S. Synthetic")
     asked, returned = [next(link for link in page.links if link.endswith(act)) for act in ("/asked_back", "/returned")]
-    assert "After 24 hours the supervisor’s post is told." in page.words
+    assert "After 24 hours the supervisor’s post is told. An assumption, no published figure." in page.words
     page = await fill(visitor, asked)
     assert "give it back now" in page.words
     page = await fill(visitor, returned, her_sign="thumb", post="desk_officer", name="S. Synthetic")

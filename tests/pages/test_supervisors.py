@@ -124,6 +124,7 @@ async def test_overdue_counts_by_the_place_that_has_it_now(world: World) -> None
     for path in ("/overdue", "/alarms"):
         page = await visitor.open(path)
         table = page.words.split("Overdue, by facility", 1)[1]
+        assert "in red after 10 minutes. An assumption, no published figure." in table
         names = [f.name for f in world["health"].here.entry.facilities.values()]
         clinic, hospital = (world["health"].here.entry.facilities[id_].name for id_ in ("ndola_clinic", "ndola_hospital"))
         after = {name: table.split(name, 1)[1].split()[:6] for name in names}

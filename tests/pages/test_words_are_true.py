@@ -1,6 +1,7 @@
 """What a page says is told, seen or counted is what is told, seen or counted."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -18,9 +19,10 @@ from shared.casework.consents.pages import CHANGEABLE, questions
 from shared.casework.pages.words import SPOKEN
 from shared.casework.referrals import card_pages
 from shared.casework.referrals.card import CardText
-from shared.contracts.casework.codes import ConsentItem, Role
+from shared.contracts.casework.codes import CareClock, ConsentItem, Role
 from shared.contracts.casework.minimal_data import CROSSES
 from shared.kit.local.trial import LABEL
+from shared.programmes.care import Window
 
 
 async def the_case(world: World, agency: str) -> Case:
@@ -136,6 +138,17 @@ async def test_after_a_take_back_both_ends_say_what_is_left(world: World) -> Non
     assert "Car or taxi" not in (await nurse.open(case)).words
 
 
+async def test_a_window_that_no_source_gives_is_marked_where_its_time_runs(world: World) -> None:
+    officer, _nurse, rid = await sent_and_seen(world)
+    said = "Later is never refused. (assumption)"
+    assert said not in (await officer.open(f"/referrals/{rid}")).words, "the 72 hours are a fact"
+    police = world["police"]
+    pep = Window.model_validate({"hours": 72, "source": "K"})
+    programme = police.here.programme.model_copy(update={"windows": {**police.here.programme.windows, CareClock.PEP: pep}})
+    police.edge.here = police.edge.pages.here = replace(police.here, programme=programme)
+    assert said in (await officer.open(f"/referrals/{rid}")).words
+
+
 async def test_what_the_clinic_has_told_it_sees_as_told(world: World) -> None:
     _officer, nurse, rid = await sent_and_seen(world)
     await nurse.send((await nurse.open(f"/referrals/{rid}")).form(f"/referrals/{rid}/arrive"))
@@ -143,6 +156,8 @@ async def test_what_the_clinic_has_told_it_sees_as_told(world: World) -> None:
     hints = {care: unescape(hint) for care, hint in re.findall(r'id="care_(\w+)-hint"[^>]*>([^<]*)<', page.text)}
     assert "in which it works best" in hints["pep"]
     assert {care for care, hint in hints.items() if "(assumption)" in hint} == {"hepatitis_b_vaccine"}, "the 72 hours are a fact"
+    assert "HIV protection (PEP), 28 days: 72 hours, version 1; intersexions.co.za" in page.words
+    assert "Hepatitis B vaccine: 336 hours, version 1; assumption" in page.words
     page = await fill_page(nurse, page, care_pep="given", feedback="yes")
     assert "May Ndola Central, Victim Support Unit know? The answer: yes." in page.words
     await world.settle()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.casework.figures.commands import Table
 from shared.casework.figures.domain import CUBES, DIMENSIONS, TOTAL, keys_of, span, year_of
-from shared.casework.figures.leaving import IN_CUBES, OF_CALLS, OF_PLACES, Leaving, of_calls
+from shared.casework.figures.leaving import IN_CUBES, OF_CALLS, OF_PLACES, Leaving, as_released, of_calls
 from shared.programmes.indicators import Duration, Measure, NotHeld
 from shared.programmes.profile import load_programme
 from shared.programmes.tallies import Counted
@@ -42,6 +42,8 @@ def published(draw: st.DrawFn) -> dict[str, Table]:
 @given(st.dictionaries(st.sampled_from(Measure), st.integers(0, 99)), published())
 def test_of_people_nothing_leaves_but_sums_of_what_is_published(numbers: dict[Measure, int], known: dict[str, Table]) -> None:
     leaving = Leaving(counted(numbers), {None: known})
+    in_the_file = as_released(leaving, numbers)
+    assert in_the_file.keys() == numbers.keys() & IN_CUBES.keys()
     for measure in Measure:
         cube, keys = IN_CUBES.get(measure, ("", ()))
         values = (known[cube].values if cube in known else None) or {}
@@ -49,12 +51,13 @@ def test_of_people_nothing_leaves_but_sums_of_what_is_published(numbers: dict[Me
         if measure in OF_PLACES and measure in numbers:
             assert leaving.count(measure) == numbers[measure]
         elif measure in numbers and keys and None not in shown:
-            assert leaving.count(measure) == sum(one for one in shown if one is not None)
+            assert leaving.count(measure) == in_the_file[measure] == sum(one for one in shown if one is not None)
             with pytest.raises(NotHeld):
                 leaving.count(measure, place="here")
             with pytest.raises(NotHeld):
                 leaving.count(measure, kind="vsu_station")
         else:
+            assert in_the_file.get(measure) is None
             with pytest.raises(NotHeld):
                 leaving.count(measure)
     for duration in Duration:

@@ -55,6 +55,7 @@ async def _certificates_page(request: Request, edge: Edge, visit: Visit, form: F
         months=months, standings=standings, staff=[(str(one.id), one.name) for one in staff if one.id != by.account_id],
         kinds=[(id_, one.name.in_(language)) for id_, one in here.programme.certificates.items()],
         trainers=[choose, *((str(one.id), one.name) for one in staff)],
+        is_assumed=any(one.valid_days and one.is_assumption("valid_days") for one in here.programme.certificates.values()),
         counts_acts=any(one.supervised_acts for one in here.programme.certificates.values()),
         agencies=[choose, *((id_, one.name.in_(language)) for id_, one in here.programme.agencies.items())],
         name_of={id_: one.name.in_(language) for id_, one in here.programme.certificates.items()},

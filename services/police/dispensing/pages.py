@@ -108,6 +108,7 @@ async def _offers(tx: Transaction, here: Here, by: Actor, case: Case, incident: 
         found.append(
             {
                 "product": product, "refused": refused[1] if refused is not None else None, "until": until,
+                "window": rules.window(here.programme, product),
                 "assumed": (refused[0] if refused is not None else None) or next((one for one in said if one.is_assumption), None),
                 "lots": usable(lots.get(product, ()), here.day_of(now)), "before": doses_before(incident, product),
             }

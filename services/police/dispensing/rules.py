@@ -11,6 +11,7 @@ from shared.casework.cases.tables import Case, Incident
 from shared.contracts.casework.codes import AgeBand, CareProduct, IncidentContext, IncidentType, Sex
 from shared.kit.i18n import mark as _
 from shared.programmes import vocabulary
+from shared.programmes.care import Window
 from shared.programmes.profile import Programme
 from shared.programmes.rules import answers
 from shared.programmes.situation import Answer, Held, Message, Situation, Verdict
@@ -42,6 +43,12 @@ def certificates(programme: Programme, product: CareProduct) -> tuple[str, ...]:
         rule.certificate for rule in programme.rules.values()
         if isinstance(rule, vocabulary.CertificateRequired) and rule.act is ACTS[product]
     )  # fmt: skip
+
+
+def window(programme: Programme, product: CareProduct) -> Window | None:
+    """The window that the programme's rule holds a product to; None where no rule does."""
+    rules = (one for one in programme.rules.values() if isinstance(one, vocabulary.WithinWindow) and one.act is ACTS[product])
+    return next((programme.windows[one.window] for one in rules), None)
 
 
 def standing(programme: Programme, certificate: str, held: Held, on: date) -> Standing:

@@ -14,6 +14,7 @@ from shared.casework.cases.views import note_listed, note_read
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals.commands import IssueReferral, issue_referral
+from shared.casework.referrals.pathways import is_respond_assumed
 from shared.casework.sharing import ConsentMissing, releases
 from shared.contracts.casework.codes import AgencyKind, ConsentItem, ServicePackage, Urgency
 from shared.kit.bodies import Body
@@ -42,7 +43,11 @@ async def show_hand_overs(request: Request, edge: OneEdge, visit: Visitor) -> Re
     async with edge.database.write() as tx:  # the look is kept
         rows = await views.due(tx, edge.here, visit.actor)
         await note_listed(tx, [one.case.id for one in rows], visit.actor)
-    return edge.pages.show(request, "hand_overs/due.html", visit, rows=rows)
+    return edge.pages.show(request, "hand_overs/due.html", visit, rows=rows, is_assumed=_is_assumed(edge))
+
+
+def _is_assumed(edge: Edge) -> bool:
+    return is_respond_assumed(edge.here, ServicePackage.PROSECUTION)
 
 
 @router.get("/cases/{case_id}/prosecutor")
@@ -64,6 +69,7 @@ async def _page(case_id: UUID, request: Request, edge: Edge, visit: Visit, form:
     return edge.pages.show(
         request, "hand_overs/of_case.html", visit, status=status, form=form, errors=bool(form.errors), case=case, found=found,
         waiting=[one for one in found if one.stands in OPEN], offices=offices, here_now="/cases",
+        is_assumed=_is_assumed(edge),
     )  # fmt: skip
 
 

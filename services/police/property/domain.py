@@ -106,8 +106,14 @@ def standing(entries: Iterable[Entry]) -> Standing:
 
 def given_back_within(programme: Programme) -> timedelta | None:
     """How long after she asked it is a breach that she has not got it; None where the programme says nothing of it."""
-    hours = [
-        rule.within_h for rule in programme.rules.values()
-        if isinstance(rule, BreachWhen) and rule.act is ProgrammeAct.RETURN_PROPERTY and rule.within_h is not None
-    ]  # fmt: skip
-    return timedelta(hours=min(hours)) if hours else None
+    return min((timedelta(hours=rule.within_h) for rule in _limits(programme) if rule.within_h is not None), default=None)
+
+
+def is_assumed(programme: Programme) -> bool:
+    """Whether that rests on no published source."""
+    return any(rule.is_assumption("within_h") for rule in _limits(programme))
+
+
+def _limits(programme: Programme) -> list[BreachWhen]:
+    rules = (rule for rule in programme.rules.values() if isinstance(rule, BreachWhen) and rule.within_h is not None)
+    return [rule for rule in rules if rule.act is ProgrammeAct.RETURN_PROPERTY]

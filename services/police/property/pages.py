@@ -67,7 +67,7 @@ async def _things(case_id: UUID, request: Request, edge: Edge, visit: Visit, for
     return edge.pages.show(
         request, "property/things.html", visit, status=status, form=form, errors=bool(form.errors), case=case, things=things,
         kinds=list(Thing), acts=ACTS, desk_posts=edge.here.posts(visit.actor.facility or case.facility),
-        within=domain.given_back_within(edge.here.programme), here_now="/cases",
+        within=domain.given_back_within(edge.here.programme), is_assumed=domain.is_assumed(edge.here.programme), here_now="/cases",
     )  # fmt: skip
 
 

@@ -72,7 +72,8 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
     refer: whoever comes from a clinic is in care already.
     """
     found = Counts.of(
-        Measure.REPORTS, Measure.REPORTS_SEXUAL_VIOLENCE, Measure.CASES_SEXUAL_VIOLENCE, Duration.REPORT_DELAY
+        Measure.REPORTS, Measure.REPORTS_SEXUAL_VIOLENCE, Measure.CASES_SEXUAL_VIOLENCE, Duration.REPORT_DELAY,
+        Duration.SEXUAL_REPORT_DELAY,
     )  # fmt: skip
     cases: dict[UUID, str] = {}
     async for report in reports(tx, here.begin_of(of.first), here.begin_of(of.until)):
@@ -81,6 +82,8 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
             found.add_hours(Duration.REPORT_DELAY, report.place, report.since / HOUR)
         if report.incident_type in SEXUAL_VIOLENCE:
             found.add(Measure.REPORTS_SEXUAL_VIOLENCE, report.place)
+            if report.since is not None:
+                found.add_hours(Duration.SEXUAL_REPORT_DELAY, report.place, report.since / HOUR)
             if not report.is_received:
                 cases[report.case_id] = report.place
     for place in cases.values():

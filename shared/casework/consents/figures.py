@@ -69,10 +69,15 @@ async def offered(tx: Transaction, here: Here, of: Period) -> Counts:
 
 
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
-    """Consents taken back, those of which the recipient has signed within the hour that its copies are destroyed (or that was told
-    nothing), and what went past a consent."""
-    found = Counts.of(Measure.CONSENTS_TAKEN_BACK, Measure.CONSENTS_HONOURED_IN_TIME, Measure.CONSENT_BREACHES)
+    """Noes, by when they were said; consents taken back, those of which the recipient has signed within the hour that its copies
+    are destroyed (or that was told nothing), and what went past a consent."""
+    found = Counts.of(
+        Measure.CONSENTS_REFUSED, Measure.CONSENTS_TAKEN_BACK, Measure.CONSENTS_HONOURED_IN_TIME, Measure.CONSENT_BREACHES
+    )  # fmt: skip
     first, until = here.begin_of(of.first), here.begin_of(of.until)
+    said_no = of_counted(Refusal, col(Case.facility)).where(col(Refusal.said_at) >= first, col(Refusal.said_at) < until)
+    for place in (await tx.session.execute(said_no)).scalars():
+        found.add(Measure.CONSENTS_REFUSED, place)
     columns = (col(Consent.taken_back_at), col(Case.facility), col(Erasure.told_at), col(Erasure.outcome), col(Erasure.signed_at))
     query = of_counted(Consent, *columns).outerjoin(Erasure, col(Erasure.consent_id) == col(Consent.id)).where(
         col(Consent.taken_back_at) >= first, col(Consent.taken_back_at) < until

@@ -91,6 +91,7 @@ async def export_programme(
         expected = f"{one.expected.value:g}" if one.expected is not None else ""
         lines.append(("indicator", one.id, "", HIDDEN if number is None else number, expected))
     lines += [("measure", measure, at.place or at.kind or "", number, "") for measure, at, number in of_places(here, found.counts)]
+    lines += [("measure", one, "", HIDDEN if number is None else number, "") for one, number in found.known.items()]
     lines += [("measure", Measure.CALLS, "", found.calls[0], "")] if found.calls is not None else []
     export = export_row(tx, by, What.PROGRAMME, wish, period=of.name)
     about = [("period", of.name), ("programme", here.programme.id), ("stays", f"{HIDDEN} is a number that stays at the agency")]

@@ -5,7 +5,7 @@ number of people ever stands beside them, so nothing can be worked out that coul
 none of them is small. Everything else stays.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from shared.casework.figures.commands import Table, added, releases_of, tables_of
 from shared.casework.figures.counting import At, Counts, in_order
@@ -77,6 +77,17 @@ class Leaving:
     def places(self, kind: str | None = None) -> Sequence[str]:
         """The places of the agency."""
         return self._counted.places(kind)
+
+
+def as_released(known: Leaving, kept: Collection[Measure]) -> dict[Measure, int | None]:
+    """Of what cubes have and records are kept of here, the sums of published numbers; None where one of these is not."""
+    found: dict[Measure, int | None] = {}
+    for measure in (one for one in Measure if one in IN_CUBES and one in kept):
+        try:
+            found[measure] = known.count(measure)
+        except NotHeld:
+            found[measure] = None
+    return found
 
 
 def of_calls(counted: Counted, of: Period, *, is_over: bool) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from shared.casework.figures.counting import At, Count, Counts, answer, counts_of, of_the_agency
 from shared.casework.figures.domain import Period, year_of
-from shared.casework.figures.leaving import OF_PLACES, Leaving, is_unrouted, named_years, of_calls, released
+from shared.casework.figures.leaving import OF_PLACES, Leaving, as_released, is_unrouted, named_years, of_calls, released
 from shared.casework.here import Actor, Here
 from shared.kit.db import Transaction
 from shared.programmes.indicators import Alarm, Duration, Expected, Formula, Indicator, Measure, Tally
@@ -72,6 +72,7 @@ class Programme:
     lines: Sequence[Line]
     counts: Counts
     calls: tuple[int, int] | None  # as they may leave: all of a year, and those that reached no desk
+    known: Mapping[Measure, int | None]  # what is kept of what cubes have, as far as it was released; None where it was not
 
     @property
     def held(self) -> set[Measure | Duration]:
@@ -102,7 +103,7 @@ async def programme_of(tx: Transaction, here: Here, counts: Sequence[Count], of:
         _line(here, id_, one, *((own, known, calls) if one.year is None else (years, known_years, None)))
         for id_, one in indicators.items()
     ]
-    return Programme(lines, now, calls)
+    return Programme(lines, now, calls, as_released(known, now.found))
 
 
 def _who_counts(now: Counts, indicators: Sequence[Indicator], counts: Sequence[Count]) -> Sequence[Count]:

@@ -1,4 +1,5 @@
-"""Page: a programme's indicators of a year or a month, exact, for a supervisor's own eyes; with pictures and tables beneath."""
+"""Page: a programme's indicators of a year or a month, exact, for a supervisor's own eyes; with pictures and tables beneath, and
+what the ministry's fifteen monthly figures come to."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from shared.casework.accounts.sessions import Visit
 from shared.casework.edge import Edge, OneEdge
 from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import Period, period, periods_before, span, year_of
-from shared.casework.figures.monthly import KEPT_WORDS, MONTHLY
+from shared.casework.figures.monthly import HALF, KEPT_WORDS, MONTHLY, rows
 from shared.casework.figures.programme import by_place, months_of, pictured, programme_of, written
 from shared.casework.figures.words import BETWEEN, DURATIONS, FORMULAS, LATER, MEASURES, WHY
 from shared.casework.pages.visits import Visitor
@@ -62,7 +63,8 @@ async def show_programme(
         computed=lambda one: computed(one.indicator, lambda text: edge.pages.say(text, language), comma(language)),
         charts=_charts(edge, visit, of, found.counts, months, language, times),
         silent=[(edge.pages.place(one.agency, one.facility), one) for one in silent],
-        monthly=[(n, one.words, KEPT_WORDS[one.kept(found.held)]) for n, one in enumerate(MONTHLY, 1)],
+        monthly=[(n, one, KEPT_WORDS[one.kept(found.held)], rows(one, found.counts)) for n, one in enumerate(MONTHLY, 1)],
+        half=HALF,
     )  # fmt: skip
 
 

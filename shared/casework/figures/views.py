@@ -78,13 +78,14 @@ async def _reports(tx: Transaction, here: Here, first: datetime, until: datetime
     async for report in reports(tx, first, until):
         yield {
             "step": STEPS[furthest.get(report.case_id, 0)],
-            "hours": _hours(report.since) if report.since is not None else UNKNOWN,
+            "hours": hours(report.since) if report.since is not None else UNKNOWN,
             "incident": report.incident_type or UNKNOWN, "age": report.needs.get("age_band", AgeBand.UNKNOWN),
             "sex": report.needs.get("sex", Sex.UNKNOWN), "again": "again" if report.is_again else "first", PLACE: report.place,
         }  # fmt: skip
 
 
-def _hours(since: timedelta) -> str:
+def hours(since: timedelta) -> str:
+    """The limit within which something was reported, or came, after it had happened."""
     return next((name for limit, name in HOURS_LIMITS if since <= limit), "later")
 
 

@@ -5,7 +5,7 @@ times where it came in on paper."""
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
 from uuid import UUID
@@ -52,6 +52,12 @@ BOTH = (  # columns that both ends look at
 )  # fmt: skip
 Along = Callable[..., list[Pathway]]  # `ways` of one agency, each asked once
 FULL = (ReferralState.DECLINED, DeclineReason.NO_PLACE)
+NOT_THERE = frozenset(  # why a place cannot take her that lies with the place
+    {
+        DeclineReason.NO_STAFF, DeclineReason.NO_PLACE, DeclineReason.NO_SUPPLIES, DeclineReason.SERVICE_NOT_OFFERED,
+        DeclineReason.CLOSED_NOW,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +171,20 @@ async def came(tx: Transaction, here: Here, of: Period) -> Counts:
 
 async def received(tx: Transaction, here: Here, of: Period) -> Counts:
     """What became of what was issued in the period, in the recipient's own words."""
-    found = Counts.of(Measure.REFERRALS_SERVED, Measure.REFERRALS_LOST, Measure.REFUSED_FOR_LACK_OF_PLACE)
+    found = Counts.of(
+        Measure.REFERRALS_SERVED, Measure.REFERRALS_SAID_NO_THERE, Measure.REFERRALS_NOT_AVAILABLE, Measure.REFERRALS_NOT_REACHED,
+        Measure.REFERRALS_LOST, Measure.REFUSED_FOR_LACK_OF_PLACE,
+    )  # fmt: skip
     now, numbers = tx.clock.now(), Counter[tuple[Measure, str]]()
     async for row in rows(tx, _received(here, of, *BOTH), col(Referral.id)):
         standing = story.load(row.standing)
+        ended = standing.outcome if standing.state is ReferralState.CLOSED else None
+        declined = standing.reason if standing.state is ReferralState.DECLINED else None
         said_of = {
-            Measure.REFERRALS_SERVED: standing.state is ReferralState.CLOSED and standing.outcome in SERVED,
+            Measure.REFERRALS_SERVED: ended in SERVED,
+            Measure.REFERRALS_SAID_NO_THERE: ended == OutcomeCode.SHE_DECLINED,
+            Measure.REFERRALS_NOT_AVAILABLE: ended == OutcomeCode.NOT_AVAILABLE or declined in NOT_THERE,
+            Measure.REFERRALS_NOT_REACHED: ended == OutcomeCode.NOT_REACHED_SAFELY,
             Measure.REFERRALS_LOST: standing.state not in NOT_PROMISED and _is_lapsed(here, row, standing, "in", now),
             Measure.REFUSED_FOR_LACK_OF_PLACE: (standing.state, standing.reason) == FULL,
         }  # fmt: skip
@@ -179,11 +193,30 @@ async def received(tx: Transaction, here: Here, of: Period) -> Counts:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody who came on a request, and where; how long after it had happened, where that is known."""
+
+    id: UUID
+    desk: str
+    is_in_time: bool
+    since: timedelta | None
+
+
 async def into_care(tx: Transaction, here: Here, of: Period) -> Counts:
     """At a place of health: acute requests, agreed to, on which somebody came before the window of PEP had ended, and hours from
-    what happened until she came. Both are known from the deadlines that came with the request; where these were destroyed with her
-    consent, nothing is known any more, and nothing is counted."""
+    what happened until she came."""
     found = Counts.of(Measure.ARRIVALS_WITHIN_PEP, Duration.ARRIVAL_DELAY)
+    async for one in arrivals(tx, here, of):
+        found.add(Measure.ARRIVALS_WITHIN_PEP, one.desk, int(one.is_in_time))
+        if one.since is not None:
+            found.add_hours(Duration.ARRIVAL_DELAY, one.desk, one.since / HOUR)
+    return found
+
+
+async def arrivals(tx: Transaction, here: Here, of: Period) -> AsyncIterator[Arrival]:
+    """Those who came on what was issued in the period. Whether in time is known from the deadlines that came with the request;
+    where these were destroyed with her consent, nothing is known any more, and she is not among those who came in time."""
     columns = (*BOTH, col(Referral.arrived_at), *sealed(Referral, "said"))
     arrived = _received(here, of, *columns).where(col(Referral.arrived_at).is_not(None))
     async for row in rows(tx, arrived, col(Referral.id)):
@@ -194,11 +227,8 @@ async def into_care(tx: Transaction, here: Here, of: Period) -> Counts:
         # As at the issuer's end: of requests that she agreed to, or the share could be more than all.
         is_agreed = content.get("basis", Basis.CONSENT) == Basis.CONSENT
         is_in_time = is_agreed and row.urgency == Urgency.ACUTE and until is not None and row.arrived_at <= until
-        found.add(Measure.ARRIVALS_WITHIN_PEP, row.desk, int(is_in_time))
         happened = _happened(here, ends)
-        if happened is not None:
-            found.add_hours(Duration.ARRIVAL_DELAY, row.desk, (row.arrived_at - happened) / HOUR)
-    return found
+        yield Arrival(row.id, row.desk, is_in_time, row.arrived_at - happened if happened is not None else None)
 
 
 def _happened(here: Here, ends: dict[str, datetime]) -> datetime | None:

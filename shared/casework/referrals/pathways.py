@@ -67,6 +67,12 @@ def acknowledge_within(
     return min(times)
 
 
+def is_respond_assumed(here: Here, package: str) -> bool:
+    """Whether a time in which a package is to be answered rests on no published source."""
+    found = (way for way in here.programme.pathways.values() if package in way.packages and way.respond_h is not None)
+    return any(way.is_assumption("respond_h") for way in found)
+
+
 def seen_within(here: Here, referral: Any) -> timedelta:
     """The same of a referral that was sent."""
     found = ways(

@@ -28,7 +28,7 @@ from shared.casework.reports.tables import Report, ReportFact
 from shared.contracts.casework.codes import AgencyKind
 from shared.kit.db import Transaction
 from shared.kit.sealed import as_it_lies, sealed_columns
-from shared.programmes.indicators import Measure, quantile
+from shared.programmes.indicators import Duration, Measure, quantile
 
 MEASURES: Mapping[AgencyKind, tuple[Measure, ...]] = {
     AgencyKind.POLICE: (
@@ -62,10 +62,12 @@ async def figures(tx: Transaction, here: Here, by: Actor, first: date, until: da
 
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
     """The same as a programme's measures."""
-    found = Counts.of(*MEASURES.get(here.kind, ()))
+    found = Counts.of(*MEASURES.get(here.kind, ()), *([Duration.SIGN_TIME] if here.kind is AgencyKind.HEALTH else []))
     for one in await _everywhere(tx, here, of.first, of.until):
         for measure, number in one.counts.items():
             found.add(measure, one.facility, number)
+        for hours in one.until_signed_h if Duration.SIGN_TIME in found.hours else ():
+            found.add_hours(Duration.SIGN_TIME, one.facility, hours)
     return found
 
 
