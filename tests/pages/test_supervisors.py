@@ -63,6 +63,7 @@ async def test_a_bad_day_is_counted_and_says_what_it_leaves_out(world: World) ->
     page = await visitor.open("/alarms")
     assert f"Taken by nobody: {ALARMS_MAX + 3}. Taken: 0." in page.words
     assert "3 more are not shown" in page.words
+    assert page.words.count("When the next post is told is an assumption, no published figure.") == 1
     assert page.text.count('/take"') == ALARMS_MAX
 
 
