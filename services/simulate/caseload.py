@@ -71,6 +71,7 @@ class Ground:
     stay_days: tuple[int, int] | None = None  # until where to afterwards is to be agreed, and of a stay; None: nobody stays
     partners: Mapping[ServicePackage, tuple[str, ...]] = field(default_factory=dict)  # their places, as far as agreements go
     units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # places of each agency that is a mobile unit
+    legal_aid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by kind of desk: partners' places that it may ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Report:
     dose: bool
     dose_declined: bool = False
     to_welfare: bool = False
+    legal_aid: str | None = None  # the partner's place that she wants it of
     has_safe_adult: bool = True
     is_told_back: bool = True
     tells_back_at_clinic: bool = True
@@ -201,6 +203,7 @@ def ground_of(programme: Programme, network: Network) -> Ground:
         tuple(id_ for kind in specialists if kind not in counted for id_ in places[kind]),
         _channels(programme.hotline), tuple(id_ for kind in to for id_ in places.get(kind, ())),
         (limit.plan_by_days, limit.days) if limit else None, _partners(programme, network), _units(network),
+        _legal_aid(programme, network),
     )  # fmt: skip
 
 
@@ -218,6 +221,18 @@ def _partners(programme: Programme, network: Network) -> Mapping[ServicePackage,
                 if uncovered(programme.agreements, asked) is None:
                     found.setdefault(service, []).append(id_)
     return {service: tuple(ids) for service, ids in found.items()}
+
+
+def _legal_aid(programme: Programme, network: Network) -> Mapping[str, tuple[str, ...]]:
+    """By kind of desk, the places of partners that a pathway leads to from there for legal aid."""
+    covered = _partners(programme, network).get(ServicePackage.LEGAL_AID, ())
+    kinds = {id_: place.kind for entry in network.agencies.values() for id_, place in entry.facilities.items()}
+    found: dict[str, list[str]] = {}
+    for way in programme.pathways.values():
+        if ServicePackage.LEGAL_AID in way.packages:
+            for kind in way.from_:
+                found.setdefault(kind, []).extend(id_ for id_ in covered if kinds[id_] in way.to)
+    return {kind: tuple(places) for kind, places in found.items() if places}
 
 
 def _units(network: Network) -> Mapping[str, tuple[str, ...]]:
@@ -330,10 +345,19 @@ def _reports_of(ground: Ground, seed: int, year: int) -> list[Report]:
         for _ in range(chance.randint(3, 6)):
             one = _report(ground, chance, year, place, is_sexual=False, dose=False, cared=chance.random() < 0.7)
             found.append(replace(one, is_beyond=True))
-    shares = _chance(ground, seed, "hand-overs", year)
+    shares, law = _chance(ground, seed, "hand-overs", year), _chance(ground, seed, "legal aid", year)
+    lawyers = {place: ground.legal_aid[kind] for kind in ground.legal_aid for place in ground.places.get(kind, ())}
     return [
-        replace(one, number=year * 100_000 + turn, hand_over_share=shares.random()) for turn, one in enumerate(found)
+        replace(
+            one, number=year * 100_000 + turn, hand_over_share=shares.random(),
+            legal_aid=law.choice(lawyers[one.place]) if one.place in lawyers and _wants_a_lawyer(law, one) else None,
+        )
+        for turn, one in enumerate(found)
     ]  # fmt: skip
+
+
+def _wants_a_lawyer(law: random.Random, one: Report) -> bool:
+    return law.random() < 0.5 and one.stay is None  # partners of whoever stays are asked in the stay
 
 
 def _referred(ground: Ground, chance: random.Random, year: int, place: str, count: int) -> AbstractSet[int]:

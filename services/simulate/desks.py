@@ -55,6 +55,8 @@ class Desks:
             await self._send_to_care(desk, case_id, incident_id, one, is_first=True)
         if one.to_welfare:
             await self._send_to_office(desk, case_id, incident_id, one, is_seat_empty=is_seat_empty)
+        if one.legal_aid is not None:
+            await self._send_to_lawyer(desk, case_id, incident_id, one, one.legal_aid)
         if one.stay is not None:
             await self.centres.admit(desk, case_id, incident_id, one)
         if one.complains:
@@ -153,10 +155,25 @@ class Desks:
             return
         place = self.offices.near(one.place, is_seat_empty=is_seat_empty)
         offered = self.town.network.agencies[agency].facilities[place].services
-        wanted = (ServicePackage.CHILD_PROTECTION,) if one.is_child else (ServicePackage.PSYCHOSOCIAL,)
+        wanted = ServicePackage.CHILD_PROTECTION if one.is_child else ServicePackage.PSYCHOSOCIAL
+        await self._request(desk, case_id, incident_id, one, place, wanted if wanted in offered else offered[0])
+
+    async def _send_to_lawyer(self, desk: Desk, case_id: str, incident_id: str, one: Report, place: str) -> None:
+        """A partner's lawyer is asked, with her yes to that one: for the request alone."""
+        agreed = {
+            "recipient": self.town.agency_of[place], "purpose": "support", "items": ["req", "fb"], "how": "thumb",
+            "language": one.language,
+        }  # fmt: skip
+        await desk.post(f"/cases/{case_id}/consents", agreed)
+        await self._request(desk, case_id, incident_id, one, place, ServicePackage.LEGAL_AID)
+
+    async def _request(
+        self, desk: Desk, case_id: str, incident_id: str, one: Report, place: str, service: ServicePackage
+    ) -> None:  # fmt: skip
+        agency = self.town.agency_of[place]
         body = {
-            "case_id": case_id, "incident_id": incident_id, "to_agency": agency, "to_facility": place,
-            "services": [str(package) for package in wanted if package in offered] or [str(offered[0])], "urgency": "urgent",
+            "case_id": case_id, "incident_id": incident_id, "to_agency": agency, "to_facility": place, "services": [str(service)],
+            "urgency": "urgent",
         }  # fmt: skip
         sent = await desk.post("/referrals", body)
         self.issued.append((sent["id"], agency))

@@ -1,8 +1,10 @@
-"""What a social worker does in a replay: takes a request, follows the case, and ends it. What is taken back ends it sooner."""
+"""What a social worker or a lawyer does in a replay: takes a request, follows the case, and ends it. What is taken back ends it
+sooner."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from services.simulate.arriving import opened
 from services.simulate.caseload import Report
@@ -45,7 +47,8 @@ class Offices:
         found = await opened(worker, referral_id)
         await worker.post(f"/referrals/{referral_id}/acknowledge")
         await worker.post(f"/referrals/{referral_id}/accept")
-        await worker.post(f"/cases/{found['case_id']}/assignment")
+        if self.town.network.agencies[self.town.agency_of[place]].kind is AgencyKind.SOCIAL_WELFARE:
+            await worker.post(f"/cases/{found['case_id']}/assignment")
         if one.comes_after is not None:
             self.town.after(COMES_AFTER, partial(self._meet, worker, referral_id))
 
@@ -54,9 +57,9 @@ class Offices:
             self.town.after(ENDS_AFTER, partial(self._end, worker, referral_id))
 
     async def _end(self, worker: Desk, referral_id: str) -> None:
-        await self._goes_on(worker, referral_id, "close", outcome_code="served")
+        await self._goes_on(worker, referral_id, "close", outcome_code="served", fee_asked=False)
 
-    async def _goes_on(self, worker: Desk, referral_id: str, act: str, **more: str) -> bool:
+    async def _goes_on(self, worker: Desk, referral_id: str, act: str, **more: Any) -> bool:
         """Makes a transition; False where it has ended meanwhile, because she has taken back what she agreed to."""
         try:
             await worker.post(f"/referrals/{referral_id}/{act}", more)

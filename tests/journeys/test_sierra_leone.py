@@ -3,20 +3,22 @@ that the profile makes, over a real Kafka, each agency on a PostgreSQL database 
 
 | story | test |
 |---|---|
-| acceptance: girl of 13, no medical report, assent, safe adult; the certificate comes as a code | `test_a_girl_of_thirteen_...` |
-| clinic and ministry worker get different referrals, field by field | `test_clinic_and_worker_get_different_referrals` |
+| acceptance: girl of 13, no medical report; assent, safe adult, what the law has told; Rainbo, the worker and legal aid get three
+  requests, field by field | `test_a_girl_of_thirteen_...` |
+| the certificate comes back as a code | `test_her_certificate_...` |
 | the worker shares the office and opens no police file | `test_the_worker_shares_the_office_and_not_the_file` |
 | caregiver is the suspect: another adult stands in | `test_a_caregiver_who_is_suspected_is_replaced` |
 | seat reported, not assumed; absent in three ways; the district office is offered | `test_an_empty_seat_...`, `test_presence_...` |
-| a fee: the closing page asks, a breach, the indicator fails, and one fee is not two | `test_a_fee_...` |
+| a fee: the closing page asks, a breach, the indicator fails, and one fee is not two | `test_a_fee_is_asked_...` |
+| a fee at legal aid | `test_a_fee_at_legal_aid_...` |
+| legal aid is asked within its agreement alone | `test_legal_aid_is_asked_...` |
 | an old form is refused with its reason | `test_an_old_form_is_handed_back` |
 | the doctor is far: travel, signature, ten days of detention | `test_the_doctor_is_far_and_a_suspect_is_held_for_ten_days` |
 | accused child who is also a victim: two files | `test_an_accused_child_has_two_files_and_nothing_joins_them` |
 | the family asks to settle | `test_a_family_that_asks_to_settle_is_written_down_and_nothing_is_settled` |
+| to the end, and nobody asks for money; with a centre on paper, with feedback refused (long tier) | `test_her_certificate_...` |
 | party on paper: a unit without electricity | `test_a_unit_on_paper_is_entered_by_another_with_its_own_times` |
 | feedback refused | `test_she_refuses_feedback_and_the_unit_learns_nothing` |
-
-Legal aid is of a kind of agency that is not there yet; its third referral is told where it is (docs/programmes/sierra-leone.md).
 """
 
 import json
@@ -27,12 +29,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from agencies import Desk, Refused
+from desk_pages import fill_page
 from programme_town import ProgrammeTown, programme_town
 from signing_in import settled_account, sign_in
 from visitor import Page, Visitor
 
+from services.simulate.overseen import ids_in, tables_of
 from shared.casework.accounts.commands import find_account
 from shared.contracts.casework.codes import Role
+from shared.contracts.casework.minimal_data import REQUEST_FIELDS
 from shared.kit.local.postgres_databases import PostgresDatabases
 from shared.programmes.profile import load_programme
 from shared.programmes.tallies import Counted
@@ -40,8 +45,9 @@ from shared.programmes.tallies import Counted
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
 
 UNIT, LUNSAR, DARK_UNIT, HUB = "freetown_fsu", "lunsar_fsu", "fsu_40", "fsu_39"
-CENTRE = "freetown_rainbo"
+CENTRE, PAPER_CENTRE = "freetown_rainbo", "kenema_rainbo"
 SEAT = "ministry_seat_1"  # under the roof of the first unit
+OFFICE = "legal_office_1"
 WORKER, OWN = "ministry_worker", "unit"
 FORM = {"form": "medical_form", "form_version": 2}
 EXAMINED = {"step": "examined", "post": "duty_nurse", "name": "Synthetic Examiner"}
@@ -50,7 +56,7 @@ SIGNED = {"step": "signed", "post": "duty_nurse", "name": "Synthetic Doctor", "s
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProgrammeTown]:
-    on_paper = {DARK_UNIT: {"mode": "paper", "hub": HUB}}
+    on_paper = {DARK_UNIT: {"mode": "paper", "hub": HUB}, PAPER_CENTRE: {"mode": "paper", "hub": CENTRE}}
     async with programme_town("sl-fsu", postgres, tmp_path_factory.mktemp("sierra-leone"), on_paper) as made:
         yield made
 
@@ -103,10 +109,10 @@ async def at_pages(town: ProgrammeTown, agency: str, place: str | None, role: Ro
     return visitor
 
 
-async def counted(town: ProgrammeTown, indicator: str) -> float | None:
-    """An indicator of this year from what every agency counted, as a replay computes it."""
+async def counted(town: ProgrammeTown, indicator: str, *agencies: str) -> float | None:
+    """An indicator of this year from what every agency counted, or these, as a replay computes it."""
     year = town.clock.now().year
-    answers = [await (await town.whole(agency)).get(f"/counts?year={year}") for agency in town.agencies]
+    answers = [await (await town.whole(agency)).get(f"/counts?year={year}") for agency in agencies or town.agencies]
     return load_programme("sl-fsu").indicators[indicator].value(Counted(answers))
 
 
@@ -118,68 +124,175 @@ async def alarms(desk: Desk, case_id: str) -> dict[str, str]:
 # --- the scenario ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_girl_of_thirteen_is_cared_for_and_her_certificate_comes_back_as_a_code(town: ProgrammeTown) -> None:
-    desk, nurse = await town.at_work("police", UNIT), await town.at_work("health", CENTRE)
-    case = await girl(town, desk)
-    await agrees(desk, case[0], "health", "needs", "type", "fb")
-    await agrees(desk, case[0], "social_welfare", "needs", "safety", "prog")
-    sent = await to_centre(town, desk, case)
-    await nurse.post(f"/referrals/{sent['id']}/arrive", {"feedback": True})
-    for body in (EXAMINED, SIGNED, {"step": "ready", "post": "duty_nurse"}):
+AT_PAGE_1 = {
+    "hurt_now": "no", "age_band": "10-14", "sex": "female", "at_least": 20, "at_most": 20, "language": "kri",
+    "came_with": "relative", "safe_adult": "here", "safe_to_return": "no", "incident_type": "rape",
+}  # fmt: skip
+# What each is told of a girl of 13, by whether she lets the ministry's worker know more than the law has told.
+REQUEST = REQUEST_FIELDS - {"arrival_code_hash"}
+TOLD = {
+    "yes": {
+        "health": {"windows", "needs", "child", "incident_class", "travel", "report_form"},
+        "social_welfare": {"needs", "child", "incident_class", "safety"},
+        "legal": set(),
+    },
+    "no": {
+        "health": {"windows", "needs", "child", "incident_class", "travel", "report_form"},
+        "social_welfare": {"child"},
+        "legal": set(),
+    },
+}
+
+
+@pytest.mark.parametrize("about_the_worker", ["yes", "no"])
+async def test_a_girl_of_thirteen_is_helped_by_three_who_are_told_three_different_things(
+    town: ProgrammeTown, about_the_worker: str
+) -> None:
+    """The unit's own pages: she agrees, an adult is safe, and she hears what the law has told before she is asked for more."""
+    desk = await town.at_work("police", UNIT)
+    await desk.post("/seats", {"seat": WORKER, "presence": "present"})
+    await girl(town, desk)  # somebody before her: with the one keystore of these tests a case's number goes by how many there were
+    by_law = await of_agency(town, "police", "reports_by_law")
+    case_id, sent = await by_the_pages(town, about_the_worker, CENTRE)
+    there = await at_the_three(town)
+    assert set(sent) == set(there)  # one for each, and no more
+    held = {agency: await town.stands(there[agency], one, "issued") for agency, one in sent.items()}
+    # What the law asks for: told to the worker alone, with or without her yes, and by itself where she says no.
+    consents = {one["recipient"]: one for one in (await desk.get(f"/cases/{case_id}/consents"))["items"]}
+    assert {to: one["legal_duty"] for to, one in consents.items()} == {
+        "health": None, "social_welfare": "child_protection_law", "legal": None,
+    }  # fmt: skip
+    basis = {"yes": "consent", "no": "legal_basis"}[about_the_worker]
+    assert {to: one["content"]["basis"] for to, one in held.items()} == {
+        "health": "consent", "social_welfare": basis, "legal": "consent",
+    }  # fmt: skip
+    assert await of_agency(town, "police", "reports_by_law") - by_law == {"yes": 0, "no": 1}[about_the_worker]
+    # What each holds, and nothing beside it.
+    asked = {"yes": ["child_protection", "psychosocial"], "no": ["child_protection"]}[about_the_worker]
+    assert {to: sorted(one["services"]) for to, one in held.items()} == {
+        "health": ["acute_care", "examination_and_report"], "social_welfare": asked, "legal": ["legal_aid"],
+    }  # fmt: skip
+    fields = {to: {name for name, said in one["content"].items() if said not in (None, [], {})} for to, one in held.items()}
+    assert {to: found - REQUEST for to, found in fields.items()} == TOLD[about_the_worker]
+    assert held["health"]["content"]["child"] == {"assent": "yes", "safe_adult_present": "yes"}
+    assert {to: one["content"].get("incident_class") for to, one in held.items()} == {
+        "health": "rape", "social_welfare": "gbv" if about_the_worker == "yes" else None, "legal": None,
+    }  # fmt: skip
+    # No number of hers is the same at two of them, and none of the others' lies at legal aid.
+    views = {"police": await desk.get(f"/cases/{case_id}")} | {
+        to: await there[to].get(f"/cases/{one['case_id']}") for to, one in held.items()
+    }
+    for of in ("id", "number"):
+        assert len({one[of] for one in views.values()}) == len(views), of
+    assert len({one["content"]["pairwise_code"] for one in held.values()}) == len(held)
+    whole = repr(await tables_of(town["legal"].database))
+    assert (views["legal"]["number"] in whole, "'legal_aid'" in whole) == (True, True)  # what is searched is what it holds, opened
+    numbers = [one["number"] for to, one in views.items() if to != "legal"]
+    ids = [one["id"] for of in (views, sent) for to, one in of.items() if to != "legal"]
+    known = ["10-14", "kri", "rape", "gbv", "acute_care", "child_protection", "examination_and_report", CENTRE, SEAT]
+    assert [word for word in numbers + known if word in whole] == []
+    assert {one.replace("-", "") for one in ids} & ids_in(whole) == set()
+
+
+@pytest.mark.parametrize(
+    ("centre", "tells_back"),
+    [
+        pytest.param(CENTRE, True, id="as she says"),
+        pytest.param(PAPER_CENTRE, True, id="a centre on paper", marks=pytest.mark.long),
+        pytest.param(CENTRE, False, id="feedback refused", marks=pytest.mark.long),
+    ],
+)
+async def test_her_certificate_comes_back_as_a_code_and_none_of_the_three_asks_for_money(
+    town: ProgrammeTown, centre: str, tells_back: bool
+) -> None:
+    """The same girl, from the unit's pages to the end of each request. What stands on paper is entered by another centre."""
+    desk, there = await town.at_work("police", UNIT), await at_the_three(town)
+    case_id, sent = await by_the_pages(town, "yes", centre)
+    held = {agency: await town.stands(there[agency], one, "issued") for agency, one in sent.items()}
+    came_at, path = town.clock.now(), f"/referrals/{sent['health']['id']}"
+    if centre == PAPER_CENTRE:
+        await desk.post(f"{path}/told-by-phone", {"post": "duty_nurse"})
+        town.clock.advance(timedelta(hours=3))
+
+    def at(moment: datetime) -> dict[str, str]:
+        return {"entered_for": centre, "occurred_at": moment.isoformat()} if centre == PAPER_CENTRE else {}
+
+    await there["health"].post(f"{path}/arrive", {"feedback": tells_back, **at(came_at)})
+    for minutes, body in ((30, EXAMINED), (60, SIGNED), (90, {"step": "ready", "post": "duty_nurse"})):
         town.clock.advance(timedelta(minutes=30))
-        there = await step(nurse, sent, body)
-    await nurse.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", "fee_asked": False})
-    await town.stands(desk, sent, "closed")
+        at_centre = await step(there["health"], sent["health"], body, **at(came_at + timedelta(minutes=minutes)))
+    ended_at = at(came_at + timedelta(minutes=90))
+    await there["health"].post(f"{path}/close", {"outcome_code": "served", "fee_asked": False, **ended_at})
+    for agency in ("social_welfare", "legal"):  # who hear nothing of it
+        path = f"/referrals/{sent[agency]['id']}"
+        await there[agency].post(f"{path}/arrive", {"feedback": tells_back})
+        await there[agency].post(f"{path}/close", {"outcome_code": "served", "fee_asked": False})
+        assert at_centre["custody_code"] not in repr(await tables_of(town[agency].database)), agency
+    for agency, of in {"police": case_id, **{to: one["case_id"] for to, one in held.items()}}.items():
+        assert (await (await town.whole(agency)).get(f"/cases/{of}/breaches"))["items"] == [], agency
+    if not tells_back:
+        await hears_nothing(town, desk, sent)
+        return
+    ends = {agency: await town.stands(desk, sent[agency], "closed") for agency in ("health", "legal")}
+    assert {one["outcome_code"] for one in ends.values()} == {"served"}
+    assert datetime.fromisoformat(ends["health"]["arrived_at"]) == came_at
     await town.settle()
-    here = await desk.post(f"/referrals/{sent['id']}/report")
-    assert (here["status"], here["custody_code"]) == ("ready", there["custody_code"])
+    here = await desk.post(f"/referrals/{sent['health']['id']}/report")
+    assert (here["status"], here["custody_code"]) == ("ready", at_centre["custody_code"])
     assert "Synthetic" not in json.dumps(here)  # who examined and who signed stays where it was written
     taken = {
         "step": "collected",
         "post": "duty_officer",
         "name": "Synthetic Fetcher",
-        "custody_code": there["custody_code"],
+        "custody_code": here["custody_code"],
         **FORM,
     }
-    assert (await step(desk, sent, taken))["status"] == "collected"
+    assert (await step(desk, sent["health"], taken))["status"] == "collected"
 
 
-async def test_clinic_and_worker_get_different_referrals(town: ProgrammeTown) -> None:
-    """The same girl, the same answers; each gets what the minimal data set has for its direction, and nothing of the other's."""
-    desk, nurse, worker = (
-        await town.at_work("police", UNIT), await town.at_work("health", CENTRE), await town.at_work("social_welfare", SEAT)
+async def hears_nothing(town: ProgrammeTown, desk: Desk, sent: dict[str, Any]) -> None:
+    """Neither that she came, nor how it ended, nor of her certificate, which she has in her hand."""
+    await town.settle()
+    for one in sent.values():
+        mine = await desk.get(f"/referrals/{one['id']}")
+        assert (mine["arrived_at"], mine["ended_at"], mine["outcome_code"]) == (None, None, None), one["recipient"]
+    here = await desk.post(f"/referrals/{sent['health']['id']}/report")
+    assert (here["status"], here["custody_code"]) == ("requested", None)
+
+
+async def at_the_three(town: ProgrammeTown) -> dict[str, Desk]:
+    """Who works where she is sent to."""
+    places = {"health": CENTRE, "social_welfare": SEAT, "legal": OFFICE}
+    return {agency: await town.at_work(agency, place) for agency, place in places.items()}
+
+
+async def by_the_pages(town: ProgrammeTown, about_the_worker: str, centre: str) -> tuple[str, dict[str, Any]]:
+    """She comes to the unit and is asked there: (the case, what was sent by its recipient)."""
+    officer = await at_pages(town, "police", UNIT, Role.OFFICER)
+    page = await officer.open("/cases/new")
+    page = await fill_page(officer, page, **AT_PAGE_1)
+    case_id = page.path.split("/")[2]
+    assert "You are under 18, so the law says we must tell them that a child needs safety." in page.words  # before she is asked
+    answers: dict[str, Any] = {f"answer_{agency}": "yes" for agency in ("health", "legal", "back")}
+    items = {"items_health": ["needs", "type"], "items_social_welfare": ["needs", "type", "safety", "prog"]}
+    answers |= {"answer_social_welfare": about_the_worker, "how": "thumb", "language": "kri", **items}
+    page = await fill_page(officer, page, **answers)  # the child's own yes, and a safe adult's, with it
+    page = await officer.send(
+        page.form(page.path), care="acute_care", place=f"health/{centre}", mode="police_vehicle", escort="officer",
+        expected="10:30", carries="code",
     )  # fmt: skip
-    case = await girl(town, desk, safety={"safe_to_return": "no", "alone_on_phone": "no"})
-    for agency, more in (("health", ("needs", "type", "safety", "fb")), ("social_welfare", ("needs", "type", "safety", "prog"))):
-        await agrees(desk, case[0], agency, *more)
-    travel = {"mode": "police_vehicle", "escort": "officer"}
-    to_nurse = await to_centre(town, desk, case, travel=travel)
-    to_worker = await asks(
-        town, desk, case, "social_welfare", SEAT, "psychosocial", "child_protection", report_form=FORM, urgency="urgent"
-    )
-    clinic, ministry = await nurse.get(f"/referrals/{to_nurse['id']}"), await worker.get(f"/referrals/{to_worker['id']}")
-    own = {
-        "circle",
-        "pairwise_code",
-        "from_facility",
-        "to_facility",
-        "services",
-        "urgency",
-        "respond_by",
-        "basis",
-        "feedback_agreed",
-    }
-    fields = [{name for name, said in one["content"].items() if said not in (None, [], {})} - own for one in (clinic, ministry)]
-    clinical, social = fields
-    assert clinical - {"arrival_code_hash"} == {"windows", "needs", "child", "incident_class", "travel", "report_form"}
-    assert social - {"arrival_code_hash"} == {"needs", "child", "incident_class", "safety"}
-    assert (clinic["services"], ministry["services"]) == (
-        ["acute_care", "examination_and_report"], ["psychosocial", "child_protection"],
-    )  # fmt: skip
-    codes = [one["content"].get("pairwise_code") for one in (clinic, ministry)]
-    assert None in codes or codes[0] != codes[1]  # no number of hers is the same at two agencies
-    assert "acute_care" not in json.dumps(ministry)
-    assert "safe_to_return" not in json.dumps(clinic)
+    assert page.path.startswith("/referrals/"), page.words
+    out = (await (await town.whole("police")).get("/referrals?direction=out&limit=200"))["items"]
+    of_case = [one for one in out if one["case_id"] == case_id]
+    found = {one["recipient"]: one for one in of_case}
+    assert len(found) == len(of_case)
+    return case_id, found
+
+
+async def of_agency(town: ProgrammeTown, agency: str, measure: str) -> int:
+    """What an agency has counted of a measure this year."""
+    rows = (await (await town.whole(agency)).get(f"/counts?year={town.clock.now().year}"))["counts"]
+    return sum(row["count"] for row in rows if row["measure"] == measure)
 
 
 async def test_the_worker_shares_the_office_and_not_the_file(town: ProgrammeTown) -> None:
@@ -319,7 +432,8 @@ async def test_a_fee_is_asked_about_on_closing_kept_as_a_breach_and_counted_once
         await town.at_work("police", UNIT), await town.at_work("health", CENTRE),
         await at_pages(town, "health", CENTRE, Role.CLINICIAN),
     )  # fmt: skip
-    before, expected = await counted(town, "fee_charged") or 0, load_programme("sl-fsu").expect["fee_charged"]
+    ends = ("police", "health")
+    before, expected = await counted(town, "fee_charged", *ends) or 0, load_programme("sl-fsu").expect["fee_charged"]
     assert expected.is_met(0)
     case = await girl(town, desk)
     await agrees(desk, case[0], "health", "needs", "fb")
@@ -337,19 +451,54 @@ async def test_a_fee_is_asked_about_on_closing_kept_as_a_breach_and_counted_once
     assert (breach["code"], breach["by_whom"]) == ("fee_demanded", "health")
     in_charge = await town.at_work("health", CENTRE, Role.SUPERVISOR)
     assert (await alarms(in_charge, there["case_id"]))["breach"] == "centre_in_charge"
-    assert await counted(town, "fee_charged") == before + 1
-    assert not expected.is_met(await counted(town, "fee_charged"))
+    assert await counted(town, "fee_charged", *ends) == before + 1
+    assert not expected.is_met(await counted(town, "fee_charged", *ends))
     await step(desk, sent, {"step": "fee_asked", "amount": 5000})  # she told the unit too: the same fee
     await desk.post(f"/cases/{case[0]}/breaches", {"code": "fee_demanded", "by_whom": "health"})
-    assert await counted(town, "fee_charged") == before + 1
+    assert await counted(town, "fee_charged", *ends) == before + 1
     await step(nurse, sent, {"step": "fee_asked", "amount": 5000})
-    assert await counted(town, "fee_charged") == before + 1
+    assert await counted(town, "fee_charged", *ends) == before + 1
     other = await girl(town, desk)
     await agrees(desk, other[0], "health", "needs")
     await step(desk, await to_centre(town, desk, other), {"step": "fee_asked", "amount": 100})  # told to the unit alone
-    assert await counted(town, "fee_charged") == before + 2
+    assert await counted(town, "fee_charged", *ends) == before + 2
     await town.settle()
     assert "fee_" not in json.dumps((await desk.get(f"/cases/{case[0]}/timeline?limit=200"))["items"])  # and to nobody else
+
+
+async def test_a_fee_at_legal_aid_is_a_breach_there_too(town: ProgrammeTown) -> None:
+    desk, lawyer = await town.at_work("police", UNIT), await town.at_work("legal", OFFICE)
+    pages = await at_pages(town, "legal", OFFICE, Role.SOCIAL_WORKER)
+    before = await of_agency(town, "legal", "fees_charged")
+    case = await girl(town, desk, "25-49")
+    await agrees(desk, case[0], "legal", "fb")
+    sent = await asks(town, desk, case, "legal", OFFICE, "legal_aid", urgency="urgent")
+    await lawyer.post(f"/referrals/{sent['id']}/arrive", {"feedback": True})
+    page = await pages.open(f"/referrals/{sent['id']}/close")
+    assert "This is free" in page.words
+    await pages.send(page.form(page.path), outcome_code="served", feedback="yes", fee="yes")
+    there = await lawyer.get(f"/referrals/{sent['id']}")
+    assert there["status"] == "closed"
+    (breach,) = (await lawyer.get(f"/cases/{there['case_id']}/breaches"))["items"]
+    assert breach["code"] == "fee_demanded"
+    assert "breach" in await alarms(await town.whole("legal"), there["case_id"])
+    assert await of_agency(town, "legal", "fees_charged") == before + 1
+    assert not load_programme("sl-fsu").expect["fee_charged"].is_met(await counted(town, "fee_charged"))
+    await town.settle()
+    assert "fee_" not in json.dumps((await desk.get(f"/cases/{case[0]}/timeline?limit=200"))["items"])
+
+
+async def test_legal_aid_is_asked_within_its_agreement_alone(town: ProgrammeTown) -> None:
+    desk, lawyer = await town.at_work("police", UNIT), await town.at_work("legal", OFFICE)
+    case = await girl(town, desk, "25-49")
+    await agrees(desk, case[0], "legal")
+    (there,) = (await lawyer.get("/agreements"))["items"]
+    assert (there["signed_with"], there["services"], there["standing"]) == (["police"], ["legal_aid"], "in_force")
+    worker = await town.at_work("social_welfare", SEAT)  # whose ministry has signed none, and has no way there
+    hers = await worker.post("/cases", {})
+    assert (await refused(agrees(worker, hers["id"], "legal")))[0] == 409
+    await asks(town, desk, case, "legal", OFFICE, "legal_aid", urgency="urgent")
+    assert (await lawyer.get("/agreements"))["items"][0]["open_now"] == there["open_now"] + 1
 
 
 async def test_an_old_form_is_handed_back_with_its_reason_and_care_goes_on(town: ProgrammeTown) -> None:

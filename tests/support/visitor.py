@@ -104,7 +104,7 @@ class _Reader(HTMLParser):
             if "checked" in given:
                 form.fields.setdefault(name, []).append(value or "on")
         elif name:
-            form.fields[name] = [value]
+            form.fields.setdefault(name, []).append(value)  # a browser sends each of several
 
     def handle_endtag(self, tag: str) -> None:
         if tag in {"script", "style"}:

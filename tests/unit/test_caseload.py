@@ -21,7 +21,7 @@ from shared.programmes.indicators import Measure
 from shared.programmes.profile import Programme, load_programme
 
 SMALL = str(Path(__file__).parents[1] / "support" / "programmes" / "xx-replay.yaml")
-REPLAYED = ("zm-vsu-ec", "rw-gender-desk", "bd-vsc", SMALL)
+REPLAYED = ("zm-vsu-ec", "rw-gender-desk", "bd-vsc", "sl-fsu", SMALL)
 SEEDS = st.integers(min_value=0, max_value=2**32)
 
 
@@ -107,6 +107,18 @@ def test_a_stay_is_planned_and_ends_as_the_programme_says_and_partners_are_asked
     assert "ngo_10_office_1" not in on.partners[ServicePackage.REINTEGRATION]  # offers it, and has not signed for it
 
 
+@settings(max_examples=25, deadline=None)
+@given(seed=SEEDS)
+def test_legal_aid_is_asked_where_a_way_leads_to_a_partner_that_has_signed_for_it(seed: int) -> None:
+    sierra_leone = draw(GROUNDS["sl-fsu"], seed).reports
+    assert {one.legal_aid for one in sierra_leone} == {None, "legal_office_1"}
+    bangladesh = GROUNDS["bd-vsc"]
+    asked = {one.legal_aid for one in draw(bangladesh, seed).reports if one.legal_aid is not None}
+    assert asked <= set(bangladesh.partners[ServicePackage.LEGAL_AID])
+    assert not any(one.legal_aid and one.stay for one in draw(bangladesh, seed).reports)
+    assert not any(one.legal_aid for one in draw(GROUNDS["zm-vsu-ec"], seed).reports)
+
+
 def test_a_seed_is_one_caseload_and_another_seed_another() -> None:
     on = GROUNDS["zm-vsu-ec"]
     assert draw(on, 7) == draw(on, 7)
@@ -115,7 +127,8 @@ def test_a_seed_is_one_caseload_and_another_seed_another() -> None:
 
 def test_every_path_is_walked() -> None:
     """With one seed of each country: nothing that a replay is to show is left to luck alone."""
-    zambia, rwanda = draw(GROUNDS["zm-vsu-ec"], 1), draw(GROUNDS["rw-gender-desk"], 1)
+    zambia, rwanda, sierra_leone = (draw(GROUNDS[name], 1) for name in ("zm-vsu-ec", "rw-gender-desk", "sl-fsu"))
+    assert any(one.is_child and one.clinic and one.to_welfare and one.legal_aid for one in sierra_leone.reports)  # three go out
     paths: dict[str, Any] = {
         "a boy": lambda one: one.sex is Sex.MALE and one.is_child, "a small child": lambda one: one.age is AgeBand.A0_9,
         "no to care": lambda one: one.clinic is None, "never came": lambda one: one.clinic and one.comes_after is None,

@@ -294,12 +294,12 @@ async def _also(
     told = []
     for peer, release in others.items():
         kind = edge.here.kind_of(peer)
-        asks = [s for one in said if one.message in ADDED for s in one.packages if s in PROVIDED_BY[kind]]
-        asks += may_ask(release, CARE_ORDER.get(kind, ()))[:1]
-        asks = list(dict.fromkeys(asks))
         taken = await commands.open_services(tx, case.id, incident.id if incident else None, peer)
         desk = visit.actor.facility
         found = by_seats(edge.here, await places(tx, edge.here, [peer], desk, local, paths=said_of), desk, seats)
+        asks = [s for one in said if one.message in ADDED for s in one.packages if s in PROVIDED_BY[kind]]
+        asks += [s for s in may_ask(release, CARE_ORDER.get(kind, ())) if any(s in p.facility.services for p in found)][:1]
+        asks = list(dict.fromkeys(asks))
         today = edge.here.day_of(tx.clock.now())
         fitting = [
             (

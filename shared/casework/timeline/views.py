@@ -118,7 +118,8 @@ async def page_by_opening(
     rows: list[Any] = []
     if cursor is None:
         rows += (await tx.session.execute(query.where(seq.is_(None)).order_by(col(Activity.position).desc()))).tuples().all()
-    rows += (await tx.session.execute(numbered)).tuples().all()
+    seen = {row.id for row, _ in rows}  # what was numbered between the two is in both
+    rows += [one for one in (await tx.session.execute(numbered)).tuples() if one[0].id not in seen]
     shown = rows[:limit]
     next_cursor = str(shown[-1][1]) if len(rows) > limit and shown[-1][1] is not None else None
     return [row for row, _ in shown], next_cursor
