@@ -125,7 +125,13 @@ def _standing(steps: Sequence[Step]) -> Standing:
 
 
 async def to_tell(tx: Transaction, _here: Here, by: Actor) -> tuple[list[ToTell], int]:
-    """Whom this desk has something to tell, the newest first, and how many milestones there are in all."""
+    """Whom this desk has something to tell, the newest first, and how many milestones there are in all. Of what does not open,
+    because its key is not here, it stands there that there is something."""
+    with shut_shown():
+        return await _to_tell_lines(tx, by)
+
+
+async def _to_tell_lines(tx: Transaction, by: Actor) -> tuple[list[ToTell], int]:
     settled = (col(Telling.position) == col(Progress.position), col(Telling.outcome).in_(SETTLED))
     was_told, was_told_off = exists().where(*settled, ~col(Telling.is_off)), exists().where(*settled, col(Telling.is_off))
     is_off = and_(col(Progress.code) == ProgressCode.HEARING_DATE, col(Progress.on_date).is_(None))
