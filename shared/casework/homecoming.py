@@ -285,8 +285,8 @@ async def _progress(_recipient: str, fact: events.Event, word: Returned, tx: Tra
     )  # fmt: skip
     if (await tx.session.execute(query)).first() is None:  # it was told to each member by a word of its own
         row = Progress(
-            case_id=case.id, agency=here.agency, code=fact.code, on_date=fact.on_date, occurred_at=word.occurred_at,
-            recorded_at=tx.clock.now(),
+            case_id=case.id, agency=here.agency, code=fact.code, on_date=fact.on_date, is_ahead=fact.on_date is not None,
+            occurred_at=word.occurred_at, recorded_at=tx.clock.now(),
         )  # fmt: skip
         tx.session.add(row)
         await tx.session.flush()

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from sqlalchemy.types import NullType, TypeDecorator
 
 from shared.kit.keystore import KeyDestroyed, Keystore, ValueNotOpened
 
-Form = Literal["json", "time", "bytes"]
+Form = Literal["json", "time", "date", "bytes"]
 ATTRIBUTE = "refnet_keystore"  # of an engine's dialect: what SQLAlchemy hands to a type
 
 
@@ -62,8 +62,8 @@ class Under:
 class Sealed(TypeDecorator[Any]):
     """One sealed column: `label` is table.column, `by` the column that has the name of a row's key ('' where the caller says it).
 
-    NULL is NULL: that nothing is there shows. A JSON value, a time or bytes, as `form` says. What was erased by destroying its key
-    reads as `erased`, wherever a copy of its row still lies.
+    NULL is NULL: that nothing is there shows. A JSON value, a time, a date or bytes, as `form` says. What was erased by destroying
+    its key reads as `erased`, wherever a copy of its row still lies.
     """
 
     impl = LargeBinary
@@ -96,7 +96,9 @@ class Sealed(TypeDecorator[Any]):
         plain = keys.open(self.label, held)
         if self.form == "json":
             return from_json(plain)
-        return plain if self.form == "bytes" else datetime.fromisoformat(plain.decode())
+        if self.form == "bytes":
+            return plain
+        return (date if self.form == "date" else datetime).fromisoformat(plain.decode())
 
     def read(self, held: bytes | None, keys: Keystore) -> Any:
         """The same, and `erased` where its key is destroyed. Raises KeystoreAway; ValueNotOpened, unless `shut_shown`."""

@@ -6,7 +6,7 @@ the application owns nothing, and the same is asked again with the query filter 
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ from services.police.stays.tables import Stay
 from services.social_welfare.returns.domain import Question
 from shared.casework import scope
 from shared.casework.accounts import sessions
+from shared.casework.accounts.barred import kept
 from shared.casework.accounts.commands import ROLES_OF, add_account, find_account, make_token
 from shared.casework.accounts.tables import Attempt, CaseRead, Duty, HandOver
 from shared.casework.alarms.commands import raise_alarm
@@ -44,12 +45,15 @@ from shared.casework.conferences.tables import Conference
 from shared.casework.directory.network import parse_network
 from shared.casework.exports.tables import Export
 from shared.casework.eyes.tables import Opening
+from shared.casework.here import Actor
 from shared.casework.holds.tables import Hold
 from shared.casework.migrate import SHARED_PREFIXES
 from shared.casework.paper.tables import Sheet
+from shared.casework.referrals.tables import Referral
 from shared.casework.registers.tables import RegisterEntry
 from shared.casework.work import views as work_views
 from shared.contracts.casework.codes import Role, Urgency
+from shared.kit.db import MACHINE, NOBODY
 from shared.kit.ids import new_id
 from shared.kit.sealed import Sealed
 
@@ -344,10 +348,18 @@ class Reader:
         self.cookies = {agency.edge.pages.cookie: cookie}
 
     @classmethod
-    async def make(cls, agency: TestAgency, name: str, role: Role, facility: str | None) -> "Reader":
+    async def make(
+        cls, agency: TestAgency, name: str, role: Role, facility: str | None,
+        never: frozenset[UUID] = frozenset(), opened: UUID | None = None,
+    ) -> "Reader":  # fmt: skip
+        """`never`: cases that it may not see; `opened`: one that is open to it for an hour, because a life is in danger."""
         async with agency.database.write() as tx:
             account = await add_account(tx, agency.here, name, role, facility)
-            account.pin_hash = "chosen by herself"
+            account.pin_hash, account.never = "chosen by herself", kept(never)
+            if opened is not None:
+                now = tx.clock.now()
+                tx.session.add(Opening(id=new_id(), case_id=opened, account_id=account.id, why="life_threat", opened_at=now,
+                                       until_at=now + timedelta(hours=1)))  # fmt: skip
             cookie = await sessions.open_session(tx, account, new_id(), needs_code=False)
             token = await make_token(tx, name)
             visit = await sessions.visit(tx, agency.here, cookie)
@@ -399,7 +411,7 @@ async def walk(town: World, foreign: dict[str, Things]) -> None:
             for method, path in found:
                 before = await reader.attempts()
                 answer = answered(await reader.ask(method, *asked(method, path, foreign[name].ids)))
-                kept = await reader.attempts() - before
+                attempts = await reader.attempts() - before
                 if (method, path) not in nothing:
                     unknown = {kind: str(new_id()) for kind in foreign[name].ids}
                     nothing[method, path] = answered(await reader.ask(method, *asked(method, path, unknown)))
@@ -408,8 +420,8 @@ async def walk(town: World, foreign: dict[str, Things]) -> None:
                     is_alike = answer == nothing[method, path]
                 else:  # pages have each role's own ways above the words, and an administrator is not even looked for
                     is_alike = "There is no" in answer[-1] and not any(word in answer[-1] for word in foreign[name].words)
-                if not is_alike or answer[0] != 404 or kept != 1:
-                    wrong.append((name, role.value, method, path, answer[0], kept, is_alike))
+                if not is_alike or answer[0] != 404 or attempts != 1:
+                    wrong.append((name, role.value, method, path, answer[0], attempts, is_alike))
         named = {kind for _method, path in found for kind in re.findall(r"{(\w+)}", path)} & OF_A_CASE
         wrong += [(name, "not in her log", kind) for kind in await unseen(agency, foreign[name], named - NOT_THERE[name])]
     assert not wrong, "\n".join(map(str, wrong))
@@ -443,8 +455,17 @@ def unfiltered(town: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     work_views._questions.cache_clear()
 
 
-# What names a case or holds something sealed, and is not kept back by the database itself.
+# What names a case or a thing of one, or holds something sealed, and is not kept back by the database itself.
+NAMING = {"case_id", "circle", "referral_id", "incident_id", "consent_id", "about", "subject", "opening_id", "export_id", "call_id",
+          "offender_id", "complaint_id", "stay_id", "property_id", "report_id", "open_items", "event_id"}  # fmt: skip
 UNGUARDED = {
+    "casework_attempts": "which account asked for which id and was shown nothing; of which case an id is, it does not say",
+    "casework_export_files": "encrypted to its reader; the export is kept back, and whoever makes the next takes old files away",
+    "casework_hand_overs": "ids of what a shift left open, by place: signing in asks for one's own",
+    "casework_opening_reviews": "what was found of an opening, by its id",
+    "exchange_slots": "which slot of a peer has which event, by id: the worker's",
+    "exchange_tombstones": "that a peer's consent was taken back, by id: the worker's, which must find it whoever asks",
+    "police_station_entries": "numbers of a station and when they were given, by the id of an event",
     "casework_accounts": "colleagues; what is sealed is the account's own list, which signing in reads",
     "casework_decoys": "which ones they are lies sealed under the agency's key",
     "casework_subscriptions": "which cases an account follows, by id: asked by account",
@@ -471,12 +492,95 @@ async def test_every_table_that_tells_of_a_case_is_kept_back_by_the_database(tow
         tables = {name: one for name, one in SQLModel.metadata.tables.items() if name.startswith(mine)}
         personal = {
             name for name, one in tables.items()
-            if "case_id" in one.c or any(isinstance(column.type, Sealed) for column in one.c)
+            if NAMING & set(one.c.keys()) or any(isinstance(column.type, Sealed) for column in one.c)
         }  # fmt: skip
         assert personal - guarded - UNGUARDED.keys() == set(), "call row_security.protect in a migration, or say here why not"
         assert guarded & UNGUARDED.keys() == set()
         seen |= personal
     assert UNGUARDED.keys() <= seen or not seen
+
+
+@pytest.mark.parametrize("world", ["postgresql"], indirect=True)
+async def test_the_database_alone_shows_a_case_to_its_desk_and_to_nobody_who_may_not_see_it(town: World) -> None:
+    """Whatever a query asks for. Whoever is barred is kept from it at its own desk too, with the whole agency, and within an hour
+    for which it was opened."""
+    every = await a_case(town)
+    for name, agency in town.agencies.items():
+        case_id, nobody = UUID(every[name].ids["case_id"]), Actor(new_id(), "x", Role.ADMINISTRATOR, None)
+        clerk = replace(nobody, role=min(ROLES_OF[agency.here.kind] - {Role.ADMINISTRATOR, Role.SUPERVISOR}), facility=HERE[name])
+        there, never = replace(clerk, facility=ELSEWHERE[name]), frozenset({case_id})
+        all_of_it = await rows_of(agency, case_id, MACHINE)
+        assert {"casework_cases", "casework_referrals", "casework_referral_facts", "casework_circle_members"} <= all_of_it.keys()
+        for by in (clerk, replace(clerk, facility=None), replace(there, opened=never)):
+            assert await rows_of(agency, case_id, scope.told(by)) == all_of_it, (name, by)
+        for by in (
+            there, nobody, replace(clerk, never=never), replace(clerk, facility=None, never=never),
+            replace(there, opened=never, never=never),
+        ):  # fmt: skip
+            assert await rows_of(agency, case_id, scope.told(by)) == {}, (name, by)
+        assert await rows_of(agency, case_id, NOBODY) == {}
+
+
+async def rows_of(agency: TestAgency, case_id: UUID, asks: Mapping[str, str]) -> dict[str, int]:
+    """How many rows of a case the database shows to whoever asks, in each table that it keeps back."""
+    async with agency.database.read() as tx:
+        guarded = {
+            str(one) for one in (await tx.session.execute(text("SELECT relname FROM pg_class WHERE relrowsecurity"))).scalars()
+        }
+        case = (await tx.session.execute(select(Case).where(col(Case.id) == case_id))).scalar_one()
+        referrals = (await tx.session.execute(select(col(Referral.id)).where(col(Referral.case_id) == case_id))).scalars().all()
+        await tx.tell(asks)
+        found = {}
+        for name in guarded & SQLModel.metadata.tables.keys():
+            table = SQLModel.metadata.tables[name]
+            named = {"case_id": [case_id], "circle": [case.circle], "referral_id": referrals}
+            by = next((one for one in named if one in table.c), "id" if name == "casework_cases" else None)
+            if by is not None:
+                query = select(func.count()).select_from(table).where(table.c[by].in_(named.get(by, [case_id])))
+                found[name] = int((await tx.session.execute(query)).scalar_one())
+        return {name: count for name, count in found.items() if count}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3_600)
+async def test_whoever_may_not_see_a_case_is_answered_to_the_letter_as_of_what_nobody_has(
+    town: World, request: pytest.FixtureRequest
+) -> None:
+    """Page by page, as each role has it: every role of another desk, and whoever has another case open for an hour. And whoever is
+    barred: at the desk where it lies, with the whole agency, and within an hour for which it was opened."""
+    foreign = await a_case(town)
+    request.getfixturevalue("unfiltered")
+    wrong: list[tuple[Any, ...]] = []
+    for name, agency in town.agencies.items():
+        found = [(m, p) for m, p in routes(agency.app) if set(re.findall(r"{(\w+)}", p)) & OF_A_CASE]
+        unknown = {kind: str(new_id()) for kind in foreign[name].ids}
+        for reader, is_barred in await kept_from(agency, UUID(foreign[name].ids["case_id"])):
+            for method, path in found:
+                if is_barred and set(re.findall(r"{(\w+)}", path)) & NOT_THERE[name]:
+                    continue  # of no case, or of another: at her own desk it is shown to her
+                answers = []
+                for ids in (foreign[name].ids, unknown):
+                    before = await reader.attempts()
+                    answer = answered(await reader.ask(method, *asked(method, path, ids)))
+                    answers.append((*answer, await reader.attempts() - before))
+                if answers[0] != answers[1] or (answers[0][0], answers[0][-1]) != (404, 1):
+                    wrong.append((reader.name, method, path, answers[0][0], answers[0][-1], answers[1][0], answers[1][-1]))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+async def kept_from(agency: TestAgency, case_id: UUID) -> list[tuple[Reader, bool]]:
+    """Accounts that may not see a case, and whether that is because they are barred."""
+    name, never, roles = agency.here.agency, frozenset({case_id}), sorted(ROLES_OF[agency.here.kind])
+    clerk = min(set(roles) - {Role.ADMINISTRATOR, Role.SUPERVISOR})
+    async with agency.database.read() as tx:
+        another = (await tx.session.execute(select(col(Case.id)).where(col(Case.id) != case_id).limit(1))).scalar_one()
+    return [
+        *[(await Reader.make(agency, f"elsewhere-{role}", role, ELSEWHERE[name]), False) for role in roles],
+        (await Reader.make(agency, "guest-of-another", clerk, ELSEWHERE[name], opened=another), False),
+        (await Reader.make(agency, "barred-at-desk", clerk, HERE[name], never), True),
+        (await Reader.make(agency, "barred-everywhere", Role.SUPERVISOR, None, never), True),
+        (await Reader.make(agency, "barred-guest", clerk, ELSEWHERE[name], never, case_id), True),
+    ]
 
 
 @pytest.mark.timeout(600)  # every role at every route: a minute when quiet

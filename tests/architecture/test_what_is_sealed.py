@@ -147,7 +147,6 @@ ANYWHERE: dict[str, str] = {
             "acknowledged_at",
             "accepted_at",
             "set_out_at",
-            "expected_at",
             "told_by_phone_at",
             "arrived_at",
             "in_service_at",
@@ -343,10 +342,9 @@ HARMLESS: dict[str, dict[str, str]] = {
     },
     "casework_place_news": dict.fromkeys(["staff", "has_female_staff", "waiting"], "about a place"),
     "casework_progress": {
-        **dict.fromkeys(["code", "on_date"], "a coded step and its date: the week's calendar is found by both"),
-        **dict.fromkeys(
-            ["was_on", "off_occurred_at", "off_recorded_at"], "a date that does not hold: who is to be told is found by it"
-        ),
+        "code": "a coded step: what is to be told, handed over and counted is found by it (decision 26)",
+        "is_ahead": "that a day may not have been yet: the week's calendar opens these, and on which day it is lies sealed",
+        **dict.fromkeys(["off_occurred_at", "off_recorded_at"], "when a day was taken off: who is to be told is found by it"),
     },
     "casework_referral_facts": {},
     "casework_referrals": {
@@ -483,7 +481,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "corrects": "a random id",
     },
     "health_follow_ups": {
-        "due_on": "the day of a visit, as of every next clinic date; what it is for lies sealed",
+        "due_on": "the day of a visit, which this agency set: the list of what is due goes by it; what it is for lies sealed",
         "state": "made, kept or not come yet, a code: the list of what is due goes by it",
         "is_told": "whether its day was recorded as the next clinic date",
     },
@@ -491,7 +489,7 @@ HARMLESS: dict[str, dict[str, str]] = {
         "agreement": "the name of an agreement in the programme",
         "plan": "what is to become of a request when its agreement ends, a code of three: the list of what waits goes by it",
     },
-    "justice_hearings": {"on_date": "the day of a hearing, as of every coded step: the week's calendar is found by it"},
+    "justice_hearings": {"on_date": "the day of a hearing, which this agency set: its calendar is found by it"},
     "justice_verdicts": {},
     "justice_examinations": {
         "begun_at": "when it began: the clock of its order counts from it; what was found is nowhere",

@@ -6,8 +6,78 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, create_model
 
+from shared.casework.sharing import OPENED_BY
 from shared.contracts.casework import events, minimal_data
-from shared.contracts.casework.codes import AgencyKind, ConsentItem
+from shared.contracts.casework.codes import AgencyKind, ConsentItem, ProgressCode
+
+P, H, W = AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE
+WAYS = ((P, H), (P, W), (H, P), (H, W))
+
+# The minimal data set as the practice guide has it, written down from the guide and not from the product: the class of a field, and
+# the item under which it passes in each of the ways above. "-": never. "law": only where a law asks for it. "asked": only where she
+# asks for what needs it. What the guide says of more than a field (which class is named, one report to one holder) is tested where
+# it is kept.
+GUIDE = """
+    referral.issued circle                          A  req    req     req         req
+    referral.issued pairwise_code                   A  req    req     req         req
+    referral.issued from_facility                   A  req    req     req         req
+    referral.issued to_facility                     A  req    req     req         req
+    referral.issued respond_by                      A  req    req     req         req
+    referral.issued services                        A  req    req     req         req
+    referral.issued urgency                         A  req    req     req         req
+    referral.issued windows.care                    A  req    -       -           -
+    referral.issued windows.until                   A  req    -       -           -
+    referral.issued needs.age_band                  A  needs  needs   needs       needs
+    referral.issued needs.sex                       A  needs  needs   needs       needs
+    referral.issued needs.language                  A  needs  needs   needs       needs
+    referral.issued needs.interpreter               A  needs  needs   needs       needs
+    referral.issued needs.access                    A  needs  needs   needs       needs
+    referral.issued needs.staff_preference          A  needs  needs   needs       needs
+    referral.issued child.assent                    A  req    req     law         req
+    referral.issued child.safe_adult_present        A  req    req     law         req
+    referral.issued child.legal_duty                A  req    req     law         req
+    referral.issued incident_class                  S  type   type    type/asked  type
+    referral.issued given.product                   C  given  -       -           -
+    referral.issued given.given_at                  C  given  -       -           -
+    referral.issued travel.mode                     A  req    req     -           req
+    referral.issued travel.escort                   A  req    req     -           req
+    referral.issued travel.expected_at              A  req    req     -           req
+    referral.set_out mode                           A  req    req     -           req
+    referral.set_out escort                         A  req    req     -           req
+    referral.set_out expected_at                    A  req    req     -           req
+    referral.issued dependants.age_bands            A  -      needs   -           needs
+    referral.issued safety.safe_to_return           K  -      safety  safety/asked safety
+    referral.issued safety.alone_on_phone           K  -      safety  safety/asked safety
+    referral.issued relay.safe_hours                K  relay  relay   relay       relay
+    referral.issued arrival_code_hash               A  req    req     req         req
+    circle.referral_progress services               A  -      prog    -           prog
+    circle.referral_progress state                  A  -      prog    -           prog
+    case.progress protection_order                  A  -      prog    -           -
+    case.progress hearing_date                      A  -      prog    -           -
+    case.hearing_off on_date                        A  -      prog    -           -
+    case.progress next_clinic_date                  A  -      -       -           fb
+    referral.issued urgent_mental_health            C  -      -       -           given
+    referral.issued report_form.form                A  req    -       -           -
+    referral.issued report_form.form_version        A  req    -       -           -
+    report.moved status                             A  -      -       fb          -
+    referral.arrived facility                       A  fb     fb      fb          fb
+    referral.closed outcome_code                    A  fb     fb      fb          fb
+    referral.not_attended -                         A  fb     fb      fb          fb
+"""
+
+# What is said beyond the guide's table, and why.
+BEYOND = {
+    ("referral.issued", "basis"): "on what it rests: the guide's rule 2 for every sharing",
+    ("referral.issued", "feedback_agreed"): "whether she agreed that the sender hears back",
+    **{
+        ("case.progress", str(code)): "a police milestone, as the item `prog` says"
+        for code in (
+            ProgressCode.COMPLAINT_REGISTERED, ProgressCode.STATEMENT_TAKEN, ProgressCode.CHARGED, ProgressCode.VERDICT,
+            ProgressCode.COMPLAINT_WITHDRAWN, ProgressCode.COMPLAINT_REOPENED,
+        )
+    },
+}  # fmt: skip
+JUSTICE_TO_POLICE = (AgencyKind.JUSTICE, P)  # a prosecutor, whom the guide does not have, tells of charge, hearing and verdict
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -41,6 +111,52 @@ def test_a_field_that_nobody_listed_is_seen_wherever_it_stands() -> None:
     deeper: Any = create_model("Deeper", __base__=events.PersonNeeds, marital_status=(str, "unknown"))
     planted: Any = create_model("Planted", __base__=events.ReferralIssued, needs=(deeper | None, None), phone=(str | None, None))
     assert unlisted(planted) == {"needs.marital_status", "phone"}
+
+
+def guided() -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:
+    """Class and items of each line of the guide."""
+    lines = [line.split() for line in GUIDE.strip().splitlines()]
+    return {(event, path): (of_class, tuple(items)) for event, path, of_class, *items in lines}
+
+
+def as_said(event: str, path: str) -> tuple[str, tuple[str, ...]]:
+    """The same of the product."""
+    of_class = minimal_data.SAID[event]["code" if event == "case.progress" else path.replace("-", "")][0]
+    return of_class, tuple(passing(event, path, way) for way in WAYS)
+
+
+def passing(event: str, path: str, way: tuple[AgencyKind, AgencyKind]) -> str:
+    """Under which item a field passes one way."""
+    if way not in events.BY_TYPE[event].authority.ways:
+        return "-"
+    if event == "case.progress":
+        return str(minimal_data.PROGRESS_CROSSES.get(way, {}).get(ProgressCode(path), "-"))
+    item, field = str(minimal_data.SAID[event][path.replace("-", "")][1]), path.partition(".")[0]
+    if event == "referral.issued" and field not in minimal_data.REQUEST_FIELDS | minimal_data.CROSSES[way].keys():
+        return "-"
+    if event == "referral.issued" and field == "child" and way in minimal_data.CHILD_NEEDS_LEGAL_BASIS:
+        return "law"
+    return f"{item}/asked" if event == "referral.issued" and (*way, field) in OPENED_BY else item
+
+
+def test_what_passes_is_what_the_practice_guide_lists() -> None:
+    for line, wanted in guided().items():
+        assert as_said(*line) == wanted, line
+
+
+def test_nothing_passes_that_the_practice_guide_does_not_list() -> None:
+    listed = guided().keys() | BEYOND.keys()
+    assert {("referral.issued", path) for path in paths(events.ReferralIssued)} - listed == set()
+    assert {("referral.set_out", path) for path in paths(events.SetOut)} - listed == set()
+    told = {("case.progress", str(code)) for rows in minimal_data.PROGRESS_CROSSES.values() for code in rows}
+    assert told - listed == set()
+    for _event, code in BEYOND.keys() & told:
+        assert [passing("case.progress", code, way) for way in WAYS] == ["-", "prog", "-", "-"], code
+    # A way that the guide does not have gets the request alone.
+    assert minimal_data.CROSSES.keys() == set(WAYS)
+    assert minimal_data.PROGRESS_CROSSES.keys() == {(P, W), (H, W), JUSTICE_TO_POLICE}
+    assert set(minimal_data.PROGRESS_CROSSES[JUSTICE_TO_POLICE].values()) == {ConsentItem.PROG}
+    assert {(P, W), (H, W)} == minimal_data.REFERRAL_PROGRESS_CROSSES
 
 
 def test_a_field_passes_under_the_same_item_in_every_direction_that_lists_it() -> None:

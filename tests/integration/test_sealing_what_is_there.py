@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from alembic import command
 from sqlalchemy import Connection, MetaData, insert, select, text
+from sqlmodel import col
 
 from services.health.care.tables import CareGiven
 from services.kinds import parts_of
@@ -21,11 +22,14 @@ from shared.casework.accounts.tables import KeptAnswer
 from shared.casework.alarms.tables import Alarm
 from shared.casework.breaches.tables import Breach
 from shared.casework.cases.tables import Case, Incident, Note
+from shared.casework.circles.commands import let_days_pass
+from shared.casework.circles.tables import Progress
 from shared.casework.consents.tables import Consent, Refusal
 from shared.casework.messages.tables import Message
 from shared.casework.migrate import config_on, is_migrated, migrate
 from shared.casework.referrals.tables import DraftedReferral, Referral, ReferralFact, WalkIn
 from shared.contracts.casework.codes import AgencyKind
+from shared.exchange.erasing import received_key
 from shared.exchange.tables import Activity, InboxRow, OutboxRow
 from shared.kit.db import Database
 from shared.kit.errors import RefnetError
@@ -228,6 +232,71 @@ async def test_breaches_of_the_police_lie_with_those_of_every_agency_and_read_as
     async with database.read() as tx:
         found = {row.case_id: (row.code, row.by_whom) for row in (await tx.session.execute(select(Breach))).scalars()}
     assert found == {case: (CANARY, CANARY), gone: (None, None)}
+    await database.close()
+
+
+async def test_days_lie_sealed_and_what_was_told_goes_with_its_consent(database_url: str) -> None:
+    keys, parts = Keystore.in_memory(), parts_of(AgencyKind.POLICE)
+    own, database = (parts.migrations, "police_"), Database(database_url, keys=keys)
+    case, consent, gone = uuid4(), uuid4(), uuid4()
+    moment, day = datetime(2031, 5, 4, 3, 2, 1, 987654, tzinfo=UTC), date(2031, 7, 13)
+
+    def make(connection: Connection) -> None:
+        for revision in ("0039_case_numbers", "0016_tellings_outlive"):
+            command.upgrade(config_on(connection, *own), revision)
+        tables = MetaData()
+        tables.reflect(connection, only=["casework_cases", "casework_referrals", "casework_progress"])
+        is_sqlite = connection.dialect.name == "sqlite"
+
+        def plain(value: Any) -> Any:
+            if is_sqlite and isinstance(value, UUID):
+                return value.hex
+            return value.replace(tzinfo=None) if is_sqlite and isinstance(value, datetime) else value
+
+        def put(table: str, **row: Any) -> None:
+            connection.execute(insert(tables.tables[table]).values({name: plain(value) for name, value in row.items()}))
+
+        put("casework_cases", id=case, number="1", circle=uuid4(), circle_version=1, facility="x", is_received=False, opened_at=NOW,
+            told_under={}, not_counted=False)  # fmt: skip
+        request = {"case_id": case, "desk": "x", "from_facility": "x", "to_facility": "x", "services": [], "urgency": "acute",
+                   "issued_event_id": uuid4(), "state": "issued", "is_open": True, "standing": {}, "told": {}, "flags": [],
+                   "feedback_agreed": False, "respond_by": NOW, "issued_at": NOW, "moved_at": NOW, "version": 1}  # fmt: skip
+        step = {"case_id": case, "code": "hearing_date", "occurred_at": NOW, "recorded_at": NOW}
+        for issuer, direction, under in (("police", "out", consent), ("health", "in", consent), ("gone", "in", gone)):
+            put("casework_referrals", id=uuid4(), issuer=issuer, recipient="police", direction=direction, consent_id=under,
+                expected_at=moment, **request)  # fmt: skip
+            told = {"agency": issuer, "consent_id": under if direction == "in" else None}
+            put("casework_progress", on_date=day, **told, **step)
+            put("casework_progress", was_on=day, **told, **step)
+
+    async with database.engine.connect() as connection:
+        await connection.execution_options(write=True)
+        await connection.run_sync(make)
+        await connection.commit()
+    keys.destroy([received_key("gone", gone)], NOW)
+    await migrate(database, *own)
+
+    async def days() -> dict[str, list[Any]]:
+        async with database.read() as tx:
+            requests = (await tx.session.execute(select(Referral))).scalars()
+            found: dict[str, list[Any]] = {row.issuer: [row.expected_at] for row in requests}
+            for row in (await tx.session.execute(select(Progress).order_by(col(Progress.position)))).scalars():
+                found[row.agency] += [(row.on_date, row.was_on, row.is_ahead)]
+            return found
+
+    read: list[Any] = [moment, (day, None, True), (None, day, False)]
+    erased: list[Any] = [None, (None, None, True), (None, None, False)]
+    assert await days() == {"police": read, "health": read, "gone": erased}
+    async with database.engine.connect() as connection:
+        held = await connection.run_sync(dumped)
+    assert [one for one in ("2031-05-04", "2031-07-13") if one in held] == []
+    keys.destroy([received_key("health", consent)], NOW)
+    assert await days() == {"police": read, "health": erased, "gone": erased}
+    async with database.write() as tx:
+        await let_days_pass(tx, day)
+        assert (await days())["police"] == read
+        await let_days_pass(tx, day + timedelta(days=1))
+    assert [row[-1] for rows in (await days()).values() for row in rows[1:]] == [False] * 6
     await database.close()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from agencies import SECRET, TestAgency, consent, open_case, refer
-from canaries import LANGUAGE
+from canaries import EXPECTED, LANGUAGE, among
 from schema import sqlite_at_head
 from sqlmodel import SQLModel
 
@@ -41,6 +41,7 @@ from shared.programmes.profile import load_programme
 
 PINS: dict[str, str | None] = {"police": None, "health": None}
 OWN_WORDS = "the clinic's own words"
+TOLD = (LANGUAGE, EXPECTED[:-1])  # what she speaks, and when she is expected: words of the desk's, in columns of the clinic's
 ROUNDS = 4  # words, what they are answered with, and a letter each way after both
 
 
@@ -126,6 +127,13 @@ def readable(backup: Path, keystores: Iterable[Keystore], word: str = "") -> lis
     return sorted(found)
 
 
+def in_the_clear(backup: Path, word: str) -> list[str]:
+    """The tables of a copy of a database in which this word stands open, in any way in which a time is written."""
+    with closing(sqlite3.connect(backup)) as copy:
+        here = [name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return [table for table in here if among([word], str(copy.execute(f'SELECT * FROM "{table}"').fetchall()))]
+
+
 def _opened(store: Keystore, label: str, value: bytes) -> bytes | None:
     try:
         return store.open(label, value)
@@ -160,6 +168,7 @@ async def told(police: Station, health: Station, broker: Broker) -> tuple[Any, s
     agreed = await consent(desk, case, "health", *(str(item) for item in ConsentItem if item is not ConsentItem.REQ))
     person = {"age_band": "10-14", "sex": "female", "language": LANGUAGE}
     sent = await refer(desk, case, incident, "health", urgency="routine", needs=person)
+    await desk.post(f"/referrals/{sent['id']}/set-out", {"mode": "car", "escort": "officer", "expected_at": EXPECTED})
     await broker.settle()
     nurse = await health.sign_in(f"nurse-{new_id()}")
     await nurse.post(f"/referrals/{sent['id']}/accept")
@@ -189,7 +198,9 @@ async def test_with_every_key_that_is_left_neither_the_broker_nor_a_backup_tells
     def backed_up() -> list[Keystore]:
         return [Keystore(file, wrapping) for file in copies_of_keys]
 
-    assert {"casework_referrals", "exchange_inbox", "casework_idempotency"} <= {*readable(copy, in_use(), LANGUAGE)}
+    for word in TOLD:
+        assert {"casework_referrals", "exchange_inbox", "casework_idempotency"} <= {*readable(copy, in_use(), word)}
+        assert in_the_clear(copy, word) == []
     own = readable(copy, in_use(), OWN_WORDS)
     assert own
     await desk.take_back(case, agreed)
@@ -198,9 +209,10 @@ async def test_with_every_key_that_is_left_neither_the_broker_nor_a_backup_tells
     assert view["erasure"] == "destroyed"
     before = list(broker.records)
     assert len(broker.opened(before)) == len(before)
-    assert any(LANGUAGE.encode() in content for content in broker.opened(before))
-    assert readable(copy, in_use(), LANGUAGE) == ["casework_idempotency"]  # an answer kept for repeats, under the key of its day
-    assert "casework_referrals" in readable(copy, backed_up(), LANGUAGE)  # why no copy of a keystore is kept longer than a week
+    for word in TOLD:
+        assert any(word.encode() in content for content in broker.opened(before))
+        assert readable(copy, in_use(), word) == ["casework_idempotency"]  # an answer kept for repeats, under the key of its day
+        assert "casework_referrals" in readable(copy, backed_up(), word)  # why no copy of a keystore is kept longer than a week
 
     for one in ends:
         await asyncio.to_thread(one.keeper().rotate, "x25519", None)
@@ -222,7 +234,7 @@ async def test_with_every_key_that_is_left_neither_the_broker_nor_a_backup_tells
 
     assert broker.opened(before) == []
     left = [*in_use(), *backed_up()]
-    assert readable(copy, left, LANGUAGE) == []
+    assert [readable(copy, left, word) for word in TOLD] == [[], []]
     assert {*readable(copy, left, OWN_WORDS)} == {*own} - {
         "casework_idempotency"
     }  # the clinic's own record of care is no copy of what it was told

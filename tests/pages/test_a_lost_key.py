@@ -76,6 +76,7 @@ async def test_a_work_list_says_of_its_line_that_it_cannot_be_read_and_stands(wo
         sent.append((await refer(desk, case_id, incident_id, "health"))["id"])
         cases.append((case_id, UUID(agreed["id"])))
     lost, _incident = await open_case(desk)  # opened, and nothing sent yet
+    await desk.post(f"/cases/{lost}/progress", {"code": "hearing_date", "on_date": "2026-01-08"})
     await world.settle()
     nurse = await at_work(world, "health", "nurse-1", Role.CLINICIAN)
     officer = await at_work(world, "police", "officer-1", Role.OFFICER)
@@ -85,9 +86,10 @@ async def test_a_work_list_says_of_its_line_that_it_cannot_be_read_and_stands(wo
     for name in (received_key("police", cases[0][1]), there, UUID(cases[0][0]), UUID(lost)):
         if keys.living([name]):
             lose(keys, name, tmp_path / "copy")
-    for visitor, count in ((nurse, 1), (officer, 2)):
+    for visitor, count in ((nurse, 1), (officer, 3)):
         page = await visitor.open("/work")
         assert (page.status, page.words.count(CANNOT_BE_READ)) == (200, count), page.words
+        assert ("Hearing date set" in page.words) == (visitor is officer)  # that there is something to tell her, and not the day
         assert [one for one in sent if f"/referrals/{one}" not in page.links] == []
         assert (await visitor.open("/here-now")).status == (await visitor.open("/hand-over")).status == 200
         page = await visitor.open("/cases")

@@ -1,6 +1,7 @@
 """What of a story may be looked for afterwards: words and times that nobody else says; and all that an agency's keys open."""
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any
 
 from agencies import Desk, TestAgency, World, consent, open_case, refer
@@ -67,12 +68,20 @@ async def everything(database: Database, which: Callable[[str], bool] = lambda _
         mappers = [(mapper, str(mapper.persist_selectable)) for mapper in SQLModel._sa_registry.mappers]
         for mapper in [mapper for mapper, name in mappers if name in tables and which(name)]:
             rows = (await tx.session.execute(select(mapper.class_))).scalars()
-            found += [repr({column.key: getattr(row, column.key) for column in mapper.column_attrs}) for row in rows]
+            found += [repr({column.key: _plain(getattr(row, column.key)) for column in mapper.column_attrs}) for row in rows]
     return "\n".join(found)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, date) else value
 
 
 async def left(agency: TestAgency, canaries: Iterable[str]) -> set[str]:
     """Those of the canaries that are still to be read at an agency."""
-    held = await everything(agency.database)
+    return among(canaries, await everything(agency.database))
+
+
+def among(canaries: Iterable[str], held: str) -> set[str]:
+    """Those of the canaries that stand in what is held somewhere."""
     # A time is written in three ways: as the wire has it, as pydantic has it, and as a column opens.
     return {one for one in canaries if one in held or one.replace("T", " ") in held}

@@ -8,11 +8,11 @@ from sqlmodel import col
 from services.police.complaints.domain import Where
 from services.police.complaints.tables import Complaint, ComplaintStep
 from shared.casework.cases.tables import Case
-from shared.casework.circles.figures import steps
+from shared.casework.circles.figures import has_been, steps
 from shared.casework.circles.tables import Progress
 from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import Period
-from shared.casework.figures.reading import of_counted
+from shared.casework.figures.reading import of_counted, rows, said, sealed
 from shared.casework.here import Here
 from shared.contracts.casework.codes import AgencyKind, ProgressCode
 from shared.kit.db import Transaction
@@ -50,13 +50,17 @@ async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
         col(Progress.occurred_at) < until,
     )  # fmt: skip
     with shut_shown():  # what does not open is counted without what it said
-        for place, said in (await tx.session.execute(withdrawn)).tuples():
-            if (where := (said or {}).get("where")) in WHERE:
+        for place, answers in (await tx.session.execute(withdrawn)).tuples():
+            if (where := (answers or {}).get("where")) in WHERE:
                 found.add(WHERE[where], place)
     ends = min(of.until, here.day_of(tx.clock.now()))  # what is set for today or later has not been yet
-    heard = of_counted(Progress, col(Progress.case_id), col(Case.facility)).distinct().where(
-        whose, col(Progress.code) == _P.HEARING_DATE, col(Progress.on_date) >= of.first, col(Progress.on_date) < ends,
-    )  # fmt: skip
-    for _case, place in (await tx.session.execute(heard)).tuples():
+    columns = (col(Progress.position), col(Progress.case_id), col(Case.facility), *sealed(Progress, "on_date"))
+    heard = of_counted(Progress, *columns).where(whose, col(Progress.code) == _P.HEARING_DATE, col(Progress.on_date).is_not(None))
+    tried = set()
+    with shut_shown():
+        async for row in rows(tx, heard, col(Progress.position)):
+            if has_been(said(tx, Progress, row, "on_date"), ends, of.first):
+                tried.add((row.case_id, row.facility))
+    for _case, place in tried:
         found.add(Measure.TRIED, place)
     return found

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, exists, false, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlmodel import col
 
 from services.police.complaints.commands import complaints_of, heard_of, known_to_her, steps_of
@@ -31,6 +30,7 @@ from shared.casework.work.views import LIST_MAX
 from shared.contracts.casework.codes import ProgressCode, Ternary
 from shared.contracts.casework.events import HearingOff
 from shared.exchange.incarnations import restored_at
+from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.i18n import mark as _
 from shared.kit.sealed import shut_shown
@@ -125,21 +125,25 @@ def _standing(steps: Sequence[Step]) -> Standing:
 
 
 async def to_tell(tx: Transaction, _here: Here, by: Actor) -> tuple[list[ToTell], int]:
-    """Whom this desk has something to tell, the newest first, and how many milestones there are in all."""
+    """Whom this desk has something to tell, the newest first, and how many milestones there are in all. Of what does not open,
+    because its key is not here, it stands there that there is something."""
+    with shut_shown():
+        return await _to_tell_lines(tx, by)
+
+
+async def _to_tell_lines(tx: Transaction, by: Actor) -> tuple[list[ToTell], int]:
     settled = (col(Telling.position) == col(Progress.position), col(Telling.outcome).in_(SETTLED))
     was_told, was_told_off = exists().where(*settled, ~col(Telling.is_off)), exists().where(*settled, col(Telling.is_off))
     is_off = and_(col(Progress.code) == ProgressCode.HEARING_DATE, col(Progress.on_date).is_(None))
-    off_at, other, restored = col(Progress.off_recorded_at), aliased(Progress), await restored_at(tx)
-    holds = exists().where(
-        col(other.case_id) == col(Progress.case_id), col(other.agency) == col(Progress.agency),
-        col(other.code) == ProgressCode.HEARING_DATE, col(other.on_date) == col(Progress.was_on),
-    )  # fmt: skip
+    off_at, restored = col(Progress.off_recorded_at), await restored_at(tx)
     is_lost = and_(col(Progress.occurred_at) < restored, off_at >= restored) if restored is not None else false()
+    was_heard_of = and_(is_off, off_at.is_not(None), ~was_told_off, or_(was_told, is_lost))
+    hold = await _hold_again(tx, was_heard_of, scope.this_case(by))
     query = (
         select(Progress, Case, func.count().over())
         .join(Case, col(Case.id) == col(Progress.case_id))
         .where(col(Progress.code).in_(MILESTONES), scope.this_case(by))
-        .where(or_(and_(~is_off, ~was_told), and_(is_off, off_at.is_not(None), ~holds, ~was_told_off, or_(was_told, is_lost))))
+        .where(or_(and_(~is_off, ~was_told), and_(was_heard_of, col(Progress.position).not_in(hold))))
         .order_by(col(Progress.recorded_at).desc(), col(Progress.position).desc())
         .limit(LIST_MAX)
     )
@@ -155,6 +159,21 @@ async def to_tell(tx: Transaction, _here: Here, by: Actor) -> tuple[list[ToTell]
         for id_, case in cases.items()
     ]  # fmt: skip
     return lines, int(found[0][2]) if found else 0
+
+
+async def _hold_again(tx: Transaction, *conditions: ColumnElement[bool]) -> set[int]:
+    """Those of some hearings that are off whose day the same agency has set again, or set twice. Their days lie sealed, and few
+    are ever off: they are compared here."""
+    off = select(Progress).join(Case, col(Case.id) == col(Progress.case_id)).where(*conditions)
+    steps = (await tx.session.execute(off)).scalars().all()
+    if not steps:
+        return set()
+    of_cases = select(Progress).where(
+        among(tx, col(Progress.case_id), {step.case_id for step in steps}), col(Progress.code) == ProgressCode.HEARING_DATE,
+        col(Progress.on_date).is_not(None),
+    )  # fmt: skip
+    stand = {(one.case_id, one.agency, one.on_date) for one in (await tx.session.execute(of_cases)).scalars()}
+    return {step.position or 0 for step in steps if (step.case_id, step.agency, step.was_on) in stand}
 
 
 def _to_tell(row: Progress) -> StepToTell:

@@ -1,6 +1,7 @@
 """The watcher: on the agency's clock it sets local flags, raises alarms to posts and lets them climb. It never changes a state.
 
-It keeps nothing in memory: after a restart it goes on from what the database says.
+It keeps nothing in memory but on which day it looked last for days that have passed: after a restart it goes on from what the
+database says.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from shared.casework.alarms.commands import END_WAITS, alarms_about, clear, clim
 from shared.casework.alarms.tables import Alarm
 from shared.casework.cases.recovering import waits_for
 from shared.casework.cases.tables import Case
+from shared.casework.circles.commands import let_days_pass
 from shared.casework.consents.commands import end_consent, is_prolonged
 from shared.casework.consents.handlers import forget_ended
 from shared.casework.consents.tables import HAS_AN_END, Consent, EndedConsent, Erasure, Refusal
@@ -110,6 +112,7 @@ class Watcher:
 
     def __init__(self, database: Database, here: Here, own: Sequence[Watch] = ()) -> None:
         self._database, self._here, self._own = database, here, own
+        self._passed: date | None = None  # the day before which none lies ahead
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ticks until `stop` is set."""
@@ -133,6 +136,7 @@ class Watcher:
             after = page[-1][0]
         await self._consents()
         await self._tell_of_decoys()
+        await self._let_days_pass()
         for watch in self._own:
             await self._apart(watch)
         await self._let_climb()
@@ -162,6 +166,13 @@ class Watcher:
         if are_fresh:
             async with self._database.write() as tx:
                 await tell_of_decoys(tx, self._here)
+
+    async def _let_days_pass(self) -> None:
+        today = self._here.day_of(self._database.clock.now())
+        if today != self._passed:
+            async with self._database.write() as tx:
+                await let_days_pass(tx, today)
+            self._passed = today
 
     async def _apart(self, watch: Watch) -> None:
         """What one kind of agency looks at keeps nobody from the alarms of all."""

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from pydantic import model_validator
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlmodel import col
 
 from shared.casework import sharing
@@ -22,10 +22,12 @@ from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import ConsentItem, ReferralState
 from shared.exchange import feed, outbox
 from shared.exchange.tables import OutboxRow
+from shared.kit.bulk import among
 from shared.kit.db import Transaction
 from shared.kit.errors import Conflict
 from shared.kit.i18n import mark as _
 from shared.kit.ids import new_id
+from shared.kit.sealed import SHUT, Under, shut_shown
 from shared.programmes.terms import Act
 
 OF_THE_CIRCLE = (events.CaseProgress.type, events.HearingOff.type, events.CircleReferralProgress.type)
@@ -75,8 +77,8 @@ async def record_progress(
     fact = events.CaseProgress(code=command.code, on_date=command.on_date)
     occurred_at = happened("occurred_at", command.occurred_at, tx.clock.now())
     row = Progress(
-        case_id=case.id, agency=here.agency, code=command.code, on_date=command.on_date, occurred_at=occurred_at,
-        recorded_at=tx.clock.now(), recorded_by=by.account_id,
+        case_id=case.id, agency=here.agency, code=command.code, on_date=command.on_date, is_ahead=command.on_date is not None,
+        occurred_at=occurred_at, recorded_at=tx.clock.now(), recorded_by=by.account_id,
     )  # fmt: skip
     tx.session.add(row)
     await tx.session.flush()
@@ -116,33 +118,49 @@ async def note_off(tx: Transaction, case_id: UUID, agency: str, on_date: date, o
     Said once: the same word comes home from each member that it was told, and the day may have been set again since. False where
     it was said already.
     """
-    of_the_day = (
-        col(Progress.case_id) == case_id, col(Progress.agency) == agency, col(Progress.code) == codes.ProgressCode.HEARING_DATE,
-    )  # fmt: skip
-    known = select(col(Progress.position)).where(
-        *of_the_day, col(Progress.was_on) == on_date, col(Progress.off_occurred_at) == occurred_at
-    )
-    if (await tx.session.execute(known.limit(1))).first() is not None:
+    hearings = await _dated(tx, case_id, agency, codes.ProgressCode.HEARING_DATE)
+    if any(step.was_on == on_date and step.off_occurred_at == occurred_at for step in hearings):
         return False
-    for step in (await tx.session.execute(select(Progress).where(*of_the_day, col(Progress.on_date) == on_date))).scalars():
-        note_step_off(step, occurred_at, tx.clock.now())
+    for step in hearings:
+        if step.on_date == on_date:
+            note_step_off(step, occurred_at, tx.clock.now())
     await tx.session.flush()
     return True
 
 
+async def _dated(tx: Transaction, case_id: UUID, agency: str, code: codes.ProgressCode) -> Sequence[Progress]:
+    """An agency's steps of one kind on a case: their days lie sealed, and are looked for here."""
+    query = select(Progress).where(col(Progress.case_id) == case_id, col(Progress.agency) == agency, col(Progress.code) == code)
+    return (await tx.session.execute(query)).scalars().all()
+
+
 def note_step_off(step: Progress, occurred_at: datetime, now: datetime) -> None:
     """One step loses its day; it is known which that was."""
-    step.on_date, step.was_on = None, step.on_date
+    step.was_on = Under(step.key, step.on_date)  # type: ignore[assignment]  # read again it is the day
+    step.on_date, step.is_ahead = None, False
     step.off_occurred_at, step.off_recorded_at = occurred_at, now
 
 
 async def visit_is_set(tx: Transaction, here: Here, case_id: UUID, agency: str) -> bool:
     """Whether an agency has set a visit of the case that lies after today."""
-    query = select(col(Progress.position)).where(
-        col(Progress.case_id) == case_id, col(Progress.agency) == agency, col(Progress.code) == codes.ProgressCode.NEXT_CLINIC_DATE,
-        col(Progress.on_date) > here.day_of(tx.clock.now()),
-    )  # fmt: skip
-    return (await tx.session.execute(query.limit(1))).first() is not None
+    today = here.day_of(tx.clock.now())
+    visits = await _dated(tx, case_id, agency, codes.ProgressCode.NEXT_CLINIC_DATE)
+    return any(visit.on_date is not None and visit.on_date > today for visit in visits)
+
+
+async def let_days_pass(tx: Transaction, today: date) -> None:
+    """Days that have been lie ahead no more: whoever asks what comes opens none of them. What does not open, because its key is not
+    here, stays as it is."""
+    ahead = select(col(Progress.position), col(Progress.on_date)).where(col(Progress.is_ahead))
+    with shut_shown():
+        days: Sequence[Any] = (await tx.session.execute(ahead)).all()
+    over = {position for position, on in days if on is not SHUT and (on is None or on < today)}
+    await tx.session.execute(
+        update(Progress)
+        .where(among(tx, col(Progress.position), over))
+        .values(is_ahead=False)
+        .execution_options(synchronize_session=False)
+    )
 
 
 class Circle(Protocol):

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, true
+from sqlalchemy import ColumnElement, true
 from sqlmodel import col
 
 from shared.casework.cases.figures import reports
@@ -13,10 +14,11 @@ from shared.casework.cases.tables import Case
 from shared.casework.circles.tables import Progress
 from shared.casework.figures.counting import Counts
 from shared.casework.figures.domain import STEPS_REACHED, Period
-from shared.casework.figures.reading import of_counted
+from shared.casework.figures.reading import of_counted, rows, said, sealed
 from shared.casework.here import Here
 from shared.contracts.casework.codes import AgencyKind, ProgressCode
 from shared.kit.db import Transaction
+from shared.kit.sealed import shut_shown
 from shared.programmes.indicators import Measure
 
 
@@ -56,14 +58,19 @@ async def furthest_steps(tx: Transaction, here: Here) -> dict[UUID, int]:
     A case is tried once a hearing was, and not when it was set."""
     today = here.day_of(tx.clock.now())
     own = [here.agency, *(peer for peer in here.peers if here.kind_of(peer) is AgencyKind.JUSTICE)]
-    query = of_counted(Progress, col(Progress.case_id), col(Progress.code)).where(
-        col(Progress.agency).in_(own), col(Progress.code).in_(REACHED),
-        or_(col(Progress.code) != ProgressCode.HEARING_DATE, col(Progress.on_date) < today),
-    )  # fmt: skip
+    columns = (col(Progress.position), col(Progress.case_id), col(Progress.code), *sealed(Progress, "on_date"))
+    query = of_counted(Progress, *columns).where(col(Progress.agency).in_(own), col(Progress.code).in_(REACHED))
     found: dict[UUID, int] = {}
-    for case_id, code in (await tx.session.execute(query)).tuples():
-        found[case_id] = max(found.get(case_id, 0), REACHED[ProgressCode(code)])
+    with shut_shown():
+        async for row in rows(tx, query, col(Progress.position)):
+            if row.code != ProgressCode.HEARING_DATE or has_been(said(tx, Progress, row, "on_date"), today):
+                found[row.case_id] = max(found.get(row.case_id, 0), REACHED[ProgressCode(row.code)])
     return found
+
+
+def has_been(on_date: Any, before: date, since: date = date.min) -> bool:
+    """Whether a day is known and lies in a span; one that does not open, because its key is not here, is not known."""
+    return isinstance(on_date, date) and since <= on_date < before
 
 
 async def attrition(tx: Transaction, here: Here, of: Period) -> Counts:

@@ -20,6 +20,7 @@ from shared.exchange.registry import Received
 from shared.exchange.tables import Activity
 from shared.kit.bulk import among, insert_many
 from shared.kit.db import Transaction
+from shared.kit.sealed import Under
 
 # One trip on PostgreSQL; the portable form stands beside its use.
 STANDING = """
@@ -100,9 +101,10 @@ async def on_case_progress(received: Received, tx: Transaction, here: Here) -> N
     """A coded fact from a member."""
     word: events.CaseProgress = received.data
     case = await case_for_circle(tx, here, received.subject, here.opened_at())
+    on_date: Any = Under(_key_of(received) or case.id, word.on_date)
     tx.session.add(
-        Progress(case_id=case.id, agency=received.sender, code=word.code, on_date=word.on_date, consent_id=received.consent_id,
-                 occurred_at=received.occurred_at, recorded_at=tx.clock.now())
+        Progress(case_id=case.id, agency=received.sender, code=word.code, on_date=on_date, is_ahead=word.on_date is not None,
+                 consent_id=received.consent_id, occurred_at=received.occurred_at, recorded_at=tx.clock.now())
     )  # fmt: skip
     await tx.session.flush()
     await _line(received, tx, here, events.data_of(word))
@@ -126,8 +128,13 @@ def _line_of(received: Received, case_id: UUID, facility: str, detail: dict[str,
         kind=received.type, subject=received.subject, agency=received.sender, is_own=False, occurred_at=received.occurred_at,
         case_id=case_id, facility=facility, event_id=received.id,
         detail={**detail, "consent_id": str(received.consent_id) if received.consent_id else None},
-        key=received_key(received.sender, received.consent_id) if received.consent_id else None,
+        key=_key_of(received),
     )  # fmt: skip
+
+
+def _key_of(received: Received) -> UUID | None:
+    """The name of the key that goes with the consent under which it was told."""
+    return received_key(received.sender, received.consent_id) if received.consent_id else None
 
 
 async def forget_told(tx: Transaction, sender: str, circle: UUID, consent_id: UUID) -> None:

@@ -49,9 +49,9 @@ def of_case(case: str, desk: str | None = None) -> str:
     return f"({EVERYWHERE} OR {at_desk}refnet_sees_case({case})) AND {NOT_BARRED.format(case=case)}"
 
 
-def of_row(table: str, key: str) -> str:
-    """Rows that belong to one of another table: they are seen where that one is."""
-    return f"EXISTS (SELECT FROM {table} AS whose WHERE whose.id = {key})"
+def of_row(table: str, key: str, named: str = "id") -> str:
+    """Rows that belong to one of another table, by its column `named`: they are seen where that one is."""
+    return f"EXISTS (SELECT FROM {table} AS whose WHERE whose.{named} = {key})"
 
 
 def protect(table: str, seen: str) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from shared.kit.errors import RefnetError
-from shared.kit.keystore import Keystore
+from shared.kit.keystore import KeyDestroyed, Keystore
 from shared.kit.sealed import ATTRIBUTE, Form, Sealed, Under
 
 ROWS = 1_000  # read and written at once: a megabyte of the largest
@@ -28,15 +28,16 @@ def keystore() -> Keystore:
 
 def seal(
     table: str, key: Sequence[tuple[str, Any]], columns: Sequence[Column], name: str, *, join: str = "", derive: NameOf | None = None,
-    unchecked: Sequence[str] | None = None,
+    unchecked: Sequence[str] | None = None, beside: Sequence[tuple[str, Any]] = (),
 ) -> None:  # fmt: skip
     """Seals columns of every row. `name` is SQL for what the key of a row `t` is named after, `join` what that needs; `derive`, where
-    SQL cannot say it, takes its value. Columns that are bytes already keep their place; others are replaced. `unchecked`: what a
+    SQL cannot say it, takes its value, with columns that stand `beside`. What lies under a destroyed key was erased, and is nothing
+    from now on. Columns that are bytes already keep their place; others are replaced. `unchecked`: what a
     replaced column was under, so that SQLite must make the table anew, without these checks; on PostgreSQL it goes with its column."""
     replaced = [column for column, _, form in columns if form != "bytes"]
     for column in replaced:
         op.add_column(table, sa.Column(f"{column}_sealed", sa.LargeBinary(), nullable=True))
-    _fill(table, key, columns, name, join, derive)
+    _fill(table, key, columns, name, join, derive, beside)
     if unchecked is not None and op.get_bind().dialect.name == "sqlite":
         with op.batch_alter_table(table, recreate="always") as batch:
             for check in unchecked:
@@ -56,11 +57,12 @@ def _rename(table: str, column: str) -> None:
 
 
 def _fill(
-    table: str, key: Sequence[tuple[str, Any]], columns: Sequence[Column], name: str, join: str, derive: NameOf | None
-) -> None:
+    table: str, key: Sequence[tuple[str, Any]], columns: Sequence[Column], name: str, join: str, derive: NameOf | None,
+    beside: Sequence[tuple[str, Any]],
+) -> None:  # fmt: skip
     connection = op.get_bind()
-    what = ", ".join([*(f"t.{n}" for n, _ in key), f"{name} AS key_name", *(f't."{c}"' for c, _, _ in columns)])
-    kinds = {**dict(key), **{c: kind for c, kind, _ in columns}, **({} if derive else {"key_name": sa.Uuid()})}
+    what = ", ".join([*(f"t.{n}" for n, _ in [*key, *beside]), f"{name} AS key_name", *(f't."{c}"' for c, _, _ in columns)])
+    kinds = {**dict(key), **dict(beside), **{c: kind for c, kind, _ in columns}, "key_name": sa.Uuid()}
     order = ", ".join(f"t.{n}" for n, _ in key)
     beyond = f"({order}) > ({', '.join(f':k{place}' for place in range(len(key)))})"
     last: Sequence[Any] | None = None
@@ -72,7 +74,8 @@ def _fill(
         if not rows:
             return
         keys = keystore()
-        named = [(row, derive(row) if derive else row.key_name) for row in rows]
+        full = [row for row in rows if any(getattr(row, c) is not None for c, _, _ in columns)]
+        named = [(row, derive(row) if derive else row.key_name) for row in full]
         keys.give([one] for _, one in named if one is not None)
         target = sa.table(
             table, *(sa.column(n, t) for n, t in key), *(sa.column(_held(c, form), sa.LargeBinary) for c, _, form in columns)
@@ -83,11 +86,19 @@ def _fill(
         update = update.values({_held(c, form): sa.bindparam(f"v_{c}", type_=sa.LargeBinary) for c, _, form in columns})
         values = [
             {f"k_{n}": getattr(row, n) for n, _ in key}
-            | {f"v_{c}": Sealed(f"{table}.{c}", "", form).seal(Under(one, getattr(row, c)), keys) for c, _, form in columns}
+            | {f"v_{c}": _sealed(Sealed(f"{table}.{c}", "", form), Under(one, getattr(row, c)), keys) for c, _, form in columns}
             for row, one in named
         ]
-        connection.execute(update, values)
+        if values:
+            connection.execute(update, values)
         last = [getattr(rows[-1], n) for n, _ in key]
+
+
+def _sealed(column: Sealed, value: Under, keys: Keystore) -> bytes | None:
+    try:
+        return column.seal(value, keys)
+    except KeyDestroyed:
+        return None
 
 
 def _held(column: str, form: Form) -> str:

@@ -193,8 +193,8 @@ async def keep(tx: Transaction, here: Here, referral: Referral, fact: events.Eve
     for stamp in STAMPS.get(type(fact), ()):
         if getattr(referral, stamp) is None:
             setattr(referral, stamp, told.occurred_at)
-    if isinstance(fact, events.SetOut):
-        referral.expected_at = fact.expected_at
+    if isinstance(fact, events.SetOut) and data:
+        referral.expected_at = Under(key or referral.case_id, fact.expected_at)  # type: ignore[assignment]  # read again it is what it was
     await feed.record(tx, _line(referral.id, referral.case_id, referral.desk, referral.consent_id, fact.type, data, told))
 
 

@@ -67,7 +67,9 @@ class Referral(Row, table=True):
     acknowledged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     accepted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     set_out_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    expected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    expected_at: datetime | None = Field(
+        default=None, sa_type=Sealed("casework_referrals.expected_at", "case_id", "time"), nullable=True
+    )
     told_by_phone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     arrived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     in_service_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

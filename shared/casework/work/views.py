@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Date,
     Integer,
     Select,
     String,
@@ -38,7 +37,7 @@ from shared.casework.referrals.asked_again import refused_of, shown
 from shared.casework.referrals.pathways import seen_within
 from shared.casework.referrals.tables import DraftedReferral, Referral, ReferralFact, WalkIn
 from shared.contracts.casework import events
-from shared.contracts.casework.codes import CancelReason, Flag, ProgressCode, ReferralState, SafeHours, Urgency
+from shared.contracts.casework.codes import CancelReason, Flag, ReferralState, SafeHours, Urgency
 from shared.kit.columns import UtcDateTime
 from shared.kit.db import Transaction
 from shared.kit.sealed import shut_shown
@@ -108,6 +107,7 @@ class Questions:
     sent: Select[Any]
     received: Select[Any]
     under_way: Select[Any]
+    ahead: Select[Any]  # hearings and visits of which only this is known without opening them
     listed: Mapping[str, Select[Any]]  # section → its rows, each with how many there are in all
 
 
@@ -116,7 +116,6 @@ SLOW_BEFORE = bindparam("slow_before", type_=UtcDateTime)
 ANSWERED_AFTER = bindparam("answered_after", type_=UtcDateTime)
 OPENED_AFTER = bindparam("opened_after", type_=UtcDateTime)
 TAKEN_BACK_AFTER = bindparam("taken_back_after", type_=UtcDateTime)
-TODAY, WEEKS_END = bindparam("today", type_=Date), bindparam("weeks_end", type_=Date)
 
 
 async def work_list(tx: Transaction, here: Here, by: Actor, today: date) -> WorkList:
@@ -130,7 +129,7 @@ async def _work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Wor
     asked = _questions(_by_kind(here), scope.Later.like(by))
     values = scope.Later.values(by) | {
         "most": LIST_MAX, "slow_before": now - UNSEEN_IS_RED, "answered_after": now - ANSWER_SHOWN,
-        "opened_after": now - OPENED_SHOWN, "taken_back_after": now - TAKEN_BACK_SHOWN, "today": today, "weeks_end": today + WEEK,
+        "opened_after": now - OPENED_SHOWN, "taken_back_after": now - TAKEN_BACK_SHOWN,
     }  # fmt: skip
     work = WorkList()
     for query in (asked.sent, asked.received):
@@ -144,6 +143,7 @@ async def _work_list(tx: Transaction, here: Here, by: Actor, today: date) -> Wor
         found = (await tx.session.execute(query, values)).all()
         work.totals[section] = int(found[0][-1]) if found else 0
         getattr(work, section).extend(tuple(row[:-1]) if len(row) > 2 else row[0] for row in found)
+    work.dates, work.totals["dates"] = await _dates(tx, asked.ahead, values, today)
     work.safe = await hours_of(tx, work.messages)
     work.not_used = await refused_of(tx, here, [row for section in RECEIVED for row in getattr(work, section)])
     return work
@@ -185,13 +185,13 @@ def _questions(kinds: Kinds, by: scope.Later) -> Questions:
         "taken_back": _taken_back(incoming),
         "goes_on": _goes_on(by),
         "walk_ins": _walk_ins(by),
-        "dates": _dates(by),
         "messages": _messages(mine),
     }
     return Questions(
         _in_sections(_sections_of_sent(), [*outgoing, is_open, col(Referral.state) == S.ISSUED]),
         _in_sections(_sections_of_received(), [*incoming, is_open]),
         select(func.count()).select_from(Referral).where(*seen),
+        _ahead(by),
         {section: query.add_columns(func.count().over()).limit(MOST) for section, query in listed.items()},
     )
 
@@ -343,17 +343,24 @@ def _still_here(by: scope.Later) -> Conditions:
     return [col(WalkIn.referral_id).is_(None), col(WalkIn.ended_at).is_(None), at_desk]
 
 
-def _dates(by: scope.Later) -> Select[Any]:
-    query = (
-        select(Progress, Case)
-        .join(Case, col(Case.id) == col(Progress.case_id))
-        .where(
-            col(Progress.code).in_([ProgressCode.HEARING_DATE, ProgressCode.NEXT_CLINIC_DATE]),
-            col(Progress.on_date) >= TODAY, col(Progress.on_date) <= WEEKS_END,
-        )
-    )  # fmt: skip
-    query = query.where(scope.this_case(by))
-    return query.order_by(col(Progress.on_date))
+def _ahead(by: scope.Later) -> Select[Any]:
+    query = select(col(Progress.position), col(Progress.on_date)).join(Case, col(Case.id) == col(Progress.case_id))
+    return query.where(col(Progress.is_ahead), scope.this_case(by))
+
+
+async def _dates(
+    tx: Transaction, ahead: Select[Any], values: Mapping[str, Any], today: date
+) -> tuple[list[tuple[Progress, Case]], int]:
+    """The hearings and visits of a week, and how many: the days of all that lie ahead are opened, which are some for each case, and
+    cases only of those that are shown."""
+    days = (await tx.session.execute(ahead, values)).tuples()
+    week = sorted((on, position) for position, on in days if isinstance(on, date) and today <= on <= today + WEEK)
+    if not week:
+        return [], 0
+    shown = [position for _on, position in week[:LIST_MAX]]
+    query = select(Progress, Case).join(Case, col(Case.id) == col(Progress.case_id)).where(col(Progress.position).in_(shown))
+    found = {row.position: (row, of) for row, of in (await tx.session.execute(query)).tuples()}
+    return [found[position] for position in shown], len(week)
 
 
 def _messages(mine: Conditions) -> Select[Any]:
