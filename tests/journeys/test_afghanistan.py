@@ -10,6 +10,7 @@ profile makes, over a real Kafka; the rehearsal of the seizure beside it, where 
 | whoever complains is entered as accused nowhere; no moral offence; no address | `test_nobody_is_entered_as_accused...` |
 | days of the Solar Hijri calendar, shown and typed | `test_days_are_shown_and_typed_in_the_programmes_calendar` |
 | the seizure plan, rehearsed | `test_after_a_seizure_...` |
+| the whole scenario to its end, with a hospital on paper and with feedback refused (long tier) | `test_herat_...` |
 | a party on paper; feedback refused | `test_a_hospital_on_paper...`, `test_she_refuses_feedback...` |
 
 Days and months against a table of conversions: `tests/unit/test_calendars.py`.
@@ -57,7 +58,8 @@ from shared.programmes.profile import load_programme
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
 
-HERAT, HOSPITAL, OFFICE, PAPER_HOSPITAL = "herat_fru", "herat_hospital", "women_affairs_office_1", "hospital_2"
+HERAT, HOSPITAL, OFFICE = "herat_fru", "herat_hospital", "women_affairs_office_1"
+PAPER_HOSPITAL, HUB = "hospital_2", "hospital_3"
 SITE = ["separate_entrance", "interview_room", "emergency_mobile"]
 HISTORY = "History, for simulation only"
 CALL: dict[str, Any] = {"channel": "voice", "what": "report", "need": "protection", "language": "fa-AF"}
@@ -65,7 +67,7 @@ CALL: dict[str, Any] = {"channel": "voice", "what": "report", "need": "protectio
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProgrammeTown]:
-    on_paper = {PAPER_HOSPITAL: {"mode": "paper", "hub": "hospital_3"}}
+    on_paper = {PAPER_HOSPITAL: {"mode": "paper", "hub": HUB}}
     async with programme_town("af-fru", postgres, tmp_path_factory.mktemp("afghanistan"), on_paper) as made:
         yield made
 
@@ -120,8 +122,18 @@ async def all_of(desk: Desk) -> str:
     return json.dumps([(await desk.get(f"/{what}?limit=200"))["items"] for what in ("cases", "referrals", "alarms")])
 
 
-async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how_urgent_it_is(town: ProgrammeTown) -> None:
-    desk, doctor = await on_duty(town, HERAT), await town.at_work("health", HOSPITAL)
+@pytest.mark.parametrize(
+    ("hospital", "works_at", "tells_back"),
+    [
+        pytest.param(HOSPITAL, HOSPITAL, True, id="as she says"),
+        pytest.param(PAPER_HOSPITAL, HUB, True, id="a hospital on paper", marks=pytest.mark.long),
+        pytest.param(HOSPITAL, HOSPITAL, False, id="feedback refused", marks=pytest.mark.long),
+    ],
+)
+async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how_urgent_it_is(
+    town: ProgrammeTown, hospital: str, works_at: str, tells_back: bool
+) -> None:
+    desk, doctor = await on_duty(town, HERAT), await town.at_work("health", works_at)
     await desk.post("/hotline/desk", {"assets": SITE, "has_female_staff": True, "languages": ["fa-AF"]})
     worker = await town.whole("social_welfare")
     before = await all_of(worker)
@@ -130,16 +142,28 @@ async def test_herat_takes_her_call_and_the_hospital_alone_learns_a_code_and_how
     assert "000 100" not in json.dumps(call)  # no caller's number is kept
     case = await desk.post(f"/calls/{call['id']}/case")
     incident = await desk.post(f"/cases/{case['id']}/incidents", {"incident_type": "physical_assault", "contexts": []})
-    await agrees(desk, case["id"], "health")  # the request itself, and nothing beside it
-    sent = await sends(desk, (case["id"], incident["id"]))
+    await agrees(desk, case["id"], "health", "fb")  # the request itself, and nothing beside it but whether they may tell back
+    sent = await sends(desk, (case["id"], incident["id"]), hospital)
     there = await town.stands(doctor, sent, "issued")
     said = {name for name, value in there["content"].items() if value not in (None, [], {}, False)}
     assert said <= {
         "circle", "pairwise_code", "from_facility", "to_facility", "services", "urgency", "respond_by", "basis",
-        "arrival_code_hash", "windows",
+        "arrival_code_hash", "windows", "feedback_agreed",
     }  # fmt: skip
+    came_at, written = town.clock.now(), {}
+    if hospital == PAPER_HOSPITAL:  # told by phone, and entered by another hospital afterwards, with its own times
+        await desk.post(f"/referrals/{sent['id']}/told-by-phone", {"post": "duty_doctor"})
+        town.clock.advance(timedelta(hours=8))
+        written = {"entered_for": hospital, "occurred_at": came_at.isoformat()}
+    await doctor.post(f"/referrals/{sent['id']}/arrive", {"feedback": tells_back, **written})
+    await doctor.post(f"/referrals/{sent['id']}/close", {"outcome_code": "served", **written})
+    if tells_back:
+        ended = await town.stands(desk, sent, "closed")
+        assert (ended["outcome_code"], datetime.fromisoformat(ended["arrived_at"])) == ("served", came_at)
     await town.settle()
-    assert await all_of(worker) == before  # the ministry's office sees nothing
+    mine = await desk.get(f"/referrals/{sent['id']}")
+    assert (mine["arrived_at"] is not None, mine["outcome_code"] is not None) == (tells_back, tells_back)
+    assert await all_of(worker) == before  # the ministry's office sees nothing, from the first to the last
     pages = await at_pages(town, "police", HERAT, Role.OFFICER, town.name())
     for language, hide in (("fa_AF", "پنهان"), ("ps", "پټ")):  # Dari, then Pashto
         await pages.send((await pages.open("/me")).form("/me/language"), button=("language", language))
@@ -269,7 +293,7 @@ def written_day(moment: datetime) -> str:
 
 
 async def test_a_hospital_on_paper_is_written_for_by_its_hub(town: ProgrammeTown) -> None:
-    desk, hub = await town.at_work("police", HERAT), await town.at_work("health", "hospital_3")
+    desk, hub = await town.at_work("police", HERAT), await town.at_work("health", HUB)
     case = await came(desk)
     await agrees(desk, case[0], "health", "fb")
     sent = await sends(desk, case, PAPER_HOSPITAL)

@@ -18,12 +18,13 @@ What another agency learns is read from that agency's own records through its AP
 | a planned centre is chosen | `test_a_planned_centre_cannot_be_asked` |
 | centre full on arrival | `test_a_full_centre_is_written_down_and_the_thana_hears_of_another_place` |
 | she takes her consent back | `test_consent_taken_back_voids_what_was_not_sent_and_stops_the_hospital` |
+| the whole scenario with a hospital on paper, and with feedback refused (long tier) | `test_from_a_thana_to_a_place_of_her_own` |
 | party on paper: a hospital without a computer | `test_a_hospital_on_paper_is_told_by_phone_and_written_for` |
 | feedback refused | `test_she_refuses_feedback_and_the_centre_learns_nothing` |
 | the clock to the minute, clocks put back, extensions | `tests/unit/test_stay_clock.py` |
 | her things, enquiries, figures | `tests/api/test_stays.py` (in this process) |
 
-Two of the ten partners are at work here; `refnet simulate bd-vsc` has them all.
+Two of the ten partners are at work here; all ten, and the ministry that watches, in `test_all_ten_partners.py` (long tier).
 """
 
 import json
@@ -58,6 +59,7 @@ KEPT_AT_THE_CENTRE = (
     "first_support",
 )  # stays, things and counselling cross nowhere
 RING = {"kind": "jewellery", "note": "One ring.", "post": "desk_officer", "name": "S. Synthetic"}
+BACK = {"act": "returned", "post": "desk_officer", "name": "S. Synthetic", "her_sign": "thumb"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -95,7 +97,15 @@ async def the_stay(desk: Desk, case_id: str) -> Any:
     return stay
 
 
-async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown) -> None:
+@pytest.mark.parametrize(
+    ("hospital", "tells_back", "fir"),
+    [
+        pytest.param(HOSPITAL, True, "FIR/7/26", id="as she says"),
+        pytest.param(PAPER_HOSPITAL, True, "FIR/71/26", id="a hospital on paper", marks=pytest.mark.long),
+        pytest.param(HOSPITAL, False, "FIR/72/26", id="feedback refused", marks=pytest.mark.long),
+    ],
+)
+async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown, hospital: str, tells_back: bool, fir: str) -> None:
     thana, desk = await town.at_work("thanas", THANA), await town.at_work("police", CENTRE)
     doctor, worker = await town.at_work("health", HOSPITAL), await town.at_work("social_welfare", MINISTRY)
     at_thana = await came(thana)
@@ -103,8 +113,9 @@ async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown) -> None:
     await thana.post(f"/referrals/{from_thana['id']}/set-out", {"mode": "police_vehicle", "escort": "officer"})
     there = await desk.get(f"/referrals/{from_thana['id']}")
     assert not {"needs", "dependants", "incident_class"} & there["content"].keys()  # between two of the police: the request alone
-    await desk.post(f"/referrals/{from_thana['id']}/arrive", {"feedback": True})
-    await town.stands(thana, from_thana, "arrived")
+    await desk.post(f"/referrals/{from_thana['id']}/arrive", {"feedback": tells_back})
+    if tells_back:
+        await town.stands(thana, from_thana, "arrived")
     case_id = there["case_id"]
 
     stay = await stays(desk, case_id, "0-9", "10-14")
@@ -114,15 +125,22 @@ async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown) -> None:
     await desk.post(f"/cases/{case_id}/legal-information", told)
     support = {"what": "first_support", "language": "rhg", "interpreter": True, "post": "desk_officer", "note": "A synthetic note."}
     await desk.post(f"/cases/{case_id}/counsellings", support)
-    await desk.post(f"/cases/{case_id}/complaints", {"number": "FIR/7/26"})
+    await desk.post(f"/cases/{case_id}/complaints", {"number": fir})
 
-    hurt = await sends(town, desk, case_id, "health", HOSPITAL, "injury_care")
+    hurt = await sends(town, desk, case_id, "health", hospital, "injury_care")
     await desk.post(f"/referrals/{hurt['id']}/set-out", {"mode": "police_vehicle", "escort": "officer"})
     await then(desk, stay, "hospital_out")
-    for act in ("accept", "arrive"):
-        await doctor.post(f"/referrals/{hurt['id']}/{act}", {"feedback": True} if act == "arrive" else {})
-    await doctor.post(f"/referrals/{hurt['id']}/care", {"care": "injury_care", "result": "given"})
-    await doctor.post(f"/referrals/{hurt['id']}/close", {"outcome_code": "served"})
+    came_at, written = town.clock.now(), {}
+    if hospital == PAPER_HOSPITAL:  # told by phone, and entered by another hospital the next morning
+        await desk.post(f"/referrals/{hurt['id']}/told-by-phone", {"post": "duty_doctor"})
+        await town.pass_by(hours=9)
+        written = {"entered_for": hospital, "occurred_at": came_at.isoformat()}
+    for act, more in (("accept", {}), ("arrive", {"feedback": tells_back})):
+        await doctor.post(f"/referrals/{hurt['id']}/{act}", {**more, **written})
+    for care in ("injury_care", "tetanus"):
+        at = {"occurred_at": came_at.isoformat()} if written else {}
+        await doctor.post(f"/referrals/{hurt['id']}/care", {"care": care, "result": "given", **at})
+    await doctor.post(f"/referrals/{hurt['id']}/close", {"outcome_code": "served", **written})
     await then(desk, stay, "hospital_back")
 
     await town.pass_by(days=3)
@@ -131,15 +149,21 @@ async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown) -> None:
     await then(desk, stay, "planned", way="agency", referral_id=onward["id"])
     assert "stay_needs_plan" not in await open_alarms(desk, case_id)
     await town.pass_by(days=1)
-    back = {"act": "returned", "post": "desk_officer", "name": "S. Synthetic", "her_sign": "thumb"}
-    assert (await desk.post(f"/property/{ring['id']}/entries", back))["returned_at"]
+    assert (await desk.post(f"/property/{ring['id']}/entries", BACK))["returned_at"]
     left = await then(desk, stay, "left", way="agency", referral_id=onward["id"])
     assert (left["days"], left["was_over_without_plan"]) == (4, False)
-    await worker.post(f"/referrals/{onward['id']}/arrive", {"feedback": True})
+    await worker.post(f"/referrals/{onward['id']}/arrive", {"feedback": tells_back})
     await worker.post(f"/referrals/{onward['id']}/close", {"outcome_code": "served"})
-    assert (await town.stands(desk, onward, "closed"))["outcome_code"] == "served"
-    assert (await town.stands(desk, hurt, "closed"))["outcome_code"] == "served"
+    if tells_back:
+        assert (await town.stands(desk, onward, "closed"))["outcome_code"] == "served"
+        ended = await town.stands(desk, hurt, "closed")
+        assert (ended["outcome_code"], datetime.fromisoformat(ended["arrived_at"])) == ("served", came_at)
     await town.settle()
+    if not tells_back:  # neither the centre nor the thana hears that she came, or how it ended
+        for of, sent in ((desk, onward), (desk, hurt), (thana, from_thana)):
+            mine = await of.get(f"/referrals/{sent['id']}")
+            assert (mine["arrived_at"], mine["ended_at"], mine["outcome_code"]) == (None, None, None), sent["recipient"]
+    assert "tetanus" in json.dumps(await doctor.get(f"/referrals/{hurt['id']}/care"))  # there it is written down
     seen = json.dumps([await desk.get(f"/cases/{case_id}/timeline?limit=200"), await desk.get(f"/referrals/{hurt['id']}")])
     assert '"result"' not in seen
     assert "tetanus" not in seen
@@ -147,14 +171,15 @@ async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown) -> None:
         whole = await town.whole(agency)
         of_case = (await whole.get(f"/referrals/{sent['id']}"))["case_id"]
         known = json.dumps([await whole.get(f"/cases/{of_case}/timeline?limit=200"), await whole.get(f"/referrals/{sent['id']}")])
-        assert [word for word in (*KEPT_AT_THE_CENTRE, "FIR/7/26", "synthetic") if word in known] == [], agency
+        given = () if agency == "health" else ("tetanus",)
+        assert [word for word in (*KEPT_AT_THE_CENTRE, *given, fir, "synthetic") if word in known] == [], agency
 
 
 async def test_a_partner_accepts_on_day_three_and_she_goes_there_by_day_five(town: ProgrammeTown) -> None:
     desk, worker = await town.at_work("police", CENTRE), await town.at_work("ngo_4", NGO_4)
     case_id = await came(desk)
     stay = await stays(desk, case_id, "0-9")
-    await desk.post(f"/cases/{case_id}/property", RING)
+    ring = await desk.post(f"/cases/{case_id}/property", RING)
     await town.pass_by(days=2)
     onward = await sends(town, desk, case_id, "ngo_4", NGO_4, "shelter")
     await town.pass_by(hours=20)
@@ -164,6 +189,9 @@ async def test_a_partner_accepts_on_day_three_and_she_goes_there_by_day_five(tow
     for _day in range(2):
         assert not {"stay_needs_plan", "stay_over_limit"} & (await open_alarms(desk, case_id)).keys()
         await town.pass_by(days=1)
+    given = await desk.post(f"/property/{ring['id']}/entries", BACK)
+    assert (given["lines"][-1]["act"], given["lines"][-1]["said"]["her_sign"]) == ("returned", "thumb")
+    assert given["returned_at"]
     left = await then(desk, stay, "left", way="agency", referral_id=onward["id"])
     assert left["left_at"] < left["limit_at"]
     assert (left["was_over_without_plan"], left["gaps"]) == (False, [])

@@ -14,6 +14,8 @@ the profile makes, over a real Kafka, each agency on a PostgreSQL database of it
 | the order follows the examination | `test_the_institute_examines_and_the_order_follows` |
 | sync conflict | `test_one_number_in_two_versions_keeps_both` |
 | all requests from specialised desks, of which there are no others | `test_where_every_desk_is_a_specialists_nobody_is_told` |
+| a complaint that is registered by the unit's own time is late at once | `test_a_complaint_by_its_first_time_...` |
+| the whole scenario with a station on paper, and with feedback refused (long tier) | `test_a_mobile_unit_...` |
 | party on paper: an ordinary station without a computer | `test_a_station_on_paper_...` |
 | feedback refused | `test_she_refuses_feedback_...` |
 """
@@ -41,6 +43,7 @@ from shared.programmes.tallies import Counted
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]  # the first one starts the broker
 
 STATION, ORDINARY, DARK, HUB, UNIT = "station_ni_1", "ordinary_ni_1", "ordinary_ni_6", "ordinary_ni_5", "mobile_unit_1"
+PAPER_STATION = "station_ni_2"
 ECUADOR, ELSEWHERE = "station_ec_1", ("police_br", "police_pe")  # whose police have nobody to send to
 FISCALIA, FISCALIA_EC, INSTITUTE, HOSPITAL = "prosecutor_ni_1", "prosecutor_ec_1", "forensic_institute_1", "hospital_1"
 OFFLINE = timedelta(hours=40)
@@ -49,7 +52,7 @@ MANY = 10  # below it a number is withheld from the oversight body
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(postgres: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ProgrammeTown]:
-    on_paper = {DARK: {"mode": "paper", "hub": HUB}}
+    on_paper = {DARK: {"mode": "paper", "hub": HUB}, PAPER_STATION: {"mode": "paper", "hub": STATION}}
     async with programme_town(
         "latam-wps", postgres, tmp_path_factory.mktemp("latin-america"), on_paper, offline=("mobile",), left_out=ELSEWHERE
     ) as made:  # fmt: skip
@@ -108,10 +111,24 @@ async def stands(desk: Desk, case_id: str) -> str:
     return str(one["stands"])
 
 
+async def handed_after(desk: Desk, case_id: str) -> timedelta:
+    """From the complaint of a case to its hand-over, by the record."""
+    (one,) = (await desk.get(f"/cases/{case_id}/hand-overs"))["items"]
+    return datetime.fromisoformat(one["handed_at"]) - datetime.fromisoformat(one["counted_from"])
+
+
 # --- the scenario ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_mobile_unit_syncs_forty_hours_later_with_its_own_times(town: ProgrammeTown) -> None:
+@pytest.mark.parametrize(
+    ("place", "tells_back"),
+    [
+        pytest.param(STATION, True, id="as she says"),
+        pytest.param(PAPER_STATION, True, id="a station on paper", marks=pytest.mark.long),
+        pytest.param(STATION, False, id="feedback refused", marks=pytest.mark.long),
+    ],
+)
+async def test_a_mobile_unit_syncs_forty_hours_later_with_its_own_times(town: ProgrammeTown, place: str, tells_back: bool) -> None:
     await town.goes_offline("mobile")
     unit, began = await town.at_work("mobile", UNIT), town.clock.now()
     before = (await unit.get("/register"))["last"]
@@ -122,7 +139,7 @@ async def test_a_mobile_unit_syncs_forty_hours_later_with_its_own_times(town: Pr
     assert made["reference"] is not None  # she has a number at once, without any line
     for agency in ("police", "justice"):
         await agrees(unit, case[0], agency, "fb")
-    to_station = await asks(unit, case, f"police/{STATION}", "report_to_police")
+    to_station = await asks(unit, case, f"police/{place}", "report_to_police")
     to_institute = await asks(unit, case, f"justice/{INSTITUTE}", "examination_and_report")
     register = await unit.get("/register")
     assert [one["number"] for one in register["items"] if not one["confirmed"]] == [before + 3, before + 2, before + 1]
@@ -139,19 +156,47 @@ async def test_a_mobile_unit_syncs_forty_hours_later_with_its_own_times(town: Pr
     (held,) = (await inspector.get("/stations"))["items"]
     assert (held["agency"], held["highest"], held["missing"]) == ("mobile", before + 3, [])
     station, examiner = await town.at_work("police", STATION), await town.at_work("justice", INSTITUTE)
-    for desk, sent in ((station, to_station), (examiner, to_institute)):
-        await desk.post(f"/referrals/{sent['id']}/accept")
+    read_at, written = town.clock.now(), {}
+    if place == PAPER_STATION:  # read to it by telephone; its sheets are entered by another station five hours later
+        town.clock.advance(timedelta(hours=5))
+        written = {"entered_for": place, "occurred_at": read_at.isoformat()}
+    for desk, sent, sheet in ((station, to_station, written), (examiner, to_institute, {})):
+        await desk.post(f"/referrals/{sent['id']}/accept", sheet)
         assert (await town.stands(unit, sent, "accepted"))["id"] == sent["id"]
+        await desk.post(f"/referrals/{sent['id']}/arrive", {"feedback": tells_back, **sheet})
     hers = there["case_id"]
+    assert there["facility"] == place
     await agrees(station, hers, "justice")
-    await station.post(f"/cases/{hers}/complaints", {})
+    await station.post(f"/cases/{hers}/complaints", {"occurred_at": read_at.isoformat()} if written else {})
     assert await stands(station, hers) == "due"
     town.clock.advance(timedelta(hours=6))
-    await station.post("/referrals", {
+    sent_on = {
         "case_id": hers, "to_agency": "justice", "to_facility": FISCALIA, "services": ["prosecution"], "urgency": "urgent",
-    })  # fmt: skip
+    }  # fmt: skip
+    await station.post("/referrals", sent_on | ({"entered_for": place} if written else {}))
     assert await stands(station, hers) == "in_time"
+    assert await handed_after(station, hers) == timedelta(hours=11 if written else 6)  # from when the station heard of it
+    await town.settle()
+    for sent in (to_station, to_institute):
+        mine = await unit.get(f"/referrals/{sent['id']}")
+        assert (mine["arrived_at"] is not None) == tells_back  # the unit hears that she came only where she says so
     await town.goes_offline("mobile")
+
+
+async def test_a_complaint_by_its_first_time_is_late_at_once_and_is_handed_over_all_the_same(town: ProgrammeTown) -> None:
+    """A unit was away with it for longer than the prosecutor's day. Registered at the station with the time at which she first told
+    it, the clock has run out, and says so; late is never too late."""
+    desk, head = await town.at_work("police", STATION), await town.at_work("police", STATION, Role.SUPERVISOR)
+    case = await woman(town, desk)
+    await agrees(desk, case[0], "justice")
+    first = town.clock.now() - OFFLINE
+    await desk.post(f"/cases/{case[0]}/complaints", {"incident_id": case[1], "occurred_at": first.isoformat()})
+    await town.watch()
+    assert await stands(desk, case[0]) == "late"
+    assert "hand_over_late" in await alarms(head, case[0])
+    sent = await asks(desk, case, f"justice/{FISCALIA}", "prosecution")
+    await arrived(town, sent, "justice")
+    assert (await stands(desk, case[0]), await handed_after(desk, case[0])) == ("handed_late", OFFLINE)
 
 
 async def test_oversight_sees_counts_and_no_case(town: ProgrammeTown) -> None:
