@@ -49,7 +49,7 @@ from shared.casework.here import Actor
 from shared.casework.holds.tables import Hold
 from shared.casework.migrate import SHARED_PREFIXES
 from shared.casework.paper.tables import Sheet
-from shared.casework.referrals.tables import Referral
+from shared.casework.referrals.tables import Referral, WalkIn
 from shared.casework.registers.tables import RegisterEntry
 from shared.casework.work import views as work_views
 from shared.contracts.casework.codes import Role, Urgency
@@ -572,8 +572,10 @@ async def kept_from(agency: TestAgency, case_id: UUID) -> list[tuple[Reader, boo
     """Accounts that may not see a case, and whether that is because they are barred."""
     name, never, roles = agency.here.agency, frozenset({case_id}), sorted(ROLES_OF[agency.here.kind])
     clerk = min(set(roles) - {Role.ADMINISTRATOR, Role.SUPERVISOR})
+    desk = await agency.sign_in("somebody", facility=HERE[name])
+    arrival = (await desk.post("/arrivals", {"facility": HERE[name]}))["arrival_id"]
     async with agency.database.read() as tx:
-        another = (await tx.session.execute(select(col(Case.id)).where(col(Case.id) != case_id).limit(1))).scalar_one()
+        another = (await tx.session.execute(select(col(WalkIn.case_id)).where(col(WalkIn.id) == UUID(arrival)))).scalar_one()
     return [
         *[(await Reader.make(agency, f"elsewhere-{role}", role, ELSEWHERE[name]), False) for role in roles],
         (await Reader.make(agency, "guest-of-another", clerk, ELSEWHERE[name], opened=another), False),

@@ -1,5 +1,6 @@
 """The work list: what is new is never pushed out by what is old, what was refused stays until somebody has dealt with it."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -8,9 +9,12 @@ import pytest
 from agencies import World, consent, open_case, refer
 from desk_pages import NO_TO_ALL, PAGE_1, at_the_desk, fill_page, to_consent, to_place, to_sent
 from shift import SENDING, at_work, declined, let_time_pass, nurse, officer, sent
+from sqlalchemy import func, select
+from sqlmodel import col
 from visitor import Form, Visitor
 
 from shared.casework.alarms.watcher import Watcher
+from shared.casework.circles.tables import Progress
 from shared.casework.pages.frame import short
 from shared.casework.paper.tables import Sheet
 from shared.casework.work import views
@@ -333,3 +337,33 @@ async def test_the_next_shift_sees_first_what_it_takes_over_by_number(world: Wor
     page = await next_officer.open("/hand-over")
     signed = page.text.split("I have read it")[0]
     assert (code in signed, f'href="{referral}"' in signed) == (True, True)
+
+
+async def test_the_dates_of_a_week_stand_there_the_nearest_first_and_those_that_have_been_are_looked_for_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "LIST_MAX", 2)
+    police = world["police"]
+    desk, visitor, today, numbers = await police.sign_in("desk"), await officer(world), world.clock.now().date(), {}
+    for days in (8, 7, 3, 0):
+        case_id, _incident = await open_case(desk)
+        await desk.post(f"/cases/{case_id}/progress", {"code": "hearing_date", "on_date": str(today + timedelta(days=days))})
+        numbers[(await desk.get(f"/cases/{case_id}"))["number"]] = days
+
+    async def shown(visitor: Visitor) -> list[int]:
+        section = (await visitor.open("/work")).words.partition("Court this week")[2]
+        return [numbers[number] for number in re.findall(r"Open case ?:? (\S+)", section)]
+
+    async def ahead() -> int:
+        async with police.database.read() as tx:
+            return int((await tx.session.execute(select(func.count()).where(col(Progress.is_ahead)))).scalar_one())
+
+    assert await shown(visitor) == [0, 3]
+    assert "1 more" in (await visitor.open("/work")).words.partition("Court this week")[2]
+    await police.watcher.tick()
+    assert await ahead() == 4
+    world.clock.advance(timedelta(days=1))
+    visitor = await at_work(world, "police", "officer-2", Role.OFFICER)
+    assert await shown(visitor) == [3, 7]
+    await police.watcher.tick()
+    assert (await ahead(), await shown(visitor)) == (3, [3, 7])

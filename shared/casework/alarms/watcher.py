@@ -136,10 +136,10 @@ class Watcher:
             after = page[-1][0]
         await self._consents()
         await self._tell_of_decoys()
-        await self._let_days_pass()
         for watch in self._own:
             await self._apart(watch)
         await self._let_climb()
+        await self._let_days_pass()
 
     async def _consents(self) -> None:
         for consent_id in await self._unsigned():

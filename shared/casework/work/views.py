@@ -360,7 +360,7 @@ async def _dates(
     shown = [position for _on, position in week[:LIST_MAX]]
     query = select(Progress, Case).join(Case, col(Case.id) == col(Progress.case_id)).where(col(Progress.position).in_(shown))
     found = {row.position: (row, of) for row, of in (await tx.session.execute(query)).tuples()}
-    return [found[position] for position in shown], len(week)
+    return [found[position] for position in shown if position in found], len(week)  # one may have gone with its consent just now
 
 
 def _messages(mine: Conditions) -> Select[Any]:
