@@ -130,6 +130,7 @@ async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown, hospital:
     hurt = await sends(town, desk, case_id, "health", hospital, "injury_care")
     await desk.post(f"/referrals/{hurt['id']}/set-out", {"mode": "police_vehicle", "escort": "officer"})
     await then(desk, stay, "hospital_out")
+    await then(desk, stay, "hospital_back")  # the same day: no night counts, whenever it is entered
     came_at, written = town.clock.now(), {}
     if hospital == PAPER_HOSPITAL:  # told by phone, and entered by another hospital the next morning
         await desk.post(f"/referrals/{hurt['id']}/told-by-phone", {"post": "duty_doctor"})
@@ -141,7 +142,6 @@ async def test_from_a_thana_to_a_place_of_her_own(town: ProgrammeTown, hospital:
         at = {"occurred_at": came_at.isoformat()} if written else {}
         await doctor.post(f"/referrals/{hurt['id']}/care", {"care": care, "result": "given", **at})
     await doctor.post(f"/referrals/{hurt['id']}/close", {"outcome_code": "served", **written})
-    await then(desk, stay, "hospital_back")
 
     await town.pass_by(days=3)
     assert "stay_needs_plan" in await open_alarms(desk, case_id)

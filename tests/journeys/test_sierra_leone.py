@@ -150,7 +150,6 @@ async def test_a_girl_of_thirteen_is_helped_by_three_who_are_told_three_differen
 ) -> None:
     """The unit's own pages: she agrees, an adult is safe, and she hears what the law has told before she is asked for more."""
     desk = await town.at_work("police", UNIT)
-    await desk.post("/seats", {"seat": WORKER, "presence": "present"})
     await girl(town, desk)  # somebody before her: with the one keystore of these tests a case's number goes by how many there were
     by_law = await of_agency(town, "police", "reports_by_law")
     case_id, sent = await by_the_pages(town, about_the_worker, CENTRE)
@@ -267,7 +266,8 @@ async def at_the_three(town: ProgrammeTown) -> dict[str, Desk]:
 
 
 async def by_the_pages(town: ProgrammeTown, about_the_worker: str, centre: str) -> tuple[str, dict[str, Any]]:
-    """She comes to the unit and is asked there: (the case, what was sent by its recipient)."""
+    """She comes to the unit and is asked there: (the case, what was sent by its recipient). The ministry's worker is in."""
+    await (await town.at_work("police", UNIT)).post("/seats", {"seat": WORKER, "presence": "present"})
     officer = await at_pages(town, "police", UNIT, Role.OFFICER)
     page = await officer.open("/cases/new")
     page = await fill_page(officer, page, **AT_PAGE_1)
