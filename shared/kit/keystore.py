@@ -188,7 +188,7 @@ class Keystore:
         self._place: tuple[int, int] | None = None
         self._known: dict[bytes, bytes] = {}
         self._id: bytes | None = None
-        self._keys: OrderedDict[bytes, AESGCM] = OrderedDict()
+        self._keys: OrderedDict[bytes, bytes] = OrderedDict()  # a cipher is made in a microsecond, and holds 2.6 KB
         self._names: OrderedDict[UUID, bytes] = OrderedDict()
         self._looked_at, self._destroyed = tick(), 0
         self._gone: tuple[int, frozenset[UUID]] = (0, frozenset())
@@ -238,13 +238,13 @@ class Keystore:
         """Seals a value of the column `label` under the key of `name`. Raises KeystoreAway; KeyDestroyed where that one is gone."""
         id_ = self._key_of(name or OWN)
         nonce = os.urandom(NONCE_BYTES)
-        return b"".join((VERSION, id_, nonce, self._aead(id_).encrypt(nonce, plain, _bound(label))))
+        return b"".join((VERSION, id_, nonce, AESGCM(self._key(id_)).encrypt(nonce, plain, _bound(label))))
 
     def open(self, label: str, sealed: bytes) -> bytes:
         """What was sealed for this column. Raises KeystoreAway where its key is not here, or it was sealed for another column."""
         if len(sealed) < SEALED_MIN or sealed[:1] != VERSION:
             raise ValueNotOpened(f"A value of {label} is not sealed; run `refnet migrate`.")
-        aead = self._aead(bytes(sealed[KEY_AT:NONCE_AT]))
+        aead = AESGCM(self._key(bytes(sealed[KEY_AT:NONCE_AT])))
         try:
             return aead.decrypt(sealed[NONCE_AT:SEALED_AT], sealed[SEALED_AT:], _bound(label))
         except InvalidTag as error:
@@ -268,7 +268,7 @@ class Keystore:
         wanted = [names for names in groups if any(name not in self._names for name in names)]
         if not wanted:
             return
-        keys, given = dict[bytes, AESGCM](), dict[UUID, bytes]()
+        keys, given = dict[bytes, bytes](), dict[UUID, bytes]()
         with self._lock:
             with self._writing() as connection:
                 known_wrapping = self._wrapping()  # read in here: a writer before this one may have made a newer
@@ -277,7 +277,7 @@ class Keystore:
                     id_ = next(iter(known.values()), None)
                     if id_ is None:
                         id_, key = self._new(connection, known_wrapping)
-                        keys[id_] = AESGCM(key)
+                        keys[id_] = key
                     given |= dict.fromkeys(names, id_) | known
                     rows = [(name.bytes, id_) for name in names]
                     connection.executemany("INSERT INTO names (name, key) VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
@@ -475,12 +475,12 @@ class Keystore:
             self._keep(self._names, {name: row[0]}, NAMES_HELD_MAX)
             return bytes(row[0])
 
-    def _aead(self, id_: bytes) -> AESGCM:
+    def _key(self, id_: bytes) -> bytes:
         self._look()
         held = self._keys.get(id_)
         if held is None:
             with self._lock:
-                held = AESGCM(self._raw(id_))
+                held = self._raw(id_)
                 self._keep(self._keys, {id_: held}, KEYS_HELD_MAX)
         return held
 
