@@ -35,11 +35,12 @@ CASES = 12
 EVERYBODY = (*KINDS, "justice")
 WORDS_A_NOTE = 8
 PLANTED_MIN = 1_000
+EXPECTED = "2031-05-04T03:02:01Z"  # when she is expected: a day of which nothing else speaks
 CODED = (
     b"age_band", b"safe_to_return", b"alone_on_phone", b"safe_hours", b"hepatitis_b_vaccine", b"physical_assault", b"accused_side",
     b"asked_alone", b"permission_demanded", b"acquitted", b"clothing", b"childcare", b"she_does_not_want_it", b"handed_to_another",
     b"at_home_with_safe_person",
-    b"met_wishes_no_more", b"doer_lives_there", b"support_for_children",
+    b"met_wishes_no_more", b"doer_lives_there", b"support_for_children", EXPECTED[:10].encode(),
 )  # fmt: skip
 TODAY = datetime.now(ZoneInfo("Africa/Lusaka")).date().isoformat()  # the day of these agencies, which go by the machine's clock
 WITHDRAWN = {"asked_by": "accused_side", "pressure": "yes", "asked_alone": True, "is_safe": "no"}
@@ -90,7 +91,9 @@ def journey(desk: Process, clinic: Process, office: Process, court: Process, pla
             **({"report_form": {"form": "zp_form_32", "form_version": 1}} if kind == "health" else {}),
         }  # fmt: skip
         sent[kind] = desk.post("/referrals", asked)["id"]
-        desk.post(f"/referrals/{sent[kind]}/set-out", {"mode": "car", "escort": "officer", "note": plant.note()})
+        desk.post(
+            f"/referrals/{sent[kind]}/set-out", {"mode": "car", "escort": "officer", "expected_at": EXPECTED, "note": plant.note()}
+        )
     desk.post(f"/cases/{case}/progress", {"code": "statement_taken", "note": plant.note()})
     for wrong in ({"name": plant.note()}, {"note": plant.note() * 200}, {"needs": {"age_band": plant.word()}}):
         assert desk.once("POST", "/api/v1/cases", wrong).status_code == 422
@@ -186,7 +189,8 @@ def a_trial(desk: Process, court: Process, plant: Planter, of: dict[str, str]) -
     court.post(f"/examinations/{begun['id']}/done")
     sample = court.post(f"/cases/{there}/specimens", {"kind": "clothing", "post": "examiner", "name": plant.word()})["id"]
     court.post(f"/specimens/{sample}/entries", {"act": "stored", "post": "examiner", "place": plant.word(), "name": plant.word()})
-    court.post(f"/cases/{there}/hearings", {"on_date": TODAY})
+    hearing = court.post(f"/cases/{there}/hearings", {"on_date": TODAY})
+    court.post(f"/hearings/{hearing['id']}/answer", {"state": "put_off"})
     court.post(f"/cases/{there}/verdicts", {"outcome": "acquitted"})
 
 
