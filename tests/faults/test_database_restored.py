@@ -144,6 +144,11 @@ def check_what_is_lost(network: ProcessNetwork, words: str, story: Story) -> Non
     assert unknown["bare_consents"] == [thin]
 
 
+def number_of(desk: Process, referral: str) -> str:
+    """The number of its case."""
+    return str(desk.get(f"/cases/{desk.get(f'/referrals/{referral}')['case_id']}")["number"])
+
+
 def destroy(network: ProcessNetwork, postgres: PostgresDatabases) -> None:
     name = network.urls["police"].rpartition("/")[2]
     if network.urls["police"].startswith("sqlite"):
@@ -245,7 +250,9 @@ def test_a_restored_backup_ends_as_if_nothing_had_been_lost(
         assert line.startswith(f"{health}: answered ")
         assert line.endswith(f"; {lost} that were numbered are with nobody."), "what nobody heard is counted, and nothing else"
         (thin,) = [line for line in words.splitlines() if line.startswith("Known only from what was told to others")]
+        on_the_card, story.second_case = story.second_case, number_of(desk, story.after[1])
         assert re.findall(r"P-\d+-\d+", thin) == [story.second_case], "the case after the backup, and no other"
+        assert len(story.second_case) > len(on_the_card), "the number on her card is given to nobody else"
         check_what_is_lost(network, words, story)
         with pytest.raises(AssertionError, match="404"):
             desk.get(f"/cases/{story.case_of_its_own}")
