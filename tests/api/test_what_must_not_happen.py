@@ -2,9 +2,7 @@
 one, a replay's line is not met, and somebody is told. A nought that nothing could fill would prove nothing.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,33 +11,20 @@ import pytest
 from agencies import World, consent, open_case
 from box import BATCH, EC, certified, count, stock
 from centre import CENTRE, came, stays
+from coast import world_of
 from counting import YEAR, lead
 from hotline import CALL
-from schema import sqlite_at_head
 from shift import at_work
 from signing_in import PIN
 
 from services.simulate.measured import Line, lines_of
-from shared.casework.directory.of_programme import network_of
 from shared.contracts.casework.codes import AgencyKind, Role
 from shared.programmes.indicators import Comparison
 from shared.programmes.profile import known_profiles, load_programme
 from shared.programmes.tallies import Counted
 
 ENTERS = Callable[[World], Awaitable[None]]
-
-
-@asynccontextmanager
-async def world_of(profile: str, folder: Path) -> AsyncIterator[World]:
-    """The police and the places of care of a programme, on SQLite; lines are carried by hand."""
-    programme = load_programme(profile)
-    net = network_of(programme, "test", (AgencyKind.POLICE, AgencyKind.HEALTH))
-    urls = {id_: await asyncio.to_thread(sqlite_at_head, folder / f"{id_}.db", str(one.kind)) for id_, one in net.agencies.items()}
-    world = await World.make(urls, programme, net)
-    try:
-        yield world
-    finally:
-        await world.close()
+WHO = (AgencyKind.POLICE, AgencyKind.HEALTH)
 
 
 async def line(world: World, indicator: str) -> Line:
@@ -160,7 +145,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.profile}-{case.indicator}")
 async def test_what_must_not_happen_is_counted_and_told_when_it_does(case: Case, tmp_path: Path) -> None:
-    async with world_of(case.profile, tmp_path) as world:
+    async with world_of(load_programme(case.profile), WHO, tmp_path) as world:
         before = await line(world, case.indicator)
         assert not before.value  # 0; of a box that nobody has counted there is none
         assert not case.told & await alarms(world)

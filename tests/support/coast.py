@@ -1,7 +1,7 @@
 """The agencies of a made-up country with partners and justice (programmes/xy-court.yaml), in this process, for tests."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
@@ -14,7 +14,7 @@ from schema import sqlite_at_head
 
 from services.kinds import MODULES
 from shared.casework.directory.of_programme import network_of
-from shared.contracts.casework.codes import Role
+from shared.contracts.casework.codes import AgencyKind, Role
 from shared.programmes.profile import Programme, load_programme
 
 FILE = Path(__file__).parent / "programmes" / "xy-court.yaml"
@@ -42,9 +42,15 @@ def coast() -> Programme:
 @asynccontextmanager
 async def coast_world(folder: Path) -> AsyncIterator[World]:
     """All five, on SQLite."""
-    programme = coast()
-    net = network_of(programme, "test", MODULES)
     folder.mkdir(exist_ok=True)
+    async with world_of(coast(), MODULES, folder) as world:
+        yield world
+
+
+@asynccontextmanager
+async def world_of(programme: Programme, kinds: Collection[AgencyKind], folder: Path) -> AsyncIterator[World]:
+    """A programme's agencies of these kinds, on SQLite; lines are carried by hand."""
+    net = network_of(programme, "test", kinds)
     urls = {id_: await asyncio.to_thread(sqlite_at_head, folder / f"{id_}.db", str(one.kind)) for id_, one in net.agencies.items()}
     world = await World.make(urls, programme, net)
     try:
