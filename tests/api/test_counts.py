@@ -1,5 +1,6 @@
 """What agencies count of their programme's measures: each from records that were made through the API, at the end that knows it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -370,6 +371,10 @@ async def test_what_desks_have_is_what_they_have_said_in_this_shift(world: World
     world.clock.advance(timedelta(hours=13))
     later = await seen(await lead(police))
     assert [later(name) for name in names] == [4, 0, 0, 0, 4], "nobody is there any more, and nobody has said what is"
+    assets = {id_: one for id_, one in police.here.programme.assets.items() if not one.is_transport}
+    police.edge.here = replace(police.edge.here, programme=police.here.programme.model_copy(update={"assets": assets}))
+    asked = await seen(await lead(police))
+    assert [asked(name) for name in names] == [4, 0, 0, None, 4], "of what the programme asks no desk for, nothing is known"
 
 
 async def test_two_desks_of_a_station_are_one_station(world: World) -> None:

@@ -10,10 +10,14 @@ from shift import at_work
 from sqlalchemy import select
 from sqlmodel import col
 
+from services.police.complaints.domain import Told
+from services.police.complaints.tables import Telling
+from shared.casework.circles.tables import Progress
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework.codes import Role
 from shared.exchange.erasing import received_key
 from shared.exchange.inbox import SHUT
+from shared.kit.ids import new_id
 from shared.kit.keystore import Keystore
 
 
@@ -65,6 +69,25 @@ async def test_what_is_about_it_is_parked_and_shown_and_the_others_arrive(world:
 
 
 CANNOT_BE_READ = "What is written of it cannot be read here: its key is missing."
+
+
+async def test_a_hearing_that_is_off_and_whose_day_cannot_be_read_shuts_no_desk_out(world: World, tmp_path: Path) -> None:
+    """She was told its day; that it does not hold stands on the list, and every other line as well."""
+    police, now = world["police"], world.clock.now()
+    desk, officer = await police.sign_in("desk"), await at_work(world, "police", "officer-1", Role.OFFICER)
+    case_id, _incident = await open_case(desk)
+    await desk.post(f"/cases/{case_id}/progress", {"code": "hearing_date", "on_date": "2026-01-08"})
+    async with police.database.write() as tx:
+        step = (await tx.session.execute(select(Progress).where(col(Progress.case_id) == UUID(case_id)))).scalar_one()
+        step.was_on, step.on_date, step.off_recorded_at = step.on_date, None, now
+        told = Telling(
+            id=new_id(), case_id=UUID(case_id), position=step.position, outcome=Told.TOLD, occurred_at=now, recorded_at=now
+        )  # fmt: skip
+        tx.session.add(told)
+    lose(keys_of(world, "police"), UUID(case_id), tmp_path / "copy")
+    page = await officer.open("/work")
+    assert (page.status, f"/cases/{case_id}" in page.text) == (200, True)
+    assert CANNOT_BE_READ in page.words
 
 
 async def test_a_work_list_says_of_its_line_that_it_cannot_be_read_and_stands(world: World, tmp_path: Path) -> None:

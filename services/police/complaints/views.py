@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -172,8 +173,11 @@ async def _hold_again(tx: Transaction, *conditions: ColumnElement[bool]) -> set[
         among(tx, col(Progress.case_id), {step.case_id for step in steps}), col(Progress.code) == ProgressCode.HEARING_DATE,
         col(Progress.on_date).is_not(None),
     )  # fmt: skip
-    stand = {(one.case_id, one.agency, one.on_date) for one in (await tx.session.execute(of_cases)).scalars()}
-    return {step.position or 0 for step in steps if (step.case_id, step.agency, step.was_on) in stand}
+    known = [one for one in (await tx.session.execute(of_cases)).scalars() if isinstance(one.on_date, date)]
+    stand = {(one.case_id, one.agency, one.on_date) for one in known}
+    # Of a day that does not open, or was erased, nobody can say that it was set again: it stays to be told.
+    opened = [step for step in steps if isinstance(step.was_on, date)]
+    return {step.position or 0 for step in opened if (step.case_id, step.agency, step.was_on) in stand}
 
 
 def _to_tell(row: Progress) -> StepToTell:

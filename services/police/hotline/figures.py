@@ -38,13 +38,15 @@ async def _ready(tx: Transaction, here: Here) -> Counts:
     """Every desk that calls go to, those that are staffed and ready now, and those that have said what is free there; and their
     stations, each once, at its first ready desk (its first where none is, itself where it has none). Past years had others, and
     nobody kept them."""
-    found = Counts.of(
-        Measure.STATIONS, Measure.STATIONS_READY, Measure.DESKS, Measure.DESKS_READY, Measure.DESKS_STAFFED,
-        Measure.DESKS_WITH_ROOM, Measure.DESKS_WITH_VEHICLE,
-    )  # fmt: skip
     assets = here.programme.assets
-    rooms = {id_ for id_, one in assets.items() if one.is_room}
-    vehicles = {id_ for id_, one in assets.items() if one.is_transport}
+    asked = {  # of what the programme asks no desk for, nothing is known
+        Measure.DESKS_WITH_ROOM: {id_ for id_, one in assets.items() if one.is_room},
+        Measure.DESKS_WITH_VEHICLE: {id_ for id_, one in assets.items() if one.is_transport},
+    }
+    of_assets = {measure: ids for measure, ids in asked.items() if ids}
+    found = Counts.of(
+        Measure.STATIONS, Measure.STATIONS_READY, Measure.DESKS, Measure.DESKS_READY, Measure.DESKS_STAFFED, *of_assets
+    )  # fmt: skip
     desks = await desks_now(tx, here)
     covered = coverage(here.programme, desks, stations(here))
     at: dict[str, str] = {}
@@ -54,8 +56,8 @@ async def _ready(tx: Transaction, here: Here) -> Counts:
         found.add(Measure.DESKS, desk.id)
         found.add(Measure.DESKS_READY, desk.id, int(desk.id not in covered.gaps))
         found.add(Measure.DESKS_STAFFED, desk.id, int(desk.now.is_staffed is True))
-        found.add(Measure.DESKS_WITH_ROOM, desk.id, int(bool(there & rooms)))
-        found.add(Measure.DESKS_WITH_VEHICLE, desk.id, int(bool(there & vehicles)))
+        for measure, ids in of_assets.items():
+            found.add(measure, desk.id, int(bool(there & ids)))
     for station in sorted(covered.stations):
         found.add(Measure.STATIONS, at.get(station, station))
         found.add(Measure.STATIONS_READY, at.get(station, station), int(station in covered.stations_ready))

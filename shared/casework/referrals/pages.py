@@ -298,9 +298,12 @@ async def _also(
         desk = visit.actor.facility
         found = by_seats(edge.here, await places(tx, edge.here, [peer], desk, local, paths=said_of), desk, seats)
         asks = [s for one in said if one.message in ADDED for s in one.packages if s in PROVIDED_BY[kind]]
-        asks += [s for s in may_ask(release, CARE_ORDER.get(kind, ())) if any(s in p.facility.services for p in found)][:1]
-        asks = list(dict.fromkeys(asks))
         today = edge.here.day_of(tx.clock.now())
+        there = {
+            s for p in found for s in p.facility.services if not agreements.gap(edge.here, peer, p.id, [s], today)
+        }  # fmt: skip
+        asks += [s for s in may_ask(release, CARE_ORDER.get(kind, ())) if s in there][:1]
+        asks = list(dict.fromkeys(asks))
         fitting = [
             (
                 p,
