@@ -114,10 +114,7 @@ async def check_anchor(database: Database, anchor: Anchor, peers: tuple[str, ...
             # A database without an anchor beside it may be a copy from before its first number, unless it never lived at all.
             because = None if is_new and marks is None else _misfit(marks, identity, incarnation, sizes)
             if because is not None:
-                said_before = marks.sizes if marks is not None and marks.incarnation == incarnation else sizes
-                if marks is not None:
-                    await remember_incarnation(tx, marks.incarnation)
-                incarnation, sizes = await open_incarnation(tx, peers, because, said_before), {}
+                incarnation, sizes = await _open(tx, marks, peers, because), {}
                 if hooks is not None:
                     await hooks.is_older(tx)
             if because is not None or marks is None:
@@ -170,10 +167,14 @@ async def _sizes(tx: Transaction) -> dict[str, int]:
 
 async def reopen(tx: Transaction, anchor: Anchor, peers: tuple[str, ...], because: str) -> UUID:
     """Opens a new life and moves the anchor to it, for a restore that somebody asked for."""
-    marks = anchor.read()
+    fresh = await _open(tx, anchor.read(), peers, because)
+    anchor.write(Marks(await _identity(tx), fresh))
+    return fresh
+
+
+async def _open(tx: Transaction, marks: Marks | None, peers: tuple[str, ...], because: str) -> UUID:
+    """The next life, after the one that the anchor marks, which this copy of the database may not know of."""
     said_before = marks.sizes if marks is not None and marks.incarnation == await current_incarnation(tx) else await _sizes(tx)
     if marks is not None:
         await remember_incarnation(tx, marks.incarnation)
-    fresh = await open_incarnation(tx, peers, because, said_before)
-    anchor.write(Marks(await _identity(tx), fresh))
-    return fresh
+    return await open_incarnation(tx, peers, because, said_before)

@@ -101,11 +101,12 @@ async def on_case_progress(received: Received, tx: Transaction, here: Here) -> N
     """A coded fact from a member."""
     word: events.CaseProgress = received.data
     case = await case_for_circle(tx, here, received.subject, here.opened_at())
-    on_date: Any = Under(_key_of(received) or case.id, word.on_date)
-    tx.session.add(
-        Progress(case_id=case.id, agency=received.sender, code=word.code, on_date=on_date, is_ahead=word.on_date is not None,
-                 consent_id=received.consent_id, occurred_at=received.occurred_at, recorded_at=tx.clock.now())
+    step = Progress(
+        case_id=case.id, agency=received.sender, code=word.code, is_ahead=word.on_date is not None, consent_id=received.consent_id,
+        occurred_at=received.occurred_at, recorded_at=tx.clock.now(),
     )  # fmt: skip
+    step.on_date = Under(step.key, word.on_date)  # type: ignore[assignment]  # read again it is the day
+    tx.session.add(step)
     await tx.session.flush()
     await _line(received, tx, here, events.data_of(word))
 
@@ -128,13 +129,8 @@ def _line_of(received: Received, case_id: UUID, facility: str, detail: dict[str,
         kind=received.type, subject=received.subject, agency=received.sender, is_own=False, occurred_at=received.occurred_at,
         case_id=case_id, facility=facility, event_id=received.id,
         detail={**detail, "consent_id": str(received.consent_id) if received.consent_id else None},
-        key=_key_of(received),
+        key=received_key(received.sender, received.consent_id) if received.consent_id else None,
     )  # fmt: skip
-
-
-def _key_of(received: Received) -> UUID | None:
-    """The name of the key that goes with the consent under which it was told."""
-    return received_key(received.sender, received.consent_id) if received.consent_id else None
 
 
 async def forget_told(tx: Transaction, sender: str, circle: UUID, consent_id: UUID) -> None:
