@@ -22,7 +22,7 @@ from shared.casework.consents.refusing import refuse
 from shared.casework.here import Actor
 from shared.casework.paper.commands import SheetKind, print_sheets
 from shared.casework.paper.tables import Sheet
-from shared.casework.referrals.tables import Referral
+from shared.casework.referrals.tables import Referral, WalkIn
 from shared.contracts.casework.codes import ConsentHow, Role, Ternary
 from shared.kit.ids import new_id
 from shared.programmes.tallies import Counted
@@ -167,6 +167,29 @@ async def test_what_the_clinic_gave_to_those_who_came_in_time(world: World) -> N
     without = await seen(await lead(world["health"]))
     assert [without(name) for name in names] == [2, 0, 1, 1]
     assert [found["police"](name) for name in names] == [None] * 4, "what the clinic gave is known to the clinic alone"
+
+
+async def test_what_was_given_before_consent_was_taken_back_counts_for_the_request_that_follows(world: World) -> None:
+    desk = await world["police"].sign_in("desk", Role.OFFICER, STATION)
+    nurse = await world["health"].sign_in("nurse", Role.CLINICIAN, CLINIC)
+    case_id, incident_id = await came(world, desk, 20)
+    agreed = await consent(desk, case_id, "health", "needs")
+    first = (await refer(desk, case_id, incident_id, "health"))["id"]
+    await world.settle()
+    await nurse.post(f"/referrals/{first}/arrive", {"feedback": False})
+    await nurse.post(f"/referrals/{first}/care", {"care": "pep", "result": "given"})
+    await desk.take_back(case_id, agreed)
+    await world.settle()
+    await consent(desk, case_id, "health", "needs")
+    second = (await refer(desk, case_id, incident_id, "health"))["id"]
+    await world.settle()
+    async with world["health"].database.read() as tx:
+        stayed = (await tx.session.execute(select(col(WalkIn.id)).where(col(WalkIn.after_referral) == UUID(first)))).scalar_one()
+    await nurse.post(f"/arrivals/{stayed}/match", {"referral_id": second})
+    await nurse.post(f"/referrals/{second}/care", {"care": "emergency_contraception", "result": "given"})
+    found = (await of_all(world))["health"]
+    names = ("arrivals_within_pep", "arrivals_given_pep", "arrivals_given_ec")
+    assert [found(name, CLINIC) for name in names] == [1, 1, 1]
 
 
 async def test_why_not_is_counted_where_it_is_known(world: World) -> None:
