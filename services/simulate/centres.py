@@ -35,10 +35,9 @@ class _Staying:
 
 @dataclass
 class Centres:
-    """The centres of a replay and the partners beside them. `issued` are referrals and their recipients, as the desks keep them."""
+    """The centres of a replay and the partners beside them."""
 
     town: Town
-    issued: list[tuple[str, str]]
 
     async def admit(self, desk: Desk, case_id: str, incident_id: str, one: Report) -> None:
         """She stays. Everything that follows in her stay is put into the calendar."""
@@ -65,18 +64,9 @@ class Centres:
     async def _ask(self, at: _Staying, turn: int) -> None:
         """She says yes to one partner, and it is asked. Nothing goes to the next one before she has said yes to that one too."""
         place = at.stay.asked[turn]
-        agency = self.town.agency_of[place]
-        body: dict[str, Any] = {
-            "recipient": agency, "purpose": "support", "items": ["req", "fb"], "how": "thumb", "language": at.report.language,
-        }  # fmt: skip
-        await at.desk.post(f"/cases/{at.case_id}/consents", body)
-        body = {
-            "case_id": at.case_id, "incident_id": at.incident_id, "to_agency": agency, "to_facility": place,
-            "services": [str(at.stay.service)], "urgency": "urgent",
-        }  # fmt: skip
-        sent = await at.desk.post("/referrals", body)
-        self.issued.append((sent["id"], agency))
-        self.town.after(ANSWERED_AFTER, partial(self._answer, at, turn, sent["id"]))
+        await self.town.agree(at.desk, at.case_id, place, "support", ("req", "fb"), at.report.language)
+        referral_id = await self.town.request(at.desk, at.case_id, at.incident_id, place, at.stay.service)
+        self.town.after(ANSWERED_AFTER, partial(self._answer, at, turn, referral_id))
 
     async def _answer(self, at: _Staying, turn: int, referral_id: str) -> None:
         """The partner sees it, and takes her on, or has no place; the centre hears of either, and goes on from there."""

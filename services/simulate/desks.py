@@ -39,7 +39,6 @@ class Desks:
     boxes: Boxes
     centres: Centres
     waiting: dict[str, list[str]]
-    issued: list[tuple[str, str]]  # referral and recipient
     done: int = 0
 
     async def receive(self, one: Report) -> None:
@@ -123,8 +122,7 @@ class Desks:
         if forms and ServicePackage.EXAMINATION_AND_REPORT in services:
             id_, form = next(iter(forms.items()))
             body["report_form"] = {"form": id_, "form_version": form.version}
-        sent = await desk.post("/referrals", body)
-        self.issued.append((sent["id"], agency))
+        sent = await self.town.issue(desk, body)
         if self.town.is_apart(one.clinic):  # somebody is telephoned: no machine of theirs will sign for it
             post = self.town.network.agencies[agency].facilities[one.clinic].posts[0]
             await desk.post(f"/referrals/{sent['id']}/told-by-phone", {"post": post})
@@ -160,29 +158,18 @@ class Desks:
 
     async def _send_to_lawyer(self, desk: Desk, case_id: str, incident_id: str, one: Report, place: str) -> None:
         """A partner's lawyer is asked, with her yes to that one: for the request alone."""
-        agreed = {
-            "recipient": self.town.agency_of[place], "purpose": "support", "items": ["req", "fb"], "how": "thumb",
-            "language": one.language,
-        }  # fmt: skip
-        await desk.post(f"/cases/{case_id}/consents", agreed)
+        await self.town.agree(desk, case_id, place, "support", ("req", "fb"), one.language)
         await self._request(desk, case_id, incident_id, one, place, ServicePackage.LEGAL_AID)
 
     async def _request(
         self, desk: Desk, case_id: str, incident_id: str, one: Report, place: str, service: ServicePackage
     ) -> None:  # fmt: skip
-        agency = self.town.agency_of[place]
-        body = {
-            "case_id": case_id, "incident_id": incident_id, "to_agency": agency, "to_facility": place, "services": [str(service)],
-            "urgency": "urgent",
-        }  # fmt: skip
-        sent = await desk.post("/referrals", body)
-        self.issued.append((sent["id"], agency))
-        self.offices.expect(sent["id"], place, one)
+        self.offices.expect(await self.town.request(desk, case_id, incident_id, place, service), place, one)
 
     async def complaint(self, desk: Desk, case_id: str, one: Report) -> None:
         """Her complaint is registered, and goes its way."""
         complaint = await desk.post(f"/cases/{case_id}/complaints", {"told_now": True})
-        await Prosecutors(self.town, self.issued.append).expect(desk, case_id, one)
+        await Prosecutors(self.town).expect(desk, case_id, one)
         if one.withdraws_after is not None:
             self.town.after(one.withdraws_after, partial(self._withdraw, desk, case_id, complaint["id"], one))
         else:

@@ -2,7 +2,6 @@
 of the programme's pathway, and the prosecutor takes it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -25,10 +24,9 @@ def handed_after(limit: timedelta, share: float) -> timedelta:
 
 @dataclass
 class Prosecutors:
-    """The prosecutors of a replay. `issued` takes each referral and its recipient."""
+    """The prosecutors of a replay."""
 
     town: Town
-    issued: Callable[[tuple[str, str]], None]
 
     def of(self, place: str) -> tuple[str, timedelta] | None:
         """Where a place hands its complaints over, and in what time; None where the programme has it hand over none."""
@@ -45,21 +43,12 @@ class Prosecutors:
         if found is None:
             return
         to, limit = found
-        body = {
-            "recipient": self.town.agency_of[to], "purpose": "justice", "items": ["req"], "how": "thumb", "language": one.language,
-        }  # fmt: skip
-        await desk.post(f"/cases/{case_id}/consents", body)
+        await self.town.agree(desk, case_id, to, "justice", ("req",), one.language)
         self.town.after(handed_after(limit, one.hand_over_share), partial(self._hand_over, desk, case_id, to))
 
     async def _hand_over(self, desk: Desk, case_id: str, to: str) -> None:
-        agency = self.town.agency_of[to]
-        body = {
-            "case_id": case_id, "to_agency": agency, "to_facility": to, "services": [str(ServicePackage.PROSECUTION)],
-            "urgency": "urgent",
-        }  # fmt: skip
-        sent = await desk.post("/referrals", body)
-        self.issued((sent["id"], agency))
-        self.town.after(TAKEN_AFTER, partial(self._take, sent["id"], to))
+        referral_id = await self.town.request(desk, case_id, None, to, ServicePackage.PROSECUTION)
+        self.town.after(TAKEN_AFTER, partial(self._take, referral_id, to))
 
     async def _take(self, referral_id: str, to: str) -> None:
         clerk = self.town.at(to)

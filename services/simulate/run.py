@@ -194,10 +194,9 @@ class _Replay:
         begins = datetime.combine(self.first - timedelta(days=BEFORE_DAYS), BEGINS_AT, UTC)
         self.town = Town(programme, stage.network, ground, Days(stage.clock, begins), lines)
         waiting: dict[str, list[str]] = {}
-        issued: list[tuple[str, str]] = []
         self.boxes, self.offices = Boxes(self.town, seed), Offices(self.town)
-        centres = Centres(self.town, issued)
-        self.desks = Desks(self.town, Clinics(self.town), self.offices, self.boxes, centres, waiting, issued)
+        centres = Centres(self.town)
+        self.desks = Desks(self.town, Clinics(self.town), self.offices, self.boxes, centres, waiting)
         self.room = Room(self.town, waiting)
         self.units = Units(self.town, self.desks, self._restart)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -237,7 +236,7 @@ class _Replay:
         looked_at = tuple([await self._look_at(agency) for agency in town.supervisors if agency not in town.serving])
         self._show("")
         return Outcome(
-            self.programme, lines, len(self.desks.issued), lost, behind, sum(line.asked for line in town.lines.values()), took,
+            self.programme, lines, len(self.town.issued), lost, behind, sum(line.asked for line in town.lines.values()), took,
             self.caseload.years, len(self.caseload.reports), len(self.caseload.calls), unmanned, handed_over,
             tuple(self.units.returned), looked_at,
         )  # fmt: skip
@@ -304,7 +303,7 @@ class _Replay:
         held = {
             agency: {one["id"] for one in await desk.all_of("/referrals?direction=in")} for agency, desk in town.serving.items()
         }
-        return sum(id_ not in out or id_ not in held[agency] for id_, agency in self.desks.issued)
+        return sum(id_ not in out or id_ not in held[agency] for id_, agency in self.town.issued)
 
     async def _handed_over(self, counted: Counted) -> HandedOver | None:
         """What the records say of complaints on their way to a prosecutor; None where the programme hands none over."""
@@ -317,7 +316,7 @@ class _Replay:
     async def _look_at(self, agency: str) -> Overseen:
         """Once everybody's figures of the last quarter are due, an oversight body has been told them; and what it holds is read."""
         town = self.town
-        untold = {town.police, *town.ground.units, *(recipient for _id, recipient in self.desks.issued)}  # everybody who worked
+        untold = {town.police, *town.ground.units, *(recipient for _id, recipient in self.town.issued)}  # everybody who worked
         for more in (timedelta(0), figures_watch.EVERY):  # whoever was too busy to release looks again then
             if untold:
                 await town.days.run(town.local(self.last, ENDS_AT) + AFTERWARDS + more, self._each_day)

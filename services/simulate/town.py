@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.simulate.caseload import REPORTS, Ground
@@ -52,7 +53,8 @@ def people_of(ground: Ground, programme: Programme, network: Network) -> dict[st
 
 @dataclass
 class Town:
-    """Everything that acts of a replay need. `desks` has the accounts of a place by its agency and id."""
+    """Everything that acts of a replay need. `desks` has the accounts of a place by its agency and id, `issued` every referral of
+    the replay with its recipient."""
 
     programme: Programme
     network: Network
@@ -62,6 +64,7 @@ class Town:
     supervisors: dict[str, Desk] = field(default_factory=dict)
     desks: dict[tuple[str, str], list[Desk]] = field(default_factory=dict)
     agency_of: dict[str, str] = field(default_factory=dict)  # by place
+    issued: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.agency_of = {id_: agency for agency, entry in self.network.agencies.items() for id_ in entry.facilities}
@@ -119,6 +122,25 @@ class Town:
     def is_apart(self, place: str) -> bool:
         """Whether a place has no line of its own."""
         return self.network.agencies[self.agency_of[place]].facilities[place].mode is not FacilityMode.ONLINE
+
+    async def agree(self, desk: Desk, case_id: str, place: str, purpose: str, items: Sequence[str], language: str) -> None:
+        """She says yes, with her thumb, to asking whoever works at a place."""
+        body = {"recipient": self.agency_of[place], "purpose": purpose, "items": [*items], "how": "thumb", "language": language}
+        await desk.post(f"/cases/{case_id}/consents", body)
+
+    async def request(self, desk: Desk, case_id: str, incident_id: str | None, place: str, package: str) -> str:
+        """A place is asked for one package, for what happened or for the case; which referral it is."""
+        body = {
+            "case_id": case_id, "incident_id": incident_id, "to_agency": self.agency_of[place], "to_facility": place,
+            "services": [package], "urgency": "urgent",
+        }  # fmt: skip
+        return str((await self.issue(desk, body))["id"])
+
+    async def issue(self, desk: Desk, body: dict[str, Any]) -> dict[str, Any]:
+        """A referral as a desk writes it; what the desk is answered."""
+        sent: dict[str, Any] = await desk.post("/referrals", body)
+        self.issued.append((sent["id"], body["to_agency"]))
+        return sent
 
     def local(self, day: date, at: time) -> datetime:
         """A moment on the clocks of the walls."""

@@ -117,16 +117,9 @@ class Units:
     async def _send(
         self, desk: Desk, case_id: str, incident_id: str, one: Report, place: str, package: ServicePackage
     ) -> Written:  # fmt: skip
-        agency = self.town.agency_of[place]
-        agreed = {"recipient": agency, "purpose": "justice", "items": ["req", "fb"], "how": "thumb", "language": one.language}
-        await desk.post(f"/cases/{case_id}/consents", agreed)
-        body = {
-            "case_id": case_id, "incident_id": incident_id, "to_agency": agency, "to_facility": place, "services": [str(package)],
-            "urgency": "urgent",
-        }  # fmt: skip
-        sent = await desk.post("/referrals", body)
-        self.desks.issued.append((sent["id"], agency))
-        return Written(sent["id"], agency, place, self.town.days.now, one)
+        await self.town.agree(desk, case_id, place, "justice", ("req", "fb"), one.language)
+        referral_id = await self.town.request(desk, case_id, incident_id, place, package)
+        return Written(referral_id, self.town.agency_of[place], place, self.town.days.now, one)
 
     async def _return(self, tour: Tour) -> None:
         """It has a line again. Whoever was asked has everything before anybody does anything about it."""

@@ -4,6 +4,7 @@ who.
 Those who came in time are those of `referrals.figures.into_care`, so that one divides into the other.
 """
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -68,7 +69,7 @@ async def _same_visits(tx: Transaction, referrals: list[UUID]) -> dict[UUID, set
         query = select(col(WalkIn.referral_id), col(WalkIn.after_referral)).where(
             among(tx, col(WalkIn.referral_id), later), col(WalkIn.after_referral).is_not(None)
         )
-        pairs = (await tx.session.execute(query)).tuples().all()
+        pairs: Any = (await tx.session.execute(query)).tuples().all()
         for this, before in pairs:
             counted.setdefault(before, set()).update(counted[this])
         later = {before for _this, before in pairs}
