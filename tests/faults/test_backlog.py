@@ -26,7 +26,7 @@ BACK = 50_000  # of the clinic's to the desk, on whose way receipts travel
 SLOW_MS = {"health": 4, "police": 8}  # both backlogs then last some seven minutes, however quick the machine is
 EARLY, LATE = 0.1, 0.8  # of the backlogs: between the two acute ones are sent; memory is compared from the first to the end
 EVERY_S = 2.0  # an acute one is sent meanwhile
-IDLE = 40  # acute ones sent when there is no backlog any more, whose times are what may be added to
+IDLE = 40  # acute ones sent one by one when there is no backlog any more, whose times are what may be added to
 # What the backlog may add to the 95th percentile, from commit to commit. A batch that is being applied keeps the head of its stream
 # from an acute one for its last milliseconds only; without a lane of its own this would be minutes.
 ADDED_S_MAX = 1.0
@@ -106,7 +106,7 @@ def test_what_is_acute_overtakes_a_backlog_at_slow_ends_in_time_and_memory_does_
                 urgent(process, to)  # before anything comes: the one that there is is copied
             case = open_case(desk)
             acute = under_backlog(network, desk, clinic, case, workers)
-            idle = [issue(desk, case) for _ in range(IDLE)]
+            idle = [alone(network, desk, case) for _ in range(IDLE)]
             until(lambda: in_step([desk, clinic]), "the last to be signed for")
             network.check_streams(("police", "health"))
             check_in_time(times(network, idle), times(network, acute))
@@ -138,6 +138,13 @@ def under_backlog(network: ProcessNetwork, desk: Process, clinic: Process, case:
     assert late_mb < early_mb * FLAT
     until(lambda: in_step([desk, clinic]), "everything to be signed for", DRAIN_S)
     return acute
+
+
+def alone(network: ProcessNetwork, desk: Process, case: str) -> str:
+    """An acute one behind which nothing comes before it has arrived."""
+    before, referral = arrived(network), issue(desk, case)
+    until(lambda: arrived(network) > before, "an acute one to arrive")
+    return referral
 
 
 def check_in_time(idle: tuple[list[float], list[float]], behind: tuple[list[float], list[float]]) -> None:
