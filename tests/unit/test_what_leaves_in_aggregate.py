@@ -3,13 +3,16 @@
 See tests/support/attack.py for what it knows.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from attack import NEARLY, Attack, Categories, Published, withstands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.casework.figures.commands import Table, _protected, added
-from shared.casework.figures.domain import ALARMS, CUBES, FORMULAS, PLACE, TOTAL, UNKNOWN, count, formulas_of, period
+from shared.casework.figures.domain import ALARMS, BREACHES, CUBES, FORMULAS, PLACE, TOTAL, UNKNOWN, count, formulas_of, period
 from shared.casework.figures.suppression import (
     Network,
     _Push,
@@ -224,5 +227,10 @@ def test_what_became_a_category_of_its_own_is_not_compared_with_what_it_was_a_pa
 
 
 def test_a_release_says_by_its_categories_how_it_was_counted() -> None:
-    older, newer = ({"alarms": {"categories": {"alarm": kinds}, "values": {}}} for kinds in (["lapsed", UNKNOWN], list(ALARMS)))
-    assert (formulas_of(older), formulas_of(newer), formulas_of({"alarms": None}), FORMULAS) == (2, 3, 3, 3)
+    def of(cube: str, dimension: str, categories: Sequence[str]) -> dict[str, Any]:
+        return {cube: {"categories": {dimension: list(categories)}, "values": {}}}
+
+    second, third = of("alarms", "alarm", ["lapsed", UNKNOWN]), of("alarms", "alarm", ALARMS)
+    older, newer = of("breaches", "breach", ["fee_demanded", UNKNOWN]), of("breaches", "breach", BREACHES)
+    found = [formulas_of(one) for one in (second | older, third | older, third | newer, third, older, {"alarms": None})]
+    assert (found, FORMULAS) == ([2, 3, 4, 4, 3, 4], 4)

@@ -30,8 +30,11 @@ STEPS_REACHED = (  # the measure of each after the first: as far, or further
     Measure.REPORTS_INVESTIGATED, Measure.REPORTS_CHARGED, Measure.REPORTS_TRIED, Measure.REPORTS_WITH_VERDICT,
 )  # fmt: skip
 DESKS = ("specialist", "other", UNKNOWN)  # who sent it: a desk made for survivors, or another. Never which desk
-BREACHES = ("mediation_attempted", "police_report_demanded", "fee_demanded", "permission_demanded", "pressure_to_settle", UNKNOWN)
-WHOM = ("police", "health", "social_welfare", "justice", "family", "community", "other", "not_known", UNKNOWN)
+BREACHES = (
+    "mediation_attempted", "police_report_demanded", "fee_demanded", "permission_demanded", "pressure_to_settle",
+    "sent_on_unrecorded", "property_not_returned", "made_an_offence", "address_stored", "files_linked", UNKNOWN,
+)  # fmt: skip
+WHOM = ("police", "health", "social_welfare", "partner", "justice", "family", "community", "other", "not_known", UNKNOWN)
 # Alarms that posts answer for. What a line or a key has is no figure; nor is what another cube counts (a breach), or what says
 # the same from the other side (a case that was opened from here).
 ALARMS = (
@@ -42,11 +45,13 @@ ALARMS = (
     "order_missing", "stay_needs_plan", "stay_over_limit", "no_other_desks", "visit_overdue", "visit_not_safe", "met_not_safe",
     "hearing_without_day", "refused_by_peer", "station_silent", "station_number_lacking", "station_number_twice", UNKNOWN,
 )  # fmt: skip
-OF_THIRD = "agreement_ends"  # the first category that version 3 added: by it a release says which version it is of
 ALARM_STATES = ("open", "resolved")
 # The version of how cubes are counted, told with every release. 2: steps, kinds of desks, breaches, alarms; 3: alarms of visits,
-# hand-overs, hearings, stays, stations and agreements each by its kind, which were of another kind before.
-FORMULAS = 3
+# hand-overs, hearings, stays, stations and agreements each by its kind, which were of another kind before; 4: the same of breaches,
+# and those by partners, which were by somebody not known.
+FORMULAS = 4
+# A category that a version added, with its cube and dimension: by it a release says that it is not of an older one.
+ADDED = ((3, "alarms", "alarm", "agreement_ends"), (4, "breaches", "breach", "files_linked"))
 # The group of words that a dimension's categories are called by; the others have one together.
 WORDS_OF = {
     "incident": "incident", "age": "age", "sex": "sex", "urgency": "urgency", "to_kind": "kind", "way": "way", "alarm": "alarm",
@@ -126,9 +131,12 @@ def count(chain: Sequence[str], categories: Categories, things: Iterable[Mapping
 
 
 def formulas_of(shown: Mapping[str, Any]) -> int:
-    """The version of how the cubes of a release were counted; of one whose alarms were withheld, this software's."""
-    alarms = shown.get("alarms")
-    return FORMULAS if alarms is None or OF_THIRD in alarms["categories"].get("alarm", ()) else FORMULAS - 1
+    """The version of how the cubes of a release were counted; where the cube that would tell was withheld, this software's."""
+    for version, cube, dimension, category in ADDED:
+        told = shown.get(cube)
+        if told is not None and category not in told["categories"].get(dimension, ()):
+            return version - 1
+    return FORMULAS
 
 
 _PERIOD = re.compile(r"(20\d\d)-(?:(0[1-9]|1[0-2])|Q([1-4]))")
