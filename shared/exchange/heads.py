@@ -170,7 +170,7 @@ async def take_wordless(tx: Transaction, sender: str, slots: Sequence[tuple[UUID
     held = [
         {
             "sender": sender, "incarnation": i, "seq": seq, "leaf": leaf, "event_id": event_id, "received_at": tx.clock.real(),
-            "is_express": False,
+            "is_express": False, "is_bypassed": False,
         }
         for i, seq, leaf, event_id in slots
     ]  # fmt: skip

@@ -60,7 +60,7 @@ KNOWN = """
     WITH wanted AS MATERIALIZED (
         SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS w(sender, incarnation, seq)
     )
-    SELECT 'leaf' AS what, s.sender, s.incarnation AS id, s.seq, s.leaf, NULL AS state
+    SELECT 'leaf' AS what, s.sender, s.incarnation AS id, s.seq, s.leaf, CASE WHEN s.is_bypassed THEN 'bypassed' END AS state
     FROM exchange_slots AS s JOIN wanted USING (sender, incarnation, seq)
     UNION ALL SELECT 'lost', l.sender, l.incarnation, l.seq, NULL, NULL
     FROM exchange_lost_slots AS l JOIN wanted USING (sender, incarnation, seq)
@@ -126,12 +126,14 @@ async def unpark(tx: Transaction, sender: str, subjects: Collection[UUID]) -> No
 class Heard:
     """An opened event: what it says and the signed form it came in, None where its words are gone and only its place is kept.
 
-    `is_express`: it came by the express lane, past whatever was before it.
+    `is_express`: it came by the express lane, or past the broker, and so past whatever was before it; `is_bypassed`: past one that
+    answered.
     """
 
     event: Event
     inner: Inner | None
     is_express: bool = False
+    is_bypassed: bool = False
 
     @property
     def sender(self) -> str:
@@ -169,7 +171,7 @@ async def on_reopened(received: Received, tx: Transaction) -> None:
         await take_ended(tx, received.sender, received.incarnation, last.incarnation, (last.size, last.root))
 
 
-def heard(inner: Inner, *, is_express: bool = False) -> Heard:
+def heard(inner: Inner, *, is_express: bool = False, is_bypassed: bool = False) -> Heard:
     """Reads an event out of an opened inner form; raises Unopenable."""
     if inner.header.kind is not Kind.EVENT:
         raise Unopenable("it is not an event")
@@ -179,7 +181,7 @@ def heard(inner: Inner, *, is_express: bool = False) -> Heard:
         raise Unopenable("its content is not an event") from error
     if event.source != inner.header.sender:
         raise Unopenable("its source is not its sender")
-    return Heard(event, inner, is_express)
+    return Heard(event, inner, is_express, is_bypassed)
 
 
 def _key_of(one: Heard, hooks: Hooks) -> UUID:
@@ -331,6 +333,9 @@ class Inbox:
         held = known.leaves
         fresh: list[Heard] = []
         worded: dict[Slot, Heard] = {}
+        brought = {one.slot for one in events if not one.is_bypassed} & known.bypassed
+        if brought:
+            await _note_brought(tx, brought)
         for one in events:
             leaf = one.signed.leaf
             if one.slot not in held:
@@ -345,7 +350,7 @@ class Inbox:
         rows = [
             {
                 "sender": s, "incarnation": i, "seq": n, "leaf": held[(s, i, n)], "event_id": one.event.id, "received_at": now,
-                "is_express": one.is_express,
+                "is_express": one.is_express, "is_bypassed": one.is_bypassed,
             }
             for one in fresh
             for (s, i, n) in [one.slot]
@@ -436,13 +441,15 @@ class Inbox:
 @dataclass(slots=True)
 class _Known:
     """What is known of a batch: leaves of its slots, states of its events and of their predecessors, tombstones of its consents;
-    the consents of what waits on its subjects (None for one without), and whether any of its slots was stated lost."""
+    the consents of what waits on its subjects (None for one without), whether any of its slots was stated lost, and which of them
+    had to be fetched past the broker."""
 
     leaves: dict[Slot, bytes] = field(default_factory=dict)
     states: dict[tuple[str, UUID], str] = field(default_factory=dict)
     tombstones: set[tuple[str, UUID]] = field(default_factory=set)
     waiting: set[UUID | None] = field(default_factory=set)
     is_any_lost: bool = False
+    bypassed: set[Slot] = field(default_factory=set)
 
 
 async def _known(tx: Transaction, events: Sequence[Heard]) -> _Known:
@@ -460,6 +467,8 @@ async def _known(tx: Transaction, events: Sequence[Heard]) -> _Known:
     for what, sender, id_, seq, leaf, state in await (await tx.driver()).fetch(KNOWN, *arrays):
         if what == "leaf":
             known.leaves[(sender, id_, seq)] = leaf
+            if state is not None:
+                known.bypassed.add((sender, id_, seq))
         elif what == "state":
             known.states[(sender, id_)] = state
         elif what == "tombstone":
@@ -481,13 +490,24 @@ async def _known_piece_by_piece(
     states = select(col(InboxRow.sender), col(InboxRow.event_id), col(InboxRow.state)).where(events)
     laid = select(col(Tombstone.sender), col(Tombstone.consent_id)).where(col(Tombstone.consent_id).in_(consents))
     waiting = select(col(InboxRow.consent_id)).where(col(InboxRow.subject).in_(subjects), col(InboxRow.state) == InboxState.WAITING)
+    here = {(r.sender, r.incarnation, r.seq): r for r in (await tx.session.execute(held)).scalars()}
     return _Known(
-        {(r.sender, r.incarnation, r.seq): r.leaf for r in (await tx.session.execute(held)).scalars()},
+        {slot: r.leaf for slot, r in here.items()},
         {(sender, event_id): state for sender, event_id, state in await tx.session.execute(states)},
         set((await tx.session.execute(laid)).tuples()),
         set((await tx.session.execute(waiting)).scalars()),
         (await tx.session.execute(lost.limit(1))).first() is not None,
+        {slot for slot, r in here.items() if r.is_bypassed},
     )
+
+
+async def _note_brought(tx: Transaction, slots: Collection[Slot]) -> None:
+    """The broker has brought what had been fetched past it."""
+    for sender, incarnation in sorted({slot[:2] for slot in slots}):
+        mine = (col(ReceivedSlot.sender) == sender, col(ReceivedSlot.incarnation) == incarnation)
+        seqs = [slot[2] for slot in slots if slot[:2] == (sender, incarnation)]
+        note = update(ReceivedSlot).where(*mine, col(ReceivedSlot.seq).in_(seqs)).execution_options(synchronize_session=False)
+        await tx.session.execute(note.values(is_bypassed=False))
 
 
 def _erased(tx: Transaction, events: Iterable[Heard]) -> set[tuple[str, UUID]]:

@@ -182,7 +182,11 @@ class Letters:
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any]) -> None:
         """Something about a line that a person must look at."""
         async with self._database.write() as tx:
-            await self._hooks.trouble(kind, peer, detail, tx)
+            await self.trouble_in(tx, kind, peer, detail)
+
+    async def trouble_in(self, tx: Transaction, kind: str, peer: str, detail: dict[str, Any]) -> None:
+        """The same, in a transaction that does more."""
+        await self._hooks.trouble(kind, peer, detail, tx)
 
     async def note_unopenable(self, sender: str, envelope: bytes, place: tuple[str, int, int], reason: str) -> None:
         """Keeps the trace of what cannot be opened, and tells it; `place` is where it came from: (topic, partition, offset).

@@ -7,13 +7,13 @@ is missing is fetched at once, so that a broker that is silent, or lies, costs o
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlmodel import col
 
 from shared.contracts.wire.envelope import Inner, Kind, Unopenable
@@ -27,7 +27,7 @@ from shared.exchange.incarnations import is_awaited
 from shared.exchange.keyring import KeyAway
 from shared.exchange.letters import Letters
 from shared.exchange.outbox import insert_if_absent
-from shared.exchange.receipts import enquiries
+from shared.exchange.receipts import OVERDUE, STILL, enquiries
 from shared.exchange.recovery import held_of
 from shared.exchange.seal import Seal
 from shared.exchange.tables import HeldReceipt, OutboxRow, Peer, ReceivedHead, ReceivedSlot, Stream
@@ -40,7 +40,7 @@ PERIOD_S = 300.0  # between comparisons of a pair that is in step (security.md Â
 HURRY_S = 5.0  # between comparisons of a pair that is not in step, or whose line was away
 ROUNDS_MAX = 50  # of one comparison: each fetches a page of every stream that has holes; the next period goes on from there
 COMPARISON_S = 120.0  # of one comparison with a slow peer: then it begins anew, from what it has fetched
-BYPASSED_AFTER = timedelta(seconds=60)  # an event this old that came past the broker was lost by it, not overtaken
+BYPASSED_AFTER = timedelta(seconds=60)  # a broker that has not brought by then what had to be fetched past it keeps it, or lost it
 PAST_THE_BROKER = "direct line"  # where a record that cannot be opened came from, in place of a topic
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Report:
     in_step: bool = False
     received: int = 0  # events of the peer's that were not here
     returned: int = 0  # words of ours that came home
-    bypassed: int = 0  # of what was received, what the broker should have brought long ago
+    bypassed: int = 0  # of what came past the broker earlier, what it has not brought since
     away: str | None = None  # why it could not be compared
 
     @property
@@ -79,7 +79,7 @@ class Report:
         if self.away is not None:
             return f"{self.peer}: not compared. {self.away}"
         found = f"{self.received} events of its were missing here, {self.returned} words of ours came home"
-        past = f", {self.bypassed} of them past a broker that should have brought them" if self.bypassed else ""
+        past = f", {self.bypassed} came past a broker that has not brought them since" if self.bypassed else ""
         return f"{self.peer}: {'in step' if self.in_step else 'not in step yet'}; {found}{past}."
 
 
@@ -87,10 +87,13 @@ class Reconciler:
     """One agency's end of the comparison, asking and answering."""
 
     def __init__(
-        self, database: Database, agency: str, seal: Seal, inbox: Inbox, letters: Letters, anchor: Anchor | None = None
-    ) -> None:
+        self, database: Database, agency: str, seal: Seal, inbox: Inbox, letters: Letters, anchor: Anchor | None = None,
+        is_brought: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """`is_brought`: whether the broker has answered here for as long as whatever a peer gives it takes to come."""
         self._database, self._agency, self._seal, self._inbox, self._letters = database, agency, seal, inbox, letters
-        self._anchor = anchor
+        self._anchor, self._is_brought = anchor, is_brought
+        self._since = database.clock.real()  # this process may have begun to listen to the broker then, and not before
 
     # --- answering -------------------------------------------------------------------------------------------------------
 
@@ -139,36 +142,41 @@ class Reconciler:
 
     # --- asking ----------------------------------------------------------------------------------------------------------
 
-    async def reconcile(self, peer: str, line: Line) -> Report:
-        """Compares with one peer until both are in step or nothing more can be had. Raises DatabaseAway."""
+    async def reconcile(self, peer: str, line: Line, *, is_patient: bool = False) -> Report:
+        """Compares with one peer until both are in step or nothing more can be had. Raises DatabaseAway.
+
+        `is_patient`: what may lie unread on the broker is left for it to bring. Fetched too, a backlog would come twice.
+        """
         report = Report(peer)
         try:
             async with asyncio.timeout(COMPARISON_S):
                 try:
-                    await self._compare(peer, line, report)
+                    await self._compare(peer, line, report, is_patient=is_patient)
                 except NotOpened:
                     # What we know of its keys may be from before it destroyed the one that we seal to.
                     if not await self._learn_keys(peer, line):
                         raise
-                    await self._compare(peer, line, report)
+                    await self._compare(peer, line, report, is_patient=is_patient)
         except TimeoutError:
             pass  # not in step yet: what came so far is kept, and the next comparison goes on from there
         except (LineAway, KeyAway) as error:
             report.away = str(error)
         except Unopenable as error:
             report.away = f"'{peer}' answered with what cannot be opened here: {error}."
-        await self._note(peer, in_step=report.in_step)
-        if report.bypassed:
-            await self._letters.trouble("broker_silent", peer, {"count": report.bypassed})
+        async with self._database.write() as tx:
+            await note_step(tx, peer, in_step=report.in_step)
+            report.bypassed = await _kept_by_broker(tx, peer)
+            if report.bypassed:
+                await self._letters.trouble_in(tx, "broker_silent", peer, {"count": report.bypassed})
         return report
 
-    async def _compare(self, peer: str, line: Line, report: Report) -> None:
+    async def _compare(self, peer: str, line: Line, report: Report, *, is_patient: bool) -> None:
         moved = 0
         for _ in range(ROUNDS_MAX):
             if await self._agree(peer, line, signs=moved > 0):
                 report.in_step = True
                 break
-            moved = await self._fetch(peer, line, report)
+            moved = await self._fetch(peer, line, report, is_patient=is_patient)
             if not moved:
                 report.in_step = await self._agree(peer, line)
                 break
@@ -200,10 +208,10 @@ class Reconciler:
                 raise
             return await self._letters.take(self._open(answer, peer))
 
-    async def _fetch(self, peer: str, line: Line, report: Report) -> int:
+    async def _fetch(self, peer: str, line: Line, report: Report, *, is_patient: bool) -> int:
         """Fetches a page of each stream of the peer's that has a hole, and of each of ours that is asked back."""
         moved = 0
-        for recall in await self._holes(peer):
+        for recall in await self._holes(peer, is_patient=is_patient):
             stream = StreamName(peer, self._agency, recall.incarnation)
             moved += await self._receive(peer, await line.events(peer, stream, recall.first, recall.last), report)
         for recall in await self._letters.recalled(peer):
@@ -213,11 +221,11 @@ class Reconciler:
             report.returned, moved = report.returned + home, moved + home
         return moved
 
-    async def _holes(self, peer: str) -> list[Recall]:
+    async def _holes(self, peer: str, *, is_patient: bool) -> list[Recall]:
         async with self._database.read() as tx:
             query = select(ReceivedHead).where(col(ReceivedHead.sender) == peer)
             heads = list((await tx.session.execute(query)).scalars())
-            return [hole for head in heads for hole in await _holes_of(tx, head)]
+            return [hole for head in heads for hole in await _holes_of(tx, head, self._since if is_patient else None)]
 
     async def _opened(self, peer: str, sender: str, envelopes: Iterable[bytes]) -> dict[Inner, bytes]:
         """What can be opened of a page and is `sender`'s, each with its envelope; the rest leaves a trace and stops nothing."""
@@ -237,20 +245,18 @@ class Reconciler:
         await self._letters.note_unopenable(peer, envelope, place, reason)
 
     async def _receive(self, peer: str, envelopes: Iterable[bytes], report: Report) -> int:
-        events: list[Heard] = []
+        events, is_brought = list[Heard](), self._is_brought()
         opened = await self._opened(peer, peer, envelopes)
         for inner, envelope in opened.items():
             try:
-                events.append(heard(inner))
+                events.append(heard(inner, is_express=True, is_bypassed=is_brought))
             except Unopenable as error:
                 await self._note_unopenable(peer, envelope, str(error))
         outcome = await self._inbox.receive(events)
         for one, fault in outcome.unstorable:
             await self._note_unopenable(peer, opened[one.signed], f"it cannot be stored ({fault})")
-        now = self._database.clock.now()
         fresh = len(events) - outcome.duplicates - len(outcome.unstorable)
         report.received += fresh
-        report.bypassed += sum(one.event.recordedtime < now - BYPASSED_AFTER for one in events) if outcome.applied else 0
         if outcome.streams:
             self._letters.heard_from(peer)
         return fresh
@@ -287,8 +293,39 @@ async def note_step(tx: Transaction, peer: str, *, in_step: bool) -> None:
         await tx.session.execute(update(Peer).where(here, col(Peer.behind_since).is_(None)).values(behind_since=tx.clock.now()))
 
 
-async def _holes_of(tx: Transaction, head: ReceivedHead) -> list[Recall]:
-    """The first stretch that is not held, at most a page: what lies above it is asked for in the next round."""
+async def _kept_by_broker(tx: Transaction, peer: str) -> int:
+    """How many events were fetched past the broker and have not been brought by it since, though nothing of their stream is under
+    way any more, or what stood behind them has come. Each is told of once."""
+    late = tx.clock.real() - BYPASSED_AFTER
+    head, behind = ReceivedHead.__table__, ReceivedSlot.__table__.alias("behind")  # type: ignore[attr-defined]
+    this = (col(ReceivedSlot.sender), col(ReceivedSlot.incarnation))
+    is_moving = exists().where(head.c.sender == this[0], head.c.incarnation == this[1], head.c.heard_at > late)
+    is_passed = exists().where(
+        behind.c.sender == this[0], behind.c.incarnation == this[1], behind.c.seq > col(ReceivedSlot.seq), ~behind.c.is_express,
+        behind.c.received_at <= late,
+    )  # fmt: skip
+    kept = update(ReceivedSlot).where(
+        col(ReceivedSlot.is_bypassed), col(ReceivedSlot.sender) == peer, col(ReceivedSlot.received_at) <= late,
+        or_(~is_moving, is_passed),
+    )  # fmt: skip
+    told = kept.values(is_bypassed=False).returning(col(ReceivedSlot.seq)).execution_options(synchronize_session=False)
+    return len((await tx.session.execute(told)).all())
+
+
+async def _holes_of(tx: Transaction, head: ReceivedHead, since: datetime | None) -> list[Recall]:
+    """The first stretch that is not held, at most a page: what lies above it is asked for in the next round.
+
+    `since` this process has listened to the broker, where that may still bring it: while something of the stream comes, only what
+    stood before what has come a while ago is taken for lost.
+    """
+    end = max(head.announced, head.highest)
+    if since is not None and tx.clock.real() - max(since, head.heard_at or since) < STILL:
+        overdue = select(func.max(col(ReceivedSlot.seq))).where(
+            col(ReceivedSlot.sender) == head.sender, col(ReceivedSlot.incarnation) == head.incarnation,
+            col(ReceivedSlot.seq) > head.upto, ~col(ReceivedSlot.is_express),
+            col(ReceivedSlot.received_at) <= tx.clock.real() - OVERDUE,
+        )  # fmt: skip
+        end = int((await tx.session.execute(overdue)).scalar_one() or head.upto)
     query = (
         select(col(ReceivedSlot.seq))
         .where(
@@ -301,7 +338,7 @@ async def _holes_of(tx: Transaction, head: ReceivedHead) -> list[Recall]:
     held = [int(seq) for seq in (await tx.session.execute(query)).scalars()]
     found: list[Recall] = []
     start = head.upto + 1
-    for seq in [*held, max(head.announced, head.highest) + 1]:
+    for seq in [*(seq for seq in held if seq <= end), end + 1]:
         if seq > start and len(found) < RECALLS_MAX:
             found.append(Recall(incarnation=head.incarnation, first=start, last=min(seq - 1, start + EVENTS_MAX - 1)))
         start = max(start, seq + 1)
@@ -328,7 +365,7 @@ async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, sto
     while not stop.is_set():
         is_in_step = False
         try:
-            report = await reconciler.reconcile(peer, line)
+            report = await reconciler.reconcile(peer, line, is_patient=True)
             is_in_step = report.in_step
             if report.received or report.returned or report.away:
                 log.info("reconciled", extra={"peer": peer, "received": report.received, "returned": report.returned,

@@ -182,7 +182,9 @@ class HeldReceipt(Row, table=True):
 
 
 class ReceivedSlot(Row, table=True):
-    """One slot of a sender's stream, held for ever; `is_express` where it came by the express lane, past whatever was before it."""
+    """One slot of a sender's stream, held for ever. `is_express`: it came by the express lane, or past the broker, and so past
+    whatever was before it. `is_bypassed`: it was fetched past a broker that answered and has not brought it since.
+    """
 
     __tablename__ = "exchange_slots"
     __table_args__ = (
@@ -195,6 +197,13 @@ class ReceivedSlot(Row, table=True):
             sqlite_where=text("is_express = 1"),
             postgresql_where=text("is_express"),
         ),
+        Index(
+            "ix_exchange_slots_bypassed",
+            "sender",
+            "received_at",
+            sqlite_where=text("is_bypassed = 1"),
+            postgresql_where=text("is_bypassed"),
+        ),
     )
     sender: str = Field(primary_key=True)
     incarnation: UUID = Field(primary_key=True)
@@ -203,6 +212,7 @@ class ReceivedSlot(Row, table=True):
     event_id: UUID
     received_at: datetime = Field(sa_type=UtcDateTime)
     is_express: bool = False
+    is_bypassed: bool = False
 
 
 class LostSlot(Row, table=True):
@@ -269,7 +279,7 @@ class ReceivedHead(Row, table=True):
     """How far a sender's stream is held without a hole, and how far the sender says it goes.
 
     `held` counts the leaves in `frontier`: as many as `upto`, less what was stated lost. `heard_at`: when a slot of it was last
-    taken, other than by the express lane.
+    taken in its turn, neither by the express lane nor past the broker.
     """
 
     __tablename__ = "exchange_heads"

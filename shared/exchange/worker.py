@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -35,7 +36,7 @@ from shared.exchange.inbox import Inbox
 from shared.exchange.inside import Source, run_inside
 from shared.exchange.keyring import KeyAway
 from shared.exchange.letters import Letters
-from shared.exchange.reconcile import Line, Reconciler, run_reconciler
+from shared.exchange.reconcile import BYPASSED_AFTER, Line, Reconciler, run_reconciler
 from shared.exchange.registry import Hooks
 from shared.exchange.relay import BrokerAway, Outbound, Relay
 from shared.exchange.seal import Seal
@@ -102,7 +103,7 @@ class ExchangeWorker:
         self._inbox, self._hooks, self._acts_first, self._held = inbox, hooks, hooks.acts_first, hooks.held
         self._anchor = anchor
         self._letters = Letters(database, agency, peers, seal, inbox, hooks)
-        self.reconciler = Reconciler(database, agency, seal, inbox, self._letters, anchor)
+        self.reconciler = Reconciler(database, agency, seal, inbox, self._letters, anchor, self._is_brought)
         self._line = line
         self._herald = Herald(database, peers, self._letters, self._send_statement)
         self._relay = Relay(database, agency, seal, self._send, hooks, anchor)
@@ -113,6 +114,7 @@ class ExchangeWorker:
         self.words: str | None = "The broker has not answered yet." if access.bootstrap_servers else NO_LINE
         self.stuck: str | None = None
         self.is_open = False
+        self._open_since: datetime | None = None
         self.anchored = asyncio.Event()  # it is known whether this database is an older copy of itself
 
     def _topics_to(self, peer: str) -> tuple[str, str]:
@@ -234,6 +236,7 @@ class ExchangeWorker:
                     else:
                         await self._connect()
                         self.is_open = True
+                        self._open_since = self._open_since or self._database.clock.real()
                         await self._watch()
                 except BrokerUnreachable as error:
                     self._not_open(str(error))
@@ -252,7 +255,12 @@ class ExchangeWorker:
         """What waits for the broker does not hang."""
         self._say(words)
         self._watchdog.pause()
-        self.is_open, self.stuck = False, None
+        self.is_open, self.stuck, self._open_since = False, None, None
+
+    def _is_brought(self) -> bool:
+        """Whether the broker has answered here for so long that whoever was cut off with us speaks to it again as well."""
+        since = self._open_since
+        return since is not None and self.words is None and self._database.clock.real() - since >= BYPASSED_AFTER
 
     async def _watch(self) -> None:
         """Replaces what hangs, by what the watchdog sees."""

@@ -1,5 +1,6 @@
 """Two agencies on the direct line alone, the broker silent: all that a broker would have brought comes, and is signed for."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,23 +15,29 @@ from shared.exchange.direct import StreamName
 from shared.exchange.erasing import erase_said
 from shared.exchange.inbox import heard
 from shared.exchange.incarnations import open_incarnation
-from shared.exchange.receipts import ASK_AGAIN, STILL, summary
-from shared.exchange.reconcile import Reconciler, Report
+from shared.exchange.receipts import ASK_AGAIN, OVERDUE, STILL, summary
+from shared.exchange.reconcile import BYPASSED_AFTER, Reconciler, Report
 from shared.exchange.recovery import apply_home, take_home
-from shared.exchange.tables import OutboxRow, Recovery, Stream
+from shared.exchange.tables import OutboxRow, ReceivedHead, Recovery, Stream
 from shared.kit.ids import new_id
 
 
 class Ends:
-    """The reconcilers of both, and the line between them: no socket, no certificate."""
+    """The reconcilers of both, and the line between them: no socket, no certificate. `broker_answers` at either end."""
 
     def __init__(self, pair: Pair) -> None:
+        self.broker_answers = True
         self.at = {
-            node.agency: _reconciler(node, peer.agency) for node, peer in ((pair.police, pair.health), (pair.health, pair.police))
+            node.agency: self._reconciler(node, peer.agency)
+            for node, peer in ((pair.police, pair.health), (pair.health, pair.police))
         }
 
-    async def compare(self, agency: str, peer: str) -> Report:
-        return await self.at[agency].reconcile(peer, _Line(agency, self))
+    def _reconciler(self, node: Node, peer: str) -> Reconciler:
+        letters = node.letters(peer)
+        return Reconciler(node.database, node.agency, node.seal, node.inbox, letters, is_brought=lambda: self.broker_answers)
+
+    async def compare(self, agency: str, peer: str, *, is_patient: bool = False) -> Report:
+        return await self.at[agency].reconcile(peer, _Line(agency, self), is_patient=is_patient)
 
 
 class _Line:
@@ -45,10 +52,6 @@ class _Line:
 
     async def directory(self, peer: str, known: int) -> bytes:
         return self._ends.at[peer].directory(self._agency, known)
-
-
-def _reconciler(node: Node, peer: str) -> Reconciler:
-    return Reconciler(node.database, node.agency, node.seal, node.inbox, node.letters(peer))
 
 
 @pytest.fixture
@@ -238,3 +241,89 @@ async def test_what_was_erased_before_its_slot_was_found_taken_is_said_again_wit
     assert (await pair.health.inbox_states())[erased] == "withheld"
     assert [applied for applied in pair.health.applied if applied[0] == subject] == [(subject, 1)]  # and nothing waits for it
     assert after in pair.police.delivered_ids
+
+
+async def _silent(pair: Pair, ends: Ends, count: int = 3) -> list[bytes]:
+    """The clinic fetches what the broker should have brought; its envelopes."""
+    for _ in range(count):
+        await pair.police.say("health", new_subject(), 0)
+    envelopes = await pair.police.number("health")
+    assert (await ends.compare("health", "police")).received == count
+    return envelopes
+
+
+async def test_a_broker_that_brings_nothing_is_named_once(pair: Pair, ends: Ends) -> None:
+    await _silent(pair, ends)
+    pair.clock.advance(BYPASSED_AFTER - timedelta(seconds=1))
+    assert (await ends.compare("health", "police")).bypassed == 0
+    pair.clock.advance(timedelta(seconds=1))
+    report = await ends.compare("health", "police")
+    assert (report.bypassed, pair.health.troubles) == (3, ["broker_silent"])
+    assert "3 came past a broker that has not brought them since" in report.words
+    assert ((await ends.compare("health", "police")).bypassed, pair.health.troubles) == (0, ["broker_silent"])
+
+
+async def test_what_the_broker_brings_later_accuses_nobody(pair: Pair, ends: Ends) -> None:
+    envelopes = await _silent(pair, ends)
+    assert (await pair.health.hear("police", envelopes)).duplicates == 3
+    pair.clock.advance(BYPASSED_AFTER * 2)
+    assert ((await ends.compare("health", "police")).bypassed, pair.health.troubles) == (0, [])
+
+
+async def test_a_broker_that_lets_one_fall_and_goes_on_is_named_too(pair: Pair, ends: Ends) -> None:
+    envelopes = await _silent(pair, ends)
+    await pair.health.hear("police", [envelopes[0], envelopes[2]])
+    await pair.police.say("health", new_subject(), 0)
+    await pair.health.hear("police", await pair.police.number("health"))  # what stood behind it
+    for _ in range(2):
+        pair.clock.advance(BYPASSED_AFTER / 2)
+        await pair.police.say("health", new_subject(), 0)
+        await pair.health.hear("police", await pair.police.number("health"))  # the stream never rests
+    assert ((await ends.compare("health", "police")).bypassed, pair.health.troubles) == (1, ["broker_silent"])
+
+
+async def test_while_a_stream_is_still_read_nobody_is_accused(pair: Pair, ends: Ends) -> None:
+    """A long backlog: what was fetched lies behind what comes now."""
+    subjects = [new_subject() for _ in range(3)]
+    for subject in subjects:
+        await pair.police.say("health", subject, 0)
+    envelopes = await pair.police.number("health")
+    assert (await ends.compare("health", "police")).received == 3
+    pair.clock.advance(BYPASSED_AFTER)
+    await pair.health.hear("police", envelopes[:1])
+    async with pair.health.database.write() as tx:
+        await tx.session.execute(update(ReceivedHead).values(heard_at=pair.clock.now()))  # one of the first came a moment ago
+    assert ((await ends.compare("health", "police")).bypassed, pair.health.troubles) == (0, [])
+
+
+async def test_a_broker_that_is_away_is_not_said_to_be_silent(pair: Pair, ends: Ends) -> None:
+    ends.broker_answers = False
+    await _silent(pair, ends)
+    ends.broker_answers = True  # and what was signed for meanwhile is never given to it
+    pair.clock.advance(BYPASSED_AFTER * 2)
+    assert ((await ends.compare("health", "police")).bypassed, pair.health.troubles) == (0, [])
+
+
+async def test_a_process_that_has_just_begun_lets_the_broker_bring_what_it_has(pair: Pair, ends: Ends) -> None:
+    for _ in range(3):
+        await pair.police.say("health", new_subject(), 0)
+    envelopes = await pair.police.number("health")
+    assert (await ends.compare("health", "police", is_patient=True)).received == 0
+    await pair.health.hear("police", envelopes[:1])
+    pair.clock.advance(STILL - timedelta(seconds=1))
+    assert (await ends.compare("health", "police", is_patient=True)).received == 0, "it is being read"
+    pair.clock.advance(timedelta(seconds=1))
+    report = await ends.compare("health", "police", is_patient=True)
+    assert (report.received, report.in_step) == (2, True)
+
+
+async def test_of_a_stream_that_goes_on_only_what_was_passed_long_ago_is_fetched(pair: Pair, ends: Ends) -> None:
+    for _ in range(4):
+        await pair.police.say("health", new_subject(), 0)
+    envelopes = await pair.police.number("health")
+    await pair.health.hear("police", envelopes[1:2])
+    pair.clock.advance(OVERDUE)
+    await pair.health.hear("police", envelopes[3:])
+    report = await ends.compare("health", "police", is_patient=True)
+    assert (report.received, report.in_step) == (1, False), "the third may lie unread still"
+    assert (await ends.compare("health", "police")).received == 1, "by hand it is fetched at once"
