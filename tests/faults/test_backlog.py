@@ -95,6 +95,7 @@ def test_what_is_acute_overtakes_a_backlog_at_slow_ends_in_time_and_memory_does_
     with PostgresCluster(fsync=False, settings={"track_commit_timestamp": "on"}) as server:
         urls = {kind: server.fresh_database() for kind in SLOW_MS} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
         network = ProcessNetwork(tmp_path, kafka, unique, urls, partitions=4)
+        network.lay_direct_lines()
         asyncio.run(network.set_up())
         asyncio.run(make_slow(network))
         with network.started(("police", "web"), ("health", "web"), ("police", "worker"), ("health", "worker")) as everyone:
@@ -109,6 +110,8 @@ def test_what_is_acute_overtakes_a_backlog_at_slow_ends_in_time_and_memory_does_
             idle = [alone(network, desk, case) for _ in range(IDLE)]
             until(lambda: in_step([desk, clinic]), "the last to be signed for")
             network.check_streams(("police", "health"))
+            for kind in ("police", "health"):
+                assert network.rows(kind, "SELECT 1 FROM casework_alarms WHERE kind = 'broker_silent'") == []
             check_in_time(times(network, idle), times(network, acute))
 
 

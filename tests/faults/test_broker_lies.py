@@ -85,6 +85,7 @@ def test_whatever_the_broker_makes_of_it_all_is_applied_once_and_in_its_order(
     print(f"seed {unique}")
     urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
     network = ProcessNetwork(tmp_path, kafka, unique, urls)
+    network.lay_direct_lines()
     asyncio.run(network.set_up())
     police, health = network.names["police"], network.names["health"]
     with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):

@@ -1,0 +1,57 @@
+"""The only broker is dead, and two agencies speak to each other alone, with certificates: what one issues the other has, and signs
+for. When the broker is back nothing comes twice, and nobody says that it kept anything back."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from desks import in_step, issue, open_case
+from processes import ProcessNetwork, everyone_is_ready, until
+from servers import KafkaNodeFactory, kafka_of
+
+from shared.exchange.receipts import STILL
+from shared.exchange.reconcile import BYPASSED_AFTER, HURRY_S
+from shared.kit.local.postgres_databases import PostgresDatabases
+
+# A worker that begins leaves the broker STILL to bring what it has, and looks each HURRY_S; the rest is a busy machine's.
+FETCHED_S_MAX = STILL.total_seconds() + HURRY_S + 45
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # two minutes, of which one is waiting for an alarm that is not to come
+
+
+def test_what_is_issued_while_the_broker_is_dead_comes_past_it_and_only_once(
+    kafka_node_factory: KafkaNodeFactory, postgres: PostgresDatabases, unique: str, tmp_path: Path
+) -> None:
+    node = kafka_node_factory()
+    urls = {kind: postgres.fresh_database() for kind in ("police", "health")} | {"social_welfare": f"sqlite:///{tmp_path / 'w.db'}"}
+    network = ProcessNetwork(tmp_path, kafka_of(node), unique, urls)
+    network.lay_direct_lines()
+    asyncio.run(network.set_up())
+    with network.started(("police", "serve"), ("health", "serve")) as (desk, clinic):
+        everyone_is_ready([desk, clinic])
+        case = open_case(desk)
+        before = issue(desk, case)
+        until(lambda: in_step([desk, clinic]), "the first to be signed for")
+        assert clinic.stop() == 0
+        node.kill()
+        fetched = issue(desk, case)
+        clinic.start()
+        until(lambda: network.facts_of("health", fetched) == ["issued"], "the clinic to fetch it", FETCHED_S_MAX)
+        until(lambda: in_step([desk]), "the desk to have it signed for", FETCHED_S_MAX)
+        by_hand = issue(desk, case)
+        done = network.refnet("health", "reconcile", clinic.agency, "--peer", desk.agency)
+        assert done.returncode == 0, done.stderr
+        assert f"{desk.agency}: in step; " in done.stdout
+        assert network.facts_of("health", by_hand) == ["issued"]
+        node.start()
+        everyone_is_ready([desk, clinic])
+        after = issue(desk, case)
+        until(lambda: in_step([desk, clinic]), "all to be signed for")
+        said_since = network.rows("health", "SELECT max(received_at) FROM exchange_slots")[0][0]
+        until(lambda: network.rows("police", "SELECT now()")[0][0] > said_since + BYPASSED_AFTER, "a minute in which it could be said",
+              2 * BYPASSED_AFTER.total_seconds())  # fmt: skip
+        assert network.refnet("health", "reconcile", clinic.agency, "--peer", desk.agency).returncode == 0
+        for referral in (before, fetched, by_hand, after):
+            assert network.facts_of("health", referral) == ["issued"]
+        assert network.rows("health", "SELECT count(*) FROM casework_referrals") == [(4,)]
+        assert network.rows("health", "SELECT 1 FROM casework_alarms WHERE kind = 'broker_silent'") == []
+    network.check_streams(("police", "health"))
