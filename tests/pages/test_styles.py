@@ -9,6 +9,7 @@ from npm import installed
 
 from shared.casework.pages.frame import ROOM, STATIC
 
+ROOT = Path(__file__).parents[2]
 ASSETS = ROOM / "assets"
 BUILT = ("refnet.css", "refnet.rtl.css", "refnet.js")
 
@@ -54,3 +55,10 @@ def test_on_a_narrow_screen_what_is_cut_off_shows_that_it_goes_on_and_a_files_nu
     # Nor does a long choice of a list make its column wider than the page.
     assert re.search(r"\.app-two\{[^}]*grid-template-columns:minmax\(0, ?1fr\)", css)
     assert "app-code--breaks" in (ROOM.parent / "exports" / "templates" / "list.html").read_text()
+
+
+def test_an_act_that_narrow_screens_hide_in_the_page_stands_in_their_bar() -> None:
+    """One page had no act at all on a telephone: care without an answer."""
+    pages = {page: page.read_text() for top in ("shared", "services") for page in (ROOT / top).rglob("templates/**/*.html")}
+    assert [str(page) for page, text in pages.items() if "app-in-thumb" in text and "{% block thumb %}" not in text] == []
+    assert not re.search(r"(?<!\.app-acts-below )\.app-in-thumb\{", (STATIC / "refnet.css").read_text()), "hidden with nothing below"
