@@ -20,7 +20,7 @@ REFUSALS = {  # a refusal's sentence is a text of the pages too; after its first
     "WeakSecret": (2,), "MissingDetail": (2,), "IllegalTransition": (1,),
     "Unauthorised": (1,), "Unappliable": (1,), "EndingUnclear": (1,), "LineChanged": (2,),
     "TooManyStreams": (1,), "KeyReused": (1,), "KeyMissing": (1,), "VersionMissing": (1,), "OutOfSight": (1,),
-    "SeesNoCase": (1,), "HeldBack": (1,), "SecondDose": (1,), "NoneHere": (1,), "RuleRefuses": (1,),
+    "SeesNoCase": (1,), "HeldBack": (1,), "SecondDose": (1,), "NoneHere": (1,), "RuleRefuses": (1,), "NobodyThere": (1,),
 }  # fmt: skip
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), **REFUSALS}
 LINE_WIDTH = 120

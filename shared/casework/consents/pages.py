@@ -6,10 +6,10 @@ No answer is chosen beforehand, and nothing measures how long she takes. What is
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlmodel import col
@@ -61,6 +61,7 @@ OF_A_CHILD = {
 }
 CHILD_SAYS_NO = _("The child says no: mark no above. Only what the law asks for is told then.")
 ENDED = _("By now that is over: what stands on the sheet was answered longer ago. Choose a longer time, or ask again.")
+CARE_FIRST = "care_first"  # a page that asks about care alone says so when it comes back
 NEVER = "-"  # which answer a page was shown with, where there was none
 WORDS = {"how": _("Say how she or he answered."), "language": _("Choose the language it was read in.")}
 AGAIN = {  # what she says of every recipient at once, and what is said where it is missing
@@ -136,6 +137,17 @@ def questions(here: Here, case: Case, *, was_given: bool) -> list[Question]:
     return sorted(found, key=lambda q: (q.kind is not AgencyKind.HEALTH, q.recipient))
 
 
+def _care_first(asked: list[Question]) -> list[Question]:
+    """What is asked of somebody who is hurt: about care, and what the law has told. The rest is asked afterwards."""
+    return [question for question in asked if question.kind is AgencyKind.HEALTH or question.by_law]
+
+
+async def _is_hurt(tx: Transaction, case: Case) -> bool:
+    """Whether she said, of what happened last, that she is hurt now."""
+    query = select(col(Incident.hurt_now)).where(col(Incident.case_id) == case.id).order_by(col(Incident.recorded_at).desc())
+    return bool((await tx.session.execute(query.limit(1))).scalar_one_or_none())
+
+
 def _spoken(here: AgencyKind, to: AgencyKind, item: ConsentItem) -> str:
     """Which words of the group "spoken" say what an item lets pass in this direction."""
     rows = CROSSES.get((here, to), {})
@@ -198,8 +210,10 @@ def _when(no: Consent | Refusal) -> datetime | None:
 
 
 @router.get("/cases/{case_id}/consent")
-async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Visitor) -> Response:
-    """Page 2 of 3: who may know."""
+async def show_consent(
+    case_id: UUID, request: Request, edge: OneEdge, visit: Visitor, everything: Annotated[bool, Query(alias="all")] = False
+) -> Response:
+    """Page 2 of 3: who may know. Of somebody who is hurt now it is care first, and `all` asks about everybody at once."""
     visit.actor.may_work()
     async with edge.database.write() as tx:  # the look is kept
         case = await load_case(tx, case_id, visit.actor)
@@ -207,7 +221,10 @@ async def show_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
         last = await last_answers(tx, case.id)
         drafted = await drafts.draft_at(tx, case.id, Step.CONSENT)
-        context = await _context(tx, edge.here, case, asked, last) | {"sheets": await sheets_of(tx, case.id)}
+        sheets = await sheets_of(tx, case.id)
+        care_first = not (everything or last or sheets or drafted) and await _is_hurt(tx, case) and _care_first(asked) != asked
+        asked = _care_first(asked) if care_first else asked
+        context = await _context(tx, edge.here, case, asked, last) | {"sheets": sheets, "care_first": care_first}
     form = as_drafted(_to_ask_again(await draft_of(request, visit), asked, last), drafted)
     return edge.pages.show(request, "consents/ask.html", visit, form=form, drafted=drafted, **context)
 
@@ -218,6 +235,7 @@ async def post_consent(case_id: UUID, request: Request, edge: OneEdge, visit: Vi
     async with edge.database.read() as tx:
         case = await load_case(tx, case_id, visit.actor)
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
+        asked = _care_first(asked) if CARE_FIRST in values else asked
         said_at = await written_at(tx, case_id, visit.actor) or tx.clock.now()
         now = tx.clock.now()
     think = THINK in values
@@ -276,8 +294,12 @@ async def _asked_again(case_id: UUID, request: Request, edge: Edge, visit: Visit
     async with edge.database.read() as tx:
         case = await load_case(tx, case_id, visit.actor)
         asked = questions(edge.here, case, was_given=await _was_given(tx, case))
+        care_first = CARE_FIRST in form.values
+        asked = _care_first(asked) if care_first else asked
         last = await last_answers(tx, case.id)
-        context = await _context(tx, edge.here, case, asked, last) | {"sheets": await sheets_of(tx, case.id)}
+        context = await _context(tx, edge.here, case, asked, last) | {
+            "sheets": await sheets_of(tx, case.id), "care_first": care_first,
+        }  # fmt: skip
     outdated = {f"answer_{question.recipient}": _answered_since(question) for question in _outdated(asked, form.values, last)}
     with_them = {name: AGAIN[name] for name in AGAIN if outdated and name in form.values}
     form.errors = {**outdated, **with_them, **{name: said for name, said in form.errors.items() if name not in outdated}}

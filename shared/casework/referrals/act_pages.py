@@ -16,9 +16,10 @@ from shared.casework.following.commands import Follow, follow
 from shared.casework.pages.afterwards import AFTERWARDS_WORDS, Afterwards
 from shared.casework.pages.visits import Posted, Visitor, draft_of, submit
 from shared.casework.referrals import commands, story
+from shared.casework.referrals.choices import ESCORTS, MODES
 from shared.casework.referrals.commands import MakeTransition, load_referral
 from shared.casework.referrals.domain import is_done
-from shared.casework.referrals.pages import referral_page
+from shared.casework.referrals.pages import referral_page, way_to
 from shared.casework.referrals.pathways import paths
 from shared.casework.referrals.tables import Referral
 from shared.contracts.casework import codes
@@ -40,6 +41,8 @@ class Act(Afterwards):
     to_facility: str | None = None
     to_agency: str | None = None
     post: str | None = None
+    mode: codes.TravelMode | None = None
+    escort: codes.Escort | None = None
     feedback: Literal["yes", "no", "not_asked"] | None = None
     fee: Literal["yes", "no", "not_known"] | None = None  # whether money was asked for what is free
     back: str | None = None
@@ -53,12 +56,13 @@ ACT_WORDS = {
     **AFTERWARDS_WORDS,
     "outcome_code": _("Choose how it ended."), "reason_code": _("Choose a reason."), "what": _("Choose what happened."),
     "fee": _("Say whether money was asked for: this is free. “Not known” is an answer too."),
-    "post": _("Say who answered."), "next_place": _("Choose another place that offers what was asked for."),
+    "post": _("Say who answered."), "mode": _("Say how the way is made."), "escort": _("Say who goes along."),
+    "next_place": _("Choose another place that offers what was asked for."),
 }  # fmt: skip
 TIMES = {"occurred_at": "at_time"}  # what a command calls it, and which field of a page says it
 ACT_PAGES = {  # where each page's answer stands: what a refusal is shown at
     "decline": "reason_code", "send-on": "next_place", "cancel": "reason_code", "told-by-phone": "post", "close": "outcome_code",
-    "hold": "reason_code", "refuse-cancel": "page-form",
+    "hold": "reason_code", "refuse-cancel": "page-form", "set-out": "mode",
 }  # fmt: skip
 WITH_A_FORM = {**ACT_PAGES, "entered": "what"}  # whose answers are kept when something is wrong; the others are one tap
 
@@ -93,7 +97,8 @@ async def _act_page(
         places=fitting, told=told, declines=list(codes.DeclineReason), holds=list(codes.HoldReason),
         cancels=[c for c in codes.CancelReason if c is not codes.CancelReason.CONSENT_TAKEN_BACK],
         outcomes=_outcomes(standing.state), is_free=is_free(here.programme, referral.services, now),
-        on_paper=here.on_paper(referral.desk), here_now="/cases",
+        on_paper=here.on_paper(referral.desk), here_now="/cases", escorts=ESCORTS,
+        modes=[mode for mode in MODES if mode is not codes.TravelMode.NONE_AVAILABLE],
     )  # fmt: skip
 
 
@@ -119,7 +124,7 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
         for transition, body in _steps(edge, act, asked):
             if is_done(story.standing_of(referral), transition):
                 continue  # a colleague was quicker: what the button asks for stands already
-            body = body.model_copy(update=entered)
+            body = body.model_copy(update=entered | _there_at(edge, referral, body, happened_at or tx.clock.now()))
             referral = await commands.make_transition(referral_id, transition, body, tx, edge.here, visit.actor)
             if transition is Transition.ACCEPT and visit.actor.role is codes.Role.SOCIAL_WORKER:
                 # Whoever takes a request is told from then on how the case goes.
@@ -137,6 +142,14 @@ async def post_act(referral_id: UUID, act: str, request: Request, edge: OneEdge,
             raise
         form.error(WITH_A_FORM[act], error)
     return await _again(referral_id, act, request, edge, visit, form)
+
+
+def _there_at(edge: Edge, referral: Referral, body: MakeTransition, left_at: datetime) -> dict[str, datetime]:
+    """When whoever sets out now is expected: as far as the place is, by this way of going."""
+    if body.mode is None:
+        return {}
+    facility = edge.here.network.facility(referral.recipient, story.standing_of(referral).facility or referral.to_facility)
+    return {"expected_at": left_at + way_to(facility, referral.desk, body.mode)}
 
 
 def _onward(asked: Act, referral: Referral, visit: Visit) -> str:
@@ -183,6 +196,7 @@ def _steps(edge: Edge, act: str, asked: Act) -> list[tuple[Transition, MakeTrans
         raise NotFound("There is no such page.")
     body = MakeTransition(
         reason_code=asked.reason_code, outcome_code=asked.outcome_code, next_place=asked.next_place, post=asked.post,
+        mode=asked.mode, escort=asked.escort,
         feedback={"yes": True, "no": False}.get(asked.feedback or ""), fee_asked={"yes": True, "no": False}.get(asked.fee or ""),
     )  # fmt: skip
     return [(Transition(act), body)]

@@ -56,7 +56,7 @@ from shared.contracts.casework.codes import (
 from shared.contracts.casework.lifecycle import Transition
 from shared.kit.bodies import Body
 from shared.kit.db import Transaction
-from shared.kit.errors import Conflict, NotFound, Sentence
+from shared.kit.errors import Coded, Conflict, NotFound, Sentence
 from shared.kit.forms import Filled, Values, fill
 from shared.kit.i18n import comma
 from shared.kit.i18n import mark as _
@@ -68,9 +68,14 @@ from shared.programmes.terms import Act
 router = APIRouter(include_in_schema=False)
 
 EXPECTED_DEFAULT = timedelta(minutes=40)  # where the way's length is not known; whoever knows better types the time
+WALKED_KM_MINUTES = 12  # five kilometres an hour, an assumption: the time beside a place is a vehicle's
 ADDED = frozenset({Message.CHILD_ADDS, Message.SUGGESTED})  # what rules propose beside what is asked for
 WITH = {ServicePackage.ACUTE_CARE: (ServicePackage.ACUTE_CARE, ServicePackage.EXAMINATION_AND_REPORT)}  # what comes along
 LAST_SEEN = "SELECT last FROM exchange_feed WHERE id = 1"
+
+
+class NobodyThere(Conflict):
+    """Somebody is hurt, and the place that was chosen is closed now, or has no screen."""
 
 
 class Sending(Body):
@@ -82,6 +87,7 @@ class Sending(Body):
     escort: Escort
     expected: str | None = Field(default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # else as far as the place is
     carries: Literal["card", "code", "nothing"]
+    anyway: Literal["yes"] | None = None  # somebody is hurt, and it goes all the same to where nobody reads a screen now
     urgency: Urgency | None = None
     instead: UUID | None = None  # the referral that this one takes the place of
     incident: UUID | None = None  # what the page was about: it may have happened again since
@@ -168,9 +174,10 @@ async def _refer_page(
         request, "referrals/refer.html", visit, status=status, errors=bool(form.errors), form=form, case=case, care=services,
         places=[p for p in found if set(p.facility.services).intersection(care[p.agency])], also=also, until=until, agreed=agreed,
         modes=MODES, escorts=ESCORTS, former=former, proposed=proposed, before=before, cannot=cannot, lacks=lacks, outside=outside,
-        there={p.key: (set_out + _way(p.facility, desk)).strftime("%H:%M") for p in found},
+        there={p.key: (set_out + way_to(p.facility, desk)).strftime("%H:%M") for p in found},
         offers=offered, ends_at=ends_at, advice=advice(here, said, edge.pages.language(request, visit.language)),
-        incident=incident, here_now="/cases", drafted=drafted, is_by_law=bool(by_law), said_no=said_no, along=along, sheets=sheets,
+        incident=incident, here_now="/cases", drafted=drafted, by_law=by_law, said_no=said_no, along=along, sheets=sheets,
+        walked=WALKED_KM_MINUTES,
         ask_again_first=bool(not_care),
         needs_place=lies_nowhere() if case.facility == NOWHERE and visit.actor.facility is None else None,
         from_sheet=sheet is not None,  # who left with a sheet took no number along
@@ -221,9 +228,12 @@ def _leaving(edge: Edge, sheet: Sheet | None, visit: Visit, now: datetime) -> tu
     return edge.pages.times("en", now).local(left_at), sheet.facility if sheet else visit.actor.facility
 
 
-def _way(facility: Facility | None, desk: str | None) -> timedelta:
+def way_to(facility: Facility | None, desk: str | None, mode: TravelMode | None = None) -> timedelta:
+    """How long the way from a desk takes: as the network file says of a vehicle, or on foot."""
     journey = facility.journeys.get(desk or "") if facility else None
-    return timedelta(minutes=journey.minutes) if journey else EXPECTED_DEFAULT
+    if journey is None:
+        return EXPECTED_DEFAULT
+    return timedelta(minutes=journey.km * WALKED_KM_MINUTES if mode is TravelMode.ON_FOOT else journey.minutes)
 
 
 async def _former(tx: Transaction, case: Case, incident: Incident | None, instead: UUID | None, visit: Visit) -> Referral | None:
@@ -345,6 +355,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
         incident = await _last_incident(tx, case)
         _still_about(asked.incident, incident)
         sheet = await sheet_of_request(tx, case.id, visit.actor)
+        await _somebody_is_there(tx, edge, case, incident, asked, sheet, visit)
         expected_at = _expected(edge, tx, asked, sheet, visit)
         asked_first = _issue(edge, case, incident, asked, sheet, expected_at)
         former = await _former(tx, case, incident, asked.instead, visit) if asked.instead else None
@@ -368,15 +379,33 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
     except ConsentMissing:
         form.error("place", _("Nobody agreed that this place may know. Ask first, then send."))
     except Conflict as error:
-        form.error("place", error)
+        form.error("anyway" if isinstance(error, NobodyThere) else "place", error)
     except ValidationError:  # a place or an office that no form offers
         form.error("place", WORDS["place"])
     return await _refer_page(case_id, request, edge, visit, form, status=422)
 
 
+async def _somebody_is_there(
+    tx: Transaction, edge: Edge, case: Case, incident: Incident | None, asked: Sending, sheet: Sheet | None, visit: Visit
+) -> None:
+    """Raises NobodyThere where somebody is hurt, and the place is closed now or reads no screen; who left with a sheet has gone."""
+    if incident is None or not incident.hurt_now or asked.anyway is not None or sheet is not None:
+        return
+    now = tx.clock.now()
+    desk = visit.actor.facility or case.facility
+    found = await places(tx, edge.here, [asked.place.partition("/")[0]], desk, edge.pages.times("en", now).local(now))
+    place = next((one for one in found if one.key == asked.place), None)
+    if place is not None and (place.by_phone or not place.is_open):
+        raise NobodyThere(
+            "Somebody is hurt, and at %(place)s nobody reads a screen now. Choose a place that is open, or tick below that it goes "
+            "there all the same, and call.", place=Coded(asked.place, "place"),
+        )  # fmt: skip
+
+
 async def _keep(case_id: UUID, edge: Edge, visit: Visit, values: Values, tx: Transaction) -> str:
     told = {"also", *(f"{part}_{peer}" for part in ("also", "offered") for peer in edge.here.serving)}
-    names = (Sending.model_fields.keys() - {"expected", "incident"}) | told  # when she can be there is another time by then
+    of_now = {"expected", "incident", "anyway"}  # when she can be there is another time by then
+    names = (Sending.model_fields.keys() - of_now) | told
     await drafts.keep_draft(case_id, Step.REFER, values, names, tx, edge.here, visit.actor)
     return f"/cases/{case_id}"
 
@@ -418,7 +447,7 @@ def _as_written(sheet: Sheet | None) -> dict[str, Any]:
 def _expected(edge: Edge, tx: Transaction, asked: Sending, sheet: Sheet | None, visit: Visit) -> datetime:
     local, desk = _leaving(edge, sheet, visit, tx.clock.now())
     if asked.expected is None:
-        return local + _way(edge.here.network.facility(*asked.place.split("/")), desk)
+        return local + way_to(edge.here.network.facility(*asked.place.split("/")), desk, asked.mode)
     hour, minute = map(int, asked.expected.split(":"))
     when = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
     return when if when >= local - timedelta(hours=1) else when + timedelta(days=1)

@@ -176,7 +176,7 @@ async def _changes(request: Request, edge: Edge, visit: Visit, after: int) -> As
 
 SECTIONS = {  # what the next shift takes over, most urgent first; beside it only what needs nothing just now
     "unseen": _("Sent, and nobody has seen it"), "unsent": _("Has not left yet"),
-    "told": _("Told by phone, not yet seen on their screen"),
+    "no_way": _("Seen there, and nobody has set out"), "told": _("Told by phone, not yet seen on their screen"),
     "refused": _("Cannot be taken: another place is needed"), "fresh": _("New, not yet seen"),
     "cancels": _("A desk asks to cancel"),
     "taken_back": _("Will not come on this request: consent was taken back"),

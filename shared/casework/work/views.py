@@ -52,7 +52,7 @@ TAKEN_BACK_READ = "taken_back:"  # the look that says so, with the referral's id
 
 S = ReferralState
 REFERRALS = (  # sections of referrals
-    "unseen", "unsent", "told", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late", "taken_back",
+    "unseen", "unsent", "no_way", "told", "refused", "waiting", "fresh", "cancels", "coming", "here_now", "late", "taken_back",
 )  # fmt: skip
 RECEIVED = ("fresh", "cancels", "coming", "here_now", "late")  # of which a list shows who they are about
 
@@ -66,6 +66,7 @@ class WorkList:
 
     unseen: list[Referral] = field(default_factory=list)  # ours, acute or flagged, nobody has opened them
     unsent: list[Referral] = field(default_factory=list)  # ours, have not left
+    no_way: list[Referral] = field(default_factory=list)  # ours, acute and seen, and nobody has said that she set out
     told: list[Referral] = field(default_factory=list)  # ours, somebody there was told by phone and nobody has opened them
     refused: list[Referral] = field(default_factory=list)  # ours, the place cannot take them
     drafted: list[tuple[DraftedReferral, Case]] = field(default_factory=list)  # ours, not sent: she wants to think
@@ -177,7 +178,7 @@ def _questions(kinds: Kinds, by: scope.Later) -> Questions:
     mine: Conditions = [scope.at_desk(by, col(Referral.desk), col(Referral.case_id))]
     is_open = and_(col(Referral.is_open))
     outgoing, incoming = [*mine, col(Referral.direction) == "out"], [*mine, col(Referral.direction) == "in"]
-    seen = [*outgoing, is_open, col(Referral.state) != S.ISSUED]
+    seen = [*outgoing, is_open, col(Referral.state) != S.ISSUED, ~_has_no_way()]
     listed = {
         "refused": _refused(kinds, outgoing),
         "drafted": _drafted(by),
@@ -188,7 +189,7 @@ def _questions(kinds: Kinds, by: scope.Later) -> Questions:
         "messages": _messages(mine),
     }
     return Questions(
-        _in_sections(_sections_of_sent(), [*outgoing, is_open, col(Referral.state) == S.ISSUED]),
+        _in_sections(_sections_of_sent(), [*outgoing, is_open, or_(col(Referral.state) == S.ISSUED, _has_no_way())]),
         _in_sections(_sections_of_received(), [*incoming, is_open]),
         select(func.count()).select_from(Referral).where(*seen),
         _ahead(by),
@@ -205,11 +206,20 @@ def _sections_of_sent() -> dict[str, ColumnElement[bool]]:
         col(Referral.urgency) == Urgency.ACUTE, col(Referral.sent_at) < SLOW_BEFORE
     )  # what lay on paper could not be seen
     return {
+        "no_way": col(Referral.state) != S.ISSUED,
         "unsent": col(Referral.sent_at).is_(None),
         "told": col(Referral.told_by_phone_at).is_not(None),  # the call stopped the clock: nothing about them is red
         "unseen": or_(_flag(Flag.UNACKNOWLEDGED), _flag(Flag.UNDELIVERED), is_slow),
         "waiting": col(Referral.sent_at).is_not(None),
     }
+
+
+def _has_no_way() -> ColumnElement[bool]:
+    """Care is promised at once, and nobody has said that she set out, nor that she came: no vehicle was found, or nobody looked."""
+    return and_(
+        col(Referral.urgency) == Urgency.ACUTE, col(Referral.state).in_([S.ACKNOWLEDGED, S.ACCEPTED]),
+        col(Referral.set_out_at).is_(None), col(Referral.arrived_at).is_(None),
+    )  # fmt: skip
 
 
 def _sections_of_received() -> dict[str, ColumnElement[bool]]:
