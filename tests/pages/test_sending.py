@@ -160,7 +160,7 @@ async def test_another_place_is_chosen_with_what_is_known_of_the_first(world: Wo
     assert form.choices["place"][0] == "health/ndola_hospital"
     assert form.choices["place"][-1] == "health/ndola_clinic"
     assert "This place could not take it." in page.words
-    page = await desk.send(form, **{**SENDING, "place": "health/ndola_hospital", "expected": ""})
+    page = await desk.send(form, **{**SENDING, "place": "health/ndola_hospital", "mode": "car", "expected": ""})
     assert page.path.startswith("/referrals/"), page.words
     last = (await out_of(world))[-1]
     assert last.expected_at == world.clock.now() + timedelta(minutes=35)
