@@ -37,7 +37,7 @@ from shared.kit.keystore import CANNOT_OPEN
 from shared.kit.sealed import as_it_lies, sealed_columns
 
 PERIOD_S = 300.0  # between comparisons of a pair that is in step (security.md §5); heartbeats by the broker come between
-HURRY_S = 5.0  # between comparisons of a pair that is not in step, or whose line was away
+HURRY_S = 5.0  # between comparisons of a pair that is not in step, whose line was away, or to which no broker brings anything
 ROUNDS_MAX = 50  # of one comparison: each fetches a page of every stream that has holes; the next period goes on from there
 COMPARISON_S = 120.0  # of one comparison with a slow peer: then it begins anew, from what it has fetched
 BYPASSED_AFTER = timedelta(seconds=60)  # a broker that has not brought by then what had to be fetched past it keeps it, or lost it
@@ -92,7 +92,7 @@ class Reconciler:
     ) -> None:  # fmt: skip
         """`is_brought`: whether the broker has answered here for as long as whatever a peer gives it takes to come."""
         self._database, self._agency, self._seal, self._inbox, self._letters = database, agency, seal, inbox, letters
-        self._anchor, self._is_brought = anchor, is_brought
+        self._anchor, self.is_brought = anchor, is_brought
         self._since = database.clock.real()  # this process may have begun to listen to the broker then, and not before
 
     # --- answering -------------------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ class Reconciler:
         await self._letters.note_unopenable(peer, envelope, place, reason)
 
     async def _receive(self, peer: str, envelopes: Iterable[bytes], report: Report) -> int:
-        events, is_brought = list[Heard](), self._is_brought()
+        events, is_brought = list[Heard](), self.is_brought()
         opened = await self._opened(peer, peer, envelopes)
         for inner, envelope in opened.items():
             try:
@@ -361,7 +361,7 @@ async def run_reconciler(reconciler: Reconciler, line: Line, peers: Sequence[str
 
 
 async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, stop: asyncio.Event) -> None:
-    """Soon where the pair is not in step, else once a period."""
+    """Soon where the pair is not in step, or speaks past the broker alone; else once a period."""
     while not stop.is_set():
         is_in_step = False
         try:
@@ -375,4 +375,4 @@ async def _compare_on_a_timer(reconciler: Reconciler, line: Line, peer: str, sto
         except Exception as error:
             log.error("not_reconciled", extra={"peer": peer, "because": type(error).__name__})
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), PERIOD_S if is_in_step else HURRY_S)
+            await asyncio.wait_for(stop.wait(), PERIOD_S if is_in_step and reconciler.is_brought() else HURRY_S)

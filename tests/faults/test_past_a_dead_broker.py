@@ -37,8 +37,12 @@ def test_what_is_issued_while_the_broker_is_dead_comes_past_it_and_only_once(
         clinic.start()
         until(lambda: network.facts_of("health", fetched) == ["issued"], "the clinic to fetch it", FETCHED_S_MAX)
         until(lambda: in_step([desk]), "the desk to have it signed for", FETCHED_S_MAX)
+        soon = issue(desk, case)
+        until(lambda: network.facts_of("health", soon) == ["issued"], "the next one, though the pair was in step", FETCHED_S_MAX)
         by_hand = issue(desk, case)
-        done = network.refnet("health", "reconcile", clinic.agency, "--peer", desk.agency)
+        unnumbered = f"SELECT 1 FROM exchange_outbox WHERE recipient = '{clinic.agency}' AND seq IS NULL"
+        until(lambda: not network.rows("police", unnumbered), "it to have its number")
+        done = network.refnet("health", "reconcile", clinic.agency, "--with", desk.agency)
         assert done.returncode == 0, done.stderr
         assert f"{desk.agency}: in step; " in done.stdout
         assert network.facts_of("health", by_hand) == ["issued"]
@@ -49,9 +53,9 @@ def test_what_is_issued_while_the_broker_is_dead_comes_past_it_and_only_once(
         last_at = network.rows("health", "SELECT max(received_at) FROM exchange_slots")[0][0]
         patience_s = 2 * BYPASSED_AFTER.total_seconds()
         until(lambda: network.rows("health", "SELECT now()")[0][0] > last_at + BYPASSED_AFTER, "the alarm's minute", patience_s)
-        assert network.refnet("health", "reconcile", clinic.agency, "--peer", desk.agency).returncode == 0
-        for referral in (before, fetched, by_hand, after):
+        assert network.refnet("health", "reconcile", clinic.agency, "--with", desk.agency).returncode == 0
+        for referral in (before, fetched, soon, by_hand, after):
             assert network.facts_of("health", referral) == ["issued"]
-        assert network.rows("health", "SELECT count(*) FROM casework_referrals") == [(4,)]
+        assert network.rows("health", "SELECT count(*) FROM casework_referrals") == [(5,)]
         assert network.rows("health", "SELECT 1 FROM casework_alarms WHERE kind = 'broker_silent'") == []
     network.check_streams(("police", "health"))
