@@ -237,6 +237,7 @@ async def test_a_boy_is_given_nothing_at_the_desk_and_the_same_care_at_the_clini
         clocks.append((there["services"], there["urgency"], await hours_left(town, nurse, sent)))
         await served(town, nurse, sent)
         await town.stands(desk, sent, "closed")
+    assert clocks[1][2].pop("emergency_contraception") == 100  # hers alone: he needs none
     assert clocks[0] == clocks[1]
 
 

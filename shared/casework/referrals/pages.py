@@ -494,7 +494,8 @@ async def referral_page(
         lines, _more = await story_of(tx, visit.actor, case, None, PAGE_LINES)
         consent = await tx.session.get(Consent, referral.consent_id) if referral.consent_id else None
         context: dict[str, Any] = {
-            "r": referral, "case": case, "standing": story.standing_of(referral), "consent": consent, "until": care_until(referral),
+            "r": referral, "case": case, "standing": story.standing_of(referral), "consent": consent,
+            "care_clock": care_clock(referral), "until": care_until(referral),
             "lines": [line for line in lines if line.referral == referral.id], "who": await _who(tx, referral),
             "unasked": await unasked(tx, case.id),
             "goes_on": await _goes_on(tx, referral), "is_held": await is_set_aside(tx, referral),
@@ -518,11 +519,16 @@ async def last_seen(edge: Edge) -> int:
     return int(rows[0][0]) if rows else 0
 
 
+def care_clock(referral: Referral) -> dict[str, str] | None:
+    """The window of care that is shown, as the referral says it: that of PEP while it is open; None where it says nothing."""
+    windows: list[dict[str, str]] = (referral.said or {}).get("windows") or []
+    return next((w for w in windows if w["care"] == CareClock.PEP), windows[0] if windows else None)
+
+
 def care_until(referral: Referral) -> datetime | None:
     """Until when care works best, as the referral says it; None where it says nothing."""
-    windows = (referral.said or {}).get("windows") or []
-    until = [w["until"] for w in windows if w["care"] == CareClock.PEP] or [w["until"] for w in windows]
-    return datetime.fromisoformat(until[0].replace("Z", "+00:00")) if until else None
+    clock = care_clock(referral)
+    return datetime.fromisoformat(clock["until"].replace("Z", "+00:00")) if clock else None
 
 
 async def _who(tx: Transaction, referral: Referral) -> dict[str, bool]:
