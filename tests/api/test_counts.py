@@ -80,7 +80,10 @@ async def test_reports_the_rate_of_referral_and_her_no(world: World) -> None:
     ]
     assert await looks(world) == before, "nobody was shown a case"
     assert first
-    assert alone
+    await consent(desk, alone, "health", "needs")
+    await refer(desk, alone, None, "health")  # for the case as a whole, as a program may
+    found = await seen(await lead(world["police"]))
+    assert (found("cases_sexual_violence"), found("cases_referred_to_health", STATION)) == (3, 3)
 
 
 async def test_who_could_not_be_asked_is_in_neither_half_of_the_share_that_came_in_time(world: World) -> None:
