@@ -19,12 +19,14 @@ from shared.casework.cases.tables import Case
 from shared.casework.consents.her_own import Caregiver, StandIn, keep_childs_word
 from shared.casework.consents.refusing import Refused as HerNo
 from shared.casework.consents.refusing import refuse
+from shared.casework.figures.words import DURATIONS
 from shared.casework.here import Actor
 from shared.casework.paper.commands import SheetKind, print_sheets
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, WalkIn
 from shared.contracts.casework.codes import ConsentHow, Role, Ternary
 from shared.kit.ids import new_id
+from shared.programmes.indicators import Duration
 from shared.programmes.tallies import Counted
 
 ACUTE = "referrals_acknowledged_in_time"
@@ -141,6 +143,12 @@ async def test_each_measure_belongs_to_the_end_that_knows_it_and_her_no_to_feedb
     assert programme.indicators["completed"].value(both) == 0.5
     assert programme.indicators["pep_in_time"].value(both) == 0.5
     assert programme.indicators["referred_to_health"].value(both) == 1.0
+    after_all = (await sent(world, desk, 337))[2]  # every window was over when it was sent
+    await world.settle()
+    await nurse.post(f"/referrals/{after_all}/arrive", {"feedback": False})
+    last = (await of_all(world))["health"]
+    assert (last("referrals_arrived"), len(last.hours("arrival_delay"))) == (4, 3)
+    assert "of requests sent while a window of care was open" in DURATIONS[Duration.ARRIVAL_DELAY], "it says so beside it"
 
 
 async def test_what_the_clinic_gave_to_those_who_came_in_time(world: World) -> None:

@@ -104,7 +104,7 @@ DURATIONS: dict[str, str] = {
     _D.REPORT_DELAY: _("hours from what happened to the report"),
     _D.SEXUAL_REPORT_DELAY: _("hours from what happened to the report, of sexual violence"),
     _D.DOSE_DELAY: _("hours from what happened to the dose"),
-    _D.ARRIVAL_DELAY: _("hours from what happened to the arrival in care"),
+    _D.ARRIVAL_DELAY: _("hours from what happened to the arrival in care, of requests sent while a window of care was open"),
     _D.ACKNOWLEDGE_TIME: _("hours until a referral was seen"),
     _D.DISPATCH_TIME: _("hours until a desk had seen a call"),
     _D.HAND_OVER_TIME: _("hours until a hand-over"),
