@@ -13,18 +13,15 @@ from hotline import CALL, HUYE, HUYE_2, LATE, NYANZA, on_duty, room, with_hotlin
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case
 from shared.casework.consents.her_own import Caregiver, StandIn, keep_childs_word
-from shared.casework.consents.refusing import Refused as HerNo
-from shared.casework.consents.refusing import refuse
 from shared.casework.figures.words import DURATIONS
 from shared.casework.here import Actor
 from shared.casework.paper.commands import SheetKind, print_sheets
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, WalkIn
-from shared.contracts.casework.codes import ConsentHow, Role, Ternary
+from shared.contracts.casework.codes import Role, Ternary
 from shared.kit.ids import new_id
 from shared.programmes.indicators import Duration
 from shared.programmes.tallies import Counted
@@ -224,10 +221,7 @@ async def test_a_no_counts_when_it_is_said_and_another_one_again(world: World) -
     desk = await police.sign_in("desk", Role.OFFICER, STATION)
     case_id, _incident = await came(world, desk)
     for recipient in ("health", "social_welfare"):
-        no = HerNo(recipient, ConsentHow.SPOKEN, "bem", interpreter=False, said_at=None, is_by_law=False)
-        async with police.database.write() as tx:
-            by = Actor((await find_account(tx, "desk")).id, "desk", Role.OFFICER, STATION)
-            await refuse(UUID(case_id), [no], tx, police.here, by)
+        await desk.post(f"/cases/{case_id}/refusals", {"recipient": recipient, "how": "spoken", "language": "bem"})
     found = await seen(await lead(police))
     assert (found("consents_refused", STATION), found("health_declined_by_her")) == (2, 1)
     assert (await seen(await lead(police), YEAR - 1))("consents_refused") == 0
