@@ -497,11 +497,9 @@ async def test_after_an_hour_unseen_posts_are_told_and_people_choose_another_pla
     await town.settle()
     mine = await desk.get(f"/referrals/{sent['id']}")
     assert (mine["status"], mine["facility"]) == ("issued", CLINIC)  # nothing has gone anywhere by itself
-    await in_charge.post(f"/referrals/{sent['id']}/decline", {"reason_code": "no_staff", "next_place": f"health/{HOSPITAL}"})
-    await town.stands(desk, sent, "declined")
     pages = await at_pages(town, "police", CENTRAL, Role.OFFICER)
     page = await pages.open(f"/referrals/{sent['id']}")
-    assert "They propose" in page.words
+    assert "Nearest place that is open and was agreed to" in page.words  # and nobody there has answered anything
     assert f"/cases/{case[0]}/refer?instead={sent['id']}" in page.links  # she is asked, and the desk sends
     again = await asks(town, desk, case, HOSPITAL, in_place_of=sent["id"])
     await served(town, hospital, again)
