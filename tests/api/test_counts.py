@@ -271,6 +271,7 @@ async def test_doses_boxes_and_what_went_wrong(world: World) -> None:
         "doses": 3, "doses_in_time": 2, "doses_eligible": 5, "adverse_events": 1, "misuse": 1,
     }  # fmt: skip
     assert (found("stock_counted"), found.hours("dose_delay")) == (None, [10.0, 119.0, 121.0]), "nobody has counted the box"
+    assert (found("boxes", STATION), found("boxes_counted")) == (1, 0)
     await count(desk, second, {BATCH: 2})
     await stock(desk, 3)  # after the count: it is compared with the next one
     found = await seen(supervisor)
@@ -282,6 +283,7 @@ async def test_doses_boxes_and_what_went_wrong(world: World) -> None:
         2,
     ]
     assert found("stock_out_days", STATION) == 0
+    assert (found("boxes"), found("boxes_counted", STATION)) == (1, 1)
     variance = world["police"].here.programme.indicators["box_variance"]
     assert variance.value(Counted([found.answer])) == 0
     world.clock.advance(timedelta(days=1))

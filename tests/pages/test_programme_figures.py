@@ -155,7 +155,8 @@ async def test_each_monthly_figure_stands_with_its_numbers_of_the_period_at_her_
     assert offered["That there was no way there, or that a fee was the reason"] == "no records yet"
     stock = told["5. Days without stock, and what two counted (there)"]
     assert stock == {
-        "Days on which a box had nothing to give leaves as it is": "0", "Doses that two have counted": "2",
+        "Days on which a box had nothing to give leaves as it is": "0", "Locked boxes with a book": "1",
+        "Locked boxes that two have counted": "1", "Doses that two have counted": "2",
         "Doses by which a box and its book differ": "0",
     }  # fmt: skip
     assert told["14. Outreach: sessions, people reached (no records of it here)"] == {}

@@ -52,6 +52,8 @@ MEASURES: dict[str, str] = {
     _M.STOCK_COUNTED: _("doses that two have counted"),
     _M.STOCK_VARIANCE: _("doses by which a box and its book differ"),
     _M.STOCK_OUT_DAYS: _("days on which a box had nothing to give"),
+    _M.BOXES: _("locked boxes with a book"),
+    _M.BOXES_COUNTED: _("locked boxes that two have counted"),
     _M.STAYS: _("stays"),
     _M.STAYS_WITHIN_LIMIT: _("stays within the limit"),
     _M.STAYS_OVER_WITHOUT_PLAN: _("stays over the limit without a plan"),
