@@ -144,7 +144,7 @@ async def test_each_measure_belongs_to_the_end_that_knows_it_and_her_no_to_feedb
     await world.settle()
     await nurse.post(f"/referrals/{after_all}/arrive", {"feedback": False})
     last = (await of_all(world))["health"]
-    assert (last("referrals_arrived"), len(last.hours("arrival_delay"))) == (4, 3)
+    assert (last("referrals_arrived"), len(last.hours("arrival_delay") or ())) == (4, 3)
     assert "of requests sent while a window of care was open" in DURATIONS[Duration.ARRIVAL_DELAY], "it says so beside it"
 
 
@@ -271,6 +271,8 @@ async def test_doses_boxes_and_what_went_wrong(world: World) -> None:
         "doses": 3, "doses_in_time": 2, "doses_eligible": 5, "adverse_events": 1, "misuse": 1,
     }  # fmt: skip
     assert (found("stock_counted"), found.hours("dose_delay")) == (None, [10.0, 119.0, 121.0]), "nobody has counted the box"
+    in_time = world["police"].here.programme.indicators["ec_in_time"]
+    assert (in_time.value(Counted([found.answer])), "for which a dose was offered" in in_time.name.in_("en", "en")) == (0.4, True)
     assert (found("boxes", STATION), found("boxes_counted")) == (1, 0)
     await count(desk, second, {BATCH: 2})
     await stock(desk, 3)  # after the count: it is compared with the next one
