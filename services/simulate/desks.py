@@ -2,6 +2,7 @@
 for care, a complaint; and what comes afterwards.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -26,6 +27,7 @@ WANTED = {  # what is asked of a place of care, as far as it offers it
 }
 OTHERWISE = (ServicePackage.MENTAL_HEALTH_CARE,)
 ACUTE_WITHIN_H = 120
+ASKED_ABOUT = (AgencyKind.HEALTH, AgencyKind.SOCIAL_WELFARE)
 SAID_OF_SEATS = ("present", "present", "called_away", None, "present", "on_leave", "not_posted")  # None: nobody says anything
 
 
@@ -85,8 +87,10 @@ class Desks:
         }  # fmt: skip
         return str((await desk.post(f"/cases/{case_id}/incidents", body))["id"])
 
-    async def ask(self, desk: Desk, case_id: str, one: Report) -> dict[AgencyKind, str]:
-        """Her answers: one question for each recipient, and nothing for whoever she says no to."""
+    async def ask(
+        self, desk: Desk, case_id: str, one: Report, about: Collection[AgencyKind] = ASKED_ABOUT
+    ) -> dict[AgencyKind, str]:  # fmt: skip
+        """Her answers, one for each recipient that she is asked about, each kept: yes or no. Answers the consents, by kind."""
         wanted = {
             AgencyKind.HEALTH: (one.clinic is not None, "care", ["req", "needs", "given", *(["fb"] if one.is_told_back else [])]),
             AgencyKind.SOCIAL_WELFARE: (one.to_welfare, "support", ["req", "needs", "safety", "prog"]),
@@ -94,9 +98,14 @@ class Desks:
         found = {}
         for kind, (agrees, purpose, items) in wanted.items():
             agency = self.town.of_kind(kind)
-            if agrees and agency is not None:
-                body = {"recipient": agency, "purpose": purpose, "items": items, "how": "thumb", "language": one.language}
-                found[kind] = str((await desk.post(f"/cases/{case_id}/consents", body))["id"])
+            if agency is None or kind not in about:
+                continue
+            answer = {"recipient": agency, "how": "thumb", "language": one.language}
+            if not agrees:
+                await desk.post(f"/cases/{case_id}/refusals", answer)
+                continue
+            body = answer | {"purpose": purpose, "items": items}
+            found[kind] = str((await desk.post(f"/cases/{case_id}/consents", body))["id"])
         return found
 
     async def _send_to_care(self, desk: Desk, case_id: str, incident_id: str, one: Report, *, is_first: bool) -> None:

@@ -85,10 +85,13 @@ class Units:
     async def _receive(self, one: Report) -> None:
         """She comes to the unit: a case, her complaint, and requests for wherever the programme has a way to from there."""
         desk, ways = self.town.at(one.place), list(self._ways(one))
-        if not any(self._kind(place) is AgencyKind.HEALTH for place, _package in ways):
+        about = {AgencyKind.SOCIAL_WELFARE} if one.to_welfare else set()
+        if any(self._kind(place) is AgencyKind.HEALTH for place, _package in ways):
+            about.add(AgencyKind.HEALTH)
+        else:  # there is nothing to ask her, and so no answer
             one = replace(one, clinic=None)
         case_id = await self.desks.case(desk, one)
-        await self.desks.ask(desk, case_id, one)
+        await self.desks.ask(desk, case_id, one, about)
         incident_id = await self.desks.incident(desk, case_id, one, one.hours_since)
         written = self._written[self.town.agency_of[one.place]]
         if one.clinic is not None:

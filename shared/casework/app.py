@@ -23,6 +23,7 @@ from shared.casework.conferences.pages import router as conference_pages
 from shared.casework.conferences.web import router as conferences
 from shared.casework.consents.pages import router as consent_pages
 from shared.casework.consents.vital_pages import router as vital_pages
+from shared.casework.consents.web import refusals
 from shared.casework.consents.web import router as consents
 from shared.casework.documentation.pages import router as api_pages
 from shared.casework.edge import Edge, NobodyAsks, ReadsOn, install_refusals
@@ -62,8 +63,8 @@ from shared.kit.web import PROBLEM_RESPONSE, install
 API_VERSION = "1"
 # A message is not taken for a transition.
 CASE_ROUTERS = (
-    cases, breaches, conferences, consents, holds, messages, referrals, arrivals, following, agreements, counts, protocols, circles,
-    registers,
+    cases, breaches, conferences, consents, refusals, holds, messages, referrals, arrivals, following, agreements, counts,
+    protocols, circles, registers,
 )  # fmt: skip
 SHARED_ROUTERS = (alarms, lines, duties)
 CASE_PAGES = (

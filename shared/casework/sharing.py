@@ -141,6 +141,10 @@ def project(here: Here, to_agency: str, release: Released, request: dict[str, An
         passing[field] = known[field]
     if "child" in passing and direction in minimal_data.CHILD_NEEDS_LEGAL_BASIS and release.legal_duty is None:
         del passing["child"]
+    # A man or a boy needs no emergency contraception. Where his sex is not told its clock goes too: the lack of it would tell.
+    if "windows" in passing and passing.get("needs", {}).get("sex") == codes.Sex.MALE:
+        windows = [one for one in passing.pop("windows") if one["care"] != codes.CareClock.EMERGENCY_CONTRACEPTION]
+        passing |= {"windows": windows} if windows else {}
     if direction[1] is not AgencyKind.HEALTH and "incident_class" in passing:
         passing["incident_class"] = codes.IncidentType.GBV  # only care needs to know which
     return events.ReferralIssued.model_validate({**request, **passing, "basis": release.basis})

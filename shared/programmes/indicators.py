@@ -66,6 +66,8 @@ class Measure(StrEnum):
     STOCK_COUNTED = "stock_counted"
     STOCK_VARIANCE = "stock_variance"  # doses by which box and book differ, more or less, each box by itself
     STOCK_OUT_DAYS = "stock_out_days"
+    BOXES = "boxes"  # with a book
+    BOXES_COUNTED = "boxes_counted"  # of these, those that two have counted: no other box is in the sums of stock
     STAYS = "stays"
     STAYS_WITHIN_LIMIT = "stays_within_limit"
     STAYS_OVER_WITHOUT_PLAN = "stays_over_without_plan"

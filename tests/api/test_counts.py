@@ -13,18 +13,17 @@ from hotline import CALL, HUYE, HUYE_2, LATE, NYANZA, on_duty, room, with_hotlin
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from shared.casework.accounts.commands import find_account
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case
 from shared.casework.consents.her_own import Caregiver, StandIn, keep_childs_word
-from shared.casework.consents.refusing import Refused as HerNo
-from shared.casework.consents.refusing import refuse
+from shared.casework.figures.words import DURATIONS
 from shared.casework.here import Actor
 from shared.casework.paper.commands import SheetKind, print_sheets
 from shared.casework.paper.tables import Sheet
 from shared.casework.referrals.tables import Referral, WalkIn
-from shared.contracts.casework.codes import ConsentHow, Role, Ternary
+from shared.contracts.casework.codes import Role, Ternary
 from shared.kit.ids import new_id
+from shared.programmes.indicators import Duration
 from shared.programmes.tallies import Counted
 
 ACUTE = "referrals_acknowledged_in_time"
@@ -80,7 +79,10 @@ async def test_reports_the_rate_of_referral_and_her_no(world: World) -> None:
     ]
     assert await looks(world) == before, "nobody was shown a case"
     assert first
-    assert alone
+    await consent(desk, alone, "health", "needs")
+    await refer(desk, alone, None, "health")  # for the case as a whole, as a program may
+    found = await seen(await lead(world["police"]))
+    assert (found("cases_sexual_violence"), found("cases_referred_to_health", STATION)) == (3, 3)
 
 
 async def test_who_could_not_be_asked_is_in_neither_half_of_the_share_that_came_in_time(world: World) -> None:
@@ -138,6 +140,12 @@ async def test_each_measure_belongs_to_the_end_that_knows_it_and_her_no_to_feedb
     assert programme.indicators["completed"].value(both) == 0.5
     assert programme.indicators["pep_in_time"].value(both) == 0.5
     assert programme.indicators["referred_to_health"].value(both) == 1.0
+    after_all = (await sent(world, desk, 337))[2]  # every window was over when it was sent
+    await world.settle()
+    await nurse.post(f"/referrals/{after_all}/arrive", {"feedback": False})
+    last = (await of_all(world))["health"]
+    assert (last("referrals_arrived"), len(last.hours("arrival_delay") or ())) == (4, 3)
+    assert "of requests sent while a window of care was open" in DURATIONS[Duration.ARRIVAL_DELAY], "it says so beside it"
 
 
 async def test_what_the_clinic_gave_to_those_who_came_in_time(world: World) -> None:
@@ -213,10 +221,7 @@ async def test_a_no_counts_when_it_is_said_and_another_one_again(world: World) -
     desk = await police.sign_in("desk", Role.OFFICER, STATION)
     case_id, _incident = await came(world, desk)
     for recipient in ("health", "social_welfare"):
-        no = HerNo(recipient, ConsentHow.SPOKEN, "bem", interpreter=False, said_at=None, is_by_law=False)
-        async with police.database.write() as tx:
-            by = Actor((await find_account(tx, "desk")).id, "desk", Role.OFFICER, STATION)
-            await refuse(UUID(case_id), [no], tx, police.here, by)
+        await desk.post(f"/cases/{case_id}/refusals", {"recipient": recipient, "how": "spoken", "language": "bem"})
     found = await seen(await lead(police))
     assert (found("consents_refused", STATION), found("health_declined_by_her")) == (2, 1)
     assert (await seen(await lead(police), YEAR - 1))("consents_refused") == 0
@@ -266,6 +271,9 @@ async def test_doses_boxes_and_what_went_wrong(world: World) -> None:
         "doses": 3, "doses_in_time": 2, "doses_eligible": 5, "adverse_events": 1, "misuse": 1,
     }  # fmt: skip
     assert (found("stock_counted"), found.hours("dose_delay")) == (None, [10.0, 119.0, 121.0]), "nobody has counted the box"
+    in_time = world["police"].here.programme.indicators["ec_in_time"]
+    assert (in_time.value(Counted([found.answer])), "for which a dose was offered" in in_time.name.in_("en", "en")) == (0.4, True)
+    assert (found("boxes", STATION), found("boxes_counted")) == (1, 0)
     await count(desk, second, {BATCH: 2})
     await stock(desk, 3)  # after the count: it is compared with the next one
     found = await seen(supervisor)
@@ -277,6 +285,7 @@ async def test_doses_boxes_and_what_went_wrong(world: World) -> None:
         2,
     ]
     assert found("stock_out_days", STATION) == 0
+    assert (found("boxes"), found("boxes_counted", STATION)) == (1, 1)
     variance = world["police"].here.programme.indicators["box_variance"]
     assert variance.value(Counted([found.answer])) == 0
     world.clock.advance(timedelta(days=1))

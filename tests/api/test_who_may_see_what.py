@@ -83,6 +83,7 @@ BODIES: dict[str, dict[str, Any]] = {  # what a route needs before it looks for 
     "/api/v1/cases/{case_id}/consents": {
         "recipient": "health", "purpose": "care", "items": ["req"], "how": "spoken", "language": "bem",
     },
+    "/api/v1/cases/{case_id}/refusals": {"recipient": "health", "how": "spoken", "language": "bem"},
     "/api/v1/cases/{case_id}/progress": {"code": "pressure_to_settle"},
     "/api/v1/cases/{case_id}/docket": {"number": "OB/9/26"},
     "/api/v1/cases/{case_id}/doses": {"product": "emergency_contraception", "incident_id": str(UUID(int=1))},

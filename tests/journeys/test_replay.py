@@ -55,6 +55,7 @@ def test_every_figure_of_a_small_programme_is_met_on_postgresql(databases: dict[
         "consent_breaches": 0,
     }  # fmt: skip
     assert all(one["met"] for one in found.values() if one["expected"] is not None)
+    assert found["care_declined"]["value"] > 0, "her no is asked for and kept, as her yes is"
     assert [(one["name"], one["value"], one["met"]) for one in programme["unmanned"]] == [("coverage", 50, True)]
     assert not done.stderr  # nobody watches: no progress
     assert not (tmp_path / "simulate" / "xx-replay").exists()  # nothing is left of people who were made up

@@ -143,10 +143,11 @@ async def test_each_monthly_figure_stands_with_its_numbers_of_the_period_at_her_
     }  # fmt: skip
     assert "/figures?period=2026-01" in page.links
     delay = "Hours from what happened to the report, of sexual violence"
+    arrival = "Hours from what happened to the arrival in care"
     assert told["2. Hours until a report, and until arrival in care (in part)"] == {
         f"{delay}: up to 72 hours": "3", f"{delay}: up to 120 hours": "0", f"{delay}: later": "0",
         "Half of them took no longer: hours from what happened to the report, of sexual violence.": "20.0",
-        "Hours from what happened to the arrival in care": "no records of it here",
+        f"{arrival}, of requests sent while a window of care was open": "no records of it here",
     }  # fmt: skip
     offered = told["3. Offered, accepted, sent, seen, came, finished, and why not (in part)"]
     assert (offered["Cases in which care was offered"], offered["Referrals sent leaves as far as it was released"]) == ("2", "2")
@@ -154,7 +155,8 @@ async def test_each_monthly_figure_stands_with_its_numbers_of_the_period_at_her_
     assert offered["That there was no way there, or that a fee was the reason"] == "no records yet"
     stock = told["5. Days without stock, and what two counted (there)"]
     assert stock == {
-        "Days on which a box had nothing to give leaves as it is": "0", "Doses that two have counted": "2",
+        "Days on which a box had nothing to give leaves as it is": "0", "Locked boxes with a book": "1",
+        "Locked boxes that two have counted": "1", "Doses that two have counted": "2",
         "Doses by which a box and its book differ": "0",
     }  # fmt: skip
     assert told["14. Outreach: sessions, people reached (no records of it here)"] == {}
@@ -176,7 +178,7 @@ async def test_each_monthly_figure_stands_with_its_numbers_of_the_period_at_her_
     }  # fmt: skip
     there = at_clinic["3. Offered, accepted, sent, seen, came, finished, and why not (in part)"]
     assert there["Of what was sent to here: referrals on which somebody came"] == "1"
-    delay = "Hours from what happened to the arrival in care"
+    delay = "Hours from what happened to the arrival in care, of requests sent while a window of care was open"
     arrived = at_clinic["2. Hours until a report, and until arrival in care (in part)"]
     assert (arrived[f"{delay}: up to 72 hours"], arrived[f"{delay}: later"]) == ("1", "0")
 

@@ -1,7 +1,9 @@
 """Sending, and sending elsewhere: whoever was told along with it is told once, and what is sent instead is asked back."""
 
+import re
 from datetime import timedelta
 
+import pytest
 from agencies import World
 from shift import SENDING, asked, at_work, declined, let_time_pass, nurse, officer, sent
 from sqlalchemy import select
@@ -110,6 +112,38 @@ async def test_the_page_offers_to_ask_back_however_it_was_reached_and_she_may_ha
     page = await desk.send(form, **both)
     assert page.path.startswith("/referrals/"), page.words
     assert [r.standing.get("cancel_pending") for r in await out_of(world)] == [None, None]
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_where_nobody_answers_another_place_that_was_agreed_to_is_proposed_and_nothing_goes_by_itself(
+    world: World, is_open: bool
+) -> None:
+    desk = await officer(world)
+    case, referral = await sent(world, desk)
+    way = f"{case}/refer?instead={referral.rpartition('/')[2]}"
+    hospitals = [one.here.network.agencies["health"].facilities for one in world.agencies.values()]
+    for places in hospitals if not is_open else ():
+        places["ndola_hospital"] = places["ndola_hospital"].model_copy(update={"open_hours": "22:00-23:00"})
+    world.clock.advance(timedelta(hours=1))
+    await world["police"].watcher.tick()
+    desk = await officer(world, "officer-2")
+    assert way not in (await desk.open(referral)).links, "the hour itself is in time"
+    world.clock.advance(timedelta(seconds=1))
+    await world["police"].watcher.tick()
+    page = await desk.open(referral)
+    nearest = "Nearest place that is open and was agreed to: Ndola hospital"
+    assert (nearest in page.words, "No other place that was agreed to is open now" in page.words) == (is_open, not is_open)
+    assert re.search(r"Ndola hospital, (Open now|Closed until)", page.words)
+    assert way in page.links
+    await world.settle()
+    assert [(r.to_facility, r.is_open) for r in await out_of(world) if r.recipient == "health"] == [("ndola_clinic", True)]
+    form = (await desk.open(way)).form(f"{case}/refer")
+    page = await desk.send(form, **{**SENDING, "place": "health/ndola_hospital"})
+    assert page.path.startswith("/referrals/"), page.words
+    await world.settle()
+    former, new = (r for r in await out_of(world) if r.recipient == "health")
+    assert (former.state, new.to_facility, new.in_place_of) == ("cancelled", "ndola_hospital", former.id)
 
 
 async def test_another_cases_referral_is_not_asked_back(world: World) -> None:

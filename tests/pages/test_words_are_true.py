@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html import unescape
+from typing import Any
 
 import pytest
 from agencies import World
@@ -102,10 +103,11 @@ async def test_the_social_worker_is_not_told_that_nothing_else_is_seen(world: Wo
     assert "Which other places are asked, and how far that is" in case.words
 
 
-async def sent_and_seen(world: World) -> tuple[Visitor, Visitor, str]:
-    """An officer, a nurse who has said that she takes it, and the referral."""
+async def sent_and_seen(world: World, told: list[str] | None = None, **who: Any) -> tuple[Visitor, Visitor, str]:
+    """An officer, a nurse who has said that she takes it, and the referral. `told`: what the clinic may know, if not the least."""
     officer, nurse = await at_the_desk(world), await at_the_desk(world, "health", Role.CLINICIAN)
-    rid = await to_sent(officer, await to_place(officer, await to_consent(officer)))
+    ticked = {} if told is None else {"items_health": told}
+    rid = await to_sent(officer, await to_place(officer, await to_consent(officer, **who), **ticked))
     await world.settle()
     page = await nurse.open(f"/referrals/{rid}")
     await nurse.send(page.form(f"/referrals/{rid}/seen-come"))
@@ -147,6 +149,29 @@ async def test_a_window_that_no_source_gives_is_marked_where_its_time_runs(world
     programme = police.here.programme.model_copy(update={"windows": {**police.here.programme.windows, CareClock.PEP: pep}})
     police.edge.here = police.edge.pages.here = replace(police.here, programme=programme)
     assert said in (await officer.open(f"/referrals/{rid}")).words
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("sex", "told", "left", "mark", "is_offered"),
+    [
+        ("female", None, "42 hours", "", True),
+        ("male", None, "10 days", " (assumption)", False),  # of the vaccine, the next that is left
+        ("male", [], "42 hours", "", True),  # whose sex is not told: the lack of a clock would tell it
+    ],
+)
+async def test_a_boy_is_offered_no_emergency_contraception_and_the_clock_that_runs_is_the_one_that_is_marked(
+    world: World, sex: str, told: list[str] | None, left: str, mark: str, is_offered: bool
+) -> None:
+    officer, nurse, rid = await sent_and_seen(world, told, sex=sex, at_least=76, at_most=78)
+    for visitor in (officer, nurse):
+        words = (await visitor.open(f"/referrals/{rid}")).words
+        assert f"{left} left in which care works best" in words
+        assert re.findall(r"Later is never refused\.( \(assumption\))?", words) == [mark]
+    await nurse.send((await nurse.open(f"/referrals/{rid}")).form(f"/referrals/{rid}/arrive"))
+    page = await nurse.open(f"/care/{rid}")
+    assert "care_pep" in page.text
+    assert ("care_emergency_contraception" in page.text) is is_offered
 
 
 async def test_what_the_clinic_has_told_it_sees_as_told(world: World) -> None:

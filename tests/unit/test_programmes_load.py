@@ -347,6 +347,14 @@ def test_the_zambian_replay_comes_to_what_the_report_says() -> None:
             assert max(doses, referred) <= reports
 
 
+@pytest.mark.parametrize("name", ["rw-gender-desk", "latam-wps"])
+def test_where_desks_are_of_both_kinds_the_share_of_the_others_is_watched(name: str) -> None:
+    programme = load_programme(name)
+    assert {kind.is_specialist for kind in programme.facilities.values() if kind.agency == "police"} == {True, False}
+    sent = {(Measure.REFERRALS_FROM_OTHERS, 2010, "all"): 1, (Measure.REFERRALS_ISSUED, 2010, "all"): 4}
+    assert programme.indicators["non_specialist_share"].value(Counted(sent)) == 0.25
+
+
 def test_one_unmanned_desk_of_69_is_986_and_an_alarm() -> None:
     coverage, expected = RWANDA.indicators["station_coverage_pct"], RWANDA.expect["station_coverage_pct"]
     whole = {(Measure.STATIONS, 2010, "all"): 69, (Measure.STATIONS_READY, 2010, "all"): 69}

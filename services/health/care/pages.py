@@ -1,6 +1,6 @@
 """Pages of the clinic: what was given, with a request or without one. The list stays in the clinic; the police never see it."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -29,7 +29,7 @@ from shared.casework.referrals import story
 from shared.casework.referrals.asked_again import refused_fields, shown
 from shared.casework.referrals.commands import MakeTransition, answer_feedback, make_transition
 from shared.casework.referrals.tables import Referral
-from shared.contracts.casework.codes import CareClock, OutcomeCode, ReferralState, ServicePackage
+from shared.contracts.casework.codes import CareClock, OutcomeCode, ReferralState, ServicePackage, Sex
 from shared.contracts.casework.lifecycle import IllegalTransition, MissingDetail, Transition
 from shared.kit.db import Transaction
 from shared.kit.errors import Coded, Conflict, RefnetError
@@ -83,11 +83,17 @@ class EndingUnclear(Conflict):
 
 
 def lines_of(services: list[str]) -> list[Care]:
-    """The lines of what was asked for, each once."""
+    """The lines of what was asked for, each once, whoever it is asked for."""
     found: dict[Care, None] = {}
     for service in services:
         found |= dict.fromkeys(LINES.get(ServicePackage(service), ()))
     return list(found) or list(OTHERS)
+
+
+def _is_offered(care: Care, said: Mapping[str, Any], kept: Collection[str]) -> bool:
+    """A man or a boy is offered no emergency contraception; a line that was kept stays where it can be corrected."""
+    is_his = care is Care.EMERGENCY_CONTRACEPTION and (said.get("needs") or {}).get("sex") == Sex.MALE
+    return not is_his or care in kept
 
 
 def ending(lines: Collection[CareResult], chosen: OutcomeCode | None) -> OutcomeCode:
@@ -146,7 +152,8 @@ async def _page(
     standing = story.standing_of(whom.referral) if whom.referral else None
     return edge.pages.show(
         request, "health/care.html", visit, status=status, errors=bool(form.errors), form=form, r=whom.referral,
-        walk_in=whom.walk_in, address=_address(whom), kept_lines=kept, lines=lines_of(_services(whom)), standing=standing,
+        walk_in=whom.walk_in, address=_address(whom), kept_lines=kept, standing=standing,
+        lines=[care for care in lines_of(_services(whom)) if _is_offered(care, said, kept)],
         others=others, here_now="/here-now", on_paper=edge.here.on_paper(whom.facility), sheet=sheet, after=after,
         is_held=held, said=said, windows={w["care"]: w["until"] for w in said.get("windows") or []}, clocks=CLOCKS,
         assumed={care for care, window in edge.here.programme.windows.items() if window.is_assumption("hours")},

@@ -155,19 +155,25 @@ def _count(of: Doses, offer: dict[str, Any]) -> None:
 
 
 async def counts(tx: Transaction, here: Here, of: Period) -> Counts:
-    """Doses of emergency contraception by the time at which each was given, what was reported, and the boxes' sums between counts.
-    Nothing where no product is given here; of stock nothing where nobody counted a box in the period."""
+    """Doses of emergency contraception by the time at which each was given, what was reported, and the boxes' sums between counts,
+    with how many of them were counted: of the others nobody knows. Nothing where no product is given here; of stock nothing where
+    nobody counted a box in the period."""
     if not products(here.programme):
         return Counts()
     found = await _given(tx, here, of)
     found.also(await _reported(tx, here, of))
+    found.also(Counts.of(Measure.BOXES, Measure.BOXES_COUNTED))
     boxes = (await tx.session.execute(select(col(BoxEntry.facility)).distinct())).scalars()
     for facility in sorted(boxes):
+        is_counted = False
         for product in products(here.programme):
             sums = await sums_of(tx, here, facility, product, of.first, of.until)
+            is_counted = is_counted or sums.between is not None
             found.add(Measure.STOCK_OUT_DAYS, facility, sums.stock_out_days)
             for measure, number in _stock(sums).items():
                 found.add(measure, facility, number)
+        found.add(Measure.BOXES, facility)
+        found.add(Measure.BOXES_COUNTED, facility, int(is_counted))
     return found
 
 

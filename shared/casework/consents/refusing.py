@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from pydantic import field_validator
 from sqlalchemy import select
 from sqlmodel import col
 
 from shared.casework.alarms.commands import raise_alarm
-from shared.casework.cases.commands import load_case, not_future
+from shared.casework.cases.commands import Form, load_case, not_future
 from shared.casework.cases.tables import Case
 from shared.casework.consents.commands import RecordConsent, answers_about, record_consent, take_back
 from shared.casework.consents.her_own import is_child
@@ -22,10 +23,11 @@ from shared.casework.referrals import story
 from shared.casework.referrals.commands import IssueReferral, issue_referral, open_services
 from shared.casework.referrals.tables import Referral
 from shared.casework.sharing import ASKED_BY_LAW, may_ask, released
-from shared.contracts.casework import codes
+from shared.contracts.casework import codes, events
 from shared.contracts.casework.codes import Basis, ConsentItem, LegalDuty, ServicePackage
 from shared.exchange import feed
 from shared.kit.db import Transaction
+from shared.kit.errors import Coded, Conflict
 from shared.kit.ids import new_id
 
 # What the law makes an agency tell about a child, and whom (assumption until a programme says otherwise).
@@ -43,6 +45,53 @@ class Refused:
     interpreter: bool
     said_at: datetime | None
     is_by_law: bool
+
+
+class RecordRefusal(Form):
+    """Her no about one recipient, and how she said it."""
+
+    recipient: events.AgencyId
+    how: codes.ConsentHow
+    language: events.LanguageTag
+    interpreter: bool = False
+    said_at: events.Moment | None = None
+
+    @field_validator("how")
+    @classmethod
+    def _said(cls, how: codes.ConsentHow) -> codes.ConsentHow:
+        if how in (codes.ConsentHow.NONE_UNCONSCIOUS, codes.ConsentHow.NOT_KNOWN):
+            raise ValueError("'how' must say how she said no")
+        return how
+
+
+async def record_refusal(case_id: UUID, command: RecordRefusal, tx: Transaction, here: Here, by: Actor) -> Refusal:
+    """Keeps her no about one recipient as the page does: where the law has that agency told of a child all the same, the duty is
+    recorded with the same hand, and what ended with her no is issued anew with the request alone."""
+    by.may_work()
+    await tx.in_turn(answers_about(case_id))
+    case = await load_case(tx, case_id, by)
+    here.kind_of(command.recipient)
+    if command.recipient not in here.serving:
+        raise Conflict("This network has no pathway from here to %(agency)s.", agency=Coded(command.recipient, "agency"))
+    is_by_law = is_told_by_law(here, case, command.recipient)
+    no = Refused(command.recipient, command.how, command.language, command.interpreter, command.said_at, is_by_law)
+    told_by_law = await refuse(case_id, [no], tx, here, by)
+    query = select(Refusal).where(col(Refusal.case_id) == case_id, col(Refusal.recipient) == command.recipient)
+    kept = (await tx.session.execute(query.order_by(col(Refusal.id).desc()).limit(1))).scalar_one()
+    if is_by_law:
+        await record_consent(case_id, _duty(no), tx, here, by)
+    for request in told_by_law:
+        await issue_referral(request, tx, here, by)
+    return kept
+
+
+def _duty(no: Refused) -> RecordConsent:
+    """What the law asks for whatever she answers: that the agency is told, with the request alone."""
+    return RecordConsent(
+        recipient=no.recipient, purpose=codes.Purpose.PROTECTION, items=(ConsentItem.REQ,), basis=Basis.LEGAL_BASIS,
+        legal_duty=LegalDuty.CHILD_PROTECTION_LAW, how=no.how, language=no.language, interpreter=no.interpreter,
+        given_at=no.said_at,
+    )  # fmt: skip
 
 
 async def refuse(case_id: UUID, refused: Sequence[Refused], tx: Transaction, here: Here, by: Actor) -> list[IssueReferral]:
@@ -92,11 +141,9 @@ async def take_back_alone(case_id: UUID, consent_id: UUID, tx: Transaction, here
         return former
     standing = await released(tx, case.id, former.recipient)
     if standing is None and former.recipient in here.serving:  # else another answer stands, and what is issued rests on it
-        duty = RecordConsent(
-            recipient=former.recipient, purpose=codes.Purpose.PROTECTION, items=(ConsentItem.REQ,), basis=Basis.LEGAL_BASIS,
-            legal_duty=LegalDuty.CHILD_PROTECTION_LAW, how=codes.ConsentHow.SPOKEN, language=_language(here, former),
-        )  # fmt: skip
-        await record_consent(case.id, duty, tx, here, by)
+        how, language = codes.ConsentHow.SPOKEN, _language(here, former)
+        no = Refused(former.recipient, how, language, interpreter=False, said_at=None, is_by_law=True)
+        await record_consent(case.id, _duty(no), tx, here, by)
         standing = await released(tx, case.id, former.recipient)
     for ended in _asked_by_law(taken.ended):
         request = await _anew(tx, here, ended)
@@ -156,7 +203,7 @@ def _place(here: Here, former: Referral, services: AbstractSet[ServicePackage]) 
 
 async def _keep(case_id: UUID, no: Refused, tx: Transaction, here: Here, by: Actor) -> None:
     case = await load_case(tx, case_id, by, lock=True)
-    said_at = not_future("given_at", no.said_at, tx.clock.now())
+    said_at = not_future("said_at", no.said_at, tx.clock.now())
     refusal = Refusal(
         id=new_id(), case_id=case.id, recipient=no.recipient, how=no.how, language=no.language, interpreter=no.interpreter,
         explained_by=by.account_id, said_at=said_at,

@@ -36,6 +36,23 @@ class ConsentView(Body):
     erasure_signed_at: datetime | None = None
 
 
+class RefusalView(Body):
+    """Her no about one recipient."""
+
+    id: UUID
+    case_id: UUID
+    recipient: str
+    how: str
+    language: str
+    interpreter: bool
+    said_at: datetime
+
+
+def refusal_view(no: Refusal) -> RefusalView:
+    """Her no, as it is shown."""
+    return RefusalView.model_validate(no.model_dump(exclude={"explained_by"}))
+
+
 def consent_view(consent: Consent, erasure: Erasure | None = None) -> ConsentView:
     """A consent as it is shown; `erasure`: what its recipient was told to destroy, where it was taken back."""
     view = ConsentView.model_validate(consent.model_dump(exclude={"explained_by"}))

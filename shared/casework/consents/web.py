@@ -1,4 +1,4 @@
-"""Routes: consents of a case. Delete is taking back, which travels."""
+"""Routes: consents of a case, and her noes. Delete is taking back, which travels."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from shared.casework.cases.views import note_read
 from shared.casework.cases.web import Cursor, Limit
 from shared.casework.consents import commands, views
 from shared.casework.consents.commands import RecordConsent
-from shared.casework.consents.refusing import take_back_alone
+from shared.casework.consents.refusing import RecordRefusal, record_refusal, take_back_alone
 from shared.casework.edge import (
     PAGE_DEFAULT,
     IdempotencyKey,
@@ -25,6 +25,7 @@ from shared.casework.edge import (
 from shared.kit.db import Transaction
 
 router = APIRouter(prefix="/api/v1/cases/{case_id}/consents", tags=["consents"])
+refusals = APIRouter(prefix="/api/v1/cases/{case_id}/refusals", tags=["consents"])
 
 
 @router.post("", status_code=201, response_model=views.ConsentView)
@@ -57,3 +58,16 @@ async def delete_consent(case_id: UUID, consent_id: UUID, edge: OneEdge, by: Sig
         raise VersionMissing("Send If-Match with the ETag of the consent that you read; '*' is not enough for taking back.")
     async with edge.database.write() as tx:
         return answer(views.consent_view(await take_back_alone(case_id, consent_id, tx, edge.here, by, version)))
+
+
+@refusals.post("", status_code=201, response_model=views.RefusalView)
+async def post_refusal(
+    case_id: UUID, body: RecordRefusal, request: Request, edge: OneEdge, by: SignedIn, key: IdempotencyKey = None
+) -> Response:
+    """Keeps her no about one recipient: what rests on a yes of hers to it is taken back at once. Of a child the law has some told
+    all the same."""
+
+    async def work(tx: Transaction) -> views.RefusalView:
+        return views.refusal_view(await record_refusal(case_id, body, tx, edge.here, by))
+
+    return await command(request, edge, by, work, status=201, key=key)

@@ -355,6 +355,15 @@ def _issued(row: dict[str, Any], case: CaseFacts, issued_at: datetime) -> outbox
     )  # fmt: skip
 
 
+def may_take_its_place(former: Referral, agency: str, facility: str) -> bool:
+    """Whether a request to a place may take the place of an earlier one: of one that could not be taken, of one to another agency,
+    or of one that nobody has seen where it went. Within one agency its desks redirect what they have seen."""
+    standing = story.standing_of(former)
+    is_elsewhere = (former.recipient, standing.facility or former.to_facility) != (agency, facility)
+    is_unseen = standing.state is ReferralState.ISSUED and is_elsewhere
+    return standing.is_ended or former.recipient != agency or is_unseen
+
+
 async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case_id: UUID, by: Actor, instead: Referral) -> None:
     """The referral that a recipient proposed to send elsewhere is asked back."""
     former = await story.lock(tx, former_id)
@@ -364,8 +373,10 @@ async def _cancel_former(tx: Transaction, here: Here, former_id: UUID, case_id: 
     standing = story.standing_of(former)
     if standing.is_ended:
         return  # it could not be taken: there is nothing to ask back, and any place may be next
-    if former.recipient == instead.recipient:
-        raise Conflict("One referral takes the place of another at another agency; within one agency its desks redirect.")
+    if not may_take_its_place(former, instead.recipient, instead.to_facility):
+        raise Conflict(
+            "One referral takes the place of another at another agency; within one agency its desks redirect what they have seen."
+        )
     if standing.cancel_pending is not None:
         return
     details = Details(reason_code=codes.CancelReason.SENT_ELSEWHERE)

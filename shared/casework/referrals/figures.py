@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlmodel import col
 
 from shared.casework.cases.figures import HOUR, IS_ITS_LINE, told_within
@@ -134,16 +134,24 @@ def _is_lapsed(here: Here, row: Any, standing: Standing, direction: str, now: da
 
 
 async def to_health(tx: Transaction, here: Here, of: Period) -> Counts:
-    """Cases of sexual violence that were reported in the period, with one referral to health or more for what was reported: the
-    numerator of the rate whose denominator `cases.figures` counts."""
+    """Cases of sexual violence that were reported in the period, with one referral to health or more for what was reported, or for
+    the case as a whole: the numerator of the rate whose denominator `cases.figures` counts."""
     found = Counts.of(Measure.CASES_REFERRED_TO_HEALTH)
     recipients = [id_ for id_, entry in here.network.agencies.items() if entry.kind is AgencyKind.HEALTH]
-    asked = select(col(Referral.incident_id)).where(col(Referral.direction) == "out", col(Referral.recipient).in_(recipients))
+    is_to_health = (col(Referral.direction) == "out", col(Referral.recipient).in_(recipients))
+    asked = select(col(Referral.incident_id)).where(*is_to_health)
+    of_the_case = select(col(Referral.case_id)).where(
+        *is_to_health, col(Referral.incident_id).is_(None), col(Referral.issued_at) >= here.begin_of(of.first)
+    )  # one of before the period was for nothing that was reported in it
     columns = (col(Incident.id), col(Incident.case_id), col(Case.facility), *sealed(Incident, "incident_type"))
     query = (
         of_counted(Incident, *columns)
         .join(Activity, IS_ITS_LINE)
-        .where(told_within(here.begin_of(of.first), here.begin_of(of.until)), ~col(Case.is_received), col(Incident.id).in_(asked))
+        .where(
+            told_within(here.begin_of(of.first), here.begin_of(of.until)),
+            ~col(Case.is_received),
+            or_(col(Incident.id).in_(asked), col(Incident.case_id).in_(of_the_case)),
+        )
     )
     cases: dict[UUID, str] = {}
     async for row in rows(tx, query, col(Incident.id)):

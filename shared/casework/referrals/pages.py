@@ -38,6 +38,7 @@ from shared.casework.referrals.drafts import THINK, Step, as_drafted
 from shared.casework.referrals.offers import offers_of
 from shared.casework.referrals.pathways import ends_before, paths, ways
 from shared.casework.referrals.tables import Referral, ReferralFact, WalkIn
+from shared.casework.referrals.unanswered import is_unanswered, other_places
 from shared.casework.sharing import ConsentMissing, Releases, may_ask, releases, windows_of_care
 from shared.casework.situations import situation_of
 from shared.casework.timeline.pages import PAGE_LINES, story_of
@@ -164,9 +165,10 @@ async def _refer_page(
     always = {package for offer in offered for package in offer.packages}
     services.sort(key=lambda service: service not in always)  # what is always offered is asked first
     before = next((service for service in services if former is not None and service in former.services), None)
-    cannot = _cannot_take(former) if former is not None else None
+    before_at = _place_of(former) if former is not None else None
+    cannot = before_at if former is not None and not former.is_open else None
     found.sort(
-        key=lambda p: (p.key == cannot, bool(before) and before not in p.facility.services, (p.agency, p.id) != proposed)
+        key=lambda p: (p.key == before_at, bool(before) and before not in p.facility.services, (p.agency, p.id) != proposed)
     )  # and within it, as it was: open ones first, then by distance
     outside = _outside(edge, found, care, now)
     lacks = {p.key: [s for s in care[p.agency] if s not in p.facility.services] for p in found}
@@ -216,10 +218,9 @@ def _every(told: Releases, edge: Edge) -> set[ServicePackage]:
     return {service for peer, release in told.items() for service in may_ask(release, CARE_ORDER.get(edge.here.kind_of(peer), ()))}
 
 
-def _cannot_take(former: Referral) -> str | None:
-    """The place, as forms name it, that could not take what gets another place now; None where it only would have sent it on."""
-    facility = story.standing_of(former).facility or former.to_facility
-    return None if former.is_open else f"{former.recipient}/{facility}"
+def _place_of(former: Referral) -> str:
+    """Where it is, as forms name it, that gets another place now."""
+    return f"{former.recipient}/{story.standing_of(former).facility or former.to_facility}"
 
 
 def _leaving(edge: Edge, sheet: Sheet | None, visit: Visit, now: datetime) -> tuple[datetime, str | None]:
@@ -359,7 +360,7 @@ async def post_refer(case_id: UUID, request: Request, edge: OneEdge, visit: Visi
         expected_at = _expected(edge, tx, asked, sheet, visit)
         asked_first = _issue(edge, case, incident, asked, sheet, expected_at)
         former = await _former(tx, case, incident, asked.instead, visit) if asked.instead else None
-        if former is not None and (not former.is_open or former.recipient != asked_first.to_agency):
+        if former is not None and commands.may_take_its_place(former, asked_first.to_agency, asked_first.to_facility):
             asked_first = asked_first.model_copy(update={"in_place_of": former.id})
         first = await commands.issue_referral(asked_first, tx, edge.here, visit.actor)
         first.carries = asked.carries
@@ -523,12 +524,14 @@ async def referral_page(
         lines, _more = await story_of(tx, visit.actor, case, None, PAGE_LINES)
         consent = await tx.session.get(Consent, referral.consent_id) if referral.consent_id else None
         context: dict[str, Any] = {
-            "r": referral, "case": case, "standing": story.standing_of(referral), "consent": consent, "until": care_until(referral),
+            "r": referral, "case": case, "standing": story.standing_of(referral), "consent": consent,
+            "care_clock": care_clock(referral), "until": care_until(referral),
             "lines": [line for line in lines if line.referral == referral.id], "who": await _who(tx, referral),
             "unasked": await unasked(tx, case.id),
             "goes_on": await _goes_on(tx, referral), "is_held": await is_set_aside(tx, referral),
             "proposed": await proposed_place(tx, referral), "on_paper": edge.here.on_paper(referral.desk),
-            "instead": await _sent_instead(tx, referral), "sheets": await sheets_of(tx, case.id),
+            "instead": await _sent_instead(tx, referral), "others": await _others(tx, edge, referral),
+            "sheets": await sheets_of(tx, case.id),
             "entered_at": (await story.entered_at(tx, [referral.id])).get(referral.id, referral.issued_at),
             "not_used": await refused_fields(tx, edge.here, referral), "answers_again": await answers_of(tx, referral.id),
             "items_again": items_of(edge.here, referral) if referral.arrived_at else (),
@@ -547,11 +550,16 @@ async def last_seen(edge: Edge) -> int:
     return int(rows[0][0]) if rows else 0
 
 
+def care_clock(referral: Referral) -> dict[str, str] | None:
+    """The window of care that is shown, as the referral says it: that of PEP while it is open; None where it says nothing."""
+    windows: list[dict[str, str]] = (referral.said or {}).get("windows") or []
+    return next((w for w in windows if w["care"] == CareClock.PEP), windows[0] if windows else None)
+
+
 def care_until(referral: Referral) -> datetime | None:
     """Until when care works best, as the referral says it; None where it says nothing."""
-    windows = (referral.said or {}).get("windows") or []
-    until = [w["until"] for w in windows if w["care"] == CareClock.PEP] or [w["until"] for w in windows]
-    return datetime.fromisoformat(until[0].replace("Z", "+00:00")) if until else None
+    clock = care_clock(referral)
+    return datetime.fromisoformat(clock["until"].replace("Z", "+00:00")) if clock else None
 
 
 async def _who(tx: Transaction, referral: Referral) -> dict[str, bool]:
@@ -564,6 +572,14 @@ async def _goes_on(tx: Transaction, referral: Referral) -> WalkIn | None:
     """The arrival as which her care goes on since its consent was taken back, until that is finished."""
     query = select(WalkIn).where(col(WalkIn.after_referral) == referral.id, col(WalkIn.ended_at).is_(None))
     return (await tx.session.execute(query)).scalar_one_or_none()
+
+
+async def _others(tx: Transaction, edge: Edge, referral: Referral) -> list[Place] | None:
+    """Where else she could go, where nobody has answered past the limit; None where there is no such question."""
+    if not is_unanswered(referral):
+        return None
+    now = tx.clock.now()
+    return await other_places(tx, edge.here, referral, edge.pages.times("en", now).local(now))
 
 
 async def _sent_instead(tx: Transaction, referral: Referral) -> Referral | None:
