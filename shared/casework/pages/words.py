@@ -300,6 +300,7 @@ ALARMS: dict[str, str] = {
     "refused_by_peer": _("The other agency gave a message of ours up"),
     "root_mismatch": _("A receipt does not fit what was sent"),
     "head_refused": _("An agency's records no longer fit what it said before; nothing of it was used"),
+    "looks_lost": _("An agency's log of who looked was begun anew, as after a restore, and a part of the one before is not there"),
     "rewritten": _("These records no longer fit what another agency signed; have them checked"),
     "key_given_up": _(
         "Messages that were used here are signed with a key that had been revoked: ask there whether they are theirs"
