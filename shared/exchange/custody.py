@@ -73,7 +73,7 @@ async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects:
             heads.append(head)
         words += [_word(slot, len(heads) - 1, proofs.get(slot.seq)) for slot in here]
     named = {agency, *(name for stream in by_stream for name in (stream.sender, stream.recipient))}
-    roots = tuple(_roots(seal.directory_of(name), named) for name in sorted(named))
+    roots = roots_of(seal, named)
     body = Body(agency=agency, case=case_id, made_at=tx.clock.now(), roots=roots, heads=tuple(heads), words=tuple(words))
     signer, signature = seal.sign_bundle(body.to_bytes())
     return Sealed(body=body, signer=signer, signature=signature)
@@ -166,6 +166,11 @@ def _word(slot: _Slot, head: int, proof: Sequence[bytes] | None) -> Word:
     )  # fmt: skip
 
 
+def roots_of(seal: KeyedSeal, named: Collection[str]) -> tuple[Roots, ...]:
+    """The directories of keys of all agencies that a file names, for whoever checks it; raises Unopenable."""
+    return tuple(_roots(seal.directory_of(name), named) for name in sorted(named))
+
+
 def _roots(directory: Directory, readers: Collection[str]) -> Roots:
     lines = []
     for told in directory.lines:
@@ -195,15 +200,13 @@ class Shown:
 
 
 @dataclass(slots=True)
-class Check:
+class Checked:
     """What a check came to. `roots` are what a person compares with the fingerprints that were pinned in person; `handed_out` is
     the mark of whoever took the file, which nobody has signed."""
 
     agency: str = ""
-    case: UUID | None = None
     made_at: datetime | None = None
     roots: dict[str, str] = field(default_factory=dict)
-    shown: list[Shown] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     handed_out: str = ""
 
@@ -213,16 +216,31 @@ class Check:
         return not self.faults
 
     @property
+    def under(self) -> list[str]:
+        """What a person is to compare."""
+        return ["", COMPARE, *(f"  {agency}  {digits}" for agency, digits in sorted(self.roots.items())), ""]
+
+    @property
+    def taken(self) -> list[str]:
+        """Who took the file, as it says itself."""
+        return [f"What stands at its head, which nobody has signed: {self.handed_out}."] if self.handed_out else []
+
+
+@dataclass(slots=True)
+class Check(Checked):
+    """The same of a bundle."""
+
+    case: UUID | None = None
+    shown: list[Shown] = field(default_factory=list)
+
+    @property
     def words(self) -> str:
         """For a terminal."""
         if not self.is_good:
             return "\n".join([*self.faults, "The bundle is not good: do not rely on anything in it."])
         lines = [f"Exported by {self.agency} on {self.made_at:%Y-%m-%d %H:%M} UTC, about its case {self.case}."]
-        lines += [*([f"What stands at its head, which nobody has signed: {self.handed_out}."] if self.handed_out else []), ""]
-        lines += [_line(one) for one in self.shown]
-        lines += ["", COMPARE]
-        lines += [f"  {agency}  {digits}" for agency, digits in sorted(self.roots.items())]
-        return "\n".join([*lines, "", PROVES, PROVES_NOT])
+        lines += [*self.taken, "", *(_line(one) for one in self.shown), *self.under]
+        return "\n".join([*lines, PROVES, PROVES_NOT])
 
 
 MARK = "# "  # before the first line of a file that was handed out: who took it and what for
@@ -254,6 +272,14 @@ def _line(one: Shown) -> str:
 def check_file(file: Path, identity: Path | None = None) -> Check:
     """Checks a bundle's file, which `identity` opens where it is still encrypted: the file of an age key. Raises RefnetError where
     there is no bundle that can be read."""
+    mark, data = read_file(file, identity)
+    check = check_bundle(data)
+    check.handed_out = mark
+    return check
+
+
+def read_file(file: Path, identity: Path | None) -> tuple[str, bytes]:
+    """The mark at the head of a file that was handed out, and what stands under it; raises RefnetError."""
     try:
         if file.stat().st_size > FILE_BYTES_MAX:
             raise RefnetError(f"{file} is larger than any custody bundle; name another file.")
@@ -265,10 +291,8 @@ def check_file(file: Path, identity: Path | None = None) -> Check:
     mark = b""
     if data.startswith(MARK.encode()):
         mark, _, data = data.partition(b"\n")
-    check = check_bundle(data)
     # Nobody has signed it: whoever forged it moves no cursor and hides nothing of what stands beneath.
-    check.handed_out = "".join(one for one in mark.decode(errors="replace").removeprefix(MARK) if one.isprintable())[:MARK_MAX]
-    return check
+    return "".join(one for one in mark.decode(errors="replace").removeprefix(MARK) if one.isprintable())[:MARK_MAX], data
 
 
 def _opened(data: bytes, identity: Path | None) -> bytes:
@@ -304,7 +328,8 @@ def check_bundle(data: bytes) -> Check:
         return check
     body = sealed.body
     check.agency, check.case, check.made_at = body.agency, body.case, body.made_at
-    seal = _seal_of(body, check)
+    named = {body.agency, *(n for w in body.words for n in (w.sender, w.recipient)), *(h.signer for h in body.heads)}
+    seal = seal_of(body.agency, body.roots, named, check)
     if seal is None:
         return check
     heads = [_is_signed(seal, head, check) for head in body.heads]
@@ -314,9 +339,10 @@ def check_bundle(data: bytes) -> Check:
     return check
 
 
-def _seal_of(body: Body, check: Check) -> KeyedSeal | None:
+def seal_of(agency: str, roots: Sequence[Roots], named: Collection[str], check: Checked) -> KeyedSeal | None:
+    """A seal that knows nothing but the directories in a file; what is wrong with them is said."""
     directories: dict[str, Directory] = {}
-    for one in body.roots:
+    for one in roots:
         try:
             directory = Directory(one.agency, one.root)
             directory.take_whole(one.lines)
@@ -327,10 +353,9 @@ def _seal_of(body: Body, check: Check) -> KeyedSeal | None:
             check.faults.append(f"{one.agency} has two directories of keys.")
         directories[one.agency] = directory
         check.roots[one.agency] = fingerprint(one.root)
-    named = {body.agency, *(n for w in body.words for n in (w.sender, w.recipient)), *(h.signer for h in body.heads)}
-    for name in sorted(named - set(directories)):
+    for name in sorted(set(named) - set(directories)):
         check.faults.append(f"There is no directory of keys of {name}.")
-    own = directories.get(body.agency)
+    own = directories.get(agency)
     return KeyedSeal(Keyring(own, directories, [], [])) if own is not None else None
 
 

@@ -582,6 +582,7 @@ HANDED_OUT: dict[str, str] = {
     "figures": _("Released figures"), "programme": _("Indicators of the programme"),
     "looks": _("Who was told of a case and who looked"),
     "bundle": _("What was said of a case and heard, with proofs"),
+    "evidence": _("What other agencies signed and was not used here, as evidence"),
 }  # fmt: skip
 PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),

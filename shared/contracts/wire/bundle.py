@@ -86,3 +86,48 @@ class Sealed(_Part):
     def to_bytes(self) -> bytes:
         """The file's bytes."""
         return self.model_dump_json().encode() + b"\n"
+
+
+# --- evidence: what other agencies signed, and not about one case ----------------------------------------------------------------
+
+EVIDENCE_DOMAIN = b"refnet evidence 1\0"
+
+
+class Item(_Part):
+    """What `speaker` signed and did not fit: `signed`; and `beside`, what it had signed before that contradicts it, where that is
+    kept. `log` and `place` say where, `why` in the exporter's words why it was not used."""
+
+    kind: Literal["head", "slot", "word"]
+    log: Literal["stream", "inside"] = "stream"
+    speaker: AgencyId
+    incarnation: UUID
+    place: Annotated[int, Field(ge=0, le=SLOT_MAX)]
+    signed: Annotated[bytes, Field(max_length=INNER_BYTES_MAX)]
+    beside: Annotated[bytes, Field(max_length=INNER_BYTES_MAX)] | None = None
+    why: str = ""
+
+
+class EvidenceBody(_Part):
+    """What the exporting agency signs."""
+
+    version: Literal[1] = 1
+    agency: AgencyId
+    made_at: AwareDatetime
+    roots: Annotated[tuple[Roots, ...], Field(max_length=1_000)]
+    items: Annotated[tuple[Item, ...], Field(max_length=WORDS_MAX)]
+
+    def to_bytes(self) -> bytes:
+        """What the signature is over."""
+        return EVIDENCE_DOMAIN + self.model_dump_json(exclude_defaults=False).encode()
+
+
+class SealedEvidence(_Part):
+    """The file."""
+
+    body: EvidenceBody
+    signer: KeyId
+    signature: Annotated[bytes, Field(min_length=SIGNATURE_BYTES, max_length=SIGNATURE_BYTES)]
+
+    def to_bytes(self) -> bytes:
+        """The file's bytes."""
+        return self.model_dump_json().encode() + b"\n"
