@@ -29,7 +29,7 @@ from shared.exchange.inbox import heard
 from shared.exchange.keyring import Keyring
 from shared.exchange.said import leaves as leaves_said
 from shared.exchange.seal import KeyedSeal
-from shared.exchange.tables import HeldReceipt, InboxRow, OutboxRow, ReceivedSlot
+from shared.exchange.tables import HeldReceipt, InboxRow, InboxState, OutboxRow, ReceivedSlot
 from shared.exchange.witness import good_stream_head
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
@@ -48,6 +48,7 @@ class _Slot:
     seq: int
     signed: bytes | None
     leaf: bytes
+    became: str | None = None
 
 
 async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects: Collection[UUID]) -> Sealed:
@@ -97,13 +98,14 @@ async def _heard(tx: Transaction, seal: KeyedSeal, subjects: Collection[UUID]) -
     # What stands above where its key reaches is nobody's word: its place is told, and the rest of the case is proved.
     slot, word = ReceivedSlot, InboxRow
     same = and_(col(word.sender) == col(slot.sender), col(word.event_id) == col(slot.event_id))
-    query = select(col(slot.sender), col(slot.incarnation), col(slot.seq), as_it_lies(word.inner), col(slot.leaf)).join(word, same)
+    query = select(col(slot.sender), col(slot.incarnation), col(slot.seq), as_it_lies(word.inner), col(slot.leaf), col(word.state))
+    query = query.join(word, same)
     rows = (await tx.session.execute(query.where(among(tx, col(word.subject), subjects)))).tuples()
     found = []
-    for sender, life, seq, held, leaf in rows:
+    for sender, life, seq, held, leaf, state in rows:
         raw = _words_of(tx, word, held)
         signed = raw if raw is not None and seal.reaches(unframe(raw)) else None
-        found.append(_Slot(StreamName(sender, seal.agency, life), int(seq), signed, leaf))
+        found.append(_Slot(StreamName(sender, seal.agency, life), int(seq), signed, leaf, state))
     return found
 
 
@@ -162,7 +164,7 @@ def _word(slot: _Slot, head: int, proof: Sequence[bytes] | None) -> Word:
     return Word(
         sender=slot.stream.sender, recipient=slot.stream.recipient, incarnation=slot.stream.incarnation, seq=slot.seq,
         signed=slot.signed, leaf=slot.leaf if slot.signed is None else None, head=head if proof is not None else None,
-        proof=tuple(proof or ()),
+        proof=tuple(proof or ()), became=slot.became,
     )  # fmt: skip
 
 
@@ -197,6 +199,7 @@ class Shown:
     data: dict[str, Any] | None
     proved_by: str | None
     proved_upto: int | None
+    became: str | None
 
 
 @dataclass(slots=True)
@@ -249,6 +252,14 @@ ENCRYPTED = (b"age-encryption.org/", b"-----BEGIN AGE")  # how files of age begi
 NO_KEY = "{} holds no age key; its line begins with AGE-SECRET-KEY-1."
 COMPARE = "All of this stands under these roots. Compare each, digit by digit, with the fingerprint that was pinned in person:"
 NO_WORDS = "its words are cleared, or stand under no good key; only its place is left"
+BECAME: dict[str, str] = {
+    InboxState.APPLIED: "{} took it up.",
+    InboxState.WAITING: "NOT USED by {} yet: it waits for another message.",
+    InboxState.PARKED: "NOT USED by {}: it could not be taken up, and nobody has decided about it.",
+    InboxState.REFUSED: "NOT USED by {}: it could not be taken up, and a person gave it up.",
+    InboxState.TOMBSTONED: "Not used by {}: its consent had been taken back.",
+    InboxState.WITHHELD: "Its sender had blanked it before it left.",
+}  # in the exporter's word; of what was cleared or erased since, only the place is left
 PROVES = (
     "If the fingerprints are the pinned ones, this proves: each message was said by the agency that is named, in these words and at"
     " this place among all that it said to the other; and whoever is named after “under the signature of” has signed for it there,"
@@ -257,7 +268,8 @@ PROVES = (
 PROVES_NOT = (
     "It does not prove: that what a message says is true; that a time is right, because each agency's own clock gave it; that there"
     " is nothing else about the case, because only what this agency said or was told is in it, and only what it chose to export;"
-    " who at the agency wrote it; or anything at all, if a fingerprint differs."
+    " that a message was taken up or not, which is the exporter's word; who at the agency wrote it; or anything at all, if a"
+    " fingerprint differs."
 )
 
 
@@ -266,7 +278,8 @@ def _line(one: Shown) -> str:
     under = "its sender's signature alone: the other end had not signed yet"
     if one.proved_by is not None:
         under = f"under the signature of {one.proved_by}, up to place {one.proved_upto}"
-    return f"{one.sender} to {one.recipient}, place {one.place}: {what}; {under}."
+    became = f" {BECAME[one.became].format(one.recipient)}" if one.became in BECAME else ""
+    return f"{one.sender} to {one.recipient}, place {one.place}: {what}; {under}.{became}"
 
 
 def check_file(file: Path, identity: Path | None = None) -> Check:
@@ -399,6 +412,8 @@ def _check_word(seal: KeyedSeal, body: Body, word: Word, heads: Sequence[bool], 
     head = body.heads[word.head] if word.head is not None and word.head < len(body.heads) else None
     if word.head is not None and (head is None or not _fits(word, head, leaf)):
         check.faults.append(f"{name} is not proved to lie under the head that is named for it.")
+    if word.became is not None and word.recipient != body.agency:
+        check.faults.append(f"{name} was not for {body.agency}, and what became of it is not its to say.")
     if word.head is None and word.proof:
         check.faults.append(f"{name} has a proof, and no head is named for it.")
     signer = head.signer if head is not None and word.head is not None and heads[word.head] else None
@@ -406,6 +421,7 @@ def _check_word(seal: KeyedSeal, body: Body, word: Word, heads: Sequence[bool], 
         Shown(
             word.sender, word.recipient, stream, word.seq, event.type if event else None, event.time if event else None,
             event.recordedtime if event else None, event.data if event else None, signer, head.size if signer and head else None,
+            word.became,
         )
     )  # fmt: skip
 

@@ -17,9 +17,11 @@ from keys import holder_of
 
 from shared.contracts.wire.bundle import Body, Sealed
 from shared.exchange.clearing import BACKUP_WINDOW, clear
-from shared.exchange.custody import PROVES_NOT, check_bundle, check_file, make_bundle
+from shared.exchange.custody import BECAME, PROVES_NOT, check_bundle, check_file, make_bundle
 from shared.exchange.directory import fingerprint
+from shared.exchange.inbox import refuse_parked
 from shared.exchange.letters import Letters
+from shared.exchange.tables import InboxState
 from shared.kit.errors import RefnetError
 
 OTHERS = 5  # stories of other people's in the same streams
@@ -197,6 +199,41 @@ async def test_a_forger_with_keys_of_his_own_passes_only_where_nobody_compares_t
     """Another root, and everything signed anew, is another fingerprint: that is what the person is told to compare."""
     pinned = fingerprint(holder_of("police").directory.root)
     assert check_bundle(good).roots["police"] == pinned
+
+
+@on_one
+async def test_what_was_not_taken_up_says_so(pair: Pair, letters: dict[str, Letters], subject: UUID) -> None:
+    """A forged word that was parked, one that a person gave up, and one that waits are not read as said and taken."""
+    another = new_subject()
+    await pair.health.say("police", subject, 20, fails="unauthorised")
+    refused = await pair.health.say("police", another, 21, fails="unauthorised")
+    await pair.health.say("police", subject, 22)
+    await exchange(pair, letters)
+    async with pair.police.database.write() as tx:
+        assert await refuse_parked(tx, "health", refused) == another
+    check = check_bundle(await exported(pair.police, [subject, another]))
+    assert check.faults == []
+    assert {one.data["step"]: one.became for one in check.shown if one.data and one.sender == "health"} == {
+        9: "applied", 20: "parked", 21: "refused", 22: "waiting",
+    }  # fmt: skip
+    lines = check.words.splitlines()
+    assert [line.rpartition("; ")[2].partition(". ")[2] for line in lines if line.startswith("health to police")] == [
+        BECAME[state].format("police") for state in (InboxState.APPLIED, InboxState.PARKED, InboxState.REFUSED, InboxState.WAITING)
+    ]
+    word = next(word for word in _body(await exported(pair.police, [another])).words if word.became == "refused")
+    assert word.signed is not None
+    claimed = _changed(await exported(pair.health, [subject]), words=(word.model_copy(update={"became": "applied"}),), heads=())
+    assert any("not its to say" in fault for fault in check_bundle(claimed.to_bytes()).faults)
+
+
+@on_one
+async def test_a_file_from_before_it_was_said_what_became_of_a_message_still_checks(pair: Pair, subject: UUID) -> None:
+    body = _body(await exported(pair.police, [subject]))
+    older = body.model_copy(update={"words": tuple(word.model_copy(update={"became": None}) for word in body.words)})
+    signer, signature = pair.police.seal.sign_bundle(older.to_bytes())
+    data = Sealed(body=older, signer=signer, signature=signature).to_bytes()
+    assert b"became" not in data
+    assert check_bundle(data).faults == []
 
 
 def test_a_file_that_is_none_is_one_sentence(tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ class StreamHead(_Part):
 class Word(_Part):
     """A slot of a stream: the event as its sender signed it, salt included; or, where its words are cleared or erased, its leaf.
 
-    `head` is the place, among the bundle's heads, of one that the proof leads to; None where nobody had signed for it yet.
+    `head` is the place, among the bundle's heads, of one that the proof leads to; None where nobody had signed for it yet. `became`
+    is what the exporter made of a message that it heard; files of before it was told have none.
     """
 
     sender: AgencyId
@@ -58,6 +59,7 @@ class Word(_Part):
     leaf: Hash | None = None
     head: Annotated[int, Field(ge=0, le=WORDS_MAX)] | None = None
     proof: Annotated[tuple[Hash, ...], Field(max_length=PROOF_MAX)] = ()
+    became: Annotated[str, Field(pattern="^[a-z]{1,20}$")] | None = Field(default=None, exclude_if=lambda it: it is None)
 
 
 class Body(_Part):
