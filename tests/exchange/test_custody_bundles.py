@@ -13,14 +13,16 @@ from exchange_node import Node, new_subject
 from exchange_pair import Pair
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from keys import holder_of
+from keys import Holder, holder_of, ring
 
-from shared.contracts.wire.bundle import Body, Sealed
+from shared.contracts.wire.bundle import Body, Roots, Sealed
+from shared.contracts.wire.envelope import unframe
 from shared.exchange.clearing import BACKUP_WINDOW, clear
 from shared.exchange.custody import BECAME, PROVES_NOT, check_bundle, check_file, make_bundle
 from shared.exchange.directory import fingerprint
 from shared.exchange.inbox import refuse_parked
 from shared.exchange.letters import Letters
+from shared.exchange.seal import KeyedSeal
 from shared.exchange.tables import InboxState
 from shared.kit.errors import RefnetError
 
@@ -196,9 +198,29 @@ async def test_a_message_that_is_left_out_breaks_the_exporters_signature_and_an_
 
 @on_one
 async def test_a_forger_with_keys_of_his_own_passes_only_where_nobody_compares_the_roots(good: bytes) -> None:
-    """Another root, and everything signed anew, is another fingerprint: that is what the person is told to compare."""
-    pinned = fingerprint(holder_of("police").directory.root)
-    assert check_bundle(good).roots["police"] == pinned
+    """Other roots, and everything signed anew under them: that is what the person is told to compare."""
+    body, forgers = _body(good), {name: Holder(name) for name in ("police", "health")}
+    seals = {name: KeyedSeal(ring(forgers[name], forgers.values())) for name in forgers}
+
+    def anew(raw: bytes | None) -> bytes | None:
+        inner = unframe(raw) if raw is not None else None
+        return seals[inner.header.sender].sign(inner.header, inner.content) if inner is not None else None
+
+    theirs = [one.as_read_by("police") for one in forgers.values()]
+    forged = body.model_copy(
+        update={
+            "words": tuple(word.model_copy(update={"signed": anew(word.signed)}) for word in body.words),
+            "heads": tuple(head.model_copy(update={"signed": anew(head.signed)}) for head in body.heads),
+            "roots": tuple(Roots(agency=one.agency, root=one.root, lines=tuple(one.lines)) for one in theirs),
+        }
+    )
+    signer, signature = seals["police"].sign_bundle(forged.to_bytes())
+    check = check_bundle(Sealed(body=forged, signer=signer, signature=signature).to_bytes())
+    assert check.faults == []
+    assert [one.data for one in check.shown] == [one.data for one in check_bundle(good).shown]
+    for name, forger in forgers.items():
+        assert check.roots[name] == fingerprint(forger.directory.root)
+        assert check.roots[name] != check_bundle(good).roots[name] == fingerprint(holder_of(name).directory.root)
 
 
 @on_one
