@@ -46,9 +46,10 @@ def everything_in(connection: Connection) -> str:
 
 
 async def test_no_word_that_was_typed_leaves_its_agency(world: World, log: io.StringIO) -> None:
-    carried: list[bytes] = []
+    carried, addresses = list[bytes](), list[str]()
     for agency in world.agencies.values():
         agency.relay._send = _recorded(agency, carried)
+        agency.client.event_hooks["response"].append(_noted(addresses))
     officer, nurse = await world["police"].sign_in("officer"), await world["health"].sign_in("nurse")
     numbers = iter(range(1_000))
 
@@ -85,6 +86,8 @@ async def test_no_word_that_was_typed_leaves_its_agency(world: World, log: io.St
     assert len(carried) > 10
     assert CANARY.encode() not in b"".join(carried)
     assert CANARY not in "".join(problems)
+    assert len(addresses) > 20
+    assert CANARY.lower() not in "".join(addresses).lower()
     assert CANARY.lower() not in log.getvalue().lower()
     for agency_id, agency in world.agencies.items():
         assert CANARY not in (await agency.client.get("/metrics")).text
@@ -94,6 +97,13 @@ async def test_no_word_that_was_typed_leaves_its_agency(world: World, log: io.St
         assert bool(await words_at(world, agency_id)) == (agency_id != "social_welfare")  # its own notes, and nothing else anywhere
     police, health = [await words_at(world, a) for a in ("police", "health")]
     assert not police & health
+
+
+def _noted(addresses: list[str]) -> Any:
+    async def note(answer: httpx.Response) -> None:
+        addresses.extend([str(answer.request.url), *(answer.headers.get(name, "") for name in ("location", "link"))])
+
+    return note
 
 
 async def test_a_handler_that_fails_with_her_words_in_hand_tells_nobody_of_them(world: World, log: io.StringIO) -> None:
