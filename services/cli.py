@@ -405,20 +405,23 @@ def doctor(as_json: AsJson = False) -> None:
 
 @app.command()
 def verify(
-    what: Annotated[str, typer.Argument(metavar="AGENCY|bundle", help="An agency's id; or the word bundle, and then a file.")],
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A case's custody bundle.")] = None,
+    what: Annotated[
+        str,
+        typer.Argument(metavar="AGENCY|bundle|evidence", help="An agency's id; or bundle or evidence, and then a file."),
+    ],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A case's custody bundle, or evidence.")] = None,
     identity: Annotated[
-        Path | None, typer.Option("--identity", metavar="KEYFILE", help="The age key that opens the bundle, where it is encrypted.")
+        Path | None, typer.Option("--identity", metavar="KEYFILE", help="The age key that opens the file, where it is encrypted.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count an agency's database again and name every row that is not what was signed; or check a bundle, offline."""
+    """Count an agency's database again and name every row that is not what was signed; or check a bundle or evidence, offline."""
     from dataclasses import asdict
 
-    if what == BUNDLE:
+    if what in {BUNDLE, EVIDENCE}:
         if file is None:
-            raise typer.BadParameter("name the bundle's file.", param_hint="FILE")
-        _verify_bundle(file, identity, as_json)
+            raise typer.BadParameter(f"name the file of the {what}.", param_hint="FILE")
+        _verify_file(what, file, identity, as_json)
         return
     from services.settings import load_settings
     from services.verify import verify_now
@@ -456,19 +459,43 @@ def bundle(
     typer.echo(f"{file} holds the custody bundle of case {case} of {agency}: {size:,} bytes, for the holder of that key alone.")
 
 
-def _verify_bundle(file: Path, identity: Path | None, as_json: bool) -> None:
+@app.command()
+def evidence(
+    agency: AgencyId,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it; a file that is there stays.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="The supervisor on whose word it is written.")],
+    to: Annotated[str, typer.Option("--to", metavar="KEY", help="The public key of whoever shall read it (age1…).")],
+    because: Annotated[
+        str, typer.Option("--because", metavar="TEXT", help="A sentence: who asked for it and why; no name of a survivor.")
+    ],
+    purpose: Annotated[Literal["court_order", "complaint"], typer.Option("--for", help="What it is handed out for.")] = "complaint",
+) -> None:
+    """Write what other agencies signed and was refused here, forked or parked, for a third party. Asks for the supervisor's PIN."""
+    from services.settings import load_settings
+    from services.verify import write_bundle
+    from shared.casework.exports.commands import Wish
+    from shared.casework.exports.domain import Purpose
+
+    pin = typer.prompt(f"PIN of {by}", hide_input=True, err=True)
+    wish = Wish(Purpose(purpose), because, to)
+    size = asyncio.run(write_bundle(load_settings(), agency, None, by, pin, wish, file))
+    typer.echo(f"{file} holds evidence that {agency} keeps of other agencies: {size:,} bytes, for the holder of that key alone.")
+
+
+def _verify_file(what: str, file: Path, identity: Path | None, as_json: bool) -> None:
     """Nothing but the files is read: no settings, no database, no network."""
     from dataclasses import asdict
 
     from shared.exchange.custody import check_file
+    from shared.exchange.evidence import check_evidence_file
 
-    check = check_file(file, identity)
+    check = check_file(file, identity) if what == BUNDLE else check_evidence_file(file, identity)
     say({**asdict(check), "is_good": check.is_good}, as_json, lambda _: check.words)
     if not check.is_good:
         sys.exit(FAILED)
 
 
-BUNDLE = "bundle"
+BUNDLE, EVIDENCE = "bundle", "evidence"
 
 
 @app.command()

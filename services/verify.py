@@ -1,5 +1,5 @@
 """`refnet verify AGENCY`: the agency's database counted again, against its anchor, its own signatures and its peers'; and
-`refnet bundle`: a case's custody bundle, written for a court."""
+`refnet bundle` and `refnet evidence`: a case's custody bundle, and what other agencies cannot stand by, written for a court."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +12,7 @@ from services.runtime import Agency, build, check_database
 from services.settings import Settings
 from shared.casework.accounts.credentials import is_pin
 from shared.casework.accounts.tables import Attempt
-from shared.casework.cases.custody import export_bundle, supervisor_named
+from shared.casework.cases.custody import export_bundle, export_evidence, supervisor_named
 from shared.casework.exports.commands import NoKey, Wish
 from shared.casework.exports.domain import SENTENCE_CHARACTERS_MAX, SENTENCE_CHARACTERS_MIN
 from shared.casework.here import Forbidden
@@ -44,8 +44,9 @@ async def verify_now(settings: Settings, agency_id: str, progress: Callable[[int
         await agency.database.close()
 
 
-async def write_bundle(settings: Settings, agency_id: str, case: str, by: str, pin: str, wish: Wish, file: Path) -> int:
-    """Writes the bundle, encrypted, and returns its size in bytes; `pin` shows that it is by's own hand. Raises RefnetError."""
+async def write_bundle(settings: Settings, agency_id: str, case: str | None, by: str, pin: str, wish: Wish, file: Path) -> int:
+    """Writes the bundle of a case, or for no case the evidence against other agencies, encrypted, and returns its size in bytes;
+    `pin` shows that it is by's own hand. Raises RefnetError."""
     check_new(file)
     if not SENTENCE_CHARACTERS_MIN <= len(wish.because) <= SENTENCE_CHARACTERS_MAX:
         raise RefnetError("Write in a sentence who asked for it and why; no name of a survivor.")
@@ -56,7 +57,10 @@ async def write_bundle(settings: Settings, agency_id: str, case: str, by: str, p
         await _is_by_own_hand(agency, by, pin)
         await recall_lines(agency.database, seal)
         async with agency.database.write() as tx:
-            data = await export_bundle(tx, agency.here, seal, case, by, wish)
+            if case is None:
+                data = await export_evidence(tx, agency.here, seal, by, wish)
+            else:
+                data = await export_bundle(tx, agency.here, seal, case, by, wish)
             try:
                 write_new(file, data)
             except OSError as error:

@@ -101,11 +101,13 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """Who takes a statement: this agency, its peers (whom a new life is told to), and what it wants to be told."""
+    """Who takes a statement: this agency, its peers (whom a new life is told to), what it wants to be told, and what it keeps in
+    memory alone."""
 
     agency: str
     peers: tuple[str, ...]
     hooks: Hooks
+    last_signed: inside.LastSigned = field(default_factory=dict)
 
 
 async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: Statement, own: Inner | None = None) -> Owed:
@@ -121,7 +123,7 @@ async def take_statement(tx: Transaction, ears: Ears, inner: Inner, statement: S
     for head in statement.heads:  # after what touches referrals: heads are locked last of all, as in a batch
         await _note_head(tx, ears.hooks, peer, head)
     await witness.take_heads(tx, ears.hooks, inner, statement)
-    await inside.take_cosigned(tx, ears.hooks, inner, statement)
+    await inside.take_cosigned(tx, ears.hooks, inner, statement, ears.last_signed)
     for word in statement.lost:
         if word.incarnation != inner.header.incarnation:  # numbers of a living stream are never lost: the sender has them
             await _take_lost(tx, ears.hooks, peer, word)

@@ -20,7 +20,8 @@ class InsideCount(Counting):
         by_name = {source.name: source for source in sources}
         heads = {head.incarnation: head for head in await self._all(select(InsideHead))}
         lives = set((await self._tx.session.execute(select(col(InsideRow.incarnation)).distinct())).scalars())
-        for life in sorted({*heads, *lives}):
+        signed = set((await self._tx.session.execute(select(col(InsideSignature.incarnation)).distinct())).scalars())
+        for life in sorted({*heads, *lives, *signed}):
             await self._inside_life(heads.get(life) or InsideHead(incarnation=life), by_name)
         for source in sources:
             await self._added_rows(source, sorted(lives))

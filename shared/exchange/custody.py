@@ -29,7 +29,7 @@ from shared.exchange.inbox import heard
 from shared.exchange.keyring import Keyring
 from shared.exchange.said import leaves as leaves_said
 from shared.exchange.seal import KeyedSeal
-from shared.exchange.tables import HeldReceipt, InboxRow, OutboxRow, ReceivedSlot
+from shared.exchange.tables import HeldReceipt, InboxRow, InboxState, OutboxRow, ReceivedSlot
 from shared.exchange.witness import good_stream_head
 from shared.kit.bulk import among
 from shared.kit.db import Transaction
@@ -48,6 +48,7 @@ class _Slot:
     seq: int
     signed: bytes | None
     leaf: bytes
+    became: str | None = None
 
 
 async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects: Collection[UUID]) -> Sealed:
@@ -73,7 +74,7 @@ async def make_bundle(tx: Transaction, seal: KeyedSeal, case_id: UUID, subjects:
             heads.append(head)
         words += [_word(slot, len(heads) - 1, proofs.get(slot.seq)) for slot in here]
     named = {agency, *(name for stream in by_stream for name in (stream.sender, stream.recipient))}
-    roots = tuple(_roots(seal.directory_of(name), named) for name in sorted(named))
+    roots = roots_of(seal, named)
     body = Body(agency=agency, case=case_id, made_at=tx.clock.now(), roots=roots, heads=tuple(heads), words=tuple(words))
     signer, signature = seal.sign_bundle(body.to_bytes())
     return Sealed(body=body, signer=signer, signature=signature)
@@ -97,13 +98,14 @@ async def _heard(tx: Transaction, seal: KeyedSeal, subjects: Collection[UUID]) -
     # What stands above where its key reaches is nobody's word: its place is told, and the rest of the case is proved.
     slot, word = ReceivedSlot, InboxRow
     same = and_(col(word.sender) == col(slot.sender), col(word.event_id) == col(slot.event_id))
-    query = select(col(slot.sender), col(slot.incarnation), col(slot.seq), as_it_lies(word.inner), col(slot.leaf)).join(word, same)
+    query = select(col(slot.sender), col(slot.incarnation), col(slot.seq), as_it_lies(word.inner), col(slot.leaf), col(word.state))
+    query = query.join(word, same)
     rows = (await tx.session.execute(query.where(among(tx, col(word.subject), subjects)))).tuples()
     found = []
-    for sender, life, seq, held, leaf in rows:
+    for sender, life, seq, held, leaf, state in rows:
         raw = _words_of(tx, word, held)
         signed = raw if raw is not None and seal.reaches(unframe(raw)) else None
-        found.append(_Slot(StreamName(sender, seal.agency, life), int(seq), signed, leaf))
+        found.append(_Slot(StreamName(sender, seal.agency, life), int(seq), signed, leaf, state))
     return found
 
 
@@ -162,8 +164,13 @@ def _word(slot: _Slot, head: int, proof: Sequence[bytes] | None) -> Word:
     return Word(
         sender=slot.stream.sender, recipient=slot.stream.recipient, incarnation=slot.stream.incarnation, seq=slot.seq,
         signed=slot.signed, leaf=slot.leaf if slot.signed is None else None, head=head if proof is not None else None,
-        proof=tuple(proof or ()),
+        proof=tuple(proof or ()), became=slot.became,
     )  # fmt: skip
+
+
+def roots_of(seal: KeyedSeal, named: Collection[str]) -> tuple[Roots, ...]:
+    """The directories of keys of all agencies that a file names, for whoever checks it; raises Unopenable."""
+    return tuple(_roots(seal.directory_of(name), named) for name in sorted(named))
 
 
 def _roots(directory: Directory, readers: Collection[str]) -> Roots:
@@ -192,18 +199,17 @@ class Shown:
     data: dict[str, Any] | None
     proved_by: str | None
     proved_upto: int | None
+    became: str | None
 
 
 @dataclass(slots=True)
-class Check:
+class Checked:
     """What a check came to. `roots` are what a person compares with the fingerprints that were pinned in person; `handed_out` is
     the mark of whoever took the file, which nobody has signed."""
 
     agency: str = ""
-    case: UUID | None = None
     made_at: datetime | None = None
     roots: dict[str, str] = field(default_factory=dict)
-    shown: list[Shown] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     handed_out: str = ""
 
@@ -213,16 +219,31 @@ class Check:
         return not self.faults
 
     @property
+    def under(self) -> list[str]:
+        """What a person is to compare."""
+        return ["", COMPARE, *(f"  {agency}  {digits}" for agency, digits in sorted(self.roots.items())), ""]
+
+    @property
+    def taken(self) -> list[str]:
+        """Who took the file, as it says itself."""
+        return [f"What stands at its head, which nobody has signed: {self.handed_out}."] if self.handed_out else []
+
+
+@dataclass(slots=True)
+class Check(Checked):
+    """The same of a bundle."""
+
+    case: UUID | None = None
+    shown: list[Shown] = field(default_factory=list)
+
+    @property
     def words(self) -> str:
         """For a terminal."""
         if not self.is_good:
             return "\n".join([*self.faults, "The bundle is not good: do not rely on anything in it."])
         lines = [f"Exported by {self.agency} on {self.made_at:%Y-%m-%d %H:%M} UTC, about its case {self.case}."]
-        lines += [*([f"What stands at its head, which nobody has signed: {self.handed_out}."] if self.handed_out else []), ""]
-        lines += [_line(one) for one in self.shown]
-        lines += ["", COMPARE]
-        lines += [f"  {agency}  {digits}" for agency, digits in sorted(self.roots.items())]
-        return "\n".join([*lines, "", PROVES, PROVES_NOT])
+        lines += [*self.taken, "", *(_line(one) for one in self.shown), *self.under]
+        return "\n".join([*lines, PROVES, PROVES_NOT])
 
 
 MARK = "# "  # before the first line of a file that was handed out: who took it and what for
@@ -231,6 +252,14 @@ ENCRYPTED = (b"age-encryption.org/", b"-----BEGIN AGE")  # how files of age begi
 NO_KEY = "{} holds no age key; its line begins with AGE-SECRET-KEY-1."
 COMPARE = "All of this stands under these roots. Compare each, digit by digit, with the fingerprint that was pinned in person:"
 NO_WORDS = "its words are cleared, or stand under no good key; only its place is left"
+BECAME: dict[str, str] = {
+    InboxState.APPLIED: "{} took it up.",
+    InboxState.WAITING: "NOT USED by {} yet: it waits for another message.",
+    InboxState.PARKED: "NOT USED by {}: it could not be taken up, and nobody has decided about it.",
+    InboxState.REFUSED: "NOT USED by {}: it could not be taken up, and a person gave it up.",
+    InboxState.TOMBSTONED: "Not used by {}: its consent had been taken back.",
+    InboxState.WITHHELD: "Its sender had blanked it before it left.",
+}  # in the exporter's word; of what was cleared or erased since, only the place is left
 PROVES = (
     "If the fingerprints are the pinned ones, this proves: each message was said by the agency that is named, in these words and at"
     " this place among all that it said to the other; and whoever is named after “under the signature of” has signed for it there,"
@@ -239,7 +268,8 @@ PROVES = (
 PROVES_NOT = (
     "It does not prove: that what a message says is true; that a time is right, because each agency's own clock gave it; that there"
     " is nothing else about the case, because only what this agency said or was told is in it, and only what it chose to export;"
-    " who at the agency wrote it; or anything at all, if a fingerprint differs."
+    " that a message was taken up or not, which is the exporter's word; who at the agency wrote it; or anything at all, if a"
+    " fingerprint differs."
 )
 
 
@@ -248,12 +278,21 @@ def _line(one: Shown) -> str:
     under = "its sender's signature alone: the other end had not signed yet"
     if one.proved_by is not None:
         under = f"under the signature of {one.proved_by}, up to place {one.proved_upto}"
-    return f"{one.sender} to {one.recipient}, place {one.place}: {what}; {under}."
+    became = f" {BECAME[one.became].format(one.recipient)}" if one.became in BECAME else ""
+    return f"{one.sender} to {one.recipient}, place {one.place}: {what}; {under}.{became}"
 
 
 def check_file(file: Path, identity: Path | None = None) -> Check:
     """Checks a bundle's file, which `identity` opens where it is still encrypted: the file of an age key. Raises RefnetError where
     there is no bundle that can be read."""
+    mark, data = read_file(file, identity)
+    check = check_bundle(data)
+    check.handed_out = mark
+    return check
+
+
+def read_file(file: Path, identity: Path | None) -> tuple[str, bytes]:
+    """The mark at the head of a file that was handed out, and what stands under it; raises RefnetError."""
     try:
         if file.stat().st_size > FILE_BYTES_MAX:
             raise RefnetError(f"{file} is larger than any custody bundle; name another file.")
@@ -265,10 +304,8 @@ def check_file(file: Path, identity: Path | None = None) -> Check:
     mark = b""
     if data.startswith(MARK.encode()):
         mark, _, data = data.partition(b"\n")
-    check = check_bundle(data)
     # Nobody has signed it: whoever forged it moves no cursor and hides nothing of what stands beneath.
-    check.handed_out = "".join(one for one in mark.decode(errors="replace").removeprefix(MARK) if one.isprintable())[:MARK_MAX]
-    return check
+    return "".join(one for one in mark.decode(errors="replace").removeprefix(MARK) if one.isprintable())[:MARK_MAX], data
 
 
 def _opened(data: bytes, identity: Path | None) -> bytes:
@@ -304,7 +341,8 @@ def check_bundle(data: bytes) -> Check:
         return check
     body = sealed.body
     check.agency, check.case, check.made_at = body.agency, body.case, body.made_at
-    seal = _seal_of(body, check)
+    named = {body.agency, *(n for w in body.words for n in (w.sender, w.recipient)), *(h.signer for h in body.heads)}
+    seal = seal_of(body.agency, body.roots, named, check)
     if seal is None:
         return check
     heads = [_is_signed(seal, head, check) for head in body.heads]
@@ -314,9 +352,10 @@ def check_bundle(data: bytes) -> Check:
     return check
 
 
-def _seal_of(body: Body, check: Check) -> KeyedSeal | None:
+def seal_of(agency: str, roots: Sequence[Roots], named: Collection[str], check: Checked) -> KeyedSeal | None:
+    """A seal that knows nothing but the directories in a file; what is wrong with them is said."""
     directories: dict[str, Directory] = {}
-    for one in body.roots:
+    for one in roots:
         try:
             directory = Directory(one.agency, one.root)
             directory.take_whole(one.lines)
@@ -327,10 +366,9 @@ def _seal_of(body: Body, check: Check) -> KeyedSeal | None:
             check.faults.append(f"{one.agency} has two directories of keys.")
         directories[one.agency] = directory
         check.roots[one.agency] = fingerprint(one.root)
-    named = {body.agency, *(n for w in body.words for n in (w.sender, w.recipient)), *(h.signer for h in body.heads)}
-    for name in sorted(named - set(directories)):
+    for name in sorted(set(named) - set(directories)):
         check.faults.append(f"There is no directory of keys of {name}.")
-    own = directories.get(body.agency)
+    own = directories.get(agency)
     return KeyedSeal(Keyring(own, directories, [], [])) if own is not None else None
 
 
@@ -374,6 +412,8 @@ def _check_word(seal: KeyedSeal, body: Body, word: Word, heads: Sequence[bool], 
     head = body.heads[word.head] if word.head is not None and word.head < len(body.heads) else None
     if word.head is not None and (head is None or not _fits(word, head, leaf)):
         check.faults.append(f"{name} is not proved to lie under the head that is named for it.")
+    if word.became is not None and word.recipient != body.agency:
+        check.faults.append(f"{name} was not for {body.agency}, and what became of it is not its to say.")
     if word.head is None and word.proof:
         check.faults.append(f"{name} has a proof, and no head is named for it.")
     signer = head.signer if head is not None and word.head is not None and heads[word.head] else None
@@ -381,6 +421,7 @@ def _check_word(seal: KeyedSeal, body: Body, word: Word, heads: Sequence[bool], 
         Shown(
             word.sender, word.recipient, stream, word.seq, event.type if event else None, event.time if event else None,
             event.recordedtime if event else None, event.data if event else None, signer, head.size if signer and head else None,
+            word.became,
         )
     )  # fmt: skip
 

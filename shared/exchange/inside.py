@@ -143,24 +143,51 @@ async def ended_logs(tx: Transaction, life: UUID) -> list[dict[str, Any]]:
 # --- what peers are told, and sign ---------------------------------------------------------------------------------------------
 
 
+# By peer and life of ours: what a peer said last that it has signed of our log, as this process heard it, and whether that fits.
+# The table says it to a process that has heard nothing yet; and whoever may write to it may write something else.
+LastSigned = dict[tuple[str, UUID], tuple[Cosigned, bool]]
+
+
 async def inside_heads(tx: Transaction, peer: str) -> tuple[InsideHead, ...]:
-    """The heads of our newest lives' logs, each proved to begin as the one that the peer signed last."""
+    """The heads of our newest lives' logs, the living one's first, each proved to begin as the one that the peer signed last."""
     # Signatures first: a head that is read after them is never behind what they are for.
+    living = await current_incarnation(tx)
     life = select(col(Peer.incarnation)).where(col(Peer.peer) == peer).scalar_subquery()
     query = select(InsideSignature).where(col(InsideSignature.peer) == peer, col(InsideSignature.peer_incarnation) == life)
     signed = {row.incarnation: row for row in (await tx.session.execute(query)).scalars()}
-    newest = select(OwnHead).where(col(OwnHead.size) > 0).order_by(col(OwnHead.incarnation).desc()).limit(INSIDE_MAX)
+    order = ((col(OwnHead.incarnation) == living).desc(), col(OwnHead.incarnation).desc())
+    newest = select(OwnHead).where(col(OwnHead.size) > 0).order_by(*order).limit(INSIDE_MAX)
     newest = newest.execution_options(populate_existing=True)
     return tuple([await _told(tx, head, signed.get(head.incarnation)) for head in (await tx.session.execute(newest)).scalars()])
 
 
 async def _told(tx: Transaction, head: OwnHead, signed: InsideSignature | None) -> InsideHead:
     root, since = Frontier.from_bytes(head.size, head.frontier).root(), signed.said_size if signed is not None else 0
+    told = InsideHead(incarnation=head.incarnation, size=head.size, root=root)
+    return await _since(tx, told, since)
+
+
+async def _since(tx: Transaction, head: InsideHead, since: int) -> InsideHead:
     proof: tuple[bytes, ...] = ()
     if 0 < since < head.size:
         # Where a part of the log is gone nothing can be proved, and the peer refuses the head.
         proof = tuple(await roots_of(tx, head.incarnation, consistency_spans(since, head.size)) or ())
-    return InsideHead(incarnation=head.incarnation, size=head.size, root=root, since=since, proof=proof)
+    return head.model_copy(update={"since": since, "proof": proof})
+
+
+async def as_heard(tx: Transaction, peer: str, told: Sequence[InsideHead], heard: LastSigned) -> tuple[InsideHead, ...]:
+    """The heads that a statement tells, each proved from what this process heard the peer sign last, whatever the table says; and a
+    living log that was signed and is not here any more, told as empty. `heard` is from before the heads were read."""
+    signed = {life: one.size for (whose, life), (one, _) in heard.items() if whose == peer}
+    found = list(told)
+    for at, head in enumerate(told):
+        if signed.get(head.incarnation, head.since) != head.since:
+            found[at] = await _since(tx, head, signed[head.incarnation])
+    living = await current_incarnation(tx)
+    if living in signed and living not in {head.incarnation for head in told}:
+        gone = InsideHead(incarnation=living, size=0, root=EMPTY_ROOT, since=signed[living])
+        found = [gone, *found[: INSIDE_MAX - 1]]
+    return tuple(found)
 
 
 async def roots_of(tx: Transaction, life: UUID, spans: Sequence[Span]) -> list[bytes] | None:
@@ -188,30 +215,34 @@ async def root_at(tx: Transaction, life: UUID, size: int) -> bytes | None:
     return roots[0] if roots is not None else None
 
 
-async def take_cosigned(tx: Transaction, hooks: Hooks, inner: Inner, statement: Statement) -> None:
-    """Keeps a peer's signatures under our log, the highest of each of its lives; somebody is told where one does not fit.
+async def take_cosigned(tx: Transaction, hooks: Hooks, inner: Inner, statement: Statement, heard: LastSigned) -> None:
+    """Keeps a peer's signatures under our log, the highest of each of its lives, and what it said last in `heard`; somebody is told
+    where one does not fit.
 
     Then this database is not what it was when the peer signed: an older copy of itself, or changed by hand.
     """
     if not statement.cosigned:
         return
     peer, peer_life, life = inner.header.sender, inner.header.incarnation, await current_incarnation(tx)
-    made_at = min(tx.clock.now(), statement.made_at)  # a clock that was ahead for a day would silence its peer for as long
+    now = tx.clock.now()
+    made_at = min(now, statement.made_at)  # a clock that was ahead for a day would silence its peer for as long
+    found: LastSigned = {}
+    tx.on_commit(lambda: heard.update(found))  # letters overtake each other: the next one, seconds later, says what holds again
     for one in statement.cosigned:
         if one.incarnation != life and await tx.session.get(OwnHead, one.incarnation) is None:
             continue  # a life that this copy of the database never knew
+        fits = one.incarnation != life or await root_at(tx, one.incarnation, one.size) == one.root
+        found[peer, one.incarnation] = (one, fits)
+        if not fits and heard.get((peer, one.incarnation)) != (one, False):  # the same again says nothing new
+            await hooks.trouble(UNFIT, peer, {"incarnation": str(one.incarnation), "seq": one.size}, tx)
         query = select(InsideSignature).where(
             col(InsideSignature.peer) == peer, col(InsideSignature.peer_incarnation) == peer_life,
             col(InsideSignature.incarnation) == one.incarnation,
         )  # fmt: skip
         held = (await tx.session.execute(query.with_for_update().execution_options(populate_existing=True))).scalar_one_or_none()
-        if held is not None and (
-            held.made_at >= made_at or (held.size, held.root, held.said_size) == (one.size, one.root, one.size)
-        ):
-            continue
-        if one.incarnation == life and await root_at(tx, one.incarnation, one.size) != one.root:
-            await hooks.trouble(UNFIT, peer, {"incarnation": str(one.incarnation), "seq": one.size}, tx)
-        await _keep(tx, inner, made_at, one, held)
+        is_same = held is not None and (held.size, held.root, held.said_size) == (one.size, one.root, one.size)
+        if held is None or not (is_same or made_at <= held.made_at <= now):  # what was kept tomorrow is nobody's word
+            await _keep(tx, inner, made_at, one, held)
 
 
 async def _keep(tx: Transaction, inner: Inner, made_at: datetime, one: Cosigned, held: InsideSignature | None) -> None:

@@ -1,6 +1,7 @@
 """Letters between this agency and its peers, whatever carries them: statements, and words that are given back after a restore.
 
-What a peer is owed beside where the streams stand is kept in memory only: a letter that is lost is asked for again.
+What a peer is owed beside where the streams stand is kept in memory only: a letter that is lost is asked for again. So is what it
+signed last of what is done inside: nobody who writes to the database writes there.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from shared.exchange.directories import take_lines
 from shared.exchange.given_up import hold_against
 from shared.exchange.inbox import Inbox
 from shared.exchange.incarnations import current_incarnation
+from shared.exchange.inside import as_heard
 from shared.exchange.outbox import insert_if_absent
 from shared.exchange.receipts import make_statement, note_unopenable, summary
 from shared.exchange.recovery import apply_home, held_of, take_home
@@ -127,10 +129,11 @@ class Letters:
     async def write(self, peer: str, *, asks_all: bool = False) -> list[bytes]:
         """What this peer is sent now, sealed: the statement, then the words that it asked back. Raises DatabaseAway or KeyAway."""
         self._check()
-        owed = self._owed.pop(peer, Owed())
+        owed, signed = self._owed.pop(peer, Owed()), dict(self._ears.last_signed)
         async with self._database.write() as tx:
             statement = await make_statement(tx, peer, asks_all=asks_all)
-            statement = statement.model_copy(update={"knows_lines": self._seal.knows(peer)})
+            inside = await as_heard(tx, peer, statement.inside, signed)
+            statement = statement.model_copy(update={"knows_lines": self._seal.knows(peer), "inside": inside})
             words, bare = await held_of(tx, peer, owed.returns)
             sealed = await self._sealed(tx, peer, _fitting(_whole(statement, owed, bare)))
         return [sealed, *(self._seal.seal(word, peer) for word in words)]

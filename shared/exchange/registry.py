@@ -110,7 +110,7 @@ class Hooks(Protocol):
 
     async def trouble(self, kind: str, peer: str, detail: dict[str, Any], tx: Transaction) -> None:
         """Something a person must look at: `parked`, `fork`, `unopenable`, `root_mismatch`, `reopened`, `not_put_home`, `overfull`,
-        `cleared`, `head_refused`, `rewritten`, `key_given_up`, `key_lost`."""
+        `cleared`, `head_refused`, `looks_lost`, `rewritten`, `key_given_up`, `key_lost`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from shared.kit.db import Transaction
 WAITING_MAX = 20  # heads of one life whose leaves are under way: a letter every half second runs ahead of a backlog by minutes
 REFUSED_MAX = 20  # of one sender kept whole: two signatures prove it, and at 64 KB the largest, 20 are 3 MB
 REFUSED = "head_refused"
+LOST = "looks_lost"
 
 Rows = Sequence[SignedHead]
 
@@ -48,7 +49,7 @@ async def take_heads(tx: Transaction, hooks: Hooks, inner: Inner, statement: Sta
             await _take_stream_head(tx, hooks, inner, (head.incarnation, head.size, head.root), known)
     await _compare_waiting(tx, hooks, peer, [row for row in known if row.state == HeadState.WAITING])
     for inside in statement.inside:
-        await _take_inside_head(tx, hooks, inner, inside, known)
+        await _take_inside_head(tx, hooks, inner, inside, known, statement)
 
 
 async def _known(tx: Transaction, peer: str, lives: set[UUID]) -> list[SignedHead]:
@@ -233,17 +234,17 @@ async def take_ended(tx: Transaction, sender: str, opened: UUID, ended: UUID, he
 # --- what a peer does inside ---------------------------------------------------------------------------------------------------
 
 
-async def _take_inside_head(tx: Transaction, hooks: Hooks, inner: Inner, head: InsideHead, known: Rows) -> None:
+async def _take_inside_head(
+    tx: Transaction, hooks: Hooks, inner: Inner, head: InsideHead, known: Rows, statement: Statement
+) -> None:
     peer, is_living = inner.header.sender, head.incarnation == inner.header.incarnation
     mine = _of(known, Log.INSIDE, head.incarnation)
     good, said = _good(mine), (head.incarnation, head.size, head.root)
-    if any((row.size, row.root) == said[1:] for row in mine) or head.size == 0:
+    if any((row.size, row.root) == said[1:] for row in mine):
         return
     if good is None:
-        row = await _keep(tx, Log.INSIDE, peer, said, inner.raw) if await _is_room(tx, peer) else None
-        if row is not None:
-            row.state = HeadState.GOOD
-            await tx.session.flush()
+        if head.size and head.incarnation <= inner.header.incarnation:  # no life has a log that comes after the one it speaks from
+            await _take_first(tx, hooks, inner, said, statement)
         return
     if head.size != good.size and head.since != good.size:
         return  # it does not know yet what we signed: the next letter will
@@ -255,6 +256,34 @@ async def _take_inside_head(tx: Transaction, hooks: Hooks, inner: Inner, head: I
     row = await _keep(tx, Log.INSIDE, peer, said, inner.raw)
     if row is not None:
         await _refuse(tx, hooks, row, good)
+
+
+async def _take_first(tx: Transaction, hooks: Hooks, inner: Inner, said: tuple[UUID, int, bytes], statement: Statement) -> None:
+    peer = inner.header.sender
+    if not await _is_room(tx, peer):
+        await hooks.trouble("overfull", peer, {}, tx)
+        return
+    row = await _keep(tx, Log.INSIDE, peer, said, inner.raw)
+    if row is None:
+        return
+    row.state = HeadState.GOOD
+    await tx.session.flush()
+    if row.incarnation == inner.header.incarnation:
+        await _tell_lost(tx, hooks, row, statement)
+
+
+async def _tell_lost(tx: Transaction, hooks: Hooks, row: SignedHead, statement: Statement) -> None:
+    """A restore from a backup that is older than what was signed has lost looks, and a life that was begun by hand hides some. From
+    here the two are the same: it is told of both, and accuses neither."""
+    query = (
+        select(col(SignedHead.incarnation), col(SignedHead.size))
+        .where(col(SignedHead.sender) == row.sender, col(SignedHead.log) == Log.INSIDE.value)
+        .where(col(SignedHead.state) == HeadState.GOOD.value, col(SignedHead.incarnation) != row.incarnation)
+    )
+    former = (await tx.session.execute(query.order_by(col(SignedHead.incarnation).desc()).limit(1))).tuples().first()
+    told = {one.incarnation: one.size for one in statement.inside}
+    if former is not None and told.get(former[0], 0) < former[1]:
+        await hooks.trouble(LOST, row.sender, {"incarnation": str(former[0]), "seq": former[1]}, tx)
 
 
 async def _is_room(tx: Transaction, peer: str) -> bool:

@@ -19,13 +19,14 @@ from sqlmodel import col
 from shared.casework.accounts.tables import CaseRead
 from shared.casework.cases.tables import Case
 from shared.contracts.wire.merkle import Frontier, leaf_of
+from shared.contracts.wire.statements import INSIDE_MAX
 from shared.exchange import inside
 from shared.exchange.clearing import BACKUP_WINDOW, clear
 from shared.exchange.counting import Finding, Verdict
 from shared.exchange.incarnations import open_incarnation
 from shared.exchange.inside import Source, log_inside
 from shared.exchange.letters import Letters
-from shared.exchange.tables import InsideRow, OutboxRow, Stream
+from shared.exchange.tables import Incarnation, InsideHead, InsideRow, OutboxRow, Stream
 from shared.exchange.verify import recount, verify
 from shared.kit.clock import ManualClock
 from shared.kit.db import Transaction
@@ -247,10 +248,17 @@ async def test_an_anchor_beyond_the_database_names_the_rows_that_are_gone(pair: 
 
 
 BITS_TRIED = 60
+# Where a row of each table stands in its stream; what was said of a look is named by the look's own table.
+PLACES = {
+    "exchange_receipts": "upto", "exchange_heads": "upto", "exchange_signed_heads": "size", "exchange_inside_signatures": "size",
+    "exchange_streams": "size", "exchange_inside_heads": "size",
+    "exchange_inbox": "(SELECT seq FROM exchange_slots AS s WHERE s.event_id = exchange_inbox.event_id)",
+}  # fmt: skip
 
 
-@on_one
-async def test_a_bit_that_flips_in_what_is_signed_or_proved_is_found(pair: Pair, letters: dict[str, Letters]) -> None:
+async def test_a_bit_that_flips_in_what_is_signed_or_proved_is_found_and_its_row_named(
+    pair: Pair, letters: dict[str, Letters]
+) -> None:
     chance = random.Random(7)
     columns = [
         *(("exchange_outbox", column) for column in ("inner", "leaf", "root_after")),
@@ -262,17 +270,18 @@ async def test_a_bit_that_flips_in_what_is_signed_or_proved_is_found(pair: Pair,
     ]
     for turn in range(BITS_TRIED):
         table, column = columns[turn % len(columns)]
+        place = PLACES.get(table, "seq")
         async with pair.police.database.read() as tx:
-            values = (
-                (await tx.session.execute(text(f'SELECT "{column}" FROM {table} WHERE length("{column}") > 0'))).scalars().all()
-            )
-        before = bytes(chance.choice(values))
+            rows = text(f'SELECT {place}, "{column}" FROM {table} WHERE length("{column}") > 0 ORDER BY 1')
+            position, held = chance.choice((await tx.session.execute(rows)).tuples().all())
+        before = bytes(held)
         after = bytearray(before)
         after[chance.randrange(len(after))] ^= 1 << chance.randrange(8)
         swap = f'UPDATE {table} SET "{column}" = :after WHERE "{column}" = :before'
         await as_administrator(pair.police, text(swap).bindparams(after=bytes(after), before=before))
-        findings = (await recounted(pair.police)).findings
-        assert findings, f"a bit of {table}.{column} flipped and nothing was named"
+        verdict = await recounted(pair.police)
+        where = LOOKS.name if table == "exchange_inside" else table
+        assert named(verdict, where, position), f"a bit of {table}.{column} flipped at {position}: {verdict.words}"
         await as_administrator(pair.police, text(swap).bindparams(after=before, before=bytes(after)))
     assert (await recounted(pair.police)).findings == []
 
@@ -317,28 +326,97 @@ async def test_a_clock_that_was_ahead_for_a_while_keeps_nobody_from_signing(pair
         assert (await tx.session.execute(text("SELECT said_size FROM exchange_inside_signatures"))).scalar_one() == SAID + 7
 
 
-@pytest.mark.parametrize("how", ["rewritten", "rolled back"])
+# What he does to the rest of what this agency believes of itself, before each of its letters.
+SIGNATURES_RESET = ("UPDATE exchange_inside_signatures SET said_size = 0, made_at = '9999-12-31 00:00:00+00:00'",)
+NO_HEAD = (
+    "DELETE FROM exchange_inside_heads", "DELETE FROM exchange_inside", "DELETE FROM exchange_inside_signatures",
+    "UPDATE casework_case_reads SET inside_seq = 1",
+)  # fmt: skip
+WAYS = {
+    "rewritten": (),
+    "rolled back": (),
+    "what was signed is reset": SIGNATURES_RESET,
+    "what was signed is deleted": ("DELETE FROM exchange_inside_signatures",),
+    "nothing is told": NO_HEAD,
+    "lives are made up": (*SIGNATURES_RESET, "lives"),
+}
+
+
+@pytest.mark.parametrize("how", ["rewritten", "rolled back", "what was signed is reset"])
 async def test_a_log_that_was_rewritten_or_rolled_back_is_refused_and_named_at_both_ends(
     pair: Pair, letters: dict[str, Letters], how: str
 ) -> None:
+    await refused_at_both_ends(pair, letters, how)
+
+
+@on_one
+@pytest.mark.parametrize("how", list(WAYS)[2:])
+async def test_whatever_else_he_changes_of_what_was_signed_or_is_told_the_log_is_refused(
+    pair: Pair, letters: dict[str, Letters], how: str
+) -> None:
+    """Also where the worker was started anew, and has nothing but the database to know it by until the peer's next letter."""
+    letters["police"] = pair.police.letters("health")
+    await refused_at_both_ends(pair, letters, how)
+
+
+async def refused_at_both_ends(pair: Pair, letters: dict[str, Letters], how: str) -> None:
     async with pair.police.database.write() as tx:
         await tx.session.execute(text("DELETE FROM exchange_inside"))
         await tx.session.execute(text("DELETE FROM exchange_inside_heads"))
         ids = list((await tx.session.execute(select(col(CaseRead.id)).order_by(col(CaseRead.id)))).scalars())
-        gone = ids[1:2] if how == "rewritten" else ids[3:]
+        gone = ids[3:] if how == "rolled back" else ids[1:2]
         await tx.session.execute(delete(CaseRead).where(col(CaseRead.id).in_(gone)))
         await tx.session.execute(update(CaseRead).values(inside_seq=None))
     await log_inside(pair.police.database, [LOOKS])
-    if how == "rewritten":
+    if how != "rolled back":
         await look(pair.police, 4)
-    await exchange(pair, letters)
+    for _ in range(3):
+        for statement in WAYS[how]:
+            await as_administrator(pair.police, *(made_up_lives() if statement == "lives" else [statement]))
+        await exchange(pair, letters, times=1)
     assert pair.health.troubles.count("head_refused") == 1
+    assert pair.police.troubles == ["rewritten"]
     verdict = await recounted(pair.health)
     assert verdict.findings == []
     assert "what police does inside" in verdict.refused[0]
     async with pair.health.database.read() as tx:
         query = text("SELECT against FROM exchange_signed_heads WHERE state = 'refused'")
         assert all(row[0] for row in (await tx.session.execute(query)).all())
+
+
+@on_one
+async def test_of_two_processes_one_that_hears_nothing_for_a_while_accuses_nobody_and_holds_nothing_up(
+    pair: Pair, letters: dict[str, Letters]
+) -> None:
+    hears = {**letters, "police": pair.police.letters("health")}
+    await look(pair.police, 2)
+    await exchange(pair, hears)
+    await look(pair.police, 2)
+    await letters["health"].take(pair.health.seal.open((await letters["police"].write("health"))[0], "police"))
+    await exchange(pair, hears)
+    assert pair.health.troubles == pair.police.troubles == []
+    async with pair.police.database.read() as tx:
+        assert (await tx.session.execute(text("SELECT said_size FROM exchange_inside_signatures"))).scalar_one() == SAID + 4
+
+
+def made_up_lives() -> list[Any]:
+    """As many lives after the living one as a letter tells of."""
+    return [insert(InsideHead).values(incarnation=new_id(), size=1, frontier=b"\1" * 32) for _ in range(INSIDE_MAX)]
+
+
+async def test_a_life_that_was_begun_by_hand_is_told_like_a_restore_that_lost_a_part_of_the_log(
+    pair: Pair, letters: dict[str, Letters]
+) -> None:
+    """He cannot be told from a restore that came too late to keep everything: so both are named, and neither is accused."""
+    await as_administrator(
+        pair.police, "UPDATE exchange_incarnations SET is_current = false",
+        insert(Incarnation).values(id=new_id(), opened_at=pair.clock.now(), is_current=True), *NO_HEAD,
+    )  # fmt: skip
+    await look(pair.police, 1)
+    await exchange(pair, letters)
+    assert pair.health.troubles == ["looks_lost"]
+    await exchange(pair, letters)
+    assert pair.health.troubles == ["looks_lost"]
 
 
 async def test_a_restore_begins_the_log_anew_and_says_what_it_comes_from(pair: Pair, letters: dict[str, Letters]) -> None:
@@ -351,7 +429,7 @@ async def test_a_restore_begins_the_log_anew_and_says_what_it_comes_from(pair: P
             await tx.session.execute(select(InsideRow).order_by(col(InsideRow.incarnation).desc(), col(InsideRow.seq)))
         ).scalars()
         assert [row.source for row in list(rows)[:3]] == [inside.ABANDONED, LOOKS.name, LOOKS.name]
-    assert "head_refused" not in pair.health.troubles
+    assert pair.health.troubles == []
     assert (await recounted(pair.police)).findings == []
 
 

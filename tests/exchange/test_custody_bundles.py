@@ -13,13 +13,17 @@ from exchange_node import Node, new_subject
 from exchange_pair import Pair
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from keys import holder_of
+from keys import Holder, holder_of, ring
 
-from shared.contracts.wire.bundle import Body, Sealed
+from shared.contracts.wire.bundle import Body, Roots, Sealed
+from shared.contracts.wire.envelope import unframe
 from shared.exchange.clearing import BACKUP_WINDOW, clear
-from shared.exchange.custody import PROVES_NOT, check_bundle, check_file, make_bundle
+from shared.exchange.custody import BECAME, PROVES_NOT, check_bundle, check_file, make_bundle
 from shared.exchange.directory import fingerprint
+from shared.exchange.inbox import refuse_parked
 from shared.exchange.letters import Letters
+from shared.exchange.seal import KeyedSeal
+from shared.exchange.tables import InboxState
 from shared.kit.errors import RefnetError
 
 OTHERS = 5  # stories of other people's in the same streams
@@ -194,9 +198,64 @@ async def test_a_message_that_is_left_out_breaks_the_exporters_signature_and_an_
 
 @on_one
 async def test_a_forger_with_keys_of_his_own_passes_only_where_nobody_compares_the_roots(good: bytes) -> None:
-    """Another root, and everything signed anew, is another fingerprint: that is what the person is told to compare."""
-    pinned = fingerprint(holder_of("police").directory.root)
-    assert check_bundle(good).roots["police"] == pinned
+    """Other roots, and everything signed anew under them: that is what the person is told to compare."""
+    body, forgers = _body(good), {name: Holder(name) for name in ("police", "health")}
+    seals = {name: KeyedSeal(ring(forgers[name], forgers.values())) for name in forgers}
+
+    def anew(raw: bytes | None) -> bytes | None:
+        inner = unframe(raw) if raw is not None else None
+        return seals[inner.header.sender].sign(inner.header, inner.content) if inner is not None else None
+
+    theirs = [one.as_read_by("police") for one in forgers.values()]
+    forged = body.model_copy(
+        update={
+            "words": tuple(word.model_copy(update={"signed": anew(word.signed)}) for word in body.words),
+            "heads": tuple(head.model_copy(update={"signed": anew(head.signed)}) for head in body.heads),
+            "roots": tuple(Roots(agency=one.agency, root=one.root, lines=tuple(one.lines)) for one in theirs),
+        }
+    )
+    signer, signature = seals["police"].sign_bundle(forged.to_bytes())
+    check = check_bundle(Sealed(body=forged, signer=signer, signature=signature).to_bytes())
+    assert check.faults == []
+    assert [one.data for one in check.shown] == [one.data for one in check_bundle(good).shown]
+    for name, forger in forgers.items():
+        assert check.roots[name] == fingerprint(forger.directory.root)
+        assert check.roots[name] != check_bundle(good).roots[name] == fingerprint(holder_of(name).directory.root)
+
+
+@on_one
+async def test_what_was_not_taken_up_says_so(pair: Pair, letters: dict[str, Letters], subject: UUID) -> None:
+    """A forged word that was parked, one that a person gave up, and one that waits are not read as said and taken."""
+    another = new_subject()
+    await pair.health.say("police", subject, 20, fails="unauthorised")
+    refused = await pair.health.say("police", another, 21, fails="unauthorised")
+    await pair.health.say("police", subject, 22)
+    await exchange(pair, letters)
+    async with pair.police.database.write() as tx:
+        assert await refuse_parked(tx, "health", refused) == another
+    check = check_bundle(await exported(pair.police, [subject, another]))
+    assert check.faults == []
+    assert {one.data["step"]: one.became for one in check.shown if one.data and one.sender == "health"} == {
+        9: "applied", 20: "parked", 21: "refused", 22: "waiting",
+    }  # fmt: skip
+    lines = check.words.splitlines()
+    assert [line.rpartition("; ")[2].partition(". ")[2] for line in lines if line.startswith("health to police")] == [
+        BECAME[state].format("police") for state in (InboxState.APPLIED, InboxState.PARKED, InboxState.REFUSED, InboxState.WAITING)
+    ]
+    word = next(word for word in _body(await exported(pair.police, [another])).words if word.became == "refused")
+    assert word.signed is not None
+    claimed = _changed(await exported(pair.health, [subject]), words=(word.model_copy(update={"became": "applied"}),), heads=())
+    assert any("not its to say" in fault for fault in check_bundle(claimed.to_bytes()).faults)
+
+
+@on_one
+async def test_a_file_from_before_it_was_said_what_became_of_a_message_still_checks(pair: Pair, subject: UUID) -> None:
+    body = _body(await exported(pair.police, [subject]))
+    older = body.model_copy(update={"words": tuple(word.model_copy(update={"became": None}) for word in body.words)})
+    signer, signature = pair.police.seal.sign_bundle(older.to_bytes())
+    data = Sealed(body=older, signer=signer, signature=signature).to_bytes()
+    assert b"became" not in data
+    assert check_bundle(data).faults == []
 
 
 def test_a_file_that_is_none_is_one_sentence(tmp_path: Path) -> None:

@@ -55,9 +55,9 @@ def rewrite(network: ProcessNetwork, place: int) -> None:
     asyncio.run(work())
 
 
-async def choose_pin(network: ProcessNetwork, name: str, role: Role) -> None:
+async def choose_pin(network: ProcessNetwork, kind: str, name: str, role: Role) -> None:
     """As an account's owner does at her first sign-in."""
-    database = network.database("police")
+    database = network.database(kind)
     async with database.read() as tx:
         account = await find_account(tx, name)
     await set_own_secrets(database, Actor(account.id, name, role, account.facility), None, PIN)
@@ -104,13 +104,13 @@ def test_a_superuser_rewrites_a_referral_and_its_peer_refuses_the_head_and_verif
         identity = tmp_path / "judge.key"
         identity.write_text(f"# the court's\n{judge}\n")
         wish = ["--to", str(judge.to_public()), "--because", "The court in Ndola ordered it"]
-        asyncio.run(choose_pin(network, "one", Role.OFFICER))
+        asyncio.run(choose_pin(network, "police", "one", Role.OFFICER))
         written = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "one", *wish, typed=PIN)
         assert written.returncode == 1  # an officer's word is not enough
         assert "Only a supervisor" in written.stderr
         made = network.refnet("police", "users", "add", desk_name, "--name", "head", "--role", "supervisor", "--json")
         assert made.returncode == 0, made.stderr
-        asyncio.run(choose_pin(network, "head", Role.SUPERVISOR))
+        asyncio.run(choose_pin(network, "police", "head", Role.SUPERVISOR))
         for mistyped, words in ((PIN[::-1], "That is not the PIN"), (PIN, "no public key of age")):
             nobodys = [*wish[2:], "--to", "age1nobody"] if mistyped == PIN else wish
             refused_ = network.refnet("police", "bundle", desk_name, case, str(file), "--by", "head", *nobodys, typed=mistyped)
@@ -135,10 +135,22 @@ def test_a_superuser_rewrites_a_referral_and_its_peer_refuses_the_head_and_verif
     evidence = network.refnet("health", "verify", clinic_name)
     assert evidence.returncode == 0, evidence.stdout  # its own database is what it was
     assert f"Refused: {desk_name} signed" in evidence.stdout
+    made = network.refnet("health", "users", "add", clinic_name, "--name", "chief", "--role", "supervisor", "--json")
+    assert made.returncode == 0, made.stderr
+    asyncio.run(choose_pin(network, "health", "chief", Role.SUPERVISOR))
+    proof = tmp_path / "proof"
+    written = network.refnet("health", "evidence", clinic_name, str(proof), "--by", "chief", *wish, typed=PIN)
+    assert written.returncode == 0, written.stderr
 
     # Offline: no settings, no database, no network file, another folder.
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("REFNET_", "KAFKA_"))}
-    command = [sys.executable, "-m", "services.cli", "verify", "bundle", str(file)]
+    refnet = [sys.executable, "-m", "services.cli", "verify"]
+    shown = subprocess.run(
+        [*refnet, "evidence", str(proof), "--identity", str(identity)], env=bare, capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert f"{desk_name}, {desk_name}.{clinic_name}, life " in shown.stdout
+    command = [*refnet, "bundle", str(file)]
     shut = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
     assert (shut.returncode, "name that person's age key" in shut.stderr) == (1, True)
     command += ["--identity", str(identity)]

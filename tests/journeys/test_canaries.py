@@ -219,7 +219,8 @@ def test_no_planted_word_lies_at_rest_or_leaves(
         assert not note  # the list tells no note
         asyncio.run(checkpoint(network))
         places = {**files_of(network, node, postgres_cluster), **asyncio.run(told_of(network, processes))}
-        assert {"database", "write-ahead log", "broker", "log", "topics", "headers", "metrics", "process list"} <= {
+        # There are no traces: nothing here collects any.
+        assert {"database", "write-ahead log", "broker", "log", "topics", "headers", "metrics", "addresses", "process list"} <= {
             kind for kind, _ in places
         }
         assert where(places, plant.mark.encode()) == []
@@ -314,6 +315,7 @@ async def told_of(network: ProcessNetwork, processes: list[Process]) -> Places:
     access = network.kafka.operator
     topics = sorted(await topics_of(access))
     told: Places = {("topics", "names"): " ".join(topics).encode()}
+    told |= {("addresses", one.kind): " ".join(one.addresses).encode() for one in processes}
     consumer = AIOKafkaConsumer(*topics, **access.options(), auto_offset_reset="earliest", group_id=None)
     await consumer.start()
     try:

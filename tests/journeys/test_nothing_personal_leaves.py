@@ -1,18 +1,21 @@
 """Words that a person typed stay where they were typed: not on a line, not at another agency, not in a log, figure or problem."""
 
 import io
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
-from agencies import Refused, World, consent, refer
+from agencies import Desk, Refused, World, consent, refer
+from desk_pages import PAGE_1, at_the_desk, fill_page
 from fastapi import Request
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Connection, event, func, inspect, select, text
 from sqlmodel import col
 
 from shared.casework import sharing
-from shared.casework.cases.tables import Note
+from shared.casework.cases.tables import Case, Note
 from shared.contracts.casework import codes, events, minimal_data
 from shared.contracts.casework.codes import ConsentItem
 from shared.exchange.tables import OutboxRow
@@ -43,9 +46,10 @@ def everything_in(connection: Connection) -> str:
 
 
 async def test_no_word_that_was_typed_leaves_its_agency(world: World, log: io.StringIO) -> None:
-    carried: list[bytes] = []
+    carried, addresses = list[bytes](), list[str]()
     for agency in world.agencies.values():
         agency.relay._send = _recorded(agency, carried)
+        agency.client.event_hooks["response"].append(_noted(addresses))
     officer, nurse = await world["police"].sign_in("officer"), await world["health"].sign_in("nurse")
     numbers = iter(range(1_000))
 
@@ -82,6 +86,8 @@ async def test_no_word_that_was_typed_leaves_its_agency(world: World, log: io.St
     assert len(carried) > 10
     assert CANARY.encode() not in b"".join(carried)
     assert CANARY not in "".join(problems)
+    assert len(addresses) > 20
+    assert CANARY.lower() not in "".join(addresses).lower()
     assert CANARY.lower() not in log.getvalue().lower()
     for agency_id, agency in world.agencies.items():
         assert CANARY not in (await agency.client.get("/metrics")).text
@@ -91,6 +97,45 @@ async def test_no_word_that_was_typed_leaves_its_agency(world: World, log: io.St
         assert bool(await words_at(world, agency_id)) == (agency_id != "social_welfare")  # its own notes, and nothing else anywhere
     police, health = [await words_at(world, a) for a in ("police", "health")]
     assert not police & health
+
+
+def _noted(addresses: list[str]) -> Any:
+    async def note(answer: httpx.Response) -> None:
+        addresses.extend([str(answer.request.url), *(answer.headers.get(name, "") for name in ("location", "link"))])
+
+    return note
+
+
+async def test_a_handler_that_fails_with_her_words_in_hand_tells_nobody_of_them(world: World, log: io.StringIO) -> None:
+    """Over the API and on a page: answer and log have the kind of the error and the place in the program, and no more."""
+    officer, nurse = await world["police"].sign_in("officer"), await world["health"].sign_in("nurse")
+    visitor = await at_the_desk(world)
+    form = await visitor.open("/cases/new")
+
+    def fails(_mapper: object, _connection: object, row: Case) -> None:
+        raise ValueError(f"{CANARY} Synthetic Person cannot be put into {row.facility}")
+
+    event.listen(Case, "before_insert", fails)
+    try:
+        answers = [
+            await officer.ask("POST", "/cases", {"note": f"{CANARY} a note"}, **{"Idempotency-Key": str(new_id())}),
+            await nurse.ask(
+                "POST", "/arrivals", {"note": f"{CANARY} a note", "facility": "ndola_clinic"}, **{"Idempotency-Key": str(new_id())}
+            ),
+        ]
+        page = await fill_page(visitor, form, **PAGE_1)
+        with pytest.raises(ValueError, match=CANARY) as error:  # what is left to the server, which writes it down
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(world["police"].app), base_url="http://agency") as raw:
+                await Desk(raw, officer.token).ask("POST", "/cases", {}, **{"Idempotency-Key": str(new_id())})
+        logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=error.value)
+    finally:
+        event.remove(Case, "before_insert", fails)
+    assert [answer.status_code for answer in answers] + [page.status] == [500] * 3
+    assert CANARY not in "".join([*(answer.text for answer in answers), page.text])
+    entries = [json.loads(line) for line in log.getvalue().splitlines()]
+    failed = [entry for entry in entries if entry["event"] in {"request_failed", "Exception in ASGI application\n"}]
+    assert [entry["because"] for entry in failed] == ["ValueError"] * 5
+    assert CANARY.lower() not in log.getvalue().lower()
 
 
 def _recorded(agency: Any, carried: list[bytes]) -> Any:

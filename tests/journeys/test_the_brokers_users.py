@@ -342,7 +342,6 @@ def test_a_broker_that_forgot_its_users_is_given_them_again_with_the_same_passwo
     assert {kind: town.access(kind) for kind in KINDS} == before
 
 
-@pytest.mark.long
 def test_an_agency_that_lost_its_rights_says_who_gives_them(town: Town) -> None:
     town.provision()
     asyncio.run(town.network.set_up(topics=False))
@@ -353,6 +352,8 @@ def test_an_agency_that_lost_its_rights_says_who_gives_them(town: Town) -> None:
         take_rights(town.network.kafka.operator, town.names["health"])
         clinic.start()
         until(lambda: LACKING in str(clinic.health()[1].get("checks", {}).get("broker")), "the lack of rights to be told")
+        assert "line_trouble" in clinic.last_words()
+        assert LACKING in clinic.last_words()
         done = town.network.refnet("health", "doctor", "--json")
         said = [finding["words"] for finding in json.loads(done.stdout)["findings"] if not finding["ok"]]
         assert any(words.startswith(f"{town.names['health']}: The broker answers, but 8 topics") for words in said), said

@@ -32,6 +32,11 @@ async def lies_open(agency: TestAgency, word: str) -> list[str]:
         return found
 
 
+def stands_in_an_address(visitor: Visitor, word: str) -> list[str]:
+    """Where a browser's history, a proxy's log or a `Referer` would have it: what was asked for, redirected to, or offered."""
+    return [one for one in visitor.addresses if word in one.lower()]
+
+
 async def drafts(agency: TestAgency) -> int:
     async with agency.database.read() as tx:
         return int((await tx.session.execute(select(func.count()).select_from(Draft))).scalar_one())
@@ -60,9 +65,12 @@ async def test_a_resolution_of_an_alarm_lies_sealed_as_a_draft_and_when_it_is_se
     async with clinic.database.read() as tx:
         assert (await tx.session.get_one(Alarm, alarm.id)).resolution == f"{word} was phoned"
     assert await lies_open(clinic, word) == []
+    assert stands_in_an_address(visitor, word) == []
+    await visitor.open(f"/alarms?said={word}")
+    assert stands_in_an_address(visitor, word)  # such a word is found
     async with clinic.database.write() as tx:
         await tx.session.execute(text("UPDATE casework_alarms SET kind = :word"), {"word": word})
-    assert await lies_open(clinic, word)  # such a word is found
+    assert await lies_open(clinic, word)  # here too
 
 
 async def test_what_is_typed_from_a_sheet_of_paper_lies_sealed_as_a_draft_and_nowhere_once_it_is_refused(world: World) -> None:

@@ -100,7 +100,10 @@ class Process:
         self.died_at: list[str] = []
         self._child: subprocess.Popen[bytes] | Child | None = None
         self._log = network.home / f"{self.agency}-{role}.log"
-        self._http = httpx.Client(base_url=f"http://{network.host(kind)}:{self.port}", timeout=20)
+        self.addresses: set[str] = set()  # asked for, or redirected to
+        self._http = httpx.Client(
+            base_url=f"http://{network.host(kind)}:{self.port}", timeout=20, event_hooks={"response": [self._note_address]}
+        )
 
     def start(self) -> None:
         """Starts the process, armed with its next crash point if there is one left."""
@@ -163,6 +166,9 @@ class Process:
             self._child.kill()
             self._child.wait(30)
         self._child = None
+
+    def _note_address(self, answer: httpx.Response) -> None:
+        self.addresses |= {str(answer.request.url), answer.headers.get("location", "")}
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Asks until it is answered, under one idempotency key: what a desk's program does when the line drops."""

@@ -146,11 +146,23 @@ class Visitor:
         """At an application in this process, or without one at whoever listens at `base`."""
         transport = httpx.ASGITransport(app, raise_app_exceptions=False) if app is not None else None  # type: ignore[arg-type]
         headers = {"Accept-Language": language}
-        self.client = httpx.AsyncClient(transport=transport, base_url=base, headers=headers, follow_redirects=True)
+        self.addresses: set[str] = set()  # asked for, redirected to, or offered by a page as a link or a form
+        hooks = {"response": [self._note_address]}
+        self.client = httpx.AsyncClient(
+            transport=transport, base_url=base, headers=headers, follow_redirects=True, event_hooks=hooks
+        )
+
+    async def _note_address(self, answer: httpx.Response) -> None:
+        self.addresses |= {str(answer.request.url), answer.headers.get("location", "")}
+
+    def _read(self, answer: httpx.Response) -> Page:
+        page = read_page(answer)
+        self.addresses |= {*page.links, *(form.action for form in page.forms)}
+        return page
 
     async def open(self, path: str) -> Page:
         """A page, after its redirects."""
-        return read_page(await self.client.get(path, headers=OWN_PAGE))
+        return self._read(await self.client.get(path, headers=OWN_PAGE))
 
     async def send(self, form: Form, /, button: tuple[str, str] | None = None, **fields: object) -> Page:
         """Sends a form: what stands in it, with some fields filled in. A choice that the form does not offer is an error."""
@@ -165,8 +177,8 @@ class Visitor:
             assert any(button == (n, v) for n, v, _ in form.buttons), f"no button {button} among {form.buttons}"
             values[button[0]] = [button[1]]
         if form.method.lower() == "get":
-            return read_page(await self.client.get(form.action, params=values, headers=OWN_PAGE))
-        return read_page(await self.client.post(form.action, data=values, headers=OWN_PAGE))
+            return self._read(await self.client.get(form.action, params=values, headers=OWN_PAGE))
+        return self._read(await self.client.post(form.action, data=values, headers=OWN_PAGE))
 
     async def close(self) -> None:
         """Gives the connection back."""

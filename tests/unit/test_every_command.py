@@ -28,9 +28,9 @@ ENDLESS = {"serve", "web", "worker", "demo"}  # with nothing wrong they go on un
 SMALL_FILE_BYTES = 512  # as on a disk that is full after that
 # What is right, by what the help calls it: one thing at a time is wrong.
 RIGHT = {
-    "AGENCY": "police", "AGENCY|bundle": "bundle", "HOLDER": "court", "HOLD": NOBODY, "CASE": "P-2026-00001", "--name": "nobody",
-    "--user": "nobody", "--role": "officer", "--from": "health", "--event": NOBODY, "--key": "00", "--by": "nobody",
-    "--to": "age1nobody", "--because": "The court asked for it",
+    "AGENCY": "police", "AGENCY|bundle|evidence": "bundle", "HOLDER": "court", "HOLD": NOBODY, "CASE": "P-2026-00001",
+    "--name": "nobody", "--user": "nobody", "--role": "officer", "--from": "health", "--event": NOBODY, "--key": "00",
+    "--by": "nobody", "--to": "age1nobody", "--because": "The court asked for it",
 }  # fmt: skip
 ARE_THERE = {"restore", "verify", "hold open", "programme validate"}  # commands whose files are read
 

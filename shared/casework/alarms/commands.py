@@ -35,6 +35,7 @@ LINE_TROUBLES = frozenset(
         "overfull",
         "cleared",
         "head_refused",
+        "looks_lost",
         "rewritten",
         "key_given_up",
         "key_lost",

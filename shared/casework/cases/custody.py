@@ -14,9 +14,11 @@ from shared.casework.cases.views import note_read
 from shared.casework.consents.tables import Consent
 from shared.casework.exports.commands import Wish, encrypt_export, export_row
 from shared.casework.exports.domain import What
-from shared.casework.here import Actor, Here
+from shared.casework.exports.tables import Export
+from shared.casework.here import Actor, Forbidden, Here
 from shared.casework.referrals.tables import Referral
 from shared.exchange.custody import MARK, make_bundle
+from shared.exchange.evidence import make_evidence
 from shared.exchange.seal import KeyedSeal
 from shared.exchange.tables import InboxRow, OutboxRow
 from shared.kit.bulk import among
@@ -53,7 +55,23 @@ async def export_bundle(tx: Transaction, here: Here, seal: KeyedSeal, case: str,
     exports. Raises RefnetError, NoKey."""
     actor, found, data = await bundle_of(tx, here, seal, case, by)
     actor.may_let_out()
-    export = export_row(tx, actor, What.BUNDLE, wish, case_id=found.id)
+    return await _marked(tx, here, export_row(tx, actor, What.BUNDLE, wish, case_id=found.id), by, wish, data)
+
+
+async def export_evidence(tx: Transaction, here: Here, seal: KeyedSeal, by: str, wish: Wish) -> bytes:
+    """What other agencies signed and cannot stand by, as it leaves; raises RefnetError, NoKey. It may hold words of any case, so
+    only whoever supervises the whole agency takes it."""
+    actor = actor_from(here, await supervisor_named(tx, by), ())
+    actor.may_work()
+    actor.may_supervise()
+    actor.may_let_out()
+    if actor.facility is not None:
+        raise Forbidden("It may hold words of every place's cases; a supervisor of the whole agency takes it.")
+    data = await make_evidence(tx, seal)
+    return await _marked(tx, here, export_row(tx, actor, What.EVIDENCE, wish, period=f"{tx.clock.now():%Y-%m}"), by, wish, data)
+
+
+async def _marked(tx: Transaction, here: Here, export: Export, by: str, wish: Wish, data: bytes) -> bytes:
     said = " ".join(wish.because.split())
     mark = (
         f"{MARK}export {export.id}; {here.entry.name}; handed out by {by} at {export.made_at.isoformat()}; {wish.purpose}: {said}\n"

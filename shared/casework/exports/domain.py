@@ -47,6 +47,7 @@ class What(StrEnum):
     COLLECTED = "collected"  # at the oversight body: released tables of every agency
     LOOKS = "looks"  # who was told of a case and who looked at it: hers to ask for
     BUNDLE = "bundle"  # a case's custody bundle
+    EVIDENCE = "evidence"  # what other agencies signed and cannot stand by
 
 
 class Purpose(StrEnum):
@@ -65,6 +66,7 @@ PURPOSES = {
     What.PROGRAMME: (Purpose.MONTHLY_REPORT, Purpose.OVERSIGHT, Purpose.PLANNING),
     What.COLLECTED: (Purpose.MONTHLY_REPORT, Purpose.PLANNING),
     What.BUNDLE: (Purpose.COURT_ORDER, Purpose.COMPLAINT, Purpose.SHE_ASKED),
+    What.EVIDENCE: (Purpose.COURT_ORDER, Purpose.COMPLAINT),
     What.LOOKS: (Purpose.SHE_ASKED, Purpose.COURT_ORDER, Purpose.COMPLAINT),
 }
 

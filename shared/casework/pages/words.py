@@ -300,6 +300,7 @@ ALARMS: dict[str, str] = {
     "refused_by_peer": _("The other agency gave a message of ours up"),
     "root_mismatch": _("A receipt does not fit what was sent"),
     "head_refused": _("An agency's records no longer fit what it said before; nothing of it was used"),
+    "looks_lost": _("An agency's log of who looked was begun anew, as after a restore, and a part of the one before is not there"),
     "rewritten": _("These records no longer fit what another agency signed; have them checked"),
     "key_given_up": _(
         "Messages that were used here are signed with a key that had been revoked: ask there whether they are theirs"
@@ -581,6 +582,7 @@ HANDED_OUT: dict[str, str] = {
     "figures": _("Released figures"), "programme": _("Indicators of the programme"),
     "looks": _("Who was told of a case and who looked"),
     "bundle": _("What was said of a case and heard, with proofs"),
+    "evidence": _("What other agencies signed and was not used here, as evidence"),
 }  # fmt: skip
 PURPOSES: dict[str, str] = {
     "monthly_report": _("Monthly report to the ministry"), "oversight": _("For the oversight body"), "planning": _("For planning"),

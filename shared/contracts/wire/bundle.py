@@ -47,7 +47,8 @@ class StreamHead(_Part):
 class Word(_Part):
     """A slot of a stream: the event as its sender signed it, salt included; or, where its words are cleared or erased, its leaf.
 
-    `head` is the place, among the bundle's heads, of one that the proof leads to; None where nobody had signed for it yet.
+    `head` is the place, among the bundle's heads, of one that the proof leads to; None where nobody had signed for it yet. `became`
+    is what the exporter made of a message that it heard; files of before it was told have none.
     """
 
     sender: AgencyId
@@ -58,6 +59,7 @@ class Word(_Part):
     leaf: Hash | None = None
     head: Annotated[int, Field(ge=0, le=WORDS_MAX)] | None = None
     proof: Annotated[tuple[Hash, ...], Field(max_length=PROOF_MAX)] = ()
+    became: Annotated[str, Field(pattern="^[a-z]{1,20}$")] | None = Field(default=None, exclude_if=lambda it: it is None)
 
 
 class Body(_Part):
@@ -80,6 +82,51 @@ class Sealed(_Part):
     """The file."""
 
     body: Body
+    signer: KeyId
+    signature: Annotated[bytes, Field(min_length=SIGNATURE_BYTES, max_length=SIGNATURE_BYTES)]
+
+    def to_bytes(self) -> bytes:
+        """The file's bytes."""
+        return self.model_dump_json().encode() + b"\n"
+
+
+# --- evidence: what other agencies signed, and not about one case ----------------------------------------------------------------
+
+EVIDENCE_DOMAIN = b"refnet evidence 1\0"
+
+
+class Item(_Part):
+    """What `speaker` signed and did not fit: `signed`; and `beside`, what it had signed before that contradicts it, where that is
+    kept. `log` and `place` say where, `why` in the exporter's words why it was not used."""
+
+    kind: Literal["head", "slot", "word"]
+    log: Literal["stream", "inside"] = "stream"
+    speaker: AgencyId
+    incarnation: UUID
+    place: Annotated[int, Field(ge=0, le=SLOT_MAX)]
+    signed: Annotated[bytes, Field(max_length=INNER_BYTES_MAX)]
+    beside: Annotated[bytes, Field(max_length=INNER_BYTES_MAX)] | None = None
+    why: str = ""
+
+
+class EvidenceBody(_Part):
+    """What the exporting agency signs."""
+
+    version: Literal[1] = 1
+    agency: AgencyId
+    made_at: AwareDatetime
+    roots: Annotated[tuple[Roots, ...], Field(max_length=1_000)]
+    items: Annotated[tuple[Item, ...], Field(max_length=WORDS_MAX)]
+
+    def to_bytes(self) -> bytes:
+        """What the signature is over."""
+        return EVIDENCE_DOMAIN + self.model_dump_json(exclude_defaults=False).encode()
+
+
+class SealedEvidence(_Part):
+    """The file."""
+
+    body: EvidenceBody
     signer: KeyId
     signature: Annotated[bytes, Field(min_length=SIGNATURE_BYTES, max_length=SIGNATURE_BYTES)]
 
