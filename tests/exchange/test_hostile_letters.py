@@ -213,7 +213,7 @@ class Silent(Reconciler):
         self.compared: list[str] = []
         self.all_three = asyncio.Event()
 
-    async def reconcile(self, peer: str, _line: Any, **_how: Any) -> Any:
+    async def reconcile(self, peer: str, line: Any, *, is_patient: bool = False) -> Any:
         self.compared.append(peer)
         if len(set(self.compared)) == 3:
             self.all_three.set()
