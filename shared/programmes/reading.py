@@ -134,7 +134,8 @@ def _bound(words: str, name: str) -> None:
 
 
 def _line_of(error: yaml.MarkedYAMLError) -> int:
-    mark = error.problem_mark or error.context_mark
+    is_open = "quoted" in (error.context or "")  # where it was opened: it ends nowhere, so that the rest of the file is within it
+    mark = error.context_mark if is_open else error.problem_mark or error.context_mark
     return mark.line + 1 if mark is not None else 1
 
 

@@ -122,7 +122,9 @@ class RecordField(Part):
 
 
 class RecordType(Part):
-    """One register of one agency."""
+    """One register of one agency. Some the software keeps itself, as the register of complaints or of what police give: their pages
+    ask what they always ask, so that the fields of these are for whoever reads the profile, and change nothing. `refnet programme
+    validate` names them."""
 
     name: Named
     agency: Id

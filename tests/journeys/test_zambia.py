@@ -7,6 +7,7 @@ What another agency learns is read from that agency's own records through its AP
 |---|---|
 | a girl of 13, the aunt with her suspected, another adult | `test_a_girl_of_thirteen_is_cared_for_and_another_adult_stands_in` |
 | acceptance: a woman, 70 hours, stock 1, health yes, social welfare no | `test_a_woman_is_served_and_each_end_knows_its_part` |
+| the whole scenario with a clinic on paper, and with feedback refused (long tier) | the same |
 | a boy | `test_a_boy_is_given_nothing_at_the_desk_and_the_same_care_at_the_clinic` |
 | it happened again while the first request is open | `test_what_happened_again_is_a_request_of_its_own_beside_the_open_one` |
 | a child under ten; one-stop centre, one computer, files apart | `test_a_one_stop_centre_has_one_computer_and_files_apart` |
@@ -23,7 +24,8 @@ What another agency learns is read from that agency's own records through its AP
 | the broker away for three hours | `test_the_broker_is_away_for_three_hours_and_deadlines_count_from_what_happened` |
 | who is identified stands in no queue | `tests/pages/test_fast_track.py` |
 | dispensing: an incident's range, a certificate's last day, two who count | `tests/api/test_dispensing.py` (on no wire) |
-| supplies from the clinic to a station | `tests/api/test_supplies.py` (in this process) |
+| a parcel, a count, what went wrong, a month | `test_what_a_station_tells_of_its_box_reaches_the_clinic_without_anybody` |
+| the rest of supplies from the clinic to a station | `tests/api/test_supplies.py` (in this process) |
 | withdrawal at the station, pressure, reopening, breaches | `tests/api/test_complaints.py` (in this process) |
 
 Not told here, because it is not in the product: a breach that the clinic itself writes down (decision 32 says so).
@@ -33,12 +35,12 @@ import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 from agencies import Desk, Refused, consent, refer
-from box import EC, came, certify, give, left, stock
-from kafka_line import until
+from box import EC, came, certify, count, give, left, stock
 from programme_town import ProgrammeTown, programme_town
 from signing_in import settled_account, sign_in
 from visitor import Visitor
@@ -121,15 +123,16 @@ async def hours_left(town: ProgrammeTown, desk: Desk, referral: Any) -> dict[str
     return {care: span / timedelta(hours=1) for care, span in left_.items()}
 
 
-async def served(town: ProgrammeTown, nurse: Desk, referral: Any, *, feedback: bool | None = True) -> None:
-    """From seen to closed, with what was given kept at the clinic."""
+async def served(town: ProgrammeTown, nurse: Desk, referral: Any, *, feedback: bool | None = True, **written: str) -> None:
+    """From seen to closed, with what was given kept at the clinic; `written` says for whom, and of when, on paper."""
     for act in ("acknowledge", "accept"):
-        await nurse.post(f"/referrals/{referral['id']}/{act}")
+        await nurse.post(f"/referrals/{referral['id']}/{act}", written)
     body = {} if feedback is None else {"feedback": feedback}
-    await nurse.post(f"/referrals/{referral['id']}/arrive", body)
+    await nurse.post(f"/referrals/{referral['id']}/arrive", {**body, **written})
+    at = {"occurred_at": written["occurred_at"]} if written else {}
     for care, result in (("injury_care", "given"), ("sti_prophylaxis", "given"), ("tetanus", "none_in_stock")):
-        await nurse.post(f"/referrals/{referral['id']}/care", {"care": care, "result": result})
-    await nurse.post(f"/referrals/{referral['id']}/close", {"outcome_code": "served"})
+        await nurse.post(f"/referrals/{referral['id']}/care", {"care": care, "result": result, **at})
+    await nurse.post(f"/referrals/{referral['id']}/close", {"outcome_code": "served", **written})
 
 
 async def at_pages(town: ProgrammeTown, agency: str, place: str, role: Role) -> Visitor:
@@ -180,13 +183,10 @@ async def test_a_girl_of_thirteen_is_cared_for_and_another_adult_stands_in(town:
     assert there["content"]["child"] == {"assent": "yes", "safe_adult_present": "yes"}
     assert [one["product"] for one in there["content"]["given"]] == [EC]  # as the preset has it, and she said yes to it
     assert (await hours_left(town, nurse, sent))["pep"] == 52
-    office = await town.at_work("social_welfare", OFFICE)
-
-    async def is_told() -> bool:
-        rows = (await office.get("/referrals?direction=in&limit=200"))["items"]
-        return any("child_protection" in row["services"] for row in rows)
-
-    await until(is_told)
+    out = (await (await town.whole("police")).get("/referrals?direction=out&limit=200"))["items"]
+    (to_office,) = [one for one in out if one["case_id"] == case_id and one["recipient"] == "social_welfare"]
+    told = await town.stands(await town.at_work("social_welfare", OFFICE), to_office, "issued")
+    assert "child_protection" in told["services"]
     await served(town, nurse, sent)
     await town.stands(program, sent, "closed")
     await town.settle()
@@ -196,29 +196,57 @@ async def test_a_girl_of_thirteen_is_cared_for_and_another_adult_stands_in(town:
     assert [word for word in FINDINGS if word in await all_of(program, case_id)] == []
 
 
-async def test_a_woman_is_served_and_each_end_knows_its_part(town: ProgrammeTown) -> None:
-    desk, nurse, worker = await officer(town, STATION_4), await town.at_work("health", CLINIC), await town.whole("social_welfare")
-    await stock(desk, 1, "LAST-ONE")
+@pytest.mark.parametrize(
+    ("clinic", "tells_back", "batch"),
+    [
+        pytest.param(CLINIC, True, "LAST-ONE", id="as she says"),
+        pytest.param(PAPER_CLINIC, True, "LAST-ONE-2", id="a clinic on paper", marks=pytest.mark.long),
+        pytest.param(CLINIC, False, "LAST-ONE-3", id="feedback refused", marks=pytest.mark.long),
+    ],
+)
+async def test_a_woman_is_served_and_each_end_knows_its_part(
+    town: ProgrammeTown, clinic: str, tells_back: bool, batch: str
+) -> None:
+    """From the box to the end of her request; what stands on paper is entered by another clinic."""
+    on_paper = clinic == PAPER_CLINIC
+    desk, pages = await officer(town, STATION_4), await at_pages(town, "police", STATION_4, Role.OFFICER)
+    nurse, worker = await town.at_work("health", PAPER_HUB if on_paper else clinic), await town.whole("social_welfare")
+    await stock(desk, 1, batch)
     at_office = await known(worker)
     case = await came(town, desk, 70, age_band="25-49")
-    await give(desk, *case, batch="LAST-ONE")
-    await consent(desk, case[0], "health", "needs", "type", "given", "fb")
-    sent = await asks(
-        town, desk, case, report_form={"form": "zp_form_32", "form_version": 1}, services=["acute_care", "examination_and_report"]
-    )
+    await give(desk, *case, batch=batch)
+    page = await pages.open(f"/cases/{case[0]}/consent")
+    answers: dict[str, Any] = {"answer_health": "yes", "items_health": ["needs", "type", "given"], "answer_social_welfare": "no"}
+    page = await pages.send(page.form(page.path), answer_back="yes", how="spoken", language="bem", **answers)
+    assert page.path.endswith("/refer"), page.words
+    assert "The last answer was no" in (await pages.open(f"/cases/{case[0]}/consent")).words  # her no is kept, as her yes is
+    status, sentence = await refused(refer(desk, *case, "social_welfare"))
+    assert (status, "no consent in force for social_welfare" in sentence) == (422, True)
+    form, services = {"form": "zp_form_32", "form_version": 1}, ["acute_care", "examination_and_report"]
+    sent = await asks(town, desk, case, clinic, report_form=form, services=services)
     assert await left(desk) == 0
     clocks = await hours_left(town, nurse, sent)
     assert (clocks["pep"], clocks["emergency_contraception"]) == (2, 50)
     there = await nurse.get(f"/referrals/{sent['id']}")
     assert [one["product"] for one in there["content"]["given"]] == [EC]
     assert there["content"]["incident_class"] == "rape"
-    await served(town, nurse, sent)
-    seen = await town.stands(desk, sent, "closed")
-    assert (seen["outcome_code"], bool(seen["arrived_at"])) == ("served", True)
+    came_at, written = town.clock.now(), {}
+    if on_paper:  # told by phone, and entered by its hub in the afternoon
+        await desk.post(f"/referrals/{sent['id']}/told-by-phone", {"post": "duty_nurse"})
+        await town.pass_by(hours=5)
+        written = {"entered_for": clinic, "occurred_at": came_at.isoformat()}
+    await served(town, nurse, sent, feedback=tells_back, **written)
+    if tells_back:
+        seen = await town.stands(desk, sent, "closed")
+        assert (seen["outcome_code"], datetime.fromisoformat(seen["arrived_at"])) == ("served", came_at)
     await town.settle()
+    if not tells_back:
+        mine = await desk.get(f"/referrals/{sent['id']}")
+        assert (mine["status"], mine["arrived_at"], mine["ended_at"], mine["outcome_code"]) == ("accepted", None, None, None)
+    assert {"injury_care", "tetanus"} <= {one["care"] for one in (await nurse.get(f"/referrals/{sent['id']}/care"))["items"]}
     assert [word for word in FINDINGS if word in await all_of(desk, case[0])] == []
     at_clinic = await all_of(nurse, there["case_id"])
-    assert [word for word in ("LAST-ONE", case[0], case[1]) if word in at_clinic] == []  # neither register nor the desk's own ids
+    assert [word for word in (batch, case[0], case[1]) if word in at_clinic] == []  # neither register nor the desk's own ids
     assert await known(worker) == at_office
 
 
@@ -429,10 +457,58 @@ async def test_an_expired_certificate_refuses_the_dose_and_keeps_the_request(tow
     case = await came(town, desk, 20)
     await consent(desk, case[0], "health", "needs", "fb")
     sent = await asks(town, desk, case)
-    assert (await refused(give(desk, *case)))[0] == 403
+    status, sentence = await refused(give(desk, *case))
+    assert (status, f"ended on {yesterday}" in sentence) == (403, True)
     assert (await desk.get(f"/referrals/{sent['id']}"))["is_open"]
     await served(town, nurse, sent)
     await town.stands(desk, sent, "closed")
+
+
+async def test_what_a_station_tells_of_its_box_reaches_the_clinic_without_anybody(town: ProgrammeTown) -> None:
+    """A parcel with a dose too few, an adverse event, a dose that is gone, a month of it: as batches, codes and sums."""
+    desk, colleague = await officer(town, STATION_4), await town.at_work("police", STATION_4)
+    inspector = await town.at_work("police", STATION_4, Role.SUPERVISOR)
+    nurse, matron = await town.at_work("health", CLINIC), await town.at_work("health", CLINIC, Role.SUPERVISOR)
+    parcel = {"batch": "PARCEL-1", "expires_on": "2027-06-30", "quantity": 3}
+    await nurse.post("/supplies/entries", {"product": EC, "kind": "received", **parcel})
+    wanted = {"product": EC, "quantity": 3, "reason": "low", "to_agency": "health", "to_facility": CLINIC}
+    asked = (await desk.post("/dispensing/requests", wanted))["id"]
+    await town.settle()
+    await nurse.post(f"/supplies/requests/{asked}/send", {"batches": [parcel]})
+    await town.settle()
+    had = await left(desk)
+    await desk.post(f"/dispensing/requests/{asked}/receive", {"batches": [{**parcel, "quantity": 2}]})
+    assert await left(desk) == had + 2  # what was counted, and not what was sent
+    case = await came(town, desk, 20)
+    await give(desk, *case, batch="PARCEL-1")
+    await consent(desk, case[0], "health", "given")
+    noticed = {"product": EC, "batch": "PARCEL-1"}
+    await desk.post("/dispensing/reports", {**noticed, "code": "strong_pain", "case_id": case[0]})
+    await colleague.post("/dispensing/reports", {**noticed, "code": "taken_from_the_box"})
+    await count(desk, colleague, {lot["batch"]: 0 for lot in (await desk.get("/dispensing/box"))["lots"]})
+    await town.settle()
+
+    async def told(by: Desk, place: str, *kinds: str) -> list[tuple[str, str]]:
+        rows = (await by.get("/alarms?limit=200"))["items"]
+        return sorted((a["kind"], a["post"]) for a in rows if a["facility"] == place and a["kind"] in kinds)
+
+    at_station = await told(inspector, STATION_4, "parcel_differs", "dose_adverse", "dose_misused", "box_variance")
+    assert at_station == [(kind, "vsu_inspector") for kind in ("box_variance", "dose_adverse", "dose_misused", "parcel_differs")]
+    at_clinic = await told(matron, CLINIC, "parcel_differs", "station_reported")
+    assert at_clinic == [(kind, "clinic_in_charge") for kind in ("parcel_differs", "station_reported", "station_reported")]
+    month = town.clock.now().astimezone(ZoneInfo("Africa/Lusaka")).strftime("%Y-%m")
+    await town.pass_by(days=31)
+    (here,) = (await desk.post("/dispensing/statements", {"month": month}))["products"]
+    await town.settle()
+    months = (await matron.get(f"/supplies/stations?facility={CLINIC}"))["items"]
+    (there,) = [one for one in months if (one["station"], one["month"]) == (STATION_4, month)]
+    sums = ("received", "dispensed", "counted", "variance", "adverse", "misuse", "stock_out_days")
+    assert {name: there[name] for name in sums} == {name: here[name] for name in sums}
+    assert (there["variance"], there["adverse"], there["misuse"]) == (1, 1, 1)
+    reports = (await matron.get(f"/supplies/reports?facility={CLINIC}"))["items"]
+    assert {one["code"] for one in reports if one["batch"] == "PARCEL-1"} == {"strong_pain", "taken_from_the_box"}
+    known_there = json.dumps([months, reports, (await matron.get("/alarms?limit=200"))["items"]])
+    assert [word for word in case if word in known_there] == []
 
 
 async def test_a_vomited_dose_is_replaced_and_a_second_one_asks_for_a_reason(town: ProgrammeTown) -> None:

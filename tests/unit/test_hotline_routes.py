@@ -155,13 +155,6 @@ def test_a_desk_without_a_room_a_vehicle_or_the_language_is_said_and_another_off
     assert route(RWANDA, Caller("huye"), [replace(bare, now=replace(bare.now, assets=None))], ROOM, NOW).lacks == ()
 
 
-def test_a_mandate_that_does_not_hold_what_is_needed_sends_her_on() -> None:
-    atoll = load_programme("tests/support/programmes/xx-anywhere.yaml")
-    room = desk("room", "north", kind="quiet_room", has_female_staff=True, assets=frozenset({"closed_door"}))
-    found = route(atoll, Caller("north", ServicePackage.PROTECTION), [room], "post", NOW)
-    assert found.desk == "room"
-
-
 def test_a_child_adds_child_protection_once() -> None:
     asked = needs_of(RWANDA, ServicePackage.ACUTE_CARE, NOW, is_child=True)
     assert asked == (ServicePackage.ACUTE_CARE, ServicePackage.CHILD_PROTECTION)
@@ -209,19 +202,38 @@ def test_the_minutes_are_known_to_be_an_assumption(figure: str) -> None:
 ATOLL = load_programme("tests/support/programmes/xx-anywhere.yaml")
 
 
-def rooms(**mandates: tuple[IncidentType, ...]) -> Programme:
-    """Quiet rooms of two kinds, each with its own mandate."""
+def rooms(**mandates: dict[str, Any]) -> Programme:
+    """Quiet rooms of several kinds, each with its own mandate."""
     kind = ATOLL.facilities["quiet_room"]
     kinds = {
-        name: kind.model_copy(update={"mandate": Mandate(incidents=incidents, source={WHOLE: kind.because()})})
-        for name, incidents in mandates.items()
+        name: kind.model_copy(update={"mandate": Mandate(**holds, source={WHOLE: kind.because()})})
+        for name, holds in mandates.items()
     }
     rule = ATOLL.rules["one_room"].model_copy(update={"to": tuple(kinds)})
     return ATOLL.model_copy(update={"facilities": {**ATOLL.facilities, **kinds}, "rules": {**ATOLL.rules, "one_room": rule}})
 
 
+def test_a_mandate_that_does_not_hold_what_is_needed_sends_her_on() -> None:
+    programme = rooms(
+        counter={"packages": (ServicePackage.REPORT_TO_POLICE,)},
+        whole={"packages": (ServicePackage.REPORT_TO_POLICE, ServicePackage.PROTECTION)},
+    )
+    counter, whole = desk("counter", "north", kind="counter"), desk("whole", "south", kind="whole")
+
+    def to(need: ServicePackage | None, *desks: Desk) -> tuple[str | None, Step]:
+        found = route(programme, Caller("north", need), desks, "post", NOW)
+        return found.desk, found.step
+
+    assert to(ServicePackage.REPORT_TO_POLICE, counter, whole) == ("counter", Step.FITS)
+    assert to(ServicePackage.PROTECTION, counter, whole) == (
+        "whole",
+        Step.FALL_BACK,
+    )  # past the desk of her district, to who has it
+    assert to(ServicePackage.PROTECTION, counter) == ("counter", Step.FALL_BACK)  # and where nobody has it, never nobody
+
+
 def test_a_call_goes_by_what_happened_where_desks_are_there_for_some_of_it_only_also_down_the_chain() -> None:
-    programme = rooms(home=(IncidentType.PHYSICAL_ASSAULT,), any_kind=tuple(IncidentType))
+    programme = rooms(home={"incidents": (IncidentType.PHYSICAL_ASSAULT,)}, any_kind={"incidents": tuple(IncidentType)})
     home, far = desk("home", "north", kind="home"), desk("far", "south", kind="any_kind")
 
     def to(said: IncidentType | None, *desks: Desk) -> tuple[str | None, Step]:

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.casework.directory.of_programme import network_of
-from shared.contracts.casework.codes import AgencyKind, CareClock, FacilityMode
+from shared.casework.pages.words import ENTRIES, SAFETY
+from shared.casework.stock.domain import EntryKind
+from shared.contracts.casework.codes import ADVERSE, MISUSE, AgencyKind, CareClock, FacilityMode
 from shared.kit.errors import RefnetError
 from shared.programmes.indicators import Duration, Formula, Indicator, Measure
 from shared.programmes.profile import PROFILES, Programme, Status, check_file, load_programme
@@ -231,6 +233,16 @@ def test_registers_of_an_agency_have_the_base_in_them() -> None:
     assert (statement.type, statement.is_sealed) == (FieldType.LOCAL_TEXT, True)
     assert registers["ec_register"].readers.certificates == ("ec_provider",)
     assert "rape" in registers["complaint"].fields["incident"].options
+
+
+def test_a_register_that_the_software_keeps_is_told_with_the_words_that_its_pages_have() -> None:
+    def choices(register: str) -> dict[str, str]:
+        return {code: str(label) for code, label in ZAMBIA.records[register].fields["what"].choices.items()}
+
+    assert choices("ec_adverse_event") == {code: SAFETY[code] for code in ADVERSE}
+    assert choices("ec_misuse") == {code: SAFETY[code] for code in MISUSE}
+    in_a_box = set(EntryKind) - {EntryKind.ISSUED}  # which a clinic's store does
+    assert choices("ec_box") == {kind: ENTRIES[kind] for kind in in_a_box}
 
 
 def test_a_historical_programme_runs_only_where_nobody_is_real() -> None:
